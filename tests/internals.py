@@ -27,6 +27,8 @@ from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli import run
 from tuneworthy.errors import ConflictError, StoppedError
+from tuneworthy.facts import load as facts_load
+from tuneworthy.facts import records as facts_records
 from tuneworthy.files import assistant as files_assistant
 from tuneworthy.files import case as files_case
 from tuneworthy.files import disk as files_disk
@@ -154,6 +156,7 @@ from tuneworthy.money import investment as money_investment
 from tuneworthy.money import savings as money_savings
 from tuneworthy.money import simulate as money_simulate
 from tuneworthy.money import terms as money_terms
+from tuneworthy.money import tuned as money_tuned
 from tuneworthy.money import worth as money_worth
 from tuneworthy.money.serving import serving_costs
 from tuneworthy.pipeline import framework_of
@@ -182,6 +185,7 @@ from tuneworthy.report.sections import framework as section_framework
 from tuneworthy.report.sections import lab as section_lab
 from tuneworthy.report.sections import memo as sections_memo
 from tuneworthy.report.sections import money as sections_money
+from tuneworthy.report.sections import payback as sections_payback
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
 from tuneworthy.report.sections import signing as sections_signing
@@ -209,6 +213,7 @@ from tuneworthy.stats import effects as stats_effects
 from tuneworthy.stats import failures as stats_failures
 from tuneworthy.stats import forecast as stats_forecast
 from tuneworthy.stats import intervals as stats_intervals
+from tuneworthy.stats import mixes as stats_mixes
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import ceiling
 from tuneworthy.stats.intervals import wilson
@@ -229,6 +234,7 @@ from tuneworthy.traces.read import TraceFiles, named
 from tuneworthy.traces.remote import listed
 from tuneworthy.traces.stream import Limits
 from tuneworthy.traces.values import LastOfLength as Known
+from tuneworthy.training import bases as training_bases
 from tuneworthy.training import candidates as training_candidates
 from tuneworthy.training import card as training_card
 from tuneworthy.training import curve as training_curve

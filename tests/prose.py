@@ -20,6 +20,7 @@ REPORTS = ("answers", "interview", "money", "plan", "precedents", "report", "ver
 """Rooms whose sentences are read as a report."""
 
 DATA = {
+    "catalogue.json",  # made from the YAML files beside it
     "endpoints.json",
     "instructions.toml",
     "prices.json",

@@ -35,6 +35,7 @@ GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))
 AS_OF = date(2026, 11, 24)
 RULES = GALLERY.parent / "src/tuneworthy/framework/catalogue"
+FACTS = GALLERY.parent / "src/tuneworthy/facts/assumptions.yaml"
 PRICES = GALLERY.parent / "src/tuneworthy/llm/genai_prices/prices.json"
 MONTHS, HOURS = 36, 730
 ENDS = ("low", "likely", "high")
@@ -56,8 +57,9 @@ def table() -> Any:
 
 @cache
 def outside(name: str) -> Spread:
-    facts = yaml.safe_load((RULES / "services.yaml").read_text(encoding="utf-8"))["assumptions"]
-    return spread(facts[name])
+    entries = yaml.safe_load(FACTS.read_text(encoding="utf-8"))["assumptions"]
+    first = min(each["dated"] for each in entries)  # all that was known on the day of the gallery
+    return next(spread(each) for each in entries if (each["about"], each["dated"]) == (name, first))
 
 
 def spread(stated: Any) -> Spread:
@@ -195,6 +197,21 @@ class Paper:
     def ends(self, terms: list[Any]) -> Spread:
         low, middle, high = (self.total(terms, self.at(end)) for end in range(3))
         return low, middle, high
+
+    def changes(self) -> dict[str, Spread]:
+        """Hours of one change: the least of the prompt's options, and a quarter's retraining."""
+        options = table()["options"].values()
+        prompts = [
+            o["effort_hours"] for o in options if "effort_hours" in o and o["kind"] == "prompt"
+        ]
+        ongoing = self.money.get("monthly", {}).get("ongoing", {})
+        retraining = table()["costs"]["ongoing"]["retraining"]["hours"]
+        return {
+            "one change of the prompt": spread(min(prompts, key=lambda hours: hours["high"])),
+            "one change of the tuned model": spread(
+                ongoing.get("retraining_hours_per_quarter", retraining)
+            ),
+        }
 
     @cached_property
     def in_time(self) -> float:
@@ -470,6 +487,11 @@ def test_costs_come_to_the_same_on_paper(slug: str) -> None:
         for name, terms in parts.items():
             if terms:
                 same(lines.pop((when, name.replace("_", " "))), sheet.ends(terms))
+    for what, hours in sheet.changes().items():
+        cost = lines.pop(("each change", what), None)
+        if cost is not None and "ask" not in (cost if isinstance(cost, dict) else ()):
+            rate = spread(sheet.money["hourly_rate_usd"])
+            same(cost, tuple(each * a for each, a in zip(hours, rate, strict=True)))
     assert lines == {}
 
 

@@ -103,7 +103,7 @@ def worse(_: int, request: Request) -> str:
 def ready_of(
     folder: Path, draws: int = 5, model: str | None = f"fake:{WRITER}", **more: Any
 ) -> PreparedLab:
-    return api.with_proposals(prepare(folder, as_of=AS_OF, **more), draws, model)
+    return api.with_search(prepare(folder, as_of=AS_OF, **more), draws, model)
 
 
 def ran(folder: Path, world: Fake, *, cap_usd: float = 0.0, **more: Any) -> CeilingResult:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from internals import Estimate, ceiling, stats_compare, stats_intervals
+from internals import Estimate, ceiling, stats_compare, stats_intervals, stats_mixes
 from worlds_lab import LONGEST, answers, conversations, estimates, judged, lab, raced
 
 unit = st.floats(0, 1)
@@ -360,3 +360,29 @@ def test_nineteen_of_twenty_paired_intervals_hold_the_truth(longest: int) -> Non
         assert found is not None
         held += found.low <= 0.05 <= found.high
     assert held >= 135
+
+
+# Mixes of kinds -----------------------------------------------------------------------------------
+
+
+def drawn_mix(rng: np.random.Generator, shares: np.ndarray, n: int) -> stats_mixes.Halves:
+    first, second = (rng.multinomial(n // 2, shares).tolist() for _ in range(2))
+    return first, second
+
+
+@pytest.mark.parametrize("moved", [0.0, 0.3])
+def test_the_least_share_that_moved_is_hardly_ever_above_what_did(moved: float) -> None:
+    rng = np.random.default_rng(0)
+    above = 0
+    for _ in range(200):
+        old = rng.dirichlet(np.full(40, 0.5))
+        new = (1 - moved) * old + moved * rng.dirichlet(np.full(40, 0.5))
+        parts = (drawn_mix(rng, shares, 600) for shares in (old, new))
+        above += stats_mixes.moved_share(*parts).low > moved
+    assert above <= 10
+
+
+def test_a_mix_of_quite_other_kinds_has_moved_almost_whole() -> None:
+    share = stats_mixes.moved_share(([200, 0], [200, 0]), ([0, 200], [0, 200]))
+    assert (share.value, share.high > 1) == (1.0, True)
+    assert share.low > 0.95

@@ -22,6 +22,7 @@ from internals import (
     read_versions,
     run,
     sections_memo,
+    sections_payback,
     sections_signing,
     sections_verdict,
     titles,
@@ -150,7 +151,7 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
             sections_verdict.say_in_short(one.says)
             for one in sorted(dossier.challenges, key=heaviness)[:3]
         ]
-        said += [sections_memo.to_do(dossier).value, sections_memo.pays_back(dossier).value]
+        said += [sections_memo.to_do(dossier).value, sections_payback.pays_back(dossier).value]
         said += ["Nobody has named an owner, an approver"]
         assert [one for one in said if " ".join(one.split()) not in seen.text] == []
         cells = [one for one in seen.all("a") if "cell" in (one.get("class") or "").split()]

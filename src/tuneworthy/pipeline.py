@@ -26,18 +26,19 @@ from tuneworthy.answers.weigh import (
     with_evidence,
 )
 from tuneworthy.errors import FrameworkError
+from tuneworthy.facts.ends import end_day, serves_until
+from tuneworthy.facts.load import facts_on, own_facts
 from tuneworthy.files.assistant import unconfirmed
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.config import with_defaults
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_pilot, training_record
-from tuneworthy.framework.ends import end_day, serves_until
 from tuneworthy.framework.failures import failure_results, failures_of
-from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
+from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import DAYS_PER_MONTH, Unknown, digest, remembered_digest
+from tuneworthy.model.base import DAYS_PER_MONTH, Interval, Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
@@ -60,7 +61,7 @@ from tuneworthy.money.investment import (
     assess_money,
     held_against,
 )
-from tuneworthy.money.serving import unlisted
+from tuneworthy.money.serving import serving_costs, unlisted
 from tuneworthy.money.worth import at_stake, by_worth
 from tuneworthy.plan.ask import ask_now
 from tuneworthy.plan.section import JudgedCase, build_plan
@@ -247,8 +248,8 @@ def _look_at(
     case, replaced = with_evidence(stated, ledger)
     assessment = weigh(case, framework, ledger=ledger)
     sovereign = assessment.state("data_sovereignty")
-    prices = listed_prices(case, as_of, unlisted(case, "no"))
-    offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
+    prices = listed_prices(case, as_of, unlisted(case, "no", as_of))
+    offered = facts_on(as_of).offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
     published = shipped_index()
     rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
@@ -289,6 +290,13 @@ def table_of(
     return build_table(looked.facts, looked.arms)
 
 
+def monthly_bill(case: Case, as_of: date) -> Interval | None:
+    """What a case pays a month for what runs today, in USD; None where nobody can tell."""
+    case, _ = with_evidence(case, known(gathered(case)[0], case))
+    ways = serving_costs(case, listed_prices(case, as_of), "unknown", as_of)
+    return None if ways.bill is None else ways.bill.usd
+
+
 def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str:
     """All that the judgement reads of the day, as a text; where it is equal, so is the judgement.
 
@@ -299,13 +307,17 @@ def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str
     """
     ledger = known(gathered(case)[0], case)
     case, _ = with_evidence(case, ledger)
-    until, review = serves_until(case), case.decision.review_on
+    until, review = serves_until(case, as_of), case.decision.review_on
     limit = framework.threshold("evidence_age")
+    known_facts = facts_on(as_of)
+    ends = [end_day(model, as_of) for model in case.models]
     measured = {number.observed_on for number in ledger.values() if number.observed_on}
     parts = {
-        "prices": listed_prices(case, as_of, unlisted(case, "no")),
-        "offered": [s.service for s in services().services if not s.until or as_of < s.until],
-        "model ends": [_whole_months(end, as_of) for end in map(end_day, case.models) if end],
+        "prices": listed_prices(case, as_of, unlisted(case, "no", as_of)),
+        "offered": [s.service for s in known_facts.services if not s.until or as_of < s.until],
+        "looked up": known_facts.dated,
+        "own facts": own_facts(),
+        "model ends": [_whole_months(end, as_of) for end in ends if end],
         "tuned model ends in days": until and max((until - as_of).days, -1),
         "old evidence": [limit and _months(as_of, day) > limit for day in sorted(measured)],
         "review is due": review and review <= as_of,

@@ -1,6 +1,6 @@
-"""What installed packages add to Tuneworthy: formats, targets, scorers, signals and options.
+"""What installed packages add to Tuneworthy: formats, targets, facts, scorers, signals, options.
 
-A package names what it adds as entry points. A format or a target is a file of data, so its entry
+A package names what it adds as entry points. Formats, targets and facts are data, so their entry
 point names a package that holds YAML files; the others name an object::
 
     [project.entry-points."tuneworthy.formats"]
@@ -22,11 +22,11 @@ from typing import Literal
 
 from tuneworthy.errors import InputError, one_line
 
-Addition = Literal["formats", "targets", "scorers", "signals", "options"]
+Addition = Literal["formats", "targets", "facts", "scorers", "signals", "options"]
 
 
 @cache
-def plugin_texts(kind: Literal["formats", "targets"]) -> dict[str, str]:
+def plugin_texts(kind: Literal["formats", "targets", "facts"]) -> dict[str, str]:
     """The YAML files that packages add, by their names without ``.yaml``; {} for none.
 
     Raises:

@@ -152,7 +152,7 @@ def capital(text: str) -> str:
 
 
 def _is_id(word: str) -> bool:
-    """Whether a word is a name that machines read: ``gpt-4o``, ``anthropic:claude``."""
+    """Whether a word is a name that machines read: ``gpt-6-luna``, ``anthropic:claude``."""
     return any(mark in word for mark in ":/_") or any(c.isdigit() for c in word)
 
 

@@ -21,8 +21,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from tuneworthy import __version__
 from tuneworthy.errors import InputError
+from tuneworthy.facts.ends import end_day
 from tuneworthy.files.disk import MIB
-from tuneworthy.framework.ends import end_day
 from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
 from tuneworthy.model.case import CaseDecision, Model
 from tuneworthy.model.dossier import Dossier, InvestmentResult, TuningAnswer, Verdict
@@ -144,7 +144,7 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
     decision = decision or CaseDecision()
     now = next((way for way in dossier.ways if way.kind == "now"), None)
     model = "" if now is None else now.model
-    ends = next((end_day(each) for each in models if each.id == model), None)
+    ends = next((end_day(each, dossier.as_of) for each in models if each.id == model), None)
     signed, review = decision.signed, decision.review_on
     return CaseRow(
         name=name,

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 
 from tuneworthy.answers.count import verdict_of
 from tuneworthy.cases.judging import read_supposed
+from tuneworthy.cases.papers import papers_dict, papers_document, write_papers
 from tuneworthy.errors import DossierError, argument
+from tuneworthy.facts.load import facts_on
 from tuneworthy.files.disk import CASES_LIMIT, read_text
-from tuneworthy.framework.load import services
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, json_text
 from tuneworthy.model.case import Model
@@ -33,7 +34,7 @@ from tuneworthy.report.sections.framework import PricedModel, embedded_record
 from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.width import WIDEST, columns
 
-Topic = Literal["options", "money", "plan", "why", "others"]
+Topic = Literal["options", "money", "plan", "why", "others", "papers"]
 """The parts of a judgement that are shown one at a time."""
 
 
@@ -122,11 +123,17 @@ def case_report(
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
+    if topic == "papers":
+        papers = write_papers(case, dossier)
+        if form == "json":
+            return json_text(papers_dict(papers))
+        document = papers_document(papers, dossier)
+        return render_document(document, form, colour=colour, everything=everything)
     if form == "json":
         return json_text(_data(topic, dossier, framework, name))
     more = not everything
     if topic == "options":
-        offers = services() if form == "markdown" else None
+        offers = facts_on(dossier.as_of) if form == "markdown" else None
         document = table.document(dossier, framework, offers, case_path=str(source), more=more)
     elif topic == "money":
         document = money.invest(dossier, framework)
@@ -232,13 +239,13 @@ def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
 
     Then come the day each of the models ends, where that is known, and what else is listed.
     """
-    from tuneworthy.framework.ends import end_day
+    from tuneworthy.facts.ends import end_day
     from tuneworthy.llm.choose import endpoints, of_case
     from tuneworthy.llm.embedded import lacking
 
     day = as_of or datetime.now(UTC).date()
     models = tuple(models)
-    ends = {model.id: end for model in models if (end := end_day(model)) is not None}
+    ends = {model.id: end for model in models if (end := end_day(model, day)) is not None}
     own = of_case(models, day)
     return endpoints(), own, embedded_record(lacking()), ends, listed_models(day)
 
@@ -250,16 +257,16 @@ def listed_models(day: date) -> tuple[PricedModel, ...]:
     """
     from tuneworthy.llm.endpoints import PRESETS, price_on
 
-    known = services()
-    names = dict.fromkeys(known.rivals.models)
+    known = facts_on(day)
+    names = dict.fromkeys(known.rivals)
     for group in known.models:
         names |= dict.fromkeys(group.successors)
-    for group in sorted(known.models, key=lambda group: group.ends):
+    for group in sorted(known.models, key=lambda group: group.end or date.max):
         names |= dict.fromkeys(group.models)
     listed = []
     for name in names:
         known_end = known.end_of(name)
-        ends = None if known_end is None else known_end.ends
+        ends = None if known_end is None else known_end.end
         price = price_on(name, day)
         is_known = name.partition(":")[0] in PRESETS
         if price is not None and is_known and (ends is None or day < ends):

@@ -103,7 +103,7 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     "tuneworthy answer my-case brand_voice=yes low_volume=no",
     "tuneworthy answer my-case goals=persona,format today.quality=83%",
     "tuneworthy answer my-case economics.hourly_rate_usd=80-120",
-    "tuneworthy answer my-case models=openai:gpt-4o,anthropic:claude-sonnet-4-5",
+    "tuneworthy answer my-case models=openai:gpt-6-luna,anthropic:claude-sonnet-5-5",
 )
 @click.argument("case", metavar="[CASE]", required=False, shell_complete=complete.cases)
 @click.argument("answers", metavar="[KEY=VALUE...]", nargs=-1, shell_complete=complete.answer_keys)
@@ -489,7 +489,7 @@ def agreement(case: str) -> None:
 @opt.command(
     "tuneworthy evalset failures my-case",
     "tuneworthy evalset failures my-case --labeller ada --output ada.csv",
-    "tuneworthy evalset failures my-case --propose-with openai:gpt-5 --budget 1",
+    "tuneworthy evalset failures my-case --propose-with openai:gpt-6.1-sol --budget 1",
     "tuneworthy evalset failures my-case --from failures.csv",
     of=evalset,
 )

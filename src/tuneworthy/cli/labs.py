@@ -14,6 +14,7 @@ import click
 from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, complete
 from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError
+from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice
@@ -67,8 +68,9 @@ _JUDGED = opt.with_options(
 @opt.command(
     "tuneworthy ceiling my-case --dry-run",
     "tuneworthy ceiling my-case --budget 5",
-    "tuneworthy ceiling my-case --budget 5 --propose 5 --propose-with openai:gpt-5",
-    "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-4o",
+    "tuneworthy ceiling my-case --budget 5 --propose-with openai:gpt-6-luna --search-budget 2",
+    "tuneworthy ceiling my-case --budget 5 --propose 0",
+    "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-6-luna",
     "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
     "tuneworthy ceiling my-case --cases csv --output cases.csv",
 )
@@ -85,15 +87,21 @@ _JUDGED = opt.with_options(
 @opt.number(
     "--propose N",
     0,
-    50,
-    0,
-    "Have gepa propose prompts before the race, in N independent runs. From 5 runs on, the "
-    "gain of one more is estimated, too.",
+    200,
+    None,
+    "Search for better prompts before the race, in N draws at most. It ends where another draw is "
+    "expected to add less than 1 point. 0 turns it off.  [default: 20]",
 )
 @opt.option(
     "--propose-with MODEL",
-    "Write the proposed prompts with this model.  [default: the first of CASE]",
+    "Write prompts with this model.  [default: the first of CASE]",
     shell_complete=complete.models,
+)
+@opt.option(
+    "--search-budget USD",
+    "Spend at most this on the search for prompts.  [default: 4 times what it likely costs, and "
+    "half of the budget]",
+    type=opt.AnyNumber(0),
 )
 @opt.option(
     "--cases FORM",
@@ -105,15 +113,20 @@ _JUDGED = opt.with_options(
 @opt.as_of_option
 @opt.output_options
 def ceiling(
-    case: str, propose: int, propose_with: str | None, cases: str | None, **options: Any
+    case: str,
+    propose: int | None,
+    propose_with: str | None,
+    search_budget: float | None,
+    cases: str | None,
+    **options: Any,
 ) -> int:
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
 
-    Arms compete on one part of the evaluation set, and the winner is scored on the other. No call
-    is paid twice: run the command again to continue after a stop. The results become evidence of
-    CASE.
+    First a model writes better prompts and tries examples with them, on cases of their own. Arms
+    compete on another part of the evaluation set, and the winner is scored on the rest. No call is
+    paid twice: run the command again to continue after a stop. The results become evidence of CASE.
     """
-    from tuneworthy.lab.ceiling import with_proposals
+    from tuneworthy.lab.ceiling import with_search
     from tuneworthy.lab.scores import plainly
 
     how = opt.asked()
@@ -125,7 +138,7 @@ def ceiling(
             lab.scores.shown = str  # the cases are the user's own
         elif how.form == "text" and how.output is None and sys.stdout.isatty():
             lab.scores.shown = plainly
-        return with_proposals(lab, propose, propose_with)
+        return with_search(lab, propose, propose_with, cap_usd=search_budget)
 
     return _run("ceiling", case, ready=proposed, source=case, **options)
 
@@ -234,7 +247,8 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
     "--answers", "Have a model answer with retrieved passages, with the known ones, and with none."
 )
 @opt.option(
-    "--arm ARM", "Answer with this prompt and model, as v3 · openai:gpt-4o.  [default: the first]"
+    "--arm ARM",
+    "Answer with this prompt and model, as v3 · openai:gpt-6-luna.  [default: the first]",
 )
 @opt.framework_option
 @opt.as_of_option
@@ -304,7 +318,12 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
     return JudgeChoice(rubric, model, url or "", price, labels or LABELS)
 
 
-@opt.group("tuneworthy models", "tuneworthy models my-case", "tuneworthy models list", first="list")
+@opt.group(
+    "tuneworthy models",
+    "tuneworthy models my-case",
+    "tuneworthy models --ends cases",
+    first="list",
+)
 def models() -> None:
     """List the models that can be called, and what they cost.
 
@@ -314,16 +333,21 @@ def models() -> None:
 
 @models.command("list")
 @click.argument("case", required=False, shell_complete=complete.cases)
+@opt.flag("--ends", "Show when models end: all that are known, or those of every case in CASE.")
 @opt.flag("--all", "Show every endpoint with its state, and every model.", "everything")
 @opt.as_of_option
 @opt.format_option("text", "json")
-def list_(case: str | None, as_of: date | None, everything: bool) -> None:
+def list_(case: str | None, as_of: date | None, everything: bool, ends: bool) -> None:
     """List the models of CASE, else those whose price and end are known, and all endpoints.
 
     Says whether a key is there, and never shows it. Says what a model costs by the case or by the
     list of prices on disk, and when it ends. Asks endpoints on this machine, for at most a second,
-    whether they answer, and sends nothing anywhere else.
+    whether they answer, and sends nothing anywhere else. With --ends CASE may be a folder of cases,
+    and each day is shown with the bills that it hits.
     """
+    if ends:
+        _show_ends(case, as_of, everything=everything)
+        return
     from tuneworthy.cases.reports import models_of
     from tuneworthy.pipeline import load_case
     from tuneworthy.report.sections.framework import models_dict, models_report
@@ -333,6 +357,20 @@ def list_(case: str | None, as_of: date | None, everything: bool) -> None:
     listed = models_of(() if case is None else load_case(case).models, as_of)
     report = models_report(*listed)
     opt.show(report, lambda: models_dict(*listed), everything=everything)
+
+
+def _show_ends(folder: str | None, as_of: date | None, *, everything: bool) -> None:
+    from tuneworthy.cases import ends
+    from tuneworthy.pipeline import today
+
+    day = as_of or today()
+    if folder is None:
+        document = ends.known_ends_document(day)
+        opt.show(document, lambda: json_text(ends.known_ends_dict(day)), everything=everything)
+        return
+    calendar = ends.ends_of_cases(folder, day)
+    document = ends.ends_document(calendar, folder)
+    opt.show(document, lambda: json_text(ends.ends_dict(calendar)), everything=everything)
 
 
 @opt.command("tuneworthy models pull local:smollm2", of=models)

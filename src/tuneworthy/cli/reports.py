@@ -130,7 +130,7 @@ def _refuse_form(option: str, is_given: bool, form: str, its: tuple[str, ...]) -
         raise click.UsageError(f"{option} goes with --format {' or '.join(its)}.")
 
 
-_SECTIONS = ("options", "money", "plan", "why", "others", "history")
+_SECTIONS = ("options", "money", "plan", "why", "others", "papers", "history")
 
 
 def _complete_section(_context: object, _argument: object, begun: str) -> list[CompletionItem]:
@@ -146,6 +146,7 @@ def _complete_section(_context: object, _argument: object, begun: str) -> list[C
     "tuneworthy show examples/task-api plan --as-of 2027-01-04",
     "tuneworthy show examples/task-api why low_volume",
     "tuneworthy show examples/task-api others --format markdown",
+    "tuneworthy show my-case papers --format markdown --output papers.md",
     "tuneworthy show my-case history --since 2026-11-01",
 )
 @click.argument("section", required=False, shell_complete=_complete_section)
@@ -182,6 +183,7 @@ def show(
     why      the answers and rules behind the verdict; with ID all about one of
              them, or about an option, goal, target or challenge
     others   the published cases most like it, and how often tuning won
+    papers   a model card, a summary of the training data, and the EU's threshold
     history  what changed between the versions that are kept, the latest first
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
     if case in _SECTIONS and not os.path.lexists(case):  # CASE is left out: the present folder

@@ -38,25 +38,32 @@ def data() -> None:
     """
 
 
-@opt.command("tuneworthy data my-case", "tuneworthy data my-case --mask --format json", of=data)
+@opt.command(
+    "tuneworthy data my-case",
+    "tuneworthy data my-case --mask --format json",
+    "tuneworthy data my-case --strict",
+    of=data,
+)
 @opt.case_argument
 @opt.seed_for("Choose the conversations for validation by this seed.")
 @opt.flag("--mask", "Replace personal data with words, in the training set alone.")
+@opt.flag("--strict", "Leave out what is otherwise only named, as a likely wrong label.")
 @opt.format_option("text", "json")
 @opt.all_option
 @opt.output_options
-def check(case: str, seed: int, mask: bool) -> None:
+def check(case: str, seed: int, mask: bool, strict: bool) -> None:
     """Check every candidate of CASE, and keep those that pass.
 
     Candidates are the examples in the files under data.training and in the logs under data.traces.
     What is in the evaluation set, repeated, contradictory, cut off, personal or secret stays out,
-    and so does every logged answer that nobody accepted. The set is written to
+    and so does every logged answer that nobody accepted. Likely wrong labels, answers that decline
+    or are odd, and hidden orders are named line by line. The set is written to
     .tuneworthy/training.jsonl, the findings to the runs of CASE. Your own files stay unchanged.
     """
     from tuneworthy.runs.labs import keep_look
     from tuneworthy.training.gate import data_document, pass_gates
 
-    gated = pass_gates(case, seed=seed, mask=mask)
+    gated = pass_gates(case, seed=seed, mask=mask, strict=strict)
     document = data_document(gated)
     keep_look(case, "data", document)
     opt.show(document, lambda: gated.made.model_dump_json(indent=2) + "\n")
@@ -86,7 +93,7 @@ def review(case: str, reviewer: str) -> None:
 
 @opt.command(
     "tuneworthy data compare my-case --reviewer ada",
-    "tuneworthy data compare my-case --arm 'v1 · openai:gpt-4o' --n 100 --budget 2",
+    "tuneworthy data compare my-case --arm 'v1 · openai:gpt-6-luna' --n 100 --budget 2",
     of=data,
 )
 @opt.case_argument
@@ -116,8 +123,8 @@ def compare(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
     "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
-    "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini-2025-04-14 "
-    "--prices 5,0.8,3.2 --dry-run",
+    "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3-8B "
+    "--prices 0.5,0.2,0.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
 )
 @opt.case_argument
@@ -290,7 +297,7 @@ def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) ->
         TokenPrice(input=trained, output=trained)  # a number of 0 or more
     except ValueError:
         what = f'are not prices: "{prices[:40]}"' if prices else "are needed for --way hosted"
-        fix = "look them up, and write USD for trained, read and written tokens, as 5,0.8,3.2"
+        fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
         raise InputError(what, where="--prices", fix=fix) from None
     provider = model.id.partition(":")[0]
     service = options["service"] or ("together" if provider == "together" else "openai")
@@ -307,21 +314,23 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
-    from tuneworthy.training.pilot import quoted_training
+    from tuneworthy.training.pilot import end_rows, quoted_training
 
     training, calls = asyncio.run(quoted_training(pilot)), LABS["pilot"].quoted(pilot)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
     values: dict[str, Any] = {n: part.model_dump(mode="json") for n, part in parts.items()}
     if hosts := find_strange_hosts(pilot.lab.places):
         values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
-    document = pilot_quote_document(
-        pilot.plan, training, calls, budget, pilot.lab.case.name, pilot.lab.host_rows
-    )
+    ends = end_rows(pilot)
+    if ends:
+        values["base"] = dict(ends)
+    more = [*ends, *pilot.lab.host_rows]
+    document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name, more)
     return document, json_text({"schema": "tuneworthy/pilot-quote/1", **values})
 
 
 @opt.command(
-    "tuneworthy export my-case --to openai-sft",
+    "tuneworthy export my-case --to together-sft",
     "tuneworthy export my-case --to trl-sft --base HuggingFaceTB/SmolLM2-135M-Instruct",
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
 )
@@ -332,7 +341,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "name",
     shell_complete=complete.targets,
 )
-@opt.option("--base MODEL", "Name this as the model to tune.  [default: the target's usual one]")
+@opt.option("--base MODEL", "Tune this model.  [default: the target's first that stays 90 days]")
 @opt.option(
     "--usd-per-mtok USD",
     "Price a million trained tokens at this.",
@@ -340,6 +349,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     type=opt.AnyNumber(0, 1e6),
 )
 @opt.flag("--leave-out", "Leave out lines it would refuse. Otherwise nothing is written.")
+@opt.as_of_option
 @opt.option("--output DIR", "Make this folder.  [default: export/TARGET in the case folder]")
 @opt.format_option("text", "json")
 @opt.all_option
@@ -347,8 +357,8 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
     Also writes the job or configuration file, and prints the command, an estimated price and what
-    the service retains. If the service would refuse lines, they are listed and nothing is written.
-    No existing file is replaced.
+    the service retains, and when the base ends. If the service would refuse lines, or the base was
+    switched off, nothing is written, and other bases are named. No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_document, export_json, target, target_names

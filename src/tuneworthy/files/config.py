@@ -18,6 +18,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tuneworthy.errors import CaseError, InputError
+from tuneworthy.facts.load import OwnFacts, add_facts_from
 from tuneworthy.files.case import read_case
 from tuneworthy.files.disk import MIB, find_upwards, read_text
 from tuneworthy.llm.hosts import config_path, read_host, shorten_path
@@ -50,6 +51,13 @@ def _id_alone(value: Any) -> Any:
     return value
 
 
+class FactsSource(FileRecord):
+    """A file of outside facts beside those that ship."""
+
+    path: Annotated[str, Field(min_length=1, max_length=500)]
+    """Of the file; from the folder of the configuration where it is relative."""
+
+
 class ProjectConfig(FileRecord):
     """What a project says once for the cases in it."""
 
@@ -66,6 +74,8 @@ class ProjectConfig(FileRecord):
     def _no_address(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and "hosts" in data:
             raise wrong("names hosts, which a project can't confirm", _OWN_FILE)
+        if isinstance(data, Mapping) and "facts" in data:
+            raise wrong("names a file of facts, which a project can't add", _OWN_FILE)
         return data
 
 
@@ -80,6 +90,8 @@ class UserConfig(FileRecord):
     ] = ()
     """Models of a case that names none, by id or whole; the first is in use."""
     budget_usd: NonNegative | None = None  #: The most a lab may cost where no --budget is given.
+    facts: FactsSource | None = None
+    """Models and services of the user or the organization, in the form of the catalogue."""
 
     @property
     def confirmed_hosts(self) -> frozenset[str]:
@@ -97,6 +109,20 @@ def read_config() -> UserConfig:
     if path is None or not os.path.lexists(path):
         return UserConfig()
     return _read(path, UserConfig)
+
+
+_MOST_FACTS = 4 * MIB
+
+
+@add_facts_from
+def read_own_facts() -> OwnFacts | None:
+    """The file of facts that the user's configuration names; None where it names none."""
+    place = config_path()
+    source = read_config().facts
+    if place is None or source is None:
+        return None
+    path = place.parent / Path(source.path).expanduser()
+    return OwnFacts(str(path), read_text(path, _MOST_FACTS, InputError))
 
 
 def find_project_file(folder: Path) -> Path | None:

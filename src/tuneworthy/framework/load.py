@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from tuneworthy.errors import FrameworkError
 from tuneworthy.model.base import read_place
 from tuneworthy.model.dossier import GoalRecord
-from tuneworthy.model.framework import Framework, Services
+from tuneworthy.model.framework import Framework
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 
 if TYPE_CHECKING:
     from tuneworthy.model.interview import CaseField
 
 NAMES = ("lesson",)  #: Frameworks of the catalogue.
-SERVICES, COUNTS, FIELDS = "services.yaml", "published_counts.yaml", "fields.yaml"
+COUNTS, FIELDS = "published_counts.yaml", "fields.yaml"
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
 """Sections that speak of one framework alone and are never inherited."""
@@ -62,12 +62,6 @@ def _named_document(name: str, where: str) -> ParsedFile:
             fix=guess + (" Or name a file" if guess.endswith("?") else ", or name a file"),
         )
     return _parsed(f"{name}.yaml")
-
-
-@cache
-def services() -> Services:
-    """Who offers which kind of tuning, as of the day each was read."""
-    return build(Services, _parsed(SERVICES), FrameworkError)
 
 
 @cache

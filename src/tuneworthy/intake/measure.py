@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from tuneworthy.answers.weigh import examples_need
 from tuneworthy.errors import CaseError, InputError, OutputError, extra_needed, one_line
+from tuneworthy.facts.ends import logged_end
 from tuneworthy.files.case import (
     Written,
     add_to_case,
@@ -47,7 +48,6 @@ from tuneworthy.files.documents import read_documents
 from tuneworthy.files.evalset import named_evalset, parted, read_csv, read_examples, write_evalset
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
-from tuneworthy.framework.ends import logged_end
 from tuneworthy.intake.ray import measure_files, read_way
 from tuneworthy.interview.questions import ask_of, part_asks
 from tuneworthy.interview.start import start_case
@@ -100,9 +100,9 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
 def model_id(name: str, day: date) -> str:
     """A model's name as provider and name, where it holds both.
 
-    ``openai:chat:gpt-4o`` is ``openai:gpt-4o``, and so is ``openai/gpt-4o``; before a slash only
-    a provider counts that the list of prices knows, as anybody's name can stand there. A bare name
-    gets its maker, or the one provider that the list has it at; else it stays as it is.
+    ``openai:chat:gpt-6-luna`` is ``openai:gpt-6-luna``, and so is ``openai/gpt-6-luna``; before a
+    slash only a provider counts that the list of prices knows, as anybody's name can stand there. A
+    bare name gets its maker, or the one provider that the list has it at; else it stays as it is.
     """
     served = find_served(name)
     if served is not None:
@@ -253,7 +253,7 @@ def _report(
         wanted={name: check.at_least for name, check in checks if check.at_least is not None},
         guessed={guess.name: [*map(_as_read, guess.first)] for guess in guesses},
         unread={guess.name: _unread(guess) for guess in guesses if guess.unread},
-        ends={name: end for name in models if (end := logged_end(name)) is not None},
+        ends={name: end for name in models if (end := logged_end(name, dossier.as_of)) is not None},
         left={ask.id: ask.minutes for ask in asks},
     )
 
@@ -385,6 +385,7 @@ def _measured(
         files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
         evidence=tuple({item.id: item for part in parts for item in part.evidence}.values()),
         series=tuple({item.id: item for part in parts for item in part.series}.values()),
+        mix=next((part.mix for part in parts if part.mix is not None), None),
     )
     return measured, guesses
 
@@ -436,7 +437,11 @@ def _measured_part(
         raise InputError(what, where="--sample", fix="draw more of them")
     series = tuple(series for signal in results for series in signal.series)
     return Measured(
-        inputs="", readings=files.readings, evidence=tuple(evidence.values()), series=series
+        inputs="",
+        readings=files.readings,
+        evidence=tuple(evidence.values()),
+        series=series,
+        mix=next((signal.mix for signal in results if signal.mix is not None), None),
     )
 
 

@@ -25,7 +25,7 @@ OF_KIND: dict[str, Literal["prompted", "tuned", "no_model"]] = {
 }
 MADE_OF: dict[str, Callable[[Arm], bool]] = {
     "retrieved_examples": lambda arm: arm.few_shot_from == "nearest",
-    "few_shot": lambda arm: arm.few_shot_from == "fixed",
+    "few_shot": lambda arm: arm.few_shot_from not in ("none", "nearest"),
     "constrained_output": lambda arm: arm.constrained != "none",
     "reasoning_effort": lambda arm: arm.effort not in ("", "none"),
     "plain_classifier": lambda arm: arm.kind == "baseline" and arm.of != "majority",

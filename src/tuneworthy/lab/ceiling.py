@@ -9,13 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
-from tuneworthy.errors import CaseError
+from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.evalset import case_values, guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms
+from tuneworthy.lab.headroom import foretell
 from tuneworthy.lab.plan import Arms, LabPlan, answer_text
 from tuneworthy.lab.prepare import CEILING_RUN, CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
@@ -24,10 +25,11 @@ from tuneworthy.lab.propose import (
     ProposalRequest,
     as_written,
     gepa,
+    kept_in,
     parted_for,
-    propose,
 )
 from tuneworthy.lab.result import (
+    best_before,
     chosen_arms,
     digest_of_json,
     evidence_of,
@@ -35,13 +37,22 @@ from tuneworthy.lab.result import (
     rival_arms,
 )
 from tuneworthy.lab.scores import Lab, Scores
+from tuneworthy.lab.search import (
+    MOST_DRAWS,
+    SEARCH_MARGIN,
+    Search,
+    SearchedPlan,
+    describe,
+    own_cap,
+    plan_with,
+)
 from tuneworthy.lab.session import PaidCalls
-from tuneworthy.llm.endpoints import LOCAL, reach
+from tuneworthy.llm.endpoints import FAKE, LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner, Stop
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.lab import CeilingPlan, CeilingResult, Gain, Proposing, Quote, Settled
+from tuneworthy.model.lab import Arm, CeilingPlan, CeilingResult, PromptSearch, Quote, Settled
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
@@ -102,6 +113,7 @@ def run(
     proposed = () if isinstance(proposing, Unknown) else [each.name for each in proposing.prompts]
     chosen = [result.best, *(each.second for each in result.contrasts)]
     chosen += [row.arm.id for row in result.rivals]
+    chosen += [result.gained.second] if result.gained else []
     reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
     arms = measured_arms("ceiling", plan, lab.scores, reported, as_of, proposed=proposed)
     append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
@@ -115,16 +127,18 @@ async def _run(
 ) -> tuple[CeilingResult, LabPlan]:
     prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
-    more: dict[str, Proposing | Gain | Unknown] = {}
+    more: dict[str, Any] = {}
     if not stop:
-        plan, more, stop = await _proposed(prepared, calls)
+        plan, more, stop = await _searched(prepared, calls)
     lab = Lab(plan, prepared.scores, calls, stop)
     await lab.race()
     chosen = () if stop else chosen_arms(lab)
     targets = prepared.case.targets
     wanted = targets.quality.at_least if targets.quality else None
     rivals: Arms = ()
+    before: Arm | None = None
     if chosen and not lab.stop:
+        before = best_before(lab, chosen[0], [a for a in plan.arms if a not in prepared.plan.arms])
         rivals = rival_arms(lab, chosen, target=wanted, latency_s=targets.latency_p95_s)
         inputs = [*map(case_values, plan.report)], [a.model_dump(mode="json") for a in plan.arms]
         choice = CeilingPlan(
@@ -134,16 +148,19 @@ async def _run(
             inputs=digest_of_json(inputs),
             judge=prepared.judge,
             rivals=tuple(arm.id for arm in rivals),
+            before=before.id if before else "",
             changed=lab.scores.changes((*chosen, *rivals)),
             written_on=prepared.as_of,
         )
         write_choice(prepared.case, choice)  # before the held-out cases are looked at
-        await lab.report(tuple(dict.fromkeys((*chosen, *rivals))))
+        own = () if before is None else (before,)
+        await lab.report(tuple(dict.fromkeys((*chosen, *rivals, *own))))
     result = outcome(
         lab,
         chosen,
         prepared.framework,
         rivals=rivals,
+        before=before,
         target=wanted,
         quote=quote,
         scorer=prepared.scorer,
@@ -180,60 +197,92 @@ def _cases_text(done: CeilingRun, form: str) -> str:
 render_quote = prepare.render_quote
 
 
-def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> PreparedLab:
-    """A lab in which a generator proposes prompts first. Some cases are parted off to learn from.
+def with_search(
+    lab: PreparedLab,
+    draws: int | None = None,
+    model: str | None = None,
+    *,
+    cap_usd: float | None = None,
+) -> PreparedLab:
+    """A lab that searches for better prompts first. Some cases are parted off for that.
 
-    ``draws`` are how often the generator starts anew; 0 for none. ``model`` is the id of the one
-    that writes, the case's first prompted one when not given; one that the case doesn't list is
-    called at its provider, at its list price.
+    ``draws`` are how often the search starts anew, at most; 0 for no search. Where nobody says, it
+    is searched wherever that can be, and the lab says why where it can't. ``model`` is the id of
+    the one that writes, the case's first prompted one when not given; one that the case doesn't
+    list is called at its provider, at its list price. ``cap_usd`` is the most the search may cost,
+    half of the lab's own cap when not given.
     """
-    if not draws:
+    if draws == 0:
         if model is not None:
-            raise CaseError("nothing is to be proposed", fix="add --propose 5")
+            raise CaseError("nothing is to be searched", fix="leave out --propose 0")
         return lab
+    if draws is not None or model is not None:
+        return _searching(lab, draws or MOST_DRAWS, model, cap_usd)
+    try:
+        searching = _searching(lab, MOST_DRAWS, model, cap_usd)
+    except InputError as reason:
+        return replace(lab, unsearched=str(reason))
+    if searching.request and searching.request.place.provider == FAKE:
+        return replace(lab, unsearched="a model that is a function writes no prompts")
+    return searching
+
+
+def _searching(
+    lab: PreparedLab, draws: int, model: str | None, cap_usd: float | None
+) -> PreparedLab:
     case = lab.case
     if not as_written(lab.plan.arms):
         fix = "add the model that is prompted today"
         raise CaseError("names no model but tuned ones", where=case.where("models"), fix=fix)
     if lab.scores.judge is not None:
-        fix = "propose with a scorer that is a rule; let a model judge what came in a second run"
-        raise CaseError("a judging model alone can't guide the writing of prompts", fix=fix)
+        fix = "search with a scorer that is a rule; let a model judge what came in a second run"
+        raise CaseError("a judging model alone can't guide a search for prompts", fix=fix)
     gepa()
     writer = _writer(case, model)
     plan, taught = parted_for(lab.plan)
     if len(taught) < FEWEST_TAUGHT:
-        what = f"has {len(taught)} cases for selecting that a generator could learn from"
+        what = f"has {len(taught)} cases for selecting that a search could learn from"
         fix = f"make more: {FEWEST_TAUGHT} are the fewest, and one in three is taken"
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
-    request = ProposalRequest(draws, writer, reach(writer), taught)
+    request = ProposalRequest(draws, writer, reach(writer), taught, cap_usd)
     return replace(lab, plan=plan, request=request)
 
 
 def _writer(case: Case, model: str | None) -> Model:
     if model is None:
-        writer = next(each for each in case.models if each.kind == "prompted")
+        chat = (each for each in case.models if each.kind == "prompted" and each.api == "chat")
+        writer = next((each for each in chat if not each.embedded), None)
+        writer = writer or next(each for each in case.models if each.kind == "prompted")
     else:
         listed = (each for each in case.models if each.id == model)
         writer = next(listed, None) or Model(id=model)
     if writer.base_url is None and writer.id.startswith(f"{LOCAL}:"):
-        fix = "name a capable one, as --propose-with openai:gpt-5"
+        fix = "name a capable one, as --propose-with openai:gpt-6.1-sol"
         raise CaseError(f'model "{writer.id}" is too weak to write prompts', fix=fix)
     return writer
 
 
-async def _proposed(
-    lab: PreparedLab, calls: PaidCalls
-) -> tuple[LabPlan, dict[str, Proposing | Gain | Unknown], Stop]:
-    """Have prompts proposed, keep them beside the case, and score every draw on the same cases.
+class _Found(NamedTuple):
+    """The plan with what a search came to, and what a result says of it."""
 
-    The plan with them, what a result says of them, and why it ended early, if it did.
+    plan: LabPlan
+    about: dict[str, Any]
+    stop: Stop = Stop()
+
+
+async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
+    """Search under a cap of its own, keep the prompts beside the case, and let the best race.
+
+    Where the search ends early, for its cap or want of answers, the race goes on with what came.
     """
-    request, marker = lab.request, lab.scores.marker
+    request = lab.request
     if request is None:
-        return lab.plan, {}, Stop()
+        about = {"search": PromptSearch(ended="none", why=lab.unsearched)} if lab.unsearched else {}
+        return _Found(lab.plan, about)
+    own = calls.with_own_cap(_cap_of(lab, calls))
     loop = asyncio.get_running_loop()
     ended = calls.counting(0, running=len(lab.plan.arms), ask="wait for the first round")
-    runner = calls.runner(ended)
+    runner = own.runner(ended)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
@@ -244,18 +293,47 @@ async def _proposed(
                 if future.done() or loop.is_closed():
                     raise
 
-    scores = Scores(marker)
+    evaluator = CandidateEvaluator(lab.plan, request, lab.scores.marker, ask)
+    search = Search(evaluator)
     try:
-        evaluator = CandidateEvaluator(lab.plan, request, marker, ask)
-        drawn = await asyncio.to_thread(propose, evaluator)
-        write_prompts(lab.case, drawn.prompts)
-        jobs = list(drawn.plan.calls(dict.fromkeys(drawn.arms), drawn.plan.select))
-        await scores.take(jobs, await _all(runner, [job for job, *_ in jobs]))
+        headroom = await asyncio.to_thread(foretell, evaluator)
+        await asyncio.to_thread(search.run)
+        searched = plan_with(search)
     except CutShortError as cut:
         unknown = Unknown(ask="run it to its end")
-        return lab.plan, {"proposing": unknown, "plateau": unknown}, cut.args[0]
-    more = {"proposing": drawn.report(request, scores), "plateau": drawn.plateau(scores)}
-    return drawn.plan, more, Stop()
+        stopped = PromptSearch(ended="stopped", why=cut.args[0].why)
+        about = {"proposing": unknown, "plateau": unknown, "search": stopped}
+        return _Found(lab.plan, about, cut.args[0])
+    write_prompts(lab.case, searched.prompts)
+    about = {"headroom": headroom, **_about(search, searched, own)}
+    return _Found(searched.plan, about)
+
+
+def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
+    """The most the search may cost: as stated, else by its quote, and half of the lab's own cap."""
+    assert lab.request is not None  # the caller looked
+    evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(None))
+    cap = own_cap(evaluator, calls.ledger, calls.price_of)
+    return cap if lab.request.cap_usd is not None else min(cap, calls.cap_usd / 2)
+
+
+def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str, Any]:
+    """What a result says of a search."""
+    spend = calls.ledger.spend(calls.run)
+    how = PromptSearch(
+        ended=search.ended,
+        draws=len(search.draws),
+        margin=SEARCH_MARGIN,
+        usd=spend.paid + spend.held,
+        rounds=search.rounds,
+        cap_usd=calls.cap_usd,
+        why=search.why,
+    )
+    return {
+        "proposing": describe(search, searched),
+        "plateau": search.plateau,
+        "search": how,
+    }
 
 
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:

@@ -18,7 +18,7 @@ from tuneworthy.report.named import named
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.table import WayTable
 from tuneworthy.ways.way import FIGURE_OF, Known, Way, dossier_figure
-from tuneworthy.words import count
+from tuneworthy.words import count, quality, quality_interval
 
 _SETTLES = named("settles")
 _NO_WORSE = Unknown(ask="no quality is stated: it has to be no worse than what is untuned")
@@ -32,6 +32,8 @@ class HeldArm(NamedTuple):
     gains: State  #: Whether it brings what the untuned arm beside it doesn't.
     enough: str  #: An untuned way that makes it needless; empty for none.
     needless_too: State  #: Whether the way without a model beside it brings as much.
+    may_be_enough: str = ""
+    """An untuned way that may be enough too, and how many cases would tell; empty for none."""
 
 
 def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
@@ -78,8 +80,21 @@ def hold_arm(
         admits=criterion.admits(way),
         gains=gaining.gains(way, table.find(way.beside)),
         enough=needless[0].title if needless else "",
+        may_be_enough=_rival(table, way),
         needless_too=as_good,
     )
+
+
+def _rival(table: WayTable, way: Way) -> str:
+    """An untuned way that may be enough too, with its figure; empty for none."""
+    rivals = table.may_be_enough(way)
+    if not rivals:
+        return ""
+    known = rivals[0].figures["quality"]
+    limit = table.criterion.limits["quality"]
+    ends = quality_interval(known.value, known.low, known.high)
+    says = f"{rivals[0].title} may meet every target without tuning: {ends}, of {quality(limit)}"
+    return f"{says}. To tell: {_settles('quality', known, limit)}"
 
 
 def hold_targets(table: WayTable, way: Way) -> dict[TargetId, HeldTarget]:

@@ -92,20 +92,12 @@ def plan_arms(
     return _distinct(arms)
 
 
-def arms_with_proposals(
-    arms: Arms, parent: Arm, prompts: Sequence[str], named: str
-) -> tuple[Arm, ...]:
-    """Arms, and after them those of proposed prompts: each tried in the ways its parent is.
+def arms_with(arms: Arms, more: Sequence[Arm], named: Mapping[str, str]) -> tuple[Arm, ...]:
+    """Arms, and after them others under names of their own.
 
-    That is as written and with the nearest examples, with the parent's model, which is ``named`` so
-    for people.
+    ``named`` are models as people see them, by id.
     """
-
-    def made(arm: Arm) -> tuple[object, ...]:
-        return arm.kind, arm.prompt, arm.model, arm.retrieval, arm.constrained, arm.effort
-
-    ways = [arm.model_dump(exclude={"id"}) for arm in arms if made(arm) == made(parent)]
-    fresh = [_arm({**way, "prompt": name}, named) for name in prompts for way in ways]
+    fresh = [_arm(arm.model_dump(exclude={"id"}), named[arm.model]) for arm in more]
     return _distinct([*arms, *fresh])
 
 
@@ -159,6 +151,7 @@ class Pool:
             groups.setdefault(text, []).append(place)
         rounds = chain.from_iterable(zip_longest(*groups.values()))
         self._spread = [place for place in rounds if place is not None]
+        self._drawn: dict[str, list[int]] = {}
         self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
         self._folds: tuple[Ints, dict[str, int]] | None = None
         self._heads: dict[int, tuple[NDArray[np.object_], Vectors]] = {}
@@ -182,6 +175,13 @@ class Pool:
         """Places of the first ``k`` of other conversations, spread over the answers there are."""
         return tuple(islice(self._visible(case, self._spread), k))
 
+    def drawn(self, name: str, k: int, case: EvalCase) -> tuple[int, ...]:
+        """Places of the first ``k`` of other conversations in an order that a name draws."""
+        if name not in self._drawn:
+            order = np.random.default_rng(int(name.rpartition("-")[2]))
+            self._drawn[name] = order.permutation(len(self.examples)).tolist()
+        return tuple(islice(self._visible(case, self._drawn[name]), k))
+
     def nearest(self, k: int, case: EvalCase) -> tuple[int, ...]:
         """Places of the ``k`` nearest of other conversations by the cosine of their embeddings.
 
@@ -202,6 +202,8 @@ class Pool:
             return ()
         if arm.few_shot_from == "fixed":
             return self.fixed(arm.few_shot, case)
+        if arm.few_shot_from != "nearest":
+            return self.drawn(arm.few_shot_from, arm.few_shot, case)
         asked = (arm.few_shot, case.cluster, case.input or case.messages)
         if asked not in self._found:
             self._found[asked] = self.nearest(arm.few_shot, case)
@@ -348,6 +350,7 @@ class Setting:
     max_tokens: int = FEWEST_TOKENS
     labels: tuple[str, ...] = ()  #: What decision models choose among.
     deciders: frozenset[str] = frozenset()  #: Ids of the models that decide, and write nothing.
+    answer_tokens: float | None = None  #: Tokens an answer likely has, by a log or by right ones.
 
 
 class Spoken(NamedTuple):
@@ -505,6 +508,7 @@ class LabPlan:
             key=key.hexdigest(),
             tokens=form.tokens + system.tokens + rest.tokens,
             messages=lambda: Asking(case).messages(form, said),
+            expects=self.setting.answer_tokens,
         )
 
     def calls(

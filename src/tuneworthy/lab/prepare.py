@@ -18,7 +18,7 @@ from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
-from tuneworthy.files.stores import files_now
+from tuneworthy.files.stores import files_now, read_latest
 from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
@@ -34,23 +34,25 @@ from tuneworthy.lab.plan import (
     plan_arms,
     request_to,
 )
-from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, cost, kept_in
+from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, kept_in
 from tuneworthy.lab.result import ENOUGH, own_work
 from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.search import Search, cost
 from tuneworthy.lab.session import (
     PaidCalls,
     StopHandle,
     Watch,
     ledger_of,
     ledger_or_none,
+    spend_of,
     stopped_by_user,
 )
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
 from tuneworthy.llm.endpoints import STATE_PRICE, Reached, Transport, reach
 from tuneworthy.llm.hosts import find_strange_hosts, list_unconfirmed, read_host, refuse_unconfirmed
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, PriceOf, Stop, quotes, total
-from tuneworthy.model.base import Strings
+from tuneworthy.llm.runner import TOKENS_A_BYTE, Job, PriceOf, Stop, quotes, total
+from tuneworthy.model.base import Strings, Unknown, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import MeasuredFile
@@ -76,6 +78,7 @@ ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one
 JUDGED = frozenset({"persona", "generation"})  #: Goals whose outputs few references match.
 JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
 CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
+SEARCH_RUN = "search"  #: Name of the run of a search for prompts, whose cap is its own.
 MOST_CHOICES = 255  #: Labels that decision models choose among, as their makers say.
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
@@ -91,7 +94,8 @@ class PreparedLab:
     scorer: str  #: What scores the answers, in words for the report.
     as_of: date  #: The day, for prices and evidence.
     request: ProposalRequest | None = None
-    """Prompts that a generator shall propose; None for none."""
+    """The search for better prompts that comes before the race; None for none."""
+    unsearched: str = ""  #: Why nothing is searched, though nobody turned it off.
     trusted: frozenset[str] = frozenset()
     """Models whose stated price counts, also where the list price is higher or it is 0."""
     files: tuple[MeasuredFile, ...] = ()  #: Its cases and prompts as they were when it read them.
@@ -226,6 +230,7 @@ def prepare(
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
         deciders=frozenset(model.id for model in case.models if model.api != "chat"),
+        answer_tokens=_answer_tokens(case, cases),
     )
     _refuse_constraints(case, prompts, setting)
     more = {"schema": setting.schema is not None, "head": bool(kit.labels) and pool.teaches}
@@ -266,6 +271,25 @@ def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
         fix = f"make one: tuneworthy evalset {argument(source)}, then name it under data.evaluation"
         raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
     return cases
+
+
+def _answer_tokens(case: Case, cases: Cases) -> float | None:
+    """Tokens of an answer: as a log measured them, as stated, else as the right answers have.
+
+    None where there is neither.
+    """
+    measured = read_latest(case)[0].get("output_tokens")
+    if measured is not None and not isinstance(measured.value, Unknown):
+        return measured.number
+    stated = case.economics.traffic.output_tokens
+    if stated is not None:
+        return stated.likely
+    texts = [answer_text(row.accepted[0]) for row in cases if row.accepted]
+    sizes = [len(as_bytes(text)) * TOKENS_A_BYTE for text in texts]
+    return fmean(sizes) + _END_TOKENS if sizes else None
+
+
+_END_TOKENS = 2  # what a model writes beside an answer: its end, and a blank
 
 
 def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalCase, ...]:
@@ -338,7 +362,7 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
         fix = "name a folder of prompts under data.prompts, one file a variant"
         raise CaseError("names no prompts", where=case.where("data"), fix=fix)
     if not case.models:
-        fix = 'list them: models: [{id: "openai:gpt-4o-mini"}]'
+        fix = 'list them: models: [{id: "openai:gpt-6-luna"}]'
         what = "names no models" + (" that can be called" if case.models else "")
         raise CaseError(what, where=case.where("models"), fix=fix)
     known = [model.id for model in case.models]
@@ -379,8 +403,13 @@ def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
     """A quote with what earlier calls of its run have taken of the cap."""
     if ledger is None:
         return quote
-    spend = ledger.spend(run)
+    spend = spend_of(ledger, runs_beside(run))
     return quote.model_copy(update={"usd_spent": spend.paid + spend.held})
+
+
+def runs_beside(run: str) -> tuple[str, ...]:
+    """A run and those whose calls count against its cap, too."""
+    return (run, SEARCH_RUN) if run == CEILING_RUN else (run,)
 
 
 def render_quote(
@@ -415,6 +444,8 @@ def render_quote(
     each = fmean(seen or [ASSUMED_S])
     pace = f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
     more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
+    if lab.unsearched:
+        more.append(("No search", lab.unsearched))
     rather = f"; where no text is the right one, {JUDGE}"
     free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
     more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
@@ -446,17 +477,29 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
 
     def of_plan(plan: LabPlan) -> Quote:
         by_name = quotes(jobs(plan), ledger, price_of)
-        parts = [by_name.get("", total(()))]
+        raced = by_name.get("", total(()))
+        parts = [raced.model_copy(update={"usd_likely": raced.usd_likely * _raced_part(plan)})]
         for kind in ("prompt", "tuned"):
             each = [by_name[arm.id] for arm in plan.of_kind(kind) if arm.id in by_name]
             most = _most_prompts(lab, plan, rivals=rivals) if kind == "prompt" else 1
-            parts += dearest(each, most)
+            reported = dearest(each, most)
+            likely = fmean([quote.usd_likely for quote in each]) if each else 0.0
+            parts += [quote.model_copy(update={"usd_likely": likely}) for quote in reported]
         return total(parts)
 
     if lab.request is None:
         return of_plan(lab.plan)
     evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
-    return cost(evaluator, ledger, price_of, of_plan)
+    return cost(Search(evaluator).run(), ledger, price_of, of_plan)
+
+
+RACED_PART = 0.8
+"""Of the calls of a race those that are made, about: arms that fall behind are dropped."""
+_FEW_ARMS = 3  # among which hardly one falls behind
+
+
+def _raced_part(plan: LabPlan) -> float:
+    return 1.0 if len(plan.of_kind("prompt")) < _FEW_ARMS else RACED_PART
 
 
 MOST_RIVALS = 2  #: Arms of other models beside the best prompt that may meet the held-out cases.
@@ -466,10 +509,11 @@ def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
     """How many prompt arms may meet the held-out cases."""
     if lab.scores.judge is not None:
         return 2  # a judge's choice has a rival
+    most = 1 if lab.request is None else 2  # a found prompt is compared with the best before it
     if lab.case.targets.quality is None or not rivals:
-        return 1
+        return most
     others = len({arm.model for arm in plan.of_kind("prompt")}) - 1
-    return 1 + min(MOST_RIVALS, max(0, others))
+    return most + min(MOST_RIVALS, max(0, others))
 
 
 def told_by(ledger: Ledger | None) -> Told:
@@ -539,6 +583,7 @@ def paid(
                     watch=settings.get("watch"),
                     on_stop=on_stop,
                     hosts=find_strange_hosts(lab.places),
+                    beside=SEARCH_RUN if run == CEILING_RUN else "",
                 )
                 return await work(calls, quote)
         finally:
@@ -548,7 +593,8 @@ def paid(
         refuse_unconfirmed(lab.places, lab.confirmed)
     with ledger_of(lab.case) as ledger:
         if settings.get("ask_again"):
-            ledger.release(run)
+            for name in runs_beside(run):
+                ledger.release(name)
         quote = with_spent(price(lab, ledger), ledger, run)
         refuse_unpriced(quote)
         return asyncio.run(go(ledger, quote))

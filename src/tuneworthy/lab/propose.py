@@ -1,4 +1,4 @@
-"""Prompts that a generator proposes: drawn apart, scored together, and raced like any other."""
+"""Prompts that a model writes: what it is shown, what becomes of its texts, and how they score."""
 
 from __future__ import annotations
 
@@ -6,74 +6,62 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unicodedata import category
 
-import numpy as np
-
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.materials import prompt_from, prompt_text, variables
-from tuneworthy.files.stores import FOLDER, PROPOSED
 from tuneworthy.lab.plan import (
     Arms,
     Cases,
     LabPlan,
     answer_text,
-    arms_with_proposals,
     question,
-    request_for,
     request_to,
     system_of,
 )
-from tuneworthy.lab.scores import Scores, clusters_of
 from tuneworthy.llm.endpoints import Reached
 from tuneworthy.llm.hosts import name_with_host
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, PriceOf, Stop, quote, total
-from tuneworthy.model.base import Unknown
+from tuneworthy.llm.runner import Job, Stop
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import (
     Arm,
     ChatMessage,
-    Draw,
-    Gain,
-    Proposed,
-    Proposing,
-    Quote,
     Request,
     Settled,
 )
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Output
-from tuneworthy.stats.compare import ENOUGH_DRAWS, expected_gain
 
 if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
     from gepa.core.state import GEPAState
 
 
-MOST_TAUGHT = 24
-"""Cases a generator learns from at most; they are asked anew for each text it comes to."""
-TAUGHT_PART = 3  #: One in so many of the cases for selecting; the others race.
+MOST_TAUGHT = 48
+"""Cases of a search at most: it learns from them and scores on them, anew for each candidate."""
+TAUGHT_PART = 3  #: One in so many of the cases for selecting, at least where there are few.
+RACING = 60  #: Cases for selecting that race before a search gets more than that part.
 LONGEST = 8000
 """Bytes of a proposed prompt, unless the one it comes from is longer: it bounds the price."""
 
 
 class ProposalRequest(NamedTuple):
-    """Prompts that a generator shall propose."""
+    """A search for better prompts that shall come before the race."""
 
-    draws: int  #: Independent restarts.
+    draws: int  #: Independent restarts, at most.
     model: Model  #: The model that writes.
     place: Reached  #: Where it is called.
-    taught: tuple[EvalCase, ...]  #: Cases it learns from: these race nothing and report nothing.
+    taught: tuple[EvalCase, ...]
+    """Cases it learns from and scores on: these race nothing and report nothing."""
+    cap_usd: float | None = None  #: The most it may cost; half of the lab's own cap for None.
+    writes: bool = True  #: Whether texts are written; else only examples and the like are searched.
 
     @property
     def named(self) -> str:
@@ -96,7 +84,9 @@ def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
         text = f"taught {plan.seed} {cluster}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
-    room, taken = min(MOST_TAUGHT, len(plan.select) // TAUGHT_PART), set[str]()
+    cases = len(plan.select)
+    room = min(MOST_TAUGHT, max(cases // TAUGHT_PART, cases - RACING))
+    taken = set[str]()
     for cluster in sorted(groups, key=order):
         group = groups[cluster]
         if len(group) <= room and not reported & set(map(question, group)):
@@ -199,6 +189,24 @@ def _writing_request(
     return request_to(request.place, [message], max_tokens=WRITES, temperature=1.0)
 
 
+LIKELY_WRITTEN = 300  #: Tokens of a written text, about.
+
+
+def writing_jobs(request: ProposalRequest, start: Candidate) -> tuple[Job, Job]:
+    """Calls of the writing model: the longest that there can be, and a likely one."""
+    base = start.prompt
+    longest_record = {name: "x" * most for name, most in _SIZES.items()}
+    most = _writing_request(request, base, "x" * longest(base), [longest_record] * SHOWN)
+    cases = request.taught[:SHOWN]
+    records = [_record(start.arm, case, "x" * len(_right(case)), _right(case)) for case in cases]
+    likely = _writing_request(request, base, base.system, records)
+    return Job(most), Job(likely, expects=LIKELY_WRITTEN)
+
+
+def _right(case: EvalCase) -> str:
+    return answer_text(case.accepted[0]) if case.accepted else ""
+
+
 def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
     """A case with what came of it, as the writing model sees it; the beginnings of what is long.
 
@@ -227,7 +235,6 @@ STEPS = 3  #: Texts that a draw has written; each is kept only if it does better
 _LOOKS = 60  # at cases for one that goes wrong; looking again costs nothing
 _PART = "system"
 _REPEATS = 1000  # a draw has so many to itself, so that more steps would move no other draw
-_TOGETHER = 8  #: Draws at a time.
 
 Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
 """Has calls made and gives what became of each, by key; raises where some weren't made."""
@@ -250,9 +257,28 @@ def kept_in(ledger: Ledger | None) -> Ask:
     return ask
 
 
+Tried = tuple[float, str, str]
+"""The score of an answer, the answer, and why it is right or wrong."""
+
+
+class Candidate(NamedTuple):
+    """A prompt with the settings of an arm; the arm's name and its prompt's don't matter."""
+
+    arm: Arm
+    prompt: PromptVariant
+
+    @property
+    def made_of(self) -> tuple[object, ...]:
+        """What two candidates share that are the same."""
+        arm = self.arm
+        settings = arm.few_shot, arm.few_shot_from, arm.retrieval, arm.constrained, arm.effort
+        prompt = self.prompt
+        return arm.model, settings, prompt.system, prompt.user, prompt.temperature
+
+
 @dataclass(frozen=True, slots=True)
 class CandidateEvaluator:
-    """What candidates are tried on."""
+    """What candidates are tried on: the cases of a search, each of which is asked once."""
 
     plan: LabPlan
     request: ProposalRequest
@@ -260,32 +286,44 @@ class CandidateEvaluator:
     ask: Ask
     turn: Lock = field(default_factory=Lock)
     """Requests are made and answers scored by one draw at a time."""
+    plans: dict[tuple[object, ...], LabPlan] = field(default_factory=dict)
+    known: dict[tuple[object, ...], dict[str, Tried]] = field(default_factory=dict)
+    """Scored answers by candidate and case: a search asks for the same ones again and again."""
 
-    def jobs(self, arm: Arm, prompt: PromptVariant, cases: Cases | None = None) -> list[Job]:
-        """The calls of an arm with some prompt; on all cases to learn from unless some are given.
-
-        Each case is asked once, however often the race will ask.
-        """
-        prompts = {**self.plan.setting.prompts, arm.prompt: prompt}
-        setting = replace(self.plan.setting, prompts=prompts)
+    def jobs(self, candidate: Candidate, cases: Cases) -> list[Job]:
+        """The calls of a candidate."""
         with self.turn:
-            return [
-                Job(request_for(arm, case, setting))
-                for case in (self.request.taught if cases is None else cases)
-            ]
+            plan = self.plans.get(candidate.made_of)
+            if plan is None:
+                prompts = {**self.plan.setting.prompts, candidate.arm.prompt: candidate.prompt}
+                setting = replace(self.plan.setting, prompts=prompts)
+                alone = {"arms": (candidate.arm,), "repeats": 1, "probes": frozenset[Any]()}
+                plan = replace(self.plan, setting=setting, **alone)
+                self.plans[candidate.made_of] = plan
+            return [job for job, *_ in plan.calls(plan.arms, cases)]
 
-    def try_on(self, arm: Arm, prompt: PromptVariant, cases: Cases) -> list[tuple[float, str, str]]:
-        """For each case the score of an arm with some prompt, its answer, and why it is right.
+    def try_on(self, candidate: Candidate, cases: Cases) -> list[Tried]:
+        """For each case the score of a candidate, its answer, and why it is right.
 
         An answer that didn't come or can't be scored counts as half right.
         """
-        jobs = self.jobs(arm, prompt, cases)
-        settled = self.ask(jobs)
         with self.turn:
-            pairs = zip(cases, jobs, strict=True)
-            return [self._scored(case, job, settled[job.key]) for case, job in pairs]
+            known = self.known.setdefault(candidate.made_of, {})
+            lacking = [case for case in cases if case.id not in known]
+        if lacking:
+            jobs = self.jobs(candidate, lacking)
+            settled = self.ask(jobs)
+            with self.turn:
+                for case, job in zip(lacking, jobs, strict=True):
+                    known[case.id] = self._scored(case, job, settled[job.key])
+        return [known[case.id] for case in cases]
 
-    def _scored(self, case: EvalCase, job: Job, call: Settled) -> tuple[float, str, str]:
+    def score(self, candidate: Candidate, cases: Cases | None = None) -> float:
+        """The share of right answers on some cases; on all of the search unless some are given."""
+        tried = self.try_on(candidate, self.request.taught if cases is None else cases)
+        return round(sum(score for score, *_ in tried) / len(tried), 9)
+
+    def _scored(self, case: EvalCase, job: Job, call: Settled) -> Tried:
         if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."
         output = Output.of(call.whole)
@@ -300,26 +338,24 @@ class CandidateEvaluator:
         right = " or ".join(answer_text(answer) for answer in case.accepted[:3])
         return scored.value, text, f"{why} Right is: {right}" if right else why
 
-    def parent(self) -> Arm:
-        """The arm that is best as written on the cases to learn from; of equals the first."""
-        prompts, cases = self.plan.setting.prompts, self.request.taught
-        arms = as_written(self.plan.arms)
-        sums = [sum(s for s, *_ in self.try_on(arm, prompts[arm.prompt], cases)) for arm in arms]
-        return arms[int(np.argmax(np.round(sums, 9)))]
+    def written(self) -> list[Candidate]:
+        """The prompts that race anyway, each as its file says."""
+        prompts = self.plan.setting.prompts
+        return [Candidate(arm, prompts[arm.prompt]) for arm in as_written(self.plan.arms)]
 
 
 class GepaDraw:
-    """One draw of gepa, begun from a parent with chance of its own: its adapter and proposer.
+    """Texts that gepa has written from a candidate on, with chance of its own.
 
     Draws have a number, from 0: the same one asks for the same calls.
     """
 
     propose_new_texts = None  # gepa asks for it; ``_write`` is handed over instead
 
-    def __init__(self, evaluator: CandidateEvaluator, parent: Arm, number: int) -> None:
-        self._evaluator, self._arm, self._number = evaluator, parent, number
-        self._parent = self.prompt = evaluator.plan.setting.prompts[parent.prompt]
-        """What it came to, under the parent's name; the parent where nothing better came."""
+    def __init__(self, evaluator: CandidateEvaluator, start: Candidate, number: int) -> None:
+        self._evaluator, self._arm, self._number = evaluator, start.arm, number
+        self._parent = self.prompt = start.prompt
+        """What it came to, under the name of where it began."""
         self.asked = self.unusable = 0
         self.whole, self.wrote, self.why = True, False, "its answers were empty"
         self._failed: Exception | None = None
@@ -328,7 +364,8 @@ class GepaDraw:
         request = self._evaluator.request
         result = gepa()(
             seed_candidate={_PART: self._parent.system},
-            trainset=list(request.taught),
+            trainset=self._worth_showing(),
+            valset=list(request.taught),
             adapter=self,
             custom_candidate_proposer=self._write,
             reflection_minibatch_size=min(SHOWN, len(request.taught)),
@@ -342,6 +379,15 @@ class GepaDraw:
         self.prompt = self._prompt(result.best_candidate[_PART])
         return self
 
+    def _worth_showing(self) -> list[EvalCase]:
+        """What it begins with gets wrong, and as many right ones as fill a question."""
+        cases = self._evaluator.request.taught
+        tried = self._evaluator.try_on(Candidate(self._arm, self._parent), cases)
+        scores = [score for score, *_ in tried]
+        order = sorted(range(len(cases)), key=lambda place: scores[place])
+        wrong = sum(score < 1 for score in scores)
+        return [cases[place] for place in order[: max(wrong, SHOWN)]]
+
     def evaluate(
         self, batch: list[EvalCase], candidate: dict[str, str], capture_traces: bool = False
     ) -> EvaluationBatch[Any, Any]:
@@ -349,7 +395,8 @@ class GepaDraw:
         from gepa.core.adapter import EvaluationBatch
 
         del capture_traces
-        tried = self._evaluator.try_on(self._arm, self._prompt(candidate[_PART]), batch)
+        prompt = self._prompt(candidate[_PART])
+        tried = self._evaluator.try_on(Candidate(self._arm, prompt), batch)
         pairs = zip(batch, tried, strict=True)
         return EvaluationBatch(
             outputs=[answer for _, answer, _ in tried],
@@ -420,162 +467,22 @@ def gepa() -> Callable[..., Any]:
     return optimize
 
 
-class DrawnPlan(NamedTuple):
-    """A plan with the prompts that a generator proposed."""
-
-    parent: Arm  #: What all draws begin from.
-    draws: tuple[GepaDraw, ...]
-    plan: LabPlan
-    arms: tuple[Arm, ...]
-    """The arm of each draw, as written: of a proposed prompt, or the parent itself."""
-    prompts: tuple[PromptVariant, ...]  #: Proposed ones, each text once.
-
-    def report(self, request: ProposalRequest, scores: Scores) -> Proposing:
-        """What the generator was asked for and what came, for the result."""
-        draws = []
-        for draw, arm in zip(self.draws, self.arms, strict=True):
-            share = scores.share(arm, self.plan.select)
-            known = not isinstance(share, Unknown)
-            ends = share.model_dump(include={"value", "low", "high"}) if known else {"value": share}
-            counts = {"asked": draw.asked, "unusable": draw.unusable, "whole": draw.whole}
-            draws.append(Draw.model_validate({"prompt": arm.prompt, **counts, **ends}))
-        prompts = (
-            Proposed(name=p.name, text=p.system, file=f"{FOLDER}/{PROPOSED}/{p.name}.md")
-            for p in self.prompts
-        )
-        return Proposing(
-            model=request.named,
-            parent=self.parent.id,
-            shown=len(request.taught),
-            draws=tuple(draws),
-            prompts=tuple(prompts),
-        )
-
-    def plateau(self, scores: Scores) -> Gain | Unknown:
-        """What one more draw would add, by whole draws, on the cases all were scored on.
-
-        Draws begin apart from the same prompt, learn from the same cases by chance of their own,
-        and are scored on others: any order of them is as likely as any other
-        (docs/decisions/0012).
-        """
-        if not any(draw.asked for draw in self.draws):
-            return Unknown(ask="give the generator cases that the prompt gets wrong")
-        cases = self.plan.select
-        arms = [
-            arm
-            for draw, arm in zip(self.draws, self.arms, strict=True)
-            if draw.whole and not scores.unanswered(arm, cases)
-        ]
-        if len(arms) < ENOUGH_DRAWS:
-            return Unknown(ask=f"let a generator propose prompts: --propose {ENOUGH_DRAWS} or more")
-        rows = np.array([scores.row(arm, cases) for arm in arms])
-        shared = ~np.isnan(rows).any(axis=0)
-        gain = expected_gain(rows[:, shared].mean(axis=1)) if shared.any() else None
-        least = np.array([scores.row(arm, cases, 0.0) for arm in arms])
-        room = expected_gain(np.nan_to_num(least).mean(axis=1))  # with what is missing wrong
-        if gain is None or room is None:
-            return Unknown(ask="run it again: no case was answered in every draw")
-        value, low, high = gain[0], gain[1], max(gain[2], room[2])
-        clusters = len(set(clusters_of(cases)[shared].tolist()))
-        n = int(shared.sum())
-        return Gain(value=value, low=low, high=high, draws=len(arms), n=n, clusters=clusters)
+_FORETOLD = 1_000_000  # the repeat of the text that is written before a search: no draw has it
 
 
-def propose(evaluator: CandidateEvaluator) -> DrawnPlan:
-    """All draws, several at a time. It blocks: run it in a thread."""
-    parent, numbers = evaluator.parent(), range(evaluator.request.draws)
-    with ThreadPoolExecutor(min(_TOGETHER, len(numbers))) as pool:
-        begun = [pool.submit(GepaDraw(evaluator, parent, number).run) for number in numbers]
-    # a fault in one draw cuts the others short: it is the one to report
-    faults = [fault for draw in begun if (fault := draw.exception()) is not None]
-    if faults:
-        raise min(faults, key=lambda fault: isinstance(fault, CutShortError))
-    draws = [draw.result() for draw in begun]
-    if any(draw.asked for draw in draws) and not any(draw.wrote for draw in draws):
-        why = f"{evaluator.request.named} wrote nothing ({draws[0].why})"
-        raise CutShortError(Stop(why, "unanswered"))
-    return _extended(evaluator.plan, parent, draws)
-
-
-def _extended(plan: LabPlan, parent: Arm, draws: Sequence[GepaDraw]) -> DrawnPlan:
-    """Proposed prompts as arms like any other. A text that is there already gets no second name."""
-    setting = plan.setting
-    known = {setting.prompts[parent.prompt].system: parent.prompt}
-    names = (f"gepa-{number}" for number in count(1))
-    free = (name for name in names if name not in setting.prompts)
-    fresh: dict[str, PromptVariant] = {}
-    for draw in draws:
-        if draw.prompt.system not in known:
-            name = known[draw.prompt.system] = next(free)
-            update = {"name": name, "model": parent.model, "structured": None}
-            fresh[name] = draw.prompt.model_copy(update=update)
-    arms = arms_with_proposals(plan.arms, parent, tuple(fresh), plan.named(parent.model))
-    of_prompt = {arm.prompt: arm for arm in reversed(arms) if arm.prompt in fresh}
-    own = tuple(of_prompt.get(known[draw.prompt.system], parent) for draw in draws)
-    setting = replace(setting, prompts={**setting.prompts, **fresh})
-    more = replace(plan, arms=arms, setting=setting)
-    return DrawnPlan(parent, tuple(draws), more, own, tuple(fresh.values()))
-
-
-def cost(
-    evaluator: CandidateEvaluator,
-    ledger: Ledger | None,
-    price_of: PriceOf,
-    of_plan: Callable[[LabPlan], Quote],
-) -> Quote:
-    """What proposing and the lab after it cost, before anything is sent.
-
-    What is known from the ledger, which alone the evaluator asks (``kept_in``), counts at its
-    price, and the rest at the most it can come to. ``of_plan`` prices a plan once its prompts are
-    known.
-    """
-    plan, request = evaluator.plan, evaluator.request
-    arms, prompts = as_written(plan.arms), plan.setting.prompts
-    first = [job for arm in arms for job in evaluator.jobs(arm, prompts[arm.prompt])]
-    draws: list[GepaDraw] = []
-    with suppress(CutShortError):  # the parent may not be known yet
-        arms = (parent := evaluator.parent(),)
-        for number in range(request.draws):
-            with suppress(CutShortError):
-                draws.append(GepaDraw(evaluator, parent, number).run())
-        plan = _extended(plan, parent, draws).plan
-    parts = [of_plan(plan), quote(first, ledger, price_of)]
-    if ahead := request.draws - len(draws):
-
-        def of_draws(arm: Arm, size: int) -> Quote:
-            return _of_draws(evaluator, arm, size, ahead, price_of)
-
-        longs = (of_draws(arm, longest(prompts[arm.prompt])) for arm in arms)
-        parts.append(max(longs, key=lambda each: (each.usd_most, each.calls)))
-    return total(parts)
-
-
-def _of_draws(
-    evaluator: CandidateEvaluator, parent: Arm, size: int, draws: int, price_of: PriceOf
-) -> Quote:
-    """What some draws from an arm cost, and the arms they lead to, if all texts have one size.
-
-    One of them may be reported on, beside the dearest of the others: an arm too many, at most.
-    """
-    plan, base = evaluator.plan, evaluator.plan.setting.prompts[parent.prompt]
-    put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
-    text = put_in.ljust(len(put_in) + size, "x")
-    prompt = base.model_copy(update={"name": "proposal", "system": text})
-
-    def of(jobs: Sequence[Job], times: int) -> Quote:
-        return total([quote(jobs, None, price_of)] * times)
-
-    record = {name: "x" * most for name, most in _SIZES.items()}
-    writing = _writing_request(evaluator.request, base, "x" * longest(base), [record] * SHOWN)
-    named = plan.named(parent.model)
-    ways = arms_with_proposals(plan.arms, parent, (prompt.name,), named)[len(plan.arms) :]
-    select = [job for arm in ways for job in evaluator.jobs(arm, prompt, plan.select)]
-    reported = [of(evaluator.jobs(arm, prompt, plan.report), plan.repeats) for arm in ways]
-    return total(
-        [
-            of([Job(writing)], draws * STEPS),
-            of(evaluator.jobs(parent, prompt), draws * STEPS),
-            of(select, draws * plan.repeats),
-            max(reported, key=lambda each: (each.usd_most, each.calls)),
-        ]
-    )
+def written_from(
+    evaluator: CandidateEvaluator, start: Candidate, cases: Cases
+) -> PromptVariant | None:
+    """A text that is written once, from some cases; None where no prompt came."""
+    tried = evaluator.try_on(start, cases)
+    records = [
+        _record(start.arm, case, answer, why)
+        for case, (_, answer, why) in zip(cases, tried, strict=True)
+    ]
+    prompt = start.prompt
+    request = _writing_request(evaluator.request, prompt, prompt.system, records)
+    job = Job(request, _FORETOLD)
+    call = evaluator.ask([job])[job.key]
+    if call.whole is None:
+        return None
+    return proposal(inside(call.whole.text), prompt, prompt.name)

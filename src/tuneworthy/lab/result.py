@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -59,6 +59,7 @@ from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_difference, quantiles
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
+from tuneworthy.words import listing
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
 """What a bound on everything that was tried takes where a model judges."""
@@ -121,6 +122,21 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     by_judge = who == "judge"
     other = best("prompt", but=first) if by_judge else best("baseline")
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
+
+
+def best_before(lab: Lab, first: Arm, found: Collection[Arm]) -> Arm | None:
+    """The best prompt arm that was there before a search, where one that it found was chosen.
+
+    It meets the held-out cases too, so that the page can say what searching brought.
+    """
+    if first not in found:
+        return None
+    means, _ = means_of(lab.scores, lab.stayed(), lab.plan.select)
+    own = [a for a in lab.stayed("prompt") if a.id in means and a not in found]
+    if own:
+        return max(own, key=lambda arm: means[arm.id])
+    dropped = [a for a in lab.plan.of_kind("prompt") if a not in found]
+    return max(dropped, key=lambda arm: lab.dropped.get(arm.id) or 0, default=None)
 
 
 def rival_arms(
@@ -253,7 +269,7 @@ _TUNING_CHANGES: dict[str, State] = {
     "instruction_limit": "yes",
     "knowledge_gaps": "no",
 }  #: Form, words, voice and rules can be trained; facts that weren't there can't.
-_NONE = Unknown(ask="let a generator propose prompts: --propose 5")
+_NONE = Unknown(ask="search for better prompts: --propose 20")
 _NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
 SEARCH_MARGIN = 0.02
 """Share of cases: what another draw has to add at least, where the framework has no threshold
@@ -465,7 +481,7 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
     gain, proposing = result.plateau, result.proposing
     if isinstance(gain, Unknown) or isinstance(proposing, Unknown):
         return ()
-    source = f"ceiling lab: gepa with {proposing.model}, from {proposing.parent}"
+    source = f"ceiling lab: gepa with {proposing.model}, from {listing(proposing.parents)}"
     method = (
         f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
         "upper end by the place of a draw among the others"
@@ -480,12 +496,16 @@ def outcome(
     framework: Framework,
     *,
     rivals: Arms = (),
+    before: Arm | None = None,
     target: float | None,
     quote: Quote,
     scorer: str,
     **proposed: Any,
 ) -> CeilingResult:
-    """Everything the lab found, after both parts were run; ``proposed`` is about proposals."""
+    """Everything the lab found, after both parts were run.
+
+    ``before`` is the best prompt that was there before a search; ``proposed`` is about the search.
+    """
     plan, scores = lab.plan, lab.scores
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
@@ -505,6 +525,7 @@ def outcome(
         else Unknown(ask=_RUN_ON),
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
         rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
+        gained=None if before is None else contrast(scores, chosen[0], before, plan.report),
         target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=reached,
         upper=bounds.upper if bounds else Unknown(ask=bound),

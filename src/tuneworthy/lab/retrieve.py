@@ -326,7 +326,7 @@ def prepare(
     ``documents`` are what to search, below the case folder; ``data.documents`` when not given, and
     without it the passages of the evaluation set itself. A model may be given ``k`` pieces of so
     many ``words`` at the most. ``arm`` is the prompt and model that give ``answers``, as ``v3 ·
-    gpt-4o``; the first that shows passages. The rest is as for ``prepare.prepare``.
+    gpt-6-luna``; the first that shows passages. The rest is as for ``prepare.prepare``.
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses what leads out

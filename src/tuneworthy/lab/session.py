@@ -7,9 +7,9 @@ import os
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -70,6 +70,13 @@ class PaidCalls:
     on_stop: OnStop = lambda _: None
     probes: Probes = field(default_factory=lambda: defaultdict(Probe))
     hosts: Strings = ()  #: Hosts they go to that aren't their vendors' own.
+    beside: str = ""
+    """Name of a run with a cap of its own whose calls count against this one too, if any."""
+
+    def with_own_cap(self, cap_usd: float) -> PaidCalls:
+        """The calls of the run beside, which may cost so much, and no more than is left of all."""
+        rest = self.cap_usd - _taken(self.ledger.spend(self.run))
+        return replace(self, run=self.beside, beside="", cap_usd=max(0.0, min(cap_usd, rest)))
 
     def runner(self, progress: Progress | None = None, waiting: Waiting | None = None) -> Runner:
         """A runner that ends after what is on the wire when the user stops it.
@@ -81,7 +88,7 @@ class PaidCalls:
             self.transport,
             self.price_of,
             run=self.run,
-            cap_usd=self.cap_usd,
+            cap_usd=max(0.0, self.cap_usd - self.spent_beside),
             at_once=self.at_once,
             progress=progress,
             probes=self.probes,
@@ -112,9 +119,29 @@ class PaidCalls:
             self.watch(stand.model_copy(update={"waiting": why}))
 
     @property
+    def spent_beside(self) -> float:
+        """What the run beside has paid and holds."""
+        return _taken(self.ledger.spend(self.beside)) if self.beside else 0.0
+
+    @property
     def spend(self) -> Spend:
-        spend = self.ledger.spend(self.run, self.cap_usd)
+        runs = (self.run, self.beside) if self.beside else (self.run,)
+        spend = spend_of(self.ledger, runs, self.cap_usd)
         return spend.model_copy(update={"hosts": self.hosts}) if self.hosts else spend
+
+
+def _taken(spend: Spend) -> float:
+    return spend.paid + spend.held
+
+
+_ADDED = ("paid", "held", "calls", "reused", "in_doubt", "failed")
+
+
+def spend_of(ledger: Ledger, runs: Sequence[str], cap_usd: float = 0.0) -> Spend:
+    """The money of several runs as that of one."""
+    spends = [ledger.spend(run, cap_usd) for run in runs]
+    sums = {name: sum(getattr(spend, name) for spend in spends) for name in _ADDED}
+    return spends[0].model_copy(update=sums)
 
 
 class StopHandle:

@@ -342,6 +342,7 @@ def compared(
         judge=judge,
         targets=dict(held.targets),
         enough=held.enough,
+        may_be_enough=held.may_be_enough,
         gains=held.gains,
         general_skills=kept,
         outcome=answer,
@@ -401,6 +402,8 @@ def _against_targets(
         return _no_gain(written, task)
     if skills != "yes":
         return "too_few_cases", "general"
+    if held.may_be_enough:
+        return "open", "rival"
     return ("meets" if held.admits == "met" else "open"), "targets"
 
 

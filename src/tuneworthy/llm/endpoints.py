@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import price_of_fact
 from tuneworthy.llm.prices import NO_AMOUNTS, amounts_for, catalogue, find_model, rates_on
 from tuneworthy.model.base import as_bytes, usd_per_request
 from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
@@ -250,13 +252,23 @@ def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices
 def price_on(
     model_id: str, as_of: date, *, base_url: str | None = None, input_tokens: float = 0.0
 ) -> Price | None:
-    """The list price of a model on a day, USD for a million tokens.
+    """The price of a model on a day, USD for a million tokens: by the list, else the catalogue.
 
     An address decides the provider where one is given, else the first half of the id; a name
     without a provider has no price. Some prices rise with the input tokens of a request. None for a
-    model or an address that the catalogue doesn't know, and for one without a price for both input
-    and output.
+    model or an address that neither knows, and for one without a price for both input and output.
     """
+    listed = listed_price(model_id, as_of, base_url=base_url, input_tokens=input_tokens)
+    if listed is not None or base_url:
+        return listed
+    fact = facts_on(as_of).model(model_id)
+    return None if fact is None else price_of_fact(fact, as_of)
+
+
+def listed_price(
+    model_id: str, as_of: date, *, base_url: str | None = None, input_tokens: float = 0.0
+) -> Price | None:
+    """The same by the public price list alone."""
     provider, _, name = model_id.partition(":")
     if not name:  # a bare name may be served by anybody, at any price
         return None

@@ -55,7 +55,7 @@ def find_strange_host(model_id: str, base_url: str | None) -> str:
 
 
 def name_with_host(model_id: str, base_url: str | None) -> str:
-    """A model as people see it: ``openai:gpt-4o at elsewhere.example``."""
+    """A model as people see it: ``openai:gpt-6-luna at elsewhere.example``."""
     host = find_strange_host(model_id, base_url)
     return f"{model_id} at {host}" if host else model_id
 

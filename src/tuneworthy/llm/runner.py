@@ -184,7 +184,7 @@ class Job:
     for, and not kept.
     """
 
-    __slots__ = ("_messages", "frame", "key", "repeat", "tokens")
+    __slots__ = ("_messages", "expects", "frame", "key", "repeat", "tokens")
 
     def __init__(
         self,
@@ -194,8 +194,11 @@ class Job:
         key: str = "",
         tokens: int = 0,
         messages: Messages | None = None,
+        expects: float | None = None,
     ) -> None:
         self.frame, self.repeat, self._messages = frame, repeat, messages
+        self.expects = expects
+        """Tokens that its answer likely has, where its model has answered nothing yet."""
         self.key = key or frame.key(repeat)
         self.tokens = tokens or most_input_tokens(frame)
 
@@ -579,23 +582,31 @@ class Runner:
         return min(_FIRST_WAIT_S * 2.0 ** min(before, 10) * spread, _LONGEST_WAIT_S)
 
 
-def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quote:
+def quote(
+    jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf, *, anew: bool = False
+) -> Quote:
     """What some calls would cost, equal ones counted once; nothing is sent and nothing put aside.
 
     Calls that were answered cost nothing more and count as reused. One in doubt is never sent again
     and counts as neither. A request that is refused, for want of a price or of a bound on its
-    output, adds no money; its model stands in ``unpriced``.
+    output, adds no money; its model stands in ``unpriced``. With ``anew`` answers that are there
+    count as calls too: what all of it costs from its beginning.
     """
-    return quotes((("", job) for job in jobs), ledger, price_of).get("", total(()))
+    return quotes((("", job) for job in jobs), ledger, price_of, anew=anew).get("", total(()))
 
 
 def quotes(
-    jobs: Iterable[tuple[str, Job]], ledger: Ledger | None, price_of: PriceOf
+    jobs: Iterable[tuple[str, Job]],
+    ledger: Ledger | None,
+    price_of: PriceOf,
+    *,
+    anew: bool = False,
 ) -> dict[str, Quote]:
     """The same of several groups of calls, by name; equal calls of two groups count in both."""
     groups, bounds = dict[str, tuple[dict[str, Any], set[bytes]]](), _Bounds(ledger, price_of)
     for some in batches(jobs):
-        statuses = ledger.statuses([job.key for _, job in some]) if ledger is not None else {}
+        known = ledger is not None and not anew
+        statuses = ledger.statuses([job.key for _, job in some]) if known and ledger else {}
         for name, job in some:
             if name not in groups:
                 groups[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()
@@ -605,6 +616,7 @@ def quotes(
             seen.add(half)
             if status := statuses.get(job.key, ""):
                 sums["reused"] += status == "settled"
+                bounds.learn(job)
             elif (usd := bounds.of(job)) is None:
                 sums["unpriced"][job.frame.model] = None
             else:
@@ -617,18 +629,39 @@ def quotes(
     }
 
 
+TOKENS_A_BYTE = 0.25
+"""Tokens of a byte of text, about, until a model has counted some: its most is one each."""
+_COUNTED = 50  # answered calls of a model that say how many tokens its input really has
+
+
 class _Bounds:
     """What calls cost at the most, and likely; of alike calls much is looked up once."""
 
     def __init__(self, ledger: Ledger | None, price_of: PriceOf) -> None:
-        self._price_of = price_of
+        self._price_of, self._ledger = price_of, ledger
         self._prices = dict[tuple[str, Place, int], Price | None]()
         self._written = lru_cache(maxsize=None)(
             lambda model: ledger.usual(model) if ledger is not None else None
         )
+        self._counted = defaultdict[str, list[float]](lambda: [0, 0, 0])
+        """Of each model: calls that were answered, the most tokens of their inputs, those read."""
+
+    def learn(self, job: Job) -> None:
+        """What an answered call says of the tokens that a text of its model really has."""
+        calls, most, read = self._counted[job.frame.model]
+        if calls >= _COUNTED or self._ledger is None:
+            return
+        settled = self._ledger.find(job.key)
+        if settled is not None and settled.reply is not None:
+            counts = [calls + 1, most + job.tokens, read + settled.reply.usage.input_tokens]
+            self._counted[job.frame.model] = counts
 
     def of(self, job: Job) -> tuple[float, float] | None:
-        """The second with an output as long as those so far, or half as long as it may be."""
+        """The second with as many tokens as the same model read and wrote so far.
+
+        Where it has answered nothing yet, a token has four bytes, and the answer is as long as the
+        call expects, or half as long as it may be.
+        """
         frame, about = job.frame, (job.frame.provider, job.place, job.tokens.bit_length())
         if about not in self._prices:
             self._prices[about] = self._price_of(job.request)
@@ -636,12 +669,17 @@ class _Bounds:
         most = None if price is None else most_usd(frame, price, job.tokens)
         if price is None or most is None:
             return None
+        _, bound, counted = self._counted[frame.model]
+        read = job.tokens * (counted / bound if counted else TOKENS_A_BYTE)
         longest = price.context_tokens if frame.max_tokens is None else frame.max_tokens
         if longest is None:
             return most, most
         usual = self._written(frame.model)
-        expected = longest / 2 if usual is None else min(usual[0], longest)
-        return most, max(0.0, most - (longest - expected) * price.output / 1e6)
+        wrote = longest / 2 if job.expects is None else job.expects
+        if usual is not None:
+            wrote = usual[0]
+        likely = (read * price.input + min(wrote, longest) * price.output) / 1e6
+        return most, min(most, likely)
 
 
 _SUMS = ("calls", "reused", "usd_most", "usd_likely")

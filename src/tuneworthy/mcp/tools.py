@@ -440,17 +440,21 @@ class Desk:
         """What it would cost to run every prompt and model of the case on its evaluation set. Sends
         nothing and writes nothing; only a person can start that run, in a terminal or on the page.
         """
+        from tuneworthy.lab.ceiling import with_search
         from tuneworthy.lab.prepare import prepare, quoted
 
-        ready = prepare(
+        lab = prepare(
             self.workspace.directory.path(case),
             chosen=self.workspace.chosen,
             repeats=repeats,
             max_tokens=max_tokens,
         )
+        ready = with_search(lab)
         quote = quoted(ready)
         planned = ready.plan
-        most = "nothing" if quote.usd_most == 0 else f"{small_usd(quote.usd_most)} at most"
+        most = "nothing"
+        if quote.usd_most > 0:
+            most = f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
         arms = several(len(planned.arms), "arm").capitalize()
         lines = [f"{arms}, {counted(quote.calls, 'call')}: {most}."]
         if quote.unpriced:

@@ -440,7 +440,7 @@ class TokenPrice(FileRecord):
 class Model(FileRecord):
     """A model in use or in question."""
 
-    id: Name  #: Provider and name, as ``openai:gpt-4o``.
+    id: Name  #: Provider and name, as ``openai:gpt-6-luna``.
     base_url: Annotated[str, Field(max_length=500)] | None = None
     """Where it is served, when not at its provider's usual address."""
     kind: Literal["prompted", "tuned"] = "prompted"  #: Used as it comes, or tuned.
@@ -654,8 +654,11 @@ class FewShot(FileRecord):
     """Examples in the prompt."""
 
     k: int = Field(default=8, ge=0, le=200)  #: How many.
-    source: Literal["fixed", "nearest"] = Field(default="fixed", alias="from")
-    """The same for every case, or the nearest to each one."""
+    source: Literal["fixed", "nearest", "drawn-1", "drawn-2", "drawn-3"] = Field(
+        default="fixed", alias="from"
+    )
+    """The same for every case, spread over the answers; the nearest to each one; or one of three
+    sets that were drawn at random."""
 
 
 class PromptVariant(FileRecord):

@@ -517,7 +517,7 @@ ScenarioName = Literal["pessimistic", "likely", "optimistic"]
 class CostItem(Record):
     """A line of what tuning costs."""
 
-    when: Literal["up front", "each month", "for the job"]
+    when: Literal["up front", "each month", "for the job", "each change"]
     what: str
     usd: Number
     source: str  #: Where it is known from, or what would tell.

@@ -139,6 +139,15 @@ class MeasuredFile(LateRecord):
     digest: str = ""  #: SHA-256 of its bytes; empty for a file over 64 MiB.
 
 
+class RequestMix(LateRecord):
+    """How the requests of a log are spread over fixed words, to compare it with a later log."""
+
+    words: Natural  #: Number of the list of words.
+    halves: tuple[tuple[Natural, ...], tuple[Natural, ...]]
+    """For each half of the conversations how many requests are nearest to each word."""
+    observed_on: date | None = None  #: Last day of the data; None where it has no clock.
+
+
 class Measured(LateRecord):
     """One run of ``measure``: what was read, what it showed, and the pictures' numbers."""
 
@@ -148,6 +157,7 @@ class Measured(LateRecord):
     files: tuple[MeasuredFile, ...] = ()  #: Those of the case that it rests on.
     evidence: tuple[Evidence, ...]
     series: tuple[Series, ...] = ()  #: For pictures.
+    mix: RequestMix | None = None  #: None of results, and of logs with few conversations.
 
 
 class CardRow(LateRecord):

@@ -10,7 +10,7 @@ from datetime import date
 from importlib.resources import files
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, FailFast, Field, field_validator, model_validator
+from pydantic import BeforeValidator, FailFast, Field, model_validator
 
 from tuneworthy.model.base import (
     MONTHS_PER_QUARTER,
@@ -658,92 +658,6 @@ def _check_tree(framework: Framework) -> None:
         asked = {name for part in step.when.walk() for name in part.answers} if step.when else ()
         for name in sorted({*asked} - framework.asked.keys())[:1]:
             raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
-
-
-class OutsideFact(FileRecord):
-    """What pages of others say, read on a day."""
-
-    says: Text = ""  #: What the page says, and what else matters here.
-    sources: tuple[Name, ...]
-    dated: date
-
-    @field_validator("sources")
-    @classmethod
-    def _addresses(cls, value: Strings) -> Strings:
-        if not value or not all(page.startswith("https://") for page in value):
-            raise wrong("names no address", "give the https:// address of the page")
-        return value
-
-
-class Service(OutsideFact):
-    """A service or a program that tunes models."""
-
-    service: Name
-    kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
-    approaches: tuple[Ident, ...] = ()
-    """Approaches its own pages name; one that is missing may be offered and wasn't found."""
-    open_to_new: Tri = "unknown"  #: Whether somebody can start with it now, or it is maintained.
-    until: date | None = None  #: The day on which new work ends, or ended.
-
-
-class ModelEnd(OutsideFact):
-    """When some hosted models end."""
-
-    models: tuple[Name, ...]
-    released: date | None = None  #: The release of the oldest of them that was found.
-    ends: date
-    tunes_end: date | None = None  #: When models tuned on them end; None where nobody says.
-    successors: tuple[Name, ...] = ()  #: What is named in their place, the cheapest first.
-    successor_tunable: Tri = "unknown"
-
-
-class Rivals(OutsideFact):
-    """Models to hold a case against that it doesn't list."""
-
-    models: tuple[Name, ...]
-
-
-class Assumption(OutsideFact):
-    """What is taken where a case doesn't say."""
-
-    low: float
-    likely: float
-    high: float
-
-
-class Services(FileRecord):
-    """The file of outside facts: who tunes, which models end, and what is taken for granted."""
-
-    says: Text
-    services: tuple[Service, ...]
-    models: tuple[ModelEnd, ...]
-    rivals: Rivals
-    assumptions: dict[Ident, Assumption]
-
-    def end_of(self, model: str, base_url: str | None = None) -> ModelEnd | None:
-        """What is known of a model's end, by its id; the base of a tuned one by its name.
-
-        None at an address of its own: other hosts keep other dates.
-        """
-        if base_url is not None:
-            return None
-        name = model.replace(":ft:", ":").split(":")
-        base = ":".join(name[:2])
-        return next((end for end in self.models if base in end.models), None)
-
-    def offered(self, approaches: Iterable[str], day: date, *, inside: bool) -> dict[str, Strings]:
-        """Who offers each approach to somebody new, as far as their pages say.
-
-        ``inside``: of what a team can run itself.
-        """
-        able = [
-            service
-            for service in self.services
-            if service.open_to_new == "yes"
-            and (service.until is None or day < service.until)
-            and (service.kind == "self_hosted" or not inside)
-        ]
-        return {name: tuple(s.service for s in able if name in s.approaches) for name in approaches}
 
 
 Goal = Literal[

@@ -82,16 +82,20 @@ class JudgeOf(Record):
 
 
 class Draw(Record):
-    """One restart of a generator of prompts."""
+    """One restart of a search for a better prompt."""
 
+    arm: str = ""  #: Id of the arm it came to; empty for one that doesn't race.
     prompt: str  #: Name of the prompt it came to: a proposed one, or the one it began from.
+    parent: str = ""  #: Id of the arm it began from.
+    round: Natural = 1  #: Rounds begin from the two best that are known by then.
+    moves: Natural = 0  #: Other examples, effort or constraint that it tried.
     asked: Natural  #: Texts that were written on the way.
     unusable: Natural = 0  #: Those of them that are no prompt, or the same one again.
     whole: bool = True
     """Whether every text that was asked for came; one cut short is no draw like the others."""
-    value: Share | Unknown  #: Share of right answers on the cases for selecting, all of them.
-    low: Share = 0.0  #: Lower end of its 95% interval.
-    high: Share = 1.0  #: Upper end.
+    value: Share | Unknown
+    """Share of right answers on the cases that the search is for, all of them. They were learned
+    from, so it is too good to be reported."""
 
 
 class Proposed(Record):
@@ -106,8 +110,8 @@ class Proposing(Record):
     """What a generator was asked for, and what came."""
 
     model: Name  #: The model that wrote, with its host where that isn't its vendor's own.
-    parent: Name
-    """Id of the arm that every draw began from: the best as written on the cases shown."""
+    parents: Strings
+    """Ids of the arms that the first round began from: the two best as written on those cases."""
     shown: Natural  #: Cases that were learned from; they raced nothing and reported nothing.
     draws: tuple[Draw, ...]
     prompts: tuple[Proposed, ...]  #: Each text once; () where nothing better than the parent came.
@@ -135,11 +139,25 @@ class PromptSearch(Record):
     """Share of cases: where the expected gain of another draw is below it, a search is at its
     plateau."""
     usd: NonNegative = 0.0  #: What it cost; 0 where nobody counted it apart.
+    rounds: Natural = 0  #: Times that it began anew from the two best that were known by then.
+    cap_usd: NonNegative | None = None  #: The most it could cost; None where there was no search.
+    why: str = ""  #: What kept it from its plateau, or from beginning; empty where it got there.
 
     @property
     def grade(self) -> CeilingGrade:
         """The grade that it gives the ceiling of its lab."""
         return "searched" if self.ended == "plateau" else "tried"
+
+
+class Headroom(EstimatedShare):
+    """What a search may gain, by a few calls before it: in share of cases."""
+
+    n: Natural  #: Cases that were asked, of those that the search is for.
+    calls: Natural  #: Calls it took; a search that follows has made them already.
+    best: Share  #: Share that the best arm as written gets right of them.
+    rescued: Natural  #: Cases it gets wrong that another way of asking gets right.
+    form: Natural  #: Those of them where the right answer was there, in another form.
+    advice: Literal["search", "do not bother"]
 
 
 class ChatMessage(Record):
@@ -417,12 +435,13 @@ StopKind = Literal["", "cap", "refused", "user", "fault", "unanswered"]
 class Arm(Record):
     """One way to answer every case."""
 
-    id: Name  #: Unique: prompt, model and what is added, as ``v3 · gpt-4o · nearest 8``.
+    id: Name  #: Unique: prompt, model and what is added, as ``v3 · gpt-6-luna · nearest 8``.
     kind: ArmKind
     prompt: str = ""  #: Name of the prompt variant; empty for a baseline.
     model: str = ""  #: Model id of the case; empty for a baseline.
     few_shot: Natural = 0  #: Examples in the prompt.
-    few_shot_from: Literal["none", "fixed", "nearest"] = "none"
+    few_shot_from: Literal["none", "fixed", "nearest", "drawn-1", "drawn-2", "drawn-3"] = "none"
+    """The same for every case, spread over the answers; the nearest; or one of three drawn sets."""
     retrieval: bool = False  #: Whether the case's contexts are given.
     constrained: Literal["none", "schema", "grammar"] = "none"
     effort: str = ""  #: How long the model may think; empty leaves it to the endpoint.
@@ -569,8 +588,13 @@ class CeilingResult(Record):
     seed: Natural = 0  #: Of the split.
     plateau: Gain | Unknown
     """Expected gain of one more draw of one generator; unknown for hand-written prompts."""
-    proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
+    proposing: Proposing | Unknown = Unknown(ask="search for better prompts: --propose 20")
     """What a generator was asked for, and what came."""
+    headroom: Headroom | Unknown = Unknown(ask="search for better prompts: --propose 20")
+    """What a search might gain, as a test before it foretold."""
+    gained: Contrast | None = None
+    """The prompt that a search came to less the best that was there before, on held-out cases;
+    None where nothing that was searched for was chosen."""
     search: PromptSearch = PromptSearch(ended="none")  #: How far it went.
     grade: CeilingGrade = "tried"  #: What the ceiling rests on, by that.
     cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
@@ -606,6 +630,8 @@ class CeilingPlan(Record):
     inputs: str  #: SHA-256 of those cases and of the arms.
     rivals: Strings = ()
     """Ids of other models' arms that are cheaper or faster and may be enough: they report too."""
+    before: str = ""
+    """Id of the best prompt that was there before a search, where a found one was chosen."""
     judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
@@ -639,18 +665,21 @@ class VerifyResult(Record):
     targets: dict[TargetId, HeldTarget] = {}
     """Every target held against the tuned arm by the one criterion; empty where none is stated."""
     enough: str = ""  #: An untuned way that already meets every target; empty for none.
+    may_be_enough: str = ""  #: One that may do so, and what would tell; empty for none.
     gains: State = "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
     outcome: VerifyAnswer
     """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
-    untuned way does. Misses: it misses a target for certain. Open: a target is open. No gain: the
+    untuned way does. Misses: it misses a target for certain. Open: a target is open, or whether an
+    untuned way meets them too. No gain: the
     two are equal within the margin, or can't be told apart, and it meets no target that the other
     misses. Where no target is stated, improved: the whole interval lies above the margin; and
     regressed: it lies below zero. Regressed too where general skills fell by more than their
     margin. Unknown: a judge's word lacks people's labels, or an arm lacks answers. Else there are
     too few cases."""
     why: str = ""
-    """Id of what decided: ``targets``, ``task``, ``general``, ``interval``; under a judge
+    """Id of what decided: ``targets``, an untuned ``rival`` that may be enough too, ``task``,
+    ``general``, ``interval``; under a judge
     ``labels`` that lack, or the ``choice`` of the untuned arm by the judge's word alone;
     ``unanswered`` where over 2% of an arm's calls got no answer; ``same_words`` where all
     got the same one and none is right; ``wrapped`` where none is right for what is around each; or,

@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tuneworthy.model.base import ChatRole, FileRecord, LateRecord, Name, Natural, Share, as_bytes
+from tuneworthy.model.base import (
+    ChatRole,
+    FileRecord,
+    LateRecord,
+    Name,
+    Natural,
+    Share,
+    Unknown,
+    as_bytes,
+)
 
 SetPart = Literal["train", "validation"]
 
@@ -96,12 +105,33 @@ REVIEWS = ("accept", "edit", "reject")  #: What a person may say of a candidate.
 
 
 class GateFinding(LateRecord):
-    """What one gate kept out, or only warns of."""
+    """What one gate kept out, or only names."""
 
     id: Name  #: The gate, as ``near_evaluation``.
     examples: Natural  #: Candidates it concerns.
     of: Natural  #: Candidates it looked at.
-    samples: Annotated[tuple[str, ...], Field(max_length=10)] = ()  #: Masked, with their source.
+    lines: tuple[str, ...] = ()  #: All of them, each with its file and line; texts are masked.
+    keeps_out: bool = True  #: Whether they are left out of the set, or only named.
+
+
+class PlantedSwaps(LateRecord):
+    """How good the naming of wrong labels is, by labels that were swapped on purpose."""
+
+    swapped: Natural  #: Labels that were swapped; no cut was chosen on these lines.
+    named: Natural  #: Lines that were named, swapped or not.
+    right: Natural  #: Lines that were named and swapped.
+    precision_low: Share  #: Ends of the 95% interval of right ones among those named.
+    precision_high: Share
+
+    @property
+    def precision(self) -> float:
+        """The share of swapped labels among those named; wrong ones of the set's own lower it."""
+        return self.right / self.named
+
+    @property
+    def recall(self) -> float:
+        """The share of swapped labels that were named."""
+        return self.right / self.swapped
 
 
 class BetterThanModel(LateRecord):
@@ -136,7 +166,9 @@ class TrainingSet(LateRecord):
     rejected: Natural  #: Candidates that a person rejected.
     reasons: dict[str, Natural] = {}  #: Rejected candidates by the reason that was given.
     unreviewed: Natural = 0  #: Candidates of logs that nobody reviewed; none of them is in the set.
-    gates: tuple[GateFinding, ...] = ()  #: What kept candidates out, reviewed or not.
+    gates: tuple[GateFinding, ...] = ()  #: What kept candidates out, or only named them.
+    label_check: PlantedSwaps | Unknown = Unknown(ask="check the examples: tuneworthy data CASE")
+    """How good the naming of likely wrong labels is on this set."""
     reviewers: tuple[str, ...] = ()
     twice: Natural = 0  #: Candidates that two people or more reviewed.
     agreed: Natural = 0  #: Of these, candidates of which all said the same.

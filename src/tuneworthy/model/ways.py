@@ -84,7 +84,7 @@ class WorkToDo(Record):
 class WayResult(Record):
     """A way as the dossier has it."""
 
-    id: str  #: Unlike any other way of the case: ``now``, ``model:openai:gpt-4o``, ``few_shot``.
+    id: str  #: Unlike any other of the case: ``now``, ``model:openai:gpt-6-luna``, ``few_shot``.
     title: str
     kind: WayKind
     option: str  #: The kind of step that leads to it, as ``other_model`` or ``few_shot``.

@@ -12,8 +12,9 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tuneworthy.framework.ends import serves_until
-from tuneworthy.framework.load import services
+from tuneworthy.facts.ends import serves_until
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import Assumption
 from tuneworthy.model.base import (
     DAYS_PER_MONTH,
     HOURS_PER_MONTH,
@@ -39,8 +40,9 @@ from tuneworthy.model.dossier import (
     InvestmentResult,
     ServingResult,
 )
-from tuneworthy.model.framework import Assumption, Framework
+from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import BaseRate
+from tuneworthy.money.change import change_items
 from tuneworthy.money.savings import (
     Savings,
     Stakes,
@@ -48,6 +50,7 @@ from tuneworthy.money.savings import (
     compare,
     computed_steps,
     tuned_serving,
+    tuned_tokens,
 )
 from tuneworthy.money.serving import ServingCost, Ways, serving_costs
 from tuneworthy.money.terms import (
@@ -68,6 +71,7 @@ from tuneworthy.money.terms import (
     spread,
     usd_of,
 )
+from tuneworthy.money.tuned import call_of_tuned, endpoint_fee, endpoint_text, tuned_offers
 from tuneworthy.money.worth import more_cases
 from tuneworthy.words import (
     capital,
@@ -221,9 +225,11 @@ def _reckon(context: MoneyContext) -> Reckoning:
     framework = context.framework
     margin = framework.threshold("margin_quality") or 0.0
     ways = serving_costs(case, context.prices, context.sovereign, context.as_of, margin=margin)
-    served = tuned_serving(case, ways, taken(services().assumptions["hosted_premium"]))
+    offers = tuned_offers(context.as_of)
+    premium = taken(facts_on(context.as_of).assumptions["hosted_premium"])
+    served = tuned_serving(case, ways, premium, offers)
     lacking = _lacking(case, framework, context.fits)
-    training = _compute(case, context.fits)
+    training = _compute(case, context.fits, context.as_of)
     model = build_cost_model(case, framework, *served, lacking, training)
     savings = compare(case, ways, model)
     counted = counted_saving(model, savings)
@@ -277,7 +283,7 @@ def stakes_of(
     rule = context.framework.break_even
     inputs: dict[str, Interval] = {}
     says: dict[str, str] = {}
-    for name, fact in _assumed_of(case).items():
+    for name, fact in _assumed_of(case, context.as_of).items():
         inputs[name] = taken(fact)
         says[name] = f"{fact.says} Read on {day(fact.dated)}"
     record = context.record
@@ -303,9 +309,9 @@ def stakes_of(
     )
 
 
-def _assumed_of(case: Case) -> dict[str, Assumption]:
+def _assumed_of(case: Case, as_of: date | None) -> dict[str, Assumption]:
     """Facts that stand in for what the case doesn't say, by the input that they give."""
-    facts = services().assumptions
+    facts = facts_on(as_of).assumptions
     assumed = {DISCOUNT: facts["discount_per_year"]}
     if case.one_off:  # a job is over before a price falls or a model ends
         return assumed
@@ -317,8 +323,8 @@ def _assumed_of(case: Case) -> dict[str, Assumption]:
 
 def _months_to_the_end(context: MoneyContext) -> float | None:
     """Months until the base model is switched off; None where none ends while the case lasts."""
-    until = serves_until(context.case)
     as_of = context.as_of
+    until = serves_until(context.case, as_of)
     if until is None or as_of is None or until <= as_of or context.case.one_off:
         return None  # one that has ended is tuned elsewhere
     return (until - as_of).days / DAYS_PER_MONTH
@@ -339,7 +345,9 @@ def _lacking(
     return first, Range.between(whole.low - first.low, whole.most - first.most)
 
 
-def _compute(case: Case, fits: Sequence[ApproachResult]) -> tuple[Interval, str] | Unknown | None:
+def _compute(
+    case: Case, fits: Sequence[ApproachResult], as_of: date | None
+) -> tuple[Interval, str] | Unknown | None:
     """What training costs by tokens and prices for the first approach, and how that is computed.
 
     None where nobody can tell. Of documents nobody knows the tokens, and the table is for small
@@ -355,7 +363,8 @@ def _compute(case: Case, fits: Sequence[ApproachResult]) -> tuple[Interval, str]
         )
     if traffic.input_tokens is None or traffic.output_tokens is None:
         return None
-    facts, have = services().assumptions, case.usable_data(need.unit) or 0
+    facts = facts_on(as_of).assumptions
+    have = case.usable_data(need.unit) or 0
     price, epochs = taken(facts["training_usd_per_mtok"]), taken(facts["epochs"])
     texts = 2 if need.unit == "preference_pairs" else 1
     some = max(min(have, math.inf if isinstance(need.high, str) else need.high), need.low)
@@ -612,7 +621,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         ask_usd=AskUsd(
             pilot=_shown(pilot, lacks), build=_shown(build, lacks), run_month=_shown(running, lacks)
         ),
-        items=tuple(_items(context.case, framework, model, reckoning.savings, reckoning.ways)),
+        items=tuple(_items(context, model, reckoning.savings, reckoning.ways)),
         case_usd=_case_usd(model, framework),
         gain_usd=draws.gain_usd if draws else later,
         scenarios=draws.scenarios if draws else (),
@@ -673,9 +682,11 @@ _PROMPTS = 5  # that a lab compares where the framework asks for no number of th
 
 
 def _items(
-    case: Case, framework: Framework, model: CostModel, savings: Savings | Unknown, ways: Ways
+    context: MoneyContext, model: CostModel, savings: Savings | Unknown, ways: Ways
 ) -> Iterator[CostItem]:
     """What the costs are made of, and what comes on top of them."""
+    case = context.case
+    framework = context.framework
     month = "for the job" if model.one_off else "each month"
     for when, parts in (("up front", model.upfront_parts), (month, model.running_parts)):
         for name, part in parts.items():
@@ -702,12 +713,7 @@ def _items(
     elif not (model.one_off or case.tuning.service == "self_hosted") and (
         tuned is None or tuned.runs != "own"
     ):
-        fact = services().assumptions["endpoint_usd_per_hour"]
-        fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact)).narrowed()
-        says = f"{fact.says.split('. ')[0]}. Read on {day(fact.dated)}"
-        source = f"not in the sums, and only where hours are billed: {says}"
-        what = "endpoint of its own"
-        yield CostItem(when="each month", what=what, usd=fee, source=source, in_sum=False)
+        yield _endpoint(context, ways)
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
@@ -726,6 +732,27 @@ def _items(
     what, cost = "calls of a lab", _shown(lab, ask)
     yield CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
     yield _judge(ways, prompts * cases)
+    yield from change_items(case, framework)
+
+
+def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
+    """The fee of an endpoint, where a service bills hours; and who bills by the token."""
+    facts = facts_on(context.as_of)
+    offers = tuned_offers(context.as_of)
+    fee = endpoint_fee(offers)
+    if fee is None:
+        fact = facts.assumptions["endpoint_usd_per_hour"]
+        fee = at_ends(lambda hour: hour * HOURS_PER_MONTH, taken(fact))
+        says = f"{fact.says.split('. ')[0]}. Read on {day(fact.dated)}"
+    else:
+        tokens = tuned_tokens(ways.inputs)
+        call = None if tokens is None else call_of_tuned(context.case, offers, *tokens)
+        each = None if call is None else call[0].value
+        says = f"{endpoint_text(offers, each)}. Looked up on {day(facts.dated)}"
+    source = f"not in the sums, and only where hours are billed: {says}"
+    what = "endpoint of its own"
+    usd = fee.narrowed()
+    return CostItem(when="each month", what=what, usd=usd, source=source, in_sum=False)
 
 
 _JUDGED_TOKENS = 30  # a score and nothing else, as a judge is asked to answer

@@ -32,6 +32,7 @@ from tuneworthy.money.terms import (
     likely,
     mtok_usd,
 )
+from tuneworthy.money.tuned import TunedOffer, call_of_tuned
 from tuneworthy.words import count, figure, share, usd
 
 _RIVALS = 8  # the cheapest ones; dearer ones never change the answer but for wild ranges
@@ -73,11 +74,14 @@ def usable_tuned(costs: Sequence[ServingCost]) -> list[ServingCost]:
     return allowed or [cost for cost in tuned if cost.but_for_budget != "no"]
 
 
-def tuned_serving(case: Case, ways: Ways, premium: Interval) -> tuple[Sum, Inputs, bool]:
+def tuned_serving(
+    case: Case, ways: Ways, premium: Interval, offers: Sequence[TunedOffer] = ()
+) -> tuple[Sum, Inputs, bool]:
     """What serving the tuned model costs a month; nothing where traffic and prices don't say.
 
-    Without a tuned model among the models, one that is hosted is taken to cost at most what a call
-    costs today, times the premium of a tuned model; the last of the result is False then.
+    Without a tuned model among the models, one that is hosted costs what services ask by the token.
+    Where no service is known to, it is taken to cost at most what a call costs today, times the
+    premium of a tuned model; the last of the result is False then.
     """
     for cost in usable_tuned(ways.costs):
         if cost.usd is not None:
@@ -87,12 +91,39 @@ def tuned_serving(case: Case, ways: Ways, premium: Interval) -> tuple[Sum, Input
             return (Product((SERVED_CALL, REQUESTS), says="serving"),), each, True
     if ways.bill is None or case.tuning.service == "self_hosted":
         return (), {}, False
+    sold = _sold_by_token(case, ways, offers)
+    if sold is not None:
+        call, says = sold
+        return (Product((SERVED_CALL, REQUESTS), says=says),), {SERVED_CALL: call}, True
     now = ways.bill.option
     if now.gpu or now.runs == "own" or (now.billed and now.bill_for is None):
         return (), {}, False
     inputs = {SERVED_CALL: call_range(now, ways.inputs), PREMIUM: premium}
     says = f"serving, a call at {figure(premium.value)} times today's price,"
     return (Product((SERVED_CALL, REQUESTS, PREMIUM), says=says),), inputs, False
+
+
+def _sold_by_token(
+    case: Case, ways: Ways, offers: Sequence[TunedOffer]
+) -> tuple[Interval, str] | None:
+    """USD a call where services bill a tuned model by the token, and traffic says how many."""
+    tokens = tuned_tokens(ways.inputs)
+    if tokens is None or REQUESTS not in ways.inputs:
+        return None
+    return call_of_tuned(case, offers, *tokens)
+
+
+def tuned_tokens(inputs: Inputs) -> tuple[Interval, Interval] | None:
+    """Tokens in and out of a call of the tuned model; None where nobody says."""
+    both = []
+    for name in ("input_tokens", "output_tokens"):
+        path = f"economics.traffic.tuned_{name}"
+        if path not in inputs:
+            path = f"economics.traffic.{name}"
+        if path not in inputs:
+            return None
+        both.append(inputs[path])
+    return both[0], both[1]
 
 
 def call_range(option: ServingOption, inputs: Inputs) -> Interval:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-from tuneworthy.framework.ends import end_day
-from tuneworthy.framework.load import services
+from tuneworthy.facts.ends import end_day
+from tuneworthy.facts.load import facts_on
 from tuneworthy.model.base import (
     DAYS_PER_MONTH,
     HOURS_PER_MONTH,
@@ -50,7 +50,7 @@ _HOW: dict[str, str] = {
 
 
 def serving_name(model: str, how: str) -> str:
-    """A model and how it is served: ``openai:gpt-4o in batches``."""
+    """A model and how it is served: ``openai:gpt-6-luna in batches``."""
     return f"{model} {_HOW[how]}"
 
 
@@ -162,7 +162,7 @@ def serving_costs(
     costs = sorted(options.every(), key=by_price)
     rivals = [
         cost
-        for name in unlisted(case, sovereign)
+        for name in unlisted(case, sovereign, as_of)
         if (name, None) in prices
         for cost in options.rival(Model(id=name))
         if cost.usd is not None and cost.admissible != "no"
@@ -171,11 +171,12 @@ def serving_costs(
     return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(rivals))
 
 
-def unlisted(case: Case, sovereign: State) -> tuple[str, ...]:
+def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...]:
     """Hosted models a case doesn't list: successors, and small ones where data may leave."""
-    known, listed = services(), {model.id for model in case.models}
+    known = facts_on(as_of)
+    listed = {model.id for model in case.models}
     ends = [end for model in case.models if (end := known.end_of(model.id, model.base_url))]
-    small = () if sovereign == "yes" else known.rivals.models
+    small = () if sovereign == "yes" else known.rivals
     names = dict.fromkeys([*(n for end in ends for n in end.successors), *small])
     return tuple(name for name in names if name not in listed)
 
@@ -271,8 +272,8 @@ class _Options:
 
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
         """The option with the end of its model, and what comes then."""
-        end = services().end_of(model.id, model.base_url)
-        day = end_day(model)
+        end = facts_on(self.as_of).end_of(model.id, model.base_url)
+        day = end_day(model, self.as_of)
         if option.tuned or day is None or self.as_of is None:
             return option
         priced = [name for name in (end.successors if end else ()) if (name, None) in self.prices]

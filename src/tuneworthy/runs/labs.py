@@ -37,8 +37,9 @@ from tuneworthy.lab.prepare import (
     prepare,
     quoted,
     refuse_unpriced,
+    runs_beside,
 )
-from tuneworthy.lab.session import StopHandle, ledger_or_none
+from tuneworthy.lab.session import StopHandle, ledger_or_none, spend_of
 from tuneworthy.llm.choose import lacking_keys
 from tuneworthy.llm.embedded import lacking as lacking_embedded
 from tuneworthy.llm.endpoints import LOCAL, Reached, Transport
@@ -97,6 +98,8 @@ class LabTerms(Record):
     seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
     at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
     ask_again: bool = False  #: Send calls in doubt once more; some of them may be paid twice.
+    search: bool = True
+    """For ``ceiling``: whether better prompts are searched first, where a model can write them."""
 
 
 class LabSettings(LabTerms):
@@ -326,8 +329,10 @@ class Labs:
     def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
         kind, caller = LABS[settings.kind], _caller(lab)
         with ledger_or_none((caller or lab).case) as ledger:
-            doubtful = () if ledger is None else ledger.doubtful(kind.paid_as)
-            spend = None if ledger is None else ledger.spend(kind.paid_as)
+            runs = runs_beside(kind.paid_as)
+            each = [] if ledger is None else [ledger.doubtful(run) for run in runs]
+            doubtful = tuple(chain.from_iterable(each))
+            spend = None if ledger is None else spend_of(ledger, runs)
         plan = caller.plan if caller else None
         reached = plan.setting.reached.values() if plan else ()
         arms = () if plan is None else plan.called if settings.kind == "verify" else plan.arms
@@ -368,7 +373,10 @@ def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
     """The plan of a lab by its settings; code beside a case is never run."""
     names = ("chosen", "seed", "max_tokens", "as_of", *["answers"] * (settings.kind == "retrieve"))
-    return LABS[settings.kind].prepare(source, **settings.model_dump(include={*names}))
+    lab = LABS[settings.kind].prepare(source, **settings.model_dump(include={*names}))
+    if settings.kind == "ceiling":
+        return ceiling.with_search(lab, None if settings.search else 0)
+    return lab
 
 
 def _caller(lab: Any) -> PreparedLab | None:

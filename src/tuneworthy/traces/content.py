@@ -45,7 +45,6 @@ from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_va
 from tuneworthy.traces.sheets import Opening, database_rows, database_tables, sheet_rows
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, Pieces, blocks
-from tuneworthy.traces.tree import AROUND, CallTree
 from tuneworthy.traces.tables import (
     Rows,
     TableRows,
@@ -56,6 +55,7 @@ from tuneworthy.traces.tables import (
     with_literals,
     with_points,
 )
+from tuneworthy.traces.tree import AROUND, CallTree
 from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.

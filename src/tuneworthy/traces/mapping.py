@@ -3,7 +3,7 @@
 output: answer.text | answer.said    # a path; "a"."b.c" quotes a key; [0] is an item, [] every one
 contexts: passages[].text            # a * in a key stands for anything
 conversation_id: [user, session]     # several values make one id
-model: {value: gpt-4o}               # the same for every record
+model: {value: gpt-6-luna}           # the same for every record
 latency_s: {path: took, unit: ms}    # or s, us, ns
 latency_s: {from: start, to: end, path: took}         # between two clocks; else what is at path
 input_tokens: {sum: [usage.in, usage.cached]}

@@ -27,6 +27,7 @@ from tuneworthy.model.lab import Arm, Contrast, Settled, ShareOf, VerifyResult
 from tuneworthy.model.pilot import PilotPlan, SafetyProbe
 from tuneworthy.report.named import named
 from tuneworthy.stats.clustered import Estimate
+from tuneworthy.training.bases import ChosenBase
 from tuneworthy.words import (
     count,
     counted,
@@ -40,6 +41,7 @@ from tuneworthy.words import (
     small_usd,
     usd,
 )
+from tuneworthy.words import day as day_text
 
 Planted = tuple[tuple[str, str], ...]
 _FIRST = ("Alva", "Brin", "Corvin", "Delphi", "Edda", "Fenno", "Greta", "Hauke", "Isko", "Jorun")
@@ -163,6 +165,7 @@ class CardFacts:
     best_known: bool = True
     """Whether untuned ways left too few calls without an answer for another to be the best."""
     more_examples: int = 0  #: Examples that are there, where not all were trained on; else 0.
+    base: ChosenBase | None = None  #: What the catalogue knows of a base that a service tunes.
 
 
 def card(facts: CardFacts, on: date) -> PilotCard:
@@ -181,6 +184,7 @@ def card(facts: CardFacts, on: date) -> PilotCard:
         ("privacy", "Privacy", _privacy(facts)),
         ("money", "Cost of the pilot", spent),
         ("payback", "Payback", _payback(facts.case, facts.money)),
+        ("lasts", "Base lasts", _lasts(facts.base)),
         ("general", "General skills", _general(facts.verify)),
     ]
     entries += [(probe.id, *_probe(probe)) for probe in facts.probes]
@@ -208,8 +212,10 @@ def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
             return "open", sentence(f"nobody looked at {name}")
     if unknown := [row for row in rows if row.state == "unknown"]:
         first = unknown[0]
-        settles = _lever(first.id, facts)
-        says = f"{first.title} is open: {first.says}. What would settle it: {settles}"
+        says = first.says  # which names what would settle it too
+        if first.id != "enough":
+            settles = _lever(first.id, facts)
+            says = f"{first.title} is open: {first.says}. What would settle it: {settles}"
         return "open", _beside(says, "Open", unknown, first)
     return "go", sentence(by_id["gain"].says)
 
@@ -227,6 +233,8 @@ def _lever(name: str, facts: CardFacts) -> str:
     target = facts.held.targets.get(name)  # type: ignore[call-overload]  # a row may be one
     if target is not None and target.settles:
         return str(target.settles)
+    if name == "quality" and facts.case.targets.quality is None:
+        return "state a target: targets.quality"
     needed = facts.verify.contrast.cases_needed
     if name in ("gain", "simpler") and not isinstance(needed, Unknown):
         return f"{SETTLES[name]}: about {count(needed)} are needed"
@@ -246,6 +254,8 @@ def _enough(facts: CardFacts) -> _Told | None:
     rests = "every way that was measured or stated, by the same targets"
     if facts.held.enough:
         return "missed", f"{facts.held.enough} meets every target without tuning", rests
+    if facts.held.may_be_enough:
+        return "unknown", facts.held.may_be_enough, rests
     return "met", "no untuned way is known to meet every target, or tuning beats it", rests
 
 
@@ -378,6 +388,16 @@ def _payback(case: Case, money: InvestmentResult | Unknown) -> _Told | None:
     if state == "unknown" and case.economics.monthly == Monthly():
         return None
     return state, says, "the case's amounts: tuneworthy show CASE money"
+
+
+def _lasts(base: ChosenBase | None) -> _Told | None:
+    """Whether what is tuned still answers in half a year; no row where nothing is known."""
+    if base is None or base.fact is None:
+        return None
+    rests = f"the catalogue, looked up on {day_text(base.fact.dated)}"
+    if base.problem:
+        return "missed", base.problem, rests
+    return ("missed", base.warning, rests) if base.warning else ("met", base.ends, rests)
 
 
 def _general(verify: VerifyResult) -> _Told:

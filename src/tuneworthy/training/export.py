@@ -23,22 +23,24 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, Json
 
 from tuneworthy.errors import FrameworkError, InputError
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import Method, ServiceFact
 from tuneworthy.files.disk import made_whole, write_new
-from tuneworthy.framework.load import services
 from tuneworthy.measure.hiding import hider
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
-from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
-from tuneworthy.model.case import PersonalPolicy
-from tuneworthy.model.framework import Service
+from tuneworthy.model.base import TOKENS_PER_MTOK, FileRecord, Name, Natural, Text, Unknown
+from tuneworthy.model.case import Model, PersonalPolicy
 from tuneworthy.model.training import ChatTurn, TrainingExample
-from tuneworthy.pipeline import load_case
+from tuneworthy.money.moving import forced_move
+from tuneworthy.pipeline import framework_of, load_case, today
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.report import blocks as b
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import read_json, validator
+from tuneworthy.training.bases import ChosenBase, TargetBases, choose_base, training_price
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, hidden_example, tokens_of
-from tuneworthy.words import amount, count, counted, sentence, usd
+from tuneworthy.words import amount, count, counted, sentence, small_usd
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
 _TURN |= {"tool_call_id?": "$call_id", "name?": "$name"}
@@ -81,7 +83,7 @@ class Target(FileRecord):
     advised: Natural | None = None  #: Lines to begin with.
     train: str = "train.jsonl"
     validation: str = "validation.jsonl"  #: Empty where none is taken.
-    base: str = "BASE_MODEL"  #: The model that is tuned, where none is named.
+    bases: tuple[Name, ...] = ()  #: Models that it tunes, ``host:name``; the first is usual.
     epochs: Annotated[float, Field(gt=0)] = 3
     write: dict[str, str] = {}  #: Further files by name: job or configuration.
     run: Text = ""  #: The commands, one a line.
@@ -93,9 +95,9 @@ class Target(FileRecord):
     dated: date  #: When these were read.
 
     @property
-    def offer(self) -> Service | None:
+    def offer(self) -> ServiceFact | None:
         """What the catalogue of services says of it."""
-        return next((s for s in services().services if s.service == self.service), None)
+        return facts_on().service(self.service)
 
 
 _FOLDER = files("tuneworthy.training").joinpath("targets")
@@ -113,7 +115,7 @@ def target(name: str) -> Target:
     if name not in target_names():
         fix = did_you_mean(name, tuple(target_names()))
         raise InputError(f'"{name[:60]}" is not a target', where="--to", fix=fix)
-    return build(Target, ParsedFile(_data(name), name), FrameworkError)
+    return build(Target, ParsedFile({**_data(name), **_limits(name)}, name), FrameworkError)
 
 
 def _data(name: str) -> dict[str, Any]:
@@ -123,6 +125,56 @@ def _data(name: str) -> dict[str, Any]:
     data: dict[str, Any] = parse(text, name, FrameworkError).data
     like = data.pop("like", None)
     return data if like is None else {**_data(like), **data}
+
+
+def _limits(name: str) -> dict[str, Any]:
+    """What the catalogue knows of a target's limits and bases."""
+    fact = facts_on().limits_of(name)
+    return {} if fact is None else fact.model_dump(include=_LIMITS, exclude_defaults=True)
+
+
+_LIMITS = {
+    *("least", "most", "most_in_all", "most_validation", "most_tokens", "most_bytes"),
+    *("advised", "bases"),
+}
+
+
+def bases_of(name: str) -> TargetBases:
+    """What a target tunes, and other targets that train by the same method."""
+    to = target(name)
+    kind = method_of(name)
+    others = []
+    for other in target_names():
+        tuned = target(other)
+        if (
+            other != name
+            and tuned.service != to.service
+            and tuned.bases
+            and method_of(other) == kind
+        ):
+            others.append((other, tuned.bases[0]))
+    return TargetBases(to.title, to.bases, to.offer, tuple(others))
+
+
+def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
+    """What is known of a model that its own provider would tune; None where nothing is.
+
+    A model at an address of its own ends by no calendar of others.
+    """
+    if model.base_url is not None:
+        return None
+    host, _, name = model.id.partition(":")
+    for each in target_names():
+        offer = target(each).offer
+        if offer is not None and offer.host == host and method_of(each) == method:
+            return choose_base(bases_of(each), name, day)
+    return None
+
+
+def method_of(name: str) -> Method:
+    """How a target trains, by the last part of its name."""
+    kinds: dict[str, Method] = {"dpo": "preference", "rft": "reinforcement"}
+    return kinds.get(name.rpartition("-")[2], "supervised")
 
 
 # Writing a line.
@@ -324,6 +376,8 @@ class ExportReport(NamedTuple):
     base: str
     command: str
     training_set: str  #: Digest of the set.
+    ends: str  #: When the base ends, or that no end is published.
+    warning: str  #: What its end means for this tuning; empty where it lasts.
 
     @property
     def reasons(self) -> Counter[str]:
@@ -340,13 +394,15 @@ def export(
     base: str | None = None,
     usd_per_mtok: float | None = None,
     leave_out: bool = False,
+    as_of: date | None = None,
 ) -> ExportReport:
     """Write the training set of a case for a target, with its job and its command.
 
     ``output`` is a folder to make, ``export/NAME`` in the case folder when not given; ``base`` the
     model to tune, the target's usual one when not given. ``leave_out`` leaves out what the target
-    would refuse, in place of writing nothing. Raises InputError if there is no training set, or no
-    such target; and OutputError if the folder is there already.
+    would refuse, in place of writing nothing. A base that is gone on ``as_of`` is a problem, and
+    nothing is written. Raises InputError if there is no training set, or no such target; and
+    OutputError if the folder is there already.
     """
     case, to = load_case(source), target(name)
     training, examples = training_set(case)
@@ -359,18 +415,24 @@ def export(
         bad = {refusal.source for refusal in refusals}
         train, held = ([e for e in part if e.source not in bad] for part in (train, held))
     texts = {file: _lines(part, to) for file, part in ((to.train, train), (to.validation, held))}
+    chosen = choose_base(bases_of(name), base, as_of or today())
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
+    if chosen.problem:
+        problems = (chosen.problem, *problems)
     folder = Path(output) if output is not None else (case.folder or Path()) / "export" / name
-    values = _values(case.name, [*train, *held], len(train), to) | {"base": base or to.base}
+    values = _values(case.name, [*train, *held], len(train), to) | {"base": chosen.name}
     command = _with(to.run, values, validated=bool(held))
     tokens = round(sum(map(tokens_of, train)) * to.epochs)
-    ask = f"look it up, then give --usd-per-mtok: {to.price}"
-    if to.price is None:
-        ask = "no service is paid; measure the time of your machine: tuneworthy pilot"
-    usd = Unknown(ask=ask) if usd_per_mtok is None else tokens * usd_per_mtok / 1e6
+    usd = _price(to, name, chosen, tokens, usd_per_mtok)
+    warning = ""
+    if chosen.warning:
+        known = None if isinstance(usd, Unknown) else usd
+        move = forced_move(case, framework_of(case), known).text
+        cost = f" Tuning again on another base then takes {move}" if move else ""
+        warning = f"{chosen.warning}.{cost}"
     report = ExportReport(
         *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
-        *(tokens, usd, values["base"], command, training.digest),
+        *(tokens, usd, values["base"], command, training.digest, chosen.ends, warning),
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -408,6 +470,21 @@ def shared_rows(
         worse = {"rejected": hide(row["rejected"])} if "rejected" in row else {}
         shared.append({**row, "messages": messages, **worse})
     return shared
+
+
+def _price(
+    to: Target, name: str, base: ChosenBase, tokens: int, usd_per_mtok: float | None
+) -> float | Unknown:
+    """What training costs by its tokens: at the stated price, else at the catalogue's."""
+    if usd_per_mtok is not None:
+        return tokens * usd_per_mtok / TOKENS_PER_MTOK
+    host = "" if to.offer is None else to.offer.host
+    offer = training_price(to.offer, f"{host}:{base.name}", method_of(name))
+    if offer is not None and offer.usd_per_mtok is not None:
+        return max(tokens * offer.usd_per_mtok / TOKENS_PER_MTOK, offer.minimum_usd or 0.0)
+    if to.price is None:
+        return Unknown(ask="no service is paid; measure the time of your machine: tuneworthy pilot")
+    return Unknown(ask=f"look it up, then give --usd-per-mtok: {to.price}")
 
 
 def export_json(report: ExportReport) -> str:
@@ -495,12 +572,15 @@ def export_document(done: ExportReport) -> b.Document:
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     to, offer = done.to, done.to.offer
     yield "Base model", done.base
+    yield "Its end", done.ends
+    if done.warning:
+        yield "Forced move", done.warning
     epochs = (
         f"in {to.epochs:g} epochs, by characters: up to {ESTIMATE_FACTOR:g} times more or fewer"
     )
     yield "Tokens trained", f"about {amount(float(f'{done.trained_tokens:.2g}'))}", epochs
     price = done.usd
-    yield "Price", f"unknown: {price.ask}" if isinstance(price, Unknown) else usd(price)
+    yield "Price", f"unknown: {price.ask}" if isinstance(price, Unknown) else small_usd(price)
     yield "Kept by the service", to.keeps or "unknown: ask it in writing"
     if offer is not None and offer.until:
         yield "New work until", str(offer.until), offer.says

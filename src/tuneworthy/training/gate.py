@@ -1,7 +1,9 @@
-"""The gates between what could be learnt from and what is: each with its count and samples.
+"""The gates between what could be learnt from and what is: each with its count and its lines.
 
 A candidate of a log is in the set only when a person accepted or edited it; an example of a file
 under data.training is in it unless a person rejected it. Whoever said so, no gate is passed over.
+What is only odd is named and stays in, unless the user is strict; a person who accepted it has
+looked at it.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ from tuneworthy.measure.hiding import Masker, hider
 from tuneworthy.measure.personal import KINDS, excerpt, persons, shared_scanner, spans
 from tuneworthy.measure.sample import ALIKE, duplicate_groups
 from tuneworthy.measure.signals.base import CHARACTERS_A_TOKEN
+from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Hiding, PersonalPolicy
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.training import (
     BetterThanModel,
     GateFinding,
+    PlantedSwaps,
     TrainingExample,
     TrainingSet,
     set_digest,
@@ -46,11 +50,15 @@ from tuneworthy.training.candidates import (
     tools_today,
     turn_shown,
 )
-from tuneworthy.words import amount, count, counted, listing, sentence, share
+from tuneworthy.training.oddities import ODDITIES, name_odd_lines
+from tuneworthy.training.wrong_labels import check_labels
+from tuneworthy.words import amount, count, counted, listing, quality_interval, sentence, share
 
 VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
 _SAMPLES = 5
 _SHORT = 80  # characters of an answer that is a label
+_CHANGED = 0.25  # share of a question's last words that may be others in a near copy
+_TEMPLATE = 5  # questions from which on a beginning that they share is a template
 _FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
 _QUOTED = 8  # words of a question from which on a text that holds it quotes it
 _TOLD = 8  # words from which on an answer is one of sentences
@@ -59,6 +67,9 @@ _WORD = re.compile(r"\w+")
 
 GATES = named("data_gates")
 """What keeps a candidate out, in the order in which it is told."""
+
+NAMED = named("data_oddities")
+"""What a candidate is only named for."""
 
 
 class Reviewed(NamedTuple):
@@ -76,6 +87,8 @@ class _Row:
     example: TrainingExample
     review: Reviewed
     out: set[str] = field(default_factory=set)
+    odd: dict[str, str] = field(default_factory=dict)
+    """What it is only named for, each with what there is to say beside the line."""
 
     @property
     def may_enter(self) -> bool:
@@ -101,13 +114,15 @@ class DataReport(NamedTuple):
     masked: int  #: Examples of which personal data was masked.
 
 
-def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> DataReport:
+def pass_gates(
+    source: str | Path, *, seed: int = 0, mask: bool = False, strict: bool = False
+) -> DataReport:
     """Gate the candidates of a case, and write the set that passed beside it.
 
     Equal files and labels give an equal set, whatever the order of files and lines; another seed
     holds other conversations back to validate on. ``mask`` puts words in the place of personal data
-    in the set, not in the user's files. Raises CaseError if the case names nothing to learn from,
-    or a file of it can't be read.
+    in the set, not in the user's files. ``strict`` leaves out what is otherwise only named. Raises
+    CaseError if the case names nothing to learn from, or a file of it can't be read.
     """
     case = load_case(source)
     read, (people, reviews, better) = read_candidates(case), read_reviews(case)
@@ -119,6 +134,7 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
     hiding = HidingRule(policy, mask)
     calling, masked = _by_content(rows, None if tools is None else frozenset(tools), hiding)
     _by_copies(rows, near)
+    named_rows, label_check = _by_oddity(rows, strict=strict)
     entered = [row for row in rows if row.may_enter and not row.out]
     passed = _parted([_with_tools(row.example, tools or {}) for row in entered], seed)
     by_review = Counter(row.review.said for row in rows)
@@ -135,7 +151,8 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
         rejected=by_review["reject"],
         reasons={text or "no reason given": n for text, n in sorted(reasons.items())},
         unreviewed=sum(not row.may_enter for row in rows),
-        gates=_findings(rows, read, calling, len(reviews)),
+        gates=_findings(rows, read, calling, len(reviews), named_rows, strict=strict),
+        label_check=label_check,
         reviewers=tuple(sorted({name for views in people.values() for name in views})),
         twice=len(both),
         agreed=sum(_agreed([*views.values()]).said != "differ" for views in both),
@@ -252,6 +269,7 @@ def _by_evaluation(
     lengths = {len(talk) for talk in later}
     leaked = {case.conversation_id for case in cases} - {None}
     texts = ["\n".join(talk) for talk in sorted(whole)]
+    endings = _Endings(whole, (_heard(_roles(row.example)) for row in rows))
     for row in rows:
         heard = _heard_of(row.example)
         if fakes is not None:
@@ -274,8 +292,38 @@ def _by_evaluation(
             row.out.add("conversation")
     group = duplicate_groups(texts, near).tolist()[len(whole) :]
     for row, first in zip(rows, group, strict=True):
-        if first < len(whole) and not row.out & {"evaluation", "conversation"}:
+        near_copy = first < len(whole) or endings.differs_at_its_end(_heard(_roles(row.example)))
+        if near_copy and not row.out & {"evaluation", "conversation"}:
             row.out.add("near_evaluation")
+
+
+class _Endings:
+    """Questions of the evaluation set, to know one again whose last words were changed."""
+
+    def __init__(self, cases: Iterable[tuple[str, ...]], asked: Iterable[tuple[str, ...]]) -> None:
+        questions = {tuple(_WORD.findall(" ".join(talk))) for talk in cases}
+        self._begins = {self._begin(q) for q in questions if len(q) >= _QUOTED}
+        self._lengths = sorted({len(begin) for begin in self._begins})
+        every = {tuple(_WORD.findall(" ".join(talk))) for talk in asked} | questions
+        shared = Counter(begin for words in every for begin in self._begins_of(words))
+        self._templates = {begin for begin, n in shared.items() if n > _TEMPLATE}
+
+    @staticmethod
+    def _begin(words: tuple[str, ...]) -> tuple[str, ...]:
+        return words[: len(words) - int(_CHANGED * len(words))]
+
+    def _begins_of(self, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Beginnings of cases that a text has too; most of it, so that it isn't only quoted."""
+        for length in self._lengths:
+            begin = words[:length]
+            most = (1 - _CHANGED) * len(words)
+            if begin in self._begins and length >= most:
+                yield begin
+
+    def differs_at_its_end(self, talk: tuple[str, ...]) -> bool:
+        """Whether a text is a case but for its last words, and not one of many from a template."""
+        words = tuple(_WORD.findall(" ".join(talk)))
+        return any(begin not in self._templates for begin in self._begins_of(words))
 
 
 def _quotable(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
@@ -300,7 +348,7 @@ def _quotable(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
 def _by_content(
     rows: Sequence[_Row], tools: frozenset[str] | None, hiding: HidingRule
 ) -> tuple[int, int]:
-    """Keep out what is cut off, holds personal data or secrets, or calls what isn't there.
+    """Keep out what is empty, cut off, holds personal data or secrets, or calls what isn't there.
 
     How many call a tool, and of how many personal data was masked.
     """
@@ -311,7 +359,9 @@ def _by_content(
     tooled = [json.dumps(row.example.tools) for row in rows]
     scanned = (shared_scanner().bits(column).tolist() for column in (texts, tooled))
     for row, text, bits, tool_bits in zip(rows, texts, *scanned, strict=True):
-        if _is_cut(row):
+        if row.example.answer.empty:
+            row.out.add("empty")
+        elif _is_cut(row):
             row.out.add("cut_off")
         if bits & secrets or tool_bits & secrets:
             row.out.add("secret")
@@ -348,22 +398,73 @@ def _by_copies(rows: Sequence[_Row], near: float) -> None:
             left[at].out.add("duplicate")
 
 
+def _by_oddity(
+    rows: Sequence[_Row], *, strict: bool
+) -> tuple[dict[str, int], PlantedSwaps | Unknown]:
+    """Name what is odd or likely has a wrong label, among what could enter.
+
+    How many lines were looked at for each, and how good the naming of wrong labels is.
+    """
+    left = sorted((row for row in rows if not row.out), key=lambda row: row.example.id)
+    examples = [row.example for row in left]
+    check = check_labels(examples)
+    for row, names in zip(left, name_odd_lines(examples), strict=True):
+        row.odd |= dict.fromkeys(names, "")
+    for likely in check.likely_wrong:
+        by = f"{min(likely.odds, _MOST_ODDS):,.0f} times likelier"
+        left[likely.place].odd[WRONG] = f"rather {likely.better}, {by}"
+    for row in left:
+        if row.review.said in ("accept", "edit"):
+            row.odd.clear()
+        if strict:
+            row.out |= set(row.odd)
+    return {**dict.fromkeys(ODDITIES, len(left)), WRONG: check.looked_at}, check.planted
+
+
+WRONG = "likely_wrong"
+_MOST_ODDS = 1000  # beyond it a head's own odds say nothing
+
+
 def _findings(
-    rows: Sequence[_Row], read: Candidates, calling: int, reviewed: int
+    rows: Sequence[_Row],
+    read: Candidates,
+    calling: int,
+    reviewed: int,
+    looked_at: Mapping[str, int],
+    *,
+    strict: bool,
 ) -> tuple[GateFinding, ...]:
-    """What each gate found, in the order of ``GATES``."""
+    """What each gate found, in the order of ``GATES``, and what is only named behind it."""
     ordered = sorted(rows, key=lambda row: _place(row.example.source))
     out = {name: [_shown(row.example) for row in ordered if name in row.out] for name in GATES}
+    odd = {name: [_line(row, name) for row in ordered if name in row.odd] for name in NAMED}
     out["unreadable"] = [excerpt(line, 0, 160, around=0) for line in read.unread]
     out["duplicate"] += [f"{source} word for word" for source in read.repeated]
     of = dict.fromkeys(GATES, len(rows)) | {"unknown_tool": calling}
     of |= {"disagreement": reviewed, "rejected": reviewed}
     of |= {"unreadable": of["unreadable"] + len(read.unread)}
     of |= {"duplicate": of["duplicate"] + len(read.repeated)}
-    return tuple(
-        GateFinding(id=name, examples=len(lines), of=of[name], samples=tuple(lines[:_SAMPLES]))
+    kept_out = [
+        GateFinding(id=name, examples=len(lines), of=of[name], lines=tuple(lines))
         for name, lines in out.items()
-    )
+    ]
+    only_named = [
+        GateFinding(
+            id=name,
+            examples=len(lines),
+            of=looked_at[name],
+            lines=tuple(lines),
+            keeps_out=strict,
+        )
+        for name, lines in odd.items()
+    ]
+    return (*kept_out, *only_named)
+
+
+def _line(row: _Row, name: str) -> str:
+    """A line that is named, with what there is to say of it."""
+    more = row.odd[name]
+    return _shown(row.example) + (f" ({more})" if more else "")
 
 
 def _place(source: str) -> tuple[str, int]:
@@ -507,21 +608,50 @@ def data_document(report: DataReport) -> b.Document:
             f"{counted(data.size, 'example')} passed every gate: {count(data.train)} to train on, "
             f"{count(data.validation)} held back to validate on"
         )
-    rows, samples = [], []
-    for gate in data.gates:
-        of = share(gate.examples / gate.of) if gate.of else "–"
-        if gate.examples:
-            samples.append(b.part(f"{GATES[gate.id]}", b.bullets(gate.samples)))
-        rows.append((GATES[gate.id], count(gate.examples), of, count(gate.of)))
-    table = b.table("Gates", "Kept out, as it | #Examples | #Share | #Of", rows, quiet=True)
+    titles = {**GATES, **NAMED}
+    samples = [
+        b.part(titles[gate.id], b.bullets(_first_of(gate))) for gate in data.gates if gate.examples
+    ]
+    out = [_gate_row(gate, GATES) for gate in data.gates if gate.id in GATES]
+    odd = [_gate_row(gate, NAMED) for gate in data.gates if gate.id in NAMED]
+    head = "#Examples | #Share | #Of"
+    table = b.table("Gates", f"Kept out, as it | {head}", out, quiet=True)
+    strict = any(gate.keeps_out for gate in data.gates if gate.id in NAMED)
+    verb = "Kept out too" if strict else "Kept, and named"
+    named_table = b.table("Oddities", f"{verb}, as it | {head}", odd, quiet=True)
     sections = [
         b.section("", "Where they come from", b.bullets(map(sentence, _origins(report)))),
         b.section("", "The gates", table),
+        b.section("", "To look at", named_table, b.bullets([sentence(_naming(data))])),
         b.section("", "Samples, with personal data masked", samples),
     ]
     record = (("digest", data.digest),) if data.size else ()
     after = [*_next(report, argument(report.folder))]
     return b.Document(report.case, headline, sections, record=record, after=after)
+
+
+def _gate_row(gate: GateFinding, titles: Mapping[str, str]) -> tuple[str, ...]:
+    of = share(gate.examples / gate.of) if gate.of else "–"
+    return titles[gate.id], count(gate.examples), of, count(gate.of)
+
+
+def _first_of(gate: GateFinding) -> Iterator[str]:
+    yield from gate.lines[:_SAMPLES]
+    if gate.examples > _SAMPLES:
+        yield f"and {count(gate.examples - _SAMPLES)} more, all of them in --format json"
+
+
+def _naming(data: TrainingSet) -> str:
+    """How far the naming of wrong labels can be trusted."""
+    check = data.label_check
+    if isinstance(check, Unknown):
+        return f"wrong labels can't be named: {check.ask}"
+    ends = quality_interval(check.precision, check.precision_low, check.precision_high)
+    return (
+        f"of {counted(check.swapped, 'label')} swapped on purpose in this set, "
+        f"{share(check.recall)} were named. Of all lines named then {ends} were swapped: at "
+        "least, as wrong labels of your own are among the rest"
+    )
 
 
 def _origins(report: DataReport) -> Iterator[str]:
@@ -579,6 +709,11 @@ def _next(report: DataReport, case: str) -> Iterator[str]:
         yield "Don't tune on these: a model learns to answer worse. Edit the labels first."
     if data.unreviewed:
         yield f"Review them: tuneworthy data review {case} --reviewer NAME"
+    if odd := sum(gate.examples for gate in data.gates if gate.id in NAMED and not gate.keeps_out):
+        yield (
+            f"Look at the {counted(odd, 'line')} named, and correct the file, or review them: "
+            f"tuneworthy data review {case} --reviewer NAME. Or leave them out: --strict"
+        )
     if any(gate.id == "disagreement" and gate.examples for gate in data.gates):
         yield f"Settle what reviewers differ on: tuneworthy evalset export {case} --settle"
     if data.size and data.better is None:

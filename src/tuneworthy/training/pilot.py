@@ -21,6 +21,7 @@ import numpy as np
 
 from tuneworthy.answers.arms import arms_series
 from tuneworthy.errors import CaseError, InputError, StoppedError, argument
+from tuneworthy.facts.records import Method
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
 from tuneworthy.lab.arms import measured_arms, with_found
@@ -68,8 +69,10 @@ from tuneworthy.model.pilot import (
 )
 from tuneworthy.model.training import TrainingExample
 from tuneworthy.model.ways import AnyFigure, LabArm
+from tuneworthy.money.moving import forced_move
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
+from tuneworthy.training.bases import ChosenBase
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import (
     CardFacts,
@@ -81,7 +84,7 @@ from tuneworthy.training.card import (
     refusal_probes,
 )
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
-from tuneworthy.training.export import shared_rows
+from tuneworthy.training.export import hosted_base, shared_rows
 from tuneworthy.training.trainers import (
     Row,
     Trainer,
@@ -196,6 +199,7 @@ def prepare_pilot(
     if trainer.way == "hosted" and private is not None and private.value == "yes":
         fix = "train on your own machines: --way folder, or --way embedded"
         raise CaseError("says that its data may not leave", where=case.where("factors"), fix=fix)
+    _refuse_gone(trainer.way, model, recipe, lab.as_of)
     prompts = lab.plan.setting.prompts.values()
     prompt = next((p for p in prompts if p.model in (None, base)), None)
     if prompt is None:
@@ -247,6 +251,36 @@ def prepare_pilot(
     )
     there = len(rows)
     return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say, there)
+
+
+def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
+    """Raise InputError for a base that a service no longer tunes: nothing is spent on it."""
+    base = base_known(way, model, recipe, day)
+    if base is not None and base.problem:
+        what, _, fix = base.problem.partition(". ")
+        raise InputError(f"can't be tuned: {what}", where=f"--base {model.id[:80]}", fix=fix)
+
+
+def base_known(way: str, model: Model, recipe: Recipe, day: date) -> ChosenBase | None:
+    """What the catalogue knows of a base that a service trains; None for one's own machine."""
+    if way != "hosted":
+        return None
+    method: Method = "preference" if recipe.method == "dpo" else "supervised"
+    return hosted_base(model, method, day)
+
+
+def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
+    """When the base ends, and what that means for this pilot, where it is known."""
+    plan = pilot.plan
+    base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab.as_of)
+    if base is None:
+        return []
+    rows = [("Base ends", base.ends)]
+    if base.warning:
+        move = forced_move(pilot.lab.case, pilot.lab.framework).text
+        cost = f" Tuning again on another base then takes {move}" if move else ""
+        rows.append(("Forced move", f"{base.warning}.{cost}"))
+    return rows
 
 
 def chat(messages: list[Row], answer: str) -> Row:
@@ -716,6 +750,7 @@ class _Going:
             money=decide(lab.case, lab.framework, as_of=lab.as_of).investment,
             best_known=not self._lost(),
             more_examples=self.pilot.there if self.pilot.there > size else 0,
+            base=base_known(self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of),
         )
         return PilotResult(
             plan=self.plan,

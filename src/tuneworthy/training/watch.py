@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from tuneworthy.facts.ends import end_day
 from tuneworthy.files.stores import read_evidence
-from tuneworthy.framework.ends import end_day
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, CaseDecision
 from tuneworthy.model.dossier import Dossier
@@ -20,8 +21,9 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import target_texts
 from tuneworthy.report.sections.evidence import measured_name
+from tuneworthy.stats.mixes import moved_share
 from tuneworthy.verdict.headline import ANSWER_WORDS
-from tuneworthy.words import capital, counted, interval_text
+from tuneworthy.words import capital, counted, interval_text, share
 from tuneworthy.words import day as as_day
 
 WATCH_DAYS = 90  #: Days before an end of service from which it is told.
@@ -39,6 +41,9 @@ WATCHED = {
 PRIVATE = named("private")
 
 DRIFTS = ("intent_drift", "voice_drift_per_turn")  #: Above nought by their whole interval.
+
+MOVED = 0.03  #: Share of requests of other kinds from which a decision is looked at again.
+STAYED = 0.05  #: Upper end of that share up to which the requests are called the same.
 
 State = Literal["holds", "attention", "unknown"]
 
@@ -62,9 +67,12 @@ class WatchReport(NamedTuple):
 
     @property
     def state(self) -> State:
-        """Attention where anything asks for it; unknown where nothing could be looked at."""
+        """Attention where anything asks for it, and unknown where anything couldn't be seen."""
         states = {check.state for check in self.checks}
-        return "attention" if "attention" in states else "holds" if "holds" in states else "unknown"
+        for state in ("attention", "unknown"):
+            if state in states:
+                return state
+        return "holds"
 
 
 def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
@@ -195,6 +203,7 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
     if not new.keys() & _OF_LOGS:
         yield Watched("logs", "unknown", _lacking_logs(runs, on))
         return
+    yield _of_requests(runs, on)
     for name, (asks, sign) in WATCHED.items():
         if name in new:
             yield _compared(f"{asks}_{name}", old.get(name), new[name], sign)
@@ -202,6 +211,31 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
         if name in new and (low := new[name].low) is not None:
             says = _said(new[name])
             yield Watched(f"drift_{name}", "attention" if low > 0 else "holds", says)
+
+
+def _of_requests(runs: Sequence[Measured], on: date) -> Watched:
+    """Whether the requests of the newest log are of the kinds of the one that was signed on."""
+    mixes = [run.mix for run in runs if run.mix is not None and run.mix.observed_on is not None]
+    old = [mix for mix in mixes if mix.observed_on and mix.observed_on <= on]
+    new = [mix for mix in mixes if mix.observed_on and mix.observed_on > on]
+    if not old or not new:
+        which = "the log that was signed on" if new else "the new logs"
+        says = f"Whether requests are of other kinds: {which} had too few conversations to compare"
+        return Watched("shift", "unknown", says)
+    before = old[-1]
+    after = new[-1]
+    if before.words != after.words:
+        says = "Whether requests are of other kinds: another version measured the older log"
+        return Watched("shift", "unknown", says)
+    moved = moved_share(before.halves, after.halves)
+    ends = f"{share(max(0.0, moved.low))} to {share(max(0.0, moved.high))}"
+    says = f"Requests of other kinds than in the log signed on: at least {ends}"
+    state: State = "unknown"
+    if moved.low > MOVED:
+        state = "attention"
+    elif moved.high <= STAYED:
+        state = "holds"
+    return Watched("shift", state, says)
 
 
 _OF_LOGS = {*WATCHED, *DRIFTS}
@@ -254,7 +288,8 @@ def _interval(evidence: Evidence) -> str:
 
 def _of_ends(case: Case, day: date) -> Iterator[Watched]:
     """Models and services that ended, or are about to."""
-    ends = {model.id: end_day(model) for model in case.models} | {"the service": case.tuning.until}
+    ends = {model.id: end_day(model, day) for model in case.models}
+    ends["the service"] = case.tuning.until
     for name, until in ends.items():
         if until is not None:
             verb = "ended" if until <= day else "ends"
@@ -278,8 +313,13 @@ def watch_document(seen: WatchReport, folder: str = "CASE") -> b.Document:
     """How a decision stands; ``folder`` as the user named the case."""
     order = sorted(seen.checks, key=lambda check: [*_MARKS].index(check.state))
     rows = [(_MARKS[check.state], check.says.replace(" CASE", f" {folder}")) for check in order]
-    n = sum(check.state == "attention" for check in seen.checks)
-    says = {"attention": f"{counted(n, 'thing')} to look at", "holds": "the decision holds"}
-    headline = f"{says.get(seen.state, 'nothing could be looked at')}, as of {as_day(seen.day)}"
+    counts = Counter(check.state for check in seen.checks)
+    open_ = f"{counted(counts['unknown'], 'thing')} unknown"
+    says = {
+        "attention": f"{counted(counts['attention'], 'thing')} to look at",
+        "unknown": f"nothing asks for a look, {open_}",
+        "holds": "the decision holds",
+    }
+    headline = f"{says[seen.state]}, as of {as_day(seen.day)}"
     table = b.table("What it rests on", "State | What", rows, quiet=True)
     return b.Document(seen.case, headline, [b.section("", "", table)])

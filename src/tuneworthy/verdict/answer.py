@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tuneworthy.framework.ends import serves_until
+from tuneworthy.facts.ends import serves_until
 from tuneworthy.model.dossier import TuningAnswer
 from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
 from tuneworthy.verdict.steps import keep_data_inside, keep_prompt, search_first, try_ways
-from tuneworthy.verdict.wording import say_figures, say_met, say_pilot, say_simpler
+from tuneworthy.verdict.wording import (
+    say_figures,
+    say_met,
+    say_pilot,
+    say_simpler,
+    say_too_few,
+)
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.way import Way
 from tuneworthy.words import day, share
@@ -30,6 +36,12 @@ def proven(it: Situation) -> Ruling | None:
         best = enough[0]
         if it.table.makes_needless(best):
             return None
+        rivals = it.table.may_be_enough(best)
+        if rivals:
+            known = rivals[0].figures["quality"]
+            label = StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
+            because = f"{best.title} meets every target, and {rivals[0].title} may as well"
+            return Ruling("open", because, (label,), (), best)
         steps = (StepToDo("roll_out", "it meets every target", best),)
         beats = "and no untuned way does"
         if it.table.untuned_enough:
@@ -54,7 +66,7 @@ def proven(it: Situation) -> Ruling | None:
 
 def _untested(it: Situation, way: Way) -> Iterator[str]:
     """What nobody looked at of a tuned way, each as what has to be so."""
-    until = serves_until(it.facts.case)
+    until = serves_until(it.facts.case, it.facts.findings.as_of)
     if until is not None:
         yield f"another base model is named, as its own ends on {day(until)}"
     if way.skills == "unknown":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.facts import CaseFacts
-from tuneworthy.framework.ends import end_day
+from tuneworthy.facts.ends import end_day
 from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import in_use
@@ -113,7 +113,7 @@ def say_now(it: Situation, judgement: Judgement) -> str:
 def _look_again(it: Situation) -> str:
     """When what is kept has to be looked at again: its model's end is known beforehand."""
     used = in_use(it.facts.case)
-    end = None if used is None else end_day(used)
+    end = None if used is None else end_day(used, it.facts.findings.as_of)
     by = "" if end is None else f", and before {day(end)}, when its model ends"
     return f"Look again when targets, traffic or requirements change{by}."
 

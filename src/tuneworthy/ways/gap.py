@@ -262,6 +262,11 @@ class Gap:
         held = [self.criterion.admits(way) for way in tuned]
         return bool(held) and set(held) == {"missed"}
 
+    @property
+    def tuned_is_enough(self) -> bool:
+        """Whether a tuned model was measured here, and meets every target."""
+        return any(way.tuned and self.criterion.admits(way) == "met" for way in self.tried)
+
     def was_tried(self, option: str) -> bool:
         """Whether an option was tried here and a target is still missed."""
         if option == "few_shot" and self.facts.state("few_shot") == "yes":

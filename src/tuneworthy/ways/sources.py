@@ -337,7 +337,12 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
 
 
 def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
-    """Each kind of tuning that serves a goal, the one that fits best first."""
+    """Each kind of tuning that serves a goal, the one that fits best first.
+
+    None where a tuned model is enough already: that one is a way of its own.
+    """
+    if gap.tuned_is_enough:
+        return
     listed = _tuned_model(gap)
     in_vain = gap.tuned_in_vain
     does = "meet what is missed" if gap.missed else "do better"

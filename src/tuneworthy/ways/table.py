@@ -13,6 +13,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.framework import TargetId, Triangle
 from tuneworthy.model.ways import LabArm
 from tuneworthy.stats.effects import chance_of_reduction, combined_chance
+from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.chances import chance_within
 from tuneworthy.ways.criterion import TargetCriterion
 from tuneworthy.ways.gap import Gap
@@ -96,6 +97,34 @@ class WayTable:
             return []
         upkeep = upkeep_of(self.gap.facts.case)
         return [way for way in self.untuned_enough if not _clearly_dearer(way, tuned, upkeep)]
+
+    def may_be_enough(self, tuned: Way) -> list[Way]:
+        """Untuned ways that look as if they were enough too, and more cases would tell.
+
+        Their share of right answers is at the target or above, on too few cases to be sure. As long
+        as that is so, a tuned way that meets every target proves nothing: the best first. Where
+        telling takes more cases than labelling is worth, it isn't asked for.
+        """
+        if self.criterion.admits(tuned) != "met" or self.untuned_enough:
+            return []
+        better = tuned.gain is not None and tuned.gain.low > self.criterion.margin_quality
+        if better and self.gap.facts.case.economics.monthly.quality_value_usd:
+            return []
+        upkeep = upkeep_of(self.gap.facts.case)
+        able = [way for way in self.ways if self._looks_enough(way)]
+        kept = [way for way in able if not _clearly_dearer(way, tuned, upkeep)]
+        return sorted(kept, key=lambda way: way.figures["quality"].value, reverse=True)
+
+    def _looks_enough(self, way: Way) -> bool:
+        known = way.figures.get("quality")
+        limit = self.criterion.limits.get("quality")
+        if way.tuned or known is None or limit is None or not known.cases:
+            return False
+        if way.kind == "arm" and known.grade != "held_out":
+            return False  # the best of many looks too good where it was chosen
+        if known.value < limit or "missed" in self.criterion.judge(way).values():
+            return False
+        return cases_to_tell(known.value, limit, known.cases) is not None
 
     def gains(self, tuned: Way) -> State:
         """Whether a tuned way brings what the untuned one beside it doesn't."""

@@ -18,7 +18,7 @@ from tuneworthy.model.dossier import ChallengeResult, CheckResult, Dossier, Fact
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
-from tuneworthy.report.sections import memo, money, verdict
+from tuneworthy.report.sections import memo, money, payback, verdict
 from tuneworthy.report.sections import ways as table
 from tuneworthy.runs.labs import kept_runs
 from tuneworthy.web.commands import PAGES, Page
@@ -123,7 +123,7 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
     return CaseOverview(
         first=_first_step(dossier, name),
         ask=_ask(dossier),
-        pays_back=memo.pays_back(dossier),
+        pays_back=payback.pays_back(dossier),
         late=money.never_repaid(dossier),
         findings=_findings(case),
         against=table.first_table(dossier, wide=True),

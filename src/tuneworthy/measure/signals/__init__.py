@@ -15,6 +15,7 @@ from tuneworthy.measure.signals.format import FormatSignal
 from tuneworthy.measure.signals.instructions import InstructionsSignal
 from tuneworthy.measure.signals.knowledge import KnowledgeSignal
 from tuneworthy.measure.signals.latency import LatencySignal
+from tuneworthy.measure.signals.mix import MixSignal
 from tuneworthy.measure.signals.novelty import NoveltySignal
 from tuneworthy.measure.signals.personal import PersonalSignal
 from tuneworthy.measure.signals.running import RunningSignal
@@ -43,6 +44,7 @@ def signals(materials: Materials, near_copy: float | None = None) -> tuple[Trace
         TrafficSignal(),
         ChangeSignal(ALIKE if near_copy is None else near_copy),
         NoveltySignal(),
+        MixSignal(),
         ExamplesSignal(materials),
         PersonalSignal(),
         ShapeSignal(),

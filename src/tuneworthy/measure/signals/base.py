@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tuneworthy.measure.personal import without_secrets
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.evidence import Batch, Evidence, Message, Scalar, Series
+from tuneworthy.model.evidence import Batch, Evidence, Message, RequestMix, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, members, true_share
 from tuneworthy.text.search import remembered
 
@@ -87,6 +87,7 @@ class Findings(NamedTuple):
 
     evidence: tuple[Evidence, ...] = ()
     series: tuple[Series, ...] = ()
+    mix: RequestMix | None = None
 
 
 class TraceSignal(Protocol):

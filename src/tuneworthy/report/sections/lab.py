@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import argument
@@ -19,7 +18,7 @@ from tuneworthy.model.lab import (
     ArmResult,
     CeilingResult,
     Contrast,
-    Gain,
+    Headroom,
     JudgedArm,
     JudgeOf,
     JudgePlan,
@@ -260,8 +259,8 @@ def ceiling_sections(
     made = result.proposing
     if not isinstance(made, Unknown):
         shown = counted(made.shown, "case")
-        title = f"Proposed by {made.model}, from {made.parent} and {shown} shown to it"
-        sections.append(b.section("lab-proposals", title, b.facts(_proposed(made, result.plateau))))
+        title = f"Searched with {made.model}, from {listing(made.parents)} on {shown} of its own"
+        sections.append(b.section("lab-proposals", title, b.facts(_proposed(made, result))))
     sections += _judge_section(result.judge)
     if result.parts:
         title = "The best prompt, part by part, on held-out cases"
@@ -364,6 +363,8 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
     yield "Tried", f"{tried}, at efforts {efforts}" if efforts else tried
+    if result.search.ended == "none" and result.search.why:
+        yield "No search", result.search.why
     for row in result.arms:
         costs = (
             f"{s.prompt} {small_usd(s.usd_per_case)}, {_seconds(s.latency_p95_s)}"
@@ -672,9 +673,9 @@ def general_row(tasks: int) -> tuple[str, str]:
 
 
 def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
-    text = f"{counted(draws, 'draw')} of a generator, written by {model}, from "
-    text += f"{counted(shown, 'more case')} used for nothing else. "
-    return "Proposals", f"{text}The quote takes each unwritten prompt at its longest"
+    text = f"for better prompts, at most {counted(draws, 'draw')}, written by {model}, on "
+    text += f"{counted(shown, 'more case')} used for nothing else"
+    return "Search", f"{text}. It has a cap of its own (--search-budget)"
 
 
 def _budget(cap_usd: float, quote: Quote) -> str:
@@ -730,32 +731,61 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
 _LONGEST_PROMPT = 240  #: Characters of a proposed prompt that are shown; its file has the rest.
 
 
-def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
-    """Each prompt with its score and text, draws without one, and what one more would add."""
-    draws, many = proposing.draws, counted(len(proposing.draws), "draw")
-    scores = {
-        draw.prompt: known(
-            draw.value, partial(quality_interval, low=draw.low, high=draw.high), "not scored"
-        )
-        for draw in draws
-    }
+def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
+    """Each prompt with its length and its text, what came of draws, and what one more would add."""
+    draws = proposing.draws
+    many = counted(len(draws), "draw")
+    rows = {row.arm.prompt: row for row in result.arms if row.arm.kind == "prompt"}
     for prompt in proposing.prompts:
-        text = f"{cut(prompt.text, _LONGEST_PROMPT)} ({prompt.file})"
-        yield prompt.name, f"{scores[prompt.name]}: {text}"
-    names = {prompt.name for prompt in proposing.prompts}
-    if none := sum(draw.prompt not in names for draw in draws):
-        yield "No better", f"in {count(none)} of {many}"
+        row = rows.get(prompt.name)
+        cost = "" if row is None else known(row.usd_per_case, small_usd)
+        size = f"{count(len(prompt.text))} characters" + (f", {cost} a case" if cost else "")
+        text = cut(prompt.text, _LONGEST_PROMPT)
+        yield prompt.name, f"{size}: {text} ({prompt.file})"
+    if not isinstance(result.headroom, Unknown):
+        yield "Foretold", headroom_text(result.headroom)
+    if result.gained is not None:
+        says = difference_text(result.gained)
+        yield "Gained", f"{says} on held-out cases, against {result.gained.second}"
+    started = {draw.parent for draw in draws}
+    none = sum(not draw.arm or draw.arm in started for draw in draws)
+    yield (
+        "Draws",
+        f"{many} in {several(result.search.rounds, 'round')}, {count(none)} without a finalist",
+    )
     if unusable := sum(draw.unusable for draw in draws):
         texts = counted(sum(draw.asked for draw in draws), "written text")
         yield "Unusable", f"{count(unusable)} of {texts}"
     if short := sum(not draw.whole for draw in draws):
         yield "Cut short", f"{counted(short, 'draw')}, for want of an answer"
-    if isinstance(plateau, Unknown):
-        yield "One more", f"nobody can say what it would add: {plateau.ask}"
-    else:
+    yield "Search", _search_text(result)
+    if not isinstance(result.plateau, Unknown):
+        plateau = result.plateau
         ends = f"{plateau.value:+.3f} ({quality(plateau.low)} to {plateau.high:+.3f})"
-        best = f"the best of {counted(plateau.draws, 'draw')}"
-        yield "One more", f"would add {ends} to {best} on average"
+        yield "One more", f"would add {ends} to the best of {several(plateau.draws, 'draw')}"
+
+
+def headroom_text(headroom: Headroom) -> str:
+    """What a search may gain, and whether it is worth its price."""
+    ends = f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    advice = "search" if headroom.advice == "search" else "a search is hardly worth it"
+    rescued = f"{count(headroom.rescued)} of {count(headroom.n)} cases come right asked another way"
+    return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {advice}"
+
+
+def _search_text(result: CeilingResult) -> str:
+    """How a search ended, and what to do where it ended before its plateau."""
+    search = result.search
+    paid = f", for {small_usd(search.usd)}" if search.usd else ""
+    if search.ended == "plateau":
+        return (
+            f"at its plateau: the last round added less than {share(search.margin)} of cases{paid}"
+        )
+    why = f": {search.why}" if search.why else ""
+    capped = ""
+    if search.cap_usd:
+        capped = f", or give it more than {small_usd(search.cap_usd)} (--search-budget)"
+    return f"ended before its plateau{paid}{why}. Let it draw more: --propose 40{capped}"
 
 
 _OUTCOMES = named("outcomes")
@@ -774,6 +804,8 @@ def outcome_text(result: VerifyResult) -> str:
         missed = _targets_in(result, "missed")
         kept = "" if missed else ": it lost what it knew before"
         return f"the tuned model misses {missed or 'what it has to keep'}{kept}"
+    if result.outcome == "open" and result.may_be_enough:
+        return f"open: {result.may_be_enough}"
     if result.outcome == "open":
         settles = [held.settles for held in result.targets.values() if held.settles]
         return f"open: {_targets_in(result, 'unknown')}. What would settle it: {listing(settles)}"

@@ -8,10 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import argument
+from tuneworthy.facts.ends import end_text
+from tuneworthy.facts.records import Facts
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import TargetState
-from tuneworthy.model.framework import Framework, Services, TargetId
+from tuneworthy.model.framework import Framework, TargetId
 from tuneworthy.model.ways import (
     AnyFigure,
     ChanceWord,
@@ -443,7 +445,7 @@ def approaches(dossier: Dossier) -> b.Section:
 def document(
     dossier: Dossier,
     framework: Framework,
-    offers: Services | None = None,
+    offers: Facts | None = None,
     *,
     case_path: str = "",
     more: bool = False,
@@ -474,16 +476,7 @@ def _split(framework: Framework) -> b.Section | None:
     return b.section("split", title, parts, detail=True) if kinds else None
 
 
-def _end(model: str, services: Services, day: date) -> str:
-    """When a model ends, and what is named in its place; empty where no end is known."""
-    end = services.end_of(model)
-    if end is None:
-        return ""
-    verb, then = "ended" if end.ends <= day else "ends", listing(end.successors, "or")
-    return f"{verb} on {as_day(end.ends)}" + f". Its successor: {then}" * bool(then)
-
-
-def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Section | None:
+def _models(framework: Framework, offers: Facts, dossier: Dossier) -> b.Section | None:
     """What models are said to be good at, which of it this case asks for, and how to measure."""
     models = framework.models
     if models is None:
@@ -494,7 +487,7 @@ def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Secti
         needs |= {name for name, answer in answers.items() if answer.state == "yes"}
     rows = (
         (
-            b.Cell(name, _end(models.ids.get(name, ""), offers, dossier.as_of)),
+            b.Cell(name, end_text(offers.model(models.ids.get(name, "")), dossier.as_of)),
             strength,
             listing([plain(s) for s in models.suits.get(name, ()) if s in needs]),
         )
@@ -507,9 +500,15 @@ def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Secti
     return b.section("models", "Which model", says, table, measure)
 
 
-def _offers(framework: Framework, services: Services, day: date) -> b.Section:
+_OFFERS_SAY = (
+    "As their own pages said on the day shown. Services come and go within months, so look again "
+    "before you build on one"
+)
+
+
+def _offers(framework: Framework, facts: Facts, day: date) -> b.Section:
     known, rows = framework.approaches, []
-    for service in services.services:
+    for service in facts.services:
         named = [known[name].title for name in service.approaches if name in known]
         until = service.until
         ends = (
@@ -521,13 +520,13 @@ def _offers(framework: Framework, services: Services, day: date) -> b.Section:
     titles = "Service | Kinds of tuning its pages name | Takes new work | What they say"
     pages = (
         (service.service, b.Cell(str(page), href=str(page)))
-        for service in services.services
+        for service in facts.services
         for page in service.sources
     )
     return b.section(
         "offers",
         "Who still tunes",
-        sentence(services.says),
+        sentence(_OFFERS_SAY),
         b.table("Services that tune", titles, rows, quiet=True),
         b.table("Their pages", "Service | Page", pages),
     )

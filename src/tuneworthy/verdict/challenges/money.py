@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tuneworthy.answers.facts import CaseFacts, Found, contradiction, ends, known_range, pushback
-from tuneworthy.framework.ends import end_day, looked_up_end, serves_until
-from tuneworthy.framework.load import services
+from tuneworthy.facts.ends import end_day, looked_up_end, serves_until
+from tuneworthy.facts.load import facts_on
 from tuneworthy.model.base import DAYS_PER_MONTH, Range, months_to_reach
 from tuneworthy.model.case import Amount, in_use
 from tuneworthy.model.framework import CostRow, ongoing_usd
@@ -184,7 +184,8 @@ def model_switch_planned(facts: CaseFacts) -> Found:
 @pushback
 def break_even_after_service_end(facts: CaseFacts) -> Found:
     """A tuned model that stops being served before it can have paid, even at the best."""
-    until, today = serves_until(facts.case), facts.findings.as_of
+    today = facts.findings.as_of
+    until = serves_until(facts.case, today)
     months = facts.findings.break_even_months
     if until is None or today is None or not isinstance(months, float | Range):
         return None
@@ -201,7 +202,8 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
 def model_ends_differ(facts: CaseFacts) -> Found:
     """A model's end as stated, and another as it was looked up."""
     for model in facts.case.models:
-        known, looked_up = services().end_of(model.id, model.base_url), looked_up_end(model)
+        known = facts_on(facts.findings.as_of).end_of(model.id, model.base_url)
+        looked_up = looked_up_end(model, facts.findings.as_of)
         if known and model.ends and looked_up and model.ends != looked_up:
             return (
                 ("models", "economics"),
@@ -217,8 +219,8 @@ def model_ends_differ(facts: CaseFacts) -> Found:
 def model_in_use_ends(facts: CaseFacts) -> Found:
     """A saving beside a model that is about to end, so that the bill is another one soon."""
     used, today = in_use(facts.case), facts.findings.as_of
-    end = services().end_of(used.id, used.base_url) if used else None
-    until = end_day(used) if used else None
+    end = facts_on(today).end_of(used.id, used.base_url) if used else None
+    until = end_day(used, today) if used else None
     horizon = facts.case.economics.assumptions.horizon_months
     if used is None or until is None or today is None or facts.case.one_off:
         return None

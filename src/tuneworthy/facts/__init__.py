@@ -1,0 +1,1 @@
+"""What pages of others say of models and services, each with its source and its day."""

@@ -1,0 +1,65 @@
+"""When a model or a service ends, as stated or as looked up, and what a forced move comes to."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import ModelFact
+from tuneworthy.model.case import Case, Model
+from tuneworthy.words import day as day_text
+from tuneworthy.words import listing
+
+WARN_DAYS = 180
+"""A base that ends within so many days is warned of: a tuned model has to last some months."""
+
+
+def looked_up_end(model: Model, as_of: date | None) -> date | None:
+    """The day a model ends, as it was known on a day; a tuned one may end with its base."""
+    fact = facts_on(as_of).model(model.id, model.base_url)
+    if fact is None:
+        return None
+    return fact.tuned_end if model.kind == "tuned" else fact.end
+
+
+def logged_end(name: str, as_of: date | None) -> date | None:
+    """The day a model ends by the name in a log, which rarely says whose it is.
+
+    Of a bare name the maker's own date counts: other hosts may keep others.
+    """
+    facts = facts_on(as_of)
+    fact = facts.model(name.replace("/", ":", 1))
+    if fact is None and ":" not in name:
+        ending = f":{name.rpartition('/')[2]}"
+        alike = (one for one in facts.models if any(m.endswith(ending) for m in one.models))
+        fact = next(alike, None)
+    return None if fact is None else fact.end
+
+
+def end_day(model: Model, as_of: date | None) -> date | None:
+    """The day a model ends, as stated or else as looked up."""
+    return model.ends or looked_up_end(model, as_of)
+
+
+def serves_until(case: Case, as_of: date | None) -> date | None:
+    """The day from which the tuned model is no longer served, where one is known."""
+    tuned = (model for model in case.models if model.kind == "tuned")
+    days = (case.tuning.until, *(end_day(model, as_of) for model in tuned))
+    return min(filter(None, days), default=None)
+
+
+def end_text(fact: ModelFact | None, as_of: date) -> str:
+    """When a model ends and what is named in its place; empty where nobody looked."""
+    if fact is None or fact.ends is None:
+        return ""
+    if not isinstance(fact.ends, date):
+        return f"no end is published, as of {day_text(fact.dated)}"
+    if fact.ends <= as_of:
+        verb = "ended on"
+    elif fact.ends_is == "earliest":
+        verb = "ends on or after"
+    else:
+        verb = "ends on"
+    then = f". Its successor: {listing(fact.successors, 'or')}" if fact.successors else ""
+    unsure = "" if fact.confirmed == "yes" else " (one source, not confirmed)"
+    return f"{verb} {day_text(fact.ends)}{unsure}{then}"

@@ -1,0 +1,364 @@
+"""The entries of the catalogue of outside facts, and what of it is known on a day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, field_validator, model_validator
+
+from tuneworthy.model.base import (
+    FileRecord,
+    Ident,
+    Name,
+    Natural,
+    NonNegative,
+    Strings,
+    Text,
+    Tri,
+    wrong,
+)
+from tuneworthy.model.case import Price
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")]
+Word = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$")]
+_SNAPSHOT = re.compile(
+    r"-20\d{2}-?\d{2}-?\d{2}$"
+)  # a snapshot ends with its alias where nobody says else
+NoEnd = Literal["none_published"]
+"""A page on ends was read, and it names no day."""
+
+Method = Literal["supervised", "preference", "reinforcement"]
+ServedBy = Literal["tokens", "hours", "shared"]
+
+
+class OutsideFact(FileRecord):
+    """What pages of others say, read on a day."""
+
+    entry: Slug  #: Its name in its file, used once.
+    replaces: Slug | None = None  #: An earlier entry that no longer counts from this one's day on.
+    says: Text = ""  #: What the page says, and what else matters here.
+    sources: tuple[Name, ...]
+    confirmed: Tri = "unknown"
+    """Whether its maker's own page, or two sources that don't copy each other, say so."""
+    dated: date  #: The day on which it was looked up.
+
+    @field_validator("sources")
+    @classmethod
+    def _addresses(cls, value: Strings) -> Strings:
+        if not value or not all(page.startswith("https://") for page in value):
+            raise wrong("names no address", "give the https:// address of the page")
+        return value
+
+
+class DatedPrice(FileRecord):
+    """USD for a million tokens of an untuned model, from a day on."""
+
+    from_: Annotated[date | None, Field(alias="from")] = None  #: Always where there is none.
+    input: NonNegative
+    output: NonNegative
+    cached_input: NonNegative | None = None
+    batch_input: NonNegative | None = None
+    batch_output: NonNegative | None = None
+
+
+class ModelFact(OutsideFact):
+    """What is known of some models at one host."""
+
+    models: Annotated[tuple[Name, ...], Field(min_length=1)]  #: ``host:name``, with every alias.
+    released: date | None = None  #: The release of the oldest of them that was found.
+    window: Natural | None = None  #: Input tokens that it takes.
+    reads: tuple[Literal["text", "image", "audio", "video"], ...] = ()
+    effort: tuple[Word, ...] = ()  #: Words of its endpoint for how long it may think.
+    parameters_b: NonNegative | None = None  #: Billions of parameters, all of them.
+    active_b: NonNegative | None = None  #: Those that work on one token.
+    trained_mtok: NonNegative | None = None  #: Millions of tokens that it was trained on.
+    license: Word | None = None
+    prices: tuple[DatedPrice, ...] = ()  #: Where the price list lacks them.
+    new_until: date | None = None  #: The last day on which somebody new could start with it.
+    ends: date | NoEnd | None = None
+    """The day from which it no longer answers; None where nobody looked."""
+    ends_is: Literal["announced", "earliest", "done"] = "announced"
+    train_until: date | None = None  #: The day from which no new job tunes it.
+    tunes_end: date | NoEnd | None = None  #: When models tuned on it end.
+    successors: tuple[Name, ...] = ()  #: What is named in its place, the cheapest first.
+    successor_tunable: Tri = "unknown"
+
+    @property
+    def end(self) -> date | None:
+        """The day it ends, where one is known."""
+        return self.ends if isinstance(self.ends, date) else None
+
+    @property
+    def tuned_end(self) -> date | None:
+        """The day models tuned on it end, where one is known."""
+        return self.tunes_end if isinstance(self.tunes_end, date) else None
+
+    @property
+    def untunable_from(self) -> date | None:
+        """The day from which no new job tunes it: as stated, or else the day it ends."""
+        return self.train_until or self.end
+
+
+class _Offer(FileRecord):
+    models: tuple[Name, ...] = ()  #: By name; those of a size where there are none.
+    from_b: NonNegative | None = None  #: Above so many billions of parameters.
+    up_to_b: NonNegative | None = None
+    says: Text = ""
+
+    def covers(self, model: str, parameters_b: float | None) -> bool:
+        """Whether it is for a model, by its name or else by its size."""
+        if self.models:
+            return model in self.models
+        if self.from_b is None and self.up_to_b is None:
+            return True
+        if parameters_b is None:
+            return False
+        above = self.from_b is None or parameters_b > self.from_b
+        return above and (self.up_to_b is None or parameters_b <= self.up_to_b)
+
+
+class TrainingOffer(_Offer):
+    """What a service asks for training."""
+
+    method: Method = "supervised"
+    weights: Literal["lora", "full"] = "lora"
+    usd_per_mtok: NonNegative | None = None
+    usd_per_hour: NonNegative | None = None
+    minimum_usd: NonNegative | None = None
+
+
+class ServingTokens(FileRecord):
+    """USD for a million tokens of a tuned model."""
+
+    input: NonNegative
+    output: NonNegative
+
+
+class ServingOffer(_Offer):
+    """How a service serves a tuned model, and what it asks."""
+
+    by: ServedBy  #: By the token alone, by the hour of an endpoint, or on one with others.
+    usd_per_mtok: ServingTokens | None = None
+    times_base: NonNegative | None = None  #: Of the price of the untuned model.
+    usd_per_hour: NonNegative | None = None
+    idle: Literal["paid", "scales_to_zero"] = "paid"
+    adapters: Natural | None = None  #: The most that share an endpoint.
+    trial: Tri = "no"  #: Whether it is for trials alone, so that no traffic rests on it.
+
+
+class ServiceFact(OutsideFact):
+    """A service or a program that tunes models."""
+
+    service: Name
+    kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
+    host: Word | None = None  #: What stands before the names of its models.
+    approaches: tuple[Ident, ...] = ()
+    """Approaches its own pages name; one that is missing may be offered and wasn't found."""
+    open_to_new: Tri = "unknown"  #: Whether somebody can start with it now, or it is maintained.
+    until: date | None = None  #: The day on which new work ends, or ended.
+    serves_until: date | None = None  #: The day from which it serves no tuned model.
+    regions: tuple[Name, ...] = ()
+    keeps: Text = ""  #: What it keeps of files and prompts, and for how long.
+    keeps_days: Natural | None = None  #: Days it keeps a training file by itself.
+    trains: tuple[TrainingOffer, ...] = ()
+    serves: tuple[ServingOffer, ...] = ()
+
+
+class LimitsFact(OutsideFact):
+    """What a target of an export may hold, and which models it tunes."""
+
+    targets: Annotated[tuple[Word, ...], Field(min_length=1)]
+    least: Natural | None = None  #: Lines to train on.
+    most: Natural | None = None
+    most_in_all: Natural | None = None  #: Lines with those to validate on.
+    most_validation: Natural | None = None
+    most_tokens: Natural | None = None  #: Of a line.
+    most_bytes: Natural | None = None  #: Of a file.
+    advised: Natural | None = None  #: Lines to begin with.
+    bases: tuple[Name, ...] = ()  #: Models that it tunes, the most sensible first.
+
+
+class Assumption(OutsideFact):
+    """What is assumed where a case doesn't say."""
+
+    about: Ident
+    low: float
+    likely: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Assumption:
+        if not self.low <= self.likely <= self.high:
+            raise wrong("has ends that cross", "write low, likely and high in this order")
+        return self
+
+
+class Rivals(OutsideFact):
+    """Models to compare a case with that it doesn't list."""
+
+    models: tuple[Name, ...]
+
+
+F = TypeVar("F", bound=OutsideFact)
+
+
+class FactsFile(FileRecord):
+    """A file of outside facts: any of its lists may be left out."""
+
+    models: tuple[ModelFact, ...] = ()
+    services: tuple[ServiceFact, ...] = ()
+    limits: tuple[LimitsFact, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    rivals: tuple[Rivals, ...] = ()
+
+    def joined(self, other: FactsFile) -> FactsFile:
+        """This with another's entries after its own."""
+        return FactsFile.model_construct(
+            models=self.models + other.models,
+            services=self.services + other.services,
+            limits=self.limits + other.limits,
+            assumptions=self.assumptions + other.assumptions,
+            rivals=self.rivals + other.rivals,
+        )
+
+    @property
+    def entries(self) -> tuple[OutsideFact, ...]:
+        """All of them."""
+        return (*self.models, *self.services, *self.limits, *self.assumptions, *self.rivals)
+
+    def known_on(self, day: date | None) -> Facts:
+        """What of it was known on a day; all that is known now for None.
+
+        A day before the first look-up knows what was looked up then: there was no catalogue before.
+        """
+        first = min((fact.dated for fact in self.entries), default=date.min)
+        until = date.max if day is None else max(day, first)
+        return Facts(
+            models=_known(self.models, until),
+            services=_known(self.services, until),
+            limits=_known(self.limits, until),
+            assumptions=_known(self.assumptions, until),
+            rivals=_known(self.rivals, until),
+        )
+
+
+def _known(entries: Sequence[F], until: date) -> tuple[F, ...]:
+    """Entries up to a day which no later one of them replaces."""
+    there = [entry for entry in entries if entry.dated <= until]
+    gone = {entry.replaces for entry in there}
+    return tuple(entry for entry in there if entry.entry not in gone)
+
+
+class Facts:
+    """The outside facts as they were known on a day."""
+
+    def __init__(
+        self,
+        *,
+        models: tuple[ModelFact, ...],
+        services: tuple[ServiceFact, ...],
+        limits: tuple[LimitsFact, ...],
+        assumptions: tuple[Assumption, ...],
+        rivals: tuple[Rivals, ...],
+    ) -> None:
+        self.models = models
+        self.services = services
+        self.limits = limits
+        self.assumptions = {fact.about: fact for fact in assumptions}
+        self.rivals: Strings = rivals[-1].models if rivals else ()
+
+    @cached_property
+    def dated(self) -> date:
+        """The newest day on which anything in it was looked up: the age of the catalogue."""
+        groups: tuple[Iterable[OutsideFact], ...] = (self.models, self.services, self.limits)
+        return max((fact.dated for group in groups for fact in group), default=date.min)
+
+    @cached_property
+    def _by_name(self) -> dict[str, ModelFact]:
+        """The newest entry of each name; of two of one day the later one."""
+        return {
+            name: fact
+            for fact in sorted(self.models, key=lambda fact: fact.dated)
+            for name in fact.models
+        }
+
+    def model(self, name: str, base_url: str | None = None) -> ModelFact | None:
+        """What is known of a model by its name; of a tuned one, what is known of its base.
+
+        None at an address of its own: other hosts keep other dates.
+        """
+        if base_url is not None:
+            return None
+        name = name.replace(":ft:", ":")
+        while name.count(":"):
+            fact = self._by_name.get(name) or self._by_name.get(_SNAPSHOT.sub("", name))
+            if fact is not None:
+                return fact
+            name = name.rpartition(":")[0]
+        return None
+
+    def end_of(self, name: str, base_url: str | None = None) -> ModelFact | None:
+        """What is known of a model whose end is known; None where none is."""
+        fact = self.model(name, base_url)
+        return fact if fact is not None and fact.end is not None else None
+
+    def service(self, name: str) -> ServiceFact | None:
+        """A service by its name; the last entry of it counts."""
+        return next((fact for fact in reversed(self.services) if fact.service == name), None)
+
+    def limits_of(self, target: str) -> LimitsFact | None:
+        """What is known of a target; the last entry of it counts."""
+        return next((fact for fact in reversed(self.limits) if target in fact.targets), None)
+
+    def offered(self, approaches: Iterable[str], day: date, *, inside: bool) -> dict[str, Strings]:
+        """Who offers each approach to somebody new, as far as their pages say.
+
+        ``inside``: of what a team can run itself.
+        """
+        able = [
+            service
+            for service in self.services
+            if service.open_to_new == "yes"
+            and (service.until is None or day < service.until)
+            and (service.kind == "self_hosted" or not inside)
+        ]
+        return {name: tuple(s.service for s in able if name in s.approaches) for name in approaches}
+
+    def live_bases(self, names: Iterable[str], day: date, *, for_days: int = 0) -> Strings:
+        """Those of some models that can be tuned on a day and ``for_days`` after it."""
+        last = day.toordinal() + for_days
+        live = []
+        for name in names:
+            fact = self.model(name)
+            gone = None if fact is None else fact.untunable_from
+            if gone is None or gone.toordinal() > last:
+                live.append(name)
+        return tuple(live)
+
+    def served(self, service: ServiceFact, model: str) -> tuple[ServingOffer, ...]:
+        """How a service serves models tuned on one, the one by the token first."""
+        fact = self.model(model)
+        size = None if fact is None else fact.parameters_b
+        offers = [o for o in service.serves if o.trial != "yes" and o.covers(model, size)]
+        return tuple(sorted(offers, key=lambda offer: offer.by != "tokens"))
+
+
+def price_of_fact(fact: ModelFact, day: date) -> Price | None:
+    """The price of an untuned model on a day, where the catalogue has one."""
+    rates = [price for price in fact.prices if price.from_ is None or price.from_ <= day]
+    if not rates:
+        return None
+    rate = max(rates, key=lambda price: price.from_ or date.min)
+    return Price(
+        input=rate.input,
+        output=rate.output,
+        cached_input=rate.cached_input,
+        batch_input=rate.batch_input,
+        batch_output=rate.batch_output,
+        context_tokens=fact.window,
+        catalogue=f"the catalogue of {fact.dated}",
+    )

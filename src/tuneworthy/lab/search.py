@@ -1,0 +1,503 @@
+"""A search for a better prompt: texts, examples, effort and constraint together, to a plateau.
+
+docs/decisions/0012 says what a draw is, and docs/concepts/ceiling.md what a search may claim.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, Literal, NamedTuple
+
+from tuneworthy.files.materials import variables
+from tuneworthy.files.stores import FOLDER, PROPOSED
+from tuneworthy.lab.plan import LabPlan, arms_with
+from tuneworthy.lab.propose import (
+    STEPS,
+    Candidate,
+    CandidateEvaluator,
+    CutShortError,
+    GepaDraw,
+    longest,
+    writing_jobs,
+)
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.runner import Job, PriceOf, quote, total
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import FewShot, PromptVariant
+from tuneworthy.model.lab import Arm, Draw, Gain, Proposed, Proposing, Quote
+from tuneworthy.stats.compare import ENOUGH_DRAWS, expected_gain
+
+MOST_DRAWS = 20  #: Draws of a search where nobody says how many.
+PARENTS = 2  #: A round begins from so many of the best that are known.
+SEARCH_MARGIN = 0.01
+"""Share of cases: a search ends where another draw is expected to add less, and where a whole round
+added less."""
+MOVES = 2  #: Other settings that a draw tries before it has texts written.
+FINALISTS = 4  #: Candidates of a search that race, at most.
+_AT_A_TIME = 2  # draws that are added to a round that isn't at its plateau
+_EXAMPLES = (
+    ("nearest", 8),
+    ("fixed", 8),
+    ("nearest", 4),
+    ("drawn-1", 8),
+    ("nearest", 16),
+    ("drawn-2", 8),
+    ("drawn-3", 8),
+)
+_SAME = 1e-9  # a rounding error apart
+
+
+def moves_from(start: Candidate, plan: LabPlan) -> list[dict[str, Any]]:
+    """What may be changed about the settings of a candidate, each by itself."""
+    arm = start.arm
+    setting = plan.setting
+    moves: list[dict[str, Any]] = []
+    for source, most in _EXAMPLES:
+        if size := min(most, len(setting.pool)):
+            moves.append({"few_shot": size, "few_shot_from": source})
+    moves.append({"few_shot": 0, "few_shot_from": "none"})
+    efforts = dict.fromkeys(other.effort for other in plan.arms if other.model == arm.model)
+    moves += [{"effort": effort} for effort in efforts]
+    if setting.schema is not None and arm.model not in setting.deciders:
+        moves += [{"constrained": "schema"}, {"constrained": start.prompt.constrained or "none"}]
+    distinct: list[dict[str, Any]] = []
+    for move in moves:
+        if move not in distinct and arm.model_copy(update=move) != arm:
+            distinct.append(move)
+    return distinct
+
+
+class SearchDraw:
+    """One draw: settings are moved from where it starts, then texts are written."""
+
+    def __init__(
+        self,
+        evaluator: CandidateEvaluator,
+        start: Candidate,
+        number: int,
+        moves: Sequence[dict[str, Any]],
+    ) -> None:
+        self._evaluator = evaluator
+        self._moves = moves
+        self._number = number
+        self.start = start
+        self.reached = start  #: What it came to; where it began, where nothing is better.
+        self.value = 0.0  #: The share of right answers of what it came to.
+        self.texts: GepaDraw | None = None
+        self.round = 0
+
+    def run(self) -> SearchDraw:
+        for move in self._moves:
+            arm = self.reached.arm.model_copy(update=move)
+            moved = Candidate(arm, self.reached.prompt)
+            if self._is_better(moved):
+                self.reached = moved
+        if self._evaluator.request.writes:
+            self.texts = GepaDraw(self._evaluator, self.reached, self._number).run()
+            self.reached = Candidate(self.reached.arm, self.texts.prompt)
+        self.value = self._evaluator.score(self.reached)
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether every text that was asked for came."""
+        return self.texts is None or self.texts.whole
+
+    @property
+    def tried(self) -> int:
+        """How many settings it tried."""
+        return len(self._moves)
+
+    def _is_better(self, moved: Candidate) -> bool:
+        """What is behind by more than a case after half of the cases isn't asked the others."""
+        evaluator = self._evaluator
+        cases = evaluator.request.taught
+        half = cases[: -(-len(cases) // 2)]
+        if evaluator.score(moved, half) + 1 / len(half) < evaluator.score(self.reached, half):
+            return False
+        return evaluator.score(moved) > evaluator.score(self.reached) + _SAME
+
+
+Ended = Literal["plateau", "short"]
+
+
+@dataclass
+class Search:
+    """A search as far as it got."""
+
+    evaluator: CandidateEvaluator
+    parents: list[Candidate] = field(default_factory=list)
+    """What the first round began from: the two best as written."""
+    draws: list[SearchDraw] = field(default_factory=list)
+    rounds: int = 0
+    ended: Ended = "short"
+    why: str = ""  #: What kept it from its plateau; empty where it got there.
+    over: bool = False  #: Whether it is over for another reason than that calls weren't made.
+
+    def run(self) -> Search:
+        """Draw until another draw is expected to add less than the margin. It blocks."""
+        try:
+            self._run()
+        except CutShortError as cut:
+            stop = cut.args[0]
+            if stop.by in ("user", "fault"):
+                raise
+            self.why = stop.why
+        return self
+
+    def _run(self) -> None:
+        evaluator = self.evaluator
+        cases = evaluator.request.taught
+        written = evaluator.written()
+        scores = [evaluator.score(candidate) for candidate in written]
+        order = sorted(range(len(written)), key=lambda place: -scores[place])
+        self.parents = [written[place] for place in order[:PARENTS]]
+        if evaluator.score(self.parents[0]) >= 1 - _SAME:
+            self.why = f"the best prompt is right on all {len(cases)} cases that it learns from"
+            self.over = True
+            return
+        while not self.over:
+            best = self.best(PARENTS)
+            before = evaluator.score(best[0])
+            self.rounds += 1
+            self._draw_round(best)
+            if not self.over and self.is_at_plateau(before):
+                self.over = True
+                self.ended = "plateau"
+
+    def is_at_plateau(self, before: float) -> bool:
+        """Whether a whole round added less than the margin to the best before it."""
+        return max(self.values) < before + SEARCH_MARGIN
+
+    def _draw_round(self, parents: Sequence[Candidate]) -> None:
+        """Draw from some parents in turn until the round is at its plateau, or draws are spent."""
+        evaluator = self.evaluator
+        seed = evaluator.plan.seed
+        queues: list[list[dict[str, Any]]] = []
+        for place, parent in enumerate(parents):
+            queue = moves_from(parent, evaluator.plan)
+            random.Random(f"{seed} {self.rounds} {place}").shuffle(queue)  # noqa: S311  # no secret
+            queues.append(queue)
+        own = 0
+        while own < ENOUGH_DRAWS or self._expects_gain():
+            left = evaluator.request.draws - len(self.draws)
+            size = min(_AT_A_TIME if own >= ENOUGH_DRAWS else ENOUGH_DRAWS - own, left)
+            if size <= 0:
+                self.why = f"its {len(self.draws)} draws ended before another was worth too little"
+                self.over = True
+                return
+            batch = []
+            for place in range(own, own + size):
+                turn = place % len(parents)
+                moves = queues[turn][:MOVES]
+                del queues[turn][:MOVES]
+                number = len(self.draws) + len(batch)
+                batch.append(SearchDraw(evaluator, parents[turn], number, moves))
+            self._have_drawn(batch)
+            own += size
+
+    def _have_drawn(self, batch: Sequence[SearchDraw]) -> None:
+        """Run draws side by side; those that came to their end count, whatever the others did."""
+        with ThreadPoolExecutor(len(batch)) as threads:
+            begun = [threads.submit(draw.run) for draw in batch]
+        faults = [fault for draw in begun if (fault := draw.exception()) is not None]
+        other = [fault for fault in faults if not isinstance(fault, CutShortError)]
+        if other:
+            raise other[0]
+        for draw, future in zip(batch, begun, strict=True):
+            if future.exception() is None:
+                draw.round = self.rounds
+                self.draws.append(draw)
+        if faults:
+            raise faults[0]
+        texts = [draw.texts for draw in self.draws if draw.texts is not None]
+        asked = [each for each in texts if each.asked]
+        if asked and not any(each.wrote for each in asked):
+            self.why = f"{self.evaluator.request.named} wrote nothing ({asked[0].why})"
+            self.over = True
+
+    @property
+    def values(self) -> list[float]:
+        """What the whole draws of the last round came to; none is less than what it began from."""
+        draws = [draw for draw in self.draws if draw.round == self.rounds and draw.whole]
+        if not draws:
+            return [0.0]
+        floor = max(self.evaluator.score(draw.start) for draw in draws)
+        return [max(floor, draw.value) for draw in draws]
+
+    def _expects_gain(self) -> bool:
+        if self.over:
+            return False
+        gain = expected_gain(self.values)
+        return gain is None or gain[0] >= SEARCH_MARGIN
+
+    def best(self, most: int) -> list[Candidate]:
+        """The best that are known, each once; of equals the first."""
+        distinct: dict[tuple[object, ...], Candidate] = {}
+        for candidate in (*self.parents, *(draw.reached for draw in self.draws)):
+            distinct.setdefault(candidate.made_of, candidate)
+        score = self.evaluator.score
+        return sorted(distinct.values(), key=lambda each: -score(each))[:most]
+
+    @property
+    def finalists(self) -> list[Candidate]:
+        """What races: the best of those that are better than every prompt as it was written."""
+        if not self.parents:
+            return []
+        least = self.evaluator.score(self.parents[0]) + _SAME
+        raced = {
+            Candidate(arm, self.evaluator.plan.setting.prompts[arm.prompt]).made_of
+            for arm in self.evaluator.plan.of_kind("prompt")
+        }
+        fresh = [each for each in self.best(len(self.draws)) if each.made_of not in raced]
+        return [each for each in fresh if self.evaluator.score(each) > least][:FINALISTS]
+
+    @property
+    def plateau(self) -> Gain | Unknown:
+        """What one more draw of the last round would add, on the cases of the search."""
+        cases = self.evaluator.request.taught
+        gain = expected_gain(self.values) if self.draws else None
+        if gain is None:
+            return Unknown(ask=self.why or f"let it draw {ENOUGH_DRAWS} times or more: --propose")
+        value, low, high = gain
+        clusters = len({case.cluster for case in cases})
+        ends = {"value": value, "low": low, "high": high}
+        return Gain(**ends, draws=len(self.values), n=len(cases), clusters=clusters)
+
+
+class SearchedPlan(NamedTuple):
+    """A plan in which what a search came to races too."""
+
+    plan: LabPlan
+    prompts: tuple[PromptVariant, ...]  #: Texts that are new, with the settings they are best with.
+    arms: dict[tuple[object, ...], Arm]  #: The arm of each finalist, by what it is made of.
+
+
+def plan_with(search: Search) -> SearchedPlan:
+    """The plan of a search with its finalists as arms like any other."""
+    plan = search.evaluator.plan
+    setting = plan.setting
+    names = (f"gepa-{number}" for number in count(1))
+    free = (name for name in names if name not in setting.prompts)
+    fresh: list[PromptVariant] = []
+    arms: list[Arm] = []
+    finalists = search.finalists
+    for candidate in finalists:
+        arm = candidate.arm
+        if candidate.prompt.system != setting.prompts[arm.prompt].system:
+            prompt = _kept_prompt(candidate, next(free))
+            fresh.append(prompt)
+            arm = arm.model_copy(update={"prompt": prompt.name})
+        arms.append(arm)
+    named = {arm.model: plan.named(arm.model) for arm in arms}
+    every = arms_with(plan.arms, arms, named)
+    own = every[len(plan.arms) :]
+    setting = replace(setting, prompts={**setting.prompts, **{each.name: each for each in fresh}})
+    by_candidate = {each.made_of: arm for each, arm in zip(finalists, own, strict=True)}
+    return SearchedPlan(replace(plan, arms=every, setting=setting), tuple(fresh), by_candidate)
+
+
+def _kept_prompt(candidate: Candidate, name: str) -> PromptVariant:
+    """A new text with the settings it was searched with, so that its file says all of it."""
+    arm = candidate.arm
+    shot = None
+    if arm.few_shot:
+        shot = FewShot.model_validate({"k": arm.few_shot, "from": arm.few_shot_from})
+    update = {
+        "name": name,
+        "model": arm.model,
+        "structured": None,
+        "few_shot": shot,
+        "constrained": None if arm.constrained == "none" else arm.constrained,
+    }
+    return candidate.prompt.model_copy(update=update)
+
+
+def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
+    """What a search was asked for and what came of it, for the result."""
+    request = search.evaluator.request
+    if not search.parents:
+        return Unknown(ask=search.why or "run it to its end")
+    return Proposing(
+        model=request.named,
+        parents=tuple(parent.arm.id for parent in search.parents),
+        shown=len(request.taught),
+        draws=tuple(_drawn(draw, searched) for draw in search.draws),
+        prompts=tuple(
+            Proposed(name=p.name, text=p.system, file=f"{FOLDER}/{PROPOSED}/{p.name}.md")
+            for p in searched.prompts
+        ),
+    )
+
+
+def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
+    arm = searched.arms.get(draw.reached.made_of)
+    texts = draw.texts
+    return Draw(
+        arm=arm.id if arm else "",
+        prompt=arm.prompt if arm else draw.reached.arm.prompt,
+        parent=draw.start.arm.id,
+        round=draw.round,
+        moves=draw.tried,
+        asked=texts.asked if texts else 0,
+        unusable=texts.unusable if texts else 0,
+        whole=draw.whole,
+        value=draw.value,
+    )
+
+
+# What a search costs, before anything is sent.
+
+LIKELY_DRAWS = 10  #: Draws of a search that ends at its plateau, about.
+_TRIED_PART = 0.5
+"""Of the calls that a draw can make those it makes, about: what falls behind on a part of the cases
+isn't asked the others, and what draws share is asked once."""
+_GROWN = 600  # bytes by which a text grows that is written, about
+
+
+CAP_TIMES = 4.0
+"""A search may cost so many times what it likely costs, where nobody states a cap."""
+
+
+class _Prices(NamedTuple):
+    """What calls of a search are priced by."""
+
+    ledger: Ledger | None
+    price_of: PriceOf
+    anew: bool = False  #: Whether answers that are there count as well.
+
+    def quote(self, jobs: Sequence[Job]) -> Quote:
+        return quote(jobs, self.ledger, self.price_of, anew=self.anew)
+
+
+def cost(
+    search: Search,
+    ledger: Ledger | None,
+    price_of: PriceOf,
+    of_plan: Callable[[LabPlan], Quote],
+) -> Quote:
+    """What a search and the lab after it cost, where the search was replayed from the ledger.
+
+    What is known counts at its price, and the rest at the most it can come to, which is the cap of
+    the search at most. ``of_plan`` prices a plan once its prompts are known.
+    """
+    evaluator = search.evaluator
+    prices = _Prices(ledger, price_of)
+    parts = [of_plan(plan_with(search).plan)]  # probes are among the calls of the race
+    searching = [prices.quote(_first_jobs(evaluator))]
+    left = 0 if search.over else evaluator.request.draws - len(search.draws)
+    if left:
+        starts = search.best(PARENTS) if search.parents else evaluator.written()
+        racing = [_of_finalists(search, start, left, prices) for start in starts]
+        searching.append(_largest([_of_draws(search, start, left, prices) for start in starts]))
+        parts.append(_largest(racing))
+    whole = total(searching)
+    most = min(whole.usd_most, own_cap(evaluator, ledger, price_of))
+    parts.append(whole.model_copy(update={"usd_most": max(most, whole.usd_likely)}))
+    return total(parts)
+
+
+def own_cap(evaluator: CandidateEvaluator, ledger: Ledger | None, price_of: PriceOf) -> float:
+    """The most a search may cost: as stated, else some times what all of it likely costs."""
+    stated = evaluator.request.cap_usd
+    if stated is not None:
+        return stated
+    prices = _Prices(ledger, price_of, anew=True)
+    fresh = Search(evaluator)
+    draws = evaluator.request.draws
+    drawn = [_of_draws(fresh, start, draws, prices).usd_likely for start in evaluator.written()]
+    return CAP_TIMES * (prices.quote(_first_jobs(evaluator)).usd_likely + max(drawn))
+
+
+def _first_jobs(evaluator: CandidateEvaluator) -> list[Job]:
+    """The calls of what is there, which a search begins from."""
+    taught = evaluator.request.taught
+    return [job for each in evaluator.written() for job in evaluator.jobs(each, taught)]
+
+
+def _largest(quotes: Sequence[Quote]) -> Quote:
+    return max(quotes, key=lambda each: (each.usd_most, each.calls))
+
+
+def _priced(
+    prices: _Prices, most: Sequence[Job], usual: Sequence[Job], *, times: float, made: float
+) -> Quote:
+    """Calls at the most, so many times, and likely ones as often as they are likely made."""
+    bound = prices.quote(most)
+    update = {
+        "calls": round(bound.calls * times),
+        "reused": 0,
+        "usd_most": bound.usd_most * times,
+        "usd_likely": prices.quote(usual).usd_likely * made,
+    }
+    return bound.model_copy(update=update)
+
+
+def _of_draws(search: Search, start: Candidate, draws: int, prices: _Prices) -> Quote:
+    """What some draws from a candidate cost, at the most with texts as long as they may be."""
+    evaluator = search.evaluator
+    request = evaluator.request
+    plan = evaluator.plan
+    taught = request.taught
+    likely_draws = min(draws, max(1, LIKELY_DRAWS - len(search.draws)))
+    made = likely_draws * _TRIED_PART
+    dearest = Candidate(_settings(start, plan, most=True), start.prompt)
+    moved = Candidate(_settings(start, plan, most=False), start.prompt)
+    jobs = evaluator.jobs(dearest, taught), evaluator.jobs(moved, taught)
+    parts = [_priced(prices, *jobs, times=draws * MOVES, made=made * MOVES)]
+    if request.writes:
+        most, usual = writing_jobs(request, start)
+        times = {"times": draws * STEPS, "made": likely_draws * STEPS}
+        parts.append(_priced(prices, [most], [usual], **times))
+        longer, likely = _written(start, plan)
+        jobs = evaluator.jobs(longer, taught), evaluator.jobs(likely, taught)
+        parts.append(_priced(prices, *jobs, times=draws * STEPS, made=made * STEPS))
+    return total(parts)
+
+
+def _of_finalists(search: Search, start: Candidate, draws: int, prices: _Prices) -> Quote:
+    """What it costs that some of what draws come to race, and that one is reported on."""
+    evaluator = search.evaluator
+    plan = evaluator.plan
+    most = min(FINALISTS, draws) * plan.repeats
+    longer, likely = _written(start, plan)
+    parts = []
+    for cases, times, made in (
+        (plan.select, most, _LIKELY_FINALISTS * plan.repeats),
+        (plan.report, plan.repeats, _LIKELY_GAINS * plan.repeats),
+    ):
+        jobs = evaluator.jobs(longer, cases), evaluator.jobs(likely, cases)
+        parts.append(_priced(prices, *jobs, times=times, made=made))
+    return total(parts)
+
+
+_LIKELY_FINALISTS = 2.0  # of a search that race to their end, about
+_LIKELY_GAINS = (
+    0.5  # how often one of them is reported on, beside the best prompt of the team's own
+)
+
+
+def _written(start: Candidate, plan: LabPlan) -> tuple[Candidate, Candidate]:
+    """A candidate with the longest text and the most examples, and one with a likely text."""
+    base = start.prompt
+    most = longest(base)
+    likely = min(most, len(base.system.encode()) + _GROWN)
+    arm = _settings(start, plan, most=True)
+    return Candidate(arm, _padded(base, most)), Candidate(start.arm, _padded(base, likely))
+
+
+def _padded(base: PromptVariant, size: int) -> PromptVariant:
+    """A prompt with a text of some size that puts in what its own does."""
+    put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
+    return base.model_copy(update={"name": "proposal", "system": put_in.ljust(size, "x")})
+
+
+def _settings(start: Candidate, plan: LabPlan, *, most: bool) -> Arm:
+    """Of the settings that may be tried those with the most examples, or those in the middle."""
+    arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
+    order = sorted((start.arm, *arms), key=lambda arm: arm.few_shot)
+    return order[-1] if most else order[len(order) // 2]

@@ -1,0 +1,77 @@
+"""What a change costs once it runs: from a found fault to its fix, by prompt or by training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tuneworthy.model.base import Interval, Number, Unknown
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import CostItem
+from tuneworthy.model.framework import Framework
+from tuneworthy.words import amount, counted
+
+_DAYS_PER_WEEK = 7
+_NO_RATE = "state an hourly rate (economics.hourly_rate_usd)"
+
+
+def change_items(case: Case, framework: Framework) -> Iterator[CostItem]:
+    """The cost of one change of a prompt, and of one of a tuned model, with the days each takes."""
+    prompt = _prompt_hours(framework)
+    if prompt is not None and not case.one_off:
+        hours, title = prompt
+        yield _item(case, framework, "one change of the prompt", hours, f"as for {title}")
+    training = _retraining_hours(case, framework)
+    if training is not None and not case.one_off:
+        hours, says = training
+        yield _item(case, framework, "one change of the tuned model", hours, says)
+
+
+def _prompt_hours(framework: Framework) -> tuple[Interval, str] | None:
+    """The least hours of the framework's options that change a prompt alone."""
+    options = [
+        (rule.effort_hours, rule.title)
+        for rule in framework.options.values()
+        if rule.kind == "prompt" and rule.effort_hours is not None
+    ]
+    if not options:
+        return None
+    hours, title = min(options, key=lambda option: option[0].high)
+    return Interval(hours.low, (hours.low + hours.high) / 2, hours.high), title
+
+
+def _retraining_hours(case: Case, framework: Framework) -> tuple[Interval, str] | None:
+    """Hours of training once more: as the case states them for a quarter, else by the table."""
+    ongoing = case.economics.monthly.ongoing
+    stated = None if ongoing is None else ongoing.retraining_hours_per_quarter
+    if stated is not None:
+        return stated.interval, "as stated for a quarter"
+    row = None if framework.costs is None else framework.costs.ongoing.get("retraining")
+    if row is None or row.hours is None:
+        return None
+    low, high = row.hours.low, row.hours.high
+    return Interval(low, (low + high) / 2, high), "as the framework's table has it for a quarter"
+
+
+def _item(case: Case, framework: Framework, what: str, hours: Interval, says: str) -> CostItem:
+    rate = case.economics.hourly_rate_usd
+    usd: Number = Unknown(ask=_NO_RATE)
+    if rate is not None:
+        cost = Interval(hours.low * rate.low, hours.value * rate.likely, hours.high * rate.high)
+        usd = cost.narrowed()
+    ends = "–".join(dict.fromkeys((amount(hours.low), amount(hours.high))))
+    days = _days(case, framework, hours)
+    source = f"not in the sums: {ends} hours{days}, {says}"
+    return CostItem(when="each change", what=what, usd=usd, source=source, in_sum=False)
+
+
+def _days(case: Case, framework: Framework, hours: Interval) -> str:
+    """Days that the hours take at the team's pace; empty where nobody says how much it gives."""
+    stated = case.economics.hours_per_week
+    pace = framework.plan.hours_per_week if framework.plan is not None else None
+    pace = pace if stated is None else stated.likely
+    if not pace:
+        return ""
+    least, most = (math.ceil(end / pace * _DAYS_PER_WEEK) for end in (hours.low, hours.high))
+    span = counted(most, "day") if least == most else f"{least}–{counted(most, 'day')}"
+    return f", {span} at {amount(pace)} hours a week"

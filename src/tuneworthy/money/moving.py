@@ -1,0 +1,49 @@
+"""What it costs to tune again on another base, when the one that was tuned is switched off."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tuneworthy.model.base import Interval
+from tuneworthy.model.case import Case
+from tuneworthy.model.framework import Framework
+from tuneworthy.money.terms import CostPart, build_cost_model
+from tuneworthy.words import amount, usd, usd_range
+
+_AGAIN = ("training", "evaluation", "deployment")
+"""What is due again: the examples stay, and every check of the tuned model starts anew."""
+
+
+class ForcedMove(NamedTuple):
+    """What a forced move takes."""
+
+    usd: Interval | None  #: None where hours have no rate, and nobody stated the cost.
+    hours: Interval | None  #: None where neither the case nor its framework says.
+    training_usd: float | None  #: What of it is paid for training by its tokens, where known.
+
+    @property
+    def text(self) -> str:
+        """In words: ``$2,012–$4,012: 20–40 hours of tests and integration, $12 of training``."""
+        parts = []
+        if self.hours is not None and self.hours.high:
+            ends = dict.fromkeys((amount(self.hours.low), amount(self.hours.high)))
+            parts.append(f"{'–'.join(ends)} hours of tests and integration")
+        if self.training_usd is not None:
+            parts.append(f"{usd(self.training_usd)} of training")
+        detail = ", ".join(parts)
+        if self.usd is None:
+            return f"{detail}. State economics.hourly_rate_usd to price the hours" if detail else ""
+        whole = usd_range(self.usd.low, self.usd.high)
+        return f"{whole}: {detail}" if detail else whole
+
+
+def forced_move(case: Case, framework: Framework, training_usd: float | None = None) -> ForcedMove:
+    """What tuning on another base takes: training, tests and integration once more."""
+    priced = None if training_usd is None else (Interval.certain(training_usd), "by its tokens")
+    model = build_cost_model(case, framework, training=priced)
+    again = CostPart()
+    for name in _AGAIN:
+        again += model.upfront_parts.get(name, CostPart())
+    cost = model.priced(again.usd) if again.usd else None
+    hours = model.amount(again.hours) if again.hours else None
+    return ForcedMove(cost, hours, training_usd)

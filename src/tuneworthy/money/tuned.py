@@ -1,0 +1,145 @@
+"""What services ask for serving a tuned model: by the token, the hour, or on a shared endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from statistics import median
+from typing import NamedTuple
+
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import Facts, ServiceFact, ServingOffer, ServingTokens, price_of_fact
+from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval
+from tuneworthy.model.case import Case, in_use
+from tuneworthy.words import count, listing, usd, usd_range
+
+_MOST_NAMED = 3
+
+
+class TunedOffer(NamedTuple):
+    """One way in which a service would serve a tuned model."""
+
+    service: str
+    base: str  #: ``host:name`` of the base; empty where the price goes by its size.
+    tokens: ServingTokens | None  #: USD for a million tokens; None where that isn't known.
+    usd_per_hour: float  #: Of an endpoint of its own, used or not; 0 where there is none.
+    adapters: int  #: The most that share the endpoint; 1 for one of its own.
+    idle_is_paid: bool
+
+    @property
+    def by_token(self) -> bool:
+        """Whether nothing is paid but tokens."""
+        return self.usd_per_hour == 0
+
+    @property
+    def usd_per_month(self) -> float:
+        """The fee of an endpoint that is always on."""
+        return self.usd_per_hour * HOURS_PER_MONTH
+
+    def usd_per_call(self, tokens_in: float, tokens_out: float) -> float:
+        """What the tokens of a call cost; 0 where hours alone are sold."""
+        if self.tokens is None:
+            return 0.0
+        price = self.tokens.input * tokens_in + self.tokens.output * tokens_out
+        return price / TOKENS_PER_MTOK
+
+
+def tuned_offers(as_of: date | None) -> tuple[TunedOffer, ...]:
+    """Every way in which somebody new can have a tuned model served on a day."""
+    facts = facts_on(as_of)
+    day = as_of or facts.dated
+    offers: list[TunedOffer] = []
+    for service in facts.services:
+        if service.kind == "hosted" and _takes_work(service, day):
+            for offer in service.serves:
+                offers += _offers(facts, service, offer, day)
+    return tuple(offers)
+
+
+def _takes_work(service: ServiceFact, day: date) -> bool:
+    ends = (service.until, service.serves_until)
+    return service.open_to_new == "yes" and all(end is None or day < end for end in ends)
+
+
+def _offers(
+    facts: Facts, service: ServiceFact, offer: ServingOffer, day: date
+) -> Iterator[TunedOffer]:
+    if offer.trial == "yes":
+        return
+    hours = offer.usd_per_hour or 0.0
+    adapters = (offer.adapters or 1) if offer.by == "shared" else 1
+    idle_is_paid = offer.idle == "paid"
+    for base in facts.live_bases(offer.models, day) or ("",) * (not offer.models):
+        tokens = offer.usd_per_mtok or _times_base(facts, base, offer.times_base, day)
+        if not hours and offer.by != "tokens":
+            continue
+        yield TunedOffer(service.service, base, tokens, hours, adapters, idle_is_paid)
+
+
+def _times_base(facts: Facts, base: str, times: float | None, day: date) -> ServingTokens | None:
+    fact = facts.model(base)
+    price = None if fact is None else price_of_fact(fact, day)
+    if price is None or times is None:
+        return None
+    return ServingTokens(input=price.input * times, output=price.output * times)
+
+
+def call_of_tuned(
+    case: Case, offers: Sequence[TunedOffer], tokens_in: Interval, tokens_out: Interval
+) -> tuple[Interval, str] | None:
+    """USD a call of a tuned model that is billed by the token, and how that is known.
+
+    Likely is the price on the base of today's model where a service sells it, else the middle of
+    all. None where no service is known to bill by the token.
+    """
+    sold = [offer for offer in offers if offer.by_token and offer.tokens is not None]
+    if not sold:
+        return None
+    used = in_use(case)
+    own = [offer for offer in sold if used is not None and offer.base == used.id]
+    middles = [offer.usd_per_call(tokens_in.value, tokens_out.value) for offer in own or sold]
+    low = min(offer.usd_per_call(tokens_in.low, tokens_out.low) for offer in sold)
+    high = max(offer.usd_per_call(tokens_in.high, tokens_out.high) for offer in sold)
+    likely = min(max(median(middles), low), high)
+    services = dict.fromkeys(offer.service for offer in sold)
+    says = f"serving by the token ({listing([*services][:_MOST_NAMED], 'or')})"
+    return Interval(low, likely, high), says
+
+
+def endpoint_text(offers: Sequence[TunedOffer], usd_per_call: float | None) -> str:
+    """What an endpoint of its own costs, who shares one, and from how many calls it is cheaper."""
+    own = [offer for offer in offers if offer.usd_per_hour and offer.adapters == 1]
+    if not own:
+        return ""
+    least = min(own, key=lambda offer: offer.usd_per_hour)
+    most = max(own, key=lambda offer: offer.usd_per_hour)
+    hours = f"{_hourly(least)} to {_hourly(most)}" if least != most else _hourly(least)
+    text = f"an endpoint of its own is billed by the hour, used or not: {hours}"
+    asleep = dict.fromkeys(offer.service for offer in own if not offer.idle_is_paid)
+    if asleep:
+        text += f". {listing([*asleep])} can shrink it to nothing while nobody calls"
+    shared = [offer for offer in offers if offer.adapters > 1]
+    if shared:
+        best = max(shared, key=lambda offer: offer.adapters)
+        each = usd(best.usd_per_month / best.adapters)
+        text += (
+            f". Up to {best.adapters} tuned models share one at {best.service}, which then is "
+            f"{each} each per month"
+        )
+    by_token = dict.fromkeys(offer.service for offer in offers if offer.by_token)
+    if by_token:
+        text += f". {listing([*by_token])} serve it by the token and ask no such fee"
+        if usd_per_call:
+            calls = least.usd_per_month / usd_per_call
+            text += f", which by their known prices costs less below {count(calls)} calls per month"
+    return text
+
+
+def endpoint_fee(offers: Sequence[TunedOffer]) -> Interval | None:
+    """USD a month of an endpoint of one's own; None where no service sells one."""
+    fees = [offer.usd_per_month for offer in offers if offer.usd_per_hour and offer.adapters == 1]
+    return Interval(min(fees), median(fees), max(fees)) if fees else None
+
+
+def _hourly(offer: TunedOffer) -> str:
+    return f"{usd_range(offer.usd_per_hour, offer.usd_per_hour)} an hour ({offer.service})"

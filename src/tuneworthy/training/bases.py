@@ -1,0 +1,155 @@
+"""Which base a target tunes: whether it is still there, when it ends, and what is there instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from tuneworthy.facts.ends import WARN_DAYS, end_text
+from tuneworthy.facts.load import facts_on
+from tuneworthy.facts.records import Facts, ModelFact, ServiceFact, TrainingOffer
+from tuneworthy.words import day as day_text
+from tuneworthy.words import listing
+
+OWN_BASE = "BASE_MODEL"  #: What stands in a script of one's own machine where none is named.
+SAFE_DAYS = 90  #: What is named by itself lasts at least so long.
+_MOST_NAMED = 3
+
+
+class TargetBases(NamedTuple):
+    """What the catalogue knows of the bases of a target."""
+
+    title: str
+    names: tuple[str, ...]  #: ``host:name``; empty where its machine is one's own.
+    service: ServiceFact | None
+    others: tuple[tuple[str, str], ...]
+    """Targets of the same method at other services, each with a base that it tunes."""
+
+
+class ChosenBase(NamedTuple):
+    """A base with what is known of it."""
+
+    name: str  #: As the service calls it.
+    fact: ModelFact | None
+    problem: str  #: Why it can't be tuned; empty where it can.
+    ends: str  #: When it ends, or that nothing is published, or that nobody looked.
+    warning: str  #: What its end within half a year means; empty where it lasts.
+
+
+def choose_base(bases: TargetBases, stated: str | None, day: date) -> ChosenBase:
+    """The stated base, or the first that stays long enough, with its end on a day."""
+    facts = facts_on(day)
+    service = bases.service
+    if service is None or service.kind == "self_hosted":
+        ends = "never, as the weights stay with you"
+        return ChosenBase(stated or OWN_BASE, None, "", ends, "")
+    host = service.host or ""
+    if stated is None:
+        live = facts.live_bases(bases.names, day, for_days=SAFE_DAYS)
+        if not live:
+            return ChosenBase("", None, _none_lasts(bases, facts, day), "unknown", "")
+        name = live[0]
+    else:
+        name = stated if stated.startswith(f"{host}:") else f"{host}:{stated}"
+    short = name.removeprefix(f"{host}:")
+    fact = facts.model(name)
+    problem = base_problem(name, facts, day)
+    if not problem and service.until is not None and service.until <= day:
+        problem = f"{service.service} takes no new jobs since {day_text(service.until)}"
+    if problem:
+        problem += f". {_instead(bases, facts, day)}"
+    ends = _ends(fact, service, day)
+    return ChosenBase(short, fact, problem, ends, _warning(short, fact, service, day))
+
+
+def base_problem(name: str, facts: Facts, day: date) -> str:
+    """Why no new job tunes a model on a day; empty where one may."""
+    fact = facts.model(name)
+    if fact is None or fact.untunable_from is None or fact.untunable_from > day:
+        return ""
+    short = name.partition(":")[2]
+    if fact.train_until is None:
+        return f"{short} was switched off on {day_text(fact.untunable_from)}"
+    return f"{short} takes no new tuning jobs since {day_text(fact.untunable_from)}"
+
+
+def last_day(fact: ModelFact | None, service: ServiceFact | None) -> date | None:
+    """The day from which a model tuned on it no longer answers, where one is known."""
+    days = []
+    if fact is not None:
+        days.append(fact.tuned_end or fact.end)
+    if service is not None:
+        days.append(service.serves_until)
+    return min(filter(None, days), default=None)
+
+
+def ends_soon(fact: ModelFact | None, service: ServiceFact | None, day: date) -> bool:
+    """Whether a model that is tuned today is switched off within half a year."""
+    last = last_day(fact, service)
+    return last is not None and last <= day + timedelta(days=WARN_DAYS)
+
+
+def training_price(service: ServiceFact | None, model: str, method: str) -> TrainingOffer | None:
+    """What a service asks for training a model, where the catalogue has it; the cheapest."""
+    if service is None:
+        return None
+    fact = facts_on().model(model)
+    size = None if fact is None else fact.parameters_b
+    offers = [
+        offer
+        for offer in service.trains
+        if offer.method == method and offer.weights == "lora" and offer.covers(model, size)
+    ]
+    priced = [offer for offer in offers if offer.usd_per_mtok is not None]
+    return min(priced, key=lambda offer: offer.usd_per_mtok or 0.0, default=None)
+
+
+def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
+    if fact is None or (fact.ends is None and fact.tunes_end is None):
+        return f"unknown, as nobody looked up its end: ask {service.service}"
+    text = end_text(fact, day)
+    if fact.tuned_end is not None:
+        tuned = f"models tuned on it end on {day_text(fact.tuned_end)}"
+        text = f"{text}. {tuned[0].upper()}{tuned[1:]}" if text else tuned
+    return text
+
+
+def _warning(short: str, fact: ModelFact | None, service: ServiceFact, day: date) -> str:
+    last = last_day(fact, service)
+    if last is None or not ends_soon(fact, service, day) or last <= day:
+        return ""
+    left = (last - day).days
+    return f"What is tuned on {short} answers for {left} more days, until {day_text(last)}"
+
+
+def _none_lasts(bases: TargetBases, facts: Facts, day: date) -> str:
+    """That no base of a target lasts, and what is there instead."""
+    ends = [facts.model(name) for name in bases.names]
+    last = max((fact.end for fact in ends if fact is not None and fact.end), default=None)
+    until = "" if last is None else f" Those that it tunes end by {day_text(last)}."
+    if not bases.names:
+        lacks = f"No base of {bases.title} is known. Name yours with --base."
+    else:
+        lacks = f"No base of {bases.title} lasts {SAFE_DAYS} days from now.{until}"
+    there = facts.live_bases(bases.names, day)
+    still = f". Or name one that ends soon: --base {there[0].partition(':')[2]}" if there else ""
+    return f"{lacks} {_instead(bases, facts, day)}{still}"
+
+
+def _instead(bases: TargetBases, facts: Facts, day: date) -> str:
+    """Three bases that are there, at this target or else at others."""
+    there = [f"--base {name.partition(':')[2]}" for name in _lasting(bases, facts, day)]
+    for target, name in bases.others:
+        if facts.live_bases([name], day, for_days=SAFE_DAYS):
+            there.append(f"--to {target} ({name.partition(':')[2]})")
+    named = listing(there[:_MOST_NAMED], "or")
+    return f"Tune one that stays: {named}" if named else "No other base of this kind is known"
+
+
+def _lasting(bases: TargetBases, facts: Facts, day: date) -> Iterator[str]:
+    if bases.service is not None and bases.service.until is not None:
+        soon = day + timedelta(days=SAFE_DAYS)
+        if bases.service.until <= soon:
+            return
+    yield from facts.live_bases(bases.names, day, for_days=SAFE_DAYS)

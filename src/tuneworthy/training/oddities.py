@@ -1,0 +1,78 @@
+"""Lines that are odd: named one by one, so that a person can look at them.
+
+None of these has to be wrong. A team may teach a model to decline, to write long, or to stand an
+attack. So a line that is odd stays in the set unless the user says otherwise, and one that a person
+accepted isn't named again.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from tuneworthy.measure.sample import languages
+from tuneworthy.measure.signals.success import refuses
+from tuneworthy.model.training import TrainingExample
+
+ODDITIES = ("refused", "too_long", "other_language", "injected")
+"""What a line is named for, in the order in which it is shown."""
+
+TIMES = 8  #: An answer is far too long from so many times as long as nine in ten others,
+LONG = 400  #: and from so many characters.
+MOSTLY = 0.8  #: Share of answers in one language from which the others are odd.
+LETTERS = 40  #: Letters of an answer whose language is looked at.
+FEWEST = 20  #: Answers from which on one can be odd by length or language.
+
+
+def name_odd_lines(examples: Sequence[TrainingExample]) -> list[set[str]]:
+    """What each example is odd in; mostly nothing."""
+    odd: list[set[str]] = [set() for _ in examples]
+    answers = [example.answer.content for example in examples]
+    for place, answer in enumerate(answers):
+        if refuses(answer):
+            odd[place].add("refused")
+    for place in _too_long(answers):
+        odd[place].add("too_long")
+    for place in _in_another_language(answers):
+        odd[place].add("other_language")
+    for place, example in enumerate(examples):
+        heard = (turn.content for turn in example.messages if turn.role != "system")
+        if any(_injection().search(text) for text in heard):
+            odd[place].add("injected")
+    return odd
+
+
+def _too_long(answers: Sequence[str]) -> list[int]:
+    """Places of answers that are many times as long as nine in ten of all."""
+    lengths = np.array([len(answer) for answer in answers])
+    if len(lengths) < FEWEST:
+        return []
+    limit = max(LONG, TIMES * float(np.percentile(lengths, 90)))
+    return [int(place) for place in np.flatnonzero(lengths > limit)]
+
+
+def _in_another_language(answers: Sequence[str]) -> Iterator[int]:
+    """Places of answers in another language than most; none where no language has most of them."""
+    long = [n for n, answer in enumerate(answers) if sum(map(str.isalpha, answer)) >= LETTERS]
+    codes = languages([answers[place] for place in long]) or []
+    counts = Counter(code for code in codes if code)
+    if counts.total() < FEWEST:
+        return
+    usual, times = counts.most_common(1)[0]
+    if times < MOSTLY * counts.total():
+        return
+    for place, code in zip(long, codes, strict=False):
+        if code and code != usual:
+            yield place
+
+
+@cache
+def _injection() -> re.Pattern[str]:
+    text = files("tuneworthy.training").joinpath("injections.toml").read_text("utf-8")
+    return re.compile("|".join(tomllib.loads(text)["wordings"]), re.IGNORECASE)
