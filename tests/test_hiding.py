@@ -155,8 +155,8 @@ def test_a_policy_keeps_values_here_and_fakes_them_in_what_is_exported(
     assert run(["data", str(folder), "--format", "json"]) == 0
     gates = {gate["id"]: gate["examples"] for gate in _last_json(capsys)["gates"]}
     assert gates["personal"] == 0
-    assert run(["export", str(folder), "--to", "openai-sft"]) == 0
-    text = (folder / "export" / "openai-sft" / "train.jsonl").read_text()
+    assert run(["export", str(folder), "--to", "axolotl-sft"]) == 0
+    text = (folder / "export" / "axolotl-sft" / "train.jsonl").read_text()
     assert "Ada Lovelace" not in text
     assert "48213" not in text
     assert "Alta rain jacket" in text
