@@ -198,6 +198,19 @@ def test_a_set_of_fakes_stays_out_of_the_training_set(
     assert gates["evaluation"] + gates["near_evaluation"] == 30
 
 
+def test_a_policy_is_stated_by_answers_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = lines(tmp_path / "c", "")
+    stated = ("data.personal.fields=name, order", "data.personal.words=Alta")
+    assert run(["answer", str(folder), *stated]) == 0
+    made = load_case(folder).data.personal
+    assert made is not None
+    assert (made.fields, made.words) == (("name", "order"), ("Alta",))
+    assert run(["evalset", str(folder)]) == 0
+    assert "personal data stays" in capsys.readouterr().out
+
+
 def test_a_policy_that_says_nonsense_is_refused(tmp_path: Path) -> None:
     (tmp_path / "case.yaml").write_text("name: x\ndata: {personal: {local: burn}}\n")
     with pytest.raises(Exception, match="local"):

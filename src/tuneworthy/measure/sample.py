@@ -187,11 +187,12 @@ def _language_model() -> Any:
     arrays = _arrays_of(Path(MODEL_DIR) / MODEL_FILE)
     if not arrays.keys() >= {"ptc", "pc", "classes", "nextmove", "nextmove_row", "out_feat"}:
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    moves: Any = arrays["nextmove"]  # as memory, of which one item is read sooner than of an array
     return LanguageIdentifier(
         arrays["ptc"],
         arrays["pc"],
         arrays["classes"].tolist(),
-        memoryview(arrays["nextmove"]),
+        memoryview(moves),
         arrays["out_feat"].tolist(),
         norm_probs=True,
         tk_row=arrays["nextmove_row"].tolist(),

@@ -352,6 +352,11 @@ class Searcher:
                     self._pass(whole, start, stop, match_ends)
         return dict(zip(self._names, match_ends, strict=True))
 
+    def _compiled(self) -> Callable[[memoryview, OnHit], None]:
+        if self._scan is None:
+            self._scan = _hyperscan(self._needles)
+        return self._scan
+
     def _one_by_one(self, texts: Joined, match_ends: NDArray[np.int32]) -> None:
         """The same for few texts, each pattern by `re`."""
         each = [(row, texts.one(row)) for row in np.flatnonzero(texts.lengths).tolist()]
@@ -395,9 +400,7 @@ class Searcher:
             if len(ids) >= _RESOLVE_AT:
                 resolve()
 
-        if self._scan is None:
-            self._scan = _hyperscan(self._needles)
-        self._scan(memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen)
+        self._compiled()(memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen)
         if ids:
             resolve()
 

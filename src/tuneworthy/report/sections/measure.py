@@ -50,7 +50,6 @@ from tuneworthy.words import (
     share,
     signed,
     small_usd,
-    usd,
 )
 
 
