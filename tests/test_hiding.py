@@ -155,8 +155,8 @@ def test_a_policy_keeps_values_here_and_fakes_them_in_what_is_exported(
     assert run(["data", str(folder), "--format", "json"]) == 0
     gates = {gate["id"]: gate["examples"] for gate in _last_json(capsys)["gates"]}
     assert gates["personal"] == 0
-    assert run(["export", str(folder), "--to", "openai-sft"]) == 0
-    text = (folder / "export" / "openai-sft" / "train.jsonl").read_text()
+    assert run(["export", str(folder), "--to", "axolotl-sft"]) == 0
+    text = (folder / "export" / "axolotl-sft" / "train.jsonl").read_text()
     assert "Ada Lovelace" not in text
     assert "48213" not in text
     assert "Alta rain jacket" in text
@@ -196,6 +196,19 @@ def test_a_set_of_fakes_stays_out_of_the_training_set(
     assert run(["data", str(folder), "--format", "json"]) == 0
     gates = {gate["id"]: gate["examples"] for gate in _last_json(capsys)["gates"]}
     assert gates["evaluation"] + gates["near_evaluation"] == 30
+
+
+def test_a_policy_is_stated_by_answers_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = lines(tmp_path / "c", "")
+    stated = ("data.personal.fields=name, order", "data.personal.words=Alta")
+    assert run(["answer", str(folder), *stated]) == 0
+    made = load_case(folder).data.personal
+    assert made is not None
+    assert (made.fields, made.words) == (("name", "order"), ("Alta",))
+    assert run(["evalset", str(folder)]) == 0
+    assert "personal data stays" in capsys.readouterr().out
 
 
 def test_a_policy_that_says_nonsense_is_refused(tmp_path: Path) -> None:

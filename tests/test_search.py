@@ -65,6 +65,18 @@ def test_a_text_is_found_whatever_stands_beside_it(
         }
 
 
+@given(PATTERNS, TEXTS)
+def test_shipped_patterns_are_found_alike_before_and_after_they_are_compiled(
+    patterns: list[text_search.Pattern], texts: list[str | None]
+) -> None:
+    named = {str(at): pattern for at, pattern in enumerate(patterns)}
+    compiled = text_search.Searcher(named).rows(texts)
+    alone = text_search.Searcher(named, shipped=True).rows(texts)
+    assert {name: hits.tolist() for name, hits in compiled.items()} == {
+        name: hits.tolist() for name, hits in alone.items()
+    }
+
+
 def test_half_of_a_surrogate_pair_beside_a_word_is_no_letter() -> None:
     for half in ("\ud800", "\udfff"):
         assert found(literal("é", word=True), f"{half}é", f"é{half}", f"a{half}é") == [True] * 3

@@ -655,6 +655,7 @@ def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -
         report=report,
         needed=needed,
         goal=next(iter(case.goals), ""),
+        hiding=case.data.personal.local if case.data.personal else "words",
     )
 
 

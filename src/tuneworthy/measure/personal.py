@@ -350,8 +350,8 @@ class Scanner:
         first = {each.id: each.gate for each in KINDS if not each.digits}
         # One coarse pattern for all numbers is much quicker than a pattern for each.
         second = {each.id: each.gate for each in KINDS if each.digits}
-        self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)})
-        self._second = Searcher(second)
+        self._first = Searcher(first | {_SIX: Pattern(_SIX_DIGITS)}, shipped=True)
+        self._second = Searcher(second, shipped=True)
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
         """Which kinds each text holds, proven by their checks: bit k stands for the k-th kind.

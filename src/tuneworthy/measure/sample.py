@@ -6,12 +6,18 @@ names, so any way of reading the same traces gives the same sample.
 
 from __future__ import annotations
 
+import io
+import lzma
+import math
 import re
+import struct
+import zipfile
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -153,9 +159,16 @@ def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None]
     for text in texts:
         part = text[:LOOKED_AT].encode("utf-8", "replace").decode()
         short = sum(map(str.isalpha, part)) < LETTERS
-        code, sure = (_NONE, 1.0) if short else model.classify(part)
+        code, sure = (_NONE, 1.0) if short else _likeliest(model, part)
         codes.append(code if sure >= sure_from and code != _NONE else None)
     return codes
+
+
+def _likeliest(model: Any, text: str) -> tuple[str, float]:
+    """The likeliest language of those that are told, and how likely it is among them."""
+    ranked = [(code, score) for code, score in model.rank(text) if code not in _NOT_TOLD]
+    code, score = ranked[0]
+    return code, score / sum(each for _, each in ranked)
 
 
 _NONE = "zxx"  # what is no language, by ISO 639
@@ -168,12 +181,52 @@ _NOT_TOLD = frozenset(
 @lru_cache(maxsize=1)
 def _language_model() -> Any:
     try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+        from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
     except ImportError:
         return None
-    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    model.set_languages([code for code in model.labels if code not in _NOT_TOLD])
-    return model
+    arrays = _arrays_of(Path(MODEL_DIR) / MODEL_FILE)
+    if not arrays.keys() >= {"ptc", "pc", "classes", "nextmove", "nextmove_row", "out_feat"}:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    moves: Any = arrays["nextmove"]  # as memory, of which one item is read sooner than of an array
+    return LanguageIdentifier(
+        arrays["ptc"],
+        arrays["pc"],
+        arrays["classes"].tolist(),
+        memoryview(moves),
+        arrays["out_feat"].tolist(),
+        norm_probs=True,
+        tk_row=arrays["nextmove_row"].tolist(),
+    )
+
+
+def _arrays_of(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a packed model, looked at where they lie: numpy would copy 70 MB twice."""
+    data = lzma.decompress(path.read_bytes())
+    arrays = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                return {}
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                if version != (1, 0):
+                    return {}
+                shape, _, kind = np.lib.format.read_array_header_1_0(file)
+                begin = _begin_of(data, member.header_offset) + file.tell()
+            values = np.frombuffer(data, kind, math.prod(shape), begin)
+            arrays[member.filename.removesuffix(".npy")] = values.reshape(shape)
+    return arrays
+
+
+def _begin_of(data: bytes, header: int) -> int:
+    """Where the bytes of a member of an archive begin, behind its header, its name and the rest."""
+    name, more = struct.unpack_from("<HH", data, header + _NAME_SIZE_AT)
+    return int(header + _HEADER_SIZE + name + more)
+
+
+_NAME_SIZE_AT = 26
+_HEADER_SIZE = 30
+"""Of a member's header in a zip archive (PKWARE's APPNOTE 6.3, 4.3.7)."""
 
 
 def load_models() -> None:

@@ -105,16 +105,22 @@ Hiding = Literal["keep", "fakes", "words"]
 """Values as they are, fakes of the same shape, or words such as [name]."""
 
 
+def _listed(value: Any) -> Any:
+    """Words of a list, or of a text with commas between them."""
+    if isinstance(value, str):
+        return tuple(filter(None, map(str.strip, value.split(","))))
+    return value
+
+
+WordList = Annotated[Strings, BeforeValidator(_listed, json_schema_input_type=str | Strings)]
+
+
 class PersonalPolicy(FileRecord):
     """What personal data is in this case, and what becomes of it."""
 
-    fields: Annotated[
-        Strings, BeforeValidator(one_or_many, json_schema_input_type=str | Strings)
-    ] = ()
+    fields: WordList = ()
     """Fields of an answer that are meant to hold such data, as name and amount of an extraction."""
-    words: Annotated[
-        Strings, BeforeValidator(one_or_many, json_schema_input_type=str | Strings)
-    ] = ()  #: Words that are none, as the names of products.
+    words: WordList = ()  #: Words that are none, as the names of products.
     local: Hiding = "keep"  #: What files beside the case hold.
     exports: Literal["fakes", "words"] = "fakes"  #: What stands in its place in what is exported.
 

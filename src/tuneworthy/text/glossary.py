@@ -184,7 +184,7 @@ def _searcher(shipped: Strings, avoided: Strings) -> Searcher:
     for k, phrase in enumerate(avoided):
         for name, text in (("a", phrase.replace("’", "'")), ("b", phrase.replace("'", "’"))):
             patterns[f"{k} {name}"] = _whole(text)
-    return Searcher(patterns)
+    return Searcher(patterns, shipped=not avoided)
 
 
 def _expression(phrase: str) -> str:

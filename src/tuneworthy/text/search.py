@@ -173,9 +173,18 @@ def is_in(literal: CompiledPattern, text: str) -> bool:
 
     Matches may overlap: the second may be a whole word where the first is none.
     """
-    data = bytearray(as_bytes(text))
-    ahead = re.compile(b"(?=(" + literal.raw + b"))", literal.flags)
-    return any(at_edges(literal, data, match.end(1)) for match in ahead.finditer(data))
+    return end_in(literal, as_bytes(text)) > 0
+
+
+def end_in(needle: CompiledPattern, data: bytes) -> int:
+    """Where the first match in one text ends; 0 for none."""
+    if needle.backward is None:
+        match = re.compile(needle.raw, needle.flags).search(data)
+        return 0 if match is None else match.end()
+    ahead = re.compile(b"(?=(" + needle.raw + b"))", needle.flags)
+    whole = bytearray(data)
+    ends = (match.end(1) for match in ahead.finditer(data))
+    return next((end for end in ends if at_edges(needle, whole, end)), 0)
 
 
 _ALL: list[deque[Any]] = []
@@ -294,6 +303,10 @@ def joined(texts: Texts) -> Joined:
 
 _PASS_BYTES = 1 << 28  # hyperscan counts in 32 bits; a longer batch goes in several passes
 
+_LOOKED_AT_ALONE = 120_000
+"""Bytes that shipped patterns are looked for in by `re`, before hyperscan compiles them (ours: for
+so many both take the same time)."""
+
 _RESOLVE_AT = 1_000_000  # hits kept at once, so that no text can fill the memory
 
 OnHit = Callable[[int, int, int, int, object], None]
@@ -303,17 +316,20 @@ OnHit = Callable[[int, int, int, int, object], None]
 class Searcher:
     """Looks for patterns, by name, in the texts of a batch.
 
-    Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled.
+    Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled. Those
+    that are ``shipped`` are known to compile: that is done once there is enough to look through, as
+    it takes longer than looking through some hundred texts without it.
     """
 
-    def __init__(self, patterns: Mapping[str, Pattern]) -> None:
+    def __init__(self, patterns: Mapping[str, Pattern], *, shipped: bool = False) -> None:
         self._names = tuple(patterns)
         self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
         self._confirm = tuple(
             re.compile(item.raw, item.flags) if item.crosses else None for item in self._needles
         )
         self._simple = np.array([not needle.crosses for needle in self._needles], dtype=bool)
-        self._scan = _hyperscan(self._needles)
+        self._scan = None if shipped else _hyperscan(self._needles)
+        self._left = _LOOKED_AT_ALONE
 
     def rows(self, texts: Texts) -> dict[str, Flags]:
         """Which texts each pattern is found in; None holds nothing.
@@ -328,9 +344,25 @@ class Searcher:
         match_ends = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
-            for start, stop in pairwise(_passes(whole)):
-                self._pass(whole, start, stop, match_ends)
+            if self._scan is None and int(whole.lengths.sum()) <= self._left:
+                self._left -= int(whole.lengths.sum())
+                self._one_by_one(whole, match_ends)
+            else:
+                for start, stop in pairwise(_passes(whole)):
+                    self._pass(whole, start, stop, match_ends)
         return dict(zip(self._names, match_ends, strict=True))
+
+    def _compiled(self) -> Callable[[memoryview, OnHit], None]:
+        if self._scan is None:
+            self._scan = _hyperscan(self._needles)
+        return self._scan
+
+    def _one_by_one(self, texts: Joined, match_ends: NDArray[np.int32]) -> None:
+        """The same for few texts, each pattern by `re`."""
+        each = [(row, texts.one(row)) for row in np.flatnonzero(texts.lengths).tolist()]
+        for index, needle in enumerate(self._needles):
+            for row, data in each:
+                match_ends[index, row] = end_in(needle, data)
 
     def _pass(self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]) -> None:
         begins = texts.ends - texts.lengths
@@ -368,7 +400,7 @@ class Searcher:
             if len(ids) >= _RESOLVE_AT:
                 resolve()
 
-        self._scan(memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen)
+        self._compiled()(memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen)
         if ids:
             resolve()
 

@@ -714,6 +714,12 @@ def _next(report: DataReport, case: str) -> Iterator[str]:
             f"Look at the {counted(odd, 'line')} named, and correct the file, or review them: "
             f"tuneworthy data review {case} --reviewer NAME. Or leave them out: --strict"
         )
+    if any(gate.id == "personal" and gate.examples for gate in data.gates):
+        yield (
+            "Is the task to read such data? Name its fields: "
+            f"tuneworthy answer {case} data.personal.fields=FIELD. A product is no person: "
+            f"tuneworthy answer {case} data.personal.words=WORD"
+        )
     if any(gate.id == "disagreement" and gate.examples for gate in data.gates):
         yield f"Settle what reviewers differ on: tuneworthy evalset export {case} --settle"
     if data.size and data.better is None:

@@ -33,6 +33,8 @@ WATCHED = {
     "error_share": ("better", -1),
     "invalid_output_share": ("better", -1),
     "refusal_share": ("better", -1),
+    "cut_off_share": ("better", -1),
+    "retry_share": ("better", -1),
     "usd_per_request": ("cheaper", -1),
     "latency_p95_s": ("fast", -1),
 }

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Hiding
 from tuneworthy.model.evalset import (
     PAIRS,
     AgreementOf,
@@ -44,6 +45,7 @@ class EvalsetReport(NamedTuple):
     needed: int | None
     """Cases of a set like this that would tell the expected share from the target."""
     goal: str = ""  #: What tuning would be for: it says how outputs are scored.
+    hiding: Hiding = "words"  #: What stands in the place of personal data.
 
 
 def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
@@ -65,7 +67,7 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
     expected = f"How sure a score will be, if it is {quality_} ({_EXPECTED[made.expected_by]})"
     sections = [
         b.section("", expected, b.bullets(_precision(made))),
-        b.section("", "What was done", b.bullets(_done(drawn))),
+        b.section("", "What was done", b.bullets(_done(drawn, made.hiding))),
         b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
     ]
     after = [said()["scored"].get(made.goal, ""), note, *_next(made)]
@@ -107,16 +109,14 @@ def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
         yield f"and {count(more)} more"
 
 
-def _done(drawn: EvalSample) -> Iterator[str]:
+def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
     if drawn.failures:
         reasons = ", ".join(f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items()))
         apart = any(stratum.failed is not None for stratum in drawn.strata)
         oftener = ". They are drawn about twice as often as they occur, and weighted for it" * apart
         yield f"traces that went wrong: {reasons}{oftener}"
     yield f"{counted(drawn.folded, 'conversation')} folded into a near copy"
-    kinds = ", ".join(f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items()))
-    masked = f"masked, by cases: {kinds}. A name that nothing introduces may still be there"
-    yield masked if drawn.masked else "nothing personal or secret was found to mask"
+    yield _hidden(drawn, hiding)
     if drawn.lost:
         answers = counted(drawn.lost, "right answer")
         yield f"{answers} left out: masking hid what only they held. Label these cases again"
@@ -125,6 +125,17 @@ def _done(drawn: EvalSample) -> Iterator[str]:
     of = counted(len(drawn.cases), "case")
     lacking = f"{count(drawn.unlabelled)} of {of} have no right answer yet"
     yield lacking if drawn.unlabelled else "every case has a right answer"
+
+
+def _hidden(drawn: EvalSample, hiding: Hiding) -> str:
+    """What became of personal data in the set."""
+    if hiding == "keep":
+        return "personal data stays, as data.personal.local says: keep the set on this machine"
+    if not drawn.masked:
+        return "nothing personal or secret was found to mask"
+    kinds = ", ".join(f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items()))
+    how = "faked" if hiding == "fakes" else "masked"
+    return f"{how}, by cases: {kinds}. A name that nothing introduces may still be there"
 
 
 def _precision(made: EvalsetReport) -> Iterator[str]:

@@ -50,7 +50,6 @@ from tuneworthy.words import (
     share,
     signed,
     small_usd,
-    usd,
 )
 
 
@@ -241,10 +240,14 @@ _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_
 
 def month_text(report: MeasureReport) -> str:
     """The bill of a month, which is the most that tuning could save."""
+    month = report.known("usd_per_month")
     cost = _cost(report)
-    if cost is None:
+    if month is None and cost is None:
         return f"unknown: {_bill_lacks(report)}"
-    return f"{_of_a_month(report, cost[0][0])}: the most that tuning could save"
+    return f"{_of_a_month(report, 0.0 if cost is None else cost[0][0])}: {_AT_MOST}"
+
+
+_AT_MOST = "the most that tuning could save"
 
 
 def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
@@ -253,7 +256,7 @@ def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
     if month is None or report.arms:
         return _monthly(report, usd_per_call)
     least = "at least " if month.high == "open" else ""
-    return f"{least}{usd(month.number)} per month"
+    return f"{least}{small_usd(month.number)} per month"
 
 
 def bill_text(report: MeasureReport) -> str:
