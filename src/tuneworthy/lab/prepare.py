@@ -490,7 +490,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     if lab.request is None:
         return of_plan(lab.plan)
     evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
-    return cost(Search(evaluator).run(), ledger, price_of, of_plan)
+    return cost(Search(evaluator, side_by_side=False).run(), ledger, price_of, of_plan)
 
 
 RACED_PART = 0.8
