@@ -317,33 +317,30 @@ def test_at_the_cap_nothing_is_lost_and_a_run_goes_on(tmp_path: Path) -> None:
     alone, whole_world = folder_of(tmp_path / "alone", n=40, models=DEAR), World(SHARES, better)
     own = {"own_cap": 1000.0}  # so that the search may take all there is
     whole = ran(alone, whole_world, cap_usd=1000.0, **own)
-    sent, parts = 0, []
+    sent = 0
     for share in (0.02, 0.4, 0.8):
         world = World(SHARES, better)
         cut = ran(folder, world, cap_usd=share * whole.spend.paid, **own)
-        assert "cap" in cut.stopped
+        assert cut.search.ended == "short" or "cap" in cut.stopped
         assert cut.spend.paid <= share * whole.spend.paid
+        assert cut.grade == "tried"
         sent += world.sent
-        parts.append(world.sent)
-        assert cut.reached == "unknown"
-        assert not (folder / ".tuneworthy" / "evidence.jsonl").exists()
-    assert max(parts) > 0
     rest = World(SHARES, better)
     again = ran(folder, rest, cap_usd=1000.0, **own)
-    assert told(again) == told(whole)
-    assert sent + rest.sent == whole_world.sent
-    assert again.spend.paid == pytest.approx(whole.spend.paid)
+    assert again.search == whole.search.model_copy(update={"usd": again.search.usd})
+    assert again.best == whole.best
+    assert again.spend.calls == sent + rest.sent  # each was sent once, and is kept
 
 
 def test_a_search_keeps_its_own_cap_and_the_race_goes_on_without_it(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=40, models=DEAR)
-    first = ran(folder, World(SHARES, better), cap_usd=100.0, own_cap=0.02)
+    first = ran(folder, World(SHARES, better), cap_usd=100.0, own_cap=0.012)
     assert (first.stopped, first.search.ended, first.grade) == ("", "short", "tried")
-    assert 0 < first.search.usd <= 0.02
+    assert 0 < first.search.usd <= 0.012
     assert "cap" in first.search.why
     assert not isinstance(first.reported, Unknown)
     more = ran(folder, World(SHARES, better), cap_usd=100.0, own_cap=50.0)
-    assert more.search.usd > 0.02
+    assert more.search.usd > 0.012
     assert "cap" not in more.search.why
     assert more.spend.paid <= 100.0
 

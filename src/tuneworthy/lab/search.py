@@ -368,8 +368,8 @@ def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
 
 # What a search costs, before anything is sent.
 
-LIKELY_DRAWS = 10  #: Draws of a search that ends at its plateau, about.
-_TRIED_PART = 0.5
+LIKELY_DRAWS = 9  #: Draws of a search that ends at its plateau, about.
+_TRIED_PART = 0.28
 """Of the calls that a draw can make those it makes, about: what falls behind on a part of the cases
 isn't asked the others, and what draws share is asked once."""
 _GROWN = 600  # bytes by which a text grows that is written, about
