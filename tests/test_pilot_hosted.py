@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from internals import (
     files_stores,
     model_pilot,
     prepare,
+    training_bases,
+    training_card,
+    training_export,
     training_pilot,
 )
 from internals import run as command
@@ -486,7 +490,7 @@ def test_data_that_may_not_leave_is_sent_to_no_service(service: Service, tmp_pat
 
 WRONG: dict[str, list[str]] = {
     "--prices": [],
-    "as 5,0.8,3.2": ["--prices", "5,0.8"],
+    "as 0.5,0.2,0.2": ["--prices", "5,0.8"],
     "are not prices": ["--prices", "5,-1,nan"],
     "is not a model of the case": ["--prices", "5,1,1", "--base", "my:other"],
 }
@@ -514,3 +518,50 @@ def test_a_quote_sends_nothing(
     assert command(["pilot", str(folder), "--as-of", str(AS_OF), *more]) == 0
     assert "training among it" in capsys.readouterr().out
     assert not service.seen
+
+
+# Bases that end.
+
+
+def at_openai(folder: Path, base: str) -> Path:
+    told = f"id: '{base}', usd_per_mtok: {{input: 1, output: 1}}"
+    return case_of(folder, 40, 100, models=f"[{{{told}}}]")
+
+
+def quoted(folder: Path, base: str, day: str) -> int:
+    more = ["--base", base, "--way", "hosted", "--prices", "5,1,2", "--dry-run"]
+    return command(["pilot", str(at_openai(folder, base)), "--as-of", day, *more])
+
+
+def test_a_base_that_is_gone_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert quoted(tmp_path, "openai:gpt-4.1-mini", "2027-01-14") == 2
+    says = capsys.readouterr().err
+    assert "takes no new tuning jobs since 6 Jan 2027" in says
+    assert len(re.findall(r"--to [\w-]+", says)) == 3
+    assert len(says.strip().splitlines()) == 1
+
+
+def test_a_quote_says_when_the_base_ends_and_what_the_move_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert quoted(tmp_path, "openai:gpt-4.1-mini", "2026-12-01") == 0
+    says = " ".join(capsys.readouterr().out.split())
+    assert "Base ends" in says
+    assert "44 more days, until 14 Jan 2027" in says
+    assert "hours of tests and integration" in says
+
+
+def test_the_card_misses_a_base_that_ends_within_half_a_year() -> None:
+    bases = training_export.bases_of("openai-sft")
+    day = date(2026, 12, 1)
+    ending = training_bases.choose_base(bases, "gpt-4.1-mini", day)
+    row = training_card.lasts_row(ending)
+    assert row is not None
+    assert row[0] == "missed"
+    staying = training_bases.choose_base(training_export.bases_of("bedrock-nova2-sft"), None, day)
+    assert training_card.lasts_row(staying)[0] == "met"  # type: ignore[index]  # its end is known
+    assert training_card.lasts_row(None) is None

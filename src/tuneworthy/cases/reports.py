@@ -263,7 +263,8 @@ def listed_models(day: date) -> tuple[PricedModel, ...]:
     names = dict.fromkeys(known.rivals)
     for group in known.models:
         names |= dict.fromkeys(group.successors)
-    for group in sorted(known.models, key=lambda group: group.end or date.max):
+    ending = [group for group in known.models if group.end is not None]
+    for group in sorted(ending, key=lambda group: group.end or date.max):
         names |= dict.fromkeys(group.models)
     listed = []
     for name in names:

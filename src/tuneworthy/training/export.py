@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, Json
 
 from tuneworthy.errors import FrameworkError, InputError
+from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import Method, ServiceFact
 from tuneworthy.files.disk import made_whole, write_new
@@ -442,6 +443,7 @@ class ExportReport(NamedTuple):
     training_set: str  #: Digest of the set.
     ends: str  #: When the base ends, or that no end is published.
     warning: str  #: What its end means for this tuning; empty where it lasts.
+    looked_up: str  #: How old the catalogue is that says so.
     recipe: RecipeFacts
     piloted: AsPiloted | None  #: None for the examples alone.
 
@@ -519,7 +521,7 @@ def export(
     report = ExportReport(
         *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
         *(tokens, usd, chosen.name, command, training.digest, chosen.ends, warning),
-        *(facts, piloted),
+        *(age_text(as_of or today()), facts, piloted),
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -797,6 +799,7 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "Left out", f"{counted(len(done.refusals), 'line')} that it would refuse"
     if to.says:
         yield "To know", to.says
+    yield "Catalogue", done.looked_up
     yield "As read on", str(to.dated), ", ".join(to.sources)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from tuneworthy.answers.arms import arms_series
 from tuneworthy.errors import CaseError, InputError, StoppedError
+from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.records import Method
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
@@ -287,7 +288,7 @@ def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
     base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab.as_of)
     if base is None:
         return []
-    rows = [("Base ends", base.ends)]
+    rows = [("Base ends", f"{base.ends} ({age_text(pilot.lab.as_of)})")]
     if base.warning:
         move = forced_move(pilot.lab.case, pilot.lab.framework).text
         cost = f" Tuning again on another base then takes {move}" if move else ""
