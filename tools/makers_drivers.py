@@ -109,9 +109,11 @@ def logfire_openai(address: str, file: Path) -> None:
 def pydantic_agent(address: str) -> Any:
     chat = load("pydantic_ai.models.openai")
     providers = load("pydantic_ai.providers.openai")
-    provider = providers.OpenAIProvider(openai_client=load("openai").AsyncOpenAI(
-        base_url=f"{address}/v1", api_key="-", max_retries=0
-    ))
+    provider = providers.OpenAIProvider(
+        openai_client=load("openai").AsyncOpenAI(
+            base_url=f"{address}/v1", api_key="-", max_retries=0
+        )
+    )
     model = chat.OpenAIChatModel(MODEL, provider=provider)
     return load("pydantic_ai").Agent(model, instructions=SYSTEM, retries=0)
 

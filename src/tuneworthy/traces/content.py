@@ -38,14 +38,13 @@ from tuneworthy.traces.formats.prepare import (
     laid_spans,
 )
 from tuneworthy.traces.formats.sessions import is_promptfoo_table
-from tuneworthy.traces.guess import OF_FOLDERS, guess
+from tuneworthy.traces.guess import OF_FOLDERS, guess, merged
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.sheets import Opening, database_rows, database_tables, sheet_rows
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, Pieces, blocks
-from tuneworthy.traces.tree import AROUND, CallTree
 from tuneworthy.traces.tables import (
     Rows,
     TableRows,
@@ -56,6 +55,7 @@ from tuneworthy.traces.tables import (
     with_literals,
     with_points,
 )
+from tuneworthy.traces.tree import AROUND, CallTree
 from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
@@ -308,19 +308,21 @@ class Content:
             self._unseen.clear()  # what stands beside a log isn't what the mapping is about
             assert kind is not None
             return kind
-        kind = self.mapping or kind
+        if self.mapping is not None:
+            kind = self._mapped(self.mapping, kind, samples)
         apart = kind is own_scores()
         if kind is None or apart or (kind is plain() and (table or not _answered(samples))):
             own = [{**self._folders, **sample} for sample in samples]
             self.guessed = guess(own, self._folders, table=bool(table) and not apart)
-            if self.guessed is not None:
-                paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
-                read = {tuple(map(str, path)) for path in paths}
-                read |= {(".".join(path),) for path in read}
-                self.unread = tuple(dict.fromkeys(chain(*(_unread(s, read) for s in own))))
             kind = self.guessed or (kind if apart or not table else None)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
+        if self.guessed is not None:
+            paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
+            read = {tuple(map(str, path)) for path in paths}
+            read |= {(".".join(path),) for path in read}
+            rows = ({**self._folders, **sample} for sample in samples)
+            self.unread = tuple(dict.fromkeys(chain(*(_unread(row, read) for row in rows))))
         if self.mapping is None:
             picks = [pick for field, pick in kind.picks.items() if field not in OF_FOLDERS]
             own_keys = {path[0] for pick in picks for path in pick.paths}
@@ -332,6 +334,19 @@ class Content:
             lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
             self.format = f"JSON, guessed: {lines}"
         return kind
+
+    def _mapped(
+        self, mapping: FieldMap, kind: FieldMap | None, samples: Sequence[Mapping[str, Any]]
+    ) -> FieldMap:
+        """A map with what it doesn't say: by the maker's format, or by a guess."""
+        if kind is not None and kind is not plain() and not kind.joins:
+            if _SAYING.isdisjoint(mapping.picks) and not mapping.each:
+                return replace(kind, picks={**kind.picks, **mapping.picks})
+            return mapping
+        whole = merged(mapping, samples)
+        if whole is not mapping:
+            self.guessed = whole
+        return whole
 
     def _leads_to_answers(self, samples: Sequence[Mapping[str, Any]]) -> bool:
         assert self.mapping is not None
@@ -665,10 +680,11 @@ def with_around(
     """Our fields, with what those around a call say where it says nothing itself."""
     none = [None] * max(map(len, around.values()), default=0)
     answers = (fields.get("output") or none, fields.get("output_tokens") or none)
-    for name, said in around.items():
-        field = name.removesuffix(AROUND)
-        if name != field:
-            pairs = zip(said, zip(*answers, strict=True), strict=True)
+    for title, values in around.items():
+        field = title.removesuffix(AROUND)
+        said = values
+        if title != field:
+            pairs = zip(values, zip(*answers, strict=True), strict=True)
             said = [None if any(answered) else value for value, answered in pairs]
         own = fields.get(field)
         if own is None:

@@ -248,7 +248,7 @@ def _alias(one: Any, other: Any) -> bool:
 
 
 def _is_said(value: Any) -> bool:
-    return value is not None and value != "" and value != []
+    return value is not None and value not in ("", [])
 
 
 def _ancestors(n: int, above: Sequence[int | None]) -> list[int]:

@@ -263,6 +263,8 @@ def promptfoo_table(record: Record, context: ReadContext) -> Iterator[Record]:
             continue
         state = cell["state"]
         rest = cell["rest"].strip()
+        if state == "FAIL":  # the reason stands before the answer
+            rest = rest.rpartition("\n---\n")[2]
         yield {
             "case": f"{context.file}:{row}",
             "model": head["provider"],
