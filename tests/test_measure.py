@@ -292,7 +292,7 @@ def test_a_bill_nobody_logged_is_priced_by_list(
     assert [model.id for model in load_case(tmp_path / "a-case").models] == ["openai:gpt-4o-mini"]
 
 
-def test_several_models_have_no_one_list_price(
+def test_the_bill_of_several_models_is_the_sum_of_their_list_prices(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = [
@@ -304,7 +304,8 @@ def test_several_models_have_no_one_list_price(
     ]
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = " ".join(said(capsys, "measure", "--from", "a.jsonl").split())
-    assert "The bill Unknown: log the `usd` of every call" in text
+    # 1,000 tokens at $0.15 and 100 at $0.60 a million, or at $2.50 and $10
+    assert "$0.00186 a call by list price" in text
 
 
 def test_a_case_that_is_there_is_never_written_over(
@@ -510,7 +511,9 @@ def test_every_line_of_a_made_case_is_a_comment_or_plain_data() -> None:
         ("openai/gpt-4o-mini", "openai:gpt-4o-mini"),
         ("openai:chat:gpt-4o-mini", "openai:gpt-4o-mini"),
         ("openai:gpt-4o-mini", "openai:gpt-4o-mini"),
-        ("gpt-4o-mini", "gpt-4o-mini"),
+        ("gpt-4o-mini", "openai:gpt-4o-mini"),
+        ("azure/gpt-4o-mini", "azure:gpt-4o-mini"),
+        ("my-model", "my-model"),
         ("our-team/our-model", "our-team/our-model"),
         ("file://x", "file://x"),
     ],

@@ -303,6 +303,8 @@ class Content:
         stand in a log.
         """
         kind = recognise_most(samples)
+        if self.mapping is None and (kind is None or kind is plain()) and not table:
+            kind = self._inside_shipped(samples) or kind
         beside = kind is not None and bool(kind.joins)
         if self.mapping is not None and beside and not self._leads_to_answers(samples):
             self._unseen.clear()  # what stands beside a log isn't what the mapping is about
@@ -334,6 +336,18 @@ class Content:
             lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
             self.format = f"JSON, guessed: {lines}"
         return kind
+
+    def _inside_shipped(self, samples: Sequence[Mapping[str, Any]]) -> FieldMap | None:
+        """The format of records that a collector of logs has put into records of its own."""
+        for key in _SHIPPED:
+            inner = [unpacked(sample.get(key)) for sample in samples]
+            objects_ = [each for each in inner if isinstance(each, dict) and each]
+            if not objects_ or len(objects_) * 2 < len(samples):
+                continue
+            kind = recognise_most(objects_)
+            if kind is not None and kind is not plain() and not kind.each and not kind.joins:
+                return replace(kind, each=((key,),))
+        return None
 
     def _mapped(
         self, mapping: FieldMap, kind: FieldMap | None, samples: Sequence[Mapping[str, Any]]
@@ -643,8 +657,8 @@ class Content:
         best = ""
         rank: tuple[bool, int] = (False, 0)
         names: list[str] = []
-        for name, rows in database_tables(path, self.where):
-            names.append(name)
+        for table, rows in database_tables(path, self.where):
+            names.append(table)
             chunk = RecordChunk(rows)
             kind = recognise_most(rows)
             if kind is None or kind is plain():
@@ -653,7 +667,7 @@ class Content:
             answers = sum(v is not None for v in fields.get("output", ()))
             known = sum(has_value(values) for values in fields.values())
             if answers and (kind is not None, known) > rank:
-                best = name
+                best = table
                 rank = (True, known)
         if not best:
             what = (
@@ -742,6 +756,17 @@ def _keys(raw: Bytes) -> dict[str, Any]:
 
 
 _LARGE = 4096
+_SHIPPED = (
+    "message",
+    "@message",
+    "log",
+    "_source",
+    "jsonPayload",
+    "textPayload",
+    "event",
+    "result",
+)
+"""Where collectors of logs keep the record that a program wrote."""
 _YAML = (".yaml", ".yml")
 
 
