@@ -1,8 +1,8 @@
-"""Calls of a model through one maker's software, for ``makers_logs.py``, in that software's own environment.
+"""Calls of a model through one maker's software, in its own environment, for ``makers_logs.py``.
 
     python tools/makers_drivers.py MAKER ADDRESS FILE
 
-Each function makes all calls of ``PLAN`` at the address and leaves what its maker writes in the file.
+Each function makes all calls of ``PLAN`` at the address; what its maker writes is in the file.
 """
 
 from __future__ import annotations

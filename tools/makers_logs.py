@@ -2,10 +2,10 @@
 
     python tools/makers_logs.py [MAKER …]
 
-Installs the makers' packages into an environment under build/makers, makes the same calls through each
-of them at a server of our own on this machine, and reads what they wrote: calls, failures and tokens
-have to be what the server counted. Prints a line a maker with the versions; the exit code is 1 where
-one is read wrongly. Run by hand; ``docs/evidence/makers.md`` has the versions of the last run.
+Installs the makers' packages into an environment under build/makers, makes the same calls through
+each of them at a server of our own on this machine, and reads what they wrote: calls, failures and
+tokens have to be what the server counted. Prints a line a maker with its versions; the exit code is
+1 where one is read wrongly. Run by hand; ``docs/evidence/makers.md`` has the last run's versions.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Server:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.answer(self, body)
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # their name
+            def log_message(self, format: str, *args: Any) -> None:  # their name
                 pass
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
