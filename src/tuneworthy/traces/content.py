@@ -334,7 +334,8 @@ class Content:
             self.format = f"{kind.name} in {table}" if ours else table
         elif self.guessed is not None:
             lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
-            self.format = f"JSON, guessed: {lines}"
+            by = "JSON" if self.mapping is None else "JSON by a mapping"
+            self.format = f"{by}, guessed: {lines}"
         return kind
 
     def _inside_shipped(self, samples: Sequence[Mapping[str, Any]]) -> FieldMap | None:
@@ -398,7 +399,7 @@ class Content:
         kind: FieldMap,
         around: Mapping[str, list[Any]],
     ) -> Iterator[Batch]:
-        most = self.limits.batch_traces
+        most = min(_TOGETHER, self.limits.batch_traces) if kind.parent else self.limits.batch_traces
         for start in range(0, len(records), most):
             some = slice(start, start + most)
             said = {field: values[some] for field, values in around.items()}
@@ -414,7 +415,8 @@ class Content:
         around: Mapping[str, list[Any]],
     ) -> Batch | None:
         chunk = RecordChunk(records, self._folders)
-        for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
+        whys = () if kind.parent else (skipped.NO_CALL,)  # else a tree holds calls alone
+        for why in (*whys, *((skipped.TWICE,) if kind.once else ())):
             kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
             if not all(kept):
                 for place in compress(places, map(not_, kept)):

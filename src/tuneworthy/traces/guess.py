@@ -114,7 +114,8 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     paths = {path: name for path, name in _paths(records).items() if path not in said}
     lines: dict[str, str] = {}
     for field in _NAMES:
-        if field in mapping.picks or (field in _SAYING and _SAYING & mapping.picks.keys()):
+        said_already = field in mapping.picks or field in mapping.without
+        if said_already or (field in _SAYING and _SAYING & mapping.picks.keys()):
             continue
         free = {line.partition(": ")[2].strip() for line in lines.values()}
         for path in _likely(field, paths, free):

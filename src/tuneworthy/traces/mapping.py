@@ -9,6 +9,7 @@ latency_s: {from: start, to: end, path: took}         # between two clocks; else
 input_tokens: {sum: [usage.in, usage.cached]}
 answerable: {path: label, values: {full: yes, none: no}}
 error: {path: message, value: failed, when: {level: [ERROR]}}    # the value where path has none
+score: none                          # nothing, whatever may be guessed
 each: data.calls                     # the list of records inside one, if they don't stand apart
 id: request_id                       # what scores that stand in a file beside it call a record by
 
@@ -289,6 +290,7 @@ class FieldMap:
     parent: Paths = ()
     trace: Paths = ()
     like: str = ""
+    without: frozenset[str] = frozenset()  #: Fields that nothing is read into.
     source: str = ""
     loses: str = ""
 
@@ -432,6 +434,8 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
             raise InputError(
                 f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
             )
+    without = frozenset(key for key, value in data.items() if value == "none" and key in FIELDS)
+    data = {key: value for key, value in data.items() if key not in without}
     led: dict[str, str] = {}
     for key, value in data.items():
         path = value.get("path") if isinstance(value, dict) else value
@@ -463,6 +467,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         parent=paths("parent"),
         trace=paths("trace"),
         like=data.get("like", ""),
+        without=without,
         source=str(data.get("source") or ""),
         loses=str(data.get("loses") or ""),
     )

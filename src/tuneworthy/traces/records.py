@@ -28,6 +28,9 @@ Broken = Callable[[int | str, str], None]
 """Told of each line that can't be read, and why."""
 _PARQUET = b"PAR1"
 _YAML = (".yaml", ".yml")
+_LINES = (".jsonl", ".ndjson")
+_AROUND = ("data", "examples", "items", "records", "rows")
+"""Names of the list that an object around all records holds."""
 
 
 def read_records(path: Path, broken: Broken) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
@@ -105,14 +108,14 @@ def _text(
         form = shape(stream, str(path), limits)
     except NotTraces:
         form = "lines"  # each is told of as what it is
-    if form == "document":
+    if form == "document" and path.suffix.casefold() not in _LINES:
         try:
             data = decode(_whole(stream, path, limits), object)
         except BrokenJson as caught:
             what = caught.why
             raise InputError(what, where=str(path), fix="export it again, whole") from None
         yield from _listed(data, broken)
-    elif form in {"lines", "lists"}:
+    elif form in {"document", "lines", "lists"}:
         yield from _lines(_whole(stream, path, limits), broken)
     else:
         yield from _rows(csv_rows(stream, form, tally, limits, str(path)))
@@ -144,9 +147,8 @@ def _lines(data: bytes, broken: Broken) -> Iterator[tuple[int | str, Mapping[str
 def _listed(data: Any, broken: Broken) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
     """The objects of a list, of the only list in an object, or the object itself."""
     if isinstance(data, dict):
-        lists = [value for value in data.values() if isinstance(value, list) and value]
-        lone = len(lists) == 1 and all(isinstance(item, dict) for item in lists[0])
-        data = lists[0] if lone and "messages" not in data else [data]
+        inside = (data[key] for key in _AROUND if isinstance(data.get(key), list))
+        data = next(inside, [data])
     for number, record in enumerate(data if isinstance(data, list) else [], start=1):
         if isinstance(record, dict):
             yield number, record
