@@ -65,7 +65,9 @@ def spans_to(file: Path) -> Any:
     trace = load("opentelemetry.sdk.trace")
     export = load("opentelemetry.sdk.trace.export")
 
-    class Lines(export.SpanExporter):  # type: ignore[misc]  # of a module that isn't here
+    base: Any = export.SpanExporter
+
+    class Lines(base):  # type: ignore[misc]  # of a module that isn't here
         def export(self, spans: Any) -> Any:
             with file.open("a", encoding="utf-8") as out:
                 out.writelines(f"{span.to_json(indent=None)}\n" for span in spans)
@@ -92,7 +94,9 @@ def logfire_openai(address: str, file: Path) -> None:
     logfire = load("logfire")
     export = load("opentelemetry.sdk.trace.export")
 
-    class Lines(export.SpanExporter):  # type: ignore[misc]  # of a module that isn't here
+    base: Any = export.SpanExporter
+
+    class Lines(base):  # type: ignore[misc]  # of a module that isn't here
         def export(self, spans: Any) -> Any:
             with file.open("a", encoding="utf-8") as out:
                 out.writelines(f"{span.to_json(indent=None)}\n" for span in spans)
@@ -142,7 +146,9 @@ def agents_sdk(address: str, file: Path) -> None:
     agents = load("agents")
     tracing = load("agents.tracing.processor_interface")
 
-    class Lines(tracing.TracingExporter):  # type: ignore[misc]  # of a module that isn't here
+    base: Any = tracing.TracingExporter
+
+    class Lines(base):  # type: ignore[misc]  # of a module that isn't here
         def export(self, items: Any) -> None:
             with file.open("a", encoding="utf-8") as out:
                 out.writelines(f"{json.dumps(item.export())}\n" for item in items)
@@ -166,7 +172,9 @@ def langsmith_runs(address: str, file: Path) -> None:
     """Runs as LangChain hands them to LangSmith's client, which would send them."""
     tracers = load("langchain_core.tracers.base")
 
-    class Lines(tracers.BaseTracer):  # type: ignore[misc]  # of a module that isn't here
+    base: Any = tracers.BaseTracer
+
+    class Lines(base):  # type: ignore[misc]  # of a module that isn't here
         def _persist_run(self, run: Any) -> None:
             with file.open("a", encoding="utf-8") as out:
                 for each in [run, *run.child_runs]:

@@ -5,7 +5,7 @@
 Installs the makers' packages into an environment under build/makers, makes the same calls through
 each of them at a server of our own on this machine, and reads what they wrote: calls, failures and
 tokens have to be what the server counted. Prints a line a maker with its versions; the exit code is
-1 where one is read wrongly. Run by hand; ``docs/evidence/makers.md`` has the last run's versions.
+1 where one is read wrongly. Run by hand; ``tried`` in the formats has the versions.
 """
 
 from __future__ import annotations

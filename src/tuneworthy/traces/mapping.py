@@ -19,7 +19,7 @@ a model has; ``prepare``, code that lays a record out before the paths are follo
 the word for a record inside another; ``once``, the id of a record that may be written twice;
 ``joins``, what a record that belongs to another calls that by; ``parent`` and ``trace``, the id of
 the record that this one is inside, and of all that came of one request; ``loses``, what the reader
-can't tell.
+can't tell; ``tried``, whose files it was compared with, and in which version.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from tuneworthy.traces.values import ItemsLater, dumped, number, spent_between, 
 _EACH = "each"
 _MAKERS = (
     *("format", "source", "like", "fits", "only", "prepare", "called", "once", "id", "joins"),
-    *("parent", "trace", "loses"),
+    *("parent", "trace", "loses", "tried"),
 )
 _KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
 _STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
@@ -293,6 +293,7 @@ class FieldMap:
     without: frozenset[str] = frozenset()  #: Fields that nothing is read into.
     source: str = ""
     loses: str = ""
+    tried: str = ""
 
     @property
     def digest(self) -> str:
@@ -470,6 +471,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         without=without,
         source=str(data.get("source") or ""),
         loses=str(data.get("loses") or ""),
+        tried=str(data.get("tried") or ""),
     )
 
 

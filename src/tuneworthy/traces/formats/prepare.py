@@ -128,6 +128,8 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
 def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
     """Whether it is the request of a stream, whose answer Logfire writes as a record of its own."""
+    if flat.get("logfire.span_type") == "pending_span":  # it stands there again when it has ended
+        return True
     later = "request_data" in flat and _ANSWERED.isdisjoint(flat) and not laid["failed"]
     if later:
         context.tally.skip(NO_CALL, "stream")
