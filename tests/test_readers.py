@@ -199,7 +199,9 @@ def test_a_model_of_ones_own_has_no_list_price(name: str, by: str) -> None:
 def test_an_alias_is_its_snapshot_and_a_batch_costs_less() -> None:
     alias, snapshot = map(llm_served.find_served, ("gpt-4.1", "gpt-4.1-2025-04-14"))
     batch = llm_served.find_served("gpt-4.1", "openai batch")
-    assert alias and snapshot and batch
+    assert alias is not None
+    assert snapshot is not None
+    assert batch is not None
     assert alias.key == snapshot.key
     day = date(2026, 11, 2)
     assert batch.amounts(day, 0).input == alias.amounts(day, 0).input / 2  # type: ignore[operator]  # it has a price
@@ -231,7 +233,8 @@ def test_a_map_of_some_fields_is_merged_with_the_guess(tmp_path: Path) -> None:
 def test_the_format_is_that_of_most_records(tmp_path: Path) -> None:
     other = {"timestamp": S, "type": "queue-operation", "content": "x"}
     lines = [
-        {"type": "user", "sessionId": "s", "uuid": "1", "message": {"role": "user", "content": "q"}},
+        {"type": "user", "sessionId": "s", "uuid": "1",
+         "message": {"role": "user", "content": "q"}},
         {"type": "assistant", "sessionId": "s", "uuid": "2", "message": {
             "id": "m", "role": "assistant", "model": "claude-sonnet-4-5", "content": "a"}},
     ]  # fmt: skip
@@ -239,25 +242,26 @@ def test_the_format_is_that_of_most_records(tmp_path: Path) -> None:
 
 
 def test_a_record_that_a_collector_wrapped_is_the_record(tmp_path: Path) -> None:
-    pair = {"request": {"messages": [{"role": "user", "content": "q"}]},
-            "response": {"choices": [{"message": {"role": "assistant", "content": "a"}}]}}  # fmt: skip
+    pair = {
+        "request": {"messages": [{"role": "user", "content": "q"}]},
+        "response": {"choices": [{"message": {"role": "assistant", "content": "a"}}]},
+    }
     for wrapped in ({"@message": json.dumps(pair)}, {"_source": pair}, {"log": pair}):
         log = written(tmp_path / "a.jsonl", {"timestamp": S, **wrapped})
         assert read(log)["output"] == ["a"]
 
 
+def as_cell(value: Any) -> str:
+    """A cell; a large number is one of a day."""
+    if isinstance(value, str):
+        return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+    style = 1 if value > 40_000 else 0
+    return f'<c s="{style}"><v>{value}</v></c>'
+
+
 def workbook(path: Path, *rows: tuple[Any, ...]) -> Path:
     """The smallest workbook that Excel opens."""
-    cells = [
-        "".join(
-            f'<c t="inlineStr"><is><t>{cell}</t></is></c>'
-            if isinstance(cell, str)
-            else f"<c{' s=\"1\"' if cell > 40_000 else ''}><v>{cell}</v></c>"
-            for cell in row
-        )
-        for row in rows
-    ]
-    data = "".join(f"<row>{row}</row>" for row in cells)
+    data = "".join(f"<row>{''.join(map(as_cell, row))}</row>" for row in rows)
     parts = {
         "xl/workbook.xml": '<workbook xmlns:r="r"><sheets><sheet r:id="r1"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": '<R><Relationship Id="r1" Target="worksheets/a.xml"/></R>',
@@ -278,8 +282,9 @@ def test_a_workbook_and_a_database_are_read_as_the_csv_is(tmp_path: Path) -> Non
     assert columns["input_tokens"] == [12, None]
     database = sqlite3.connect(tmp_path / "a.db")
     database.execute("CREATE TABLE people (id INTEGER, name TEXT)")
-    database.execute('CREATE TABLE calls ("Zeit" TEXT, "Frage" TEXT, "Antwort" TEXT, "Fehler" TEXT)')
-    database.executemany("INSERT INTO calls VALUES (?, ?, ?, ?)", [(S, *r[1:3], r[4]) for r in rows])
+    database.execute("CREATE TABLE calls (Zeit TEXT, Frage TEXT, Antwort TEXT, Fehler TEXT)")
+    calls = [(S, question, answer, error) for _, question, answer, _, error in rows]
+    database.executemany("INSERT INTO calls VALUES (?, ?, ?, ?)", calls)
     database.commit()
     same = ("input", "output", "error")
     others = read(tmp_path / "a.db")
@@ -316,7 +321,8 @@ def test_a_frame_that_was_saved_as_csv_is_the_frame(tmp_path: Path) -> None:
         "start_time": S, "end_time": E, "status_code": "OK",
         "attributes.llm.model_name": "gpt-4o", "attributes.llm.token_count.prompt": 100,
         "attributes.llm.input_messages": [{"message.role": "user", "message.content": QUESTION}],
-        "attributes.llm.output_messages": [{"message.role": "assistant", "message.content": ANSWER}],
+        "attributes.llm.output_messages": [
+            {"message.role": "assistant", "message.content": ANSWER}],
     }  # fmt: skip
     with (tmp_path / "a.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [*frame])
