@@ -103,17 +103,54 @@ _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
+    from tuneworthy.traces.records import read_records  # the page shows reviews without it
+
     name = path.relative_to(case.folder).as_posix() if case.folder else path.name
-    for number, line in enumerate(read_text(path, TRAINING_LIMIT, CaseError).split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{name}:{number}"
+
+    def broken(place: int | str, why: str) -> None:
+        candidates.unread.append(f"{name}:{place} {why}")
+
+    try:
+        records = [*read_records(path, broken)]
+    except InputError as caught:
+        raise CaseError(caught.what, where=caught.where, fix=caught.fix) from None
+    pair = _names([record for _, record in records[:_LOOKED_AT]])
+    for place, record in records:
+        where = f"{name}:{place}"
         try:
-            candidates.found.append(_example(json.loads(line), where))
+            candidates.found.append(_example(_as_pair(record, pair), where))
         except _NoExample as why:
             candidates.unread.append(f"{where} {why}")
-        except (ValueError, RecursionError):
-            candidates.unread.append(f"{where} is not JSON")
+
+
+_LOOKED_AT = 20
+
+
+def _as_pair(record: Mapping[str, Any], pair: Mapping[str, str]) -> Mapping[str, Any]:
+    """A record of nobody's form with our names for what was asked and what was answered."""
+    if not pair:
+        return record
+    named = {ours: record.get(theirs) for ours, theirs in pair.items()}
+    return {**{key: value for key, value in record.items() if key in _KEPT}, **named}
+
+
+_KEPT = frozenset({"conversation_id", "tools"})
+
+
+def _names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Their names for what was asked, answered and answered worse; empty for a form of ours."""
+    from tuneworthy.traces.guess import guess_pair
+
+    return {} if any(map(_is_known, records[:3])) else guess_pair(records)
+
+
+def _is_known(record: Mapping[str, Any]) -> bool:
+    """Whether a record is in one of the forms that services and libraries take."""
+    if any(isinstance(record.get(key), list) for key in ("messages", "conversations")):
+        return True
+    if isinstance(record.get("input"), dict):
+        return True
+    return any(first in record and second in record for first, second in _PAIRS)
 
 
 class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose fault is open
