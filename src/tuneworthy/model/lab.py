@@ -569,6 +569,20 @@ class VerifyPlan(Record):
     after_results: bool = False  #: Whether another plan was written before, so results were seen.
 
 
+class RoutedWay(Record):
+    """A trained head that answers where it is sure, and a model that answers the rest.
+
+    How sure is enough was chosen on the cases for selecting, and all figures are of held-out cases.
+    """
+
+    head: Name  #: Id of the head's arm.
+    model: Name  #: Id of the arm that answers the rest.
+    sure_from: Share  #: Chance that the head gives to its answer, from which on it answers.
+    to_model: Share  #: Share of held-out cases that the model answers.
+    quality: ShareOf
+    usd_per_case: float | Unknown = Unknown(ask="state a price, or how the model is served")
+
+
 class VerifyResult(Record):
     """Whether tuning did what it was for."""
 

@@ -26,6 +26,7 @@ from tuneworthy.model.lab import (
     Proposing,
     Quote,
     RetrievalResult,
+    RoutedWay,
     ShareOf,
     Spend,
     Stand,
@@ -1003,6 +1004,15 @@ def _sizes(plan: PilotPlan) -> str:
     return f"{listing([count(n) for n in plan.sizes])} examples, {counted(plan.seeds, 'seed')}"
 
 
+def routed_text(routed: RoutedWay) -> str:
+    """A head where it is sure and a model for the rest, with what that is worth."""
+    cost = known(routed.usd_per_case, lambda usd: f", {small_usd(usd)} a case")
+    return (
+        f"{share_text(routed.quality)}{cost}: {routed.head} answers from a chance of "
+        f"{quality(routed.sure_from)} on, and {routed.model} the other {share(routed.to_model)}"
+    )
+
+
 def _pilot_rows(result: PilotResult) -> Rows:
     plan, seeds = result.plan, result.seeds_apart
     trained = [run for run in result.trained if run.state == "trained"]
@@ -1014,6 +1024,8 @@ def _pilot_rows(result: PilotResult) -> Rows:
     yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
     if not isinstance(seeds, Unknown):
         yield "Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"
+    if not isinstance(result.routed, Unknown):
+        yield "Routed", routed_text(result.routed)
     if result.ended_by_rule:
         yield "Ended early", plan.stop
     if result.stopped:
