@@ -22,11 +22,13 @@ from internals import (
     Unknown,
     files_stores,
     model_training,
+    section_lab,
     training_pilot,
 )
 from lab_world import chance, folder_of
 from pilot_world import AS_OF, FakeTrainer, case_of, general_answers, pilot_of
 from tuneworthy import Dossier, decide, load_case, load_framework
+from tuneworthy.report import render
 
 
 class Truth(NamedTuple):
@@ -94,6 +96,15 @@ def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) 
     if result.card.answer == "open":
         number = r"about [\d,]+ more cases|--examples \d+|state a target"
         assert re.search(number, result.card.because), result.card.because
+    shown = render(section_lab.pilot_document(result, folder="case"))
+    asked = result.verify.outcome in section_lab.NO_GAIN
+    assert ("After no gain" in shown) == asked
+    if asked:
+        change = result.verify.change
+        assert change is not None
+        assert sum(kind.n for kind in result.verify.failures) > 0
+        assert change.fixed <= change.of
+        assert "evalset failures case" in " ".join(shown.split())
     untried = {way.id for way in dossier.ways if way.state == "untried"}
     assert not untried & {"retrieved_examples", "few_shot"}  # the pilot has raced them
     assert not isinstance(dossier.recommendation, Unknown)

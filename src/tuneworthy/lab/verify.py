@@ -29,9 +29,11 @@ from tuneworthy.lab.result import (
     chosen_arms,
     contrast,
     digest_of_json,
+    failures_of,
     interval_evidence,
     judge_report,
     measured_in,
+    tuned_change,
 )
 from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls
@@ -342,6 +344,9 @@ def compared(
         may_be_enough=held.may_be_enough,
         gains=held.gains,
         general_skills=kept,
+        failures=failures_of(scores, arms[0], plan.report),
+        change=tuned_change(scores, (arms[1], arms[0]), plan.report),
+        tried=len(plan.of_kind("prompt")) + len(plan.of_kind("baseline")),
         outcome=answer,
         why=why,
         aloud=sum(int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms),

@@ -597,6 +597,9 @@ class VerifyResult(Record):
     may_be_enough: str = ""  #: One that may do so, and what would tell; empty for none.
     gains: State = "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
+    failures: tuple[Failures, ...] = ()  #: Held-out cases that the tuned arm answers wrong.
+    change: TunedChange | None = None  #: What tuning mended of the untuned arm's errors, and broke.
+    tried: Natural = 0  #: Untuned arms that raced before.
     outcome: VerifyAnswer
     """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
     untuned way does. Misses: it misses a target for certain. Open: a target is open, or whether an

@@ -755,7 +755,11 @@ def _targets_in(result: VerifyResult, state: str) -> str:
 
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
     outcome = outcome_text(result)
-    sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
+    sections = (
+        b.section("verify", "", b.facts(_verified(result))),
+        *_judge_section(result.judge),
+        *after_no_gain(result, argument(folder)),
+    )
     now = ""
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
@@ -764,6 +768,66 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     elif not result.stopped:
         now = f"Now: tuneworthy decide {argument(folder)}"
     return b.Document("", sentence(outcome), sections, lead=now)
+
+
+NO_GAIN = frozenset({"no_gain", "regressed", "misses"})
+"""Outcomes after which somebody asks what the errors are and what to do now."""
+
+
+def after_no_gain(
+    result: VerifyResult, folder: str, curve: LearningCurve | None = None, trained: str = ""
+) -> Iterator[b.Section]:
+    """What the errors consist of, what was tried, and what would tell; nothing after a gain."""
+    if result.outcome not in NO_GAIN or result.stopped:
+        return
+    rows = [("Errors", text) for text in _errors(result)]
+    tried = counted(result.tried, "untuned way")
+    rows.append(("Tried", f"{tried} against it{trained}"))
+    rows += [("To tell", text) for text in _to_tell(result, folder, curve)]
+    kinds = [
+        b.part(
+            f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}", b.bullets(kind.examples)
+        )
+        for kind in result.failures
+    ]
+    shown = b.fold("Wrong answers of the tuned model", kinds) if kinds else ()
+    yield b.section("after", "After no gain", b.facts(rows), shown)
+
+
+def _errors(result: VerifyResult) -> Iterator[str]:
+    """Whose errors they are, and of what kind."""
+    change = result.change
+    if change is not None:
+        both = change.of - change.fixed
+        yield (
+            f"of {counted(change.of, 'case')} that the untuned way answers wrong the tuned model "
+            f"mends {count(change.fixed)}, and it breaks {count(change.broken)} others. "
+            f"Both answer {count(both)} wrong"
+        )
+        if both > change.fixed + change.broken:
+            yield "most errors are the same: these examples don't teach what is missing there"
+    kinds = [f"{plain(kind.signal)} {count(kind.n)}" for kind in result.failures]
+    if kinds:
+        yield f"by form: {listing(kinds)}"
+
+
+def _to_tell(result: VerifyResult, folder: str, curve: LearningCurve | None) -> Iterator[str]:
+    """The next things to look at, the cheapest first."""
+    if result.failures:
+        yield f"give forty wrong answers a cause: tuneworthy evalset failures {folder}"
+    needed = result.contrast.cases_needed
+    if result.why == "interval" and not isinstance(needed, Unknown):
+        yield f"about {count(needed)} held-out cases would tell the two apart"
+    elif result.why == "interval":
+        yield "no number of cases that is worth its labels would tell the two apart"
+    if curve is None or isinstance(curve.needed, Unknown):
+        return
+    if curve.needed.low == "never":
+        yield "more examples like these: no number of them reaches the target by the curve"
+    elif curve.outlook == "flat":
+        yield "more examples like these: the curve is flat, so they would hardly tell"
+    else:
+        yield f"more examples: the target takes {needed_text(curve)}"
 
 
 _FIGURES: Mapping[TargetId, tuple[Callable[[float], str], str]] = {
@@ -930,6 +994,9 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
         card_section(card),
         b.section("ways", "The ways on the held-out cases", table),
         b.section("curve", "What more examples would bring", *curve),
+        *after_no_gain(
+            result.verify, argument(folder or "CASE"), result.curve, f"; {_trained(result)}"
+        ),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
     states = Counter(row.state for row in card.rows)
@@ -998,6 +1065,12 @@ def needed_text(curve: LearningCurve) -> str:
     if needed.high in ("more", "never"):
         return f"{counted(low, 'example')} or more, and it may take more than {count(needed.limit)}"
     return f"{count(low)} to {count(float(needed.high))} examples"
+
+
+def _trained(result: PilotResult) -> str:
+    """Numbers of examples that were really trained on."""
+    sizes = [count(point.examples) for point in result.curve.points if not point.ahead]
+    return f"tuned on {listing(sizes)} examples, {counted(result.plan.seeds, 'seed')} each"
 
 
 def _sizes(plan: PilotPlan) -> str:
