@@ -817,9 +817,9 @@ def _to_tell(result: VerifyResult, folder: str, curve: LearningCurve | None) -> 
         yield f"give forty wrong answers a cause: tuneworthy evalset failures {folder}"
     needed = result.contrast.cases_needed
     if result.why == "interval" and not isinstance(needed, Unknown):
-        yield f"about {count(needed)} held-out cases would tell the two apart"
+        yield f"about {count(needed)} held-out cases are needed to distinguish the two"
     elif result.why == "interval":
-        yield "no number of cases that is worth its labels would tell the two apart"
+        yield "more cases: no number that is worth its labels would distinguish the two"
     if curve is None or isinstance(curve.needed, Unknown):
         return
     if curve.needed.low == "never":
