@@ -1041,6 +1041,13 @@ def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block
     return drawn or sizes, b.facts(says)
 
 
+def curve_drawing(result: PilotResult) -> charts.Drawing | None:
+    """The learning curve of the way that was judged, beside the target; None of one size."""
+    held = result.verify.targets.get("quality")
+    limit = None if held is None or isinstance(held.limit, Unknown) else held.limit
+    return charts.learning(result.curve.points, limit)
+
+
 def outlook_title(curve: LearningCurve) -> str:
     """What the picture of the curve shows, as a finding."""
     return capital(outlook_text(curve))
