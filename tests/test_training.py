@@ -209,6 +209,16 @@ def test_what_is_odd_is_named_line_by_line_and_stays_unless_it_is_left_out(tmp_p
     assert len(kept(place)) == 30
 
 
+def test_a_review_shows_what_was_named_before_what_is_only_unusual(tmp_path: Path) -> None:
+    place = folder(tmp_path, [*long_answers(), *(row for row, _ in ODD)])
+    training_gate.pass_gates(place)
+    case = load_case(place)
+    named = training_candidates.named_lines(case)
+    assert named == {f"examples.jsonl:{31 + n}" for n in range(4)}
+    order = training_candidates.review_order(training_candidates.read_candidates(case).found, named)
+    assert named <= {example.source for example in order[:8]}  # every second one is at random
+
+
 def test_what_a_person_accepted_is_not_named_again(tmp_path: Path) -> None:
     place = folder(tmp_path, [*long_answers(), *(row for row, _ in ODD)])
     training_gate.pass_gates(place)

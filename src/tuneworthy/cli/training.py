@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
     from tuneworthy.model.case import Model
     from tuneworthy.model.lab import Stand
-    from tuneworthy.model.pilot import Recipe
+    from tuneworthy.model.pilot import PilotResult, Recipe
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
@@ -127,6 +127,7 @@ def compare(
     "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3-8B "
     "--prices 0.5,0.2,0.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
+    "tuneworthy pilot my-case --resume --format png --output curve.png",
 )
 @opt.case_argument
 @opt.option(
@@ -192,7 +193,7 @@ def compare(
 @opt.flag("--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True)
 @opt.flag("--allow-code", "Run scorers that are your own Python functions.", rare=True)
 @opt.flag("--dry-run", "Measure a few steps, show what it would take, and send nothing.")
-@opt.format_option("text", "json", "markdown", "html")
+@opt.format_option("text", "json", "markdown", "html", "png")
 @opt.all_option
 @opt.framework_option
 @opt.as_of_option
@@ -207,6 +208,12 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     trained or paid twice.
     """
     opt.refuse_output()
+    image = opt.asked().form == "png"
+    if image and (dry_run or opt.asked().output is None):
+        raise click.UsageError(
+            "An image is of the learning curve of a pilot that ran, and needs a file: add "
+            "--output curve.png."
+        )
     opt.say_defaults(case)
     with opt.live_line(_lines) as (say, watch):
         pilot = _prepared(case, say, **options)
@@ -224,8 +231,23 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             document = pilot_document(result, pilot.lab.case.name, case)
             json = lab_dict("pilot", result)
             stopped = result.stopped
-    opt.show(document, lambda: json)
+    if image:
+        opt.deliver(_curve_image(result))
+    else:
+        opt.show(document, lambda: json)
     return STOPPED if stopped else ANSWERED
+
+
+def _curve_image(result: PilotResult) -> bytes:
+    """The learning curve of the way that was judged, as a PNG."""
+    from tuneworthy.report.charts import WIDE
+    from tuneworthy.report.sections.lab import curve_drawing, outlook_title
+
+    drawing = curve_drawing(result)
+    if drawing is None:
+        fix = "train on more sizes: --examples N"
+        raise InputError("has no curve of two sizes or more", where="--format png", fix=fix)
+    return drawing.png(WIDE, outlook_title(result.curve))
 
 
 def _lines(show: Callable[[str], None]) -> tuple[Callable[[str], None], Callable[[Stand], None]]:

@@ -36,6 +36,7 @@ from tuneworthy.lab.result import (
     outcome,
     rival_arms,
 )
+from tuneworthy.lab.routing import route, routed_arm
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.search import (
     MOST_DRAWS,
@@ -47,6 +48,7 @@ from tuneworthy.lab.search import (
     plan_with,
 )
 from tuneworthy.lab.session import PaidCalls
+from tuneworthy.lab.verify import margin_of
 from tuneworthy.llm.endpoints import FAKE, LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner, Stop
 from tuneworthy.model.base import Unknown, json_text
@@ -125,6 +127,9 @@ def run(
     chosen += [result.gained.second] if result.gained else []
     reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
     arms = measured_arms("ceiling", plan, lab.scores, reported, as_of, proposed=proposed)
+    best_first = tuple(sorted(reported, key=lambda arm: arm.id != result.best))
+    if routed := route(plan, lab.scores, best_first, margin=margin_of(framework)):
+        arms = (*arms, routed_arm("ceiling", plan, lab.scores, routed, as_of)[0])
     append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
     now = decide(case, framework, as_of=as_of)

@@ -234,13 +234,24 @@ class Pool:
         Conversations that share a question are one group, and groups fall into five folds. A case
         of a group is answered by the head of the other folds, any other by one head of all.
         """
+        classes, scores = self._head_scores(case)
+        return str(classes[int(np.argmax(scores))])
+
+    def sureness(self, case: EvalCase) -> float:
+        """The chance that the head gives to what it says."""
+        _, scores = self._head_scores(case)
+        raised = np.exp(scores - scores.max())
+        return float(np.round(raised.max() / raised.sum(), _DIGITS))
+
+    def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
+        """The labels, and how far the head is for each."""
         if self._folds is None:
             self._folds = _folds(self.examples, self._questions)
         keys = (f"cluster {case.cluster}", f"question {question(case)}")
         fold = next((self._folds[1][key] for key in keys if key in self._folds[1]), -1)
         classes, weights = self.head_without(fold)
         vector = np.append(self._near(case.text)[0], 1.0)
-        return str(classes[int(np.argmax(vector @ weights))])
+        return classes, vector @ weights
 
     def head_without(self, fold: int = -1) -> tuple[NDArray[np.object_], Vectors]:
         """Labels and weights of the head that saw no example of a fold; of all without one."""

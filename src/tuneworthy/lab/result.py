@@ -538,9 +538,9 @@ def outcome(
         seed=plan.seed,
         cases_needed=Unknown(ask=more) if needed is None else needed,
         checks=checks_answered(plan, prompts, framework),
-        failures=_failures(scores, chosen[0], plan.report) if chosen else (),
+        failures=failures_of(scores, chosen[0], plan.report) if chosen else (),
         parts=_parts(scores, chosen[0], plan.report) if chosen else (),
-        tuned=_tuned(scores, chosen, plan.report),
+        tuned=tuned_change(scores, chosen, plan.report),
         tied=_tied(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
@@ -647,7 +647,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     )
 
 
-def _failures(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
+def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Wrong answers of an arm by what they are a sign of; under a judge, what people said no to."""
     wrong, known = scores.wrong(arm, cases)
     return tuple(
@@ -696,7 +696,7 @@ def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     return tuple(sorted(shares, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
 
 
-def _tuned(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
+def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
     """What a tuned arm does where the best prompt fails: that is what tuning could change here."""
     tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
     if tuned is None:

@@ -673,6 +673,20 @@ class VerifyPlan(Record):
     after_results: bool = False  #: Whether another plan was written before, so results were seen.
 
 
+class RoutedWay(Record):
+    """A trained head that answers where it is sure, and a model that answers the rest.
+
+    How sure is enough was chosen on the cases for selecting, and all figures are of held-out cases.
+    """
+
+    head: Name  #: Id of the head's arm.
+    model: Name  #: Id of the arm that answers the rest.
+    sure_from: Share  #: Chance that the head gives to its answer, from which on it answers.
+    to_model: Share  #: Share of held-out cases that the model answers.
+    quality: ShareOf
+    usd_per_case: float | Unknown = Unknown(ask="state a price, or how the model is served")
+
+
 class VerifyResult(Record):
     """Whether tuning did what it was for."""
 
@@ -687,6 +701,9 @@ class VerifyResult(Record):
     may_be_enough: str = ""  #: One that may do so, and what would tell; empty for none.
     gains: State = "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
+    failures: tuple[Failures, ...] = ()  #: Held-out cases that the tuned arm answers wrong.
+    change: TunedChange | None = None  #: What tuning mended of the untuned arm's errors, and broke.
+    tried: Natural = 0  #: Untuned arms that raced before.
     outcome: VerifyAnswer
     """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
     untuned way does. Misses: it misses a target for certain. Open: a target is open, or whether an

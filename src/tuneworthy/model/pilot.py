@@ -19,7 +19,7 @@ from tuneworthy.model.base import (
     Unknown,
 )
 from tuneworthy.model.evidence import PilotCard
-from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyResult
+from tuneworthy.model.lab import ArmResult, RoutedWay, ShareOf, Spend, VerifyResult
 
 Way = Literal["embedded", "folder", "hosted"]
 """Where a pilot trains: inside this program, on a model in a folder, or at a service."""
@@ -172,6 +172,10 @@ class PilotResult(LateRecord):
     """Mean of the seeds' scores at the largest size, and the lowest and highest of them."""
     probes: tuple[SafetyProbe, ...] = ()
     trained: tuple[TrainedModel, ...] = ()
+    routed: RoutedWay | Unknown = Unknown(
+        ask="nothing: no head was trained, or routing adds nothing"
+    )
+    """A head where it is sure, and the best prompt for the rest."""
     card: PilotCard
     spend: Spend
     stopped: str = ""  #: Why it ended early; empty for one that has its answer.

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import takewhile, zip_longest
+from itertools import chain, takewhile, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,12 @@ from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import read_text
 from tuneworthy.files.materials import read_materials
-from tuneworthy.files.stores import TRAINING_LIMIT, read_training, written_choice
+from tuneworthy.files.stores import (
+    TRAINING_LIMIT,
+    read_training,
+    training_record,
+    written_choice,
+)
 from tuneworthy.lab.prepare import paid, prepare
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.runner import Job, quote
@@ -339,14 +344,27 @@ _LABEL_CHARACTERS = 80
 _MOST_LABELS = 50
 
 
-def review_order(candidates: Sequence[Candidate]) -> list[TrainingExample]:
+def named_lines(case: Case) -> frozenset[str]:
+    """Sources of the lines that the last check named without leaving them out."""
+    training = training_record(case)
+    gates = () if training is None else training.gates
+    lines = chain.from_iterable(gate.lines for gate in gates if not gate.keeps_out)
+    return frozenset(" ".join(line.split()[: 1 + line.startswith("log ")]) for line in lines)
+
+
+def review_order(
+    candidates: Sequence[Candidate], named: Container[str] = frozenset()
+) -> list[TrainingExample]:
     """Candidates in the order of review: one at random, then the most doubtful of a stratum.
+
+    Most doubtful of all are those that a check has ``named``, by their sources.
 
     Strata are kinds of answer (labels, where these are few and short), origin and length; doubt is
     an answer that is cut off, or unusually long or short for its question. The order follows from
     what the examples say, so that two people meet and nobody has to begin again.
     """
-    turns = zip_longest(_at_random(candidates), _by_doubt(candidates))
+    odd = (c for c in _at_random(candidates) if c.example.source in named)
+    turns = zip_longest(_at_random(candidates), chain(odd, _by_doubt(candidates)))
     return [*dict.fromkeys(c.example for pair in turns for c in pair if c is not None)]
 
 
@@ -395,11 +413,13 @@ def as_case(example: TrainingExample) -> EvalCase:
     return EvalCase(id=example.id, messages=tuple(turns))
 
 
-def review_items(candidates: Sequence[Candidate]) -> list[Item]:
+def review_items(
+    candidates: Sequence[Candidate], named: Container[str] = frozenset()
+) -> list[Item]:
     """What reviewers see: a conversation and its answer, and neither its source nor its model."""
     return [
         Item("training", as_case(example), outputs=(turn_shown(example.answer),), choices=REVIEWS)
-        for example in review_order(candidates)
+        for example in review_order(candidates, named)
     ]
 
 

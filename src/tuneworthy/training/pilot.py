@@ -38,6 +38,7 @@ from tuneworthy.lab.result import (
     options_evidence,
     tried_evidence,
 )
+from tuneworthy.lab.routing import route, routed_arm
 from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
@@ -57,7 +58,15 @@ from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
-from tuneworthy.model.lab import Arm, Contrast, Quote, Reply, VerifyPlan, VerifyResult
+from tuneworthy.model.lab import (
+    Arm,
+    Contrast,
+    Quote,
+    Reply,
+    RoutedWay,
+    VerifyPlan,
+    VerifyResult,
+)
 from tuneworthy.model.pilot import (
     PilotPlan,
     PilotResult,
@@ -633,6 +642,8 @@ class _Going:
         lab = self.pilot.lab
         gain = gain_figure(gained, written, _SOURCE)
         kept = self._kept(tuned, gain, ways[0], skills)
+        if routed := self._routed():
+            kept = (*kept, routed[0])
         table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=kept)
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
         self.simpler = None
@@ -784,6 +795,7 @@ class _Going:
             curve=curve,
             verify=verify,
             **({"seeds_apart": apart} if self.plan.seeds > 1 else {}),
+            **({"routed": routed[1]} if (routed := self._routed()) else {}),
             probes=self.safety,
             trained=tuple(t for w in self.pilot.works if (t := self.trained.get(w.job.key))),
             spend=spend,
@@ -835,8 +847,18 @@ class _Going:
         untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
         gain = gain_figure(verify.contrast, verify.plan, _SOURCE)
         arms = self._kept(tuned, gain, untuned, verify.general_skills)
+        if routed := self._routed():
+            arms = (*arms, routed[0])
         changes = {"card": result.card.answer, "card_says": result.card.because}
         return with_found(arms, tuned.id, **changes)
+
+    def _routed(self) -> tuple[LabArm, RoutedWay] | None:
+        """The head where it is sure, and the best prompt for the rest, as a way of its own."""
+        plan = self.lab.plan
+        routed = route(plan, self.scores, self.reported, margin=self.plan.margin)
+        if routed is None:
+            return None
+        return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
 
     def _kept(self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""

@@ -27,6 +27,7 @@ from tuneworthy.model.lab import (
     Quote,
     RetrievalResult,
     RewardSignal,
+    RoutedWay,
     ShareOf,
     Spend,
     Stand,
@@ -883,7 +884,11 @@ def _targets_in(result: VerifyResult, state: str) -> str:
 
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
     outcome = outcome_text(result)
-    sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
+    sections = (
+        b.section("verify", "", b.facts(_verified(result))),
+        *_judge_section(result.judge),
+        *after_no_gain(result, argument(folder)),
+    )
     now = ""
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
@@ -892,6 +897,66 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     elif not result.stopped:
         now = f"Now: tuneworthy decide {argument(folder)}"
     return b.Document("", sentence(outcome), sections, lead=now)
+
+
+NO_GAIN = frozenset({"no_gain", "regressed", "misses"})
+"""Outcomes after which somebody asks what the errors are and what to do now."""
+
+
+def after_no_gain(
+    result: VerifyResult, folder: str, curve: LearningCurve | None = None, trained: str = ""
+) -> Iterator[b.Section]:
+    """What the errors consist of, what was tried, and what would tell; nothing after a gain."""
+    if result.outcome not in NO_GAIN or result.stopped:
+        return
+    rows = [("Errors", text) for text in _errors(result)]
+    tried = counted(result.tried, "untuned way")
+    rows.append(("Tried", f"{tried} against it{trained}"))
+    rows += [("To tell", text) for text in _to_tell(result, folder, curve)]
+    kinds = [
+        b.part(
+            f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}", b.bullets(kind.examples)
+        )
+        for kind in result.failures
+    ]
+    shown = b.fold("Wrong answers of the tuned model", kinds) if kinds else ()
+    yield b.section("after", "After no gain", b.facts(rows), shown)
+
+
+def _errors(result: VerifyResult) -> Iterator[str]:
+    """Whose errors they are, and of what kind."""
+    change = result.change
+    if change is not None:
+        both = change.of - change.fixed
+        yield (
+            f"of {counted(change.of, 'case')} that the untuned way answers wrong the tuned model "
+            f"mends {count(change.fixed)}, and it breaks {count(change.broken)} others. "
+            f"Both answer {count(both)} wrong"
+        )
+        if both > change.fixed + change.broken:
+            yield "most errors are the same: these examples don't teach what is missing there"
+    kinds = [f"{plain(kind.signal)} {count(kind.n)}" for kind in result.failures]
+    if kinds:
+        yield f"by form: {listing(kinds)}"
+
+
+def _to_tell(result: VerifyResult, folder: str, curve: LearningCurve | None) -> Iterator[str]:
+    """The next things to look at, the cheapest first."""
+    if result.failures:
+        yield f"give forty wrong answers a cause: tuneworthy evalset failures {folder}"
+    needed = result.contrast.cases_needed
+    if result.why == "interval" and not isinstance(needed, Unknown):
+        yield f"about {count(needed)} held-out cases are needed to distinguish the two"
+    elif result.why == "interval":
+        yield "more cases: no number that is worth its labels would distinguish the two"
+    if curve is None or isinstance(curve.needed, Unknown):
+        return
+    if curve.needed.low == "never":
+        yield "more examples like these: no number of them reaches the target by the curve"
+    elif curve.outlook == "flat":
+        yield "more examples like these: the curve is flat, so they would hardly tell"
+    else:
+        yield f"more examples: the target takes {needed_text(curve)}"
 
 
 _FIGURES: Mapping[TargetId, tuple[Callable[[float], str], str]] = {
@@ -1073,6 +1138,9 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
         card_section(card),
         b.section("ways", "The ways on the held-out cases", table),
         b.section("curve", "What more examples would bring", *curve),
+        *after_no_gain(
+            result.verify, argument(folder or "CASE"), result.curve, f"; {_trained(result)}"
+        ),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
     states = Counter(row.state for row in card.rows)
@@ -1117,6 +1185,13 @@ def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block
     return drawn or sizes, b.facts(says)
 
 
+def curve_drawing(result: PilotResult) -> charts.Drawing | None:
+    """The learning curve of the way that was judged, beside the target; None of one size."""
+    held = result.verify.targets.get("quality")
+    limit = None if held is None or isinstance(held.limit, Unknown) else held.limit
+    return charts.learning(result.curve.points, limit)
+
+
 def outlook_title(curve: LearningCurve) -> str:
     """What the picture of the curve shows, as a finding."""
     return capital(outlook_text(curve))
@@ -1143,8 +1218,23 @@ def needed_text(curve: LearningCurve) -> str:
     return f"{count(low)} to {count(float(needed.high))} examples"
 
 
+def _trained(result: PilotResult) -> str:
+    """Numbers of examples that were really trained on."""
+    sizes = [count(point.examples) for point in result.curve.points if not point.ahead]
+    return f"tuned on {listing(sizes)} examples, {counted(result.plan.seeds, 'seed')} each"
+
+
 def _sizes(plan: PilotPlan) -> str:
     return f"{listing([count(n) for n in plan.sizes])} examples, {counted(plan.seeds, 'seed')}"
+
+
+def routed_text(routed: RoutedWay) -> str:
+    """A head where it is sure and a model for the rest, with what that is worth."""
+    cost = known(routed.usd_per_case, lambda usd: f", {small_usd(usd)} a case")
+    return (
+        f"{share_text(routed.quality)}{cost}: {routed.head} answers from a chance of "
+        f"{quality(routed.sure_from)} on, and {routed.model} the other {share(routed.to_model)}"
+    )
 
 
 def _pilot_rows(result: PilotResult) -> Rows:
@@ -1158,6 +1248,8 @@ def _pilot_rows(result: PilotResult) -> Rows:
     yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
     if not isinstance(seeds, Unknown):
         yield "Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"
+    if not isinstance(result.routed, Unknown):
+        yield "Routed", routed_text(result.routed)
     if result.ended_by_rule:
         yield "Ended early", plan.stop
     if result.stopped:
