@@ -90,7 +90,7 @@ def test_a_target_says_what_of_a_recipe_it_sets_itself(
     place = str(tmp_path / "out")
     assert command(["export", str(folder), "--to", "openai-sft", "--output", place, "--all"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "Recipe, set by it" in out
+    assert "Set by the target" in out
     assert "its files have no place for them" in out
     assert "planted secret" in out
     record = json.loads((tmp_path / "out" / "export.json").read_text("utf-8"))

@@ -395,6 +395,7 @@ class RecipeFacts(NamedTuple):
     recipe: Recipe
     epochs: float
     source: str
+    pages: str = ""  #: Where it was read; empty for the pilot's.
 
 
 PILOTS = "the pilot's"
@@ -502,18 +503,17 @@ def _recipe(
     """The pilot's recipe where the base is of its size, else the one to start from."""
     method: Method = to.method if to.method != "rft" else "sft"
     row = recipe_row(method, billions)
-    source = f"{row.says} ({row.source}, {row.dated})"
+    source = f"{row.says} Read on {row.dated}"
     elsewhere = piloted is not None and piloted.way == "hosted" and to.local
     if piloted is None or piloted.recipe is None or to.method == "rft" or elsewhere:
-        return RecipeFacts(row.recipe, to.epochs, source)
+        return RecipeFacts(row.recipe, to.epochs, source, row.source)
     if piloted.recipe.method != method:
-        return RecipeFacts(row.recipe, row.recipe.epochs, source)
+        return RecipeFacts(row.recipe, row.recipe.epochs, source, row.source)
     before = billions_by_name(ORIGIN if piloted.way == "embedded" else piloted.base)
     other = named not in (to.base, ORIGIN) and billions is not None and before is not None
     if other and recipe_row(method, before) != row:
-        return RecipeFacts(
-            row.recipe, row.recipe.epochs, f"another size than the pilot's. {source}"
-        )
+        other_size = f"another size than the pilot's. {source}"
+        return RecipeFacts(row.recipe, row.recipe.epochs, other_size, row.source)
     return RecipeFacts(piloted.recipe, piloted.epochs, PILOTS)
 
 
@@ -524,6 +524,7 @@ def export_json(report: ExportReport) -> str:
         **report.recipe.recipe.model_dump(),
         "epochs": report.recipe.epochs,
         "source": report.recipe.source,
+        "pages": report.recipe.pages,
         "cannot": report.to.cannot,
     }
     if report.piloted is not None:
@@ -626,8 +627,8 @@ def export_document(done: ExportReport) -> b.Document:
     headline = f"wrote {done.folder}: {counted(done.train, 'example')} to train on{held}"
     steps = b.bullets(done.command.strip().split("\n"), ordered=True)
     sections = [
-        b.section("", title, b.facts(_facts(done))),
         b.section("", "How to start it, in that folder", steps),
+        b.section("", title, b.facts(_facts(done))),
     ]
     return b.Document(done.case, headline, sections)
 
@@ -646,7 +647,7 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     carried = f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}"
     carried += f", batch {recipe.batch}, {done.recipe.epochs:g} epochs"
     if to.cannot:
-        yield "Recipe, set by it", f"{listing(to.cannot)}: its files have no place for them"
+        yield "Set by the target", f"{listing(to.cannot)}: its files have no place for them"
     if "rate" not in to.cannot:
         yield "Recipe", carried, done.recipe.source
     yield "It learns", _LEARNS[to.learns]
@@ -673,8 +674,7 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
     """What was taken over of the pilot, and what of it wasn't."""
     piloted = done.piloted
     if piloted is None:
-        bare = "the accepted examples alone, without a system prompt of the case"
-        yield "Form", bare, "as a pilot trains: --as piloted"
+        yield "Form", "the accepted examples alone; --as piloted adds prompt and general examples"
         return
     form = f"prompt {piloted.prompt}, {count(piloted.general)} general examples"
     rests = f"of the pilot, whose card says {piloted.card.replace('_', ' ')}"
@@ -688,5 +688,5 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
         left = f"{counted(piloted.secrets, 'planted secret')} of the pilot, which were for a probe"
         yield "Left out on purpose", left
     if done.base == ORIGIN:
-        same = "tuneworthy models unpack local:smollm2 --output DIR, then --base DIR"
-        yield "The pilot's own weights", f"a 4-bit copy of this base: {same}"
+        unpack = "tuneworthy models unpack local:smollm2 --output DIR"
+        yield "The pilot's own weights", f"a 4-bit copy of this base. A folder for --base: {unpack}"

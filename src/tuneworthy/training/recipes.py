@@ -90,7 +90,7 @@ def _weights(file: BinaryIO, path: Path) -> int:
     """Numbers in a file of safetensors, by its header alone."""
     length = int.from_bytes(file.read(8), "little")
     try:
-        header = json.loads(file.read(length)) if length <= _MOST_HEADER else None
+        header = json.loads(file.read(length if length <= _MOST_HEADER else 0))
         shapes = [t["shape"] for name, t in header.items() if name != "__metadata__"]
         return sum(math.prod(int(side) for side in shape) for shape in shapes)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
