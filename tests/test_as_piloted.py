@@ -1,4 +1,4 @@
-"""An export hands off what the pilot trained: the same messages, the same recipe, nothing planted."""
+"""An export hands off what the pilot trained: its messages, its recipe, and nothing planted."""
 
 from __future__ import annotations
 

@@ -40,7 +40,13 @@ from tuneworthy.text.json import read_json, validator
 from tuneworthy.training.as_piloted import AsPiloted, as_piloted
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, tokens_of
-from tuneworthy.training.recipes import billions_by_name, billions_in, model_folder, recipe_row
+from tuneworthy.training.recipes import (
+    WARMUP,
+    billions_by_name,
+    billions_in,
+    model_folder,
+    recipe_row,
+)
 from tuneworthy.words import amount, count, counted, listing, sentence, usd
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
@@ -173,6 +179,10 @@ def _data(name: str) -> dict[str, Any]:
 # Writing a line.
 
 
+TRUTH = {"true": True, "false": False}
+"""What a template calls $true and $false: in these files yes, true and no are words."""
+
+
 def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
     """An example as the lines of a target: its own, and one for its worse answer if that counts."""
     lines = [written(example, to)]
@@ -203,6 +213,7 @@ def written(
         "completion": example.answer.content,
         "rejected": example.rejected,
         "tools": [_tool(tool, to) for tool in example.tools],
+        **TRUTH,
     }
     return dict(filled(to.line if line is None else line, values))
 
@@ -576,7 +587,7 @@ def _values(
         "sequence": str(length),
         "iters": str(math.ceil(train * facts.epochs / micro)),
         "steps": str(steps),
-        "warmup": str(max(1, steps // 10)),
+        "warmup": str(max(1, int(steps * WARMUP))),
         "micro": str(micro),
         "parts": str(recipe.parts),
         "rate": f"{recipe.rate:.10f}".rstrip("0"),
