@@ -116,7 +116,7 @@ def compare(
 @opt.command(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
-    "tuneworthy pilot my-case --way folder --base my:llama --folder ~/llama --cuda --serve",
+    "tuneworthy pilot my-case --way folder --base my:llama --folder ~/llama --cuda --serve here",
     "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini-2025-04-14 "
     "--prices 5,0.8,3.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
@@ -135,10 +135,11 @@ def compare(
 )
 @opt.option("--folder PATH", "For folder: read the base model's files here.")
 @opt.flag("--cuda", "For folder: train on the GPU.")
-@opt.flag(
+@opt.option(
     "--serve",
-    "For folder: serve the base and its adapters here, at the base_url of --base.  "
-    "[default: your own server has to]",
+    "For folder: serve the base and its adapters here, at the base_url of --base, or have the "
+    "vLLM server there load them.  [default: your own server has them]",
+    type=click.Choice(["here", "vllm"]),
 )
 @opt.option(
     "--service",
