@@ -93,6 +93,7 @@ def test_a_target_says_what_of_a_recipe_it_sets_itself(
     assert "Set by the target" in out
     assert "its files have no place for them" in out
     assert "planted secret" in out
+    assert "of fake:base, and so it says nothing of this base" in out
     record = json.loads((tmp_path / "out" / "export.json").read_text("utf-8"))
     assert record["piloted"]["prompt"] == "plain"
     assert "rate" in record["recipe"]["cannot"]

@@ -486,8 +486,10 @@ def _base(name: str | None, to: Target, piloted: AsPiloted | None) -> tuple[str,
         name = to.base
         if piloted is not None and piloted.way == "embedded" and to.local:
             name = ORIGIN
-        if piloted is not None and piloted.way == "hosted" and not to.local:
-            name = piloted.base.partition(":")[2] or piloted.base
+        provider, _, model = piloted.base.partition(":") if piloted is not None else ("", "", "")
+        hosted = piloted is not None and piloted.way == "hosted" and not to.local
+        if hosted and model and provider.casefold() in to.service.casefold():
+            name = model
     if not Path(name).expanduser().is_dir():
         _refuse_quotes(name)
         return name, billions_by_name(name)
@@ -515,7 +517,9 @@ def _recipe(
     method: Method = to.method if to.method != "rft" else "sft"
     row = recipe_row(method, billions)
     source = f"{row.says} Read on {row.dated}"
-    elsewhere = piloted is not None and piloted.way == "hosted" and to.local
+    elsewhere = piloted is not None and (piloted.way == "hosted") == to.local
+    if piloted is not None and piloted.way == "hosted":
+        elsewhere = elsewhere or named != piloted.base.partition(":")[2]
     if piloted is None or piloted.recipe is None or to.method == "rft" or elsewhere:
         return RecipeFacts(row.recipe, to.epochs, source, row.source)
     if piloted.recipe.method != method:
@@ -695,6 +699,8 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "Examples", f"{count(task)} of {count(piloted.there)}, those that the pilot judged"
     if piloted.same_set is False:
         yield "Examples", "another set than the pilot's: its card says nothing of this one"
+    if piloted.card and done.recipe.source != PILOTS:
+        yield "The card", f"of {piloted.base}, and so it says nothing of this base"
     if piloted.secrets:
         left = f"{counted(piloted.secrets, 'planted secret')} of the pilot, which were for a probe"
         yield "Left out on purpose", left
