@@ -268,7 +268,7 @@ class LoraTrainer:
                 headers={"Content-Type": "application/json"},
             )
         except CallError as caught:
-            raise InputError(f"can't be told of an adapter: {caught}", where="--serve") from None
+            raise InputError(f"gives no answer: {caught}", where="--serve vllm") from None
         finally:
             await http.close()
         said = hidden(raw.decode("utf-8", "replace"), place.key)
