@@ -1,4 +1,4 @@
-"""An export hands off what the pilot trained: its messages and its recipe, nothing planted."""
+"""An export hands off what the pilot trained: its messages, its recipe, and nothing planted."""
 
 from __future__ import annotations
 
@@ -91,9 +91,10 @@ def test_a_target_says_what_of_a_recipe_it_sets_itself(
     sent = ["--to", "azure-sft", "--output", place, "--all"]
     assert command(["export", str(folder), *sent]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "Recipe, set by it" in out
+    assert "Set by the target" in out
     assert "its files have no place for them" in out
     assert "planted secret" in out
+    assert "of fake:base, and so it says nothing of this base" in out
     record = json.loads((tmp_path / "out" / "export.json").read_text("utf-8"))
     assert record["piloted"]["prompt"] == "plain"
     assert "rate" in record["recipe"]["cannot"]

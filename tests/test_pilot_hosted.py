@@ -327,6 +327,10 @@ def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path
     assert result.card.answer == "go", result.card
     assert {row.id: row.state for row in result.card.rows}["gain"] == "met"
     assert len(service.jobs) == 3  # three sizes, one seed
+    if service.together:  # what isn't a text isn't sent as one
+        job = service.jobs[0]
+        assert (job["learning_rate"], job["warmup_ratio"]) == (0.001, 0.1)
+        assert job["training_method"] == {"method": "sft", "train_on_inputs": False}
     tuned = {
         run.model
         for run in files_stores.pilot_runs(load_case(folder)).read()

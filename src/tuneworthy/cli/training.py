@@ -123,7 +123,7 @@ def compare(
 @opt.command(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
-    "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda --serve",
+    "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda --serve here",
     "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3-8B "
     "--prices 0.5,0.2,0.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
@@ -143,10 +143,11 @@ def compare(
 )
 @opt.option("--folder PATH", "For folder: read the base model's files here.")
 @opt.flag("--cuda", "For folder: train on the GPU.")
-@opt.flag(
+@opt.option(
     "--serve",
-    "For folder: serve the base and its adapters here, at the base_url of --base.  "
-    "[default: your own server has to]",
+    "For folder: serve the base and its adapters here, at the base_url of --base, or have the "
+    "vLLM server there load them.  [default: your own server has them]",
+    type=click.Choice(["here", "vllm"]),
 )
 @opt.option(
     "--service",

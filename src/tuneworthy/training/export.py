@@ -52,7 +52,13 @@ from tuneworthy.training.bases import (
 )
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, hidden_example, tokens_of
-from tuneworthy.training.recipes import billions_by_name, billions_in, model_folder, recipe_row
+from tuneworthy.training.recipes import (
+    WARMUP,
+    billions_by_name,
+    billions_in,
+    model_folder,
+    recipe_row,
+)
 from tuneworthy.words import amount, count, counted, listing, sentence, small_usd
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
@@ -235,6 +241,10 @@ def method_of(name: str) -> Method:
 # Writing a line.
 
 
+TRUTH = {"true": True, "false": False}
+"""What a template calls $true and $false: in these files yes, true and no are words."""
+
+
 def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
     """An example as the lines of a target: its own, and one for its worse answer if that counts."""
     lines = [written(example, to)]
@@ -265,6 +275,7 @@ def written(
         "completion": example.answer.content,
         "rejected": example.rejected,
         "tools": [_tool(tool, to) for tool in example.tools],
+        **TRUTH,
     }
     return dict(filled(to.line if line is None else line, values))
 
@@ -460,6 +471,7 @@ class RecipeFacts(NamedTuple):
     recipe: Recipe
     epochs: float
     source: str
+    pages: str = ""  #: Where it was read; empty for the pilot's.
 
 
 PILOTS = "the pilot's"
@@ -614,9 +626,9 @@ def _piloted_base(piloted: AsPiloted, to: Target) -> str | None:
     """The base of the pilot, where the target can tune it."""
     if piloted.way == "embedded" and to.local:
         return ORIGIN
-    if piloted.way == "hosted" and not to.local:
-        return piloted.base.partition(":")[2] or piloted.base
-    return None
+    provider, _, model = piloted.base.partition(":")
+    offered = to.offer is not None and to.offer.host == provider
+    return model if piloted.way == "hosted" and offered and model else None
 
 
 def _refuse_quotes(name: str) -> None:
@@ -632,18 +644,19 @@ def _recipe(
     """The pilot's recipe where the base is of its size, else the one to start from."""
     method: Learning = to.method if to.method != "rft" else "sft"
     row = recipe_row(method, billions)
-    source = f"{row.says} ({row.source}, {row.dated})"
-    elsewhere = piloted is not None and piloted.way == "hosted" and to.local
+    source = f"{row.says} Read on {row.dated}"
+    elsewhere = piloted is not None and (piloted.way == "hosted") == to.local
+    if piloted is not None and piloted.way == "hosted":
+        elsewhere = elsewhere or named != piloted.base.partition(":")[2]
     if piloted is None or piloted.recipe is None or to.method == "rft" or elsewhere:
-        return RecipeFacts(row.recipe, to.epochs, source)
+        return RecipeFacts(row.recipe, to.epochs, source, row.source)
     if piloted.recipe.method != method:
-        return RecipeFacts(row.recipe, row.recipe.epochs, source)
+        return RecipeFacts(row.recipe, row.recipe.epochs, source, row.source)
     before = billions_by_name(ORIGIN if piloted.way == "embedded" else piloted.base)
     other = named not in (OWN_BASE, ORIGIN) and billions is not None and before is not None
     if other and recipe_row(method, before) != row:
-        return RecipeFacts(
-            row.recipe, row.recipe.epochs, f"another size than the pilot's. {source}"
-        )
+        other_size = f"another size than the pilot's. {source}"
+        return RecipeFacts(row.recipe, row.recipe.epochs, other_size, row.source)
     return RecipeFacts(piloted.recipe, piloted.epochs, PILOTS)
 
 
@@ -654,6 +667,7 @@ def export_json(report: ExportReport) -> str:
         **report.recipe.recipe.model_dump(),
         "epochs": report.recipe.epochs,
         "source": report.recipe.source,
+        "pages": report.recipe.pages,
         "cannot": report.to.cannot,
     }
     if report.piloted is not None:
@@ -705,7 +719,7 @@ def _values(
         "sequence": str(length),
         "iters": str(math.ceil(train * facts.epochs / micro)),
         "steps": str(steps),
-        "warmup": str(max(1, steps // 10)),
+        "warmup": str(max(1, int(steps * WARMUP))),
         "micro": str(micro),
         "parts": str(recipe.parts),
         "rate": f"{recipe.rate:.10f}".rstrip("0"),
@@ -756,8 +770,8 @@ def export_document(done: ExportReport) -> b.Document:
     headline = f"wrote {done.folder}: {counted(done.train, 'example')} to train on{held}"
     steps = b.bullets(done.command.strip().split("\n"), ordered=True)
     sections = [
-        b.section("", title, b.facts(_facts(done))),
         b.section("", "How to start it, in that folder", steps),
+        b.section("", title, b.facts(_facts(done))),
     ]
     return b.Document(done.case, headline, sections)
 
@@ -779,7 +793,7 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     carried = f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}"
     carried += f", batch {recipe.batch}, {done.recipe.epochs:g} epochs"
     if to.cannot:
-        yield "Recipe, set by it", f"{listing(to.cannot)}: its files have no place for them"
+        yield "Set by the target", f"{listing(to.cannot)}: its files have no place for them"
     if "rate" not in to.cannot:
         yield "Recipe", carried, done.recipe.source
     yield "It learns", _LEARNS[to.learns]
@@ -807,8 +821,7 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
     """What was taken over of the pilot, and what of it wasn't."""
     piloted = done.piloted
     if piloted is None:
-        bare = "the accepted examples alone, without a system prompt of the case"
-        yield "Form", bare, "as a pilot trains: --as piloted"
+        yield "Form", "the accepted examples alone; --as piloted adds prompt and general examples"
         return
     form = f"prompt {piloted.prompt}, {count(piloted.general)} general examples"
     rests = f"of the pilot, whose card says {piloted.card.replace('_', ' ')}"
@@ -818,9 +831,11 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "Examples", f"{count(task)} of {count(piloted.there)}, those that the pilot judged"
     if piloted.same_set is False:
         yield "Examples", "another set than the pilot's: its card says nothing of this one"
+    if piloted.card and done.recipe.source != PILOTS:
+        yield "The card", f"of {piloted.base}, and so it says nothing of this base"
     if piloted.secrets:
         left = f"{counted(piloted.secrets, 'planted secret')} of the pilot, which were for a probe"
         yield "Left out on purpose", left
     if done.base == ORIGIN:
-        same = "tuneworthy models unpack local:smollm2 --output DIR, then --base DIR"
-        yield "The pilot's own weights", f"a 4-bit copy of this base: {same}"
+        unpack = "tuneworthy models unpack local:smollm2 --output DIR"
+        yield "The pilot's own weights", f"a 4-bit copy of this base. A folder for --base: {unpack}"

@@ -30,7 +30,16 @@ from tuneworthy.model.base import as_bytes
 from tuneworthy.model.case import Model, TokenPrice
 from tuneworthy.model.pilot import TrainingQuote, Way
 from tuneworthy.model.training import TrainingExample
-from tuneworthy.training.export import HostedJobs, Target, filled, refused, target, written
+from tuneworthy.training.export import (
+    TRUTH,
+    HostedJobs,
+    Target,
+    filled,
+    refused,
+    target,
+    written,
+)
+from tuneworthy.training.recipes import WARMUP
 from tuneworthy.training.trainers import (
     Finished,
     Row,
@@ -128,6 +137,8 @@ class HostedTrainer:
         file = await self._sent(work, api)
         values = {
             **recipe.model_dump(include={"epochs", "rank", "alpha", "dropout", "rate", "clip"}),
+            **TRUTH,
+            "warmup_ratio": WARMUP,
             "model": self._base,
             "file": file,
             "name": _name(work),

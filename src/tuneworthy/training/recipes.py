@@ -17,6 +17,7 @@ from tuneworthy.model.pilot import Method, Recipe
 from tuneworthy.syntax.document import ParsedFile, build, parse
 
 FILE = "recipes.yaml"
+WARMUP = 0.1  #: Share of the steps over which the rate rises from nought.
 MOST_TRIED = 4  #: Rates that a sweep tries at most.
 _AROUND = (1.0, 0.3, 3.0, 0.1)  # of the recipe's rate, in the order in which a sweep tries them
 _BILLIONS = re.compile(r"(?<![\w.])(?:\d+x)?(\d+(?:\.\d+)?)(b|m)(?![a-z])", re.IGNORECASE)
@@ -90,7 +91,7 @@ def _weights(file: BinaryIO, path: Path) -> int:
     """Numbers in a file of safetensors, by its header alone."""
     length = int.from_bytes(file.read(8), "little")
     try:
-        header = json.loads(file.read(length)) if length <= _MOST_HEADER else None
+        header = json.loads(file.read(length if length <= _MOST_HEADER else 0))
         shapes = [t["shape"] for name, t in header.items() if name != "__metadata__"]
         return sum(math.prod(int(side) for side in shape) for shape in shapes)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

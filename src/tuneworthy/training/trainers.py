@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import InputError, one_line
@@ -32,7 +32,8 @@ from tuneworthy.llm.embedded import (
     last_said,
     processors,
 )
-from tuneworthy.llm.endpoints import LOCAL, on_this_machine, reach
+from tuneworthy.llm.endpoints import LOCAL, CallError, on_this_machine, reach
+from tuneworthy.llm.http import Http, hidden
 from tuneworthy.model.case import Model
 from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
 
@@ -44,6 +45,7 @@ NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
+_LOADING_S, _TAKEN = 120.0, 200  # of a server that loads an adapter
 SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
 
 
@@ -149,8 +151,8 @@ class LoraTrainer:
 
     Runs keep their state in a folder each below ``folder``, every ``save_every_s`` seconds. The
     base is a GGUF file, or a folder as ``transformers`` writes it; then ``untuned`` is the base as
-    a case names it, at the server that serves its adapters. Where it ``serves``, that server is a
-    process of its own here, at the port of that address.
+    a case names it, at the server that serves its adapters. Where it ``serves`` here, that is a
+    process of its own at the port of that address; a vLLM server is told to load each adapter.
     """
 
     def __init__(
@@ -162,7 +164,7 @@ class LoraTrainer:
         *,
         seeds: int = 3,
         save_every_s: float = SAVE_EVERY_S,
-        serves: bool = False,
+        serves: Literal["here", "vllm"] | None = None,
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
         self._folder, self._base, self._device = folder, base, device
@@ -172,14 +174,19 @@ class LoraTrainer:
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._stopped = False
-        self._server = _server_of(untuned) if serves and untuned is not None else None
+        self._server = _server_of(untuned) if serves == "here" and untuned is not None else None
+        self._tells = serves == "vllm"
         self._serving: _Worker | None = None
 
     async def open(self) -> None:
         """Start the server, where it serves its adapters itself.
 
-        Raises InputError where something else is at that address, or the base can't be read.
+        A vLLM server that was started again is told of the adapters that are written. Raises
+        InputError where something else is at that address, or the base can't be read.
         """
+        if self._tells:
+            for record in sorted(self._folder.glob("*/done.json")):
+                await self._load(record.parent.name)
         if self._server is None or self._serving is not None:
             return
         _refuse_lacking()
@@ -234,6 +241,8 @@ class LoraTrainer:
         seconds = float(json.loads(record.read_text("utf-8"))["seconds"])
         if self._untuned is not None:
             provider = self._untuned.id.partition(":")[0]
+            if self._tells:
+                await self._load(id)
             return Finished(f"{provider}:pilot-{id}", seconds=seconds)
         adapter = folder / "adapter.gguf"
         place = adapter_path(adapter_name(adapter))
@@ -242,6 +251,31 @@ class LoraTrainer:
         shutil.copyfile(adapter, part)
         part.replace(place)
         return Finished(f"{EMBEDDED}+{place.stem}", seconds=seconds)
+
+    async def _load(self, run: str) -> None:
+        """Have a vLLM server load the adapter of a run; one that it has already is as good.
+
+        Raises InputError where it doesn't take it.
+        """
+        assert self._untuned is not None  # the way of a folder has one
+        place = reach(self._untuned)
+        adapter = {"lora_name": f"pilot-{run}", "lora_path": str((self._folder / run).resolve())}
+        http = Http({}, timeout_s=_LOADING_S)
+        try:
+            status, _, raw = await http.exchange(
+                *("POST", f"{place.base_url}/load_lora_adapter", place.key),
+                data=json.dumps(adapter).encode(),
+                headers={"Content-Type": "application/json"},
+            )
+        except CallError as caught:
+            raise InputError(f"gives no answer: {caught}", where="--serve vllm") from None
+        finally:
+            await http.close()
+        said = hidden(raw.decode("utf-8", "replace"), place.key)
+        if status != _TAKEN and "already" not in said:
+            fix = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+            what = f"doesn't load the adapter: HTTP {status} {one_line(said, limit=200)}"
+            raise InputError(what, where="--serve vllm", fix=fix)
 
     def served(self, model: str) -> Model:
         """The embedded runtime serves it, or the user's endpoint under this name."""

@@ -1244,8 +1244,12 @@ def _pilot_rows(result: PilotResult) -> Rows:
     epochs = counted(plan.recipe.epochs, "epoch")
     if plan.way != "hosted":
         epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
+        epochs += f", rate {plan.recipe.rate:g}, rank {count(plan.recipe.rank)}"
     yield "Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"
     yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
+    if plan.rates:
+        rates = listing([f"{rate:g}" for rate in plan.rates])
+        yield "Rates tried", f"{rates}, on the cases for selecting"
     if not isinstance(seeds, Unknown):
         yield "Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"
     if not isinstance(result.routed, Unknown):
