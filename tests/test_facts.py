@@ -197,6 +197,13 @@ def test_an_entry_that_is_replaced_names_no_model_that_is_lost() -> None:
             assert not lost, fact.entry
 
 
+def test_every_base_of_a_service_has_its_facts() -> None:
+    for name in training_export.target_names():
+        to = training_export.target(name)
+        if to.offer is not None and to.offer.kind == "hosted":
+            assert [base for base in to.bases if FACTS.model(base) is None] == [], name
+
+
 def test_an_old_question_keeps_its_answer() -> None:
     before = facts_load.facts_on(date(2026, 11, 28))
     assert before.dated < TODAY
