@@ -305,9 +305,7 @@ def models_report(
         within,
         b.section("keys", "", keys, detail=True),
     ]
-    more = (
-        "More: --all lists each endpoint with its key and its state, --ends every model that ends"
-    )
+    more = "More: --all lists each endpoint with its key and state, --ends every model that ends"
     prices = "" if own else ", with list prices in USD per million tokens"
     return b.Document("", f"Models that can be called{prices}", sections, after=[more])
 
