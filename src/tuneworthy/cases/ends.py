@@ -194,9 +194,7 @@ def known_ends_document(as_of: date) -> b.Document:
         earliest = "not before " if fact.ends_is == "earliest" else ""
         then = listing(fact.successors, "or")
         rows.append((fact.models[0], f"{earliest}{day(fact.end)}{sure}", then))
-    headline = (
-        f"{counted(len(facts), 'model')} end from {day(as_of)} on, {age_text(as_of)}"
-    )
+    headline = f"{counted(len(facts), 'model')} end from {day(as_of)} on, {age_text(as_of)}"
     table = b.table("Ends", "Model | Ends | Successor", rows)
     return b.Document("", headline, [b.section("ends", "", table)])
 

@@ -173,7 +173,11 @@ def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
 
 def method_of(name: str) -> Method:
     """How a target trains, by the last part of its name."""
-    kinds: dict[str, Method] = {"dpo": "preference", "rft": "reinforcement"}
+    kinds: dict[str, Method] = {
+        "dpo": "preference",
+        "kto": "preference",
+        "rft": "reinforcement",
+    }
     return kinds.get(name.rpartition("-")[2], "supervised")
 
 
