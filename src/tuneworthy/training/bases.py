@@ -107,7 +107,7 @@ def training_price(service: ServiceFact | None, model: str, method: str) -> Trai
 
 def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
     if fact is None or (fact.ends is None and fact.tunes_end is None):
-        return f"unknown, as nobody looked up its end: ask {service.service}"
+        return f"unknown, as no page that names it was found: ask {service.service}"
     text = end_text(fact, day)
     if fact.tuned_end is not None:
         tuned = f"models tuned on it end on {day_text(fact.tuned_end)}"

@@ -234,7 +234,11 @@ def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
 
 def method_of(name: str) -> Method:
     """How a target trains, by the last part of its name."""
-    kinds: dict[str, Method] = {"dpo": "preference", "rft": "reinforcement"}
+    kinds: dict[str, Method] = {
+        "dpo": "preference",
+        "kto": "preference",
+        "rft": "reinforcement",
+    }
     return kinds.get(name.rpartition("-")[2], "supervised")
 
 
@@ -804,7 +808,8 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     yield "Tokens trained", f"about {amount(float(f'{done.trained_tokens:.2g}'))}", epochs
     price = done.usd
     yield "Price", f"unknown: {price.ask}" if isinstance(price, Unknown) else small_usd(price)
-    yield "Kept by the service", to.keeps or "unknown: ask it in writing"
+    kept = to.keeps or (offer.keeps if offer is not None else "")
+    yield "Kept by the service", kept or "unknown: ask it in writing"
     if offer is not None and offer.until:
         yield "New work until", str(offer.until), offer.says
     if to.advised is not None and done.train < to.advised:
