@@ -49,7 +49,7 @@ def test_the_published_names_are_there_in_their_order(task_api: dict[str, Any]) 
     shapes = {
         "case": {"name", "digest"},
         "framework": {"name", "digest"},
-        "ceiling": {"reached", "checks"},
+        "ceiling": {"reached", "grade", "checks"},
         "counts": {"indicators", "anti_indicators", "unknown"},
         "rules": {"tree", "score", "difference"},
         "strength": {"low", "high"},
