@@ -19,6 +19,7 @@ from internals import (
     Reply,
     Request,
     TrainingExample,
+    Unknown,
     append_label,
     files_stores,
     labelling_queue,
@@ -309,6 +310,7 @@ def test_labels_that_say_nothing_of_the_text_name_no_line(tmp_path: Path) -> Non
     rows = [chat(f"note {n * 37} of {n * 11}", ("a", "b", "c")[n * 7 % 5 % 3]) for n in range(120)]
     made = training_gate.pass_gates(folder(tmp_path, rows)).made
     assert next(gate for gate in made.gates if gate.id == "likely_wrong").lines == ()
+    assert isinstance(made.label_check, Unknown)
     assert "can't tell" in made.label_check.ask
 
 
