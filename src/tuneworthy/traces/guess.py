@@ -137,7 +137,7 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     said = {".".join(map(str, path)) for pick in mapping.picks.values() for path in pick.paths}
     chunk = RecordChunk([*records])
     paths = {path: name for path, name in _paths(records).items() if path not in said}
-    written = [*_written(paths)]
+    own_texts = [*_written(paths)]
     inside = {path for path in paths if any(path.startswith(f"{each}.") for each in said)}
     lines: dict[str, str] = {}
     for field in _NAMES:
@@ -145,7 +145,7 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
         if said_already or (field in _SAYING and _SAYING & mapping.picks.keys()):
             continue
         closed = {line.partition(": ")[2].strip() for line in lines.values()}
-        closed |= {path for path, fields in written if field in fields}
+        closed |= {path for path, fields in own_texts if field in fields}
         closed |= inside if field in {"status", "error"} else set()
         for path in _likely(field, paths, closed):
             if line := _line(field, path, chunk):
