@@ -52,6 +52,16 @@ def session(name: str, model: str = "gpt-4o") -> Row:
 WHOLE = "gpt-4o-2024-08-06"
 """The model of an answer, which is more exact than that of the request."""
 BEDROCK = "aws:anthropic.claude-3-5-sonnet-20241022-v2:0"
+TABLE: list[Row] = [
+    ANSWERED | RIGHT | {"input": "Where is my parcel?"},
+    {"output": "No idea.", "score": 0, "input": "And mine?"},
+    {"error": "429", "input": "And hers?"},
+]
+PROMPTFOO: list[tuple[str, Row]] = [
+    ("f3013f933b9f", ANSWERED | TOKENS | USD | RIGHT | {"label": "pass"}),
+    ("2bfd14f43d17", TOKENS | USD | {"output": "No idea.", "score": 0, "label": "fail"}),
+    ("363379742f80", {"error": "429"}),
+]
 LOGS: list[tuple[str, str, list[Row]]] = [
     ("openai.jsonl", "OpenAI API objects", [
         session("s1", WHOLE) | ASKED | ANSWERED | CACHED | {"timestamp": 1793606400},
@@ -191,20 +201,12 @@ LOGS: list[tuple[str, str, list[Row]]] = [
         session(case, "openai:chat:gpt-4o") | more
         | {"case": case, "input": "Where is my parcel?", "reference": "On its way.",
            "prompt": "short", "latency_s": 2.5}
-        for case, more in (
-            ("f3013f933b9f", ANSWERED | TOKENS | USD | RIGHT | {"label": "pass"}),
-            ("2bfd14f43d17", TOKENS | USD | {"output": "No idea.", "score": 0, "label": "fail"}),
-            ("363379742f80", {"error": "429"}),
-        )
+        for case, more in PROMPTFOO
     ]),
     ("promptfoo_table.csv", "promptfoo table in CSV", [
         session(f"promptfoo_table.csv:{n}") | more
         | {"case": f"promptfoo_table.csv:{n}", "prompt": "short"}
-        for n, more in enumerate((
-            ANSWERED | RIGHT | {"input": "Where is my parcel?"},
-            {"output": "No idea.", "score": 0, "input": "And mine?"},
-            {"error": "429", "input": "And hers?"},
-        ), start=1)
+        for n, more in enumerate(TABLE, start=1)
     ]),
     ("eval_items.jsonl", "OpenAI eval items", [
         session("0") | ASKED | ANSWERED | CACHED | RIGHT

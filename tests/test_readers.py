@@ -37,7 +37,7 @@ def read(*files: Path, **options: Any) -> dict[str, list[Any]]:
     return columns
 
 
-def span(id_: str, parent: str | None, kind: str = "LLM", **attributes: Any) -> dict[str, Any]:
+def span(id_: str, parent: str | None, kind: str = "LLM", /, **attributes: Any) -> dict[str, Any]:
     about = {
         "openinference.span.kind": kind,
         "llm.model_name": "gpt-4o",
@@ -80,14 +80,19 @@ def test_two_tracers_of_one_call_are_one_and_two_calls_are_two(tmp_path: Path) -
     later = {"start": "2026-11-02T08:00:03Z", "end": "2026-11-02T08:00:04Z"}
     after = span("b", None, name="ChatCompletion", **later)
     alike = span("b", None, name="ChatOpenAI", **inside)
-    other = span("b", None, name="ChatCompletion", **inside, **{"llm.token_count.prompt": 7})
+    fewer: dict[str, Any] = {**inside, "llm.token_count.prompt": 7}
+    other = span("b", None, name="ChatCompletion", **fewer)
     for second in (after, alike, other):
         assert len(read(written(tmp_path / "a.jsonl", outer, second))["model"]) == 2
 
 
 def test_a_score_and_an_error_come_from_the_span_around(tmp_path: Path) -> None:
     def row(id_: str, parent: str | None, kind: str, **more: Any) -> dict[str, Any]:
-        about = {"root_span_id": id_[0], "span_parents": parent and [parent], "metrics": {}}
+        about: dict[str, Any] = {
+            "root_span_id": id_[0],
+            "span_parents": parent and [parent],
+            "metrics": {},
+        }
         return {"span_id": id_, "span_attributes": {"type": kind}, **about, **more}
 
     model = {"metadata": {"model": "gpt-4o", "provider": "openai"}}
@@ -136,7 +141,9 @@ def test_logs_of_the_protocol_go_to_their_spans(tmp_path: Path) -> None:
 def test_a_call_fails_in_whatever_words(tmp_path: Path, said: dict[str, Any]) -> None:
     good = {"question": "q", "answer": "a", "model": "gpt-4o", "tokens_in": 9, "tokens_out": 3}
     lost = {**good, "tokens_in": 0, "tokens_out": 0, **said}
-    fine = {key: 200 if isinstance(value, int) else None for key, value in said.items()}
+    fine: dict[str, Any] = {
+        key: 200 if isinstance(value, int) else None for key, value in said.items()
+    }
     fine |= {"success": True, "answer": "a"} if "success" in said else {}
     columns = read(written(tmp_path / "a.jsonl", {**good, **fine}, {**good, **fine}, lost))
     assert [error is None for error in columns["error"]] == [True, True, False]

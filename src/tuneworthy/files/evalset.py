@@ -221,7 +221,7 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
     if not {"input", "messages"} & set(names):
         fix = did_you_mean(names[0], (*TEXTS, *JSONS)) if names else "write input, reference"
         columns = ", ".join(names)[:120]
-        raise CaseError(f"has no column input: it has {columns}", where=f"{path}:1", fix=fix)
+        raise CaseError(f"has no input: its columns are {columns}", where=f"{path}:1", fix=fix)
     cases = (
         (line, _case(names, row, number, f"{path}:{line}"))
         for number, (line, row) in enumerate(rows, start=1)

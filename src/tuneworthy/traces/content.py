@@ -38,7 +38,7 @@ from tuneworthy.traces.formats.prepare import (
     laid_spans,
 )
 from tuneworthy.traces.formats.sessions import is_promptfoo_table
-from tuneworthy.traces.guess import OF_FOLDERS, guess, merged
+from tuneworthy.traces.guess import OF_FOLDERS, guess, merged, with_rest
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
@@ -317,14 +317,11 @@ class Content:
             own = [{**self._folders, **sample} for sample in samples]
             self.guessed = guess(own, self._folders, table=bool(table) and not apart)
             kind = self.guessed or (kind if apart or not table else None)
+        elif kind is plain() and self.mapping is None:
+            kind = with_rest(kind, samples)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
-        if self.guessed is not None:
-            paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
-            read = {tuple(map(str, path)) for path in paths}
-            read |= {(".".join(path),) for path in read}
-            rows = ({**self._folders, **sample} for sample in samples)
-            self.unread = tuple(dict.fromkeys(chain(*(_unread(row, read) for row in rows))))
+        self._note_unread(samples)
         if self.mapping is None:
             picks = [pick for field, pick in kind.picks.items() if field not in OF_FOLDERS]
             own_keys = {path[0] for pick in picks for path in pick.paths}
@@ -337,6 +334,16 @@ class Content:
             by = "JSON" if self.mapping is None else "JSON by a mapping"
             self.format = f"{by}, guessed: {lines}"
         return kind
+
+    def _note_unread(self, samples: Sequence[Mapping[str, Any]]) -> None:
+        """Remember the fields that a guess takes nothing from."""
+        if self.guessed is None:
+            return
+        paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
+        read = {tuple(map(str, path)) for path in paths}
+        read |= {(".".join(path),) for path in read}
+        rows = ({**self._folders, **sample} for sample in samples)
+        self.unread = tuple(dict.fromkeys(chain(*(_unread(row, read) for row in rows))))
 
     def _inside_shipped(self, samples: Sequence[Mapping[str, Any]]) -> FieldMap | None:
         """The format of records that a collector of logs has put into records of its own."""

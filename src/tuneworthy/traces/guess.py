@@ -15,7 +15,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.syntax.document import parse
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 from tuneworthy.traces.outcome import failure_of
-from tuneworthy.traces.rows import FIELDS
+from tuneworthy.traces.rows import FIELDS, has_value
 from tuneworthy.traces.talk import http_code, is_envelope
 from tuneworthy.traces.values import number, unpacked, when, yes_no
 
@@ -101,6 +101,31 @@ def guess_pair(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
     return pair if {"prompt", "completion"} <= pair.keys() else {}
 
 
+_BESIDE = frozenset(
+    {
+        *(*_NUMBERS, "model", "provider", "error", "status", "finish"),
+        *("timestamp", "conversation_id"),
+    }
+)
+"""What a log with our names for the texts may say under names of its own."""
+
+
+def with_rest(own: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
+    """Our own format, with a guess of the fields that stand under no name of ours."""
+    chunk = RecordChunk([*records])
+    there = own.fields(chunk)
+    picks = {name: own.picks[name] for name, values in there.items() if has_value(values)}
+    whole = merged(replace(own, picks=picks), records)
+    added = {n: pick for n, pick in whole.picks.items() if n in _BESIDE and n not in picks}
+    if not added:
+        return own
+    for name, pick in added.items():
+        paths = own.picks[name].paths if name in own.picks and pick.unit is None else ()
+        if paths and len(pick.choices) == 1:
+            added[name] = replace(pick, choices=((*paths, *pick.choices[0]),))
+    return replace(own, picks={**own.picks, **added}, written=whole.written)
+
+
 def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     """A map that says where some fields stand, with a guess of the others.
 
@@ -112,17 +137,21 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     said = {".".join(map(str, path)) for pick in mapping.picks.values() for path in pick.paths}
     chunk = RecordChunk([*records])
     paths = {path: name for path, name in _paths(records).items() if path not in said}
+    own_texts = [*_written(paths)]
+    inside = {path for path in paths if any(path.startswith(f"{each}.") for each in said)}
     lines: dict[str, str] = {}
     for field in _NAMES:
         said_already = field in mapping.picks or field in mapping.without
         if said_already or (field in _SAYING and _SAYING & mapping.picks.keys()):
             continue
-        free = {line.partition(": ")[2].strip() for line in lines.values()}
-        for path in _likely(field, paths, free):
+        closed = {line.partition(": ")[2].strip() for line in lines.values()}
+        closed |= {path for path, fields in own_texts if field in fields}
+        closed |= inside if field in {"status", "error"} else set()
+        for path in _likely(field, paths, closed):
             if line := _line(field, path, chunk):
                 lines[field] = line
                 break
-    if not lines:
+    if not lines.keys() - {"id"}:
         return mapping
     rest = mapping_from_text("".join(lines.values()), "a guessed mapping")
     written = f"{mapping.written.rstrip()}\n{rest.written}"

@@ -258,8 +258,10 @@ def _refused(fields: Mapping[str, Column], made: Columns, none: Column) -> Colum
         if words:
             stops[n] = REFUSAL
             outputs[n] = outputs[n] or words
-    changed = {"output": outputs} if "refusal" in fields else {}
-    return changed | ({"finish": stops} if has_value(stops) else {})
+    changed: Columns = {"output": outputs} if "refusal" in fields else {}
+    if has_value(stops):
+        changed["finish"] = stops
+    return changed
 
 
 def _failed(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:

@@ -86,7 +86,8 @@ def _plain(tag: str) -> str:
 
 def _elements(stream: Ahead, tag: str) -> Iterator[ET.Element]:
     """Elements of a name, each let go of after it was looked at."""
-    for _, element in ET.iterparse(stream):  # noqa: S314  # see _safe
+    source: Any = stream  # whose reading gives bytes, which is what is parsed
+    for _, element in ET.iterparse(source):  # noqa: S314  # see _safe
         if _plain(element.tag) == tag:
             yield element
             element.clear()
@@ -129,7 +130,8 @@ def _date_styles(opened: Opening) -> set[int]:
     stream = opened("xl/styles.xml")
     if stream is None:
         return set()
-    root = ET.parse(_safe(stream, BOOK)).getroot()  # noqa: S314  # see _safe
+    source: Any = _safe(stream, BOOK)
+    root = ET.parse(source).getroot()  # noqa: S314  # see _safe
     own: dict[int, str] = {}
     styles: list[int] = []
     for element in root.iter():

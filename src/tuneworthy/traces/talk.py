@@ -7,6 +7,7 @@ nobody understands is never read as text: it raises ``UnknownEnvelope``.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -478,11 +479,17 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
 def passages(value: Any) -> tuple[str, ...] | None:
     """Contexts: texts, or objects that hold one; None for none."""
     value = unpacked(value)
+    if isinstance(value, str) and value[:2] in {"['", '["'}:  # as Python writes a list
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            value = ast.literal_eval(value) if len(value) <= _LONGEST_LITERAL else value
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list | tuple):
         return None
     return tuple([passage for item in value if (passage := _passage(item)) is not None])
+
+
+_LONGEST_LITERAL = 1 << 20  #: Characters.
 
 
 def _passage(passage: Any) -> str | None:

@@ -8,6 +8,7 @@ was answered. Records of one id are one, as the two that a stream or an update i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 from tuneworthy.traces import skipped
@@ -58,39 +59,36 @@ class CallTree:
         self._places += places
         self._records += records
         if len(self._records) >= MOST:
-            yield self._rows(self._open())
+            yield self._rows(whole=False)
 
     def rest(self) -> Iterator[TreeRows]:
         if self._records:
-            yield self._rows(set())
+            yield self._rows(whole=True)
 
-    def _open(self) -> set[str]:
-        """Traces that may go on in the next window."""
-        chunk = RecordChunk(self._records, self._folders)
-        traces = chunk.first(self._kind.trace) or [None] * len(chunk)
-        late = set(map(name, traces[-_LATE:])) - {None}
-        return {trace for trace in late if trace is not None}
-
-    def _rows(self, kept_back: set[str]) -> TreeRows:
+    def _rows(self, *, whole: bool) -> TreeRows:
+        """The calls so far; unless it is all, without those whose traces may go on."""
         places = self._places
         records = self._records
         self._places = []
         self._records = []
-        if kept_back:
-            traces = RecordChunk(records, self._folders).first(self._kind.trace) or ()
-            waits = [name(trace) in kept_back for trace in traces]
-            if sum(waits) <= MOST // 2:
-                self._places = [place for place, wait in zip(places, waits, strict=True) if wait]
-                self._records = [each for each, wait in zip(records, waits, strict=True) if wait]
-                places = [place for place, wait in zip(places, waits, strict=True) if not wait]
-                records = [each for each, wait in zip(records, waits, strict=True) if not wait]
-        return self._folded(*self._merged(places, records))
+        chunk = RecordChunk(records, self._folders)
+        traces = None if whole else chunk.first(self._kind.trace)
+        if traces is not None:
+            late = {trace for trace in map(name, traces[-_LATE:]) if trace is not None}
+            waits = [name(trace) in late for trace in traces]
+            if 0 < sum(waits) <= MOST // 2:
+                self._places = [*compress(places, waits)]
+                self._records = [*compress(records, waits)]
+                goes = [not wait for wait in waits]
+                places = [*compress(places, goes)]
+                records = [*compress(records, goes)]
+                chunk = RecordChunk(records, self._folders)
+        return self._folded(*self._merged(places, records, chunk))
 
     def _merged(
-        self, places: list[Place], records: list[Any]
+        self, places: list[Place], records: list[Any], chunk: RecordChunk
     ) -> tuple[list[Place], list[Any], RecordChunk, list[str | None]]:
         """Records of one id as one; where two say something else the later one counts."""
-        chunk = RecordChunk(records, self._folders)
         ids = [*map(name, chunk.first(self._kind.id) or [None] * len(chunk))]
         if len(set(ids)) == len(ids):
             return places, records, chunk, ids
