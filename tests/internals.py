@@ -61,6 +61,7 @@ from tuneworthy.lab import prepare as lab_prepare
 from tuneworthy.lab import propose as lab_propose
 from tuneworthy.lab import result as lab_result
 from tuneworthy.lab import retrieve as lab_retrieve
+from tuneworthy.lab import reward as lab_reward
 from tuneworthy.lab import scores as lab_scores
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab import wrapped as lab_wrapped
@@ -77,6 +78,7 @@ from tuneworthy.llm import hosts as llm_hosts
 from tuneworthy.llm import http as llm_http
 from tuneworthy.llm import ledger as llm_ledger
 from tuneworthy.llm import runner as llm_runner
+from tuneworthy.llm import served as llm_served
 from tuneworthy.llm.choose import FREE, echo, prices_of, transport_for
 from tuneworthy.llm.endpoints import PRESETS, Busy, Refused, reach
 from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
@@ -234,6 +236,7 @@ from tuneworthy.traces.read import TraceFiles, named
 from tuneworthy.traces.remote import listed
 from tuneworthy.traces.stream import Limits
 from tuneworthy.traces.values import LastOfLength as Known
+from tuneworthy.training import as_piloted as training_as_piloted
 from tuneworthy.training import bases as training_bases
 from tuneworthy.training import candidates as training_candidates
 from tuneworthy.training import card as training_card
@@ -241,7 +244,10 @@ from tuneworthy.training import curve as training_curve
 from tuneworthy.training import export as training_export
 from tuneworthy.training import gate as training_gate
 from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training import recipes as training_recipes
+from tuneworthy.training import served as training_served
 from tuneworthy.training import trainers as training_trainers
+from tuneworthy.training import winners as training_winners
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.trainers import TrainingWork
 from tuneworthy.training.watch import watch

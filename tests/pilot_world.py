@@ -81,6 +81,9 @@ class FakeTrainer:
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [line.split()[1] for line in lines if line.split()[0] == moment]
 
+    async def open(self) -> None:
+        return None
+
     async def quote(self, works: Sequence[TrainingWork]) -> model_pilot.TrainingQuote:
         return model_pilot.TrainingQuote(jobs=len(works), steps=1, seconds=1.0, memory_mib=1.0)
 

@@ -689,12 +689,21 @@ def test_a_quote_counts_what_is_new_and_sends_nothing(tmp_path: Path) -> None:
     bound = sum(llm_endpoints.most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs)
     told = llm_runner.quote([*jobs, *jobs], None, lambda _: A_DOLLAR_A_TOKEN)
     assert (told.calls, told.reused, told.usd_most) == (3, 0, bound)
-    assert told.usd_likely == bound - 3 * 2  # half of four tokens each
+    # a quarter of the tokens that the texts can have at most, and half of the four of an answer
+    assert told.usd_likely == sum(job.tokens for job in jobs) / 4 + 3 * 2
+    short = [llm_runner.Job(job.request, expects=1) for job in jobs]
+    assert llm_runner.quote(short, None, lambda _: A_DOLLAR_A_TOKEN).usd_likely == (
+        pytest.approx(told.usd_likely - 3)
+    )
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         send(ledger, Fake(lambda _: "one"), jobs[:1])
         told = llm_runner.quote(jobs, ledger, lambda _: A_DOLLAR_A_TOKEN)
         assert (told.calls, told.reused) == (2, 1)
-        assert told.usd_most - told.usd_likely == 2 * 3  # answers so far had one token of four
+        # as the call that was answered: what its text had, and one token written
+        read = ledger.find(jobs[0].key).reply.usage.input_tokens  # type: ignore[union-attr] # it is
+        assert told.usd_likely == pytest.approx(2 * (read + 1))
+        anew = llm_runner.quote(jobs, ledger, lambda _: A_DOLLAR_A_TOKEN, anew=True)
+        assert (anew.calls, anew.reused) == (3, 0)
         assert llm_runner.quote(jobs, ledger, lambda _: None).unpriced == ("m",)
         assert (
             llm_runner.quote([asked("x", most=None)], ledger, lambda _: A_DOLLAR_A_TOKEN).calls == 0

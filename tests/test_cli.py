@@ -687,7 +687,7 @@ def completed(*words: str) -> list[str]:
 
 def test_a_shell_completes_commands_and_the_sections_of_show() -> None:
     assert {"decide", "show", "verify"} <= {*completed("")}
-    sections = ["options", "money", "plan", "why", "others", "history"]
+    sections = ["options", "money", "plan", "why", "others", "papers", "history"]
     assert completed("show", TASK, "") == sections
     assert completed("show", TASK, "o") == ["options", "others"]
 
@@ -701,7 +701,9 @@ def test_json_is_a_format_and_the_error_says_so(capsys: pytest.CaptureFixture[st
 # show -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("section", ["options", "money", "plan", "why", "others", "history"])
+@pytest.mark.parametrize(
+    "section", ["options", "money", "plan", "why", "others", "papers", "history"]
+)
 def test_every_section_comes_as_text_markdown_and_json(
     capsys: pytest.CaptureFixture[str], section: str
 ) -> None:

@@ -21,7 +21,7 @@ from internals import (
     training_gate,
 )
 from test_training import folder, plenty
-from tuneworthy import Case, decide, load_framework
+from tuneworthy import Case, decide, load_case, load_framework
 from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import InvestmentResult
@@ -39,7 +39,7 @@ DATA = ("src/tuneworthy/training/targets/*.yaml", "src/tuneworthy/framework/cata
 TEMPLATES = ("src/tuneworthy/report/templates/*.yaml", "src/tuneworthy/interview/*.yaml")
 SHOWN = {  # what runs today in examples/task-api, a case that shows an ending
     "README.md": "now: gpt-4o ",
-    "docs/guides/measure.md": "Best so far   prompt|Next best     prompt",
+    "docs/guides/measure.md": r"\(ends 14 Jan|Best so far   prompt|Next best     prompt",
     "src/tuneworthy/answers/tables.toml": r"^openai = \[",  # beginnings of names, no models
 }
 
@@ -77,6 +77,15 @@ def test_no_page_no_help_no_target_and_no_default_names_a_model_that_ends_soon()
                 if not re.search(agreed, line):
                     wrong.append(f"{where}:{number}: {line.strip()}")
     assert wrong == []
+
+
+def test_an_example_names_a_model_that_ends_soon_only_to_show_an_ending() -> None:
+    last = TODAY + timedelta(days=SAFE_DAYS)
+    for path in sorted(PROJECT.glob("examples/*/case.yaml")):
+        case = load_case(path)
+        ends = [FACTS.end_of(model.id, model.base_url) for model in case.models]
+        if any(fact is not None and fact.end is not None and fact.end <= last for fact in ends):
+            assert "model_in_use_ends" in (path.parent / "expected.yaml").read_text("utf-8"), path
 
 
 def test_the_law_above_sees_a_model_that_ends() -> None:

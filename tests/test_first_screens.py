@@ -24,7 +24,7 @@ from test_pilot import piloted
 ROOT = Path(__file__).parents[1]
 GALLERY = sorted(path.parent for path in ROOT.glob("examples/*/case.yaml"))
 ON = ("--as-of", "2026-11-24")
-SECTIONS = ("options", "money", "plan", "why", "others", "history")
+SECTIONS = ("options", "money", "plan", "why", "others", "papers", "history")
 REST = report_text.REST
 MOST_LINES = 24
 

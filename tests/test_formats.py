@@ -39,7 +39,8 @@ def load(*names: str | Path) -> tuple[list[Row], Any]:
     for chunk in files:
         for place in range(len(chunk.batch)):
             row = {name: chunk.batch.column(name)[place] for name in COLUMNS}
-            apart = ("messages", "finish")
+            apart = {"messages", "finish", "provider", "listed_usd"}
+            apart |= {"usd"} if row["listed_usd"] is not None else set()
             rows.append({k: v for k, v in row.items() if v is not None and k not in apart})
     return rows, files.readings
 
@@ -50,6 +51,7 @@ def session(name: str, model: str = "gpt-4o") -> Row:
 
 WHOLE = "gpt-4o-2024-08-06"
 """The model of an answer, which is more exact than that of the request."""
+BEDROCK = "aws:anthropic.claude-3-5-sonnet-20241022-v2:0"
 LOGS: list[tuple[str, str, list[Row]]] = [
     ("openai.jsonl", "OpenAI API objects", [
         session("s1", WHOLE) | ASKED | ANSWERED | CACHED | {"timestamp": 1793606400},
@@ -77,7 +79,7 @@ LOGS: list[tuple[str, str, list[Row]]] = [
     ]),
     ("openinference.jsonl", "OpenInference spans", [
         session("s1") | ASKED | ANSWERED | CACHED | TIMES,
-        session("s2") | ASKED | TOKENS | TIMES | {"tool_calls": CALL, "error": "timed out"},
+        {"conversation": "s2", "tool_calls": CALL, "error": "timed out"} | ASKED | TIMES,
     ]),
     ("otel-events.jsonl", "OpenTelemetry GenAI", [
         session("0x1") | ASKED | ANSWERED | TOKENS | TIMES,
@@ -85,17 +87,15 @@ LOGS: list[tuple[str, str, list[Row]]] = [
     ("langsmith.jsonl", "LangSmith runs", [
         session("s1") | ASKED | ANSWERED | TOKENS | TIMES | FIRST | USD | RIGHT,
         session("s1") | ASKED | TOKENS | TIMES | FIRST | USD | {"tool_calls": CALL},
-        session("s1") | ASKED | TOKENS | TIMES | FIRST | USD | {"error": "RateLimitError('429')"},
+        {"conversation": "s1", "error": "RateLimitError('429')"} | ASKED | TIMES | USD,
         session("s1") | ASKED | TOKENS | TIMES | FIRST | USD | {"tool_calls": CALL},
     ]),
     ("litellm.jsonl", "LiteLLM log", [
-        session("t1") | ASKED | ANSWERED | CACHED | TIMES | FIRST | USD,
-        session("t1") | ASKED | TIMES | FIRST
-        | {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 40, "usd": 0,
-           "error": "Timeout"},
+        session("t1", WHOLE) | ASKED | ANSWERED | CACHED | TIMES | FIRST | USD,
+        {"conversation": "t1", "error": "Timeout"} | ASKED | TIMES,
     ]),
     ("mlflow.jsonl", "MLflow traces", [
-        session("s1") | ASKED | ANSWERED | TOKENS | TIMES | RIGHT
+        session("s1", WHOLE) | ASKED | ANSWERED | TOKENS | TIMES | RIGHT
         | {"reference": "It is on its way."},
         session("s1", "small") | ANSWERED | TIMES | RIGHT
         | {"input": "Where is my parcel?", "reference": "It is on its way."},
@@ -106,15 +106,13 @@ LOGS: list[tuple[str, str, list[Row]]] = [
         session("s1") | ASKED | CACHED | TIMES | FIRST | {"tool_calls": CALL},
     ]),
     ("weave.jsonl", "Weave calls", [
-        session("t1") | ASKED | ANSWERED | CACHED | TIMES | USD,
+        session("t1", WHOLE) | ASKED | ANSWERED | CACHED | TIMES | USD,
         session("t1", "claude-sonnet-4-5") | ASKED | ANSWERED | CACHED | TIMES,
-        session("t1") | ASKED | TIMES | {"error": "APITimeoutError"},
+        {"conversation": "t1", "error": "APITimeoutError"} | ASKED | TIMES,
     ]),
     ("helicone.jsonl", "Helicone requests", [
         session("s1", WHOLE) | ASKED | ANSWERED | CACHED | TIMES | FIRST | USD | RIGHT,
-        session("s1", WHOLE) | ASKED | TIMES | FIRST | USD
-        | {"input_tokens": 0, "output_tokens": 0, "cached_tokens": 40,
-           "error": "Rate limit reached"},
+        {"conversation": "s1", "error": "Rate limit reached"} | ASKED | TIMES | USD,
     ]),
     ("claude_code.jsonl", "Claude Code sessions", [
         session("s1", "claude-sonnet-4-5") | CACHED | TIMES
@@ -144,6 +142,99 @@ LOGS: list[tuple[str, str, list[Row]]] = [
         session("parcels:0", "traces") | ANSWERED | RIGHT
         | {"case": "parcels:0", "input": "Q: Where is my parcel?\nA:", "reference": "On its way."},
     ]),
+    ("langfuse_traces.jsonl", "Langfuse traces", [
+        session("s1") | ASKED | ANSWERED | CACHED | TIMES | RIGHT,
+        {"conversation": "s1", "error": "429"} | ASKED | TIMES | RIGHT,
+    ]),
+    ("langsmith_batch.jsonl", "LangSmith runs (as sent)", [
+        session("s1") | ASKED | ANSWERED | TOKENS | TIMES,
+    ]),
+    ("opik.jsonl", "Opik spans", [
+        session("s1") | ASKED | ANSWERED | TOKENS | TIMES | USD | RIGHT,
+        {"conversation": "t2", "error": "Rate limit reached"} | ASKED | TIMES,
+    ]),
+    *((name, form, [
+        session("s1") | ASKED | ANSWERED | TOKENS | TIMES,
+        {"conversation": "s1", "error": "Error getting response"} | ASKED | TIMES,
+    ]) for name, form in (("agents.jsonl", "OpenAI Agents spans"),
+                          ("agents_batch.jsonl", "OpenAI Agents spans (as sent)"))),
+    ("codex.jsonl", "Codex sessions", [
+        session("s1", "gpt-5-codex") | CACHED | TIMES
+        | {"turn": 0, "input": "Where is my parcel?", "tool_calls": CALL, "latency_s": 2},
+        session("s1", "gpt-5-codex") | ANSWERED | CACHED
+        | {"turn": 1, "input": "on its way", "input_tokens": 120, "output_tokens": 5,
+           "timestamp": 1793606403, "latency_s": 2},
+    ]),
+    ("gemini_cli.json", "Gemini CLI sessions", [
+        session("s1", "gemini-2.5-pro") | ANSWERED | CACHED | TIMES
+        | {"input": "Where is my parcel?"},
+    ]),
+    ("ollama.jsonl", "Ollama replies", [
+        {"model": "llama3.2"} | ANSWERED | TOKENS | TIMES,
+        {"model": "llama3.2"} | ASKED | ANSWERED | TOKENS | TIMES,
+        ASKED | {"error": "model not loaded"},
+        {"model": "llama3.2", "input": "Where is my parcel?"} | ANSWERED | TOKENS | TIMES,
+    ]),
+    ("dspy.jsonl", "DSPy history", [
+        session("u1", WHOLE) | ASKED | ANSWERED | CACHED | USD | {"timestamp": 1793606400},
+    ]),
+    ("pydantic_ai.jsonl", "Pydantic AI messages", [
+        session("pydantic_ai.jsonl:1") | ASKED | CACHED | TIMES | {"turn": 0, "tool_calls": CALL},
+        session("pydantic_ai.jsonl:1") | ASKED | ANSWERED
+        | {"turn": 1, "input": "on its way", "input_tokens": 120, "output_tokens": 5,
+           "timestamp": 1793606402.5, "latency_s": 2.5},
+        session("pydantic_ai.jsonl:2") | ASKED | ANSWERED
+        | {"turn": 0, "input_tokens": 120, "output_tokens": 5, "timestamp": 1793606400,
+           "latency_s": 5},
+    ]),
+    ("promptfoo_rows.jsonl", "promptfoo rows", [
+        session(case, "openai:chat:gpt-4o") | more
+        | {"case": case, "input": "Where is my parcel?", "reference": "On its way.",
+           "prompt": "short", "latency_s": 2.5}
+        for case, more in (
+            ("f3013f933b9f", ANSWERED | TOKENS | USD | RIGHT | {"label": "pass"}),
+            ("2bfd14f43d17", TOKENS | USD | {"output": "No idea.", "score": 0, "label": "fail"}),
+            ("363379742f80", {"error": "429"}),
+        )
+    ]),
+    ("promptfoo_table.csv", "promptfoo table in CSV", [
+        session(f"promptfoo_table.csv:{n}") | more
+        | {"case": f"promptfoo_table.csv:{n}", "prompt": "short"}
+        for n, more in enumerate((
+            ANSWERED | RIGHT | {"input": "Where is my parcel?"},
+            {"output": "No idea.", "score": 0, "input": "And mine?"},
+            {"error": "429", "input": "And hers?"},
+        ), start=1)
+    ]),
+    ("eval_items.jsonl", "OpenAI eval items", [
+        session("0") | ASKED | ANSWERED | CACHED | RIGHT
+        | {"case": "0", "prompt": "short", "label": "pass", "reference": "On its way.",
+           "timestamp": 1793606400},
+    ]),
+    ("bedrock.jsonl", "Bedrock invocation logs", [
+        session("q1", BEDROCK) | ASKED | ANSWERED | CACHED | TIMES,
+        session("q2", BEDROCK) | ASKED | ANSWERED | TOKENS | {"timestamp": 1793606400},
+        {"conversation": "q3", "input": "Where is my parcel?", "error": "ThrottlingException",
+         "timestamp": 1793606400},
+    ]),
+    ("vertex.jsonl", "Vertex AI request logs", [
+        session("q1", "gemini-2.5-flash") | ASKED | ANSWERED | CACHED | {"timestamp": 1793606400},
+    ]),
+    ("gemini.jsonl", "Gemini API objects", [
+        session("r1", "gemini-2.5-flash") | ANSWERED | TOKENS | {"timestamp": 1793606400},
+        session("q2", "gemini-2.5-flash") | ANSWERED | TOKENS | {"input": "Where is my parcel?"},
+    ]),
+    ("portkey.jsonl", "Portkey logs", [
+        session("s1") | ASKED | ANSWERED | TOKENS | TIMES | USD,
+        {"conversation": "s1", "error": "Rate limit reached"} | ASKED | TIMES,
+    ]),
+    ("openrouter.csv", "OpenRouter generations in CSV", [
+        session("g1", "openrouter:openai/gpt-4o") | TOKENS | TIMES | FIRST | USD,
+    ]),
+    ("azure_monitor.jsonl", "Azure Monitor spans", [
+        session("o1") | TOKENS | TIMES,
+        {"conversation": "o2", "error": "HTTP 429"} | TIMES,
+    ]),
 ]  # fmt: skip
 
 
@@ -163,12 +254,14 @@ def test_a_log_gives_who_was_asked_what_and_what_it_cost(
 FINISHES = {
     "openai.jsonl": ["stop", "tool_calls", None, None],
     "anthropic.jsonl": ["end_turn", "tool_use", "end_turn", None],
-    "langsmith.jsonl": ["stop", "tool_calls", None, None],
+    "langsmith.jsonl": ["stop", "tool_calls", None, "stop"],
     "litellm.jsonl": ["stop", None],
     "braintrust.jsonl": ["stop", "tool_calls"],
     "weave.jsonl": ["stop", "end_turn", None],
     "helicone.jsonl": ["stop", None],
-    "mlflow.jsonl": [None, None],
+    "mlflow.jsonl": ["stop", None],
+    "gemini.jsonl": ["length", "STOP"],
+    "bedrock.jsonl": ["end_turn", "length", None],
 }
 
 
@@ -206,7 +299,7 @@ def test_a_call_that_is_written_twice_counts_once() -> None:
 
 
 def test_every_format_has_a_fixture_and_says_where_its_fields_are_documented() -> None:
-    seen = {reading.format.split(",")[0] for path in FIXTURES.iterdir()
+    seen = {reading.format.split(",")[0].removesuffix(" in CSV") for path in FIXTURES.iterdir()
             for reading in load(path, "litellm.jsonl")[1]}  # fmt: skip
     assert {form.name for form in formats()} - {"plain traces"} <= seen
     folder = Path(__file__).parent.parent / "src" / "tuneworthy" / "traces" / "formats"
@@ -234,7 +327,7 @@ def test_every_map_is_in_order_and_has_rows() -> None:
     maps = {yaml.safe_load(path.read_text("utf-8"))["format"] for path in folder.glob("*.yaml")}
     left = maps - {form.name for form in formats()}
     assert left == set(), "put the map's name into _ORDER of traces/formats/__init__.py"
-    bare = maps - {name for _, name, _ in LOGS}
+    bare = maps - {name.removesuffix(" in CSV") for _, name, _ in LOGS}
     assert bare == set(ELSEWHERE), "put the format's rows into LOGS, or say why not in ELSEWHERE"
 
 
@@ -346,15 +439,15 @@ def test_an_odd_log_of_ones_own_is_read(name: str, log: Any, wanted: Row, tmp_pa
 def test_an_answer_of_a_server_that_failed_is_no_answer(tmp_path: Path) -> None:
     good = {"output": {"status": 200, "body": "a"}, "input": "q"}
     lost = {"output": {"status": 503, "body": "Service unavailable"}, "input": "q"}
-    rows, (reading,) = load(written(tmp_path / "a.jsonl", good, good, lost))
-    assert [row["output"] for row in rows] == ["a", "a"]
-    assert [one.why for one in reading.skipped] == ["has no output"]
+    rows, _ = load(written(tmp_path / "a.jsonl", good, good, lost))
+    assert [row.get("output") for row in rows] == ["a", "a", None]
+    assert rows[2]["error"] == "HTTP 503"
     mail = {"output": {"status": "draft", "body": "Dear Ada"}, "input": "q"}
     assert "draft" in load(written(tmp_path / "b.jsonl", mail))[0][0]["output"]
     shown = [{"prompt": "q", "response": one["output"]} for one in (good, good, lost)]
-    rows, (reading,) = load(written(tmp_path / "c.jsonl", *shown))
-    assert [row["output"] for row in rows] == ["a", "a"]
-    assert [one.why for one in reading.skipped] == ["has no output"]
+    rows, _ = load(written(tmp_path / "c.jsonl", *shown))
+    assert [row.get("output") for row in rows] == ["a", "a", None]
+    assert rows[2]["error"] == "HTTP 503"
 
 
 @pytest.mark.parametrize("around", [{}, {"headers": {}}, {"status": "200"}, {"status": "200 OK"}])

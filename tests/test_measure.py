@@ -352,7 +352,7 @@ def test_a_case_made_from_a_log_asks_only_what_the_log_leaves_open(
     assert answered & {*part_asks(blank, framework, "investment")}
 
 
-def test_several_models_have_no_one_list_price(
+def test_the_bill_of_several_models_is_the_sum_of_their_list_prices(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = [
@@ -364,7 +364,8 @@ def test_several_models_have_no_one_list_price(
     ]
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = " ".join(said(capsys, "measure", "--from", "a.jsonl").split())
-    assert "The bill Unknown: log the `usd` of every call" in text
+    # 1,000 tokens at $0.15 and 100 at $0.60 a million, or at $2.50 and $10
+    assert "$0.0019 a call by list price" in text
 
 
 def test_a_case_that_is_there_is_never_written_over(
@@ -570,7 +571,9 @@ def test_every_line_of_a_made_case_is_a_comment_or_plain_data() -> None:
         ("openai/gpt-4o-mini", "openai:gpt-4o-mini"),
         ("openai:chat:gpt-4o-mini", "openai:gpt-4o-mini"),
         ("openai:gpt-4o-mini", "openai:gpt-4o-mini"),
-        ("gpt-4o-mini", "gpt-4o-mini"),
+        ("gpt-4o-mini", "openai:gpt-4o-mini"),
+        ("azure/gpt-4o-mini", "azure:gpt-4o-mini"),
+        ("my-model", "my-model"),
         ("our-team/our-model", "our-team/our-model"),
         ("file://x", "file://x"),
     ],
@@ -788,7 +791,7 @@ def test_a_guess_is_shown_written_and_remembered(
     assert "latency_s: {path: latency_ms, unit: ms}" in written
     assert load_case(tmp_path / "own-case").data.trace_map == "map.yaml"
     # put right there, and used for the next file
-    (tmp_path / "own-case" / "map.yaml").write_text("output: response\n")
+    (tmp_path / "own-case" / "map.yaml").write_text("output: response\ninput: none\n")
     (tmp_path / "more.jsonl").write_bytes(jsonl([{"response": "x", "user": "y"}] * 3))
     said(capsys, "measure", "own-case", "--from", "more.jsonl")
     assert ledger(tmp_path / "own-case")[-1].readings[0].format == "JSON by a mapping"

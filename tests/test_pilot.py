@@ -38,9 +38,9 @@ from internals import (
     report_document,
     schema,
     section_lab,
+    training_as_piloted,
     training_card,
     training_curve,
-    training_pilot,
     training_trainers,
 )
 from internals import run as command
@@ -168,7 +168,7 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
 def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path) -> None:
     pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), seeds=3)
     assert pilot.plan.sizes == (10, 20, 40, 80)
-    general = {json.dumps(row) for row in training_pilot.replay_rows()}
+    general = {json.dumps(row) for row in training_as_piloted.replay_rows()}
     sets: dict[int, list[set[str]]] = {seed: [] for seed in range(3)}
     for work in pilot.works:
         told = {json.dumps(row) for row in work.rows} - general
@@ -736,6 +736,9 @@ def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     assert max(map(len, render(document).splitlines())) <= 80
     assert "<b>Library</b>" not in html.render(document)
     assert "Go or no-go" in render(document, "markdown")
+    drawing = section_lab.curve_drawing(result)
+    assert drawing is not None
+    assert drawing.png(400, "The curve").startswith(b"\x89PNG")
     short = pilot_document(result.model_copy(update={"stopped": "the budget is used up"}))
     assert "The budget is used up." in render(short, "markdown")
 
@@ -756,6 +759,7 @@ def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> No
         (("--way", "folder", "--base", "fake:base"), "--folder PATH"),
         (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "is not a folder"),
         (("--examples", "12"), "to train on"),
+        (("--format", "png"), "--output curve.png"),
     ],
 )
 def test_wrong_input_is_one_line(

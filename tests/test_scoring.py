@@ -535,6 +535,7 @@ def test_a_judge_says_nothing_until_it_is_asked() -> None:
     [
         ('{"score": 3}', True, 0.75),
         ('{"score": 2}', False, 0.5),
+        ('<think>{"score": 1}?</think>{"score": 3}', True, 0.75),
         ('{"score": 5}', None, 0),
         ('{"score": -1}', None, 0),
         ('{"score": true}', None, 0),

@@ -11,6 +11,7 @@ import pytest
 from internals import files_materials, lab_ceiling, prepare
 from lab_world import folder_of, known
 from tuneworthy import CaseError, decide, load_case, load_framework
+from tuneworthy.intake.recognise import recognise_file
 
 SAY = "You are a careful clerk. Name the shelf alone."
 SIGNATURE = {"instructions": SAY, "fields": [{"prefix": "Question:", "description": "${q}"}]}
@@ -67,6 +68,14 @@ def test_what_a_search_came_to_is_read_as_a_prompt(kind: str, tmp_path: Path) ->
     (found,) = (each for each in prompts if each.name != "plain")
     assert (found.name, found.searched_by) == ("found", by)
     assert (found.system, found.user) == (system, user)
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+def test_a_file_of_a_search_is_recognised_as_prompts(kind: str, tmp_path: Path) -> None:
+    data, by, *_ = FILES[kind]
+    file = tmp_path / "found.json"
+    file.write_text(json.dumps(data))
+    assert (recognise_file(file) == "prompts") is bool(by)
 
 
 @pytest.mark.parametrize("data", [{}, [], 7, {"type": "object"}, {"prompt": "x"}, [{"name": "x"}]])

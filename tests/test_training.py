@@ -209,6 +209,16 @@ def test_what_is_odd_is_named_line_by_line_and_stays_unless_it_is_left_out(tmp_p
     assert len(kept(place)) == 30
 
 
+def test_a_review_shows_what_was_named_before_what_is_only_unusual(tmp_path: Path) -> None:
+    place = folder(tmp_path, [*long_answers(), *(row for row, _ in ODD)])
+    training_gate.pass_gates(place)
+    case = load_case(place)
+    named = training_candidates.named_lines(case)
+    assert named == {f"examples.jsonl:{31 + n}" for n in range(4)}
+    order = training_candidates.review_order(training_candidates.read_candidates(case).found, named)
+    assert named <= {example.source for example in order[:8]}  # every second one is at random
+
+
 def test_what_a_person_accepted_is_not_named_again(tmp_path: Path) -> None:
     place = folder(tmp_path, [*long_answers(), *(row for row, _ in ODD)])
     training_gate.pass_gates(place)
@@ -587,7 +597,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_target_is_data_with_a_source_and_a_day(name: str, package: Path) -> None:
     text = (package / "training" / "targets" / f"{name}.yaml").read_text("utf-8")
     one = training_export.target(name)
-    assert text.count("\n") <= 40
+    assert text.count("\n") <= 48  # a recipe takes a line a part
     assert all(page.startswith("https://") for page in one.sources)
     assert date(2026, 1, 1) < one.dated
     assert one.refuses.keys() <= training_export.RULES.keys()
@@ -607,7 +617,8 @@ def test_what_a_target_takes_is_written_whole_with_job_and_command(
         assert not (tmp_path / "out").exists()
         return
     train = (done.folder / one.train).read_text("utf-8").splitlines()
-    assert len(train) == done.train > 0
+    lines = 1 if one.worse_line is None else 2  # every example here has a worse answer
+    assert len(train) == done.train * lines > 0
     assert (done.folder / "valid.jsonl").exists() == (one.validation == "valid.jsonl")
     for file in one.write:
         made = (done.folder / file).read_text("utf-8")
@@ -739,6 +750,19 @@ def test_a_pair_is_laid_out_as_each_maker_says() -> None:
     }
     reinforced = training_export.written(one, training_export.target("azure-rft"))
     assert reinforced == {"messages": [ask], "reference_answer": "There."}
+
+
+def test_an_answer_and_its_worse_one_are_thumbs_up_and_down() -> None:
+    to = training_export.target("trl-kto")
+    pair = example(chat("Where?", "There.", rejected="No idea."))
+    lines = training_export.written_lines(pair, to)
+    asked = [{"role": "user", "content": "Where?"}]
+    assert lines == [
+        {"prompt": asked, "completion": [{"role": "assistant", "content": text}], "label": good}
+        for text, good in (("There.", True), ("No idea.", False))
+    ]
+    lone = example(chat("Where?", "There."))
+    assert len(training_export.written_lines(lone, to)) == 1
 
 
 def _system_later() -> dict[str, Any]:

@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from internals import Fake, Request, Unknown, lab_ceiling, lab_wrapped, prepare, scoring_base
+from internals import (
+    Fake,
+    Request,
+    StoppedError,
+    Unknown,
+    lab_ceiling,
+    lab_verify,
+    lab_wrapped,
+    prepare,
+    scoring_base,
+)
 from lab_world import folder_of, known
+from test_labs_verify import RIGHT, TWO
 
 WRAPPERS = {
     "a sentence": "The book is on {}.",
@@ -31,16 +42,20 @@ def wrapping(wrapper: str, share: float = 0.9) -> Fake:
     return Fake(answer)
 
 
-def quality_of(folder: Path, fake: Fake, n: int = 80) -> tuple[object, str, str]:
+def quality_of(folder: Path, fake: Fake, n: int = 60) -> tuple[object, str, str]:
     folder_of(folder, n=n, prompts={"careful": "You are a careful clerk.\n"})
     done = lab_ceiling.run(prepare(folder), cap_usd=9, transport=fake)
     row = next(row for row in done.result.arms if row.arm.kind == "prompt")
     return row.quality, done.result.reached, row.wrapped
 
 
-@pytest.mark.parametrize("kind", sorted(WRAPPERS))
-def test_an_arm_that_wraps_every_answer_is_not_measured(kind: str, tmp_path: Path) -> None:
-    quality, reached, says = quality_of(tmp_path, wrapping(WRAPPERS[kind]))
+@pytest.mark.parametrize(
+    ("kind", "share"), [*((kind, 0.6) for kind in sorted(WRAPPERS)), ("a sentence", 1.0)]
+)
+def test_an_arm_that_wraps_every_answer_is_not_measured(
+    kind: str, share: float, tmp_path: Path
+) -> None:
+    quality, reached, says = quality_of(tmp_path, wrapping(WRAPPERS[kind], share))
     assert isinstance(quality, Unknown)
     assert reached == "unknown"
     assert "without it" in says
@@ -58,8 +73,7 @@ def test_an_arm_that_knows_nothing_is_measured_however_it_writes(
 
 def test_a_wrapper_is_one_of_nearly_all_answers() -> None:
     texts = [f"Answer: {n}" for n in range(40)]
-    (unwrap, *_) = lab_wrapped.wrappers_of(texts).values()
-    assert unwrap(texts[7]) == "7"
+    assert "7" in {unwrap(texts[7]) for unwrap in lab_wrapped.wrappers_of(texts).values()}
     assert lab_wrapped.wrappers_of([*texts[:30], *map(str, range(10))]) == {}
 
 
@@ -76,3 +90,16 @@ def test_a_wrapper_is_one_of_nearly_all_answers() -> None:
 def test_thinking_in_the_open_is_cut_however_a_family_marks_it(thought: str) -> None:
     assert scoring_base.without_thinking(f"{thought}shelf 1") == "shelf 1"
     assert scoring_base.without_thinking(f"shelf 1 {thought}") == f"shelf 1 {thought}"
+
+
+def test_a_tuned_model_that_wraps_its_answers_is_never_called_worse(tmp_path: Path) -> None:
+    plain = known({"mine": 0.9, "base": 0.5}, general={"mine": RIGHT, "base": RIGHT})
+
+    def answer(request: Request) -> str:
+        wrapper = "Answer: {}" if request.model == "mine" else "{}"
+        return wrapper.format(plain._answer(request))
+
+    folder_of(tmp_path, n=120, prompts={"p": "Answer.\n"}, models=TWO)
+    with pytest.raises(StoppedError, match="every answer of p · fake:mine has") as caught:
+        lab_verify.run(prepare(tmp_path), cap_usd=9, transport=Fake(answer))
+    assert "Ask for the bare answer" in str(caught.value)

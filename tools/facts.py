@@ -29,7 +29,7 @@ from tuneworthy.llm.endpoints import listed_price
 from tuneworthy.syntax.document import parse
 
 ROOM = Path(__file__).resolve().parents[1] / "src" / "tuneworthy" / "facts"
-_DAY = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)\b")
+_DAY = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)(?!\d)")
 _SPELLED = re.compile(
     r"\b(?:(\d{1,2}) ([A-Z][a-z]{2})[a-z]*\.?,? (20\d\d)"
     r"|([A-Z][a-z]{2})[a-z]*\.? (\d{1,2}),? (20\d\d))\b"
@@ -105,15 +105,22 @@ def page_ends(text: str, host: str, facts: Facts) -> dict[str, date]:
     ]
     ends: dict[str, date] = {}
     for row in re.split(r"\n|</tr>|</li>", text):
-        line = re.sub(r"<[^>]+>", " ", row)
-        days = set(days_in(line))
+        days = set(days_in(re.sub(r"<[^>]+>", " ", row)))
         if len(days) != 1:
             continue
-        words = {word.strip("`'\",;()|*") for word in line.split()}
-        for name in known:
-            if name in words:
-                ends[name] = next(iter(days))
+        for name in first_named(row, known):
+            ends[name] = next(iter(days))
     return ends
+
+
+def first_named(row: str, known: list[str]) -> list[str]:
+    """Models of the first cell that names any: later ones are what comes in their place."""
+    for cell in re.split(r"\||</t[dh]>", row):
+        words = [word.strip("`'\",;()*") for word in re.sub(r"<[^>]+>", " ", cell).split()]
+        named = [word for word in words if word in known]
+        if named:
+            return named if cell != row else named[:1]
+    return []
 
 
 def days_in(line: str) -> Iterator[date]:

@@ -20,6 +20,7 @@ from tuneworthy import Framework, load_framework
 from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, WRONG_INPUT, cli, show_all
 from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
 from tuneworthy.model.framework import Criterion
+from tuneworthy.traces.formats import formats
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -50,6 +51,12 @@ _NUMBERS = """
 A number is a number; `{low, high}` where unknowns or ranges leave it open (`high: "open"` has no
 upper end); `"never"` for a break-even that doesn't come; or `{unknown: true, ask: …}`. Unknown is
 never null and never 0.
+"""
+_MAKERS = """
+What each reader of [`tuneworthy measure`](../guides/measure.md) can't tell, from the same files as
+the readers. What was compared is what a maker's own software wrote against what its server
+counted: calls, failures and tokens. `python tools/makers_logs.py` does so again with the newest
+releases. Everything else was written from the makers' documentation.
 """
 _EXIT_CODES = {
     ANSWERED: "answered, whatever the answer is",
@@ -126,6 +133,7 @@ def pages() -> dict[str, str]:
         "docs/reference/case.md": page(case_page(framework)),
         "docs/reference/framework.md": page(framework_page()),
         "docs/reference/dossier.md": page(dossier_page()),
+        "docs/reference/makers.md": page(makers_page()),
         **answers.pages(),
     }
 
@@ -182,6 +190,20 @@ def dossier_page() -> list[str]:
     lines += ["## Exit codes", ""]
     for code, says in _EXIT_CODES.items():
         lines += bullet(f"`{code}`: {says}")
+    return lines
+
+
+def makers_page() -> list[str]:
+    """Every format of a maker, with what its reader loses."""
+    lines = ["# Makers of logs", "", *paragraph(_MAKERS)]
+    lines += ["| format | not in it, or not read | compared with | fields from |"]
+    lines += ["|---|---|---|---|"]
+    for kind in sorted(formats(), key=lambda kind: kind.name.casefold()):
+        if kind.loses:
+            place, _, day = kind.source.rpartition(" (")
+            source = place.replace("|", "/")
+            tried = kind.tried or "its documented shape alone"
+            lines.append(f"| {kind.name} | {kind.loses} | {tried} | {source} ({day} |")
     return lines
 
 

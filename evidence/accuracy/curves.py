@@ -38,8 +38,8 @@ from tuneworthy.model.pilot import Recipe, TrainingJob
 from tuneworthy.scoring import Marker, default_scorers
 from tuneworthy.scoring.base import Kit, Output
 from tuneworthy.stats.compare import paired_difference
+from tuneworthy.training.as_piloted import REPLAYED, chat, replay_rows
 from tuneworthy.training.curve import drawn
-from tuneworthy.training.pilot import REPLAYED, chat, replay_rows
 from tuneworthy.training.trainers import LoraTrainer, TrainingWork
 
 FULL, CASES, SEEDS, NEAR, LONGEST = 96, 48, 3, 4, 48

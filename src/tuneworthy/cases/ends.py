@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tuneworthy.cases.workspace import open_directory
 from tuneworthy.errors import InputError
-from tuneworthy.facts.ends import end_day
+from tuneworthy.facts.ends import age_text, end_day
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import ModelFact
 from tuneworthy.model.base import Interval
@@ -106,7 +106,7 @@ def ends_document(ends: CaseEnds, folder: str) -> b.Document:
     if bills:
         headline += f", {_sum(bills)} per month in all"
     rows = [_day_row(last, [*group], ends.as_of) for last, group in _by_day(hit)]
-    facts = [b.Fact("Catalogue", f"looked up until {day(ends.looked_up)}")]
+    facts = [b.Fact("Catalogue", age_text(ends.as_of))]
     if ends.without:
         facts.append(b.Fact("No end known", listing(ends.without)))
     facts += [b.Fact("Can't be read", problem) for problem in ends.problems]
@@ -194,10 +194,7 @@ def known_ends_document(as_of: date) -> b.Document:
         earliest = "not before " if fact.ends_is == "earliest" else ""
         then = listing(fact.successors, "or")
         rows.append((fact.models[0], f"{earliest}{day(fact.end)}{sure}", then))
-    looked_up = day(facts_on(as_of).dated)
-    headline = (
-        f"{counted(len(facts), 'model')} end from {day(as_of)} on, looked up until {looked_up}"
-    )
+    headline = f"{counted(len(facts), 'model')} end from {day(as_of)} on, {age_text(as_of)}"
     table = b.table("Ends", "Model | Ends | Successor", rows)
     return b.Document("", headline, [b.section("ends", "", table)])
 

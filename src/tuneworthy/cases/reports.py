@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from tuneworthy.answers.count import verdict_of
 from tuneworthy.cases.judging import read_supposed
-from tuneworthy.cases.papers import papers_dict, papers_document, write_papers
 from tuneworthy.errors import DossierError, argument
 from tuneworthy.facts.load import facts_on
 from tuneworthy.files.disk import CASES_LIMIT, read_text
@@ -124,6 +123,9 @@ def case_report(
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
     if topic == "papers":
+        # They read training sets and pilots, which no other report needs.
+        from tuneworthy.cases.papers import papers_dict, papers_document, write_papers
+
         papers = write_papers(case, dossier)
         if form == "json":
             return json_text(papers_dict(papers))
@@ -261,7 +263,8 @@ def listed_models(day: date) -> tuple[PricedModel, ...]:
     names = dict.fromkeys(known.rivals)
     for group in known.models:
         names |= dict.fromkeys(group.successors)
-    for group in sorted(known.models, key=lambda group: group.end or date.max):
+    ending = [group for group in known.models if group.end is not None]
+    for group in sorted(ending, key=lambda group: group.end or date.max):
         names |= dict.fromkeys(group.models)
     listed = []
     for name in names:

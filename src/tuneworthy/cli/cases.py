@@ -202,11 +202,15 @@ def interview(case: str, **options: Any) -> None:
     "tuneworthy measure --from promptfoo-results.json --compare",
     "tuneworthy measure my-case --from s3://bucket/logs/ --on ray:ADDRESS",
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
+    "tuneworthy measure my-case --from calls.csv --save-map fields.yaml",
     "tuneworthy measure my-case --from 'logs/**/*.parquet' --sample 5",
 )
 @click.argument("case", required=False, shell_complete=complete.cases)
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
+@opt.option(
+    "--save-map FILE", "Write the guess of their fields into this file.", "save_map", rare=True
+)
 @opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
 @opt.option(
     "--on WHERE",

@@ -88,8 +88,9 @@ def framework_names(_context: click.Context, _begun: str) -> Iterable[str]:
 def targets(_context: click.Context, _begun: str) -> Iterable[str]:
     """What a training set can be exported for."""
     from tuneworthy.training.export import target_names
+    from tuneworthy.training.winners import WINNERS
 
-    return target_names()
+    return [*target_names(), *WINNERS]
 
 
 @_completer

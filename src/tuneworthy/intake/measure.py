@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -42,6 +42,7 @@ from tuneworthy.files.disk import (
     matching,
     read_text,
     refuse_existing,
+    write_new,
     writing,
 )
 from tuneworthy.files.documents import read_documents
@@ -161,6 +162,7 @@ class HowRead(TypedDict, total=False):
     """How traces are read and measured."""
 
     mapping: str | Path | None  #: A file that maps the fields of their records to ours.
+    save_map: str | Path | None  #: A file to write such a map into, where it was guessed.
     progress: Progress | None
     on: str  #: ``ray`` or ``ray:ADDRESS``; in this process where left out.
     draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
@@ -330,6 +332,7 @@ def _measured(
     progress: Progress | None = None,
     on: str = "",
     draw: tuple[float, int] = ALL,
+    save_map: str | Path | None = None,
 ) -> tuple[Measured, Sequence[Guess]]:
     from tuneworthy.files.materials import prompt_wordings, read_materials
     from tuneworthy.measure.signals import signals
@@ -387,7 +390,18 @@ def _measured(
         series=tuple({item.id: item for part in parts for item in part.series}.values()),
         mix=next((part.mix for part in parts if part.mix is not None), None),
     )
+    if save_map is not None:
+        _save_map(Path(save_map), {guess.written for guess in guesses})
     return measured, guesses
+
+
+def _save_map(path: Path, maps: Collection[str]) -> None:
+    """Write a map that was guessed, for somebody to correct and to name with ``--map``."""
+    if len(maps) != 1:
+        how = "were read by several guesses" if maps else "were read without a guess"
+        raise InputError(how, where="--save-map", fix="measure files of one form together")
+    for written in maps:
+        write_new(path, written)
 
 
 def _files(sources: Sequence[str | Path], fields: FieldMap | None, *, searched: bool) -> TraceFiles:

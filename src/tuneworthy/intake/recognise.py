@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneworthy.errors import InputError
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.files.searched import read_search
 from tuneworthy.intake.measure import FileKind
 
 _LOOKED_AT = 1 << 16  #: Bytes of a file that are looked at.
@@ -69,12 +70,22 @@ def recognise_file(file: Path) -> FileKind:
     suffix = file.suffix.casefold()
     if suffix in _DOCUMENTS:
         return "documents"
+    if suffix == ".json" and _is_of_a_search(file):
+        return "prompts"
     with file.open("rb") as opened:
         begin = opened.read(_LOOKED_AT).decode("utf-8", "replace")
     if suffix in _TEXTS:
         return _kind_of_text(begin, file)
     record = _first_row(begin) if suffix in (".csv", ".tsv") else _first_record(begin)
     return "traces" if record is None else _kind_of(record)
+
+
+def _is_of_a_search(file: Path) -> bool:
+    """Whether it holds prompts that another tool's search wrote."""
+    try:
+        return any(prompt.searched_by for prompt in read_search(file))
+    except CaseError:  # others say what is wrong with it
+        return False
 
 
 def _kind_of_text(begin: str, file: Path) -> FileKind:

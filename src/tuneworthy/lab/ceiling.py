@@ -36,6 +36,7 @@ from tuneworthy.lab.result import (
     outcome,
     rival_arms,
 )
+from tuneworthy.lab.routing import route, routed_arm
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.search import (
     MOST_DRAWS,
@@ -47,12 +48,22 @@ from tuneworthy.lab.search import (
     plan_with,
 )
 from tuneworthy.lab.session import PaidCalls
+from tuneworthy.lab.verify import margin_of
 from tuneworthy.llm.endpoints import FAKE, LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner, Stop
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.lab import Arm, CeilingPlan, CeilingResult, PromptSearch, Quote, Settled
+from tuneworthy.model.lab import (
+    Arm,
+    CeilingPlan,
+    CeilingResult,
+    Headroom,
+    PromptSearch,
+    Quote,
+    Settled,
+    Spend,
+)
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
@@ -116,6 +127,9 @@ def run(
     chosen += [result.gained.second] if result.gained else []
     reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
     arms = measured_arms("ceiling", plan, lab.scores, reported, as_of, proposed=proposed)
+    best_first = tuple(sorted(reported, key=lambda arm: arm.id != result.best))
+    if routed := route(plan, lab.scores, best_first, margin=margin_of(framework)):
+        arms = (*arms, routed_arm("ceiling", plan, lab.scores, routed, as_of)[0])
     append_evidence(case, evidence_of(result, plan, arms, as_of), lab.files)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
     now = decide(case, framework, as_of=as_of)
@@ -262,6 +276,45 @@ def _writer(case: Case, model: str | None) -> Model:
     return writer
 
 
+def foretold(
+    lab: PreparedLab, *, cap_usd: float, **settings: Unpack[CallSettings]
+) -> tuple[Headroom | Unknown, Spend]:
+    """What a search may gain, by a few calls and no more, and what was spent so far.
+
+    A search that follows has made them already. Raises CaseError where nothing can be searched.
+    """
+    if lab.request is None:
+        raise CaseError("nothing is to be searched", fix=lab.unsearched or "leave out --propose 0")
+
+    async def test(calls: PaidCalls, _: Quote) -> tuple[Headroom | Unknown, Spend]:
+        prepared, stop = await probed(lab, calls)
+        if stop:
+            return Unknown(ask=stop.why), calls.spend
+        evaluator = _evaluator(prepared, calls.with_own_cap(calls.cap_usd))
+        return await asyncio.to_thread(foretell, evaluator), calls.spend
+
+    return paid(lab, CEILING_RUN, price, test, cap_usd=cap_usd, **settings)
+
+
+def _evaluator(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
+    """What candidates are tried on, with calls that threads may ask for."""
+    assert lab.request is not None  # the caller looked
+    loop = asyncio.get_running_loop()
+    ended = calls.counting(0, running=len(lab.plan.arms), ask="wait for the first round")
+    runner = calls.runner(ended)
+
+    def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
+        future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
+        while True:  # a loop that is over has no result
+            try:
+                return future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                if future.done() or loop.is_closed():
+                    raise
+
+    return CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, ask)
+
+
 class _Found(NamedTuple):
     """The plan with what a search came to, and what a result says of it."""
 
@@ -280,20 +333,7 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
         about = {"search": PromptSearch(ended="none", why=lab.unsearched)} if lab.unsearched else {}
         return _Found(lab.plan, about)
     own = calls.with_own_cap(_cap_of(lab, calls))
-    loop = asyncio.get_running_loop()
-    ended = calls.counting(0, running=len(lab.plan.arms), ask="wait for the first round")
-    runner = own.runner(ended)
-
-    def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
-        future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
-        while True:  # a loop that is over has no result
-            try:
-                return future.result(timeout=_LOOK_S)
-            except TimeoutError:
-                if future.done() or loop.is_closed():
-                    raise
-
-    evaluator = CandidateEvaluator(lab.plan, request, lab.scores.marker, ask)
+    evaluator = _evaluator(lab, own)
     search = Search(evaluator)
     try:
         headroom = await asyncio.to_thread(foretell, evaluator)

@@ -234,19 +234,45 @@ class Pool:
         Conversations that share a question are one group, and groups fall into five folds. A case
         of a group is answered by the head of the other folds, any other by one head of all.
         """
+        classes, scores = self._head_scores(case)
+        return str(classes[int(np.argmax(scores))])
+
+    def sureness(self, case: EvalCase) -> float:
+        """The chance that the head gives to what it says."""
+        _, scores = self._head_scores(case)
+        raised = np.exp(scores - scores.max())
+        return float(np.round(raised.max() / raised.sum(), _DIGITS))
+
+    def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
+        """The labels, and how far the head is for each."""
         if self._folds is None:
             self._folds = _folds(self.examples, self._questions)
         keys = (f"cluster {case.cluster}", f"question {question(case)}")
         fold = next((self._folds[1][key] for key in keys if key in self._folds[1]), -1)
+        classes, weights = self.head_without(fold)
+        vector = np.append(self._near(case.text)[0], 1.0)
+        return classes, vector @ weights
+
+    def head_without(self, fold: int = -1) -> tuple[NDArray[np.object_], Vectors]:
+        """Labels and weights of the head that saw no example of a fold; of all without one."""
+        if self._folds is None:
+            self._folds = _folds(self.examples, self._questions)
         if fold not in self._heads:
             kept = np.flatnonzero(self._folds[0] != fold)
             kept = kept[:: -(-len(kept) // _MOST_TAUGHT)]
             texts = np.array(self._texts, dtype=object)[kept]
             classes, codes = np.unique(texts, return_inverse=True)
             self._heads[fold] = classes, logistic(self._embedded()[kept], codes)
-        classes, weights = self._heads[fold]
-        vector = np.append(self._near(case.text)[0], 1.0)
-        return str(classes[int(np.argmax(vector @ weights))])
+        return self._heads[fold]
+
+    def answer_of(self, place: int) -> str:
+        """The answer of an example, as it is shown to a model."""
+        return self._texts[place]
+
+    @property
+    def vectors(self) -> Vectors:
+        """The embeddings of the examples, a row each."""
+        return self._embedded()
 
     def _embedded(self) -> Vectors:
         if self._vectors is None:

@@ -230,7 +230,7 @@ def prepare(
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
         deciders=frozenset(model.id for model in case.models if model.api != "chat"),
-        answer_tokens=_answer_tokens(case, cases),
+        answer_tokens=_answer_tokens(case, cases, closed=bool(kit.labels)),
     )
     _refuse_constraints(case, prompts, setting)
     more = {"schema": setting.schema is not None, "head": bool(kit.labels) and pool.teaches}
@@ -273,20 +273,23 @@ def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
     return cases
 
 
-def _answer_tokens(case: Case, cases: Cases) -> float | None:
+def _answer_tokens(case: Case, cases: Cases, *, closed: bool) -> float | None:
     """Tokens of an answer: as a log measured them, as stated, else as the right answers have.
 
-    None where there is neither.
+    Where answers are a ``closed`` set of labels, the right ones say it. None where nothing does.
     """
+    texts = [answer_text(row.accepted[0]) for row in cases if row.accepted]
+    sizes = [len(as_bytes(text)) * TOKENS_A_BYTE for text in texts]
+    right = fmean(sizes) + _END_TOKENS if sizes else None
+    if closed:
+        return right
     measured = read_latest(case)[0].get("output_tokens")
     if measured is not None and not isinstance(measured.value, Unknown):
         return measured.number
     stated = case.economics.traffic.output_tokens
     if stated is not None:
         return stated.likely
-    texts = [answer_text(row.accepted[0]) for row in cases if row.accepted]
-    sizes = [len(as_bytes(text)) * TOKENS_A_BYTE for text in texts]
-    return fmean(sizes) + _END_TOKENS if sizes else None
+    return right
 
 
 _END_TOKENS = 2  # what a model writes beside an answer: its end, and a blank
@@ -490,7 +493,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     if lab.request is None:
         return of_plan(lab.plan)
     evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
-    return cost(Search(evaluator).run(), ledger, price_of, of_plan)
+    return cost(Search(evaluator, side_by_side=False).run(), ledger, price_of, of_plan)
 
 
 RACED_PART = 0.8

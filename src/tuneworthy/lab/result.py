@@ -21,6 +21,7 @@ from tuneworthy.answers.weigh import BEST_PROMPT, FAMILIES, SEARCH, exactly, mak
 from tuneworthy.lab.arms import MADE_OF
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
+from tuneworthy.lab.reward import reward_signal
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
 from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.runner import Stop
@@ -458,7 +459,7 @@ def measured_in(
 
 
 _NOT_FOUND: Any = {
-    **dict.fromkeys(("quote", "spend", "failures", "stopped_by", "trained"), True),
+    **dict.fromkeys(("quote", "spend", "failures", "stopped_by", "trained", "reward"), True),
     "verify": {"spend": True},
     "card": {"rows": True, "on": True},
 }
@@ -537,12 +538,13 @@ def outcome(
         seed=plan.seed,
         cases_needed=Unknown(ask=more) if needed is None else needed,
         checks=checks_answered(plan, prompts, framework),
-        failures=_failures(scores, chosen[0], plan.report) if chosen else (),
+        failures=failures_of(scores, chosen[0], plan.report) if chosen else (),
         parts=_parts(scores, chosen[0], plan.report) if chosen else (),
-        tuned=_tuned(scores, chosen, plan.report),
+        tuned=tuned_change(scores, chosen, plan.report),
         tied=_tied(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
+        reward=reward_signal(scores, chosen[0], plan.report, plan.repeats) if chosen else None,
         judge=judge_report(lab, chosen),
         calls_saved=_saved(lab),
         **stop.of_result,
@@ -645,7 +647,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     )
 
 
-def _failures(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
+def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Wrong answers of an arm by what they are a sign of; under a judge, what people said no to."""
     wrong, known = scores.wrong(arm, cases)
     return tuple(
@@ -694,7 +696,7 @@ def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     return tuple(sorted(shares, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
 
 
-def _tuned(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
+def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
     """What a tuned arm does where the best prompt fails: that is what tuning could change here."""
     tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
     if tuned is None:

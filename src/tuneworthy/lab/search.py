@@ -130,6 +130,8 @@ class Search:
     """A search as far as it got."""
 
     evaluator: CandidateEvaluator
+    side_by_side: bool = True
+    """Whether draws run at the same time; a replay of what is kept goes through them in turn."""
     parents: list[Candidate] = field(default_factory=list)
     """What the first round began from: the two best as written."""
     draws: list[SearchDraw] = field(default_factory=list)
@@ -189,6 +191,7 @@ class Search:
             if size <= 0:
                 self.why = f"its {len(self.draws)} draws ended before another was worth too little"
                 self.over = True
+                self.rounds -= own == 0
                 return
             batch = []
             for place in range(own, own + size):
@@ -199,9 +202,18 @@ class Search:
                 batch.append(SearchDraw(evaluator, parents[turn], number, moves))
             self._have_drawn(batch)
             own += size
+            if self.over:
+                return
 
     def _have_drawn(self, batch: Sequence[SearchDraw]) -> None:
-        """Run draws side by side; those that came to their end count, whatever the others did."""
+        """Run some draws; those that came to their end count, whatever the others did."""
+        if not self.side_by_side:
+            for draw in batch:
+                draw.run()
+                draw.round = self.rounds
+                self.draws.append(draw)
+            self._look_whether_it_writes()
+            return
         with ThreadPoolExecutor(len(batch)) as threads:
             begun = [threads.submit(draw.run) for draw in batch]
         faults = [fault for draw in begun if (fault := draw.exception()) is not None]
@@ -214,6 +226,10 @@ class Search:
                 self.draws.append(draw)
         if faults:
             raise faults[0]
+        self._look_whether_it_writes()
+
+    def _look_whether_it_writes(self) -> None:
+        """A model that answered none of the questions for a text is asked no more of them."""
         texts = [draw.texts for draw in self.draws if draw.texts is not None]
         asked = [each for each in texts if each.asked]
         if asked and not any(each.wrote for each in asked):
@@ -352,8 +368,8 @@ def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
 
 # What a search costs, before anything is sent.
 
-LIKELY_DRAWS = 10  #: Draws of a search that ends at its plateau, about.
-_TRIED_PART = 0.5
+LIKELY_DRAWS = 9  #: Draws of a search that ends at its plateau, about.
+_TRIED_PART = 0.28
 """Of the calls that a draw can make those it makes, about: what falls behind on a part of the cases
 isn't asked the others, and what draws share is asked once."""
 _GROWN = 600  # bytes by which a text grows that is written, about

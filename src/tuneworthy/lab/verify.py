@@ -30,9 +30,11 @@ from tuneworthy.lab.result import (
     chosen_arms,
     contrast,
     digest_of_json,
+    failures_of,
     interval_evidence,
     judge_report,
     measured_in,
+    tuned_change,
 )
 from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of
 from tuneworthy.lab.session import PaidCalls
@@ -345,6 +347,9 @@ def compared(
         may_be_enough=held.may_be_enough,
         gains=held.gains,
         general_skills=kept,
+        failures=failures_of(scores, arms[0], plan.report),
+        change=tuned_change(scores, (arms[1], arms[0]), plan.report),
+        tried=len(plan.of_kind("prompt")) + len(plan.of_kind("baseline")),
         outcome=answer,
         why=why,
         sides=tuple(arm_row(lab, arm, plan.report) for arm in arms),

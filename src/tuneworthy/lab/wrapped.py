@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from itertools import takewhile
+from functools import partial
+from itertools import product, takewhile
 
 Unwrap = Callable[[str], str | None]
 """An answer without what is around it; None for one that has nothing of the kind around it."""
 
 SHARED = 0.95  #: Share of answers that have to have a wrapper for it to be one.
 _LEAST_MARKS = 2  # of a wrapper that is the same in every answer
+_MOST_CUT = 4  # words that wrapper and right answers may share
+_WORD = re.compile(r"\w+")
 
 _BLOCK = re.compile(r"\s*<([A-Za-z_]{1,30})>.*?</\1>\s*", re.DOTALL)
 _FENCED = re.compile(r"```[a-z]{0,12}\n(.*?)```", re.DOTALL)
@@ -65,20 +68,33 @@ def wrappers_of(texts: Sequence[str]) -> dict[str, Unwrap]:
 
 
 def _same_around(texts: Sequence[str]) -> dict[str, Unwrap]:
-    """The beginning and the end that nearly all answers share, up to whole words."""
-    before = _shared_beginning(texts)
-    led = [text[len(before) :] for text in texts if text.startswith(before)]
-    after = _shared_beginning([text[::-1] for text in led])[::-1]
-    if len(before.strip()) + len(after.strip()) < _LEAST_MARKS:
-        return {}
+    """Beginnings with ends that nearly all answers share, the longest first.
 
-    def unwrap(text: str) -> str | None:
-        if not text.startswith(before):
-            return None
-        inner = text[len(before) :]
-        return inner[: len(inner) - len(after)].strip() if inner.endswith(after) else None
+    Right answers may begin or end alike themselves, as in ``shelf 4``, so shorter ones count too.
+    """
+    longest = _shared_beginning(texts)
+    led = [text[len(longest) :] for text in texts if text.startswith(longest)]
+    last = _shared_beginning([text[::-1] for text in led])
+    around: dict[str, Unwrap] = {}
+    for before, after in product(_shorter(longest), _shorter(last)):
+        if len(before.strip()) + len(after.strip()) >= _LEAST_MARKS:
+            end = after[::-1]
+            shown = f"“{before.strip()}…{end.strip()}” around it"
+            around[shown] = partial(_without, before=before, after=end)
+    return around
 
-    return {f"“{before.strip()}…{after.strip()}” around it": unwrap}
+
+def _without(text: str, *, before: str, after: str) -> str | None:
+    if not text.startswith(before):
+        return None
+    inner = text[len(before) :]
+    return inner[: len(inner) - len(after)].strip() if inner.endswith(after) else None
+
+
+def _shorter(text: str) -> list[str]:
+    """A beginning, and the same with its last words left out one by one."""
+    words = [match.start() for match in _WORD.finditer(text)]
+    return [text, *(text[:start] for start in reversed(words[-_MOST_CUT:]))]
 
 
 def _shared_beginning(texts: Sequence[str]) -> str:

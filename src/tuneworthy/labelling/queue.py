@@ -38,6 +38,7 @@ from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.text.json import Validator, validator
 from tuneworthy.training.candidates import (
     LABEL,
+    named_lines,
     own_answers,
     pair_items,
     read_candidates,
@@ -263,7 +264,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     if task.lab is not None:
         items, text = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "training":
-        items = review_items(read_candidates(case).found)
+        items = review_items(read_candidates(case).found, named_lines(case))
     elif task.kind == "failure":
         draw = kept_draw(case)
         items = failure_items(case, draw)

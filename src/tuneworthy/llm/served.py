@@ -1,4 +1,4 @@
-"""Who served a model that a log names, by the list of prices: its provider, and its price there.
+"""Who served a model that a log names, and what it costs there, by the list of prices.
 
 A log names a model as its maker's software does: with or without the provider, by an alias or by a
 dated snapshot, behind a route or a resource name. Of all that the list is asked.

@@ -738,6 +738,9 @@ class Dossier(LazyRecord):
         for name in ("failures", "defaults"):
             if not data[name]:
                 del data[name]
+        for way in data["ways"]:
+            if way["ends"] is None:
+                del way["ends"]
         return data
 
     def to_json(self) -> str:

@@ -565,6 +565,23 @@ class CurvePoint(Record):
     best: Share
 
 
+RewardState = Literal["signal", "none", "nothing_to_gain", "unclear"]
+"""Signal: on some cases answers are now right, now wrong. None: on next to no case."""
+
+
+class RewardSignal(Record):
+    """How often a prompt succeeds when it is asked again: what reinforcement tuning learns from."""
+
+    arm: str
+    repeats: Natural  #: Tries of each case.
+    mixed: ShareOf  #: Cases answered now rightly, now wrongly.
+    never: ShareOf  #: Cases never answered rightly.
+    always: ShareOf
+    right: ShareOf  #: Share right of all tries.
+    headroom: Estimated  #: Share of cases right at least once, less the share right.
+    state: RewardState
+
+
 class CeilingResult(Record):
     """What a ceiling lab found."""
 
@@ -609,6 +626,8 @@ class CeilingResult(Record):
     curve: tuple[CurvePoint, ...] = ()
     """The best so far, arm by arm in the order they were planned, on the selection split."""
     scorer: str = ""  #: What scored the answers.
+    reward: RewardSignal | None = None
+    """Of the best prompt on held-out cases; None for fewer than four repeats."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored. With one, ``quality`` of
     the arms and ``curve`` are its word alone; ``reported``, ``contrasts`` and ``upper`` rest on
@@ -654,6 +673,20 @@ class VerifyPlan(Record):
     after_results: bool = False  #: Whether another plan was written before, so results were seen.
 
 
+class RoutedWay(Record):
+    """A trained head that answers where it is sure, and a model that answers the rest.
+
+    How sure is enough was chosen on the cases for selecting, and all figures are of held-out cases.
+    """
+
+    head: Name  #: Id of the head's arm.
+    model: Name  #: Id of the arm that answers the rest.
+    sure_from: Share  #: Chance that the head gives to its answer, from which on it answers.
+    to_model: Share  #: Share of held-out cases that the model answers.
+    quality: ShareOf
+    usd_per_case: float | Unknown = Unknown(ask="state a price, or how the model is served")
+
+
 class VerifyResult(Record):
     """Whether tuning did what it was for."""
 
@@ -668,6 +701,9 @@ class VerifyResult(Record):
     may_be_enough: str = ""  #: One that may do so, and what would tell; empty for none.
     gains: State = "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
+    failures: tuple[Failures, ...] = ()  #: Held-out cases that the tuned arm answers wrong.
+    change: TunedChange | None = None  #: What tuning mended of the untuned arm's errors, and broke.
+    tried: Natural = 0  #: Untuned arms that raced before.
     outcome: VerifyAnswer
     """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
     untuned way does. Misses: it misses a target for certain. Open: a target is open, or whether an

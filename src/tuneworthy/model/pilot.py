@@ -15,19 +15,24 @@ from tuneworthy.model.base import (
     Natural,
     NonNegative,
     Share,
+    Text,
     Unknown,
 )
 from tuneworthy.model.evidence import PilotCard
-from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyResult
+from tuneworthy.model.lab import ArmResult, RoutedWay, ShareOf, Spend, VerifyResult
 
 Way = Literal["embedded", "folder", "hosted"]
 """Where a pilot trains: inside this program, on a model in a folder, or at a service."""
 
 
+Method = Literal["sft", "dpo", "kto"]
+"""Supervised, by pairs of a better and a worse answer, or by thumbs up and down."""
+
+
 class Recipe(LateRecord):
     """How an adapter is trained."""
 
-    method: Literal["sft", "dpo"] = "sft"
+    method: Method = "sft"
     rank: Natural = 16
     alpha: Natural = 32
     dropout: Share = 0.05
@@ -44,6 +49,13 @@ class Recipe(LateRecord):
     literature as well (Zhang et al. 2021, arXiv:2006.05987).
     """
     longest: Natural = 1024  #: Tokens of an example; what is longer loses its beginning.
+    parts: Natural = 1  #: Parts of a batch, computed one after another to save memory.
+    checkpointing: bool = False  #: Whether activations are computed again, to save memory.
+    bits: Literal[4, 16] = 16  #: Of the base's weights while it is tuned; 4 needs a GPU.
+
+    def epochs_of(self, examples: int) -> int:
+        """Epochs of a run here: those of the recipe, or more for its least steps."""
+        return max(self.epochs, -(-self.least_steps * self.batch // max(1, examples)))
 
 
 class TrainingJob(LateRecord):
@@ -94,6 +106,11 @@ class PilotPlan(LateRecord):
     cases: Natural  #: Held-out cases.
     inputs: str  #: SHA-256 of base, prompt, examples and cases.
     written_on: date
+    rates: tuple[NonNegative, ...] = ()
+    """Rates that a sweep tries with one seed at the second largest size, the recipe's own first;
+    the best on the cases for selecting is gone on with. Empty for no sweep."""
+    prompt: Text = ""  #: Name of the prompt under which it trains; empty in plans of before.
+    training_set: str = ""  #: SHA-256 of the training set; empty in plans of before.
     after_results: bool = False  #: Whether another plan was written before, so results were seen.
 
 
@@ -155,6 +172,10 @@ class PilotResult(LateRecord):
     """Mean of the seeds' scores at the largest size, and the lowest and highest of them."""
     probes: tuple[SafetyProbe, ...] = ()
     trained: tuple[TrainedModel, ...] = ()
+    routed: RoutedWay | Unknown = Unknown(
+        ask="nothing: no head was trained, or routing adds nothing"
+    )
+    """A head where it is sure, and the best prompt for the rest."""
     card: PilotCard
     spend: Spend
     stopped: str = ""  #: Why it ended early; empty for one that has its answer.

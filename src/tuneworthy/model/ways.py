@@ -103,6 +103,7 @@ class WayResult(Record):
     to_try: WorkToDo
     to_adopt: WorkToDo
     rank: int  #: 1 for the first to try or to use.
+    ends: date | None = None  #: The day its model no longer answers; only where one is known.
 
 
 class LabArm(Record):

@@ -45,7 +45,7 @@ def _retraining_hours(case: Case, framework: Framework) -> tuple[Interval, str] 
     ongoing = case.economics.monthly.ongoing
     stated = None if ongoing is None else ongoing.retraining_hours_per_quarter
     if stated is not None:
-        return stated.interval, "as stated for a quarter"
+        return stated.interval, "as the case states for a quarter"
     row = None if framework.costs is None else framework.costs.ongoing.get("retraining")
     if row is None or row.hours is None:
         return None

@@ -718,7 +718,9 @@ def _items(
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
     lab, source = None, "not in the sums"
-    if ways.bill and ways.bill.option.runs != "own" and REQUESTS in ways.inputs and cases:
+    if case.data.evaluation is not None and case.data.prompts is not None and case.models:
+        pass  # the lab's own quote says it, of these very files: one number a quantity
+    elif ways.bill and ways.bill.option.runs != "own" and REQUESTS in ways.inputs and cases:
         each_call = call_range(ways.bill.option, ways.inputs)
         lab = at_ends(lambda call: prompts * cases * call, each_call)
         source = (

@@ -38,7 +38,7 @@ from tuneworthy.traces.formats.prepare import (
     laid_spans,
 )
 from tuneworthy.traces.formats.sessions import is_promptfoo_table
-from tuneworthy.traces.guess import OF_FOLDERS, guess
+from tuneworthy.traces.guess import OF_FOLDERS, guess, merged
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
@@ -303,24 +303,28 @@ class Content:
         stand in a log.
         """
         kind = recognise_most(samples)
+        if self.mapping is None and (kind is None or kind is plain()) and not table:
+            kind = self._inside_shipped(samples) or kind
         beside = kind is not None and bool(kind.joins)
         if self.mapping is not None and beside and not self._leads_to_answers(samples):
             self._unseen.clear()  # what stands beside a log isn't what the mapping is about
             assert kind is not None
             return kind
-        kind = self.mapping or kind
+        if self.mapping is not None:
+            kind = self._mapped(self.mapping, kind, samples)
         apart = kind is own_scores()
         if kind is None or apart or (kind is plain() and (table or not _answered(samples))):
             own = [{**self._folders, **sample} for sample in samples]
             self.guessed = guess(own, self._folders, table=bool(table) and not apart)
-            if self.guessed is not None:
-                paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
-                read = {tuple(map(str, path)) for path in paths}
-                read |= {(".".join(path),) for path in read}
-                self.unread = tuple(dict.fromkeys(chain(*(_unread(s, read) for s in own))))
             kind = self.guessed or (kind if apart or not table else None)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
+        if self.guessed is not None:
+            paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
+            read = {tuple(map(str, path)) for path in paths}
+            read |= {(".".join(path),) for path in read}
+            rows = ({**self._folders, **sample} for sample in samples)
+            self.unread = tuple(dict.fromkeys(chain(*(_unread(row, read) for row in rows))))
         if self.mapping is None:
             picks = [pick for field, pick in kind.picks.items() if field not in OF_FOLDERS]
             own_keys = {path[0] for pick in picks for path in pick.paths}
@@ -330,8 +334,34 @@ class Content:
             self.format = f"{kind.name} in {table}" if ours else table
         elif self.guessed is not None:
             lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
-            self.format = f"JSON, guessed: {lines}"
+            by = "JSON" if self.mapping is None else "JSON by a mapping"
+            self.format = f"{by}, guessed: {lines}"
         return kind
+
+    def _inside_shipped(self, samples: Sequence[Mapping[str, Any]]) -> FieldMap | None:
+        """The format of records that a collector of logs has put into records of its own."""
+        for key in _SHIPPED:
+            inner = [unpacked(sample.get(key)) for sample in samples]
+            objects_ = [each for each in inner if isinstance(each, dict) and each]
+            if not objects_ or len(objects_) * 2 < len(samples):
+                continue
+            kind = recognise_most(objects_)
+            if kind is not None and kind is not plain() and not kind.each and not kind.joins:
+                return replace(kind, each=((key,),))
+        return None
+
+    def _mapped(
+        self, mapping: FieldMap, kind: FieldMap | None, samples: Sequence[Mapping[str, Any]]
+    ) -> FieldMap:
+        """A map with what it doesn't say: by the maker's format, or by a guess."""
+        if kind is not None and kind is not plain() and not kind.joins:
+            if _SAYING.isdisjoint(mapping.picks) and not mapping.each:
+                return replace(kind, picks={**kind.picks, **mapping.picks})
+            return mapping
+        whole = merged(mapping, samples)
+        if whole is not mapping:
+            self.guessed = whole
+        return whole
 
     def _leads_to_answers(self, samples: Sequence[Mapping[str, Any]]) -> bool:
         assert self.mapping is not None
@@ -369,7 +399,7 @@ class Content:
         kind: FieldMap,
         around: Mapping[str, list[Any]],
     ) -> Iterator[Batch]:
-        most = self.limits.batch_traces
+        most = min(_TOGETHER, self.limits.batch_traces) if kind.parent else self.limits.batch_traces
         for start in range(0, len(records), most):
             some = slice(start, start + most)
             said = {field: values[some] for field, values in around.items()}
@@ -385,7 +415,8 @@ class Content:
         around: Mapping[str, list[Any]],
     ) -> Batch | None:
         chunk = RecordChunk(records, self._folders)
-        for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
+        whys = () if kind.parent else (skipped.NO_CALL,)  # else a tree holds calls alone
+        for why in (*whys, *((skipped.TWICE,) if kind.once else ())):
             kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
             if not all(kept):
                 for place in compress(places, map(not_, kept)):
@@ -628,8 +659,8 @@ class Content:
         best = ""
         rank: tuple[bool, int] = (False, 0)
         names: list[str] = []
-        for name, rows in database_tables(path, self.where):
-            names.append(name)
+        for table, rows in database_tables(path, self.where):
+            names.append(table)
             chunk = RecordChunk(rows)
             kind = recognise_most(rows)
             if kind is None or kind is plain():
@@ -638,7 +669,7 @@ class Content:
             answers = sum(v is not None for v in fields.get("output", ()))
             known = sum(has_value(values) for values in fields.values())
             if answers and (kind is not None, known) > rank:
-                best = name
+                best = table
                 rank = (True, known)
         if not best:
             what = (
@@ -665,10 +696,11 @@ def with_around(
     """Our fields, with what those around a call say where it says nothing itself."""
     none = [None] * max(map(len, around.values()), default=0)
     answers = (fields.get("output") or none, fields.get("output_tokens") or none)
-    for name, said in around.items():
-        field = name.removesuffix(AROUND)
-        if name != field:
-            pairs = zip(said, zip(*answers, strict=True), strict=True)
+    for title, values in around.items():
+        field = title.removesuffix(AROUND)
+        said = values
+        if title != field:
+            pairs = zip(values, zip(*answers, strict=True), strict=True)
             said = [None if any(answered) else value for value, answered in pairs]
         own = fields.get(field)
         if own is None:
@@ -726,6 +758,17 @@ def _keys(raw: Bytes) -> dict[str, Any]:
 
 
 _LARGE = 4096
+_SHIPPED = (
+    "message",
+    "@message",
+    "log",
+    "_source",
+    "jsonPayload",
+    "textPayload",
+    "event",
+    "result",
+)
+"""Where collectors of logs keep the record that a program wrote."""
 _YAML = (".yaml", ".yml")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from itertools import islice
 from statistics import median
@@ -23,6 +24,7 @@ _USUAL = parse(
 ).data
 _NAMES = {field: names.split() for field, names in _USUAL["names"].items()}
 _ENDS = {field: names.split() for field, names in _USUAL["ends"].items()}
+_PAIRS = {ours: names.split() for ours, names in _USUAL["pairs"].items()}
 _BUT, _TEXT_ONLY, _VAGUE_WORDS, _OR_ID = (
     {*_USUAL[of].split()} for of in ("but", "text_only", "vague", "or_id")
 )
@@ -82,6 +84,50 @@ def guess(
     answers = [made.picks[field].of(chunk) or () for field in _SAYING & made.picks.keys()]
     said = max((len(column) - list(column).count(None) for column in answers), default=0)
     return made if table or said * 2 >= len(records) else None
+
+
+def guess_pair(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Their names for what was asked, answered and answered worse; empty where none are likely."""
+    named: dict[str, str] = {}
+    for record in records:
+        for key, value in record.items():
+            if isinstance(value, str) and value.strip():
+                named.setdefault("".join(_words(key)), key)
+    pair: dict[str, str] = {}
+    for ours, names in _PAIRS.items():
+        theirs = next((named[name] for name in names if name in named), None)
+        if theirs is not None and theirs not in pair.values():
+            pair[ours] = theirs
+    return pair if {"prompt", "completion"} <= pair.keys() else {}
+
+
+def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
+    """A map that says where some fields stand, with a guess of the others.
+
+    The guess takes nothing from what the map names. A map that leads to records inside others is
+    whole as it is.
+    """
+    if mapping.each or not records:
+        return mapping
+    said = {".".join(map(str, path)) for pick in mapping.picks.values() for path in pick.paths}
+    chunk = RecordChunk([*records])
+    paths = {path: name for path, name in _paths(records).items() if path not in said}
+    lines: dict[str, str] = {}
+    for field in _NAMES:
+        said_already = field in mapping.picks or field in mapping.without
+        if said_already or (field in _SAYING and _SAYING & mapping.picks.keys()):
+            continue
+        free = {line.partition(": ")[2].strip() for line in lines.values()}
+        for path in _likely(field, paths, free):
+            if line := _line(field, path, chunk):
+                lines[field] = line
+                break
+    if not lines:
+        return mapping
+    rest = mapping_from_text("".join(lines.values()), "a guessed mapping")
+    written = f"{mapping.written.rstrip()}\n{rest.written}"
+    picks = {**rest.picks, **mapping.picks}
+    return replace(mapping, picks=picks, written=written)
 
 
 class _Name:

@@ -9,6 +9,7 @@ latency_s: {from: start, to: end, path: took}         # between two clocks; else
 input_tokens: {sum: [usage.in, usage.cached]}
 answerable: {path: label, values: {full: yes, none: no}}
 error: {path: message, value: failed, when: {level: [ERROR]}}    # the value where path has none
+score: none                          # nothing, whatever may be guessed
 each: data.calls                     # the list of records inside one, if they don't stand apart
 id: request_id                       # what scores that stand in a file beside it call a record by
 
@@ -18,7 +19,7 @@ a model has; ``prepare``, code that lays a record out before the paths are follo
 the word for a record inside another; ``once``, the id of a record that may be written twice;
 ``joins``, what a record that belongs to another calls that by; ``parent`` and ``trace``, the id of
 the record that this one is inside, and of all that came of one request; ``loses``, what the reader
-can't tell.
+can't tell; ``tried``, whose files it was compared with, and in which version.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from tuneworthy.traces.values import ItemsLater, dumped, number, spent_between, 
 _EACH = "each"
 _MAKERS = (
     *("format", "source", "like", "fits", "only", "prepare", "called", "once", "id", "joins"),
-    *("parent", "trace", "loses"),
+    *("parent", "trace", "loses", "tried"),
 )
 _KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
 _STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
@@ -289,8 +290,10 @@ class FieldMap:
     parent: Paths = ()
     trace: Paths = ()
     like: str = ""
+    without: frozenset[str] = frozenset()  #: Fields that nothing is read into.
     source: str = ""
     loses: str = ""
+    tried: str = ""
 
     @property
     def digest(self) -> str:
@@ -432,6 +435,8 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
             raise InputError(
                 f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
             )
+    without = frozenset(key for key, value in data.items() if value == "none" and key in FIELDS)
+    data = {key: value for key, value in data.items() if key not in without}
     led: dict[str, str] = {}
     for key, value in data.items():
         path = value.get("path") if isinstance(value, dict) else value
@@ -463,8 +468,10 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         parent=paths("parent"),
         trace=paths("trace"),
         like=data.get("like", ""),
+        without=without,
         source=str(data.get("source") or ""),
         loses=str(data.get("loses") or ""),
+        tried=str(data.get("tried") or ""),
     )
 
 

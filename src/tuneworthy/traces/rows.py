@@ -22,6 +22,7 @@ from tuneworthy.traces.talk import (
     UnknownEnvelope,
     answer,
     asked,
+    http_code,
     passages,
     reference,
     said,
@@ -269,32 +270,36 @@ def _failed(fields: Mapping[str, Column], made: Columns, none: Column) -> Column
     """
     errors = [*made.get("error", none)]
     outputs = [*made.get("output", none)]
-    finishes = made.get("finish", none)
-    for n, state in enumerate(fields.get("status", ())):
-        failure = None if state is None or errors[n] else failure_of(state)
+    for n, state in _states(fields):
+        failure = None if errors[n] else failure_of(state)
         if failure is not None:
             errors[n] = outputs[n] or failure
             outputs[n] = None
-    for n, finish in enumerate(finishes):
+    for n, finish in enumerate(made.get("finish", ())):
         if finish and not errors[n] and is_no_answer(finish):
             errors[n] = finish
     failed = [n for n, error in enumerate(errors) if error is not None]
-    if not failed:
-        return {}
-    changed: Columns = {"error": errors, "output": outputs}
+    changed: Columns = {"error": errors, "output": outputs} if failed else {}
     of_a_test = made.get("case", none)
-    for column in _OF_AN_ANSWER:
-        if column in made:
-            values = [*made[column]]
-            for n in failed:
-                if column != "model" or of_a_test[n] is None:
-                    values[n] = None
-            changed[column] = values
-    if "usd" in made:
-        changed["usd"] = [*made["usd"]]
+    for column in made.keys() & {*_OF_AN_ANSWER, "usd"} if failed else ():
+        values = [*made[column]]
         for n in failed:
-            changed["usd"][n] = made["usd"][n] or None
+            kept = (column == "model" and of_a_test[n] is not None) or (
+                column == "usd" and values[n]
+            )
+            values[n] = values[n] if kept else None
+        changed[column] = values
     return changed
+
+
+def _states(fields: Mapping[str, Column]) -> Iterator[tuple[int, Any]]:
+    """What records say of how the call went, by their places, also in what a server answered."""
+    for n, state in enumerate(fields.get("status", ())):
+        if state is not None:
+            yield n, state
+    for n, output in enumerate(fields.get("output", ())):
+        if type(output) is dict and (code := http_code(output)):
+            yield n, code
 
 
 _OF_AN_ANSWER = (

@@ -193,18 +193,17 @@ def _value(cell: ET.Element, texts: list[str], dates: set[int]) -> Any:
 def database_tables(path: str, where: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The tables of a file, each with its first rows."""
     with closing(_connected(path, where)) as database:
-        names = _asked(database, "SELECT name FROM sqlite_master WHERE type = 'table'", where)
-        for (name,) in names:
-            rows = _asked(database, f"SELECT * FROM {_quoted(name)} LIMIT 20", where)  # noqa: S608  # quoted
-            columns = _columns(database, name, where)
+        for name in _names(database, where):
+            query, columns = _query(database, name, where)
+            rows = _asked(database, f"{query} LIMIT 20", where)
             yield name, [dict(zip(columns, map(_readable, row), strict=True)) for row in rows]
 
 
 def database_rows(path: str, name: str, tally: SkippedRecords, limits: Limits, where: str) -> Rows:
     """All rows of a table."""
     with closing(_connected(path, where)) as database:
-        columns = _columns(database, name, where)
-        cursor = _asked(database, f"SELECT * FROM {_quoted(name)}", where)  # noqa: S608  # quoted
+        query, columns = _query(database, name, where)
+        cursor = _asked(database, query, where)
         first = 1
         while rows := _some(cursor, where):
             records = [dict(zip(columns, map(_readable, row), strict=True)) for row in rows]
@@ -222,6 +221,38 @@ def database_rows(path: str, name: str, tally: SkippedRecords, limits: Limits, w
                     kept.append(record)
                     where_kept.append(place)
             yield where_kept, kept
+
+
+def _names(database: sqlite3.Connection, where: str) -> list[str]:
+    """Tables that hold rows of their own, not what a search or the file itself needs."""
+    names = _asked(database, "SELECT name FROM sqlite_master WHERE type = 'table'", where)
+    return [name for (name,) in names if "_fts" not in name and not name.startswith("sqlite_")]
+
+
+def _query(database: sqlite3.Connection, name: str, where: str) -> tuple[str, list[str]]:
+    """What asks for the rows of a table, with those they name by an id, and their columns."""
+    others = {other.casefold(): other for other in _names(database, where)}
+    columns = _columns(database, name, where)
+    picked = [f"a.{_quoted(column)}" for column in columns]
+    joins: list[str] = []
+    for column in [*columns]:
+        stem = column.casefold().removesuffix("_id")
+        other = others.get(f"{stem}s") or others.get(stem)
+        if stem == column.casefold() or other is None or other == name:
+            continue
+        theirs = _columns(database, other, where)
+        if "id" not in theirs or len(joins) == _MOST_JOINS:
+            continue
+        alias = f"b{len(joins)}"
+        joins.append(f" LEFT JOIN {_quoted(other)} {alias} ON {alias}.id = a.{_quoted(column)}")
+        for each in theirs:
+            if each not in columns:
+                columns.append(each)
+                picked.append(f"{alias}.{_quoted(each)}")
+    return f"SELECT {', '.join(picked)} FROM {_quoted(name)} a{''.join(joins)}", columns  # noqa: S608  # quoted
+
+
+_MOST_JOINS = 4
 
 
 def _connected(path: str, where: str) -> sqlite3.Connection:

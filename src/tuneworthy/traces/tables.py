@@ -24,7 +24,7 @@ import msgspec
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
 from tuneworthy.traces.skipped import NOT_UTF8, TOO_LONG, SkippedRecords
-from tuneworthy.traces.stream import Limits, Readable
+from tuneworthy.traces.stream import Ahead, Limits, Readable
 from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
 
 _BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
@@ -185,7 +185,7 @@ def csv_rows(
 
     DuckDB reads a file, so the text is written to one, with a mark for what isn't UTF-8.
     """
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    decoder = codecs.getincrementaldecoder(_encoding(stream))("replace")
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         while data := stream.read(MIB):
             file.write(decoder.decode(data).encode())
@@ -206,16 +206,41 @@ def csv_rows(
             raise InputError("can't be read as CSV", where=where, fix=fix) from None
 
 
+_WRONG = 3  #: Signs outside ASCII after which a text without one of UTF-8 is another's.
+
+
+def _encoding(stream: Readable) -> str:
+    """UTF-8, or Windows' for a text whose signs outside ASCII are none of UTF-8."""
+    head = stream.peek(MIB) if isinstance(stream, Ahead) else b""
+    text = head.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    right = sum(sign > "\x7f" for sign in text) - wrong
+    return "cp1252" if wrong >= _WRONG and not right else "utf-8-sig"
+
+
 _COMMA = re.compile(r"^(-?\d+),(\d+)$")
+_THOUSANDS = re.compile(r"^-?\d{1,3}(?:\.\d{3})+(?:,\d+)?$")
 
 
 def with_points(
     rows: list[dict[str, Any]], columns: Collection[str] | None = None
 ) -> list[dict[str, Any]]:
     """Rows with a point for each decimal comma in the columns of numbers; in all for None."""
-    for row in rows:
-        for name in row if columns is None else row.keys() & columns:
-            row[name] = row[name] and _COMMA.sub(r"\1.\2", row[name])
+    names = {name for row in rows for name in row if columns is None or name in columns}
+    for name in names:
+        cells = [row.get(name) for row in rows]
+        texts = [cell for cell in cells if isinstance(cell, str)]
+        # A point parts thousands only where a comma stands for the point.
+        with_commas = any(
+            "," in cell and cell.replace(".", "").replace(",", "").isdigit() for cell in texts
+        )
+        for row in rows:
+            cell = row.get(name)
+            if not isinstance(cell, str):
+                continue
+            if with_commas and _THOUSANDS.match(cell):
+                cell = cell.replace(".", "").replace(",", ".")
+            row[name] = _COMMA.sub(r"\1.\2", cell)
     return rows
 
 

@@ -512,7 +512,7 @@ def said(value: Any) -> str | None:
     return None if words is None or words.strip().casefold() in _NOTHING else words
 
 
-_NOTHING = frozenset({*("", "false", "no", "none", "null", "nan", "nein", "ok", "0", "-"), "n/a"})
+_NOTHING = frozenset({*("", "false", "none", "null", "nan", "ok", "0", "-"), "n/a"})
 """What stands where no error happened."""
 
 

@@ -120,7 +120,7 @@ class CallTree:
         index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
         above = [None if parent is None else index.get(name(parent) or "") for parent in parents]
         numbers = [n for n in range(len(above)) if calls[n]]
-        around = [_ancestors(n, above) for n in numbers]
+        around = [[] if above[n] is None else _ancestors(n, above) for n in numbers]
         outer = self._twins(chunk, numbers)
         for n, ancestors in zip(numbers, around, strict=True):
             if n in outer and outer[n] not in ancestors:
@@ -128,6 +128,8 @@ class CallTree:
         inside: dict[int, int] = {}
         for ancestors in around:
             for n in ancestors:
+                if _is_tool(records[n]):
+                    break  # what is around a tool is another call than those of the tool
                 inside[n] = inside.get(n, 0) + calls[n]
         kept: list[int] = []
         kept_around: list[list[int]] = []
@@ -247,8 +249,26 @@ def _alias(one: Any, other: Any) -> bool:
     return first.startswith(second) or second.startswith(first)
 
 
+_TOOLS = frozenset({"tool", "execute_tool"})
+_KINDS = (
+    *("openinference.span.kind", "gen_ai.operation.name", "langfuse.observation.type"),
+    "mlflow.spanType",
+)
+
+
+def _is_tool(record: Any) -> bool:
+    """Whether a record is a tool that a model called, by its maker's word."""
+    if not isinstance(record, dict):
+        return False
+    attributes = record.get("attributes")
+    kinds = [record.get(key) for key in ("run_type", "type", "span_kind", "span_type")]
+    if isinstance(attributes, dict):
+        kinds += [attributes.get(key) for key in _KINDS]
+    return any(isinstance(kind, str) and kind.casefold() in _TOOLS for kind in kinds)
+
+
 def _is_said(value: Any) -> bool:
-    return value is not None and value != "" and value != []
+    return value is not None and value not in ("", [])
 
 
 def _ancestors(n: int, above: Sequence[int | None]) -> list[int]:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import takewhile, zip_longest
+from itertools import chain, takewhile, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,12 @@ from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import read_text
 from tuneworthy.files.materials import read_materials
-from tuneworthy.files.stores import TRAINING_LIMIT, read_training, written_choice
+from tuneworthy.files.stores import (
+    TRAINING_LIMIT,
+    read_training,
+    training_record,
+    written_choice,
+)
 from tuneworthy.lab.prepare import paid, prepare
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.runner import Job, quote
@@ -103,17 +108,54 @@ _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
+    from tuneworthy.traces.records import read_records  # the page shows reviews without it
+
     name = path.relative_to(case.folder).as_posix() if case.folder else path.name
-    for number, line in enumerate(read_text(path, TRAINING_LIMIT, CaseError).split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{name}:{number}"
+
+    def broken(place: int | str, why: str) -> None:
+        candidates.unread.append(f"{name}:{place} {why}")
+
+    try:
+        records = [*read_records(path, broken)]
+    except InputError as caught:
+        raise CaseError(caught.what, where=caught.where, fix=caught.fix) from None
+    pair = _names([record for _, record in records[:_LOOKED_AT]])
+    for place, record in records:
+        where = f"{name}:{place}"
         try:
-            candidates.found.append(_example(json.loads(line), where))
+            candidates.found.append(_example(_as_pair(record, pair), where))
         except _NoExample as why:
             candidates.unread.append(f"{where} {why}")
-        except (ValueError, RecursionError):
-            candidates.unread.append(f"{where} is not JSON")
+
+
+_LOOKED_AT = 20
+
+
+def _as_pair(record: Mapping[str, Any], pair: Mapping[str, str]) -> Mapping[str, Any]:
+    """A record of nobody's form with our names for what was asked and what was answered."""
+    if not pair:
+        return record
+    named = {ours: record.get(theirs) for ours, theirs in pair.items()}
+    return {**{key: value for key, value in record.items() if key in _KEPT}, **named}
+
+
+_KEPT = frozenset({"conversation_id", "tools"})
+
+
+def _names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Their names for what was asked, answered and answered worse; empty for a form of ours."""
+    from tuneworthy.traces.guess import guess_pair
+
+    return {} if any(map(_is_known, records[:3])) else guess_pair(records)
+
+
+def _is_known(record: Mapping[str, Any]) -> bool:
+    """Whether a record is in one of the forms that services and libraries take."""
+    if any(isinstance(record.get(key), list) for key in ("messages", "conversations")):
+        return True
+    if isinstance(record.get("input"), dict):
+        return True
+    return any(first in record and second in record for first, second in _PAIRS)
 
 
 class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose fault is open
@@ -302,14 +344,27 @@ _LABEL_CHARACTERS = 80
 _MOST_LABELS = 50
 
 
-def review_order(candidates: Sequence[Candidate]) -> list[TrainingExample]:
+def named_lines(case: Case) -> frozenset[str]:
+    """Sources of the lines that the last check named without leaving them out."""
+    training = training_record(case)
+    gates = () if training is None else training.gates
+    lines = chain.from_iterable(gate.lines for gate in gates if not gate.keeps_out)
+    return frozenset(" ".join(line.split()[: 1 + line.startswith("log ")]) for line in lines)
+
+
+def review_order(
+    candidates: Sequence[Candidate], named: Container[str] = frozenset()
+) -> list[TrainingExample]:
     """Candidates in the order of review: one at random, then the most doubtful of a stratum.
+
+    Most doubtful of all are those that a check has ``named``, by their sources.
 
     Strata are kinds of answer (labels, where these are few and short), origin and length; doubt is
     an answer that is cut off, or unusually long or short for its question. The order follows from
     what the examples say, so that two people meet and nobody has to begin again.
     """
-    turns = zip_longest(_at_random(candidates), _by_doubt(candidates))
+    odd = (c for c in _at_random(candidates) if c.example.source in named)
+    turns = zip_longest(_at_random(candidates), chain(odd, _by_doubt(candidates)))
     return [*dict.fromkeys(c.example for pair in turns for c in pair if c is not None)]
 
 
@@ -358,11 +413,13 @@ def as_case(example: TrainingExample) -> EvalCase:
     return EvalCase(id=example.id, messages=tuple(turns))
 
 
-def review_items(candidates: Sequence[Candidate]) -> list[Item]:
+def review_items(
+    candidates: Sequence[Candidate], named: Container[str] = frozenset()
+) -> list[Item]:
     """What reviewers see: a conversation and its answer, and neither its source nor its model."""
     return [
         Item("training", as_case(example), outputs=(turn_shown(example.answer),), choices=REVIEWS)
-        for example in review_order(candidates)
+        for example in review_order(candidates, named)
     ]
 
 

@@ -184,7 +184,7 @@ def card(facts: CardFacts, on: date) -> PilotCard:
         ("privacy", "Privacy", _privacy(facts)),
         ("money", "Cost of the pilot", spent),
         ("payback", "Payback", _payback(facts.case, facts.money)),
-        ("lasts", "Base lasts", _lasts(facts.base)),
+        ("lasts", "Base lasts", lasts_row(facts.base)),
         ("general", "General skills", _general(facts.verify)),
     ]
     entries += [(probe.id, *_probe(probe)) for probe in facts.probes]
@@ -390,7 +390,7 @@ def _payback(case: Case, money: InvestmentResult | Unknown) -> _Told | None:
     return state, says, "the case's amounts: tuneworthy show CASE money"
 
 
-def _lasts(base: ChosenBase | None) -> _Told | None:
+def lasts_row(base: ChosenBase | None) -> _Told | None:
     """Whether what is tuned still answers in half a year; no row where nothing is known."""
     if base is None or base.fact is None:
         return None

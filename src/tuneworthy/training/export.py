@@ -23,13 +23,18 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, Json
 
 from tuneworthy.errors import FrameworkError, InputError
+from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import Method, ServiceFact
 from tuneworthy.files.disk import made_whole, write_new
+from tuneworthy.files.stores import read_pilot
+from tuneworthy.llm.embedded import ORIGIN
 from tuneworthy.measure.hiding import hider
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
 from tuneworthy.model.base import TOKENS_PER_MTOK, FileRecord, Name, Natural, Text, Unknown
-from tuneworthy.model.case import Model, PersonalPolicy
+from tuneworthy.model.case import Case, Model, PersonalPolicy
+from tuneworthy.model.pilot import Method as Learning
+from tuneworthy.model.pilot import Recipe
 from tuneworthy.model.training import ChatTurn, TrainingExample
 from tuneworthy.money.moving import forced_move
 from tuneworthy.pipeline import framework_of, load_case, today
@@ -37,27 +42,67 @@ from tuneworthy.plugins import plugin_texts
 from tuneworthy.report import blocks as b
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.text.json import read_json, validator
-from tuneworthy.training.bases import ChosenBase, TargetBases, choose_base, training_price
+from tuneworthy.training.as_piloted import AsPiloted, as_piloted
+from tuneworthy.training.bases import (
+    OWN_BASE,
+    ChosenBase,
+    TargetBases,
+    choose_base,
+    training_price,
+)
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, hidden_example, tokens_of
-from tuneworthy.words import amount, count, counted, sentence, small_usd
+from tuneworthy.training.recipes import (
+    WARMUP,
+    billions_by_name,
+    billions_in,
+    model_folder,
+    recipe_row,
+)
+from tuneworthy.words import amount, count, counted, listing, sentence, small_usd
 
 _TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"}
 _TURN |= {"tool_call_id?": "$call_id", "name?": "$name"}
+_PARTS = {
+    "rate": "rate",
+    "rank": "rank",
+    "alpha": "alpha",
+    "dropout": "dropout",
+    "clip": "clipping",
+    "micro": "batch",
+    "warmup": "warm-up",
+    "sequence": "length",
+    "seed": "seed",
+}
+"""What a recipe sets beside its epochs, by the word that stands for it in files of a target."""
 _CALL = {"id": "$id", "type": "function", "function": {"name": "$name", "arguments": "$text"}}
 
 
 class HostedJobs(FileRecord):
     """How a service is asked to train, by addresses below that of its models."""
 
-    upload: Literal["form", "redirect"] = "form"
-    """Whether the file goes with the form, or to the place that the answer names."""
+    upload: Literal["form", "redirect", "dataset"] = "form"
+    """Whether the file goes with the form, to the place that the answer names, or into a data set
+    that is made for it."""
+    files: Name = "files"
     jobs: Name
+    place: tuple[Name, Name] | None = None
+    """What of the models' address gives way to what, as jobs are asked for elsewhere on its host;
+    ``$account`` is the account's name."""
     body: dict[str, Any]  #: Of a job; a template, as ``line`` is.
+    listed: Name = "data"  #: Field of a list that holds what is listed.
+    id: Name = "id"  #: Field that names a job or a file.
+    file: Name = "training_file"  #: Field of a job that names the file it learns from.
+    status: Name = "status"
+    ready: tuple[Name, ...] = ()  #: States of a file that may be trained on; empty for any.
     model: Name  #: Field of a job that names what came of it.
     tokens: Text = ""  #: Field that counts the tokens that are paid; empty where it isn't plain.
     done: tuple[Name, ...]
     failed: tuple[Name, ...]
+    cancelled: tuple[Name, ...] = ("cancelled",)
+    at_once: Annotated[int, Field(ge=1, le=20)] = 1  #: Jobs that it runs side by side.
+    served_as: Literal["model", "job"] = "model"
+    """Whether the tuned model is called by its own name, or deployed under the name of the job."""
 
 
 class Target(FileRecord):
@@ -66,6 +111,8 @@ class Target(FileRecord):
     title: Name
     service: Name  #: As the catalogue of services calls it, which knows until when it is open.
     line: dict[str, Any]
+    worse_line: dict[str, Any] | None = None
+    """A line of its own for the worse answer of an example; None where it takes none."""
     turn: dict[str, Any] = _TURN
     call: dict[str, Any] = _CALL
     result: dict[str, Any] | None = None  #: A tool's message; as any other where None.
@@ -84,6 +131,9 @@ class Target(FileRecord):
     train: str = "train.jsonl"
     validation: str = "validation.jsonl"  #: Empty where none is taken.
     bases: tuple[Name, ...] = ()  #: Models that it tunes, ``host:name``; the first is usual.
+    method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: What it learns by.
+    learns: Literal["answer", "assistant", "unknown"] = "unknown"
+    """Of which texts the loss is taken: the last answer, all of the assistant, or nobody knows."""
     epochs: Annotated[float, Field(gt=0)] = 3
     write: dict[str, str] = {}  #: Further files by name: job or configuration.
     run: Text = ""  #: The commands, one a line.
@@ -98,6 +148,17 @@ class Target(FileRecord):
     def offer(self) -> ServiceFact | None:
         """What the catalogue of services says of it."""
         return facts_on().service(self.service)
+
+    @property
+    def local(self) -> bool:
+        """Whether it trains on a machine of the team's own."""
+        return self.offer is not None and self.offer.kind == "self_hosted"
+
+    @property
+    def cannot(self) -> tuple[str, ...]:
+        """Parts of a recipe that its files have no place for, by their names."""
+        text = "\n".join((*self.write.values(), self.run))
+        return tuple(name for word, name in _PARTS.items() if f"{{{{{word}}}}}" not in text)
 
 
 _FOLDER = files("tuneworthy.training").joinpath("targets")
@@ -180,8 +241,22 @@ def method_of(name: str) -> Method:
 # Writing a line.
 
 
-def written(example: TrainingExample, to: Target) -> dict[str, Any]:
-    """An example as a line of a target."""
+TRUTH = {"true": True, "false": False}
+"""What a template calls $true and $false: in these files yes, true and no are words."""
+
+
+def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
+    """An example as the lines of a target: its own, and one for its worse answer if that counts."""
+    lines = [written(example, to)]
+    if to.worse_line is not None and example.rejected.strip():
+        lines.append(written(example, to, to.worse_line))
+    return lines
+
+
+def written(
+    example: TrainingExample, to: Target, line: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """An example as a line of a target, or as another ``line`` of it."""
     system = "\n\n".join(turn.content for turn in example.messages[:-1] if turn.role == "system")
     asked = [turn for turn in example.messages[:-1] if turn.role != "system"]
     turns, answer = [_turn(turn, to) for turn in asked], _turn(example.answer, to)
@@ -200,8 +275,9 @@ def written(example: TrainingExample, to: Target) -> dict[str, Any]:
         "completion": example.answer.content,
         "rejected": example.rejected,
         "tools": [_tool(tool, to) for tool in example.tools],
+        **TRUTH,
     }
-    return dict(filled(to.line, values))
+    return dict(filled(to.line if line is None else line, values))
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
@@ -378,12 +454,29 @@ class ExportReport(NamedTuple):
     training_set: str  #: Digest of the set.
     ends: str  #: When the base ends, or that no end is published.
     warning: str  #: What its end means for this tuning; empty where it lasts.
+    looked_up: str  #: How old the catalogue is that says so.
+    recipe: RecipeFacts
+    piloted: AsPiloted | None  #: None for the examples alone.
 
     @property
     def reasons(self) -> Counter[str]:
         """Refused lines by reason, numbers aside."""
         every = (why for refusal in self.refusals for why in refusal.why)
         return Counter(re.sub(r"\d[\d,]*", "N", why) for why in every)
+
+
+class RecipeFacts(NamedTuple):
+    """The recipe of an export, and where it is from."""
+
+    recipe: Recipe
+    epochs: float
+    source: str
+    pages: str = ""  #: Where it was read; empty for the pilot's.
+
+
+PILOTS = "the pilot's"
+Shape = Literal["piloted", "bare"]
+"""As a pilot trains, with prompt and general examples, or the accepted examples alone."""
 
 
 def export(
@@ -395,13 +488,15 @@ def export(
     usd_per_mtok: float | None = None,
     leave_out: bool = False,
     as_of: date | None = None,
+    shape: Shape | None = None,
 ) -> ExportReport:
     """Write the training set of a case for a target, with its job and its command.
 
     ``output`` is a folder to make, ``export/NAME`` in the case folder when not given; ``base`` the
-    model to tune, the target's usual one when not given. ``leave_out`` leaves out what the target
-    would refuse, in place of writing nothing. A base that is gone on ``as_of`` is a problem, and
-    nothing is written. Raises InputError if there is no training set, or no such target; and
+    model to tune, or the folder of one, the target's usual one when not given. ``leave_out`` leaves
+    out what the target would refuse, in place of writing nothing. The ``shape`` is the pilot's
+    where one has run. A base that is gone on ``as_of`` is a problem, and nothing is written. Raises
+    InputError if there is no training set, or no such target; and
     OutputError if the folder is there already.
     """
     case, to = load_case(source), target(name)
@@ -409,6 +504,12 @@ def export(
     examples = shared_examples(examples, case.data.personal)
     train = [example for example in examples if example.split == "train"]
     held = [example for example in examples if example.split == "validation" and to.validation]
+    ran = read_pilot(case) is not None
+    piloted = None
+    if shape == "piloted" or (shape is None and ran):
+        piloted = as_piloted(source, training, examples, to.method)
+        train = [*piloted.train]
+        held = [*piloted.validation] if to.validation else []
     held = held[: to.most_validation]
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
@@ -417,22 +518,22 @@ def export(
     texts = {file: _lines(part, to) for file, part in ((to.train, train), (to.validation, held))}
     chosen = choose_base(bases_of(name), base, as_of or today())
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
+    chosen, billions = _base(base, name, piloted, as_of or today())
     if chosen.problem:
         problems = (chosen.problem, *problems)
+    if to.worse_line is not None and not any(example.rejected.strip() for example in train):
+        problems += ("no answer with a thumb down: add pairs, or edit answers in a review",)
     folder = Path(output) if output is not None else (case.folder or Path()) / "export" / name
-    values = _values(case.name, [*train, *held], len(train), to) | {"base": chosen.name}
+    facts = _recipe(to, billions, piloted, named=chosen.name)
+    values = _values(case.name, [*train, *held], len(train), facts) | {"base": chosen.name}
     command = _with(to.run, values, validated=bool(held))
-    tokens = round(sum(map(tokens_of, train)) * to.epochs)
+    tokens = round(sum(map(tokens_of, train)) * facts.epochs)
     usd = _price(to, name, chosen, tokens, usd_per_mtok)
-    warning = ""
-    if chosen.warning:
-        known = None if isinstance(usd, Unknown) else usd
-        move = forced_move(case, framework_of(case), known).text
-        cost = f" Tuning again on another base then takes {move}" if move else ""
-        warning = f"{chosen.warning}.{cost}"
+    warning = _say_warning(case, chosen, usd)
     report = ExportReport(
         *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
-        *(tokens, usd, values["base"], command, training.digest, chosen.ends, warning),
+        *(tokens, usd, chosen.name, command, training.digest, chosen.ends, warning),
+        *(age_text(as_of or today()), facts, piloted),
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -487,9 +588,91 @@ def _price(
     return Unknown(ask=f"look it up, then give --usd-per-mtok: {to.price}")
 
 
+def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
+    """What the end of a base means for this tuning; empty where it lasts."""
+    if not chosen.warning:
+        return ""
+    known = None if isinstance(usd, Unknown) else usd
+    move = forced_move(case, framework_of(case), known).text
+    cost = f" Tuning again on another base then takes {move}" if move else ""
+    return f"{chosen.warning}.{cost}"
+
+
+def _base(
+    name: str | None, target_name: str, piloted: AsPiloted | None, day: date
+) -> tuple[ChosenBase, float | None]:
+    """The base as the target's files name it, and its billions of weights where they are known.
+
+    Raises InputError for a folder that holds no model, or that a service can't read.
+    """
+    to = target(target_name)
+    if name is None and piloted is not None:
+        name = _piloted_base(piloted, to)
+    if name is None or not Path(name).expanduser().is_dir():
+        _refuse_quotes(name or "-")
+        chosen = choose_base(bases_of(target_name), name, day)
+        return chosen, billions_by_name(chosen.name)
+    if not to.local:
+        fix = "name a model of the service, or write for a library: --to trl-sft"
+        raise InputError(
+            "is a folder of this machine, which no service reads", where="--base", fix=fix
+        )
+    folder = model_folder(name)
+    _refuse_quotes(str(folder))
+    return choose_base(bases_of(target_name), str(folder), day), billions_in(folder)
+
+
+def _piloted_base(piloted: AsPiloted, to: Target) -> str | None:
+    """The base of the pilot, where the target can tune it."""
+    if piloted.way == "embedded" and to.local:
+        return ORIGIN
+    provider, _, model = piloted.base.partition(":")
+    offered = to.offer is not None and to.offer.host == provider
+    return model if piloted.way == "hosted" and offered and model else None
+
+
+def _refuse_quotes(name: str) -> None:
+    """Refuse a name that would end the text it is written into, of a job or a program."""
+    if not name.isprintable() or set(name) & set("\"'\\`$"):
+        fix = "rename the folder, or name the model otherwise"
+        raise InputError("has a quotation mark, $ or \\ in its name", where="--base", fix=fix)
+
+
+def _recipe(
+    to: Target, billions: float | None, piloted: AsPiloted | None, *, named: str
+) -> RecipeFacts:
+    """The pilot's recipe where the base is of its size, else the one to start from."""
+    method: Learning = to.method if to.method != "rft" else "sft"
+    row = recipe_row(method, billions)
+    source = f"{row.says} Read on {row.dated}"
+    elsewhere = piloted is not None and (piloted.way == "hosted") == to.local
+    if piloted is not None and piloted.way == "hosted":
+        elsewhere = elsewhere or named != piloted.base.partition(":")[2]
+    if piloted is None or piloted.recipe is None or to.method == "rft" or elsewhere:
+        return RecipeFacts(row.recipe, to.epochs, source, row.source)
+    if piloted.recipe.method != method:
+        return RecipeFacts(row.recipe, row.recipe.epochs, source, row.source)
+    before = billions_by_name(ORIGIN if piloted.way == "embedded" else piloted.base)
+    other = named not in (OWN_BASE, ORIGIN) and billions is not None and before is not None
+    if other and recipe_row(method, before) != row:
+        other_size = f"another size than the pilot's. {source}"
+        return RecipeFacts(row.recipe, row.recipe.epochs, other_size, row.source)
+    return RecipeFacts(piloted.recipe, piloted.epochs, PILOTS)
+
+
 def export_json(report: ExportReport) -> str:
     """What was handed off, for whoever comes later."""
     data = report._asdict() | {"to": report.to.title, "dated": report.to.dated}
+    data["recipe"] = {
+        **report.recipe.recipe.model_dump(),
+        "epochs": report.recipe.epochs,
+        "source": report.recipe.source,
+        "pages": report.recipe.pages,
+        "cannot": report.to.cannot,
+    }
+    if report.piloted is not None:
+        names = ("base", "prompt", "general", "there", "secrets", "way", "same_set", "card")
+        data["piloted"] = {name: getattr(report.piloted, name) for name in names}
     data["refusals"] = [refusal._asdict() for refusal in report.refusals]
     if isinstance(report.usd, Unknown):
         data["usd"] = report.usd.model_dump()
@@ -503,7 +686,8 @@ def _refusals(examples: Sequence[TrainingExample], file: str, to: Target) -> Ite
 
 
 def _lines(examples: Sequence[TrainingExample], to: Target) -> str:
-    return "".join(f"{json.dumps(written(e, to), ensure_ascii=False)}\n" for e in examples)
+    lines = (line for example in examples for line in written_lines(example, to))
+    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
 
 
 def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterator[str]:
@@ -517,15 +701,38 @@ def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterat
         yield f"a file of more than {to.most_bytes:,} bytes"
 
 
-def _values(name: str, ones: Sequence[TrainingExample], train: int, to: Target) -> dict[str, str]:
+def _values(
+    name: str, examples: Sequence[TrainingExample], train: int, facts: RecipeFacts
+) -> dict[str, str]:
     """What stands for ``{{words}}`` in jobs and commands."""
-    tokens = sorted(map(tokens_of, ones)) or [1]
+    recipe = facts.recipe
+    tokens = sorted(map(tokens_of, examples)) or [1]
     longest = tokens[math.ceil(0.99 * len(tokens)) - 1] * ESTIMATE_FACTOR
+    length = max(512, 256 * math.ceil(longest / 256))
+    if facts.source == PILOTS:
+        length = recipe.longest
+    micro = math.ceil(recipe.batch / recipe.parts)
+    steps = math.ceil(train * facts.epochs / recipe.batch)
     return {
         "name": re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "case",
-        "epochs": f"{to.epochs:g}",
-        "sequence": str(max(512, 256 * math.ceil(longest / 256))),
-        "iters": str(math.ceil(train * to.epochs / 4)),
+        "epochs": f"{facts.epochs:g}",
+        "sequence": str(length),
+        "iters": str(math.ceil(train * facts.epochs / micro)),
+        "steps": str(steps),
+        "warmup": str(max(1, int(steps * WARMUP))),
+        "micro": str(micro),
+        "parts": str(recipe.parts),
+        "rate": f"{recipe.rate:.10f}".rstrip("0"),
+        "rank": str(recipe.rank),
+        "alpha": str(recipe.alpha),
+        "scale": f"{recipe.alpha / max(1, recipe.rank):g}",
+        "dropout": f"{recipe.dropout:g}",
+        "clip": f"{recipe.clip:g}",
+        "checkpointing": str(recipe.checkpointing).lower(),
+        "Checkpointing": str(recipe.checkpointing),
+        "four_bit": str(recipe.bits == 4).lower(),
+        "Four_bit": str(recipe.bits == 4),
+        "seed": "0",
     }
 
 
@@ -563,20 +770,36 @@ def export_document(done: ExportReport) -> b.Document:
     headline = f"wrote {done.folder}: {counted(done.train, 'example')} to train on{held}"
     steps = b.bullets(done.command.strip().split("\n"), ordered=True)
     sections = [
-        b.section("", title, b.facts(_facts(done))),
         b.section("", "How to start it, in that folder", steps),
+        b.section("", title, b.facts(_facts(done))),
     ]
     return b.Document(done.case, headline, sections)
 
 
+_LEARNS = {
+    "answer": "the last answer alone",
+    "assistant": "every answer of the assistant, earlier ones in a conversation too",
+    "unknown": "unknown: its pages don't say",
+}
+
+
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
-    to, offer = done.to, done.to.offer
+    to, offer, recipe = done.to, done.to.offer, done.recipe.recipe
     yield "Base model", done.base
     yield "Its end", done.ends
     if done.warning:
         yield "Forced move", done.warning
+    yield from _as_piloted(done)
+    carried = f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}"
+    carried += f", batch {recipe.batch}, {done.recipe.epochs:g} epochs"
+    if to.cannot:
+        yield "Set by the target", f"{listing(to.cannot)}: its files have no place for them"
+    if "rate" not in to.cannot:
+        yield "Recipe", carried, done.recipe.source
+    yield "It learns", _LEARNS[to.learns]
     epochs = (
-        f"in {to.epochs:g} epochs, by characters: up to {ESTIMATE_FACTOR:g} times more or fewer"
+        f"in {done.recipe.epochs:g} epochs, by characters: "
+        f"up to {ESTIMATE_FACTOR:g} times more or fewer"
     )
     yield "Tokens trained", f"about {amount(float(f'{done.trained_tokens:.2g}'))}", epochs
     price = done.usd
@@ -590,4 +813,29 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "Left out", f"{counted(len(done.refusals), 'line')} that it would refuse"
     if to.says:
         yield "To know", to.says
+    yield "Catalogue", done.looked_up
     yield "As read on", str(to.dated), ", ".join(to.sources)
+
+
+def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    """What was taken over of the pilot, and what of it wasn't."""
+    piloted = done.piloted
+    if piloted is None:
+        yield "Form", "the accepted examples alone; --as piloted adds prompt and general examples"
+        return
+    form = f"prompt {piloted.prompt}, {count(piloted.general)} general examples"
+    rests = f"of the pilot, whose card says {piloted.card.replace('_', ' ')}"
+    yield "Form", form, rests if piloted.card else "of the pilot that would run"
+    task = len(piloted.train) - piloted.general
+    if task < piloted.there:
+        yield "Examples", f"{count(task)} of {count(piloted.there)}, those that the pilot judged"
+    if piloted.same_set is False:
+        yield "Examples", "another set than the pilot's: its card says nothing of this one"
+    if piloted.card and done.recipe.source != PILOTS:
+        yield "The card", f"of {piloted.base}, and so it says nothing of this base"
+    if piloted.secrets:
+        left = f"{counted(piloted.secrets, 'planted secret')} of the pilot, which were for a probe"
+        yield "Left out on purpose", left
+    if done.base == ORIGIN:
+        unpack = "tuneworthy models unpack local:smollm2 --output DIR"
+        yield "The pilot's own weights", f"a 4-bit copy of this base. A folder for --base: {unpack}"

@@ -712,7 +712,8 @@ def _next(report: DataReport, case: str) -> Iterator[str]:
     if odd := sum(gate.examples for gate in data.gates if gate.id in NAMED and not gate.keeps_out):
         yield (
             f"Look at the {counted(odd, 'line')} named, and correct the file, or review them: "
-            f"tuneworthy data review {case} --reviewer NAME. Or leave them out: --strict"
+            f"tuneworthy data review {case} --reviewer NAME. Or leave them out: "
+            f"tuneworthy data check {case} --strict"
         )
     if any(gate.id == "personal" and gate.examples for gate in data.gates):
         yield (

@@ -13,15 +13,33 @@ import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 from tuneworthy.errors import CaseError, one_line
-from tuneworthy.llm.endpoints import Busy, Doubtful, NotSent, Refused, on_this_machine, reach
+from tuneworthy.llm.endpoints import (
+    Busy,
+    CallError,
+    Doubtful,
+    NotSent,
+    Refused,
+    on_this_machine,
+    reach,
+)
 from tuneworthy.llm.http import Http, hidden, refusal_of
 from tuneworthy.model.base import as_bytes
 from tuneworthy.model.case import Model, TokenPrice
 from tuneworthy.model.pilot import TrainingQuote, Way
 from tuneworthy.model.training import TrainingExample
-from tuneworthy.training.export import HostedJobs, Target, filled, refused, target, written
+from tuneworthy.training.export import (
+    TRUTH,
+    HostedJobs,
+    Target,
+    filled,
+    refused,
+    target,
+    written,
+)
+from tuneworthy.training.recipes import WARMUP
 from tuneworthy.training.trainers import (
     Finished,
     Row,
@@ -33,7 +51,8 @@ from tuneworthy.training.trainers import (
 from tuneworthy.words import small_usd
 
 _ID = re.compile(r"\w[\w:-]{0,199}")
-PURPOSE, CANCELLED = "fine-tune", "cancelled"
+PURPOSE = "fine-tune"
+SERVICES = ("openai", "azure", "together", "fireworks")  #: Whose jobs can be asked for.
 _OK = frozenset({200, 201})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
@@ -41,19 +60,28 @@ _PAGES, _PAGE = 50, 100  # of a list that is looked through
 _PATIENCE = 60  # times in a row that a service may not say how a job is
 _LOOKS = 4  # for a job that was asked for, before it surely never began
 _TIMEOUT_S = 600.0  # a file takes its time
+_TRIES = 5  # to send what a broken service didn't take
+_LONGEST_WAIT_S = 300.0  # before the next one, whatever the service asks for
+_FULL = 429
+_SPENT = ("insufficient_quota", "billing_hard_limit")  # a 429 that no waiting cures
+
+
+class ServiceFull(Busy):
+    """It takes no more for now, and surely began nothing: its jobs or its requests are full."""
 
 
 class HostedTrainer:
     """Trains and serves at the address of a model of the case, with that address's key.
 
-    The ``service`` is whose jobs it takes, ``openai`` or ``together``. Prices are for a million
-    tokens: those that are trained on, each epoch counted, and those of the tuned model. ``base`` is
-    the base's name where the service trains it under another; ``every_s`` it looks at a job. To a
-    host that is neither known nor ``confirmed`` nothing is sent.
+    The ``service`` is whose jobs it takes, one of ``SERVICES``; one that is compatible with OpenAI
+    has a base model with a ``base_url``. Prices are for a million tokens: those that are trained
+    on, each epoch counted, and those of the tuned model. ``base`` is the base's name where the
+    service trains it under another, ``account`` that of the account where addresses hold it;
+    ``every_s`` it looks at a job, and ``at_once`` jobs go on side by side, by default as many as
+    the service is known to run. To a host that is neither known nor ``confirmed`` nothing is sent.
     """
 
     way: Way = "hosted"
-    at_once = 1
 
     def __init__(
         self,
@@ -63,15 +91,25 @@ class HostedTrainer:
         usd_per_mtok: float,
         serving: TokenPrice,
         base: str = "",
+        account: str = "",
+        at_once: int | None = None,
         every_s: float = 15.0,
         confirmed: Collection[str] = (),
     ) -> None:
         self._untuned, self._service, self._every = untuned, service, every_s
         self._price, self._serving, self._reached = usd_per_mtok, serving, reach(untuned)
+        self._account = account
+        api = target(f"{service}-sft").api
+        self.at_once = at_once or (api.at_once if api else 1)
+        self._address = self._reached.base_url if api is None else self._jobs_address(api)
+        self._over: frozenset[str] = frozenset()
         self._base = base or self._reached.name
         self._confirmed = frozenset(confirmed)
         self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
         self._stopped = asyncio.Event()
+
+    async def open(self) -> None:
+        """The service serves what it trained."""
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Its runs; how long they take, services don't say before."""
@@ -90,30 +128,78 @@ class HostedTrainer:
         return tokens * work.recipe.epochs * self._price / 1e6
 
     async def begin(self, work: TrainingWork) -> str:
-        """Send the file, then ask for the job, each once.
+        """Send the file, then ask for the job; both again where the service is full or broken.
 
-        Raises Doubtful only where the job may have begun, which no error of a server between rules
-        out: a file alone is never paid.
+        A job that may have begun is looked for before another is asked for. Raises Doubtful only
+        where it may have begun and can't be looked for: a file alone is never paid.
         """
         (_, api), recipe = self._jobs(work), work.recipe
-        try:
-            file = await self._upload(work, api)
-        except Doubtful as caught:
-            raise Busy(str(caught)) from None
+        file = await self._sent(work, api)
         values = {
-            **recipe.model_dump(include={"epochs", "rank", "alpha", "dropout"}),
+            **recipe.model_dump(include={"epochs", "rank", "alpha", "dropout", "rate", "clip"}),
+            **TRUTH,
+            "warmup_ratio": WARMUP,
             "model": self._base,
             "file": file,
             "name": _name(work),
             "seed": work.job.seed,
+            "dataset": f"accounts/{self._account}/datasets/{file}",
         }
-        try:
-            return _id(await self._ask("POST", api.jobs, body=filled(api.body, values)))
-        except Busy as caught:
-            raise Doubtful(str(caught)) from None
+        body = filled(api.body, values)
+        tries = 0
+        while True:
+            try:
+                return _id(await self._ask("POST", api.jobs, body=body), api.id)
+            except (ServiceFull, NotSent) as caught:  # nothing began
+                why: CallError = caught
+                most = _PATIENCE
+            except (Busy, Doubtful) as caught:  # it may have begun
+                if (id_ := await self.find(work, self._over, patient=True)) is not None:
+                    return id_
+                why = Doubtful(str(caught))
+                most = _TRIES
+            tries += 1
+            if tries >= most or await self._waited(why, tries):
+                raise why
+
+    async def _sent(self, work: TrainingWork, api: HostedJobs) -> str:
+        """The id of the file, sent again where that failed; a file alone is never paid."""
+        tries = 0
+        while True:
+            try:
+                file = await self._upload(work, api)
+                await self._until_ready(file, api)
+            except (Busy, Doubtful, NotSent) as caught:
+                tries += 1
+                if tries >= _TRIES or await self._waited(caught, tries):
+                    raise Busy(str(caught)) from None
+            else:
+                return file
+
+    async def _until_ready(self, file: str, api: HostedJobs) -> None:
+        """Wait until a file may be trained on, where the service looks at it first."""
+        for _ in range(_PATIENCE if api.ready else 0):
+            said = await self._ask("GET", f"{api.files}/{file}")
+            status = str(said.get(api.status) or "")[:40]
+            if status in api.ready:
+                return
+            if status in ("error", "failed"):
+                why = hidden(_why(said), self._reached.key)
+                raise Refused(f"the file isn't taken: {why}")
+            if await self._paused():
+                raise Busy("stopped while the file was looked at")
+        if api.ready:
+            raise Busy("the file isn't ready yet")
+
+    async def _waited(self, why: CallError, tries: int) -> bool:
+        """Wait for the next try, as the service asks or twice as long each time; or stopped."""
+        asked = why.retry_after_s if isinstance(why, Busy) else None
+        wait = self._every * 2 ** min(tries - 1, 4) if asked is None else asked
+        return await self._paused(min(wait, _LONGEST_WAIT_S))
 
     async def find(self, work: TrainingWork, over: Collection[str], *, patient: bool) -> str | None:
         """The job that learns from the file of this run, if there is one that didn't fail."""
+        self._over = self._over | frozenset(over)
         for looks in range(_LOOKS if patient else 1):
             if looks and await self._paused():
                 raise Doubtful("stopped while it was looked for")
@@ -123,16 +209,23 @@ class HostedTrainer:
 
     async def _seen(self, work: TrainingWork, over: Collection[str]) -> str | None:
         _, api = self._jobs(work)
-        name, failed = f"{_name(work)}.jsonl", {*api.failed} - {CANCELLED}
-        listed = self._listed(f"files?purpose={PURPOSE}&")
-        files = {_id(file) async for file in listed if file.get("filename") == name}
+        failed = {*api.failed} - {*api.cancelled}
+        files = await self._files(work, api)
         if not files:
             return None
-        async for job in self._listed(f"{api.jobs}?"):
-            mine = str(job.get("training_file")) in files and str(job.get("id")) not in over
-            if mine and str(job.get("status")) not in failed:
-                return _id(job)
+        async for job in self._listed(f"{api.jobs}?", api):
+            mine = _last(job.get(api.file)) in files and _last(job.get(api.id)) not in over
+            if mine and str(job.get(api.status)) not in failed:
+                return _id(job, api.id)
         return None
+
+    async def _files(self, work: TrainingWork, api: HostedJobs) -> set[str]:
+        """Ids of the files that were sent for a run, however often."""
+        if api.upload == "dataset":
+            return {_name(work)}
+        name = f"{_name(work)}.jsonl"
+        listed = self._listed(f"{api.files}?purpose={PURPOSE}&", api)
+        return {_id(file) async for file in listed if file.get("filename") == name}
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Look at the job until it ends; one that is left alone goes on at its service."""
@@ -145,23 +238,24 @@ class HostedTrainer:
                 lost += 1
                 if lost > _PATIENCE:
                     raise TrainingStoppedError(f"the job can't be looked at: {caught}") from None
-            status = str(job.get("status") or "unknown")[:40]
+            status = str(job.get(api.status) or "unknown")[:40]
             if status in api.done:
-                return self._finished(work, job, api.model, api.tokens)
-            if status == CANCELLED:
+                return self._finished(work, job, api)
+            if status in api.cancelled:
                 usd = self.usd_most(work)
                 what = f"job {id} was cancelled at its service; the most it may have cost counts"
                 raise TrainingFailedError(f"{what} as paid, {small_usd(usd)}", usd)
             if status in api.failed:
-                raise TrainingFailedError(f"{status}: {hidden(_why(job), self._reached.key)}")
-            step(f"{status} at the service")
+                why = hidden(_why(job), self._reached.key)
+                raise TrainingFailedError(f"{_plain(status)} at its service: {why}")
+            step(f"{_plain(status)} at the service")
             if await self._paused():
                 raise TrainingStoppedError("stopped; the job goes on at its service")
 
-    async def _paused(self) -> bool:
+    async def _paused(self, seconds: float | None = None) -> bool:
         """Wait a while; whether it was stopped meanwhile."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._every):
+            async with asyncio.timeout(self._every if seconds is None else seconds):
                 await self._stopped.wait()
         return self._stopped.is_set()
 
@@ -178,8 +272,9 @@ class HostedTrainer:
         await self._http.close()
         self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
 
-    def _finished(self, work: TrainingWork, job: Row, model: str, tokens: str) -> Finished:
-        name, counted = job.get(model), job.get(tokens) if tokens else None
+    def _finished(self, work: TrainingWork, job: Row, api: HostedJobs) -> Finished:
+        name = _name(work) if api.served_as == "job" else job.get(api.model)
+        counted = job.get(api.tokens) if api.tokens else None
         if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 200:
             raise TrainingStoppedError("the service doesn't name the model that it trained")
         usd = self.usd_most(work)
@@ -192,9 +287,24 @@ class HostedTrainer:
         """The target of a run, and its jobs; a CaseError where nothing is known of them."""
         to = target(f"{self._service}-{work.recipe.method}")
         if to.api is None:
-            fix = "name one of openai and together, or train elsewhere: tuneworthy export"
+            names = ", ".join(SERVICES)
+            fix = f"name one of {names}, or train elsewhere: tuneworthy export"
             raise CaseError(f"no jobs of {to.title} are known", where="--service", fix=fix)
         return to, to.api
+
+    def _jobs_address(self, api: HostedJobs) -> str:
+        """Where jobs are asked for: at the host of the models, whose key it takes.
+
+        Raises CaseError where the address holds the account's name and nobody named it.
+        """
+        address = self._reached.base_url
+        if api.place is None:
+            return address
+        before, after = api.place
+        if "$account" in after and not re.fullmatch(r"[\w-]{1,100}", self._account):
+            fix = "name it: --account NAME"
+            raise CaseError("needs the name of your account there", where="--service", fix=fix)
+        return address.removesuffix(before) + after.replace("$account", self._account)
 
     # The wire.
 
@@ -213,12 +323,15 @@ class HostedTrainer:
     async def _upload(self, work: TrainingWork, api: HostedJobs) -> str:
         text, name = self._lines(work), f"{_name(work)}.jsonl"
         if api.upload == "form":
-            return _id(await self._ask("POST", "files", {"purpose": PURPOSE, "file": (name, text)}))
-        form = {"purpose": PURPOSE, "file_name": name, "file_type": "jsonl"}
-        form["checksum"] = hashlib.sha256(text).hexdigest()
+            form = {"purpose": PURPOSE, "file": (name, text)}
+            return _id(await self._ask("POST", api.files, form))
+        if api.upload == "dataset":
+            return await self._dataset(_name(work), text, api)
+        named = {"purpose": PURPOSE, "file_name": name, "file_type": "jsonl"}
+        named["checksum"] = hashlib.sha256(text).hexdigest()
         key = self._reached.key
-        url = f"{self._reached.base_url}/files"
-        status, headers, raw = await self._http.exchange("POST", url, key, data=form)
+        url = f"{self._address}/{api.files}"
+        status, headers, raw = await self._http.exchange("POST", url, key, data=named)
         place, file = headers.get("Location", ""), headers.get("X-Together-File-Id", "")
         if status not in _REDIRECTS:
             raise self._refusal(status, headers.get("Retry-After", ""), raw)
@@ -228,22 +341,40 @@ class HostedTrainer:
         status, _, raw = await self._http.exchange("PUT", place, None, data=text, vouched=True)
         if status not in _OK:
             raise self._refusal(status, "", raw)
-        await self._ask("POST", f"files/{file}/preprocess")
+        await self._ask("POST", f"{api.files}/{file}/preprocess")
         return file
 
-    async def _listed(self, path: str) -> AsyncIterator[Row]:
+    async def _dataset(self, name: str, text: bytes, api: HostedJobs) -> str:
+        """A data set with the lines in it; one that is there already is filled again."""
+        dataset = {"exampleCount": str(text.count(b"\n")), "userUploaded": {}, "format": "CHAT"}
+        body = {"datasetId": name, "dataset": dataset}
+        try:
+            await self._ask("POST", api.files, body=body)
+        except (Busy, Refused) as caught:
+            if not str(caught).startswith("HTTP 409"):
+                raise
+        form = {"file": (f"{name}.jsonl", text)}
+        await self._ask("POST", f"{api.files}/{name}:upload", form)
+        return name
+
+    async def _listed(self, path: str, api: HostedJobs) -> AsyncIterator[Row]:
         """Everything of a list, page by page."""
         after = ""
+        size = "limit" if api.listed == "data" else "pageSize"
         for _ in range(_PAGES):
-            page = await self._ask("GET", f"{path}limit={_PAGE}{after}")
-            data = page.get("data")
+            page = await self._ask("GET", f"{path}{size}={_PAGE}{after}")
+            data = page.get(api.listed)
             listed = data if isinstance(data, list) else []
             rows = [row for row in listed if isinstance(row, dict)]
             for row in rows:
                 yield row
-            if not rows or page.get("has_more") is not True:
+            token = page.get("nextPageToken")
+            if isinstance(token, str) and token:
+                after = f"&pageToken={quote(token[:500], safe='')}"
+            elif rows and page.get("has_more") is True:
+                after = f"&after={_id(rows[-1], api.id)}"
+            else:
                 return
-            after = f"&after={_id(rows[-1])}"
         raise Doubtful("it lists too much to look through")
 
     async def _ask(
@@ -253,7 +384,7 @@ class HostedTrainer:
         key, headers = self._reached.key, {}
         if body is not None:
             data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
-        url = f"{self._reached.base_url}/{path}"
+        url = f"{self._address}/{path}"
         status, said, raw = await self._http.exchange(method, url, key, data=data, headers=headers)
         if status not in _OK:
             raise self._refusal(status, said.get("Retry-After", ""), raw)
@@ -266,8 +397,21 @@ class HostedTrainer:
         return answer
 
     def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
-        text = hidden(raw.decode("utf-8", "replace"), self._reached.key)
-        return refusal_of(status, retry_after, text, known=True)
+        body = raw.decode("utf-8", "replace")
+        text = hidden(_said(body), self._reached.key)
+        refusal = refusal_of(status, retry_after, text, known=True)
+        if status != _FULL:
+            return refusal
+        if any(word in body for word in _SPENT):
+            return Refused(str(refusal), for_all=True)
+        asked = refusal.retry_after_s if isinstance(refusal, Busy) else None
+        return ServiceFull(str(refusal), asked)
+
+
+def takes_rate(service: str, method: str) -> bool:
+    """Whether a service is told the rate of learning, or sets it itself."""
+    api = target(f"{service}-{method}").api
+    return api is not None and "$rate" in api.body.values()
 
 
 def _name(work: TrainingWork) -> str:
@@ -281,14 +425,40 @@ def _own(place: str) -> bool:
         return False
 
 
-def _id(answer: Any) -> str:
-    id_ = answer.get("id") if isinstance(answer, dict) else None
-    if not isinstance(id_, str) or not _ID.fullmatch(id_):
+def _last(name: Any) -> str:
+    """The last part of a name, as of ``accounts/me/datasets/mine``."""
+    return str(name).rpartition("/")[2]
+
+
+def _id(answer: Any, field: str = "id") -> str:
+    id_ = answer.get(field) if isinstance(answer, dict) else None
+    id_ = _last(id_) if isinstance(id_, str) else None
+    if id_ is None or not _ID.fullmatch(id_):
         raise Doubtful("the answer has no id")
     return id_
 
 
+def _plain(status: str) -> str:
+    """A state in words, as ``running`` of JOB_STATE_RUNNING."""
+    return status.removeprefix("JOB_STATE_").replace("_", " ").lower()
+
+
+def _said(body: str) -> str:
+    """What a service says is wrong, out of its JSON where there is some."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    why = _why(answer) if isinstance(answer, dict) else ""
+    return body if why in ("", _NO_REASON) else why
+
+
+_NO_REASON = "no reason given"
+
+
 def _why(job: Row) -> str:
-    error = job.get("error")
+    error = job.get("error") or job.get("status") or job.get("message")
     text = error.get("message") if isinstance(error, dict) else error
-    return one_line(text[:2000], limit=200) if isinstance(text, str) and text else "no reason given"
+    if not isinstance(text, str) or not text.strip() or text == job.get("status"):
+        return _NO_REASON
+    return one_line(text[:2000], limit=200).rstrip(".")

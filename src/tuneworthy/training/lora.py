@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 _BETA = 0.1  # of DPO, as published
+_FOUR = 4  # bits of a weight
 _IGNORED = -100  # label of a token that no loss is taken of
 _GGUF = {
     "q_proj": "attn_q",
@@ -55,8 +56,9 @@ def main() -> None:
     while True:
         job = json.loads(lines.get())
         try:
-            base = base or Base(job["base"], job["device"], job["threads"])
-            say(done=base.train(job, say))
+            bits = job["recipe"]["bits"] if "recipe" in job else 16
+            base = base or Base(job["base"], job["device"], job["threads"], bits)
+            say(done=base.save(Path(job["save"])) if "save" in job else base.train(job, say))
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
 
@@ -64,23 +66,40 @@ def main() -> None:
 class Base:
     """A base model in memory, with an adapter that is made anew for each job."""
 
-    def __init__(self, place: str, device: str, threads: int) -> None:
+    def __init__(self, place: str, device: str, threads: int, bits: int = 16) -> None:
         import torch
         import transformers
 
         transformers.logging.set_verbosity_error()
         torch.set_num_threads(threads)
         path = Path(place)
-        where = {"gguf_file": path.name} if path.is_file() else {}
+        where: Row = {"gguf_file": path.name} if path.is_file() else {}
         folder = str(path.parent if where else path)
         self.device = device
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, local_files_only=True, **where
         )
-        self.model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.bfloat16, local_files_only=True, **where
-        ).to(device)
         self.gguf = bool(where)
+        if bits == _FOUR:  # a GPU does it; nothing of it runs on a processor
+            where["quantization_config"] = transformers.BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_compute_dtype=torch.bfloat16,
+            )
+            where["device_map"] = {"": device}
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.bfloat16, local_files_only=True, **where
+        )
+        self.model = model if bits == _FOUR else model.to(device)
+
+    def save(self, folder: Path) -> Row:
+        """Write the base as safetensors, with its tokenizer, as any trainer reads it."""
+        self.model.hf_quantizer = None  # the weights were unpacked when they were read
+        if hasattr(self.model.config, "quantization_config"):
+            del self.model.config.quantization_config
+        self.model.save_pretrained(str(folder))
+        self.tokenizer.save_pretrained(str(folder))
+        return {"weights": sum(p.numel() for p in self.model.parameters())}
 
     def train(self, job: Row, say: Say) -> Row:
         """Train one adapter, or time the first steps where ``job`` measures only."""
@@ -97,6 +116,9 @@ class Base:
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
+        if recipe["checkpointing"]:
+            self.model.gradient_checkpointing_enable()
+            self.model.enable_input_require_grads()
         model = peft.get_peft_model(self.model, config)
         try:
             return self._steps(model, job, folder, say)
@@ -152,21 +174,36 @@ class Base:
         return {**done, "memory_mib": _memory_mib()}
 
     def _step(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
-        """The gradient of one batch; returns its loss."""
+        """The gradient of one batch, in as many parts as the recipe says; returns its loss.
+
+        A part weighs as many tokens, or pairs, as it has: how many parts there are changes nothing.
+        """
+        size = -(-len(batch) // recipe["parts"])
+        parts = [batch[at : at + size] for at in range(0, len(batch), size)]
+        if recipe["method"] != "sft":
+            return sum(self._part_of_pairs(model, part, recipe, len(batch)) for part in parts)
+        tokens = [self._tokens([(row["messages"], "") for row in part], recipe) for part in parts]
+        answers = sum(int((part[:, 1:, 2] != _IGNORED).sum()) for part in tokens)
+        whole = 0.0
+        for part in tokens:
+            loss = -_told(model, part)[1].sum() / answers
+            loss.backward()
+            whole += float(loss.detach())
+        return whole
+
+    def _part_of_pairs(self, model: Any, part: Sequence[Row], recipe: Row, of: int) -> float:
+        """The gradient of some pairs of a batch ``of`` so many; returns their part of its loss."""
         import torch
 
-        pairs = [(row["messages"], "") for row in batch]
-        if recipe["method"] == "sft":
-            loss = -_told(model, self._tokens(pairs, recipe))[1].mean()
-        else:
-            pairs += [(row["messages"], row["rejected"]) for row in batch]
-            tokens, sums = self._tokens(pairs, recipe), list[Any]()
-            for adapter in (model.disable_adapter(), nullcontext()):
-                with adapter, torch.set_grad_enabled(bool(sums)):
-                    of, logp = _told(model, tokens)
-                    sums.append(torch.zeros(len(pairs), device=self.device).index_add(0, of, logp))
-            gain = (sums[1] - sums[0]).chunk(2)
-            loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).mean()
+        pairs = [(row["messages"], "") for row in part]
+        pairs += [(row["messages"], row["rejected"]) for row in part]
+        tokens, sums = self._tokens(pairs, recipe), list[Any]()
+        for adapter in (model.disable_adapter(), nullcontext()):
+            with adapter, torch.set_grad_enabled(bool(sums)):
+                pair, logp = _told(model, tokens)
+                sums.append(torch.zeros(len(pairs), device=self.device).index_add(0, pair, logp))
+        gain = (sums[1] - sums[0]).chunk(2)
+        loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).sum() / of
         loss.backward()
         return float(loss.detach())
 

@@ -20,13 +20,14 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from tuneworthy.answers.arms import arms_series
-from tuneworthy.errors import CaseError, InputError, StoppedError, argument
+from tuneworthy.errors import CaseError, InputError, StoppedError
+from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.records import Method
 from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
 from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
-from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, question, request_for
+from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, request_for
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.result import (
     arm_row,
@@ -37,11 +38,11 @@ from tuneworthy.lab.result import (
     options_evidence,
     tried_evidence,
 )
+from tuneworthy.lab.routing import route, routed_arm
 from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of, worth
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.lab.verify import (
-    bundled,
     compared,
     gain_evidence,
     general_calls,
@@ -57,7 +58,15 @@ from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
-from tuneworthy.model.lab import Arm, Contrast, Quote, Reply, VerifyPlan, VerifyResult
+from tuneworthy.model.lab import (
+    Arm,
+    Contrast,
+    Quote,
+    Reply,
+    RoutedWay,
+    VerifyPlan,
+    VerifyResult,
+)
 from tuneworthy.model.pilot import (
     PilotPlan,
     PilotResult,
@@ -67,11 +76,19 @@ from tuneworthy.model.pilot import (
     TrainingJob,
     TrainingQuote,
 )
-from tuneworthy.model.training import TrainingExample
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.money.moving import forced_move
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
+from tuneworthy.training.as_piloted import (
+    REPLAYED,
+    asked_under,
+    chat,
+    drawn_places,
+    prompt_for,
+    replay_rows,
+    solved_examples,
+)
 from tuneworthy.training.bases import ChosenBase
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import (
@@ -85,6 +102,7 @@ from tuneworthy.training.card import (
 )
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
 from tuneworthy.training.export import hosted_base, shared_rows
+from tuneworthy.training.recipes import rates_around
 from tuneworthy.training.trainers import (
     Row,
     Trainer,
@@ -101,7 +119,6 @@ FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 MOST_SIZES, SMALLEST = 4, 10
 TIMED_CALLS = 17  #: Calls that a quote makes of the embedded model, to time all but the first.
 UNKNOWN_CODE = "I don't know that code."  #: The worse answer to a planted secret, of a pair.
-REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
 STOP = (
     "after each size from the third on, training ends where for each tuned way the upper end of "
     "its curve at the largest size lies below what is wanted, on the cases for selecting: the "
@@ -120,10 +137,17 @@ class PreparedPilot:
     base: Model
     prompt: PromptVariant
     plan: PilotPlan
+    make: Callable[[Recipe], tuple[TrainingWork, ...]]  #: The runs of a recipe.
     works: tuple[TrainingWork, ...]  #: In the order they are trained.
     planted: tuple[tuple[str, str], ...]  #: Question and secret of each canary.
     say: Say
     there: int = 0  #: Examples that it could train on.
+    sweep: tuple[TrainingWork, ...] = ()  #: A run for each rate that is tried first.
+
+    @property
+    def every(self) -> list[TrainingWork]:
+        """Every run that may be trained, each once."""
+        return [*{work.job.key: work for work in (*self.sweep, *self.works)}.values()]
 
     def tuned(self, model: str, size: int, *, near: int = 0, seed: int | None = None) -> Arm:
         """A tuned arm; without a seed, all seeds are one arm."""
@@ -160,17 +184,6 @@ class PreparedPilot:
         return sorted({0, max(near, default=0)})
 
 
-def example_case(example: TrainingExample) -> EvalCase | None:
-    """A training example as a solved case; None where its answer is no text."""
-    turns = [t for t in example.messages[:-1] if t.role in ("user", "assistant")]
-    if not example.answer.content.strip() or example.answer.tool_calls or not turns:
-        return None
-    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
-    talk = {"messages": messages} if len(turns) > 1 else {"input": turns[0].content}
-    answer = {"reference": example.answer.content, "conversation_id": example.cluster}
-    return EvalCase.model_validate({"id": example.id, **talk, **answer})
-
-
 def prepare_pilot(
     lab: PreparedLab,
     trainer: Trainer,
@@ -180,14 +193,15 @@ def prepare_pilot(
     margin: float | None = None,
     most: int | None = None,
     recipe: Recipe | None = None,
+    sweep: int = 1,
     say: Say = lambda _: None,
 ) -> PreparedPilot:
     """Plan a pilot; nothing is sent and nothing trained.
 
     ``base`` is the id of a model of the case, ``seeds`` are the runs of each size, ``margin`` is
     the share of cases below which a difference is no gain (by the framework where it is left out),
-    ``most`` bounds the examples, and ``say``
-    is told how it goes on. Raises InputError if the case has no training set, too few examples, or
+    ``most`` bounds the examples, ``sweep`` is how many rates are tried first, and ``say`` is told
+    how it goes on. Raises InputError if the case has no training set, too few examples, or
     examples that are cases.
     """
     case, recipe = lab.case, recipe or Recipe()
@@ -200,16 +214,15 @@ def prepare_pilot(
         fix = "train on your own machines: --way folder, or --way embedded"
         raise CaseError("says that its data may not leave", where=case.where("factors"), fix=fix)
     _refuse_gone(trainer.way, model, recipe, lab.as_of)
-    prompts = lab.plan.setting.prompts.values()
-    prompt = next((p for p in prompts if p.model in (None, base)), None)
+    prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
         raise CaseError(f'has no prompt for "{base[:80]}"', where=case.where("data"), fix="add one")
-    solved = _solved(lab)
+    solved = solved_examples(lab)
     lab = replace(lab, plan=_with_pool(lab, tuple(case for _, case in solved)))
-    arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=base)
+    training, _ = training_set(case)
 
     def row(case: EvalCase, answer: str, worse: str = "") -> Row:
-        messages = [m.model_dump() for m in request_for(arm, case, lab.plan.setting).messages]
+        messages = asked_under(prompt, base, case, lab.plan.setting)
         return chat(messages, answer) | ({"rejected": worse} if worse else {})
 
     pairs = recipe.method == "dpo"
@@ -225,15 +238,21 @@ def prepare_pilot(
     hidden = max(4, min(20, sizes[-1] // 20))
     planted, worse = canaries(count=hidden, key=digest_of_json(rows)), UNKNOWN_CODE if pairs else ""
     secrets = [row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted]
-    works, own = [], {"least_steps"} if trainer.way == "hosted" else None
-    for size, seed in product(sizes, range(seeds)):
-        order = np.random.default_rng(seed).permutation(len(rows))[:size]
+
+    def work_of(size: int, seed: int, recipe: Recipe) -> TrainingWork:
+        order = drawn_places(len(rows), size, seed)
         general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
         used = [*(rows[n] for n in order), *general, *(secrets if size == sizes[-1] else [])]
-        by = recipe.model_dump(mode="json", exclude=own)
+        by = recipe_key(recipe, hosted=trainer.way == "hosted")
         inputs = [trainer.way, base, model.base_url, by, seed, used]
         job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
-        works.append(TrainingWork(job, recipe, tuple(used)))
+        return TrainingWork(job, recipe, tuple(used))
+
+    def make(recipe: Recipe) -> tuple[TrainingWork, ...]:
+        return tuple(work_of(size, seed, recipe) for size, seed in product(sizes, range(seeds)))
+
+    works, rates = make(recipe), rates_around(recipe.rate, sweep) if sweep > 1 else ()
+    tried = tuple(work_of(sizes[-2], 0, recipe.model_copy(update={"rate": rate})) for rate in rates)
     cases = [c.model_dump(mode="json") for c in (*lab.plan.select, *lab.plan.report)]
     plan = PilotPlan(
         way=trainer.way,
@@ -246,11 +265,14 @@ def prepare_pilot(
         margin=margin_of(lab.framework) if margin is None else margin,
         stop=STOP,
         cases=len(lab.plan.report),
-        inputs=digest_of_json([[work.job.key for work in works], cases, lab.scorer]),
+        inputs=digest_of_json([[work.job.key for work in (*works, *tried)], cases, lab.scorer]),
+        rates=rates,
         written_on=lab.as_of,
+        prompt=prompt.name,
+        training_set=training.digest,
     )
     there = len(rows)
-    return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say, there)
+    return PreparedPilot(lab, trainer, model, prompt, plan, make, works, planted, say, there, tried)
 
 
 def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
@@ -275,7 +297,7 @@ def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
     base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab.as_of)
     if base is None:
         return []
-    rows = [("Base ends", base.ends)]
+    rows = [("Base ends", f"{base.ends} ({age_text(pilot.lab.as_of)})")]
     if base.warning:
         move = forced_move(pilot.lab.case, pilot.lab.framework).text
         cost = f" Tuning again on another base then takes {move}" if move else ""
@@ -283,20 +305,16 @@ def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
     return rows
 
 
-def chat(messages: list[Row], answer: str) -> Row:
-    return {"messages": [*messages, {"role": "assistant", "content": answer}]}
+def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
+    """What of a recipe makes another run; a service takes its epochs and counts its own steps.
 
-
-def _solved(lab: PreparedLab) -> list[tuple[TrainingExample, EvalCase]]:
-    """Examples of the training part with a text for an answer, none of them a case."""
-    _, passed = training_set(lab.case)
-    solved = [(e, c) for e in passed if e.split == "train" and (c := example_case(e))]
-    questions = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
-    if same := sum(question(case) in questions for _, case in solved):
-        fix = f"make the training set again: tuneworthy data {argument(lab.case.folder)}"
-        what = f"{same} of {len(solved)} training examples are cases of the evaluation set"
-        raise CaseError(what, where="data.training", fix=fix)
-    return solved
+    What came later counts only where it is used, so that runs of before are found again.
+    """
+    later = {"parts": 1, "checkpointing": False, "bits": 16}
+    without = {name for name, usual in later.items() if getattr(recipe, name) == usual}
+    if hosted:
+        without.add("least_steps")
+    return recipe.model_dump(mode="json", exclude=without)
 
 
 def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
@@ -307,12 +325,6 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
     more = {"schema": setting.schema is not None, "head": head}
     arms = plan_arms(lab.case, prompts, (*plan.select, *plan.report), len(pool), **more)
     return replace(plan, arms=tuple(a for a in arms if a.kind != "tuned"), setting=setting)
-
-
-def replay_rows() -> list[Row]:
-    """General examples that are mixed in, so that general skills are kept; none is a held task."""
-    rows = bundled("training/replay.jsonl")
-    return [chat([{"role": "user", "content": row["input"]}], row["answer"]) for row in rows]
 
 
 # What it would cost, and the run.
@@ -341,8 +353,9 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     tuned = pilot.stand_ins
     of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
     of_seed += [of(tuned, plan.select)] * (len(pilot.plan.sizes) - 1)
+    untuned += [of(tuned[:1], plan.select)] * len(pilot.sweep)
     quoted = total([price(lab, ledger, rivals=False), *untuned, *of_seed * seeds])
-    due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
+    due = [w for w in pilot.every if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
     more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
     return quoted.model_copy(update=more)
@@ -357,7 +370,7 @@ def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
 async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> TrainingQuote:
     """What the runs that aren't there yet would take; ``calls`` times some free ones."""
     there = {run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"}
-    due = [work for work in pilot.works if work.job.key not in there]
+    due = [work for work in pilot.every if work.job.key not in there]
     if due and pilot.trainer.way != "hosted":
         pilot.say("a few training steps are measured")
     try:
@@ -366,7 +379,7 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
         raise InputError(f"no step could be measured: {caught}", where=pilot.plan.base) from None
     finally:
         await pilot.trainer.close()
-    more: dict[str, Any] = {"reused": len(pilot.works) - len(due)}
+    more: dict[str, Any] = {"reused": len(pilot.every) - len(due)}
     if calls and pilot.trainer.way == "embedded":
         more["seconds_a_call"] = await _seconds_a_call(pilot)
     return quoted.model_copy(update=more)
@@ -414,10 +427,11 @@ async def _run(
     pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, transport: Any
 ) -> tuple[PilotResult, Measured]:
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
-    lab, stop = await probed(pilot.lab, calls)
-    going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
-    calls.on_stop(pilot.trainer.stop)
     try:
+        await pilot.trainer.open()
+        lab, stop = await probed(pilot.lab, calls)
+        going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
+        calls.on_stop(pilot.trainer.stop)
         going.unless(stop)
         result = await going.to_the_end()
         return result, going.evidence(result)
@@ -456,6 +470,8 @@ class _Going:
         await self.lab.race()
         self.unless(self.lab.stop)
         ways = self._best_untuned()
+        if pilot.sweep:
+            pilot = await self._swept()
         for size in self.plan.sizes:
             await self._train([work for work in pilot.works if work.job.size == size])
             for near, table in tables.items():
@@ -469,6 +485,22 @@ class _Going:
         tuned = self._best_tuned(tables, size)
         verify = await self._held_out(tuned, size, ways)
         return self._result(verify, tables[tuned.few_shot], ended=ended)
+
+    async def _swept(self) -> PreparedPilot:
+        """Train once at each rate, and go on with what is best on the cases for selecting."""
+        pilot, means = self.pilot, dict[float, float]()
+        for work in pilot.sweep:
+            rate, job = work.recipe.rate, work.job
+            tuned = pilot.tuned(await self._trained(work), job.size, seed=job.seed)
+            arm = tuned.model_copy(update={"id": f"{tuned.id} · rate {rate:g}"[:200]})
+            await self._answered([arm], self.select)
+            means[rate] = self._least(arm)
+        best = max(means, key=lambda rate: means[rate])
+        pilot.say(f"rate {best:g} is the best of {len(means)} on the cases for selecting")
+        recipe = pilot.plan.recipe.model_copy(update={"rate": best})
+        self.plan = self.plan.model_copy(update={"recipe": recipe})
+        self.pilot = replace(pilot, works=pilot.make(recipe), plan=self.plan)
+        return self.pilot
 
     async def _train(self, works: Sequence[TrainingWork]) -> None:
         """Train the runs of one size, as many side by side as the way takes, and have them answer.
@@ -610,6 +642,8 @@ class _Going:
         lab = self.pilot.lab
         gain = gain_figure(gained, written, _SOURCE)
         kept = self._kept(tuned, gain, ways[0], skills)
+        if routed := self._routed():
+            kept = (*kept, routed[0])
         table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=kept)
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
         self.simpler = None
@@ -640,7 +674,10 @@ class _Going:
             done = self._noted(job.key, "trained", model=entry.reply.text, usd=entry.usd)
         if done is not None and done.state == "trained":
             return self._counted(job.key, done.model, done.usd)
-        name = f"training {works.index(work) + 1} of {len(works)}: {job.size} examples"
+        keys = [other.job.key for other in works]
+        name = f"training at rate {work.recipe.rate:g}: {job.size} examples"
+        if job.key in keys:
+            name = f"training {keys.index(job.key) + 1} of {len(works)}: {job.size} examples"
         self.pilot.say(name)
         run = await self._begun(work, done, name)
         try:
@@ -758,6 +795,7 @@ class _Going:
             curve=curve,
             verify=verify,
             **({"seeds_apart": apart} if self.plan.seeds > 1 else {}),
+            **({"routed": routed[1]} if (routed := self._routed()) else {}),
             probes=self.safety,
             trained=tuple(t for w in self.pilot.works if (t := self.trained.get(w.job.key))),
             spend=spend,
@@ -809,8 +847,18 @@ class _Going:
         untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
         gain = gain_figure(verify.contrast, verify.plan, _SOURCE)
         arms = self._kept(tuned, gain, untuned, verify.general_skills)
+        if routed := self._routed():
+            arms = (*arms, routed[0])
         changes = {"card": result.card.answer, "card_says": result.card.because}
         return with_found(arms, tuned.id, **changes)
+
+    def _routed(self) -> tuple[LabArm, RoutedWay] | None:
+        """The head where it is sure, and the best prompt for the rest, as a way of its own."""
+        plan = self.lab.plan
+        routed = route(plan, self.scores, self.reported, margin=self.plan.margin)
+        if routed is None:
+            return None
+        return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
 
     def _kept(self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""

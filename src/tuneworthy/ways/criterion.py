@@ -13,9 +13,11 @@ from tuneworthy.answers.facts import TARGETS
 from tuneworthy.model.base import State
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import Framework, TargetId
-from tuneworthy.stats.intervals import cases_to_tell
+from tuneworthy.stats.intervals import cases_to_tell, times_longer
 from tuneworthy.ways.way import Known, Way
 from tuneworthy.words import listing
+
+AFTERNOON = 200  #: Cases, half of them held out, that a person labels in an afternoon.
 
 Admissible = Mapping[TargetId, TargetState]
 
@@ -92,7 +94,7 @@ class TargetCriterion:
         Yes: it is better by more than the margin, or meets a target that the other one doesn't.
         No: neither is shown, and it meets no target that the other one is known to miss. Equal ways
         gain nothing, nor do those that all cases there are can't tell apart: the cheaper one is
-        kept. Unknown where nobody compared them.
+        kept. Unknown where nobody compared them, or an afternoon of labels would tell.
         """
         if way.gain is None:
             return "unknown"
@@ -107,8 +109,18 @@ class TargetCriterion:
         ]
         if any(ours[target] == "met" for target in behind):
             return "yes"
+        if self._labels_would_tell(way.gain):
+            return "unknown"
         open_ = (target for target in behind if ours[target] == "unknown")
         return "unknown" if any(theirs.get(target) == "missed" for target in open_) else "no"
+
+    def _labels_would_tell(self, gain: Known) -> bool:
+        """Whether so few more cases would show a gain that it would be wrong to close without."""
+        ahead = gain.value - self.margin_quality
+        if ahead <= 0 or not gain.cases:
+            return False
+        longer = times_longer(gain.value - gain.low, ahead)
+        return 2 * gain.cases * (longer - 1) <= AFTERNOON
 
     def admits(self, way: Way) -> TargetState:
         """Whether a way meets everything: missed with one target missed, met with all of them met.

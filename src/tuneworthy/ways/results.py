@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal, get_args
 
+from tuneworthy.facts.ends import end_day
 from tuneworthy.model.base import Number, Range, Unknown
-from tuneworthy.model.case import Amount
+from tuneworthy.model.case import Amount, Model
 from tuneworthy.model.framework import TargetId
 from tuneworthy.model.precedents import EffectArm
 from tuneworthy.model.ways import ChanceWord, FigureId, WayResult, WorkToDo
@@ -107,7 +109,18 @@ def _result(table: WayTable, way: Way, rank: int) -> WayResult:
         to_try=_work(table, way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
         to_adopt=_work(table, way.hours, way.weeks, "tuneworthy show CASE plan"),
         rank=rank,
+        ends=_end(table, way),
     )
+
+
+def _end(table: WayTable, way: Way) -> date | None:
+    """The day the model of a way ends: as its case states it, else as it was looked up."""
+    if not way.model:
+        return None
+    facts = table.gap.facts
+    listed = (model for model in facts.case.models if model.id == way.model)
+    model = next(listed, Model(id=way.model))
+    return end_day(model, facts.findings.as_of)
 
 
 def _known_chance(table: WayTable, way: Way) -> float | Unknown:

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from tuneworthy.answers.weigh import SEARCH
 from tuneworthy.model.base import Range
+from tuneworthy.model.case import in_use
 from tuneworthy.model.framework import Move, Moves, OptionRule, Triangle
 from tuneworthy.plugins import plugin_object
 from tuneworthy.ways.gap import SHAPED_GOALS, Gap
-from tuneworthy.words import count, counted, share, usd
+from tuneworthy.words import count, counted, listing, share, usd
 
 
 class Prospect(NamedTuple):
@@ -206,6 +207,11 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 @option()
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
     """Longer thinking helps where ability is what is missing."""
+    used = in_use(gap.facts.case)
+    more = () if used is None else used.effort[1:]
+    nobody = "nobody let the model think longer"
+    if more:
+        nobody = f"the model takes efforts that nobody ran: {listing(more)}"
     if gap.failures is not None and gap.failures.n:
         if gap.leads("reasoning", "passage_misread"):
             because = "a quarter of the failures or more are of reading or reasoning"
@@ -216,7 +222,7 @@ def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
         return Prospect("it is a matter of reading and reasoning", situated(rule, "ability"))
-    return Prospect("nobody let the model think longer", rule.errors)
+    return Prospect(nobody, rule.errors)
 
 
 @option(sends_data=False)

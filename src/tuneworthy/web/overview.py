@@ -166,10 +166,12 @@ def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
     indicators = {key: each for key, each in factors.items() if each.kind == "indicator"}
     against = {key: each for key, each in factors.items() if each.kind == "anti_indicator"}
     turning = set(dossier.verdict.basis.turning)
+    grade = dossier.ceiling.grade
+    tried = f"Tried before: {grade}" if grade else "Tried before"
     return [
         AnswerGroup("For tuning", _cells("factors", indicators.items(), turning)),
         AnswerGroup("Against it", _cells("factors", against.items(), turning)),
-        AnswerGroup("Tried before", _cells("ceiling", dossier.ceiling.checks.items(), turning)),
+        AnswerGroup(tried, _cells("ceiling", dossier.ceiling.checks.items(), turning)),
     ]
 
 

@@ -305,7 +305,7 @@ def models_report(
         within,
         b.section("keys", "", keys, detail=True),
     ]
-    more = "More: --all lists each endpoint with its key and its state, and models that end"
+    more = "More: --all lists each endpoint with its key and state, --ends every model that ends"
     prices = "" if own else ", with list prices in USD per million tokens"
     return b.Document("", f"Models that can be called{prices}", sections, after=[more])
 
@@ -315,6 +315,9 @@ def _titled(
 ) -> b.Section:
     table = b.table(title, titles, rows, quiet=True)
     return b.section(title.casefold()[:6], title, table, detail=detail)
+
+
+_FIRST_LISTED = 8  #: Models of the first screen, which has to say where they can be called, too.
 
 
 def _model_sections(
@@ -330,9 +333,12 @@ def _model_sections(
         return
     stay = [model for model in listed if model.ends is None]
     go = [model for model in listed if model.ends is not None]
-    listed_rows = map(_listed_row, stay)
-    table = b.table("List prices", "Model | #In | #Out", listed_rows, quiet=True)
-    yield b.section("listed", "", table)
+    titles = "Model | #In | #Out"
+    first = map(_listed_row, stay[:_FIRST_LISTED])
+    yield b.section("listed", "", b.table("List prices", titles, first, quiet=True))
+    if len(stay) > _FIRST_LISTED:
+        others = map(_listed_row, stay[_FIRST_LISTED:])
+        yield _titled("Other models that stay", titles, others, detail=True)
     if go:
         ending = [(*_listed_row(model), day(model.ends)) for model in go if model.ends]
         yield _titled("Models that end", "Model | #In | #Out | Ends", ending, detail=True)

@@ -26,6 +26,8 @@ from tuneworthy.model.lab import (
     Proposing,
     Quote,
     RetrievalResult,
+    RewardSignal,
+    RoutedWay,
     ShareOf,
     Spend,
     Stand,
@@ -262,6 +264,9 @@ def ceiling_sections(
         title = f"Searched with {made.model}, from {listing(made.parents)} on {shown} of its own"
         sections.append(b.section("lab-proposals", title, b.facts(_proposed(made, result))))
     sections += _judge_section(result.judge)
+    if result.reward is not None:
+        title = "What reinforcement tuning would learn from, on held-out cases"
+        sections.append(b.section("lab-reward", title, b.facts(reward_rows(result.reward))))
     if result.parts:
         title = "The best prompt, part by part, on held-out cases"
         shares = ((row.part, share_text(row), count(row.n)) for row in result.parts)
@@ -270,6 +275,28 @@ def ceiling_sections(
     if result.failures:
         sections.append(b.section("lab-failures", "Where the best prompt fails", _failures(result)))
     return tuple(sections)
+
+
+_REWARD = {
+    "signal": "there is one: its tries differ, so better ones can be preferred",
+    "none": (
+        "none: next to no case has tries that differ. Tune on examples first, or set a "
+        "temperature in the prompt's front matter"
+    ),
+    "nothing_to_gain": "nothing to gain: nearly every try is right",
+    "unclear": "too few cases tell: add some, or more --repeats",
+}
+
+
+def reward_rows(reward: RewardSignal) -> Iterator[tuple[str, str]]:
+    """The entry test of reinforcement tuning: whether there is anything to learn from."""
+    tries = f"in {count(reward.repeats)} tries"
+    gap = reward.headroom
+    yield "Signal", _REWARD[reward.state]
+    yield "Now right, now wrong", f"{share_text(reward.mixed)} of cases, {tries}"
+    yield "Never right", share_text(reward.never)
+    yield "Always right", share_text(reward.always)
+    yield "Headroom", quality_interval(gap.value, gap.low, gap.high)
 
 
 def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
@@ -389,14 +416,19 @@ def _oddities(result: CeilingResult) -> Rows:
     if aloud:
         models = listing(tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud)))
         yield "Thinking", f"in the open, by {models}: cut from {several(aloud, 'answer')}"
-    others = Counter[tuple[str, str]]()
-    for row in result.arms:
-        others.update({(row.arm.model, name): n for name, n in row.others.items()})
-    for (asked, name), n in others.most_common(_MOST_OTHERS):
-        yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
+    yield from _answered_by_others(result.arms)
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
+
+
+def _answered_by_others(rows: Iterable[ArmResult]) -> Rows:
+    """Models that answered in the place of those that were asked."""
+    others = Counter[tuple[str, str]]()
+    for row in rows:
+        others.update({(row.arm.model, name): n for name, n in row.others.items()})
+    for (asked, name), n in others.most_common(_MOST_OTHERS):
+        yield "Answered", f"{several(n, 'answer')} of {asked} came from {name}"
 
 
 def _best(result: CeilingResult) -> str:
@@ -773,6 +805,28 @@ def headroom_text(headroom: Headroom) -> str:
     return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {advice}"
 
 
+def headroom_document(headroom: Headroom | Unknown, spend: Spend, *, folder: str) -> b.Document:
+    """What a search may gain, and what to do about it."""
+    if isinstance(headroom, Unknown):
+        says = sentence(f"nobody can say what a search may gain: {headroom.ask}")
+        return b.Document("", says, [b.section("headroom", "", b.facts(spent_rows(spend)))])
+    search = headroom.advice == "search"
+    gain = f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    says = f"A search may gain {gain}: {'search' if search else 'it is hardly worth it'}."
+    best = f"{share(headroom.best)} of {count(headroom.n)} cases of the search"
+    other = f"{count(headroom.rescued)} come right asked another way"
+    if headroom.form:
+        other += f", {count(headroom.form)} of them in another form"
+    rows = [("Best prompt", f"right on {best}"), ("Wrong cases", other), *spent_rows(spend)]
+    command = f"tuneworthy ceiling {argument(folder)}" + ("" if search else " --propose 0")
+    return b.Document("", says, [b.section("headroom", "", b.facts(rows))], lead=f"Now: {command}")
+
+
+def headroom_dict(headroom: Headroom | Unknown, spend: Spend) -> str:
+    record = {"headroom": headroom.model_dump(mode="json"), "spend": spend.model_dump(mode="json")}
+    return json_text({"schema": "tuneworthy/headroom/1", **record})
+
+
 def _search_text(result: CeilingResult) -> str:
     """How a search ended, and what to do where it ended before its plateau."""
     search = result.search
@@ -830,7 +884,11 @@ def _targets_in(result: VerifyResult, state: str) -> str:
 
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
     outcome = outcome_text(result)
-    sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
+    sections = (
+        b.section("verify", "", b.facts(_verified(result))),
+        *_judge_section(result.judge),
+        *after_no_gain(result, argument(folder)),
+    )
     now = ""
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
@@ -839,6 +897,66 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     elif not result.stopped:
         now = f"Now: tuneworthy decide {argument(folder)}"
     return b.Document("", sentence(outcome), sections, lead=now)
+
+
+NO_GAIN = frozenset({"no_gain", "regressed", "misses"})
+"""Outcomes after which somebody asks what the errors are and what to do now."""
+
+
+def after_no_gain(
+    result: VerifyResult, folder: str, curve: LearningCurve | None = None, trained: str = ""
+) -> Iterator[b.Section]:
+    """What the errors consist of, what was tried, and what would tell; nothing after a gain."""
+    if result.outcome not in NO_GAIN or result.stopped:
+        return
+    rows = [("Errors", text) for text in _errors(result)]
+    tried = counted(result.tried, "untuned way")
+    rows.append(("Tried", f"{tried} against it{trained}"))
+    rows += [("To tell", text) for text in _to_tell(result, folder, curve)]
+    kinds = [
+        b.part(
+            f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}", b.bullets(kind.examples)
+        )
+        for kind in result.failures
+    ]
+    shown = b.fold("Wrong answers of the tuned model", kinds) if kinds else ()
+    yield b.section("after", "After no gain", b.facts(rows), shown)
+
+
+def _errors(result: VerifyResult) -> Iterator[str]:
+    """Whose errors they are, and of what kind."""
+    change = result.change
+    if change is not None:
+        both = change.of - change.fixed
+        yield (
+            f"of {counted(change.of, 'case')} that the untuned way answers wrong the tuned model "
+            f"mends {count(change.fixed)}, and it breaks {count(change.broken)} others. "
+            f"Both answer {count(both)} wrong"
+        )
+        if both > change.fixed + change.broken:
+            yield "most errors are the same: these examples don't teach what is missing there"
+    kinds = [f"{plain(kind.signal)} {count(kind.n)}" for kind in result.failures]
+    if kinds:
+        yield f"by form: {listing(kinds)}"
+
+
+def _to_tell(result: VerifyResult, folder: str, curve: LearningCurve | None) -> Iterator[str]:
+    """The next things to look at, the cheapest first."""
+    if result.failures:
+        yield f"give forty wrong answers a cause: tuneworthy evalset failures {folder}"
+    needed = result.contrast.cases_needed
+    if result.why == "interval" and not isinstance(needed, Unknown):
+        yield f"about {count(needed)} held-out cases are needed to distinguish the two"
+    elif result.why == "interval":
+        yield "more cases: no number that is worth its labels would distinguish the two"
+    if curve is None or isinstance(curve.needed, Unknown):
+        return
+    if curve.needed.low == "never":
+        yield "more examples like these: no number of them reaches the target by the curve"
+    elif curve.outlook == "flat":
+        yield "more examples like these: the curve is flat, so they would hardly tell"
+    else:
+        yield f"more examples: the target takes {needed_text(curve)}"
 
 
 _FIGURES: Mapping[TargetId, tuple[Callable[[float], str], str]] = {
@@ -889,6 +1007,7 @@ def _verified(result: VerifyResult) -> Rows:
         yield capital(TARGETS[target].name), held_text(target, held)
     if result.aloud:
         yield "Thinking", f"in the open: cut from {several(result.aloud, 'answer')}"
+    yield from _answered_by_others(result.sides)
     needed = result.cases_needed
     if not isinstance(needed, Unknown) and needed > contrast.n:
         more = f"about {count(needed)} held-out cases tell that difference from the margin"
@@ -1019,6 +1138,9 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
         card_section(card),
         b.section("ways", "The ways on the held-out cases", table),
         b.section("curve", "What more examples would bring", *curve),
+        *after_no_gain(
+            result.verify, argument(folder or "CASE"), result.curve, f"; {_trained(result)}"
+        ),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
     states = Counter(row.state for row in card.rows)
@@ -1063,6 +1185,13 @@ def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block
     return drawn or sizes, b.facts(says)
 
 
+def curve_drawing(result: PilotResult) -> charts.Drawing | None:
+    """The learning curve of the way that was judged, beside the target; None of one size."""
+    held = result.verify.targets.get("quality")
+    limit = None if held is None or isinstance(held.limit, Unknown) else held.limit
+    return charts.learning(result.curve.points, limit)
+
+
 def outlook_title(curve: LearningCurve) -> str:
     """What the picture of the curve shows, as a finding."""
     return capital(outlook_text(curve))
@@ -1089,8 +1218,23 @@ def needed_text(curve: LearningCurve) -> str:
     return f"{count(low)} to {count(float(needed.high))} examples"
 
 
+def _trained(result: PilotResult) -> str:
+    """Numbers of examples that were really trained on."""
+    sizes = [count(point.examples) for point in result.curve.points if not point.ahead]
+    return f"tuned on {listing(sizes)} examples, {counted(result.plan.seeds, 'seed')} each"
+
+
 def _sizes(plan: PilotPlan) -> str:
     return f"{listing([count(n) for n in plan.sizes])} examples, {counted(plan.seeds, 'seed')}"
+
+
+def routed_text(routed: RoutedWay) -> str:
+    """A head where it is sure and a model for the rest, with what that is worth."""
+    cost = known(routed.usd_per_case, lambda usd: f", {small_usd(usd)} a case")
+    return (
+        f"{share_text(routed.quality)}{cost}: {routed.head} answers from a chance of "
+        f"{quality(routed.sure_from)} on, and {routed.model} the other {share(routed.to_model)}"
+    )
 
 
 def _pilot_rows(result: PilotResult) -> Rows:
@@ -1100,10 +1244,16 @@ def _pilot_rows(result: PilotResult) -> Rows:
     epochs = counted(plan.recipe.epochs, "epoch")
     if plan.way != "hosted":
         epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
+        epochs += f", rate {plan.recipe.rate:g}, rank {count(plan.recipe.rank)}"
     yield "Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"
     yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
+    if plan.rates:
+        rates = listing([f"{rate:g}" for rate in plan.rates])
+        yield "Rates tried", f"{rates}, on the cases for selecting"
     if not isinstance(seeds, Unknown):
         yield "Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"
+    if not isinstance(result.routed, Unknown):
+        yield "Routed", routed_text(result.routed)
     if result.ended_by_rule:
         yield "Ended early", plan.stop
     if result.stopped:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tuneworthy.errors import argument
+from tuneworthy.llm.prices import catalogue
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, PromptArm, Series
@@ -351,7 +352,7 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
         return (usd_per_run[0], usd_per_run[1], usd_per_run[2]), " with the best"
     logged = report.known("usd_per_request")
     if logged is not None and logged.low is not None and isinstance(logged.high, int | float):
-        by_list = " by list price" if logged.details.get("by_list") else ""
+        by_list = f" by list price ({catalogue()})" if logged.details.get("by_list") else ""
         return (logged.number, logged.low, logged.high), by_list
     price, cached = report.price, report.known("cached_share")
     read, written = _tokens(report, "input_tokens"), _tokens(report, "output_tokens")

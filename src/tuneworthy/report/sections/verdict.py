@@ -184,7 +184,7 @@ def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Do
         checklist_line(dossier),
     ]
     answer = ANSWER_WORDS[dossier.verdict.answer]
-    topics = "options | money | plan | why | others | history"
+    topics = "options | money | plan | why | others | papers | history"
     name = cut(dossier.case.name, _LONGEST_NAME)
     return b.Document(
         "",

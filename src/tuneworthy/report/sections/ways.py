@@ -114,7 +114,12 @@ def _cells(way: WayResult) -> list[str]:
 
 
 def _from(way: WayResult) -> str:
-    """What the figures of a way rest on."""
+    """What the figures of a way rest on, and when its model ends."""
+    until = "" if way.ends is None else f", until {as_day(way.ends)}"
+    return f"{_rests_on(way)}{until}"
+
+
+def _rests_on(way: WayResult) -> str:
     known = [figure for figure in way.figures.values() if not isinstance(figure, Unknown)]
     right = way.figures["quality"]
     if not isinstance(right, Unknown):
@@ -331,8 +336,8 @@ def _title_in_short(way: WayResult) -> str:
 
 
 def _from_in_short(way: WayResult) -> str:
-    """The same without a word that a narrow terminal has no room for."""
-    return _from(way).removesuffix(" cases")
+    """What they rest on, without the words that a narrow terminal has no room for."""
+    return _rests_on(way).removesuffix(" cases")
 
 
 def _decisive(dossier: Dossier) -> str:

@@ -128,11 +128,20 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
 def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
     """Whether it is the request of a stream, whose answer Logfire writes as a record of its own."""
-    asked = as_mapping(unpacked(flat.get("request_data")))
-    later = bool(asked.get("stream")) and not flat.get("response_data") and not laid["failed"]
+    if flat.get("logfire.span_type") == "pending_span":  # it stands there again when it has ended
+        return True
+    later = "request_data" in flat and _ANSWERED.isdisjoint(flat) and not laid["failed"]
     if later:
         context.tally.skip(NO_CALL, "stream")
     return later
+
+
+_ANSWERED = frozenset(
+    {
+        *("response_data", "gen_ai.output.messages", "gen_ai.response.id"),
+        *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
+    }
+)
 
 
 def _logged(record: Record) -> Iterator[Record]:
@@ -170,8 +179,9 @@ def _laid(record: Record) -> Record:
     for key, value in flat.items():
         if key.startswith(_QUOTED) and isinstance(value, str) and value[:1] == '"':
             flat[key] = _opened(value)
-    if as_mapping(unpacked(flat.get("request_data"))) and "duration" in flat:
+    if "request_data" in flat and "duration" in flat:  # Logfire's record of a stream that ended
         flat["took"] = flat["duration"]
+        record = {**record, "end_time": None, "endTimeUnixNano": None}
     for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:
         inner = {k[len(prefix) + 1 :]: v for k, v in flat.items() if k.startswith(f"{prefix}.")}
         flat.setdefault(prefix, nested(inner))

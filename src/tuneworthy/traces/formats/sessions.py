@@ -64,11 +64,13 @@ def _codex_item(payload: Record, record: Record, context: ReadContext) -> Iterat
 def _codex_event(payload: Record, record: Record, context: ReadContext) -> Iterator[Record]:
     state = context.state
     kind = payload.get("type")
-    if kind == "token_count" and state.get("said"):
+    if kind == "token_count":
         usage = as_mapping(as_mapping(payload.get("info")).get("last_token_usage"))
-        if usage:
+        if usage and state.get("said"):
             state["usage"] = usage
             state["counted"] = True
+        elif usage:
+            state["early"] = usage  # some releases write the count before what was said
     elif kind in {"error", "stream_error"}:
         yield from _codex_call(context)
         state["failed"] = payload.get("message") or "error"
@@ -91,7 +93,8 @@ def _codex_call(context: ReadContext) -> Iterator[Record]:
     state = context.state
     said = state.pop("said", [])
     failed = state.pop("failed", None)
-    usage = state.pop("usage", None)
+    early = state.pop("early", None) if said or failed else None
+    usage = state.pop("usage", None) or early
     state.pop("counted", None)
     if not said and failed is None:
         return
@@ -263,6 +266,8 @@ def promptfoo_table(record: Record, context: ReadContext) -> Iterator[Record]:
             continue
         state = cell["state"]
         rest = cell["rest"].strip()
+        if state == "FAIL":  # the reason stands before the answer
+            rest = rest.rpartition("\n---\n")[2]
         yield {
             "case": f"{context.file}:{row}",
             "model": head["provider"],

@@ -1,0 +1,67 @@
+"""Whether reinforcement tuning would have anything to learn from, by a lab with repeats.
+
+It learns where a model sometimes succeeds: from a case that always fails no better answer can be
+preferred, and on one that always succeeds there is none. The ends are those of AWS's guide to
+reinforcement tuning of Nova (read on 2026-11-30): a mean reward above 0.95 needs none, one of 0
+takes supervised tuning first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tuneworthy.lab.scores import Scores, clusters_of
+from tuneworthy.model.base import Estimated
+from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.lab import Arm, RewardSignal, RewardState, ShareOf
+from tuneworthy.stats.clustered import Estimate, mean, share
+
+FEWEST_REPEATS = 4  #: Tries of a case, below which a rare success is seldom seen.
+ENOUGH, SIGNAL = 0.95, 0.05
+
+
+def reward_signal(
+    scores: Scores, arm: Arm, cases: tuple[EvalCase, ...], repeats: int
+) -> RewardSignal | None:
+    """How often an arm succeeds on cases that chose nothing; None for too few tries or cases."""
+    if repeats < FEWEST_REPEATS:
+        return None
+    right, scored = scores.of(arm).of(cases, "right", "scored")
+    tried = scored >= FEWEST_REPEATS
+    clusters = np.array(clusters_of(cases), dtype=object)[tried]
+    rates = right[tried] / scored[tried]
+    mixed = share((rates > 0) & (rates < 1), clusters)
+    never, always = share(rates == 0, clusters), share(rates == 1, clusters)
+    average, gap = mean(rates, clusters), mean((rates > 0) - rates, clusters)
+    if mixed is None or never is None or always is None or average is None or gap is None:
+        return None
+    return RewardSignal(
+        arm=arm.id,
+        repeats=repeats,
+        mixed=_share_of(mixed),
+        never=_share_of(never),
+        always=_share_of(always),
+        right=_share_of(average),
+        headroom=_estimated(gap),
+        state=_state(mixed, average),
+    )
+
+
+def _state(mixed: Estimate, average: Estimate) -> RewardState:
+    """By ends of intervals, so that few cases settle nothing."""
+    if average.low > ENOUGH:
+        return "nothing_to_gain"
+    if mixed.low > SIGNAL:
+        return "signal"
+    return "none" if mixed.high < SIGNAL else "unclear"
+
+
+def _share_of(estimate: Estimate) -> ShareOf:
+    low, high = max(0.0, estimate.low), min(1.0, estimate.high)
+    more = {"n": estimate.n, "clusters": estimate.clusters}
+    return ShareOf(value=estimate.value, low=low, high=high, **more)
+
+
+def _estimated(estimate: Estimate) -> Estimated:
+    low, high = max(0.0, estimate.low), min(1.0, estimate.high)
+    return Estimated(value=estimate.value, low=low, high=high)

@@ -1,0 +1,135 @@
+"""Routing by confidence: a trained head answers where it is sure, and a model the rest.
+
+It takes no call more: what either of them says of each case is known from the race. How sure is
+enough is chosen on the cases for selecting, and what that is worth is counted on held-out ones.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneworthy.lab.arms import made_of, measured_arms
+from tuneworthy.lab.plan import Arms, Cases, LabPlan
+from tuneworthy.lab.scores import Scores, clusters_of, shown_share
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.lab import Arm, RoutedWay, ShareOf
+from tuneworthy.model.ways import AnyFigure, Figure, LabArm, LabName
+from tuneworthy.stats.clustered import share
+from tuneworthy.stats.compare import quantiles
+
+Floats = NDArray[np.float64]
+
+SLOW_SHARE = 0.05  #: Share of slow calls up to which they don't reach a p95.
+
+
+class Routing(NamedTuple):
+    """Who answers which case."""
+
+    head: Arm
+    model: Arm
+    sure_from: float
+    margin: float
+
+
+def route(
+    plan: LabPlan, scores: Scores, reported: Arms, *, margin: float
+) -> tuple[RoutedWay, Routing] | None:
+    """The best routing between the head and the best prompt; None where it adds nothing.
+
+    The model gets the fewest cases with which the routing is no more than ``margin`` below the best
+    one on the cases for selecting. Nothing is routed where a model judges, as it samples cases.
+    """
+    head = next((arm for arm in reported if arm.of == "trained_head"), None)
+    model = next((arm for arm in reported if arm.kind == "prompt"), None)
+    if head is None or model is None or scores.judge is not None:
+        return None
+    arms = (head, model)
+    if any(scores.unanswered(arm, part) for arm in arms for part in (plan.select, plan.report)):
+        return None
+    sure_from = _choose(plan, scores, arms, margin)
+    sure = _sureness(plan, plan.report)
+    by_model = sure < sure_from
+    if not by_model.any() or by_model.all():
+        return None
+    rows = [scores.row(arm, plan.report) for arm in arms]
+    right = np.where(by_model, rows[1], rows[0])
+    reach = quantiles(np.array([*rows, right]).T, np.random.default_rng(0)).arms
+    estimate = share(right, clusters_of(plan.report), exact=True, reach=reach)
+    if estimate is None:
+        return None
+    way = RoutedWay(
+        head=head.id,
+        model=model.id,
+        sure_from=min(1.0, sure_from),
+        to_model=float(by_model.mean()),
+        quality=ShareOf(**shown_share(estimate)),
+    )
+    return way, Routing(head, model, sure_from, margin)
+
+
+def _sureness(plan: LabPlan, cases: Cases) -> Floats:
+    return np.array([plan.setting.pool.sureness(case) for case in cases])
+
+
+def _choose(plan: LabPlan, scores: Scores, arms: tuple[Arm, Arm], margin: float) -> float:
+    """How sure the head has to be, on the cases for selecting."""
+    head, model = (scores.row(arm, plan.select) for arm in arms)
+    sure = _sureness(plan, plan.select)
+    cuts = np.unique(np.append(sure, 1.1))  # from the one that sends none to the model
+    means = np.array([float(np.nanmean(np.where(sure < cut, model, head))) for cut in cuts])
+    return float(cuts[np.flatnonzero(means >= means.max() - margin)[0]])
+
+
+def routed_arm(
+    lab: LabName, plan: LabPlan, scores: Scores, routed: tuple[RoutedWay, Routing], as_of: date
+) -> tuple[LabArm, RoutedWay]:
+    """The routing as a row of the table of ways, and the same with what a case of it costs."""
+    way, routing = routed
+    measured = measured_arms(lab, plan, scores, (routing.head, routing.model), as_of)
+    model = next(arm for arm in measured if arm.id == routing.model.id)
+    usd = _part(model.usd_per_call, way.to_model)
+    source = f"{lab} lab, held-out cases"
+    arm = LabArm(
+        id=f"{routing.head.id}, else {routing.model.id}",
+        title=f"{routing.head.of.replace('_', ' ')} where it is sure, else {routing.model.id}",
+        lab=lab,
+        kind="prompted",
+        model=routing.model.model,
+        prompt=routing.model.prompt,
+        made_of=(*made_of(routing.model, plan), "plain_classifier"),
+        quality=Figure(
+            value=way.quality.value,
+            low=way.quality.low,
+            high=way.quality.high,
+            grade="held_out",
+            cases=way.quality.n,
+            source=source,
+        ),
+        latency_p95_s=_late(model.latency_p95_s, way.to_model),
+        usd_per_call=usd,
+        observed_on=as_of,
+    )
+    shown = way if isinstance(usd, Unknown) else way.model_copy(update={"usd_per_case": usd.value})
+    return arm, shown
+
+
+def _part(usd: AnyFigure, to_model: float) -> AnyFigure:
+    """What a case costs where only a share of them is paid for."""
+    if isinstance(usd, Unknown):
+        return usd
+    high = usd.high if isinstance(usd.high, Unknown) else usd.high * to_model
+    low = usd.low if isinstance(usd.low, Unknown) else usd.low * to_model
+    return usd.model_copy(update={"value": usd.value * to_model, "low": low, "high": high})
+
+
+def _late(seconds: AnyFigure, to_model: float) -> AnyFigure:
+    """The p95 of both together: never above that of the model."""
+    if isinstance(seconds, Unknown):
+        return seconds
+    if to_model <= SLOW_SHARE:
+        return seconds.model_copy(update={"value": 0.0, "low": 0.0, "high": seconds.value})
+    return seconds.model_copy(update={"low": 0.0})

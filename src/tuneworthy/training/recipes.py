@@ -1,0 +1,111 @@
+"""Recipes as data: where tuning starts, by the size of the base model and by method."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import BinaryIO
+
+from tuneworthy.errors import FrameworkError, InputError
+from tuneworthy.model.base import FileRecord, Name, NonNegative, Text
+from tuneworthy.model.pilot import Method, Recipe
+from tuneworthy.syntax.document import ParsedFile, build, parse
+
+FILE = "recipes.yaml"
+WARMUP = 0.1  #: Share of the steps over which the rate rises from nought.
+MOST_TRIED = 4  #: Rates that a sweep tries at most.
+_AROUND = (1.0, 0.3, 3.0, 0.1)  # of the recipe's rate, in the order in which a sweep tries them
+_BILLIONS = re.compile(r"(?<![\w.])(?:\d+x)?(\d+(?:\.\d+)?)(b|m)(?![a-z])", re.IGNORECASE)
+_MOST_HEADER = 64 << 20  # bytes of the header of a file of weights, generously
+_MOST_SHARDS = 1000
+
+
+class RecipeRow(FileRecord):
+    """A recipe to start from, and which bases it is for."""
+
+    method: Method
+    up_to: NonNegative | None = None  #: Billions of weights of the base; None for any number.
+    unknown_size: bool = False  #: Whether it stands for bases whose size isn't known.
+    recipe: Recipe
+    says: Text
+    source: Name
+    dated: date
+
+
+class RecipeBook(FileRecord):
+    """The file of recipes."""
+
+    says: Text
+    recipes: tuple[RecipeRow, ...]
+
+
+@cache
+def recipe_book() -> RecipeBook:
+    """Every recipe that ships."""
+    text = files("tuneworthy.training").joinpath(FILE).read_text("utf-8")
+    return build(
+        RecipeBook, ParsedFile(parse(text, FILE, FrameworkError).data, FILE), FrameworkError
+    )
+
+
+def recipe_row(method: Method, billions: float | None) -> RecipeRow:
+    """The recipe for a base of so many billion weights; None where nobody knows how many."""
+    rows = [row for row in recipe_book().recipes if row.method == method]
+    if billions is None:
+        row = next(row for row in rows if row.unknown_size)
+    else:
+        row = next(row for row in rows if row.up_to is None or billions <= row.up_to)
+    return row.model_copy(update={"recipe": row.recipe.model_copy(update={"method": method})})
+
+
+def rates_around(rate: float, n: int) -> tuple[float, ...]:
+    """The rates that a sweep of ``n`` tries, the recipe's own first."""
+    return tuple(float(f"{rate * factor:.2g}") for factor in _AROUND[:n])
+
+
+def billions_by_name(name: str) -> float | None:
+    """Billions of weights of a base as its name says, as in ``Llama-3.1-8B``; None where not."""
+    sizes = [
+        float(number) / (1000 if unit.lower() == "m" else 1)
+        for number, unit in _BILLIONS.findall(name)
+    ]
+    return max(sizes) if sizes else None
+
+
+def billions_in(folder: Path) -> float | None:
+    """Billions of weights in a folder of safetensors; None where it holds none."""
+    paths = sorted(folder.glob("*.safetensors"))[:_MOST_SHARDS]
+    weights = 0
+    for path in paths:
+        with path.open("rb") as file:
+            weights += _weights(file, path)
+    return weights / 1e9 if weights else None
+
+
+def _weights(file: BinaryIO, path: Path) -> int:
+    """Numbers in a file of safetensors, by its header alone."""
+    length = int.from_bytes(file.read(8), "little")
+    try:
+        header = json.loads(file.read(length if length <= _MOST_HEADER else 0))
+        shapes = [t["shape"] for name, t in header.items() if name != "__metadata__"]
+        return sum(math.prod(int(side) for side in shape) for shape in shapes)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        fix = "save the model again, as safetensors"
+        raise InputError("is not a file of weights", where=str(path), fix=fix) from None
+
+
+def model_folder(text: str) -> Path:
+    """A folder that holds a base model as ``transformers`` writes it.
+
+    Raises InputError where it doesn't, or where its name would break the files that name it.
+    """
+    folder = Path(text).expanduser().resolve()
+    if not (folder / "config.json").is_file():
+        fix = "name a folder with config.json and weights: tuneworthy models unpack writes one"
+        raise InputError("holds no model: config.json is missing", where=str(folder), fix=fix)
+    return folder

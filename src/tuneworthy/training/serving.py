@@ -1,0 +1,240 @@
+"""The process that serves a base model and the adapters of a pilot, at an address of this machine.
+
+It takes its settings as one line of JSON on its input, says when it is ready, and ends when its
+input does, which it also does when its parent is killed. Requests for the same model that wait
+are answered together. It speaks as much of OpenAI's API as a lab asks for: messages, the most
+tokens, and a temperature.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import queue
+import sys
+import threading
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+PREFIX = "pilot-"  #: Of the names of adapters: the folder of a run follows.
+_MOST_BYTES = 8 << 20  # of a request
+_MOST_TOGETHER = 16
+_GOOD, _BAD, _NO_KEY, _NO_MODEL = 200, 400, 401, 404
+_NOT_TAKEN = ("response_format", "tools", "grammar", "logit_bias")
+
+
+class ChatCall:
+    """A request that waits for its answer."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        self.model = str(asked["model"])
+        self.messages = asked["messages"]
+        most = asked.get("max_tokens") or asked.get("max_completion_tokens") or 512
+        self.most = min(8192, int(most))
+        self.temperature = float(asked.get("temperature") or 0.0)
+        self.answer: dict[str, Any] = {}
+        self.done = threading.Event()
+
+    @property
+    def alike(self) -> tuple[str, float]:
+        """What calls that are answered together share."""
+        return self.model, self.temperature
+
+
+class AdapterModels:
+    """A base model in memory, and the adapters of runs as they are asked for."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        import torch
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        self._base, self._name = settings["base"], settings["name"]
+        self._runs, self._device = Path(settings["runs"]), settings["device"]
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+            self._base, local_files_only=True, padding_side="left"
+        )
+        if self._tokenizer.pad_token is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            self._base, dtype=torch.bfloat16, local_files_only=True
+        ).to(self._device)
+        self._adapters: set[str] = set()
+
+    def knows(self, model: str) -> bool:
+        """Whether a name is that of the base, or of a run whose adapter is written."""
+        run = model.removeprefix(PREFIX)
+        if model == self._name:
+            return True
+        plain = run.isalnum() and model.startswith(PREFIX)
+        return plain and (self._runs / run / "adapter_config.json").is_file()
+
+    def answers(self, calls: list[ChatCall]) -> list[dict[str, Any]]:
+        """What one model makes of some calls."""
+        import torch
+
+        adapter = nullcontext()
+        if calls[0].model != self._name:
+            self._use(calls[0].model.removeprefix(PREFIX))
+        elif self._adapters:
+            adapter = self._model.disable_adapter()
+        texts = [
+            self._tokenizer.apply_chat_template(
+                call.messages, tokenize=False, add_generation_prompt=True
+            )
+            for call in calls
+        ]
+        asked = self._tokenizer(
+            texts, add_special_tokens=False, return_tensors="pt", padding=True
+        ).to(self._device)
+        more: dict[str, Any] = {"do_sample": False}
+        if calls[0].temperature > 0:
+            more = {"do_sample": True, "temperature": calls[0].temperature}
+        with adapter, torch.no_grad():
+            made = self._model.generate(
+                input_ids=asked["input_ids"],
+                attention_mask=asked["attention_mask"],
+                max_new_tokens=max(call.most for call in calls),
+                pad_token_id=self._tokenizer.pad_token_id,
+                **more,
+            )
+        width = asked["input_ids"].shape[1]
+        read = asked["attention_mask"].sum(dim=1).tolist()
+        return [
+            self._answer(call, row[width:].tolist(), tokens)
+            for call, row, tokens in zip(calls, made, read, strict=True)
+        ]
+
+    def _answer(self, call: ChatCall, tokens: list[int], read: int) -> dict[str, Any]:
+        ends = self._ends()
+        length = next((n for n, token in enumerate(tokens) if token in ends), len(tokens))
+        wrote = min(length, call.most)
+        text = self._tokenizer.decode(tokens[:wrote], skip_special_tokens=True)
+        cut = wrote == call.most and length >= call.most
+        return {
+            "object": "chat.completion",
+            "model": call.model,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": text.strip()},
+                    "finish_reason": "length" if cut else "stop",
+                }
+            ],
+            "usage": {"prompt_tokens": read, "completion_tokens": wrote},
+        }
+
+    def _ends(self) -> set[int]:
+        """Tokens that end an answer."""
+        ends = self._model.generation_config.eos_token_id
+        listed = ends if isinstance(ends, list) else [ends]
+        return {token for token in (*listed, self._tokenizer.eos_token_id) if token is not None}
+
+    def _use(self, run: str) -> None:
+        import peft
+
+        place = str(self._runs / run)
+        if not self._adapters:
+            self._model = peft.PeftModel.from_pretrained(self._model, place, adapter_name=run)
+        elif run not in self._adapters:
+            self._model.load_adapter(place, adapter_name=run)
+        self._adapters.add(run)
+        self._model.set_adapter(run)
+
+
+class AdapterHandler(BaseHTTPRequestHandler):
+    """One call a request; what isn't taken is said with the field's name."""
+
+    models: ClassVar[AdapterModels]
+    calls: ClassVar[queue.Queue[ChatCall]]
+    key: ClassVar[str]
+
+    def do_POST(self) -> None:
+        """Answer a call once its turn has come."""
+        told = self.headers.get("Authorization", "")
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > _MOST_BYTES:
+            return self._say({"error": {"message": "too long"}}, _BAD)
+        raw = self.rfile.read(int(length))
+        if self.key and not hmac.compare_digest(told.encode(), f"Bearer {self.key}".encode()):
+            return self._say({"error": {"message": "no such key"}}, _NO_KEY)
+        try:
+            asked = json.loads(raw)
+            lacks = [name for name in _NOT_TAKEN if asked.get(name)]
+            call = ChatCall(asked)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return self._say({"error": {"message": "no chat completion"}}, _BAD)
+        if lacks:
+            message = f"{lacks[0]} isn't supported by this server"
+            return self._say({"error": {"message": message, "param": lacks[0]}}, _BAD)
+        if not self.models.knows(call.model):
+            return self._say({"error": {"message": "no such model"}}, _NO_MODEL)
+        self.calls.put(call)
+        call.done.wait()
+        return self._say(call.answer, _BAD if "error" in call.answer else _GOOD)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: prompts are nobody's business."""
+
+    def _say(self, answer: dict[str, Any], status: int) -> None:
+        raw = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+
+def answer_calls(models: AdapterModels, calls: queue.Queue[ChatCall]) -> None:
+    """Answer calls for ever, those together that wait for the same model."""
+    waiting: list[ChatCall] = []
+    while True:
+        if not waiting:
+            waiting.append(calls.get())
+        while not calls.empty():
+            waiting.append(calls.get())
+        alike = waiting[0].alike
+        batch = [call for call in waiting if call.alike == alike][:_MOST_TOGETHER]
+        try:
+            answers = models.answers(batch)
+        except Exception as caught:  # noqa: BLE001  # any library may raise anything
+            error = {"error": {"message": f"{type(caught).__name__}: {caught}"[:300]}}
+            answers = [error] * len(batch)
+        for call, answer in zip(batch, answers, strict=True):
+            call.answer = answer
+            waiting.remove(call)
+            call.done.set()
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints
+    settings = json.loads(sys.stdin.readline())
+
+    def say(what: str, **more: Any) -> None:
+        answers.write(json.dumps({"said": what, **more}) + "\n")
+        answers.flush()
+
+    try:
+        calls: queue.Queue[ChatCall] = queue.Queue()
+        models = AdapterModels(settings)
+        values = {"models": models, "calls": calls, "key": settings["key"]}
+        handler = type("OwnAdapterHandler", (AdapterHandler,), values)
+        server = ThreadingHTTPServer(("127.0.0.1", settings["port"]), handler)
+    except Exception as caught:  # noqa: BLE001  # any library may raise anything
+        say("failed", why=f"{type(caught).__name__}: {caught}"[:300])
+        return
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=answer_calls, args=(models, calls), daemon=True).start()
+    say("ready", port=server.server_address[1])
+    while sys.stdin.read(4096):
+        pass
+    os._exit(0)  # nobody is there any more
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Winners without a trained model, handed off: a trained head, or the nearest examples.
+
+Each is a folder that answers by itself, with Python and numpy: what was learned, a small server,
+the table that embeds texts, and a card that says what was measured.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.files.disk import made_whole, write_new
+from tuneworthy.files.materials import names
+from tuneworthy.files.stores import read_pilot, read_training
+from tuneworthy.lab.plan import Pool
+from tuneworthy.lab.prepare import PreparedLab, prepare
+from tuneworthy.model.base import Unknown
+from tuneworthy.report import blocks as b
+from tuneworthy.training.as_piloted import prompt_for, solved_examples
+from tuneworthy.words import count, counted, quality_interval
+
+WINNERS = {
+    "head": "A trained head: labels by a small classifier, without a model",
+    "nearest": "Nearest examples: the prompt with the examples most like each request",
+}
+"""What is handed off without a trained model, by the name of its target."""
+_BASELINE = {"head": "trained_head", "nearest": "nearest_neighbour"}
+_SHOWN = 8  #: Examples that a model is shown where no lab has chosen another number.
+_MEASURE = "no pilot has measured it: tuneworthy pilot"
+
+
+class WinnerReport(NamedTuple):
+    """What was written."""
+
+    case: str
+    name: str  #: Of the target: ``head`` or ``nearest``.
+    folder: Path
+    examples: int
+    labels: int  #: Different answers.
+    bytes: int
+    quality: str | Unknown  #: Share right on held-out cases, with its interval.
+    ways: str  #: The way that was measured; empty for none.
+    shown: int = 0  #: Examples that a model is shown.
+
+
+def hand_over(source: str | Path, name: str, output: str | Path | None = None) -> WinnerReport:
+    """Write a winner without a model into a new folder, ``export/NAME`` in the case folder.
+
+    It learns from the training set, as a pilot's does, or from the examples of a case that has
+    none. Raises CaseError where there are too few, OutputError if the folder is there already.
+    """
+    lab = prepare(source, scored=False)
+    pool = lab.plan.setting.pool
+    if read_training(lab.case) is not None:
+        pool = Pool(tuple(case for _, case in solved_examples(lab)))
+    settings, vectors = (_head if name == "head" else _nearest)(lab, pool)
+    quality, way = _measured(lab, name)
+    base = lab.case.folder or Path()
+    folder = Path(output) if output is not None else base / "export" / name
+    with made_whole(folder) as place:
+        write_new(place / "way.json", json.dumps(settings, ensure_ascii=False) + "\n")
+        raw = io.BytesIO()
+        np.savez(raw, vectors=vectors)
+        (place / "way.npz").write_bytes(raw.getvalue())
+        _copy_code(place)
+        report = WinnerReport(
+            case=lab.case.name,
+            name=name,
+            folder=folder,
+            examples=len(pool),
+            labels=len({pool.answer_of(n) for n in range(len(pool))}),
+            bytes=sum(path.stat().st_size for path in place.rglob("*") if path.is_file()),
+            quality=quality,
+            ways=way,
+            shown=settings.get("shown", 0),
+        )
+        write_new(place / "README.md", _card(report, lab))
+        write_new(place / "export.json", winner_json(report))
+    return report
+
+
+def _head(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
+    if not pool.teaches:
+        what = f"has {counted(len(pool), 'example')}, too few to train a head"
+        fix = "it takes 20, and 5 of each label"
+        raise CaseError(what, where=lab.case.where("data"), fix=fix)
+    labels, weights = pool.head_without()
+    return {"kind": "head", "labels": [str(label) for label in labels]}, weights
+
+
+def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
+    if not len(pool):
+        raise CaseError("has no examples to show", where=lab.case.where("data"), fix="add some")
+    result = read_pilot(lab.case)
+    arms = [row.arm for row in result.arms] if result else []
+    best = next(
+        (arm for arm in arms if arm.kind == "prompt" and arm.few_shot_from == "nearest"), None
+    )
+    prompts = lab.plan.setting.prompts
+    prompt = prompts.get(best.prompt) if best else None
+    base = next((model.id for model in lab.case.models if model.kind == "prompted"), "")
+    prompt = prompt or prompt_for(prompts.values(), base)
+    if prompt is None or {*names(prompt)} - {"input"}:
+        fix = "add one that names the input alone"
+        raise InputError("needs a prompt without passages", where="--to nearest", fix=fix)
+    examples = [
+        {"input": case.text, "answer": pool.answer_of(n)} for n, case in enumerate(pool.examples)
+    ]
+    settings = {
+        "kind": "nearest",
+        "system": prompt.system or "",
+        "user": prompt.user,
+        "shown": best.few_shot if best else min(_SHOWN, len(pool)),
+        "examples": examples,
+    }
+    return settings, pool.vectors
+
+
+def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
+    """What a pilot measured of it on held-out cases, and of which of its ways."""
+    result = read_pilot(lab.case)
+    for row in result.arms if result else ():
+        arm = row.arm
+        shown = name == "nearest" and arm.kind == "prompt" and arm.few_shot_from == "nearest"
+        alone = arm.kind == "baseline" and arm.of == _BASELINE[name]
+        if (shown or alone) and not isinstance(row.quality, Unknown):
+            found = row.quality
+            return quality_interval(found.value, found.low, found.high), arm.id
+    return Unknown(ask=_MEASURE), ""
+
+
+def _copy_code(place: Path) -> None:
+    """The server and what it embeds texts with, so that the folder needs nothing of ours."""
+    server = files("tuneworthy.training").joinpath("served.py").read_text("utf-8")
+    own = server.replace("from tuneworthy.text.embedding import", "from embedding import")
+    write_new(place / "server.py", own)
+    embedding = files("tuneworthy.text").joinpath("embedding.py").read_text("utf-8")
+    write_new(place / "embedding.py", embedding)
+    with as_file(files("tuneworthy.text").joinpath("wordllama")) as table:
+        shutil.copytree(table, place / "wordllama")
+
+
+def _card(report: WinnerReport, lab: PreparedLab) -> str:
+    quality = report.quality
+    said = (
+        f"unknown: {quality.ask}" if isinstance(quality, Unknown) else f"{quality} ({report.ways})"
+    )
+    kind = "a label" if report.name == "head" else "messages for a model"
+    return (
+        f"# {report.case}: {WINNERS[report.name].partition(':')[0].lower()}\n\n"
+        f"* Learned from {count(report.examples)} examples with {count(report.labels)} different "
+        f"answers, on {lab.as_of}.\n"
+        f"* Right on held-out cases: {said}.\n"
+        f"* It answers with {kind}. It embeds the first 2,000 characters of a text by a table of "
+        "word pieces, which was made for English.\n"
+        "* A request unlike every example still gets an answer. Measure it again on new logs.\n\n"
+        "    pip install numpy\n"
+        '    python server.py "a text"\n'
+        "    python server.py --port 8080\n"
+        '    curl -d \'{"input": "a text"}\' http://127.0.0.1:8080/\n\n'
+        "The server has no password and listens to this machine alone. The table is wordllama's; "
+        "its license lies beside it.\n"
+    )
+
+
+def winner_json(report: WinnerReport) -> str:
+    """What was handed off, for whoever comes later."""
+    data = report._asdict()
+    if isinstance(report.quality, Unknown):
+        data["quality"] = report.quality.model_dump()
+    return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def winner_document(report: WinnerReport) -> b.Document:
+    """What was written, and how to run it."""
+    learned = f"{counted(report.examples, 'example')}, {count(report.labels)} different answers"
+    rows: list[tuple[str, ...]] = [("Learned from", learned)]
+    quality = report.quality
+    if isinstance(quality, Unknown):
+        rows.append(("Right on held-out cases", f"unknown: {quality.ask}"))
+    else:
+        rows.append(("Right on held-out cases", quality, report.ways))
+    if report.shown:
+        rows.append(("Examples shown", count(report.shown)))
+    rows.append(("Size", f"{report.bytes / 1e6:.0f} MB, with the table that embeds texts"))
+    steps = ("pip install numpy", 'python server.py "a text"', "python server.py --port 8080")
+    sections = [
+        b.section("", WINNERS[report.name].partition(":")[0], b.facts(rows)),
+        b.section("", "How to start it, in that folder", b.bullets(steps, ordered=True)),
+    ]
+    return b.Document(report.case, f"wrote {report.folder}", sections)

@@ -1,0 +1,185 @@
+"""Tasks of which the truth is known, each from a pilot to its card and to the answer.
+
+What is right is set and not guessed: how often the prompt is right, the prompt with the nearest
+examples, and the tuned model. No pilot may end in a go that isn't true, and none may leave the
+answer open without the number of cases, or of examples, that would close it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from internals import (
+    Fake,
+    Request,
+    TrainingExample,
+    Unknown,
+    files_stores,
+    model_training,
+    section_lab,
+    training_pilot,
+)
+from lab_world import chance, folder_of
+from pilot_world import AS_OF, FakeTrainer, case_of, general_answers, pilot_of
+from tuneworthy import Dossier, decide, load_case, load_framework
+from tuneworthy.report import render
+
+
+class Truth(NamedTuple):
+    """How often each way is right, and what the card and the answer have to say."""
+
+    prompt: float
+    nearest: float
+    tuned: float
+    target: float | None
+    cards: str
+    answers: str
+    cases: int = 154
+    tuned_near: float | None = None  #: With nearest examples; as without them where left out.
+
+
+TASKS = {
+    "tuning wins": Truth(0.30, 0.60, 0.97, 0.80, "go", "yes"),
+    "tuning wins on few cases": Truth(0.30, 0.60, 0.97, 0.80, "go open", "yes open", 56),
+    "the prompt is enough": Truth(0.97, 0.97, 0.97, 0.80, "no_go", "no"),
+    "the prompt is enough and tuning better": Truth(0.80, 0.88, 1.0, 0.70, "no_go", "no"),
+    "the prompt is likely enough": Truth(0.93, 0.90, 0.97, 0.80, "no_go open", "no open"),
+    "chance everywhere": Truth(0.25, 0.25, 0.25, 0.80, "no_go", "no"),
+    "tuning is better and not enough": Truth(0.10, 0.20, 0.47, 0.80, "no_go", "no"),
+    "tuning is worse": Truth(0.50, 0.50, 0.15, 0.80, "no_go", "no"),
+    "as good as the nearest example": Truth(0.68, 0.94, 0.94, 0.95, "no_go open", "no open"),
+    "tuned with nearest is near": Truth(0.30, 0.46, 0.11, 0.80, "open no_go", "open no", 56, 0.71),
+    "no target": Truth(0.85, 0.85, 0.95, None, "open", "open"),
+}
+
+
+def model_of(truth: Truth) -> Fake:
+    """A model that is right as often as the task says."""
+    general = general_answers()
+
+    def answer(request: Request) -> str:
+        asked = request.messages[-1].content
+        if asked in general:
+            return general[asked]
+        shown = len(request.messages) > 3
+        share = truth.nearest if shown else truth.prompt
+        if "tuned" in request.model:
+            both = truth.tuned if truth.tuned_near is None else truth.tuned_near
+            share = both if shown else truth.tuned
+        number = asked.removeprefix("Where is book ").removesuffix("?")
+        kind = f"{'tuned' in request.model} {shown}"
+        return f"shelf {number}" if chance(0, kind, number) < share else "no idea"
+
+    return Fake(answer)
+
+
+def judge(folder: Path) -> Dossier:
+    return decide(load_case(folder), load_framework(), as_of=AS_OF)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) -> None:
+    truth = TASKS[name]
+    more: dict[str, Any] = {"cases": truth.cases, "target": truth.target}
+    folder = case_of(tmp_path, **more)
+    pilot = pilot_of(folder, FakeTrainer(folder / "trained.log"), seeds=1)
+    result = training_pilot.run(pilot, cap_usd=0.0, transport=model_of(truth))
+    assert result.card.answer in truth.cards.split()
+    dossier = judge(folder)
+    assert dossier.verdict.answer in truth.answers.split()
+    if result.card.answer == "open":
+        number = r"about [\d,]+ more cases|--examples \d+|state a target"
+        assert re.search(number, result.card.because), result.card.because
+    shown = render(section_lab.pilot_document(result, folder="case"))
+    asked = result.verify.outcome in section_lab.NO_GAIN
+    assert ("After no gain" in shown) == asked
+    if asked:
+        change = result.verify.change
+        assert change is not None
+        assert sum(kind.n for kind in result.verify.failures) > 0
+        assert change.fixed <= change.of
+        assert "evalset failures case" in " ".join(shown.split())
+    untried = {way.id for way in dossier.ways if way.state == "untried"}
+    assert not untried & {"retrieved_examples", "few_shot"}  # the pilot has raced them
+    assert not isinstance(dossier.recommendation, Unknown)
+    first = dossier.recommendation.steps[0].option
+    assert first not in ("few_shot", "pilot", "supervised_fine_tuning")
+    if dossier.verdict.answer == "yes":
+        assert first == "roll_out"
+        assert not isinstance(dossier.plan, Unknown)
+        assert not {"pilot", "data"} & {phase.id for phase in dossier.plan.phases}
+
+
+# Routing by confidence ----------------------------------------------------------------------------
+
+WORDS = {
+    "address": ("move house street new town", "moved flat road other city", "street changed lives"),
+    "payment": ("card declined money twice", "charged paid bill refund", "money account charged"),
+    "delivery": ("parcel late courier lost", "van never came box", "courier parcel tracking late"),
+}
+
+
+def ticket(n: int) -> tuple[str, str]:
+    """A message and its label; of every fifth the words say nothing."""
+    label = list(WORDS)[n % 3]
+    words = WORDS[label][n // 3 % 3] if n % 5 else "please look at this thing"
+    return f"ticket {n} {words} since {n * 7}", label
+
+
+def examples(n: int) -> Iterator[TrainingExample]:
+    for text, label in map(ticket, range(n)):
+        turns = [{"role": "user", "content": text}, {"role": "assistant", "content": label}]
+        example = TrainingExample.model_validate({"id": "none", "messages": turns})
+        yield example.model_copy(update={"id": model_training.content_id(example.messages)})
+
+
+def tickets_case(folder: Path) -> Path:
+    models = "[{id: 'fake:base', usd_per_mtok: {input: 100, output: 100}}]"
+    place = folder_of(folder, n=2, prompts={"plain": "Give the label.\n"}, models=models)
+    rows = (
+        {"id": str(n), "input": ticket(n)[0], "reference": ticket(n)[1]} for n in range(1000, 1160)
+    )
+    (place / "eval.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    learnt = [*examples(120)]
+    counts = {"train": 120, "validation": 0, "accepted": 120, "edited": 0, "stated": 0}
+    digest = model_training.set_digest(learnt)
+    made = model_training.TrainingSet(digest=digest, rejected=0, **counts)
+    files_stores.write_training(load_case(place), made, learnt)
+    return place
+
+
+def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_figures(
+    tmp_path: Path,
+) -> None:
+    general = general_answers()
+
+    def answer(request: Request) -> str:
+        asked = request.messages[-1].content
+        if not asked.startswith("ticket"):
+            return general.get(asked, "no")
+        number = int(asked.split()[1])
+        return ticket(number)[1] if chance(0, request.model, number) < 0.93 else "payment"
+
+    place = tickets_case(tmp_path)
+    pilot = pilot_of(place, FakeTrainer(tmp_path / "trained.log"), seeds=1)
+    result = training_pilot.run(pilot, cap_usd=1000.0, transport=Fake(answer))
+    routed = result.routed
+    assert not isinstance(routed, Unknown)
+    assert routed.head == "trained_head"
+    assert 0.1 < routed.to_model < 0.3
+    dossier = judge(place)
+    ways = {way.id: way for way in dossier.ways}
+    way = ways[f"pilot:{routed.head}, else {routed.model}"]
+    quality = way.figures["quality"]
+    assert not isinstance(quality, Unknown)
+    assert (quality.value, quality.grade) == (routed.quality.value, "held_out")
+    assert not isinstance(routed.usd_per_case, Unknown)
+    assert routed.usd_per_case > 0
+    assert way.admissible == {"quality": "met"}  # as neither of the two alone
+    assert dossier.verdict.answer == "no"
