@@ -364,8 +364,8 @@ def test_the_bill_of_several_models_is_the_sum_of_their_list_prices(
     ]
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = " ".join(said(capsys, "measure", "--from", "a.jsonl").split())
-    # 1,000 tokens at $0.15 and 100 at $0.60 a million, or at $2.50 and $10
-    assert "$0.0019 a call by list price" in text
+    # 1,000 tokens at $0.15 and 100 at $0.60 a million, or at $2.50 and $10: 30 calls of each
+    assert "The bill At least $0.11 per month by list price" in text
 
 
 def test_a_case_that_is_there_is_never_written_over(
