@@ -316,7 +316,7 @@ def test_a_log_answers_on_its_first_screen(
     assert "p95 at least 1.5 seconds" in text
     assert "failed 3 (5%), cut off 6 (11%)" in text
     assert "Success 80% (" in text
-    assert "text 60, tokens 60, price 60, session 60, outcome 60 of 60." in text
+    assert "Read as plain traces: text 60, tokens 57, price 60, session 60" in text
     assert "tuneworthy decide a-case (made from this log: " in text
     whole = said(capsys, "measure", "a-case", "--from", "a.jsonl", "--all")
     for row in ("ticket v4  30", "a.jsonl (plain traces)", "What decides", "Not measured"):
@@ -326,12 +326,13 @@ def test_a_log_answers_on_its_first_screen(
 def test_coverage_names_the_column_that_a_log_lacks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lacks = {"usd": "price", "conversation_id": "session", "output_tokens": "tokens"}
-    for field, name in lacks.items():
-        told = [{k: v for k, v in row.items() if k != field} for row in rows(25)]
+    lacks = {"price": {"usd", "model"}, "session": {"conversation_id"}}
+    lacks["outcome"] = {"score"}
+    for name, fields in lacks.items():
+        told = [{k: v for k, v in row.items() if k not in fields} for row in rows(25, score=1)]
         (tmp_path / f"{name}.jsonl").write_bytes(jsonl(told))
         run = json.loads(said(capsys, "measure", "--from", f"{name}.jsonl", "--format", "json"))
-        full = {"text": 25, "tokens": 25, "price": 25, "session": 25, "outcome": 0}
+        full = {"text": 25, "tokens": 25, "price": 25, "session": 25, "outcome": 25}
         assert run["readings"][0]["coverage"] == full | {name: 0}
 
 
@@ -363,8 +364,8 @@ def test_the_bill_of_several_models_is_the_sum_of_their_list_prices(
     ]
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = " ".join(said(capsys, "measure", "--from", "a.jsonl").split())
-    # 1,000 tokens at $0.15 and 100 at $0.60 a million, or at $2.50 and $10
-    assert "$0.0019 a call by list price" in text
+    # 1,000 tokens at $0.15 and 100 at $0.60 a million, or at $2.50 and $10: 30 calls of each
+    assert "The bill At least $0.11 per month by list price" in text
 
 
 def test_a_case_that_is_there_is_never_written_over(

@@ -241,19 +241,29 @@ _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_
 
 def month_text(report: MeasureReport) -> str:
     """The bill of a month, which is the most that tuning could save."""
-    month = report.known("usd_per_month")
     cost = _cost(report)
-    if month is None and cost is None:
+    if _month(report) is None and cost is None:
         return f"unknown: {_bill_lacks(report)}"
-    return f"{_of_a_month(report, 0.0 if cost is None else cost[0][0])}: {_AT_MOST}"
+    usd_per_call, how = cost or ((0.0, 0.0, 0.0), _by_list(report))
+    return f"{_of_a_month(report, usd_per_call[0])}{how}: the most that tuning could save"
 
 
-_AT_MOST = "the most that tuning could save"
+def _month(report: MeasureReport) -> Evidence | None:
+    """The bill of a month, as reported, or by list price."""
+    return report.known("usd_per_month") or report.known("listed_usd_per_month")
+
+
+def _by_list(report: MeasureReport) -> str:
+    """What is said of a bill with calls that say nothing of their price."""
+    if not report.detail("usd_per_request", "by_list"):
+        return ""
+    catalogue = f" ({report.price.catalogue})" if report.price is not None else ""
+    return f" by list price{catalogue}"
 
 
 def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
-    """What calls of a month cost, as reported, else at so much a call."""
-    month = report.known("usd_per_month")
+    """What calls of a month cost, else at so much a call."""
+    month = _month(report)
     if month is None or report.arms:
         return _monthly(report, usd_per_call)
     least = "at least " if month.high == "open" else ""
