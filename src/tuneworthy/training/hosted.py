@@ -61,6 +61,7 @@ _PATIENCE = 60  # times in a row that a service may not say how a job is
 _LOOKS = 4  # for a job that was asked for, before it surely never began
 _TIMEOUT_S = 600.0  # a file takes its time
 _TRIES = 5  # to send what a broken service didn't take
+_TRIES_IN_DOUBT = 3  # to ask for a job whose server said that it failed, and that isn't listed
 _LONGEST_WAIT_S = 300.0  # before the next one, whatever the service asks for
 _FULL = 429
 _SPENT = ("insufficient_quota", "billing_hard_limit")  # a 429 that no waiting cures
@@ -130,8 +131,8 @@ class HostedTrainer:
     async def begin(self, work: TrainingWork) -> str:
         """Send the file, then ask for the job; both again where the service is full or broken.
 
-        A job that may have begun is looked for before another is asked for. Raises Doubtful only
-        where it may have begun and can't be looked for: a file alone is never paid.
+        A job that may have begun is looked for before another is asked for. Raises Doubtful where
+        no answer came and it isn't listed: a file alone is never paid.
         """
         (_, api), recipe = self._jobs(work), work.recipe
         file = await self._sent(work, api)
@@ -157,7 +158,7 @@ class HostedTrainer:
                 if (id_ := await self.find(work, self._over, patient=True)) is not None:
                     return id_
                 why = Doubtful(str(caught))
-                most = _TRIES
+                most = _TRIES_IN_DOUBT if isinstance(caught, Busy) else 1
             tries += 1
             if tries >= most or await self._waited(why, tries):
                 raise why
