@@ -256,7 +256,7 @@ def test_each_effort_of_a_model_is_tried_and_sent(tmp_path: Path) -> None:
     result = ran(folder, Thinks(echo))
     assert set(asked) == {"low", "high"}
     assert result.best == "careful · fake:one · effort high"
-    assert "at efforts high and low" in dict(ceiling_rows(result))["Searched"]
+    assert "at efforts high and low" in dict(ceiling_rows(result))["Tried"]
 
 
 def test_the_nearest_example_stands_last() -> None:
