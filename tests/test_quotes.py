@@ -46,6 +46,7 @@ class Counting(Fake):
     async def send(self, request: Request) -> Reply:
         reply = await super().send(request)
         read = sum(tokens(message.content) + A_MESSAGE for message in request.messages)
+        read += tokens(request.response_schema or "") + tokens(request.grammar or "")
         usage = Usage(input_tokens=read, output_tokens=tokens(reply.text) + 1)
         return reply.model_copy(update={"usage": usage})
 

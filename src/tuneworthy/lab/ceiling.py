@@ -330,8 +330,8 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
     """
     request = lab.request
     if request is None:
-        about = {"search": PromptSearch(ended="none", why=lab.unsearched)} if lab.unsearched else {}
-        return _Found(lab.plan, about)
+        none = PromptSearch(ended="none", why=lab.unsearched)
+        return _Found(lab.plan, {"search": none} if lab.unsearched else {})
     own = calls.with_own_cap(_cap_of(lab, calls))
     evaluator = _evaluator(lab, own)
     search = Search(evaluator)

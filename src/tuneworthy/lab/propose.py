@@ -297,8 +297,10 @@ class CandidateEvaluator:
             if plan is None:
                 prompts = {**self.plan.setting.prompts, candidate.arm.prompt: candidate.prompt}
                 setting = replace(self.plan.setting, prompts=prompts)
-                alone = {"arms": (candidate.arm,), "repeats": 1, "probes": frozenset[Any]()}
-                plan = replace(self.plan, setting=setting, **alone)
+                alone = (candidate.arm,)
+                plan = replace(
+                    self.plan, arms=alone, setting=setting, repeats=1, probes=frozenset()
+                )
                 self.plans[candidate.made_of] = plan
             return [job for job, *_ in plan.calls(plan.arms, cases)]
 

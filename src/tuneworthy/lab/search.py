@@ -167,9 +167,14 @@ class Search:
             before = evaluator.score(best[0])
             self.rounds += 1
             self._draw_round(best)
-            if not self.over and self.is_at_plateau(before):
+            if not self.is_spent and self.is_at_plateau(before):
                 self.over = True
                 self.ended = "plateau"
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether its draws ended, or its model wrote nothing, before it was at its plateau."""
+        return self.over
 
     def is_at_plateau(self, before: float) -> bool:
         """Whether a whole round added less than the margin to the best before it."""
@@ -193,7 +198,7 @@ class Search:
                 self.over = True
                 self.rounds -= own == 0
                 return
-            batch = []
+            batch: list[SearchDraw] = []
             for place in range(own, own + size):
                 turn = place % len(parents)
                 moves = queues[turn][:MOVES]
