@@ -1,6 +1,6 @@
 """The folder that is handed off to TRL trains to what the pilot's own loop measured.
 
-Needs the extra ``pilot``, with TRL in it. The base is a model of some thousand weights: what holds
+Needs the extra ``pilot``, and TRL, which no extra brings. The base is a model of some thousand weights: what holds
 is the recipe, the form of the lines and the mask, not what a real base would learn.
 """
 
@@ -93,7 +93,7 @@ def shares(base: Path, adapters: list[Path], questions: list[str]) -> list[list[
 def test_a_folder_for_trl_trains_to_what_the_pilot_measured(tiny: Path, tmp_path: Path) -> None:
     need_training()
     if find_spec("trl") is None or find_spec("datasets") is None:
-        pytest.skip("the extra pilot is not installed")
+        pytest.skip("TRL is not installed")
     folder = folder_of(tmp_path / "case", n=60, models=MODELS, prompts={"plain": "w9\n"})
     trained_on(folder, WORDS[::2])
     pilot = pilot_of(folder, FakeTrainer(folder / "log"), seeds=1, recipe=RECIPE)

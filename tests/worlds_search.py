@@ -117,7 +117,7 @@ class World:
     @staticmethod
     def kind_of(asked: str) -> str:
         """The kind that a case names."""
-        return _KIND.findall(asked)[-1]
+        return str(_KIND.findall(asked)[-1])
 
     def answer(self, request: Request) -> str:
         """What the model answers, or writes."""

@@ -138,6 +138,7 @@ def row_of(seed: int, address: str) -> dict[str, Any]:
         written = max(quality_of(world, lab.plan, arm) for arm in as_written(own))
         spent = {"calls": result.spend.calls, "usd": result.spend.paid}
         drawn = max(5, result.search.draws)
+        assert lab.request is not None  # the search was proposed above
         longer = run_longer(replace(lab, request=lab.request._replace(draws=drawn)), world)
     gain = result.gained
     headroom = result.headroom
@@ -228,7 +229,8 @@ def rank_correlation(first: Any, second: Any) -> float:
     for values in (first, second):
         order = np.array([(values < value).sum() + (values == value).sum() / 2 for value in values])
         ranks.append(order)
-    return float(np.corrcoef(*ranks)[0, 1])
+    one, other = ranks
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 if __name__ == "__main__":

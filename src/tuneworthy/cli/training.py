@@ -219,6 +219,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
     with opt.live_line(_lines) as (say, watch):
         pilot = _prepared(case, say, **options)
         stopped = ""
+        result = None
         if dry_run:
             document, json = _quote(pilot, options["budget"])
         else:
@@ -232,7 +233,7 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             document = pilot_document(result, pilot.lab.case.name, case)
             json = lab_dict("pilot", result)
             stopped = result.stopped
-    if image:
+    if image and result is not None:
         opt.deliver(_curve_image(result))
     else:
         opt.show(document, lambda: json)
