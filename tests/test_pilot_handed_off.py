@@ -1,7 +1,7 @@
 """The folder that is handed off to TRL trains to what the pilot's own loop measured.
 
-Needs the extra ``pilot``, and TRL, which no extra brings. The base is a model of some thousand weights: what holds
-is the recipe, the form of the lines and the mask, not what a real base would learn.
+Needs the extra ``pilot``, and TRL, which no extra brings. The base is a model of some thousand
+weights: what holds is the recipe, the form of the lines and the mask, not what a real base learns.
 """
 
 from __future__ import annotations
