@@ -108,7 +108,7 @@ def test_every_question_is_in_the_reference_and_says_what_is_inferred() -> None:
 
 # Size -------------------------------------------------------------------------------------------
 
-MOST_PAGES = 30
+MOST_PAGES = 32
 MOST_WORDS = 35_000
 MOST_WORDS_A_PAGE = 1_200
 NOT_FOR_USERS = ("docs/decisions/", "docs/evidence/")

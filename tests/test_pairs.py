@@ -105,7 +105,9 @@ def test_a_ceiling_that_nobody_measured_is_only_claimed(path: Path) -> None:
     """Pair 4: prompting is at its ceiling, and the next step is a better prompt."""
     dossier = judged(path)
     sources = {check.source for check in dossier.ceiling.checks.values()}
-    assert "ceiling" not in dossier.verdict.headline
+    if "measured" not in sources:
+        head = dossier.verdict.headline
+        assert "ceiling" not in head or "ceiling of its prompts is claimed, not measured" in head
     if dossier.ceiling.reached == "yes" and "measured" not in sources:
         assert section_common.ceiling_text(dossier).startswith("claimed")
 

@@ -379,7 +379,7 @@ def test_nothing_but_the_embedded_model_is_unpacked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["models", "unpack", "openai:gpt", "--output", str(tmp_path / "out")]) == 2
-    assert "write local:smollm2" in capsys.readouterr().err
+    assert "Write local:smollm2" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -718,8 +718,11 @@ def _items(
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
     lab, source = None, "not in the sums"
-    if case.data.evaluation is not None and case.data.prompts is not None and case.models:
-        pass  # the lab's own quote says it, of these very files: one number a quantity
+    ask = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
+    # Where a lab can be quoted from the case's own files its quote says it: one number a quantity.
+    quotable = case.data.evaluation is not None and case.data.prompts is not None
+    if quotable and case.models:
+        source = "not in the sums: its quote counts the case's own prompts and cases"
     elif ways.bill and ways.bill.option.runs != "own" and REQUESTS in ways.inputs and cases:
         each_call = call_range(ways.bill.option, ways.inputs)
         lab = at_ends(lambda call: prompts * cases * call, each_call)
@@ -727,10 +730,8 @@ def _items(
             f"not in the sums: {count(prompts)} prompts on {count(cases)} cases at "
             f"{spread(each_call, call_usd)} a call, as today. Other models add to that"
         )
-    ask = (
-        "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run. Or state traffic "
-        "and the bill, or the tokens and the models that serve it"
-    )
+    else:
+        ask += ". Or state traffic and the bill, or the tokens and the models that serve it"
     what, cost = "calls of a lab", _shown(lab, ask)
     yield CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
     yield _judge(ways, prompts * cases)

@@ -139,8 +139,8 @@ class Drawing:
             shared["y"] = {**title, "sort": [_lines(label, width) for label in self.titles]}
             rows = [{**row, "title": _lines(row["title"], width)} for row in rows]
         if self.days:
-            last, many = len(self.days) - 1, _MOST_TICKS[width] - 1
-            named = [self.days[n] for n in sorted({k * last // many for k in range(many + 1)})]
+            step = math.ceil((len(self.days) - 1) / (_MOST_TICKS[width] - 1))
+            named = self.days[:: max(step, 1)]  # as far apart as the others
             values = [{"year": d.year, "month": d.month, "date": d.day, "utc": True} for d in named]
             years = dict.fromkeys((self.days[0].year, self.days[-1].year))
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": values}

@@ -718,8 +718,7 @@ def _next(report: DataReport, case: str) -> Iterator[str]:
     if any(gate.id == "personal" and gate.examples for gate in data.gates):
         yield (
             "Is the task to read such data? Name its fields: "
-            f"tuneworthy answer {case} data.personal.fields=FIELD. Keep the name of a product: "
-            f"tuneworthy answer {case} data.personal.words=WORD"
+            f"tuneworthy answer {case} data.personal.fields=FIELD"
         )
     if any(gate.id == "disagreement" and gate.examples for gate in data.gates):
         yield f"Settle what reviewers differ on: tuneworthy evalset export {case} --settle"
