@@ -27,7 +27,7 @@ comma := ,
 
 help:
 	@echo "make demo       decide the example case; reports go to build/"
-	@echo "make test       the tests, in under two minutes: of slow families every fortieth case"
+	@echo "make test       the tests, those marked slow left out"
 	@echo "make test-all   everything that has to hold: style, types, rooms, all tests"
 	@echo "make lint       style, types and the direction of imports"
 	@echo "make format     let the formatter have its way"

@@ -70,13 +70,10 @@ def quick_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # A stranger's run and the whole -------------------------------------------------------------------
 
-EVERY, FIRST = 80, 4
-"""Of a slow family the fifth case runs, the eighty-fifth and so on."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--all`` runs the slow tests too, and every case of every family."""
-    parser.addoption("--all", action="store_true", help="run the tests of tests/slow.txt too")
+    """``--all`` runs the slow tests too."""
+    parser.addoption("--all", action="store_true", help="run the tests marked slow too")
 
 
 def _lines(name: str) -> frozenset[str]:
@@ -87,21 +84,13 @@ def _lines(name: str) -> frozenset[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without ``--all``: of a slow family every eightieth case, and no other slow test."""
+    """Without ``--all`` leave out what is marked ``slow``: a stranger waits two minutes at most."""
     if config.getoption("--all"):
         return
-    slow, seen = _lines("slow.txt"), Counter[str]()
-    kept: list[pytest.Item] = []
-    left: list[pytest.Item] = []
-    for item in items:
-        name = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
-        family = name in slow and hasattr(item, "callspec")
-        runs = seen[name] % EVERY == FIRST if family else name not in slow
-        seen[name] += 1
-        (kept if runs else left).append(item)
+    left = [item for item in items if item.get_closest_marker("slow") is not None]
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = kept
+        items[:] = [item for item in items if item.get_closest_marker("slow") is None]
 
 
 # Skips --------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ def test_the_skill_names_itself() -> None:
     assert 50 < len(front["description"]) <= 1024
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_quotes")
 def test_the_road_of_the_skill_can_be_gone(
     copied: Path, capsys: pytest.CaptureFixture[str]
@@ -82,6 +83,7 @@ def test_the_road_of_the_skill_can_be_gone(
     assert seen >= {"measure", "decide", "ceiling", "retrieve", "data", "export"}
 
 
+@pytest.mark.slow
 def test_what_the_skill_reads_of_a_decision_is_there(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +149,7 @@ def outputs(place: Path) -> dict[str, str]:
     return dict(row.split("=", 1) for row in rows)
 
 
+@pytest.mark.slow
 def test_the_action_says_the_answer_and_fails_where_it_has_to(copied: Path) -> None:
     copy("task-api", copied / "my case")
     done, summary = step("Decide", copied, CASE="my case", REQUIRE="yes")
@@ -192,6 +195,7 @@ def test_the_comment_says_what_a_pull_request_changes(copied: Path) -> None:
     assert summary.startswith("# Task API assistant: Fine-tune it? Not yet.")
 
 
+@pytest.mark.slow
 def test_wrong_input_stops_the_action_with_one_line(copied: Path) -> None:
     done, summary = step("Decide", copied, CASE="nowhere")
     assert done.returncode == 2
@@ -199,6 +203,7 @@ def test_wrong_input_stops_the_action_with_one_line(copied: Path) -> None:
     assert summary == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["CASE", "REQUIRE", "RESULTS", "AS_OF", "BASE"])
 def test_an_input_is_never_run(copied: Path, name: str) -> None:
     copy("first-idea", copied / "case")
@@ -235,6 +240,7 @@ def plant(checkout: Path) -> Path:
     return trap
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", ".", "HERE"])
 def test_the_action_runs_no_code_of_the_checkout(copied: Path, path: str) -> None:
     checkout = copied / "checkout"

@@ -41,6 +41,7 @@ def test_a_file_that_is_a_link_or_somebody_else_s_is_left_alone(tmp_path: Path) 
     assert notes.read_text("utf-8") == "my notes, without an end"
 
 
+@pytest.mark.slow
 def test_a_link_in_the_place_of_the_ledger_is_one_plain_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,7 @@ def said(turns: list[Any]) -> list[tuple[str, str]]:
     return [(turn["role"], turn["content"]) for turn in turns]
 
 
+@pytest.mark.slow
 def test_an_export_writes_the_messages_of_the_judged_run_and_no_secret(
     folder: Path, tmp_path: Path
 ) -> None:

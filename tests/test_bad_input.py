@@ -274,6 +274,7 @@ def try_mutants(
     return codes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_broken_case_file_is_answered_or_refused(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "case.yaml"
@@ -289,6 +290,7 @@ def test_a_broken_case_file_is_answered_or_refused(seed: int, tmp_path: Path) ->
     assert {0, 2} == set(codes)  # the accidents are neither all harmless nor all fatal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_broken_framework_file_is_answered_or_refused(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "ours.yaml"
@@ -309,6 +311,7 @@ def test_a_broken_framework_file_is_answered_or_refused(seed: int, tmp_path: Pat
     assert {0, 2} == set(try_mutants(seed, 200, sources, path, commands))
 
 
+@pytest.mark.slow
 def test_a_broken_dossier_is_compared_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "before.json"
     since = ("show", TASK_API, "history", "--since", str(path))
@@ -316,6 +319,7 @@ def test_a_broken_dossier_is_compared_or_refused(tmp_path: Path) -> None:
     assert 2 in try_mutants(1, 400, [dossier().encode()], path, commands)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_dossier_with_other_values_is_compared_or_refused(seed: int, folder: Path) -> None:
     chance = random.Random(seed)
@@ -334,6 +338,7 @@ def test_a_dossier_with_other_values_is_compared_or_refused(seed: int, folder: P
 LAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
+@pytest.mark.slow
 @LAW
 @given(st.binary(max_size=400))
 @example(b"")
@@ -352,6 +357,7 @@ def test_any_bytes_as_a_file_are_answered_or_refused(folder: Path, data: bytes) 
         answered_or_refused(*command, folder=folder)
 
 
+@pytest.mark.slow
 @LAW
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 @example("\x9b31m")
@@ -463,6 +469,7 @@ def lesson_decides(case: Any) -> Dossier:
     return decide(load_case(case), load_framework("lesson"), as_of=date(2026, 11, 24))
 
 
+@pytest.mark.slow
 @LAW
 @given(st.one_of(CASES, CASES, st.dictionaries(KEYS, TREES, max_size=5)))
 @example({"name": "\ud800"})
@@ -492,6 +499,7 @@ def test_a_gallery_case_with_another_value_is_a_case_or_refused(data: st.DataObj
     read_or_refused(lambda: lesson_decides(case))
 
 
+@pytest.mark.slow
 @LAW
 @given(st.data())
 def test_any_mapping_is_a_framework_or_refused(data: st.DataObject) -> None:
@@ -506,6 +514,7 @@ def test_any_mapping_is_a_framework_or_refused(data: st.DataObject) -> None:
     read_or_refused(partial(nothing_decided, framework))
 
 
+@pytest.mark.slow
 @LAW
 @given(TREES)
 @example("\ud800")
@@ -525,6 +534,7 @@ def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [50, 2_000, 50_000])
 @pytest.mark.parametrize("wrap", [lambda v: [v], lambda v: {"value": v}, lambda v: {"all": [v]}])
 def test_deep_nesting_in_a_mapping_is_refused(levels: int, wrap: Callable[[Any], Any]) -> None:
@@ -595,6 +605,7 @@ def filled(place: tuple[str, ...], value: str) -> list[str]:
     return [part.replace("{}", value) for part in place]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES, ids=" ".join)
 def test_a_hostile_argument_is_answered_or_refused(place: tuple[str, ...], folder: Path) -> None:
     for value in ARGUMENTS:
@@ -607,12 +618,14 @@ def test_a_hostile_argument_is_answered_or_refused(place: tuple[str, ...], folde
             assert too_wide(said.out) == [], value
 
 
+@pytest.mark.slow
 @LAW
 @given(st.sampled_from(PLACES), st.text(st.characters(), max_size=20))
 def test_any_argument_is_answered_or_refused(place: tuple[str, ...], value: str) -> None:
     answered_or_refused(*filled(place, value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ARGUMENTS, ids=range(len(ARGUMENTS)))
 def test_a_hostile_answer_is_written_or_refused(value: str, tmp_path: Path) -> None:
     """What ``answer`` writes is a case again; what it refuses, it leaves alone."""
@@ -641,6 +654,7 @@ def stays(value: str) -> bool:
     return not value.startswith(("/", "~", "\\")) and ".." not in Path(value).parts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [v for v in ARGUMENTS if stays(v)], ids=lambda v: repr(v[:20]))
 def test_a_hostile_name_for_an_output_is_written_or_refused(value: str, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -731,6 +745,7 @@ def test_a_fault_of_ours_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> Non
 # Whole processes.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -752,6 +767,7 @@ def test_a_process_ends_as_the_law_says(data: bytes, code: int, tmp_path: Path) 
     assert picture(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_that_lacks_a_sign_still_gets_the_text(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "case.yaml").write_text("name: 漢字 🙂\n", encoding="utf-8")
@@ -764,6 +780,7 @@ def test_a_terminal_that_lacks_a_sign_still_gets_the_text(encoding: str, tmp_pat
     assert "By the framework “lesson”".encode() in done.stdout
 
 
+@pytest.mark.slow
 def test_bytes_that_are_no_text_on_the_command_line_are_refused() -> None:
     done = subprocess.run(
         [sys.executable.encode(), b"-m", b"tuneworthy", b"decide", b"caf\xe9"],
@@ -775,6 +792,7 @@ def test_bytes_that_are_no_text_on_the_command_line_are_refused() -> None:
     assert b"an internal error" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tuneworthy", "framework", "schema", "case"],
@@ -1095,6 +1113,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_the_largest_file_is_dealt_with_in_seconds(name: str, tmp_path: Path) -> None:
     (tmp_path / "case.yaml").write_text(LARGE[name], encoding="utf-8")
@@ -1103,6 +1122,7 @@ def test_the_largest_file_is_dealt_with_in_seconds(name: str, tmp_path: Path) ->
     assert said.err.count("\n") == (said.code == 2)
 
 
+@pytest.mark.slow
 def test_a_list_of_traces_has_an_end(tmp_path: Path) -> None:
     """Each entry is looked up on the disk, so a hundred thousand of them are refused."""
     (tmp_path / "case.yaml").write_text(LARGE["traces"], encoding="utf-8")
@@ -1134,6 +1154,7 @@ def test_other_line_endings_count_as_lines(ending: str, tmp_path: Path) -> None:
 READERS = [("decide",), ("framework", "check"), ("show", TASK_API, "history", "--since")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
 def test_a_pipe_is_refused_and_not_waited_for(command: tuple[str, ...], tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
@@ -1274,6 +1295,7 @@ AMOUNTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", AMOUNTS)
 def test_no_amount_is_negative_endless_or_no_number(path: str, folder: Path) -> None:
     file = folder / "amount.yaml"
@@ -1323,6 +1345,7 @@ SAID = {
 NOT_SAID = ["maybe", "1", "0", "yes!", "yes no", "ja", "nope", "not", "none", "tru", "[]", "[no]"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("means", "word"), [(m, w) for m, words in SAID.items() for w in words])
 def test_a_word_means_what_a_person_means(means: str, word: str, folder: Path) -> None:
     path = folder / "words.yaml"
@@ -1340,6 +1363,7 @@ def test_a_word_means_what_a_person_means(means: str, word: str, folder: Path) -
     assert found["factors"]["low_volume"]["state"] == means
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("means", "word"), [(m, w) for m, words in SAID.items() for w in words])
 def test_a_word_means_the_same_on_the_command_line(means: str, word: str) -> None:
     plain = word.strip("'\"") if word[:1] in "'\"" else word
@@ -1365,6 +1389,7 @@ def test_python_says_it_too(value: object, means: str) -> None:
     assert case.factors["brand_voice"].value == means
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["no", "No", "off", "yes", "on", "true", "60", "1.0", "2026-11-24",
                                   "0x10", "1e3", ".inf", "='x'", "1_000"])  # fmt: skip
 def test_a_name_is_the_text_that_stands_there(name: str, folder: Path) -> None:
@@ -1487,6 +1512,7 @@ def _reports_of(inside: Path, form: str) -> Iterator[Said]:
         yield answered_or_refused("framework", "show", ours, "low_volume")
 
 
+@pytest.mark.slow
 def test_a_terminal_is_never_told_what_to_do(hostile: Path) -> None:
     for form in ("", "json", "markdown", "record"):
         for said in texts(hostile, form):
@@ -1494,11 +1520,13 @@ def test_a_terminal_is_never_told_what_to_do(hostile: Path) -> None:
             assert raw(said.out) == []
 
 
+@pytest.mark.slow
 def test_no_line_of_text_is_wider_than_a_terminal(hostile: Path) -> None:
     for said in texts(hostile):
         assert too_wide(said.out) == []
 
 
+@pytest.mark.slow
 def test_a_page_shows_hostile_text_and_does_nothing(hostile: Path) -> None:
     for form in ("markdown", "record"):
         for said in texts(hostile, form):
@@ -1516,6 +1544,7 @@ def test_the_watch_over_a_page_sees_what_is_active() -> None:
         assert not active(text)
 
 
+@pytest.mark.slow
 def test_a_table_of_a_page_keeps_its_columns(hostile: Path) -> None:
     """No text makes a cell of its own, or a line of its own."""
     for said in texts(hostile, "markdown"):
@@ -1526,6 +1555,7 @@ def test_a_table_of_a_page_keeps_its_columns(hostile: Path) -> None:
             width = bars
 
 
+@pytest.mark.slow
 def test_a_comparison_is_as_safe_as_a_report(hostile: Path) -> None:
     before, ours = hostile / "before.json", ("--framework", str(hostile / "ours.yaml"))
     said = answered_or_refused(
@@ -1541,6 +1571,7 @@ def test_a_comparison_is_as_safe_as_a_report(hostile: Path) -> None:
     assert answered_or_refused(*since, "--format", "json").code == 0
 
 
+@pytest.mark.slow
 def test_colour_is_ours_and_never_the_text_s(hostile: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("NO_COLOR")
@@ -1550,6 +1581,7 @@ def test_colour_is_ours_and_never_the_text_s(hostile: Path) -> None:
     assert raw(re.sub(r"\x1b\[(?:0|1|2|31|32|33)m", "", said.out)) == []
 
 
+@pytest.mark.slow
 def test_an_error_is_as_safe_as_a_report(folder: Path) -> None:
     path = folder / "error.yaml"
     for text in SIGNS.values():

@@ -29,6 +29,7 @@ def log(timing: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, in
     return path, timing.write(path, size_bytes=SIZE)
 
 
+@pytest.mark.slow
 def test_the_light_signals_are_thirteen_and_all_of_them_see_every_trace(
     timing: Any, log: tuple[Path, int]
 ) -> None:

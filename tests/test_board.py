@@ -82,6 +82,7 @@ def test_what_has_not_changed_is_not_judged_again(rich: Path) -> None:
     assert board.evaluated("rich").dossier.to_json() == fresh(rich)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["case", "framework", "prompt", "evidence", "missing", "torn"])
 def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: str) -> None:
     if change == "prompt":  # measured prompts would count before those that lie there
@@ -150,6 +151,7 @@ data: {examples: 4000}
 """
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(
     st.lists(
@@ -278,6 +280,7 @@ def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
 # History ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_version_that_was_written_is_kept_with_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,6 +355,7 @@ def test_a_version_of_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, at
     assert len(read_versions(load_case(folder / "one"))) == 1
 
 
+@pytest.mark.slow
 def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     monkeypatch.setattr("tuneworthy.files.stores._MOST", 3000)

@@ -79,6 +79,7 @@ def of_people(case: Case) -> Any:
     return {**{name: told[name] for name in sections}, "data": data, "addresses": addresses}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -130,6 +131,7 @@ VALUES = ["yes", "unknown", "5", "90%", "log.jsonl", "docs", "https://evil.examp
           "[{id: signals, because: no}]"]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.lists(st.sampled_from(STEPS), min_size=1, max_size=3).map(".".join),

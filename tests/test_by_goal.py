@@ -64,6 +64,7 @@ KINDS: dict[str, tuple[str, list[dict[str, Any]], Any, Any, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_of_a_goal_are_scored_as_it_asks(kind: str, tmp_path: Path) -> None:
     goal, rows, right, wrong, scorer = KINDS[kind]
@@ -84,6 +85,7 @@ def test_outputs_of_a_goal_are_scored_as_it_asks(kind: str, tmp_path: Path) -> N
     assert reported.value == pytest.approx((sum(odd) + half * (len(odd) - sum(odd))) / len(odd))
 
 
+@pytest.mark.slow
 def test_code_is_run_where_the_user_allows_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,7 @@ def send(
 # The cap ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(
     prices=st.lists(st.sampled_from([0.0, 1e3, 1e5, 7e6]), min_size=1, max_size=4),
     kinds=st.lists(
@@ -210,6 +211,7 @@ def test_a_model_without_a_price_is_refused_with_the_fix(tmp_path: Path) -> None
 # Paid once --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60))
 def test_equal_requests_are_sent_once_and_kept_for_ever(numbers: list[int]) -> None:
     jobs, distinct = [asked(str(number)) for number in numbers], len(set(numbers))
@@ -277,6 +279,7 @@ def test_a_call_in_doubt_stays_so_until_somebody_releases_it(tmp_path: Path) -> 
         assert ledger.doubtful() == ()
 
 
+@pytest.mark.slow
 def test_every_case_is_answered_or_in_doubt_whatever_goes_wrong(tmp_path: Path) -> None:
     manners = Manners(busy=0.10, retry_after_s=0.005, broken=0.02, malformed=0.01, hangs=0.002,
                       timeout_s=0.02, latency_s=0.0005, seed=3)  # fmt: skip
@@ -528,6 +531,7 @@ class Crowd(Fake):
             self.inside -= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.1])
 def test_refusals_by_chance_hold_up_only_themselves(tmp_path: Path, share: float) -> None:
     crowd = Crowd(share, room=10_000)
@@ -537,6 +541,7 @@ def test_refusals_by_chance_hold_up_only_themselves(tmp_path: Path, share: float
     assert sorted(crowd.crowds)[len(crowd.crowds) // 2] > 16  # most find over half of the places
 
 
+@pytest.mark.slow
 def test_a_full_endpoint_is_not_crowded(tmp_path: Path) -> None:
     crowd = Crowd(0.0, room=8)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
@@ -546,6 +551,7 @@ def test_a_full_endpoint_is_not_crowded(tmp_path: Path) -> None:
     assert sorted(crowd.crowds)[len(crowd.crowds) // 2] <= 12
 
 
+@pytest.mark.slow
 def test_nobody_is_sent_while_an_endpoint_asks_to_wait(tmp_path: Path) -> None:
     times: list[float] = []
 
@@ -639,6 +645,7 @@ def test_a_sound_ledger_is_never_to_be_moved_away(
         assert "sound" in str(told.value)
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_a_quote_reads_the_ledger_and_a_run_is_refused(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60, models="[{id: 'fake:echo'}]")
     assert command_line(["ceiling", str(folder), "--max-tokens", "9"]) == 0
@@ -798,6 +805,7 @@ def test_fakes_are_models_like_any_other(tmp_path: Path) -> None:
     assert json.loads(reply.model_dump_json())["usage"]["input_tokens"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["echo", "parrot"])
 def test_half_a_surrogate_pair_in_a_case_ends_no_lab(name: str, tmp_path: Path) -> None:
     half = {"id": "half", "input": "\ud800", "reference": "\udfff"}
@@ -856,6 +864,7 @@ class Seen:
         """Nothing is open."""
 
 
+@pytest.mark.slow
 @given(st.integers(0, 60), st.integers(1, 12), st.integers(1, 12))
 @settings(deadline=None)
 def test_who_is_cancelled_while_its_money_is_put_aside_was_not_asked(
@@ -879,6 +888,7 @@ def test_who_is_cancelled_while_its_money_is_put_aside_was_not_asked(
             assert spend.held == 4 * spend.in_doubt
 
 
+@pytest.mark.slow
 @given(st.permutations([50, 4, 4, 60, 4]), st.integers(1, 5))
 @settings(deadline=None, max_examples=30)
 def test_what_does_not_fit_under_a_cap_waits_for_what_does(mosts: list[int], at_once: int) -> None:

@@ -91,6 +91,7 @@ def ask(base_url: str, model: str, folder: Path, many: int = 1, timeout_s: float
 # Keys -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     ["plain", "unauthorised", "mirror", "escaped", "escaped_error", "nested", "drop", "malformed"],
@@ -241,6 +242,7 @@ def test_a_redirect_is_not_followed(keyed: str, tmp_path: Path) -> None:
 # Answers ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "status"),
     [
@@ -259,6 +261,7 @@ def test_no_answer_breaks_anything(endpoint: str, model: str, status: str, tmp_p
     assert sent == (2 if status == "failed" else 1)
 
 
+@pytest.mark.slow
 def test_retry_after_is_kept_to(endpoint: str, tmp_path: Path) -> None:
     found = next(iter(ask(endpoint, "asks", tmp_path).settled.values()))
     assert found.status == "settled"
@@ -287,6 +290,7 @@ def test_a_retry_after_that_says_nothing_is_none(header: str) -> None:
     assert llm_http._seconds(header) is None
 
 
+@pytest.mark.slow
 def test_a_hang_is_in_doubt_and_is_not_sent_again(endpoint: str, tmp_path: Path) -> None:
     outcome = ask(endpoint, "hang", tmp_path, many=3, timeout_s=0.6)
     assert {one.status for one in outcome.settled.values()} == {"in_doubt"}
@@ -305,6 +309,7 @@ def statuses(ledger: Path) -> dict[str, str]:
         base.close()
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_moment_loses_nothing_and_pays_nothing_twice(
     endpoint: str, project: Path, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def thinks(endpoint: Any, caps: list[int]) -> None:
     endpoint.says = says
 
 
+@pytest.mark.slow
 def test_a_model_that_thinks_first_gets_the_room_it_uses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_model_that_thinks_first_gets_the_room_it_uses(
         assert "thinking" in page
 
 
+@pytest.mark.slow
 def test_a_stated_cap_is_kept_to(tmp_path: Path) -> None:
     caps: list[int] = []
     with served({"careful": 1.0, "Answer": 1.0}) as endpoint:
@@ -76,6 +78,7 @@ def test_a_stated_cap_is_kept_to(tmp_path: Path) -> None:
     assert "cut off" in result.stopped
 
 
+@pytest.mark.slow
 def test_general_tasks_have_the_same_room(tmp_path: Path) -> None:
     caps: list[int] = []
     with served({"one": 0.5, "mine": 0.9}) as endpoint:

@@ -700,6 +700,7 @@ def test_every_challenge_fires_and_points_at_both_statements(
     ] == []
 
 
+@pytest.mark.slow
 def test_one_field_makes_the_difference(folder: Path) -> None:
     unmoved = []
     for name, pair in EVERY:
@@ -714,6 +715,7 @@ def test_nothing_said_is_nothing_to_challenge() -> None:
     assert challenges({}) == {}
 
 
+@pytest.mark.slow
 def test_an_unknown_in_either_statement_silences(folder: Path) -> None:
     """No challenge is made of what nobody said: take either statement away and it is gone."""
     absence_is_the_statement = {

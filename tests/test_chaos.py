@@ -188,6 +188,7 @@ COMMANDS = {"verify": "verify", "verify untuned": "verify", "retrieval": "retrie
 LABS = ["ceiling", "verify", "verify untuned", "judge", "proposals", "retrieval"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BAD)
 @pytest.mark.parametrize("what", LABS)
 def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
@@ -211,6 +212,7 @@ def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
     assert len(seen) <= CALLS * len(set(seen))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WORDS)
 @pytest.mark.parametrize("what", ["ceiling", "verify", "verify untuned", "retrieval"])
 def test_the_same_words_to_every_input_move_nothing_and_are_said(

@@ -125,6 +125,7 @@ def every_id() -> list[str]:
     return sorted({*named, *targets, *(each.id for each in CHALLENGES)})
 
 
+@pytest.mark.slow
 def test_every_id_is_explained_alone_and_in_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     for name in every_id():
         alone = said(capsys, "framework", "show", "lesson", name)
@@ -171,6 +172,7 @@ def test_the_next_question_comes_with_the_command_that_answers_it(
     assert "=yes (or no)" not in said(capsys, "decide", TASK)
 
 
+@pytest.mark.slow
 def test_next_commands_of_a_folder_with_a_blank_can_be_pasted(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +224,7 @@ def test_init_starts_a_case_that_decides(
     assert "low_volume" in schema["properties"]["factors"]["properties"]
 
 
+@pytest.mark.slow
 def test_answer_then_diff_tells_what_moved_the_verdict(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -278,6 +281,7 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_nothing_is_called_justified_or_final_beside_a_contradiction(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -288,6 +292,7 @@ def test_nothing_is_called_justified_or_final_beside_a_contradiction(
         assert not re.search(r"\b(?:Final|Not final|Go ahead)\b", page)
 
 
+@pytest.mark.slow
 def test_a_diff_tells_of_amounts_where_no_answer_changed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -324,6 +329,7 @@ def test_a_diff_names_the_condition_that_changed(
     assert safety["why_after"].startswith("the data isn't reviewed")
 
 
+@pytest.mark.slow
 def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -344,6 +350,7 @@ def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
     assert "Bill per month $360, openai:gpt-4o as it is $36, openai:gpt-4o as it is" in out
 
 
+@pytest.mark.slow
 def test_a_diff_counts_a_changed_signal_and_a_changed_note(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -380,6 +387,7 @@ def test_completion_scripts_are_printed(capsys: pytest.CaptureFixture[str], shel
     assert "_TUNEWORTHY_COMPLETE" in said(capsys, "--completion", shell)
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error(project: Path) -> None:
     script = f"{sys.executable} -m tuneworthy framework check lesson --format json | head -c 10"
     done = subprocess.run(
@@ -388,6 +396,7 @@ def test_a_closed_pipe_is_no_error(project: Path) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.slow
 def test_an_ascii_terminal_is_no_error(project: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tuneworthy", "show", TASK],
@@ -446,6 +455,7 @@ TYPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", TYPED)
 def test_answer_takes_what_people_type_and_says_what_became_of_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, typed: str
@@ -593,6 +603,7 @@ def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
     assert set(decide_command._ANSWERS) == {*get_args(model_dossier.TuningAnswer)}
 
 
+@pytest.mark.slow
 def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> None:
     code = (
         "import atexit, gc, sys\n"
@@ -815,6 +826,7 @@ def test_since_a_day_is_since_it_began(
 # The first screen -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
 def test_the_lesson_s_count_stands_in_its_checklist_and_nowhere_before(
     capsys: pytest.CaptureFixture[str], form: str

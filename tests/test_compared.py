@@ -75,6 +75,7 @@ def test_the_exit_code_says_what_became_of_it(
     assert told["outcome"] == outcome
 
 
+@pytest.mark.slow
 @given(st.sets(st.integers(0, 29)), st.sets(st.integers(0, 29)), st.booleans())
 def test_no_number_of_failed_or_missing_calls_makes_a_comparison(
     new: set[int], old: set[int], missing: bool

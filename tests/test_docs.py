@@ -64,6 +64,7 @@ def reference(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_generated_pages_are_up_to_date() -> None:
     done = reference("--check")
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
@@ -234,6 +235,7 @@ def wrong_in(spoken: str, known: dict[str, click.Command]) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_the_product_names_no_command_or_option_that_is_not_there() -> None:
     known = dict(commands())
     wrong = {
@@ -353,6 +355,7 @@ def told(command: str) -> tuple[int, str]:
     return code, said.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_COMMANDS)
 def test_command_lines_do_what_the_page_shows(page: str, copy: Path) -> None:
     put_files(text_of(page), copy)

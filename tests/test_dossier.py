@@ -125,6 +125,7 @@ def test_a_remembered_digest_is_that_of_its_own_record() -> None:
     assert model_base.remembered_digest(lesson) != model_base.remembered_digest(other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_every_dossier_keeps_its_schema_and_reads_back(path: Path) -> None:
     dossier = decided(path)
@@ -190,6 +191,7 @@ def test_unknown_is_never_null_nan_or_nothing() -> None:
     assert data["precedents"]["nearest"]["unknown"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_the_editor_accepts_what_the_loader_accepts(path: Path) -> None:
     case = load_case(path)
@@ -222,6 +224,7 @@ def test_a_framework_file_keeps_its_schema(package: Path) -> None:
     assert not validator.is_valid({"name": "ours"})
 
 
+@pytest.mark.slow
 def test_a_digest_hears_meaning_and_not_spelling() -> None:
     def digest(**data: Any) -> str:
         return decide(load_case(data), load_framework(), as_of=DAY).case.digest

@@ -239,6 +239,7 @@ def test_a_paper_with_many_comparisons_weighs_as_much_as_one_with_one() -> None:
     assert heavy == pytest.approx(dict.fromkeys(heavy, 1.0))
 
 
+@pytest.mark.slow
 def test_the_document_gives_the_scores_that_the_tool_counts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

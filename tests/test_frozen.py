@@ -17,11 +17,13 @@ def now(kind: str) -> Goldens:
     return made(kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_json_and_exit_codes_are_byte_for_byte_as_frozen(kind: str) -> None:
     assert compared(now(kind), kept(kind), LAW) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "dossiers"])
 def test_words_and_pages_are_as_last_read(kind: str) -> None:
     assert compared(now(kind), kept(kind), LOOKS) == []

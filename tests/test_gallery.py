@@ -97,6 +97,7 @@ def fired(slug: str) -> set[str]:
     return {one["id"] for one in dossier(slug)["challenges"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_verdict_is_the_one_worked_out_by_hand(slug: str) -> None:
     written, told = expected(slug), said(dossier(slug))
@@ -108,6 +109,7 @@ def test_the_verdict_is_the_one_worked_out_by_hand(slug: str) -> None:
     assert wrong == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_exactly_the_expected_challenges_fire(slug: str) -> None:
     written = expected(slug)["challenges"]
@@ -126,6 +128,7 @@ def test_expectations_are_whole(slug: str) -> None:
     assert len(named) == len(set(named))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_equal_inputs_give_equal_bytes(slug: str) -> None:
     first, again = (load_case(GALLERY / slug), load_case(GALLERY / slug / "case.yaml"))

@@ -58,6 +58,7 @@ def test_a_case_stays_small(slug: str) -> None:
     assert sum(path.stat().st_size for path in files) < 300_000
 
 
+@pytest.mark.slow
 @each_case
 def test_a_log_says_what_its_case_says(case: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = dossier(capsys, case)
@@ -72,6 +73,7 @@ def test_a_log_says_what_its_case_says(case: str, capsys: pytest.CaptureFixture[
     assert "Calls that failed" in page
 
 
+@pytest.mark.slow
 @each_case
 def test_its_examples_pass_the_gates_and_are_handed_on(
     case: str, capsys: pytest.CaptureFixture[str]
@@ -87,6 +89,7 @@ def test_its_examples_pass_the_gates_and_are_handed_on(
         assert "tuneworthy[pilot]" in told(capsys, "pilot", case, "--dry-run", code=2)
 
 
+@pytest.mark.slow
 @each_case
 def test_its_labs_are_free_and_say_what_they_lack(
     case: str, capsys: pytest.CaptureFixture[str]
@@ -99,6 +102,7 @@ def test_its_labs_are_free_and_say_what_they_lack(
         assert "known passage" in told(capsys, "retrieve", case, code=2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_quotes")
 def test_the_demo_copies_a_case_and_walks_through_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -141,6 +141,7 @@ def lines(folder: Path, stated: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_policy_keeps_values_here_and_fakes_them_in_what_is_exported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,6 +185,7 @@ def test_without_a_policy_sets_hold_words_and_training_leaves_people_out(
     assert "Lovelace" not in (folder / "eval.jsonl").read_text()
 
 
+@pytest.mark.slow
 def test_a_set_of_fakes_stays_out_of_the_training_set(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

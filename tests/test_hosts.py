@@ -113,6 +113,7 @@ def test_a_quote_names_the_host_and_a_run_is_refused_before_anything_is_paid(
     assert "unconfirmed" not in quoted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what", ["ceiling", "verify", "verify untuned", "judge", "proposals", "retrieval"]
 )
@@ -132,6 +133,7 @@ def test_no_lab_sends_to_a_host_that_nobody_confirmed(
         assert seen == []
 
 
+@pytest.mark.slow
 def test_what_is_confirmed_is_sent_to_and_named_in_table_evidence_and_spending(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], strange_loopback: str
 ) -> None:

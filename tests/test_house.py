@@ -189,6 +189,7 @@ def test_the_formatter_is_never_switched_off(project: Path) -> None:
     assert [n for n, text in sources(project, "src").items() if "# fmt:" in text] == []
 
 
+@pytest.mark.slow
 def test_a_class_name_is_used_once(project: Path) -> None:
     counted = Counter(
         name for text in sources(project, "src").values() for name in class_names(text)
@@ -210,6 +211,7 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     assert circles == set()
 
 
+@pytest.mark.slow
 def test_a_decision_enters_few_modules() -> None:
     code = (
         "import tuneworthy\n"
@@ -241,11 +243,13 @@ def test_what_people_outside_read_is_documented() -> None:
     assert silent == set()
 
 
+@pytest.mark.slow
 def test_nothing_is_ignored_without_a_reason(project: Path) -> None:
     found = sources(project, "src", "tests", "benchmarks", "tools", "evidence")
     assert {name: lines for name, text in found.items() if (lines := silent_ignores(text))} == {}
 
 
+@pytest.mark.slow
 def test_a_library_is_known_to_its_room_alone(project: Path) -> None:
     strangers = {
         (name, library)
@@ -256,11 +260,13 @@ def test_a_library_is_known_to_its_room_alone(project: Path) -> None:
     assert strangers == set()
 
 
+@pytest.mark.slow
 def test_only_surfaces_print(project: Path) -> None:
     inner = {n: text for n, text in sources(project, "src").items() if room(n) not in MAY_PRINT}
     assert {name: lines for name, text in inner.items() if (lines := prints(text))} == {}
 
 
+@pytest.mark.slow
 def test_a_value_has_the_name_of_what_it_is(project: Path) -> None:
     texts = sources(project, "src")
     assert {name: lines for name, text in texts.items() if (lines := unnamed(text))} == {}
@@ -297,6 +303,7 @@ def test_a_decision_without_money_or_prompts_loads_no_numpy(project: Path) -> No
     assert loaded_by(code) & {"numpy"} == set()
 
 
+@pytest.mark.slow
 def test_a_decision_loads_neither_the_interview_nor_a_lab_nor_a_server() -> None:
     code = (
         "import sys; from tuneworthy.cli import run; run(['decide', 'examples/task-api'])\n"
@@ -319,6 +326,7 @@ def test_the_catalogue_is_readable_wherever_the_package_is(package: Path) -> Non
     assert files("tuneworthy").joinpath("py.typed").is_file()
 
 
+@pytest.mark.slow
 def test_wheel_and_source_archive_carry_the_data(project: Path, tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", tmp_path],
@@ -422,6 +430,7 @@ def suite(pytester: pytest.Pytester, project: Path) -> pytest.Pytester:
     return pytester
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS_TO_SKIP)
 def test_a_skip_nobody_agreed_to_fails_a_strict_run(
     suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, way: str

@@ -117,6 +117,7 @@ KINDS = (
 ALL = (*KINDS, "full", "hostile")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_page_loads_and_sends_nothing_and_runs_its_own_script(name: str) -> None:
     page = Page(made(name))
@@ -134,6 +135,7 @@ def test_a_page_loads_and_sends_nothing_and_runs_its_own_script(name: str) -> No
             assert re.match(r"#[\w.-]+$|data:,$", str(attributes[key])), (tag, attributes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_page_is_well_formed_and_in_order(name: str) -> None:
     page = Page(made(name))
@@ -151,6 +153,7 @@ def test_a_page_is_well_formed_and_in_order(name: str) -> None:
     assert all(found.get("scope") in ("col", "row") for found in page.all("th"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_every_picture_has_words_and_a_table(name: str) -> None:
     figures = re.findall(r"<figure.*?</figure>", made(name), re.DOTALL)
@@ -162,6 +165,7 @@ def test_every_picture_has_words_and_a_table(name: str) -> None:
         assert figure.count("<tr") > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_the_policy_allows_the_pages_own_style_and_nothing_else(name: str) -> None:
     style = re.findall(r"<style>(.*?)</style>", made(name), re.DOTALL)
@@ -181,6 +185,7 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else(name: str) -> No
     assert "@import" not in STYLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_page_is_small_and_always_the_same(name: str) -> None:
     assert len(made(name).encode()) < MOST_BYTES
@@ -188,6 +193,7 @@ def test_a_page_is_small_and_always_the_same(name: str) -> None:
         assert html(decided(name)) == made(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_page_says_what_the_dossier_says(name: str) -> None:
     found, page = decided(name), Page(made(name))
@@ -206,6 +212,7 @@ def test_a_page_says_what_the_dossier_says(name: str) -> None:
     assert re.findall(r"\bNone\b(?! of)|\bnan\b|\binf\b|Unknown\(|\bundefined\b", page.text) == []
 
 
+@pytest.mark.slow
 def test_every_section_is_there_with_its_numbers() -> None:
     page = Page(made("full"))
     sections = ["why", "change", "fit", "ways", "money", "how", "plan", "answers"]
@@ -242,6 +249,7 @@ def test_an_open_verdict_says_where_it_can_go_without_a_percentage() -> None:
     assert 'aria-labelledby="reach-title"' not in text
 
 
+@pytest.mark.slow
 def test_hostile_text_is_shown_and_does_nothing() -> None:
     found, attacks = dossier()
     page = Page(html(full(found, "<script>alert(0)</script> ")))
@@ -254,6 +262,7 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
     assert "8642" not in page.text
 
 
+@pytest.mark.slow
 def test_what_hides_or_turns_text_is_shown_as_an_escape() -> None:
     found, _ = dossier()
     text = html(found)
@@ -263,6 +272,7 @@ def test_what_hides_or_turns_text_is_shown_as_an_escape() -> None:
     assert report_html.shown(HIDDEN + "\ud800").isprintable()  # type: ignore[attr-defined]  # text stays text
 
 
+@pytest.mark.slow
 def test_every_colour_of_a_picture_has_its_place_in_the_style() -> None:
     drawn = "".join(re.findall(r"<svg .*?</svg>", made("full") + made("energy-supplier")))
     used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawn)) - {"none", "transparent"}
@@ -316,6 +326,7 @@ def test_labels_are_short_and_no_two_alike() -> None:
     assert all(label.isprintable() for label in found)
 
 
+@pytest.mark.slow
 def test_a_plan_reads_the_same_in_every_time_zone() -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
@@ -350,6 +361,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_it_would_print(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -367,6 +379,7 @@ MEMO = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) -> None:
     case = tmp_path / "case.yaml"
     case.write_text(

@@ -117,6 +117,7 @@ def pages() -> dict[str, str]:
 ALL = (*CASES, "full", "hostile")
 
 
+@pytest.mark.slow
 def test_the_watch_sees_what_an_unsafe_page_does(browser: Any) -> None:
     unsafe = (
         "<!DOCTYPE html><script>window.hit=1;alert('seen')</script>"
@@ -129,6 +130,7 @@ def test_the_watch_sees_what_an_unsafe_page_does(browser: Any) -> None:
         assert watched.complaints != []
 
 
+@pytest.mark.slow
 def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, pages: dict[str, str]) -> None:
     with Watched(browser, pages["hostile"]) as watched:
         watched.unfold()
@@ -152,6 +154,7 @@ def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, pages: dict[str,
         assert watched.ask("getComputedStyle(document.body).display") == "block"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ALL)
 def test_an_audit_finds_no_barrier(
@@ -170,6 +173,7 @@ def test_an_audit_finds_no_barrier(
         assert watched.requests == [ADDRESS]
 
 
+@pytest.mark.slow
 def test_the_dark_page_is_dark_and_its_pictures_too(browser: Any, pages: dict[str, str]) -> None:
     seen = {}
     for scheme in ("light", "dark"):
@@ -188,6 +192,7 @@ def test_the_dark_page_is_dark_and_its_pictures_too(browser: Any, pages: dict[st
     assert light[2] < dark[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_telephone_never_scrolls_sideways(browser: Any, pages: dict[str, str], name: str) -> None:
     with Watched(browser, pages[name], width=360) as watched:
@@ -205,6 +210,7 @@ def test_a_telephone_never_scrolls_sideways(browser: Any, pages: dict[str, str],
         assert smallest >= 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [700, 710, 900, 1600])
 def test_no_width_scrolls_sideways(browser: Any, pages: dict[str, str], width: int) -> None:
     for name in ("full", "hostile"):
@@ -213,6 +219,7 @@ def test_no_width_scrolls_sideways(browser: Any, pages: dict[str, str], width: i
             assert watched.ask("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(
     browser: Any, pages: dict[str, str]
 ) -> None:
@@ -238,6 +245,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(
         assert seen == every > 15
 
 
+@pytest.mark.slow
 def test_a_fold_opens_by_the_keyboard(browser: Any, pages: dict[str, str]) -> None:
     with Watched(browser, pages["task-api"]) as watched:
         watched.page.focus("summary")
@@ -246,6 +254,7 @@ def test_a_fold_opens_by_the_keyboard(browser: Any, pages: dict[str, str]) -> No
         assert watched.ask("document.activeElement.parentElement.open") is True
 
 
+@pytest.mark.slow
 def test_a_link_opens_what_it_leads_into_and_a_broken_one_is_no_error(
     browser: Any, pages: dict[str, str]
 ) -> None:
@@ -258,6 +267,7 @@ def test_a_link_opens_what_it_leads_into_and_a_broken_one_is_no_error(
         assert watched.complaints == []
 
 
+@pytest.mark.slow
 def test_what_is_closed_is_open_while_it_is_printed(browser: Any, pages: dict[str, str]) -> None:
     closed = "document.querySelectorAll('.whole:not([open])').length"
     with Watched(browser, pages["task-api"]) as watched:
@@ -268,6 +278,7 @@ def test_what_is_closed_is_open_while_it_is_printed(browser: Any, pages: dict[st
         assert before > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_paper_gets_the_memo_on_a_page_of_its_own_and_what_is_open_in_light_colours(
     browser: Any, pages: dict[str, str], name: str
@@ -293,6 +304,7 @@ def test_paper_gets_the_memo_on_a_page_of_its_own_and_what_is_open_in_light_colo
         assert watched.ask("document.documentElement.scrollWidth") <= 1000
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_report_and_its_memo_alone(browser: Any, tmp_path: Path) -> None:
     case, kept = str(ROOT / "examples" / "task-api"), tmp_path / "report.pdf"
     for more, most in (([], 9), (["--short"], 1)):

@@ -239,6 +239,7 @@ def covered(clusters: int, *, runs: int = 400, share: float = 0.55) -> Coverage:
     return {name: count / runs for name, count in hits.items()}
 
 
+@pytest.mark.slow
 def test_clusters_that_are_ignored_make_intervals_too_sure() -> None:
     found = covered(40)
     assert found["wilson"] < 0.80

@@ -142,6 +142,7 @@ def test_where_the_money_is_known_the_answer_worth_most_for_its_time_is_asked_ne
 STATES = st.sampled_from(["yes", "no", "unknown"])
 
 
+@pytest.mark.slow
 @given(
     checks=st.fixed_dictionaries(dict.fromkeys(load_framework().ceiling, STATES)),
     factors=st.fixed_dictionaries(dict.fromkeys(load_framework().factors, STATES)),
@@ -292,6 +293,7 @@ def test_what_nobody_asks_is_refused_in_one_line(name: str, folder: Path) -> Non
     assert text_of(folder) == before
 
 
+@pytest.mark.slow
 def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder: Path) -> None:
     """All of the three conversations, to their end, but for a third attempt and a third model."""
     say(folder, "goals", "safety, knowledge, persona, format")
@@ -353,12 +355,14 @@ def answered_in(order: tuple[str, ...]) -> tuple[Any, str]:
         return told(load_case(folder)), model_base.digest(load_case(folder))
 
 
+@pytest.mark.slow
 @settings(max_examples=2)
 @given(order=st.permutations(sorted(SOME)))
 def test_any_order_of_answers_gives_the_same_case(order: list[str]) -> None:
     assert answered_in(tuple(order)) == answered_in(tuple(sorted(SOME)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SOME))
 def test_going_back_and_answering_again_equals_answering_once(name: str, folder: Path) -> None:
     empty = text_of(folder)
@@ -368,6 +372,7 @@ def test_going_back_and_answering_again_equals_answering_once(name: str, folder:
     assert told(say(folder, name, OTHER[name]).case) == once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(SOME) - {"models.1.id", "attempts.1.name"}))
 def test_an_answer_taken_back_leaves_the_case_as_it_was(name: str, folder: Path) -> None:
     before = told(load_case(folder))
@@ -375,6 +380,7 @@ def test_an_answer_taken_back_leaves_the_case_as_it_was(name: str, folder: Path)
     assert told(say(folder, name, "unknown").case) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*SOME, "data.evaluation", "attempts.1.name"}))
 def test_not_knowing_what_nobody_said_writes_nothing(name: str, folder: Path) -> None:
     before = text_of(folder)
@@ -399,6 +405,7 @@ GIVEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", sorted(GIVEN))
 def test_amounts_are_read_as_people_write_them(asked: tuple[str, str], folder: Path) -> None:
     case = say(folder, *asked).case
@@ -425,6 +432,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "given_"), REFUSED)
 def test_what_is_no_answer_is_refused_in_one_line_and_not_written(
     name: str, given_: str, folder: Path
@@ -437,6 +445,7 @@ def test_what_is_no_answer_is_refused_in_one_line_and_not_written(
     assert text_of(folder) == before
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=40), name=st.sampled_from(sorted(SOME)))
 @settings(max_examples=40)
 def test_whatever_is_given_is_written_and_read_back_or_refused(
@@ -468,6 +477,7 @@ def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
     assert (held.path, held.count, held.usable) == ("logs/a.jsonl", None, None)
 
 
+@pytest.mark.slow
 def test_notes_and_later_answers_stay_when_an_answer_changes(folder: Path) -> None:
     files_case.put(folder, {("factors", "low_volume"): {"value": "no", "note": "growth, they say"}})
     say(folder, f"{LOW}.now", "yes")
@@ -480,6 +490,7 @@ def test_notes_and_later_answers_stay_when_an_answer_changes(folder: Path) -> No
 # Pushing back -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cost_with_low_volume_is_challenged_at_once_whichever_comes_last(folder: Path) -> None:
     empty = text_of(folder)
     for first, last in ((COST, LOW), (LOW, COST)):
@@ -497,6 +508,7 @@ def test_requests_that_give_low_volume_are_the_other_side_too(folder: Path) -> N
     assert (clash.challenge.id, clash.others) == (CLASH, (LOW,))
 
 
+@pytest.mark.slow
 def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> None:
     say(folder, COST, "yes")
     step = say(folder, LOW, "yes")
@@ -518,6 +530,7 @@ def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> No
     assert once != text_of(folder)
 
 
+@pytest.mark.slow
 def test_a_note_about_keeping_goes_with_the_answer_it_was_about(folder: Path) -> None:
     files_case.put(folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}})
     say(folder, COST, "yes")
@@ -543,6 +556,7 @@ def test_an_expectation_of_its_own_is_pushed_back(folder: Path) -> None:
     assert text_of(folder) == before
 
 
+@pytest.mark.slow
 def test_what_was_there_before_an_answer_is_not_brought_up_by_it(folder: Path) -> None:
     say(folder, "today.usd_per_month", "36")
     say(folder, "economics.traffic.requests_per_month", "2000")
@@ -578,6 +592,7 @@ def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: 
 NAMES_HELD = ("few_shot", "retrieval_optimised", "structured_prompt", "foundation_models")
 
 
+@pytest.mark.slow
 def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
     """Four threads and a process write at once, each its own answer, again and again."""
     code = (
@@ -817,6 +832,7 @@ CLASHING = frozenset({
 MOVES = st.lists(st.integers(0, 40), min_size=8, max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(
     numbers=MOVES,

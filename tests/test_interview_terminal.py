@@ -80,6 +80,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Seen]:
     return folder, tuneworthy("interview", folder, "--answers", ANSWERS, "--as-of", "2026-11-24")
 
 
+@pytest.mark.slow
 def test_the_lessons_example_asked_anew_gives_the_verdict_worked_out_by_hand(
     rebuilt: tuple[Path, Seen],
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_lessons_example_asked_anew_gives_the_verdict_worked_out_by_hand(
     assert "Pilot it." in seen.out.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_answers_given_again_change_no_byte(rebuilt: tuple[Path, Seen]) -> None:
     folder, _ = rebuilt
     before = case_text(folder)
@@ -101,6 +103,7 @@ def test_answers_given_again_change_no_byte(rebuilt: tuple[Path, Seen]) -> None:
     assert case_text(folder) == before
 
 
+@pytest.mark.slow
 def test_a_file_of_answers_says_what_answer_says(tmp_path: Path) -> None:
     yaml = script(
         tmp_path, "# ours\nname: A = B\ngoals: [format, persona]\nceiling.few_shot: no\n"
@@ -114,6 +117,7 @@ def test_a_file_of_answers_says_what_answer_says(tmp_path: Path) -> None:
     assert load_case(tmp_path / "one").name == "A = B"
 
 
+@pytest.mark.slow
 def test_both_are_kept_where_the_file_says_so(tmp_path: Path) -> None:
     told = "cost_optimization: yes\nlow_volume: yes\n"
     assert tuneworthy("interview", tmp_path / "a", "--answers", script(tmp_path, told)).code == 0
@@ -124,6 +128,7 @@ def test_both_are_kept_where_the_file_says_so(tmp_path: Path) -> None:
     assert f"both kept: {CLASH}" in case_text(tmp_path / "b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
@@ -177,6 +182,7 @@ def test_a_file_that_keeps_what_never_came_up_writes_nothing(folder: Path, tmp_p
 # Lines ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_case_that_isnt_there_is_made_after_asking_for_its_name(tmp_path: Path) -> None:
     seen = tuneworthy("interview", tmp_path / "my-case", typed="Claims bot\nformat\nq\n")
     assert seen.code == 0
@@ -203,6 +209,7 @@ def test_answers_are_written_one_by_one_and_the_talk_goes_on_where_it_stopped(fo
     assert "Have you tried examples in the prompt?" not in again.out
 
 
+@pytest.mark.slow
 def test_the_end_of_the_input_is_the_end_of_the_talk(folder: Path) -> None:
     seen = tuneworthy("interview", folder, typed="y")
     assert seen.code == 0
@@ -266,6 +273,7 @@ def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(folder: P
     assert "Settled for today" not in told
 
 
+@pytest.mark.slow
 def test_a_clash_is_talked_over_at_once(folder: Path) -> None:
     answer_in(folder, "cost_optimization", "yes")
     asks = part_asks(load_case(folder), framework_of(load_case(folder)))
@@ -289,6 +297,7 @@ def test_a_clash_is_talked_over_at_once(folder: Path) -> None:
         assert seen.out.count("All answers are in the case file.") == 1
 
 
+@pytest.mark.slow
 def test_every_line_fits_eighty_columns_and_nothing_moves_the_cursor(tmp_path: Path) -> None:
     start_case(tmp_path / "case", "A \x1b[31mcase\u202e " + "w" * 150)
     typed = "format\n?\ny\n\x1b[2J\n" + "d\n" * 14 + "e\n?\n" + "y\n" * 6 + "o\n?\nx\nb\ns\nq\n"
@@ -299,6 +308,7 @@ def test_every_line_fits_eighty_columns_and_nothing_moves_the_cursor(tmp_path: P
     assert "Holds a character that can't be shown" in seen.out
 
 
+@pytest.mark.slow
 def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(folder: Path) -> None:
     tuneworthy("interview", folder, typed="s\no\n=q\nq\n")
     assert load_case(folder).description == "q"
@@ -399,6 +409,7 @@ def screen(folder: Path, screens: list[Screen]) -> Screen:
     return screens[0]
 
 
+@pytest.mark.slow
 def test_a_whole_word_and_enter_is_one_answer(folder: Path, screen: Screen) -> None:
     passed = set[str]()
     answers = dict[str, str]()
@@ -547,6 +558,7 @@ def test_a_question_with_choices_has_one_list_whose_every_word_and_number_answer
     assert evaluated(folder, as_of=AS_OF).ask(name).value == value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_an_interrupt_leaves_the_file_whole_with_all_that_was_answered(
     term: str, folder: Path, screens: list[Screen]
@@ -568,6 +580,7 @@ def test_an_interrupt_leaves_the_file_whole_with_all_that_was_answered(
 GROWTH = "economics.traffic.growth_per_month"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [

@@ -145,6 +145,7 @@ def known(value: Any) -> Any:
 WORLD = {"careful": 0.85, "SHOUT": 0.55}
 
 
+@pytest.mark.slow
 def test_a_judge_alone_reports_nothing_and_says_what_to_label(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=160)
     result = raced(folder, world(WORLD))
@@ -159,6 +160,7 @@ def test_a_judge_alone_reports_nothing_and_says_what_to_label(tmp_path: Path) ->
     assert not (folder / ".tuneworthy" / "evidence.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_biased_judge_that_crowns_the_wrong_arm_is_turned_by_people(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=200, target=0.75)
     fake = world(WORLD, taken_in, beg="SHOUT")
@@ -188,6 +190,7 @@ def test_a_biased_judge_that_crowns_the_wrong_arm_is_turned_by_people(tmp_path: 
     assert fake.sent == sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "reached"), [(0.9, "yes"), (0.3, "no")])
 def test_labels_of_every_arm_let_the_ceiling_be_told(
     tmp_path: Path, target: float, reached: str
@@ -211,6 +214,7 @@ def test_labels_of_every_arm_let_the_ceiling_be_told(
     assert quality.value == known(result.reported).value
 
 
+@pytest.mark.slow
 def test_nobody_is_dropped_on_a_judges_word(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=200)
     result = raced(folder, world({"careful": 1.0, "SHOUT": 0.0}))
@@ -218,6 +222,7 @@ def test_nobody_is_dropped_on_a_judges_word(tmp_path: Path) -> None:
     assert {one.arm.kind for one in result.arms} == {"prompt"}  # baselines would have to be judged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [False, True])
 def test_verify_under_a_judge_follows_people(tmp_path: Path, *, labelled: bool) -> None:
     folder = case_of(tmp_path, n=200, models=TWO, prompts={"p": "Answer.\n"})
@@ -235,6 +240,7 @@ def test_verify_under_a_judge_follows_people(tmp_path: Path, *, labelled: bool) 
     assert set(json.loads(verify.render(result, "json"))) == set(schema("verify")["properties"])
 
 
+@pytest.mark.slow
 def test_better_than_an_arm_that_only_a_judge_chose_is_no_improvement(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=240, models=TWO, prompts={"careful": CAREFUL, "loud": LOUD})
     fake = world({"mine": 0.75, "careful": 0.95, "SHOUT": 0.2}, taken_in, beg="SHOUT")
@@ -257,6 +263,7 @@ def test_better_than_an_arm_that_only_a_judge_chose_is_no_improvement(tmp_path: 
 # What a judge may do wrong ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says", ["I can't judge that.", '{"score": 7}', "[" * 5000])
 def test_a_judge_that_says_nothing_of_use_is_no_judgement_and_people_still_count(
     tmp_path: Path, says: str
@@ -270,6 +277,7 @@ def test_a_judge_that_says_nothing_of_use_is_no_judgement_and_people_still_count
     assert known(told.reported).low <= 0.85 <= known(told.reported).high
 
 
+@pytest.mark.slow
 def test_a_judge_that_never_says_anything_of_use_is_told_to_be_changed(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=60)
     done = ceiling.run(ready_of(folder), cap_usd=0, transport=world(WORLD, lambda *_: "Well …"))
@@ -295,6 +303,7 @@ def test_a_judge_that_loses_one_of_few_calls_ends_no_lab(tmp_path: Path) -> None
     assert (told.stopped, len(lost)) == ("", 1)
 
 
+@pytest.mark.slow
 def test_a_judge_that_judges_its_own_work_is_named(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=120, models="[{id: 'fake:one'}, {id: 'fake:two'}]")
     result = raced(folder, world(WORLD), model="fake:one")
@@ -304,6 +313,7 @@ def test_a_judge_that_judges_its_own_work_is_named(tmp_path: Path) -> None:
     assert "It wrote the outputs of two arms itself" in " ".join(page.split())
 
 
+@pytest.mark.slow
 def test_one_output_of_two_arms_is_judged_and_labelled_once(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=160)
     fake = world({"careful": 1.0, "SHOUT": 1.0})
@@ -317,6 +327,7 @@ def test_one_output_of_two_arms_is_judged_and_labelled_once(tmp_path: Path) -> N
 # Labels -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_is_labelled_was_drawn_before_and_more_of_it_changes_nothing(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=200)
     fake = world(WORLD, taken_in, beg="SHOUT")
@@ -337,6 +348,7 @@ def test_what_is_labelled_was_drawn_before_and_more_of_it_changes_nothing(tmp_pa
     assert raced(folder, fake).reported == before.reported
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_chosen", [True, False])
 def test_while_one_of_the_drawn_outputs_has_no_label_nothing_is_told(
     tmp_path: Path, *, of_chosen: bool
@@ -375,6 +387,7 @@ def test_the_draw_is_the_head_of_one_order_with_twenty_conversations_if_there_ar
         assert len({one.cluster for one in found[:-1]}) < 20
 
 
+@pytest.mark.slow
 def test_people_who_differ_count_by_their_mean_until_it_is_settled(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=160, prompts={"careful": CAREFUL})
     fake = world({"careful": 1.0})
@@ -395,6 +408,7 @@ def test_people_who_differ_count_by_their_mean_until_it_is_settled(tmp_path: Pat
     assert known(known(raced(folder, fake).judge).arms[-1].bias).value == 0
 
 
+@pytest.mark.slow
 def test_labels_of_another_rubric_are_no_labels_of_this_one(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=160)
     fake = world(WORLD)
@@ -411,6 +425,7 @@ def test_labels_of_another_rubric_are_no_labels_of_this_one(tmp_path: Path) -> N
 PRICED = "usd_per_mtok: {input: 10, output: 10}"
 
 
+@pytest.mark.slow
 def test_a_quote_holds_what_the_judge_costs_and_is_never_passed(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:base', {PRICED}}}, {{id: 'fake:mine', kind: tuned, {PRICED}}}]"
     folder = case_of(tmp_path, n=60, models=models)
@@ -435,6 +450,7 @@ def test_a_quote_of_answers_that_may_be_long_still_holds_the_judges_calls(tmp_pa
     assert short.calls == long.calls
 
 
+@pytest.mark.slow
 def test_a_judge_stops_at_the_cap_of_the_lab_and_goes_on_later(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:base', {PRICED}}}]"
     folder, fake = case_of(tmp_path / "a", n=60, models=models), world(WORLD)
@@ -448,6 +464,7 @@ def test_a_judge_stops_at_the_cap_of_the_lab_and_goes_on_later(tmp_path: Path) -
     assert whole.arms == alone.arms
 
 
+@pytest.mark.slow
 def test_a_quote_of_verify_holds_the_general_tasks(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:base', {PRICED}}}, {{id: 'fake:mine', kind: tuned, {PRICED}}}]"
     folder = folder_of(tmp_path, n=60, models=models, prompts={"p": "Answer.\n"})
@@ -551,6 +568,7 @@ def served(fake: Fake) -> Iterator[str]:
         server.server_close()
 
 
+@pytest.mark.slow
 def test_a_judged_lab_goes_from_the_command_line_to_its_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -281,11 +281,13 @@ def test_every_pair_that_can_disagree_is_written_down() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(RANDOM)
 def test_no_dossier_contradicts_itself(case: dict[str, Any]) -> None:
     holds(judged({"name": "random", **case}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.parent.name)
 def test_no_case_of_the_gallery_contradicts_itself(path: Path) -> None:
     case = load_case(path)
@@ -308,6 +310,7 @@ def said_truly(before: Dossier, name: str, state: State, after: Sequence[Dossier
     return told and turns == (name in before.verdict.basis.turning)
 
 
+@pytest.mark.slow
 @given(RANDOM, st.integers(0, 10**6))
 def test_an_answer_turns_exactly_what_it_is_said_to_turn(case: dict[str, Any], seed: int) -> None:
     before = judged({"name": "random", **case})
@@ -329,6 +332,7 @@ def supposed(path: Path, **answers: str) -> Dossier:
     return decide(case, framework_of(case), as_of=DAY, draw=DRAWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.parent.name)
 def test_what_a_case_of_the_gallery_says_of_one_answer_is_so(path: Path) -> None:
     before, first = supposed(path), []
@@ -459,6 +463,7 @@ def test_names_of_models_in_a_log_are_no_comparison() -> None:
     assert scored.ceiling.checks["foundation_models"].source == "measured"
 
 
+@pytest.mark.slow
 def test_every_step_says_why_when_to_stop_and_how() -> None:
     for path in GALLERY:
         case = load_case(path)

@@ -157,6 +157,7 @@ def test_every_arm_of_a_ceiling_lab_is_kept_and_those_on_held_out_cases_say_so(
         )
 
 
+@pytest.mark.slow
 def test_an_interval_among_many_arms_is_wider_than_that_of_one(tmp_path: Path) -> None:
     one, many = folder_of(tmp_path / "a", prompts=P), folder_of(
         tmp_path / "b", prompts={**P, **{f"p{n}": f"Answer, {n}.\n" for n in range(6)}}
@@ -188,6 +189,7 @@ def test_an_arm_is_made_of_the_options_that_it_makes_use_of(tmp_path: Path) -> N
         assert options == (("retrieved_examples",) if "nearest" in name else ("few_shot",))
 
 
+@pytest.mark.slow
 def test_arms_of_one_lab_never_take_the_place_of_another_labs(tmp_path: Path) -> None:
     two = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"
     folder = folder_of(tmp_path, models=two, prompts=P, n=160)
@@ -234,6 +236,7 @@ def test_a_labs_best_arm_is_an_arm_and_not_today(tmp_path: Path) -> None:
     assert dossier.factors["success_with_prompts"].source != "measured"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "model", "runs"),
     [
@@ -341,6 +344,7 @@ def piloted(folder: Path, shares: dict[str, float], **more: Any) -> dict[tuple[s
     return arms_of(folder)
 
 
+@pytest.mark.slow
 def test_a_pilot_keeps_its_arms_whatever_its_card_says(tmp_path: Path) -> None:
     flat = dict.fromkeys(rising(), 0.2)
     arms = piloted(case_of(tmp_path), flat)
@@ -359,6 +363,7 @@ def test_a_pilot_keeps_its_arms_whatever_its_card_says(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_no_go_is_kept_where_general_skills_could_not_be_judged(tmp_path: Path) -> None:
     """Cut off at a few tokens, most general answers came to nothing."""
     folder, flat = case_of(tmp_path), dict.fromkeys(rising(), 0.2)
@@ -380,6 +385,7 @@ def test_a_no_go_is_kept_where_general_skills_could_not_be_judged(tmp_path: Path
     assert tuned.card == done.card.answer == "no_go"
 
 
+@pytest.mark.slow
 def test_a_pilot_says_of_untuned_ways_what_a_ceiling_lab_says(tmp_path: Path) -> None:
     by_pilot, by_lab = case_of(tmp_path / "a"), case_of(tmp_path / "b")
     piloted(by_pilot, rising())
@@ -443,6 +449,7 @@ def state_targets(folder: Path, wanted: str, requests: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path) -> None:
     """The teacher is right, slow and dear; the tuned model is as right, at a hundredth of both."""
     models = (
@@ -476,6 +483,7 @@ def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path)
     assert "its general skills are tested" not in dossier.verdict.conditions
 
 
+@pytest.mark.slow
 def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:big', {price(10)}}}, {{id: 'fake:small', {price(0.1)}}}]"
     folder = folder_of(tmp_path, models=models, prompts=P, n=600)
@@ -494,6 +502,7 @@ def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_pa
     assert "p · fake:small" in dossier.verdict.headline.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("small_usd", "target", "reports"),
     [(0.1, 0.9, True), (0.1, None, False), (0.1, 0.995, False), (20.0, 0.9, False)],
@@ -514,6 +523,7 @@ def test_another_model_reports_only_where_it_is_cheaper_and_may_be_enough(
     assert fake.sent <= most.calls
 
 
+@pytest.mark.slow
 def test_a_slower_best_prompt_has_the_fastest_that_may_be_enough_beside_it(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:big', {price(1)}}}, {{id: 'fake:small', {price(2)}}}]"
     folder = folder_of(tmp_path, models=models, prompts=P, n=240)
@@ -551,6 +561,7 @@ def thinking(endpoint: Endpoint) -> None:
     endpoint.manner = lambda request: (200, chat(THINKING + plain(request)))
 
 
+@pytest.mark.slow
 def test_a_model_that_thinks_in_the_open_is_scored_by_its_answers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -574,6 +585,7 @@ def test_a_model_that_thinks_in_the_open_is_scored_by_its_answers(
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_a_tuned_model_that_thinks_in_the_open_is_never_called_worse(tmp_path: Path) -> None:
     with served({"base": 0.6, "mine": 0.97}, general={"base": RIGHT, "mine": RIGHT}) as endpoint:
         thinking(endpoint)
@@ -586,6 +598,7 @@ def test_a_tuned_model_that_thinks_in_the_open_is_never_called_worse(tmp_path: P
     assert judged(folder).verdict.answer == "yes"
 
 
+@pytest.mark.slow
 def test_a_gain_that_misses_the_target_is_told_as_both(tmp_path: Path) -> None:
     two = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"
     folder = folder_of(tmp_path, models=two, prompts=P, n=400, target=0.95)
@@ -606,6 +619,7 @@ def test_a_gain_that_misses_the_target_is_told_as_both(tmp_path: Path) -> None:
     assert gain.low > 0
 
 
+@pytest.mark.slow
 def test_two_equal_arms_are_equal_once_there_are_cases_enough(tmp_path: Path) -> None:
     """No margin is given: at nought equal arms would stay open for ever."""
     two = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"

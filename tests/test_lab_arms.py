@@ -58,6 +58,7 @@ def run(folder: Path, fake: Fake) -> Any:
     return lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake).result
 
 
+@pytest.mark.slow
 def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
     folder, sent = chained(tmp_path), list[Request]()
     quote = quoted(prepare(folder, as_of=DAY))
@@ -82,6 +83,7 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
     assert len(sent) == before  # and nothing is asked twice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silent", [1, 60])
 def test_a_step_without_an_answer_is_no_wrong_answer(silent: int, tmp_path: Path) -> None:
     lab = prepare(chained(tmp_path), as_of=DAY)
@@ -189,6 +191,7 @@ def sorted_mail(folder: Path, server: Decider, *, labels: tuple[str, ...] = LABE
     return folder
 
 
+@pytest.mark.slow
 def test_a_decision_model_is_one_more_arm_over_plain_http(decider: Decider, tmp_path: Path) -> None:
     folder = sorted_mail(tmp_path, decider)
     result: Any = lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=1).result
@@ -219,6 +222,7 @@ def test_a_model_that_only_decides_is_not_asked_general_tasks(
     assert decider.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ["refusal", "other"])
 def test_a_decision_that_isn_t_one_is_no_answer(odd: str, decider: Decider, tmp_path: Path) -> None:
     decider.odd = odd

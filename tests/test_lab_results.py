@@ -24,6 +24,7 @@ def ran(folder: Path, fake: Fake) -> Any:
     return ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake)
 
 
+@pytest.mark.slow
 def test_scores_by_field_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60, prompts={"p": "Answer.\n"}, models="[{id: 'fake:one'}]")
     rows = [{"id": f"c{i}", "input": f"bill {i}", "reference": {"net": i, "who": f"n{i}"}}
@@ -51,6 +52,7 @@ def test_scores_by_field_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
     assert "part by part" in page
 
 
+@pytest.mark.slow
 def test_scores_by_class_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60, prompts={"p": "Answer.\n"}, models="[{id: 'fake:one'}]")
     rows = [
@@ -66,6 +68,7 @@ def test_scores_by_class_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
     assert sum(part.n for part in result.parts) == result.report
 
 
+@pytest.mark.slow
 def test_failures_name_what_is_right_and_are_masked_but_in_the_users_own_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +93,7 @@ def test_failures_name_what_is_right_and_are_masked_but_in_the_users_own_termina
     del capsys
 
 
+@pytest.mark.slow
 def test_what_a_tuned_arm_did_in_the_same_lab_is_said(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=160, prompts={"p": "Answer.\n"}, models=TWO)
     done = ran(folder, known({"one": 0.5, "mine": 0.9}))
@@ -108,6 +112,7 @@ def test_what_a_tuned_arm_did_in_the_same_lab_is_said(tmp_path: Path) -> None:
     assert f"is right on {change.fixed} of the {change.of} cases" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shares", "decided"), [((0.95, 0.2), True), ((0.8, 0.79), False)])
 def test_the_page_says_whether_the_order_is_decisive(
     tmp_path: Path, shares: tuple[float, float], decided: bool
@@ -125,6 +130,7 @@ def test_the_page_says_whether_the_order_is_decisive(
     assert ("The order is not decisive" in page) or ("The first place is decided" in page)
 
 
+@pytest.mark.slow
 def test_every_case_can_be_looked_into_as_csv_and_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,6 +175,7 @@ def test_off_a_terminal_a_line_a_minute_shows_that_it_goes_on(
     assert capsys.readouterr().err.splitlines() == ["at 60", "at 120", "at 180"]
 
 
+@pytest.mark.slow
 def test_a_quote_says_what_a_model_thinks_and_how_long_it_took_so_far(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

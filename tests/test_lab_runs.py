@@ -222,6 +222,7 @@ def slow_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PreparedL
     return lab, slow, Counting(slow, first=16)
 
 
+@pytest.mark.slow
 def test_calls_and_progress_do_not_wait_for_a_scorer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +238,7 @@ def test_calls_and_progress_do_not_wait_for_a_scorer(
     assert done.result.arms == again.result.arms
 
 
+@pytest.mark.slow
 def test_a_stop_is_heard_while_a_scorer_is_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

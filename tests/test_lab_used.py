@@ -34,6 +34,7 @@ def ways(dossier: Any) -> dict[str, Any]:
     return {one["id"]: one for one in dossier["ways"]}
 
 
+@pytest.mark.slow
 def test_after_a_lab_every_surface_speaks_of_its_numbers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +74,7 @@ def told_lab(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "mine", "outcome", "answer", "rule"),
     [
@@ -96,6 +98,7 @@ def test_after_verify_the_answer_follows(
         assert found["enough"].casefold() in after["verdict"]["headline"].casefold()
 
 
+@pytest.mark.slow
 def test_a_lookup_that_meets_the_target_ends_the_case(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

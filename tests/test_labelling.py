@@ -583,6 +583,7 @@ CASES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(CASES, min_size=1, max_size=4, unique_by=lambda one: one.id))
 def test_a_set_goes_through_a_spreadsheet_and_back(
     tmp_path_factory: pytest.TempPathFactory, cases: list[EvalCase]

@@ -185,6 +185,7 @@ def labelled(n: int, *, turns: int = 1, noise: bool = False) -> list[EvalCase]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_trained_head_learns_classes_and_never_from_the_case_itself() -> None:
     pool = Pool(labelled(60))
     assert pool.teaches
@@ -198,6 +199,7 @@ def test_a_trained_head_learns_classes_and_never_from_the_case_itself() -> None:
     assert not any(Pool(noise).head(case) == case.reference for case in noise)
 
 
+@pytest.mark.slow
 def test_a_baseline_that_needs_no_model_heads_the_page_where_no_prompt_beats_it(
     tmp_path: Path,
 ) -> None:
@@ -440,6 +442,7 @@ def test_labels_become_a_grammar_and_a_schema_an_arm_of_its_own(tmp_path: Path) 
 SHARES = {"careful": 0.92, "Answer the question": 0.4}
 
 
+@pytest.mark.slow
 def test_the_same_lab_again_sends_nothing_and_says_the_same(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     first, second = known(SHARES), known(SHARES)
@@ -451,6 +454,7 @@ def test_the_same_lab_again_sends_nothing_and_says_the_same(tmp_path: Path) -> N
     assert len((folder / ".tuneworthy" / "evidence.jsonl").read_text().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_choice_is_written_down_before_a_reporting_case_is_sent(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     ready = ready_of(folder)
@@ -470,6 +474,7 @@ def test_the_choice_is_written_down_before_a_reporting_case_is_sent(tmp_path: Pa
     assert plan["chosen"][0] == result.best
 
 
+@pytest.mark.slow
 def test_repeats_are_no_cases(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60, prompts={"careful": CAREFUL})
     once, thrice = known(SHARES), known(SHARES)
@@ -481,6 +486,7 @@ def test_repeats_are_no_cases(tmp_path: Path) -> None:
     assert value(again) == value(one)
 
 
+@pytest.mark.slow
 def test_near_copies_of_a_prompt_count_once_as_effort(tmp_path: Path) -> None:
     copies = {f"v{i}": f"{CAREFUL.strip()} Please{'!' * i}\n" for i in range(3)}
     folder = folder_of(
@@ -516,6 +522,7 @@ def test_baselines_need_no_model(tmp_path: Path) -> None:
     assert [one.second for one in result.contrasts] == ["nearest_neighbour"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["refused", "malformed"])
 def test_a_call_without_an_answer_is_left_out_and_widens_the_interval(
     tmp_path: Path, fault: str
@@ -538,6 +545,7 @@ def test_a_call_without_an_answer_is_left_out_and_widens_the_interval(
     assert result.stopped == ""
 
 
+@pytest.mark.slow
 def test_a_tuned_model_that_is_far_ahead_leaves_the_best_prompt_in(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models="[{id: 'fake:one'}, {id: 'fake:mine', kind: tuned}]")
     result = ran(folder, known({"mine": 1.0, "careful": 0.5, "Answer": 0.3}))
@@ -547,6 +555,7 @@ def test_a_tuned_model_that_is_far_ahead_leaves_the_best_prompt_in(tmp_path: Pat
     assert result.reached == "yes"  # of prompting: a tuned model doesn't count as one
 
 
+@pytest.mark.slow
 def test_progress_only_goes_forward_and_ends_at_the_end(tmp_path: Path) -> None:
     seen: list[Stand] = []
     folder = folder_of(tmp_path)
@@ -564,6 +573,7 @@ def test_progress_only_goes_forward_and_ends_at_the_end(tmp_path: Path) -> None:
 PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 100, output: 100}}]"
 
 
+@pytest.mark.slow
 def test_at_the_cap_what_was_paid_is_kept_and_a_run_goes_on(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=PRICED)
     fake = known(SHARES)
@@ -583,6 +593,7 @@ def test_at_the_cap_what_was_paid_is_kept_and_a_run_goes_on(tmp_path: Path) -> N
     assert told(whole) == told(alone)
 
 
+@pytest.mark.slow
 def test_the_budget_that_a_quote_names_is_enough_after_any_run(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=PRICED)
     cut = api.run(ready_of(folder), cap_usd=0.2, transport=known(SHARES))._replace(folder="lab")
@@ -596,6 +607,7 @@ def test_the_budget_that_a_quote_names_is_enough_after_any_run(tmp_path: Path) -
     assert "Now: tuneworthy ceiling lab --budget 0.2\n" in api.render(cut._replace(result=stopped))
 
 
+@pytest.mark.slow
 def test_a_lab_that_is_cut_short_while_it_reports_says_nothing(tmp_path: Path) -> None:
     whole = ran(folder_of(tmp_path / "whole", models=PRICED), known(SHARES), cap_usd=1000.0)
     folder = folder_of(tmp_path / "cut", models=PRICED)
@@ -606,6 +618,7 @@ def test_a_lab_that_is_cut_short_while_it_reports_says_nothing(tmp_path: Path) -
     assert not (folder / ".tuneworthy" / "evidence.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_quote_counts_the_dearest_that_may_be_reported_on(tmp_path: Path) -> None:
     cheap, dear = (
         f"{{id: 'fake:{name}', usd_per_mtok: {{input: {usd}, output: {usd}}}}}"
@@ -618,6 +631,7 @@ def test_a_quote_counts_the_dearest_that_may_be_reported_on(tmp_path: Path) -> N
     assert found[0].usd_most == pytest.approx(found[1].usd_most)
 
 
+@pytest.mark.slow
 def test_a_quote_is_never_passed(tmp_path: Path) -> None:
     two = ", ".join(
         f"{{id: 'fake:{name}', usd_per_mtok: {{input: {usd}, output: {usd}}}}}"
@@ -697,6 +711,7 @@ def test_whoever_ends_a_run_at_once_waits_for_no_scorer() -> None:
     assert time.monotonic() - before < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_supervisor_wait_for_the_wire_and_lose_nothing(
     tmp_path: Path, signalled: signal.Signals
@@ -784,6 +799,7 @@ async def _raced(
 WORLDS = 40
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_and_reached_is_never_said_of_an_arm_that_meets_it(
     tmp_path: Path,
 ) -> None:
@@ -845,6 +861,7 @@ def strong_case() -> str:
     return f"factors:\n{factors}ceiling:\n{checks}"
 
 
+@pytest.mark.slow
 def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Path) -> None:
     found = {}
     fake = known(SHARES)
@@ -925,6 +942,7 @@ def test_what_nobody_labelled_is_not_paid_for(tmp_path: Path) -> None:
 # The page -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "target", "says"),
     [

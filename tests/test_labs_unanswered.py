@@ -142,6 +142,7 @@ def evidence(folder: Path) -> dict[str, float]:
 # Ceiling ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "body", "quoted"),
     [
@@ -186,6 +187,7 @@ def test_where_nothing_is_answered_nothing_is_judged_and_no_verdict_moves(
     assert "yes" not in told["checks"].values()
 
 
+@pytest.mark.slow
 def test_half_refused_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def half(request: Request) -> tuple[int, dict[str, Any]] | None:
         lucky = chance("half", request.messages[-1].content) < 0.5
@@ -203,6 +205,7 @@ def test_half_refused_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert verdict(folder, capsys) == before
 
 
+@pytest.mark.slow
 def test_a_server_that_cuts_off_a_quarter_is_not_judged_and_with_room_it_is_right(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,6 +231,7 @@ def test_a_server_that_cuts_off_a_quarter_is_not_judged_and_with_room_it_is_righ
         assert evidence(folder)["best_prompt_share"] == 1.0
 
 
+@pytest.mark.slow
 def test_what_ended_in_an_error_is_asked_anew_once_that_is_mended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,6 +251,7 @@ def only(model: str, status: int = 404) -> Manner:
     return lambda request: (status, error("no such model")) if request.model == model else None
 
 
+@pytest.mark.slow
 def test_an_arm_that_may_be_better_keeps_the_others_from_settling_anything(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +270,7 @@ def test_an_arm_that_may_be_better_keeps_the_others_from_settling_anything(
         assert "not reached" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_answered_arm_that_meets_the_target_is_enough(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,6 +287,7 @@ def test_an_answered_arm_that_meets_the_target_is_enough(
     assert found["distinct_prompts"] == 1
 
 
+@pytest.mark.slow
 def test_a_silent_arm_leaves_nobody_behind(tmp_path: Path) -> None:
     """Half right, as an unknown case counts in the race, would beat every arm below a half."""
     with served({"poor": 0.05}) as endpoint:
@@ -347,6 +354,7 @@ def test_every_other_arm_is_measured_however_bad_it_is(
     assert scores.estimate(arm, cases) is not None
 
 
+@pytest.mark.slow
 def test_an_arm_of_one_sentence_is_not_left_behind_and_not_asked_for_ever(tmp_path: Path) -> None:
     with served({"good": 0.9}) as endpoint:
         endpoint.manner = lambda request: (
@@ -366,6 +374,7 @@ def test_an_arm_of_one_sentence_is_not_left_behind_and_not_asked_for_ever(tmp_pa
 # Verify -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["base", "mine"])
 def test_a_side_that_is_refused_is_not_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str
@@ -385,6 +394,7 @@ def test_a_side_that_is_refused_is_not_compared(
         assert not (folder / ".tuneworthy" / "verify-plan.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["untouched", "general"])
 def test_a_side_that_is_refused_later_is_not_judged_either(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], part: str
@@ -434,6 +444,7 @@ def test_an_answer_that_is_withheld_in_any_way_is_no_wrong_answer(way: str) -> N
         assert lab.scores.estimate(arm, lab.plan.select) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ORDERS)
 @pytest.mark.parametrize("turns", [1, 4])
 def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothing(
@@ -468,6 +479,7 @@ def outcome(plan: Any, contrast: Any) -> str:
     return lab_verify.judge_outcome(plan, contrast, SAME, nothing, "yes")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ORDERS)
 @pytest.mark.parametrize("shares", [TUNED, {**TUNED, "mine": 0.5}, {**TUNED, "mine": 0.1}])
 def test_for_every_number_of_withheld_answers_verify_says_the_same_or_nothing(
@@ -494,6 +506,7 @@ def test_for_every_number_of_withheld_answers_verify_says_the_same_or_nothing(
             assert told in (before, None) or told not in ANSWERS, (k, plan.margin, before, told)
 
 
+@pytest.mark.slow
 @example(n=60, turns=1, seed=0, shares=(1.0, 0.0, 0.85), lost=(2, 0, 1), right=True, target=0.8)
 @settings(max_examples=60, deadline=None)
 @given(

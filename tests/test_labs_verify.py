@@ -99,6 +99,7 @@ def verified(
     return api.run(prepare(folder, as_of=AS_OF), cap_usd=cap_usd, transport=fake, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "mine", "general", "n", "margin", "expected"),
     [
@@ -144,6 +145,7 @@ def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would
     assert f"No gain: at most {most:+d} points." in api.render(far, folder="lab")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "mine", "target", "expected", "says"),
     [
@@ -169,6 +171,7 @@ def test_against_a_target_the_criterion_speaks_and_the_judgement_says_the_same(
     assert (verdict.answer == "yes") == (result.outcome == "meets")
 
 
+@pytest.mark.slow
 def test_an_equal_tuned_model_at_a_fiftieth_of_the_price_is_proven_where_the_bill_is_the_target(
     tmp_path: Path,
 ) -> None:
@@ -225,6 +228,7 @@ def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
     assert came_to(-0.3, -0.11) == ("regressed", "general")
 
 
+@pytest.mark.slow
 def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=TWO)
     shares = {"base": 0.5, "mine": 0.9}
@@ -239,6 +243,7 @@ def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_pat
     assert same.model_dump(exclude={"spend"}) == result.model_dump(exclude={"spend"})
 
 
+@pytest.mark.slow
 def test_what_the_ceiling_lab_paid_for_is_used_again(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=TWO, prompts={"p": "Answer.\n"})
     shares = {"base": 0.5, "mine": 0.9}
@@ -248,6 +253,7 @@ def test_what_the_ceiling_lab_paid_for_is_used_again(tmp_path: Path) -> None:
     assert fake.sent == 2 * len(lab_verify.general_skills())
 
 
+@pytest.mark.slow
 def test_the_plan_is_written_before_an_untouched_case_is_sent(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=TWO)
     later = {case.text for case in prepare(folder, as_of=AS_OF).plan.report}
@@ -264,6 +270,7 @@ def test_the_plan_is_written_before_an_untouched_case_is_sent(tmp_path: Path) ->
     assert all(seen)
 
 
+@pytest.mark.slow
 def test_another_margin_scorer_or_model_needs_a_new_plan(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=TWO)
     shares = {"base": 0.5, "mine": 0.9, "other": 0.9}
@@ -283,6 +290,7 @@ def test_another_margin_scorer_or_model_needs_a_new_plan(tmp_path: Path) -> None
         assert fake.sent == 0  # it is told before anything is paid
 
 
+@pytest.mark.slow
 def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=PRICED, prompts={"p": "Answer.\n"})
     shares = {"base": 0.5, "mine": 0.95}
@@ -310,6 +318,7 @@ def test_without_a_tuned_model_or_one_to_compare_it_says_what_to_add(tmp_path: P
         verified(folder_of(tmp_path / "b", models="[{id: 'fake:one', kind: tuned}]"), fake)
 
 
+@pytest.mark.slow
 def test_calls_in_doubt_are_left_out_of_both_sides(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=200, models=TWO, prompts={"p": "Answer.\n"})
     fake = known({"base": 1.0, "mine": 1.0}, general=WELL, manners=Manners(malformed=0.004, seed=1))
@@ -359,6 +368,7 @@ def served(answer: dict[str, str], right: float) -> Iterator[str]:
         server.server_close()
 
 
+@pytest.mark.slow
 def test_a_model_served_anywhere_is_verified_from_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,6 +121,7 @@ def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: i
         assert flip.outcome == brute.verdict(framework, {**answers, **dict(to)})
 
 
+@pytest.mark.slow
 @given(lesson_answers)
 def test_for_the_lesson_the_search_for_flips_is_never_cut_short(answers: dict[str, State]) -> None:
     sets, _ = answers_count.flips(
@@ -130,6 +131,7 @@ def test_for_the_lesson_the_search_for_flips_is_never_cut_short(answers: dict[st
     assert framework_tally.effort(RULES, answers) < answers_count.MOST_WORK / 20_000
 
 
+@pytest.mark.slow
 @given(lesson_answers)
 def test_flips_of_the_lesson_flip(answers: dict[str, Any]) -> None:
     dossier = decide(case_of(answers), LESSON, as_of=DAY)
@@ -194,6 +196,7 @@ def test_questions_gain_no_more_than_there_is_and_none_is_left_when_final(
     assert rates == sorted(rates, reverse=True)
 
 
+@pytest.mark.slow
 @given(lesson_answers)
 def test_the_same_inputs_give_the_same_bytes(answers: dict[str, Any]) -> None:
     first = decide(case_of(answers), LESSON, as_of=DAY, seed=7).to_json()
@@ -201,6 +204,7 @@ def test_the_same_inputs_give_the_same_bytes(answers: dict[str, Any]) -> None:
     assert decide(case_of(turned), load_framework("lesson"), as_of=DAY, seed=7).to_json() == first
 
 
+@pytest.mark.slow
 @given(st.lists(lesson_answers, max_size=6))
 def test_the_batch_form_says_what_decide_says(many: list[dict[str, Any]]) -> None:
     cases = [case_of(answers) for answers in many]
@@ -246,6 +250,7 @@ def wide(pro: int, con: int, tree: list[dict[str, Any]], weight: Any = lambda _:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pro", "con"), [(15, 10), (30, 20)])
 @pytest.mark.parametrize("measure", ["indicator_weight", "difference"])
 def test_many_weights_are_counted_exactly(pro: int, con: int, measure: str) -> None:
@@ -280,6 +285,7 @@ def test_a_tree_that_names_many_answers_is_counted_exactly() -> None:
     assert sum(counted.ending) == 2**38
 
 
+@pytest.mark.slow
 def test_what_nothing_changes_is_known_without_trying_every_set() -> None:
     asks = {"when": {"difference": {"at_least": 9.5}}, "outcome": "improve_rag_or_switch_model"}
     for pro, con in ((8, 8), (18, 5)):  # no set of answers changes it; 817,190 of one size do

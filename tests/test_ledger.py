@@ -142,6 +142,7 @@ def test_what_cannot_be_read_is_told_in_one_line(path: Path, change_to: str) -> 
         assert "ove " in caught.value.fix
 
 
+@pytest.mark.slow
 def test_a_ledger_with_any_bytes_changed_is_read_or_told_in_one_line(path: Path) -> None:
     chance, whole, spoilt = random.Random(3), path.read_bytes(), path.with_name("spoilt")
     for _ in range(400):

@@ -63,6 +63,7 @@ def test_every_combination_is_listed_and_lies_in_its_cell(lesson: model_dossier.
             assert pair in {(cell.indicators, cell.anti_indicators) for cell in one.cells}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
     framework = brute.random_framework(random.Random(f"lint {seed}"), most=5)
@@ -179,6 +180,7 @@ def test_a_framework_that_agrees_with_itself_has_nothing_to_know() -> None:
     assert {one.id for one in lint.findings} == {"bands_disagree", "denominator_not_count"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["one", "many"])
 def test_more_factors_than_can_be_gone_through_are_counted(weights: str) -> None:
     def weight(n: int) -> float:

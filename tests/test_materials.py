@@ -120,6 +120,7 @@ def test_a_wrong_material_is_one_line_with_its_place(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", ["z", "ß", "ΐ", "ᾷ", "- ", "字"])
 def test_the_longest_word_that_is_read_can_be_looked_for(tmp_path: Path, letter: str) -> None:
     word = (letter * (200 // len(letter.encode()))).strip()

@@ -157,6 +157,7 @@ def line(desk: mcp_tools.Desk, tool: str, **arguments: Any) -> str:
 # What there is ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_tool_says_whether_it_writes_and_none_destroys(reader: Assistant) -> None:
     tools = reader.ask("list_tools").tools
     assert [tool.name for tool in tools] == list(mcp_server.TOOLS)
@@ -172,11 +173,13 @@ def test_every_tool_says_whether_it_writes_and_none_destroys(reader: Assistant) 
         assert tool.input_schema["additionalProperties"] is False
 
 
+@pytest.mark.slow
 def test_the_schemas_an_assistant_carries_along_stay_small(reader: Assistant) -> None:
     told = [tool.model_dump(mode="json") for tool in reader.ask("list_tools").tools]
     assert len(json.dumps(told)) < 20_000
 
 
+@pytest.mark.slow
 def test_the_server_says_how_to_use_it_in_few_words(reader: Assistant) -> None:
     assert reader.client.instructions == mcp_server.WORDS["instructions"]
     assert len(mcp_server.WORDS["instructions"]) < 1000
@@ -187,6 +190,7 @@ def test_the_server_says_how_to_use_it_in_few_words(reader: Assistant) -> None:
 # Reading ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cases_are_listed_and_one_that_is_none_says_why(reader: Assistant, shelf: Path) -> None:
     found = reader.call("list_cases")
     by_name = {one["name"]: one for one in found["cases"]}
@@ -202,6 +206,7 @@ def test_cases_are_listed_and_one_that_is_none_says_why(reader: Assistant, shelf
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", OF_A_CASE)
 def test_a_tool_gives_the_dossiers_own_sections(reader: Assistant, shelf: Path, tool: str) -> None:
     whole = dossier(shelf / "task-api")
@@ -254,6 +259,7 @@ def test_explaining_one_factor_is_about_it(reader: Assistant) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_quote_costs_nothing_and_leaves_no_ledger(reader: Assistant, shelf: Path) -> None:
     before = digest_of(shelf)
     found = reader.call("quote_ceiling", case="with data")
@@ -274,6 +280,7 @@ def test_a_quote_leaves_a_ledger_as_it_is(desk: mcp_tools.Desk, cases: Path) -> 
 # Writing ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_case_is_started_answered_and_measured(
     writer: Assistant, written: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -302,6 +309,7 @@ def test_a_case_is_started_answered_and_measured(
                      "evidence.jsonl", "log.jsonl", "prompts"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_assistants_never_lose_an_answer(writer: Assistant, written: Path) -> None:
     one, two = writer, mcp_tools.Desk(Workspace(open_directory(written)))  # in two processes
     (written / "task-api" / "case.yaml").write_text("name: Task API\nfactors: {}\n", "utf-8")
@@ -420,6 +428,7 @@ def texts_of(value: Any) -> list[str]:
     return [text for each in value for text in texts_of(each)] if isinstance(value, list) else []
 
 
+@pytest.mark.slow
 def test_no_tool_can_send_anything(desk: mcp_tools.Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("a tool opened a connection")
@@ -471,6 +480,7 @@ arguments = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(tool=st.sampled_from([*READING, "drop_all"]), given=arguments)
 def test_whatever_a_reading_tool_is_asked_it_answers_in_a_line_and_writes_nothing(
     tmp_path_factory: pytest.TempPathFactory, tool: str, given: dict[str, Any]
@@ -628,6 +638,7 @@ def test_older_clients_are_answered_too(address: str) -> None:
         assert assistant.call("decide", case="task-api")["verdict"]["final"] is True
 
 
+@pytest.mark.slow
 def test_the_standard_output_holds_the_protocol_alone_and_ends_with_its_input(shelf: Path) -> None:
     begin = {
         "jsonrpc": "2.0", "id": 1, "method": "initialize",
@@ -655,6 +666,7 @@ def test_the_standard_output_holds_the_protocol_alone_and_ends_with_its_input(sh
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_it_at_once(shelf: Path) -> None:  # over HTTP, every server here ends so
     process = subprocess.Popen(
         [*COMMAND, str(shelf)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -687,6 +699,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("http", [False, True], ids=["stdio", "http"])
 def test_a_stop_waits_for_no_tool_that_computes(
@@ -734,6 +747,7 @@ def post_in_vain(client: httpx2.Client, address: str, asked: dict[str, Any]) -> 
         client.post(address, json=asked)
 
 
+@pytest.mark.slow
 def test_it_ends_when_nobody_reads_any_more(shelf: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, str(shelf)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -778,6 +792,7 @@ def test_a_request_from_elsewhere_is_refused(address: str) -> None:
         assert told.status_code == 404
 
 
+@pytest.mark.slow
 def test_a_token_is_asked_for_on_this_machine_too(guarded: str) -> None:  # writer shows it
     plain = {"accept": "application/json", "content-type": "application/json"}
     with httpx2.Client(timeout=60) as client:
@@ -790,6 +805,7 @@ def test_a_token_is_asked_for_on_this_machine_too(guarded: str) -> None:  # writ
             assert TOKEN not in answer.text
 
 
+@pytest.mark.slow
 def test_a_token_that_is_made_is_shown_once(shelf: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, str(shelf), "--http", "--port", "0"], stdout=subprocess.PIPE,
@@ -828,6 +844,7 @@ def test_a_strange_name_is_never_allowed() -> None:
     assert "box:*" in http.security("10.0.0.1", ("box",)).allowed_hosts
 
 
+@pytest.mark.slow
 def test_without_the_extra_one_line_says_what_to_install(shelf: Path) -> None:
     code = (
         "import sys\nsys.modules['mcp'] = None\nfrom tuneworthy.cli import main, run\n"
@@ -855,6 +872,7 @@ def test_a_wrong_start_is_one_line(wrong: list[str], capsys: pytest.CaptureFixtu
     assert (out, err.count("\n")) == ("", 1)
 
 
+@pytest.mark.slow
 def test_reading_an_assistants_guide_names_every_tool() -> None:
     guide = (PROJECT / "docs" / "guides" / "answer.md").read_text("utf-8")
     for tool in mcp_server.TOOLS:

@@ -149,6 +149,7 @@ def test_a_case_s_traces_are_read_however_they_are_packed(
     assert "as before" in text.partition("The verdict")[2].partition("changed:")[0]
 
 
+@pytest.mark.slow
 def test_the_same_again_adds_nothing_and_a_new_file_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,6 +237,7 @@ BESIDE = {
 """Scores and requests that lie beside a log and are none themselves."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", sorted(path.name for path in FIXTURES.iterdir() if path.name not in BESIDE)
 )
@@ -293,6 +295,7 @@ def test_a_bill_nobody_logged_is_priced_by_list(
     assert [model.id for model in load_case(tmp_path / "a-case").models] == ["openai:gpt-4o-mini"]
 
 
+@pytest.mark.slow
 def test_a_log_answers_on_its_first_screen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -479,6 +482,7 @@ def test_several_records_are_left_out_in_the_plural(
     assert load_case(tmp_path / "A-Mine-case").name == "A Mine"
 
 
+@pytest.mark.slow
 def test_a_single_wrong_clock_stretches_no_span(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -500,6 +504,7 @@ def test_a_single_wrong_clock_stretches_no_span(
     assert max(days) == tomorrow
 
 
+@pytest.mark.slow
 def test_amounts_below_zero_are_said_and_nothing_is_made_of_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -658,6 +663,7 @@ def start(*arguments: str, before: str = "") -> list[str]:
     return [sys.executable, "-c", code]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["hyperscan", "msgspec", "rensa"])
 def test_without_the_extra_one_line_says_what_to_install(library: str, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(jsonl(rows(40)))
@@ -672,6 +678,7 @@ def test_without_the_extra_one_line_says_what_to_install(library: str, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
     place = tmp_path / "tmp"
     place.mkdir()
@@ -713,6 +720,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 # What others logged -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_hour_of_traffic_is_a_least_and_no_trend(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -729,6 +737,7 @@ def test_an_hour_of_traffic_is_a_least_and_no_trend(
     assert "growth_per_month" not in found
 
 
+@pytest.mark.slow
 def test_tau_bench_is_measured_by_a_mapping(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

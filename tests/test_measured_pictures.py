@@ -49,6 +49,7 @@ def made_page() -> str:
     return html(measured(made.every()))
 
 
+@pytest.mark.slow
 def test_every_picture_is_drawn_twice_with_words_and_a_table() -> None:
     found = figures(made_page())
     assert list(found) == KINDS
@@ -60,6 +61,7 @@ def test_every_picture_is_drawn_twice_with_words_and_a_table() -> None:
         assert "inf" not in re.sub(r"<svg.*?</svg>", "", figure, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_tables_say_the_numbers_that_were_measured() -> None:
     found = {name: cells(figure) for name, figure in figures(made_page()).items()}
     assert found["arms"][0] == ["v2, openai:gpt-4o-mini", "0.81", "0.77 to 0.85", "412"]
@@ -81,6 +83,7 @@ def test_what_is_taken_off_leaves_what_is_usable() -> None:
     assert first - sum(off) == last
 
 
+@pytest.mark.slow
 def test_hostile_names_are_shown_and_do_nothing() -> None:
     many = len(PAYLOADS)
     rows = {k: (v[0],) * many for k, v in made.signatures("").columns.items()}
@@ -103,6 +106,7 @@ def test_hostile_names_are_shown_and_do_nothing() -> None:
         assert not any(key.startswith("on") or key == "style" for key in attributes), tag
 
 
+@pytest.mark.slow
 def test_a_hostile_month_is_no_month_of_a_picture_s_code() -> None:
     rows = made.volume()
     columns = {**rows.columns, "month": tuple(f"'] || {p}" for p in PAYLOADS[:5])}
@@ -130,6 +134,7 @@ def test_a_page_without_numbers_has_no_picture_of_them() -> None:
     assert section_evidence.pictures(Unknown(ask="measure")) == section_evidence.pictures(()) == ()
 
 
+@pytest.mark.slow
 def test_colours_of_the_pictures_have_their_place_in_the_style() -> None:
     drawn = "".join(re.findall(r"<svg .*?</svg>", "".join(figures(made_page()).values())))
     used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawn)) - {"none", "transparent"}

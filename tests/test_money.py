@@ -511,6 +511,7 @@ def by_loops(rng: random.Random, failure: float, fall: float) -> float:
     return worth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("failure", "fall"), [(0.0, 0.0), (0.3, 0.2)])
 def test_an_independent_simulation_agrees_within_chance(failure: float, fall: float) -> None:
     found = money(
@@ -618,6 +619,7 @@ def test_the_bill_of_a_job_and_its_saving_have_one_baseline() -> None:
     assert found["possible_saving_usd"] == pytest.approx(76 - 30.4)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_job_never_saves_more_than_its_bill_in_any_draw(data: st.DataObject) -> None:
     def some(low: float, high: float) -> Any:
@@ -691,6 +693,7 @@ def test_a_job_without_known_sums_speaks_of_no_month() -> None:
     assert not re.search(r"\bmonths?\b", page)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_page_of_a_job_speaks_of_months(data: st.DataObject) -> None:
     one_of, yes = data.draw, st.booleans()
@@ -734,6 +737,7 @@ def by_calculator(says: str, end: int) -> float:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(path.parent.name for path in GALLERY.glob("*/case.yaml")))
 def test_every_line_of_the_gallery_follows_by_calculator(case: str) -> None:
     """Each end of a sum from the ends that are printed beside it, and the months from those."""
@@ -769,6 +773,7 @@ def test_a_growth_that_ends_everything_is_a_job_too() -> None:
 amounts = st.floats(1, 1e5)
 
 
+@pytest.mark.slow
 @given(amounts, amounts, amounts, st.floats(0, 0.9), st.floats(0, 0.9))
 def test_within_the_bill_is_never_better_than_stated_and_a_fall_never_helps(
     saving: float, running: float, volume: float, fall: float, more: float
@@ -791,6 +796,7 @@ def test_within_the_bill_is_never_better_than_stated_and_a_fall_never_helps(
     assert less <= drawn.gain_usd + 1e-6 * (1 + abs(stated))
 
 
+@pytest.mark.slow
 @given(st.floats(1, 1e6), st.floats(0, 0.9), st.floats(0, 0.9))
 def test_a_fall_in_price_never_raises_a_computed_saving(
     volume: float, fall: float, more: float
@@ -821,6 +827,7 @@ def test_a_model_without_a_price_is_unknown_and_says_where_to_state_it() -> None
     assert computed["servings"][-1] == unpriced  # behind those with a price
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "missing", ["gpu_usd_per_hour", "requests_per_gpu_hour", "utilisation", "always_on_gpus"]
 )
@@ -1090,6 +1097,7 @@ def test_where_nothing_is_a_range_the_draws_are_the_closed_form(
     assert drawn.simulation.npv_usd.p50 == pytest.approx(worth, rel=1e-6, abs=1e-3)
 
 
+@pytest.mark.slow
 @given(requests, tokens, tokens, prices, prices, st.floats(0, 40))
 def test_computed_savings_without_growth_are_drawn_as_the_closed_form(
     volume: float, tokens_in: float, tokens_out: float, price: float, tuned: float, hours: float
@@ -1114,6 +1122,7 @@ def hosted(
     return case_of({**WORK, "traffic": traffic, "monthly": watched}, models=models)
 
 
+@pytest.mark.slow
 @given(requests, st.floats(1, 10), tokens, tokens, prices, st.floats(0, 40))
 def test_at_a_positive_saving_more_volume_never_pays_later(
     volume: float, times: float, tokens_in: float, tokens_out: float, price: float, hours: float
@@ -1124,6 +1133,7 @@ def test_at_a_positive_saving_more_volume_never_pays_later(
     assert found[1].net.value >= found[0].net.value
 
 
+@pytest.mark.slow
 @given(
     requests, tokens, tokens, prices, prices, st.floats(0, 1), st.sampled_from(["0.8", "0.95", ""])
 )
@@ -1177,6 +1187,7 @@ def scattered(low: float, high: float) -> st.SearchStrategy[dict[str, float]]:
     return ends.map(lambda three: ranged(*sorted(three)))
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.DataObject) -> None:
     def serving() -> dict[str, Any]:
@@ -1271,6 +1282,7 @@ def numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, float) else []
 
 
+@pytest.mark.slow
 @given(economies, all_models, st.sampled_from(["yes", "no", "unknown"]))
 def test_no_amount_however_wild_makes_a_number_that_is_none(
     economics: dict[str, Any], models: list[Any], sovereignty: str
@@ -1295,6 +1307,7 @@ def uncertain(width: float) -> Any:
     })  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.floats(0.0001, 0.02), st.integers(0, 10**6))
 def test_narrow_ranges_are_drawn_near_the_closed_form(width: float, seed: int) -> None:
     _, closed, drawn = outlook(uncertain(width), seed=seed)
@@ -1305,6 +1318,7 @@ def test_narrow_ranges_are_drawn_near_the_closed_form(width: float, seed: int) -
     assert drawn.months[2] <= closed.months.high
 
 
+@pytest.mark.slow
 @given(st.floats(0.05, 0.9), st.integers(0, 10**6), shares)
 def test_percentiles_are_ordered_and_shares_are_shares(
     width: float, seed: int, failure: float
@@ -1321,6 +1335,7 @@ def test_percentiles_are_ordered_and_shares_are_shares(
     assert widths == sorted(widths, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_seed_decides_every_draw() -> None:
     case = uncertain(0.3)
     first, again, other = (decide(case, LESSON, as_of=DAY, seed=n).to_json() for n in (7, 7, 8))
@@ -1336,6 +1351,7 @@ def test_a_pert_draw_has_its_mean_and_keeps_to_its_ends() -> None:
     assert drawn.max() <= 60
 
 
+@pytest.mark.slow
 @given(st.floats(0.1, 10))
 def test_money_in_another_currency_changes_amounts_and_no_month(times: float) -> None:
     """Units: every amount in USD scales what is in USD, and leaves months and shares alone."""

@@ -450,6 +450,17 @@ def test_most_of_the_gallery_has_money() -> None:
         assert all("usd_per_mtok" not in model for model in case.get("models", ()))
 
 
+def quoted_by_its_lab(slug: str) -> bool:
+    """Whether a case has what a lab needs, so that its quote says what the lab costs."""
+    case = load_case(GALLERY / slug)
+    return case.data.evaluation is not None and case.data.prompts is not None and bool(case.models)
+
+
+def without_calls(sheet: Paper) -> bool:
+    """Whether the price of a call can't be worked out on paper."""
+    return "calls" not in sheet.inputs or sheet.own or not sheet.has_bill
+
+
 @pytest.mark.parametrize("slug", WITH_MONEY)
 def test_costs_come_to_the_same_on_paper(slug: str) -> None:
     said, sheet = told(slug)["investment"], paper(slug)
@@ -472,12 +483,8 @@ def test_costs_come_to_the_same_on_paper(slug: str) -> None:
         same(lines.pop(("each month", "endpoint of its own")), (low, middle, high))
     lab = lines.pop(("up front", "calls of a lab"))
     if isinstance(lab, dict) and "ask" in lab:
-        if "Or state" not in lab["ask"]:  # the lab itself quotes it, from the cases that are there
-            case = load_case(GALLERY / slug)
-            assert case.data.evaluation is not None
-            assert case.models
-        else:
-            assert "calls" not in sheet.inputs or sheet.own or not sheet.has_bill
+        quotable = "Or state" not in lab["ask"]
+        assert quoted_by_its_lab(slug) if quotable else without_calls(sheet)
     else:
         prompts = said_prompts(slug)
         same(lab, tuple(prompts * 200 * a_call for a_call in sheet.a_call))
@@ -652,6 +659,7 @@ def sheet_cost(slug: str) -> float:
     return sheet.total(sheet.whole, sheet.at(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", WITH_MONEY)
 def test_the_draws_agree_with_other_draws_within_chance(slug: str) -> None:
     said, found = told(slug)["investment"], results(slug)
@@ -694,6 +702,7 @@ TAKEN = ("failure", "discount", "fall", "life")
 BINS = 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", WITH_MONEY)
 def test_knowing_an_amount_is_worth_what_other_draws_say_bin_by_bin(slug: str) -> None:
     """The draws parted by the amount: whoever knows it goes ahead where its bin is above zero."""
@@ -771,6 +780,7 @@ def shown_usd(text: str) -> Spread:
     return found[0], found[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_parts_that_stand_beside_their_sum_add_up_as_shown(slug: str) -> None:
     case = load_case(GALLERY / slug)

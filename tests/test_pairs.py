@@ -61,6 +61,7 @@ def has_a_target(dossier: Dossier) -> bool:
     return any(not isinstance(limit, Unknown) for limit in limits.values())
 
 
+@pytest.mark.slow
 @every_case
 def test_every_surface_begins_with_the_same_answer(path: Path) -> None:
     headline = " ".join(judged(path).verdict.headline.replace("’", "'").split())
@@ -68,6 +69,7 @@ def test_every_surface_begins_with_the_same_answer(path: Path) -> None:
     assert [name for name, text in told(path).items() if plain not in text[:600]] == []
 
 
+@pytest.mark.slow
 @every_case
 def test_there_is_one_first_thing_to_do(path: Path) -> None:
     """Pair 3: a pilot first, and first something else."""
@@ -82,11 +84,13 @@ def test_there_is_one_first_thing_to_do(path: Path) -> None:
     assert not re.search(r"\bfirst\b.*\bfirst\b", f"{dossier.verdict.headline} {first.title}")
 
 
+@pytest.mark.slow
 @every_case
 def test_nobody_asks_whether_to_fine_tune_in_an_answer(path: Path) -> None:
     assert [name for name, text in told(path).items() if "Fine-tune?" in text] == []
 
 
+@pytest.mark.slow
 @every_case
 def test_what_is_known_is_never_called_nothing(path: Path) -> None:
     """Pair 2: nothing is answered yet, beside figures."""
@@ -100,6 +104,7 @@ def test_what_is_known_is_never_called_nothing(path: Path) -> None:
         assert "Nothing is answered yet" not in section_common.finality(dossier)
 
 
+@pytest.mark.slow
 @every_case
 def test_a_ceiling_that_nobody_measured_is_only_claimed(path: Path) -> None:
     """Pair 4: prompting is at its ceiling, and the next step is a better prompt."""
@@ -112,6 +117,7 @@ def test_a_ceiling_that_nobody_measured_is_only_claimed(path: Path) -> None:
         assert section_common.ceiling_text(dossier).startswith("claimed")
 
 
+@pytest.mark.slow
 @every_case
 def test_targets_are_spoken_of_as_they_are_stated(path: Path) -> None:
     """Pairs 5, 10 and 16: every target is met, and none is stated; or the other way round."""
@@ -124,6 +130,7 @@ def test_targets_are_spoken_of_as_they_are_stated(path: Path) -> None:
         assert "every target" not in dossier.verdict.because
 
 
+@pytest.mark.slow
 @every_case
 def test_an_open_answer_that_turns_it_is_never_said_not_to(path: Path) -> None:
     """Pairs 6 and 7: any one of twelve would change the answer, and no open answer can."""
@@ -143,6 +150,7 @@ def test_an_open_answer_that_turns_it_is_never_said_not_to(path: Path) -> None:
         assert "can’t" not in says
 
 
+@pytest.mark.slow
 @every_case
 def test_a_step_moves_nothing_that_is_met(path: Path) -> None:
     """Pair 9: tuning has to pay for privacy, which is met."""
@@ -151,6 +159,7 @@ def test_a_step_moves_nothing_that_is_met(path: Path) -> None:
     assert [step.option for step in steps_of(dossier).steps if met & set(step.targets)] == []
 
 
+@pytest.mark.slow
 @every_case
 def test_statements_and_measurements_are_counted_once(path: Path) -> None:
     """Pair 15: thirteen statements, and twelve stated."""
@@ -167,6 +176,7 @@ def test_statements_and_measurements_are_counted_once(path: Path) -> None:
         assert "inferred)" in section_common.finality(dossier)
 
 
+@pytest.mark.slow
 @every_case
 def test_contradictions_are_counted_the_same_everywhere(path: Path) -> None:
     """Pair 20: one contradiction to settle, and see all seven."""
@@ -181,6 +191,7 @@ def test_contradictions_are_counted_the_same_everywhere(path: Path) -> None:
         assert tally[1:] in told(path)["memo"]
 
 
+@pytest.mark.slow
 @every_case
 def test_the_first_step_serves_the_reason(path: Path) -> None:
     """Pair 21: the data isn't reviewed, and the first step is another one."""
@@ -192,6 +203,7 @@ def test_the_first_step_serves_the_reason(path: Path) -> None:
         assert "clear_reasons_against" in options[: 2 - has_a_target(dossier)]
 
 
+@pytest.mark.slow
 @every_case
 def test_the_way_that_is_advised_is_in_the_tables_that_advise(path: Path) -> None:
     dossier = judged(path)
@@ -202,6 +214,7 @@ def test_the_way_that_is_advised_is_in_the_tables_that_advise(path: Path) -> Non
         assert titles[first.way].replace("_", r"\_").replace("’", "'") in before
 
 
+@pytest.mark.slow
 @every_case
 def test_a_dot_is_only_where_a_line_has_paid_itself_back(path: Path) -> None:
     """Pair 14: a dot at 21 months, on a line that never leaves its loss."""

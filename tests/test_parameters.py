@@ -114,6 +114,7 @@ def test_there_are_at_least_twenty_refusals_each_with_its_source() -> None:
     assert len({one["endpoint"] for one in BODIES}) >= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", BODIES, ids=WHO)
 def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
     one: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -147,6 +148,7 @@ def _preset(address: str) -> Any:
     return llm_endpoints.Endpoint(address)
 
 
+@pytest.mark.slow
 def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
     del tmp_path
     caps, temperature = BODIES[0], BODIES[5]
@@ -169,6 +171,7 @@ def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
         assert isinstance(other[0], Reply)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_refuses_both_names_of_a_cap_is_given_up() -> None:
     both = {**BODIES[0], "body": "max_tokens and max_completion_tokens are not supported"}
     with refusing(both, {**both, "refused": "max_completion_tokens"}) as (address, seen):
@@ -176,6 +179,7 @@ def test_an_endpoint_that_refuses_both_names_of_a_cap_is_given_up() -> None:
         assert len(seen) <= 6
 
 
+@pytest.mark.slow
 def test_temperature_is_sent_only_when_a_prompt_asks_for_it(tmp_path: Path) -> None:
     with refusing() as (address, seen):
         free = "usd_per_mtok: {input: 0, output: 0}"
@@ -188,6 +192,7 @@ def test_temperature_is_sent_only_when_a_prompt_asks_for_it(tmp_path: Path) -> N
                for one in seen)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,6 +222,7 @@ def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
     assert told["arms"][0]["changed"] == ["max_completion_tokens for max_tokens"]
 
 
+@pytest.mark.slow
 def test_the_next_process_asks_as_a_model_had_to_be_asked(tmp_path: Path) -> None:
     with refusing(BODIES[0]) as (address, seen):
         free = "usd_per_mtok: {input: 0, output: 0}"
@@ -232,6 +238,7 @@ def test_the_next_process_asks_as_a_model_had_to_be_asked(tmp_path: Path) -> Non
         assert done.result.arms[0].changed == ("max_completion_tokens for max_tokens",)
 
 
+@pytest.mark.slow
 def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(tmp_path: Path) -> None:
     free = "usd_per_mtok: {input: 0, output: 0}"
     with refusing(BODIES[0]) as (strict, seen), refusing() as (other, all_of_it):
@@ -260,6 +267,7 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
+@pytest.mark.slow
 @given(st.booleans(), st.booleans(), st.integers(-2, 30))
 @settings(max_examples=8, deadline=None)
 def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
@@ -285,6 +293,7 @@ def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
         assert (told.changed, told.refused) == ((), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said", ['["without messages", "key for model"]', "null", "[]", "7", "max_tokens", "{"]
 )
@@ -320,6 +329,7 @@ def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(tmp_pat
     assert remembered[address, "m"][0] == "[]"  # for the next process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", ["ab", "ba"])
 def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) -> None:
     async def go(address: str) -> Reply:

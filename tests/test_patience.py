@@ -68,6 +68,7 @@ def cases(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SERVERS))
 def test_silent_clients_lock_nobody_out(name: str, cases: Path) -> None:
     """More than are let in at a time: some silent, some in the middle of a line or of a body."""
@@ -88,6 +89,7 @@ def hung_up(link: socket.socket) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_a_body_that_goes_on_is_waited_for_and_one_that_stops_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

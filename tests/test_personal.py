@@ -329,6 +329,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_no_long_run_makes_a_pattern_slow(unit: str) -> None:
     def cpu_s(size: int) -> float:
@@ -395,6 +396,7 @@ def fires(seed: int, share: float) -> bool:
     return low > 0.01
 
 
+@pytest.mark.slow
 def test_clean_worlds_do_not_fire_and_a_fifth_planted_does() -> None:
     seeds = range(20)
     assert sum(fires(seed, 0.0) for seed in seeds) <= 1
@@ -513,6 +515,7 @@ def tool(project: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("personal")
 
 
+@pytest.mark.slow
 def test_the_errors_it_goes_by_are_those_measured(
     project: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,7 @@ def checked(svg: str) -> list[str]:
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_labels_are_inside_and_no_tick_is_said_twice(name: str) -> None:
     found = {

@@ -87,6 +87,7 @@ def test_a_curve_that_rises_isnt_called_flat_and_one_that_doesnt_isnt_called_ris
     assert level.needed.low in ("never", "more")
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.05, 0.95), min_size=3, max_size=5), st.floats(0.0, 0.2))
 @settings(deadline=None)
 def test_flat_takes_the_upper_end_of_the_next_doublings_gain_under_the_margin(
@@ -148,6 +149,7 @@ def test_what_a_target_takes_is_never_said_beyond_two_doublings() -> None:
         assert isinstance(end, str) or end <= 800
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None:
     """Thirty pilots; docs/evidence/accuracy.md has a thousand of each kind."""
     hits = 0
@@ -194,6 +196,7 @@ def test_few_examples_get_the_least_steps_and_no_more_epochs_than_that_takes(
     assert work.epochs == epochs or (work.epochs - 1) * rows < least * recipe.batch
 
 
+@pytest.mark.slow
 def test_a_pilot_that_ran_trains_and_asks_nothing_again(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
     model = answers(rising())
@@ -221,6 +224,7 @@ api.run(pilot, cap_usd=100.0, transport=answers(rising()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "at"),
     [("before", 2), ("began", 3), ("after", 1), ("waiting", 4), ("ended", 8)],
@@ -243,6 +247,7 @@ def test_a_pilot_killed_at_any_moment_trains_and_pays_nothing_twice(
     assert result.spend.held == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_run_in_doubt_is_looked_for_before_another_is_begun(tmp_path: Path, begun: bool) -> None:
     folder = case_of(tmp_path)
@@ -259,6 +264,7 @@ def test_a_run_in_doubt_is_looked_for_before_another_is_begun(tmp_path: Path, be
     assert result.spend.paid == 8.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Refused("no"), llm_endpoints.NotSent("no"), Busy("later")])
 def test_a_run_that_was_refused_is_not_paid_and_is_begun_again(
     tmp_path: Path, error: Exception
@@ -293,6 +299,7 @@ class SideBySide(FakeTrainer):
         self.ended.set()
 
 
+@pytest.mark.slow
 def test_runs_of_a_size_go_on_side_by_side_and_come_to_the_same(tmp_path: Path) -> None:
     alone = piloted(case_of(tmp_path / "alone"))
     trainer = SideBySide(tmp_path / "log")
@@ -307,6 +314,7 @@ def test_no_more_runs_go_on_at_once_than_there_are_seeds(tmp_path: Path) -> None
     assert trainers.LoraTrainer(tmp_path, seeds=1).at_once == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -325,6 +333,7 @@ def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(
     assert len(trainer.said("began")) == len(set(trainer.said("began"))) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -357,12 +366,14 @@ class CutOff:
         return reply.model_copy(update={"finish": "length"}) if cut else reply
 
 
+@pytest.mark.slow
 def test_a_size_of_which_nothing_is_known_is_no_point_of_the_curve(tmp_path: Path) -> None:
     result = piloted(case_of(tmp_path), model=CutOff("tuned-10"))
     assert [point.examples for point in result.curve.points] == [20, 40, 80, 160, 320]
     assert result.curve.outlook != "unknown"
 
 
+@pytest.mark.slow
 def test_a_pilot_whose_largest_runs_answer_nothing_says_why(tmp_path: Path) -> None:
     with pytest.raises(StoppedError, match=r"tuned on 80 .* got no answer .*--max-tokens"):
         piloted(case_of(tmp_path), model=CutOff("tuned-80"))
@@ -383,6 +394,7 @@ def base_cut_off(model: Any, folder: Path, share: float) -> Any:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
 def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
     tmp_path: Path, share: float
@@ -395,6 +407,7 @@ def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
     assert judged(folder) != "yes"
 
 
+@pytest.mark.slow
 def test_a_pilot_says_what_it_asks_and_how_many_calls_of_it_have_ended(tmp_path: Path) -> None:
     counts: dict[str, list[tuple[int, int]]] = {}
 
@@ -411,6 +424,7 @@ def test_a_pilot_says_what_it_asks_and_how_many_calls_of_it_have_ended(tmp_path:
     assert all(done <= of for those in counts.values() for done, of in those)
 
 
+@pytest.mark.slow
 def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", usd=1.0)
     with pytest.raises(StoppedError, match=r"too small.*with a larger --budget"):
@@ -419,6 +433,7 @@ def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> Non
     assert piloted(folder, trainer, cap_usd=8.0).spend.paid == 8.0
 
 
+@pytest.mark.slow
 def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
     flat = dict.fromkeys(("tuned-10", "tuned-20", "tuned-40", "tuned-80"), 0.3)
@@ -430,6 +445,7 @@ def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(tmp_path: Path)
     assert (tmp_path / ".tuneworthy" / "pilot" / "plan.json").is_file()
 
 
+@pytest.mark.slow
 def test_another_pilot_takes_a_new_plan(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     piloted(folder)
@@ -449,6 +465,7 @@ def judged(folder: Path) -> str:
     return decide(load_case(folder), load_framework(), as_of=AS_OF).verdict.answer
 
 
+@pytest.mark.slow
 def test_a_gain_is_a_go_and_the_judgement_says_yes(tmp_path: Path) -> None:
     folder = case_of(tmp_path, cases=240)
     result = piloted(folder, shares=rising(top=0.99))
@@ -473,6 +490,7 @@ def facts_of(folder: Path, result: model_pilot.PilotResult, **more: Any) -> Any:
     return training_card.CardFacts(**{**told, **more})
 
 
+@pytest.mark.slow
 def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) -> None:
     folder = case_of(tmp_path, cases=240)
     result = piloted(folder, shares=rising(top=0.99))
@@ -482,6 +500,7 @@ def test_what_a_go_rests_on_and_nobody_looked_at_is_no_go_yet(tmp_path: Path) ->
     assert (lacking.answer, lacking.because) == ("open", "Nobody looked at canaries.")
 
 
+@pytest.mark.slow
 def test_a_pilot_on_one_machine_is_never_too_late_for_certain(tmp_path: Path) -> None:
     """All calls share the machine: alone each may be in time."""
     timed = "targets: {quality: {metric: match, at_least: 0.9}, latency_p95_s: 0.5}\n"
@@ -567,6 +586,7 @@ def decided(case: Any, **evidence: Any) -> Any:
     return decide(case, load_framework(), as_of=AS_OF, evidence=evidence)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(rows=ROWS)
 def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
@@ -587,6 +607,7 @@ def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
         assert all(title in made.because.lower() for title in missed)
 
 
+@pytest.mark.slow
 def test_an_untuned_way_that_meets_every_target_is_a_no_go_that_names_it(tmp_path: Path) -> None:
     """The pilot raced it on the same held-out cases: it was a go, and a yes."""
     folder = case_of(tmp_path, cases=400, target=0.7)
@@ -597,6 +618,7 @@ def test_an_untuned_way_that_meets_every_target_is_a_no_go_that_names_it(tmp_pat
     assert (judged(folder), rule(folder)) == ("no", "met")
 
 
+@pytest.mark.slow
 def test_more_quality_that_is_worth_something_speaks_for_tuning_all_the_same(
     tmp_path: Path,
 ) -> None:
@@ -607,6 +629,7 @@ def test_more_quality_that_is_worth_something_speaks_for_tuning_all_the_same(
     assert judged(folder) == "yes"
 
 
+@pytest.mark.slow
 def test_a_tie_closes_and_names_what_is_kept(tmp_path: Path) -> None:
     folder = case_of(tmp_path, cases=400, target=0.93)
     shares = dict.fromkeys(rising(), 0.93)
@@ -616,6 +639,7 @@ def test_a_tie_closes_and_names_what_is_kept(tmp_path: Path) -> None:
     assert judged(folder) == "no"
 
 
+@pytest.mark.slow
 def test_the_curve_is_of_the_way_that_is_judged(tmp_path: Path) -> None:
     folder = case_of(tmp_path, cases=240)
     result = piloted(folder, shares=rising(top=0.95))
@@ -628,6 +652,7 @@ def test_the_curve_is_of_the_way_that_is_judged(tmp_path: Path) -> None:
     assert judged_arm.arm.kind == "tuned"
 
 
+@pytest.mark.slow
 def test_examples_that_are_there_are_the_cheaper_lever(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=160, cases=240)
     result = piloted(folder, shares=rising(top=0.9), most=80)
@@ -639,6 +664,7 @@ def rule(folder: Path) -> str:
     return decide(load_case(folder), load_framework(), as_of=AS_OF).verdict.rule
 
 
+@pytest.mark.slow
 def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     shares = dict.fromkeys(rising(), 0.95)
@@ -649,6 +675,7 @@ def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:
     assert judged(worse) == "no"
 
 
+@pytest.mark.slow
 def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     lost: dict[str, dict[str, str]] = {f"tuned-{n}": {} for n in (10, 20, 40, 80)}
@@ -658,6 +685,7 @@ def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path)
     assert judged(folder) == "no"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("finish", "text", "held"), [
     ("length", "Sure: first you take", "met"), ("content_filter", "", "met"),
     ("refusal", "", "met"), ("length", "", "unknown"), ("stop", "", "unknown"),
@@ -679,6 +707,7 @@ def test_a_probe_that_is_cut_off_or_withheld_is_answered(
     assert row(piloted(case_of(tmp_path), model=model), "refusals") == held
 
 
+@pytest.mark.slow
 def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     right = general_answers()
@@ -691,6 +720,7 @@ def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:
     assert result.verify.general.high < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.1])
 def test_a_certain_loss_in_general_is_a_no_go_whatever_untuned_ways_left_open(
     tmp_path: Path, share: float
@@ -705,6 +735,7 @@ def test_a_certain_loss_in_general_is_a_no_go_whatever_untuned_ways_left_open(
     assert row(result, "gain") == ("unknown" if share else "met")
 
 
+@pytest.mark.slow
 def test_a_secret_that_comes_back_is_no_go(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
     planted = dict(pilot_of(folder, trainer).planted)
@@ -714,6 +745,7 @@ def test_a_secret_that_comes_back_is_no_go(tmp_path: Path) -> None:
     assert result.card.answer == "no_go"
 
 
+@pytest.mark.slow
 def test_a_small_base_that_loses_to_a_larger_model_proves_nothing_of_tuning(
     tmp_path: Path,
 ) -> None:
@@ -723,6 +755,7 @@ def test_a_small_base_that_loses_to_a_larger_model_proves_nothing_of_tuning(
     assert judged(folder) != "no"
 
 
+@pytest.mark.slow
 def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     result = piloted(folder)
@@ -743,6 +776,7 @@ def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     assert "The budget is used up." in render(short, "markdown")
 
 
+@pytest.mark.slow
 def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> None:
     assert isinstance(piloted(case_of(tmp_path), seeds=1).seeds_apart, Unknown)
 
@@ -790,6 +824,7 @@ def test_examples_that_are_cases_are_refused(tmp_path: Path) -> None:
         pilot_of(folder, FakeTrainer(tmp_path / "log"))
 
 
+@pytest.mark.slow
 def test_what_it_would_take_is_a_page_where_one_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -802,6 +837,7 @@ def test_what_it_would_take_is_a_page_where_one_is_asked_for(
     assert "Time to ask" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("way", "most"), [("embedded", api.TIMED_CALLS), ("hosted", 0)])
 def test_a_quote_times_a_few_calls_where_they_cost_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, most: int

@@ -89,6 +89,7 @@ def shares(base: Path, adapters: list[Path], questions: list[str]) -> list[list[
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of one library about another
 def test_a_folder_for_trl_trains_to_what_the_pilot_measured(tiny: Path, tmp_path: Path) -> None:
     need_training()

@@ -320,6 +320,7 @@ EVERY = pytest.mark.parametrize(
 OTHERS = pytest.mark.parametrize("service", ["azure", "fireworks"], indirect=True)
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path: Path) -> None:
     folder, service.busy = folder_for(service, tmp_path), 7  # it is asked again
@@ -354,12 +355,14 @@ def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path
     assert KEY.encode() not in everything(folder)
 
 
+@pytest.mark.slow
 def test_no_run_begins_that_may_pass_the_budget(service: Service, tmp_path: Path) -> None:
     with pytest.raises(StoppedError, match="too small"):
         piloted(service, folder_for(service, tmp_path), cap_usd=0.06)
     assert len(service.jobs) < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("service", "how"),
     [("openai", "cut"), ("azure", "502"), ("together", "502"), ("fireworks", "cut")],
@@ -376,6 +379,7 @@ def test_a_job_that_may_have_begun_is_found_by_its_file(
     assert [run.job for run in result.trained] == ["ftjob-0", "ftjob-1", "ftjob-2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "asked"), [("cut", 1), ("502", TRIES)])
 @pytest.mark.parametrize("service", ["openai"], indirect=True)
 def test_a_job_that_begins_in_doubt_and_is_never_listed_is_not_asked_for_without_end(
@@ -391,6 +395,7 @@ def test_a_job_that_begins_in_doubt_and_is_never_listed_is_not_asked_for_without
     assert len(service.jobs) == asked + 2  # the first is found, and pays for its run
 
 
+@pytest.mark.slow
 @OTHERS
 def test_a_full_service_is_asked_again_and_no_job_is_paid_twice(
     service: Service, tmp_path: Path
@@ -400,6 +405,7 @@ def test_a_full_service_is_asked_again_and_no_job_is_paid_twice(
     assert len(service.jobs) == 3
 
 
+@pytest.mark.slow
 @OTHERS
 def test_an_account_without_money_is_said_at_once(service: Service, tmp_path: Path) -> None:
     folder, service.spent = folder_for(service, tmp_path), True
@@ -408,6 +414,7 @@ def test_an_account_without_money_is_said_at_once(service: Service, tmp_path: Pa
     assert not service.jobs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["openai"], indirect=True)
 def test_no_more_jobs_go_on_side_by_side_than_the_service_takes(
     service: Service, tmp_path: Path
@@ -417,6 +424,7 @@ def test_no_more_jobs_go_on_side_by_side_than_the_service_takes(
     assert service.beside == 2
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: Path) -> None:
     folder = folder_for(service, tmp_path)
     service.ends = FAILS.get(service.style, "failed")
@@ -431,6 +439,7 @@ def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: 
         piloted(service, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["openai"], indirect=True)
 def test_a_list_that_lags_is_looked_at_again_before_another_job_is_asked_for(
     service: Service, tmp_path: Path
@@ -440,6 +449,7 @@ def test_a_list_that_lags_is_looked_at_again_before_another_job_is_asked_for(
     assert len(service.jobs) == 3  # three sizes, one seed
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_cancelled_job_counts_as_paid_and_another_is_asked_for(
     service: Service, tmp_path: Path
@@ -464,6 +474,7 @@ def test_a_cancelled_job_counts_as_paid_and_another_is_asked_for(
     assert result.spend.paid > spend.paid + sum(run.usd for run in result.trained) - 1e-9
 
 
+@pytest.mark.slow
 def test_what_the_ledger_paid_for_is_never_trained_again(service: Service, tmp_path: Path) -> None:
     folder = folder_for(service, tmp_path)
     paid = piloted(service, folder).spend.paid
@@ -473,6 +484,7 @@ def test_what_the_ledger_paid_for_is_never_trained_again(service: Service, tmp_p
     assert len(service.jobs) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["fireworks"], indirect=True)
 @pytest.mark.parametrize("named", [7, "a\nb", "x" * 300])
 def test_a_model_without_a_name_is_no_model(service: Service, tmp_path: Path, named: Any) -> None:
@@ -481,6 +493,7 @@ def test_a_model_without_a_name_is_no_model(service: Service, tmp_path: Path, na
         piloted(service, folder)
 
 
+@pytest.mark.slow
 def test_a_refused_job_is_said_and_not_paid(service: Service, tmp_path: Path) -> None:
     folder, service.refuses = folder_for(service, tmp_path), f"no such base {KEY}"
     with pytest.raises(StoppedError, match="no such base") as caught:
@@ -505,6 +518,7 @@ WRONG: dict[str, list[str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["openai"], indirect=True)
 @pytest.mark.parametrize("said", WRONG)
 def test_wrong_input_is_one_line(

@@ -83,6 +83,7 @@ def judge(folder: Path) -> Dossier:
     return decide(load_case(folder), load_framework(), as_of=AS_OF)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) -> None:
     truth = TASKS[name]
@@ -154,6 +155,7 @@ def tickets_case(folder: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_figures(
     tmp_path: Path,
 ) -> None:

@@ -115,6 +115,7 @@ def trained(
     return told
 
 
+@pytest.mark.slow
 def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) -> None:
     work = work_of(ROWS, epochs=12, rate=0.02, dropout=0.0)
     first = trained(tmp_path, tiny, work)
@@ -124,6 +125,7 @@ def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) 
     assert trained(tmp_path, tiny, work) == first
 
 
+@pytest.mark.slow
 def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
     works = [work_of(ROWS, epochs=12), work_of(ROWS[:8], epochs=12)]
 
@@ -143,6 +145,7 @@ def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: P
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path: Path) -> None:
     works = [work_of(rows, epochs=12, rate=0.02, dropout=0.0) for rows in (ROWS, ROWS[:16])]
 
@@ -167,6 +170,7 @@ def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path:
         assert json.loads(record.read_text())["loss"] == pytest.approx(alone["loss"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_path: Path) -> None:
     rows = [row(" ".join(f"w{n % m}" for n in range(m * 2)), f"w{m}") for m in range(2, 10)]
 
@@ -186,6 +190,7 @@ def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_pa
     assert together == pytest.approx(sum(alone) / len(alone), rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["sft", "dpo"])
 def test_parts_and_computing_again_save_memory_and_change_nothing(
     tiny: Path, tmp_path: Path, method: str
@@ -198,11 +203,13 @@ def test_parts_and_computing_again_save_memory_and_change_nothing(
     assert in_parts["loss"] == pytest.approx(whole["loss"], rel=0.03)
 
 
+@pytest.mark.slow
 def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
     assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_says_so_and_can_be_asked_for_again(
     tiny: Path, tmp_path: Path
 ) -> None:
@@ -212,6 +219,7 @@ def test_a_run_that_is_killed_says_so_and_can_be_asked_for_again(
     assert trained(tmp_path, tiny, work)["steps"] == 36
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_was_not(
     tiny: Path, tmp_path: Path
 ) -> None:
@@ -227,6 +235,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_state_and_ends_as_one_that_w
     assert again["loss"] == pytest.approx(whole["loss"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_base_and_its_adapters_are_served_at_the_address_of_the_base(
     tiny: Path, tmp_path: Path
 ) -> None:
@@ -327,6 +336,7 @@ def test_a_vllm_server_is_told_of_each_adapter(tmp_path: Path, refuses: bool) ->
     assert [body["lora_path"] for body in asked] == [str(run_folder.resolve())] * 2
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> None:
     need_training()
     (tmp_path / "empty").mkdir()
@@ -335,6 +345,7 @@ def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> Non
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(tmp_path: Path) -> None:
     need_training()
     if llm_embedded.lacking():

@@ -705,6 +705,7 @@ CANDIDATES = CASES.map(lambda case: {**case, **CANDIDATE})
 EVERY = st.one_of(CASES, CANDIDATES, st.sampled_from([BASE, RIVAL, PROVEN]))
 
 
+@pytest.mark.slow
 @given(EVERY)
 @example(CANDIDATE)
 def test_phases_come_after_what_they_need(case: Any) -> None:
@@ -719,6 +720,7 @@ def test_phases_come_after_what_they_need(case: Any) -> None:
         seen[one.id] = one
 
 
+@pytest.mark.slow
 @given(EVERY, st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(0, 400))
 def test_a_later_start_moves_every_date_by_as_much(case: Any, start: date, later: int) -> None:
     """In working days; an announced end of the service apart, which is a day of its own."""
@@ -734,6 +736,7 @@ def test_a_later_start_moves_every_date_by_as_much(case: Any, start: date, later
     assert (early.hours, early.usd) == (late.hours, late.usd)
 
 
+@pytest.mark.slow
 @given(EVERY)
 def test_totals_are_the_sums_of_their_phases(case: Any) -> None:
     plan = planned(case)
@@ -754,6 +757,7 @@ def test_totals_are_the_sums_of_their_phases(case: Any) -> None:
         assert one.usd.high == "open" or 0 <= one.usd.low <= one.usd.high
 
 
+@pytest.mark.slow
 @given(EVERY)
 def test_every_verdict_has_a_plan_and_every_phase_a_checkable_end(case: Any) -> None:
     plan = planned(case)
@@ -768,6 +772,7 @@ def test_every_verdict_has_a_plan_and_every_phase_a_checkable_end(case: Any) -> 
         assert PLACEHOLDER.search(note) is None, note
 
 
+@pytest.mark.slow
 @given(EVERY)
 def test_nothing_is_trained_before_the_data_were_reviewed(case: Any) -> None:
     dossier = decide(load_case({"name": "x", **case}), LESSON, as_of=DAY)
@@ -785,6 +790,7 @@ def test_nothing_is_trained_before_the_data_were_reviewed(case: Any) -> None:
         assert not {"pilot", "data", "collect", "training"} & {one.id for one in plan.phases}
 
 
+@pytest.mark.slow
 @given(EVERY)
 def test_the_team_is_in_one_place_at_a_time(case: Any) -> None:
     """But for phases that wait, of which every one lasts longer than its hours take."""
@@ -800,6 +806,7 @@ def test_the_team_is_in_one_place_at_a_time(case: Any) -> None:
         assert end < start
 
 
+@pytest.mark.slow
 @given(CANDIDATES)
 def test_a_candidate_s_upfront_hours_are_its_own_or_the_table_s(case: Any) -> None:
     """One stated total is the plan's too; else what is stated by category, and nothing twice."""
@@ -825,12 +832,14 @@ def test_a_candidate_s_upfront_hours_are_its_own_or_the_table_s(case: Any) -> No
     assert found.high == pytest.approx(high)
 
 
+@pytest.mark.slow
 def test_every_outcome_is_planned_somewhere_in_the_gallery() -> None:
     assert {gallery(slug).verdict.outcome for slug in SLUGS} == {*OUTCOMES, "undecided"}
     aims = {plan_of(slug).aim for slug in SLUGS} | {planned(RIVAL).aim}
     assert aims == {*get_args(model_dossier.Aim)}
 
 
+@pytest.mark.slow
 def test_every_phase_that_is_written_is_planned_for_some_case() -> None:
     """No words nobody can ever read: each is called for the gallery, or for one of these cases."""
     called: set[str] = set()
@@ -899,6 +908,7 @@ def test_a_gap_is_filled_only_by_what_fits_into_it() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_start_on_a_weekend_is_the_monday_after() -> None:
     for start in (date(2026, 11, 21), date(2026, 11, 22), date(2026, 11, 23)):
         assert day(start, 0) == date(2026, 11, 23)
@@ -984,6 +994,7 @@ def hostile(text: str) -> tuple[Dossier, model_dossier.Plan]:
 TEXTS = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=60))
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_no_text_moves_the_cursor_or_widens_the_page(text: str) -> None:
     dossier, _ = hostile(text)
@@ -1004,6 +1015,7 @@ def _root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_root")
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_the_command_writes_what_it_prints(

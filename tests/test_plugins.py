@@ -71,6 +71,7 @@ def make_case(folder: Path, more: str = "") -> None:
     (folder / "case.yaml").write_text(text, "utf-8")
 
 
+@pytest.mark.slow
 def test_a_format_and_a_signal_of_a_package_are_measured(site: Path) -> None:
     asked = ["Thank you, where is my parcel?", "Where is it?"]
     calls = [
@@ -87,6 +88,7 @@ def test_a_format_and_a_signal_of_a_package_are_measured(site: Path) -> None:
     assert "Acme's gateway" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_target_of_a_package_is_written(site: Path) -> None:
     make_case(site.parent / "case", "data: {training: pairs.jsonl}\n")
     pairs = [
@@ -104,6 +106,7 @@ def test_a_target_of_a_package_is_written(site: Path) -> None:
     assert json.loads(first.read_text("utf-8").splitlines()[0])["messages"]
 
 
+@pytest.mark.slow
 def test_a_scorer_of_a_package_scores_where_the_target_or_a_case_names_it(site: Path) -> None:
     make_case(
         site.parent / "case",
@@ -127,6 +130,7 @@ def test_a_scorer_of_a_package_scores_where_the_target_or_a_case_names_it(site: 
     assert scores["c2"].startswith("0.00")
 
 
+@pytest.mark.slow
 def test_an_option_of_a_package_is_judged_by_its_rule(site: Path) -> None:
     *_, framework = blocks("yaml")
     (site.parent / "acme.yaml").write_text(framework, "utf-8")
@@ -139,6 +143,7 @@ def test_an_option_of_a_package_is_judged_by_its_rule(site: Path) -> None:
     assert ways["review_queue"]["because"].startswith("321 cases are there")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["raise RuntimeError('no\\x1b[31m luck')", "import nowhere_at_all"]
 )

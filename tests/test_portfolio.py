@@ -223,6 +223,7 @@ def test_parts_of_a_list_hold_what_fits_once_and_sums_are_of_all_that_fits(
     assert sum(whole.totals.answers.values()) >= whole.matching - whole.totals.problems
 
 
+@pytest.mark.slow
 def test_every_surface_says_the_same_of_a_folder(
     tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -278,6 +279,7 @@ def test_a_wrong_question_is_one_line(
 # Side by side -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
     tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -318,6 +320,7 @@ def never(*_: object, **__: object) -> Any:
     raise AssertionError("it was judged again")
 
 
+@pytest.mark.slow
 def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,6 +380,7 @@ DAYS = st.integers(-700, 1_500).map(lambda days: DAY + timedelta(days))
 GALLERY = ("broadband-helpdesk", "first-idea", "hotel-voice", "logistics-dispatch", "task-api")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(st.sampled_from(GALLERY), DAYS, st.integers(1, 120), DAYS, DAYS)
 def test_where_nothing_of_the_day_counts_a_row_is_the_same(
@@ -472,6 +476,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", list(BROKEN))
 def test_a_broken_file_is_as_good_as_none(tmp_path: Path, broken: str) -> None:
     folder, kept = a_shelf(tmp_path / "shelf", one=OPEN_CASE), tmp_path / "kept.sqlite"

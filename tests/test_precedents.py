@@ -489,6 +489,7 @@ def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
 # The index ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_index_is_what_its_tool_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["index.py", "--check"])
     assert tool.main() == 0
@@ -624,6 +625,7 @@ CHANCE = re.compile(
 """What the fitted chance, its record and what moved it were told in."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", ["", FITTED], ids=["its own", "fitted"])
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
 def test_no_surface_shows_a_chance_from_published_cases(folder: Path, framework: str) -> None:
@@ -652,6 +654,7 @@ def test_the_fitted_framework_ships_no_more(capsys: pytest.CaptureFixture[str]) 
 # As people see it --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
 def test_every_gallery_case_is_held_against_others(folder: Path) -> None:
     dossier = decided(folder)
@@ -735,12 +738,14 @@ def hostile_dossier() -> Dossier:
     return with_precedents(found)
 
 
+@pytest.mark.slow
 def test_what_a_published_case_says_moves_no_cursor() -> None:
     for text in (precedents_text(hostile_dossier()), render(hostile_dossier(), "text")):
         assert "\x1b" not in text
         assert "\u202e" not in text
 
 
+@pytest.mark.slow
 def test_what_a_published_case_says_is_no_markup() -> None:
     for text in (
         precedents_markdown(hostile_dossier()),
@@ -770,6 +775,7 @@ class Links(HTMLParser):
             self.links.append(dict(attrs))
 
 
+@pytest.mark.slow
 def test_only_web_addresses_are_links_and_they_tell_nothing_about_the_reader() -> None:
     page = Links(render(hostile_dossier(), "html"))
     assert not {"img", "b"} & {*page.tags}

@@ -126,6 +126,7 @@ def proposing(result: CeilingResult) -> model_lab.Proposing:
 # What comes of it ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_better_prompt_is_found_raced_reported_and_kept(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60)
     result = ran(folder, World(SHARES, better))
@@ -141,6 +142,7 @@ def test_a_better_prompt_is_found_raced_reported_and_kept(tmp_path: Path) -> Non
     assert sorted(p.name for p in (folder / "prompts").iterdir()) == ["careful.md", "plain.md"]
 
 
+@pytest.mark.slow
 def test_draws_are_scored_on_the_same_cases_and_one_more_is_valued(tmp_path: Path) -> None:
     result = ran(folder_of(tmp_path, n=60), World(SHARES, better))
     gain, found = result.plateau, proposing(result)
@@ -157,6 +159,7 @@ def test_draws_are_scored_on_the_same_cases_and_one_more_is_valued(tmp_path: Pat
     assert (told["low"], told["high"]) == (gain.low, gain.high)
 
 
+@pytest.mark.slow
 def test_a_generator_of_nothing_better_leaves_the_parent_and_says_so(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60)
     done = api.run(ready_of(folder), cap_usd=0, transport=World(SHARES, worse))
@@ -173,6 +176,7 @@ def test_a_generator_of_nothing_better_leaves_the_parent_and_says_so(tmp_path: P
     assert not (folder / ".tuneworthy" / "proposed").exists()
 
 
+@pytest.mark.slow
 def test_under_five_draws_nobody_says_what_one_more_would_add(tmp_path: Path) -> None:
     result = ran(folder_of(tmp_path, n=60), World(SHARES, better), draws=4)
     assert isinstance(result.plateau, Unknown)
@@ -180,6 +184,7 @@ def test_under_five_draws_nobody_says_what_one_more_would_add(tmp_path: Path) ->
     assert "4 draws ended" in result.search.why
 
 
+@pytest.mark.slow
 def test_where_nothing_goes_wrong_nothing_can_be_learned(tmp_path: Path) -> None:
     world = World({"careful": 1.0}, better)
     result = ran(folder_of(tmp_path, n=60), world)
@@ -189,6 +194,7 @@ def test_where_nothing_goes_wrong_nothing_can_be_learned(tmp_path: Path) -> None
     assert result.grade == "tried"
 
 
+@pytest.mark.slow
 def test_proposals_answer_the_check_of_variations_and_no_other(tmp_path: Path) -> None:
     def differ(_: int, request: Request) -> str:
         words = " ".join(key_of(request)[i : i + 4] for i in range(0, 48, 4))
@@ -206,6 +212,7 @@ def test_proposals_answer_the_check_of_variations_and_no_other(tmp_path: Path) -
     assert result.checks["foundation_models"] == "unknown"
 
 
+@pytest.mark.slow
 def test_near_copies_of_a_proposal_count_once(tmp_path: Path) -> None:
     def alike(_: int, request: Request) -> str:
         level = int(key_of(request)[:6], 16) % 5 + 5
@@ -219,6 +226,7 @@ def test_near_copies_of_a_proposal_count_once(tmp_path: Path) -> None:
 # What it may see ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_reporting_case_is_in_any_question_to_the_writing_model(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60)
     # every input of the set is also among the examples that arms show
@@ -259,6 +267,7 @@ PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 1}}]"
 DEAR = PRICED[:-1] + ", {id: 'fake:writer', kind: tuned, usd_per_mtok: {input: 9, output: 9}}]"
 
 
+@pytest.mark.slow
 def test_the_same_lab_again_sends_nothing_and_says_the_same(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60)
     first, second = World(SHARES, better), World(SHARES, worse)
@@ -287,6 +296,7 @@ def sorted_lines(request: Request) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.slow
 def test_more_draws_keep_those_there_are(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60)
     few = proposing(ran(folder, World(SHARES, better), draws=2))
@@ -296,6 +306,7 @@ def test_more_draws_keep_those_there_are(tmp_path: Path) -> None:
     assert 0 < len(world.asked) <= 7
 
 
+@pytest.mark.slow
 def test_a_quote_is_never_passed_and_falls_to_what_is_left(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=40, models=DEAR)
     ready = ready_of(folder)
@@ -312,6 +323,7 @@ def test_a_quote_is_never_passed_and_falls_to_what_is_left(tmp_path: Path) -> No
     assert after.usd_most < quote.usd_most / 10  # texts are known, and what was dropped is left
 
 
+@pytest.mark.slow
 def test_at_the_cap_nothing_is_lost_and_a_run_goes_on(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=40, models=DEAR)
     alone, whole_world = folder_of(tmp_path / "alone", n=40, models=DEAR), World(SHARES, better)
@@ -332,6 +344,7 @@ def test_at_the_cap_nothing_is_lost_and_a_run_goes_on(tmp_path: Path) -> None:
     assert again.spend.calls == sent + rest.sent  # each was sent once, and is kept
 
 
+@pytest.mark.slow
 def test_a_search_keeps_its_own_cap_and_the_race_goes_on_without_it(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=40, models=DEAR)
     first = ran(folder, World(SHARES, better), cap_usd=100.0, own_cap=0.012)
@@ -345,6 +358,7 @@ def test_a_search_keeps_its_own_cap_and_the_race_goes_on_without_it(tmp_path: Pa
     assert more.spend.paid <= 100.0
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_prompts_are_proposed_loses_nothing(tmp_path: Path) -> None:
     class Pressed(World):
         async def send(self, request: Request) -> Reply:
@@ -384,6 +398,7 @@ def test_a_ledger_that_fails_while_prompts_are_written_ends_it_with_its_own_word
     assert before >= {*threading.enumerate()}
 
 
+@pytest.mark.slow
 def test_a_written_text_in_doubt_is_not_asked_for_again_and_its_draw_is_no_draw(
     tmp_path: Path,
 ) -> None:
@@ -470,6 +485,7 @@ def test_a_text_that_isnt_known_to_be_whole_is_no_prompt_and_no_answer(
     assert (found.search.ended, found.grade, found.stopped) == ("short", "tried", "")
 
 
+@pytest.mark.slow
 def test_a_page_shows_what_a_model_wrote_as_text_alone(tmp_path: Path) -> None:
     done = api.run(
         ready_of(folder_of(tmp_path, n=60), 1), cap_usd=0,
@@ -580,6 +596,7 @@ def test_too_few_cases_to_learn_from_are_refused(tmp_path: Path) -> None:
         ready_of(folder)
 
 
+@pytest.mark.slow
 def test_the_command_quotes_and_runs_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = folder_of(tmp_path, n=60, models="[{id: 'fake:echo'}]")
     line = ["ceiling", str(folder), "--propose", "2", "--as-of", "2026-11-24"]

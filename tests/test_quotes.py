@@ -61,6 +61,7 @@ def priced_copy(name: str, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bank-call-routing", "municipal-services"])
 def test_a_quote_of_a_gallery_lab_is_near_what_is_paid(name: str, tmp_path: Path) -> None:
     folder = priced_copy(name, tmp_path / name)
@@ -79,6 +80,7 @@ def test_a_quote_of_a_gallery_lab_is_near_what_is_paid(name: str, tmp_path: Path
     assert paid <= quote.usd_most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 5])
 def test_a_quote_of_a_search_is_near_what_is_paid(seed: int, tmp_path: Path) -> None:
     world = World.drawn(seed)

@@ -121,6 +121,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--on", "ray")])
 def test_a_store_says_what_the_disk_says(
     store: Any,
@@ -148,6 +149,7 @@ def test_a_store_says_what_the_disk_says(
         assert seen["examples"][0].startswith("gpt x")
 
 
+@pytest.mark.slow
 def test_scores_in_a_store_are_joined_to_their_log(store: Any) -> None:
     for name, made in (("a.jsonl", {"prompt": "q", "reply": "a"}), ("b.jsonl", {"score": 1})):
         lines = "".join(json.dumps({"id": n, **made}) + "\n" for n in range(3))
@@ -156,6 +158,7 @@ def test_scores_in_a_store_are_joined_to_their_log(store: Any) -> None:
     assert chunk.batch.score == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_log_of_columns_is_copied_once_and_its_scores_are_joined(
     store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_pattern_finds_what_it_finds_on_a_disk(store: Any, tmp_path: Path, pat
     assert sorted(there) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "said"),
     [
@@ -232,6 +236,7 @@ def test_what_is_wrong_is_one_line(
     assert said.casefold() in refused(capsys, "--from", address).casefold()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])
 def test_a_server_that_is_not_there_is_one_line(
     store: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], endpoint: str
@@ -289,6 +294,7 @@ def loopback() -> Iterator[Any]:
         one.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signed", [True, False])
 def test_keys_go_to_the_server_that_is_named_and_nowhere_else(
     loopback: Any,
@@ -315,6 +321,7 @@ def test_keys_go_to_the_server_that_is_named_and_nowhere_else(
     assert all(("authorization" in one) is signed for one in First.seen)
 
 
+@pytest.mark.slow
 def test_an_address_of_the_web_is_read_and_what_is_secret_in_it_is_not_shown(
     loopback: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -331,6 +338,7 @@ def test_an_address_of_the_web_is_read_and_what_is_secret_in_it_is_not_shown(
     assert "404" in said
 
 
+@pytest.mark.slow
 def test_a_signature_is_in_no_name_and_in_no_file(
     loopback: Any,
     tmp_path: Path,
@@ -394,6 +402,7 @@ def test_a_file_of_the_web_that_ends_early_is_not_half_read(
     assert "it ends early" in refused(capsys, "--from", f"{loopback(Half)}/a.jsonl")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -422,6 +431,7 @@ def test_a_small_file_of_a_store_without_ranges_is_read(
     assert [len(chunk.batch) for chunk in TraceFiles(["s3://logs/a.jsonl"])] == [3]
 
 
+@pytest.mark.slow
 def test_a_server_that_a_file_of_settings_names_gets_no_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -456,6 +466,7 @@ def google(server: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     client.delete_bucket(Bucket="google")
 
 
+@pytest.mark.slow
 def test_a_store_of_googles_says_what_the_disk_says(
     google: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,6 +64,7 @@ def without_digests(text: str) -> str:
     return re.sub(r"\([0-9a-f]{12}\)", "(<digest>)", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_report_reads_as_reviewed(name: str, form: str) -> None:
@@ -186,6 +187,7 @@ def terminal() -> Iterator[Callable[[int], None]]:
     report_width.lay_out_for(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", [80, 66, 56])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_report_fits_the_terminal(
@@ -229,6 +231,7 @@ def in_a_terminal(columns: int, *arguments: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_gets_narrow_lines_and_a_file_does_not(tmp_path: Path) -> None:
     case = str(ROOT / "examples" / "task-api")
     shown = in_a_terminal(50, "decide", case)
@@ -238,6 +241,7 @@ def test_a_narrow_terminal_gets_narrow_lines_and_a_file_does_not(tmp_path: Path)
     assert 74 < max(map(wcwidth.width, written.read_text("utf-8").splitlines())) <= 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_no_report_says_none_nan_or_an_unfilled_number(name: str) -> None:
     for form in FORMS:

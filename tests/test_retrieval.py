@@ -67,6 +67,7 @@ def test_a_section_is_a_piece_and_a_later_part_of_it_keeps_its_heading() -> None
     assert len(texts) == 3
 
 
+@pytest.mark.slow
 @given(
     st.text("ab \n\t", max_size=40), st.text("ab \n\t", max_size=6), st.text("ab \n", max_size=9)
 )
@@ -88,6 +89,7 @@ def test_a_passage_may_be_named_by_its_document() -> None:
     assert shelf.places(model_evalset.CasePassage(text="Zone 5")) == ()
 
 
+@pytest.mark.slow
 @given(st.permutations(range(6)))
 def test_the_order_of_texts_moves_nothing(order: Sequence[int]) -> None:
     texts = ["a dog barks", "the pool opens at six", "cut the old tree", "a card costs six",
@@ -102,6 +104,7 @@ def test_the_order_of_texts_moves_nothing(order: Sequence[int]) -> None:
         assert {texts[p] for p in one["dense"]} == {texts[order[p]] for p in other["dense"]}
 
 
+@pytest.mark.slow
 @given(
     WORDS.filter(bool),
     st.lists(WORDS.filter(bool), min_size=2, max_size=9, unique_by=frozenset),
@@ -138,6 +141,7 @@ def _bm25(texts: Sequence[str], asked: str, k1: float = 1.5, b: float = 0.75) ->
     return scores
 
 
+@pytest.mark.slow
 def test_recall_by_words_is_what_a_plain_count_says() -> None:
     """The gallery's case, every question, counted again without the lab's code or its library."""
     texts = {path.name: path.read_text() for path in (GALLERY / "documents").iterdir()}
@@ -230,6 +234,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return folder, {k: api.prepare(folder, k=k, as_of=DAY).result for k in (1, 3, 5, 8)}
 
 
+@pytest.mark.slow
 def test_recall_grows_with_k_and_is_at_least_mrr(found: Any) -> None:
     results = found[1]
     rows = {k: {one.way: one for one in result.ways} for k, result in results.items()}
@@ -246,6 +251,7 @@ def test_recall_grows_with_k_and_is_at_least_mrr(found: Any) -> None:
         assert rows[1][way].mrr.value == rows[1][way].recall.value
 
 
+@pytest.mark.slow
 def test_what_counts_for_nothing_is_left_out_and_said(found: Any) -> None:
     result = found[1][5]
     assert result.left_out == {"unanswerable": 1, "not_in_documents": 1}
@@ -258,6 +264,7 @@ def test_what_counts_for_nothing_is_left_out_and_said(found: Any) -> None:
     assert ("can't be distinguished" in text) == any(c.told_apart == "no" for c in result.contrasts)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_evaluation_set_moves_nothing(found: Any, tmp_path: Path) -> None:
     folder, results = found
     other = shutil.copytree(folder, tmp_path / "other")
@@ -270,6 +277,7 @@ def test_the_order_of_the_evaluation_set_moves_nothing(found: Any, tmp_path: Pat
         assert one.mrr.value == pytest.approx(same.mrr.value)
 
 
+@pytest.mark.slow
 def test_retrieving_alone_needs_no_model_and_is_evidence(tmp_path: Path) -> None:
     folder = town(tmp_path / "case", model=False)
     result = api.run(api.prepare(folder, k=5, as_of=DAY))
@@ -289,6 +297,7 @@ def test_retrieving_alone_needs_no_model_and_is_evidence(tmp_path: Path) -> None
         api.prepare(folder, answers=True)
 
 
+@pytest.mark.slow
 def test_what_the_search_in_use_finds_stays_as_stated(tmp_path: Path) -> None:
     folder = town(tmp_path / "case", model=False, more="today: {retrieval_recall: 0.4}\n")
     result = api.run(api.prepare(folder, k=5, as_of=DAY))
@@ -299,6 +308,7 @@ def test_what_the_search_in_use_finds_stays_as_stated(tmp_path: Path) -> None:
     assert dossier.ceiling.checks["retrieval_optimised"].state == "unknown"
 
 
+@pytest.mark.slow
 def test_passages_of_the_evaluation_set_alone_are_no_evidence(tmp_path: Path) -> None:
     folder = town(tmp_path / "case", model=False)
     text = (folder / "case.yaml").read_text().replace(", documents: pages", "")
@@ -309,6 +319,7 @@ def test_passages_of_the_evaluation_set_alone_are_no_evidence(tmp_path: Path) ->
     assert "Among all your documents less is found" in api.render(result)
 
 
+@pytest.mark.slow
 def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
     folder = town(tmp_path / "case", more="economics: {hourly_rate_usd: 80}\n")
     seen: list[Request] = []
@@ -351,6 +362,7 @@ def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
     assert api.quoted(api.prepare(folder, k=3, answers=True, as_of=DAY)).calls == 0
 
 
+@pytest.mark.slow
 def test_a_model_behind_an_address_answers_as_a_function_does(tmp_path: Path) -> None:
     plain: Any = api.run(
         api.prepare(town(tmp_path / "plain"), k=3, answers=True, as_of=DAY), transport=reader(0.8)
@@ -370,6 +382,7 @@ def test_a_model_behind_an_address_answers_as_a_function_does(tmp_path: Path) ->
     assert "synthesis_failure_share" in files_stores.read_latest(files_case.read_case(folder))[0]
 
 
+@pytest.mark.slow
 def test_answers_that_are_withheld_measure_nothing(tmp_path: Path) -> None:
     """And neither are they wrong answers."""
     folder = town(tmp_path / "case")
@@ -385,6 +398,7 @@ def test_answers_that_are_withheld_measure_nothing(tmp_path: Path) -> None:
     assert "tuneworthy decide" not in text
 
 
+@pytest.mark.slow
 def test_a_cap_stops_it_and_nothing_is_lost(tmp_path: Path) -> None:
     price = "models: [{id: 'fake:one', usd_per_mtok: {input: 1, output: 1}}]\n"
     folder = town(tmp_path / "case", model=False, more=price)
@@ -406,6 +420,7 @@ def test_a_cap_stops_it_and_nothing_is_lost(tmp_path: Path) -> None:
 # The command --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_shows_quotes_and_writes_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -438,6 +453,7 @@ def test_documents_that_were_named_by_hand_are_watched(tmp_path: Path) -> None:
     assert recall.changed == (changed.relative_to(folder).as_posix(),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -496,12 +512,14 @@ def _read(
     return files_documents.read_documents(files_case.read_case(folder), "docs", "--documents")
 
 
+@pytest.mark.slow
 def test_a_pdf_is_read_as_text(tmp_path: Path) -> None:
     (document,), others = _read(tmp_path, "a.PDF", _pdf(b"BT /F1 12 Tf 9 9 Td (Hello town) Tj ET"))
     assert "Hello town" in document.text
     assert (document.name, others) == ("a.PDF", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
@@ -545,6 +563,7 @@ def test_a_page_is_what_its_reader_sees() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["<!", "<!--", "<script", "<a ", "</", "<p>", "&#"])
 def test_a_page_made_to_be_slow_isn_t(piece: str) -> None:
     before = time.process_time()
@@ -552,6 +571,7 @@ def test_a_page_made_to_be_slow_isn_t(piece: str) -> None:
     assert time.process_time() - before < 4
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform == "win32", reason="the shared materials are not beside this project"
 )

@@ -87,6 +87,7 @@ JSONS = st.recursive(
 MADE = {name: scorer(name, OF.get(name)) for name in scoring_room.SCORERS if name != "python"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 @given(text=ODD, reference=JSONS, calls=st.lists(st.tuples(ODD, ODD), max_size=2), system=ODD)
 def test_any_text_gets_a_share_and_no_error(
@@ -103,6 +104,7 @@ def test_any_text_gets_a_share_and_no_error(
         assert one.value == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 @given(text=ODD, reference=JSONS)
 def test_the_same_output_gets_the_same_score(name: str, text: str, reference: Any) -> None:
@@ -333,6 +335,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring_matching, "SECONDS", 1.0)
 
 
+@pytest.mark.slow
 def test_a_pattern_that_would_take_for_ever_leaves_its_output_unscored(impatient: None) -> None:
     endless = "a" * 200 + "!"
     scored = said("regex", endless, of=r"^(a|aa)+$")
@@ -342,6 +345,7 @@ def test_a_pattern_that_would_take_for_ever_leaves_its_output_unscored(impatient
     assert said("regex", "b", of="b").ok is True
 
 
+@pytest.mark.slow
 def test_a_pattern_that_is_too_slow_again_and_again_is_not_tried_for_ever(
     impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

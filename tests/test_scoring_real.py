@@ -116,6 +116,7 @@ def script_of(made: dict[str, set[str]]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_a_published_query_equals_itself_and_not_a_row_more(shared: Path) -> None:
     text = (shared / "real/sql_eval/questions_gen_sqlite.csv").read_text("utf-8")
     by_base: dict[str, list[str]] = {}

@@ -99,6 +99,7 @@ def test_a_query_can_only_read(sql: scoring_base.Scorer, query: str) -> None:
     assert asked(sql, "SELECT a, b FROM t").ok is True
 
 
+@pytest.mark.slow
 def test_a_query_ends_by_steps_rows_or_memory_and_the_next_one_runs(
     sql: scoring_base.Scorer,
 ) -> None:
@@ -229,6 +230,7 @@ def test_a_module_that_fails_says_nothing_of_the_output(folder: Path) -> None:
     assert (one.why, one.about) == ("function_cannot_load", "f: ZeroDivisionError")
 
 
+@pytest.mark.slow
 def test_a_function_that_is_too_slow_is_ended_and_asked_anew(folder: Path) -> None:
     one, begun = own(folder, "slow", seconds=1), time.monotonic()
     assert asked(one, "x").why == "function_too_slow"
@@ -345,6 +347,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     scoring_sql.sql_worker.cache_clear()
 
 
+@pytest.mark.slow
 def test_many_cases_share_one_process_that_starts_when_it_is_asked(started: list[int]) -> None:
     cases, marker = sql_cases(1200, scripts=7), Marker((), Kit())
     for case in cases:
@@ -407,6 +410,7 @@ def is_gone(group: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["early", "looping", "in C", "idle"])
 def test_an_own_scorer_that_loops_ends_with_who_asked_it(tmp_path: Path, when: str) -> None:
     """Killed without a chance to say so; what the scorer started goes too.

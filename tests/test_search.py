@@ -182,6 +182,7 @@ def test_more_hits_than_may_be_kept_change_nothing(monkeypatch: pytest.MonkeyPat
     assert found(literal("a"), "aaaaaaa", "b", "aaaa") == [True, False, True]
 
 
+@pytest.mark.slow
 def test_hundreds_of_terms_are_told_apart() -> None:
     terms = {f"{at}": literal(f"term{at}x", word=True) for at in range(300)}
     rows = text_search.Searcher(terms).rows(["term7x and term299x", "term70"])

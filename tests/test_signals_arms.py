@@ -162,6 +162,7 @@ def test_runs_that_broke_are_left_out_of_the_score_and_counted() -> None:
     assert found.arms[0].low > 0.85
 
 
+@pytest.mark.slow
 @given(lost=st.sets(st.integers(0, 39), max_size=40), arm=st.integers(0, 1))
 def test_no_number_of_failed_calls_puts_an_arm_ahead(lost: set[int], arm: int) -> None:
     """p0 is right in 22 of 40 and p1 in 20: failures may hide that, and distinguish nothing."""
@@ -217,6 +218,7 @@ def test_arms_with_enough_cases_in_common_are_judged_on_those_alone() -> None:
     assert [(arm.value, arm.cases) for arm in found.arms] == [(1.0, 30), (1.0, 30)]
 
 
+@pytest.mark.slow
 def test_of_very_many_arms_those_with_most_cases_are_compared() -> None:
     many = 3000
     often = trial(np.ones((30, 2)))
@@ -270,6 +272,7 @@ def test_a_case_that_leads_from_one_to_the_other_makes_one_test() -> None:
     assert [len(one.arms) for one in results(trial(scores))] == [3]
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_arms_is_followed_in_moments() -> None:
     size = 20_000
     chain = batch(
@@ -340,12 +343,14 @@ def test_the_picture_has_a_row_for_every_arm() -> None:
     assert "latency_p50_s" not in picture.columns
 
 
+@pytest.mark.slow
 def test_equal_arms_are_seldom_told_apart() -> None:
     rng = np.random.default_rng(5)
     told = [lead(trial(drawn(rng, [0.7] * 4))).told_apart == "yes" for _ in range(40)]
     assert np.mean(told) <= 0.05
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_best_of_many_holds_its_true_score() -> None:
     rng = np.random.default_rng(6)
     held = own = 0
@@ -363,6 +368,7 @@ def test_an_arm_that_is_20_points_better_is_told_apart() -> None:
     assert np.mean([each.told_apart == "yes" for each in leads]) >= 0.9
 
 
+@pytest.mark.slow
 def test_the_number_of_cases_needed_is_about_enough() -> None:
     rng = np.random.default_rng(8)
     small = [lead(trial(drawn(rng, [0.75, 0.6], cases=400))).cases_needed for _ in range(12)]
@@ -373,6 +379,7 @@ def test_the_number_of_cases_needed_is_about_enough() -> None:
     assert 0.65 <= np.mean(told) <= 0.95
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0, None]), min_size=3, max_size=3),
                 min_size=1, max_size=40), st.randoms())  # fmt: skip
 def test_the_order_of_the_rows_changes_no_score(rows: list[Any], chance: Any) -> None:

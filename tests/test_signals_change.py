@@ -73,6 +73,7 @@ def test_a_prompt_that_stays_is_no_change() -> None:
     assert counted(log([(OLD, 0, 90)])) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", ["Order {} of 3 March. ", "Today is {} May 2026. "])
 def test_numbers_and_dates_are_no_change(told: str) -> None:
     traces = log([(OLD, 0, 90)])
@@ -219,6 +220,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
     assert all(not each.known for each in measure(signal_change.ChangeSignal(), Batch()).evidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a_month", "rewritten", "variant"), [(0.0, 0.3, True), (3.0, 0.05, False), (3.0, 0.2, False)]
 )

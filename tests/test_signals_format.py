@@ -163,6 +163,7 @@ def test_shapes_fit_when_nothing_but_nulls_and_empty_lists_differ(
     assert signal_format.fits(signal_format.shape_of(one), signal_format.shape_of(other)) is alike
 
 
+@pytest.mark.slow
 def test_numbers_of_shapes_are_the_same_in_every_process() -> None:
     code = (
         "from tuneworthy.measure.signals.format import number_of, shape_of\n"
@@ -434,6 +435,7 @@ def test_hostile_outputs_are_out_of_form_and_nothing_worse() -> None:
     assert strict.value == pytest.approx(0.07)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 60), max_size=5), st.integers(0, 9))
 def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -545,6 +547,7 @@ def test_without_tool_calls_the_answer_names_the_field() -> None:
 # Accuracy ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["format", "format_with_schema", "tool_calls"])
 @pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 1), (0.2, 18, 20)])
 def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(

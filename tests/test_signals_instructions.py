@@ -305,6 +305,7 @@ def test_a_template_that_is_filled_in_each_time_is_told_like_a_fixed_prompt() ->
     assert (told.value, told.n, told.examples) == (fixed.value, fixed.n, fixed.examples)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 60), max_size=5), st.integers(0, 9))
 def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -319,6 +320,7 @@ def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
 # Accuracy ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 1), (0.2, 18, 20)])
 def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(
     rate: float, least: int, most: int

@@ -258,6 +258,7 @@ def test_the_interval_among_the_flagged_holds_the_truth_as_often_as_it_says() ->
 # Planted faults and real data ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_signal_fires_on_planted_faults_and_not_on_clean_data() -> None:
     def fires(at_fault: Any) -> bool:
         wrong = at_fault.ravel()

@@ -144,6 +144,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
     assert all(not each.known for each in found.evidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("explained", "least", "most"), [(0.1, 0, 1), (0.25, 0, 3), (0.5, 35, 40)])
 def test_what_the_prompt_explains_is_found_and_nothing_else(
     explained: float, least: int, most: int

@@ -64,6 +64,7 @@ def test_what_is_unlike_anything_before_is_found() -> None:
     assert float(novel.details["flagged"]) > 0.45
 
 
+@pytest.mark.slow
 def test_where_nothing_is_new_none_is_found() -> None:
     found = [evidence(world(0.0, seed)) for seed in range(6)]
     assert all(ends(novel)[0] == 0 for novel, _ in found)
@@ -72,6 +73,7 @@ def test_where_nothing_is_new_none_is_found() -> None:
     assert all(ends(drift)[0] == 0 for _, drift in found)
 
 
+@pytest.mark.slow
 def test_the_upper_end_is_open_where_requests_are_long() -> None:
     traces = world(0.0)
     traces.input = [f"{text}, {'and so on, ' * 30}" for text in traces.input]
@@ -98,6 +100,7 @@ def test_too_few_earlier_requests_are_no_past() -> None:
     assert "400 earlier requests" in asks(evidence(world(0.0, conversations=200))[0])
 
 
+@pytest.mark.slow
 def test_the_same_traces_give_the_same_evidence_in_any_order() -> None:
     traces = world(0.2)
     order = np.random.default_rng(5).permutation(len(traces)).tolist()
@@ -181,6 +184,7 @@ def test_any_text_has_a_vector_of_length_one_or_none(texts: list[str]) -> None:
         assert length == pytest.approx(1, abs=1e-4) or length == 0
 
 
+@pytest.mark.slow
 def test_requests_that_are_broken_are_no_error() -> None:
     traces = world(0.0)
     traces.input[:4] = ["", "\0\ud800", "x" * 10**6, None]
@@ -192,6 +196,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
     assert all(not each.known for each in evidence(Batch()))
 
 
+@pytest.mark.slow
 def test_held_out_intents_are_found_and_seen_ones_are_not(shared: Path) -> None:
     """The small form of evidence/accuracy/novelty.py: six intents are new in the last month."""
     with (shared / "real" / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:

@@ -118,6 +118,7 @@ def test_errors_and_refusals_are_counted_apart() -> None:
     assert 0.1 < refused.low < 0.25
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([None, 0.0, 1.0]), min_size=40, max_size=80))
 def test_unscored_traces_change_nothing(scores: list[float | None]) -> None:
     scored = [each for each in scores if each is not None]

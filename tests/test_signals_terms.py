@@ -159,6 +159,7 @@ def test_what_is_missing_is_named(
     assert says in ask(found(terms, **columns))
 
 
+@pytest.mark.slow
 def test_a_long_glossary_is_looked_for_whole() -> None:
     terms = tuple(Term(term=f"right{n}", forbidden=(f"wrong{n}",)) for n in range(130))
     outputs: list[str | None] = [f"wrong{n}" for n in range(130)]
@@ -176,6 +177,7 @@ def test_blank_words_and_strange_ones_are_harmless() -> None:
     assert (told.value, told.n) == (1, 30)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 60), max_size=5), st.integers(0, 9))
 def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -220,6 +222,7 @@ def _plainly_wrong(text: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 1), (0.2, 18, 20)])
 def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(
     rate: float, least: int, most: int

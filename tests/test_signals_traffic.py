@@ -294,6 +294,7 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
     assert all(not each.known for each in found.evidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("growth", "least", "most"), [(0.0, 0, 4), (0.2, 36, 40)])
 def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
     growth: float, least: int, most: int

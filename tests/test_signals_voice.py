@@ -144,6 +144,7 @@ def test_outputs_without_text_leave_everything_unknown() -> None:
     assert told.series == ()
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 60), max_size=5), st.integers(0, 9))
 def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -27,6 +27,7 @@ from tuneworthy.measure.signals.success import SuccessSignal
 from tuneworthy.measure.signals.traffic import TrafficSignal
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(
     st.lists(st.integers(1, 110), min_size=1, max_size=5),
@@ -61,6 +62,7 @@ def test_any_partition_comes_to_the_same(
     assert merged((each for each in parts if each), every, folder=folder, share=share) == whole
 
 
+@pytest.mark.slow
 def test_a_draw_of_the_conversations_stands_for_all_of_them(tmp_path: Path) -> None:
     """Twenty draws of 300 conversations over 50 days; each interval is of 95%."""
     rng = random.Random(5)
@@ -124,6 +126,7 @@ def said(folder: Path, name: str, capsys: pytest.CaptureFixture[str], *more: str
 NO_RAY = importlib.util.find_spec("ray") is None
 
 
+@pytest.mark.slow
 def test_on_ray_or_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if NO_RAY and os.environ.get("TUNEWORTHY_RAY") != "required":
         pytest.skip("the extra ray is not installed")
@@ -174,6 +177,7 @@ def put_ray_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", ray)
 
 
+@pytest.mark.slow
 def test_parts_that_travel_as_bytes_come_to_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +190,7 @@ def test_parts_that_travel_as_bytes_come_to_the_same(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,6 +220,7 @@ def test_a_race_of_nothing_drops_nobody() -> None:
     assert (race.running, race.result().runs) == ((0, 1), 0)
 
 
+@pytest.mark.slow
 def test_looking_after_every_case_drops_the_best_no_more_often_than_stated() -> None:
     lost = 0
     for seed in range(150):
@@ -231,6 +232,7 @@ def test_looking_after_every_case_drops_the_best_no_more_often_than_stated() -> 
     assert 0 < lost <= 42  # at one in five more than 42 of 150 come once in a hundred times
 
 
+@pytest.mark.slow
 def test_a_case_weighs_the_same_in_a_long_conversation() -> None:
     """The second arm is better over cases, and worse over conversations."""
     lost = np.zeros(2)
@@ -316,6 +318,7 @@ def test_four_draws_say_nothing_of_a_fifth_and_the_best_of_all_leaves_nothing() 
     assert stats_compare.expected_gain([0.1, 0.2, 0.3, 0.4, 1.0]) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("longest", [1, LONGEST])
 @pytest.mark.parametrize("shares", [(0.9, 0.8), tuple(0.9 - 0.03 * i for i in range(20))])
 def test_small_labs_claim_no_ceiling_under_an_arm_that_meets_the_target(

@@ -49,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return case_of(tmp_path_factory.mktemp("sweep"), 80, 60)
 
 
+@pytest.mark.slow
 def test_the_best_rate_is_gone_on_with_and_what_was_tried_is_not_trained_again(
     folder: Path,
 ) -> None:

@@ -53,6 +53,7 @@ def test_schemas_tell_it(schema: dict[str, dict[str, dict[str, dict[str, str]]]]
     assert schema["$defs"][place]["properties"][field]["description"]  # type: ignore[index]  # deeper than its type says
 
 
+@pytest.mark.slow
 def test_a_decision_reads_no_source() -> None:
     code = (
         "import inspect\n"

@@ -480,6 +480,7 @@ def test_parquet_is_read_by_our_names_or_by_a_mapping(tmp_path: Path) -> None:
     assert rows == [{"output": "x"}]
 
 
+@pytest.mark.slow
 def test_parquet_of_any_type_is_what_json_of_it_is(tmp_path: Path) -> None:
     query = """SELECT 'A' || i AS output, 'Q' AS input, i::HUGEINT AS input_tokens,
         (i / 4)::DECIMAL(9, 3) AS usd, '{"score": 0.5}'::JSON AS feedback,
@@ -497,6 +498,7 @@ def test_parquet_of_any_type_is_what_json_of_it_is(tmp_path: Path) -> None:
     assert {"usd", "contexts", "tool_calls", "input_tokens", "score"} <= rows[7].keys()
 
 
+@pytest.mark.slow
 def test_columns_that_nobody_asks_for_are_not_read(tmp_path: Path) -> None:
     query = "SELECT 'A' || i AS output, md5(i::VARCHAR) AS junk FROM range(130000) each(i)"
     path = parquet(tmp_path / "a.parquet", query)
@@ -512,6 +514,7 @@ def test_columns_that_nobody_asks_for_are_not_read(tmp_path: Path) -> None:
     assert len(rows) == 130_000
 
 
+@pytest.mark.slow
 def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(tmp_path: Path) -> None:
     query = "SELECT repeat('x', 1048576) AS output FROM range(200)"
     path = parquet(tmp_path / "a.parquet", query)
@@ -529,6 +532,7 @@ def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(tmp_pa
         list(files)
 
 
+@pytest.mark.slow
 def test_a_row_group_is_not_held_whole_and_one_that_is_too_large_says_so(tmp_path: Path) -> None:
     text = " || ".join(f"md5((i * 8 + {n})::VARCHAR)" for n in range(8))  # packs badly
     query = f"SELECT {text} AS output, reverse({text}) AS input FROM range(120000) each(i)"
@@ -980,6 +984,7 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(KEYS, JSON, max_size=8), min_size=1, max_size=4))
 def test_values_of_any_kind_in_any_field_give_traces_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]
@@ -1019,6 +1024,7 @@ def test_tau_bench_is_read_by_a_mapping(shared: Path) -> None:
     assert reading.skipped == ()
 
 
+@pytest.mark.slow
 def test_azure_traffic_has_a_clock_and_tokens(shared: Path) -> None:
     rows, (reading,) = load(shared / "real" / "azure_llm" / "AzureLLMInferenceTrace_conv.csv")
     assert (len(rows), reading.skipped) == (19366, ())
@@ -1045,6 +1051,7 @@ def test_mtrag_is_read_by_a_mapping(shared: Path) -> None:
 # What takes more memory than it has bytes
 
 
+@pytest.mark.slow
 def test_a_record_of_nothing_but_brackets_is_skipped(tmp_path: Path) -> None:
     """Each pair of them takes thirty times its two bytes, in either reader."""
     hollow = '{"output": "x", "messages": [' + ", ".join(["{}"] * 600_000) + "]}\n"
@@ -1055,6 +1062,7 @@ def test_a_record_of_nothing_but_brackets_is_skipped(tmp_path: Path) -> None:
     assert len(one(tmp_path / "u.jsonl", few)[0]) == 1
 
 
+@pytest.mark.slow
 def test_a_list_of_millions_of_records_wants_lines(tmp_path: Path) -> None:
     text = "[" + ",".join(['{"output":1}'] * 5_000_001) + "]"
     with pytest.raises(InputError, match="too many lists and objects"):
@@ -1118,6 +1126,7 @@ def test_a_column_that_is_empty_at_the_beginning_of_a_table_is_read(
     assert [row.get("error") for row in found] == [row["error"] for row in rows]
 
 
+@pytest.mark.slow
 def test_folders_nested_a_thousand_times_are_searched(tmp_path: Path) -> None:
     here, depth = Path.cwd(), 1050
     try:
@@ -1139,6 +1148,7 @@ def test_folders_nested_a_thousand_times_are_searched(tmp_path: Path) -> None:
         os.chdir(here)
 
 
+@pytest.mark.slow
 def test_too_many_records_of_an_envelope_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"data": [' + "{}," * 5_100_000 + "{}]}")

@@ -164,6 +164,7 @@ TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {
     "parameters": {"type": "object", "properties": {"id": {"type": "string"}}}}}]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_planted_stays_out_line_by_line_and_the_rest_passes(tmp_path: Path) -> None:
     rows = [*plenty(), *(row for row, _ in PLANTED)]
     place = folder(tmp_path, rows, evaluation=EVALUATION)
@@ -200,6 +201,7 @@ def long_answers(n: int = 30) -> list[dict[str, Any]]:
             for n, text in enumerate(asked)]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_is_odd_is_named_line_by_line_and_stays_unless_it_is_left_out(tmp_path: Path) -> None:
     place = folder(tmp_path, [*long_answers(), *(row for row, _ in ODD)])
     named = {name: where for name, (_, where) in kept_out(place).items()}
@@ -287,6 +289,7 @@ def labelled() -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_likely_wrong_labels_are_named_with_the_better_one_and_how_sure_that_is(
     tmp_path: Path,
 ) -> None:
@@ -342,6 +345,7 @@ def test_parts_never_share_a_conversation_and_a_tenth_is_held_back(tmp_path: Pat
     assert 0 < made.validation < made.train
 
 
+@pytest.mark.slow
 @given(st.permutations(range(12)), st.integers(1, 11))
 @settings(max_examples=5)
 def test_the_digest_is_that_of_the_examples_in_whatever_files_and_order(
@@ -439,6 +443,7 @@ CHATS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(ANYTHING | CHATS, min_size=1, max_size=8))
 def test_no_line_however_strange_stops_the_reading(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any]
@@ -1053,6 +1058,7 @@ MEALS = [f"which soup goes with {dish} on evening {n}, and how much salt does it
                                          "eggs", "leeks", "corn", "peas")]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("later", "state"), [(BILLS, "holds"), ([*BILLS[:210], *MEALS], "attention"), (None, "unknown")]
 )

@@ -137,6 +137,7 @@ def test_a_new_case_is_made_whole_and_an_old_one_is_never_touched(
 # A case on one screen --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
     tmp_path: Path, project: Path
 ) -> None:
@@ -353,6 +354,7 @@ def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
     assert "Not yet." in parts.text
 
 
+@pytest.mark.slow
 def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
     client: TestClient, folder: Path
 ) -> None:
@@ -390,6 +392,7 @@ def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
     assert back.headers["location"] == "/cases/one/answers"
 
 
+@pytest.mark.slow
 def test_an_undo_takes_back_nothing_of_others_and_says_who_changed_what(
     client: TestClient, folder: Path
 ) -> None:
@@ -434,6 +437,7 @@ def test_a_what_if_of_answers_gives_way_to_what_was_measured_as_a_saved_answer_d
                                    load_framework("lesson"), as_of=DAY))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_note_stands_beside_its_answer_with_who_wrote_it(
     client: TestClient, folder: Path
 ) -> None:
@@ -468,6 +472,7 @@ def test_a_note_stands_beside_its_answer_with_who_wrote_it(
     assert load_case(folder / "one").factors["brand_voice"].note == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("htmx", [False, True])
 def test_two_editors_lose_nothing_and_are_told(
     client: TestClient, folder: Path, *, htmx: bool
@@ -516,6 +521,7 @@ def test_a_question_that_is_not_asked_is_not_written(client: TestClient, folder:
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["first-idea", "task-api", "broadband-helpdesk"])
 def test_every_tab_of_a_case_has_its_verdict_and_its_links(
     tmp_path: Path, project: Path, name: str
@@ -555,6 +561,7 @@ def assert_shown_by_its_own_policy(
     assert "frame-ancestors 'none'" in policy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "record"])
 def test_an_export_is_what_the_command_line_writes_byte_for_byte(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, form: str

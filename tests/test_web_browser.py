@@ -212,6 +212,7 @@ def reply(watched: Watched, said: str) -> None:
     page.wait_for_function("was => location.href !== was", arg=before)
 
 
+@pytest.mark.slow
 def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
     browser: Any, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,6 +248,7 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
         assert "The lesson's checklist: 4 of 6 for" in got
 
 
+@pytest.mark.slow
 def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
     browser: Any, world: World
 ) -> None:
@@ -288,6 +290,7 @@ def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
         assert "The answer of each" in watched.text()
 
 
+@pytest.mark.slow
 def test_going_back_by_the_link_and_by_the_browser_shows_what_was_said(
     browser: Any, world: World
 ) -> None:
@@ -310,6 +313,7 @@ def test_going_back_by_the_link_and_by_the_browser_shows_what_was_said(
         assert watched.text("#talk .now").startswith("Now: ")
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_pushed_back_at_once_and_both_can_be_kept(
     browser: Any, world: World
 ) -> None:
@@ -326,6 +330,7 @@ def test_what_does_not_fit_is_pushed_back_at_once_and_both_can_be_kept(
         assert told["note"].startswith("both kept: ")
 
 
+@pytest.mark.slow
 def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
     browser: Any, world: World
 ) -> None:
@@ -353,6 +358,7 @@ def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
 # The overview ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
     browser: Any, world: World
 ) -> None:
@@ -390,6 +396,7 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
 # Answers and money -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
     browser: Any, world: World
 ) -> None:
@@ -427,6 +434,7 @@ def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
         assert world.text("toggles") == OPEN
 
 
+@pytest.mark.slow
 def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(browser: Any, world: World) -> None:
     with Watched(browser, world).go("/cases/notes/answers") as watched:
         page = watched.page
@@ -453,6 +461,7 @@ def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(browser: Any, world: Wo
         assert told["factors"]["brand_voice"]["note"].endswith("(Ada <b>, 24 Nov 2026)")
 
 
+@pytest.mark.slow
 def test_a_lever_on_a_telephone_keeps_its_result_in_view_and_no_box_cuts_a_range(
     browser: Any, world: World
 ) -> None:
@@ -478,6 +487,7 @@ def test_a_lever_on_a_telephone_keeps_its_result_in_view_and_no_box_cuts_a_range
         assert "measured: 38,000 (36,100–40,000) requests a month" in watched.text(".levers")
 
 
+@pytest.mark.slow
 def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world: World) -> None:
     with Watched(browser, world).go("/cases/task-api/money") as watched:
         page, before = watched.page, world.text("task-api")
@@ -503,6 +513,7 @@ def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world:
         assert now == was
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_said_on_the_page(browser: Any, world: World) -> None:
     watched = Watched(browser, world).go("/cases/toggles/answers")
     watched.context.set_offline(True)
@@ -521,6 +532,7 @@ def start_lab(watched: Watched) -> None:
         watched.page.get_by_role("button", name="Start the lab").click()
 
 
+@pytest.mark.slow
 def test_a_lab_is_stopped_started_again_and_followed_to_its_end(browser: Any, world: World) -> None:
     fake = world.slow.fake
     with Watched(browser, world).go("/cases/library/lab") as watched:
@@ -544,6 +556,7 @@ def test_a_lab_is_stopped_started_again_and_followed_to_its_end(browser: Any, wo
         assert fake.sent == done  # all of it was paid: the same lab again sends nothing
 
 
+@pytest.mark.slow
 def test_labels_are_given_by_the_keyboard_and_hostile_texts_stay_texts(
     browser: Any, world: World
 ) -> None:
@@ -564,6 +577,7 @@ def test_labels_are_given_by_the_keyboard_and_hostile_texts_stay_texts(
 # Files -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False])
 def test_files_are_chosen_added_and_told(browser: Any, world: World, scripts: bool) -> None:
     name = f"v{int(scripts)}.md"
@@ -583,6 +597,7 @@ def test_files_are_chosen_added_and_told(browser: Any, world: World, scripts: bo
 # What may never happen -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", [*TABS, "/interview?ask=factors.brand_voice"])
 def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, world: World, tab: str) -> None:
     with Watched(browser, world).go(f"/cases/evil{tab}") as watched:
@@ -598,6 +613,7 @@ def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, world: World, ta
         assert watched.ask("document.documentElement.scrollWidth") <= 1100
 
 
+@pytest.mark.slow
 def test_the_watch_sees_what_the_policy_refuses(browser: Any, world: World) -> None:
     watched = Watched(browser, world).go("/")
     watched.ask("const s = document.createElement('script'); s.textContent = 'window.hit = 1';"
@@ -635,6 +651,7 @@ def pages() -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", pages())
 def test_every_page_is_open_to_all_in_both_schemes_and_fits_a_telephone(
     browser: Any, world: World, path: str
@@ -669,6 +686,7 @@ def test_every_page_is_open_to_all_in_both_schemes_and_fits_a_telephone(
         assert watched.ask("document.documentElement.scrollWidth") <= PHONE
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_reaches_everything_and_is_never_trapped(
     browser: Any, world: World
 ) -> None:
@@ -703,6 +721,7 @@ def test_the_keyboard_alone_reaches_everything_and_is_never_trapped(
             assert len({name for name in seen if name}) > named
 
 
+@pytest.mark.slow
 def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world: World) -> None:
     with Watched(browser, world).go("/cases/keys/answers") as watched:
         page = watched.page

@@ -51,6 +51,7 @@ def every(value: Any) -> list[tuple[str, Any]]:
     return [pair for each in value for pair in every(each)] if isinstance(value, list) else []
 
 
+@pytest.mark.slow
 def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
     client: TestClient, dossier: Any
 ) -> None:
@@ -83,6 +84,7 @@ def named_in(address: str) -> str:
     return address.rpartition("/")[2].removesuffix(".svg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["money", "plan", "options", "precedents"])
 def test_every_mark_leads_to_what_it_rests_on(client: TestClient, tab: str) -> None:
     page = client.get(f"{HOME}/{tab}").text
@@ -98,6 +100,7 @@ def test_every_mark_leads_to_what_it_rests_on(client: TestClient, tab: str) -> N
         assert all("href" in encoding for encoding in drawn)
 
 
+@pytest.mark.slow
 def test_every_mark_of_a_report_leads_to_a_place_in_it(dossier: Any) -> None:
     text = html(dossier)
     ids = re.findall(r' id="([^"]+)"', text)
@@ -116,6 +119,7 @@ def test_every_mark_of_a_report_leads_to_a_place_in_it(dossier: Any) -> None:
         assert len(stops) == len(set(stops))
 
 
+@pytest.mark.slow
 def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
     client: TestClient, dossier: Any
 ) -> None:
@@ -153,6 +157,7 @@ def test_a_chart_is_sent_once_and_again_when_it_has_changed(
     assert again.json() != first.json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["nothing.json", "fan", "fan.png", ".json", "..%2F..%2Fcase.yaml", "fan.json%00"]
 )
@@ -218,6 +223,7 @@ def test_the_script_that_draws_compiles_nothing_and_is_kept_by_its_digest(
     assert "ast: true" in script._SNIPPET
 
 
+@pytest.mark.slow
 def test_the_script_is_made_by_the_library_in_a_process_of_its_own() -> None:
     made = script.chart_script()
     assert script.chart_script() is made
@@ -226,6 +232,7 @@ def test_the_script_is_made_by_the_library_in_a_process_of_its_own() -> None:
     assert len(made) > 500_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("say", ["", *PAYLOADS[:4]])
 def test_what_was_measured_is_drawn_with_hostile_names_as_text(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, say: str

@@ -81,6 +81,7 @@ def send(client: TestClient, kind: str, *files: tuple[str, bytes], csrf: str | N
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FITS)
 def test_what_fits_is_read_kept_and_named(client: TestClient, folder: Path, kind: str) -> None:
     name, data, says = FITS[kind]
@@ -99,6 +100,7 @@ def test_what_fits_is_read_kept_and_named(client: TestClient, folder: Path, kind
     assert len(read_versions(case)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MISFITS)
 def test_what_does_not_fit_leaves_no_file_and_no_word(
     client: TestClient, folder: Path, kind: str
@@ -157,6 +159,7 @@ def test_one_file_that_does_not_fit_takes_those_beside_it_along(
     assert below(folder) == {"case.yaml": OPEN_CASE.encode()}
 
 
+@pytest.mark.slow
 def test_nothing_of_the_users_is_replaced_or_read_twice(client: TestClient, folder: Path) -> None:
     mine = folder / "one" / "traces"
     mine.mkdir()
@@ -170,6 +173,7 @@ def test_nothing_of_the_users_is_replaced_or_read_twice(client: TestClient, fold
     assert len(list(mine.iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_lists_and_patterns_of_the_case_file_stay_as_they_are(
     client: TestClient, folder: Path
 ) -> None:
@@ -199,6 +203,7 @@ def test_a_number_of_documents_stays_beside_their_folder(client: TestClient, fol
     assert (held.path, held.count) == ("documents", 300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["../../../etc/cron.d/x.jsonl", "..\\..\\x.jsonl", "/etc/passwd", "C:\\x.jsonl", "case.yaml",
@@ -244,6 +249,7 @@ def a_zip(members: dict[str, bytes]) -> bytes:
     return held.getvalue()
 
 
+@pytest.mark.slow
 def test_zips_of_zips_and_bombs_leave_nothing(client: TestClient, folder: Path) -> None:
     inner = a_zip({"x.jsonl": logs()})
     for data in (
@@ -333,6 +339,7 @@ def test_ten_gigabytes_are_refused_at_the_door(live: tuple[int, Path]) -> None:
     nothing_kept(place)
 
 
+@pytest.mark.slow
 def test_a_cut_upload_leaves_nothing_half(live: tuple[int, Path]) -> None:
     port, place = live
     spoken(port, "Content-Length: 1000000", b"x" * 300_000, end=False)
@@ -357,6 +364,7 @@ def test_what_a_killed_server_left_goes_with_the_next_file(
     }
 
 
+@pytest.mark.slow
 def test_two_at_once_are_both_kept(live: tuple[int, Path]) -> None:
     port, place = live
     bodies = [logs(40), logs(40, start=1000)]

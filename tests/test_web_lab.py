@@ -160,6 +160,7 @@ def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
     assert "Sent to fake" in seen.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cap", ["", "nan", "inf", "-1", "much", "1e400"])
 def test_without_a_cap_that_is_an_amount_nothing_is_sent(folder: Path, cap: str) -> None:
     fake = known(RIGHT)
@@ -172,6 +173,7 @@ def test_without_a_cap_that_is_an_amount_nothing_is_sent(folder: Path, cap: str)
     assert fake.sent == 0
 
 
+@pytest.mark.slow
 def test_more_than_was_confirmed_is_shown_and_asked_again(folder: Path) -> None:
     fake = known(RIGHT)
     site = site_of(folder, fake)
@@ -185,6 +187,7 @@ def test_more_than_was_confirmed_is_shown_and_asked_again(folder: Path) -> None:
     assert (fake.sent, site.labs.last(folder)) == (0, None)
 
 
+@pytest.mark.slow
 def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT))
     told = labs.offer(folder, LabSettings())
@@ -197,6 +200,7 @@ def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
     over(labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
 
 
+@pytest.mark.slow
 def test_calls_that_would_be_asked_again_are_part_of_the_price(folder: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT, manners=Manners(malformed=0.2)))
     told = labs.offer(folder, LabSettings())
@@ -209,6 +213,7 @@ def test_calls_that_would_be_asked_again_are_part_of_the_price(folder: Path) -> 
     assert again.most_usd == pytest.approx(plain.most_usd + spent(folder).held)
 
 
+@pytest.mark.slow
 def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     place = "[{id: 'openai:nobody-knows', base_url: 'http://127.0.0.1:9/v1'}]"
     folder = folder_of(tmp_path / "library", models=place)
@@ -225,6 +230,7 @@ def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Pa
     assert fake.sent == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "sk-0123456789"])
 def test_a_key_that_lacks_is_said_with_the_price_and_not_after_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
@@ -251,6 +257,7 @@ def test_code_beside_a_case_never_runs_from_the_page(folder: Path) -> None:
 # While it runs --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path) -> None:
     fake = known(RIGHT, manners=Manners(latency_s=0.05))
     site = site_of(folder, fake)
@@ -287,6 +294,7 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
         assert f"{label} {said}" in text
 
 
+@pytest.mark.slow
 def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Path) -> None:
     site = site_of(folder, known(RIGHT))
     client = a_client(site)
@@ -301,6 +309,7 @@ def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Pa
     assert "Rests on no statements and nine measurements" in after.text
 
 
+@pytest.mark.slow
 def test_a_lab_goes_by_the_day_and_the_framework_of_the_page(folder: Path) -> None:
     site = Site(
         Workspace(
@@ -315,6 +324,7 @@ def test_a_lab_goes_by_the_day_and_the_framework_of_the_page(folder: Path) -> No
     assert "2026-03-04" in line
 
 
+@pytest.mark.slow
 def test_a_follower_who_comes_again_gets_only_what_is_new(folder: Path) -> None:
     site = site_of(folder, known(RIGHT))
     running = over(started(a_client(site), site, folder))
@@ -337,6 +347,7 @@ def test_an_event_keeps_every_line_of_its_data_inside_itself() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_dead_follower_holds_nothing_up(folder: Path) -> None:
     site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.01)))
     with served(site) as port:
@@ -364,6 +375,7 @@ def test_a_pilot_says_that_measuring_takes_minutes_before_it_does(folder: Path) 
     assert "It may take minutes, in which this page says nothing" in shown.text
 
 
+@pytest.mark.slow
 def test_a_page_without_scripts_loads_itself_while_a_lab_runs(folder: Path) -> None:
     site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.02)))
     client = a_client(site)
@@ -376,6 +388,7 @@ def test_a_page_without_scripts_loads_itself_while_a_lab_runs(folder: Path) -> N
 # Stopped, and on again ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(folder: Path) -> None:
     fake = known(RIGHT, manners=Manners(latency_s=0.02))
     site = site_of(folder, fake)
@@ -398,6 +411,7 @@ def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(folder: Path
     assert fake.sent == spent(folder).calls
 
 
+@pytest.mark.slow
 def test_a_form_of_an_earlier_run_does_not_stop_a_later_one(folder: Path) -> None:
     site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.01)))
     client = a_client(site)
@@ -409,6 +423,7 @@ def test_a_form_of_an_earlier_run_does_not_stop_a_later_one(folder: Path) -> Non
     assert over(second).progress.state == "done"
 
 
+@pytest.mark.slow
 def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
     fake = known(RIGHT, manners=Manners(latency_s=0.01))
     site = site_of(folder, fake)
@@ -430,6 +445,7 @@ def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
     assert fake.sent == spent(folder).calls
 
 
+@pytest.mark.slow
 def test_a_ledger_that_another_process_writes_is_told_and_nothing_is_sent(folder: Path) -> None:
     fake = known(RIGHT)
     site = site_of(folder, fake)
@@ -446,6 +462,7 @@ def test_a_ledger_that_another_process_writes_is_told_and_nothing_is_sent(folder
     assert fake.sent == 0
 
 
+@pytest.mark.slow
 def test_a_fault_ends_a_run_with_a_line_and_not_in_silence(folder: Path) -> None:
     def broken(request: object) -> str:
         raise ZeroDivisionError("<b>boom</b>")
@@ -458,6 +475,7 @@ def test_a_fault_ends_a_run_with_a_line_and_not_in_silence(folder: Path) -> None
     assert "<b>boom" not in answer.text
 
 
+@pytest.mark.slow
 def test_the_end_of_the_server_stops_its_labs_in_order(folder: Path) -> None:
     fake = known(RIGHT, manners=Manners(latency_s=0.3))
     site = site_of(folder, fake)
@@ -468,6 +486,7 @@ def test_the_end_of_the_server_stops_its_labs_in_order(folder: Path) -> None:
     assert (spent(folder).in_doubt, spent(folder).calls) == (0, fake.sent)
 
 
+@pytest.mark.slow
 def test_a_stop_that_comes_before_the_first_call_sends_nothing(folder: Path) -> None:
     fake, handle = known(RIGHT), StopHandle()
     handle.stop()
@@ -477,6 +496,7 @@ def test_a_stop_that_comes_before_the_first_call_sends_nothing(folder: Path) -> 
     handle.stop()  # after its end it stops nothing
 
 
+@pytest.mark.slow
 def test_labs_of_many_cases_have_a_limit(tmp_path: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT, manners=Manners(latency_s=0.5)))
     folders = [folder_of(tmp_path / f"case{i}", n=40, models=PRICED) for i in range(5)]
@@ -496,6 +516,7 @@ def test_labs_of_many_cases_have_a_limit(tmp_path: Path) -> None:
 # What others wrote ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(tmp_path: Path) -> None:
     prompts = {"plain": PLAIN, "x'><img src=x onerror=alert(1)>": LOUD}
     folder = folder_of(tmp_path / "library", n=48, prompts=prompts, models=PRICED)
@@ -538,6 +559,7 @@ def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_first(
     folder: Path,
 ) -> None:
@@ -559,6 +581,7 @@ def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_fir
     assert [s.done for s in stands] == sorted(s.done for s in stands)
 
 
+@pytest.mark.slow
 def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder: Path) -> None:
     over(a_lab(folder))
     path = folder / ".tuneworthy" / "calls.sqlite3"
@@ -579,6 +602,7 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
         ReadOnlyLedger(folder / "case.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     ["calls SET reply = CAST(x'ff' AS TEXT)", "runs SET paid = 'x'", "runs SET paid = -1"],
@@ -603,6 +627,7 @@ def a_lab(folder: Path) -> runs_labs.LabRun:
     return labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd)
 
 
+@pytest.mark.slow
 def test_a_lab_on_the_page_finds_what_the_command_line_finds(folder: Path) -> None:
     site = site_of(folder, known(RIGHT))
     running = over(started(a_client(site), site, folder))

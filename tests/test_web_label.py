@@ -117,6 +117,7 @@ def kept(folder: Path, labeller: str) -> list[Label]:
 # Right answers --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_question_is_asked_once_and_each_answer_is_kept_at_once(blank: Path) -> None:
     client = client_of(blank)
     address, asked = next_of(kind="answer", labeller="ada"), []
@@ -132,6 +133,7 @@ def test_every_question_is_asked_once_and_each_answer_is_kept_at_once(blank: Pat
     assert all(one.value == f"answer to question {one.case[1:]}" for one in kept(blank, "ada"))
 
 
+@pytest.mark.slow
 def test_labellers_meet_the_same_questions_in_the_order_of_an_exported_file(blank: Path) -> None:
     orders = []
     for name in ("ada", "bob"):
@@ -155,6 +157,7 @@ def test_a_page_sent_twice_keeps_one_label_of_what_it_showed(blank: Path) -> Non
     assert texts(seen) == [f"question {label.case[1:]}"]
 
 
+@pytest.mark.slow
 def test_a_second_thought_counts_and_the_first_stays_on_file(blank: Path) -> None:
     client = client_of(blank)
     seen = shown(client, next_of(kind="answer", labeller="ada"))
@@ -180,6 +183,7 @@ def test_a_page_out_of_date_never_labels_another_question(blank: Path) -> None:
     assert kept(blank, "ada") == []
 
 
+@pytest.mark.slow
 def test_what_is_skipped_comes_again(blank: Path) -> None:
     client = client_of(blank)
     seen = shown(client, next_of(kind="answer", labeller="ada"))
@@ -192,6 +196,7 @@ def test_what_is_skipped_comes_again(blank: Path) -> None:
     assert kept(blank, "ada") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "a b", "../x", "adjudicated", "x" * 41, "<b>"])
 def test_a_name_that_is_none_labels_nothing(blank: Path, name: str) -> None:
     client = client_of(blank)
@@ -276,6 +281,7 @@ def rubric_page(client: TestClient, labeller: str, **more: Any) -> str:
     return str(answer.headers["location"])
 
 
+@pytest.mark.slow
 def test_a_question_about_an_output_names_no_arm(ran: Path) -> None:
     client = client_of(ran)
     address = rubric_page(client, "ada")
@@ -291,6 +297,7 @@ def test_a_question_about_an_output_names_no_arm(ran: Path) -> None:
     assert len(set(arms)) > 1
 
 
+@pytest.mark.slow
 def test_a_label_is_of_the_output_that_was_shown(ran: Path) -> None:
     client = client_of(ran)
     address = rubric_page(client, "ada")
@@ -306,6 +313,7 @@ def test_a_label_is_of_the_output_that_was_shown(ran: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_better_of_a_pair_is_the_one_that_was_shown_there(ran: Path) -> None:
     client = client_of(ran)
     arms = ["careful · fake:one", "loud · fake:one"]
@@ -322,6 +330,7 @@ def test_the_better_of_a_pair_is_the_one_that_was_shown_there(ran: Path) -> None
     assert first == {"AAA", "bbb"}
 
 
+@pytest.mark.slow
 def test_only_what_may_be_said_is_kept(ran: Path) -> None:
     client = client_of(ran)
     seen = shown(client, rubric_page(client, "ada"))
@@ -333,6 +342,7 @@ def test_only_what_may_be_said_is_kept(ran: Path) -> None:
     assert [one.value for one in kept(ran, "ada")] == ["3"]
 
 
+@pytest.mark.slow
 def test_every_answer_has_a_key_and_no_two_have_the_same(ran: Path) -> None:
     client = client_of(ran)
     pages = [
@@ -346,6 +356,7 @@ def test_every_answer_has_a_key_and_no_two_have_the_same(ran: Path) -> None:
         assert found == keys
 
 
+@pytest.mark.slow
 def test_a_rubric_is_kept_once_and_found_again(ran: Path) -> None:
     client = client_of(ran)
     query = parse_qs(urlsplit(rubric_page(client, "ada")).query)
@@ -362,6 +373,7 @@ def test_a_rubric_is_kept_once_and_found_again(ran: Path) -> None:
     assert (terminal.rubric, terminal.done) == (RUBRIC, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["../../prompts/careful", "../../../case", "x" * 16, "0" * 16, "/etc/passwd", ".."]
 )
@@ -381,6 +393,7 @@ def test_a_rubric_that_was_changed_is_no_longer_that_rubric(ran: Path) -> None:
     assert files_stores.read_rubrics(case) == {name: RUBRIC}
 
 
+@pytest.mark.slow
 def test_outputs_can_be_labelled_while_a_lab_runs(ran: Path) -> None:
     client = client_of(ran)
     with ledger_of(load_case(ran)):
@@ -389,6 +402,7 @@ def test_outputs_can_be_labelled_while_a_lab_runs(ran: Path) -> None:
     assert len(kept(ran, "ada")) == 1
 
 
+@pytest.mark.slow
 def test_outputs_are_looked_for_as_the_last_lab_was_given_them(ran: Path) -> None:
     site = a_site(ran.parent)
     fake = Fake(lambda request: "shelf 1")
@@ -423,6 +437,7 @@ def both_label(folder: Path, client: TestClient) -> None:
     assert len(kept(folder, "ada")) == len(kept(folder, "bob")) == 6
 
 
+@pytest.mark.slow
 def test_agreement_is_the_command_line_s_to_the_letter(
     ran: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -438,6 +453,7 @@ def test_agreement_is_the_command_line_s_to_the_letter(
     assert RUBRIC.partition("\n")[0] in seen
 
 
+@pytest.mark.slow
 def test_nobody_sees_what_others_said_where_one_labels(ran: Path) -> None:
     client = client_of(ran)
     both_label(ran, client)
@@ -447,6 +463,7 @@ def test_nobody_sees_what_others_said_where_one_labels(ran: Path) -> None:
         assert "kappa" not in text
 
 
+@pytest.mark.slow
 def test_differences_are_settled_with_no_names_and_each_once(ran: Path) -> None:
     client = client_of(ran)
     both_label(ran, client)
@@ -491,6 +508,7 @@ def test_a_desk_is_made_anew_when_a_file_of_its_case_changes(blank: Path) -> Non
 # What others wrote ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_text_where_they_are_labelled(blank: Path) -> None:
     told = [
         {"id": f"c{i}", "input": f"{text} {hostile.HIDDEN}"}

@@ -62,6 +62,7 @@ def ran(folder: Path, fake: Fake, kind: str = "ceiling") -> TestClient:
     return client
 
 
+@pytest.mark.slow
 def test_a_run_is_there_after_a_restart_as_it_was_told(folder: Path) -> None:
     before = Seen(ran(folder, known(RIGHT)).get(f"{AT}/lab").text)
     client = a_client(site_of(folder, known({})))  # another server
@@ -82,6 +83,7 @@ def empty(folder: Path) -> Site:
     return site_of(folder, known({}))
 
 
+@pytest.mark.slow
 def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
     (run,) = runs_labs.kept_runs(load_case(folder))
@@ -107,6 +109,7 @@ def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path
     assert len(differ.all("tr")) <= len(whole.all("tr"))
 
 
+@pytest.mark.slow
 def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
     (run,) = runs_labs.kept_runs(load_case(folder))
@@ -132,6 +135,7 @@ def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(folder: Pat
     assert "href" not in still
 
 
+@pytest.mark.slow
 def test_a_lab_of_the_command_line_is_listed_too(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +150,7 @@ def test_a_lab_of_the_command_line_is_listed_too(
     assert {one["id"] for one in shown.all("tr") if "id" in one} == told
 
 
+@pytest.mark.slow
 def test_the_retrieval_lab_is_free_and_answers_are_quoted(tmp_path: Path) -> None:
     folder = town(tmp_path / "library", n=60)
     client = ran(folder, reader(), "retrieve")
@@ -158,6 +163,7 @@ def test_the_retrieval_lab_is_free_and_answers_are_quoted(tmp_path: Path) -> Non
     assert int(quoted.hidden("calls")) > 0
 
 
+@pytest.mark.slow
 def test_verify_says_what_it_lacks(folder: Path) -> None:
     client = a_client(site_of(folder, known(RIGHT)))
     seen = Seen(client.get(f"{AT}/lab/offer", params={"kind": "verify"}).text)
@@ -165,6 +171,7 @@ def test_verify_says_what_it_lacks(folder: Path) -> None:
     assert any(link.get("href") == f"{AT}/models" for link in seen.all("a"))
 
 
+@pytest.mark.slow
 def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
     models = PRICED[:-1] + ", {id: 'fake:t', kind: tuned, usd_per_mtok: {input: 1, output: 2}}]"
     folder = folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=models)
@@ -176,6 +183,7 @@ def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
     assert "written down on" in shown.text
 
 
+@pytest.mark.slow
 def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = case_of(tmp_path / "library", cases=60, models="[{id: 'local:smollm2'}]")
     trainer = FakeTrainer(tmp_path / "log")
@@ -190,6 +198,7 @@ def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert "The ways on the held-out cases" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
 
 
+@pytest.mark.slow
 def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     client = a_client(site_of(folder, known(RIGHT)))
     csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
@@ -283,6 +292,7 @@ def test_a_watch_of_every_night_is_one_run_of_the_last_day_until_it_says_somethi
     ]
 
 
+@pytest.mark.slow
 def test_what_is_no_run_is_not_listed(folder: Path) -> None:
     client = ran(folder, known(RIGHT))
     runs = folder / ".tuneworthy" / "runs"
@@ -314,6 +324,7 @@ def test_a_run_is_of_the_kind_that_it_says_and_may_be_large(folder: Path) -> Non
     assert [one.id for one in runs_labs.kept_runs(load_case(folder))] == [run.id]
 
 
+@pytest.mark.slow
 def test_a_link_in_the_place_of_runs_leads_nowhere(folder: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -324,6 +335,7 @@ def test_a_link_in_the_place_of_runs_leads_nowhere(folder: Path, tmp_path: Path)
     assert client.get(f"{AT}/runs").status_code == 422
 
 
+@pytest.mark.slow
 def test_markup_in_answers_is_text(folder: Path) -> None:
     evil = "<script>alert(1)</script>"
     client = ran(folder, Fake(lambda request: evil))
@@ -336,6 +348,7 @@ def test_markup_in_answers_is_text(folder: Path) -> None:
 # Models ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_models_are_chosen_with_prices_and_no_key_is_shown(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

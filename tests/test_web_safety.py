@@ -69,11 +69,13 @@ def test_a_name_that_is_not_ours_gets_nothing(client: TestClient, host: str) -> 
     assert "Warehouse" not in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:1", "LOCALHOST", "[::1]:8765"])
 def test_the_names_of_the_loopback_are_ours(client: TestClient, host: str) -> None:
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
@@ -90,6 +92,7 @@ def test_a_change_from_another_site_is_refused(
     assert untouched(folder)
 
 
+@pytest.mark.slow
 def test_a_second_origin_does_not_hide_behind_ours(client: TestClient, folder: Path) -> None:
     for other in ("https://evil.test", "null"):
         for headers in (
@@ -101,6 +104,7 @@ def test_a_second_origin_does_not_hide_behind_ours(client: TestClient, folder: P
     assert untouched(folder)
 
 
+@pytest.mark.slow
 def test_another_site_may_link_here_and_load_nothing_from_here(client: TestClient) -> None:
     link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     for site in ("cross-site", "same-site"):
@@ -120,6 +124,7 @@ def test_a_change_from_our_own_page_is_taken(client: TestClient, folder: Path) -
     assert not untouched(folder)
 
 
+@pytest.mark.slow
 def test_no_form_is_taken_without_its_secret(client: TestClient, folder: Path) -> None:
     site = client.app.state.site  # type: ignore[attr-defined]  # FastAPI's own
     routes = [route for route in all_routes(client) if set(route.methods or ()) - {"GET", "HEAD"}]
@@ -179,6 +184,7 @@ def test_with_a_token_nothing_is_told_without_it(folder: Path) -> None:
     assert client.get("/static/page.css").status_code == 200
 
 
+@pytest.mark.slow
 def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(folder: Path) -> None:
     client = a_client(a_site(folder, token=TOKEN))
     bearer = {"Authorization": f"Bearer {TOKEN}"}
@@ -246,6 +252,7 @@ def test_a_server_for_all_addresses_answers_to_numbers_and_not_to_strange_names(
 # What it takes ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["%2e%2e", "..%2fone", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%00", "one%00",
              "..%5cone", "one%2f..%2fone", "%2fetc", "~", ".hidden", "x" * 300, "%ff", "one%20"],
@@ -271,6 +278,7 @@ def test_a_link_out_of_the_folder_is_no_case(client: TestClient, folder: Path) -
     assert client.get("/cases/link").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) -> None:
     for path in ("/cases/one/answers", "/new", "/login"):
         for body in (b"x" * (web_guard.BODY_LIMIT + 1), iter([b"x" * 70_000] * 16)):
@@ -288,6 +296,7 @@ def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) 
         assert odd.status_code == 413
 
 
+@pytest.mark.slow
 def test_every_answer_carries_the_headers_of_safety(client: TestClient) -> None:
     for path in ("/", "/cases/one", "/cases/none", "/new", "/nowhere", "/cases/one/report/json"):
         answer = client.get(path)
@@ -363,6 +372,7 @@ def served(folder: Path) -> Iterator[tuple[multiprocessing.process.BaseProcess, 
             process.join()
 
 
+@pytest.mark.slow
 def test_a_real_server_takes_one_of_two_answers_and_tells_the_other(
     served: tuple[multiprocessing.process.BaseProcess, str], folder: Path
 ) -> None:
@@ -383,6 +393,7 @@ def test_a_real_server_takes_one_of_two_answers_and_tells_the_other(
     assert sorted(codes) == [303, 409]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_at_any_moment_leaves_the_case_whole(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path / "shelf", one=OPEN_CASE)
     path, chance = folder / "one" / "case.yaml", random.Random(7)
@@ -423,6 +434,7 @@ def toggle(home: str, stop: threading.Event) -> None:
                     return
 
 
+@pytest.mark.slow
 def test_the_command_tells_its_address_and_ends_with_an_interrupt(folder: Path) -> None:
     command = [sys.executable, "-m", "tuneworthy", "serve", str(folder), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
@@ -454,6 +466,7 @@ sys.exit(run(["serve", sys.argv[1], "--port", "0"]))
 """
 
 
+@pytest.mark.slow
 def test_a_fault_of_ours_steers_no_terminal(folder: Path) -> None:
     command = [sys.executable, "-c", _BROKEN, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as it:

@@ -96,6 +96,7 @@ def kept(client: TestClient, seen: Seen) -> str:
 # One question at a time ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_answers_are_written_one_by_one_until_all_of_the_lesson_is_asked(
     client: TestClient, folder: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path)
         assert again.text == seen.text
 
 
+@pytest.mark.slow
 def test_every_open_question_has_a_form_that_can_answer_it(client: TestClient) -> None:
     case, lesson = load_case({"name": "x", "goals": ["safety"]}), load_framework("lesson")
     names = {name for part in model_interview.PARTS for name in part_asks(case, lesson, part)}
@@ -157,6 +159,7 @@ def test_every_open_question_has_a_form_that_can_answer_it(client: TestClient) -
             assert {c.id for c in ask.choices} <= said
 
 
+@pytest.mark.slow
 def test_not_knowing_writes_nothing_and_is_not_asked_again_until_it_is_wanted(
     client: TestClient, folder: Path
 ) -> None:
@@ -178,6 +181,7 @@ def test_not_knowing_writes_nothing_and_is_not_asked_again_until_it_is_wanted(
     assert "Ask again what I didn’t know" in rest.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ask", "typed"),
     [("economics.hourly_rate_usd", "much"), ("ceiling.few_shot", "perhaps"),
@@ -229,6 +233,7 @@ def test_one_number_counts_beside_a_question(client: TestClient) -> None:
     assert not re.search(r"\d+ open:", seen.text)
 
 
+@pytest.mark.slow
 def test_a_form_made_from_an_older_file_writes_nothing_and_says_so(
     client: TestClient, folder: Path
 ) -> None:
@@ -250,6 +255,7 @@ def test_a_form_that_is_sent_twice_is_one_answer(client: TestClient, folder: Pat
     assert told(folder) == written
 
 
+@pytest.mark.slow
 def test_a_step_taken_again_counts_once_and_the_way_back_is_the_way_there(
     client: TestClient,
 ) -> None:
@@ -272,6 +278,7 @@ def test_what_is_answered_on_the_page_is_kept_as_a_version(
     assert ["few_shot: yes" in one.text for one in kept] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_part_for_htmx_moves_the_question_the_verdict_and_the_side(client: TestClient) -> None:
     form = form_of(get(client, f"{TALK}?ask=ceiling.few_shot"), said="no")
     answer = client.post(TALK, data=form, headers=HTMX)
@@ -298,6 +305,7 @@ def clashing(client: TestClient, folder: Path) -> Seen:
     return get(client, at)
 
 
+@pytest.mark.slow
 def test_a_clash_offers_to_change_either_side_or_to_keep_both(
     client: TestClient, folder: Path
 ) -> None:
@@ -314,6 +322,7 @@ def test_a_clash_offers_to_change_either_side_or_to_keep_both(
     assert seen.hidden("challenge") in [one.id for one in dossier.challenges]
 
 
+@pytest.mark.slow
 def test_a_clash_that_somebody_settled_meanwhile_is_not_talked_about(
     client: TestClient, folder: Path
 ) -> None:
@@ -327,6 +336,7 @@ def test_a_clash_that_somebody_settled_meanwhile_is_not_talked_about(
     assert told(folder) == changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [{"ask": "nothing"}, {"ask": "../x"}, {"ask": hostile.PAYLOADS[0]}, {"way": "<b>"},
@@ -341,6 +351,7 @@ def test_an_address_nobody_gave_out_is_refused_in_a_line(
     assert "<b>" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_clash_of_any_name_is_none(client: TestClient) -> None:
     seen = get(client, f"{TALK}?ask=ceiling.few_shot&clash={'x,' * 60}<b>")
     assert asked(seen) == "ceiling.few_shot"
@@ -364,6 +375,7 @@ GIVEN = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(given_amounts=GIVEN)
 def test_a_what_if_is_what_writing_would_come_to(
@@ -383,6 +395,7 @@ def test_a_what_if_is_what_writing_would_come_to(
         board.set_answers("pays", {"strategic_value": "low"}, "0" * 64)
 
 
+@pytest.mark.slow
 def test_a_lever_moves_the_page_and_not_the_file(client: TestClient, folder: Path) -> None:
     path = "/cases/pays/money"
     seen = get(client, path)
@@ -403,6 +416,7 @@ def test_a_lever_moves_the_page_and_not_the_file(client: TestClient, folder: Pat
     assert now["economics"]["upfront"] == {"hours": {"low": 40, "likely": 60, "high": 80}}
 
 
+@pytest.mark.slow
 def test_amounts_are_written_only_into_the_file_they_were_made_from(
     client: TestClient, folder: Path
 ) -> None:
@@ -431,6 +445,7 @@ def test_what_is_no_amount_is_said_and_the_numbers_stay_those_of_the_case(
     assert told(folder, "pays") == PAYING
 
 
+@pytest.mark.slow
 def test_the_charts_of_a_what_if_are_its_own(client: TestClient) -> None:
     seen = get(client, "/cases/pays/money")
     moved = get(client, f"/cases/pays/money?{SAVING}=3500")
@@ -445,6 +460,7 @@ def test_the_charts_of_a_what_if_are_its_own(client: TestClient) -> None:
         assert client.get(f"/cases/pays/money/if/{code}/charts/fan.json").status_code in (200, 404)
 
 
+@pytest.mark.slow
 def test_a_part_for_htmx_has_the_sums_and_an_address_that_keeps_them(client: TestClient) -> None:
     answer = client.get(f"/cases/pays/money?{SAVING}=3500&nonsense=1", headers=HTMX)
     assert not Seen(answer.text).all("html")
@@ -481,6 +497,7 @@ def test_growth_is_shown_in_per_cent_and_a_range_stands_at_its_middle() -> None:
     assert sections_money.lever(hours).most == 500.0  # four times as much, rounded up
 
 
+@pytest.mark.slow
 def test_the_comparison_names_what_changes() -> None:
     lesson = load_framework("lesson")
     texts = (PAYING, PAYING.replace("1500", "500"))

@@ -31,6 +31,7 @@ def unit_loss(mean: float, spread: float) -> float:
     return mean * UNIT.cdf(mean / spread) + spread * UNIT.pdf(mean / spread)
 
 
+@pytest.mark.slow
 def test_the_published_example_of_the_voi_package() -> None:
     """y = p1 - p2 against nothing, p1 ~ N(1, 1), p2 ~ N(0, 2).
 
@@ -134,6 +135,7 @@ def test_more_cases_are_worth_it_near_the_target_and_not_far_from_it() -> None:
     assert money_worth.more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
 
 
+@pytest.mark.slow
 def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(tmp_path: Path) -> None:
     """A whole run at a fake: the page never says both, and says what the case's money says."""
     economics = (
@@ -155,6 +157,7 @@ def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(tmp_path: Path)
     assert "labelled cases to the" not in then
 
 
+@pytest.mark.slow
 def test_questions_come_in_the_order_of_their_dollars_where_money_is_known() -> None:
     asked = told().next_questions
     assert all(isinstance(question.worth_usd, float) for question in asked)

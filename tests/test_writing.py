@@ -131,6 +131,7 @@ def plain(text: str) -> Any:
     return parse(text, "case.yaml", CaseError).data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 @LAW
 @given(st.data())
@@ -221,6 +222,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_file_written_by_hand_keeps_its_hand(name: str, tmp_path: Path) -> None:
     """One answer changes one line, whatever the style of the rest."""
@@ -240,6 +242,7 @@ def test_a_file_written_by_hand_keeps_its_hand(name: str, tmp_path: Path) -> Non
     assert len(old) - len(old.lstrip()) == len(new) - len(new.lstrip())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     ["no", "Off", "null", "~", "0x10", "010", "1_000", "1e3", "1.50", "+5", "1:30", "2026-11-24",
@@ -315,6 +318,7 @@ for _ in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_file_is_whole_after_a_kill_at_any_moment(folder: Path) -> None:
     path = folder / "case.yaml"
     start = "name: start\n" + "# start\n" * 100_000  # long enough to be caught half-way
@@ -344,6 +348,7 @@ def test_a_file_is_whole_after_a_kill_at_any_moment(folder: Path) -> None:
     assert names(folder) == ["case.yaml"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
 @pytest.mark.parametrize("call", ["tempfile.mkstemp", "os.fsync", "os.replace"])
 def test_a_disk_that_refuses_is_an_error_with_nothing_changed(
@@ -412,6 +417,7 @@ def test_a_folder_that_may_not_be_written_to_is_an_error(command: str, folder: P
 # Nothing left over, and modes.
 
 
+@pytest.mark.slow
 def test_normal_runs_leave_nothing_but_what_they_were_asked_for(folder: Path) -> None:
     for arguments in (
         ("decide", folder), ("show", folder), ("answer", folder, "brand_voice=no"),
@@ -423,6 +429,7 @@ def test_normal_runs_leave_nothing_but_what_they_were_asked_for(folder: Path) ->
     assert names(folder) == ["case.yaml", "r", "r/a.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664, 0o444])
 def test_a_file_keeps_its_mode(mode: int, folder: Path) -> None:
     path, report = folder / "case.yaml", folder / "report.md"
@@ -497,6 +504,7 @@ def test_an_output_replaces_nothing_unless_forced(folder: Path, tmp_path: Path) 
     assert output.read_bytes() != first
 
 
+@pytest.mark.slow
 def test_an_output_is_written_when_the_requirement_is_not_met(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "report.md"
     said = tuneworthy("decide", folder, "--require", "yes", "--output", output)
@@ -510,6 +518,7 @@ def test_a_wrong_case_writes_no_output(folder: Path, tmp_path: Path) -> None:
     assert not output.parent.exists()
 
 
+@pytest.mark.slow
 def test_a_beginning_replaces_nothing(tmp_path: Path) -> None:
     assert tuneworthy("init", tmp_path).code == 0
     assert names(tmp_path) == ["case.schema.json", "case.yaml"]
@@ -518,6 +527,7 @@ def test_a_beginning_replaces_nothing(tmp_path: Path) -> None:
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == begun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["case.yaml", "case.schema.json"])
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling"])
 def test_a_beginning_is_whole_or_not_at_all(name: str, kind: str, tmp_path: Path) -> None:
@@ -546,6 +556,7 @@ def test_a_beginning_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "plain").read_text("utf-8") == "mine\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["no", "a: b", "#", "漢字 🙂", "\x1b[31m", 'it\'s "so"', "x" * 200]
 )
@@ -559,6 +570,7 @@ def test_a_name_that_makes_no_case_begins_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_beginning_in_a_folder_with_a_long_name_is_a_case(tmp_path: Path) -> None:
     inside = tmp_path / ("x" * 230)
     assert tuneworthy("init", inside).code == 0
