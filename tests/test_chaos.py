@@ -183,6 +183,16 @@ def state(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, bool]:
     return capsys.readouterr().out, (folder / ".tuneworthy" / "evidence.jsonl").exists()
 
 
+def judged_of(seen: tuple[str, bool]) -> tuple[Any, ...]:
+    """The answer, the checks and the targets of a dossier, and what is known of a bad writer."""
+    dossier = json.loads(seen[0])
+    arms = [way for way in dossier["ways"] if "my:writer" in way["title"]]
+    known = [figure for way in arms for figure in way["figures"].values() if "value" in figure]
+    states = {name: check["state"] for name, check in dossier["ceiling"]["checks"].items()}
+    targets = {name: target["state"] for name, target in dossier["targets"].items()}
+    return dossier["verdict"]["answer"], dossier["ceiling"]["reached"], states, targets, known
+
+
 COMMANDS = {"verify": "verify", "verify untuned": "verify", "retrieval": "retrieve"}
 """What of a case isn't a ceiling lab."""
 LABS = ["ceiling", "verify", "verify untuned", "judge", "proposals", "retrieval"]
@@ -207,7 +217,11 @@ def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
         assert command(lab) == 3
         said = capsys.readouterr()
         assert "Traceback" not in said.err
-        assert state(folder, capsys) == before
+        after = state(folder, capsys)
+        if what == "proposals":  # the arms of the model that did answer are kept
+            assert judged_of(after) == judged_of(before)
+        else:
+            assert after == before
     assert (kind == "refuse") != bool(seen)
     assert len(seen) <= CALLS * len(set(seen))
 

@@ -306,7 +306,7 @@ def test_a_diff_tells_of_amounts_where_no_answer_changed(
         r"Pays back +Unknown: state what it saves",
         said(capsys, "show", case, "history", "--since", old),
     )
-    assert "By the rule on money" in out
+    assert "Does it pay?" in out
     assert re.search(r"Also changed: .*money", out)
     data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
     assert [one["id"] for one in data["gates"]] == ["investment"]

@@ -339,7 +339,8 @@ def test_at_the_cap_nothing_is_lost_and_a_run_goes_on(tmp_path: Path) -> None:
         sent += world.sent
     rest = World(SHARES, better)
     again = ran(folder, rest, cap_usd=1000.0, **own)
-    assert again.search == whole.search.model_copy(update={"usd": again.search.usd})
+    money = {"usd": again.search.usd, "cap_usd": again.search.cap_usd}  # less is left of the cap
+    assert again.search == whole.search.model_copy(update=money)
     assert again.best == whole.best
     assert again.spend.calls == sent + rest.sent  # each was sent once, and is kept
 

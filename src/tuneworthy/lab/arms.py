@@ -127,6 +127,8 @@ def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
     if arm.kind == "baseline":
         source = "a look-up in memory, with no call"
         return Figure(value=0.0, low=0.0, high=_LOOK_UP_S, grade="rule_of_thumb", source=source)
+    if scores.unanswered(arm, cases):
+        return Unknown(ask=_UNANSWERED)  # how soon an endpoint refuses is no time of a model
     seconds, places = scores.of(arm).seconds(cases)
     clusters = clusters_of(cases)[places] if len(places) else places
     return _amount(quantile(seconds, 0.95, clusters), _NOT_TIMED, source)
@@ -136,6 +138,8 @@ def _usd(scores: Scores, arm: Arm, cases: Cases, repeats: int, source: str) -> A
     """What one case costs on average; each repeat of it is one."""
     if arm.kind == "baseline":
         return Figure(value=0.0, low=0.0, high=0.0, grade="computed", source="no model is called")
+    if scores.unanswered(arm, cases):
+        return Unknown(ask=_UNANSWERED)
     of = scores.of(arm)
     ran = of.ran(cases)
     (usd,) = of.of(ran, "usd")

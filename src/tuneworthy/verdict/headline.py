@@ -104,7 +104,8 @@ def say_now(it: Situation, judgement: Judgement) -> str:
         return f"Now: {step.title} and watch it for two weeks{hours}."
     do = say_step(step, judgement.ruling.answer)
     if step.option == SEARCHED:
-        return f"Now: {do}{hours}, whose quote is free: {step.command}"
+        why = ", as the ceiling is only claimed" if it.facts.ceiling_grade == "claimed" else ""
+        return f"Now: {do}{hours}{why}: {step.command}"
     if step.way and judgement.ruling.answer == "pilot":
         return f"Now: {do}: {step.command}{_once(judgement)}"
     return f"Now: {do}{hours}: {step.command}"
