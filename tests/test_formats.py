@@ -897,7 +897,7 @@ def as_table(call: dict[str, Any]) -> Any:
 
 
 NO_TABLE = ("ev", "cl", "codex", "pydantic_ai", "promptfoo_rows", "bedrock")
-"""Beginnings of logs whose records are lists or sessions, or are only read as their maker writes."""
+"""Logs of lists or of sessions, and two that are read only as their maker writes them."""
 PACKED = [name for name, _, _ in LOGS if name.endswith("l") and not name.startswith(NO_TABLE)]
 
 

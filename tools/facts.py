@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from tuneworthy.errors import FrameworkError
 from tuneworthy.facts.load import COMPILED, FILES, facts_on
-from tuneworthy.facts.records import Facts, price_of_fact
+from tuneworthy.facts.records import KnownFacts, price_of_fact
 from tuneworthy.llm.endpoints import listed_price
 from tuneworthy.syntax.document import parse
 
@@ -95,7 +95,7 @@ def read_end(stated: Any) -> date | None:
     return None
 
 
-def page_ends(text: str, host: str, facts: Facts) -> dict[str, date]:
+def page_ends(text: str, host: str, facts: KnownFacts) -> dict[str, date]:
     """Known models of a host that stand on a line of a page with one day, by that day."""
     known = [
         name.partition(":")[2]
@@ -136,7 +136,7 @@ def days_in(line: str) -> Iterator[date]:
 
 
 def end_differences(
-    facts: Facts, host: str, ends: dict[str, date], source: str
+    facts: KnownFacts, host: str, ends: dict[str, date], source: str
 ) -> Iterator[Difference]:
     """Days that the catalogue lacks or has otherwise."""
     for name, theirs in sorted(ends.items()):
@@ -147,7 +147,7 @@ def end_differences(
             yield Difference(model, "ends", str(ours or "unknown"), str(theirs), source)
 
 
-def price_differences(facts: Facts, day: date) -> Iterator[Difference]:
+def price_differences(facts: KnownFacts, day: date) -> Iterator[Difference]:
     """Prices of the catalogue that the price list has otherwise."""
     for fact in facts.models:
         ours = price_of_fact(fact, day)
@@ -164,7 +164,7 @@ def price_differences(facts: Facts, day: date) -> Iterator[Difference]:
                     yield Difference(name, what, f"{mine:g}", f"{listed:g}", theirs.catalogue)
 
 
-def entry(change: Difference, day: date, facts: Facts) -> str:
+def entry(change: Difference, day: date, facts: KnownFacts) -> str:
     """A difference as an entry to complete and append."""
     host, _, name = change.model.partition(":")
     slug = re.sub(r"[^a-z0-9.]+", "-", f"{host}-{name}".lower()).strip("-")

@@ -190,8 +190,13 @@ class CaseFacts:
 
     @property
     def tried_one_family(self) -> bool:
-        """Whether several models were tried that are all of one maker, as far as is recorded."""
+        """Whether several models were tried that are all of one maker, as far as is recorded.
+
+        Another model that nobody named may be of any maker.
+        """
         if self.source("foundation_models") == "measured":
+            return False
+        if any("other_model" in each.tried and not each.models for each in self.case.attempts):
             return False
         return len(self.attempted_models) > 1 and len(self.attempted_families) == 1
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tuneworthy.facts.ends import end_text
 from tuneworthy.facts.load import facts_on
-from tuneworthy.facts.records import Facts, ModelFact
+from tuneworthy.facts.records import KnownFacts, ModelFact
 from tuneworthy.files.stores import read_pilot, read_training
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
@@ -71,7 +71,7 @@ class _Known(NamedTuple):
     pilot: PilotResult | None
     training: TrainingSet | None
     examples: Sequence[TrainingExample]
-    facts: Facts
+    facts: KnownFacts
 
     @property
     def tuned(self) -> Model | None:

@@ -32,7 +32,7 @@ def logged_end(name: str, as_of: date | None) -> date | None:
     fact = facts.model(name.replace("/", ":", 1))
     if fact is None and ":" not in name:
         ending = f":{name.rpartition('/')[2]}"
-        alike = (one for one in facts.models if any(m.endswith(ending) for m in one.models))
+        alike = (each for each in facts.models if any(m.endswith(ending) for m in each.models))
         fact = next(alike, None)
     return None if fact is None else fact.end
 

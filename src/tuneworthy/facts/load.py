@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from tuneworthy.errors import FrameworkError, InputError
-from tuneworthy.facts.records import Facts, FactsFile
+from tuneworthy.facts.records import FactsFile, KnownFacts
 from tuneworthy.plugins import plugin_texts
 from tuneworthy.syntax.document import Error, ParsedFile, build, parse
 
@@ -36,7 +36,7 @@ def add_facts_from(read: Callable[[], OwnFacts | None]) -> Callable[[], OwnFacts
     return read
 
 
-def facts_on(day: date | None = None) -> Facts:
+def facts_on(day: date | None = None) -> KnownFacts:
     """What was known on a day, so that an old question keeps its answer; all of it for None.
 
     Raises:
@@ -51,7 +51,7 @@ def own_facts() -> tuple[OwnFacts, ...]:
 
 
 @lru_cache(maxsize=64)
-def _known_on(day: date | None, own: tuple[OwnFacts, ...]) -> Facts:
+def _known_on(day: date | None, own: tuple[OwnFacts, ...]) -> KnownFacts:
     return _joined(own).known_on(day)
 
 

@@ -230,14 +230,14 @@ class FactsFile(FileRecord):
         """All of them."""
         return (*self.models, *self.services, *self.limits, *self.assumptions, *self.rivals)
 
-    def known_on(self, day: date | None) -> Facts:
+    def known_on(self, day: date | None) -> KnownFacts:
         """What of it was known on a day; all that is known now for None.
 
         A day before the first look-up knows what was looked up then: there was no catalogue before.
         """
         first = min((fact.dated for fact in self.entries), default=date.min)
         until = date.max if day is None else max(day, first)
-        return Facts(
+        return KnownFacts(
             models=_known(self.models, until),
             services=_known(self.services, until),
             limits=_known(self.limits, until),
@@ -253,7 +253,7 @@ def _known(entries: Sequence[F], until: date) -> tuple[F, ...]:
     return tuple(entry for entry in there if entry.entry not in gone)
 
 
-class Facts:
+class KnownFacts:
     """The outside facts as they were known on a day."""
 
     def __init__(

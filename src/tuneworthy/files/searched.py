@@ -183,11 +183,11 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
     return "".join(part["text"] for part in content if part.get("type") == "text")
 
 
-def _variant(found: FoundPrompt, name: str, path: Path) -> PromptVariant:
+def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
     """A prompt with our variables in the place of a tool's own."""
-    names = dict.fromkeys(found.variables.findall(found.user))
-    if found.variables is _DOUBLE:  # a text in single braces may be JSON that is asked for
-        names |= dict.fromkeys(found.variables.findall(found.system))
+    names = dict.fromkeys(prompt.variables.findall(prompt.user))
+    if prompt.variables is _DOUBLE:  # a text in single braces may be JSON that is asked for
+        names |= dict.fromkeys(prompt.variables.findall(prompt.system))
     contexts = [each for each in names if each in _CONTEXTS]
     inputs = [each for each in names if each not in _CONTEXTS]
     if len(inputs) > 1 or len(contexts) > 1:
@@ -198,9 +198,9 @@ def _variant(found: FoundPrompt, name: str, path: Path) -> PromptVariant:
     def put_in(match: re.Match[str]) -> str:
         return ours.get(match[1], match[0])
 
-    user = found.variables.sub(put_in, found.user)
-    system = found.variables.sub(put_in, found.system)
+    user = prompt.variables.sub(put_in, prompt.user)
+    system = prompt.variables.sub(put_in, prompt.system)
     if not inputs:
         user = f"{user}\n\n{{{{ input }}}}".strip()
-    data = {"name": name, "system": system.strip(), "user": user, "searched_by": found.by}
+    data = {"name": name, "system": system.strip(), "user": user, "searched_by": prompt.by}
     return build(PromptVariant, ParsedFile(data, str(path), {}))

@@ -10,9 +10,9 @@ import math
 from tuneworthy.lab.plan import Cases
 from tuneworthy.lab.propose import (
     SHOWN,
-    Candidate,
     CandidateEvaluator,
     CutShortError,
+    PromptCandidate,
     written_from,
 )
 from tuneworthy.lab.search import moves_from
@@ -88,7 +88,7 @@ def _foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
     )
 
 
-def _right_by(evaluator: CandidateEvaluator, candidate: Candidate, cases: Cases) -> set[str]:
+def _right_by(evaluator: CandidateEvaluator, candidate: PromptCandidate, cases: Cases) -> set[str]:
     """Ids of the cases that a candidate gets right."""
     if not cases:
         return set()
@@ -96,7 +96,9 @@ def _right_by(evaluator: CandidateEvaluator, candidate: Candidate, cases: Cases)
     return {case.id for case, (score, *_) in zip(cases, tried, strict=True) if score >= 1}
 
 
-def _in_another_form(evaluator: CandidateEvaluator, candidate: Candidate, cases: Cases) -> set[str]:
+def _in_another_form(
+    evaluator: CandidateEvaluator, candidate: PromptCandidate, cases: Cases
+) -> set[str]:
     """Ids of the cases whose right answer stands in what came, with more around it."""
     if not cases:
         return set()
@@ -108,18 +110,18 @@ def _in_another_form(evaluator: CandidateEvaluator, candidate: Candidate, cases:
     return inside
 
 
-def _other_settings(evaluator: CandidateEvaluator, best: Candidate) -> list[Candidate]:
+def _other_settings(evaluator: CandidateEvaluator, best: PromptCandidate) -> list[PromptCandidate]:
     """The same with examples, and with the last effort that its model lists."""
     arms = evaluator.plan.arms
     efforts = list(dict.fromkeys(arm.effort for arm in arms if arm.model == best.arm.model))
     moves = moves_from(best, evaluator.plan)[:1]
     if efforts[-1] != best.arm.effort:
         moves.append({"effort": efforts[-1]})
-    return [Candidate(best.arm.model_copy(update=move), best.prompt) for move in moves]
+    return [PromptCandidate(best.arm.model_copy(update=move), best.prompt) for move in moves]
 
 
 def _by_a_written_text(
-    evaluator: CandidateEvaluator, best: Candidate, left: Cases, most: int
+    evaluator: CandidateEvaluator, best: PromptCandidate, left: Cases, most: int
 ) -> tuple[set[str], int]:
     """Ids of as many wrong cases as a text would get right that is written from some of them.
 
@@ -129,6 +131,6 @@ def _by_a_written_text(
     tried = (left[SHOWN:] or left)[: most - 1]
     if prompt is None or not tried:
         return set(), 1
-    right = _right_by(evaluator, Candidate(best.arm, prompt), tried)
+    right = _right_by(evaluator, PromptCandidate(best.arm, prompt), tried)
     share = len(right) / len(tried)
     return {case.id for case in left[: math.ceil(share * len(left))]}, 1 + len(tried)

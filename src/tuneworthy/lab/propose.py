@@ -192,7 +192,7 @@ def _writing_request(
 LIKELY_WRITTEN = 300  #: Tokens of a written text, about.
 
 
-def writing_jobs(request: ProposalRequest, start: Candidate) -> tuple[Job, Job]:
+def writing_jobs(request: ProposalRequest, start: PromptCandidate) -> tuple[Job, Job]:
     """Calls of the writing model: the longest that there can be, and a likely one."""
     base = start.prompt
     longest_record = {name: "x" * most for name, most in _SIZES.items()}
@@ -261,7 +261,7 @@ Tried = tuple[float, str, str]
 """The score of an answer, the answer, and why it is right or wrong."""
 
 
-class Candidate(NamedTuple):
+class PromptCandidate(NamedTuple):
     """A prompt with the settings of an arm; the arm's name and its prompt's don't matter."""
 
     arm: Arm
@@ -290,7 +290,7 @@ class CandidateEvaluator:
     known: dict[tuple[object, ...], dict[str, Tried]] = field(default_factory=dict)
     """Scored answers by candidate and case: a search asks for the same ones again and again."""
 
-    def jobs(self, candidate: Candidate, cases: Cases) -> list[Job]:
+    def jobs(self, candidate: PromptCandidate, cases: Cases) -> list[Job]:
         """The calls of a candidate."""
         with self.turn:
             plan = self.plans.get(candidate.made_of)
@@ -304,7 +304,7 @@ class CandidateEvaluator:
                 self.plans[candidate.made_of] = plan
             return [job for job, *_ in plan.calls(plan.arms, cases)]
 
-    def try_on(self, candidate: Candidate, cases: Cases) -> list[Tried]:
+    def try_on(self, candidate: PromptCandidate, cases: Cases) -> list[Tried]:
         """For each case the score of a candidate, its answer, and why it is right.
 
         An answer that didn't come or can't be scored counts as half right.
@@ -320,7 +320,7 @@ class CandidateEvaluator:
                     known[case.id] = self._scored(case, job, settled[job.key])
         return [known[case.id] for case in cases]
 
-    def score(self, candidate: Candidate, cases: Cases | None = None) -> float:
+    def score(self, candidate: PromptCandidate, cases: Cases | None = None) -> float:
         """The share of right answers on some cases; on all of the search unless some are given."""
         tried = self.try_on(candidate, self.request.taught if cases is None else cases)
         return round(sum(score for score, *_ in tried) / len(tried), 9)
@@ -340,10 +340,10 @@ class CandidateEvaluator:
         right = " or ".join(answer_text(answer) for answer in case.accepted[:3])
         return scored.value, text, f"{why} Right is: {right}" if right else why
 
-    def written(self) -> list[Candidate]:
+    def written(self) -> list[PromptCandidate]:
         """The prompts that race anyway, each as its file says."""
         prompts = self.plan.setting.prompts
-        return [Candidate(arm, prompts[arm.prompt]) for arm in as_written(self.plan.arms)]
+        return [PromptCandidate(arm, prompts[arm.prompt]) for arm in as_written(self.plan.arms)]
 
 
 class GepaDraw:
@@ -354,7 +354,7 @@ class GepaDraw:
 
     propose_new_texts = None  # gepa asks for it; ``_write`` is handed over instead
 
-    def __init__(self, evaluator: CandidateEvaluator, start: Candidate, number: int) -> None:
+    def __init__(self, evaluator: CandidateEvaluator, start: PromptCandidate, number: int) -> None:
         self._evaluator, self._arm, self._number = evaluator, start.arm, number
         self._parent = self.prompt = start.prompt
         """What it came to, under the name of where it began."""
@@ -384,7 +384,7 @@ class GepaDraw:
     def _worth_showing(self) -> list[EvalCase]:
         """What it begins with gets wrong, and as many right ones as fill a question."""
         cases = self._evaluator.request.taught
-        tried = self._evaluator.try_on(Candidate(self._arm, self._parent), cases)
+        tried = self._evaluator.try_on(PromptCandidate(self._arm, self._parent), cases)
         scores = [score for score, *_ in tried]
         order = sorted(range(len(cases)), key=lambda place: scores[place])
         wrong = sum(score < 1 for score in scores)
@@ -398,7 +398,7 @@ class GepaDraw:
 
         del capture_traces
         prompt = self._prompt(candidate[_PART])
-        tried = self._evaluator.try_on(Candidate(self._arm, prompt), batch)
+        tried = self._evaluator.try_on(PromptCandidate(self._arm, prompt), batch)
         pairs = zip(batch, tried, strict=True)
         return EvaluationBatch(
             outputs=[answer for _, answer, _ in tried],
@@ -473,7 +473,7 @@ _FORETOLD = 1_000_000  # the repeat of the text that is written before a search:
 
 
 def written_from(
-    evaluator: CandidateEvaluator, start: Candidate, cases: Cases
+    evaluator: CandidateEvaluator, start: PromptCandidate, cases: Cases
 ) -> PromptVariant | None:
     """A text that is written once, from some cases; None where no prompt came."""
     tried = evaluator.try_on(start, cases)

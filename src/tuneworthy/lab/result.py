@@ -125,18 +125,18 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
 
 
-def best_before(lab: Lab, first: Arm, found: Collection[Arm]) -> Arm | None:
+def best_before(lab: Lab, first: Arm, searched: Collection[Arm]) -> Arm | None:
     """The best prompt arm that was there before a search, where one that it found was chosen.
 
     It meets the held-out cases too, so that the page can say what searching brought.
     """
-    if first not in found:
+    if first not in searched:
         return None
     means, _ = means_of(lab.scores, lab.stayed(), lab.plan.select)
-    own = [a for a in lab.stayed("prompt") if a.id in means and a not in found]
+    own = [a for a in lab.stayed("prompt") if a.id in means and a not in searched]
     if own:
         return max(own, key=lambda arm: means[arm.id])
-    dropped = [a for a in lab.plan.of_kind("prompt") if a not in found]
+    dropped = [a for a in lab.plan.of_kind("prompt") if a not in searched]
     return max(dropped, key=lambda arm: lab.dropped.get(arm.id) or 0, default=None)
 
 

@@ -17,10 +17,10 @@ from tuneworthy.files.stores import FOLDER, PROPOSED
 from tuneworthy.lab.plan import LabPlan, arms_with
 from tuneworthy.lab.propose import (
     STEPS,
-    Candidate,
     CandidateEvaluator,
     CutShortError,
     GepaDraw,
+    PromptCandidate,
     longest,
     writing_jobs,
 )
@@ -51,7 +51,7 @@ _EXAMPLES = (
 _SAME = 1e-9  # a rounding error apart
 
 
-def moves_from(start: Candidate, plan: LabPlan) -> list[dict[str, Any]]:
+def moves_from(start: PromptCandidate, plan: LabPlan) -> list[dict[str, Any]]:
     """What may be changed about the settings of a candidate, each by itself."""
     arm = start.arm
     setting = plan.setting
@@ -77,7 +77,7 @@ class SearchDraw:
     def __init__(
         self,
         evaluator: CandidateEvaluator,
-        start: Candidate,
+        start: PromptCandidate,
         number: int,
         moves: Sequence[dict[str, Any]],
     ) -> None:
@@ -93,12 +93,12 @@ class SearchDraw:
     def run(self) -> SearchDraw:
         for move in self._moves:
             arm = self.reached.arm.model_copy(update=move)
-            moved = Candidate(arm, self.reached.prompt)
+            moved = PromptCandidate(arm, self.reached.prompt)
             if self._is_better(moved):
                 self.reached = moved
         if self._evaluator.request.writes:
             self.texts = GepaDraw(self._evaluator, self.reached, self._number).run()
-            self.reached = Candidate(self.reached.arm, self.texts.prompt)
+            self.reached = PromptCandidate(self.reached.arm, self.texts.prompt)
         self.value = self._evaluator.score(self.reached)
         return self
 
@@ -112,7 +112,7 @@ class SearchDraw:
         """How many settings it tried."""
         return len(self._moves)
 
-    def _is_better(self, moved: Candidate) -> bool:
+    def _is_better(self, moved: PromptCandidate) -> bool:
         """What is behind by more than a case after half of the cases isn't asked the others."""
         evaluator = self._evaluator
         cases = evaluator.request.taught
@@ -132,7 +132,7 @@ class Search:
     evaluator: CandidateEvaluator
     side_by_side: bool = True
     """Whether draws run at the same time; a replay of what is kept goes through them in turn."""
-    parents: list[Candidate] = field(default_factory=list)
+    parents: list[PromptCandidate] = field(default_factory=list)
     """What the first round began from: the two best as written."""
     draws: list[SearchDraw] = field(default_factory=list)
     rounds: int = 0
@@ -180,7 +180,7 @@ class Search:
         """Whether a whole round added less than the margin to the best before it."""
         return max(self.values) < before + SEARCH_MARGIN
 
-    def _draw_round(self, parents: Sequence[Candidate]) -> None:
+    def _draw_round(self, parents: Sequence[PromptCandidate]) -> None:
         """Draw from some parents in turn until the round is at its plateau, or draws are spent."""
         evaluator = self.evaluator
         seed = evaluator.plan.seed
@@ -256,22 +256,22 @@ class Search:
         gain = expected_gain(self.values)
         return gain is None or gain[0] >= SEARCH_MARGIN
 
-    def best(self, most: int) -> list[Candidate]:
+    def best(self, most: int) -> list[PromptCandidate]:
         """The best that are known, each once; of equals the first."""
-        distinct: dict[tuple[object, ...], Candidate] = {}
+        distinct: dict[tuple[object, ...], PromptCandidate] = {}
         for candidate in (*self.parents, *(draw.reached for draw in self.draws)):
             distinct.setdefault(candidate.made_of, candidate)
         score = self.evaluator.score
         return sorted(distinct.values(), key=lambda each: -score(each))[:most]
 
     @property
-    def finalists(self) -> list[Candidate]:
+    def finalists(self) -> list[PromptCandidate]:
         """What races: the best of those that are better than every prompt as it was written."""
         if not self.parents:
             return []
         least = self.evaluator.score(self.parents[0]) + _SAME
         raced = {
-            Candidate(arm, self.evaluator.plan.setting.prompts[arm.prompt]).made_of
+            PromptCandidate(arm, self.evaluator.plan.setting.prompts[arm.prompt]).made_of
             for arm in self.evaluator.plan.of_kind("prompt")
         }
         fresh = [each for each in self.best(len(self.draws)) if each.made_of not in raced]
@@ -322,7 +322,7 @@ def plan_with(search: Search) -> SearchedPlan:
     return SearchedPlan(replace(plan, arms=every, setting=setting), tuple(fresh), by_candidate)
 
 
-def _kept_prompt(candidate: Candidate, name: str) -> PromptVariant:
+def _kept_prompt(candidate: PromptCandidate, name: str) -> PromptVariant:
     """A new text with the settings it was searched with, so that its file says all of it."""
     arm = candidate.arm
     shot = None
@@ -458,7 +458,7 @@ def _priced(
     return bound.model_copy(update=update)
 
 
-def _of_draws(search: Search, start: Candidate, draws: int, prices: _Prices) -> Quote:
+def _of_draws(search: Search, start: PromptCandidate, draws: int, prices: _Prices) -> Quote:
     """What some draws from a candidate cost, at the most with texts as long as they may be."""
     evaluator = search.evaluator
     request = evaluator.request
@@ -466,8 +466,8 @@ def _of_draws(search: Search, start: Candidate, draws: int, prices: _Prices) -> 
     taught = request.taught
     likely_draws = min(draws, max(1, LIKELY_DRAWS - len(search.draws)))
     made = likely_draws * _TRIED_PART
-    dearest = Candidate(_settings(start, plan, most=True), start.prompt)
-    moved = Candidate(_settings(start, plan, most=False), start.prompt)
+    dearest = PromptCandidate(_settings(start, plan, most=True), start.prompt)
+    moved = PromptCandidate(_settings(start, plan, most=False), start.prompt)
     jobs = evaluator.jobs(dearest, taught), evaluator.jobs(moved, taught)
     parts = [_priced(prices, *jobs, times=draws * MOVES, made=made * MOVES)]
     if request.writes:
@@ -480,7 +480,7 @@ def _of_draws(search: Search, start: Candidate, draws: int, prices: _Prices) -> 
     return total(parts)
 
 
-def _of_finalists(search: Search, start: Candidate, draws: int, prices: _Prices) -> Quote:
+def _of_finalists(search: Search, start: PromptCandidate, draws: int, prices: _Prices) -> Quote:
     """What it costs that some of what draws come to race, and that one is reported on."""
     evaluator = search.evaluator
     plan = evaluator.plan
@@ -502,13 +502,15 @@ _LIKELY_GAINS = (
 )
 
 
-def _written(start: Candidate, plan: LabPlan) -> tuple[Candidate, Candidate]:
+def _written(start: PromptCandidate, plan: LabPlan) -> tuple[PromptCandidate, PromptCandidate]:
     """A candidate with the longest text and the most examples, and one with a likely text."""
     base = start.prompt
     most = longest(base)
     likely = min(most, len(base.system.encode()) + _GROWN)
     arm = _settings(start, plan, most=True)
-    return Candidate(arm, _padded(base, most)), Candidate(start.arm, _padded(base, likely))
+    return PromptCandidate(arm, _padded(base, most)), PromptCandidate(
+        start.arm, _padded(base, likely)
+    )
 
 
 def _padded(base: PromptVariant, size: int) -> PromptVariant:
@@ -517,7 +519,7 @@ def _padded(base: PromptVariant, size: int) -> PromptVariant:
     return base.model_copy(update={"name": "proposal", "system": put_in.ljust(size, "x")})
 
 
-def _settings(start: Candidate, plan: LabPlan, *, most: bool) -> Arm:
+def _settings(start: PromptCandidate, plan: LabPlan, *, most: bool) -> Arm:
     """Of the settings that may be tried those with the most examples, or those in the middle."""
     arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
     order = sorted((start.arm, *arms), key=lambda arm: arm.few_shot)

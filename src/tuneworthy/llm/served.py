@@ -104,8 +104,8 @@ def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
     if _ARN.match(name):
         yield "bedrock", bares[-1]
     for sign in (":", "/"):
-        first, found, rest = name.partition(sign)
-        if found and rest and provider_id(first, rest) is not None:
+        first, parted, rest = name.partition(sign)
+        if parted and rest and provider_id(first, rest) is not None:
             for bare in _bares(rest):
                 yield first, bare
 

@@ -8,7 +8,13 @@ from statistics import median
 from typing import NamedTuple
 
 from tuneworthy.facts.load import facts_on
-from tuneworthy.facts.records import Facts, ServiceFact, ServingOffer, ServingTokens, price_of_fact
+from tuneworthy.facts.records import (
+    KnownFacts,
+    ServiceFact,
+    ServingOffer,
+    ServingTokens,
+    price_of_fact,
+)
 from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval
 from tuneworthy.model.case import Case, in_use
 from tuneworthy.words import count, listing, usd, usd_range
@@ -62,7 +68,7 @@ def _takes_work(service: ServiceFact, day: date) -> bool:
 
 
 def _offers(
-    facts: Facts, service: ServiceFact, offer: ServingOffer, day: date
+    facts: KnownFacts, service: ServiceFact, offer: ServingOffer, day: date
 ) -> Iterator[TunedOffer]:
     if offer.trial == "yes":
         return
@@ -76,7 +82,9 @@ def _offers(
         yield TunedOffer(service.service, base, tokens, hours, adapters, idle_is_paid)
 
 
-def _times_base(facts: Facts, base: str, times: float | None, day: date) -> ServingTokens | None:
+def _times_base(
+    facts: KnownFacts, base: str, times: float | None, day: date
+) -> ServingTokens | None:
     fact = facts.model(base)
     price = None if fact is None else price_of_fact(fact, day)
     if price is None or times is None:

@@ -268,8 +268,8 @@ def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) 
     A success that isn't one may be a wrong answer as well; where nothing was answered it is none.
     """
     if "".join(_words(path.rpartition(".")[2])) not in _WENT_WELL:
-        told = any(failure_of(value) for value in values)
-        return f"status: {written}\n" if told or not any(map(_is_word, values)) else ""
+        fails = any(failure_of(value) for value in values)
+        return f"status: {written}\n" if fails or not any(map(_is_word, values)) else ""
     lost = [n for n, value in enumerate(values) if yes_no(value) is False]
     answers = [chunk.values((name,)) or () for name in ("output", "response", "answer")]
     said = any(n < len(column) and column[n] for n in lost for column in answers)

@@ -251,7 +251,7 @@ def _query(database: sqlite3.Connection, name: str, where: str) -> tuple[str, li
             if each not in columns:
                 columns.append(each)
                 picked.append(f"{alias}.{_quoted(each)}")
-    return f"SELECT {', '.join(picked)} FROM {_quoted(name)} a{''.join(joins)}", columns  # noqa: S608  # quoted
+    return f"SELECT {', '.join(picked)} FROM {_quoted(name)} a{''.join(joins)}", columns  # noqa: S608  # names are quoted, and values are bound
 
 
 _MOST_JOINS = 4
@@ -284,7 +284,7 @@ def _some(cursor: sqlite3.Cursor, where: str) -> list[tuple[Any, ...]]:
 
 
 def _columns(database: sqlite3.Connection, name: str, where: str) -> list[str]:
-    cursor = _asked(database, f"SELECT * FROM {_quoted(name)} LIMIT 0", where)  # noqa: S608  # quoted
+    cursor = _asked(database, f"SELECT * FROM {_quoted(name)} LIMIT 0", where)  # noqa: S608  # names are quoted, and values are bound
     return [str(column) for column, *_ in cursor.description]
 
 

@@ -240,11 +240,11 @@ def _pair(
                 break
 
 
-def _alias(one: Any, other: Any) -> bool:
+def _alias(first: Any, second: Any) -> bool:
     """Whether two names may be of one model: as alias and snapshot, or where one is missing."""
-    first = str(one or "").rpartition("/")[2]
-    second = str(other or "").rpartition("/")[2]
-    return first.startswith(second) or second.startswith(first)
+    own = str(first or "").rpartition("/")[2]
+    others = str(second or "").rpartition("/")[2]
+    return own.startswith(others) or others.startswith(own)
 
 
 _TOOLS = frozenset({"tool", "execute_tool"})

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tuneworthy.facts.ends import WARN_DAYS, end_text
 from tuneworthy.facts.load import facts_on
-from tuneworthy.facts.records import Facts, ModelFact, ServiceFact, TrainingOffer
+from tuneworthy.facts.records import KnownFacts, ModelFact, ServiceFact, TrainingOffer
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
 
@@ -63,7 +63,7 @@ def choose_base(bases: TargetBases, stated: str | None, day: date) -> ChosenBase
     return ChosenBase(short, fact, problem, ends, _warning(short, fact, service, day))
 
 
-def base_problem(name: str, facts: Facts, day: date) -> str:
+def base_problem(name: str, facts: KnownFacts, day: date) -> str:
     """Why no new job tunes a model on a day; empty where one may."""
     fact = facts.model(name)
     if fact is None or fact.untunable_from is None or fact.untunable_from > day:
@@ -123,7 +123,7 @@ def _warning(short: str, fact: ModelFact | None, service: ServiceFact, day: date
     return f"What is tuned on {short} answers for {left} more days, until {day_text(last)}"
 
 
-def _none_lasts(bases: TargetBases, facts: Facts, day: date) -> str:
+def _none_lasts(bases: TargetBases, facts: KnownFacts, day: date) -> str:
     """That no base of a target lasts, and what is there instead."""
     ends = [facts.model(name) for name in bases.names]
     last = max((fact.end for fact in ends if fact is not None and fact.end), default=None)
@@ -137,7 +137,7 @@ def _none_lasts(bases: TargetBases, facts: Facts, day: date) -> str:
     return f"{lacks} {_instead(bases, facts, day)}{still}"
 
 
-def _instead(bases: TargetBases, facts: Facts, day: date) -> str:
+def _instead(bases: TargetBases, facts: KnownFacts, day: date) -> str:
     """Three bases that are there, at this target or else at others."""
     there = [f"--base {name.partition(':')[2]}" for name in _lasting(bases, facts, day)]
     for target, name in bases.others:
@@ -147,7 +147,7 @@ def _instead(bases: TargetBases, facts: Facts, day: date) -> str:
     return f"Tune one that stays: {named}" if named else "No other base of this kind is known"
 
 
-def _lasting(bases: TargetBases, facts: Facts, day: date) -> Iterator[str]:
+def _lasting(bases: TargetBases, facts: KnownFacts, day: date) -> Iterator[str]:
     if bases.service is not None and bases.service.until is not None:
         soon = day + timedelta(days=SAFE_DAYS)
         if bases.service.until <= soon:

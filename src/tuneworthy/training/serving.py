@@ -154,12 +154,12 @@ class AdapterHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a call once its turn has come."""
-        told = self.headers.get("Authorization", "")
+        shown = self.headers.get("Authorization", "")
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _MOST_BYTES:
             return self._say({"error": {"message": "too long"}}, _BAD)
         raw = self.rfile.read(int(length))
-        if self.key and not hmac.compare_digest(told.encode(), f"Bearer {self.key}".encode()):
+        if self.key and not hmac.compare_digest(shown.encode(), f"Bearer {self.key}".encode()):
             return self._say({"error": {"message": "no such key"}}, _NO_KEY)
         try:
             asked = json.loads(raw)

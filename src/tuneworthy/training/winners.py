@@ -131,8 +131,8 @@ def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
         shown = name == "nearest" and arm.kind == "prompt" and arm.few_shot_from == "nearest"
         alone = arm.kind == "baseline" and arm.of == _BASELINE[name]
         if (shown or alone) and not isinstance(row.quality, Unknown):
-            found = row.quality
-            return quality_interval(found.value, found.low, found.high), arm.id
+            share = row.quality
+            return quality_interval(share.value, share.low, share.high), arm.id
     return Unknown(ask=_MEASURE), ""
 
 

@@ -26,6 +26,8 @@ def search_first(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, 
         return steps
     if not way.untried or "quality" not in it.table.gap.aims:
         return steps
+    if "privacy" in it.missed and way.private != "yes":
+        return steps  # it would send more of what may not leave
     because = "the ceiling is claimed, and a set of cases exists to search on"
     others = (step for step in steps if step.option != SEARCHED)
     return (StepToDo(SEARCHED, because, way), *others)

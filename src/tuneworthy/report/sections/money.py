@@ -160,7 +160,7 @@ def returns(framework: Framework) -> b.Section | None:
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
     more = returns(framework) if framework and not dossier.one_off else None
-    clashes = [one.says for one in doubts(dossier) if one.severity == "contradiction"]
+    clashes = [each.says for each in doubts(dossier) if each.severity == "contradiction"]
     first = b.section("clashes", "", *(f"! {says}" for says in clashes)) if clashes else None
     document = about(dossier, first, investment(dossier), unfit(doubts(dossier)), more)
     back = pays_back(dossier)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from tuneworthy.answers.facts import TARGETS
 from tuneworthy.errors import argument
 from tuneworthy.facts.ends import end_text
-from tuneworthy.facts.records import Facts
+from tuneworthy.facts.records import KnownFacts
 from tuneworthy.model.base import Number, Range, Unknown
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import TargetState
@@ -450,7 +450,7 @@ def approaches(dossier: Dossier) -> b.Section:
 def document(
     dossier: Dossier,
     framework: Framework,
-    offers: Facts | None = None,
+    offers: KnownFacts | None = None,
     *,
     case_path: str = "",
     more: bool = False,
@@ -481,7 +481,7 @@ def _split(framework: Framework) -> b.Section | None:
     return b.section("split", title, parts, detail=True) if kinds else None
 
 
-def _models(framework: Framework, offers: Facts, dossier: Dossier) -> b.Section | None:
+def _models(framework: Framework, offers: KnownFacts, dossier: Dossier) -> b.Section | None:
     """What models are said to be good at, which of it this case asks for, and how to measure."""
     models = framework.models
     if models is None:
@@ -511,7 +511,7 @@ _OFFERS_SAY = (
 )
 
 
-def _offers(framework: Framework, facts: Facts, day: date) -> b.Section:
+def _offers(framework: Framework, facts: KnownFacts, day: date) -> b.Section:
     known, rows = framework.approaches, []
     for service in facts.services:
         named = [known[name].title for name in service.approaches if name in known]
