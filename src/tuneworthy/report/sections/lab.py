@@ -385,7 +385,8 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
         yield "Enough?", f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95"
     yield "Ceiling", _ceiling(result)
-    yield "Grade", _grade_text(result.search)
+    if result.prompts:
+        yield "Grade", _grade_text(result.search)
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
@@ -608,7 +609,10 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     """How a lab goes on that ended early."""
     if result.stopped_by != "user" and lacks_answers(result):
         return CORRECT
-    if result.stopped_by == "unanswered" and _same_words(result):
+    unanswered = result.stopped_by == "unanswered"
+    if unanswered and result.judge is not None and any(row.unjudged for row in result.arms):
+        return UNUSABLE
+    if unanswered and _same_words(result):
         return UNWRAP if any(row.wrapped for row in result.arms) else LOOK_AT_WORDS
     if folder is not None:
         return _again(result, f"tuneworthy ceiling {folder}")
