@@ -745,7 +745,7 @@ def test_tau_bench_is_measured_by_a_mapping(
     path = shared / "real" / "tau_bench" / "gpt-4o-airline.json"
     rewards = [one["reward"] for one in json.loads(path.read_text())]
     text = said(capsys, "measure", "--from", str(path), "--map", "map.yaml")
-    assert text.startswith("Read 2,454 answers to 50 cases, 1 prompt (JSON by a mapping).")
+    assert text.startswith("Read 2,454 answers to 50 cases, 1 prompt (JSON by a mapping")
     assert "a call takes about 2,594 tokens in" in " ".join(text.split())  # by its characters
     assert "0.42 (0.32–0.53) on 50 cases" in text  # as options has it, by the same clusters
     found = known(tmp_path / "gpt-4o-airline-case")

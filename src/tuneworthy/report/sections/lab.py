@@ -363,6 +363,18 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
 _NO_MODEL = "No model"
 
 
+def _tried_rows(result: CeilingResult) -> Rows:
+    """How far prompts were searched, and what was tried."""
+    if result.prompts:
+        yield "Grade", _grade_text(result.search)
+    prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
+    efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
+    tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
+    yield "Tried", f"{tried}, at efforts {efforts}" if efforts else tried
+    if result.search.ended == "none" and result.search.why:
+        yield "No search", result.search.why
+
+
 def ceiling_rows(result: CeilingResult) -> Rows:
     """The chosen arm, what it is compared with, the ceiling, and how far was searched."""
     judge = result.judge
@@ -385,14 +397,7 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
         yield "Enough?", f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95"
     yield "Ceiling", _ceiling(result)
-    if result.prompts:
-        yield "Grade", _grade_text(result.search)
-    prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
-    efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
-    tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
-    yield "Tried", f"{tried}, at efforts {efforts}" if efforts else tried
-    if result.search.ended == "none" and result.search.why:
-        yield "No search", result.search.why
+    yield from _tried_rows(result)
     for row in result.arms:
         costs = (
             f"{s.prompt} {small_usd(s.usd_per_case)}, {_seconds(s.latency_p95_s)}"
