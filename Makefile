@@ -51,11 +51,11 @@ demo: $(VENV)/.report
 	@echo "(with all it can use: $(PIP) install '.[all]')"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 test-all: lint
 	-@$(BIN)/python tools/makers.py
-	$(BIN)/python -m pytest -n auto --all
+	$(BIN)/python -m pytest -n auto --dist worksteal --all
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -587,7 +587,7 @@ def test_files_are_chosen_added_and_told(browser: Any, world: World, scripts: bo
             watched.page.get_by_text("Say what they are").click()
             watched.page.check("input[value=prompts]")
         watched.page.set_input_files("#files", [prompt])
-        watched.page.get_by_role("button", name="Upload", exact=True).click()
+        watched.page.get_by_role("button", name="Add", exact=True).click()
         watched.page.wait_for_selector("#added-title")
         assert watched.text("#added-title") == ("Added as prompts" if scripts else "Added")
         assert f"prompts/{name}" in watched.text("main")

@@ -24,7 +24,7 @@ NO_SHARED = "the shared materials are not beside this project"
 LESSON = load_framework("lesson")
 DAY = date(2026, 11, 30)
 
-RANDOM_CASES = 600
+RANDOM_CASES = 300
 LOOKS_HARD = os.environ.get("TUNEWORTHY_EXAMPLES", "quick") in {"thorough", "search"}
 """Whether every law is held against every case, as in the thorough profile of conftest.py."""
 
