@@ -81,11 +81,6 @@ def find_served(name: str, provider: str = "") -> ServedModel | None:
     return ServedModel(*lone[0][:1], bare, lone[0][1], batch) if len(lone) == 1 else None
 
 
-def could_serve(name: str) -> list[str]:
-    """Providers that serve a model of this name, for a question to the user."""
-    return [id_ for id_, _ in providers_with([*_bares(name)][-1])]
-
-
 def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
     """Pairs of a provider and a name, the likelier first."""
     bares = [*_bares(name)]

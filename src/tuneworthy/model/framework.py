@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib.resources import files
 from typing import Annotated, Any, Literal, Self, get_args
@@ -22,7 +22,6 @@ from tuneworthy.model.base import (
     Range,
     Share,
     State,
-    Strings,
     Text,
     Tri,
     one_or_many,
@@ -416,12 +415,6 @@ class Triangle(FileRecord):
             raise wrong("is out of order", "write low ≤ likely ≤ high")
         return self
 
-    def of_a_part(self, part: float) -> Triangle:
-        """The same where only a part of the errors can be touched."""
-        return Triangle.model_construct(
-            low=self.low * part, likely=self.likely * part, high=self.high * part
-        )
-
     def up_to(self, most: float) -> Triangle:
         """The same where no more than a part of the errors can go."""
         return Triangle.model_construct(
@@ -615,11 +608,6 @@ class Framework(FileRecord):
     def question(self, name: str) -> str:
         """What is asked about a check or a factor."""
         return self.filled(self.asked[name].ask, self.asked[name])
-
-    def simpler_than_tuning(self, options: Iterable[str]) -> Strings:
-        """Those of some options that are this framework's and no kind of tuning."""
-        rules = self.options
-        return tuple(name for name in options if name in rules and rules[name].kind != "tuning")
 
     def threshold(self, name: str) -> float | None:
         """A threshold's number, or None where this framework has none."""

@@ -34,8 +34,6 @@ from tuneworthy.verdict.headline import (
 from tuneworthy.words import (
     amount,
     capital,
-    count,
-    counted,
     day,
     few,
     listing,
@@ -225,21 +223,6 @@ def decision_text(dossier: Dossier) -> str:
         due = "review was due on" if decision.review_on <= dossier.as_of else "review on"
         parts.append(f"{due} {day(decision.review_on)}")
     return "; ".join(parts)
-
-
-def training_text(dossier: Dossier) -> str:
-    """The training set in a line; empty where there is none."""
-    data = dossier.training
-    if data is None:
-        return ""
-    parts = f"{counted(data.train, 'example')} to train on, {count(data.validation)} to validate on"
-    waiting = f", {count(data.unreviewed)} unreviewed candidates" if data.unreviewed else ""
-    return f"{parts}, {count(data.accepted + data.edited)} reviewed one by one{waiting}"
-
-
-def signs_text(dossier: Dossier) -> str:
-    """Signs of a ceiling that are seen; empty for none."""
-    return listing([sign.title for sign in dossier.signals.values() if sign.state == "yes"])
 
 
 def confirm_text(dossier: Dossier) -> str:

@@ -29,7 +29,6 @@ from tuneworthy.words import (
 _LONGEST_NAME = 40
 _MOST_MODELS = 3
 _UNNAMED = "system "  #: What the name of a prompt begins with that its log doesn't name.
-_RARE = 0.005  #: Of the calls; what is rarer than that is not in use.
 _UNKNOWN = "unknown"
 
 WENT_WRONG = {

@@ -43,7 +43,6 @@ from tuneworthy.words import (
 from tuneworthy.words import day as as_day
 
 _TITLE = "What could run, against the targets"
-FIVE = 5
 MOST_ROWS = 6  #: Of the first screen, beside what is wanted.
 
 _FIGURES: tuple[tuple[TargetId, FigureId, str, Callable[[float], str], str], ...] = (

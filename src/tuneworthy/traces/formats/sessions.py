@@ -243,7 +243,6 @@ def _ends(pieces: Iterable[Record]) -> Iterator[str]:
 
 _COLUMN = re.compile(r"\[(?P<provider>[^\]]+)\]\s*(?P<prompt>.*)", re.DOTALL)
 _CELL = re.compile(r"\[(?P<state>PASS|FAIL|ERROR)\]\s*(?P<rest>.*)", re.DOTALL)
-_OUTPUTS = ("Output", "output")
 
 
 def is_promptfoo_table(row: Mapping[str, Any]) -> bool:
