@@ -25,7 +25,7 @@ def asks(signal: Any, measured: str, *batches: Batch) -> str:
 
 
 @pytest.mark.parametrize(
-    "word", ["length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"]
+    "word", ["length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "token_limit"]
 )
 def test_every_maker_s_word_for_a_cut_off_is_one(word: str) -> None:
     ends = [word] * 10 + ["stop"] * 20 + ["tool-calls"] * 10

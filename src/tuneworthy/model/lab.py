@@ -245,24 +245,43 @@ _STRANGE_TOOL = "a tool that was not offered"
 _CUT_OFF = "the answer was cut off: raise the tokens an answer may have (--max-tokens asks again)"
 _REFUSED = "the model refused to answer"
 _FILTERED = "a content filter withheld the answer"
+CUT_OFF_ENDS = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "max_output_tokens",
+        "max_length",
+        "max_completion_tokens",
+        "max_new_tokens",
+        "token_limit",
+        "tokens_limit",
+        "length_limit",
+        "model_context_window_exceeded",
+        "incomplete",
+    }
+)
+"""How makers say that an answer reached a limit of tokens."""
+REFUSED_ENDS = frozenset({"refusal", "refused"})
+FILTERED_ENDS = frozenset(
+    {
+        "content_filter",
+        "content_filtered",
+        "contentfilter",
+        "safety",
+        "recitation",
+        "blocklist",
+        "blocked",
+        "spii",
+        "prohibited_content",
+        "guardrail",
+        "guardrail_intervened",
+        "image_safety",
+    }
+)
 _MISSING = {
-    "length": _CUT_OFF,
-    "max_tokens": _CUT_OFF,
-    "max_output_tokens": _CUT_OFF,
-    "max_length": _CUT_OFF,
-    "model_length": _CUT_OFF,
-    "model_context_window_exceeded": _CUT_OFF,
-    "token_limit": _CUT_OFF,
-    "incomplete": _CUT_OFF,
-    "refusal": _REFUSED,
-    "content_filter": _FILTERED,
-    "content_filtered": _FILTERED,
-    "guardrail_intervened": _FILTERED,
-    "safety": _FILTERED,
-    "recitation": _FILTERED,
-    "prohibited_content": _FILTERED,
-    "blocklist": _FILTERED,
-    "spii": _FILTERED,
+    **dict.fromkeys(CUT_OFF_ENDS, _CUT_OFF),
+    **dict.fromkeys(REFUSED_ENDS, _REFUSED),
+    **dict.fromkeys(FILTERED_ENDS, _FILTERED),
     _STRANGE_TOOL: "it called a tool, and none was offered",
 }
 """What is said of the ends that are known to be none; of others the endpoint's own word."""

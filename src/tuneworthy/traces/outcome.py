@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from tuneworthy.errors import InputError
+from tuneworthy.model.lab import CUT_OFF_ENDS, FILTERED_ENDS, REFUSED_ENDS
 from tuneworthy.syntax.document import parse
 from tuneworthy.traces.values import dumped
 
@@ -20,7 +21,8 @@ _WORDS: Mapping[str, frozenset[str]] = {
         InputError,
     ).data.items()
 }
-_STOPS = ("length", "refusal", "content_filter")
+_STOPS = {"length": CUT_OFF_ENDS, "refusal": REFUSED_ENDS, "content_filter": FILTERED_ENDS}
+"""Why a model stopped, in our word; the makers' words are those that labs go by."""
 _HTTP = re.compile(r"(?:http[ /]?\S* )?([1-5]\d\d)(?:\.0)?\b", re.IGNORECASE)
 _CODES = ("code", "status_code", "statusCode", "status", "http_status", "error")
 _FIRST_ERROR = 400  #: HTTP's codes from here on say that a request failed.
@@ -54,7 +56,7 @@ def _failure_of_word(state: str) -> str | None:
 def stop_of(finish: str) -> str:
     """Why a model stopped: in our word for a cut-off and a refusal, else in its maker's."""
     word = _plain(finish)
-    return next((kind for kind in _STOPS if word in _WORDS[kind]), finish)
+    return next((kind for kind, words in _STOPS.items() if word in words), finish)
 
 
 @lru_cache(maxsize=1024)
