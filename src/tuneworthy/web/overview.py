@@ -124,7 +124,7 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
         first=_first_step(dossier, name),
         ask=_ask(dossier),
         pays_back=payback.pays_back(dossier),
-        late=money.never_repaid(dossier),
+        late=payback.never_repaid(dossier),
         findings=_findings(case),
         against=table.first_table(dossier, wide=True),
         money=b.pictures_in([money.investment(dossier)]).get("fan"),

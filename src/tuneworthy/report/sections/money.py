@@ -38,7 +38,7 @@ from tuneworthy.report.sections.common import (
     ranged,
     unfit,
 )
-from tuneworthy.report.sections.payback import pays_back
+from tuneworthy.report.sections.payback import OFTEN, pays_back
 from tuneworthy.report.sections.plan import ask_text
 from tuneworthy.words import (
     capital,
@@ -400,18 +400,6 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         yield b.fold(_GIVEN, assumptions, id="given")
 
 
-def never_repaid(dossier: Dossier) -> str:
-    """How often the money isn't seen again, failures counted; empty where it hardly is."""
-    money = dossier.investment
-    if isinstance(money, Unknown) or isinstance(money.simulation, Unknown):
-        return ""
-    drawn = money.simulation
-    if drawn.p_never < _OFTEN or drawn.p_works in (0, 1):
-        return ""
-    within = f"in {drawn.horizon_months} months"
-    return f"Failures counted, {share(drawn.p_never)} of all runs aren’t repaid {within}."
-
-
 def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
     """What the picture of the money shows, as a finding."""
     back = money.break_even_months.p50
@@ -421,10 +409,7 @@ def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
         return f"Not repaid {within}, even if it works"
     if_so = "" if drawn.p_works == 1 else " if it works"
     repaid = f"Repaid after {duration(back)}{if_so}"
-    return f"{repaid}. {capital(late)}" if drawn.p_never >= _OFTEN else repaid
-
-
-_OFTEN = 0.05  #: Of the simulated runs: what is worth a title.
+    return f"{repaid}. {capital(late)}" if drawn.p_never >= OFTEN else repaid
 
 
 def _inputs(

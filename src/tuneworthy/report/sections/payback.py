@@ -165,3 +165,18 @@ def _remains(money: InvestmentResult, every: str) -> str:
         gained = "all of it" if alike else dollars(money.gained_usd)
         brings += f" ({gained} by better answers)" if parts[1] > 0 else ", saved on calls,"
     return f"{brings} and costs {dollars(money.ask_usd.run_month)} to run, so {remains}"
+
+
+OFTEN = 0.05  #: Of the simulated runs: what is worth a title.
+
+
+def never_repaid(dossier: Dossier) -> str:
+    """How often the money isn't seen again, failures counted; empty where it hardly is."""
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.simulation, Unknown):
+        return ""
+    drawn = money.simulation
+    if drawn.p_never < OFTEN or drawn.p_works in (0, 1):
+        return ""
+    within = f"in {drawn.horizon_months} months"
+    return f"Failures counted, {share(drawn.p_never)} of all runs aren’t repaid {within}."
