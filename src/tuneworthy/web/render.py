@@ -43,7 +43,7 @@ from tuneworthy.runs.labs import LabRun
 from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.web.commands import said_on_page
 from tuneworthy.web.guard import site_of
-from tuneworthy.words import share, small_usd, usd_range
+from tuneworthy.words import counted, share, small_usd, usd_range
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
 
@@ -101,7 +101,8 @@ def _environment() -> Environment:
     env = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
     env.filters["said"] = said_on_page
     env.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
-    env.globals |= {"common": common, "signing": signing, "usd": small_usd, "usd_range": usd_range}
+    env.globals |= {"common": common, "signing": signing, "counted": counted}
+    env.globals |= {"usd": small_usd, "usd_range": usd_range}
     env.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
     return env
 
