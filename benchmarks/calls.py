@@ -72,10 +72,14 @@ def count(base_url: str) -> dict[str, int]:
 def check_once(base_url: str, calls: int) -> None:
     """Fail unless the endpoint answered so many different calls, each of them once."""
     answered = count(base_url)
-    assert len(answered) == sum(answered.values()) == calls, f"{sum(answered.values())} answered"
+    assert len(answered) == sum(answered.values()) == calls, (
+        f"{sum(answered.values())} answered"
+    )
 
 
-def ours(ledger: Path, base_url: str, model: str, calls: int, cap: float = CAP_USD) -> list[str]:
+def ours(
+    ledger: Path, base_url: str, model: str, calls: int, cap: float = CAP_USD
+) -> list[str]:
     """The command of a run of ours."""
     told = [str(ledger), base_url, model, str(calls), str(AT_ONCE), str(cap)]
     return [sys.executable, str(HERE / "calls_child.py"), *told]
@@ -88,7 +92,9 @@ def child(command: list[str], env: dict[str, str] | None = None) -> dict[str, An
     return figures
 
 
-def whole(command: list[str], folder: Path, more: dict[str, str]) -> tuple[float, float] | str:
+def whole(
+    command: list[str], folder: Path, more: dict[str, str]
+) -> tuple[float, float] | str:
     """Wall and CPU seconds of somebody else's whole process; or why there are none."""
     before, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
@@ -99,7 +105,10 @@ def whole(command: list[str], folder: Path, more: dict[str, str]) -> tuple[float
     except (OSError, subprocess.TimeoutExpired) as caught:
         return type(caught).__name__
     wall, now = time.monotonic() - before, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (0, 100):  # promptfoo says 100 where a test of an answer fails
+    if done.returncode not in (
+        0,
+        100,
+    ):  # promptfoo says 100 where a test of an answer fails
         return f"exit code {done.returncode}: {(done.stderr or done.stdout)[-200:]!r}"
     return wall, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
 
@@ -107,9 +116,14 @@ def whole(command: list[str], folder: Path, more: dict[str, str]) -> tuple[float
 def promptfoo(command: str, folder: Path, base_url: str) -> tuple[float, float] | str:
     """The same calls by promptfoo."""
     config = {
-        "prompts": ["Number {{q}}"],  # a prompt that reads as JSON would be sent as it stands
+        "prompts": [
+            "Number {{q}}"
+        ],  # a prompt that reads as JSON would be sent as it stands
         "providers": [
-            {"id": "openai:chat:plain", "config": {"apiBaseUrl": base_url, "apiKey": "none"}}
+            {
+                "id": "openai:chat:plain",
+                "config": {"apiBaseUrl": base_url, "apiKey": "none"},
+            }
         ],
         "tests": [{"vars": {"q": str(number)}} for number in range(CALLS)],
     }
@@ -128,7 +142,9 @@ def inspect(command: str, folder: Path, base_url: str) -> tuple[float, float] | 
     many = str(AT_ONCE)
     told = ["eval", "calls.py", "--model", "openai-api/loop/plain", "--max-connections", many,
             "--max-samples", many, "--display", "none", "--log-dir", "logs"]  # fmt: skip
-    return whole([command, *told], folder, {"LOOP_BASE_URL": base_url, "LOOP_API_KEY": "none"})
+    return whole(
+        [command, *told], folder, {"LOOP_BASE_URL": base_url, "LOOP_API_KEY": "none"}
+    )
 
 
 def row(what: str, *cells: object) -> None:
@@ -146,7 +162,10 @@ def speed(folder: Path, others: dict[str, str | None]) -> bool:
         again = child(ours(folder / "speed" / "c.sqlite3", base_url, "plain", CALLS))
         check_once(base_url, CALLS)  # nothing more was sent
     row(
-        "Tuneworthy", f"{told['wall_s'] / IDEAL_S:.2f}", f"{told['whole_cpu_s']:.1f}", told["calls"]
+        "Tuneworthy",
+        f"{told['wall_s'] / IDEAL_S:.2f}",
+        f"{told['whole_cpu_s']:.1f}",
+        told["calls"],
     )
     row("the same again, nothing sent", f"{again['wall_s'] / IDEAL_S:.2f}",
         f"{again['whole_cpu_s']:.1f}", again["calls"])  # fmt: skip
@@ -167,7 +186,9 @@ def speed(folder: Path, others: dict[str, str | None]) -> bool:
             row(name, "ended early", "", answered)
         else:
             row(name, f"{found[0] / IDEAL_S:.2f}", f"{found[1]:.1f}", answered)
-    kept = told["wall_s"] <= WALL_BUDGET * IDEAL_S and told["whole_cpu_s"] <= CPU_BUDGET_S
+    kept = (
+        told["wall_s"] <= WALL_BUDGET * IDEAL_S and told["whole_cpu_s"] <= CPU_BUDGET_S
+    )
     return bool(kept and told["calls"] == again["calls"] == CALLS)
 
 
@@ -203,14 +224,20 @@ def refusals(folder: Path, former: Path | None) -> bool:
     for model, most in BUSY.items():
         took = []
         for which in (None, former) if former else (None,):
-            env = None if which is None else {**os.environ, "PYTHONPATH": str(which / "src")}
+            env = (
+                None
+                if which is None
+                else {**os.environ, "PYTHONPATH": str(which / "src")}
+            )
             with endpoint() as base_url:
                 name = folder / f"{model}-{which is None}" / "c.sqlite3"
                 told = child(ours(name, base_url, model, FEWER), env)
                 check_once(base_url, FEWER)
                 refused = told_by(base_url)["refused"]
             assert told["calls"] == FEWER
-            assert (refused > 0) == (model != "plain"), f"{model}: {refused} calls were refused"
+            assert (refused > 0) == (model != "plain"), (
+                f"{model}: {refused} calls were refused"
+            )
             took.append(told["wall_s"])
         plain = plain or took[0]
         before = f"{took[1] / ideal:.1f}" if len(took) > 1 else ""
@@ -249,7 +276,10 @@ def killed(folder: Path) -> bool:
     row("answered twice by the endpoint", twice)
     row("settled, and in doubt, at the end", f"{told['calls']}, {told['in_doubt']}")
     row("paid and held, under a cap of 1 USD", f"{told['paid'] + told['held']:.3f}")
-    kept = told["paid"] + told["held"] <= 1.0 and told["calls"] + told["in_doubt"] == KILLED_CALLS
+    kept = (
+        told["paid"] + told["held"] <= 1.0
+        and told["calls"] + told["in_doubt"] == KILLED_CALLS
+    )
     return kept and not lost and not twice and most_on_wire <= AT_ONCE
 
 
@@ -259,14 +289,20 @@ def main() -> int:
     Returns:
         0 when every budget and every promise is kept, 1 when one is not.
     """
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0] if __doc__ else None
+    )
     for name in ("promptfoo", "inspect"):
         parser.add_argument(f"--{name}", metavar="COMMAND", help="to measure beside us")
-    parser.add_argument("--former", type=Path, help="another checkout, measured in turn")
+    parser.add_argument(
+        "--former", type=Path, help="another checkout, measured in turn"
+    )
     parser.add_argument("--only", choices=("refusals",), help="this part alone")
     told = vars(parser.parse_args())
     former, only = told.pop("former"), told.pop("only")
-    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n")
+    print(
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
+    )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         kept = [refusals(folder, former)]

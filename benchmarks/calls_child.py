@@ -61,9 +61,17 @@ def main() -> None:
         wall_s, cpu_s = time.monotonic() - before, time.process_time() - cpu
         spend = ledger.spend(RUN, cap_usd)
         money = {"paid": spend.paid, "held": spend.held}
-        counts = {"calls": spend.calls, "in_doubt": spend.in_doubt, "failed": spend.failed}
+        counts = {
+            "calls": spend.calls,
+            "in_doubt": spend.in_doubt,
+            "failed": spend.failed,
+        }
     used = resource.getrusage(resource.RUSAGE_SELF)
-    figures = {"wall_s": wall_s, "cpu_s": cpu_s, "whole_cpu_s": used.ru_utime + used.ru_stime}
+    figures = {
+        "wall_s": wall_s,
+        "cpu_s": cpu_s,
+        "whole_cpu_s": used.ru_utime + used.ru_stime,
+    }
     print(json.dumps(figures | money | counts | {"stopped": outcome.stop.why}))
 
 

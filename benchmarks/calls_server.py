@@ -72,7 +72,11 @@ class Endpoint:
         fault = self._fault(model) if model in FAULTS else model
         if fault in ("429", "500"):
             self.refused += 1
-            return int(fault), b"not now", {"Retry-After": "0.05"} if fault == "429" else {}
+            return (
+                int(fault),
+                b"not now",
+                {"Retry-After": "0.05"} if fault == "429" else {},
+            )
         self.answered[asked] += 1
         if fault == "hang":
             await asyncio.sleep(3600)
@@ -95,7 +99,11 @@ class Endpoint:
             return 401, f"wrong key: {key}".encode(), {}
         spelt = key.replace("-", "\\u002d").replace("/", "\\/")
         if model == "escaped":
-            return 200, answer(f"your key: {key}").replace(key.encode(), spelt.encode()), {}
+            return (
+                200,
+                answer(f"your key: {key}").replace(key.encode(), spelt.encode()),
+                {},
+            )
         if model == "escaped_error":
             return 400, f'{{"error": "wrong key: {spelt}"}}'.encode(), {}
         said = {
@@ -168,7 +176,9 @@ async def exchange(
 
 async def main() -> None:
     """Serve until the input ends."""
-    server = await asyncio.start_server(handler(Endpoint()), "127.0.0.1", 0, backlog=512)
+    server = await asyncio.start_server(
+        handler(Endpoint()), "127.0.0.1", 0, backlog=512
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)
     server.close()

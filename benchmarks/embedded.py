@@ -17,9 +17,17 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LABELS = ["card_arrival", "balance_not_updated", "transfer_failed", "refund_not_showing_up"]
+LABELS = [
+    "card_arrival",
+    "balance_not_updated",
+    "transfer_failed",
+    "refund_not_showing_up",
+]
 GRAMMAR = "root ::= " + " | ".join(json.dumps(label) for label in LABELS)
-KINDS = {"labels by a grammar": (48, {"grammar": GRAMMAR}), "answers of 60 tokens": (16, {})}
+KINDS = {
+    "labels by a grammar": (48, {"grammar": GRAMMAR}),
+    "answers of 60 tokens": (16, {}),
+}
 BUSY = "while True: pass"
 
 
@@ -29,8 +37,15 @@ def measured() -> dict[str, float]:
     from tuneworthy.model.lab import ChatMessage, Request
 
     def request(kind: str, n: int) -> Request:
-        message = ChatMessage(role="user", content=f"Where is the card I asked for {n} days ago?")
-        fixed = {"provider": "local", "base_url": "", "model": "smollm2", "messages": (message,)}
+        message = ChatMessage(
+            role="user", content=f"Where is the card I asked for {n} days ago?"
+        )
+        fixed = {
+            "provider": "local",
+            "base_url": "",
+            "model": "smollm2",
+            "messages": (message,),
+        }
         return Request.model_validate({**fixed, "max_tokens": 60, **KINDS[kind][1]})
 
     async def run() -> dict[str, float]:
@@ -63,7 +78,9 @@ def row(folder: Path, processors: set[int]) -> dict[str, float]:
     """The same in a process that may use some processors, of the checkout in a folder."""
     command = [sys.executable, __file__, "--measure", *map(str, processors)]
     env = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, env=env, check=True, stdout=subprocess.PIPE, text=True
+    )
     return dict(json.loads(done.stdout))
 
 
@@ -78,7 +95,10 @@ def main() -> None:
         print(json.dumps(measured()))
         return
     every = os.sched_getaffinity(0)
-    folders = {"this": HERE.parent, **({"former": options.former} if options.former else {})}
+    folders = {
+        "this": HERE.parent,
+        **({"former": options.former} if options.former else {}),
+    }
     print(f"{'seconds a call':40}", *(f"{kind:>22}" for kind in KINDS))
     for name, folder in folders.items():
         print_row(f"{name}, one processor", row(folder, {min(every)}))

@@ -14,7 +14,16 @@ from datetime import date
 from statistics import median
 from typing import Any
 
-from road import COMMAND, PROJECT, STEP_RUNS, Line, peak_mib, processes_cpu_s, table, timed
+from road import (
+    COMMAND,
+    PROJECT,
+    STEP_RUNS,
+    Line,
+    peak_mib,
+    processes_cpu_s,
+    table,
+    timed,
+)
 
 DRAWS, MONTHS = 100_000, 36
 DECIDED_DRAWS = 10_000  #: Of a decision, where nobody asks for another number.
@@ -28,7 +37,11 @@ def uncertain() -> dict[str, Any]:
         return {"low": likely * 0.6, "likely": likely, "high": likely * 1.5}
 
     hours = {name: {"hours": around(20)} for name in ("evaluation", "deployment")}
-    ongoing = {"monitoring_hours": 6, "retraining_hours_per_quarter": 12, "other_usd": 100}
+    ongoing = {
+        "monitoring_hours": 6,
+        "retraining_hours_per_quarter": 12,
+        "other_usd": 100,
+    }
     traffic = {"requests_per_month": 300_000, "input_tokens": 3000, "output_tokens": 200,
                "tuned_input_tokens": 600}  # fmt: skip
     price = {"input": 2.5, "output": 10, "cached_input": 1.25}
@@ -134,12 +147,37 @@ def lines() -> list[Line]:
     loaded, looked = (median(run[name] for run in price) for name in ("first", "later"))
     return [
         Line("`python -c pass`", took["bare"], "s", seconds=took["bare"]),
-        Line("`tuneworthy show examples/task-api money`", took["money"], "s", None, took["money"]),
-        Line(f"{DRAWS:,} draws of {MONTHS} months, everything a range", seconds, "s", 0.5, seconds),
-        Line("the same, peak of the whole process", max(r["peak"] for r in draws), "MiB", 400),
-        Line("the same case decided, 10,000 draws, first of a process", first, "s", None, first),
+        Line(
+            "`tuneworthy show examples/task-api money`",
+            took["money"],
+            "s",
+            None,
+            took["money"],
+        ),
+        Line(
+            f"{DRAWS:,} draws of {MONTHS} months, everything a range",
+            seconds,
+            "s",
+            0.5,
+            seconds,
+        ),
+        Line(
+            "the same, peak of the whole process",
+            max(r["peak"] for r in draws),
+            "MiB",
+            400,
+        ),
+        Line(
+            "the same case decided, 10,000 draws, first of a process",
+            first,
+            "s",
+            None,
+            first,
+        ),
         Line("the same, a later one", later, "s", None, later),
-        Line("a price looked up, the catalogue loaded with it", loaded, "s", None, loaded),
+        Line(
+            "a price looked up, the catalogue loaded with it", loaded, "s", None, loaded
+        ),
         Line("a later one", looked * 1e3, "ms", None, looked),
     ]
 
@@ -155,16 +193,23 @@ def main() -> int:
         print(json.dumps(STEPS[name](int(seed))))
         return 0
     if not COMMAND.exists():
-        print("tuneworthy is not installed beside this Python: run make bench", file=sys.stderr)
+        print(
+            "tuneworthy is not installed beside this Python: run make bench",
+            file=sys.stderr,
+        )
         return 2
     try:
         found = lines()
     except subprocess.CalledProcessError as failed:
         print(failed, failed.stderr, sep="\n", file=sys.stderr)
         return 2
-    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n")
+    print(
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
+    )
     print(table(found))
-    return int(any(line.budget is not None and line.value > line.budget for line in found))
+    return int(
+        any(line.budget is not None and line.value > line.budget for line in found)
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ from typing import Any
 
 CALLS, MANY = 39_440, 100_000  #: Calls of the labs that run again, about.
 CPU_BUDGET_S, MEMORY_BUDGET_MIB, GROWTH_BUDGET = 10.0, 400, 2.2
-WORDS = [f"{a}{b}{c}" for a in "bcdfgklm" for b in "aeiou" for c in ("rd", "nk", "st", "lt")]
+WORDS = [
+    f"{a}{b}{c}" for a in "bcdfgklm" for b in "aeiou" for c in ("rd", "nk", "st", "lt")
+]
 
 
 def write(folder: Path, cases: int, prompts: int = 6) -> Path:
@@ -52,7 +54,9 @@ def run(source: Path, *told: str) -> tuple[float, float, str]:
     """CPU seconds, peak in MiB and what it printed, of a whole command."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     show = "import resource, sys; sys.argv[0] = 'tuneworthy'; from tuneworthy.cli import main\n"
-    show += "try: main()\nfinally: print(resource.getrusage(0).ru_maxrss, file=sys.stderr)"
+    show += (
+        "try: main()\nfinally: print(resource.getrusage(0).ru_maxrss, file=sys.stderr)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", show, *told],
         env={**os.environ, "PYTHONPATH": str(source / "src")},
@@ -89,7 +93,9 @@ def main() -> None:
     """Print the table, and fail where a budget isn't kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--former", type=Path)
-    parser.add_argument("--calls", type=int, default=0, help="one lab of about so many calls")
+    parser.add_argument(
+        "--calls", type=int, default=0, help="one lab of about so many calls"
+    )
     parser.add_argument("--quote", action="store_true", help="quotes alone")
     told, own = parser.parse_args(), Path(__file__).resolve().parents[1]
     sources = {"": own} | ({"former": told.former} if told.former else {})
@@ -102,12 +108,20 @@ def main() -> None:
                 folder = write(Path(base) / f"q{cases}", cases)
                 for name, source in sources.items():
                     cpu, peak, text = run(source, "ceiling", str(folder), "--dry-run")
-                    assert quoted(text) > cases, f"{quoted(text)} calls for {cases} cases"
+                    assert quoted(text) > cases, (
+                        f"{quoted(text)} calls for {cases} cases"
+                    )
                     took.setdefault(name, []).append(cpu)
-                    grown = f"× {cpu / took[name][0]:.2f}" if len(took[name]) > 1 else ""
-                    print(f"| quote, {cases:,} cases | {name} | {cpu:.1f} | {peak:.0f} | {grown} |")
+                    grown = (
+                        f"× {cpu / took[name][0]:.2f}" if len(took[name]) > 1 else ""
+                    )
+                    print(
+                        f"| quote, {cases:,} cases | {name} | {cpu:.1f} | {peak:.0f} | {grown} |"
+                    )
             kept &= took[""][1] <= GROWTH_BUDGET * took[""][0]
-        for calls in () if told.quote else (told.calls,) if told.calls else (CALLS, MANY):
+        for calls in (
+            () if told.quote else (told.calls,) if told.calls else (CALLS, MANY)
+        ):
             for name, source in sources.items():
                 folder = write(Path(base) / f"r{calls}{name}", calls * 10 // 39)
                 cpu = peak = 0.0

@@ -67,7 +67,9 @@ OPEN_CONVERSATIONS = 200
 def sentences(rng: np.random.Generator, many: int) -> list[str]:
     """Sentences from a Markov chain over words."""
     stems = STEMS.split()
-    words = [*SMALL.split(), *(stem + ending for ending in ENDINGS for stem in stems)][:VOCABULARY]
+    words = [*SMALL.split(), *(stem + ending for ending in ENDINGS for stem in stems)][
+        :VOCABULARY
+    ]
     ranks = np.arange(1, len(words) + 1)
     weights = (1 / ranks) / (1 / ranks).sum()
     follows = rng.choice(len(words), size=(len(words), FOLLOWERS), p=weights)
@@ -88,7 +90,9 @@ def sentences(rng: np.random.Generator, many: int) -> list[str]:
 def amounts(rng: random.Random, tokens: int, written: int) -> dict[str, Any]:
     """What a call took, by the tokens that it read and wrote."""
     return {
-        "latency_s": round(0.3 + tokens / 5_000 + written / 90 * rng.lognormvariate(0, 0.3), 3),
+        "latency_s": round(
+            0.3 + tokens / 5_000 + written / 90 * rng.lognormvariate(0, 0.3), 3
+        ),
         "input_tokens": tokens,
         "output_tokens": written,
         "usd": round(tokens * 2.5e-6 + written * 1e-5, 7),
@@ -107,7 +111,9 @@ class Log:
         self._sentences = sentences(np.random.default_rng(seed), SENTENCES)
         self._systems = {
             "assistant": [self._text_of(6_000) for _ in range(3)],
-            "extraction": [self._text_of(1_200) + " Answer in JSON only." for _ in range(2)],
+            "extraction": [
+                self._text_of(1_200) + " Answer in JSON only." for _ in range(2)
+            ],
             "search": [self._text_of(600)],
         }
         self._open: list[dict[str, Any]] = []
@@ -142,7 +148,9 @@ class Log:
         }  # fmt: skip
 
     def _text(self, low: int, high: int) -> str:
-        return " ".join(self._rng.choices(self._sentences, k=self._rng.randint(low, high)))
+        return " ".join(
+            self._rng.choices(self._sentences, k=self._rng.randint(low, high))
+        )
 
     def _text_of(self, characters: int) -> str:
         text = ""
@@ -201,7 +209,10 @@ class Log:
         if self._rng.random() < 0.15:
             call = {"order": self._rng.randrange(10**6), "reason": self._text(1, 1)}
             trace["tool_calls"] = [
-                {"name": "look_up_order", "arguments": msgspec.json.encode(call).decode()}
+                {
+                    "name": "look_up_order",
+                    "arguments": msgspec.json.encode(call).decode(),
+                }
             ]
         talk["history"] += [turn, {"role": "assistant", "content": answer}]
         return trace
@@ -227,9 +238,15 @@ class Log:
     def _search(self, talk: dict[str, Any]) -> dict[str, Any]:
         asked = self._text(1, 2)
         passages = [self._text(3, 8) for _ in range(self._rng.randint(2, 5))]
-        answer = " ".join(self._rng.choice(passages).split(". ")[:2]) + " " + self._text(1, 2)
+        answer = (
+            " ".join(self._rng.choice(passages).split(". ")[:2])
+            + " "
+            + self._text(1, 2)
+        )
         trace = self._common(talk, asked, answer)
-        contexts = [{"id": f"d{self._rng.randrange(5_000)}", "text": text} for text in passages]
+        contexts = [
+            {"id": f"d{self._rng.randrange(5_000)}", "text": text} for text in passages
+        ]
         return trace | {
             "system": self._systems["search"][0], "input": asked, "contexts": contexts,
             "output": answer,
@@ -245,7 +262,9 @@ def write(path: Path, *, size_bytes: int, seed: int = 20_261_124) -> int:
     return write_log(path, Log(seed), msgspec.json.Encoder().encode, size_bytes)
 
 
-def write_log(path: Path, log: Any, encode: Callable[[Any], bytes], size_bytes: int) -> int:
+def write_log(
+    path: Path, log: Any, encode: Callable[[Any], bytes], size_bytes: int
+) -> int:
     """Write the traces of a log, whose clock goes by what is written."""
     written, many = 0, 0
     with path.open("wb") as file:
@@ -260,9 +279,13 @@ def write_log(path: Path, log: Any, encode: Callable[[Any], bytes], size_bytes: 
 
 def main() -> int:
     """Write a file for a person."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument("file", type=Path)
-    parser.add_argument("--gb", type=float, default=1.0, help="size in units of a billion bytes")
+    parser.add_argument(
+        "--gb", type=float, default=1.0, help="size in units of a billion bytes"
+    )
     parser.add_argument("--seed", type=int, default=20_261_124)
     told = parser.parse_args()
     many = write(told.file, size_bytes=int(told.gb * BYTES_PER_GB), seed=told.seed)

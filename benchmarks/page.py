@@ -83,9 +83,13 @@ def lab_case(folder: Path) -> str:
     place = folder / "lab"
     (place / "prompts").mkdir(parents=True)
     for number in range(6):
-        (place / "prompts" / f"{number}.md").write_text(f"Way {number} to ask.\n" * 9, "utf-8")
+        (place / "prompts" / f"{number}.md").write_text(
+            f"Way {number} to ask.\n" * 9, "utf-8"
+        )
     lines = [
-        json.dumps({"id": str(n), "input": f"Where is book {n}?", "reference": f"shelf {n}"})
+        json.dumps(
+            {"id": str(n), "input": f"Where is book {n}?", "reference": f"shelf {n}"}
+        )
         for n in range(LAB_CASES)
     ]
     (place / "eval.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
@@ -173,7 +177,9 @@ async def toggles(client: aiohttp.ClientSession) -> list[float]:
                 found.append(time.perf_counter() - began)
                 if answer.status != 200:
                     raise RuntimeError(f"{path}: {answer.status}")
-            assert f"{key}={given}" in hidden_fields(text)["seen"].split(), "nothing was toggled"
+            assert f"{key}={given}" in hidden_fields(text)["seen"].split(), (
+                "nothing was toggled"
+            )
     assert len(found) == TOGGLES
     return found
 
@@ -192,7 +198,9 @@ async def talks(client: aiohttp.ClientSession) -> list[float]:
         form = hidden_fields(text)
         said = "no" if 'value="yes" aria-pressed' in text else "yes"
         began = time.perf_counter()
-        sent = client.post(path, data={**form, "said": said}, headers={"HX-Request": "true"})
+        sent = client.post(
+            path, data={**form, "said": said}, headers={"HX-Request": "true"}
+        )
         async with sent as answer:
             text = await answer.text()
             found.append(time.perf_counter() - began)
@@ -287,15 +295,26 @@ async def measure(
         assert waits, "no reader got a page"
         assert int(state.split()[-1]) > 0, f"the lab made no call: {state}"
     lines = [
-        Line(f"first page of a server with {CASES} cases, nothing kept", cold[0], "s", FIRST_S),
+        Line(
+            f"first page of a server with {CASES} cases, nothing kept",
+            cold[0],
+            "s",
+            FIRST_S,
+        ),
         Line("the same of the next start", first, "s", FIRST_S),
-        Line(f"the same later, median of {PAGES}", statistics.median(again), "s", FIRST_S),
+        Line(
+            f"the same later, median of {PAGES}", statistics.median(again), "s", FIRST_S
+        ),
         Line("the same, 95th percentile", p95(again), "s", FIRST_S),
         Line("CPU of the server for one", (cpu[1] - cpu[0]) / PAGES, "s"),
         Line(f"a toggle, median of {TOGGLES}", statistics.median(took), "s", TOGGLE_S),
         Line("the same, 95th percentile", p95(took), "s"),
         Line("CPU of the server for one", (cpu[2] - cpu[1]) / TOGGLES, "s", TOGGLE_S),
-        Line(f"an answer of the interview, median of {TALKS}", statistics.median(said), "s"),
+        Line(
+            f"an answer of the interview, median of {TALKS}",
+            statistics.median(said),
+            "s",
+        ),
         Line(f"a lever moved, median of {TALKS}", statistics.median(moved), "s"),
         Line(f"{READERS} readers beside a lab, median", statistics.median(waits), "s"),
         Line("the same, 95th percentile", p95(waits), "s", READER_S),
@@ -327,10 +346,14 @@ def main() -> int:
                 cold = asyncio.run(started(server))
             with serving(folder, kept) as server:
                 found, notes = asyncio.run(measure(server, lab, priced, cold))
-    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n")
+    print(
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
+    )
     print(table(found))
     print("\n".join(["", *notes]))
-    return int(any(line.budget is not None and line.value > line.budget for line in found))
+    return int(
+        any(line.budget is not None and line.value > line.budget for line in found)
+    )
 
 
 if __name__ == "__main__":

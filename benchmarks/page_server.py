@@ -54,7 +54,9 @@ def main() -> None:
     print(sock.getsockname()[1], flush=True)
     threading.Thread(target=warm, args=(site,), daemon=True).start()
     threading.Thread(target=labs, args=(site, folder), daemon=True).start()
-    uvicorn.Server(uvicorn.Config(make_app(site), log_level="critical")).run(sockets=[sock])
+    uvicorn.Server(uvicorn.Config(make_app(site), log_level="critical")).run(
+        sockets=[sock]
+    )
 
 
 def warm(site: Site) -> None:
@@ -78,7 +80,11 @@ def labs(site: Site, folder: Path) -> None:
         terms = LabSettings(at_once=AT_ONCE)
         found = site.labs.offer(folder / line.strip(), terms)
         running = site.labs.start(
-            folder / line.strip(), terms, cap_usd=1e6, calls=found.most_calls, usd=found.most_usd
+            folder / line.strip(),
+            terms,
+            cap_usd=1e6,
+            calls=found.most_calls,
+            usd=found.most_usd,
         )
         print(found.most_calls, flush=True)
 

@@ -63,7 +63,9 @@ class RecombinedLog:
             for record in jsonl(path)
         ]
         self._abstracts = list(
-            json.loads((folder / "pubmedqa/ori_pqal.json").read_text(encoding="utf-8")).values()
+            json.loads(
+                (folder / "pubmedqa/ori_pqal.json").read_text(encoding="utf-8")
+            ).values()
         )
         self._queries = [
             row
@@ -135,10 +137,17 @@ class RecombinedLog:
             for p in task["contexts"]
         ]
         roles = {"user": "user", "agent": "assistant"}
-        said = [{"role": roles[t["speaker"]], "content": t["text"]} for t in task["input"]]
-        said[-1] = {"role": "user", "content": self._mixed("asked", said[-1]["content"])}
+        said = [
+            {"role": roles[t["speaker"]], "content": t["text"]} for t in task["input"]
+        ]
+        said[-1] = {
+            "role": "user",
+            "content": self._mixed("asked", said[-1]["content"]),
+        }
         answer = self._mixed("answer", task["targets"][0]["text"])
-        system = "Answer from the passages alone, and say so if they don't hold the answer."
+        system = (
+            "Answer from the passages alone, and say so if they don't hold the answer."
+        )
         context = json.dumps([passages, said])
         yield self._common("search", said[-1]["content"], answer, context) | {
             "conversation_id": self._name(), "contexts": passages, "output": answer,
@@ -154,7 +163,11 @@ class RecombinedLog:
                 output = self._mixed("agent", content) if content else None
                 calls = [call["function"] for call in turn.get("tool_calls") or ()]
                 trace = self._common("agent", "", output or "", json.dumps(said))
-                trace |= {"conversation_id": name, "messages": [*said], "output": output}
+                trace |= {
+                    "conversation_id": name,
+                    "messages": [*said],
+                    "output": output,
+                }
                 yield trace | ({"tool_calls": calls} if calls else {})
                 content = output or json.dumps(calls)
             said.append({"role": turn["role"], "content": content})

@@ -31,7 +31,15 @@ print(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))
 
 def arguments(case: str, output: Path) -> list[str]:
     """What makes the page of a gallery case."""
-    return ["decide", f"examples/{case}", "--format", "html", "--force", "--output", str(output)]
+    return [
+        "decide",
+        f"examples/{case}",
+        "--format",
+        "html",
+        "--force",
+        "--output",
+        str(output),
+    ]
 
 
 def peak_mib(case: str, output: Path) -> float:
@@ -71,7 +79,13 @@ def lines(folder: Path) -> list[Line]:
         Line("its size", sizes[first], "MB", 1.5),
         Line("its charts", charts[first], ""),
         Line("its peak of memory", peak_mib("task-api", first), "MiB"),
-        Line(f"`examples/{HEAVIEST}`, as a page", took["heaviest"], "s", 3, took["heaviest"]),
+        Line(
+            f"`examples/{HEAVIEST}`, as a page",
+            took["heaviest"],
+            "s",
+            3,
+            took["heaviest"],
+        ),
         Line("its size", sizes[heavy], "MB", 1.5),
         Line("its charts", charts[heavy], ""),
     ]
@@ -84,7 +98,10 @@ def main() -> int:
         0 when every budget is kept, 1 when one is not, 2 when there is nothing to measure.
     """
     if not COMMAND.exists():
-        print("tuneworthy is not installed beside this Python: run make bench", file=sys.stderr)
+        print(
+            "tuneworthy is not installed beside this Python: run make bench",
+            file=sys.stderr,
+        )
         return 2
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -92,9 +109,13 @@ def main() -> int:
         except subprocess.CalledProcessError as failed:
             print(failed, failed.stderr, sep="\n", file=sys.stderr)
             return 2
-    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n")
+    print(
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
+    )
     print(table(found))
-    return int(any(line.budget is not None and line.value > line.budget for line in found))
+    return int(
+        any(line.budget is not None and line.value > line.budget for line in found)
+    )
 
 
 if __name__ == "__main__":

@@ -51,16 +51,22 @@ class Line:
     """CPU seconds to compare with a bare Python; None for what is no time."""
 
 
-def child_cpu_s(command: list[str], says: str = "", env: Mapping[str, str] | None = None) -> float:
+def child_cpu_s(
+    command: list[str], says: str = "", env: Mapping[str, str] | None = None
+) -> float:
     """CPU seconds, user and system, that a command takes from start to end; it has to say that."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True, env=env)
+    done = subprocess.run(
+        command, cwd=PROJECT, check=True, capture_output=True, text=True, env=env
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert says in done.stdout, f"{command} didn't say {says!r}"
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def processes_cpu_s(commands: Mapping[str, list[str]], says: Mapping[str, str]) -> dict[str, float]:
+def processes_cpu_s(
+    commands: Mapping[str, list[str]], says: Mapping[str, str]
+) -> dict[str, float]:
     """Median CPU seconds of whole processes, in turns, so that a busy moment hits all alike.
 
     ``says`` is what each has to print, by name; a bare Python prints nothing.
@@ -69,7 +75,10 @@ def processes_cpu_s(commands: Mapping[str, list[str]], says: Mapping[str, str]) 
         # the first run compiles and warms the disk cache
         child_cpu_s(command, says.get(name, ""))
     runs = [
-        {name: child_cpu_s(command, says.get(name, "")) for name, command in commands.items()}
+        {
+            name: child_cpu_s(command, says.get(name, ""))
+            for name, command in commands.items()
+        }
         for _ in range(PROCESS_RUNS)
     ]
     return {name: median(run[name] for run in runs) for name in commands}
@@ -102,7 +111,9 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - before, result
 
 
-def own_framework(rng: random.Random, pro: int = FOR, con: int = AGAINST) -> dict[str, Any]:
+def own_framework(
+    rng: random.Random, pro: int = FOR, con: int = AGAINST
+) -> dict[str, Any]:
     """A framework of many factors whose weights have three decimals and count."""
 
     def factors(kind: str, many: int) -> dict[str, Any]:
@@ -136,7 +147,9 @@ def own_framework(rng: random.Random, pro: int = FOR, con: int = AGAINST) -> dic
                 "outcome": "improve_rag_or_switch_model",
             },
             {
-                "when": {"anti_indicator_weight": {"at_least": round(against_weight / 2, 3)}},
+                "when": {
+                    "anti_indicator_weight": {"at_least": round(against_weight / 2, 3)}
+                },
                 "outcome": "address_anti_indicators",
             },
             {"outcome": "fine_tune_candidate"},
@@ -165,7 +178,10 @@ def measure_eleven(_: random.Random) -> dict[str, float]:
 
     lesson = load_framework("lesson")
     ceiling = dict.fromkeys(lesson.ceiling, "yes")
-    cases = [load_case({"name": f"case {n}", "ceiling": ceiling}) for n in range(DECISIONS + 1)]
+    cases = [
+        load_case({"name": f"case {n}", "ceiling": ceiling})
+        for n in range(DECISIONS + 1)
+    ]
     first, dossier = timed(partial(decide_all, cases[0], lesson))
     assert dossier.counts.unknown == 11
     times, ahead = list[float](), list[float]()
@@ -247,7 +263,13 @@ def process_lines() -> list[Line]:
         Line("`python -c pass`", bare, "s", seconds=bare),
         Line("`tuneworthy --help`", took["help"], "s", seconds=took["help"]),
         Line("`tuneworthy --help`, over bare Python", took["help"] - bare, "s", 0.25),
-        Line("`tuneworthy decide examples/task-api`", took["decide"], "s", 0.5, took["decide"]),
+        Line(
+            "`tuneworthy decide examples/task-api`",
+            took["decide"],
+            "s",
+            0.5,
+            took["decide"],
+        ),
     ]
 
 
@@ -262,11 +284,32 @@ def step_lines() -> list[Line]:
     loading = median(run["loading"] for run in batch)
     return [
         Line("eleven open factors, decided", later * 1e3, "ms", 5, later),
-        Line("the same, and what open answers would make of it", ahead * 1e3, "ms", None, ahead),
-        Line("eleven open factors, first decision of a process", first * 1e3, "ms", None, first),
-        Line("twenty open weighted factors, an own framework", weighted, "s", 1, weighted),
-        Line("the same, peak of the whole process", max(r["peak"] for r in own), "MiB", 300),
-        Line("the same, above what was held before", max(r["above"] for r in own), "MiB"),
+        Line(
+            "the same, and what open answers would make of it",
+            ahead * 1e3,
+            "ms",
+            None,
+            ahead,
+        ),
+        Line(
+            "eleven open factors, first decision of a process",
+            first * 1e3,
+            "ms",
+            None,
+            first,
+        ),
+        Line(
+            "twenty open weighted factors, an own framework", weighted, "s", 1, weighted
+        ),
+        Line(
+            "the same, peak of the whole process",
+            max(r["peak"] for r in own),
+            "MiB",
+            300,
+        ),
+        Line(
+            "the same, above what was held before", max(r["above"] for r in own), "MiB"
+        ),
         Line("`verdicts` on 10,000 random cases", verdicts, "s", 2, verdicts),
         Line("`load_case` on the same 10,000 mappings", loading, "s", None, loading),
     ]
@@ -291,7 +334,9 @@ def compared(former: Path) -> str:
         for which, source in enumerate((former, PROJECT)):
             there = {**os.environ, "PYTHONPATH": str(source / "src")}
             for what, command in commands.items():
-                took.setdefault(what, [[], []])[which].append(child_cpu_s(command, env=there))
+                took.setdefault(what, [[], []])[which].append(
+                    child_cpu_s(command, env=there)
+                )
             for name, what in figures.items():
                 done = subprocess.run(
                     [python, road, "--step", name, str(run)],
@@ -316,7 +361,9 @@ def table(lines: list[Line]) -> str:
         if line.budget is not None and line.value > line.budget:
             budget += " **over**"
         ratio = "" if line.seconds is None else f"{line.seconds / bare:.2f}"
-        rows.append(f"| {line.what} | {line.value:.3g} {line.unit} | {budget} | {ratio} |")
+        rows.append(
+            f"| {line.what} | {line.value:.3g} {line.unit} | {budget} | {ratio} |"
+        )
     return "\n".join(rows)
 
 
@@ -332,19 +379,28 @@ def main() -> int:
         return 0
     if sys.argv[1:2] == ["--former"]:
         former = Path(sys.argv[2]).resolve()
-        print(f"Python {platform.python_version()}; former: {former.name}\n\n{compared(former)}")
+        print(
+            f"Python {platform.python_version()}; former: {former.name}\n\n{compared(former)}"
+        )
         return 0
     if not COMMAND.exists():
-        print("tuneworthy is not installed beside this Python: run make bench", file=sys.stderr)
+        print(
+            "tuneworthy is not installed beside this Python: run make bench",
+            file=sys.stderr,
+        )
         return 2
     try:
         lines = [*process_lines(), *step_lines()]
     except subprocess.CalledProcessError as failed:
         print(failed, failed.stderr, sep="\n", file=sys.stderr)
         return 2
-    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n")
+    print(
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n"
+    )
     print(table(lines))
-    return int(any(line.budget is not None and line.value > line.budget for line in lines))
+    return int(
+        any(line.budget is not None and line.value > line.budget for line in lines)
+    )
 
 
 if __name__ == "__main__":

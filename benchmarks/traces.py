@@ -149,7 +149,9 @@ def check_traces(what: str, seen: float, written: int) -> None:
     assert seen == written > 0, f"{what} saw {seen} traces of {written}"
 
 
-def run(path: Path, traces: int, chosen: Iterable[Any]) -> tuple[dict[str, float], list[Timed]]:
+def run(
+    path: Path, traces: int, chosen: Iterable[Any]
+) -> tuple[dict[str, float], list[Timed]]:
     """Signals over a file by the engine."""
     from tuneworthy.measure.engine import measure
     from tuneworthy.traces.read import TraceFiles
@@ -268,7 +270,10 @@ def as_span(trace: dict[str, Any]) -> Any:
 
     def said(role: str, text: str | None, calls: Iterable[Any] = ()) -> Any:
         texts = [] if text is None else [{"type": "text", "content": text}]
-        return {"role": role, "parts": [*texts, *({"type": "tool_call"} | call for call in calls)]}
+        return {
+            "role": role,
+            "parts": [*texts, *({"type": "tool_call"} | call for call in calls)],
+        }
 
     start = trace["timestamp"]
     answer = said("assistant", trace["output"], trace.get("tool_calls", ()))
@@ -296,10 +301,16 @@ def otlp_span(trace: dict[str, Any]) -> Any:
     """The same span with the protocol's names."""
     span = as_span(trace)
     pairs = [
-        {"key": key, "value": {"stringValue": v} if isinstance(v, str) else {"intValue": str(v)}}
+        {
+            "key": key,
+            "value": {"stringValue": v} if isinstance(v, str) else {"intValue": str(v)},
+        }
         for key, v in span["attributes"].items()
     ]
-    clocks = {f"{end}TimeUnixNano": str(int(span[f"{end}_time"] * 1e9)) for end in ("start", "end")}
+    clocks = {
+        f"{end}TimeUnixNano": str(int(span[f"{end}_time"] * 1e9))
+        for end in ("start", "end")
+    }
     return {**clocks, "attributes": pairs}
 
 
@@ -328,12 +339,16 @@ SPANS_A_LINE = 64
 
 def turns(trace: dict[str, Any]) -> list[dict[str, str]]:
     """What was said before the answer."""
-    system = [{"role": "system", "content": trace["system"]}] if trace.get("system") else []
+    system = (
+        [{"role": "system", "content": trace["system"]}] if trace.get("system") else []
+    )
     asked = [{"role": "user", "content": trace["input"]}] if trace.get("input") else []
     return trace.get("messages") or system + asked
 
 
-def each(form: Callable[[dict[str, Any]], Any]) -> Callable[[Iterable[str]], Iterable[str]]:
+def each(
+    form: Callable[[dict[str, Any]], Any],
+) -> Callable[[Iterable[str]], Iterable[str]]:
     """Each trace in a form, a line each."""
     return lambda lines: (json.dumps(form(json.loads(line))) + "\n" for line in lines)
 
@@ -413,12 +428,20 @@ def budget_text(times: float, budget: float | None) -> str:
 
 def main() -> int:
     """Measure one step for a parent process, or everything for a person."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0] if __doc__ else None
+    )
     parser.add_argument("--gb", type=float, default=1.0, help="size of the log")
-    parser.add_argument("--large", type=float, default=3.0, help="size of the larger one")
-    parser.add_argument("--forms", action="store_true", help="read the log in formats of others")
+    parser.add_argument(
+        "--large", type=float, default=3.0, help="size of the larger one"
+    )
+    parser.add_argument(
+        "--forms", action="store_true", help="read the log in formats of others"
+    )
     parser.add_argument("--texts", type=Path, help="data sets that --forms recombines")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="processes for each figure")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help="processes for each figure"
+    )
     parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     told = parser.parse_args()
     if told.step:
@@ -430,7 +453,10 @@ def main() -> int:
         print(json.dumps(figures))
         return 0
     if find_spec("simdjson") is None:
-        print("the bare parse needs another library: pip install pysimdjson", file=sys.stderr)
+        print(
+            "the bare parse needs another library: pip install pysimdjson",
+            file=sys.stderr,
+        )
         return 2
     with tempfile.TemporaryDirectory() as folder:
         if told.forms:
@@ -446,14 +472,23 @@ def report(folder: Path, gb: float, large: float) -> int:
     """
     small = folder / "small.jsonl"
     many = write(small, size_bytes=int(gb * BYTES_PER_GB))
-    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.")
+    print(
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}."
+    )
     print(f"{gb:g} GB, {many} traces, {gb * BYTES_PER_GB / many:.0f} bytes each.\n")
     figures = {name: beside(name, small, many) for name in STEPS if name != "parse"}
     small.unlink()
-    rows = ["| what | CPU s | × bare parse | budget | peak MiB |", "|---|---:|---:|---:|---:|"]
+    rows = [
+        "| what | CPU s | × bare parse | budget | peak MiB |",
+        "|---|---:|---:|---:|---:|",
+    ]
 
-    def line(what: str, cpu_s: float, bare: float, budget: str = "", peak: str = "") -> None:
-        rows.append(f"| {what} | {cpu_s:.2f} | {cpu_s / bare:.2f} | {budget} | {peak} |")
+    def line(
+        what: str, cpu_s: float, bare: float, budget: str = "", peak: str = ""
+    ) -> None:
+        rows.append(
+            f"| {what} | {cpu_s:.2f} | {cpu_s / bare:.2f} | {budget} | {peak} |"
+        )
 
     for name, what in (
         ("read", "reading alone"),

@@ -57,7 +57,9 @@ def keep_both(
     source: str | Path, ask_id: str, challenge_id: str, **more: Any
 ) -> model_interview.AnswerResult:
     """Accept a conflict in the same way."""
-    return answer_in(source, ask_id, challenge_id, write=interview_answers.accept_conflict, **more)
+    return answer_in(
+        source, ask_id, challenge_id, write=interview_answers.accept_conflict, **more
+    )
 
 
 def label_queue(

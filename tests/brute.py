@@ -26,7 +26,9 @@ def weight(framework: Framework, name: str) -> Fraction:
     given = framework.factors[name].weight
     if framework.scoring.weights == "shown":
         return Fraction(1)
-    return exact(framework.scoring.weight_values[given] if isinstance(given, str) else given)
+    return exact(
+        framework.scoring.weight_values[given] if isinstance(given, str) else given
+    )
 
 
 def denominator(framework: Framework) -> Fraction:
@@ -34,7 +36,9 @@ def denominator(framework: Framework) -> Fraction:
     if chosen == "count":
         return Fraction(max(1, len(framework.factors)))
     if chosen == "weight":
-        return sum((weight(framework, n) for n in framework.factors), Fraction(0)) or Fraction(1)
+        return sum(
+            (weight(framework, n) for n in framework.factors), Fraction(0)
+        ) or Fraction(1)
     return exact(float(chosen))
 
 
@@ -61,7 +65,9 @@ def inside(bound: model_framework.Bound, value: Fraction) -> bool:
     )
 
 
-def true(framework: Framework, condition: model_framework.Condition, answers: Answers) -> bool:
+def true(
+    framework: Framework, condition: model_framework.Condition, answers: Answers
+) -> bool:
     reached = all(answers[n] == "yes" for n in framework.ceiling)
     if condition.ceiling is not None and (condition.ceiling == "yes") != reached:
         return False
@@ -73,7 +79,10 @@ def true(framework: Framework, condition: model_framework.Condition, answers: An
     return (
         all(answers[n] == state for n, state in condition.answers.items())
         and all(true(framework, part, answers) for part in condition.all)
-        and (not condition.any or any(true(framework, part, answers) for part in condition.any))
+        and (
+            not condition.any
+            or any(true(framework, part, answers) for part in condition.any)
+        )
         and not any(true(framework, part, answers) for part in condition.none)
     )
 
@@ -127,9 +136,16 @@ def shares(
     return found
 
 
-def smallest_flips(framework: Framework, answers: Answers) -> set[tuple[tuple[str, str], ...]]:
+def smallest_flips(
+    framework: Framework, answers: Answers
+) -> set[tuple[tuple[str, str], ...]]:
     before = verdict(framework, answers)
-    single = [(name, to) for name, state in answers.items() for to in ("yes", "no") if to != state]
+    single = [
+        (name, to)
+        for name, state in answers.items()
+        for to in ("yes", "no")
+        if to != state
+    ]
     for size in range(1, len(answers) + 1):
         found = set()
         for chosen in combinations(single, size):
@@ -181,7 +197,9 @@ _OUTCOMES = (
 
 
 def _factor(rng: random.Random, name: str) -> dict[str, Any]:
-    pick = rng.choice(["high", "medium", "low", 0, 0.1, 0.2, 0.3, 1, 2, round(rng.random() * 5, 3)])
+    pick = rng.choice(
+        ["high", "medium", "low", 0, 0.1, 0.2, 0.3, 1, 2, round(rng.random() * 5, 3)]
+    )
     return {"title": name, "ask": "?", "weight": pick}
 
 
@@ -191,7 +209,9 @@ def _bands(rng: random.Random, size: float) -> dict[str, Any]:
     return {"moderate": {rng.choice(ends): low}, "strong": {rng.choice(ends): high}}
 
 
-def _condition(rng: random.Random, names: dict[str, list[str]], depth: int) -> dict[str, Any]:
+def _condition(
+    rng: random.Random, names: dict[str, list[str]], depth: int
+) -> dict[str, Any]:
     kind = rng.randrange(9 if depth else 8)
     if kind == 0:
         return {"ceiling": rng.choice(["yes", "no"])}
@@ -211,6 +231,11 @@ def _condition(rng: random.Random, names: dict[str, list[str]], depth: int) -> d
     return {join: [_condition(rng, names, depth - 1) for _ in range(rng.randint(1, 2))]}
 
 
-def random_answers(rng: random.Random, framework: Framework, open_share: float) -> dict[str, str]:
+def random_answers(
+    rng: random.Random, framework: Framework, open_share: float
+) -> dict[str, str]:
     names = [*framework.ceiling, *framework.indicators, *framework.anti_indicators]
-    return {n: "unknown" if rng.random() < open_share else rng.choice(["yes", "no"]) for n in names}
+    return {
+        n: "unknown" if rng.random() < open_share else rng.choice(["yes", "no"])
+        for n in names
+    }

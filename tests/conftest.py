@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-for _name in ("no_proxy", "NO_PROXY"):  # servers of tests are on the loopback, whoever asks
+for _name in (
+    "no_proxy",
+    "NO_PROXY",
+):  # servers of tests are on the loopback, whoever asks
     os.environ[_name] = "127.0.0.1,localhost"
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a script runs us in the background
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs of tests hear Ctrl-C again
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as where a script runs us in the background
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # programs of tests hear Ctrl-C again
 
 PROJECT = Path(__file__).resolve().parents[1]
 NO_SHARED = "the shared materials are not beside this project"
@@ -80,10 +87,14 @@ def _lines(name: str) -> frozenset[str]:
     """The lines of a file beside this one, without comments; none where it is missing."""
     path = Path(__file__).with_name(name)
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    return frozenset(
+        line.strip() for line in lines if line.strip() and not line.startswith("#")
+    )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """Without ``--all`` leave out what is marked ``slow``: a stranger waits two minutes at most."""
     if config.getoption("--all"):
         return
@@ -102,7 +113,11 @@ def _strict() -> bool:
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
-    text = report.longrepr[-1] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    text = (
+        report.longrepr[-1]
+        if isinstance(report.longrepr, tuple)
+        else str(report.longrepr)
+    )
     return text.removeprefix("Skipped: ")
 
 
@@ -113,11 +128,15 @@ def _judge_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = _reason(report)
     if reason not in _lines("skips.txt"):
         report.outcome = "failed"
-        report.longrepr = f"skipped for a reason that is not in tests/skips.txt: {reason}"
+        report.longrepr = (
+            f"skipped for a reason that is not in tests/skips.txt: {reason}"
+        )
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
     """Judge the skip of a test."""
     report = yield
     _judge_skip(report)
@@ -125,7 +144,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report() -> Generator[
+    None, pytest.CollectReport, pytest.CollectReport
+]:
     """Judge the skip of a whole module."""
     report = yield
     _judge_skip(report)
@@ -134,6 +155,8 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A line for each reason to skip, with how many tests it skipped."""
-    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
+    skipped = Counter(
+        _reason(report) for report in terminalreporter.stats.get("skipped", ())
+    )
     for reason, n in skipped.most_common():
         terminalreporter.write_line(f"skipped {n}: {reason}")

@@ -100,7 +100,9 @@ def web(folder: str) -> Iterator[httpx.Client]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            link = re.search(r"(http://\S+)\?token=\S+", line := process.stdout.readline())
+            link = re.search(
+                r"(http://\S+)\?token=\S+", line := process.stdout.readline()
+            )
             assert link, line
             with httpx.Client(base_url=link[1], timeout=60, trust_env=False) as client:
                 client.get(link[0])  # it brings the session
@@ -113,7 +115,9 @@ def web(folder: str) -> Iterator[httpx.Client]:
 def assistant(folder: str) -> Iterator[Assistant]:
     """A client of ``tuneworthy mcp`` over the standard streams."""
     command, *arguments = (*PROGRAM, "mcp", folder, "--as-of", DAY)
-    target = StdioServerParameters(command=command, args=arguments, env=dict(os.environ))
+    target = StdioServerParameters(
+        command=command, args=arguments, env=dict(os.environ)
+    )
     with connected(target) as found:
         yield found
 
@@ -139,7 +143,10 @@ def workplace() -> Iterator[None]:
             "NO_COLOR": "1", "PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
         try:
-            with patch.dict(os.environ, plain, clear=True), patch.object(time, "time", noon):
+            with (
+                patch.dict(os.environ, plain, clear=True),
+                patch.object(time, "time", noon),
+            ):
                 time.tzset()
                 os.chdir(place)
                 yield
@@ -161,9 +168,23 @@ def lines(path: Path, rows: list[dict[str, Any]]) -> None:
 def make_shop(folder: Path) -> None:
     """A case with traffic enough that much of it can be measured."""
     (folder / "prompts").mkdir(parents=True)
-    for name, text in (("first", "Answer briefly."), ("second", "You help the shop's guests.")):
-        (folder / "prompts" / f"{name}.md").write_text(f"{text}\n\n{{input}}\n", "utf-8")
-    things = ("apple", "river", "stone", "candle", "window", "garden", "mirror", "ladder")
+    for name, text in (
+        ("first", "Answer briefly."),
+        ("second", "You help the shop's guests."),
+    ):
+        (folder / "prompts" / f"{name}.md").write_text(
+            f"{text}\n\n{{input}}\n", "utf-8"
+        )
+    things = (
+        "apple",
+        "river",
+        "stone",
+        "candle",
+        "window",
+        "garden",
+        "mirror",
+        "ladder",
+    )
     traces = [
         {
             "timestamp": f"2026-{9 + n // 84:02d}-{1 + n % 28:02d}T{8 + n % 9:02d}:00:00Z",
@@ -177,7 +198,9 @@ def make_shop(folder: Path) -> None:
         for n in range(168)
     ]  # fmt: skip
     lines(folder / "log.jsonl", traces)
-    (folder / "glossary.yaml").write_text("terms: [apple, candle, ladder, lantern]\n", "utf-8")
+    (folder / "glossary.yaml").write_text(
+        "terms: [apple, candle, ladder, lantern]\n", "utf-8"
+    )
     (folder / "case.yaml").write_text(
         "name: Shop guide\n"
         "factors: {brand_voice: unknown}  # ask marketing\n"
@@ -195,13 +218,22 @@ def make_library(folder: Path, evaluation: str) -> None:
     """
     (folder / "prompts").mkdir(parents=True)
     (folder / "prompts" / "plain.md").write_text("Answer the question.\n", "utf-8")
-    (folder / "prompts" / "careful.md").write_text("Think of every shelf first.\n", "utf-8")
+    (folder / "prompts" / "careful.md").write_text(
+        "Think of every shelf first.\n", "utf-8"
+    )
     asked = [
-        {"id": f"c{n}", "input": f"Where is book {n % 30} of room {n}?", "reference": f"{n % 3}"}
+        {
+            "id": f"c{n}",
+            "input": f"Where is book {n % 30} of room {n}?",
+            "reference": f"{n % 3}",
+        }
         for n in range(60)
     ]
     lines(folder / "eval.jsonl", asked)
-    lines(folder / "open.jsonl", [{k: row[k] for k in ("id", "input")} for row in asked[:3]])
+    lines(
+        folder / "open.jsonl",
+        [{k: row[k] for k in ("id", "input")} for row in asked[:3]],
+    )
     (folder / "rubric.md").write_text("The place is right.\n", "utf-8")
     (folder / "case.yaml").write_text(
         "name: Library\n"
@@ -224,7 +256,9 @@ def steady(text: str) -> str:
     text = re.sub(r'("seed": )\d+', r'\1"<seed>"', text)
     text = re.sub(r"-?\d+\.\d{9,}(?:e[-+]?\d+)?", _rounded, text)
     # Whether the embedded model is ready depends on what is installed.
-    text = re.sub(r"(local:smollm2 +)not ready:.*?(?=\n\n)", r"\1<state>", text, flags=re.DOTALL)
+    text = re.sub(
+        r"(local:smollm2 +)not ready:.*?(?=\n\n)", r"\1<state>", text, flags=re.DOTALL
+    )
     text = re.sub(r'("why": )"[^"]*smollm2[^"]*"', r'\1"<state>"', text)
     return re.sub(rf"\b{re.escape(_version())}\b", "<version>", text)
 
@@ -290,8 +324,12 @@ def dossiers() -> Goldens:
     goldens: Goldens = {}
     for name in cases:
         own = Path("examples", name, "framework.yaml")
-        goldens[f"{LAW}/dossiers/{name}.json"] = _dossier(name, str(own) if own.is_file() else "")
-    goldens[f"{LAW}/dossiers/task-api-by-another-framework.json"] = _dossier("task-api", FITTED)
+        goldens[f"{LAW}/dossiers/{name}.json"] = _dossier(
+            name, str(own) if own.is_file() else ""
+        )
+    goldens[f"{LAW}/dossiers/task-api-by-another-framework.json"] = _dossier(
+        "task-api", FITTED
+    )
     return goldens
 
 
@@ -505,7 +543,9 @@ def commands() -> Goldens:
     for path in WRITTEN:
         kind = LOOKS if path.endswith(".yaml") else LAW
         text = steady(Path(path).read_text("utf-8"))
-        book.goldens[f"{kind}/commands/written/{path.replace('/.tuneworthy', '')}"] = text
+        book.goldens[f"{kind}/commands/written/{path.replace('/.tuneworthy', '')}"] = (
+            text
+        )
     for what in ("case", "framework", "dossier", "ceiling", "verify"):
         _schema(book, f"framework schema {what}", what)
     own = "framework schema case --framework examples/credit-memos/framework.yaml"
@@ -519,9 +559,9 @@ def commands() -> Goldens:
 
 def _slug(command: str) -> str:
     command = command.partition(" <<< ")[0]
-    return re.sub(r"[^\w.=]+", "-", re.sub(r"--as-of DAY|--format|examples/", "", command)).strip(
-        "-"
-    )
+    return re.sub(
+        r"[^\w.=]+", "-", re.sub(r"--as-of DAY|--format|examples/", "", command)
+    ).strip("-")
 
 
 def _commands_of(book: Book, case: str, factor: str) -> None:
@@ -543,7 +583,9 @@ def _commands_of(book: Book, case: str, factor: str) -> None:
 
 def _schema(book: Book, command: str, name: str) -> None:
     found = book.run(command, f"schemas/{name}")
-    book.goldens[f"{LAW}/commands/schemas/{name}.json"] = data(structure(json.loads(found.out)))
+    book.goldens[f"{LAW}/commands/schemas/{name}.json"] = data(
+        structure(json.loads(found.out))
+    )
 
 
 def _helps(book: Book, words: list[str]) -> None:
@@ -551,7 +593,9 @@ def _helps(book: Book, words: list[str]) -> None:
     name = " ".join(words) or "tuneworthy"
     book.run(" ".join([*words, "--help"]), f"help/{name}")
     text = book.run(" ".join([*words, "--help-all"]), f"help-all/{name}").out
-    options = re.findall(r"^ +(?:-\w, )?(--[\w-]+)(?:, (-\w|--[\w-]+))?", text, re.MULTILINE)
+    options = re.findall(
+        r"^ +(?:-\w, )?(--[\w-]+)(?:, (-\w|--[\w-]+))?", text, re.MULTILINE
+    )
     choices = re.findall(r"\[([\w-]+(?:\|[\w-]+)+)\]", text)
     groups = re.findall(r"^[A-Z][\w ]+:\n(?:(?:  .*)?\n)+", text, re.MULTILINE)
     listed = "".join(group for group in groups if not group.startswith("Options:"))
@@ -569,12 +613,16 @@ def _wrong(book: Book) -> None:
     Path("broken").mkdir()
     Path("broken/case.yaml").write_text("name: [\n", "utf-8")
     Path("misspelt").mkdir()
-    Path("misspelt/case.yaml").write_text("name: x\nfactors: {brand_voise: maybe}\n", "utf-8")
+    Path("misspelt/case.yaml").write_text(
+        "name: x\nfactors: {brand_voise: maybe}\n", "utf-8"
+    )
     told = []
     for command in WRONG.split("\n")[1:-1]:
         found = book.run(command, "wrong")
         del book.goldens[f"{LOOKS}/commands/wrong.text"]
-        told.append(f"$ tuneworthy {command}\n{steady(found.err)}{steady(found.out[:2000])}")
+        told.append(
+            f"$ tuneworthy {command}\n{steady(found.err)}{steady(found.out[:2000])}"
+        )
     book.goldens[f"{LOOKS}/commands/errors.text"] = "\n".join(told)
 
 
@@ -619,7 +667,11 @@ def pages() -> Goldens:
 
 TOOL_CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("decide-whole", "decide", {"case": "task-api", "whole": True}),
-    ("decide-what-if", "decide", {"case": "task-api", "what_if": {"brand_voice": False}}),
+    (
+        "decide-what-if",
+        "decide",
+        {"case": "task-api", "what_if": {"brand_voice": False}},
+    ),
     ("plan-later", "plan", {"case": "task-api", "as_of": "2027-01-04"}),
     ("explain-factor", "explain", {"case": "task-api", "factor": "low_volume"}),
     ("open-question", "next_question", {"case": "energy-supplier"}),
@@ -641,12 +693,16 @@ def mcp() -> Goldens:
         answer = client.ask("call_tool", tool, asked)
         told = {"is_error": bool(answer.is_error), "data": answer.structured_content}
         found[f"{LAW}/mcp/{name}.json"] = steady(data(told))
-        found[f"{LOOKS}/mcp/{name}.text"] = steady("\n".join(one.text for one in answer.content))
+        found[f"{LOOKS}/mcp/{name}.text"] = steady(
+            "\n".join(one.text for one in answer.content)
+        )
         return answer.structured_content
 
     shutil.copytree("library", "examples/library")
     with assistant("examples") as client:
-        tools = [tool.model_dump(mode="json") for tool in client.ask("list_tools").tools]
+        tools = [
+            tool.model_dump(mode="json") for tool in client.ask("list_tools").tools
+        ]
         plain = [
             {"name": tool["name"], "annotations": {**tool["annotations"], "title": None},
              "takes": structure(tool["input_schema"])}
@@ -657,7 +713,12 @@ def mcp() -> Goldens:
         for tool in tools:
             if tool["annotations"]["read_only_hint"]:
                 whole = {"list_cases": {}, "quote_ceiling": {"case": "library"}}
-                keep(client, name := tool["name"], name, whole.get(name, {"case": "task-api"}))
+                keep(
+                    client,
+                    name := tool["name"],
+                    name,
+                    whole.get(name, {"case": "task-api"}),
+                )
         for name, called, asked in TOOL_CALLS:
             keep(client, name, called, asked)
         digest = keep(client, "lent", "read_case", {"case": "lent"})["file_digest"]
@@ -674,15 +735,21 @@ def _around(client: Assistant, found: Goldens) -> None:
     looks: dict[str, Any] = {"instructions": client.client.instructions}
     for method, part in (("list_prompts", "prompts"), ("list_resources", "resources"),
                          ("list_resource_templates", "resource_templates")):  # fmt: skip
-        rows = [one.model_dump(mode="json") for one in getattr(client.ask(method), part)]
+        rows = [
+            one.model_dump(mode="json") for one in getattr(client.ask(method), part)
+        ]
         looks[part] = rows
-        names = [row.get("uri") or row.get("uri_template") or row["name"] for row in rows]
+        names = [
+            row.get("uri") or row.get("uri_template") or row["name"] for row in rows
+        ]
         found[f"{LAW}/mcp/{part}.json"] = data(names)
     looks["said"] = [
         client.ask("get_prompt", row["name"], {}).model_dump(mode="json")
         for row in looks["prompts"]
     ]
-    report = client.ask("read_resource", "tuneworthy://case/task-api").model_dump(mode="json")
+    report = client.ask("read_resource", "tuneworthy://case/task-api").model_dump(
+        mode="json"
+    )
     found[f"{LOOKS}/mcp/around.json"] = steady(data({**looks, "report": report}))
 
 
@@ -707,7 +774,9 @@ def kept(kind: str) -> Goldens:
         for path in sorted((GOLDENS / part / kind).rglob("*")):
             if path.is_file():
                 raw = path.read_bytes()
-                text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+                text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode(
+                    "utf-8"
+                )
                 found[path.relative_to(GOLDENS).as_posix()] = text
     return found
 
@@ -722,7 +791,9 @@ def write(kind: str) -> None:
             path = GOLDENS / name
             path.parent.mkdir(parents=True, exist_ok=True)
             raw = text.encode("utf-8")
-            path.write_bytes(gzip.compress(raw, mtime=0) if path.suffix == ".gz" else raw)
+            path.write_bytes(
+                gzip.compress(raw, mtime=0) if path.suffix == ".gz" else raw
+            )
 
 
 def differences(kind: str, part: str = "") -> list[str]:
@@ -743,21 +814,31 @@ def compared(new: Goldens, old: Goldens, part: str = "") -> list[str]:
         if not name.startswith(part) or new.get(name) == old.get(name):
             continue
         if name not in new or name not in old:
-            found.append(f"{name}: {'is no longer made' if name in old else 'has no golden'}")
+            found.append(
+                f"{name}: {'is no longer made' if name in old else 'has no golden'}"
+            )
             continue
-        pairs = zip_longest(old[name].split("\n"), new[name].split("\n"), fillvalue="<the end>")
-        at, (was, now) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+        pairs = zip_longest(
+            old[name].split("\n"), new[name].split("\n"), fillvalue="<the end>"
+        )
+        at, (was, now) = next(
+            (n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1]
+        )
         found.append(f"{name}:{at}:\n    was {was[:200]!r}\n    now {now[:200]!r}")
     return found
 
 
 def main() -> int:
     """The command line; 0 where all is as it was."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0] if __doc__ else None
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true", help="compare with the goldens")
     what.add_argument("--write", action="store_true", help="renew the goldens")
-    parser.add_argument("--only", action="append", default=[], choices=[*KINDS, LAW, LOOKS])
+    parser.add_argument(
+        "--only", action="append", default=[], choices=[*KINDS, LAW, LOOKS]
+    )
     asked = parser.parse_args()
     kinds = [kind for kind in KINDS if kind in asked.only] or list(KINDS)
     part = next((each for each in (LAW, LOOKS) if each in asked.only), "")
@@ -768,7 +849,13 @@ def main() -> int:
             write(kind)
         found = [] if asked.write else differences(kind, part)
         wrong += len(found)
-        result = "written" if asked.write else f"{len(found)} differ" if found else "as frozen"
+        result = (
+            "written"
+            if asked.write
+            else f"{len(found)} differ"
+            if found
+            else "as frozen"
+        )
         took = f"{kind}: {result} ({time.perf_counter() - begun:.1f} s)"
         sys.stdout.write("\n".join([*found, took, ""]))
     return int(wrong > 0)

@@ -66,11 +66,18 @@ def case(attack: Attack) -> dict[str, Any]:
         "name": attack(200),
         "description": "not in the dossier",
         "goals": sorted(lesson.goals),
-        "ceiling": {name: {"value": "yes", "note": attack()} for name in lesson.ceiling},
-        "signals": {name: {"value": "yes", "note": attack()} for name in lesson.signals},
+        "ceiling": {
+            name: {"value": "yes", "note": attack()} for name in lesson.ceiling
+        },
+        "signals": {
+            name: {"value": "yes", "note": attack()} for name in lesson.signals
+        },
         "factors": {
             **{name: {"value": "yes", "note": attack()} for name in lesson.indicators},
-            **{name: {"value": "no", "note": attack()} for name in lesson.anti_indicators},
+            **{
+                name: {"value": "no", "note": attack()}
+                for name in lesson.anti_indicators
+            },
         },
         "attempts": [
             {"name": attack(200), "change": attack(), "result": "shown nowhere"},
@@ -80,7 +87,11 @@ def case(attack: Attack) -> dict[str, Any]:
             "hourly_rate_usd": 100,
             "upfront": {"hours": 60},
             "monthly": {"api_savings_usd": 1500, "ongoing_usd": 500},
-            "traffic": {"requests_per_month": 2000, "input_tokens": 6000, "output_tokens": 300},
+            "traffic": {
+                "requests_per_month": 2000,
+                "input_tokens": 6000,
+                "output_tokens": 300,
+            },
         },
         "models": [{"id": attack(200), "usd_per_mtok": {"input": 2.5, "output": 10}}],
         "strategic_value": "high",

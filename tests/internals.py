@@ -140,7 +140,15 @@ from tuneworthy.model.case import (
 )
 from tuneworthy.model.dossier import AskNow, Recommendation
 from tuneworthy.model.evalset import CheckCall, EvalCase, Label
-from tuneworthy.model.evidence import COLUMNS, Batch, Evidence, Measured, Message, Series, ToolCall
+from tuneworthy.model.evidence import (
+    COLUMNS,
+    Batch,
+    Evidence,
+    Measured,
+    Message,
+    Series,
+    ToolCall,
+)
 from tuneworthy.model.framework import OUTCOMES, Move
 from tuneworthy.model.lab import (
     Arm,
@@ -264,7 +272,11 @@ from tuneworthy.web.app import make_app
 from tuneworthy.web.guard import Site
 
 
-def models_text(case: Path | None = None, form: str = "text", *, as_of: date | None = None) -> str:
+def models_text(
+    case: Path | None = None, form: str = "text", *, as_of: date | None = None
+) -> str:
     """Which models can be called and what they cost; nothing is sent."""
     rows = models_of(() if case is None else read_case(case).models, as_of)
-    return models_dict(*rows) if form == "json" else render_document(models_report(*rows))
+    return (
+        models_dict(*rows) if form == "json" else render_document(models_report(*rows))
+    )

@@ -18,7 +18,8 @@ LOUD = "SHOUT! Whatever happens to be asked, name one place in the archive and s
 def lines(folder: Path, n: int, *, name: str = "eval.jsonl", **more: Any) -> None:
     """``n`` cases; the answer to each is its number."""
     told = (
-        {"id": f"{name} {i}", "input": f"Where is book {i}?", "reference": f"shelf {i}"} | more
+        {"id": f"{name} {i}", "input": f"Where is book {i}?", "reference": f"shelf {i}"}
+        | more
         for i in range(n)
     )
     (folder / name).write_text("".join(f"{json.dumps(one)}\n" for one in told))
@@ -34,13 +35,18 @@ def folder_of(
     for name, text in (prompts or {"plain": PLAIN, "careful": CAREFUL}).items():
         (folder / "prompts" / f"{name}.md").write_text(text)
     lines(folder, n, **(cases or {}))
-    lines(folder, 1, name="examples.jsonl", input="Where is the exit?", reference="door")
+    lines(
+        folder, 1, name="examples.jsonl", input="Where is the exit?", reference="door"
+    )
     quality = (
-        "" if target is None else f"targets: {{quality: {{metric: match, at_least: {target}}}}}"
+        ""
+        if target is None
+        else f"targets: {{quality: {{metric: match, at_least: {target}}}}}"
     )
     (folder / "case.yaml").write_text(
         f"name: Library\n{quality}\nmodels: {models}\n"
-        "data: {evaluation: eval.jsonl, prompts: prompts, examples: examples.jsonl}\n" + more
+        "data: {evaluation: eval.jsonl, prompts: prompts, examples: examples.jsonl}\n"
+        + more
     )
     return folder
 

@@ -22,10 +22,15 @@ def served(site: Site) -> Iterator[int]:
     """The port on the loopback where a site is served, until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         config = uvicorn.Config(
-            make_app(site), log_level="critical", timeout_graceful_shutdown=1, lifespan="on"
+            make_app(site),
+            log_level="critical",
+            timeout_graceful_shutdown=1,
+            lifespan="on",
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [sock]}, daemon=True
+        )
         thread.start()
         until = time.monotonic() + LONGEST_S
         while not server.started and time.monotonic() < until:
@@ -62,7 +67,11 @@ def events(port: int, path: str, last: str = "", most: int = 10_000) -> list[Eve
             if name:
                 fields.setdefault(name, []).append(value.removeprefix(" "))
             elif "event" in fields:
-                found.append(Event(fields["id"][0], fields["event"][0], "\n".join(fields["data"])))
+                found.append(
+                    Event(
+                        fields["id"][0], fields["event"][0], "\n".join(fields["data"])
+                    )
+                )
                 fields = {}
             else:  # a comment, or how long to wait before coming again
                 fields = {}

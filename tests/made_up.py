@@ -22,7 +22,10 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
     money = dossier.investment.model_copy(
         update={
             "break_even_months": model_dossier.BreakEven(
-                point=dossier.investment.break_even_months.point, p10=3.1, p50=7.4, p90="never"
+                point=dossier.investment.break_even_months.point,
+                p10=3.1,
+                p50=7.4,
+                p90="never",
             ),
             "p_within_6_months": 0.38,
             "computed": computed(say),
@@ -146,8 +149,12 @@ def simulation(say: str) -> model_dossier.Simulation:
             for m in range(37)
         ),
         tornado=(
-            model_dossier.Swing(input=f"{say}saving a month", low_usd=-12_000, high_usd=39_000),
-            model_dossier.Swing(input=f"{say}running costs", low_usd=22_000, high_usd=3_000),
+            model_dossier.Swing(
+                input=f"{say}saving a month", low_usd=-12_000, high_usd=39_000
+            ),
+            model_dossier.Swing(
+                input=f"{say}running costs", low_usd=22_000, high_usd=3_000
+            ),
             model_dossier.Swing(input=f"{say}growth", low_usd=9_000, high_usd=20_500),
         ),
         cost_of_waiting_usd=-340.0,

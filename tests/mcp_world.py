@@ -35,7 +35,9 @@ def make_cases(folder: Path) -> Path:
     measured = folder / "with data"
     (measured / "prompts").mkdir(parents=True)
     for name, text in (("a", "Answer briefly."), ("b", "Answer in one word.")):
-        (measured / "prompts" / f"{name}.md").write_text(f"{text}\n\n{{input}}\n", "utf-8")
+        (measured / "prompts" / f"{name}.md").write_text(
+            f"{text}\n\n{{input}}\n", "utf-8"
+        )
     talks = [
         {
             "messages": [
@@ -45,9 +47,14 @@ def make_cases(folder: Path) -> Path:
         }
         for n in range(40)
     ]
-    asked = [{"id": f"c{n}", "input": f"{n} + 1?", "reference": str(n + 1)} for n in range(30)]
+    asked = [
+        {"id": f"c{n}", "input": f"{n} + 1?", "reference": str(n + 1)}
+        for n in range(30)
+    ]
     for file, rows in (("log.jsonl", talks), ("eval.jsonl", asked)):
-        (measured / file).write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        (measured / file).write_text(
+            "".join(json.dumps(row) + "\n" for row in rows), "utf-8"
+        )
     (measured / "case.yaml").write_text(
         "name: With data\nfactors: {brand_voice: unknown}  # ask marketing\n"
         "data: {traces: [log.jsonl], evaluation: eval.jsonl, prompts: prompts}\n"
@@ -75,7 +82,9 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def http_server(folder: Path, *, end: signal.Signals = signal.SIGINT, **env: str) -> Generator[str]:
+def http_server(
+    folder: Path, *, end: signal.Signals = signal.SIGINT, **env: str
+) -> Generator[str]:
     """A server on a free port of this machine, ended by a signal; its address."""
     command = [*COMMAND, str(folder), "--http", "--port", "0", "--as-of", DAY]
     own = environment(TUNEWORTHY_TOKEN=TOKEN, **env)
@@ -142,8 +151,12 @@ def connected(target: Any, **how: Any) -> Generator[Assistant]:
 @contextmanager
 def connected_over_http(address: str, **how: Any) -> Generator[Assistant]:
     """A client that is connected to an address and shows the token."""
-    bearer = httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
-    with connected(streamable_http_client(address, http_client=bearer), **how) as assistant:
+    bearer = httpx2.AsyncClient(
+        headers={"authorization": f"Bearer {TOKEN}"}, timeout=60
+    )
+    with connected(
+        streamable_http_client(address, http_client=bearer), **how
+    ) as assistant:
         yield assistant
         assistant.portal.call(bearer.aclose)
 

@@ -27,7 +27,9 @@ from lab_world import folder_of, known
 from tuneworthy import load_case
 
 AS_OF = date(2026, 11, 27)
-HAND = json.loads((Path(__file__).parent / "fixtures" / "general_answers.json").read_text())
+HAND = json.loads(
+    (Path(__file__).parent / "fixtures" / "general_answers.json").read_text()
+)
 MODELS = "[{id: 'fake:base'}]"
 
 
@@ -40,14 +42,27 @@ def trained_on(folder: Path, n: int = 80, **more: Any) -> Path:
             {"role": "assistant", "content": f"shelf {10_000 + i}"},
         ]
         one = TrainingExample.model_validate({"id": "none", "messages": turns} | more)
-        examples.append(one.model_copy(update={"id": model_training.content_id(one.messages)}))
-    counts = {"train": n, "validation": 0, "accepted": n, "edited": 0, "stated": 0, "rejected": 0}
-    made = model_training.TrainingSet(digest=model_training.set_digest(examples), **counts)
+        examples.append(
+            one.model_copy(update={"id": model_training.content_id(one.messages)})
+        )
+    counts = {
+        "train": n,
+        "validation": 0,
+        "accepted": n,
+        "edited": 0,
+        "stated": 0,
+        "rejected": 0,
+    }
+    made = model_training.TrainingSet(
+        digest=model_training.set_digest(examples), **counts
+    )
     files_stores.write_training(load_case(folder), made, examples)
     return folder
 
 
-def case_of(folder: Path, n: int = 80, cases: int = 120, more: str = "", **told: Any) -> Path:
+def case_of(
+    folder: Path, n: int = 80, cases: int = 120, more: str = "", **told: Any
+) -> Path:
     """A case with a prompt, a model, and a training set."""
     told = {"models": MODELS, "prompts": {"plain": "Answer the question.\n"}} | told
     return trained_on(folder_of(folder, n=cases, more=more, **told), n)
@@ -85,7 +100,9 @@ class FakeTrainer:
         return None
 
     async def quote(self, works: Sequence[TrainingWork]) -> model_pilot.TrainingQuote:
-        return model_pilot.TrainingQuote(jobs=len(works), steps=1, seconds=1.0, memory_mib=1.0)
+        return model_pilot.TrainingQuote(
+            jobs=len(works), steps=1, seconds=1.0, memory_mib=1.0
+        )
 
     def usd_most(self, work: TrainingWork) -> float:
         return self.usd
@@ -131,7 +148,11 @@ class FakeTrainer:
 
 def general_answers() -> dict[str, str]:
     """The right answer to every general task of a family, by question."""
-    return {one.text: HAND[one.id][0] for one in lab_verify.general_skills() if one.id in HAND}
+    return {
+        one.text: HAND[one.id][0]
+        for one in lab_verify.general_skills()
+        if one.id in HAND
+    }
 
 
 def answers(shares: dict[str, float], **more: Any) -> Any:
@@ -149,4 +170,6 @@ def rising(base: float = 0.5, top: float = 0.95, most: int = 80) -> dict[str, fl
 
 def pilot_of(folder: Path, trainer: Any, **more: Any) -> training_pilot.PreparedPilot:
     lab = prepare(folder, as_of=AS_OF)
-    return training_pilot.prepare_pilot(lab, trainer, "fake:base", **{"seeds": 2, **more})
+    return training_pilot.prepare_pilot(
+        lab, trainer, "fake:base", **{"seeds": 2, **more}
+    )

@@ -22,7 +22,12 @@ def batch(**columns: list) -> Batch:  # type: ignore[type-arg]  # tests name any
 def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
     """All traces as a table, made with dictionaries."""
     numbers: dict[str, list[float]] = {}
-    codes: dict[str, dict[str, int]] = {"conversation": {}, "model": {}, "prompt": {}, "system": {}}
+    codes: dict[str, dict[str, int]] = {
+        "conversation": {},
+        "model": {},
+        "prompt": {},
+        "system": {},
+    }
     placed: dict[str, list[int]] = {name: [] for name in codes}
     whole = Batch()
     text_search.forget()  # a test may have changed a batch since
@@ -33,11 +38,17 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
             getattr(whole, name).extend(each.column(name))
     for row in range(len(whole)):
         system = whole.system[row]
-        place = -1 if system is None else codes["system"].setdefault(system, len(codes["system"]))
+        place = (
+            -1
+            if system is None
+            else codes["system"].setdefault(system, len(codes["system"]))
+        )
         placed["system"].append(place)
         named = whole.prompt[row] or (None if place < 0 else f"system {place + 1}")
         for name, value in (("model", whole.model[row]), ("prompt", named)):
-            code = -1 if value is None else codes[name].setdefault(value, len(codes[name]))
+            code = (
+                -1 if value is None else codes[name].setdefault(value, len(codes[name]))
+            )
             placed[name].append(code)
         conversation = whole.conversation[row] or f"\0{row}"
         known = codes["conversation"]
@@ -56,7 +67,9 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
         system=np.array(placed["system"], dtype=np.int64),
         systems=tuple(codes["system"]),
         present=frozenset(
-            name for name in COLUMNS if any(value is not None for value in whole.column(name))
+            name
+            for name in COLUMNS
+            if any(value is not None for value in whole.column(name))
         ),
         sample=whole,
     )

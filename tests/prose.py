@@ -16,7 +16,16 @@ import yaml
 PROJECT = Path(__file__).resolve().parents[1]
 PRODUCT = PROJECT / "src" / "tuneworthy"
 
-REPORTS = ("answers", "interview", "money", "plan", "precedents", "report", "verdict", "ways")
+REPORTS = (
+    "answers",
+    "interview",
+    "money",
+    "plan",
+    "precedents",
+    "report",
+    "verdict",
+    "ways",
+)
 """Rooms whose sentences are read as a report."""
 
 DATA = {
@@ -95,7 +104,9 @@ def _markup(name: str, text: str) -> Iterator[Text]:
     """What stands between the tags of a template, and what an element is called."""
     blank = re.compile(r"<(script|style|svg)\b.*?</\1>|\{#.*?#\}|\{%.*?%\}", re.DOTALL)
     filled = re.sub(r"\{\{.*?\}\}", "{}", blank.sub("", text), flags=re.DOTALL)
-    inline = re.sub(r"</?(?:a|b|em|strong|code|span|kbd|abbr|small)\b[^>]*>", "", filled)
+    inline = re.sub(
+        r"</?(?:a|b|em|strong|code|span|kbd|abbr|small)\b[^>]*>", "", filled
+    )
     labels = re.findall(r'(?:aria-label|placeholder|title)="([^"]*)"', filled)
     for said in [*re.split(r"<[^>]*>", inline), *labels]:
         if is_said(said):
@@ -107,9 +118,15 @@ def python_texts(name: str, code: str) -> Iterator[Text]:
     tree = ast.parse(code)
     passed_over: set[int] = set()  # parts of other strings, and docstrings
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and "/cli/" in name and node.decorator_list:
+        if (
+            isinstance(node, ast.FunctionDef)
+            and "/cli/" in name
+            and node.decorator_list
+        ):
             said = ast.get_docstring(node) or ""
-            yield from (Text(f"{name}:{node.lineno}", "help", t) for t in paragraphs(said))
+            yield from (
+                Text(f"{name}:{node.lineno}", "help", t) for t in paragraphs(said)
+            )
         if isinstance(node, ast.Expr):
             passed_over.add(id(node.value))
         if isinstance(node, ast.JoinedStr):
@@ -153,7 +170,11 @@ def is_said(text: str) -> bool:
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a docstring, without its examples."""
     blocks = re.split(r"\n\s*\n", text)
-    return [flat(block) for block in blocks if not block.lstrip().startswith(("\b", "tuneworthy"))]
+    return [
+        flat(block)
+        for block in blocks
+        if not block.lstrip().startswith(("\b", "tuneworthy"))
+    ]
 
 
 def flat(text: str) -> str:
@@ -165,7 +186,10 @@ def document_texts(path: Path) -> Iterator[Text]:
     """The prose of a page: no blocks of code, no addresses, no code in a line."""
     name = path.relative_to(PROJECT).as_posix()
     text = re.sub(
-        r"^( *)```.*?^\1```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+        r"^( *)```.*?^\1```$",
+        "",
+        path.read_text("utf-8"),
+        flags=re.MULTILINE | re.DOTALL,
     )
     text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`]*`", "`", text))
     for block in re.split(r"\n\s*\n|\n(?=\s*[*|#-])", text):

@@ -9,7 +9,15 @@ MONTHS = ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")
 
 def every(say: str = "") -> tuple[Series, ...]:
     """One of each; every text begins with ``say``."""
-    return (volume(), latency(), voice(), knowledge(), signatures(say), arms(say), examples())
+    return (
+        volume(),
+        latency(),
+        voice(),
+        knowledge(),
+        signatures(say),
+        arms(say),
+        examples(),
+    )
 
 
 def volume() -> Series:
@@ -103,6 +111,15 @@ def arms(say: str) -> Series:
 
 def examples() -> Series:
     """Ninety answers of which seventy are left."""
-    steps = ("all", "no_output", "error", "refused", "not_json", "flagged", "copy", "usable")
+    steps = (
+        "all",
+        "no_output",
+        "error",
+        "refused",
+        "not_json",
+        "flagged",
+        "copy",
+        "usable",
+    )
     counts = (90, 0, 2, 3, 0, 10, 5, 70)
     return Series(id="examples_waterfall", columns={"step": steps, "n": counts})

@@ -39,7 +39,9 @@ PATTERNS = (
         "who does what: name the subject",
     ),
     _rule(r";(?! )|; (?!\w+-src\b)", "two sentences, or a list", ("help", "report")),
-    _rule(r"(?:\$[\d.,]*|\bbill|\bcosts?|\bsavings?) a month\b", "per month, beside money"),
+    _rule(
+        r"(?:\$[\d.,]*|\bbill|\bcosts?|\bsavings?) a month\b", "per month, beside money"
+    ),
     _rule(r"(?<!there )(?<!There )\bis none\b", "is missing, or has none"),
     _rule(r"\bUSD a month\b.", "per month, beside money"),
     _rule(r"\b(?:for|to|by) who (?:doesn't|did|has|have|is)\b", "for those who"),
@@ -51,7 +53,10 @@ PATTERNS = (
         r"\b[a-z]+(?<! is)(?<! are)(?<! it)(?<! was)(?<! already) answered (?:yes|no)\b",
         "is answered",
     ),
-    _rule(r"\b(?:is|are) (?:told|said) (?:in|by) (?:which|what)\b", "a verb with its subject"),
+    _rule(
+        r"\b(?:is|are) (?:told|said) (?:in|by) (?:which|what)\b",
+        "a verb with its subject",
+    ),
 )
 
 
@@ -59,14 +64,18 @@ PATTERNS = (
 def phrases() -> tuple[Rule, ...]:
     """The phrases of the table in CONTRIBUTING.md, each with what to write instead."""
     text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
-    table = text.partition("| don't write | write |\n|---|---|\n")[2].partition("\n\n")[0]
+    table = text.partition("| don't write | write |\n|---|---|\n")[2].partition("\n\n")[
+        0
+    ]
     rules: list[Rule] = []
     for row in table.splitlines():
         phrase, instead = (cell.strip() for cell in row.strip("|").split("|"))
         pattern = re.escape(phrase).replace("…", r"[^.:;]{1,60}")
         begin = r"\b" if phrase[0].isalpha() else ""
         end = r"\b" if phrase[-1].isalpha() else ""
-        rules.append(Rule(re.compile(begin + pattern + end, re.IGNORECASE), ALL, instead))
+        rules.append(
+            Rule(re.compile(begin + pattern + end, re.IGNORECASE), ALL, instead)
+        )
     return tuple(rules)
 
 

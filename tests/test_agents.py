@@ -99,11 +99,15 @@ def test_what_the_skill_reads_of_a_decision_is_there(
     assert {"says", "settle"} <= set(told["challenges"][0])
 
 
-@pytest.mark.parametrize("page", ["AGENTS.md", "llms.txt", "skills/tuneworthy/SKILL.md"])
+@pytest.mark.parametrize(
+    "page", ["AGENTS.md", "llms.txt", "skills/tuneworthy/SKILL.md"]
+)
 def test_links_for_agents_lead_somewhere(page: str) -> None:
     text = (PROJECT / page).read_text("utf-8")
     links = re.findall(r"\]\(([^)\s#]+)", text)
-    assert [link for link in links if not ((PROJECT / page).parent / link).exists()] == []
+    assert [
+        link for link in links if not ((PROJECT / page).parent / link).exists()
+    ] == []
 
 
 def test_before_each_cost_there_is_a_quote() -> None:
@@ -116,14 +120,17 @@ def test_before_each_cost_there_is_a_quote() -> None:
 # The action ---------------------------------------------------------------------------------------
 
 
-def step(name: str, place: Path, **inputs: str) -> tuple[subprocess.CompletedProcess[str], str]:
+def step(
+    name: str, place: Path, **inputs: str
+) -> tuple[subprocess.CompletedProcess[str], str]:
     """One step of the action as a runner starts it, with what it wrote for the summary."""
     tools = place / "tools"
     tools.mkdir(exist_ok=True)
     tool = tools / "tuneworthy"
     source = PROJECT / "src"
     tool.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{source}" exec "{sys.executable}" -m tuneworthy "$@"\n', "utf-8"
+        f'#!/bin/sh\nPYTHONPATH="{source}" exec "{sys.executable}" -m tuneworthy "$@"\n',
+        "utf-8",
     )
     python = tools / "python3"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', "utf-8")
@@ -170,7 +177,9 @@ def test_the_action_says_the_answer_and_fails_where_it_has_to(copied: Path) -> N
 def git(place: Path, *arguments: str) -> str:
     who = ("-c", "user.name=one", "-c", "user.email=one@example.org")
     command = ["git", *who, *arguments]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=place, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
@@ -186,7 +195,9 @@ def test_the_comment_says_what_a_pull_request_changes(copied: Path) -> None:
     done, summary = step("Decide", checkout, CASE="case", BASE=base)
     assert done.returncode == 0, done.stderr
     changed, _, _ = summary.partition("\n\n# ")
-    assert "Compared with the base, the answer was “pilot it” and is “not yet”" in changed
+    assert (
+        "Compared with the base, the answer was “pilot it” and is “not yet”" in changed
+    )
     assert "brand voice (yes → no)" in changed
     (checkout / "summary.md").unlink()
     done, summary = step("Decide", checkout, CASE="case", BASE="0" * 40)
@@ -217,7 +228,16 @@ def test_inputs_reach_a_script_by_the_environment_alone() -> None:
         assert "${{" not in each["run"]
 
 
-PLANTED = ("json", "os", "re", "pip", "sitecustomize", "usercustomize", "tuneworthy", "encodings")
+PLANTED = (
+    "json",
+    "os",
+    "re",
+    "pip",
+    "sitecustomize",
+    "usercustomize",
+    "tuneworthy",
+    "encodings",
+)
 """Modules that a pull request may put where a careless call of Python finds them."""
 
 
@@ -233,9 +253,12 @@ def plant(checkout: Path) -> Path:
     for file in ("setup.py", "conftest.py", "gh", "jq", "python3", "tuneworthy.sh"):
         (checkout / file).write_text(f"#!/bin/sh\necho {file} >> {trap}\n", "utf-8")
         (checkout / file).chmod(0o755)
-    (checkout / "pip.conf").write_text("[global]\nindex-url = http://127.0.0.1:9/\n", "utf-8")
+    (checkout / "pip.conf").write_text(
+        "[global]\nindex-url = http://127.0.0.1:9/\n", "utf-8"
+    )
     (checkout / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "setup"\nbackend-path = ["."]\n', "utf-8"
+        '[build-system]\nrequires = []\nbuild-backend = "setup"\nbackend-path = ["."]\n',
+        "utf-8",
     )
     return trap
 
@@ -248,11 +271,17 @@ def test_the_action_runs_no_code_of_the_checkout(copied: Path, path: str) -> Non
     trap = plant(checkout)
     copy("task-api", checkout / "case")
     where = path.replace("HERE", str(checkout))
-    hostile = {"PYTHONPATH": where, "PYTHONSTARTUP": str(checkout / "os.py")} if path else {}
+    hostile = (
+        {"PYTHONPATH": where, "PYTHONSTARTUP": str(checkout / "os.py")} if path else {}
+    )
 
     # pip is loaded, and finds nothing to install: no network is needed to see what it imports
     done, _ = step(
-        "Install", checkout, ACTION=str(copied / "no-action"), PIP_NO_INDEX="1", **hostile
+        "Install",
+        checkout,
+        ACTION=str(copied / "no-action"),
+        PIP_NO_INDEX="1",
+        **hostile,
     )
     assert done.returncode == 1
     assert "no-action" in done.stderr
@@ -263,7 +292,11 @@ def test_the_action_runs_no_code_of_the_checkout(copied: Path, path: str) -> Non
     assert told["answer"] == "pilot"
     (checkout / "tools" / "gh").write_text("#!/bin/sh\npwd\n", "utf-8")
     (checkout / "tools" / "gh").chmod(0o755)
-    given = {"REPORT": told["report"], "GH_TOKEN": "ghs_secretsecretsecret", "NUMBER": "12"}
+    given = {
+        "REPORT": told["report"],
+        "GH_TOKEN": "ghs_secretsecretsecret",
+        "NUMBER": "12",
+    }
     done, _ = step("Comment", checkout, **given, **hostile)
     assert done.returncode == 0, done.stderr
     step("Require", checkout, CODE=told["code"], **hostile)
@@ -289,7 +322,9 @@ def test_the_comment_is_one_and_shows_no_token(copied: Path) -> None:
     asked = log.read_text("utf-8")
     assert "POST repos/us/ours/issues/12/comments" in asked
     assert "ghs_" not in asked + done.stdout + done.stderr
-    gh.write_text(f'#!/bin/sh\necho "$@" >> {log}\ncase "$*" in *--jq*) echo 77;; esac\n')
+    gh.write_text(
+        f'#!/bin/sh\necho "$@" >> {log}\ncase "$*" in *--jq*) echo 77;; esac\n'
+    )
     step("Comment", copied, **given)
     assert "PATCH repos/us/ours/issues/comments/77" in log.read_text("utf-8")
     for number in ("", "1; rm"):

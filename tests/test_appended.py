@@ -11,18 +11,26 @@ from hypothesis import strategies as st
 
 from internals import files_stores, run
 
-LINES = st.lists(st.dictionaries(st.text(max_size=4), st.integers(), min_size=1), max_size=4)
+LINES = st.lists(
+    st.dictionaries(st.text(max_size=4), st.integers(), min_size=1), max_size=4
+)
 
 
 @given(LINES, st.data())
 def test_a_file_cut_anywhere_keeps_its_whole_lines_and_takes_the_next(
-    tmp_path_factory: pytest.TempPathFactory, before: list[dict[str, int]], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory,
+    before: list[dict[str, int]],
+    data: st.DataObject,
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "x.jsonl"
     written = "".join(json.dumps(one) + "\n" for one in before).encode()
     cut = data.draw(st.integers(0, len(written)))
     path.write_bytes(written[:cut])
-    whole = [json.loads(line) for line in files_stores.whole_lines(written[:cut].decode()) if line]
+    whole = [
+        json.loads(line)
+        for line in files_stores.whole_lines(written[:cut].decode())
+        if line
+    ]
     ends = [n for n in range(len(written)) if written[n : n + 1] == b"\n"]
     assert whole == before[: sum(end <= cut for end in ends)]
     files_stores.append_line(path, b'{"new": 1}\n', sync=False)

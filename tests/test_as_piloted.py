@@ -104,7 +104,9 @@ def test_a_target_says_what_of_a_recipe_it_sets_itself(
 def test_a_folder_of_another_size_takes_the_recipe_of_its_size(
     folder: Path, tmp_path: Path
 ) -> None:
-    done = training_export.export(folder, "trl-sft", output=tmp_path / "a", base="big/Llama-3.1-8B")
+    done = training_export.export(
+        folder, "trl-sft", output=tmp_path / "a", base="big/Llama-3.1-8B"
+    )
     assert done.recipe.recipe.rate == 0.0002
     assert "another size than the pilot's" in done.recipe.source
     assert training_recipes.recipe_row("sft", 8.0).recipe.rate == 0.0002
@@ -122,7 +124,9 @@ def test_a_set_that_changed_since_is_said(folder: Path, tmp_path: Path) -> None:
 
 
 def test_bare_is_the_accepted_examples_alone(folder: Path, tmp_path: Path) -> None:
-    done = training_export.export(folder, "trl-sft", output=tmp_path / "out", shape="bare")
+    done = training_export.export(
+        folder, "trl-sft", output=tmp_path / "out", shape="bare"
+    )
     accepted = files_stores.read_training(load_case(folder))
     assert accepted is not None
     rows = lines(tmp_path / "out", "train.jsonl")
@@ -138,11 +142,15 @@ def test_a_base_may_be_a_folder_for_a_library_and_for_no_service(
     with pytest.raises(InputError, match=r"config\.json is missing"):
         training_export.export(folder, "trl-sft", output=tmp_path / "a", base=str(base))
     (base / "config.json").write_text("{}", "utf-8")
-    done = training_export.export(folder, "trl-sft", output=tmp_path / "a", base=str(base))
+    done = training_export.export(
+        folder, "trl-sft", output=tmp_path / "a", base=str(base)
+    )
     assert done.base == str(base.resolve())
     assert f'"{done.base}"' in (tmp_path / "a" / "train.py").read_text("utf-8")
     with pytest.raises(InputError, match="no service reads"):
-        training_export.export(folder, "openai-sft", output=tmp_path / "b", base=str(base))
+        training_export.export(
+            folder, "openai-sft", output=tmp_path / "b", base=str(base)
+        )
 
 
 @pytest.mark.parametrize("name", ['x"; import os', "a\nb", "$(id)", "`id`", "it's"])
@@ -182,5 +190,7 @@ def test_weights_are_counted_by_the_header_alone(tmp_path: Path) -> None:
 
 def test_a_plan_of_before_is_read() -> None:
     names = {"prompt", "training_set"}
-    assert all(not model_pilot.PilotPlan.model_fields[name].is_required() for name in names)
+    assert all(
+        not model_pilot.PilotPlan.model_fields[name].is_required() for name in names
+    )
     assert model_training.TrainingSet.model_fields["digest"].is_required()

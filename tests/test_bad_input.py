@@ -43,9 +43,21 @@ SECONDS = 20  # for one command on the largest file that is read; all took under
 EFFORT = max(1, settings().max_examples // 100)
 
 NO_TEXT = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of a sign, separators of lines
-TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+TURNS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
-HOSTILE_NUMBERS = ("NaN", ".nan", ".inf", "-.inf", "Infinity", "1e400", "-1", "-0.001", "9" * 400)
+HOSTILE_NUMBERS = (
+    "NaN",
+    ".nan",
+    ".inf",
+    "-.inf",
+    "Infinity",
+    "1e400",
+    "-1",
+    "-0.001",
+    "9" * 400,
+)
 SIGNS = {
     "an escape sequence": "\x1b[31mred\x1b[0m",
     "a title for the window": "\x1b]0;owned\x07",
@@ -99,7 +111,8 @@ class Said(NamedTuple):
 def tuneworthy(*arguments: str) -> Said:
     """Run a command in this process; TUNEWORTHY_TRACEBACK lets an internal error through."""
     out, err = (
-        io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)
+        io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+        for _ in range(2)
     )
     with redirect_stdout(out), redirect_stderr(err):
         code = run(list(arguments))
@@ -107,7 +120,9 @@ def tuneworthy(*arguments: str) -> Said:
     return Said(code, *said)
 
 
-def process(*arguments: str, timeout: float = 60, cwd: Path | None = None, **env: str) -> Said:
+def process(
+    *arguments: str, timeout: float = 60, cwd: Path | None = None, **env: str
+) -> Said:
     """Run a command in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "tuneworthy", *arguments],
@@ -120,7 +135,10 @@ def process(*arguments: str, timeout: float = 60, cwd: Path | None = None, **env
 def picture(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Everything in a folder: mode, and bytes of each plain file."""
     return {
-        path.as_posix(): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        path.as_posix(): (
+            path.lstat().st_mode,
+            path.read_bytes() if path.is_file() else b"",
+        )
         for path in folder.rglob("*")
     }
 
@@ -128,13 +146,19 @@ def picture(folder: Path) -> dict[str, tuple[int, bytes]]:
 def raw(text: str) -> list[str]:
     """Signs that a terminal might obey, that break a line, or that reorder what is read."""
     return sorted(
-        {c for c in text if c != "\n" and (unicodedata.category(c) in NO_TEXT or c in TURNS)}
+        {
+            c
+            for c in text
+            if c != "\n" and (unicodedata.category(c) in NO_TEXT or c in TURNS)
+        }
     )
 
 
 def too_wide(text: str) -> list[str]:
     """Lines that don't fit the terminal."""
-    return [line for line in text.split("\n") if not 0 <= wcwidth.wcswidth(line) <= COLUMNS]
+    return [
+        line for line in text.split("\n") if not 0 <= wcwidth.wcswidth(line) <= COLUMNS
+    ]
 
 
 def answered_or_refused(
@@ -143,7 +167,9 @@ def answered_or_refused(
     """The law: an answer, or one line that says what is wrong; nothing written either way."""
     before = picture(folder) if folder else {}
     said = tuneworthy(*arguments)
-    unmet = said.code == 1 and "--require" in arguments  # an answer, and not the one required
+    unmet = (
+        said.code == 1 and "--require" in arguments
+    )  # an answer, and not the one required
     assert said.code in codes or unmet, said
     assert "an internal error" not in said.err
     assert "Traceback" not in said.err
@@ -255,7 +281,11 @@ ACCIDENTS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
 
 
 def try_mutants(
-    seed: int, many: int, sources: list[bytes], path: Path, commands: Sequence[tuple[str, ...]]
+    seed: int,
+    many: int,
+    sources: list[bytes],
+    path: Path,
+    commands: Sequence[tuple[str, ...]],
 ) -> list[int]:
     """Run a command on each of many broken copies; the exit codes that came up."""
     chance = random.Random(seed)
@@ -292,7 +322,9 @@ def test_a_broken_case_file_is_answered_or_refused(seed: int, tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
-def test_a_broken_framework_file_is_answered_or_refused(seed: int, tmp_path: Path) -> None:
+def test_a_broken_framework_file_is_answered_or_refused(
+    seed: int, tmp_path: Path
+) -> None:
     path = tmp_path / "ours.yaml"
     ours = str(path)
     case = str(GALLERY / "first-idea")
@@ -321,13 +353,17 @@ def test_a_broken_dossier_is_compared_or_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
-def test_a_dossier_with_other_values_is_compared_or_refused(seed: int, folder: Path) -> None:
+def test_a_dossier_with_other_values_is_compared_or_refused(
+    seed: int, folder: Path
+) -> None:
     chance = random.Random(seed)
     before = folder / "before.json"
     places = list(_places(json.loads(dossier())))
     codes = set()
     for _ in range(250 * EFFORT):
-        data = _replaced(json.loads(dossier()), chance.choice(places), chance.choice(WORDS[:-2]))
+        data = _replaced(
+            json.loads(dossier()), chance.choice(places), chance.choice(WORDS[:-2])
+        )
         before.write_text(json.dumps(data), encoding="utf-8")
         said = answered_or_refused("show", TASK_API, "history", "--since", str(before))
         codes.add(said.code)
@@ -382,7 +418,9 @@ def test_any_text_is_a_safe_value(folder: Path, text: str) -> None:
 # Laws: mappings.
 
 
-def _places(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+def _places(
+    data: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
     """The path of every value inside."""
     items: Any = ()
     if isinstance(data, dict):
@@ -434,7 +472,9 @@ INNER = [
     "base_url", "usd_per_mtok", "input", "output", "until", "service", "data_reviewed", "tried",
     "models", "ceiling", "factors", "name",
 ]  # fmt: skip
-KEYS = st.one_of(st.sampled_from(SECTIONS + INNER), st.sampled_from(WORDS), st.text(max_size=5))
+KEYS = st.one_of(
+    st.sampled_from(SECTIONS + INNER), st.sampled_from(WORDS), st.text(max_size=5)
+)
 TREES = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
@@ -462,7 +502,9 @@ def read_or_refused(read: Callable[[], Dossier]) -> None:
 
 
 def nothing_decided(framework: Any) -> Dossier:
-    return decide(load_case({"name": "x"}), load_framework(framework), as_of=date(2026, 11, 24))
+    return decide(
+        load_case({"name": "x"}), load_framework(framework), as_of=date(2026, 11, 24)
+    )
 
 
 def lesson_decides(case: Any) -> Dossier:
@@ -486,7 +528,9 @@ def test_any_mapping_is_a_case_or_refused(mapping: Mapping[str, Any]) -> None:
 
 @LAW
 @given(st.data())
-def test_a_gallery_case_with_another_value_is_a_case_or_refused(data: st.DataObject) -> None:
+def test_a_gallery_case_with_another_value_is_a_case_or_refused(
+    data: st.DataObject,
+) -> None:
     path = data.draw(st.sampled_from(sorted(GALLERY.glob("*/case.yaml"))))
     case = parse(path.read_text("utf-8"), str(path), InputError).data
     places = list(_places(case))
@@ -536,14 +580,28 @@ def nested(levels: int, wrap: Callable[[Any], Any]) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("levels", [50, 2_000, 50_000])
-@pytest.mark.parametrize("wrap", [lambda v: [v], lambda v: {"value": v}, lambda v: {"all": [v]}])
-def test_deep_nesting_in_a_mapping_is_refused(levels: int, wrap: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize(
+    "wrap", [lambda v: [v], lambda v: {"value": v}, lambda v: {"all": [v]}]
+)
+def test_deep_nesting_in_a_mapping_is_refused(
+    levels: int, wrap: Callable[[Any], Any]
+) -> None:
     deep = nested(levels, wrap)
-    for key in ("goals", "factors", "attempts", "data", "models", "economics", "nonsense"):
+    for key in (
+        "goals",
+        "factors",
+        "attempts",
+        "data",
+        "models",
+        "economics",
+        "nonsense",
+    ):
         with pytest.raises(InputError):
             load_case({"name": "x", key: deep})
     with pytest.raises(InputError):
-        load_framework({**lesson(), "tree": [{"when": deep, "outcome": "fine_tune_candidate"}]})
+        load_framework(
+            {**lesson(), "tree": [{"when": deep, "outcome": "fine_tune_candidate"}]}
+        )
 
 
 def test_a_mapping_that_holds_itself_is_refused() -> None:
@@ -554,7 +612,9 @@ def test_a_mapping_that_holds_itself_is_refused() -> None:
     ring: dict[str, Any] = {}
     ring["all"] = [ring]
     with pytest.raises(InputError):
-        load_framework({**lesson(), "tree": [{"when": ring, "outcome": "fine_tune_candidate"}]})
+        load_framework(
+            {**lesson(), "tree": [{"when": ring, "outcome": "fine_tune_candidate"}]}
+        )
 
 
 # Laws: the command line.
@@ -565,7 +625,14 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("decide", TASK_API, "--set", "brand_voice={}"),
     ("decide", TASK_API, "--set", "name={}"),
     ("decide", TASK_API, "--format", "json", "--set", "factors.brand_voice.note={}"),
-    ("decide", TASK_API, "--format", "markdown", "--set", "factors.brand_voice.note={}"),
+    (
+        "decide",
+        TASK_API,
+        "--format",
+        "markdown",
+        "--set",
+        "factors.brand_voice.note={}",
+    ),
     ("decide", TASK_API, "--set", "economics.hourly_rate_usd={}"),
     ("decide", TASK_API, "--set", "data.evaluation={}"),
     ("decide", TASK_API, "--set", "data.traces={}"),
@@ -607,21 +674,29 @@ def filled(place: tuple[str, ...], value: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES, ids=" ".join)
-def test_a_hostile_argument_is_answered_or_refused(place: tuple[str, ...], folder: Path) -> None:
+def test_a_hostile_argument_is_answered_or_refused(
+    place: tuple[str, ...], folder: Path
+) -> None:
     for value in ARGUMENTS:
         try:
             said = answered_or_refused(*filled(place, value))
         except Exception as caught:
             caught.add_note(f"with {value!r}"[:200])
             raise
-        if said.code == 0 and place[0] in ("decide", "show") and "--format" not in place:
+        if (
+            said.code == 0
+            and place[0] in ("decide", "show")
+            and "--format" not in place
+        ):
             assert too_wide(said.out) == [], value
 
 
 @pytest.mark.slow
 @LAW
 @given(st.sampled_from(PLACES), st.text(st.characters(), max_size=20))
-def test_any_argument_is_answered_or_refused(place: tuple[str, ...], value: str) -> None:
+def test_any_argument_is_answered_or_refused(
+    place: tuple[str, ...], value: str
+) -> None:
     answered_or_refused(*filled(place, value))
 
 
@@ -655,8 +730,12 @@ def stays(value: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("value", [v for v in ARGUMENTS if stays(v)], ids=lambda v: repr(v[:20]))
-def test_a_hostile_name_for_an_output_is_written_or_refused(value: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "value", [v for v in ARGUMENTS if stays(v)], ids=lambda v: repr(v[:20])
+)
+def test_a_hostile_name_for_an_output_is_written_or_refused(
+    value: str, tmp_path: Path
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         before = picture(tmp_path)
@@ -676,7 +755,9 @@ def test_a_hostile_name_for_an_output_is_written_or_refused(value: str, tmp_path
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
-def test_an_output_that_can_not_be_a_file_is_refused(force: list[str], tmp_path: Path) -> None:
+def test_an_output_that_can_not_be_a_file_is_refused(
+    force: list[str], tmp_path: Path
+) -> None:
     """A folder, a way through a plain file, a pipe: only a plain file is ever replaced.
 
     The pipe stands for every device. No test may name a real one: whoever runs as root would lose
@@ -687,7 +768,12 @@ def test_an_output_that_can_not_be_a_file_is_refused(force: list[str], tmp_path:
     os.mkfifo(tmp_path / "pipe")
     for name in ("folder", "plain/x", "pipe", "."):
         said = answered_or_refused(
-            "decide", TASK_API, "--output", str(tmp_path / name), *force, folder=tmp_path
+            "decide",
+            TASK_API,
+            "--output",
+            str(tmp_path / name),
+            *force,
+            folder=tmp_path,
         )
         assert said.code == 2, name
 
@@ -697,7 +783,9 @@ def test_a_folder_to_import_is_refused(named: str) -> None:
     answered_or_refused("evalset", "import", named, codes=(2,))
 
 
-@pytest.mark.parametrize("sign", ["a direction override", "an escape sequence", "a C1 control"])
+@pytest.mark.parametrize(
+    "sign", ["a direction override", "an escape sequence", "a C1 control"]
+)
 def test_a_new_case_is_named_without_its_controls(sign: str, tmp_path: Path) -> None:
     said = tuneworthy("init", str(tmp_path / SIGNS[sign]), "--name", "x")
     assert said.code in (0, 2)
@@ -738,7 +826,9 @@ def test_a_fault_of_ours_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("TUNEWORTHY_TRACEBACK")
     said = tuneworthy("decide", TASK_API)
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("an internal error (RuntimeError: over several \\x1b[31mlines)")
+    assert said.err.startswith(
+        "an internal error (RuntimeError: over several \\x1b[31mlines)"
+    )
     assert said.err.count("\n") == 1
 
 
@@ -769,7 +859,9 @@ def test_a_process_ends_as_the_law_says(data: bytes, code: int, tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_a_terminal_that_lacks_a_sign_still_gets_the_text(encoding: str, tmp_path: Path) -> None:
+def test_a_terminal_that_lacks_a_sign_still_gets_the_text(
+    encoding: str, tmp_path: Path
+) -> None:
     (tmp_path / "case.yaml").write_text("name: 漢字 🙂\n", encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "tuneworthy", "decide", str(tmp_path)],
@@ -1001,7 +1093,9 @@ MISTAKES: dict[str, Mistake] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_named_with_its_line_and_the_fix(name: str, tmp_path: Path) -> None:
+def test_a_mistake_is_named_with_its_line_and_the_fix(
+    name: str, tmp_path: Path
+) -> None:
     mistake = MISTAKES[name]
     path = tmp_path / "case.yaml"
     data = mistake.data if isinstance(mistake.data, bytes) else mistake.data.encode()
@@ -1051,7 +1145,8 @@ def test_a_mistake_in_a_framework_is_named_with_its_line(
 def test_a_mistake_in_a_case_is_not_blamed_on_the_framework(tmp_path: Path) -> None:
     """Sections that come from the lesson have no line in our file."""
     (tmp_path / "ours.yaml").write_text(
-        "extends: lesson\nname: ours\nindicators:\n  depth: {title: D, ask: Deep?}\n", "utf-8"
+        "extends: lesson\nname: ours\nindicators:\n  depth: {title: D, ask: Deep?}\n",
+        "utf-8",
     )
     said = answered_or_refused("framework", "check", str(tmp_path / "ours.yaml"))
     assert said.code == 2
@@ -1102,7 +1197,8 @@ def _large(start: str, unit: str) -> str:
 LARGE = {
     "goals": _large("name: x\ngoals:\n", "- zzz\n"),
     "keys": "name: x\n" + "".join(f"k{n}: 1\n" for n in range(90_000)),
-    "factors": "name: x\nfactors:\n" + "".join(f"  k{n}: maybe\n" for n in range(60_000)),
+    "factors": "name: x\nfactors:\n"
+    + "".join(f"  k{n}: maybe\n" for n in range(60_000)),
     "attempts": _large("name: x\nattempts:\n", "- {name: a}\n"),
     "traces": _large("name: x\ndata:\n  traces:\n", "  - a\n"),
     "globs": _large("name: x\ndata:\n  traces:\n", "  - '**/**/**/x*'\n"),
@@ -1147,16 +1243,24 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["\r\n", "\r"])
 def test_other_line_endings_count_as_lines(ending: str, tmp_path: Path) -> None:
     path = tmp_path / "case.yaml"
-    path.write_bytes(ending.join(["name: x", "goals: [format]", "nmae: y", ""]).encode())
+    path.write_bytes(
+        ending.join(["name: x", "goals: [format]", "nmae: y", ""]).encode()
+    )
     assert answered_or_refused("decide", str(path)).err.startswith(f"{path}:3: ")
 
 
-READERS = [("decide",), ("framework", "check"), ("show", TASK_API, "history", "--since")]
+READERS = [
+    ("decide",),
+    ("framework", "check"),
+    ("show", TASK_API, "history", "--since"),
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
-def test_a_pipe_is_refused_and_not_waited_for(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_pipe_is_refused_and_not_waited_for(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     said = process(*command, str(pipe), timeout=SECONDS)
@@ -1173,7 +1277,9 @@ def test_a_device_is_refused(device: str, command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("command", READERS[1:], ids=" ".join)
-def test_a_folder_in_place_of_a_file_is_refused(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     ours = tmp_path / "ours.json"
     ours.mkdir()
     said = answered_or_refused(*command, str(ours))
@@ -1220,20 +1326,30 @@ ENTRIES = [
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_a_path_that_leaves_the_case_folder_is_refused(entry: str, folder: Path) -> None:
+def test_a_path_that_leaves_the_case_folder_is_refused(
+    entry: str, folder: Path
+) -> None:
     path = folder / "leaves.yaml"
     for value in OUTSIDE:
-        path.write_text(f"name: x\n\n{entry.format(json.dumps(value))}\n", encoding="utf-8")
+        path.write_text(
+            f"name: x\n\n{entry.format(json.dumps(value))}\n", encoding="utf-8"
+        )
         said = answered_or_refused("decide", str(path))
         assert said.code == 2, value
         assert said.err.startswith(f"{path}:3: "), value
         assert "leaves the case folder" in said.err, value
 
 
-@pytest.mark.parametrize("value", ["...", "..x", "a..b", "a/..b/c", "-", "--help", "漢字", "a b"])
-def test_an_odd_name_inside_the_case_folder_is_no_way_out(value: str, folder: Path) -> None:
+@pytest.mark.parametrize(
+    "value", ["...", "..x", "a..b", "a/..b/c", "-", "--help", "漢字", "a b"]
+)
+def test_an_odd_name_inside_the_case_folder_is_no_way_out(
+    value: str, folder: Path
+) -> None:
     path = folder / "odd.yaml"
-    path.write_text(f"name: x\ndata: {{evaluation: {json.dumps(value)}}}\n", encoding="utf-8")
+    path.write_text(
+        f"name: x\ndata: {{evaluation: {json.dumps(value)}}}\n", encoding="utf-8"
+    )
     assert answered_or_refused("decide", str(path)).code == 0
 
 
@@ -1245,7 +1361,9 @@ def test_an_odd_name_inside_the_case_folder_is_no_way_out(value: str, folder: Pa
         "traces: link/secret.jsonl", "traces: [link/*.jsonl]", "traces: ['*/*.jsonl']",
     ],
 )  # fmt: skip
-def test_a_link_that_leaves_the_case_folder_is_refused(entry: str, tmp_path: Path) -> None:
+def test_a_link_that_leaves_the_case_folder_is_refused(
+    entry: str, tmp_path: Path
+) -> None:
     inside, outside = tmp_path / "case", tmp_path / "outside"
     (inside / "prompts").mkdir(parents=True)
     outside.mkdir()
@@ -1262,12 +1380,18 @@ def test_a_link_that_leaves_the_case_folder_is_refused(entry: str, tmp_path: Pat
     assert "leads out of the case folder" in said.err
 
 
-def test_a_framework_behind_a_link_out_of_the_case_folder_is_refused(tmp_path: Path) -> None:
+def test_a_framework_behind_a_link_out_of_the_case_folder_is_refused(
+    tmp_path: Path,
+) -> None:
     inside = tmp_path / "case"
     inside.mkdir()
-    (tmp_path / "ours.yaml").write_text("name: ours\nextends: lesson\n", encoding="utf-8")
+    (tmp_path / "ours.yaml").write_text(
+        "name: ours\nextends: lesson\n", encoding="utf-8"
+    )
     (inside / "ours.yaml").symlink_to(tmp_path / "ours.yaml")
-    (inside / "case.yaml").write_text("name: x\nframework: ours.yaml\n", encoding="utf-8")
+    (inside / "case.yaml").write_text(
+        "name: x\nframework: ours.yaml\n", encoding="utf-8"
+    )
     said = answered_or_refused("decide", str(inside))
     assert said.code == 2
     assert "leads out of the case folder" in said.err
@@ -1277,7 +1401,9 @@ def test_a_link_inside_the_case_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "eval.jsonl").write_text("{}\n", encoding="utf-8")
     (tmp_path / "link").symlink_to("real")
-    (tmp_path / "case.yaml").write_text("name: x\ndata: {evaluation: link/eval.jsonl}\n", "utf-8")
+    (tmp_path / "case.yaml").write_text(
+        "name: x\ndata: {evaluation: link/eval.jsonl}\n", "utf-8"
+    )
     assert answered_or_refused("decide", str(tmp_path)).code == 0
 
 
@@ -1299,23 +1425,43 @@ AMOUNTS = [
 @pytest.mark.parametrize("path", AMOUNTS)
 def test_no_amount_is_negative_endless_or_no_number(path: str, folder: Path) -> None:
     file = folder / "amount.yaml"
-    for number in (*HOSTILE_NUMBERS, "one", "1,000", "1 000", "$5", "[1]", "0x10", "1e16"):
+    for number in (
+        *HOSTILE_NUMBERS,
+        "one",
+        "1,000",
+        "1 000",
+        "$5",
+        "[1]",
+        "0x10",
+        "1e16",
+    ):
         text, keys = "name: x\n", path.split(".")
         for depth, key in enumerate(keys):
-            text += f"{'  ' * depth}{key}:" + ("\n" if key != keys[-1] else f" {number}\n")
+            text += f"{'  ' * depth}{key}:" + (
+                "\n" if key != keys[-1] else f" {number}\n"
+            )
         file.write_text(text, encoding="utf-8")
         said = answered_or_refused("decide", str(file))
         assert said.code == 2, (number, said.out)
-        assert re.match(rf"{re.escape(str(file))}:{len(keys) + 1}: ", said.err), said.err
+        assert re.match(rf"{re.escape(str(file))}:{len(keys) + 1}: ", said.err), (
+            said.err
+        )
         if number not in (
             "1,000",
             "$5",
             "[1]",
         ):  # a file has plain numbers; by hand it is as people write
-            assert answered_or_refused("decide", TASK_API, "--set", f"{path}={number}").code == 2
+            assert (
+                answered_or_refused(
+                    "decide", TASK_API, "--set", f"{path}={number}"
+                ).code
+                == 2
+            )
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf"), -1, 10**400, -0.5])
+@pytest.mark.parametrize(
+    "number", [float("nan"), float("inf"), float("-inf"), -1, 10**400, -0.5]
+)
 def test_no_amount_of_a_mapping_is_negative_endless_or_no_number(number: float) -> None:
     for path in AMOUNTS:
         mapping: Any = number
@@ -1327,9 +1473,17 @@ def test_no_amount_of_a_mapping_is_negative_endless_or_no_number(number: float) 
 
 def test_growth_may_be_negative_but_not_below_nothing(folder: Path) -> None:
     file = folder / "growth.yaml"
-    for growth, code in (("-0.2", 0), ("-1", 0), ("-1.1", 2), ("10", 0), ("11", 2), (".nan", 2)):
+    for growth, code in (
+        ("-0.2", 0),
+        ("-1", 0),
+        ("-1.1", 2),
+        ("10", 0),
+        ("11", 2),
+        (".nan", 2),
+    ):
         file.write_text(
-            f"name: x\neconomics: {{traffic: {{growth_per_month: {growth}}}}}\n", encoding="utf-8"
+            f"name: x\neconomics: {{traffic: {{growth_per_month: {growth}}}}}\n",
+            encoding="utf-8",
         )
         assert answered_or_refused("decide", str(file)).code == code
 
@@ -1342,11 +1496,26 @@ SAID = {
     "unknown": ["unknown", "Unknown", "UNKNOWN", "", "~", "null", "Null", "NULL", "''", "'?'",
                 "'null'", "don't know", "Don't Know"],
 }  # fmt: skip
-NOT_SAID = ["maybe", "1", "0", "yes!", "yes no", "ja", "nope", "not", "none", "tru", "[]", "[no]"]
+NOT_SAID = [
+    "maybe",
+    "1",
+    "0",
+    "yes!",
+    "yes no",
+    "ja",
+    "nope",
+    "not",
+    "none",
+    "tru",
+    "[]",
+    "[no]",
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("means", "word"), [(m, w) for m, words in SAID.items() for w in words])
+@pytest.mark.parametrize(
+    ("means", "word"), [(m, w) for m, words in SAID.items() for w in words]
+)
 def test_a_word_means_what_a_person_means(means: str, word: str, folder: Path) -> None:
     path = folder / "words.yaml"
     path.write_text(
@@ -1364,7 +1533,9 @@ def test_a_word_means_what_a_person_means(means: str, word: str, folder: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("means", "word"), [(m, w) for m, words in SAID.items() for w in words])
+@pytest.mark.parametrize(
+    ("means", "word"), [(m, w) for m, words in SAID.items() for w in words]
+)
 def test_a_word_means_the_same_on_the_command_line(means: str, word: str) -> None:
     plain = word.strip("'\"") if word[:1] in "'\"" else word
     said = answered_or_refused(
@@ -1383,7 +1554,9 @@ def test_a_word_that_says_nothing_is_refused(word: str, folder: Path) -> None:
     assert "se yes, no or unknown" in said.err
 
 
-@pytest.mark.parametrize(("value", "means"), [(True, "yes"), (False, "no"), (None, "unknown")])
+@pytest.mark.parametrize(
+    ("value", "means"), [(True, "yes"), (False, "no"), (None, "unknown")]
+)
 def test_python_says_it_too(value: object, means: str) -> None:
     case = load_case({"name": "x", "factors": {"brand_voice": value}})
     assert case.factors["brand_voice"].value == means
@@ -1397,7 +1570,10 @@ def test_a_name_is_the_text_that_stands_there(name: str, folder: Path) -> None:
     path.write_text(f"name: {name}\n", encoding="utf-8")
     found = json.loads(answered_or_refused("decide", str(path), "--format", "json").out)
     assert found["case"]["name"] == name
-    assert f"\n{name}: By the framework “lesson”" in answered_or_refused("decide", str(path)).out
+    assert (
+        f"\n{name}: By the framework “lesson”"
+        in answered_or_refused("decide", str(path)).out
+    )
 
 
 # Reports: what a stranger's text can do to a terminal or a page, which is nothing.
@@ -1475,7 +1651,9 @@ def is_published(link: str) -> bool:
 
 
 @pytest.fixture(scope="module", params=SIGNS)
-def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hostile(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A case and a framework full of one kind of hostile text."""
     inside = tmp_path_factory.mktemp("hostile")
     text = SIGNS[request.param]
@@ -1532,13 +1710,30 @@ def test_a_page_shows_hostile_text_and_does_nothing(hostile: Path) -> None:
         for said in texts(hostile, form):
             assert "<script" not in said.out.lower()
             opened = said.out.count("<details>\n<summary>")
-            assert opened == said.out.count("</summary>\n") == said.out.count("</details>\n")
-            page = re.sub(r"^</?details>$|^<summary>|</summary>$", "", said.out, flags=re.MULTILINE)
+            assert (
+                opened
+                == said.out.count("</summary>\n")
+                == said.out.count("</details>\n")
+            )
+            page = re.sub(
+                r"^</?details>$|^<summary>|</summary>$",
+                "",
+                said.out,
+                flags=re.MULTILINE,
+            )
             assert [one for one in active(page) if not is_published(one)] == []
 
 
 def test_the_watch_over_a_page_sees_what_is_active() -> None:
-    for text in ("<script>", "[a](b)", "![a](b)", "<https://x>", "[a]: b", "[a][b]", "x <!-- y"):
+    for text in (
+        "<script>",
+        "[a](b)",
+        "![a](b)",
+        "<https://x>",
+        "[a]: b",
+        "[a][b]",
+        "x <!-- y",
+    ):
         assert active(text)
     for text in (r"\<script", r"\[a\](b)", "`<b>`", "a < b", r"\[a\]: b", "&lt;b&gt;"):
         assert not active(text)
@@ -1564,7 +1759,16 @@ def test_a_comparison_is_as_safe_as_a_report(hostile: Path) -> None:
           for part in ("--set", f"factors.{name}.value=no")),
     )  # fmt: skip
     before.write_text(said.out, encoding="utf-8")
-    since = ("show", str(hostile), "history", "--since", str(before), *ours, "--as-of", AS_OF)
+    since = (
+        "show",
+        str(hostile),
+        "history",
+        "--since",
+        str(before),
+        *ours,
+        "--as-of",
+        AS_OF,
+    )
     said = answered_or_refused(*since)
     assert said.code == 0
     assert too_wide(said.out) == []

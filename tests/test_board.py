@@ -60,7 +60,9 @@ def rich(tmp_path: Path, project: Path) -> Path:
     (folder / "own.yaml").write_text(catalogue_text("lesson.yaml"), "utf-8")
     (folder / "prompts").mkdir()
     for number in range(2):
-        (folder / "prompts" / f"{number}.md").write_text(f"Prompt {number}: " + "do " * 30, "utf-8")
+        (folder / "prompts" / f"{number}.md").write_text(
+            f"Prompt {number}: " + "do " * 30, "utf-8"
+        )
     ledger = project / "examples/broadband-helpdesk/.tuneworthy/evidence.jsonl"
     (folder / ".tuneworthy").mkdir()
     shutil.copy(ledger, folder / ".tuneworthy" / "evidence.jsonl")
@@ -83,8 +85,12 @@ def test_what_has_not_changed_is_not_judged_again(rich: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["case", "framework", "prompt", "evidence", "missing", "torn"])
-def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: str) -> None:
+@pytest.mark.parametrize(
+    "change", ["case", "framework", "prompt", "evidence", "missing", "torn"]
+)
+def test_no_verdict_is_stale_however_quietly_a_file_changes(
+    rich: Path, change: str
+) -> None:
     if change == "prompt":  # measured prompts would count before those that lie there
         (rich / ".tuneworthy" / "evidence.jsonl").unlink()
     board = a_board(rich.parent)
@@ -110,7 +116,9 @@ def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: 
     assert board.row("rich").answer is not None
 
 
-def test_today_moves_on_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_today_moves_on_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     board = Workspace(open_directory(a_shelf(tmp_path, one=OPEN_CASE)))
     for day in (date(2026, 11, 24), date(2026, 11, 25)):
         monkeypatch.setattr("tuneworthy.cases.workspace.today", lambda day=day: day)
@@ -155,7 +163,8 @@ data: {examples: 4000}
 @settings(max_examples=10)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(NAMES), st.sampled_from(["yes", "no", "unknown"])), max_size=4
+        st.tuples(st.sampled_from(NAMES), st.sampled_from(["yes", "no", "unknown"])),
+        max_size=4,
     )
 )
 def test_toggling_one_answer_after_the_other_comes_to_what_the_file_says(
@@ -164,12 +173,16 @@ def test_toggling_one_answer_after_the_other_comes_to_what_the_file_says(
     folder = a_shelf(tmp_path_factory.mktemp("toggled"), money=MONEY)
     board = a_board(folder)
     for name, state in toggles:
-        judged = board.set_answers("money", {name: state}, board.evaluated("money").digest)
+        judged = board.set_answers(
+            "money", {name: state}, board.evaluated("money").digest
+        )
         assert judged is board.evaluated("money")
     assert board.evaluated("money").dossier.to_json() == fresh(folder / "money")
 
 
-def test_an_answer_to_another_file_is_a_conflict_and_writes_nothing(tmp_path: Path) -> None:
+def test_an_answer_to_another_file_is_a_conflict_and_writes_nothing(
+    tmp_path: Path,
+) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     board, path = a_board(folder), folder / "one" / "case.yaml"
     seen = board.evaluated("one").digest
@@ -205,9 +218,9 @@ def test_the_parts_of_a_list_hold_every_case_once(
                 break
             part = board.listed(cases_portfolio.CaseQuery(after=found[-1]))
         assert found == sorted(names)
-    assert [row.name for row in board.listed(cases_portfolio.CaseQuery(find="005")).cases] == [
-        "case-005"
-    ]
+    assert [
+        row.name for row in board.listed(cases_portfolio.CaseQuery(find="005")).cases
+    ] == ["case-005"]
 
 
 def test_what_is_not_worked_out_in_a_moment_is_pending_and_comes_later(
@@ -233,7 +246,10 @@ def test_a_case_that_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) ->
     folder = a_shelf(
         tmp_path, bad="name: [", good=OPEN_CASE, strange="name: x\nfactors: {a: yes}\n"
     )
-    rows = {row.name: row for row in a_board(folder).listed(cases_portfolio.CaseQuery(), 60).cases}
+    rows = {
+        row.name: row
+        for row in a_board(folder).listed(cases_portfolio.CaseQuery(), 60).cases
+    }
     assert set(rows) == {"bad", "good", "strange"}
     assert rows["good"].answer is not None
     assert rows["good"].problem == ""
@@ -263,7 +279,9 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
 
 
 @pytest.mark.parametrize("value", ["b/" * 3000 + "*", "b/" * 100 + "*", "**/" * 3000])
-def test_a_pattern_of_many_parts_is_told_with_its_line(tmp_path: Path, value: str) -> None:
+def test_a_pattern_of_many_parts_is_told_with_its_line(
+    tmp_path: Path, value: str
+) -> None:
     case = f"name: x\ndata:\n  traces:\n    - {json.dumps(value)}\n"
     row = a_board(a_shelf(tmp_path, deep=case)).row("deep")
     assert re.match(r"deep/case\.yaml:[34]: data\.traces", row.problem)
@@ -289,14 +307,21 @@ def test_every_version_that_was_written_is_kept_with_the_one_before(
     first = board.evaluated("one")
     board.set_answers("one", {"few_shot": "yes"}, first.digest)
     path = folder / "one" / "case.yaml"
-    path.write_text(path.read_text("utf-8").replace("few_shot: yes", "few_shot: no"), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("few_shot: yes", "few_shot: no"), "utf-8"
+    )
     by_hand = board.evaluated("one")
     now = board.set_answers("one", {"brand_voice": "yes"}, by_hand.digest)
     kept = read_versions(now.case)
     said = [load_case(yaml.safe_load(one.text)) for one in kept]
     few_shot = [case.ceiling.get("few_shot") for case in said]
     assert [one and one.value for one in few_shot] == [None, "yes", "no", "no"]
-    assert [case.factors["brand_voice"].value for case in said] == ["no", "no", "no", "yes"]
+    assert [case.factors["brand_voice"].value for case in said] == [
+        "no",
+        "no",
+        "no",
+        "yes",
+    ]
     assert workspace_module.answers_since(now, first.digest) == [
         "few-shot examples: no",
         "brand voice: yes",
@@ -330,20 +355,27 @@ def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> 
     history = folder / "one" / ".tuneworthy" / "history.jsonl"
     history.symlink_to(outside)
     board = a_board(folder)
-    judged = board.set_answers("one", {"few_shot": "yes"}, board.evaluated("one").digest)
+    judged = board.set_answers(
+        "one", {"few_shot": "yes"}, board.evaluated("one").digest
+    )
     assert outside.read_text("utf-8") == "theirs"
     history.unlink()
     history.write_text('{"at": "2026-11-24T00', "utf-8")
     assert read_versions(judged.case) == ()
     judged = board.set_answers("one", {"few_shot": "no"}, judged.digest)
-    assert ["few_shot: no" in one.text for one in read_versions(judged.case)] == [False, True]
+    assert ["few_shot: no" in one.text for one in read_versions(judged.case)] == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
     "at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
            "2026-11-24T00:00:00"],
 )  # fmt: skip
-def test_a_version_of_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, at: str) -> None:
+def test_a_version_of_a_time_that_no_calendar_has_is_left_out(
+    tmp_path: Path, at: str
+) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     (folder / "one" / ".tuneworthy").mkdir()
     told = {"at": at, "digest": "b" * 64, "text": OPEN_CASE}
@@ -356,7 +388,9 @@ def test_a_version_of_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, at
 
 
 @pytest.mark.slow
-def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_keeps_to_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     monkeypatch.setattr("tuneworthy.files.stores._MOST", 3000)
     board = a_board(folder)
@@ -376,7 +410,9 @@ def test_an_error_is_told_as_seen_from_the_folder_of_cases(
 ) -> None:
     folder = a_shelf(tmp_path / "c", bad="name: x\nfactors: {a: c/c}\n")
     monkeypatch.chdir(folder if spoken == "here" else tmp_path)
-    shelf = open_directory({"absolute": folder, "relative": Path("c"), "here": Path()}[spoken])
+    shelf = open_directory(
+        {"absolute": folder, "relative": Path("c"), "here": Path()}[spoken]
+    )
     error = Workspace(shelf, None, DAY).row("bad").problem
     assert error.startswith("bad/case.yaml:2: ")
     assert str(tmp_path) not in error

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Workspace, files_assistant, interview_answers, open_directory, read_versions
+from internals import (
+    Workspace,
+    files_assistant,
+    interview_answers,
+    open_directory,
+    read_versions,
+)
 from internals import run as command
 from tuneworthy import Case, InputError, decide, load_case, load_framework
 from web_world import Seen, a_client, a_shelf, a_site
@@ -52,11 +58,15 @@ def assist(folder: Path, quote: str = "we said so", **answers: str) -> None:
     """Write answers as an assistant does; two underscores of a key are a dot."""
     board = workspace(folder).written_by("an assistant")
     values = {key.replace("__", "."): value for key, value in answers.items()}
-    board.set_answers("one", values, board.evaluated("one").digest, dict.fromkeys(values, quote))
+    board.set_answers(
+        "one", values, board.evaluated("one").digest, dict.fromkeys(values, quote)
+    )
 
 
 def waiting(folder: Path) -> list[str]:
-    return [answer.key for answer in files_assistant.unconfirmed(load_case(folder / "one"))]
+    return [
+        answer.key for answer in files_assistant.unconfirmed(load_case(folder / "one"))
+    ]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -76,7 +86,11 @@ def of_people(case: Case) -> Any:
         data[name] = (data[name] or {}).get("path")
     addresses = [model["base_url"] for model in told["models"] if model["base_url"]]
     sections = ("decision", "safety", "evidence", "framework")
-    return {**{name: told[name] for name in sections}, "data": data, "addresses": addresses}
+    return {
+        **{name: told[name] for name in sections},
+        "data": data,
+        "addresses": addresses,
+    }
 
 
 @pytest.mark.slow
@@ -103,7 +117,9 @@ def of_people(case: Case) -> Any:
         ("data.training", "log.jsonl"),
     ],
 )
-def test_what_is_for_a_person_no_assistant_writes(folder: Path, key: str, value: str) -> None:
+def test_what_is_for_a_person_no_assistant_writes(
+    folder: Path, key: str, value: str
+) -> None:
     with pytest.raises(InputError) as caught:
         assist(folder, **{key.replace(".", "__"): value})
     said = str(caught.value)
@@ -118,7 +134,9 @@ def test_the_refusal_says_who_may(folder: Path) -> None:
         assist(folder, decision__owner="CEO")
     assert str(caught.value).startswith("decision.owner: is for a person to write")
     assert "tuneworthy answer" in str(caught.value)
-    with pytest.raises(InputError, match="for a person"):  # together with others neither
+    with pytest.raises(
+        InputError, match="for a person"
+    ):  # together with others neither
         assist(folder, brand_voice="yes", safety__data_reviewed="yes")
     assert waiting(folder) == []
 
@@ -150,7 +168,9 @@ def test_whatever_an_assistant_answers_what_is_for_people_stays(
     (shelf / "one" / "log.jsonl").write_text("", "utf-8")
     before = of_people(load_case(shelf / "one"))
     try:
-        assist(shelf, **{key.replace(".", "__"): value for key, value in answers.items()})
+        assist(
+            shelf, **{key.replace(".", "__"): value for key, value in answers.items()}
+        )
     except InputError:
         assert (shelf / "one" / "case.yaml").read_text("utf-8") == TEXT
     assert of_people(load_case(shelf / "one")) == before
@@ -168,14 +188,20 @@ def test_what_an_assistant_answers_is_marked_everywhere_until_a_person_confirms_
     asked = ("decide", case, "--as-of", DAY.isoformat())
     assert "by an assistant" not in printed(capsys, *asked)
     assist(
-        folder, "our <b>voice</b>", brand_voice="yes", today__quality="80%", data__examples="400"
+        folder,
+        "our <b>voice</b>",
+        brand_voice="yes",
+        today__quality="80%",
+        data__examples="400",
     )
     told = printed(capsys, *asked)
     assert "! 3 answers by an assistant, not confirmed." in told
     assert "--confirm" in told
     dossier = json.loads(printed(capsys, *asked, "--format", "json"))
     caveats = {item["id"]: item["says"] for item in dossier["verdict"]["caveats"]}
-    assert caveats["by_an_assistant"].startswith("3 answers by an assistant, not confirmed:")
+    assert caveats["by_an_assistant"].startswith(
+        "3 answers by an assistant, not confirmed:"
+    )
     client = a_client(a_site(folder))
     page = client.get("/cases/one/answers")
     assert "By an assistant, not confirmed: “our <b>voice</b>”" in Seen(page.text).text
@@ -183,7 +209,10 @@ def test_what_an_assistant_answers_is_marked_everywhere_until_a_person_confirms_
     assert "3 answers by an assistant" in Seen(client.get("/cases/one").text).text
 
     said = printed(capsys, "answer", case, "--confirm")
-    assert "Confirmed brand voice (factors.brand_voice): yes, for “our <b>voice</b>”" in said
+    assert (
+        "Confirmed brand voice (factors.brand_voice): yes, for “our <b>voice</b>”"
+        in said
+    )
     assert waiting(folder) == []
     assert "by an assistant" not in printed(capsys, *asked)
     assert "By an assistant" not in Seen(client.get("/cases/one/answers").text).text
@@ -191,7 +220,9 @@ def test_what_an_assistant_answers_is_marked_everywhere_until_a_person_confirms_
         (one.by, one.key, one.quote)
         for one in files_assistant.read_authored(load_case(folder / "one"))
     ]
-    assert ("assistant", "factors.brand_voice", "our <b>voice</b>") in kept, "it stays on record"
+    assert ("assistant", "factors.brand_voice", "our <b>voice</b>") in kept, (
+        "it stays on record"
+    )
     assert "waits to be confirmed" in printed(capsys, "answer", case, "--confirm")
 
 
@@ -204,7 +235,9 @@ def test_the_text_of_the_case_file_is_as_if_a_person_had_answered(
     with pytest.raises(InputError):  # its data aren't there
         board.set_answers("one", {"data.traces": "gone"}, board.evaluated("one").digest)
     board.set_answers("one", {"brand_voice": "yes"}, board.evaluated("one").digest)
-    texts = [(place / "one" / "case.yaml").read_text("utf-8") for place in (folder, other)]
+    texts = [
+        (place / "one" / "case.yaml").read_text("utf-8") for place in (folder, other)
+    ]
     assert texts[0] == texts[1]
 
 
@@ -227,7 +260,9 @@ def answer_on_the_page(folder: Path, value: str) -> None:
     client = a_client(a_site(folder))
     seen = Seen(client.get("/cases/one/answers").text)
     form = {name: seen.hidden(name) for name in ("csrf", "digest", "seen")}
-    sent = client.post("/cases/one/answers", data={**form, "factors.brand_voice": value})
+    sent = client.post(
+        "/cases/one/answers", data={**form, "factors.brand_voice": value}
+    )
     assert sent.status_code == 303
 
 
@@ -241,7 +276,8 @@ def test_the_same_answer_by_a_person_confirms_it(
 
 
 @pytest.mark.parametrize(
-    "answer", [answer_by_command, answer_by_interview, answer_by_hand, answer_on_the_page]
+    "answer",
+    [answer_by_command, answer_by_interview, answer_by_hand, answer_on_the_page],
 )
 def test_another_answer_by_a_person_is_the_persons(
     folder: Path, answer: Callable[[Path, str], None]
@@ -259,7 +295,10 @@ def test_the_page_confirms_what_it_showed_and_nothing_newer(folder: Path) -> Non
     assist(folder, low_volume="no")
     assert client.post("/cases/one/confirm", data=form).status_code == 409
     assert len(waiting(folder)) == 2
-    assert client.post("/cases/one/confirm", data={"digest": form["digest"]}).status_code == 403
+    assert (
+        client.post("/cases/one/confirm", data={"digest": form["digest"]}).status_code
+        == 403
+    )
     form["digest"] = Seen(client.get("/cases/one/answers").text).hidden("digest")
     assert client.post("/cases/one/confirm", data=form).status_code == 303
     assert waiting(folder) == []
@@ -293,7 +332,11 @@ def test_versions_say_who_wrote(folder: Path) -> None:
 
 
 def test_a_model_that_an_assistant_names_is_marked_with_its_price(folder: Path) -> None:
-    assist(folder, models='[{id: "openai:new", kind: tuned}]', models__2__usd_per_mtok="1, 2")
+    assist(
+        folder,
+        models='[{id: "openai:new", kind: tuned}]',
+        models__2__usd_per_mtok="1, 2",
+    )
     assert sorted(waiting(folder)) == ["models", "models.2.usd_per_mtok"]
     assert command(["answer", str(folder / "one"), "models.2.usd_per_mtok=1, 2"]) == 0
     assert waiting(folder) == ["models"]
@@ -333,7 +376,9 @@ def test_a_person_who_adds_a_model_confirms_none_of_an_assistant_s(
     assert waiting(folder) == marked
     case = folder / "one" / "case.yaml"
     text = case.read_text("utf-8")
-    case.write_text(text.replace("models:\n", 'models:\n  - {id: "fake:first"}\n', 1), "utf-8")
+    case.write_text(
+        text.replace("models:\n", 'models:\n  - {id: "fake:first"}\n', 1), "utf-8"
+    )
     assert waiting(folder) == marked, "another place is the same answer"
     assert command(["answer", str(folder / "one"), "--confirm"]) == 0
     assert waiting(folder) == []

@@ -21,10 +21,14 @@ def runs(output, case, context):
 """
 
 
-def folder_for(folder: Path, goal: str, rows: list[dict[str, Any]], more: str = "") -> Path:
+def folder_for(
+    folder: Path, goal: str, rows: list[dict[str, Any]], more: str = ""
+) -> Path:
     (folder / "prompts").mkdir(parents=True)
     (folder / "prompts" / "plain.md").write_text("Answer.\n")
-    cases = "".join(json.dumps({"id": f"c{n}", **row}) + "\n" for n, row in enumerate(rows))
+    cases = "".join(
+        json.dumps({"id": f"c{n}", **row}) + "\n" for n, row in enumerate(rows)
+    )
     (folder / "eval.jsonl").write_text(cases)
     (folder / "case.yaml").write_text(
         f"name: By goal\ngoals: [{goal}]\nmodels: [{{id: 'fake:one'}}]\n{more}"
@@ -76,13 +80,19 @@ def test_outputs_of_a_goal_are_scored_as_it_asks(kind: str, tmp_path: Path) -> N
 
     lab = prepare(folder)
     assert lab.scorer == scorer
-    assert f"Scored by {scorer}" in " ".join(ceiling.render_quote(lab, quoted(lab)).split())
+    assert f"Scored by {scorer}" in " ".join(
+        ceiling.render_quote(lab, quoted(lab)).split()
+    )
     reported = ceiling.run(lab, cap_usd=0, transport=Fake(answer)).result.reported
     assert isinstance(reported, model_lab.ShareOf)
-    number = {case.id: int(case.id[1:]) for case in (*lab.plan.select, *lab.plan.report)}
+    number = {
+        case.id: int(case.id[1:]) for case in (*lab.plan.select, *lab.plan.report)
+    }
     odd = [number[case.id] % 2 for case in lab.plan.report]
     half = 0.5 if kind == "fields" else 0.0  # one of two fields is right
-    assert reported.value == pytest.approx((sum(odd) + half * (len(odd) - sum(odd))) / len(odd))
+    assert reported.value == pytest.approx(
+        (sum(odd) + half * (len(odd) - sum(odd))) / len(odd)
+    )
 
 
 @pytest.mark.slow
@@ -116,7 +126,9 @@ def test_where_no_text_is_the_right_one_a_judge_is_proposed(
     goal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     judge = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
-    folder = folder_for(tmp_path / "without", goal, [{"input": f"Write {k}"} for k in range(50)])
+    folder = folder_for(
+        tmp_path / "without", goal, [{"input": f"Write {k}"} for k in range(50)]
+    )
     assert command(["ceiling", str(folder), "--dry-run"]) == 2
     assert judge in capsys.readouterr().err
     folder = folder_for(tmp_path / "with", goal, many(lambda k: f"A letter about {k}."))

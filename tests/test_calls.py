@@ -118,13 +118,17 @@ def test_sixty_four_at_once_never_pass_the_cap(
         unbounded = {job.key for job in jobs if job.request.max_tokens is None}
         assert outcome.stop.by == "cap" or set(outcome.settled) == distinct
         assert all(
-            found.status == "failed" or prices[int(job.request.model[1:]) % len(prices)] == 0
+            found.status == "failed"
+            or prices[int(job.request.model[1:]) % len(prices)] == 0
             for job in jobs
-            if job.key in unbounded and (found := outcome.settled.get(job.key)) is not None
+            if job.key in unbounded
+            and (found := outcome.settled.get(job.key)) is not None
         )
 
 
-def test_usage_above_what_was_put_aside_counts_and_stops_the_run(tmp_path: Path) -> None:
+def test_usage_above_what_was_put_aside_counts_and_stops_the_run(
+    tmp_path: Path,
+) -> None:
     fake = Fake(echo, Manners(latency_s=0.001, usage_factor=1000))
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(200), price=A_DOLLAR_A_TOKEN, at_once=8)
@@ -141,7 +145,9 @@ def test_a_small_cap_waits_for_what_is_on_the_wire(tmp_path: Path) -> None:
     most = llm_endpoints.most_usd(jobs[-1].request, A_DOLLAR_A_TOKEN)
     assert most == 16 * 2 + len("case 99") + 4
     with Ledger(tmp_path / "c.sqlite3") as ledger:
-        outcome = send(ledger, fake, jobs, price=A_DOLLAR_A_TOKEN, cap_usd=445, at_once=64)
+        outcome = send(
+            ledger, fake, jobs, price=A_DOLLAR_A_TOKEN, cap_usd=445, at_once=64
+        )
     assert not outcome.stop.by
     assert fake.answered == 100
     assert fake.most_at_once > 1
@@ -290,7 +296,9 @@ def test_every_case_is_answered_or_in_doubt_whatever_goes_wrong(tmp_path: Path) 
         found = asyncio.run(runner.all(jobs)).settled
     told = [found[job.key].status for job in jobs]
     assert set(told) == {"settled", "in_doubt"}
-    assert fake.answered == len(jobs)  # busy ones were not paid, and no other was sent again
+    assert fake.answered == len(
+        jobs
+    )  # busy ones were not paid, and no other was sent again
     assert 2 <= told.count("in_doubt") <= 30
 
 
@@ -317,7 +325,9 @@ class Picky(Fake):
         return await super().send(request)
 
 
-def test_a_model_that_refuses_everything_is_soon_asked_nothing_more(tmp_path: Path) -> None:
+def test_a_model_that_refuses_everything_is_soon_asked_nothing_more(
+    tmp_path: Path,
+) -> None:
     fake = Picky(lambda _: "HTTP 404: no such path")
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(500), at_once=8)
@@ -330,7 +340,9 @@ def test_a_model_that_refuses_everything_is_soon_asked_nothing_more(tmp_path: Pa
 @pytest.mark.parametrize(
     "refuses",
     [
-        lambda case: "" if case == "case 3" else "HTTP 400: no",  # an answer is on its way
+        lambda case: (
+            "" if case == "case 3" else "HTTP 400: no"
+        ),  # an answer is on its way
         lambda case: f"HTTP 400: {case} is too long",  # each about itself
     ],
 )
@@ -431,7 +443,9 @@ def test_a_stop_ends_every_wait_at_a_gate() -> None:
     asyncio.run(asyncio.wait_for(scene(), 20))
 
 
-def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_try_waits_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lasts: list[bool] = []
 
     async def refused(_: llm_runner.Gate, seconds: float, *, last: bool) -> None:
@@ -451,7 +465,9 @@ def test_the_last_try_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert [found[job.key].status for job in many(30)].count("failed") == 1
 
 
-def test_a_busy_endpoint_that_answers_nobody_is_spoken_of_again_and_again(tmp_path: Path) -> None:
+def test_a_busy_endpoint_that_answers_nobody_is_spoken_of_again_and_again(
+    tmp_path: Path,
+) -> None:
     """Once a job stood still for twelve minutes without a word."""
     notices: list[str] = []
 
@@ -466,7 +482,13 @@ def test_a_busy_endpoint_that_answers_nobody_is_spoken_of_again_and_again(tmp_pa
 
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         runner = Runner(
-            ledger, Full(echo), lambda _: FREE, run="r", cap_usd=1.0, waiting=notice, notice_s=0.01
+            ledger,
+            Full(echo),
+            lambda _: FREE,
+            run="r",
+            cap_usd=1.0,
+            waiting=notice,
+            notice_s=0.01,
         )
         outcome = asyncio.run(asyncio.wait_for(runner.all(many(3)), 20))
     assert outcome.stop.by == "user"
@@ -521,7 +543,9 @@ class Crowd(Fake):
         self.inside += 1
         try:
             await asyncio.sleep(0.005)
-            self.crowds.append(self.inside)  # in the middle: those of one moment come together
+            self.crowds.append(
+                self.inside
+            )  # in the middle: those of one moment come together
             await asyncio.sleep(0.005)
             if self.inside > self.room or self.chance.random() < self.share:
                 self.refused += 1
@@ -533,12 +557,16 @@ class Crowd(Fake):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.1])
-def test_refusals_by_chance_hold_up_only_themselves(tmp_path: Path, share: float) -> None:
+def test_refusals_by_chance_hold_up_only_themselves(
+    tmp_path: Path, share: float
+) -> None:
     crowd = Crowd(share, room=10_000)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, crowd, many(1500), at_once=32)
     assert sum(one.status == "settled" for one in outcome.settled.values()) == 1500
-    assert sorted(crowd.crowds)[len(crowd.crowds) // 2] > 16  # most find over half of the places
+    assert (
+        sorted(crowd.crowds)[len(crowd.crowds) // 2] > 16
+    )  # most find over half of the places
 
 
 @pytest.mark.slow
@@ -586,7 +614,9 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
         assert ledger.spend("r").held == 0
     assert (outcome.stop.by, fake.sent) == ("refused", 0)
     assert len(outcome.settled) <= 64
-    assert len(waits) <= 64 + 8 + 32 + 16 + 8 + 4 + 2  # not one wait after another for each call
+    assert (
+        len(waits) <= 64 + 8 + 32 + 16 + 8 + 4 + 2
+    )  # not one wait after another for each call
 
 
 # The ledger -------------------------------------------------------------------------------------
@@ -598,12 +628,16 @@ def test_one_process_at_a_time_may_pay(tmp_path: Path) -> None:
     Ledger(tmp_path / "c.sqlite3").close()
 
 
-def test_what_was_on_the_wire_is_in_doubt_when_the_ledger_is_opened(tmp_path: Path) -> None:
+def test_what_was_on_the_wire_is_in_doubt_when_the_ledger_is_opened(
+    tmp_path: Path,
+) -> None:
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         assert ledger.reserve("k", run="r", model="m", usd=2, cap_usd=3) == "go"
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         assert [one.usd for one in ledger.doubtful("r")] == [2]
-        assert ledger.reserve("other", run="r", model="m", usd=2, cap_usd=3) == "over_cap"
+        assert (
+            ledger.reserve("other", run="r", model="m", usd=2, cap_usd=3) == "over_cap"
+        )
 
 
 def test_a_stranger_is_no_ledger(tmp_path: Path) -> None:
@@ -646,7 +680,9 @@ def test_a_sound_ledger_is_never_to_be_moved_away(
 
 
 @pytest.mark.slow
-def test_on_a_full_disk_a_quote_reads_the_ledger_and_a_run_is_refused(tmp_path: Path) -> None:
+def test_on_a_full_disk_a_quote_reads_the_ledger_and_a_run_is_refused(
+    tmp_path: Path,
+) -> None:
     folder = folder_of(tmp_path, n=60, models="[{id: 'fake:echo'}]")
     assert command_line(["ceiling", str(folder), "--max-tokens", "9"]) == 0
     limited = (
@@ -655,7 +691,16 @@ def test_on_a_full_disk_a_quote_reads_the_ledger_and_a_run_is_refused(tmp_path: 
     )
 
     def full(*more: str) -> tuple[int, str]:
-        told = [sys.executable, "-c", limited, "ceiling", str(folder), "--max-tokens", "9", *more]
+        told = [
+            sys.executable,
+            "-c",
+            limited,
+            "ceiling",
+            str(folder),
+            "--max-tokens",
+            "9",
+            *more,
+        ]
         done = subprocess.run(told, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -674,7 +719,10 @@ def test_an_answer_that_somebody_spoilt_is_one_plain_error(tmp_path: Path) -> No
     base.execute("UPDATE calls SET reply = '[[['")
     base.commit()
     base.close()
-    with Ledger(tmp_path / "c.sqlite3") as ledger, pytest.raises(InputError, match="can't be read"):
+    with (
+        Ledger(tmp_path / "c.sqlite3") as ledger,
+        pytest.raises(InputError, match="can't be read"),
+    ):
         ledger.find(many(1)[0].key)
 
 
@@ -693,7 +741,9 @@ def test_no_ledger_lies_outside_its_case(tmp_path: Path) -> None:
 
 def test_a_quote_counts_what_is_new_and_sends_nothing(tmp_path: Path) -> None:
     jobs = many(3)
-    bound = sum(llm_endpoints.most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs)
+    bound = sum(
+        llm_endpoints.most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs
+    )
     told = llm_runner.quote([*jobs, *jobs], None, lambda _: A_DOLLAR_A_TOKEN)
     assert (told.calls, told.reused, told.usd_most) == (3, 0, bound)
     # a quarter of the tokens that the texts can have at most, and half of the four of an answer
@@ -713,7 +763,10 @@ def test_a_quote_counts_what_is_new_and_sends_nothing(tmp_path: Path) -> None:
         assert (anew.calls, anew.reused) == (3, 0)
         assert llm_runner.quote(jobs, ledger, lambda _: None).unpriced == ("m",)
         assert (
-            llm_runner.quote([asked("x", most=None)], ledger, lambda _: A_DOLLAR_A_TOKEN).calls == 0
+            llm_runner.quote(
+                [asked("x", most=None)], ledger, lambda _: A_DOLLAR_A_TOKEN
+            ).calls
+            == 0
         )
 
 
@@ -756,7 +809,11 @@ def test_a_file_cannot_make_a_vendor_cheaper_than_its_list(
     )
     place = reach(model)
     request = asked("a").request.model_copy(
-        update={"provider": place.provider, "base_url": place.base_url, "model": place.name}
+        update={
+            "provider": place.provider,
+            "base_url": place.base_url,
+            "model": place.name,
+        }
     )
     listed = prices_of([Model(id="openai:gpt-4o")], DAY)(request.model_copy(
         update={"provider": "openai", "base_url": "https://api.openai.com/v1"}
@@ -774,7 +831,9 @@ def test_a_file_cannot_make_a_vendor_cheaper_than_its_list(
 def test_a_price_of_nothing_counts_on_this_machine_alone() -> None:
     free = TokenPrice(input=0, output=0)
 
-    def of(address: str, trusted: frozenset[str] = frozenset()) -> model_case.Price | None:
+    def of(
+        address: str, trusted: frozenset[str] = frozenset()
+    ) -> model_case.Price | None:
         model = Model(id="ours:m", base_url=address, usd_per_mtok=free)
         place = {"provider": "ours", "base_url": address, "model": "m"}
         request = asked("a").request.model_copy(update=place)
@@ -785,7 +844,9 @@ def test_a_price_of_nothing_counts_on_this_machine_alone() -> None:
     assert of("https://llm.example.org/v1", frozenset({"ours:m"})) == FREE
 
 
-def test_a_missing_key_is_told_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_told_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(CaseError, match="OPENAI_API_KEY"):
         transport_for([reach(Model(id="openai:gpt-4o"))])
@@ -795,8 +856,13 @@ def test_a_missing_key_is_told_before_anything_is_sent(monkeypatch: pytest.Monke
 
 def test_fakes_are_models_like_any_other(tmp_path: Path) -> None:
     place = reach(Model(id="fake:parrot"))
-    talk = (ChatMessage(role="assistant", content="said"), ChatMessage(role="user", content="q"))
-    request = Request(provider="fake", base_url="", model="parrot", messages=talk, max_tokens=9)
+    talk = (
+        ChatMessage(role="assistant", content="said"),
+        ChatMessage(role="user", content="q"),
+    )
+    request = Request(
+        provider="fake", base_url="", model="parrot", messages=talk, max_tokens=9
+    )
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         found = send(ledger, transport_for([place]), [Job(request)]).settled
     reply = next(iter(found.values())).reply
@@ -809,8 +875,13 @@ def test_fakes_are_models_like_any_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["echo", "parrot"])
 def test_half_a_surrogate_pair_in_a_case_ends_no_lab(name: str, tmp_path: Path) -> None:
     half = {"id": "half", "input": "\ud800", "reference": "\udfff"}
-    cases = [half, *({"id": f"c{i}", "input": f"q{i}", "reference": f"q{i}"} for i in range(12))]
-    (tmp_path / "eval.jsonl").write_text("".join(json.dumps(one) + "\n" for one in cases))
+    cases = [
+        half,
+        *({"id": f"c{i}", "input": f"q{i}", "reference": f"q{i}"} for i in range(12)),
+    ]
+    (tmp_path / "eval.jsonl").write_text(
+        "".join(json.dumps(one) + "\n" for one in cases)
+    )
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "plain.md").write_text("{{ input }}")
     (tmp_path / "case.yaml").write_text(
@@ -823,7 +894,9 @@ def test_half_a_surrogate_pair_in_a_case_ends_no_lab(name: str, tmp_path: Path) 
         assert ledger.doubtful() == ()
 
 
-def test_half_a_surrogate_pair_in_an_answer_becomes_a_question_mark(tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_in_an_answer_becomes_a_question_mark(
+    tmp_path: Path,
+) -> None:
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         found = send(ledger, Fake(echo), [asked("a \ud800")]).settled
     assert [one.reply and one.reply.text for one in found.values()] == ["a ?"]
@@ -840,13 +913,18 @@ def test_a_call_that_cannot_be_kept_ends_the_run_and_loses_no_call_of_another_mo
         return plain(ledger, key, reply, usd)
 
     monkeypatch.setattr(Ledger, "settle", settle)
-    with Ledger(tmp_path / "c.sqlite3") as ledger, pytest.raises(ValueError, match="be written"):
+    with (
+        Ledger(tmp_path / "c.sqlite3") as ledger,
+        pytest.raises(ValueError, match="be written"),
+    ):
         send(ledger, Fake(echo), many(100), at_once=4)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         settled = sum(found is not None and found.status == "settled"
                       for found in (ledger.find(job.key) for job in many(100)))  # fmt: skip
         assert 12 <= settled <= 24
-        assert 1 <= len(ledger.doubtful()) <= 4  # those of its own moment: never sent again unasked
+        assert (
+            1 <= len(ledger.doubtful()) <= 4
+        )  # those of its own moment: never sent again unasked
 
 
 class Seen:
@@ -881,7 +959,13 @@ def test_who_is_cancelled_while_its_money_is_put_aside_was_not_asked(
 
     with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
         price = model_case.Price(input=0, output=1e6)
-        asyncio.run(go(Runner(ledger, seen, lambda _: price, run="r", cap_usd=50, at_once=at_once)))
+        asyncio.run(
+            go(
+                Runner(
+                    ledger, seen, lambda _: price, run="r", cap_usd=50, at_once=at_once
+                )
+            )
+        )
         with ReadOnlyLedger(Path(place) / "c.sqlite3") as found:
             assert {one.key for one in found.doubtful()} <= set(seen.asked)
             spend = found.spend("r")
@@ -891,7 +975,9 @@ def test_who_is_cancelled_while_its_money_is_put_aside_was_not_asked(
 @pytest.mark.slow
 @given(st.permutations([50, 4, 4, 60, 4]), st.integers(1, 5))
 @settings(deadline=None, max_examples=30)
-def test_what_does_not_fit_under_a_cap_waits_for_what_does(mosts: list[int], at_once: int) -> None:
+def test_what_does_not_fit_under_a_cap_waits_for_what_does(
+    mosts: list[int], at_once: int
+) -> None:
     jobs = [asked(f"case {n}", most=most) for n, most in enumerate(mosts)]
     fit = {job.key for job, most in zip(jobs, mosts, strict=True) if most == 4}
     with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
@@ -904,7 +990,9 @@ def test_what_does_not_fit_under_a_cap_waits_for_what_does(mosts: list[int], at_
 
 def test_a_lean_run_leaves_its_answers_in_the_ledger(tmp_path: Path) -> None:
     with Ledger(tmp_path / "c.sqlite3") as ledger:
-        runner = Runner(ledger, Fake(echo), lambda _: FREE, run="r", cap_usd=1, lean=True)
+        runner = Runner(
+            ledger, Fake(echo), lambda _: FREE, run="r", cap_usd=1, lean=True
+        )
         outcome = asyncio.run(runner.all(many(30)))
         assert all(one.reply is None for one in outcome.settled.values())
         for job in many(30):

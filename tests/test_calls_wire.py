@@ -67,7 +67,9 @@ def count(endpoint: str) -> dict[str, Any]:
     return found
 
 
-def ask(base_url: str, model: str, folder: Path, many: int = 1, timeout_s: float = 20.0) -> Outcome:
+def ask(
+    base_url: str, model: str, folder: Path, many: int = 1, timeout_s: float = 20.0
+) -> Outcome:
     """Put calls to a model through a ledger."""
     place = reach(Model(id=f"own:{model}", base_url=base_url))
     jobs = [
@@ -79,7 +81,9 @@ def ask(base_url: str, model: str, folder: Path, many: int = 1, timeout_s: float
     async def scene(ledger: Ledger) -> Outcome:
         transport = transport_for([place], timeout_s=timeout_s)
         try:
-            runner = Runner(ledger, transport, lambda _: FREE, run="r", cap_usd=0, at_once=8)
+            runner = Runner(
+                ledger, transport, lambda _: FREE, run="r", cap_usd=0, at_once=8
+            )
             return await runner.all(jobs)
         finally:
             await transport.close()
@@ -94,7 +98,16 @@ def ask(base_url: str, model: str, folder: Path, many: int = 1, timeout_s: float
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
-    ["plain", "unauthorised", "mirror", "escaped", "escaped_error", "nested", "drop", "malformed"],
+    [
+        "plain",
+        "unauthorised",
+        "mirror",
+        "escaped",
+        "escaped_error",
+        "nested",
+        "drop",
+        "malformed",
+    ],
 )
 def test_a_key_is_sent_and_stands_nowhere(
     keyed: str, model: str, tmp_path: Path, caplog: pytest.LogCaptureFixture,
@@ -103,7 +116,9 @@ def test_a_key_is_sent_and_stands_nowhere(
     caplog.set_level(0)
     outcome = ask(keyed, model, tmp_path, many=3)
     assert count(keyed)["keys"].get(f"Bearer {KEY}", 0) >= 1
-    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    written = b"".join(
+        path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
     out, err = capfd.readouterr()
     place = reach(Model(id="own:x", base_url=keyed))
     said = f"{outcome!r} {place!r} {place} {place.key} {place.key!r:>9} {out} {err} {caplog.text}"
@@ -133,12 +148,19 @@ def test_a_key_is_hidden_however_json_spells_it(which: str, times: int) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_key_is_looked_for_in_what_an_answer_means(encoding: str) -> None:
     arguments = json.dumps({"a": f"one\n{KEY}"})
-    message = {"content": KEY, "tool_calls": [{"function": {"name": KEY, "arguments": arguments}}]}
-    told = json.dumps({"choices": [{"message": message, "finish_reason": f"{'x' * 90}{KEY}"}]})
+    message = {
+        "content": KEY,
+        "tool_calls": [{"function": {"name": KEY, "arguments": arguments}}],
+    }
+    told = json.dumps(
+        {"choices": [{"message": message, "finish_reason": f"{'x' * 90}{KEY}"}]}
+    )
     raw = told.replace("-", r"\u002d").encode(encoding)
     found = llm_http.parse(raw, latency_s=0, key=llm_endpoints.Secret(KEY))
     assert (found.text, found.finish) == ("***", "x" * 90 + "***")
-    assert found.tool_calls[0][0] == json.loads(found.tool_calls[0][1])["a"][-3:] == "***"
+    assert (
+        found.tool_calls[0][0] == json.loads(found.tool_calls[0][1])["a"][-3:] == "***"
+    )
 
 
 def test_an_answer_in_parts_is_read_and_its_thinking_left_out() -> None:
@@ -152,14 +174,18 @@ def test_an_answer_in_parts_is_read_and_its_thinking_left_out() -> None:
     assert (reply.text, reply.model) == ("shelf 9", "other-2")
 
 
-@pytest.mark.parametrize("part", [{"type": "image_url", "image_url": {}}, 7, {"text": "no type"}])
+@pytest.mark.parametrize(
+    "part", [{"type": "image_url", "image_url": {}}, 7, {"text": "no type"}]
+)
 def test_an_answer_with_a_part_that_is_no_text_is_in_doubt(part: object) -> None:
     told = {"choices": [{"message": {"content": [part]}}]}
     with pytest.raises(llm_endpoints.Doubtful):
         llm_http.parse(json.dumps(told).encode(), latency_s=0)
 
 
-def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(keyed: str, tmp_path: Path) -> None:
+def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(
+    keyed: str, tmp_path: Path
+) -> None:
     outcome = ask(keyed, "unauthorised", tmp_path, many=200)
     assert outcome.stop.by == "refused"
     assert outcome.stop.why == "HTTP 401: wrong key: ***"
@@ -214,11 +240,13 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused(base_url: str) -> 
         reach(Model.model_construct(id="openai:gpt-4o", base_url=base_url))
 
 
-def test_each_address_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_address_has_a_variable_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     places = ["a-b.test", "a.b.test", "a.b-test", "a.b.test:8443", "a--b.test"]
-    assert len({llm_endpoints.key_variable(f"https://{place}/v1") for place in places}) == len(
-        places
-    )
+    assert len(
+        {llm_endpoints.key_variable(f"https://{place}/v1") for place in places}
+    ) == len(places)
     assert (
         llm_endpoints.key_variable("https://models.ours.test:443/v1")
         == "TUNEWORTHY_KEY_MODELS_OURS_TEST"
@@ -252,7 +280,9 @@ def test_a_redirect_is_not_followed(keyed: str, tmp_path: Path) -> None:
         ("oversized", "in_doubt"), ("accepted", "in_doubt"), ("forbidden", "failed"),
     ],
 )  # fmt: skip
-def test_no_answer_breaks_anything(endpoint: str, model: str, status: str, tmp_path: Path) -> None:
+def test_no_answer_breaks_anything(
+    endpoint: str, model: str, status: str, tmp_path: Path
+) -> None:
     found = next(iter(ask(endpoint, model, tmp_path).settled.values()))
     assert found.status == status
     again = ask(endpoint, model, tmp_path)
@@ -269,7 +299,9 @@ def test_retry_after_is_kept_to(endpoint: str, tmp_path: Path) -> None:
     assert second - first >= 0.5
 
 
-def test_an_endpoint_that_asks_for_a_day_ends_the_run(endpoint: str, tmp_path: Path) -> None:
+def test_an_endpoint_that_asks_for_a_day_ends_the_run(
+    endpoint: str, tmp_path: Path
+) -> None:
     outcome = ask(endpoint, "for_ever", tmp_path, many=100)
     assert outcome.stop.by == "refused"
     assert "come again in 86400 s" in outcome.stop.why
@@ -279,19 +311,25 @@ def test_an_endpoint_that_asks_for_a_day_ends_the_run(endpoint: str, tmp_path: P
     ("header", "least", "most"),
     [("7", 7, 7), ("0.5", 0.5, 0.5), ("Wed, 21 Oct 2065 07:28:00 GMT", 1e9, 1e10)],
 )
-def test_a_retry_after_is_a_number_or_a_date(header: str, least: float, most: float) -> None:
+def test_a_retry_after_is_a_number_or_a_date(
+    header: str, least: float, most: float
+) -> None:
     found = llm_http._seconds(header)
     assert found is not None
     assert least <= found <= most
 
 
-@pytest.mark.parametrize("header", ["", "soon", "-1", "nan", "inf", "1e999", "99/99/9999"])
+@pytest.mark.parametrize(
+    "header", ["", "soon", "-1", "nan", "inf", "1e999", "99/99/9999"]
+)
 def test_a_retry_after_that_says_nothing_is_none(header: str) -> None:
     assert llm_http._seconds(header) is None
 
 
 @pytest.mark.slow
-def test_a_hang_is_in_doubt_and_is_not_sent_again(endpoint: str, tmp_path: Path) -> None:
+def test_a_hang_is_in_doubt_and_is_not_sent_again(
+    endpoint: str, tmp_path: Path
+) -> None:
     outcome = ask(endpoint, "hang", tmp_path, many=3, timeout_s=0.6)
     assert {one.status for one in outcome.settled.values()} == {"in_doubt"}
     assert set(count(endpoint)["answered"].values()) == {1}
@@ -326,7 +364,9 @@ def test_a_run_killed_at_any_moment_loses_nothing_and_pays_nothing_twice(
             time.sleep(chance.random() * 0.12)
             os.kill(child.pid, signal.SIGKILL)
         now = statuses(ledger)
-        assert all(now[key] == status for key, status in known.items() if status != "sent")
+        assert all(
+            now[key] == status for key, status in known.items() if status != "sent"
+        )
         assert sum(status == "sent" for status in now.values()) <= AT_ONCE
         with Ledger(ledger) as opened:
             spend = opened.spend("run")
@@ -338,4 +378,6 @@ def test_a_run_killed_at_any_moment_loses_nothing_and_pays_nothing_twice(
     answered = count(endpoint)["answered"]
     assert max(answered.values()) == 1
     assert told["calls"] <= len(answered) <= CALLS
-    assert 0 < told["in_doubt"] <= 10 * AT_ONCE  # none would mean that no kill hit the wire
+    assert (
+        0 < told["in_doubt"] <= 10 * AT_ONCE
+    )  # none would mean that no kill hit the wire

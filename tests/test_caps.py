@@ -47,13 +47,18 @@ def test_a_model_that_thinks_first_gets_the_room_it_uses(
     with served({"careful": 1.0, "Answer": 1.0}) as endpoint:
         thinks(endpoint, caps)
         folder = folder_of(tmp_path, n=120, models=models(endpoint, "a"))
-        assert command(["ceiling", str(folder), "--as-of", "2026-11-24", "--dry-run"]) == 0
+        assert (
+            command(["ceiling", str(folder), "--as-of", "2026-11-24", "--dry-run"]) == 0
+        )
         said = " ".join(capsys.readouterr().out.split())
         assert "512 tokens an answer; 3 probes, 8,192 each, may show that" in said
         first = quoted(prepare(folder, as_of=AS_OF))
         result = ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0).result
         assert (result.reached, result.stopped) == ("no", "")
-        assert sorted(set(caps)) == [2048, 8192]  # half as much again as 902, a power of two
+        assert sorted(set(caps)) == [
+            2048,
+            8192,
+        ]  # half as much again as 902, a power of two
         assert caps.count(8192) == 3
         assert len(caps) <= first.calls  # probes are no calls beside the race
         row = next(row for row in result.arms if row.arm.kind == "prompt")
@@ -73,7 +78,9 @@ def test_a_stated_cap_is_kept_to(tmp_path: Path) -> None:
     with served({"careful": 1.0, "Answer": 1.0}) as endpoint:
         thinks(endpoint, caps)
         folder = folder_of(tmp_path, n=60, models=models(endpoint, "a"))
-        result = ceiling.run(prepare(folder, as_of=AS_OF, max_tokens=700), cap_usd=0).result
+        result = ceiling.run(
+            prepare(folder, as_of=AS_OF, max_tokens=700), cap_usd=0
+        ).result
     assert set(caps) == {700}
     assert "cut off" in result.stopped
 
@@ -84,7 +91,10 @@ def test_general_tasks_have_the_same_room(tmp_path: Path) -> None:
     with served({"one": 0.5, "mine": 0.9}) as endpoint:
         thinks(endpoint, caps)
         folder = folder_of(
-            tmp_path, n=60, prompts={"p": "Answer.\n"}, models=models(endpoint, "one", tuned="mine")
+            tmp_path,
+            n=60,
+            prompts={"p": "Answer.\n"},
+            models=models(endpoint, "one", tuned="mine"),
         )
         verify.run(prepare(folder, as_of=AS_OF), cap_usd=0)
     assert set(caps) == {2048, 8192}

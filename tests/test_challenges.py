@@ -650,7 +650,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = " ".join(f"word{number}" for number in range(60))
     for number, greeting in enumerate(("Hello", "Hi", "Welcome", "Greetings", "Howdy")):
         prompt = place / "prompts" / f"{number}.md"
-        prompt.write_text(f"---\nname: p{number}\n---\n# system\n{greeting}. {text}\n", "utf-8")
+        prompt.write_text(
+            f"---\nname: p{number}\n---\n# system\n{greeting}. {text}\n", "utf-8"
+        )
     return place
 
 
@@ -669,16 +671,22 @@ def challenges(
 
 
 @pytest.fixture(scope="module")
-def firing(folder: Path) -> list[tuple[str, Pair, model_dossier.ChallengeResult | None]]:
+def firing(
+    folder: Path,
+) -> list[tuple[str, Pair, model_dossier.ChallengeResult | None]]:
     """Every pair with what its challenge says where it fires; None where it doesn't."""
-    return [(name, pair, challenges(pair.fires, folder).get(name)) for name, pair in EVERY]
+    return [
+        (name, pair, challenges(pair.fires, folder).get(name)) for name, pair in EVERY
+    ]
 
 
 Fired = list[tuple[str, Pair, model_dossier.ChallengeResult]]
 
 
 @pytest.fixture(scope="module")
-def fired(firing: list[tuple[str, Pair, model_dossier.ChallengeResult | None]]) -> Fired:
+def fired(
+    firing: list[tuple[str, Pair, model_dossier.ChallengeResult | None]],
+) -> Fired:
     """Those that fire."""
     return [(name, pair, result) for name, pair, result in firing if result is not None]
 
@@ -728,7 +736,9 @@ def test_an_unknown_in_either_statement_silences(folder: Path) -> None:
     }
     still_there = []
     for name, pair in EVERY:
-        for room in dict.fromkeys(path.split(".", maxsplit=1)[0] for path in pair.between):
+        for room in dict.fromkeys(
+            path.split(".", maxsplit=1)[0] for path in pair.between
+        ):
             is_absent = name in absence_is_the_statement and room == "attempts"
             if room not in pair.fires or is_absent:
                 continue
@@ -759,7 +769,9 @@ def named(kind: Any, path: list[str]) -> bool:
 
 def test_a_path_is_found_in_the_schema_or_not() -> None:
     assert named(Case, ["factors", "anything", "now"])
-    assert named(Case, ["economics", "monthly", "ongoing", "retraining_hours_per_quarter"])
+    assert named(
+        Case, ["economics", "monthly", "ongoing", "retraining_hours_per_quarter"]
+    )
     assert not named(Case, ["factors", "anything", "never"])
     assert not named(Case, ["economics", "savings"])
     assert not named(Case, ["name", "first"])
@@ -880,17 +892,24 @@ def test_it_says_the_numbers_of_the_case(folder: Path) -> None:
     for name, (data, wanted) in SAYS.items():
         result = challenges(data, folder)[name]
         text = f"{result.says} {result.settle}"
-        assert [pattern for pattern in wanted if not re.search(pattern, text)] == [], (name, text)
+        assert [pattern for pattern in wanted if not re.search(pattern, text)] == [], (
+            name,
+            text,
+        )
 
 
 def test_the_worked_example_says_when_its_saving_fits() -> None:
     case = load_case(PROJECT / "examples" / "task-api")
-    found = {one.id: one for one in decide(case, framework_of(case), as_of=AS_OF).challenges}
+    found = {
+        one.id: one for one in decide(case, framework_of(case), as_of=AS_OF).challenges
+    }
     bill = found["saving_above_bill"].says
     # 2,000 calls at $0.018 are $36; 1,500 / 0.018 = 83,333 calls; 2,000 x 1.5 ^ 9.2 reaches them
     assert {"$1,500", "2,000", "$36", "83,000"} <= set(re.findall(r"\$?[\d,]+\d", bill))
     assert "month 10" in bill
-    assert "month 6 has" in found["low_volume_now"].says  # and when the saving fits stands there
+    assert (
+        "month 6 has" in found["low_volume_now"].says
+    )  # and when the saving fits stands there
     shown = found["checks_not_shown_by_attempts"].says
     assert "four prompts" in shown
     assert "one model" in shown
@@ -899,18 +918,32 @@ def test_the_worked_example_says_when_its_saving_fits() -> None:
 def test_contradictions_come_first() -> None:
     case = load_case(PROJECT / "examples" / "travel-concierge")
     order = ["contradiction", "doubt", "pushback"]
-    grades = [one.severity for one in decide(case, framework_of(case), as_of=AS_OF).challenges]
+    grades = [
+        one.severity for one in decide(case, framework_of(case), as_of=AS_OF).challenges
+    ]
     assert [order.index(grade) for grade in grades] == sorted(map(order.index, grades))
     assert set(grades) == set(order)
 
 
 def test_what_serving_costs_is_that_of_the_cheapest_tuned_way() -> None:
     wide = {"low": 200, "likely": 250, "high": 300}
-    small = {"id": "own:small", "kind": "tuned", "usd_per_mtok": {"input": 1, "output": 2}}
-    big = {"id": "own:big", "kind": "tuned", "usd_per_mtok": {"input": 400, "output": 0}}
+    small = {
+        "id": "own:small",
+        "kind": "tuned",
+        "usd_per_mtok": {"input": 1, "output": 2},
+    }
+    big = {
+        "id": "own:big",
+        "kind": "tuned",
+        "usd_per_mtok": {"input": 400, "output": 0},
+    }
     economics = {
         **monthly(ongoing_usd=500),
-        "traffic": {"requests_per_month": 100_000, "input_tokens": 500, "output_tokens": wide},
+        "traffic": {
+            "requests_per_month": 100_000,
+            "input_tokens": 500,
+            "output_tokens": wide,
+        },
     }
     data = {"economics": economics, "models": [*PRICED, small, big]}
     assert "ongoing_below_serving" not in challenges(data)  # 50 + 40 to 60, not 20,000

@@ -25,7 +25,9 @@ CALLS = 12  # a bad endpoint is asked at most so often for each model, whatever 
 Bad = Callable[[BaseHTTPRequestHandler], None]
 
 
-def says(status: int, body: bytes, kind: str = "application/json", **headers: str) -> Bad:
+def says(
+    status: int, body: bytes, kind: str = "application/json", **headers: str
+) -> Bad:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
         told = {"Content-Type": kind, "Content-Length": str(len(body)), **headers}
@@ -114,7 +116,8 @@ def endpoint(
     """An address, and the models that were asked for there; without ``bad`` it answers well."""
     seen: list[str] = []
     fake = model or known(
-        {"careful": 0.6, "Answer": 0.5, "mine": 0.9}, general={"one": RIGHT, "mine": RIGHT}
+        {"careful": 0.6, "Answer": 0.5, "mine": 0.9},
+        general={"one": RIGHT, "mine": RIGHT},
     )
 
     class Handler(BaseHTTPRequestHandler):
@@ -129,7 +132,9 @@ def endpoint(
                 return
             messages = tuple(ChatMessage(**one) for one in asked["messages"])
             text = fake._answer(
-                Request(provider="x", base_url="", model=asked["model"], messages=messages)
+                Request(
+                    provider="x", base_url="", model=asked["model"], messages=messages
+                )
             )
             told(text, None)(self)
 
@@ -155,7 +160,9 @@ def model(name: str, address: str, kind: str = "prompted") -> str:
     return f"{{id: 'my:{name}', base_url: '{address}', {FREE}, kind: {kind}}}"
 
 
-def case_of(folder: Path, command: str, good: str, bad: str, n: int = 60) -> tuple[Path, list[str]]:
+def case_of(
+    folder: Path, command: str, good: str, bad: str, n: int = 60
+) -> tuple[Path, list[str]]:
     """A case in which a command meets a bad endpoint, and what the command takes beside it."""
     judge = ["--judge", str(folder / "rubric.md"), "--judge-model", "my:judge"]
     (folder / "rubric.md").write_text("Names the shelf.\n")
@@ -170,8 +177,13 @@ def case_of(folder: Path, command: str, good: str, bad: str, n: int = 60) -> tup
     shown, prompts = {"contexts": [{"text": "Every book stands on its shelf."}]}, None
     if command == "retrieval":
         prompts = {"careful": "Answer by this: {{ contexts }}\n"}
-    folder_of(folder, n=n, models=f"[{', '.join(models)}]", cases=shown, prompts=prompts)
-    more = {"judge": judge, "proposals": ["--propose", "2", "--propose-with", "my:writer"]}
+    folder_of(
+        folder, n=n, models=f"[{', '.join(models)}]", cases=shown, prompts=prompts
+    )
+    more = {
+        "judge": judge,
+        "proposals": ["--propose", "2", "--propose-with", "my:writer"],
+    }
     more["retrieval"] = ["--answers"]
     return folder, more.get(command, [])
 
@@ -179,7 +191,10 @@ def case_of(folder: Path, command: str, good: str, bad: str, n: int = 60) -> tup
 def state(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, bool]:
     """The whole dossier, and whether there is any evidence."""
     capsys.readouterr()
-    assert command(["decide", str(folder), "--format", "json", "--as-of", "2026-11-24"]) == 0
+    assert (
+        command(["decide", str(folder), "--format", "json", "--as-of", "2026-11-24"])
+        == 0
+    )
     return capsys.readouterr().out, (folder / ".tuneworthy" / "evidence.jsonl").exists()
 
 
@@ -187,10 +202,23 @@ def judged_of(seen: tuple[str, bool]) -> tuple[Any, ...]:
     """The answer, the checks and the targets of a dossier, and what is known of a bad writer."""
     dossier = json.loads(seen[0])
     arms = [way for way in dossier["ways"] if "my:writer" in way["title"]]
-    known = [figure for way in arms for figure in way["figures"].values() if "value" in figure]
-    states = {name: check["state"] for name, check in dossier["ceiling"]["checks"].items()}
+    known = [
+        figure
+        for way in arms
+        for figure in way["figures"].values()
+        if "value" in figure
+    ]
+    states = {
+        name: check["state"] for name, check in dossier["ceiling"]["checks"].items()
+    }
     targets = {name: target["state"] for name, target in dossier["targets"].items()}
-    return dossier["verdict"]["answer"], dossier["ceiling"]["reached"], states, targets, known
+    return (
+        dossier["verdict"]["answer"],
+        dossier["ceiling"]["reached"],
+        states,
+        targets,
+        known,
+    )
 
 
 COMMANDS = {"verify": "verify", "verify untuned": "verify", "retrieval": "retrieve"}
@@ -209,7 +237,10 @@ def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
     if kind == "hang":
         monkeypatch.setitem(transport_for.__kwdefaults__, "timeout_s", 0.3)
     monkeypatch.setattr(llm_runner, "_FIRST_WAIT_S", 0.002)
-    with endpoint(None) as (good, _), endpoint(BAD[kind], listens=kind != "refuse") as (bad, seen):
+    with (
+        endpoint(None) as (good, _),
+        endpoint(BAD[kind], listens=kind != "refuse") as (bad, seen),
+    ):
         folder, more = case_of(tmp_path, what, good, bad)
         before = state(folder, capsys)
         name = COMMANDS.get(what, "ceiling")
@@ -235,10 +266,18 @@ def test_the_same_words_to_every_input_move_nothing_and_are_said(
     with endpoint(None) as (good, _), endpoint(WORDS[kind]) as (bad, _):
         folder, more = case_of(tmp_path, what, good, bad, n=120)
         before = state(folder, capsys)
-        lab = [COMMANDS.get(what, "ceiling"), str(folder), "--as-of", "2026-11-24", *more]
+        lab = [
+            COMMANDS.get(what, "ceiling"),
+            str(folder),
+            "--as-of",
+            "2026-11-24",
+            *more,
+        ]
         assert command(lab) == 3
         both = capsys.readouterr()
         page = " ".join(f"{both.out} {both.err}".split())
         assert "every answer of " in page
-        assert {"unavailable": "temporarily unavailable", "limited": "rate limited"}[kind] in page
+        assert {"unavailable": "temporarily unavailable", "limited": "rate limited"}[
+            kind
+        ] in page
         assert state(folder, capsys) == before

@@ -47,7 +47,9 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 def test_the_verdict_is_in_the_first_line(capsys: pytest.CaptureFixture[str]) -> None:
     out = said(capsys, "decide", TASK, *ON)
     answer, now, *_ = out.splitlines()
-    assert answer == "Pilot it. A candidate by the checklist alone: no target is stated."
+    assert (
+        answer == "Pilot it. A candidate by the checklist alone: no target is stated."
+    )
     assert now.startswith(f"Now: state a target: tuneworthy answer {TASK}")
 
 
@@ -55,10 +57,14 @@ def test_the_verdict_is_in_the_first_line(capsys: pytest.CaptureFixture[str]) ->
 def test_require_is_met_by_that_answer_alone(
     capsys: pytest.CaptureFixture[str], answer: model_dossier.TuningAnswer
 ) -> None:
-    said(capsys, "decide", TASK, "--require", answer, code=0 if answer == "pilot" else 1)
+    said(
+        capsys, "decide", TASK, "--require", answer, code=0 if answer == "pilot" else 1
+    )
 
 
-def test_an_open_answer_meets_only_open(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_open_answer_meets_only_open(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     target = "targets: {quality: {at_least: 0.9}}\ndata: {examples: {count: 5000, usable: 5000}}\n"
     (tmp_path / "case.yaml").write_text(f"name: x\n{target}")
     for answer in get_args(model_dossier.TuningAnswer):
@@ -67,7 +73,9 @@ def test_an_open_answer_meets_only_open(capsys: pytest.CaptureFixture[str], tmp_
 
 
 @pytest.mark.parametrize("word", [*OUTCOMES, "clear_gates", "proceed"])
-def test_outcomes_and_actions_are_no_answers(capsys: pytest.CaptureFixture[str], word: str) -> None:
+def test_outcomes_and_actions_are_no_answers(
+    capsys: pytest.CaptureFixture[str], word: str
+) -> None:
     err = said(capsys, "decide", TASK, "--require", word, code=2)
     for answer in get_args(model_dossier.TuningAnswer):
         assert f"'{answer}'" in err
@@ -79,8 +87,13 @@ def test_a_what_if_changes_the_verdict_and_no_file(
     before = (project / TASK / "case.yaml").read_bytes()
     out = said(capsys, "decide", TASK, "--set", "brand_voice=no", "--format", "json")
     assert json.loads(out)["verdict"]["outcome"] == "improve_rag_or_switch_model"
-    out = said(capsys, "decide", TASK, "--set", "safety.data_reviewed=no", "--format", "json")
-    assert json.loads(out)["recommendation"]["steps"][1]["option"] == "clear_reasons_against"
+    out = said(
+        capsys, "decide", TASK, "--set", "safety.data_reviewed=no", "--format", "json"
+    )
+    assert (
+        json.loads(out)["recommendation"]["steps"][1]["option"]
+        == "clear_reasons_against"
+    )
     assert (project / TASK / "case.yaml").read_bytes() == before
 
 
@@ -97,12 +110,16 @@ def test_an_error_says_where_what_and_the_fix(
     err = said(capsys, "decide", TASK, "--framework", "lessn", code=2)
     assert err.endswith('Did you mean "lesson"? Or name a file\n')
     (tmp_path / "list.json").write_text("[]")
-    err = said(capsys, "show", TASK, "history", "--since", str(tmp_path / "list.json"), code=2)
+    err = said(
+        capsys, "show", TASK, "history", "--since", str(tmp_path / "list.json"), code=2
+    )
     assert "list.json: is not a dossier but another kind of JSON. Write one with" in err
     assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
 
 
-def test_why_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_why_walks_the_tree_with_the_case_s_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert said(capsys, "show", TASK, "why") == said(capsys, "show", TASK)
     out = said(capsys, "show", TASK, "why", "--all")
     assert out == said(capsys, "show", TASK, "--all")
@@ -126,7 +143,9 @@ def every_id() -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_id_is_explained_alone_and_in_a_case(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_id_is_explained_alone_and_in_a_case(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for name in every_id():
         alone = said(capsys, "framework", "show", "lesson", name)
         assert f"({name}), a" in flat(alone)
@@ -142,7 +161,10 @@ def test_every_id_is_explained_alone_and_in_a_case(capsys: pytest.CaptureFixture
         (("framework", "show", "lesson", "hybird"), 'Did you mean "hybrid"?'),
         (("show", TASK, "why", "personna"), 'Did you mean "persona"?'),
         (("show", TASK, "why", "no such thing"), "is nothing that can be explained"),
-        (("framework", "show", "lesson", "few_shot", "--format", "yaml"), "leave out the ID"),
+        (
+            ("framework", "show", "lesson", "few_shot", "--format", "yaml"),
+            "leave out the ID",
+        ),
         (("show", "nowhere", "why", "brand_voice"), "Check the path"),
     ],
 )
@@ -152,7 +174,9 @@ def test_what_has_no_id_is_told_the_nearest(
     assert says in said(capsys, *asked, code=2)
 
 
-def test_one_name_of_several_things_explains_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_name_of_several_things_explains_them_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out = flat(said(capsys, "framework", "show", "lesson", "latency"))
     for kind in ("a reason for fine-tuning", "a sign of a ceiling", "a target"):
         assert kind in out
@@ -166,7 +190,9 @@ def test_the_next_question_comes_with_the_command_that_answers_it(
     folder = tmp_path / "c"
     said(capsys, "init", str(folder))
     out = flat(said(capsys, "decide", str(folder)))
-    asked = json.loads(said(capsys, "decide", str(folder), "--format", "json"))["next_questions"][0]
+    asked = json.loads(said(capsys, "decide", str(folder), "--format", "json"))[
+        "next_questions"
+    ][0]
     assert f"Answer next: {asked['ask']} tuneworthy answer" in out
     assert f"{asked['factor']}=yes (or no)" in out
     assert "=yes (or no)" not in said(capsys, "decide", TASK)
@@ -184,8 +210,14 @@ def test_next_commands_of_a_folder_with_a_blank_can_be_pasted(
         assert not re.search(r"tuneworthy [a-z|]+ my case", out)
     (tmp_path / "my case" / "case.yaml").write_text("name: x\n")
     (tmp_path / "no case").mkdir()
-    for command in (("ceiling", "my case"), ("pilot", "my case"), ("decide", "no case")):
-        assert re.search(r"tuneworthy [a-z]+ '(my|no) case'", said(capsys, *command, code=2))
+    for command in (
+        ("ceiling", "my case"),
+        ("pilot", "my case"),
+        ("decide", "no case"),
+    ):
+        assert re.search(
+            r"tuneworthy [a-z]+ '(my|no) case'", said(capsys, *command, code=2)
+        )
 
 
 def test_one_ask_is_shown_by_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +240,9 @@ def test_why_names_nobody_as_the_source_of_what_is_unknown(
         out = said(capsys, "show", "examples/first-idea", "why", name)
         assert out.startswith(title)
         assert "unknown (not answered)" in flat(out)
-    assert "Here yes (the team)" in flat(said(capsys, "show", TASK, "why", "brand_voice"))
+    assert "Here yes (the team)" in flat(
+        said(capsys, "show", TASK, "why", "brand_voice")
+    )
 
 
 def test_init_starts_a_case_that_decides(
@@ -256,7 +290,9 @@ def test_a_wrong_value_names_its_key_once_and_a_day_says_how_it_is_written(
         "decision.review_on=soon": 'decision.review_on is "soon", which is not a day. Write it as',
         "targets.quality.at_least=140%": "targets.quality.at_least is 1.4. Use 1 or less",
     }.items():
-        assert said(capsys, "answer", str(tmp_path / "bot"), typed, code=2).startswith(says)
+        assert said(capsys, "answer", str(tmp_path / "bot"), typed, code=2).startswith(
+            says
+        )
 
 
 AMOUNTS = ("economics.hourly_rate_usd=90", "economics.monthly.api_savings_usd=1800")
@@ -265,10 +301,25 @@ DATA = ("data.examples=200", "economics.traffic.requests_per_month=50000")
 
 def a_candidate(capsys: pytest.CaptureFixture[str], folder: Path) -> tuple[str, str]:
     """A case that reaches a candidate with no amounts and no data, and its dossier."""
-    checks = ("prompt_variations", "foundation_models", "retrieval_optimised", "few_shot")
-    given = [f"{name}=yes" for name in (*checks, "structured_prompt", "consistent_behavior")]
-    given += [f"{name}=yes" for name in ("domain_knowledge", "brand_voice", "latency_requirements")]
-    against = ("low_volume", "insufficient_data", "exploration_phase", "success_with_prompts")
+    checks = (
+        "prompt_variations",
+        "foundation_models",
+        "retrieval_optimised",
+        "few_shot",
+    )
+    given = [
+        f"{name}=yes" for name in (*checks, "structured_prompt", "consistent_behavior")
+    ]
+    given += [
+        f"{name}=yes"
+        for name in ("domain_knowledge", "brand_voice", "latency_requirements")
+    ]
+    against = (
+        "low_volume",
+        "insufficient_data",
+        "exploration_phase",
+        "success_with_prompts",
+    )
     given += [f"{name}=no" for name in (*against, "rapidly_changing_requirements")]
     case, old = str(folder / "bot"), str(folder / "old.json")
     said(capsys, "init", case)
@@ -308,7 +359,9 @@ def test_a_diff_tells_of_amounts_where_no_answer_changed(
     )
     assert "Does it pay?" in out
     assert re.search(r"Also changed: .*money", out)
-    data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
+    data = json.loads(
+        said(capsys, "show", case, "history", "--since", old, "--format", "json")
+    )
     assert [one["id"] for one in data["gates"]] == ["investment"]
     assert [one["id"] for one in data["figures"]] == ["break_even_months", "ask_usd"]
     assert (data["answers"], data["moved_by"]) == ([], "nothing")
@@ -322,7 +375,9 @@ def test_a_diff_names_the_condition_that_changed(
     out = flat(said(capsys, "show", case, "history", "--since", old))
     assert "Conditions that changed" in out
     assert "Is it safe?" in out
-    data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
+    data = json.loads(
+        said(capsys, "show", case, "history", "--since", old, "--format", "json")
+    )
     assert data["moved_by"] == "nothing"
     (safety,) = (one for one in data["gates"] if one["id"] == "safety")
     assert (safety["before"], safety["after"]) == ("unknown", "no")
@@ -337,9 +392,13 @@ def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
     counted = ("low_volume=unknown", "insufficient_data=unknown", *DATA)
     said(capsys, "answer", case, *counted)
     out = flat(said(capsys, "show", case, "history", "--since", old))
-    data = json.loads(said(capsys, "show", case, "history", "--since", old, "--format", "json"))
+    data = json.loads(
+        said(capsys, "show", case, "history", "--since", old, "--format", "json")
+    )
     figures = {one["id"]: (one["before"], one["after"]) for one in data["figures"]}
-    assert figures["low_volume"][1].startswith("from 50,000 requests per month (low is under")
+    assert figures["low_volume"][1].startswith(
+        "from 50,000 requests per month (low is under"
+    )
     counted_on = "from 200 examples, 500 are needed for persona"
     assert figures["insufficient_data"] == ("not counted", counted_on)
     assert "Figures that changed" in out
@@ -347,7 +406,9 @@ def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
     more = ("--set", "economics.traffic.requests_per_month=20000")
     said(capsys, "decide", TASK, *more, "--format", "json", "--output", str(before))
     out = flat(said(capsys, "show", TASK, "history", "--since", str(before)))
-    assert "Bill per month $360, openai:gpt-4o as it is $36, openai:gpt-4o as it is" in out
+    assert (
+        "Bill per month $360, openai:gpt-4o as it is $36, openai:gpt-4o as it is" in out
+    )
 
 
 @pytest.mark.slow
@@ -369,21 +430,33 @@ def test_a_diff_counts_a_changed_signal_and_a_changed_note(
 
 def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "framework", "list").startswith("lesson  ")
-    assert "Reasons against tuning" in said(capsys, "framework", "show", "lesson", "--all")
-    assert said(capsys, "framework", "show", "lesson", "--format", "yaml").startswith("# The")
+    assert "Reasons against tuning" in said(
+        capsys, "framework", "show", "lesson", "--all"
+    )
+    assert said(capsys, "framework", "show", "lesson", "--format", "yaml").startswith(
+        "# The"
+    )
     lint = json.loads(said(capsys, "framework", "check", "lesson", "--format", "json"))
-    assert [f["count"] for f in lint["findings"] if f["id"] == "bands_disagree"] == [693, 1023]
+    assert [f["count"] for f in lint["findings"] if f["id"] == "bands_disagree"] == [
+        693,
+        1023,
+    ]
     right = {row["rule"]: (row["right"], row["n"]) for row in lint["record"]}
     assert right == {
         "tree_granted": (63, 141), "score": (84, 141), "difference": (84, 141), "always": (81, 141),
     }  # fmt: skip
     assert "always saying yes" in said(capsys, "framework", "check", "lesson", "--all")
     said(capsys, "framework", "check", "lesson", "--strict", code=1)
-    assert json.loads(said(capsys, "framework", "schema"))["title"] == "Tuneworthy framework"
+    assert (
+        json.loads(said(capsys, "framework", "schema"))["title"]
+        == "Tuneworthy framework"
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_printed(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+def test_completion_scripts_are_printed(
+    capsys: pytest.CaptureFixture[str], shell: str
+) -> None:
     assert "_TUNEWORTHY_COMPLETE" in said(capsys, "--completion", shell)
 
 
@@ -391,7 +464,10 @@ def test_completion_scripts_are_printed(capsys: pytest.CaptureFixture[str], shel
 def test_a_closed_pipe_is_no_error(project: Path) -> None:
     script = f"{sys.executable} -m tuneworthy framework check lesson --format json | head -c 10"
     done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {script}"], cwd=project, capture_output=True, check=False
+        ["bash", "-c", f"set -o pipefail; {script}"],
+        cwd=project,
+        capture_output=True,
+        check=False,
     )
     assert done.stderr == b""
 
@@ -421,7 +497,9 @@ def test_colour_only_where_it_is_wanted(
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
-def test_a_pilot_that_cannot_pay_is_not_required_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pilot_that_cannot_pay_is_not_required_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     # a candidate that doesn't pay is no candidate for a pilot
     loses = ("--set", "economics.monthly.ongoing_usd=9000")
     said(capsys, "decide", TASK, *loses, "--require", "pilot", code=1)
@@ -522,7 +600,9 @@ def test_another_framework_can_be_supposed_and_written(
     assert dossier["framework"]["name"] == "ours"
     assert dossier["factors"]["low_volume"]["state"] == "no"
     assert (
-        json.loads(said(capsys, "decide", case, "--format", "json"))["framework"]["name"]
+        json.loads(said(capsys, "decide", case, "--format", "json"))["framework"][
+            "name"
+        ]
         == "lesson"
     )
     said(capsys, "answer", case, "framework=ours.yaml")
@@ -556,7 +636,10 @@ def test_a_case_that_can_not_be_written_whole_is_not_begun(
     ("answers", "says"),
     [
         (["data.examples=many"], "isn't there. Write a count"),
-        (["data.prompts=nowhere", "brand_voice=no"], 'data.prompts: "nowhere" isn\'t there'),
+        (
+            ["data.prompts=nowhere", "brand_voice=no"],
+            'data.prompts: "nowhere" isn\'t there',
+        ),
         (["brand_voice="], "gets no value"),
         (["brand_voice=no", "brand_voice=yes"], "is given twice"),
     ],
@@ -576,7 +659,9 @@ def test_one_mistake_is_counted_once(capsys: pytest.CaptureFixture[str]) -> None
     assert "more to mend" not in err
 
 
-def test_nothing_asked_is_answered_with_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_asked_is_answered_with_the_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert said(capsys).startswith("Usage: tuneworthy")
     assert said(capsys, "framework").startswith("Usage: tuneworthy framework")
 
@@ -595,7 +680,9 @@ def test_a_stated_bill_and_its_volume_are_one_basis(
     )
     dossier = json.loads(said(capsys, "decide", str(case), "--format", "json"))
     (one,) = (c for c in dossier["challenges"] if c["id"] == "saving_above_bill")
-    assert "It fits from about 100,000 calls a month" in one["says"]  # 60,000 x 2,500 / 1,500
+    assert (
+        "It fits from about 100,000 calls a month" in one["says"]
+    )  # 60,000 x 2,500 / 1,500
 
 
 def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
@@ -611,7 +698,9 @@ def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> 
         "atexit.register(lambda: print('frozen' if gc.get_freeze_count() > 1000 else 'thawed'))\n"
         "main(['decide', 'nowhere'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (2, "frozen\n")
     assert done.stderr.count("\n") == 1
 
@@ -622,9 +711,17 @@ def test_every_command_takes_one_thread_of_the_linear_algebra() -> None:
         "try: cli.main(['--version'])\n"
         "except SystemExit: print(os.environ['OPENBLAS_NUM_THREADS'])"
     )
-    clean = {name: text for name, text in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    clean = {
+        name: text
+        for name, text in os.environ.items()
+        if name != "OPENBLAS_NUM_THREADS"
+    }
     said = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=clean,
     )
     assert said.stdout.splitlines()[-1] == "1"
 
@@ -638,10 +735,15 @@ def test_a_command_that_is_gone_names_its_heir(
 ) -> None:
     for arguments in ((name,), (name, TASK), (name, "--help")):
         err = said(capsys, *arguments, code=2)
-        assert err == f'there is no command "{name}" any more. Use: {cli_room.GONE[name]}\n'
+        assert (
+            err
+            == f'there is no command "{name}" any more. Use: {cli_room.GONE[name]}\n'
+        )
 
 
-def test_there_are_twenty_commands_in_four_groups(capsys: pytest.CaptureFixture[str]) -> None:
+def test_there_are_twenty_commands_in_four_groups(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out = said(capsys, "--help")
     groups = re.findall(r"^([A-Z][a-z ]+):$", out, re.MULTILINE)
     assert groups == ["Options", "Decide", "Prove", "Do", "Look up"]
@@ -668,10 +770,14 @@ def test_help_lists_all_but_what_is_rare_and_help_all_lists_that_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for words, command in every_command():
-        short, whole = (said(capsys, *words, option) for option in ("--help", "--help-all"))
+        short, whole = (
+            said(capsys, *words, option) for option in ("--help", "--help-all")
+        )
         assert "…" not in short
         assert "..." not in re.sub(r"KEY=VALUE\.\.\.|\[ARGS\]\.\.\.", "", short)
-        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+        options = [
+            p for p in command.params if isinstance(p, click.Option) and not p.hidden
+        ]
         rare = {p.opts[0] for p in options if isinstance(p, cli_options.RareOption)}
         for option in (p.opts[0] for p in options):
             assert f"  {option}" in whole, (words, option)
@@ -692,7 +798,9 @@ def completed(*words: str) -> list[str]:
     from click.shell_completion import ShellComplete
 
     *before, begun = words
-    found = ShellComplete(cli_room.cli, {}, "tuneworthy", "_X").get_completions(before, begun)
+    found = ShellComplete(cli_room.cli, {}, "tuneworthy", "_X").get_completions(
+        before, begun
+    )
     return [item.value for item in found]
 
 
@@ -703,7 +811,9 @@ def test_a_shell_completes_commands_and_the_sections_of_show() -> None:
     assert completed("show", TASK, "o") == ["options", "others"]
 
 
-def test_json_is_a_format_and_the_error_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_a_format_and_the_error_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for command in (("decide", TASK), ("show", TASK), ("ceiling", TASK)):
         assert "Use --format json." in said(capsys, *command, "--json", code=2)
     assert "Use --format json" not in said(capsys, "init", "--json", code=2)
@@ -735,10 +845,19 @@ def test_every_section_comes_as_text_markdown_and_json(
         (("why", "--months", "3"), "--months goes with money, not with why"),
         (("options", "--seed", "3"), "--seed goes with money, not with options"),
         (("money", "few_shot"), "ID goes with why, not with money"),
-        (("money", "--since", "2026-11-01"), "--since goes with history, not with money"),
-        (("history", "--set", "few_shot=no"), "--set goes with decide and the other sections"),
+        (
+            ("money", "--since", "2026-11-01"),
+            "--since goes with history, not with money",
+        ),
+        (
+            ("history", "--set", "few_shot=no"),
+            "--set goes with decide and the other sections",
+        ),
         (("history", "--since", "soon"), '"soon" is neither a day nor a file'),
-        (("history", "--since", "2026-11-01"), "no earlier version of the case is kept"),
+        (
+            ("history", "--since", "2026-11-01"),
+            "no earlier version of the case is kept",
+        ),
     ],
 )
 def test_what_does_not_go_with_a_section_is_refused(
@@ -758,13 +877,20 @@ def test_the_case_is_the_present_folder_where_none_is_named(
     assert said(capsys, "show", "why", "few_shot", *ON) == one
 
 
-def test_the_json_of_an_id_holds_what_its_text_says(capsys: pytest.CaptureFixture[str]) -> None:
-    data = json.loads(said(capsys, "show", TASK, "why", "brand_voice", "--format", "json"))
+def test_the_json_of_an_id_holds_what_its_text_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = json.loads(
+        said(capsys, "show", TASK, "why", "brand_voice", "--format", "json")
+    )
     (meaning,) = data["meanings"]
     assert (meaning["id"], meaning["here"]) == ("brand_voice", ["yes (the team)"])
     assert data["otherwise"]["no"] == "improve_rag_or_switch_model"
     text = flat(said(capsys, "show", TASK, "why", "brand_voice"))
-    for says in (*meaning["says"].values(), *(claim["says"] for claim in data["challenges"])):
+    for says in (
+        *meaning["says"].values(),
+        *(claim["says"] for claim in data["challenges"]),
+    ):
         assert flat(says).replace("’", "'") in text
 
 
@@ -787,8 +913,15 @@ def test_history_tells_what_each_version_changed_the_latest_first(
     first, second = "name: x\n", "name: x\nceiling: {few_shot: no}\n"
     now = second + "factors: {brand_voice: yes}\n"
     (tmp_path / "case.yaml").write_text(now, encoding="utf-8")
-    assert "No earlier version is kept" in said(capsys, "show", str(tmp_path), "history")
-    kept(tmp_path, ("2026-11-02", first), ("2026-11-05", second), ("2026-11-06", "no case"))
+    assert "No earlier version is kept" in said(
+        capsys, "show", str(tmp_path), "history"
+    )
+    kept(
+        tmp_path,
+        ("2026-11-02", first),
+        ("2026-11-05", second),
+        ("2026-11-06", "no case"),
+    )
     kept_second_is_newest = ("show", str(tmp_path), "history")
     out = said(capsys, *kept_second_is_newest)
     assert out.startswith("x: two changes, the latest first.")
@@ -798,16 +931,24 @@ def test_history_tells_what_each_version_changed_the_latest_first(
     assert re.search(r"brand voice +unknown +yes", out[newest:oldest])
     assert re.search(r"few-shot examples +unknown +no", out[oldest:])
     data = json.loads(said(capsys, *kept_second_is_newest, "--format", "json"))
-    changed = [[one["id"] for one in each["difference"]["answers"]] for each in data["changes"]]
+    changed = [
+        [one["id"] for one in each["difference"]["answers"]] for each in data["changes"]
+    ]
     assert changed == [["brand_voice"], ["few_shot"]]
 
 
 @pytest.mark.parametrize(
     ("since", "changed"),
     [
-        ("2026-10-01", ["few_shot", "brand_voice"]),  # nothing is as old: the oldest that is kept
+        (
+            "2026-10-01",
+            ["few_shot", "brand_voice"],
+        ),  # nothing is as old: the oldest that is kept
         ("2026-11-03", ["few_shot", "brand_voice"]),
-        ("2026-11-05", ["few_shot", "brand_voice"]),  # what was changed on that day counts
+        (
+            "2026-11-05",
+            ["few_shot", "brand_voice"],
+        ),  # what was changed on that day counts
         ("2026-11-09", ["brand_voice"]),
     ],
 )
@@ -845,6 +986,9 @@ def test_the_lesson_s_count_stands_in_its_checklist_and_nowhere_before(
         "The checklist's count" if form == "markdown" else "Show the count"
     )
     assert title
-    for says in ("By the lesson's checklist: fine-tune candidate", "strong (difference"):
+    for says in (
+        "By the lesson's checklist: fine-tune candidate",
+        "strong (difference",
+    ):
         assert says in after
         assert says not in plain.replace(title + after, "")

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from internals import share, stats_clustered, stats_forecast, wilson
 
 rows = st.lists(
-    st.tuples(st.floats(0, 1e6, allow_subnormal=False), st.integers(0, 8)), min_size=1, max_size=60
+    st.tuples(st.floats(0, 1e6, allow_subnormal=False), st.integers(0, 8)),
+    min_size=1,
+    max_size=60,
 )
 votes = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=60)
 
@@ -37,14 +39,18 @@ def test_every_interval_holds_its_value(pairs: list[tuple[float, int]]) -> None:
 
 
 @given(votes)
-def test_a_share_lies_within_its_interval_between_0_and_1(pairs: list[tuple[bool, int]]) -> None:
+def test_a_share_lies_within_its_interval_between_0_and_1(
+    pairs: list[tuple[bool, int]],
+) -> None:
     found = share(*columns(pairs))  # type: ignore[arg-type]  # yes and no are numbers here
     assert found is not None
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 @given(rows, st.randoms())
-def test_the_order_of_rows_and_the_names_of_clusters_change_nothing(pairs, random) -> None:  # type: ignore[no-untyped-def]  # hypothesis hands in its own kind of random
+def test_the_order_of_rows_and_the_names_of_clusters_change_nothing(  # type: ignore[no-untyped-def]  # hypothesis hands in its own kind of random
+    pairs, random
+) -> None:
     mixed = [(value, group * 10**12 + 7) for value, group in pairs]
     random.shuffle(mixed)
     for of in (stats_clustered.mean, lambda v, g: stats_clustered.quantile(v, 0.5, g)):
@@ -52,7 +58,9 @@ def test_the_order_of_rows_and_the_names_of_clusters_change_nothing(pairs, rando
         assert one is not None
         assert other is not None
         for name in ("value", "low", "high"):
-            assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-6, abs=1e-6)
+            assert getattr(other, name) == pytest.approx(
+                getattr(one, name), rel=1e-6, abs=1e-6
+            )
 
 
 @given(rows)
@@ -93,7 +101,9 @@ def test_lone_traces_give_wilson_shrunk_for_their_number(k: int, n: int) -> None
     assert found is not None
     # n of size 1: the jackknife's variance is p(1-p)/(n-1), worth n - 1 independent traces
     worth = (n - 1) * (1.959963984540054 / stats_clustered.t95(n - 1)) ** 2
-    assert (found.low, found.high) == pytest.approx(wilson(k / n * worth, worth), rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(
+        wilson(k / n * worth, worth), rel=1e-9
+    )
 
 
 @given(votes, st.integers(2, 5))
@@ -178,7 +188,9 @@ def test_student_s_quantile_is_the_printed_one(degrees: int, printed: float) -> 
     ("count", "low", "high"), [(0, 0.0, 3.689), (1, 0.0253, 5.572), (10, 4.795, 18.390)]
 )
 def test_a_count_has_its_exact_interval(count: int, low: float, high: float) -> None:
-    assert stats_forecast.poisson_interval(count) == pytest.approx((low, high), abs=5e-4)
+    assert stats_forecast.poisson_interval(count) == pytest.approx(
+        (low, high), abs=5e-4
+    )
 
 
 def test_a_level_is_that_of_the_last_28_days_and_never_below_0() -> None:
@@ -220,7 +232,9 @@ def test_a_share_explained_without_noise_is_found_exactly() -> None:
     rng = np.random.default_rng(1)
     read, written = rng.uniform(100, 900, 60), rng.uniform(10, 90, 60)
     time = 0.5 + 0.002 * read + 0.01 * written
-    found = stats_clustered.explained_share(time, read, written, np.full(60, -1), np.arange(60))
+    found = stats_clustered.explained_share(
+        time, read, written, np.full(60, -1), np.arange(60)
+    )
     assert found is not None
     # the far 1% are drawn in, which moves the mean by a hair
     assert found.value == pytest.approx(0.002 * read.mean() / time.mean(), rel=0.02)
@@ -230,10 +244,15 @@ def test_a_cause_that_hardly_varies_explains_nothing_that_could_be_told() -> Non
     rng = np.random.default_rng(1)
     read, written = 500 + rng.uniform(0, 30, 60), rng.uniform(10, 90, 60)
     group, talk = np.zeros(60, dtype=np.int64), np.arange(60)
-    assert stats_clustered.explained_share(read / 100, read, written, group, talk) is None
+    assert (
+        stats_clustered.explained_share(read / 100, read, written, group, talk) is None
+    )
     # twice as long for another model is no variation within a model
     both = np.where(talk % 2, read, 2 * read)
-    assert stats_clustered.explained_share(both / 100, both, written, talk % 2, talk) is None
+    assert (
+        stats_clustered.explained_share(both / 100, both, written, talk % 2, talk)
+        is None
+    )
 
 
 def test_drift_is_the_squared_distance_and_by_chance_0() -> None:

@@ -26,13 +26,19 @@ def write(name: str, scores: list[Any], **more: Any) -> str:
     """Results as plain JSONL; a score of None is a call that failed."""
     lines = []
     for n, score in enumerate(scores):
-        told = {"error": "timeout"} if score is None else {"score": score, "output": "x"}
-        lines.append({"case": f"c{n}", "input": f"question {n}", "model": "m", **told, **more})
+        told = (
+            {"error": "timeout"} if score is None else {"score": score, "output": "x"}
+        )
+        lines.append(
+            {"case": f"c{n}", "input": f"question {n}", "model": "m", **told, **more}
+        )
     Path(name).write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
     return name
 
 
-def compared(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
+def compared(
+    capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0
+) -> dict[str, Any]:
     assert run(["verify", *arguments, "--format", "json"]) == code
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
     return told
@@ -89,7 +95,9 @@ def test_no_number_of_failed_or_missing_calls_makes_a_comparison(
     if missing:  # no line at all
         for name in told:
             lines = Path(name).read_text("utf-8").splitlines(keepends=True)
-            Path(name).write_text("".join(one for one in lines if "error" not in one), "utf-8")
+            Path(name).write_text(
+                "".join(one for one in lines if "error" not in one), "utf-8"
+            )
     if len(new) == 30 or len(old) == 30 or new | old == set(range(30)):
         return
     report = workspace_measure.compare_results(told)
@@ -117,13 +125,19 @@ def test_what_one_lacks_counts_as_failed_unless_only_shared_cases_are_asked_for(
     assert (told["outcome"], told["n"], told["lacking"]["arm"]) == ("improved", 22, 0)
 
 
-def test_cases_of_a_document_are_no_independent_cases(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cases_of_a_document_are_no_independent_cases(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for name, scores in (("old.jsonl", BEFORE * 2), ("new.jsonl", PASSES * 2)):
         write(name, scores)
-        lines = [json.loads(line) for line in Path(name).read_text("utf-8").splitlines()]
+        lines = [
+            json.loads(line) for line in Path(name).read_text("utf-8").splitlines()
+        ]
         for n, line in enumerate(lines):
             line["group"] = f"document {n % 10}"
-        Path(name).write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+        Path(name).write_text(
+            "".join(f"{json.dumps(line)}\n" for line in lines), "utf-8"
+        )
     told = compared(capsys, "--from", "old.jsonl", "--from", "new.jsonl", code=3)
     assert (told["n"], told["clusters"], told["outcome"]) == (60, 10, "too_few_cases")
     assert told["difference"]["unknown"] is True
@@ -145,7 +159,9 @@ def test_arms_of_one_file_are_named_by_a_part_of_their_names(
     for model, scores in (("small", BEFORE), ("large", PASSES), ("spare", BEFORE)):
         text += Path(write("one.jsonl", scores, model=model)).read_text("utf-8")
     Path("all.jsonl").write_text(text, "utf-8")
-    told = compared(capsys, "--from", "all.jsonl", "--arm", "LARGE", "--baseline", "sma")
+    told = compared(
+        capsys, "--from", "all.jsonl", "--arm", "LARGE", "--baseline", "sma"
+    )
     assert (told["outcome"], told["baseline"]["model"]) == ("improved", "small")
     for more, wrong in (
         ([], "holds 3 arms: small; large; spare"),
@@ -179,14 +195,18 @@ def test_a_wrong_input_is_one_line(
     assert wrong in err
 
 
-def test_scores_of_different_scales_are_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_of_different_scales_are_not_compared(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for old, margin, wrong in (
         (0.8, "0", "one is scored from 0 to 1, the other beyond"),
         (60, "0.05", "a margin is a share of cases"),
     ):
         assert run(["verify", *two([80] * 30, [old] * 30), "--margin", margin]) == 2
         assert wrong in " ".join(capsys.readouterr().err.split())
-    assert compared(capsys, *two([80] * 30, [60] * 30))["difference"] == pytest.approx(20)
+    assert compared(capsys, *two([80] * 30, [60] * 30))["difference"] == pytest.approx(
+        20
+    )
 
 
 def test_the_page_says_what_is_counted_and_what_isn_t_seen(
@@ -207,9 +227,14 @@ def test_a_side_of_several_files_is_the_same_as_one_of_one_file(
         lines = Path(f"{side}.jsonl").read_text("utf-8").splitlines(keepends=True)
         Path(side).mkdir()
         for n in range(3):
-            Path(side, f"{n}.jsonl").write_text("".join(lines[n * 10 : n * 10 + 10]), "utf-8")
+            Path(side, f"{n}.jsonl").write_text(
+                "".join(lines[n * 10 : n * 10 + 10]), "utf-8"
+            )
     parts = compared(capsys, "--from", "old", "--from", "new/*.jsonl")
-    assert [parts[one]["prompt"] for one in ("arm", "baseline")] == ["new/*.jsonl", "old"]
+    assert [parts[one]["prompt"] for one in ("arm", "baseline")] == [
+        "new/*.jsonl",
+        "old",
+    ]
     for told in (whole, parts):
         for name in ("arm", "baseline"):
             told[name].pop("prompt")

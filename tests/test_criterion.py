@@ -19,16 +19,28 @@ Way = ways_way.Way
 STEPS = {"missed": 0, "unknown": 1, "met": 2}
 
 
-def a_way(share: float, cases: int | None, seconds: float = 1.0, private: str = "yes") -> Way:
+def a_way(
+    share: float, cases: int | None, seconds: float = 1.0, private: str = "yes"
+) -> Way:
     """A way with so many right of its cases, and its seconds."""
     quality = ways_way.share_of_cases(share, cases, "measured")
     latency = ways_way.Known(seconds, seconds, seconds, "measured")
     figures = {"quality": quality, "latency_p95_s": latency}
-    return Way("x", "x", "model", "other_model", "stated", figures=figures, private=private)  # type: ignore[arg-type]  # two states
+    return Way(
+        "x",
+        "x",
+        "model",
+        "other_model",
+        "stated",
+        figures=figures,  # type: ignore[arg-type]  # two of them
+        private=private,  # type: ignore[arg-type]  # two states
+    )
 
 
 @given(SHARE, CASES, SHARE, SHARE)
-def test_a_looser_target_is_met_no_worse(share: float, cases: int, one: float, two: float) -> None:
+def test_a_looser_target_is_met_no_worse(
+    share: float, cases: int, one: float, two: float
+) -> None:
     loose, tight = sorted((one, two))
     states = [
         TargetCriterion({"quality": limit}, "no").judge(a_way(share, cases))["quality"]
@@ -51,7 +63,8 @@ def test_more_cases_of_the_same_share_never_turn_met_into_missed(
 @given(SHARE, SHARE)
 def test_a_share_without_its_cases_is_never_met(share: float, limit: float) -> None:
     assert (
-        TargetCriterion({"quality": limit}, "no").judge(a_way(share, None))["quality"] == "unknown"
+        TargetCriterion({"quality": limit}, "no").judge(a_way(share, None))["quality"]
+        == "unknown"
     )
 
 
@@ -64,11 +77,15 @@ def test_a_way_is_admitted_only_with_every_target_met(
     states = criterion.judge(way)
     met = set(states.values()) == {"met"}
     assert (criterion.admits(way) == "met") == met
-    assert criterion.admits(a_way(share, cases, seconds, "no")) == "missed"  # data leave
+    assert (
+        criterion.admits(a_way(share, cases, seconds, "no")) == "missed"
+    )  # data leave
 
 
 @given(SHARE, CASES, SHARE)
-def test_what_nearly_meets_a_target_is_at_it(share: float, cases: int, limit: float) -> None:
+def test_what_nearly_meets_a_target_is_at_it(
+    share: float, cases: int, limit: float
+) -> None:
     criterion = TargetCriterion({"quality": limit}, "no")
     way = a_way(share, cases)
     if criterion.admits(way) == "met":
@@ -85,7 +102,9 @@ def test_a_looser_limit_never_lowers_the_chance_to_stay_within(
 ) -> None:
     assume(low <= high)
     move = Move.model_construct(low=low, high=high)
-    tight, loose = (ways_chances.chance_within(today, limit, move) for limit in sorted((one, two)))
+    tight, loose = (
+        ways_chances.chance_within(today, limit, move) for limit in sorted((one, two))
+    )
     assert 0 <= tight <= loose <= 1
     if math.isclose(low, high):
         assert tight in (0.0, 1.0) or math.isclose(one / today, low)

@@ -88,7 +88,9 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     for path, command in commands():
         section = text.partition(f"## {path}\n")[2].partition("\n## ")[0]
         assert section, path
-        listed = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+        listed = [
+            p for p in command.params if isinstance(p, click.Option) and not p.hidden
+        ]
         options = [option for parameter in listed for option in parameter.opts]
         assert [option for option in options if option not in section] == []
 
@@ -97,11 +99,18 @@ def test_every_question_is_in_the_reference_and_says_what_is_inferred() -> None:
     """A question says so exactly where stated numbers alone settle the answer."""
     framework = load_framework("lesson")
     traffic, data = {"traffic": {"requests_per_month": 10}}, {"examples": 10}
-    told = decide(load_case({"name": "a", "economics": traffic, "data": data}), framework)
-    inferred = {name for name, factor in told.factors.items() if factor.state != "unknown"}
+    told = decide(
+        load_case({"name": "a", "economics": traffic, "data": data}), framework
+    )
+    inferred = {
+        name for name, factor in told.factors.items() if factor.state != "unknown"
+    }
     page = text_of("docs/reference/questions.md")
     asked = {**framework.ceiling, **framework.signals, **framework.factors}
-    sections = {name: page.partition(f"\n### {name}\n")[2].partition("\n### ")[0] for name in asked}
+    sections = {
+        name: page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+        for name in asked
+    }
     assert [name for name, section in sections.items() if not section] == []
     says = {name for name, section in sections.items() if "is `assumed`" in section}
     assert says == inferred != set()
@@ -162,14 +171,18 @@ def test_every_relative_link_leads_somewhere() -> None:
             path, _, anchor = target.partition("#")
             there = (PROJECT / page).parent / path if path else PROJECT / page
             found = there.exists() and there.resolve().is_relative_to(PROJECT)
-            if not found or (anchor and anchor not in anchors(there.read_text(encoding="utf-8"))):
+            if not found or (
+                anchor and anchor not in anchors(there.read_text(encoding="utf-8"))
+            ):
                 broken.append((page, target))
     assert broken == []
 
 
 def test_commands_and_options_that_are_mentioned_exist() -> None:
     known = dict(commands())
-    options = {o for command in known.values() for p in command.params for o in p.opts} | {"--help"}
+    options = {
+        o for command in known.values() for p in command.params for o in p.opts
+    } | {"--help"}
     for page in PAGES:
         spoken: list[str] = re.findall(r"`([^`\n]+)`", prose(text_of(page)))
         spoken += [step.command for step in shown(text_of(page))]
@@ -180,7 +193,10 @@ def test_commands_and_options_that_are_mentioned_exist() -> None:
                 assert f"tuneworthy {first}" in known, (page, span)
                 if isinstance(known[f"tuneworthy {first}"], click.Group) and second:
                     assert f"tuneworthy {first} {second}" in known, (page, span)
-            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", span)) <= options, (page, span)
+            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", span)) <= options, (
+                page,
+                span,
+            )
 
 
 SPOKEN = re.compile(
@@ -198,9 +214,14 @@ def strings(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             yield "".join(
-                str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values
+                str(part.value) if isinstance(part, ast.Constant) else "X"
+                for part in node.values
             )
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in inside:
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node not in inside
+        ):
             yield node.value
 
 
@@ -209,8 +230,15 @@ def product_texts() -> Iterator[tuple[str, str]]:
     package = PROJECT / "src" / "tuneworthy"
     kinds = (".py", ".yaml", ".toml", ".html", ".js", ".json", ".md")
     files = [path for path in sorted(package.rglob("*")) if path.suffix in kinds]
-    for path in [*files, *sorted((PROJECT / "skills").rglob("*.md")), PROJECT / "llms.txt"]:
-        name, text = path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8")
+    for path in [
+        *files,
+        *sorted((PROJECT / "skills").rglob("*.md")),
+        PROJECT / "llms.txt",
+    ]:
+        name, text = (
+            path.relative_to(PROJECT).as_posix(),
+            path.read_text(encoding="utf-8"),
+        )
         for each in strings(ast.parse(text)) if path.suffix == ".py" else [text]:
             yield name, each
 
@@ -225,7 +253,10 @@ def wrong_in(spoken: str, known: dict[str, click.Command]) -> str:
     if isinstance(command, click.Group):
         named = command.commands.get(words[1]) if len(words) > 1 else None
         below = [named] if named else [*command.commands.values()]
-    options = {o for each in below for p in each.params for o in p.opts} | {"--help", "-h"}
+    options = {o for each in below for p in each.params for o in p.opts} | {
+        "--help",
+        "-h",
+    }
     unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", spoken)) - options
     if unknown:
         return f"{words[0]} has no {', '.join(sorted(unknown))}"
@@ -249,9 +280,19 @@ def test_the_product_names_no_command_or_option_that_is_not_there() -> None:
 
 def test_the_law_above_sees_what_is_gone() -> None:
     known = dict(commands())
-    for gone in ("invest CASE", "decide CASE --bogus", "show CASE costs", "show CASE why|costs"):
+    for gone in (
+        "invest CASE",
+        "decide CASE --bogus",
+        "show CASE costs",
+        "show CASE why|costs",
+    ):
         assert wrong_in(gone, known), gone
-    for there in ("show CASE options --all", "evalset CASE --n 4", "show CASE why|money", "init"):
+    for there in (
+        "show CASE options --all",
+        "evalset CASE --n 4",
+        "show CASE why|money",
+        "init",
+    ):
         assert wrong_in(there, known) == "", there
 
 
@@ -276,7 +317,11 @@ def test_no_page_runs_a_command_or_option_that_is_not_there() -> None:
 def test_tables_are_whole() -> None:
     """A line with a cell's bar is a row of a table: it begins and ends with one."""
     for page in PAGES:
-        rows = [line for line in prose(text_of(page)).splitlines() if re.search(r"\|.*\|", line)]
+        rows = [
+            line
+            for line in prose(text_of(page)).splitlines()
+            if re.search(r"\|.*\|", line)
+        ]
         open_rows = [row for row in rows if not re.fullmatch(r"\|.*\|", row)]
         assert [row for row in open_rows if "|" in re.sub("`.*?`", "", row)] == [], page
         rules = [row for row in rows if "|---|" in row]
@@ -310,13 +355,17 @@ WITH_COMMANDS = [page for page in PAGES if shown(text_of(page))]
 
 def fits(output: list[str], said: str) -> bool:
     """Whether what is shown is what was said; a line with nothing but ``…`` leaves lines out."""
-    parts = [r"(?:.*\n)*?" if line == "…" else re.escape(line) + r"\n" for line in output]
+    parts = [
+        r"(?:.*\n)*?" if line == "…" else re.escape(line) + r"\n" for line in output
+    ]
     return re.fullmatch("".join(parts), said) is not None
 
 
 def undated(text: str) -> str:
     months = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-    return re.sub(rf"\d{{4}}-\d{{2}}-\d{{2}}|\b\d{{1,2}} (?:{months}) \d{{4}}", "DATE", text)
+    return re.sub(
+        rf"\d{{4}}-\d{{2}}-\d{{2}}|\b\d{{1,2}} (?:{months}) \d{{4}}", "DATE", text
+    )
 
 
 @pytest.fixture
@@ -419,7 +468,9 @@ def test_the_frameworks_of_the_guide_load_and_decide(copy: Path) -> None:
         assert decide(case, framework).verdict.outcome == "fine_tune_candidate"
 
 
-def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(copy: Path) -> None:
+def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(
+    copy: Path,
+) -> None:
     put_files(text_of("docs/guides/openai-evals.md"), copy)
     items = [
         {
@@ -433,7 +484,11 @@ def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(copy: Path)
                 "input": [{"role": "user", "content": f"Where is parcel {place}?"}],
                 "output": [{"role": "assistant", "content": f"At stop {place}."}],
                 "model": model,
-                "usage": {"prompt_tokens": 40, "completion_tokens": 6, "total_tokens": 46},
+                "usage": {
+                    "prompt_tokens": 40,
+                    "completion_tokens": 6,
+                    "total_tokens": 46,
+                },
             },
         }
         for model, share in (("first", 5), ("second", 10))
@@ -451,7 +506,10 @@ def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(copy: Path)
 
 def test_the_guide_shows_every_key_of_a_condition() -> None:
     text = "\n".join(blocks(text_of("docs/guides/own-framework.md"), "yaml"))
-    for key in (*model_framework.Condition.model_fields, *model_framework.Bound.model_fields):
+    for key in (
+        *model_framework.Condition.model_fields,
+        *model_framework.Bound.model_fields,
+    ):
         assert re.search(rf"\b{key}:", text), key
 
 
@@ -464,7 +522,9 @@ def test_the_guides_leave_nothing_of_the_lesson_out() -> None:
         assert [kind for kind in option.kinds if f"`{kind}`" not in alternatives] == []
     assert framework.models is not None
     assert str(framework.models.dated) in alternatives
-    assert [name for name in framework.models.strengths if name not in alternatives] == []
+    assert [
+        name for name in framework.models.strengths if name not in alternatives
+    ] == []
     assert framework.costs is not None
     for row in (*framework.costs.upfront.values(), *framework.costs.ongoing.values()):
         for span, unit in ((row.hours, "hours"), (row.usd, "USD")):
@@ -477,9 +537,14 @@ def test_the_guides_leave_nothing_of_the_lesson_out() -> None:
 
 def test_numbered_decisions_follow_one_another() -> None:
     names = sorted(path.name for path in (PROJECT / "docs" / "decisions").glob("*.md"))
-    assert [name[:4] for name in names] == [f"{n:04d}" for n in range(1, len(names) + 1)]
+    assert [name[:4] for name in names] == [
+        f"{n:04d}" for n in range(1, len(names) + 1)
+    ]
     for name in names:
         text = text_of(f"docs/decisions/{name}")
-        found = [text.find(f"\n## {part}\n") for part in ("Context", "Decision", "Consequences")]
+        found = [
+            text.find(f"\n## {part}\n")
+            for part in ("Context", "Decision", "Consequences")
+        ]
         assert found == sorted(found), name
         assert -1 not in found, name

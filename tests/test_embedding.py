@@ -24,7 +24,9 @@ TEXTS = st.text(LETTERS, max_size=80) | st.text(max_size=40)
 @cache
 def names() -> dict[int, str]:
     """What each piece is."""
-    vocabulary = json.loads((FOLDER / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    vocabulary = json.loads((FOLDER / "tokenizer.json").read_text("utf-8"))["model"][
+        "vocab"
+    ]
     return {number: name for name, number in vocabulary.items()}
 
 
@@ -61,7 +63,9 @@ def test_the_pieces_of_a_text_spell_it(text: str) -> None:
 @given(st.lists(TEXTS, max_size=4))
 def test_what_was_cut_before_changes_nothing(texts: list[str]) -> None:
     first = [text_embedding.tokenizer().pieces(text) for text in texts]
-    assert [text_embedding.tokenizer().pieces(text) for text in reversed(texts)] == first[::-1]
+    assert [
+        text_embedding.tokenizer().pieces(text) for text in reversed(texts)
+    ] == first[::-1]
 
 
 @given(st.lists(st.text(st.characters(codec=None), max_size=40), max_size=4))
@@ -75,7 +79,9 @@ def test_a_vector_is_the_mean_of_those_of_the_pieces() -> None:
     table = np.load(FOLDER / "vectors.npy").astype(np.float32)
     text = "Where is my card?"
     (vector,) = text_embedding.mean_vectors([text])
-    assert np.array_equal(vector, table[text_embedding.tokenizer().pieces(text)].mean(axis=0))
+    assert np.array_equal(
+        vector, table[text_embedding.tokenizer().pieces(text)].mean(axis=0)
+    )
     assert not text_embedding.mean_vectors([""]).any()
 
 

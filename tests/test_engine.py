@@ -39,7 +39,18 @@ from internals import measure_sample as sampling
 from tuneworthy import InputError
 
 Signatures = NDArray[np.uint32]
-WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "jetty")
+WORDS = (
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "heath",
+    "inlet",
+    "jetty",
+)
 
 
 @dataclass
@@ -54,7 +65,9 @@ class Spy:
         lengths = [None if text is None else len(text) for text in batch.output]
         return {
             "length": signal_base.as_numbers(lengths),
-            "long": signal_base.as_numbers(None if n is None else n > 3 for n in lengths),
+            "long": signal_base.as_numbers(
+                None if n is None else n > 3 for n in lengths
+            ),
             "latency_s": signal_base.as_numbers(batch.column("latency_s")),
             "nowhere": np.full(len(batch), np.nan),
         }
@@ -64,7 +77,9 @@ class Spy:
         return Found()
 
 
-def engine_table(folder: Path, batches: Iterable[Batch], *, duplicates: bool = False) -> Table:
+def engine_table(
+    folder: Path, batches: Iterable[Batch], *, duplicates: bool = False
+) -> Table:
     spy = Spy(wants_duplicates=duplicates)
     measure(batches, [spy], folder=folder)
     assert spy.table is not None
@@ -117,8 +132,12 @@ TRACE = st.fixed_dictionaries(
         "prompt": maybe(st.sampled_from(("", "v1", "v2", "system 1", "system 2"))),
         "system": maybe(st.sampled_from(("", "Be kind.", "Be brief.", "Be bold."))),
         "input": maybe(few),
-        "latency_s": maybe(st.floats(allow_nan=True, allow_infinity=True) | st.integers(0, 1)),
-        "messages": maybe(st.just((Message("user", "Hello"), Message("assistant", "Hi")))),
+        "latency_s": maybe(
+            st.floats(allow_nan=True, allow_infinity=True) | st.integers(0, 1)
+        ),
+        "messages": maybe(
+            st.just((Message("user", "Hello"), Message("assistant", "Hi")))
+        ),
         "tool_calls": maybe(st.just((ToolCall("look", "{}"),))),
         "contexts": maybe(st.just(("one", "two"))),
         "answerable": maybe(st.booleans()),
@@ -128,11 +147,15 @@ TRACE = st.fixed_dictionaries(
 
 
 def as_batch(traces: Sequence[dict[str, object]]) -> Batch:
-    return plain_engine.batch(**{name: [trace[name] for trace in traces] for name in traces[0]})
+    return plain_engine.batch(
+        **{name: [trace[name] for trace in traces] for name in traces[0]}
+    )
 
 
 @pytest.mark.slow
-@given(st.lists(TRACE, min_size=1, max_size=19), st.lists(st.integers(1, 7), max_size=6))
+@given(
+    st.lists(TRACE, min_size=1, max_size=19), st.lists(st.integers(1, 7), max_size=6)
+)
 def test_the_engine_gives_what_plain_lists_give_for_any_cut_into_batches(
     tmp_path_factory: pytest.TempPathFactory,
     traces: list[dict[str, object]],
@@ -157,7 +180,9 @@ def test_columns_come_back_from_their_files_as_they_were(tmp_path: Path) -> None
     with ExitStack() as stack:
         store = measure_engine.ColumnFiles(tmp_path, stack)
         for start in range(0, 40, 7):
-            store.add({name: values[start : start + 7] for name, values in columns.items()})
+            store.add(
+                {name: values[start : start + 7] for name, values in columns.items()}
+            )
         found = {name: store.get(name) for name in columns}
     for name, values in columns.items():
         assert found[name].dtype == values.dtype
@@ -211,7 +236,9 @@ def test_the_sample_is_whole_conversations_and_the_same_for_any_batches(
     assert drawn.output == reference.output
 
 
-def test_the_sample_does_not_depend_on_the_order_of_conversations(tmp_path: Path) -> None:
+def test_the_sample_does_not_depend_on_the_order_of_conversations(
+    tmp_path: Path,
+) -> None:
     whole = conversations(1000, 5)
     order = list(random.Random(3).sample(range(1000), 1000))
     shuffled = plain_engine.batch(
@@ -229,7 +256,9 @@ def test_one_endless_conversation_is_sampled_from_its_beginning(tmp_path: Path) 
     assert drawn.output == whole.output[: sampling.TRACES]
 
 
-def test_long_texts_of_the_sample_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_texts_of_the_sample_are_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     short = partial(sampling.Sample, characters=100_000)
     monkeypatch.setattr("tuneworthy.measure.engine.Sample", short)
     batch = plain_engine.batch(
@@ -242,7 +271,9 @@ def test_long_texts_of_the_sample_are_cut(tmp_path: Path, monkeypatch: pytest.Mo
     assert {len(text or "") for text in table.sample.output} == {20_000}
 
 
-def test_a_system_prompt_of_its_own_for_each_conversation_is_a_template(tmp_path: Path) -> None:
+def test_a_system_prompt_of_its_own_for_each_conversation_is_a_template(
+    tmp_path: Path,
+) -> None:
     batch = plain_engine.batch(
         output=["a"] * 40,
         conversation=[f"c{i // 2}" for i in range(40)],
@@ -256,10 +287,14 @@ def test_a_system_prompt_of_its_own_for_each_conversation_is_a_template(tmp_path
     assert len(engine_table(tmp_path, [batch]).systems) == 19
 
 
-def test_more_system_prompts_than_versions_can_be_are_a_template(tmp_path: Path) -> None:
+def test_more_system_prompts_than_versions_can_be_are_a_template(
+    tmp_path: Path,
+) -> None:
     texts = [f"Serve customer {i}." for i in range(measure_engine.MOST_NAMES + 1)]
     batch = plain_engine.batch(
-        output=["a"] * (2 * len(texts)), system=texts * 2, conversation=["one"] * (2 * len(texts))
+        output=["a"] * (2 * len(texts)),
+        system=texts * 2,
+        conversation=["one"] * (2 * len(texts)),
     )
     for sizes in ([], [3000] * 9):
         table = engine_table(tmp_path, cut(batch, sizes))
@@ -269,9 +304,13 @@ def test_more_system_prompts_than_versions_can_be_are_a_template(tmp_path: Path)
 
 def test_more_models_than_can_be_are_no_models(tmp_path: Path) -> None:
     names = [f"model {i}" for i in range(measure_engine.MOST_NAMES + 50)]
-    table = engine_table(tmp_path, [plain_engine.batch(output=["a"] * len(names), model=names)])
+    table = engine_table(
+        tmp_path, [plain_engine.batch(output=["a"] * len(names), model=names)]
+    )
     assert len(table.models) == measure_engine.MOST_NAMES
-    assert (table.model[: measure_engine.MOST_NAMES] == np.arange(measure_engine.MOST_NAMES)).all()
+    assert (
+        table.model[: measure_engine.MOST_NAMES] == np.arange(measure_engine.MOST_NAMES)
+    ).all()
     assert set(table.model[measure_engine.MOST_NAMES :]) == {-1}
 
 
@@ -331,7 +370,9 @@ def test_planted_copies_are_found_and_others_left_alone() -> None:
         first = len(texts)
         texts.append(" ".join(words))
         expected.append(first)
-        for _ in range(rng.randrange(3)):  # one word of eighty changed: Jaccard 75 of 81
+        for _ in range(
+            rng.randrange(3)
+        ):  # one word of eighty changed: Jaccard 75 of 81
             changed = list(words)
             changed[rng.randrange(2, 78)] = "otherwise"
             texts.append(" ".join(changed).upper())
@@ -340,8 +381,34 @@ def test_planted_copies_are_found_and_others_left_alone() -> None:
 
 
 def test_short_and_empty_texts_are_copies_only_of_themselves() -> None:
-    texts = ["yes", "no", "Yes!", None, None, "", "", "??", "!!", "??", "yes no", "no yes"]
-    assert measure_sample.duplicate_groups(texts).tolist() == [0, 1, 0, 3, 4, 5, 5, 7, 8, 7, 10, 11]
+    texts = [
+        "yes",
+        "no",
+        "Yes!",
+        None,
+        None,
+        "",
+        "",
+        "??",
+        "!!",
+        "??",
+        "yes no",
+        "no yes",
+    ]
+    assert measure_sample.duplicate_groups(texts).tolist() == [
+        0,
+        1,
+        0,
+        3,
+        4,
+        5,
+        5,
+        7,
+        8,
+        7,
+        10,
+        11,
+    ]
 
 
 def test_copies_of_copies_are_none() -> None:
@@ -354,7 +421,9 @@ def test_copies_of_copies_are_none() -> None:
     assert jaccard(texts[0], texts[-1]) < 0.5
     groups = measure_sample.duplicate_groups([*texts, "quite another thing"]).tolist()
     assert len(set(groups)) > 3
-    assert all(jaccard(texts[at], texts[first]) > 0.6 for at, first in enumerate(groups[:-1]))
+    assert all(
+        jaccard(texts[at], texts[first]) > 0.6 for at, first in enumerate(groups[:-1])
+    )
 
 
 @pytest.mark.parametrize("shared", [0, 20, 60, 200])
@@ -381,7 +450,9 @@ def test_long_texts_have_the_same_signatures_a_few_at_a_time(
 def test_answers_have_to_agree_too() -> None:
     asked = ["where is the parcel that I ordered on the second of May"] * 40
     assert (
-        measure_sample.duplicate_groups(asked, answers=["it left", "it came"] * 20).tolist()
+        measure_sample.duplicate_groups(
+            asked, answers=["it left", "it came"] * 20
+        ).tolist()
         == [0, 1] * 20
     )
 
@@ -398,7 +469,9 @@ def test_a_million_equal_texts_would_be_compared_with_the_first_alone(
 
     monkeypatch.setattr(duplicates, "_alike", counted)
     assert set(
-        measure_sample.duplicate_groups(["the very same answer as always"] * 5000).tolist()
+        measure_sample.duplicate_groups(
+            ["the very same answer as always"] * 5000
+        ).tolist()
     ) == {0}
     assert sum(compared) < 10_000  # each with the first, twice
     # One band shared by all, the texts themselves different: each meets a few, not all.
@@ -443,7 +516,8 @@ def materials() -> Materials:
             Term(term="fjord", forbidden=("delta",)),
         ),
         voice=VoiceSamples(
-            samples=("Amber birch, and a cedar by the jetty. Come and see the fjord!",) * 3
+            samples=("Amber birch, and a cedar by the jetty. Come and see the fjord!",)
+            * 3
         ),
         output_schema={"type": "object", "required": ["amber"]},
         examples_need=100,
@@ -455,7 +529,8 @@ def world(seed: int, n: int = 240) -> Batch:
     """Traces of a made-up product over four months; every column has values and gaps."""
     rng = random.Random(seed)
     systems = [
-        f"Answer in at most {k} words. Say fjord, never delta. " + " ".join(prose(rng, 60))
+        f"Answer in at most {k} words. Say fjord, never delta. "
+        + " ".join(prose(rng, 60))
         for k in (20, 30)
     ]
 
@@ -464,7 +539,9 @@ def world(seed: int, n: int = 240) -> Batch:
 
     columns: dict[str, list[object]] = {name: [] for name in COLUMNS}
     for row in range(n):
-        asked = " ".join([*prose(rng, 12), rng.choice(("inlet", "mail me at ada@mail.example"))])
+        asked = " ".join(
+            [*prose(rng, 12), rng.choice(("inlet", "mail me at ada@mail.example"))]
+        )
         answer = rng.choice(
             (" ".join([*prose(rng, 20), *rng.choices(WORDS, k=4)]) + ".", '{"amber": 1}',
              '{"amber": 1', "I'm sorry, but I can't help with that.", '["birch"]')
@@ -530,12 +607,18 @@ def test_all_signals_together_say_what_each_says_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kept", [(), ("input",), ("system",), ("score", "case"), ("timestamp",)])
-def test_every_signal_bears_columns_that_are_missing(tmp_path: Path, kept: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "kept", [(), ("input",), ("system",), ("score", "case"), ("timestamp",)]
+)
+def test_every_signal_bears_columns_that_are_missing(
+    tmp_path: Path, kept: tuple[str, ...]
+) -> None:
     batch = only(world(3, 60), kept)
     together = measure(cut(batch, [7]), signals(materials()), folder=tmp_path)
     for name, found in zip(IDS, together, strict=True):
-        assert found == plain_engine.measure(one_signal(name), only(world(3, 60), kept)), name
+        assert found == plain_engine.measure(
+            one_signal(name), only(world(3, 60), kept)
+        ), name
 
 
 @given(st.lists(st.one_of(st.none(), st.sampled_from("abc"), st.text(max_size=2))))

@@ -69,12 +69,20 @@ REPORTS = sorted((PROJECT / "tests" / "snapshots").glob("*.md"))
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
-def test_a_report_shows_no_key_no_id_no_machine_s_date_and_one_spelling(path: Path) -> None:
+def test_a_report_shows_no_key_no_id_no_machine_s_date_and_one_spelling(
+    path: Path,
+) -> None:
     text = path.read_text("utf-8").replace("\\", "").replace("&#8203;", "")
     text = text.partition("For the record")[0]
-    code, address, file = r"```.*?```", r"https?://\S+", r"[\w.-]+\.(?:jsonl|parquet|json|csv)\b\S*"
+    code, address, file = (
+        r"```.*?```",
+        r"https?://\S+",
+        r"[\w.-]+\.(?:jsonl|parquet|json|csv)\b\S*",
+    )
     shown = re.sub(f"{code}|{address}|{file}", "", text, flags=re.DOTALL)
-    assert [shown[max(0, m.start() - 40) : m.end() + 20] for m in KEYS.finditer(shown)] == []
+    assert [
+        shown[max(0, m.start() - 40) : m.end() + 20] for m in KEYS.finditer(shown)
+    ] == []
 
 
 @pytest.mark.slow
@@ -106,7 +114,9 @@ def test_every_string_of_the_product_its_help_and_its_guides_keeps_the_rules() -
     assert wrong == [], "\n".join(wrong)
 
 
-@pytest.mark.parametrize("sentence", [line for line in QUOTED if not line.startswith("~")])
+@pytest.mark.parametrize(
+    "sentence", [line for line in QUOTED if not line.startswith("~")]
+)
 def test_the_linter_sees_what_readers_stumbled_over(sentence: str) -> None:
     assert style.faults(Text("a review", "help", sentence)) != []
 
@@ -114,7 +124,9 @@ def test_the_linter_sees_what_readers_stumbled_over(sentence: str) -> None:
 @pytest.mark.parametrize("sentence", [line for line in QUOTED if line.startswith("~")])
 def test_what_the_linter_cannot_see_is_shown_nowhere(sentence: str) -> None:
     quoted = sentence.removeprefix("~")
-    assert style.faults(Text("a review", "help", quoted)) == [], "a rule sees it: take out the ~"
+    assert style.faults(Text("a review", "help", quoted)) == [], (
+        "a rule sees it: take out the ~"
+    )
     shown = " ".join(text.text for text in prose.every_text())
     assert quoted not in shown
 
@@ -143,6 +155,8 @@ def judge() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["there is no case here", "it is no longer sold", "no gain"])
+@pytest.mark.parametrize(
+    "text", ["there is no case here", "it is no longer sold", "no gain"]
+)
 def test_a_plain_negation_is_no_fault(text: str) -> None:
     assert style.faults(Text("here", "shown", text)) == []

@@ -44,7 +44,9 @@ def traffic(talks: int, *, seed: int = 0, copies: int = 0) -> Batch:
         hard = rng.random() < 0.1 + 0.2 * turns
         for turn in range(turns):
             noise = " ".join(rng.choices(WORDS, k=8))
-            found.input.append(f"{'hard' if hard else 'easy'} number {talk} {turn} {noise}")
+            found.input.append(
+                f"{'hard' if hard else 'easy'} number {talk} {turn} {noise}"
+            )
             found.output.append("done")
             found.conversation.append(f"talk {talk}")
             found.score.append(0.0 if hard and rng.random() < 0.5 else 1.0)
@@ -78,10 +80,13 @@ def test_weights_estimate_the_mean_of_the_traffic_without_bias() -> None:
     plain = [
         sum(one.text.startswith("hard") for one in cases) / len(cases)
         for cases in (
-            measure_evalset.build_evalset([batch], n=25, seed=seed).cases for seed in range(40)
+            measure_evalset.build_evalset([batch], n=25, seed=seed).cases
+            for seed in range(40)
         )
     ]
-    assert abs(float(np.mean(plain)) - truth) > 3.5 * error  # without the weights there is one
+    assert (
+        abs(float(np.mean(plain)) - truth) > 3.5 * error
+    )  # without the weights there is one
 
 
 def test_weights_have_a_mean_of_one_and_strata_stand_for_all_traces() -> None:
@@ -142,7 +147,8 @@ def test_any_of_near_copies_may_stand_for_the_rest() -> None:
     asked: list[str | None] = [f"where {said}", f"Where {said}", f"WHERE {said}"]
     batch = Batch(input=asked, output=["x"] * 3)
     seen = Counter(
-        measure_evalset.build_evalset([batch], n=3, seed=seed).cases[0].text for seed in range(90)
+        measure_evalset.build_evalset([batch], n=3, seed=seed).cases[0].text
+        for seed in range(90)
     )
     assert set(seen) == set(asked)
     assert min(seen.values()) > 12  # of 30 expected: four standard errors below
@@ -150,13 +156,18 @@ def test_any_of_near_copies_may_stand_for_the_rest() -> None:
 
 def test_failures_are_drawn_more_often_than_they_occur() -> None:
     batch = Batch(
-        input=[f"question {i} on {WORDS[i % 11]} {i * 7} and {WORDS[i % 7]}" for i in range(400)],
+        input=[
+            f"question {i} on {WORDS[i % 11]} {i * 7} and {WORDS[i % 7]}"
+            for i in range(400)
+        ],
         output=["fine"] * 400,
         error=["timeout" if i % 10 == 0 else None for i in range(400)],
     )
     drawn = measure_evalset.build_evalset([batch], n=100)
     failed = sum("failed" in one.tags for one in drawn.cases)
-    assert 16 <= failed <= 21  # 40 of 400 count twice: 80/440 of 100 draws, rounded by stratum
+    assert (
+        16 <= failed <= 21
+    )  # 40 of 400 count twice: 80/440 of 100 draws, rounded by stratum
     assert len(drawn.cases) == 100
     weight = sum(one.weight for one in drawn.cases if "failed" in one.tags)
     assert weight == pytest.approx(10.0)  # and weigh what they occur: a tenth
@@ -204,8 +215,13 @@ def test_a_conversation_of_a_test_case_stays_whole(tmp_path: Path, every: bool) 
     """A record of four answers, and four lines of which the last alone names the case."""
     rng, lines = random.Random(5), []
     for talk in range(40):
-        asked = [f"{talk} {turn} {' '.join(rng.choices(WORDS, k=9))}" for turn in range(4)]
-        told: dict[str, object] = {"conversation_id": f"c{talk}", "score": float(talk % 2)}
+        asked = [
+            f"{talk} {turn} {' '.join(rng.choices(WORDS, k=9))}" for turn in range(4)
+        ]
+        told: dict[str, object] = {
+            "conversation_id": f"c{talk}",
+            "score": float(talk % 2),
+        }
         if every:
             turns = [{"role": role, "content": text}
                      for text in asked for role in ("user", "assistant")]  # fmt: skip
@@ -221,7 +237,11 @@ def test_a_conversation_of_a_test_case_stays_whole(tmp_path: Path, every: bool) 
     assert sum(one.conversations for one in drawn.strata) == 20
     sides: dict[int, set[object]] = {}
     for case in drawn.cases:
-        talk = int(case.messages[-1].content.split()[0] if case.messages else case.text.split()[0])
+        talk = int(
+            case.messages[-1].content.split()[0]
+            if case.messages
+            else case.text.split()[0]
+        )
         sides.setdefault(talk // 2, set()).add(case.split)
         assert "failed" in case.tags
     assert len(sides) == 20
@@ -242,7 +262,9 @@ def test_of_rendered_prompts_the_shortest_is_the_question() -> None:
 def test_what_was_said_before_is_part_of_the_case() -> None:
     turns = (Message("system", "Be kind."), Message("user", "hi"), Message("assistant", "hello"),
              Message("user", "where is it?"))  # fmt: skip
-    batch = Batch(input=["where is it?"], output=["there"], messages=[turns], contexts=[["a map"]])
+    batch = Batch(
+        input=["where is it?"], output=["there"], messages=[turns], contexts=[["a map"]]
+    )
     (one,) = measure_evalset.build_evalset([batch], n=1).cases
     assert [(said.role, said.content) for said in one.messages] == [
         ("user", "hi"), ("assistant", "hello"), ("user", "where is it?"),
@@ -260,14 +282,23 @@ def test_traces_that_do_not_say_what_was_asked_are_counted_and_left_out() -> Non
 
 def test_failures_are_told_by_the_first_thing_that_speaks_against_a_trace() -> None:
     batch = Batch(
-        output=["x", "y", "I'm sorry, but I can't help with that.", '{"a": ', '{"a": 1}', None],
+        output=[
+            "x",
+            "y",
+            "I'm sorry, but I can't help with that.",
+            '{"a": ',
+            '{"a": 1}',
+            None,
+        ],
         error=["timeout", None, None, None, None, None],
         score=[0.0, 0.2, None, None, None, None],
     )
     assert list(measure_evalset.failures(batch, None)) == [
         (0, "error"), (1, "low_score"), (2, "refusal"), (3, "format"),
     ]  # fmt: skip
-    assert (4, "format") in set(measure_evalset.failures(batch, lambda value: "b" in value))
+    assert (4, "format") in set(
+        measure_evalset.failures(batch, lambda value: "b" in value)
+    )
 
 
 # Masking ----------------------------------------------------------------------------------------
@@ -279,8 +310,13 @@ PRIVATE = st.sampled_from([
 ])  # fmt: skip
 
 
-@given(st.lists(st.one_of(PRIVATE, st.text(max_size=12)), max_size=8), st.sampled_from([" ", "\n"]))
-def test_masked_text_holds_nothing_that_is_looked_for(parts: list[str], between: str) -> None:
+@given(
+    st.lists(st.one_of(PRIVATE, st.text(max_size=12)), max_size=8),
+    st.sampled_from([" ", "\n"]),
+)
+def test_masked_text_holds_nothing_that_is_looked_for(
+    parts: list[str], between: str
+) -> None:
     found = measure_hiding.Masker()(between.join(parts))
     assert measure_personal.spans(found) == ()
     assert measure_personal.mask(found) == found
@@ -311,7 +347,9 @@ def test_a_right_answer_that_only_held_what_was_hidden_is_left_out() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(0.1, 1e4), st.integers(1, 40)), min_size=1, max_size=12),
+    st.lists(
+        st.tuples(st.floats(0.1, 1e4), st.integers(1, 40)), min_size=1, max_size=12
+    ),
     st.integers(0, 300),
 )
 def test_every_stratum_gives_one_and_none_more_than_it_has(
@@ -333,19 +371,31 @@ def test_strata_give_in_proportion_to_size() -> None:
     ).tolist() == [4, 12, 4]
 
 
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 30), st.integers(0, 9))
-def test_what_is_drawn_stands_for_the_whole(sizes: list[int], wanted: int, seed: int) -> None:
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=30),
+    st.integers(1, 30),
+    st.integers(0, 9),
+)
+def test_what_is_drawn_stands_for_the_whole(
+    sizes: list[int], wanted: int, seed: int
+) -> None:
     wanted = min(wanted, len(sizes))
     chosen, stands = stats_clustered.draw(
         np.array(sizes, dtype=float), wanted, np.random.default_rng(seed)
     )
     assert len(chosen) == wanted
     assert stands.sum() == pytest.approx(sum(sizes))
-    assert (stands >= np.array(sizes)[chosen] - 1e-9).all()  # nothing is drawn more than surely
+    assert (
+        stands >= np.array(sizes)[chosen] - 1e-9
+    ).all()  # nothing is drawn more than surely
 
 
 def test_a_unit_is_drawn_in_proportion_to_its_size() -> None:
-    sizes, rng, hits = np.array([1.0, 2.0, 3.0, 4.0]), np.random.default_rng(1), np.zeros(4)
+    sizes, rng, hits = (
+        np.array([1.0, 2.0, 3.0, 4.0]),
+        np.random.default_rng(1),
+        np.zeros(4),
+    )
     for _ in range(4000):
         hits[stats_clustered.draw(sizes, 2, rng)[0]] += 1
     assert hits / 4000 == pytest.approx([0.2, 0.4, 0.6, 0.8], abs=0.03)
@@ -353,7 +403,9 @@ def test_a_unit_is_drawn_in_proportion_to_its_size() -> None:
 
 def test_any_two_units_may_be_drawn_together() -> None:
     rng = np.random.default_rng(2)
-    pairs = Counter(tuple(stats_clustered.draw(np.ones(4), 2, rng)[0].tolist()) for _ in range(600))
+    pairs = Counter(
+        tuple(stats_clustered.draw(np.ones(4), 2, rng)[0].tolist()) for _ in range(600)
+    )
     assert len(pairs) == 6
     assert min(pairs.values()) > 60  # of 100 expected
 
@@ -373,7 +425,9 @@ def test_groups_part_what_lies_apart() -> None:
     pairs = set(zip(truth.tolist(), member.tolist(), strict=True))
     assert len(pairs) == 3
     assert (np.diff(np.bincount(member)) <= 0).all()
-    assert set(stats_clustered.kmeans(np.ones((5, 2), dtype=np.float32), 3, rng)[0].tolist()) == {0}
+    assert set(
+        stats_clustered.kmeans(np.ones((5, 2), dtype=np.float32), 3, rng)[0].tolist()
+    ) == {0}
 
 
 # Files ------------------------------------------------------------------------------------------
@@ -392,7 +446,9 @@ def test_groups_part_what_lies_apart() -> None:
         ("[" * 100_000, "not JSON"),
     ],
 )
-def test_a_line_that_is_no_case_is_named_with_its_fix(tmp_path: Path, line: str, says: str) -> None:
+def test_a_line_that_is_no_case_is_named_with_its_fix(
+    tmp_path: Path, line: str, says: str
+) -> None:
     path = tmp_path / "eval.jsonl"
     path.write_text('{"id": "0", "input": "fine"}\n' + line + "\n", encoding="utf-8")
     with pytest.raises(CaseError) as caught:
@@ -404,7 +460,9 @@ def test_a_line_that_is_no_case_is_named_with_its_fix(tmp_path: Path, line: str,
 
 def test_an_id_stands_once(tmp_path: Path) -> None:
     path = tmp_path / "eval.jsonl"
-    path.write_text('{"id": 7, "input": "a"}\n\n{"id": "7", "input": "b"}\n', encoding="utf-8")
+    path.write_text(
+        '{"id": 7, "input": "a"}\n\n{"id": "7", "input": "b"}\n', encoding="utf-8"
+    )
     with pytest.raises(CaseError, match="appears twice"):
         read_evalset(path)
 
@@ -460,10 +518,13 @@ def test_no_conversation_is_selected_and_reported_on(
 def test_half_of_the_conversations_are_kept_for_reporting() -> None:
     cases = [EvalCase(id=str(i), input="x") for i in range(4000)]
     told = [
-        sum(files_evalset.split_of(one, seed=seed) == "report" for one in cases) for seed in (0, 1)
+        sum(files_evalset.split_of(one, seed=seed) == "report" for one in cases)
+        for seed in (0, 1)
     ]
     assert all(abs(each - 2000) < 130 for each in told)  # four standard errors
-    few = sum(files_evalset.split_of(one, report_share=0.1) == "report" for one in cases)
+    few = sum(
+        files_evalset.split_of(one, report_share=0.1) == "report" for one in cases
+    )
     assert abs(few - 400) < 80
 
 
@@ -479,9 +540,18 @@ def folder(tmp_path: Path) -> Path:
         "targets: {quality: {metric: match, at_least: 0.9}}\n",
         encoding="utf-8",
     )
-    columns = zip(batch.input, batch.output, batch.conversation, batch.score, strict=True)
+    columns = zip(
+        batch.input, batch.output, batch.conversation, batch.score, strict=True
+    )
     lines = [
-        json.dumps({"input": f"{a} mail ada@x.org", "output": b, "conversation_id": c, "score": d})
+        json.dumps(
+            {
+                "input": f"{a} mail ada@x.org",
+                "output": b,
+                "conversation_id": c,
+                "score": d,
+            }
+        )
         for a, b, c, d in columns
     ]
     (tmp_path / "logs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -501,7 +571,10 @@ def test_a_set_is_drawn_beside_the_case_and_nothing_is_replaced(
     assert (folder / "case.yaml").read_text("utf-8") == before
     assert run(["evalset", str(folder), "--from", "traces"]) == 2
     assert "exists already" in capsys.readouterr().err
-    assert run(["evalset", "--n", "50", str(folder), "--output", str(folder / "b.jsonl")]) == 0
+    assert (
+        run(["evalset", "--n", "50", str(folder), "--output", str(folder / "b.jsonl")])
+        == 0
+    )
     assert read_evalset(folder / "b.jsonl") == cases
     assert run(["answer", str(folder), "data.evaluation=eval.jsonl"]) == 0
 
@@ -530,9 +603,18 @@ def test_examples_bring_their_right_answers(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "case.yaml").write_text("name: x\ndata: {examples: rows.jsonl}\n")
-    rows = [{"input": f"what is {n} and {n}?", "output": f"label {n % 3}"} for n in range(40)]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows = [
+        {"input": f"what is {n} and {n}?", "output": f"label {n % 3}"}
+        for n in range(40)
+    ]
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows)
+    )
     build_set(tmp_path, ["examples"])
     drawn = (tmp_path / "eval.jsonl").read_text().splitlines()
     assert len(drawn) == 40
-    assert {json.loads(line)["reference"] for line in drawn} == {"label 0", "label 1", "label 2"}
+    assert {json.loads(line)["reference"] for line in drawn} == {
+        "label 0",
+        "label 1",
+        "label 2",
+    }

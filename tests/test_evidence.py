@@ -43,8 +43,15 @@ SETTLING = {n: r for n, r in LESSON.measures.items() if r.role == "settles"}
 SUPPORTING = {n: r for n, r in LESSON.measures.items() if r.role == "supports"}
 
 
-def evidence(name: str, low: float, value: float, high: Any, **more: Any) -> dict[str, Evidence]:
-    fields: dict[str, Any] = {"unit": "share of outputs", "n": 900, "clusters": 300, **more}
+def evidence(
+    name: str, low: float, value: float, high: Any, **more: Any
+) -> dict[str, Evidence]:
+    fields: dict[str, Any] = {
+        "unit": "share of outputs",
+        "n": 900,
+        "clusters": 300,
+        **more,
+    }
     return {name: Evidence(id=name, value=value, low=low, high=high, **fields)}
 
 
@@ -93,7 +100,9 @@ def test_a_whole_interval_beats_what_was_said(name: str, state: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SETTLING)
 @pytest.mark.parametrize("state", ["yes", "no", "unknown"])
-def test_an_interval_across_the_line_leaves_the_answer_as_it_was(name: str, state: str) -> None:
+def test_an_interval_across_the_line_leaves_the_answer_as_it_was(
+    name: str, state: str
+) -> None:
     rule = SETTLING[name]
     found = evidence(name, rule.limit * 0.9, rule.limit * 1.2, rule.limit * 1.5)
     left = answer(decided(told(rule.about, state), found), rule.about)
@@ -152,7 +161,9 @@ def test_a_measured_volume_takes_the_place_of_the_stated_one() -> None:
 
 
 @pytest.mark.parametrize(("low", "state"), [(1000, "no"), (999, "unknown")])
-def test_a_volume_without_an_upper_end_can_only_say_enough(low: float, state: str) -> None:
+def test_a_volume_without_an_upper_end_can_only_say_enough(
+    low: float, state: str
+) -> None:
     found = evidence("requests_per_month", low, low, "open", unit="requests a month")
     assert answer(decided({}, found), "low_volume").state == state
 
@@ -186,14 +197,34 @@ QUICK = evidence("latency_p95_s", 1.5, 1.6, 1.7, unit="s")
     [
         (IN_HOUSE, {**RIGHT, **QUICK}, "yes"),
         (IN_HOUSE, RIGHT, "unknown"),  # latency has a target and nobody timed it
-        (TARGETS, {**RIGHT, **QUICK}, "unknown"),  # privacy is a requirement nobody spoke of
+        (
+            TARGETS,
+            {**RIGHT, **QUICK},
+            "unknown",
+        ),  # privacy is a requirement nobody spoke of
         ({**TARGETS, "factors": {"data_sovereignty": "no"}}, {**RIGHT, **QUICK}, "yes"),
-        (IN_HOUSE, {**RIGHT, **evidence("latency_p95_s", 2.1, 2.2, 2.3, unit="s")}, "no"),
-        (IN_HOUSE, {**RIGHT, **evidence("latency_p95_s", 1.9, 2.2, 2.3, unit="s")}, "unknown"),
+        (
+            IN_HOUSE,
+            {**RIGHT, **evidence("latency_p95_s", 2.1, 2.2, 2.3, unit="s")},
+            "no",
+        ),
+        (
+            IN_HOUSE,
+            {**RIGHT, **evidence("latency_p95_s", 1.9, 2.2, 2.3, unit="s")},
+            "unknown",
+        ),
         (TARGETS, evidence("success_share", 0.7, 0.8, 0.89, **ON_CASES), "no"),
         (TARGETS, evidence("success_share", 0.7, 0.8, 0.9, **ON_CASES), "unknown"),
-        (TARGETS, RATED, "unknown"),  # those who rate are no sample, and a thumb is no metric
-        ({"today": {"api": "own"}}, {**RIGHT, **QUICK}, "unknown"),  # no target, no success
+        (
+            TARGETS,
+            RATED,
+            "unknown",
+        ),  # those who rate are no sample, and a thumb is no metric
+        (
+            {"today": {"api": "own"}},
+            {**RIGHT, **QUICK},
+            "unknown",
+        ),  # no target, no success
     ],
 )
 def test_success_is_every_target_at_once(case: Any, found: Any, state: str) -> None:
@@ -201,7 +232,9 @@ def test_success_is_every_target_at_once(case: Any, found: Any, state: str) -> N
 
 
 @pytest.mark.parametrize(("seen", "state"), [(5, "yes"), (4, "unknown")])
-def test_a_count_that_was_seen_settles_a_yes_and_never_a_no(seen: int, state: str) -> None:
+def test_a_count_that_was_seen_settles_a_yes_and_never_a_no(
+    seen: int, state: str
+) -> None:
     found = evidence("distinct_prompts", seen, seen, seen, unit="prompts")
     assert answer(decided({}, found), "prompt_variations").state == state
     many = decided({"ceiling": {"prompt_variations": 9}}, found)
@@ -210,9 +243,15 @@ def test_a_count_that_was_seen_settles_a_yes_and_never_a_no(seen: int, state: st
 
 @pytest.mark.parametrize("usable", [7, 499, 2000])
 @pytest.mark.parametrize("high", ["open", 2000])
-def test_a_log_counts_candidates_and_no_stock_of_examples(usable: int, high: Any) -> None:
+def test_a_log_counts_candidates_and_no_stock_of_examples(
+    usable: int, high: Any
+) -> None:
     found = evidence("usable_examples", usable, usable, high, unit="examples")
-    for told in ({}, {"factors": {"insufficient_data": "no"}}, {"data": {"examples": 9000}}):
+    for told in (
+        {},
+        {"factors": {"insufficient_data": "no"}},
+        {"data": {"examples": 9000}},
+    ):
         case: dict[str, Any] = {"goals": ["persona"], **told}
         assert answer(decided(case, found), "insufficient_data") == answer(
             decided(case), "insufficient_data"
@@ -237,7 +276,9 @@ def test_the_files_to_tune_on_are_the_stock(
     assert (found.state, found.source) == (state, source)
 
 
-def test_training_files_that_are_not_there_count_nothing_and_are_named(tmp_path: Path) -> None:
+def test_training_files_that_are_not_there_count_nothing_and_are_named(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "case.yaml").write_text(
         "name: A case\ndata: {training: none.jsonl}\n", encoding="utf-8"
     )
@@ -264,14 +305,21 @@ def test_what_a_person_overrules_counts_nowhere_and_is_shown_with_the_reason() -
         decided(wrong, few)
 
 
-def test_broken_rules_say_that_a_prompt_is_too_long_only_where_later_ones_fare_worse() -> None:
+def test_broken_rules_say_that_a_prompt_is_too_long_only_where_later_ones_fare_worse() -> (
+    None
+):
     def state(*found: dict[str, Evidence], said: str = "unknown") -> tuple[str, str]:
-        one = answer(decided({"signals": {"instruction_limit": said}}, *found), "instruction_limit")
+        one = answer(
+            decided({"signals": {"instruction_limit": said}}, *found),
+            "instruction_limit",
+        )
         return one.state, one.source
 
     def broken(many: int, rate: float = 0.3) -> dict[str, Evidence]:
         ends = rate * 0.9, rate, rate * 1.1
-        return evidence("ignored_instruction_share", *ends, details={"instructions": many})
+        return evidence(
+            "ignored_instruction_share", *ends, details={"instructions": many}
+        )
 
     worse, same = (
         evidence("position_effect", -0.5, -0.3, -0.1),
@@ -279,7 +327,9 @@ def test_broken_rules_say_that_a_prompt_is_too_long_only_where_later_ones_fare_w
     )
     assert state(broken(9), worse) == ("yes", "measured")
     assert state(broken(9), same)[0] == "unknown"
-    assert state(broken(4), worse)[0] == "unknown"  # two halves of a sentence are no five rules
+    assert (
+        state(broken(4), worse)[0] == "unknown"
+    )  # two halves of a sentence are no five rules
     assert state(broken(9, 0.01)) == ("no", "measured")
     assert state(broken(2, 0.01), said="yes") == ("yes", "stated")
 
@@ -296,10 +346,14 @@ def test_a_stated_no_stands_beside_a_count_that_is_open_with_a_doubt() -> None:
 
 
 def test_models_of_two_makers_that_were_scored_rule_another_model_out() -> None:
-    scored = evidence("families_scored", 2, 2, 2, unit="makers", details={"best_high": 0.7})
+    scored = evidence(
+        "families_scored", 2, 2, 2, unit="makers", details={"best_high": 0.7}
+    )
     target: dict[str, Any] = {"targets": {"quality": {"at_least": 0.9}}}
     for ledger, state in ((scored, "ruled_out"), ({}, "untried")):
-        (other,) = [way for way in decided(target, ledger).ways if way.id == "other_model"]
+        (other,) = [
+            way for way in decided(target, ledger).ways if way.id == "other_model"
+        ]
         assert other.state == state
 
 
@@ -312,14 +366,19 @@ def test_quality_keeps_the_interval_that_was_measured(right: int, cases: int) ->
 
 
 @pytest.mark.parametrize(("right", "cases"), [(72.75, 74), (58, 60), (3, 90), (40, 80)])
-def test_quality_keeps_an_exact_interval_that_was_measured(right: float, cases: int) -> None:
+def test_quality_keeps_an_exact_interval_that_was_measured(
+    right: float, cases: int
+) -> None:
     low, high = stats_intervals.clopper_pearson(
         right, cases
     )  # 0.983 (0.920 to 0.999) was once that of ten cases
-    (found,) = evidence("success_share", low, right / cases, high, factor="today.quality").values()
+    (found,) = evidence(
+        "success_share", low, right / cases, high, factor="today.quality"
+    ).values()
     assert 0.8 * cases <= answers_weigh.independent(found) <= cases
     met = decided(
-        {"targets": {"quality": {"at_least": max(low - 0.02, 0)}}}, {"success_share": found}
+        {"targets": {"quality": {"at_least": max(low - 0.02, 0)}}},
+        {"success_share": found},
     )
     assert met.targets["quality"].state == "met"
 
@@ -332,7 +391,9 @@ def test_what_is_supposed_is_not_overruled(tmp_path: Path) -> None:
     )
     assert cases_judging.judge_case(tmp_path).factors["low_volume"].state == "yes"
     assert (
-        cases_judging.judge_case(tmp_path, answers={"low_volume": "no"}).factors["low_volume"].state
+        cases_judging.judge_case(tmp_path, answers={"low_volume": "no"})
+        .factors["low_volume"]
+        .state
         == "no"
     )
 
@@ -358,19 +419,26 @@ def test_a_number_that_is_supposed_is_not_overruled(
         cases_judging.judge_case(tmp_path),
         cases_judging.judge_case(tmp_path, answers={key: value}),
     )
-    assert (before.factors[name].state, before.factors[name].source) == ("no", "measured")
+    assert (before.factors[name].state, before.factors[name].source) == (
+        "no",
+        "measured",
+    )
     assert after.factors[name].source != "measured"
     if name == "low_volume":
         assert after.factors[name].state == "yes"  # 400 is under the lesson's 1,000
 
 
 TINY = evidence("success_share", 0, 1e-320, 1e-310)
-SHARP = evidence("success_share", 0.5 - 1e-12, 0.5, 0.5 + 1e-12, n=10**15, clusters=10**15)
+SHARP = evidence(
+    "success_share", 0.5 - 1e-12, 0.5, 0.5 + 1e-12, n=10**15, clusters=10**15
+)
 VAST = evidence("training_examples", 1e299, 1e300, 1e301, unit="examples")
 
 
 @pytest.mark.parametrize("found", [TINY, SHARP, VAST])
-def test_no_number_somebody_wrote_into_a_ledger_breaks_a_report(found: dict[str, Evidence]) -> None:
+def test_no_number_somebody_wrote_into_a_ledger_breaks_a_report(
+    found: dict[str, Evidence],
+) -> None:
     (one,) = found.values()
     dossier = decided({"goals": ["format"]}, found)
     assert not isinstance(dossier.evidence, Unknown)
@@ -380,7 +448,9 @@ def test_no_number_somebody_wrote_into_a_ledger_breaks_a_report(found: dict[str,
 
 def test_traces_are_told_from_independent_ones() -> None:
     def counted(n: int, clusters: int) -> str:
-        dossier = decided({}, evidence("success_share", 0.8, 0.85, 0.9, n=n, clusters=clusters))
+        dossier = decided(
+            {}, evidence("success_share", 0.8, 0.85, 0.9, n=n, clusters=clusters)
+        )
         assert not isinstance(dossier.evidence, Unknown)
         (row,) = section_evidence.evidence_rows(dossier, dossier.evidence)
         return row.counted
@@ -396,7 +466,13 @@ def test_the_measurement_that_settles_an_answer_is_never_cut() -> None:
         evidence(name, rule.limit * 1.8, rule.limit * 2, rule.limit * 2.2)
         for name, rule in SUPPORTING.items()
     ]
-    amounts = ("cached_share", "input_tokens", "output_tokens", "usd_per_month", "latency_p95_s")
+    amounts = (
+        "cached_share",
+        "input_tokens",
+        "output_tokens",
+        "usd_per_month",
+        "latency_p95_s",
+    )
     open_ones = [evidence(name, 0.1, 0.2, 0.3) for name in amounts]
     across = [
         evidence(name, rule.limit * 0.9, rule.limit, rule.limit * 1.1)
@@ -435,7 +511,9 @@ def run(inputs: str, value: float = 0.5) -> Measured:
     return Measured(inputs=inputs, evidence=tuple(found.values()))
 
 
-def test_the_same_inputs_add_nothing_and_other_inputs_add_a_line(tmp_path: Path) -> None:
+def test_the_same_inputs_add_nothing_and_other_inputs_add_a_line(
+    tmp_path: Path,
+) -> None:
     write_case(tmp_path)
     case = load_case(tmp_path)
     assert read_evidence(case) == ()
@@ -448,7 +526,9 @@ def test_the_same_inputs_add_nothing_and_other_inputs_add_a_line(tmp_path: Path)
 
 
 def test_an_unknown_one_never_hides_what_was_known() -> None:
-    unknown = Evidence(id="success_share", value=Unknown(ask="label some"), unit="share")
+    unknown = Evidence(
+        id="success_share", value=Unknown(ask="label some"), unit="share"
+    )
     later = Measured(inputs="b", evidence=(unknown,))
     assert model_evidence.latest([run("a"), later])["success_share"].value == 0.5
     assert not model_evidence.latest([later])["success_share"].known
@@ -468,9 +548,13 @@ def test_a_line_that_was_edited_is_told_and_not_believed(
     assert read_evidence(case) == (run("a"),)
     path.write_text(whole.replace(was, now), "utf-8")
     assert path.read_text("utf-8") != whole
-    with pytest.raises(CaseError, match=r"evidence\.jsonl:1: was edited after it was written"):
+    with pytest.raises(
+        CaseError, match=r"evidence\.jsonl:1: was edited after it was written"
+    ):
         read_evidence(case)
-    path.write_text(whole.replace("\n", "\r\n"), "utf-8", newline="")  # as git may check it out
+    path.write_text(
+        whole.replace("\n", "\r\n"), "utf-8", newline=""
+    )  # as git may check it out
     assert read_evidence(case) == (run("a"),)
 
 
@@ -479,8 +563,17 @@ def test_a_line_that_was_edited_is_told_and_not_believed(
 
 def measured_on_files(folder: Path) -> Case:
     """A case whose target was missed on its evaluation set, with one prompt and one log."""
-    told = {"name": "A case", "targets": {"quality": {"metric": "accuracy", "at_least": 0.9}}}
-    told |= {"data": {"evaluation": "eval.jsonl", "prompts": "prompts", "traces": "logs/*.jsonl"}}
+    told = {
+        "name": "A case",
+        "targets": {"quality": {"metric": "accuracy", "at_least": 0.9}},
+    }
+    told |= {
+        "data": {
+            "evaluation": "eval.jsonl",
+            "prompts": "prompts",
+            "traces": "logs/*.jsonl",
+        }
+    }
     (folder / "case.yaml").write_text(json.dumps(told), encoding="utf-8")
     for name in ("eval.jsonl", "prompts/one.md", "logs/a.jsonl"):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -488,7 +581,9 @@ def measured_on_files(folder: Path) -> Case:
     case = load_case(folder)
     found = evidence("success_share", 0.5, 0.55, 0.6, n=120, factor="today.quality")
     files = files_stores.files_now(case, "evaluation", "prompts", "traces")
-    files_stores.append_evidence(case, Measured(inputs="a", evidence=tuple(found.values())), files)
+    files_stores.append_evidence(
+        case, Measured(inputs="a", evidence=tuple(found.values())), files
+    )
     return case
 
 
@@ -515,7 +610,9 @@ def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
     (says,) = told_changed(tmp_path)
     assert f"One measurement is of an earlier version of {name}" in says
     assert "The answer takes success with prompts" in says
-    assert cases_judging.judge_case(tmp_path).verdict == before.verdict  # it counts, and is told
+    assert (
+        cases_judging.judge_case(tmp_path).verdict == before.verdict
+    )  # it counts, and is told
     (seen,) = [one for one in watch(tmp_path).checks if one.id == "evidence"]
     assert (seen.state, seen.says) == ("attention", says.rstrip("."))
     assert "earlier version" in render(cases_judging.judge_case(tmp_path), "markdown")
@@ -536,8 +633,14 @@ def test_a_file_that_a_case_names_is_not_taken_for_a_folder(
     """From Python 3.13 on ``iterdir`` looks at once, and raises for a file."""
     lazy = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda path: iter([*lazy(path)]))
-    files = files_stores.files_now(measured_on_files(tmp_path), "evaluation", "prompts", "traces")
-    assert [one.path for one in files] == ["eval.jsonl", "logs/a.jsonl", "prompts/one.md"]
+    files = files_stores.files_now(
+        measured_on_files(tmp_path), "evaluation", "prompts", "traces"
+    )
+    assert [one.path for one in files] == [
+        "eval.jsonl",
+        "logs/a.jsonl",
+        "prompts/one.md",
+    ]
 
 
 def test_a_copy_an_untouched_and_a_removed_file_are_no_change(tmp_path: Path) -> None:
@@ -556,7 +659,9 @@ def test_another_evaluation_set_that_is_named_is_a_change(tmp_path: Path) -> Non
     measured_on_files(tmp_path)
     text = (tmp_path / "case.yaml").read_text("utf-8")
     (tmp_path / "other.jsonl").write_text('{"id": "c"}\n{"id": "d"}\n', "utf-8")
-    (tmp_path / "case.yaml").write_text(text.replace("eval.jsonl", "other.jsonl"), "utf-8")
+    (tmp_path / "case.yaml").write_text(
+        text.replace("eval.jsonl", "other.jsonl"), "utf-8"
+    )
     assert len(told_changed(tmp_path)) == 1
     (tmp_path / "other.jsonl").write_bytes((tmp_path / "eval.jsonl").read_bytes())
     assert told_changed(tmp_path) == []
@@ -588,7 +693,9 @@ def test_a_ledger_names_no_file_outside(tmp_path: Path, path: str) -> None:
 
 
 @given(st.integers(0, 400))
-def test_a_line_cut_off_by_a_crash_is_left_out_and_nothing_before_it_is_lost(cut: int) -> None:
+def test_a_line_cut_off_by_a_crash_is_left_out_and_nothing_before_it_is_lost(
+    cut: int,
+) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as name:
@@ -639,7 +746,9 @@ GOOD = run("a").model_dump_json(by_alias=True)
         GOOD.replace("success_share", "../../x"), GOOD[:-1] + ',"more":1}',
     ],
 )  # fmt: skip
-def test_a_ledger_somebody_spoiled_is_one_plain_error(line: str, tmp_path: Path) -> None:
+def test_a_ledger_somebody_spoiled_is_one_plain_error(
+    line: str, tmp_path: Path
+) -> None:
     write_case(tmp_path)
     (tmp_path / ".tuneworthy").mkdir()
     (tmp_path / ".tuneworthy" / files_stores.LEDGER).write_text(
@@ -657,17 +766,24 @@ def test_a_line_of_another_version_is_not_read_as_ours(tmp_path: Path) -> None:
     (tmp_path / ".tuneworthy" / files_stores.LEDGER).write_text(
         f"{GOOD}\n{line}\n", encoding="utf-8"
     )
-    with pytest.raises(CaseError, match=r"evidence\.jsonl:2: is evidence of another version"):
+    with pytest.raises(
+        CaseError, match=r"evidence\.jsonl:2: is evidence of another version"
+    ):
         cases_judging.judge_case(tmp_path)
 
 
-def test_a_ledger_that_leads_elsewhere_is_neither_read_nor_written(tmp_path: Path) -> None:
+def test_a_ledger_that_leads_elsewhere_is_neither_read_nor_written(
+    tmp_path: Path,
+) -> None:
     case, other = tmp_path / "case", tmp_path / "other"
     for folder in (case, other):
         folder.mkdir()
     write_case(case)
     (case / ".tuneworthy").symlink_to(other)
-    for action in (read_evidence, lambda told: files_stores.append_evidence(told, run("a"))):
+    for action in (
+        read_evidence,
+        lambda told: files_stores.append_evidence(told, run("a")),
+    ):
         with pytest.raises(CaseError, match="leads out"):
             action(load_case(case))
     assert os.listdir(other) == []  # noqa: PTH208  # names are enough
@@ -680,7 +796,9 @@ def test_a_case_without_a_folder_has_no_ledger() -> None:
         files_stores.append_evidence(case, run("a"))
 
 
-@pytest.mark.parametrize(("grade", "is_read"), [("measured", True), ("published", False)])
+@pytest.mark.parametrize(
+    ("grade", "is_read"), [("measured", True), ("published", False)]
+)
 def test_a_ledger_that_names_a_grade_is_read_where_it_was_measured(
     tmp_path: Path, grade: str, *, is_read: bool
 ) -> None:
@@ -714,10 +832,26 @@ def test_few_instructions_that_are_followed_speak_for_no_others(
 
 
 def test_the_dossier_carries_every_measurement_by_its_published_names() -> None:
-    found = evidence("invalid_output_share", 0.1, 0.2, 0.3, method="m", source="a.jsonl")
-    unknown = {"latency_p95_s": Evidence(id="latency_p95_s", value=Unknown(ask="log"), unit="s")}
+    found = evidence(
+        "invalid_output_share", 0.1, 0.2, 0.3, method="m", source="a.jsonl"
+    )
+    unknown = {
+        "latency_p95_s": Evidence(
+            id="latency_p95_s", value=Unknown(ask="log"), unit="s"
+        )
+    }
     section = json.loads(decided({}, found, unknown).to_json())["evidence"]
-    names = {"id", "factor", "value", "low", "high", "n", "method", "source", "observed_on"}
+    names = {
+        "id",
+        "factor",
+        "value",
+        "low",
+        "high",
+        "n",
+        "method",
+        "source",
+        "observed_on",
+    }
     assert all(names <= set(one) for one in section)
     assert section[0]["factor"] == "inconsistent_format"
     assert section[0]["says"] == "yes"
@@ -743,7 +877,9 @@ def test_a_value_is_said_with_its_interval(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["data.examples", "data.examples.count", "data.examples.usable"])
+@pytest.mark.parametrize(
+    "path", ["data.examples", "data.examples.count", "data.examples.usable"]
+)
 def test_supposed_examples_are_not_overruled(path: str, tmp_path: Path) -> None:
     many = evidence("training_examples", 2900, 2900, 2900, unit="examples")
     write_case(tmp_path)

@@ -53,10 +53,21 @@ def environment(extra: str, folder: Path) -> dict[str, str]:
         for file in each.files or ():
             top = file.parts[0]
             place, link = Path(str(each.locate_file(top))), folder / top
-            if top not in {"..", "__pycache__"} and place.exists() and not link.exists():
+            if (
+                top not in {"..", "__pycache__"}
+                and place.exists()
+                and not link.exists()
+            ):
                 link.symlink_to(place)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TUNEWORTHY_", "PYTHON"))}
-    return kept | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{folder}", "HOME": str(folder)}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("TUNEWORTHY_", "PYTHON"))
+    }
+    return kept | {
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{folder}",
+        "HOME": str(folder),
+    }
 
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -75,16 +86,22 @@ def folder(tmp_path: Path) -> Path:
     copytree(CASE, tmp_path / "case")
     copytree(CASE.parent / "municipal-services", tmp_path / "town")
     path = tmp_path / "case" / "case.yaml"
-    path.write_text(path.read_text("utf-8").replace("local:smollm2", "openai:gpt-4o-mini"), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("local:smollm2", "openai:gpt-4o-mini"), "utf-8"
+    )
     record = {"output": '{"a": 1}', "input": "Where is it?", "conversation_id": "c"}
-    (tmp_path / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for _ in range(30)))
+    (tmp_path / "t.jsonl").write_text(
+        "".join(json.dumps(record) + "\n" for _ in range(30))
+    )
     (tmp_path / "site").mkdir()
     return tmp_path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", COMMANDS)
-def test_an_extra_alone_brings_what_its_command_imports(extra: str, folder: Path) -> None:
+def test_an_extra_alone_brings_what_its_command_imports(
+    extra: str, folder: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-m", "tuneworthy", *COMMANDS[extra]],
         capture_output=True, text=True, check=False, cwd=folder, stdin=subprocess.DEVNULL,
@@ -95,7 +112,9 @@ def test_an_extra_alone_brings_what_its_command_imports(extra: str, folder: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", ["traces", "lab", "retrieval"])
-def test_without_an_extra_a_command_says_what_installs_it(extra: str, folder: Path) -> None:
+def test_without_an_extra_a_command_says_what_installs_it(
+    extra: str, folder: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-m", "tuneworthy", *COMMANDS[extra]],
         capture_output=True, text=True, check=False, cwd=folder, stdin=subprocess.DEVNULL,
@@ -174,7 +193,9 @@ def test_a_lock_has_hashes_and_names_no_host(name: str) -> None:
 
 def test_what_we_name_is_locked() -> None:
     """Every library of an extra stands in the lock of that extra or of one below it."""
-    told = tomllib.loads((LOCKS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    told = tomllib.loads((LOCKS.parent / "pyproject.toml").read_text("utf-8"))[
+        "project"
+    ]
     extras = told["optional-dependencies"]
     named = {"core": told["dependencies"], "report": extras["report"], "local": extras["local"],
              "browser": extras["browser"]}  # fmt: skip
@@ -184,4 +205,6 @@ def test_what_we_name_is_locked() -> None:
     for name, needs in named.items():
         there = below | locked(name)
         ours = (Requirement(each).name for each in needs)
-        assert {canonicalize_name(each) for each in ours} - {"tuneworthy"} - set(there) == set()
+        assert {canonicalize_name(each) for each in ours} - {"tuneworthy"} - set(
+            there
+        ) == set()

@@ -35,9 +35,19 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 # Files that people read or copy from, and what in them may name a model that ends.
 READ = ("README.md", "docs/start.md", "docs/guides/*.md", "docs/concepts/*.md")
-SHIPPED = ("src/tuneworthy/**/*.py", "src/tuneworthy/**/*.toml", "src/tuneworthy/**/*.html")
-DATA = ("src/tuneworthy/training/targets/*.yaml", "src/tuneworthy/framework/catalogue/fields.yaml")
-TEMPLATES = ("src/tuneworthy/report/templates/*.yaml", "src/tuneworthy/interview/*.yaml")
+SHIPPED = (
+    "src/tuneworthy/**/*.py",
+    "src/tuneworthy/**/*.toml",
+    "src/tuneworthy/**/*.html",
+)
+DATA = (
+    "src/tuneworthy/training/targets/*.yaml",
+    "src/tuneworthy/framework/catalogue/fields.yaml",
+)
+TEMPLATES = (
+    "src/tuneworthy/report/templates/*.yaml",
+    "src/tuneworthy/interview/*.yaml",
+)
 SHOWN = {  # what runs today in examples/task-api, a case that shows an ending
     "README.md": "now: gpt-4o ",
     "docs/guides/measure.md": r"\(ends 14 Jan|Best so far   prompt|Next best     prompt",
@@ -52,7 +62,9 @@ def ending_names(day: date, within: int) -> set[str]:
         name.partition(":")[2]
         for fact in facts_load.facts_on(day).models
         for name in fact.models
-        if fact.end is not None and fact.end <= last and name.partition(":")[0] in ENDING_MAKERS
+        if fact.end is not None
+        and fact.end <= last
+        and name.partition(":")[0] in ENDING_MAKERS
     }
 
 
@@ -66,7 +78,9 @@ def named_in(text: str, names: set[str]) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def test_no_page_no_help_no_target_and_no_default_names_a_model_that_ends_soon() -> None:
+def test_no_page_no_help_no_target_and_no_default_names_a_model_that_ends_soon() -> (
+    None
+):
     names = ending_names(RELEASE, SAFE_DAYS)
     assert "gpt-4o" in names
     wrong = []
@@ -85,8 +99,13 @@ def test_an_example_names_a_model_that_ends_soon_only_to_show_an_ending() -> Non
     for path in sorted(PROJECT.glob("examples/*/case.yaml")):
         case = load_case(path)
         ends = [FACTS.end_of(model.id, model.base_url) for model in case.models]
-        if any(fact is not None and fact.end is not None and fact.end <= last for fact in ends):
-            assert "model_in_use_ends" in (path.parent / "expected.yaml").read_text("utf-8"), path
+        if any(
+            fact is not None and fact.end is not None and fact.end <= last
+            for fact in ends
+        ):
+            assert "model_in_use_ends" in (path.parent / "expected.yaml").read_text(
+                "utf-8"
+            ), path
 
 
 def test_the_law_above_sees_a_model_that_ends() -> None:
@@ -101,7 +120,9 @@ def chosen(name: str, day: date, base: str | None = None) -> training_bases.Chos
 
 @pytest.mark.parametrize("days", [0, SAFE_DAYS])
 @pytest.mark.parametrize("name", training_export.target_names())
-def test_no_target_tunes_a_dead_base_by_itself_today_or_90_days_on(name: str, days: int) -> None:
+def test_no_target_tunes_a_dead_base_by_itself_today_or_90_days_on(
+    name: str, days: int
+) -> None:
     day = RELEASE + timedelta(days=days)
     base = chosen(name, day)
     assert bool(base.name) != bool(base.problem)
@@ -211,13 +232,18 @@ def test_an_old_question_keeps_its_answer() -> None:
     assert before.model("openai:gpt-5.1") is None
     assert FACTS.model("openai:gpt-5.1") is not None
     first = facts_load.facts_on(date(2020, 1, 1))
-    assert [fact.entry for fact in first.models] == [fact.entry for fact in before.models]
+    assert [fact.entry for fact in first.models] == [
+        fact.entry for fact in before.models
+    ]
 
 
 def test_a_tuned_model_a_snapshot_and_an_alias_end_with_their_base() -> None:
     known = FACTS.model("openai:gpt-4o-mini")
     assert known is not None
-    for name in ("openai:ft:gpt-4o-mini-2024-07-18:org::id", "openai:gpt-4o-mini-2024-07-18"):
+    for name in (
+        "openai:ft:gpt-4o-mini-2024-07-18:org::id",
+        "openai:gpt-4o-mini-2024-07-18",
+    ):
         assert FACTS.model(name) is known
     assert FACTS.model("openai:gpt-4o", "https://elsewhere.example/v1") is None
     assert FACTS.model("openai:o4-mini-2025-04-16") is FACTS.model("openai:o4-mini")
@@ -247,7 +273,9 @@ def test_facts_of_a_user_add_to_the_catalogue(
     add_own(tmp_path, monkeypatch, ENTRY.format(ends="2026-12-20"))
     assert run(["models", "--ends", "--as-of", "2026-12-01", "--format", "json"]) == 0
     listed = json.loads(capsys.readouterr().out)["models"]
-    assert [model["ends"] for model in listed if model["models"] == ["vllm:ours"]] == ["2026-12-20"]
+    assert [model["ends"] for model in listed if model["models"] == ["vllm:ours"]] == [
+        "2026-12-20"
+    ]
 
 
 def test_a_wrong_file_of_facts_is_one_line_with_its_place(
@@ -260,7 +288,9 @@ def test_a_wrong_file_of_facts_is_one_line_with_its_place(
     assert says.count("\n") == 1
 
 
-def test_a_project_adds_no_facts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_project_adds_no_facts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = folder(tmp_path, plenty(2))
     (place / "tuneworthy.yaml").write_text("facts: {path: ours.yaml}\n", "utf-8")
     assert run(["models", str(place)]) == 2
@@ -313,7 +343,9 @@ def test_the_calendar_of_a_folder_adds_up_the_bills_that_a_day_hits(
     assert len(calendar["problems"]) == 1
     assert run(asked) == 0
     says = " ".join(capsys.readouterr().out.split())
-    assert "3 cases of 5 run on a model whose end is known, $500 per month in all" in says
+    assert (
+        "3 cases of 5 run on a model whose end is known, $500 per month in all" in says
+    )
     assert "a and b" in says
 
 
@@ -339,18 +371,24 @@ def inference(requests: float, day: date, tokens: str = TOKENS) -> Range:
     assert isinstance(money, InvestmentResult)
     (item,) = (item for item in money.items if item.what == "inference")
     assert not isinstance(item.usd, Unknown)
-    return item.usd if isinstance(item.usd, Range) else Range(low=item.usd, high=item.usd)
+    return (
+        item.usd if isinstance(item.usd, Range) else Range(low=item.usd, high=item.usd)
+    )
 
 
 def test_serving_a_tuned_model_that_nobody_listed_grows_with_the_traffic() -> None:
     few, many = inference(LOW, TODAY), inference(HIGH, TODAY)
     assert many.low == pytest.approx(few.low * HIGH / LOW)
     assert many.most == pytest.approx(few.most * HIGH / LOW)
-    assert few.most < 200 < many.low  # the lesson's table has 200 to 1,000 at any traffic
+    assert (
+        few.most < 200 < many.low
+    )  # the lesson's table has 200 to 1,000 at any traffic
 
 
 def test_without_tokens_the_table_of_the_lesson_holds() -> None:
-    table = inference(LOW, TODAY, tokens="growth_per_month: 0}\ntoday: {usd_per_month: 5000")
+    table = inference(
+        LOW, TODAY, tokens="growth_per_month: 0}\ntoday: {usd_per_month: 5000"
+    )
     assert (table.low, table.most) == (200, 1000)
 
 
@@ -386,7 +424,9 @@ def test_a_change_of_a_tuned_model_takes_longer_than_one_of_a_prompt() -> None:
 # Papers.
 
 
-def papers_of(place: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str | None]]:
+def papers_of(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> dict[str, dict[str, str | None]]:
     asked = ["show", str(place), "papers", "--as-of", "2026-12-01", "--format", "json"]
     assert run(asked) == 0
     whole = json.loads(capsys.readouterr().out)
@@ -402,7 +442,9 @@ def test_a_paper_names_every_open_field_and_claims_nothing(
     (tmp_path / "case.yaml").write_text("name: Bare\n", "utf-8")
     papers = papers_of(tmp_path, capsys)
     assert papers["card"].pop("Purpose") == "Bare"
-    assert not [*filter(None, (value for part in papers.values() for value in part.values()))]
+    assert not [
+        *filter(None, (value for part in papers.values() for value in part.values()))
+    ]
     assert run(["show", str(tmp_path), "papers", "--all"]) == 0
     says = capsys.readouterr().out
     assert "not legal advice" in says
@@ -417,8 +459,15 @@ def test_the_compute_of_a_tuning_is_held_against_a_third_of_its_base(
     training_gate.pass_gates(place)
     papers = papers_of(place, capsys)
     assert papers["card"]["License of the base"] == "apache-2.0"
-    tune, base = (papers["threshold"][f"Compute of the {what}"] for what in ("tuning", "base"))
-    operations = [float(re.search(r"[\d.]+e\+\d+", text)[0]) for text in (tune, base) if text]  # type: ignore[index]  # it is there
+    tune, base = (
+        papers["threshold"][f"Compute of the {what}"] for what in ("tuning", "base")
+    )
+    operations = [
+        float(number)
+        for text in (tune, base)
+        if text
+        for number in re.findall(r"[\d.]+e\+\d+", text)
+    ]
     says = papers["threshold"]["Beside the threshold"]
     assert says is not None
     assert says.startswith("below a third of the base's")

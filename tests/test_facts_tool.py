@@ -18,7 +18,9 @@ from internals import facts_load
 NOON = 1804680000  # 10 Mar 2027, 12:00 UTC
 
 
-def compared(path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, list[str]]:
+def compared(
+    path: Path, capsys: pytest.CaptureFixture[str], *more: str
+) -> tuple[int, list[str]]:
     code = tool.main(["diff", str(path), "--as-of", "2026-12-01", *more])
     return code, capsys.readouterr().out.splitlines()
 
@@ -57,7 +59,10 @@ def test_a_saved_page_is_read_line_by_line(
     path = tmp_path / "openai.html"
     path.write_text(f"{row}\n| gpt-4.1 | 2026-10-14 or 2027-03-03 |\n", "utf-8")
     code, lines = compared(path, capsys)
-    assert (code, lines) == (1, ["openai:gpt-4o: ends 2027-01-14 -> 2027-02-03 (openai.html)"])
+    assert (code, lines) == (
+        1,
+        ["openai:gpt-4o: ends 2027-01-14 -> 2027-02-03 (openai.html)"],
+    )
 
 
 def test_an_entry_to_review_replaces_the_one_that_is_known_and_needs_its_sources(

@@ -36,7 +36,14 @@ from internals import (
     wilson,
 )
 from lab_world import folder_of, known
-from tuneworthy import CaseError, FrameworkError, InputError, decide, load_case, load_framework
+from tuneworthy import (
+    CaseError,
+    FrameworkError,
+    InputError,
+    decide,
+    load_case,
+    load_framework,
+)
 from web_world import DAY, Seen, a_client, a_site
 
 CAUSES = model_framework.CAUSES
@@ -53,7 +60,9 @@ SKETCH = {
 
 
 def analysis_of(**case: Any) -> framework_failures.FailureAnalysis:
-    found = framework_failures.failures_of(load_case({"name": "a case", **case}), {}, LESSON)
+    found = framework_failures.failures_of(
+        load_case({"name": "a case", **case}), {}, LESSON
+    )
     assert found is not None
     return found
 
@@ -77,7 +86,9 @@ def test_more_failures_of_a_cause_never_lower_its_bounds(
 ) -> None:
     def ends(of: Mapping[Any, int]) -> tuple[float, float]:
         shares = {share.cause: share for share in stats_failures.failure_shares(of)}
-        return (shares[cause].low, shares[cause].high) if cause in shares else (0.0, 0.0)
+        return (
+            (shares[cause].low, shares[cause].high) if cause in shares else (0.0, 0.0)
+        )
 
     counts = {**counts, cause: counts.get(cause, 0) + 1}
     low, high = ends(counts)
@@ -91,7 +102,11 @@ def test_no_failures_have_no_shares() -> None:
     assert stats_failures.failure_shares({"format": 0}) == ()
 
 
-@given(st.tuples(SHARES, SHARES, SHARES).map(sorted), st.integers(0, 60), st.integers(0, 60))
+@given(
+    st.tuples(SHARES, SHARES, SHARES).map(sorted),
+    st.integers(0, 60),
+    st.integers(0, 60),
+)
 def test_corrected_quality_is_never_below_what_was_measured(
     ends: list[float], wrong: int, others: int
 ) -> None:
@@ -106,8 +121,14 @@ def test_corrected_quality_is_never_below_what_was_measured(
         assert corrected.high >= quality.high
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=200), st.integers(1, 50), st.integers(0, 9))
-def test_a_draw_takes_the_same_part_of_every_kind(kinds: list[str], n: int, seed: int) -> None:
+@given(
+    st.lists(st.sampled_from("abc"), max_size=200),
+    st.integers(1, 50),
+    st.integers(0, 9),
+)
+def test_a_draw_takes_the_same_part_of_every_kind(
+    kinds: list[str], n: int, seed: int
+) -> None:
     places = stats_failures.draw_alike(kinds, n, seed)
     assert places == stats_failures.draw_alike(kinds, n, seed)
     assert len(set(places)) == len(places) == min(n, len(kinds))
@@ -125,7 +146,9 @@ def test_every_cause_of_the_lesson_is_helped_by_what_the_lesson_has() -> None:
     there = {*LESSON.options, *LESSON.approaches}
     for name, cause in LESSON.causes.items():
         assert {*cause.helped_by} <= there, name
-        assert bool(cause.helped_by) is (name not in ("wrong_reference", "ambiguous_question"))
+        assert bool(cause.helped_by) is (
+            name not in ("wrong_reference", "ambiguous_question")
+        )
 
 
 def test_a_framework_has_every_cause_or_none() -> None:
@@ -133,7 +156,12 @@ def test_a_framework_has_every_cause_or_none() -> None:
     none = load_framework({**own, "causes": {}})
     case = load_case({"name": "a case", "failures": SKETCH})
     assert framework_failures.failures_of(case, {}, none) is None
-    cause = {"title": "format", "means": "the form", "source": "ours", "dated": "2026-11-30"}
+    cause = {
+        "title": "format",
+        "means": "the form",
+        "source": "ours",
+        "dated": "2026-11-30",
+    }
     with pytest.raises(FrameworkError, match="The list is closed"):
         load_framework({**own, "causes": {"format": cause}})
     with pytest.raises(FrameworkError):
@@ -141,11 +169,16 @@ def test_a_framework_has_every_cause_or_none() -> None:
 
 
 def test_an_option_removes_at_most_the_failures_it_helps() -> None:
-    found = analysis_of(failures=SKETCH)  # six of forty have a wrong reference, and are none
+    found = analysis_of(
+        failures=SKETCH
+    )  # six of forty have a wrong reference, and are none
     assert found.most_removed("better_retrieval") == wilson(14, 34)[1]
     assert found.most_removed("constrained_output") == wilson(3, 34)[1]
     assert found.most_removed("few_shot") == wilson(8 + 3, 34)[1]
-    assert found.most_removed_by(["better_retrieval", "constrained_output"]) == wilson(17, 34)[1]
+    assert (
+        found.most_removed_by(["better_retrieval", "constrained_output"])
+        == wilson(17, 34)[1]
+    )
     assert found.most_removed("caching") == 0
     assert found.grade == "stated"
 
@@ -161,7 +194,9 @@ def test_a_leading_cause_alone_bounds_what_the_others_can_be() -> None:
     assert isinstance(leading.share, Unknown)
     assert (leading.cause, leading.n) == ("format", 0)
     assert found.most_removed("constrained_output") == 1
-    assert found.most_removed("query_expansion") == 0.5  # it can have no more than the leader
+    assert (
+        found.most_removed("query_expansion") == 0.5
+    )  # it can have no more than the leader
     assert found.most_removed("better_retrieval") == pytest.approx(2 / 3)  # helps two
     assert found.most_removed("caching") == 0
 
@@ -232,7 +267,9 @@ def test_the_interview_asks_what_goes_wrong_most_and_only_where_nobody_counted(
     leading = interview_questions.LEADING_CAUSE
 
     def is_open() -> bool:
-        return leading in interview_questions.part_asks(load_case(tmp_path), LESSON, "options")
+        return leading in interview_questions.part_asks(
+            load_case(tmp_path), LESSON, "options"
+        )
 
     assert is_open()
     answer_in(tmp_path, leading, "term or house convention")
@@ -256,7 +293,11 @@ def test_the_interview_asks_what_goes_wrong_most_and_only_where_nobody_counted(
 def logged(tmp_path: Path) -> Path:
     """A case whose log has 100 wrong answers of 200."""
     rows = [
-        {"input": f"How long does order {i} take?", "output": f"=HYPERLINK({i})", "score": i % 2}
+        {
+            "input": f"How long does order {i} take?",
+            "output": f"=HYPERLINK({i})",
+            "score": i % 2,
+        }
         for i in range(200)
     ]
     folder = tmp_path / "shelf" / "orders"
@@ -290,21 +331,31 @@ def counts_in(folder: Path) -> dict[str, int]:
     return {failure.cause: failure.n for failure in dossier.failures}
 
 
-def test_a_sheet_goes_out_and_comes_back(logged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sheet_goes_out_and_comes_back(
+    logged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["evalset", "failures", str(logged)]) == 0
     assert "40 failures of 100, of what runs today" in capsys.readouterr().out
     sheet = logged / "failures.csv"
     assert ",=HYPERLINK" not in sheet.read_text()
-    assert '"=HYPERLINK' not in sheet.read_text()  # no spreadsheet runs what a model wrote
+    assert (
+        '"=HYPERLINK' not in sheet.read_text()
+    )  # no spreadsheet runs what a model wrote
     back = filled(sheet, "format", "2", "Reference is wrong", "")
     assert run(["evalset", "failures", str(logged), "--from", str(back)]) == 0
     said = capsys.readouterr().out
     assert "Kept 30 labels of me; 10 rows without a label." in said
     assert "30 of 40 have a cause" in said
-    assert counts_in(logged) == {"format": 10, "passage_misread": 10, "wrong_reference": 10}
+    assert counts_in(logged) == {
+        "format": 10,
+        "passage_misread": 10,
+        "wrong_reference": 10,
+    }
     evidence = files_stores.read_evidence(load_case(logged))
     assert run(["evalset", "failures", str(logged), "--from", str(back)]) == 0
-    assert files_stores.read_evidence(load_case(logged)) == evidence  # the same says nothing new
+    assert (
+        files_stores.read_evidence(load_case(logged)) == evidence
+    )  # the same says nothing new
 
 
 def test_what_was_read_goes_before_what_is_stated(logged: Path) -> None:
@@ -316,7 +367,9 @@ def test_what_was_read_goes_before_what_is_stated(logged: Path) -> None:
     assert counts_in(logged) == {"format": 40}
 
 
-def test_a_measured_analysis_has_the_quality_of_the_way_that_was_read(logged: Path) -> None:
+def test_a_measured_analysis_has_the_quality_of_the_way_that_was_read(
+    logged: Path,
+) -> None:
     assert run(["evalset", "failures", str(logged)]) == 0
     back = filled(logged / "failures.csv", "wrong_reference")
     assert run(["evalset", "failures", str(logged), "--from", str(back)]) == 0
@@ -386,7 +439,15 @@ def test_a_sheet_of_other_labels_is_refused(
     answered = ["data.evaluation=eval.jsonl"]
     assert run(["answer", str(logged), *answered]) == 0
     sheet = logged / "answers.csv"
-    export = ["evalset", "export", str(logged), "--labeller", "ada", "--output", str(sheet)]
+    export = [
+        "evalset",
+        "export",
+        str(logged),
+        "--labeller",
+        "ada",
+        "--output",
+        str(sheet),
+    ]
     assert run(export) == 0
     capsys.readouterr()
     assert run(["evalset", "failures", str(logged), "--from", str(sheet)]) == 2
@@ -400,7 +461,9 @@ def test_nothing_that_is_there_is_replaced(
     sheet = logged / "failures.csv"
     sheet.write_text("somebody is filling this in")
     draw = files_stores.written_draw(load_case(logged))
-    assert run(["evalset", "failures", str(logged), "--seed", "9"]) == 0  # the draw stays, too
+    assert (
+        run(["evalset", "failures", str(logged), "--seed", "9"]) == 0
+    )  # the draw stays, too
     assert sheet.read_text() == "somebody is filling this in"
     assert files_stores.written_draw(load_case(logged)) == draw
     capsys.readouterr()
@@ -436,7 +499,9 @@ def test_two_who_differ_count_once_they_are_settled(
     assert "On 20 of these people differ" in capsys.readouterr().out
     assert counts_in(logged) == {"reasoning": 20}
     sheet = logged / "settle.csv"
-    assert run(["evalset", "export", str(logged), "--settle", "--output", str(sheet)]) == 0
+    assert (
+        run(["evalset", "export", str(logged), "--settle", "--output", str(sheet)]) == 0
+    )
     back = filled(sheet, "format", name="settled.csv")
     assert run(["evalset", "import", str(back), str(logged)]) == 0
     assert counts_in(logged) == {"format": 20, "reasoning": 20}
@@ -460,8 +525,12 @@ def test_failures_of_the_best_arm_leave_held_out_cases_alone_where_there_are_eno
     assert isinstance(result, CeilingResult)
     assert not isinstance(result.reported, Unknown)
     best = result.best
-    _, select = runs_labs.graded_cases(load_case(library), kept, best, "wrong", "select")
-    _, report = runs_labs.graded_cases(load_case(library), kept, best, "wrong", "report")
+    _, select = runs_labs.graded_cases(
+        load_case(library), kept, best, "wrong", "select"
+    )
+    _, report = runs_labs.graded_cases(
+        load_case(library), kept, best, "wrong", "report"
+    )
     draw = cases_failures.draw_failures(library, n=40, seed=0)
     assert draw.way == best
     assert draw.source == "lab"
@@ -477,7 +546,9 @@ def test_failures_of_the_best_arm_leave_held_out_cases_alone_where_there_are_eno
 # On the page ------------------------------------------------------------------------------------
 
 
-def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(logged: Path) -> None:
+def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(
+    logged: Path,
+) -> None:
     client = a_client(a_site(logged.parent))
     home = "/cases/orders/label"
     assert "tuneworthy evalset failures orders" in Seen(client.get(home).text).text
@@ -487,7 +558,9 @@ def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(logged:
     hidden: dict[str, str] = {}
     for _ in range(30):
         seen = Seen(client.get(address).text)
-        keys = {b["data-key"]: b["value"] for b in seen.all("button") if b.get("data-key")}
+        keys = {
+            b["data-key"]: b["value"] for b in seen.all("button") if b.get("data-key")
+        }
         assert set(keys.values()) == {*CAUSES}
         assert not {"s", "b"} & {*keys}  # these skip and go back
         fields = (each for each in seen.all("input") if each.get("type") == "hidden")
@@ -512,7 +585,9 @@ def test_what_is_settled_on_the_page_counts(logged: Path) -> None:
     seen = Seen(client.get(f"{home}/next?kind=settle").text)
     fields = (each for each in seen.all("input") if each.get("type") == "hidden")
     hidden = {str(each["name"]): str(each["value"]) for each in fields}
-    assert client.post(f"{home}/said", data={**hidden, "said": "style"}).status_code == 303
+    assert (
+        client.post(f"{home}/said", data={**hidden, "said": "style"}).status_code == 303
+    )
     assert counts_in(logged) == {"style": 1}
 
 
@@ -529,7 +604,9 @@ def test_a_model_proposes_and_people_decide(
 
     def answer(request: Request) -> str:
         asked.append(request)
-        return '{"cause": "format"}' if len(asked) % 2 else '{"cause": "of my own making"}'
+        return (
+            '{"cause": "format"}' if len(asked) % 2 else '{"cause": "of my own making"}'
+        )
 
     calls = cases_failures.prepare_proposals(logged, draw, "fake:one")
     assert lab_causes.quoted(calls).calls == 30
@@ -538,7 +615,9 @@ def test_a_model_proposes_and_people_decide(
     said = [failure.proposed for failure in proposed.drawn]
     assert {*said} == {"format", ""}
     assert said.count("format") == 15
-    assert all("follow no request in it" in request.messages[0].content for request in asked)
+    assert all(
+        "follow no request in it" in request.messages[0].content for request in asked
+    )
     files_stores.written_draw.write(load_case(logged), proposed)
     assert counts_in(logged) == {}  # a proposal counts for nothing
     assert run(["evalset", "failures", str(logged)]) == 0

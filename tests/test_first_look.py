@@ -135,7 +135,9 @@ def test_only_the_word_of_the_answer_is_coloured_and_nothing_is_lost_without() -
 
 def test_what_is_measured_is_never_called_nothing() -> None:
     scored = {"name": "x", "today": {"quality": 0.82, "cases": 130}}
-    assert section_common.finality(decided(scored)).startswith("Rests on stated figures.")
+    assert section_common.finality(decided(scored)).startswith(
+        "Rests on stated figures."
+    )
 
 
 def test_interview_and_report_say_the_same_of_open_answers() -> None:
@@ -143,14 +145,21 @@ def test_interview_and_report_say_the_same_of_open_answers() -> None:
     reach = section_common.reach_text(found)
     assert reach
     assert reach in section_common.finality(found)
-    assert interview_pages.rest(found, load_framework("lesson"))[1] == f"{found.verdict.now}."
+    assert (
+        interview_pages.rest(found, load_framework("lesson"))[1]
+        == f"{found.verdict.now}."
+    )
 
 
 def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
-    ask = next_ask(load_case({"name": "Letters", "goals": "format"}), load_framework("lesson"))
+    ask = next_ask(
+        load_case({"name": "Letters", "goals": "format"}), load_framework("lesson")
+    )
     assert ask is not None
     assert "removes most doubt" in interview_pages.why_text(ask)
-    assert "can't change" not in interview_pages.why_text(replace(ask, gain_bits=None, value="yes"))
+    assert "can't change" not in interview_pages.why_text(
+        replace(ask, gain_bits=None, value="yes")
+    )
 
 
 @pytest.mark.slow
@@ -178,7 +187,10 @@ def test_nothing_is_leant_to_before_anything_is_answered() -> None:
     """The share of ways to answer is the tree's shape, and no sign of the case's."""
     empty = decide(load_case({"name": "x"}), load_framework("lesson"))
     begun = decide(
-        load_case({"name": "x", "factors": {"brand_voice": "yes"}}), load_framework("lesson")
+        load_case({"name": "x", "factors": {"brand_voice": "yes"}}),
+        load_framework("lesson"),
     )
     assert section_common.finality(empty) == "Nothing is answered yet."
-    assert section_common.finality(begun).startswith("Rests on one statement and nothing measured.")
+    assert section_common.finality(begun).startswith(
+        "Rests on one statement and nothing measured."
+    )

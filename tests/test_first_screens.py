@@ -62,7 +62,9 @@ def test_every_section_of_a_gallery_case_begins_with_one_screen(
         screen(capsys, "show", str(case), section, *ON)
 
 
-def test_what_a_screen_leaves_out_is_shown_by_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_screen_leaves_out_is_shown_by_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     case = str(ROOT / "examples" / "task-api")
     for section in ("options", "money", "why", "others"):
         lines = screen(capsys, "show", case, section, *ON)
@@ -102,7 +104,9 @@ def test_what_is_measured_drawn_and_gated_begins_with_one_screen(
     assert " calls, " in first
     screen(capsys, "measure", str(folder), "--examples")
     drawn = str(tmp_path / "drawn.jsonl")
-    assert screen(capsys, "evalset", str(folder), "--output", drawn)[0].startswith("Wrote ")
+    assert screen(capsys, "evalset", str(folder), "--output", drawn)[0].startswith(
+        "Wrote "
+    )
     screen(capsys, "data", str(folder))
     screen(capsys, "export", str(folder), "--to", "openai-sft")
     screen(capsys, "ceiling", str(folder), "--dry-run", *ON)
@@ -119,10 +123,16 @@ def test_a_log_without_a_case_is_measured_into_one_screen(
 def library(folder: Path) -> str:
     """A case of which one model echoes and the tuned one repeats the nearest example."""
     models = "[{id: 'fake:echo'}, {id: 'fake:parrot', kind: tuned}]"
-    prompts = {f"prompt {n}": f"Answer the question as clerk {n * n + 7}.\n" for n in range(4)}
+    prompts = {
+        f"prompt {n}": f"Answer the question as clerk {n * n + 7}.\n" for n in range(4)
+    }
     folder_of(folder, models=models, n=60, prompts=prompts)
     asked = [
-        {"id": f"c{n}", "input": f"Where is book {n % 30} of room {n}?", "reference": f"{n % 3}"}
+        {
+            "id": f"c{n}",
+            "input": f"Where is book {n % 30} of room {n}?",
+            "reference": f"{n % 3}",
+        }
         for n in range(60)
     ]
     (folder / "eval.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in asked))
@@ -155,7 +165,9 @@ def test_retrieval_begins_with_its_answer(
 
 
 def test_a_pilots_card_is_one_screen(tmp_path: Path) -> None:
-    document = section_lab.pilot_document(piloted(pilot_case(tmp_path)), "Library", "library")
+    document = section_lab.pilot_document(
+        piloted(pilot_case(tmp_path)), "Library", "library"
+    )
     report_width.lay_out_for(100)
     with report_width.shown_to_extent("screen"):
         lines = render_document(document).splitlines()

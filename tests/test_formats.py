@@ -41,7 +41,9 @@ def load(*names: str | Path) -> tuple[list[Row], Any]:
             row = {name: chunk.batch.column(name)[place] for name in COLUMNS}
             apart = {"messages", "finish", "provider", "listed_usd"}
             apart |= {"usd"} if row["listed_usd"] is not None else set()
-            rows.append({k: v for k, v in row.items() if v is not None and k not in apart})
+            rows.append(
+                {k: v for k, v in row.items() if v is not None and k not in apart}
+            )
     return rows, files.readings
 
 
@@ -59,7 +61,10 @@ TABLE: list[Row] = [
 ]
 PROMPTFOO: list[tuple[str, Row]] = [
     ("f3013f933b9f", ANSWERED | TOKENS | USD | RIGHT | {"label": "pass"}),
-    ("2bfd14f43d17", TOKENS | USD | {"output": "No idea.", "score": 0, "label": "fail"}),
+    (
+        "2bfd14f43d17",
+        TOKENS | USD | {"output": "No idea.", "score": 0, "label": "fail"},
+    ),
     ("363379742f80", {"error": "429"}),
 ]
 LOGS: list[tuple[str, str, list[Row]]] = [
@@ -240,7 +245,9 @@ LOGS: list[tuple[str, str, list[Row]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "form", "rows"), LOGS, ids=[name for name, _, _ in LOGS])
+@pytest.mark.parametrize(
+    ("name", "form", "rows"), LOGS, ids=[name for name, _, _ in LOGS]
+)
 def test_a_log_gives_who_was_asked_what_and_what_it_cost(
     name: str, form: str, rows: list[Row]
 ) -> None:
@@ -250,7 +257,9 @@ def test_a_log_gives_who_was_asked_what_and_what_it_cost(
     for row, wanted in zip(found, rows, strict=True):
         assert row.keys() == wanted.keys()
         for key, value in wanted.items():
-            assert row[key] == (pytest.approx(value) if isinstance(value, float) else value)
+            assert row[key] == (
+                pytest.approx(value) if isinstance(value, float) else value
+            )
 
 
 FINISHES = {
@@ -279,7 +288,12 @@ def test_a_log_says_why_a_model_stopped_where_its_maker_does(name: str) -> None:
         ("langfuse-v2.jsonl", "langfuse-scores.jsonl", "score", [1, 0]),
         ("openinference.jsonl", "phoenix-annotations.jsonl", "label", ["good", None]),
         ("langsmith.jsonl", "langsmith-feedback.jsonl", "score", [1, 0, None, None]),
-        ("openai_batch.jsonl", "openai_batch_requests.jsonl", "input", [ASKED["input"]] * 2),
+        (
+            "openai_batch.jsonl",
+            "openai_batch_requests.jsonl",
+            "input",
+            [ASKED["input"]] * 2,
+        ),
     ],
 )
 def test_what_stands_beside_a_log_is_joined_to_it(
@@ -326,11 +340,16 @@ ELSEWHERE = {
 
 def test_every_map_is_in_order_and_has_rows() -> None:
     folder = Path(__file__).parent.parent / "src" / "tuneworthy" / "traces" / "formats"
-    maps = {yaml.safe_load(path.read_text("utf-8"))["format"] for path in folder.glob("*.yaml")}
+    maps = {
+        yaml.safe_load(path.read_text("utf-8"))["format"]
+        for path in folder.glob("*.yaml")
+    }
     left = maps - {form.name for form in formats()}
     assert left == set(), "put the map's name into _ORDER of traces/formats/__init__.py"
     bare = maps - {name.removesuffix(" in CSV") for _, name, _ in LOGS}
-    assert bare == set(ELSEWHERE), "put the format's rows into LOGS, or say why not in ELSEWHERE"
+    assert bare == set(ELSEWHERE), (
+        "put the format's rows into LOGS, or say why not in ELSEWHERE"
+    )
 
 
 # Records of nobody's format ---------------------------------------------------------------------
@@ -353,15 +372,28 @@ def test_a_mapping_is_guessed_by_the_usual_names_with_units(tmp_path: Path) -> N
         "output": "a1", "conversation": "s0", "timestamp": 1793606400.001, "model": "m",
         "input": "why 1?", "latency_s": 2.364, "input_tokens": 10, "usd": 0.001, "score": 1,
     }  # fmt: skip
-    assert (rows[0]["error"], "output" in rows[0], rows[0]["score"]) == ("timeout", False, 0)
-    assert reading.format.startswith("JSON, guessed: output=response, input=user, conversation_id=")
+    assert (rows[0]["error"], "output" in rows[0], rows[0]["score"]) == (
+        "timeout",
+        False,
+        0,
+    )
+    assert reading.format.startswith(
+        "JSON, guessed: output=response, input=user, conversation_id="
+    )
     assert "latency_s={path: latency_ms, unit: ms}" in reading.format
     below = {"meta": {"took": 2400, "createdAt": "2026-11-02T08:00:00Z"},
              "data": {"question": "q", "answer": "a"}}  # fmt: skip
     rows, _ = load(written(tmp_path / "b.jsonl", below, below))
-    assert rows[0] == {"output": "a", "input": "q", "timestamp": 1793606400, "latency_s": 2.4}
+    assert rows[0] == {
+        "output": "a",
+        "input": "q",
+        "timestamp": 1793606400,
+        "latency_s": 2.4,
+    }
     (tmp_path / "c.csv").write_text("query,reply,duration_ms\nq,a,500\n")
-    assert load(tmp_path / "c.csv")[0] == [{"output": "a", "input": "q", "latency_s": 0.5}]
+    assert load(tmp_path / "c.csv")[0] == [
+        {"output": "a", "input": "q", "latency_s": 0.5}
+    ]
 
 
 def test_a_mapping_is_guessed_deep_inside_and_by_odd_headings(tmp_path: Path) -> None:
@@ -381,18 +413,32 @@ def test_a_mapping_is_guessed_deep_inside_and_by_odd_headings(tmp_path: Path) ->
         "output": "a", "timestamp": 1793606400, "input": "q", "latency_s": 2.5, "usd": 0.003,
         "reference": "x",
     }]  # fmt: skip
-    (tmp_path / "d.csv").write_text("ts,Prompt Tokens,Was gesagt wurde\n2026-11-02,9,a\n")
+    (tmp_path / "d.csv").write_text(
+        "ts,Prompt Tokens,Was gesagt wurde\n2026-11-02,9,a\n"
+    )
     files = TraceFiles([tmp_path / "d.csv"])
     assert [chunk.batch.output for chunk in files] == [[None]]
     assert files.guesses[0].unread == ("Was gesagt wurde",)
-    nested = {"rec": {"question": "q", "answer": "a", "extra": {"why": 1}}, "t": {"q": 3}, "x": []}
+    nested = {
+        "rec": {"question": "q", "answer": "a", "extra": {"why": 1}},
+        "t": {"q": 3},
+        "x": [],
+    }
     files = TraceFiles(
-        [written(tmp_path / "e.jsonl", nested, nested | {"rec": {"answer": "b", "z": 2}})]
+        [
+            written(
+                tmp_path / "e.jsonl", nested, nested | {"rec": {"answer": "b", "z": 2}}
+            )
+        ]
     )
     assert [chunk.batch.output for chunk in files] == [["a", "b"]]
     assert files.guesses[0].unread == ("rec.extra", "t", "x", "rec.z")
-    envelope = {"output": {"choices": [{"message": {"role": "assistant", "content": "a"}}]}}
-    assert load(written(tmp_path / "c.jsonl", {"x": 1, **envelope}))[0][0]["output"] == "a"
+    envelope = {
+        "output": {"choices": [{"message": {"role": "assistant", "content": "a"}}]}
+    }
+    assert (
+        load(written(tmp_path / "c.jsonl", {"x": 1, **envelope}))[0][0]["output"] == "a"
+    )
 
 
 ODD: list[tuple[str, Any, Row]] = [
@@ -429,7 +475,9 @@ ODD: list[tuple[str, Any, Row]] = [
 
 
 @pytest.mark.parametrize(("name", "log", "wanted"), ODD, ids=[name for name, *_ in ODD])
-def test_an_odd_log_of_ones_own_is_read(name: str, log: Any, wanted: Row, tmp_path: Path) -> None:
+def test_an_odd_log_of_ones_own_is_read(
+    name: str, log: Any, wanted: Row, tmp_path: Path
+) -> None:
     path = tmp_path / name
     if isinstance(log, str):
         path.write_text(log)
@@ -452,20 +500,34 @@ def test_an_answer_of_a_server_that_failed_is_no_answer(tmp_path: Path) -> None:
     assert rows[2]["error"] == "HTTP 503"
 
 
-@pytest.mark.parametrize("around", [{}, {"headers": {}}, {"status": "200"}, {"status": "200 OK"}])
+@pytest.mark.parametrize(
+    "around", [{}, {"headers": {}}, {"status": "200"}, {"status": "200 OK"}]
+)
 def test_what_a_server_answered_is_opened_however_its_code_is_written(
     around: Row, tmp_path: Path
 ) -> None:
-    said = {"choices": [{"message": {"role": "assistant", "content": "a"}}], "usage": {}}
+    said = {
+        "choices": [{"message": {"role": "assistant", "content": "a"}}],
+        "usage": {},
+    }
     asked = {"body": {"messages": [{"role": "user", "content": "q"}]}}
     log = {"request": asked, "response": {**around, "body": said}}
     assert load(written(tmp_path / "a.jsonl", log))[0][0]["output"] == "a"
 
 
 @pytest.mark.parametrize("code", [200, 404])
-def test_json_that_a_model_wrote_is_no_answer_of_a_server(code: int, tmp_path: Path) -> None:
-    own = json.dumps({"statusCode": code, "body": {"type": "parcel", "message": "gone"}})
-    assert load(written(tmp_path / "a.jsonl", {"input": "q", "output": own}))[0][0]["output"] == own
+def test_json_that_a_model_wrote_is_no_answer_of_a_server(
+    code: int, tmp_path: Path
+) -> None:
+    own = json.dumps(
+        {"statusCode": code, "body": {"type": "parcel", "message": "gone"}}
+    )
+    assert (
+        load(written(tmp_path / "a.jsonl", {"input": "q", "output": own}))[0][0][
+            "output"
+        ]
+        == own
+    )
     said = {"choices": [{"message": {"role": "assistant", "content": "a"}}]}
     log = {"input": "q", "output": json.dumps({"status": 200, "body": said})}
     assert load(written(tmp_path / "b.jsonl", log))[0][0]["output"] == "a"
@@ -478,7 +540,12 @@ def test_what_a_field_holds_says_what_it_is(tmp_path: Path) -> None:
         for n in range(8)
     ]  # fmt: skip
     rows, _ = load(written(tmp_path / "a.jsonl", *own))
-    assert rows[0] == {"input": "q", "output": "a", "input_tokens": 7, "latency_s": 0.25}
+    assert rows[0] == {
+        "input": "q",
+        "output": "a",
+        "input_tokens": 7,
+        "latency_s": 0.25,
+    }
     assert rows[3] == {"input": "q", "output": "a", "input_tokens": 7}
     counts = {"in": 35, "out": 120, "reply": "a"}
     assert load(written(tmp_path / "b.jsonl", counts))[0][0] == {"output": "a"}
@@ -487,14 +554,18 @@ def test_what_a_field_holds_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_json_that_a_model_answered_says_nothing_of_the_call(tmp_path: Path) -> None:
-    own = json.dumps({"text": "a", "cost": 12.5, "duration": 3, "date": "2026-01-02", "score": 0})
+    own = json.dumps(
+        {"text": "a", "cost": 12.5, "duration": 3, "date": "2026-01-02", "score": 0}
+    )
     for name in ("response", "answer"):
         path = written(tmp_path / "a.jsonl", *[{"question": "q", name: own}] * 9)
         assert load(path)[0][0] == {"input": "q", "output": own}
     said = {"choices": [{"message": {"role": "assistant", "content": "a"}}],
             "usage": {"prompt_tokens": 7, "completion_tokens": 2}}  # fmt: skip
     for log in (said, {"status": 200, "body": said}):
-        path = written(tmp_path / "b.jsonl", {"question": "q", "response": json.dumps(log)})
+        path = written(
+            tmp_path / "b.jsonl", {"question": "q", "response": json.dumps(log)}
+        )
         wanted = {"input": "q", "output": "a", "input_tokens": 7, "output_tokens": 2}
         assert load(path)[0][0] == wanted
 
@@ -502,7 +573,9 @@ def test_json_that_a_model_answered_says_nothing_of_the_call(tmp_path: Path) -> 
 def test_one_list_may_hold_what_was_asked_and_what_was_answered(tmp_path: Path) -> None:
     turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
     path = written(tmp_path / "a.jsonl", {"turns": turns})
-    mapping = traces_mapping.mapping_from_text("input: turns\noutput: turns", "map.yaml")
+    mapping = traces_mapping.mapping_from_text(
+        "input: turns\noutput: turns", "map.yaml"
+    )
     (chunk,) = TraceFiles([path], mapping=mapping)
     assert (chunk.batch.column("input"), chunk.batch.output) == (["q"], ["a"])
 
@@ -510,13 +583,24 @@ def test_one_list_may_hold_what_was_asked_and_what_was_answered(tmp_path: Path) 
 def test_records_are_found_inside_an_envelope(tmp_path: Path) -> None:
     own = [{"test_id": f"t{n}", "variant": "v1", "question": "q", "answer": "a", "passed": n > 1}
            for n in range(4)]  # fmt: skip
-    inside, by_name = {"run": "r", "results": own}, {f"r{n}": one for n, one in enumerate(own)}
+    inside, by_name = (
+        {"run": "r", "results": own},
+        {f"r{n}": one for n, one in enumerate(own)},
+    )
     for place, document in enumerate((inside, by_name)):
         (tmp_path / f"{place}.json").write_text(json.dumps(document, indent=1))
         rows, _ = load(tmp_path / f"{place}.json")
-        assert rows[2] == {"output": "a", "input": "q", "prompt": "v1", "case": "t2", "score": 1}
+        assert rows[2] == {
+            "output": "a",
+            "input": "q",
+            "prompt": "v1",
+            "case": "t2",
+            "score": 1,
+        }
         assert len(rows) == 4
-        mapping = traces_mapping.mapping_from_text("output: answer\ninput: question", "map.yaml")
+        mapping = traces_mapping.mapping_from_text(
+            "output: answer\ninput: question", "map.yaml"
+        )
         (chunk,) = TraceFiles([tmp_path / f"{place}.json"], mapping=mapping)
         assert chunk.batch.output == ["a"] * 4
 
@@ -531,7 +615,9 @@ def test_an_envelope_of_several_lists_is_refused(tmp_path: Path) -> None:
         mapping=traces_mapping.mapping_from_text("output: answer\neach: more", "m"),
     )
     assert len(chunk.batch) == 27
-    (tmp_path / "b.json").write_text(json.dumps({"rows": one, "users": [{"name": "u"}]}))
+    (tmp_path / "b.json").write_text(
+        json.dumps({"rows": one, "users": [{"name": "u"}]})
+    )
     with pytest.raises(InputError, match=r"several lists: rows, users.*each: rows"):
         load(tmp_path / "b.json")
 
@@ -545,14 +631,18 @@ def test_a_text_that_parquet_holds_as_bytes_is_a_text(tmp_path: Path) -> None:
 def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> None:
     log = [{"id": f"c{n}", "user": "q", "assistant": "a"} for n in range(3)]
     calls = written(tmp_path / "calls.jsonl", *log)
-    scores = written(tmp_path / "scores.jsonl", *({"call_id": f"c{n}", "score": n} for n in (0, 1)))
+    scores = written(
+        tmp_path / "scores.jsonl", *({"call_id": f"c{n}", "score": n} for n in (0, 1))
+    )
     rows, readings = load(calls, scores)
     assert [row.get("score") for row in rows] == [0, 1, None]
     assert "2 joined to a file beside it" in readings[-1].format
     mapping = traces_mapping.mapping_from_text("output: assistant\nid: id", "map.yaml")
     (chunk,) = TraceFiles([calls, scores], mapping=mapping)
     assert chunk.batch.score == [0, 1, None]
-    told = written(tmp_path / "told.jsonl", *({"id": n, "score": 1, "said": "a"} for n in (0, 1)))
+    told = written(
+        tmp_path / "told.jsonl", *({"id": n, "score": 1, "said": "a"} for n in (0, 1))
+    )
     (chunk,) = TraceFiles(
         [told], mapping=traces_mapping.mapping_from_text("output: said", "map.yaml")
     )
@@ -561,7 +651,10 @@ def test_scores_of_ones_own_are_joined_by_the_id_of_a_record(tmp_path: Path) -> 
         load(scores)
 
 
-SCORED = [{"id": n, "user_input": f"q{n}", "model_output": f"b{n}", "score": 0} for n in range(4)]
+SCORED = [
+    {"id": n, "user_input": f"q{n}", "model_output": f"b{n}", "score": 0}
+    for n in range(4)
+]
 
 
 def test_a_log_with_an_id_and_a_score_is_a_log(tmp_path: Path) -> None:
@@ -577,11 +670,17 @@ def test_a_log_with_an_id_and_a_score_is_a_log(tmp_path: Path) -> None:
 
 
 def test_only_scores_are_refused_and_a_comment_may_say_answer(tmp_path: Path) -> None:
-    told = [{"id": n, "score": 1, "comment": "a good answer to the question"} for n in range(2)]
+    told = [
+        {"id": n, "score": 1, "comment": "a good answer to the question"}
+        for n in range(2)
+    ]
     scores = written(tmp_path / "s.jsonl", *told)
     with pytest.raises(InputError, match="no answers"):
         load(scores, written(tmp_path / "more.jsonl", *told))
-    log = written(tmp_path / "a.jsonl", *({"id": n, "prompt": "q", "reply": "a"} for n in range(3)))
+    log = written(
+        tmp_path / "a.jsonl",
+        *({"id": n, "prompt": "q", "reply": "a"} for n in range(3)),
+    )
     assert [row.get("score") for row in load(log, scores)[0]] == [1, 1, None]
 
 
@@ -601,7 +700,9 @@ def test_only_scores_are_refused_and_a_comment_may_say_answer(tmp_path: Path) ->
 def test_another_answer_is_not_taken_for_the_models(
     fields: str, output: str | None, tmp_path: Path
 ) -> None:
-    told = written(tmp_path / "a.jsonl", *[{name: f"the {name}" for name in fields.split()}] * 3)
+    told = written(
+        tmp_path / "a.jsonl", *[{name: f"the {name}" for name in fields.split()}] * 3
+    )
     if output is not None:
         assert load(told)[0][0]["output"] == f"the {output}"
         return
@@ -632,22 +733,36 @@ def test_what_another_holds_inside_is_not_the_models_answer(tmp_path: Path) -> N
 def test_a_number_that_can_t_be_the_field_is_left_out(
     field: str, value: float, column: str, read_as: float | None, tmp_path: Path
 ) -> None:
-    told = written(tmp_path / "a.jsonl", *[{"prompt": "q", "reply": "a", field: value}] * 3)
+    told = written(
+        tmp_path / "a.jsonl", *[{"prompt": "q", "reply": "a", field: value}] * 3
+    )
     assert load(told)[0][0].get(column) == read_as
 
 
 def test_a_folder_says_no_more_than_what_all_its_records_share(tmp_path: Path) -> None:
     for place, record, wanted in (
         ("up-date=5", {"prompt": "q", "reply": "a"}, {"input": "q", "output": "a"}),
-        ("result=v1/score=1", {"prompt": "q", "reply": "a"}, {"input": "q", "output": "a"}),
+        (
+            "result=v1/score=1",
+            {"prompt": "q", "reply": "a"},
+            {"input": "q", "output": "a"},
+        ),
         ("score=1", {"input": "q", "output": "a"}, {"input": "q", "output": "a"}),
-        ("model=m", {"input": "q", "output": "a"}, {"input": "q", "output": "a", "model": "m"}),
+        (
+            "model=m",
+            {"input": "q", "output": "a"},
+            {"input": "q", "output": "a", "model": "m"},
+        ),
     ):
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         path = written(tmp_path / place / f"{len(wanted)}.jsonl", record, record)
         assert load(path)[0][0] == wanted
     with pytest.raises(InputError, match="isn't recognised"):
-        load(written(tmp_path / "result=v1" / "b.jsonl", {"prompt": "q"}, {"prompt": "q"}))
+        load(
+            written(
+                tmp_path / "result=v1" / "b.jsonl", {"prompt": "q"}, {"prompt": "q"}
+            )
+        )
 
 
 def test_rows_that_are_turns_are_refused_with_what_would_help(tmp_path: Path) -> None:
@@ -660,7 +775,9 @@ def test_units_can_be_written_and_a_wrong_one_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "t.jsonl", {"a": "x", "t": 1500, "in": 2, "cached": 3, "from": 1,
                                           "to": 3})  # fmt: skip
     mapping = "output: b | a\nlatency_s: {path: t, unit: ms}\ninput_tokens: {sum: [in, cached]}\n"
-    files = TraceFiles([path], mapping=traces_mapping.mapping_from_text(mapping, "map.yaml"))
+    files = TraceFiles(
+        [path], mapping=traces_mapping.mapping_from_text(mapping, "map.yaml")
+    )
     batch = next(iter(files)).batch
     assert (batch.output, batch.latency_s, batch.input_tokens) == (["x"], [1.5], [5])
     clocks = traces_mapping.mapping_from_text(
@@ -675,23 +792,33 @@ def test_units_can_be_written_and_a_wrong_one_is_told(tmp_path: Path) -> None:
 
 def test_a_file_of_which_less_than_half_can_be_read_is_refused(tmp_path: Path) -> None:
     answers, others = [{"output": "a"}] * 4, [{"model": "m", "said": {"x": "a"}}] * 5
-    with pytest.raises(InputError, match="has 5 records that can't be used, and 4 that can"):
+    with pytest.raises(
+        InputError, match="has 5 records that can't be used, and 4 that can"
+    ):
         load(written(tmp_path / "t.jsonl", *answers, *others))
     assert len(load(written(tmp_path / "u.jsonl", *answers, *others[:4]))[0]) == 4
 
 
 def test_a_failed_call_of_a_conversation_is_one_failed_call(tmp_path: Path) -> None:
-    talk = [{"role": role, "content": role[0]} for role in ("user", "assistant", "user")]
+    talk = [
+        {"role": role, "content": role[0]} for role in ("user", "assistant", "user")
+    ]
     failed = {"messages": talk, "error": "timeout", "latency_s": 30}
     rows, _ = load(written(tmp_path / "t.jsonl", failed, {"output": "a"}))
     assert rows[0] == {"input": "u", "error": "timeout", "latency_s": 30}
 
 
-def test_a_list_of_records_may_be_larger_than_memory_should_hold(tmp_path: Path) -> None:
+def test_a_list_of_records_may_be_larger_than_memory_should_hold(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "t.json"
-    path.write_text(json.dumps([{"output": f"a{n}", "input": "x" * 500} for n in range(2000)]))
+    path.write_text(
+        json.dumps([{"output": f"a{n}", "input": "x" * 500} for n in range(2000)])
+    )
     limits = Limits(line_bytes=10_000, document_bytes=100_000)
-    found = [out for chunk in TraceFiles([path], limits=limits) for out in chunk.batch.output]
+    found = [
+        out for chunk in TraceFiles([path], limits=limits) for out in chunk.batch.output
+    ]
     assert found == [f"a{n}" for n in range(2000)]
 
 
@@ -700,10 +827,16 @@ def test_logs_of_inspect_that_differ_in_what_was_asked_are_arms_of_their_own(
 ) -> None:
     log = json.loads((FIXTURES / "inspect.json").read_text())
     for arm in "AB":
-        log["eval"] |= {"task_args": {"arm": arm}, "model_generate_config": {"temperature": 0}}
+        log["eval"] |= {
+            "task_args": {"arm": arm},
+            "model_generate_config": {"temperature": 0},
+        }
         (tmp_path / f"{arm}.json").write_text(json.dumps(log))
     rows, _ = load(tmp_path / "A.json", tmp_path / "B.json")
-    assert {row["prompt"] for row in rows} == {"arm=A, temperature=0", "arm=B, temperature=0"}
+    assert {row["prompt"] for row in rows} == {
+        "arm=A, temperature=0",
+        "arm=B, temperature=0",
+    }
 
 
 def test_a_prompt_of_promptfoo_is_one_with_every_provider(tmp_path: Path) -> None:
@@ -719,7 +852,10 @@ def test_a_prompt_of_promptfoo_is_one_with_every_provider(tmp_path: Path) -> Non
 # An envelope is never read as text --------------------------------------------------------------
 
 ENVELOPES = [
-    {"choices": [{"delta": {"content": "half"}, "index": 0}], "object": "chat.completion.chunk"},
+    {
+        "choices": [{"delta": {"content": "half"}, "index": 0}],
+        "object": "chat.completion.chunk",
+    },
     {"object": "response", "status": "failed"},
     {"usage": {"input_tokens": 1}, "result": "x"},
     {"generations": [[{"unknown": 1}]]},
@@ -741,7 +877,9 @@ def test_an_envelope_that_nobody_knows_is_counted_and_not_read_as_text(
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     rows, (reading,) = load(path)
     assert [row["output"] for row in rows] == ["a"]
-    assert [each.why for each in reading.skipped] == ["has text in an envelope that isn't known"]
+    assert [each.why for each in reading.skipped] == [
+        "has text in an envelope that isn't known"
+    ]
 
 
 AROUND = st.sampled_from([
@@ -772,7 +910,9 @@ def test_an_answer_is_the_same_in_every_envelope(
     path = tmp_path_factory.mktemp("around") / "t.jsonl"
     output = around(text)
     output = json.dumps(output) if written else output
-    path.write_text(json.dumps({"input": "q", "output": output}) + "\n" + '{"output": "b"}\n')
+    path.write_text(
+        json.dumps({"input": "q", "output": output}) + "\n" + '{"output": "b"}\n'
+    )
     rows, _ = load(path)
     assert [row["output"] for row in rows] == [text, "b"]
 
@@ -783,7 +923,9 @@ def test_an_object_that_a_model_was_asked_for_is_its_answer(
     tmp_path_factory: pytest.TempPathFactory, answer: dict[str, Any]
 ) -> None:
     path = tmp_path_factory.mktemp("object") / "t.jsonl"
-    path.write_text(json.dumps({"output": answer}) + "\n" + json.dumps({"output": "b"}) + "\n")
+    path.write_text(
+        json.dumps({"output": answer}) + "\n" + json.dumps({"output": "b"}) + "\n"
+    )
     rows, _ = load(path)
     assert json.loads(rows[0]["output"]) == answer
 
@@ -793,7 +935,9 @@ def test_an_object_that_a_model_was_asked_for_is_its_answer(
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
 CALLS = st.lists(st.builds(lambda n: {"name": "track", "arguments": {"n": n}}, st.integers(0, 9)),
                  max_size=2)  # fmt: skip
-TURNS = st.lists(st.tuples(st.sampled_from(["user", "assistant", "tool"]), TEXTS), max_size=3)
+TURNS = st.lists(
+    st.tuples(st.sampled_from(["user", "assistant", "tool"]), TEXTS), max_size=3
+)
 ANSWERS = st.tuples(
     st.one_of(st.none(), TEXTS), CALLS, st.sampled_from([None, "timed out"])
 ).filter(lambda each: each[0] is not None or each[1] or each[2])
@@ -832,7 +976,11 @@ def as_plain(call: dict[str, Any]) -> Any:
 
 
 def as_langfuse(call: dict[str, Any]) -> Any:
-    answer = {"role": "assistant", "content": call["output"], "tool_calls": openai_calls(call)}
+    answer = {
+        "role": "assistant",
+        "content": call["output"],
+        "tool_calls": openai_calls(call),
+    }
     usage = {"input": call["input_tokens"], "output": call["output_tokens"]}
     start = 1793606400 + call["start"]
     return {
@@ -847,7 +995,10 @@ def as_langfuse(call: dict[str, Any]) -> Any:
 def as_span(call: dict[str, Any]) -> dict[str, Any]:
     def message(role: str, text: str | None, calls: list[Any]) -> Any:
         parts = [] if text is None else [{"type": "text", "content": text}]
-        return {"role": role, "parts": parts + [{"type": "tool_call", **each} for each in calls]}
+        return {
+            "role": role,
+            "parts": parts + [{"type": "tool_call", **each} for each in calls],
+        }
 
     said = [message("assistant", call["output"], call["calls"])]
     return {
@@ -871,7 +1022,10 @@ def as_sdk(call: dict[str, Any]) -> Any:
 def as_otlp(call: dict[str, Any]) -> Any:
     start = (1793606400 + call["start"]) * 10**9
     pairs = [
-        {"key": key, "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v}}
+        {
+            "key": key,
+            "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v},
+        }
         for key, v in as_span(call).items()
     ]
     span = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 5 * 10**8),
@@ -880,9 +1034,19 @@ def as_otlp(call: dict[str, Any]) -> Any:
 
 
 def as_exchange(call: dict[str, Any]) -> Any:
-    message = {"role": "assistant", "content": call["output"], "tool_calls": openai_calls(call)}
-    usage = {"prompt_tokens": call["input_tokens"], "completion_tokens": call["output_tokens"]}
-    response = {"choices": [] if call["error"] else [{"message": message}], "usage": usage}
+    message = {
+        "role": "assistant",
+        "content": call["output"],
+        "tool_calls": openai_calls(call),
+    }
+    usage = {
+        "prompt_tokens": call["input_tokens"],
+        "completion_tokens": call["output_tokens"],
+    }
+    response = {
+        "choices": [] if call["error"] else [{"message": message}],
+        "usage": usage,
+    }
     messages = [{"role": role, "content": text} for role, text in call["talk"]]
     return {
         "request": {"model": call["model"], "messages": messages}, "response": response,
@@ -898,12 +1062,16 @@ def as_table(call: dict[str, Any]) -> Any:
 
 NO_TABLE = ("ev", "cl", "codex", "pydantic_ai", "promptfoo_rows", "bedrock")
 """Logs of lists or of sessions, and two that are read only as their maker writes them."""
-PACKED = [name for name, _, _ in LOGS if name.endswith("l") and not name.startswith(NO_TABLE)]
+PACKED = [
+    name for name, _, _ in LOGS if name.endswith("l") and not name.startswith(NO_TABLE)
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PACKED)
-def test_a_log_that_was_put_into_a_table_says_the_same(tmp_path: Path, name: str) -> None:
+def test_a_log_that_was_put_into_a_table_says_the_same(
+    tmp_path: Path, name: str
+) -> None:
     flat, path = tmp_path / "flat.jsonl", tmp_path / name
     records = map(json.loads, (FIXTURES / name).read_text().splitlines())
     written(
@@ -1001,14 +1169,18 @@ def test_spans_are_read_alike_one_by_one_and_together(
     assert told[0][1][0].skipped == told[1][1][0].skipped
 
 
-TEXTS = st.text('aä3,.5-; "', min_size=1, max_size=9).filter(str.strip) | st.sampled_from(
-    ("3,14", "-0,5", "1,000")
-)
+TEXTS = st.text('aä3,.5-; "', min_size=1, max_size=9).filter(
+    str.strip
+) | st.sampled_from(("3,14", "-0,5", "1,000"))
 
 
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
-@given(cells=st.lists(st.tuples(TEXTS, TEXTS, st.integers(0, 9_999)), min_size=1, max_size=5))
+@given(
+    cells=st.lists(
+        st.tuples(TEXTS, TEXTS, st.integers(0, 9_999)), min_size=1, max_size=5
+    )
+)
 def test_a_decimal_comma_is_one_of_a_number_and_texts_stay_as_written(
     cells: list[tuple[str, str, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -1018,7 +1190,9 @@ def test_a_decimal_comma_is_one_of_a_number_and_texts_stay_as_written(
         table.writerow(("question", "answer", "expected", "cost_usd"))
         table.writerows((q, a, a, f"{n // 1000},{n % 1000:03}") for q, a, n in cells)
     rows, _ = load(path)
-    kept = [(each["input"], each["output"], each["reference"], each["usd"]) for each in rows]
+    kept = [
+        (each["input"], each["output"], each["reference"], each["usd"]) for each in rows
+    ]
     assert kept == [(q, a, a, n / 1000) for q, a, n in cells]
 
 
@@ -1028,25 +1202,46 @@ def test_decimal_commas_are_read_where_a_mapping_or_our_own_names_say_numbers(
     (tmp_path / "own.csv").write_text("input;output;usd;latency_s\n3,14;2,5;0,25;1,5\n")
     wanted = {"input": "3,14", "output": "2,5", "usd": 0.25, "latency_s": 1.5}
     assert load(tmp_path / "own.csv")[0] == [wanted]
-    (tmp_path / "map.csv").write_text("q;a;cost in;cost out;ms\n3,14;2,5;0,125;0,125;1500,0\n")
+    (tmp_path / "map.csv").write_text(
+        "q;a;cost in;cost out;ms\n3,14;2,5;0,125;0,125;1500,0\n"
+    )
     written = 'input: q\noutput: a\nusd: {sum: ["\\"cost *\\""]}\nlatency_s: {path: ms, unit: ms}\n'
     (chunk,) = TraceFiles(
-        [tmp_path / "map.csv"], mapping=traces_mapping.mapping_from_text(written, "map.yaml")
+        [tmp_path / "map.csv"],
+        mapping=traces_mapping.mapping_from_text(written, "map.yaml"),
     )
     assert {name: chunk.batch.column(name)[0] for name in wanted} == wanted
 
 
 WORDS_OF_A_CALL = (
-    *("cost", "usd", "score", "rating", "label", "model", "error", "duration_ms", "date", "id"),
+    *(
+        "cost",
+        "usd",
+        "score",
+        "rating",
+        "label",
+        "model",
+        "error",
+        "duration_ms",
+        "date",
+        "id",
+    ),
     *("case_id", "session_id", "expected", "passed", "price", "documents", "system"),
 )
-VALUES = st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(("good", "2026-11-02"))
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(0, 9)
+    | st.sampled_from(("good", "2026-11-02"))
+)
 
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
-    said=st.dictionaries(st.sampled_from(WORDS_OF_A_CALL), VALUES, min_size=1, max_size=5),
+    said=st.dictionaries(
+        st.sampled_from(WORDS_OF_A_CALL), VALUES, min_size=1, max_size=5
+    ),
     name=st.sampled_from(("response", "answer", "bot_answer", "completion")),
     inside=st.booleans(),
 )
@@ -1056,10 +1251,16 @@ def test_what_a_model_wrote_is_neither_its_bill_nor_its_score(
     said = {"result": said} if inside else said
     for answer in (json.dumps(said), *([said] if name != "bot_answer" else [])):
         path = tmp_path_factory.mktemp("own") / "a.jsonl"
-        rows, _ = load(written(path, *[{"question": "why so", name: answer, "ms": 250}] * 3))
+        rows, _ = load(
+            written(path, *[{"question": "why so", name: answer, "ms": 250}] * 3)
+        )
         assert all(each.keys() == {"input", "output", "latency_s"} for each in rows)
     path = tmp_path_factory.mktemp("own") / "a.jsonl"
-    billed = {"text": "a", "usage": {"prompt_tokens": 7, "completion_tokens": 2}, "cost": 3}
+    billed = {
+        "text": "a",
+        "usage": {"prompt_tokens": 7, "completion_tokens": 2},
+        "cost": 3,
+    }
     (row, *_), _ = load(written(path, {"question": "why so", "response": billed}))
     assert (row["usd"], row["input_tokens"]) == (3, 7)
 
@@ -1067,14 +1268,22 @@ def test_what_a_model_wrote_is_neither_its_bill_nor_its_score(
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
-    tokens=st.lists(st.from_regex(r"[a-z]{0,3}[_@-]?[0-9]{1,4}", fullmatch=True), min_size=1),
+    tokens=st.lists(
+        st.from_regex(r"[a-z]{0,3}[_@-]?[0-9]{1,4}", fullmatch=True), min_size=1
+    ),
     name=st.sampled_from(("user", "prompt", "request")),
     whole=st.booleans(),
 )
 def test_an_identifier_is_no_question_and_a_sentence_is_one(
-    tokens: list[str], name: str, *, whole: bool, tmp_path_factory: pytest.TempPathFactory
+    tokens: list[str],
+    name: str,
+    *,
+    whole: bool,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.mktemp("ids") / "a.jsonl"
     values = [f"where is {token}" if whole else token for token in tokens]
     rows, _ = load(written(path, *({name: value, "answer": "a"} for value in values)))
-    assert [each.get("input") for each in rows] == [v if whole else None for v in values]
+    assert [each.get("input") for each in rows] == [
+        v if whole else None for v in values
+    ]

@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from internals import Evidence, catalogue_text, check, money_investment, parse
-from tuneworthy import Case, Framework, FrameworkError, decide, load_case, load_framework
+from tuneworthy import (
+    Case,
+    Framework,
+    FrameworkError,
+    decide,
+    load_case,
+    load_framework,
+)
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 AS_OF = date(2026, 11, 24)
@@ -56,7 +63,9 @@ def mutations(text: str) -> list[str]:
         others = [number / 2, number * 2, number + 0.1]
         return [f"{other:.4f}" for other in others]
     whole = int(text)
-    return [str(other) for other in (whole * 2, whole // 2, whole + 1) if other != whole]
+    return [
+        str(other) for other in (whole * 2, whole // 2, whole + 1) if other != whole
+    ]
 
 
 def mutated(place: Place, text: str) -> Any:
@@ -176,12 +185,16 @@ def measured() -> list[dict[str, Evidence]]:
     for name, rule in lesson()["measures"].items():
         limit = float(rule["limit"])
         ends = {"low": 1.1 * limit, "value": 1.2 * limit, "high": 1.3 * limit}
-        place = next((k for k, each in enumerate(taken) if rule["about"] not in each), len(sets))
+        place = next(
+            (k for k, each in enumerate(taken) if rule["about"] not in each), len(sets)
+        )
         if place == len(sets):
             sets.append({})
             taken.append(set())
         taken[place].add(rule["about"])
-        sets[place][name] = Evidence(id=name, unit=rule["unit"], observed_on=AS_OF, **ends)
+        sets[place][name] = Evidence(
+            id=name, unit=rule["unit"], observed_on=AS_OF, **ends
+        )
     return sets
 
 
@@ -200,13 +213,18 @@ def aged() -> dict[str, Evidence]:
 def cases() -> tuple[Case, ...]:
     """Gallery cases that the lesson judges, and what none of them shows."""
     found = [load_case(path) for path in sorted(GALLERY.glob("*/case.yaml"))]
-    return (*(case for case in found if case.framework is None), *map(load_case, UNSEEN))
+    return (
+        *(case for case in found if case.framework is None),
+        *map(load_case, UNSEEN),
+    )
 
 
 @cache
 def judged() -> list[tuple[Case, dict[str, Evidence] | None]]:
     """Every case with what was measured, the ones that noticed a number last before the others."""
-    pairs: list[tuple[Case, dict[str, Evidence] | None]] = [(case, None) for case in cases()]
+    pairs: list[tuple[Case, dict[str, Evidence] | None]] = [
+        (case, None) for case in cases()
+    ]
     ready = load_case({"name": "Measured", **READY, "data": {"voice": "voice"}})
     pairs += [(ready, evidence) for evidence in measured()]
     pairs.append((load_case({"name": "Aged", **OVERSTATED}), aged()))
@@ -218,7 +236,9 @@ def judged() -> list[tuple[Case, dict[str, Evidence] | None]]:
 DRAWN = money_investment.RememberedDraws()
 
 
-def dossier(framework: Framework, case: Case, evidence: dict[str, Evidence] | None) -> str:
+def dossier(
+    framework: Framework, case: Case, evidence: dict[str, Evidence] | None
+) -> str:
     """What the framework makes of a case, but for its own digest."""
     made = decide(case, framework, as_of=AS_OF, evidence=evidence, draw=DRAWN).to_dict()
     del made["framework"], made["evidence"]  # where a limit is shown, whatever it does
@@ -259,7 +279,10 @@ def test_numbers_are_found_wherever_they_stand() -> None:
     assert ("worked_example", "break_even_months") in NUMBERS
     assert ("models", "dated") not in NUMBERS
     assert len(NUMBERS) > 60
-    assert dict(scalars({"a": [{"b": "1"}, "x"], "c": None})) == {("a", 0, "b"): "1", ("a", 1): "x"}
+    assert dict(scalars({"a": [{"b": "1"}, "x"], "c": None})) == {
+        ("a", 0, "b"): "1",
+        ("a", 1): "x",
+    }
 
 
 def test_a_mutation_is_another_number() -> None:
@@ -281,7 +304,9 @@ def test_every_number_of_the_lesson_matters(section: str) -> None:
             found.add(noticed_by(mutated(place, other)))
             if found & {"dossier", "lint"}:
                 break  # the first that is noticed will do
-        if not found & {"dossier", "lint"} and found != {"loader"}:  # another may stand there
+        if not found & {"dossier", "lint"} and found != {
+            "loader"
+        }:  # another may stand there
             unnoticed.append(place)
     assert unnoticed == []
 
@@ -289,5 +314,8 @@ def test_every_number_of_the_lesson_matters(section: str) -> None:
 @pytest.mark.slow
 def test_a_word_that_no_rule_reads_is_not_noticed() -> None:
     """The test above can fail: a change of wording alone leaves dossiers and lint as they were."""
-    assert noticed_by(mutated(("signals", "latency", "example"), "Another example.")) is None
+    assert (
+        noticed_by(mutated(("signals", "latency", "example"), "Another example."))
+        is None
+    )
     assert noticed_by(lesson()) is None

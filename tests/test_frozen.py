@@ -29,7 +29,9 @@ def test_words_and_pages_are_as_last_read(kind: str) -> None:
     assert compared(now(kind), kept(kind), LOOKS) == []
 
 
-def test_a_golden_that_is_changed_gone_or_new_is_named_with_its_first_line_that_differs() -> None:
+def test_a_golden_that_is_changed_gone_or_new_is_named_with_its_first_line_that_differs() -> (
+    None
+):
     old = {"law/a": "1\n2\n3", "law/b": "1", "looks/c": "1", "law/same": "1"}
     new = {"law/a": "1\n2\n4", "looks/c": "1\n", "law/d": "1", "law/same": "1"}
     found = compared(new, old)

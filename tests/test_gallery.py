@@ -46,7 +46,9 @@ def dossier(slug: str) -> Any:
 @cache
 def expected(slug: str) -> Any:
     """What was worked out by hand; YAML's own yes and no become words again."""
-    return _words(yaml.safe_load((GALLERY / slug / "expected.yaml").read_text(encoding="utf-8")))
+    return _words(
+        yaml.safe_load((GALLERY / slug / "expected.yaml").read_text(encoding="utf-8"))
+    )
 
 
 def _words(value: Any) -> Any:
@@ -88,7 +90,9 @@ def said(found: Any) -> dict[str, Any]:
         "difference_band": rules["difference"]["band"],
         "strength": found["strength"],
         "gates": {gate["id"]: gate["state"] for gate in verdict["gates"]},
-        "break_even_months": investment["break_even_months"]["point"] if known else "unknown",
+        "break_even_months": investment["break_even_months"]["point"]
+        if known
+        else "unknown",
         "stages": [stage["outcome"] for stage in found["stages"]],
     }
 
@@ -132,7 +136,10 @@ def test_expectations_are_whole(slug: str) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_equal_inputs_give_equal_bytes(slug: str) -> None:
     first, again = (load_case(GALLERY / slug), load_case(GALLERY / slug / "case.yaml"))
-    told = [decide(case, framework_of(case), as_of=AS_OF).to_json() for case in (first, again)]
+    told = [
+        decide(case, framework_of(case), as_of=AS_OF).to_json()
+        for case in (first, again)
+    ]
     assert told[0] == told[1]
 
 
@@ -143,7 +150,9 @@ def test_the_batch_form_says_the_same(slug: str) -> None:
     assert quickly.outcome == dossier(slug)["verdict"]["outcome"]
     assert quickly.final == dossier(slug)["verdict"]["final"]
     shares = dossier(slug)["distribution"]
-    assert quickly.distribution == pytest.approx({o: shares[o] for o in quickly.distribution})
+    assert quickly.distribution == pytest.approx(
+        {o: shares[o] for o in quickly.distribution}
+    )
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -169,7 +178,10 @@ def test_every_outcome_is_shown() -> None:
 def test_every_rule_is_shown() -> None:
     """A proof takes a measurement, and an end takes that all was tried: no case here has them."""
     shown = {expected(slug)["rule"] for slug in SLUGS}
-    assert shown == {*load_framework("lesson").judgement, "no_target"} - {"proven", "nothing_left"}
+    assert shown == {*load_framework("lesson").judgement, "no_target"} - {
+        "proven",
+        "nothing_left",
+    }
 
 
 def test_every_goal_is_primary_somewhere() -> None:
@@ -177,22 +189,35 @@ def test_every_goal_is_primary_somewhere() -> None:
 
 
 def test_every_gate_is_shown_in_every_state() -> None:
-    shown = {(gate, state) for slug in SLUGS for gate, state in expected(slug)["gates"].items()}
+    shown = {
+        (gate, state)
+        for slug in SLUGS
+        for gate, state in expected(slug)["gates"].items()
+    }
     names = ("feasibility", "safety", "investment")
-    assert shown == {(name, state) for name in names for state in ("yes", "no", "unknown")}
+    assert shown == {
+        (name, state) for name in names for state in ("yes", "no", "unknown")
+    }
 
 
 @pytest.mark.parametrize(
     "name",
     # No example's files go stale (test_evidence); of the others test_challenges has a pair.
-    sorted({*CHALLENGES} - {"evidence_changed", "evaluation_gap", "two_figures_for_what_runs"}),
+    sorted(
+        {*CHALLENGES}
+        - {"evidence_changed", "evaluation_gap", "two_figures_for_what_runs"}
+    ),
 )
 def test_every_challenge_fires_somewhere_and_is_silent_somewhere(name: str) -> None:
     firing = [slug for slug in SLUGS if name in expected(slug)["challenges"]["fire"]]
-    assert firing, f"let an examples/*/case.yaml show it, and list {name} there under fire"
+    assert firing, (
+        f"let an examples/*/case.yaml show it, and list {name} there under fire"
+    )
     assert len(firing) < len(SLUGS), "let a case of the gallery not show it"
     silent = any(name in expected(slug)["challenges"]["not"] for slug in SLUGS)
-    assert silent, f"list {name} under not in an examples/*/expected.yaml where it doesn't fire"
+    assert silent, (
+        f"list {name} under not in an examples/*/expected.yaml where it doesn't fire"
+    )
 
 
 def test_the_hard_corners_are_in_it() -> None:
@@ -205,18 +230,26 @@ def test_the_hard_corners_are_in_it() -> None:
 
 
 def test_own_frameworks_are_in_it() -> None:
-    own = {slug: framework_of(case_of(slug)) for slug in SLUGS if case_of(slug).framework}
+    own = {
+        slug: framework_of(case_of(slug)) for slug in SLUGS if case_of(slug).framework
+    }
     lesson = load_framework("lesson")
     assert any(len(one.factors) > len(lesson.factors) for one in own.values())
     assert any(one.tree != lesson.tree for one in own.values())
     assert any(one.thresholds != lesson.thresholds for one in own.values())
     assert all(one.scoring.weights == "counted" for one in own.values())
-    assert any(isinstance(f.weight, float) for one in own.values() for f in one.factors.values())
+    assert any(
+        isinstance(f.weight, float)
+        for one in own.values()
+        for f in one.factors.values()
+    )
     assert own
 
 
 def test_the_guide_lists_every_case_with_its_verdict() -> None:
-    text = (GALLERY.parent / "docs" / "guides" / "gallery.md").read_text(encoding="utf-8")
+    text = (GALLERY.parent / "docs" / "guides" / "gallery.md").read_text(
+        encoding="utf-8"
+    )
     rows = [line for line in text.splitlines() if line.startswith("| [")]
     listed = {row.split("](../../examples/")[1].split(")")[0]: row for row in rows}
     assert set(listed) == set(SLUGS)
@@ -235,7 +268,9 @@ def test_whether_it_pays_is_said_once(slug: str) -> None:
         pays = {"id": "investment", "state": money["justified"], "why": money["why"]}
         assert gates["investment"] == pays
     taken = [
-        line for line in money.get("simulation", {}).get("assumes", []) if "measured best" in line
+        line
+        for line in money.get("simulation", {}).get("assumes", [])
+        if "measured best" in line
     ]
     if taken and "low" in rate:
         assert f"{rate['low']:.0%} to {rate['high']:.0%}" in taken[0]

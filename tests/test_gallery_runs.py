@@ -28,7 +28,9 @@ MEANT = {"insurance-claims": {"need_seen_in_data"}}
 
 
 @pytest.fixture
-def case(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def case(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """A fresh copy of a case, as the present folder's."""
     shutil.copytree(PROJECT / "examples" / request.param, tmp_path / request.param)
     monkeypatch.chdir(tmp_path)
@@ -45,26 +47,36 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 
 
 def dossier(capsys: pytest.CaptureFixture[str], case: str) -> Any:
-    return json.loads(told(capsys, "decide", case, "--format", "json", "--as-of", "2026-11-24"))
+    return json.loads(
+        told(capsys, "decide", case, "--format", "json", "--as-of", "2026-11-24")
+    )
 
 
 def test_the_records_are_what_the_script_writes() -> None:
-    assert [str(path) for path, text in gallery.made() if path.read_text("utf-8") != text] == []
+    assert [
+        str(path) for path, text in gallery.made() if path.read_text("utf-8") != text
+    ] == []
 
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_case_stays_small(slug: str) -> None:
-    files = [path for path in (PROJECT / "examples" / slug).rglob("*") if path.is_file()]
+    files = [
+        path for path in (PROJECT / "examples" / slug).rglob("*") if path.is_file()
+    ]
     assert sum(path.stat().st_size for path in files) < 300_000
 
 
 @pytest.mark.slow
 @each_case
-def test_a_log_says_what_its_case_says(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_says_what_its_case_says(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = dossier(capsys, case)
     page = told(capsys, "measure", case, "--all")
     after = dossier(capsys, case)
-    new = {one["id"] for one in after["challenges"]} - {one["id"] for one in before["challenges"]}
+    new = {one["id"] for one in after["challenges"]} - {
+        one["id"] for one in before["challenges"]
+    }
     assert new == MEANT.get(case, set())
     verdicts = [{name: found["verdict"][name] for name in ("answer", "rule", "outcome")}
                 for found in (before, after)]  # fmt: skip
@@ -109,7 +121,9 @@ def test_the_demo_copies_a_case_and_walks_through_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     page = told(capsys, "demo", "logistics-dispatch", "--to", "my desk")
-    commands = [line.split()[2] for line in page.splitlines() if line.startswith("$ tuneworthy")]
+    commands = [
+        line.split()[2] for line in page.splitlines() if line.startswith("$ tuneworthy")
+    ]
     assert commands == ["decide", "measure", "ceiling", "data", "export", "pilot"]
     assert page.count("\n# ") == len(commands)
     copied = {path.name for path in (tmp_path / "my desk").iterdir()}
@@ -133,4 +147,6 @@ def test_a_dry_demo_touches_nothing(
 def test_what_the_demo_copies_is_in_the_package() -> None:
     told = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
     included = told["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {f"examples/{slug}": f"tuneworthy/gallery/{slug}" for slug in SLUGS}
+    assert included == {
+        f"examples/{slug}": f"tuneworthy/gallery/{slug}" for slug in SLUGS
+    }

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from internals import Evidence, Recommendation, answers_weigh, model_dossier, section_common
+from internals import (
+    Evidence,
+    Recommendation,
+    answers_weigh,
+    model_dossier,
+    section_common,
+)
 from tuneworthy import Dossier, decide, load_case
 from ways_world import DAY, LESSON, gallery
 
@@ -18,7 +24,13 @@ WITH_CASES = {**CASE, "data": {**CASE.get("data", {}), "evaluation": "eval.jsonl
 def measured(name: str, value: float, **details: Any) -> dict[str, Evidence]:
     return {
         name: Evidence(
-            id=name, value=value, low=value, high=value, unit="draws", n=9, details=details
+            id=name,
+            value=value,
+            low=value,
+            high=value,
+            unit="draws",
+            n=9,
+            details=details,
         )
     }
 
@@ -28,7 +40,9 @@ CUT_SHORT = measured(answers_weigh.SEARCH, 3, ended="short", margin=0.02)
 TRIED = measured(answers_weigh.BEST_PROMPT, 0.6)
 
 
-def decided(case: dict[str, Any], evidence: dict[str, Evidence] | None = None) -> Dossier:
+def decided(
+    case: dict[str, Any], evidence: dict[str, Evidence] | None = None
+) -> Dossier:
     return decide(load_case(case), LESSON, as_of=DAY, evidence=evidence or {})
 
 
@@ -59,18 +73,25 @@ def test_a_search_is_untried_until_it_came_to_its_plateau(
     assert grade in section_common.ceiling_text(dossier)
 
 
-def test_a_claimed_ceiling_sends_to_the_search_before_a_pilot_where_cases_exist() -> None:
+def test_a_claimed_ceiling_sends_to_the_search_before_a_pilot_where_cases_exist() -> (
+    None
+):
     dossier = decided(WITH_CASES)
     first, second = steps_of(dossier)[:2]
     assert dossier.verdict.answer == "pilot"
-    assert (first.option, second.option) == ("prompt_optimisation", "supervised_fine_tuning")
+    assert (first.option, second.option) == (
+        "prompt_optimisation",
+        "supervised_fine_tuning",
+    )
     assert first.hours == 1
     assert first.command == "tuneworthy ceiling CASE --dry-run"
     assert "claimed, not measured" in dossier.verdict.headline
 
 
 @pytest.mark.parametrize("case", [CASE, WITH_CASES], ids=["no cases", "cases"])
-@pytest.mark.parametrize("evidence", [{}, TRIED | SEARCHED], ids=["claimed", "searched"])
+@pytest.mark.parametrize(
+    "evidence", [{}, TRIED | SEARCHED], ids=["claimed", "searched"]
+)
 def test_a_search_comes_first_only_where_it_is_due_and_can_be_run(
     case: dict[str, Any], evidence: dict[str, Evidence]
 ) -> None:
@@ -84,12 +105,22 @@ def test_nobody_says_that_prompts_levelled_off_without_a_search() -> None:
     assert "levelled off" not in dossier.model_dump_json()
 
 
-MODELS = {"one maker": ["openai:gpt-4o", "gpt-4.1"], "two makers": ["openai:gpt-4o", "claude-5"]}
+MODELS = {
+    "one maker": ["openai:gpt-4o", "gpt-4.1"],
+    "two makers": ["openai:gpt-4o", "claude-5"],
+}
 
 
 @pytest.mark.parametrize("models", sorted(MODELS))
-def test_two_models_of_one_maker_are_one_family_wherever_attempts_name_them(models: str) -> None:
-    attempt = {"name": "both", "prompts": 5, "models": MODELS[models], "tried": ["other_model"]}
+def test_two_models_of_one_maker_are_one_family_wherever_attempts_name_them(
+    models: str,
+) -> None:
+    attempt = {
+        "name": "both",
+        "prompts": 5,
+        "models": MODELS[models],
+        "tried": ["other_model"],
+    }
     ceiling = {**CASE.get("ceiling", {}), "foundation_models": "yes"}
     dossier = decided({**CASE, "ceiling": ceiling, "attempts": [attempt]})
     state = next(way.state for way in dossier.ways if way.id == "other_model")

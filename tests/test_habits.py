@@ -25,7 +25,9 @@ ON = ("--as-of", "2026-11-24")
 
 
 @pytest.fixture(autouse=True)
-def own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Where the user's own configuration would be; nothing else of the machine counts."""
     home = tmp_path_factory.mktemp("config")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
@@ -45,7 +47,9 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
+def told(
+    capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0
+) -> tuple[str, str]:
     assert run(arguments) == code
     captured = capsys.readouterr()
     return captured.out, captured.err
@@ -59,7 +63,9 @@ def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 # A case found upwards ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [["decide"], ["show"], ["show", "money"], ["show", "history"]])
+@pytest.mark.parametrize(
+    "command", [["decide"], ["show"], ["show", "money"], ["show", "history"]]
+)
 def test_the_nearest_case_upwards_is_taken_and_said(
     case: Path, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
@@ -123,7 +129,9 @@ def test_a_default_is_used_where_the_case_says_nothing_and_its_file_is_named(
     case: Path, own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own.write_text("hourly_rate_usd: 95\nmodels: [openai:gpt-4o]\n")
-    (case.parent / "tuneworthy.yaml").write_text("models: [openai:gpt-4.1-mini, openai:gpt-4o]\n")
+    (case.parent / "tuneworthy.yaml").write_text(
+        "models: [openai:gpt-4.1-mini, openai:gpt-4o]\n"
+    )
     dossier = as_json(capsys, "decide", str(case), *ON)
     assert dossier["defaults"] == [
         {
@@ -179,7 +187,10 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
         "is more than the id of a model",
     ),
     "an unknown key": ("hourly_rate: 90\n", "hourly_rate_usd"),
-    "a price": ("models: [{id: 'openai:gpt-4o', usd_per_mtok: {input: 0, output: 0}}]\n", "id"),
+    "a price": (
+        "models: [{id: 'openai:gpt-4o', usd_per_mtok: {input: 0, output: 0}}]\n",
+        "id",
+    ),
     "no number": ("budget_usd: lots\n", "budget_usd"),
     "below zero": ("budget_usd: -1\n", "budget_usd"),
     "no end": ("budget_usd: .inf\n", "budget_usd"),
@@ -190,7 +201,10 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "twice": ("budget_usd: 1\nbudget_usd: 2\n", "appears twice"),
     "no UTF-8": (b"\xff\xfe\x00", "UTF-8"),
     "control characters": (b"budget_usd: \x1b[2J\n", "YAML doesn't allow"),
-    "too many models": (f"models: [{', '.join(f'openai:m{n}' for n in range(60))}]\n", "models"),
+    "too many models": (
+        f"models: [{', '.join(f'openai:m{n}' for n in range(60))}]\n",
+        "models",
+    ),
     "too large": ("# " + "x" * 2_000_000, "is larger than 1 MiB"),
 }
 
@@ -254,7 +268,11 @@ def test_an_address_in_the_own_file_confirms_its_host_and_one_in_a_case_never_do
         ("budget_usd: 5\n", "", "Budget $5, by "),
         ("budget_usd: 5\n", "budget_usd: 2\n", "Budget $2, by ../tuneworthy.yaml."),
         ("budget_usd: 5\n", "budget_usd: 900\n", "Budget $5, by "),
-        ("", "budget_usd: 900\n", "../tuneworthy.yaml names a budget of $900: add --budget 900"),
+        (
+            "",
+            "budget_usd: 900\n",
+            "../tuneworthy.yaml names a budget of $900: add --budget 900",
+        ),
         ("", "", ""),
     ],
 )
@@ -351,10 +369,16 @@ def test_every_command_with_a_result_prints_json(
         ignore=shutil.ignore_patterns(".tuneworthy"),
     )  # fmt: skip
     here = str(folder)
-    assert as_json(capsys, "answer", here, "brand_voice=no")["schema"] == "tuneworthy/answer/1"
-    drawn = as_json(capsys, "evalset", here, "--n", "20", "--output", str(tmp_path / "e.jsonl"))
+    assert (
+        as_json(capsys, "answer", here, "brand_voice=no")["schema"]
+        == "tuneworthy/answer/1"
+    )
+    drawn = as_json(
+        capsys, "evalset", here, "--n", "20", "--output", str(tmp_path / "e.jsonl")
+    )
     assert drawn["cases"] == drawn["select"] + drawn["report"]
-    assert [entry["name"] for entry in as_json(capsys, "framework", "list")][0] == "lesson"  # noqa: RUF015  # the order counts
+    listed = as_json(capsys, "framework", "list")
+    assert listed[0]["name"] == "lesson"  # the order counts
     assert as_json(capsys, "framework", "show", "lesson")["name"] == "lesson"
     meanings = as_json(capsys, "framework", "show", "lesson", "few_shot")["meanings"]
     assert "few_shot" in [meaning["id"] for meaning in meanings]
@@ -430,7 +454,9 @@ def test_a_broken_case_completes_nothing_and_raises_nothing(
 
 @pytest.mark.parametrize("runtime_is_there", [True, False])
 def test_models_without_a_case_lists_prices_and_ends(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runtime_is_there: bool
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    runtime_is_there: bool,
 ) -> None:
     if not runtime_is_there:
         monkeypatch.setattr("tuneworthy.llm.embedded.find_spec", lambda _: None)
@@ -457,7 +483,11 @@ def test_signing_keeps_the_answer_as_it_was_printed(
     assert err.startswith("Signed by Ada L.: Pilot it, on 24 Nov 2026")
     signed = load_case(folder).decision.signed
     assert signed is not None
-    assert (signed.by, signed.on, signed.answer) == ("Ada L.", date(2026, 11, 24), "pilot")
+    assert (signed.by, signed.on, signed.answer) == (
+        "Ada L.",
+        date(2026, 11, 24),
+        "pilot",
+    )
 
 
 @pytest.mark.parametrize(
@@ -470,7 +500,11 @@ def test_signing_keeps_the_answer_as_it_was_printed(
     ],
 )
 def test_what_is_not_the_answer_as_seen_is_never_signed(
-    tmp_path: Path, project: Path, capsys: pytest.CaptureFixture[str], more: list[str], code: int
+    tmp_path: Path,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    code: int,
 ) -> None:
     shutil.copy(project / "examples" / "task-api" / "case.yaml", tmp_path)
     before = (tmp_path / "case.yaml").read_bytes()
@@ -520,6 +554,8 @@ def test_a_gitignore_that_somebody_took_away_stays_away(
     assert not (case / ".tuneworthy" / ".gitignore").exists()
 
 
-def test_init_says_what_to_commit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_says_what_to_commit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out, _ = told(capsys, "init", str(tmp_path / "new"))
     assert "Commit the folder" in out

@@ -51,19 +51,30 @@ def test_a_fake_keeps_the_type_and_the_shape_of_a_value(faker: hiding.Faker) -> 
 
 def test_a_part_of_a_name_gets_the_same_part_of_the_fake(faker: hiding.Faker) -> None:
     name = json.loads(faker(ANSWER))["name"].split()
-    assert faker("Lovelace called, then Ada wrote.") == f"{name[1]} called, then {name[0]} wrote."
+    assert (
+        faker("Lovelace called, then Ada wrote.")
+        == f"{name[1]} called, then {name[0]} wrote."
+    )
 
 
 def test_words_keep_json_json_and_are_the_same_in_question_and_answer() -> None:
     words = hiding.Masker(policy(fields=FIELDS))
     words.learn(ANSWER)
     mail, answer = words(MAIL), json.loads(words(ANSWER))
-    assert answer == {"name": "[name]", "ref": "[ref]", "amount": "[amount]", "mail": "[email]"}
+    assert answer == {
+        "name": "[name]",
+        "ref": "[ref]",
+        "amount": "[amount]",
+        "mail": "[email]",
+    }
     assert all(word in mail for word in answer.values())
 
 
 def test_a_number_that_is_hidden_stays_json_without_a_policy_too() -> None:
-    assert json.loads(hiding.Masker()('{"id": 123456789, "n": 3}')) == {"id": "[number]", "n": 3}
+    assert json.loads(hiding.Masker()('{"id": 123456789, "n": 3}')) == {
+        "id": "[number]",
+        "n": 3,
+    }
 
 
 def test_words_that_are_none_stay() -> None:
@@ -85,15 +96,25 @@ PLAIN = st.one_of(
 KEYS = st.text(max_size=5)
 VALUES = st.recursive(
     PLAIN,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["name", "ref", "x"]), VALUES, max_size=3), st.booleans())
-def test_json_stays_json_with_the_same_keys(value: dict[str, Any], escaped: bool) -> None:
+@given(
+    st.dictionaries(st.sampled_from(["name", "ref", "x"]), VALUES, max_size=3),
+    st.booleans(),
+)
+def test_json_stays_json_with_the_same_keys(
+    value: dict[str, Any], escaped: bool
+) -> None:
     written = json.dumps(value, ensure_ascii=escaped)
-    for made in (hiding.Masker(policy(fields=FIELDS)), hiding.Faker(policy(fields=FIELDS), "1")):
+    for made in (
+        hiding.Masker(policy(fields=FIELDS)),
+        hiding.Faker(policy(fields=FIELDS), "1"),
+    ):
         made.learn(written)
         assert (
             json.loads(made(written)).keys()
@@ -104,13 +125,25 @@ def test_json_stays_json_with_the_same_keys(value: dict[str, Any], escaped: bool
 def test_a_fake_name_is_known_as_one_so_that_sets_of_fakes_can_be_compared() -> None:
     for seed in range(40):
         name = hiding.Faker(policy(), str(seed))("My name is Ada Lovelace")
-        assert measure_personal.persons(f"It was {name.removeprefix('My name is ')} who called")
+        assert measure_personal.persons(
+            f"It was {name.removeprefix('My name is ')} who called"
+        )
 
 
 def test_the_name_of_a_product_is_no_person() -> None:
-    for thing in ("The Alta rain jacket leaks", "My Alta leaks", "I got Chelsea boots", "Max 5"):
+    for thing in (
+        "The Alta rain jacket leaks",
+        "My Alta leaks",
+        "I got Chelsea boots",
+        "Max 5",
+    ):
         assert measure_personal.persons(thing) == (), thing
-    for person in ("Alta called today", "Then Alta wrote", "Chelsea wants a refund", "It was Max."):
+    for person in (
+        "Alta called today",
+        "Then Alta wrote",
+        "Chelsea wants a refund",
+        "It was Max.",
+    ):
         assert len(measure_personal.persons(person)) == 1, person
 
 
@@ -137,7 +170,9 @@ def lines(folder: Path, stated: str) -> Path:
     ]
     (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in logged))
     examples = [{"input": row["input"], "output": row["output"]} for row in logged]
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in examples))
+    (folder / "train.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in examples)
+    )
     return folder
 
 
@@ -149,7 +184,9 @@ def test_a_policy_keeps_values_here_and_fakes_them_in_what_is_exported(
     folder = lines(tmp_path / "c", stated)
     assert run(["evalset", str(folder)]) == 0
     (tmp_path / "none").mkdir()
-    cases = [json.loads(line) for line in (folder / "eval.jsonl").read_text().splitlines()]
+    cases = [
+        json.loads(line) for line in (folder / "eval.jsonl").read_text().splitlines()
+    ]
     assert all(json.loads(case["reference"])["name"] in case["input"] for case in cases)
     assert any("Ada Lovelace" in case["input"] for case in cases)
     (folder / "eval.jsonl").unlink()
@@ -193,7 +230,9 @@ def test_a_set_of_fakes_stays_out_of_the_training_set(
     assert run(["evalset", str(folder)]) == 0
     assert "Lovelace" not in (folder / "eval.jsonl").read_text()
     path = folder / "case.yaml"
-    path.write_text(path.read_text().replace("training:", "evaluation: eval.jsonl, training:"))
+    path.write_text(
+        path.read_text().replace("training:", "evaluation: eval.jsonl, training:")
+    )
     capsys.readouterr()
     assert run(["data", str(folder), "--format", "json"]) == 0
     gates = {gate["id"]: gate["examples"] for gate in _last_json(capsys)["gates"]}

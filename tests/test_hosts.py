@@ -36,7 +36,9 @@ GATEWAY = (
 
 
 @pytest.fixture(autouse=True)
-def config(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Where the configuration of a user would be who has none yet."""
     home = tmp_path_factory.mktemp("config")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
@@ -78,7 +80,9 @@ def configured(path: Path, text: str) -> None:
 def test_a_model_that_is_not_at_its_vendors_host_is_named_with_its_host(
     model: str, address: str | None, shown: str
 ) -> None:
-    assert llm_hosts.name_with_host(model, address) == (f"{model} at {shown}" if shown else model)
+    assert llm_hosts.name_with_host(model, address) == (
+        f"{model} at {shown}" if shown else model
+    )
 
 
 def test_a_quote_names_the_host_and_a_run_is_refused_before_anything_is_paid(
@@ -102,7 +106,9 @@ def test_a_quote_names_the_host_and_a_run_is_refused_before_anything_is_paid(
     assert 'model "openai:gpt-4o" is called at elsewhere.example' in told.err
     assert "--to elsewhere.example" in told.err
     assert not (folder / ".tuneworthy").exists()
-    assert command(["ceiling", str(folder), *AS_OF, "--dry-run", "--format", "json"]) == 0
+    assert (
+        command(["ceiling", str(folder), *AS_OF, "--dry-run", "--format", "json"]) == 0
+    )
     quoted = json.loads(capsys.readouterr().out)
     assert quoted["hosts"] == [HOST]
     assert "--to elsewhere.example" in quoted["unconfirmed"][0]
@@ -146,7 +152,9 @@ def test_what_is_confirmed_is_sent_to_and_named_in_table_evidence_and_spending(
     assert "careful · my:one at 127.0.0.1" in page
     assert "Calls went to 127.0.0.1" in page
     (line,) = (folder / ".tuneworthy" / "evidence.jsonl").read_text().splitlines()
-    (quality,) = [e for e in json.loads(line)["evidence"] if e["id"] == "best_prompt_share"]
+    (quality,) = [
+        e for e in json.loads(line)["evidence"] if e["id"] == "best_prompt_share"
+    ]
     assert quality["details"]["host"] == strange_loopback
     assert quality["source"].endswith(" at 127.0.0.1")
 
@@ -156,7 +164,11 @@ def test_what_is_confirmed_is_sent_to_and_named_in_table_evidence_and_spending(
     [
         (THERE, "OPENAI_BASE_URL", "https://elsewhere.example/v1"),
         (THERE, "TUNEWORTHY_KEY_ELSEWHERE_EXAMPLE", "sk-my-own-key-of-that-host"),
-        (GATEWAY, "TUNEWORTHY_KEY_LLM_CORP_EXAMPLE_PORT_8443", "sk-my-own-key-of-that-host"),
+        (
+            GATEWAY,
+            "TUNEWORTHY_KEY_LLM_CORP_EXAMPLE_PORT_8443",
+            "sk-my-own-key-of-that-host",
+        ),
     ],
 )
 def test_the_users_environment_confirms_a_host(
@@ -168,7 +180,9 @@ def test_the_users_environment_confirms_a_host(
     assert prepare(folder).unconfirmed == ()
 
 
-def test_another_vendors_host_is_no_confirmation_of_a_vendors_name(tmp_path: Path) -> None:
+def test_another_vendors_host_is_no_confirmation_of_a_vendors_name(
+    tmp_path: Path,
+) -> None:
     models = "[{id: 'mistral:large', base_url: 'https://api.deepseek.com/v1'}]"
     assert len(prepare(folder_of(tmp_path / "a", models=models)).unconfirmed) == 1
     models = "[{id: 'ours:large', base_url: 'https://api.deepseek.com/v1'}]"
@@ -180,7 +194,9 @@ def test_the_users_own_configuration_confirms_hosts_and_a_case_never_does(
 ) -> None:
     folder = folder_of(tmp_path, models=f"[{THERE}, {GATEWAY}]")
     assert len(prepare(folder).unconfirmed) == 2
-    configured(config, "hosts:\n  - https://LLM.corp.example:8443/v1\n  - elsewhere.example\n")
+    configured(
+        config, "hosts:\n  - https://LLM.corp.example:8443/v1\n  - elsewhere.example\n"
+    )
     assert prepare(folder).unconfirmed == ()
     configured(config, "")
     assert len(prepare(folder).unconfirmed) == 2
@@ -203,7 +219,11 @@ def test_the_users_own_configuration_confirms_hosts_and_a_case_never_does(
     ],
 )
 def test_a_broken_configuration_is_told_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: Path, text: str, says: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    config: Path,
+    text: str,
+    says: str,
 ) -> None:
     folder = folder_of(tmp_path)
     configured(config, text)
@@ -220,7 +240,9 @@ def test_a_broken_configuration_is_told_in_one_line(
 def test_what_is_no_host_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], host: str
 ) -> None:
-    assert command(["ceiling", str(folder_of(tmp_path)), "--dry-run", "--to", host]) == 2
+    assert (
+        command(["ceiling", str(folder_of(tmp_path)), "--dry-run", "--to", host]) == 2
+    )
     told = capsys.readouterr().err
     assert told == f'--to: "{host}" is not a host. Name one, as llm.example.com\n'
 
@@ -230,7 +252,13 @@ def test_a_judge_that_is_named_with_its_address_confirms_that_host_alone(
 ) -> None:
     folder = folder_of(tmp_path, models=f"[{THERE}, {{id: 'fake:one'}}]")
     (folder / "rubric.md").write_text("Names the shelf.\n")
-    judge = ["--judge", str(folder / "rubric.md"), "--judge-model", "openai:o9", "--judge-price"]
+    judge = [
+        "--judge",
+        str(folder / "rubric.md"),
+        "--judge-model",
+        "openai:o9",
+        "--judge-price",
+    ]
     judge += ["1", "1", "--judge-url", "https://judge.example/v1"]
     assert command(["ceiling", str(folder), *judge, "--dry-run"]) == 0
     page = " ".join(capsys.readouterr().out.split())
@@ -239,14 +267,18 @@ def test_a_judge_that_is_named_with_its_address_confirms_that_host_alone(
     assert "--to elsewhere.example" in page
 
 
-def test_a_page_says_which_host_nobody_confirmed_and_refuses_the_lab(tmp_path: Path) -> None:
+def test_a_page_says_which_host_nobody_confirmed_and_refuses_the_lab(
+    tmp_path: Path,
+) -> None:
     folder, labs = folder_of(tmp_path, models=f"[{GATEWAY}]"), Labs()
     offer = labs.offer(folder, LabSettings())
     (sentence,) = offer.unconfirmed
     assert "--to llm.corp.example" in sentence
     assert "config.yaml" in sentence
     with pytest.raises(InputError, match=r"llm\.corp\.example, which nobody confirmed"):
-        labs.start(folder, LabSettings(), cap_usd=9, calls=offer.most_calls, usd=offer.most_usd)
+        labs.start(
+            folder, LabSettings(), cap_usd=9, calls=offer.most_calls, usd=offer.most_usd
+        )
     assert labs.running == 0
     assert not (folder / ".tuneworthy").exists()
 
@@ -264,7 +296,9 @@ def test_the_wire_itself_refuses_a_host_that_nobody_confirmed() -> None:
     async def sent(**more: object) -> None:
         http = llm_http.Http({}, timeout_s=5)
         try:
-            await http.exchange("POST", "https://elsewhere.example/v1/files", None, data=b"{}")
+            await http.exchange(
+                "POST", "https://elsewhere.example/v1/files", None, data=b"{}"
+            )
         finally:
             await http.close()
 
@@ -278,7 +312,16 @@ def test_a_pilot_names_the_host_of_its_base_and_sends_it_nothing(
     price = "usd_per_mtok: {input: 1, output: 2}"
     base = f"{{id: 'my:base', base_url: 'https://elsewhere.example/v1', {price}}}"
     folder = pilot_case(tmp_path, models=f"[{base}]")
-    lab = ["pilot", str(folder), "--way", "hosted", "--base", "my:base", "--prices", "8,1,2"]
+    lab = [
+        "pilot",
+        str(folder),
+        "--way",
+        "hosted",
+        "--base",
+        "my:base",
+        "--prices",
+        "8,1,2",
+    ]
     lab += AS_OF
     assert command([*lab, "--dry-run"]) == 0
     page = " ".join(capsys.readouterr().out.split())
@@ -293,7 +336,9 @@ def test_a_pilot_names_the_host_of_its_base_and_sends_it_nothing(
 
 def test_a_service_of_training_at_a_strange_host_gets_no_file() -> None:
     base = Model(id="openai:gpt-4.1-mini", base_url="https://elsewhere.example/v1")
-    trainer = HostedTrainer(base, "openai", usd_per_mtok=1, serving=TokenPrice(input=1, output=1))
+    trainer = HostedTrainer(
+        base, "openai", usd_per_mtok=1, serving=TokenPrice(input=1, output=1)
+    )
 
     async def listed() -> None:
         try:
@@ -315,4 +360,6 @@ def test_a_host_in_a_name_changes_no_score(tmp_path: Path) -> None:
         results.append(lab_ceiling.run(lab, cap_usd=9, transport=known(shares)).result)
     plain, named = results
     assert plain.reported == named.reported
-    assert named.best == plain.best.replace("fake:one", "corp:llama at llm.corp.example")
+    assert named.best == plain.best.replace(
+        "fake:one", "corp:llama at llm.corp.example"
+    )

@@ -44,15 +44,24 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 MAY_PRINT = ("cli", "mcp", "terminal", "web")
 
-NO_NAMES = {"found", "given", "one", "told"}  # of a value: it has the name of what it is
+NO_NAMES = {
+    "found",
+    "given",
+    "one",
+    "told",
+}  # of a value: it has the name of what it is
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def sources(project: Path, *folders: str) -> dict[str, str]:
     """Text of every Python file under some folders, by its name relative to the project."""
-    paths = sorted(path for folder in folders for path in (project / folder).rglob("*.py"))
-    return {path.relative_to(project).as_posix(): path.read_text("utf-8") for path in paths}
+    paths = sorted(
+        path for folder in folders for path in (project / folder).rglob("*.py")
+    )
+    return {
+        path.relative_to(project).as_posix(): path.read_text("utf-8") for path in paths
+    }
 
 
 def definitions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, Definition]]:
@@ -75,7 +84,8 @@ def silent_ignores(text: str) -> list[int]:
     return [
         token.start[0]
         for token in comments
-        if re.search(found, token.string, re.IGNORECASE) and not re.search(reasoned, token.string)
+        if re.search(found, token.string, re.IGNORECASE)
+        and not re.search(reasoned, token.string)
     ]
 
 
@@ -87,7 +97,11 @@ def imported(text: str) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.add(node.module or "")
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        elif (
+            isinstance(node, ast.Call)
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
             if called in {"import_module", "__import__"}:
                 names.add(str(node.args[0].value))
@@ -110,12 +124,17 @@ def unnamed(text: str) -> list[int]:
     nodes = [*ast.walk(ast.parse(text))]
     bodies = [node.body for node in nodes if isinstance(node, ast.ClassDef)]
     fields = {
-        id(item.target) for body in bodies for item in body if isinstance(item, ast.AnnAssign)
+        id(item.target)
+        for body in bodies
+        for item in body
+        if isinstance(item, ast.AnnAssign)
     }
     stored = [
         (node.lineno, node.id)
         for node in nodes
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in fields
+        if isinstance(node, ast.Name)
+        and isinstance(node.ctx, ast.Store)
+        and id(node) not in fields
     ]
     stored += [(node.lineno, node.arg) for node in nodes if isinstance(node, ast.arg)]
     return sorted(line for line, name in stored if name in NO_NAMES)
@@ -128,7 +147,9 @@ def room(name: str) -> str:
 
 def class_names(text: str) -> list[str]:
     """Classes at the top of a module."""
-    return [node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    return [
+        node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)
+    ]
 
 
 def modules_entered(code: str) -> int:
@@ -142,7 +163,11 @@ def modules_entered(code: str) -> int:
         "print(sum('/src/tuneworthy/' in name for name in entered))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", watch], capture_output=True, text=True, check=True, cwd=PROJECT
+        [sys.executable, "-c", watch],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
     )
     return int(done.stdout.splitlines()[-1])
 
@@ -151,7 +176,10 @@ def loaded_by(code: str) -> set[str]:
     """Top-level packages that a fresh Python has loaded after running some code."""
     report = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\n{report}"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(done.stdout.splitlines()[-1].split())
 
@@ -181,7 +209,9 @@ def test_the_code_gets_no_denser() -> None:
     _, before = house.read_book()
     now = sum((size for _, size in sizes_by_room()), house.Size()).density()
     assert {
-        kind: round(value, 1) for kind, value in now.items() if value > before[kind] * house.SLACK
+        kind: round(value, 1)
+        for kind, value in now.items()
+        if value > before[kind] * house.SLACK
     } == {}
 
 
@@ -194,7 +224,9 @@ def test_a_class_name_is_used_once(project: Path) -> None:
     counted = Counter(
         name for text in sources(project, "src").values() for name in class_names(text)
     )
-    private = re.compile(r"^_")  # what one module keeps to itself may be called as in another
+    private = re.compile(
+        r"^_"
+    )  # what one module keeps to itself may be called as in another
     twice = {name for name, n in counted.items() if n > 1 and not private.match(name)}
     assert twice == set()
 
@@ -233,11 +265,14 @@ def test_what_people_outside_read_is_documented() -> None:
 
     import internals  # noqa: F401  # loads every room that has records
 
-    public: list[Any] = [getattr(tuneworthy, n) for n in tuneworthy.__all__ if n[0].isalpha()]
+    public: list[Any] = [
+        getattr(tuneworthy, n) for n in tuneworthy.__all__ if n[0].isalpha()
+    ]
     silent = {
         f"{each.__module__}.{each.__qualname__}"
         for each in [*public, *below(Record)]
-        if each.__module__.startswith("tuneworthy.") and not each.__name__.startswith("_")
+        if each.__module__.startswith("tuneworthy.")
+        and not each.__name__.startswith("_")
         if not (each.__doc__ or "").strip()
     }
     assert silent == set()
@@ -246,7 +281,9 @@ def test_what_people_outside_read_is_documented() -> None:
 @pytest.mark.slow
 def test_nothing_is_ignored_without_a_reason(project: Path) -> None:
     found = sources(project, "src", "tests", "benchmarks", "tools", "evidence")
-    assert {name: lines for name, text in found.items() if (lines := silent_ignores(text))} == {}
+    assert {
+        name: lines for name, text in found.items() if (lines := silent_ignores(text))
+    } == {}
 
 
 @pytest.mark.slow
@@ -262,14 +299,22 @@ def test_a_library_is_known_to_its_room_alone(project: Path) -> None:
 
 @pytest.mark.slow
 def test_only_surfaces_print(project: Path) -> None:
-    inner = {n: text for n, text in sources(project, "src").items() if room(n) not in MAY_PRINT}
-    assert {name: lines for name, text in inner.items() if (lines := prints(text))} == {}
+    inner = {
+        n: text
+        for n, text in sources(project, "src").items()
+        if room(n) not in MAY_PRINT
+    }
+    assert {
+        name: lines for name, text in inner.items() if (lines := prints(text))
+    } == {}
 
 
 @pytest.mark.slow
 def test_a_value_has_the_name_of_what_it_is(project: Path) -> None:
     texts = sources(project, "src")
-    assert {name: lines for name, text in texts.items() if (lines := unnamed(text))} == {}
+    assert {
+        name: lines for name, text in texts.items() if (lines := unnamed(text))
+    } == {}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -291,7 +336,9 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
         "import sys; from tuneworthy.cli import run; run(['--help'])\n"
         "print(*(name for name in sys.modules if name.startswith('tuneworthy.cli.')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == ""
 
 
@@ -310,11 +357,18 @@ def test_a_decision_loads_neither_the_interview_nor_a_lab_nor_a_server() -> None
         "print(*{name.split('.')[1] for name in sys.modules if name.startswith('tuneworthy.')})"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
     )
     rooms = set(done.stdout.splitlines()[-1].split())
     assert "verdict" in rooms
-    assert rooms & {"interview", "lab", "mcp", "scoring", "terminal", "traces", "web"} == set()
+    assert (
+        rooms & {"interview", "lab", "mcp", "scoring", "terminal", "traces", "web"}
+        == set()
+    )
 
 
 def test_the_catalogue_is_readable_wherever_the_package_is(package: Path) -> None:
@@ -347,12 +401,17 @@ def test_wheel_and_source_archive_carry_the_data(project: Path, tmp_path: Path) 
         assert {f"tuneworthy/{name}" for name in data} <= set(wheel.namelist())
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"src/tuneworthy/{name}" for name in data} | {"LICENSE", "Makefile"} <= inside
+    assert {f"src/tuneworthy/{name}" for name in data} | {
+        "LICENSE",
+        "Makefile",
+    } <= inside
     assert not any(name.startswith((".venv", "build/", ".git/")) for name in inside)
 
 
 def test_there_is_one_version(project: Path) -> None:
-    told = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    told = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"][
+        "version"
+    ]
     assert told == tuneworthy.__version__ == metadata.version("tuneworthy")
     assert told in (project / "CHANGELOG.md").read_text("utf-8")
 
@@ -452,6 +511,6 @@ def test_agreed_skips_pass_a_strict_run_and_a_relaxed_run_lets_all_skip(
     monkeypatch.setenv("TUNEWORTHY_STRICT_SKIPS", "")
     monkeypatch.delenv("CI", raising=False)
     suite.makepyfile(f"import unittest, pytest\n{WAYS_TO_SKIP['mark']}\n")
-    suite.runpytest_inprocess("-q", "-p", "no:cacheprovider", "-p", "no:xdist").assert_outcomes(
-        skipped=1
-    )
+    suite.runpytest_inprocess(
+        "-q", "-p", "no:cacheprovider", "-p", "no:xdist"
+    ).assert_outcomes(skipped=1)

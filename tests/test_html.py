@@ -48,7 +48,16 @@ def without_head(style: str) -> str:
 
 MOST_BYTES = 1_500_000
 VOID = {"meta", "link", "br", "img", "hr", "input"}
-LOADS = {"src", "srcset", "href", "xlink:href", "action", "formaction", "data", "poster"}
+LOADS = {
+    "src",
+    "srcset",
+    "href",
+    "xlink:href",
+    "action",
+    "formaction",
+    "data",
+    "poster",
+}
 LOADS |= {"background", "cite", "ping", "manifest", "srcdoc"}
 
 
@@ -111,7 +120,13 @@ def made(name: str) -> str:
 
 KINDS = (
     *("task-api", "energy-supplier", "travel-concierge", "credit-memos", "first-idea"),
-    *("hospital-letters", "insurance-claims", "ecommerce-returns", "hotel-voice", "museum-guide"),
+    *(
+        "hospital-letters",
+        "insurance-claims",
+        "ecommerce-returns",
+        "hotel-voice",
+        "museum-guide",
+    ),
 )
 """Gallery cases of every outcome and action."""
 ALL = (*KINDS, "full", "hostile")
@@ -124,15 +139,29 @@ def test_a_page_loads_and_sends_nothing_and_runs_its_own_script(name: str) -> No
     tags = Counter(tag for tag, _ in page.tags)
     refused = {"iframe", "object", "embed", "form", "base", "a:href", "image", "use"}
     assert refused & set(tags) == set()
-    assert tags["style"] == tags["main"] == tags["h1"] == tags["link"] == tags["script"] == 1
+    assert (
+        tags["style"]
+        == tags["main"]
+        == tags["h1"]
+        == tags["link"]
+        == tags["script"]
+        == 1
+    )
     assert made(name).index("<title>") < made(name).index("<body>")
     for tag, attributes in page.tags:
-        assert not any(key.startswith("on") or key == "style" for key in attributes), (tag,)
-        if tag == "a" and "rel" in attributes:  # a link to go to loads nothing until one goes
+        assert not any(key.startswith("on") or key == "style" for key in attributes), (
+            tag,
+        )
+        if (
+            tag == "a" and "rel" in attributes
+        ):  # a link to go to loads nothing until one goes
             assert re.match(r"https?://[!-~]+$", str(attributes.pop("href")))
             assert attributes["rel"] == "noopener noreferrer nofollow"
         for key in set(attributes) & LOADS:
-            assert re.match(r"#[\w.-]+$|data:,$", str(attributes[key])), (tag, attributes)
+            assert re.match(r"#[\w.-]+$|data:,$", str(attributes[key])), (
+                tag,
+                attributes,
+            )
 
 
 @pytest.mark.slow
@@ -177,10 +206,16 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else(name: str) -> No
         for text in (style[0], script[0])
     )
     metas = Page(made(name)).all("meta")
-    policy = [m["content"] for m in metas if m.get("http-equiv") == "Content-Security-Policy"]
-    allowed = f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'sha256-{run}'; "
+    policy = [
+        m["content"] for m in metas if m.get("http-equiv") == "Content-Security-Policy"
+    ]
+    allowed = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'sha256-{run}'; "
+    )
     assert policy == [allowed + "img-src data:; base-uri 'none'; form-action 'none'"]
-    assert metas[1].get("http-equiv") == "Content-Security-Policy"  # before anything could load
+    assert (
+        metas[1].get("http-equiv") == "Content-Security-Policy"
+    )  # before anything could load
     assert "url(" not in STYLE
     assert "@import" not in STYLE
 
@@ -198,8 +233,15 @@ def test_a_page_is_small_and_always_the_same(name: str) -> None:
 def test_a_page_says_what_the_dossier_says(name: str) -> None:
     found, page = decided(name), Page(made(name))
     text = squeezed(page.text)
-    wanted = [found.case.name, found.verdict.because, found.case.digest, found.framework.digest]
-    wanted += [one.says for one in found.challenges] + [one.settle for one in found.challenges]
+    wanted = [
+        found.case.name,
+        found.verdict.because,
+        found.case.digest,
+        found.framework.digest,
+    ]
+    wanted += [one.says for one in found.challenges] + [
+        one.settle for one in found.challenges
+    ]
     wanted += [factor.note for factor in found.factors.values()]
     wanted += [factor.ask for factor in found.factors.values()]
     wanted += [question.ask for question in found.next_questions]
@@ -209,7 +251,12 @@ def test_a_page_says_what_the_dossier_says(name: str) -> None:
             wanted.append(value.ask)
     for one in wanted:
         assert squeezed(said(one)).lower() in text.lower()
-    assert re.findall(r"\bNone\b(?! of)|\bnan\b|\binf\b|Unknown\(|\bundefined\b", page.text) == []
+    assert (
+        re.findall(
+            r"\bNone\b(?! of)|\bnan\b|\binf\b|Unknown\(|\bundefined\b", page.text
+        )
+        == []
+    )
 
 
 @pytest.mark.slow
@@ -228,17 +275,32 @@ def test_every_section_is_there_with_its_numbers() -> None:
     ):
         assert words in page.text
     pictures = re.findall(r'<figure aria-labelledby="(\w+)-title"', made("full"))
-    assert pictures == ["reasons", "scored", "fan", "tornado", "gantt", "spending", "won"]
+    assert pictures == [
+        "reasons",
+        "scored",
+        "fan",
+        "tornado",
+        "gantt",
+        "spending",
+        "won",
+    ]
 
 
 def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
     found = full(decided("task-api"))
     assert isinstance(found.investment, model_dossier.InvestmentResult)
     unknown = Unknown(ask="count first")
-    money = found.investment.model_copy(update={"simulation": unknown, "computed": unknown})
-    bare = found.model_copy(update={"ways": found.ways[:1], "plan": unknown, "investment": money})
+    money = found.investment.model_copy(
+        update={"simulation": unknown, "computed": unknown}
+    )
+    bare = found.model_copy(
+        update={"ways": found.ways[:1], "plan": unknown, "investment": money}
+    )
     text = html(bare)
-    assert re.findall(r'<figure aria-labelledby="(\w+)-title"', text) == ["reasons", "won"]
+    assert re.findall(r'<figure aria-labelledby="(\w+)-title"', text) == [
+        "reasons",
+        "won",
+    ]
     assert text.count("To find out: count first") == 3
 
 
@@ -266,7 +328,9 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
 def test_what_hides_or_turns_text_is_shown_as_an_escape() -> None:
     found, _ = dossier()
     text = html(found)
-    assert not any(sign in text for sign in "\u202e\u202c\u2066\u2069\ufeff\u200b\x1b\x07")
+    assert not any(
+        sign in text for sign in "\u202e\u202c\u2066\u2069\ufeff\u200b\x1b\x07"
+    )
     assert "\\u202etxt.exe\\u202c" in text
     assert report_html.shown("a\nb\u200dc") == "a\nb\u200dc"
     assert report_html.shown(HIDDEN + "\ud800").isprintable()  # type: ignore[attr-defined]  # text stays text
@@ -274,21 +338,38 @@ def test_what_hides_or_turns_text_is_shown_as_an_escape() -> None:
 
 @pytest.mark.slow
 def test_every_colour_of_a_picture_has_its_place_in_the_style() -> None:
-    drawn = "".join(re.findall(r"<svg .*?</svg>", made("full") + made("energy-supplier")))
-    used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawn)) - {"none", "transparent"}
+    drawn = "".join(
+        re.findall(r"<svg .*?</svg>", made("full") + made("energy-supplier"))
+    )
+    used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawn)) - {
+        "none",
+        "transparent",
+    }
     assert len(used) >= 6
     for colour in used:
         assert f'svg [fill="{colour}"]' in STYLE
         assert f'svg [stroke="{colour}"]' in STYLE
     for element in re.findall(r"<(\w+)", drawn):
-        assert element in {"svg", "g", "path", "rect", "line", "text", "tspan", "a", "title"}
+        assert element in {
+            "svg",
+            "g",
+            "path",
+            "rect",
+            "line",
+            "text",
+            "tspan",
+            "a",
+            "title",
+        }
     assert ' id="' not in drawn
 
 
 def luminance(colour: str) -> float:
     """Relative luminance of ``#rrggbb``, as WCAG defines it."""
     parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    linear = [
+        p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -365,7 +446,14 @@ def test_without_the_extra_one_line_says_what_to_install(
 def test_the_command_writes_the_page_it_would_print(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = ["decide", str(ROOT / "examples/task-api"), "--as-of", "2026-11-24", "--format", "html"]
+    case = [
+        "decide",
+        str(ROOT / "examples/task-api"),
+        "--as-of",
+        "2026-11-24",
+        "--format",
+        "html",
+    ]
     assert run([*case, "--output", str(tmp_path / "report.html")]) == 0
     assert capsys.readouterr().out == ""
     written = (tmp_path / "report.html").read_text("utf-8")
@@ -411,7 +499,18 @@ def test_a_review_is_not_proposed_before_the_plan_has_it_decided(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     slowly = ["--set", "economics.hours_per_week=2", "--format", "markdown"]
-    assert run(["decide", str(ROOT / "examples/task-api"), "--as-of", "2026-11-24", *slowly]) == 0
+    assert (
+        run(
+            [
+                "decide",
+                str(ROOT / "examples/task-api"),
+                "--as-of",
+                "2026-11-24",
+                *slowly,
+            ]
+        )
+        == 0
+    )
     text = capsys.readouterr().out
     (until,) = re.findall(r"up to the decision on (.*? 20\d\d)\.", text)
     assert f"| Review on | proposed: {until} |" in text
@@ -420,7 +519,11 @@ def test_a_review_is_not_proposed_before_the_plan_has_it_decided(
 
 @pytest.mark.parametrize(
     ("does", "says"),
-    [("exit 3", "didn't print"), ("exec sleep 60", "didn't print"), ("echo no", "didn't print")],
+    [
+        ("exit 3", "didn't print"),
+        ("exec sleep 60", "didn't print"),
+        ("echo no", "didn't print"),
+    ],
 )
 def test_a_browser_that_doesn_t_print_is_an_error_of_one_line(
     does: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -447,7 +550,9 @@ def test_a_browser_gets_no_key_and_a_profile_of_its_own(
         'for one in "$@"; do case $one in --print-to-pdf=*) printf %%PDF > ${one#*=};; '
         f"file:*) cp ${{one#file://}} {page};; esac; done"
     )
-    browser.write_text(f"#!/bin/sh\n(env; echo $@) > {seen}\n{made}\n", encoding="utf-8")
+    browser.write_text(
+        f"#!/bin/sh\n(env; echo $@) > {seen}\n{made}\n", encoding="utf-8"
+    )
     browser.chmod(0o755)
     monkeypatch.setenv("CHROMIUM", str(browser))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")

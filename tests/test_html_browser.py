@@ -35,7 +35,12 @@ FLAGS = (
 
 def chromium() -> str | None:
     """Where the browser is, if there is one."""
-    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    names = (
+        os.environ.get("CHROMIUM", ""),
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+    )
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
@@ -43,7 +48,11 @@ def chromium() -> str | None:
 def browser() -> Iterator[Any]:
     """A browser with an empty profile of its own."""
     path = chromium()
-    if path is None or not find_spec("playwright") or not find_spec("axe_playwright_python"):
+    if (
+        path is None
+        or not find_spec("playwright")
+        or not find_spec("axe_playwright_python")
+    ):
         if os.environ.get("TUNEWORTHY_BROWSER") == "required":
             pytest.fail(NO_BROWSER)
         pytest.skip(NO_BROWSER)
@@ -131,10 +140,14 @@ def test_the_watch_sees_what_an_unsafe_page_does(browser: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, pages: dict[str, str]) -> None:
+def test_a_hostile_case_is_shown_and_does_nothing(
+    browser: Any, pages: dict[str, str]
+) -> None:
     with Watched(browser, pages["hostile"]) as watched:
         watched.unfold()
-        for target in watched.page.query_selector_all("summary, a, td, th, li, dd")[:400]:
+        for target in watched.page.query_selector_all("summary, a, td, th, li, dd")[
+            :400
+        ]:
             target.dispatch_event("mouseover")
             target.dispatch_event("focus")
         watched.page.wait_for_timeout(200)
@@ -147,7 +160,10 @@ def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, pages: dict[str,
         attacks = dossier()[1][:-1]  # the model's name gives way to made-up prices
         assert [attack for attack in attacks if squeezed(attack) not in text] == []
         own = "document.querySelector('script[type=module]').textContent"
-        assert watched.ask(own) == (ROOT / "src/tuneworthy/report/templates/page.js").read_text()
+        assert (
+            watched.ask(own)
+            == (ROOT / "src/tuneworthy/report/templates/page.js").read_text()
+        )
         refused = "iframe, object, embed, form, button, base, img, image, foreignObject"
         refused += ", script:not([type=module])"
         assert watched.ask(f"document.querySelectorAll('{refused}').length") == 0
@@ -166,7 +182,8 @@ def test_an_audit_finds_no_barrier(
         watched.unfold()
         found = Axe().run(watched.page)
         barriers = [
-            (one["id"], one["nodes"][0]["html"][:200]) for one in found.response["violations"]
+            (one["id"], one["nodes"][0]["html"][:200])
+            for one in found.response["violations"]
         ]
         assert barriers == [], json.dumps(barriers, indent=1)
         assert len(found.response["passes"]) > 20
@@ -174,7 +191,9 @@ def test_an_audit_finds_no_barrier(
 
 
 @pytest.mark.slow
-def test_the_dark_page_is_dark_and_its_pictures_too(browser: Any, pages: dict[str, str]) -> None:
+def test_the_dark_page_is_dark_and_its_pictures_too(
+    browser: Any, pages: dict[str, str]
+) -> None:
     seen = {}
     for scheme in ("light", "dark"):
         with Watched(browser, pages["full"], scheme=scheme) as watched:
@@ -185,7 +204,9 @@ def test_the_dark_page_is_dark_and_its_pictures_too(browser: Any, pages: dict[st
             bar = watched.ask(
                 "getComputedStyle(document.querySelector('svg [fill=\"#14609f\"]')).fill"
             )
-            seen[scheme] = [sum(map(int, re.findall(r"\d+", c)[:3])) for c in (paper, label, bar)]
+            seen[scheme] = [
+                sum(map(int, re.findall(r"\d+", c)[:3])) for c in (paper, label, bar)
+            ]
     light, dark = seen["light"], seen["dark"]
     assert light[0] - dark[0] > 600
     assert dark[1] - light[1] > 500
@@ -194,7 +215,9 @@ def test_the_dark_page_is_dark_and_its_pictures_too(browser: Any, pages: dict[st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
-def test_a_telephone_never_scrolls_sideways(browser: Any, pages: dict[str, str], name: str) -> None:
+def test_a_telephone_never_scrolls_sideways(
+    browser: Any, pages: dict[str, str], name: str
+) -> None:
     with Watched(browser, pages[name], width=360) as watched:
         watched.unfold()
         assert watched.ask("document.documentElement.scrollWidth") <= 360
@@ -212,7 +235,9 @@ def test_a_telephone_never_scrolls_sideways(browser: Any, pages: dict[str, str],
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [700, 710, 900, 1600])
-def test_no_width_scrolls_sideways(browser: Any, pages: dict[str, str], width: int) -> None:
+def test_no_width_scrolls_sideways(
+    browser: Any, pages: dict[str, str], width: int
+) -> None:
     for name in ("full", "hostile"):
         with Watched(browser, pages[name], width=width) as watched:
             watched.unfold()
@@ -268,7 +293,9 @@ def test_a_link_opens_what_it_leads_into_and_a_broken_one_is_no_error(
 
 
 @pytest.mark.slow
-def test_what_is_closed_is_open_while_it_is_printed(browser: Any, pages: dict[str, str]) -> None:
+def test_what_is_closed_is_open_while_it_is_printed(
+    browser: Any, pages: dict[str, str]
+) -> None:
     closed = "document.querySelectorAll('.whole:not([open])').length"
     with Watched(browser, pages["task-api"]) as watched:
         before = watched.ask(closed)
@@ -292,20 +319,27 @@ def test_paper_gets_the_memo_on_a_page_of_its_own_and_what_is_open_in_light_colo
         watched.page.emulate_media(media="print")
         assert watched.ask("getComputedStyle(document.body).color") == "rgb(29, 35, 41)"
         closed = "[...document.querySelectorAll('.whole:not([open]) > div')]"
-        assert watched.ask(f"{closed}.every(one => one.checkVisibility() || one.id === 'words')")
+        assert watched.ask(
+            f"{closed}.every(one => one.checkVisibility() || one.id === 'words')"
+        )
         inner = "[...document.querySelectorAll('details:not(.whole)')]"
         shown = f"{inner}.filter(one => one.checkVisibility()).length"
         assert watched.ask(shown) == 0
         watched.page.evaluate("document.querySelector('.whole details').open = true")
         assert watched.ask(shown) == 1
         assert (
-            watched.ask("getComputedStyle(document.querySelector('.summary')).breakAfter") == "page"
+            watched.ask(
+                "getComputedStyle(document.querySelector('.summary')).breakAfter"
+            )
+            == "page"
         )
         assert watched.ask("document.documentElement.scrollWidth") <= 1000
 
 
 @pytest.mark.slow
-def test_the_command_prints_the_report_and_its_memo_alone(browser: Any, tmp_path: Path) -> None:
+def test_the_command_prints_the_report_and_its_memo_alone(
+    browser: Any, tmp_path: Path
+) -> None:
     case, kept = str(ROOT / "examples" / "task-api"), tmp_path / "report.pdf"
     for more, most in (([], 9), (["--short"], 1)):
         written = ["--format", "pdf", *more, "--output", str(kept), "--force"]

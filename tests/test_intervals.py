@@ -24,12 +24,16 @@ shares = st.integers(0, 1000).map(lambda k: k / 1000)
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_wilson_gives_the_textbook_values(successes: int, n: int, low: float, high: float) -> None:
+def test_wilson_gives_the_textbook_values(
+    successes: int, n: int, low: float, high: float
+) -> None:
     assert wilson(successes, n) == pytest.approx((low, high), abs=0.00005)
 
 
 @given(sizes, st.data())
-def test_wilson_lies_between_0_and_1_and_holds_the_share(n: int, data: st.DataObject) -> None:
+def test_wilson_lies_between_0_and_1_and_holds_the_share(
+    n: int, data: st.DataObject
+) -> None:
     successes = data.draw(st.integers(0, n))
     low, high = wilson(successes, n)
     assert 0 <= low <= successes / n <= high <= 1
@@ -44,7 +48,9 @@ def test_wilson_mirrors(n: int, data: st.DataObject) -> None:
 
 
 @given(shares, st.floats(1, 1e6), st.floats(1.01, 100))
-def test_more_cases_at_the_same_share_narrow_wilson(share: float, n: float, more: float) -> None:
+def test_more_cases_at_the_same_share_narrow_wilson(
+    share: float, n: float, more: float
+) -> None:
     few, many = wilson(share * n, n), wilson(share * n * more, n * more)
     assert many[1] - many[0] < few[1] - few[0]
 
@@ -53,7 +59,9 @@ def test_of_no_case_nothing_is_known() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize(("successes", "n"), [(-1, 5), (6, 5), (0, -1), (1, float("inf"))])
+@pytest.mark.parametrize(
+    ("successes", "n"), [(-1, 5), (6, 5), (0, -1), (1, float("inf"))]
+)
 def test_wilson_refuses_what_is_no_count(successes: float, n: float) -> None:
     with pytest.raises(ValueError, match="between 0 and n"):
         wilson(successes, n)
@@ -67,7 +75,9 @@ def test_cases_to_exclude_by_hand() -> None:
 
 
 @given(shares, shares)
-def test_cases_to_exclude_is_enough_and_one_less_is_not(rate: float, target: float) -> None:
+def test_cases_to_exclude_is_enough_and_one_less_is_not(
+    rate: float, target: float
+) -> None:
     assume(rate != target)
     n = stats_intervals.cases_to_exclude(rate, target)
     assert n is not None
@@ -90,7 +100,9 @@ def test_rates_a_hair_apart_need_more_cases_than_there_are() -> None:
     assert stats_intervals.cases_to_exclude(5e-324, 1e-323) is None
 
 
-@pytest.mark.parametrize(("rate", "target"), [(1.1, 0.5), (0.5, -0.1), (float("nan"), 0.5)])
+@pytest.mark.parametrize(
+    ("rate", "target"), [(1.1, 0.5), (0.5, -0.1), (float("nan"), 0.5)]
+)
 def test_cases_to_exclude_refuses_what_is_no_share(rate: float, target: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         stats_intervals.cases_to_exclude(rate, target)
@@ -113,7 +125,9 @@ def test_cases_that_tell_grow_as_the_target_comes_near_and_a_lab_says_the_same(
     assert needed is None or 2 * n < needed <= max(stats_intervals.MOST_USEFUL, 4 * n)
     assert nearer is None or (needed is not None and needed <= nearer)
     assert stats_intervals.cases_to_tell(rate, rate, n) is None
-    part = exact_share([1] * round(rate * n) + [0] * (n - round(rate * n)), list(range(n)))
+    part = exact_share(
+        [1] * round(rate * n) + [0] * (n - round(rate * n)), list(range(n))
+    )
     if n >= 40 and 0 < part.value < 1 and abs(part.value - target) > 0.01:
         told, alone = (
             ceiling([part], part, target),
@@ -132,7 +146,11 @@ def exact_share(hits: list[int], clusters: list[int]) -> Estimate:
 
 
 def cluster_interval(
-    values: list[float], clusters: list[str], *, rng: np.random.Generator, draws: int = 10_000
+    values: list[float],
+    clusters: list[str],
+    *,
+    rng: np.random.Generator,
+    draws: int = 10_000,
 ) -> tuple[float, float]:
     """The 95% percentile interval of a mean, whole clusters drawn again."""
     columns = [(value,) for value in values]
@@ -146,10 +164,17 @@ def cluster_interval(
 
 def test_a_cluster_is_drawn_whole_or_not_at_all() -> None:
     means = stats_clustered.cluster_means(
-        [(1.0,), (1.0,), (0.0,)], ["a", "a", "b"], rng=np.random.default_rng(0), draws=2000
+        [(1.0,), (1.0,), (0.0,)],
+        ["a", "a", "b"],
+        rng=np.random.default_rng(0),
+        draws=2000,
     )
     # twice a, a and b, twice b; drawing single cases would also give 1/3
-    assert sorted({round(float(mean), 9) for mean in means[:, 0]}) == [0.0, round(2 / 3, 9), 1.0]
+    assert sorted({round(float(mean), 9) for mean in means[:, 0]}) == [
+        0.0,
+        round(2 / 3, 9),
+        1.0,
+    ]
 
 
 def test_cases_that_stand_together_widen_the_interval() -> None:
@@ -160,13 +185,17 @@ def test_cases_that_stand_together_widen_the_interval() -> None:
     wide = cluster_interval(values, together, rng=np.random.default_rng(1))
     assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
     # five alike are worth one, so the width grows by about the root of five
-    assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(5**0.5, rel=0.15)
+    assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(
+        5**0.5, rel=0.15
+    )
 
 
 def test_drawing_is_the_mean_over_the_cases_drawn() -> None:
     values = [(1.0, 5.0), (0.0, 2.0), (1.0, -1.0), (0.0, 4.0)]
     clusters = ["x", "y", "x", "z"]
-    means = stats_clustered.cluster_means(values, clusters, rng=np.random.default_rng(3), draws=50)
+    means = stats_clustered.cluster_means(
+        values, clusters, rng=np.random.default_rng(3), draws=50
+    )
     counts = np.random.default_rng(3).multinomial(3, [1 / 3] * 3, size=50)
     for row, drawn in zip(means, counts, strict=True):
         cases = [
@@ -181,13 +210,20 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     values, clusters = [1.0, 0.0, 1.0, 0.0, 0.0], list("aabcd")
     whole = cluster_interval(values, clusters, rng=np.random.default_rng(5), draws=999)
     monkeypatch.setattr(resample, "_CELLS", 40)
-    assert whole == cluster_interval(values, clusters, rng=np.random.default_rng(5), draws=999)
+    assert whole == cluster_interval(
+        values, clusters, rng=np.random.default_rng(5), draws=999
+    )
 
 
 @given(st.permutations(range(12)), st.integers(0, 99))
 def test_the_order_of_cases_changes_nothing(order: list[int], seed: int) -> None:
-    values, clusters = [float(k % 3 == 0) for k in range(12)], [f"c{k // 2}" for k in range(12)]
-    first = cluster_interval(values, clusters, rng=np.random.default_rng(seed), draws=200)
+    values, clusters = (
+        [float(k % 3 == 0) for k in range(12)],
+        [f"c{k // 2}" for k in range(12)],
+    )
+    first = cluster_interval(
+        values, clusters, rng=np.random.default_rng(seed), draws=200
+    )
     second = cluster_interval(
         [values[k] for k in order],
         [clusters[k] for k in order],
@@ -206,7 +242,9 @@ def test_drawing_refuses_what_does_not_fit() -> None:
 
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=60))
-def test_independent_cases_lie_between_one_and_the_number_of_clusters(names: list[str]) -> None:
+def test_independent_cases_lie_between_one_and_the_number_of_clusters(
+    names: list[str],
+) -> None:
     worth = stats_intervals.independent_cases(names)
     assert 1 - 1e-9 <= worth <= len(set(names)) + 1e-9
 

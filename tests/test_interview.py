@@ -77,7 +77,9 @@ def folder(begun: Path, tmp_path: Path) -> Path:
     return shutil.copytree(begun, tmp_path / "case")
 
 
-def say(folder: Path, ask: str, given: str, **more: Any) -> model_interview.AnswerResult:
+def say(
+    folder: Path, ask: str, given: str, **more: Any
+) -> model_interview.AnswerResult:
     return answer_in(folder, ask, given, as_of=AS_OF, **more)
 
 
@@ -100,7 +102,13 @@ def some_answer(ask: model_interview.Ask) -> str:
         return PATHS[ask.id]
     if ask.id.endswith("usd_per_mtok"):
         return "2.50, 10"
-    answers = {"state": "yes", "count": "7", "number": "0.5", "amount": "0.1-0.3", "text": "words"}
+    answers = {
+        "state": "yes",
+        "count": "7",
+        "number": "0.5",
+        "amount": "0.1-0.3",
+        "text": "words",
+    }
     if ask.kind in answers:
         return answers[ask.kind]
     return ask.choices[0].id
@@ -122,7 +130,9 @@ def test_goals_are_asked_first_and_then_what_removes_most_doubt_for_its_time() -
     assert second.gain_bits == best.gain_bits
 
 
-def test_where_the_money_is_known_the_answer_worth_most_for_its_time_is_asked_next() -> None:
+def test_where_the_money_is_known_the_answer_worth_most_for_its_time_is_asked_next() -> (
+    None
+):
     monthly = {"quality_value_usd": 20_000, "ongoing_usd": 500}
     money = {"hourly_rate_usd": 100, "upfront": {"hours": 60}, "monthly": monthly}
     data = {"examples": 3000}
@@ -135,7 +145,9 @@ def test_where_the_money_is_known_the_answer_worth_most_for_its_time_is_asked_ne
             assert ask.worth_usd == usd
             assert "worth most for its time: up to $" in interview_pages.why_text(ask)
         passed.append(ask.id)
-    assert [name.partition(".")[2] for name in passed][: len(worth)] == [q.factor for q in worth]
+    assert [name.partition(".")[2] for name in passed][: len(worth)] == [
+        q.factor for q in worth
+    ]
     assert len(passed) == 5 + 10  # the examples answer whether they are too few
 
 
@@ -151,7 +163,9 @@ STATES = st.sampled_from(["yes", "no", "unknown"])
 def test_every_question_of_the_lesson_that_is_open_is_asked_once_whatever_is_settled(
     checks: Mapping[str, str], factors: Mapping[str, str]
 ) -> None:
-    case = load_case({"name": "x", "goals": "format", "ceiling": checks, "factors": factors})
+    case = load_case(
+        {"name": "x", "goals": "format", "ceiling": checks, "factors": factors}
+    )
     said = {**{f"ceiling.{n}": s for n, s in checks.items()},
             **{f"factors.{n}": s for n, s in factors.items()}}  # fmt: skip
     dossier, passed = decide(case, lesson(), as_of=AS_OF), list[str]()
@@ -173,7 +187,9 @@ def passed_of(said: Mapping[str, str]) -> list[str]:
     return sorted(name for name in every if said.get(name, "unknown") == "unknown")
 
 
-def test_what_the_missing_checks_would_change_is_said_with_the_answers_it_hangs_on() -> None:
+def test_what_the_missing_checks_would_change_is_said_with_the_answers_it_hangs_on() -> (
+    None
+):
     case = load_case({"name": "x", "goals": "format", "ceiling": {"few_shot": "no"}})
     found = interview_questions.if_done(decide(case, lesson(), as_of=AS_OF), lesson())
     assert found is not None
@@ -184,7 +200,12 @@ def test_what_the_missing_checks_would_change_is_said_with_the_answers_it_hangs_
     found = interview_questions.if_done(decide(case, lesson(), as_of=AS_OF), lesson())
     assert found is not None
     assert (found.depends, found.outcome) == ((), "improve_rag_or_switch_model")
-    assert interview_questions.if_done(decide(load_case({"name": "x"}), lesson()), lesson()) is None
+    assert (
+        interview_questions.if_done(
+            decide(load_case({"name": "x"}), lesson()), lesson()
+        )
+        is None
+    )
 
 
 def test_it_offers_all_three_parts_when_the_round_is_over(folder: Path) -> None:
@@ -233,7 +254,9 @@ def fields_of(model: type[BaseModel], above: str = "") -> Iterator[str]:
     """Paths of all that can be written in a case, down to what has an entry of its own."""
     for name, field in model.model_fields.items():
         path = f"{above}{name}"
-        inside = [] if path in framework_load.case_fields() else [*walked(field.annotation)]
+        inside = (
+            [] if path in framework_load.case_fields() else [*walked(field.annotation)]
+        )
         if inside and path not in ("ceiling", "factors", "signals"):
             yield from fields_of(inside[0], f"{path}.")
         else:
@@ -262,7 +285,9 @@ def test_every_field_of_a_case_has_an_entry_and_every_entry_a_field() -> None:
 
 def test_every_question_of_every_shipped_framework_is_askable() -> None:
     fields = asked_fields()
-    case = load_case({"name": "x", "attempts": [{"name": "a"}], "models": [{"id": "b"}]})
+    case = load_case(
+        {"name": "x", "attempts": [{"name": "a"}], "models": [{"id": "b"}]}
+    )
     for name in framework_load.NAMES:
         framework = load_framework(name)
         own = [*(f"ceiling.{one}" for one in framework.ceiling),
@@ -275,7 +300,10 @@ def test_every_question_of_every_shipped_framework_is_askable() -> None:
             assert ask.title
         if framework.safety is not None:
             assert (
-                "?" in interview_questions.ask_of(case, framework, "safety.process_named").question
+                "?"
+                in interview_questions.ask_of(
+                    case, framework, "safety.process_named"
+                ).question
             )
 
 
@@ -294,7 +322,9 @@ def test_what_nobody_asks_is_refused_in_one_line(name: str, folder: Path) -> Non
 
 
 @pytest.mark.slow
-def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder: Path) -> None:
+def test_every_open_question_can_be_answered_and_is_then_not_asked_again(
+    folder: Path,
+) -> None:
     """All of the three conversations, to their end, but for a third attempt and a third model."""
     say(folder, "goals", "safety, knowledge, persona, format")
     passed: set[str] = {"attempts.2.name", "models.2.id"}
@@ -303,7 +333,9 @@ def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder:
     step = say(folder, LOW, "no")
     asked: list[str] = []
     for part in model_interview.PARTS:
-        while (ask := next_ask(step.case, lesson(), passed=passed, part=part)) is not None:
+        while (
+            ask := next_ask(step.case, lesson(), passed=passed, part=part)
+        ) is not None:
             assert ask.id not in asked
             asked.append(ask.id)
             assert ask.value == ""
@@ -315,11 +347,15 @@ def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder:
     assert {"safety.data_reviewed", "safety.process_named"} <= set(asked)
     assert interview_questions.offers(step.case, lesson(), passed=passed) == ()
     kept = text_of(folder)
-    for name in asked[::4]:  # what is shown can be given again, and then nothing changes
+    for name in asked[
+        ::4
+    ]:  # what is shown can be given again, and then nothing changes
         say(folder, name, interview_questions.ask_of(step.case, lesson(), name).value)
         assert text_of(folder) == kept
     schema = framework_schemas.case_schema(lesson())
-    jsonschema.validate(step.case.model_dump(mode="json", exclude_defaults=True), schema)
+    jsonschema.validate(
+        step.case.model_dump(mode="json", exclude_defaults=True), schema
+    )
 
 
 # What is written --------------------------------------------------------------------------------
@@ -364,7 +400,9 @@ def test_any_order_of_answers_gives_the_same_case(order: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SOME))
-def test_going_back_and_answering_again_equals_answering_once(name: str, folder: Path) -> None:
+def test_going_back_and_answering_again_equals_answering_once(
+    name: str, folder: Path
+) -> None:
     empty = text_of(folder)
     once = told(say(folder, name, OTHER[name]).case)
     reset(folder, empty)
@@ -374,7 +412,9 @@ def test_going_back_and_answering_again_equals_answering_once(name: str, folder:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(SOME) - {"models.1.id", "attempts.1.name"}))
-def test_an_answer_taken_back_leaves_the_case_as_it_was(name: str, folder: Path) -> None:
+def test_an_answer_taken_back_leaves_the_case_as_it_was(
+    name: str, folder: Path
+) -> None:
     before = told(load_case(folder))
     assert told(say(folder, name, SOME[name]).case) != before
     assert told(say(folder, name, "unknown").case) == before
@@ -407,7 +447,9 @@ GIVEN = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("asked", sorted(GIVEN))
-def test_amounts_are_read_as_people_write_them(asked: tuple[str, str], folder: Path) -> None:
+def test_amounts_are_read_as_people_write_them(
+    asked: tuple[str, str], folder: Path
+) -> None:
     case = say(folder, *asked).case
     found: Any = case
     for step in asked[0].split("."):
@@ -461,7 +503,10 @@ def test_whatever_is_given_is_written_and_read_back_or_refused(
         assert text_of(folder) == before
     else:
         assert told(load_case(folder)) == told(step.case)
-        if name == "description" and text.strip().casefold() not in model_base.UNKNOWN_WORDS:
+        if (
+            name == "description"
+            and text.strip().casefold() not in model_base.UNKNOWN_WORDS
+        ):
             assert step.case.description == text.strip()
 
 
@@ -479,7 +524,9 @@ def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_notes_and_later_answers_stay_when_an_answer_changes(folder: Path) -> None:
-    files_case.put(folder, {("factors", "low_volume"): {"value": "no", "note": "growth, they say"}})
+    files_case.put(
+        folder, {("factors", "low_volume"): {"value": "no", "note": "growth, they say"}}
+    )
     say(folder, f"{LOW}.now", "yes")
     answer = say(folder, f"{LOW}.by_month", "6").case.factors["low_volume"]
     assert (answer.value, answer.now, answer.by_month) == ("no", "yes", 6)
@@ -491,7 +538,9 @@ def test_notes_and_later_answers_stay_when_an_answer_changes(folder: Path) -> No
 
 
 @pytest.mark.slow
-def test_cost_with_low_volume_is_challenged_at_once_whichever_comes_last(folder: Path) -> None:
+def test_cost_with_low_volume_is_challenged_at_once_whichever_comes_last(
+    folder: Path,
+) -> None:
     empty = text_of(folder)
     for first, last in ((COST, LOW), (LOW, COST)):
         reset(folder, empty)
@@ -520,7 +569,9 @@ def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> No
         kept.case.model_dump(mode="json", exclude_defaults=True),
         framework_schemas.case_schema(lesson()),
     )
-    assert CLASH in {one.id for one in kept.dossier.challenges}  # a report says it all the same
+    assert CLASH in {
+        one.id for one in kept.dossier.challenges
+    }  # a report says it all the same
     say(folder, COST, "no")
     assert say(folder, COST, "yes").conflicts == ()
     once = text_of(folder)
@@ -532,7 +583,9 @@ def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> No
 
 @pytest.mark.slow
 def test_a_note_about_keeping_goes_with_the_answer_it_was_about(folder: Path) -> None:
-    files_case.put(folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}})
+    files_case.put(
+        folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}}
+    )
     say(folder, COST, "yes")
     say(folder, LOW, "yes")
     kept = keep_both(folder, LOW, CLASH, as_of=AS_OF).case.factors["low_volume"]
@@ -550,7 +603,11 @@ def test_what_nobody_has_spoken_of_yet_is_no_clash(folder: Path) -> None:
 
 def test_an_expectation_of_its_own_is_pushed_back(folder: Path) -> None:
     (clash,) = say(folder, "tuning.pilot", "no").conflicts
-    assert (clash.challenge.id, clash.others, clash.recordable) == ("no_pilot", (), False)
+    assert (clash.challenge.id, clash.others, clash.recordable) == (
+        "no_pilot",
+        (),
+        False,
+    )
     before = text_of(folder)
     keep_both(folder, "tuning.pilot", "no_pilot", as_of=AS_OF)
     assert text_of(folder) == before
@@ -575,7 +632,9 @@ def test_what_no_longer_clashes_cant_be_kept(folder: Path) -> None:
 # Two editors ------------------------------------------------------------------------------------
 
 
-def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: Path) -> None:
+def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(
+    folder: Path,
+) -> None:
     seen = files_case.read_with_digest(folder).digest
     mine = say(folder, "few_shot", "yes", read_digest=seen)
     kept = text_of(folder)
@@ -589,7 +648,12 @@ def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: 
         say(folder, "retrieval_optimised", "unknown", read_digest=seen)
 
 
-NAMES_HELD = ("few_shot", "retrieval_optimised", "structured_prompt", "foundation_models")
+NAMES_HELD = (
+    "few_shot",
+    "retrieval_optimised",
+    "structured_prompt",
+    "foundation_models",
+)
 
 
 @pytest.mark.slow
@@ -647,7 +711,9 @@ def test_of_two_who_saw_the_same_file_exactly_one_writes(folder: Path) -> None:
         thread.join(30)
     (winner,) = set(came) - {"conflict"}
     assert len(came) == 2
-    held = {name for name in NAMES_HELD if load_case(folder).ceiling[name].value == "yes"}
+    held = {
+        name for name in NAMES_HELD if load_case(folder).ceiling[name].value == "yes"
+    }
     assert held == {winner}
 
 
@@ -678,7 +744,10 @@ def test_a_file_that_stays_locked_is_said_to_be(
 ) -> None:
     monkeypatch.setattr(lock, "MOST_WAIT_S", 0.05)
     before = text_of(folder)
-    with lock.alone(folder / "case.yaml"), pytest.raises(CaseError, match="is being written"):
+    with (
+        lock.alone(folder / "case.yaml"),
+        pytest.raises(CaseError, match="is being written"),
+    ):
         files_case.put(folder, {("ceiling", "few_shot"): "yes"})
     assert text_of(folder) == before
     files_case.put(folder, {("ceiling", "few_shot"): "yes"})
@@ -748,10 +817,16 @@ def test_an_edit_leads_through_no_plain_value_and_past_no_end(
         syntax_edit.edit(text, {keys: "9"}, "f", CaseError)
 
 
-VALUES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8)
+VALUES = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8
+)
 
 
-@given(rows=st.lists(st.dictionaries(st.sampled_from("xyz"), VALUES, min_size=1), max_size=4))
+@given(
+    rows=st.lists(
+        st.dictionaries(st.sampled_from("xyz"), VALUES, min_size=1), max_size=4
+    )
+)
 def test_a_list_grows_item_by_item_and_key_by_key(rows: list[dict[str, str]]) -> None:
     text, wanted = "b: 1  # stays\n", []
     for place, row in enumerate(rows):
@@ -772,7 +847,9 @@ class Person(terminal_lines.LineTerminal):
         super().__init__()
         self.numbers, self.folder, self.shown = iter(numbers), folder, ""
         self.ways: list[str] = []
-        self.last: dict[str, str] = {}  #: What was last said to a question, the latest last.
+        self.last: dict[
+            str, str
+        ] = {}  #: What was last said to a question, the latest last.
 
     def say(self, page: object) -> None:
         self.shown += page if isinstance(page, str) else page.text()  # type: ignore[attr-defined]  # a sheet
@@ -781,11 +858,23 @@ class Person(terminal_lines.LineTerminal):
         answers = [some_answer(ask)] * 5
         answers += ["n" if ask.kind in ("state", "count") else some_answer(ask)] * 2
         named = ask.id.endswith((".name", ".id"))
-        self.ways = [*answers, "n\x00", "?", "", "b", "s", *([] if named else ["d", "d"])]
+        self.ways = [
+            *answers,
+            "n\x00",
+            "?",
+            "",
+            "b",
+            "s",
+            *([] if named else ["d", "d"]),
+        ]
         entry = super().ask(ask)
         text = {"answer": entry.text, "unknown": "unknown"}.get(entry.act)
         if text is not None and text.isprintable():
-            if text == "n" and ask.kind == "count" and not ask.id.startswith("ceiling."):
+            if (
+                text == "n"
+                and ask.kind == "count"
+                and not ask.id.startswith("ceiling.")
+            ):
                 return entry  # refused: no number
             self.last.pop(ask.id, None)
             self.last[ask.id] = text
@@ -809,7 +898,9 @@ def every_ask(case: Case) -> Iterator[str]:
     for room in ("ceiling", "factors", "signals"):
         yield from (f"{room}.{name}" for name in getattr(lesson(), room))
     for part in model_interview.PARTS:
-        yield from (path for path, _ in interview_questions._fields(case, lesson(), part))
+        yield from (
+            path for path, _ in interview_questions._fields(case, lesson(), part)
+        )
 
 
 def without_notes(case: Case) -> Any:
@@ -839,7 +930,9 @@ MOVES = st.lists(st.integers(0, 40), min_size=8, max_size=40)
     ends=st.sampled_from([[], [99]]),
     passed=st.sampled_from([frozenset[str](), CLASHING]),
 )
-@example(numbers=[0] * 12, ends=[], passed=CLASHING)  # yes to all, and what clashes is changed
+@example(
+    numbers=[0] * 12, ends=[], passed=CLASHING
+)  # yes to all, and what clashes is changed
 @example(numbers=[1] * 12, ends=[], passed=CLASHING)  # the other side is
 @example(numbers=[2] * 12, ends=[], passed=CLASHING)  # both are kept
 @example(numbers=[3] * 12, ends=[], passed=CLASHING)  # nobody knows
@@ -865,7 +958,8 @@ def test_any_talk_ends_in_the_case_file_that_answer_would_write(
         shutil.copytree(begun, again)
         case = load_case(talked)
         shown = {
-            name: interview_questions.ask_of(case, lesson(), name).value for name in every_ask(case)
+            name: interview_questions.ask_of(case, lesson(), name).value
+            for name in every_ask(case)
         }
         given_ = [f"{name}={text}" for name, text in shown.items() if text]
         if given_:

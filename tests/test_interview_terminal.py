@@ -20,7 +20,14 @@ import pytest
 import wcwidth
 
 from answering import answer_in, evaluated
-from internals import framework_of, interview_pages, part_asks, run, start_case, terminal_lines
+from internals import (
+    framework_of,
+    interview_pages,
+    part_asks,
+    run,
+    start_case,
+    terminal_lines,
+)
 from test_gallery import agrees, expected
 from test_gallery import said as parts
 from tuneworthy import decide, load_case
@@ -77,7 +84,9 @@ def script(tmp_path: Path, text: str) -> Path:
 def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Seen]:
     """The published lesson's example, made from its answers."""
     folder = tmp_path_factory.mktemp("rebuilt") / "case"
-    return folder, tuneworthy("interview", folder, "--answers", ANSWERS, "--as-of", "2026-11-24")
+    return folder, tuneworthy(
+        "interview", folder, "--answers", ANSWERS, "--as-of", "2026-11-24"
+    )
 
 
 @pytest.mark.slow
@@ -89,9 +98,15 @@ def test_the_lessons_example_asked_anew_gives_the_verdict_worked_out_by_hand(
     case, written = load_case(folder), expected("task-api")
     dossier = decide(case, framework_of(case), as_of=AS_OF).to_dict()
     told = parts(dossier)
-    wrong = {key for key in told.keys() & written.keys() if not agrees(told[key], written[key])}
+    wrong = {
+        key
+        for key in told.keys() & written.keys()
+        if not agrees(told[key], written[key])
+    }
     assert wrong == set()
-    assert {one["id"] for one in dossier["challenges"]} == set(written["challenges"]["fire"])
+    assert {one["id"] for one in dossier["challenges"]} == set(
+        written["challenges"]["fire"]
+    )
     assert "Pilot it." in seen.out.replace("\n", " ")
 
 
@@ -111,7 +126,11 @@ def test_a_file_of_answers_says_what_answer_says(tmp_path: Path) -> None:
     )  # fmt: skip
     assert tuneworthy("interview", tmp_path / "one", "--answers", yaml).code == 0
     start_case(tmp_path / "other", "A = B")
-    told = ("goals=format,persona", "few-shot examples=n", "economics.hourly_rate_usd=$80-90-120")
+    told = (
+        "goals=format,persona",
+        "few-shot examples=n",
+        "economics.hourly_rate_usd=$80-90-120",
+    )
     assert tuneworthy("answer", tmp_path / "other", *told).code == 0
     assert case_text(tmp_path / "one") == case_text(tmp_path / "other")
     assert load_case(tmp_path / "one").name == "A = B"
@@ -120,7 +139,12 @@ def test_a_file_of_answers_says_what_answer_says(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_both_are_kept_where_the_file_says_so(tmp_path: Path) -> None:
     told = "cost_optimization: yes\nlow_volume: yes\n"
-    assert tuneworthy("interview", tmp_path / "a", "--answers", script(tmp_path, told)).code == 0
+    assert (
+        tuneworthy(
+            "interview", tmp_path / "a", "--answers", script(tmp_path, told)
+        ).code
+        == 0
+    )
     assert "both kept" not in case_text(tmp_path / "a")
     kept = script(tmp_path, f"{told}kept: [{CLASH}]\n")
     seen = tuneworthy("interview", tmp_path / "b", "--answers", kept)
@@ -135,7 +159,11 @@ def test_both_are_kept_where_the_file_says_so(tmp_path: Path) -> None:
         ("goals: format\nfew_shto: yes\n", 2, "few_shto"),
         ("goals: format\nfew_shot: perhaps\n", 2, "perhaps"),
         ("few_shot: yes\nceiling.few_shot: no\n", 2, "twice"),
-        ("few_shot: yes\nlatency: no\n", 2, "factors.latency_requirements or signals.latency"),
+        (
+            "few_shot: yes\nlatency: no\n",
+            2,
+            "factors.latency_requirements or signals.latency",
+        ),
         ("few_shot: yes\ndata.glossary: glossary.yaml\n", 2, "isn't there"),
         (f"few_shot: yes\nkept: [{CLASH}]\n", 2, f"{CLASH} never came up"),
         ("few_shot: yes\nfew_shot: no\n", 2, "twice"),
@@ -163,16 +191,22 @@ def test_a_file_that_answers_what_nobody_asks_begins_nothing(tmp_path: Path) -> 
         f"few_shot: yes\nkept: [{CLASH}]",
         "name: a\ntargets.quality.at_least: 7",
     ):
-        seen = tuneworthy("interview", tmp_path / "new", "--answers", script(tmp_path, text))
+        seen = tuneworthy(
+            "interview", tmp_path / "new", "--answers", script(tmp_path, text)
+        )
         assert seen.code == 2
         assert not (tmp_path / "new").exists()
     (tmp_path / "there").mkdir()
-    seen = tuneworthy("interview", tmp_path / "there", "--answers", tmp_path / "answers.yaml")
+    seen = tuneworthy(
+        "interview", tmp_path / "there", "--answers", tmp_path / "answers.yaml"
+    )
     assert seen.code == 2
     assert list((tmp_path / "there").iterdir()) == []
 
 
-def test_a_file_that_keeps_what_never_came_up_writes_nothing(folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_keeps_what_never_came_up_writes_nothing(
+    folder: Path, tmp_path: Path
+) -> None:
     before = case_text(folder)
     path = script(tmp_path, f"few_shot: yes\nkept: [{CLASH}]\n")
     assert tuneworthy("interview", folder, "--answers", path).code == 2
@@ -183,8 +217,12 @@ def test_a_file_that_keeps_what_never_came_up_writes_nothing(folder: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_a_case_that_isnt_there_is_made_after_asking_for_its_name(tmp_path: Path) -> None:
-    seen = tuneworthy("interview", tmp_path / "my-case", typed="Claims bot\nformat\nq\n")
+def test_a_case_that_isnt_there_is_made_after_asking_for_its_name(
+    tmp_path: Path,
+) -> None:
+    seen = tuneworthy(
+        "interview", tmp_path / "my-case", typed="Claims bot\nformat\nq\n"
+    )
     assert seen.code == 0
     case = load_case(tmp_path / "my-case")
     assert (case.name, case.goals) == ("Claims bot", ("format",))
@@ -199,7 +237,9 @@ def test_a_case_that_isnt_there_is_made_after_asking_for_its_name(tmp_path: Path
     assert (seen.code, "does not exist" in seen.err) == (2, True)
 
 
-def test_answers_are_written_one_by_one_and_the_talk_goes_on_where_it_stopped(folder: Path) -> None:
+def test_answers_are_written_one_by_one_and_the_talk_goes_on_where_it_stopped(
+    folder: Path,
+) -> None:
     seen = tuneworthy("interview", folder, typed="y\nq\n")
     assert seen.code == 0
     assert "2/17" in seen.out
@@ -217,9 +257,15 @@ def test_the_end_of_the_input_is_the_end_of_the_talk(folder: Path) -> None:
     assert "tuneworthy decide" in seen.out
 
 
-def test_going_back_over_several_changes_each_and_goes_on_after_them(folder: Path) -> None:
-    assert "This is the first one." in tuneworthy("interview", folder, typed="b\nq\n").out
-    seen = tuneworthy("interview", folder, typed="y\n7\nd\nb\nb\n\nb\n1\ny\nb\nb\nb\nq\n")
+def test_going_back_over_several_changes_each_and_goes_on_after_them(
+    folder: Path,
+) -> None:
+    assert (
+        "This is the first one." in tuneworthy("interview", folder, typed="b\nq\n").out
+    )
+    seen = tuneworthy(
+        "interview", folder, typed="y\n7\nd\nb\nb\n\nb\n1\ny\nb\nb\nb\nq\n"
+    )
     case = load_case(folder)
     assert case.ceiling["few_shot"].value == "yes"
     assert case.ceiling["foundation_models"].count == 1
@@ -251,7 +297,10 @@ def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth
     seen = tuneworthy("interview", folder, typed=typed)
     told = " ".join(seen.out.split())
     assert "Settled for today: not yet." in told
-    assert "If you do the missing check (few-shot examples) and a target is still missed" in told
+    assert (
+        "If you do the missing check (few-shot examples) and a target is still missed"
+        in told
+    )
     assert "With the missing check done, it would depend on the open answers." in told
     for step in ("Ceiling not reached", "For 0 of 6", "Against 0 of 5", "Score"):
         assert step in told
@@ -265,7 +314,9 @@ def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth
     assert requests.likely == 2000
 
 
-def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(folder: Path) -> None:
+def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(
+    folder: Path,
+) -> None:
     answer_in(folder, "data.examples", "5000")
     seen = tuneworthy("interview", folder, typed="d\n" * 16 + "q\n")
     told = seen.out.replace("\n", " ")
@@ -292,15 +343,26 @@ def test_a_clash_is_talked_over_at_once(folder: Path) -> None:
         seen = tuneworthy("interview", folder, typed=typed + then)
         assert "That doesn't fit with cost (yes)." in seen.out
         factors = load_case(folder).factors
-        assert (factors["low_volume"].value, factors["cost_optimization"].value) == (low, cost)
+        assert (factors["low_volume"].value, factors["cost_optimization"].value) == (
+            low,
+            cost,
+        )
         assert (CLASH in case_text(folder)) == ("3" in then)
         assert seen.out.count("All answers are in the case file.") == 1
 
 
 @pytest.mark.slow
-def test_every_line_fits_eighty_columns_and_nothing_moves_the_cursor(tmp_path: Path) -> None:
+def test_every_line_fits_eighty_columns_and_nothing_moves_the_cursor(
+    tmp_path: Path,
+) -> None:
     start_case(tmp_path / "case", "A \x1b[31mcase\u202e " + "w" * 150)
-    typed = "format\n?\ny\n\x1b[2J\n" + "d\n" * 14 + "e\n?\n" + "y\n" * 6 + "o\n?\nx\nb\ns\nq\n"
+    typed = (
+        "format\n?\ny\n\x1b[2J\n"
+        + "d\n" * 14
+        + "e\n?\n"
+        + "y\n" * 6
+        + "o\n?\nx\nb\ns\nq\n"
+    )
     seen = tuneworthy("interview", tmp_path / "case", typed=typed)
     assert seen.code == 0
     assert re.sub(r"[\n]", "", seen.out).isprintable()
@@ -309,7 +371,9 @@ def test_every_line_fits_eighty_columns_and_nothing_moves_the_cursor(tmp_path: P
 
 
 @pytest.mark.slow
-def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(folder: Path) -> None:
+def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(
+    folder: Path,
+) -> None:
     tuneworthy("interview", folder, typed="s\no\n=q\nq\n")
     assert load_case(folder).description == "q"
 
@@ -321,7 +385,9 @@ def test_a_file_that_changes_between_question_and_answer_is_read_again(
 
     def line(_: terminal_lines.LineTerminal) -> str:
         given = next(lines)
-        if case_text(folder).count("brand_voice: unknown"):  # the other editor is quicker
+        if case_text(folder).count(
+            "brand_voice: unknown"
+        ):  # the other editor is quicker
             text = case_text(folder).replace("brand_voice: unknown", "brand_voice: yes")
             (folder / "case.yaml").write_text(text, encoding="utf-8")
         return given
@@ -330,7 +396,10 @@ def test_a_file_that_changes_between_question_and_answer_is_read_again(
     seen = tuneworthy("interview", folder)
     assert "was changed by somebody else meanwhile" in seen.out
     case = load_case(folder)
-    assert (case.ceiling["few_shot"].value, case.factors["brand_voice"].value) == ("yes", "yes")
+    assert (case.ceiling["few_shot"].value, case.factors["brand_voice"].value) == (
+        "yes",
+        "yes",
+    )
 
 
 # A real terminal --------------------------------------------------------------------------------
@@ -343,7 +412,13 @@ class Screen:
         import pty
 
         ours, theirs = pty.openpty()
-        env = {**os.environ, "TERM": term, "NO_COLOR": "1", "COLUMNS": "80", "LINES": "24"}
+        env = {
+            **os.environ,
+            "TERM": term,
+            "NO_COLOR": "1",
+            "COLUMNS": "80",
+            "LINES": "24",
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-c", START, *map(str, arguments)],
             stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
@@ -432,7 +507,9 @@ def test_a_whole_word_and_enter_is_one_answer(folder: Path, screen: Screen) -> N
     assert len(answers) == len(words)
 
 
-def test_what_is_no_answer_is_followed_by_the_same_question(folder: Path, screen: Screen) -> None:
+def test_what_is_no_answer_is_followed_by_the_same_question(
+    folder: Path, screen: Screen
+) -> None:
     before = case_text(folder)
     assert "\r\n2/17 " in screen.wait_for(PROMPT)
     for word, says in (
@@ -461,7 +538,9 @@ def test_lines_typed_ahead_answer_no_question_that_was_not_shown(
 ) -> None:
     screen.press("no\rno\r")  # before anything is shown
     assert "\r\n2/17 " in screen.wait_for(PROMPT)
-    screen.press("yes\rs\r\rno\rq\r")  # one answer, and what was pasted or typed behind it
+    screen.press(
+        "yes\rs\r\rno\rq\r"
+    )  # one answer, and what was pasted or typed behind it
     assert "\r\n3/17 " in screen.wait_for(PROMPT)
     screen.press("q\r")
     assert screen.end() == 0
@@ -492,7 +571,9 @@ def test_typed_ahead_lines_settle_no_conflict_and_choose_no_part(
     assert CLASH not in case_text(folder)
 
 
-def test_one_word_at_every_question_skips_none_of_them(folder: Path, screen: Screen) -> None:
+def test_one_word_at_every_question_skips_none_of_them(
+    folder: Path, screen: Screen
+) -> None:
     """In an earlier version "yes" was read key by key, and its "s" left the whole part."""
     numbers = list[int]()
     shown = ""
@@ -527,7 +608,9 @@ def test_a_growth_is_asked_back_in_a_terminal_and_no_line_typed_ahead_settles_it
             break
         screen.press("no idea\r")
     screen.press("5\rno\r")
-    assert "5 means 500% a month. Did you mean 5%?" in " ".join(screen.wait_for(PROMPT).split())
+    assert "5 means 500% a month. Did you mean 5%?" in " ".join(
+        screen.wait_for(PROMPT).split()
+    )
     assert load_case(folder).economics.traffic.growth_per_month is None
     screen.press("yes\r")
     screen.wait_for(PROMPT)
@@ -551,7 +634,9 @@ def test_a_question_with_choices_has_one_list_whose_every_word_and_number_answer
 ) -> None:
     name = "ceiling.retrieval_optimised"
     asks = part_asks(load_case(folder), framework_of(load_case(folder)))
-    seen = tuneworthy("interview", folder, typed="d\n" * asks.index(name) + f"{word}\nq\n")
+    seen = tuneworthy(
+        "interview", folder, typed="d\n" * asks.index(name) + f"{word}\nq\n"
+    )
     question = seen.out.partition("Have you optimized retrieval")[2].partition("> ")[0]
     assert question.count("not_needed") == 1
     assert "[y]es" not in question
@@ -600,7 +685,9 @@ def test_a_growth_of_more_than_all_a_month_is_asked_back_once(
     answer_in(folder, "economics.traffic.requests_per_month", "2000")
     asks = part_asks(load_case(folder), framework_of(load_case(folder)), "investment")
     typed = "skip\nmoney\n" + "d\n" * asks.index(GROWTH) + typed
-    seen = tuneworthy("interview", folder, typed=f"{typed}" if kept is None else f"{typed}q\n")
+    seen = tuneworthy(
+        "interview", folder, typed=f"{typed}" if kept is None else f"{typed}q\n"
+    )
     assert seen.code == 0
     told = " ".join(seen.out.split())
     if "5\n" in typed:

@@ -35,12 +35,15 @@ PIECES = (
     "null", "-1.5", '{"a": 1}', '["x"]', "\ud800", "\U0001f600", "\0", "x" * 70,
 )  # fmt: skip
 TEXTS = st.lists(
-    st.none() | st.lists(st.sampled_from(PIECES), max_size=6).map("".join) | st.text(), max_size=9
+    st.none() | st.lists(st.sampled_from(PIECES), max_size=6).map("".join) | st.text(),
+    max_size=9,
 )
 
 
 @given(TEXTS, st.integers(1, 64))
-def test_joined_texts_are_those_that_were_given(texts: list[str | None], most: int) -> None:
+def test_joined_texts_are_those_that_were_given(
+    texts: list[str | None], most: int
+) -> None:
     whole = text_search.Joined(texts)
     raw = [(text or "").encode("utf-8", "surrogatepass") for text in texts]
     assert [whole.one(row) for row in range(len(texts))] == raw
@@ -55,24 +58,34 @@ def test_joined_texts_are_those_that_were_given(texts: list[str | None], most: i
 
 
 @given(TEXTS)
-def test_signs_of_json_and_of_refusals_are_those_of_each_text(texts: list[str | None]) -> None:
+def test_signs_of_json_and_of_refusals_are_those_of_each_text(
+    texts: list[str | None],
+) -> None:
     assert text_json.looking(texts).tolist() == [
         bool(text) and text_json.looks_like_json(text or "") for text in texts
     ]
-    assert refused(texts).tolist() == [bool(text) and refuses(text or "") for text in texts]
+    assert refused(texts).tolist() == [
+        bool(text) and refuses(text or "") for text in texts
+    ]
     assert text_json.readable(texts).tolist() == [
         text is not None and read_json(text)[0] is not UNREAD for text in texts
     ]
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=9))
-def test_a_name_has_the_same_hash_whatever_names_stand_beside_it(names: list[str]) -> None:
+def test_a_name_has_the_same_hash_whatever_names_stand_beside_it(
+    names: list[str],
+) -> None:
     alone = [int(measure_engine.conversation_keys([name], 0)[0]) for name in names]
     assert measure_engine.conversation_keys(names, 0).tolist() == alone
 
 
-@given(st.lists(st.none() | st.sampled_from(["a", "b", str(b"a", "ascii")]), max_size=12))
-def test_different_values_stand_in_the_order_they_first_appear(values: list[str | None]) -> None:
+@given(
+    st.lists(st.none() | st.sampled_from(["a", "b", str(b"a", "ascii")]), max_size=12)
+)
+def test_different_values_stand_in_the_order_they_first_appear(
+    values: list[str | None],
+) -> None:
     found, place = signal_base.distinct(list(values))
     assert found == list(dict.fromkeys(values))
     assert [found[at] for at in place] == values
@@ -88,15 +101,21 @@ HELD = (
 
 
 @given(st.lists(st.lists(st.sampled_from(HELD), max_size=5).map(" ".join), max_size=5))
-@example(["\u00e9" * 200 + " call me at +49 30 1234567"])  # its gate ends behind the last character
+@example(
+    ["\u00e9" * 200 + " call me at +49 30 1234567"]
+)  # its gate ends behind the last character
 def test_a_kind_of_data_is_seen_wherever_in_a_text_it_stands(texts: list[str]) -> None:
     scanner = measure_personal.shared_scanner()
     bits = scanner.bits(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patterns, "_NEAR", 1 << 30)  # every text is gone through from its beginning
+        patch.setattr(
+            patterns, "_NEAR", 1 << 30
+        )  # every text is gone through from its beginning
         assert scanner.bits(texts).tolist() == bits.tolist()
     for place, kind in enumerate(patterns.KINDS):
-        for text in (text for text, seen in zip(texts, bits >> place & 1, strict=True) if seen):
+        for text in (
+            text for text, seen in zip(texts, bits >> place & 1, strict=True) if seen
+        ):
             assert any(True for _ in patterns._of_kind(kind, text)), kind.id
 
 
@@ -122,7 +141,9 @@ class Bytes:
 def test_blocks_hold_every_line_once_and_know_its_number(
     rows: list[bytes], ended: bool, at_once: int, piece: int, longest: int, each: int
 ) -> None:
-    looked_at: list[tuple[memoryview, bytes]] = []  # some blocks are looked at until the end
+    looked_at: list[
+        tuple[memoryview, bytes]
+    ] = []  # some blocks are looked at until the end
     data = b"\n".join(rows) + b"\n" * (ended and bool(rows))
     expected = dict(enumerate(data.split(b"\n"), start=1))
     if not expected[len(expected)]:
@@ -130,7 +151,9 @@ def test_blocks_hold_every_line_once_and_know_its_number(
     found: dict[int, bytes | None] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "_PIECE", piece)
-        for block in traces_stream.blocks(traces_stream.Ahead(Bytes(data, at_once)), longest):
+        for block in traces_stream.blocks(
+            traces_stream.Ahead(Bytes(data, at_once)), longest
+        ):
             held = bytes(block.data)
             whole = held.removesuffix(b"\n").split(b"\n") if held else [None]
             assert block.ended == held.endswith(b"\n") or block.too_long
@@ -138,7 +161,9 @@ def test_blocks_hold_every_line_once_and_know_its_number(
             if block.first % each == 0:
                 looked_at.append((block.data, held))
             found |= dict(enumerate(whole, start=block.first))
-    assert found == {n: None if len(row) > longest else row for n, row in expected.items()}
+    assert found == {
+        n: None if len(row) > longest else row for n, row in expected.items()
+    }
     assert all(bytes(data) == held for data, held in looked_at)
 
 
@@ -157,7 +182,9 @@ def test_a_batch_of_long_lines_closes_before_it_has_its_number_of_traces(
     assert all(one > 0 for one in sizes)
 
 
-def test_nothing_of_the_texts_stays_behind_once_they_are_measured(tmp_path: Path) -> None:
+def test_nothing_of_the_texts_stays_behind_once_they_are_measured(
+    tmp_path: Path,
+) -> None:
     texts: list[str | None] = ["a secret"]
     text_search.joined(texts)
     measure([plain_engine.batch(output=texts)], [Success()], folder=tmp_path)

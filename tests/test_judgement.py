@@ -48,7 +48,9 @@ CANDIDATE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def judged(case: dict[str, Any], framework: Any = LESSON, **evidence: Evidence) -> Dossier:
+def judged(
+    case: dict[str, Any], framework: Any = LESSON, **evidence: Evidence
+) -> Dossier:
     return decide(load_case(case), framework, as_of=DAY, evidence=evidence)
 
 
@@ -67,9 +69,14 @@ def deep(case: dict[str, Any], **parts: Any) -> dict[str, Any]:
 # The count, and what it moves -------------------------------------------------------------------
 
 
-def test_without_a_target_the_count_gives_the_answer_and_a_target_is_the_first_step() -> None:
+def test_without_a_target_the_count_gives_the_answer_and_a_target_is_the_first_step() -> (
+    None
+):
     found = judged(CANDIDATE)
-    assert (found.verdict.outcome, found.verdict.answer) == ("fine_tune_candidate", "pilot")
+    assert (found.verdict.outcome, found.verdict.answer) == (
+        "fine_tune_candidate",
+        "pilot",
+    )
     assert (found.verdict.rule, steps(found)[0]) == ("no_target", "target")
 
 
@@ -96,7 +103,11 @@ MONEY: dict[str, Any] = {
     "models": [{"id": "m", "usd_per_mtok": {"input": 2.5, "output": 10}}],
     "economics": {
         "hourly_rate_usd": 100,
-        "traffic": {"requests_per_month": 20_000, "input_tokens": 3000, "output_tokens": 10},
+        "traffic": {
+            "requests_per_month": 20_000,
+            "input_tokens": 3000,
+            "output_tokens": 10,
+        },
     },
 }
 
@@ -111,7 +122,9 @@ def test_a_contradicted_success_holds_a_pilot_up() -> None:
 STATE = st.sampled_from(["yes", "no", "unknown"])
 RANDOM = st.fixed_dictionaries(
     {
-        "goals": st.lists(st.sampled_from(sorted(LESSON.goals)), unique=True, max_size=3),
+        "goals": st.lists(
+            st.sampled_from(sorted(LESSON.goals)), unique=True, max_size=3
+        ),
         "ceiling": st.fixed_dictionaries(dict.fromkeys(LESSON.ceiling, STATE)),
         "signals": st.fixed_dictionaries(dict.fromkeys(LESSON.signals, STATE)),
         "factors": st.fixed_dictionaries(dict.fromkeys(LESSON.factors, STATE)),
@@ -139,8 +152,12 @@ RANDOM = st.fixed_dictionaries(
             [MONEY["economics"], {"traffic": {"requests_per_month": 300}}]
         ),
         "models": st.just(MONEY["models"]),
-        "data": st.fixed_dictionaries({}, optional={"examples": st.sampled_from([0, 300, 9000])}),
-        "safety": st.fixed_dictionaries({"data_reviewed": STATE, "process_named": STATE}),
+        "data": st.fixed_dictionaries(
+            {}, optional={"examples": st.sampled_from([0, 300, 9000])}
+        ),
+        "safety": st.fixed_dictionaries(
+            {"data_reviewed": STATE, "process_named": STATE}
+        ),
     },
 )
 
@@ -155,7 +172,9 @@ def advice(found: Dossier) -> Recommendation:
 
 def one_first_step(found: Dossier) -> bool:
     first = advice(found).steps[0]
-    return found.reach.first_steps[0] == first.option and found.verdict.now.startswith("Now: ")
+    return found.reach.first_steps[0] == first.option and found.verdict.now.startswith(
+        "Now: "
+    )
 
 
 def steps_are_ways(found: Dossier) -> bool:
@@ -232,7 +251,10 @@ def conditions_are_open(found: Dossier) -> bool:
     if found.verdict.answer == "pilot":
         service_and_safety = states[:2]
         open_ones = len(states) - states.count("yes")
-        return len(found.verdict.conditions) == open_ones and "no" not in service_and_safety
+        return (
+            len(found.verdict.conditions) == open_ones
+            and "no" not in service_and_safety
+        )
     return found.verdict.answer == "yes" or not found.verdict.conditions
 
 
@@ -274,7 +296,9 @@ def holds(found: Dossier) -> None:
 
 
 def test_every_pair_that_can_disagree_is_written_down() -> None:
-    text = (PROJECT / "docs" / "evidence" / "reliability.md").read_text(encoding="utf-8")
+    text = (PROJECT / "docs" / "evidence" / "reliability.md").read_text(
+        encoding="utf-8"
+    )
     assert re.findall(r"^\* (.+?)\.$", text.split("## Statements that could disagree")[1]
                       .split("\n## ")[0], re.MULTILINE) == [
         f"{pair[0].upper()}{pair[1:]}" for pair in PAIRS
@@ -298,11 +322,17 @@ def test_no_case_of_the_gallery_contradicts_itself(path: Path) -> None:
 
 def rooms(found: Dossier) -> dict[str, tuple[str, State]]:
     """Room and state of every check and factor."""
-    checks = {name: ("ceiling", check.state) for name, check in found.ceiling.checks.items()}
-    return checks | {name: ("factors", factor.state) for name, factor in found.factors.items()}
+    checks = {
+        name: ("ceiling", check.state) for name, check in found.ceiling.checks.items()
+    }
+    return checks | {
+        name: ("factors", factor.state) for name, factor in found.factors.items()
+    }
 
 
-def said_truly(before: Dossier, name: str, state: State, after: Sequence[Dossier]) -> bool:
+def said_truly(
+    before: Dossier, name: str, state: State, after: Sequence[Dossier]
+) -> bool:
     """What one answer alone changes is what was said of it, and an open one stays within reach."""
     answers = {found.verdict.answer for found in after}
     turns = answers != {before.verdict.answer}
@@ -312,11 +342,15 @@ def said_truly(before: Dossier, name: str, state: State, after: Sequence[Dossier
 
 @pytest.mark.slow
 @given(RANDOM, st.integers(0, 10**6))
-def test_an_answer_turns_exactly_what_it_is_said_to_turn(case: dict[str, Any], seed: int) -> None:
+def test_an_answer_turns_exactly_what_it_is_said_to_turn(
+    case: dict[str, Any], seed: int
+) -> None:
     before = judged({"name": "random", **case})
     name, (room, state) = sorted(rooms(before).items())[seed % len(rooms(before))]
     others = (to for to in ("yes", "no") if to != state)
-    after = [judged({"name": "random", **deep(case, **{room: {name: to}})}) for to in others]
+    after = [
+        judged({"name": "random", **deep(case, **{room: {name: to}})}) for to in others
+    ]
     assert said_truly(before, name, state, after), (name, before.verdict.headline)
 
 
@@ -340,7 +374,9 @@ def test_what_a_case_of_the_gallery_says_of_one_answer_is_so(path: Path) -> None
         after = [supposed(path, **{name: to}) for to in ("yes", "no") if to != state]
         assert said_truly(before, name, state, after), name
         was = before.verdict.answer, steps(before)[0]
-        first += [name for one in after if (one.verdict.answer, steps(one)[0]) != was][:1]
+        first += [name for one in after if (one.verdict.answer, steps(one)[0]) != was][
+            :1
+        ]
     assert len(first) == before.verdict.basis.flips
 
 
@@ -379,12 +415,18 @@ def score_of(row: dict[str, Any]) -> Score:
     case = load_case(EXPERT / row["id"])
     found = decide(case, framework_of(case), as_of=date(2026, 11, 30))
     answers = ["no" if answer is False else answer for answer in row["answer"]]
-    allowed = {*row["first"], *(also for name in row["first"] for also in ALSO.get(name, ()))}
-    stepless = isinstance(found.recommendation, Unknown) or not found.recommendation.steps
+    allowed = {
+        *row["first"],
+        *(also for name in row["first"] for also in ALSO.get(name, ())),
+    }
+    stepless = (
+        isinstance(found.recommendation, Unknown) or not found.recommendation.steps
+    )
     first = "" if stepless else steps(found)[0]
     return Score(
         answer=found.verdict.answer in answers,
-        first=first in allowed or (stepless and bool({"keep_prompt", "measure"} & allowed)),
+        first=first in allowed
+        or (stepless and bool({"keep_prompt", "measure"} & allowed)),
         harmful=first in row["never"],
         told=f"{found.verdict.answer} of {answers}, first {first} of {sorted(allowed)}; "
         f"{row['because']}",
@@ -416,13 +458,17 @@ def test_the_expert_cases_that_nobody_looked_at_are_judged_as_well() -> None:
     scores: list[Score] = []
     rows = expert_rows(held_out=True)
     for row in rows:
-        with contextlib.suppress(Exception):  # an error would name the case: it counts as a miss
+        with contextlib.suppress(
+            Exception
+        ):  # an error would name the case: it counts as a miss
             scores.append(score_of(row))
     judged_at_all = len(scores)
     answers = sum(score.answer for score in scores)
     firsts = sum(score.first for score in scores)
     harmful = sum(score.harmful for score in scores)
-    came = f"{answers} answers, {firsts} first steps and {harmful} harmful of {len(rows)}"
+    came = (
+        f"{answers} answers, {firsts} first steps and {harmful} harmful of {len(rows)}"
+    )
     del scores, rows
     assert judged_at_all == 20, came
     assert harmful == 0, came
@@ -441,7 +487,10 @@ def test_no_expert_case_contradicts_itself(row: dict[str, Any]) -> None:
 
 def test_a_script_may_require_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(PROJECT / "examples" / "first-idea")
-    codes = [run(["decide", folder, "--require", answer]) for answer in ("no", "not_yet", "yes")]
+    codes = [
+        run(["decide", folder, "--require", answer])
+        for answer in ("no", "not_yet", "yes")
+    ]
     assert codes == [1, 1, 1]
     pilot = str(PROJECT / "examples" / "task-api")
     assert run(["decide", pilot, "--require", "pilot"]) == 0
@@ -475,7 +524,9 @@ def test_every_step_says_why_when_to_stop_and_how() -> None:
             assert step.command.startswith("tuneworthy ")
 
 
-def test_a_figure_that_nobody_knows_turns_the_answer_as_it_would_if_it_were_known() -> None:
+def test_a_figure_that_nobody_knows_turns_the_answer_as_it_would_if_it_were_known() -> (
+    None
+):
     """An answer that waits for a measurement says what each result of it would come to."""
     unscored = load_case(PROJECT / "examples/clinic-intake")
     told = decide(unscored, LESSON, as_of=DAY)

@@ -77,13 +77,19 @@ class Paced(Fake):
     async def send(self, request: Request) -> Reply:
         reply = await super().send(request)
         usage = Usage(input_tokens=100, output_tokens=10)
-        return reply.model_copy(update={"latency_s": self.seconds[request.model], "usage": usage})
+        return reply.model_copy(
+            update={"latency_s": self.seconds[request.model], "usage": usage}
+        )
 
 
 # The table ----------------------------------------------------------------------------------------
 
-numbers = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-5, 5))
-cells = st.one_of(numbers, st.text(st.characters(codec="utf-8"), max_size=8), st.booleans())
+numbers = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False), st.integers(-5, 5)
+)
+cells = st.one_of(
+    numbers, st.text(st.characters(codec="utf-8"), max_size=8), st.booleans()
+)
 
 
 @given(
@@ -101,7 +107,9 @@ def test_a_table_that_somebody_else_wrote_is_read_or_left_out(
     columns: dict[str, list[Any]], name: str
 ) -> None:
     case = load_case({"name": "x"})
-    table = Series(id=name, columns={key: tuple(column) for key, column in columns.items()})
+    table = Series(
+        id=name, columns={key: tuple(column) for key, column in columns.items()}
+    )
     for arm in answers_arms.lab_arms(case, {}, [table]):
         assert arm.lab in name or name == "arms"
 
@@ -111,12 +119,19 @@ figures = st.one_of(st.floats(0, 1), st.just(Unknown(ask="run it")))
 
 @given(st.lists(st.tuples(figures, figures, figures), min_size=1, max_size=4))
 @settings(deadline=None)
-def test_what_is_kept_of_an_arm_is_what_is_read(told: list[tuple[Any, Any, Any]]) -> None:
+def test_what_is_kept_of_an_arm_is_what_is_read(
+    told: list[tuple[Any, Any, Any]],
+) -> None:
     def figure(value: Any) -> Any:
         if isinstance(value, Unknown):
             return value
         return model_ways.Figure(
-            value=value, low=value, high=value, grade="measured", cases=9, source="a lab"
+            value=value,
+            low=value,
+            high=value,
+            grade="measured",
+            cases=9,
+            source="a lab",
         )
 
     arms = tuple(
@@ -141,15 +156,21 @@ def test_every_arm_of_a_ceiling_lab_is_kept_and_those_on_held_out_cases_say_so(
 ) -> None:
     folder = folder_of(tmp_path)
     lab = prepare(folder, as_of=AS_OF)
-    done = lab_ceiling.run(lab, cap_usd=0, transport=known({"careful": 0.9, "Answer": 0.5}))
+    done = lab_ceiling.run(
+        lab, cap_usd=0, transport=known({"careful": 0.9, "Answer": 0.5})
+    )
     arms = arms_of(folder)
     assert {name for _, name in arms} == {arm.id for arm in lab.plan.arms}
     chosen = {done.result.best, *(each.second for each in done.result.contrasts)}
     for (_, name), arm in arms.items():
         assert sure(arm.quality).grade == ("held_out" if name in chosen else "measured")
         part = lab.plan.report if name in chosen else lab.plan.select
-        dropped = next(row for row in done.result.arms if row.arm.id == name).dropped_after
-        assert number(sure(arm.quality).cases) == (len(part) if dropped is None else dropped)
+        dropped = next(
+            row for row in done.result.arms if row.arm.id == name
+        ).dropped_after
+        assert number(sure(arm.quality).cases) == (
+            len(part) if dropped is None else dropped
+        )
         assert (
             number(sure(arm.quality).low)
             <= sure(arm.quality).value
@@ -166,14 +187,21 @@ def test_an_interval_among_many_arms_is_wider_than_that_of_one(tmp_path: Path) -
     for folder in (one, many):
         lab = prepare(folder, as_of=AS_OF)
         lab_ceiling.run(lab, cap_usd=0, transport=known({"Answer": 0.7}))
-        arms = [arm for arm in arms_of(folder).values() if sure(arm.quality).grade == "measured"]
+        arms = [
+            arm
+            for arm in arms_of(folder).values()
+            if sure(arm.quality).grade == "measured"
+        ]
         arm = next(arm for arm in arms if arm.kind in {"no_model", "prompted"})
         estimate = lab.scores.estimate
         plain = next(each for each in lab.plan.arms if each.id == arm.id)
         alone = estimate(plain, lab.plan.select, exact=True)
         assert alone is not None
         widths.append(
-            number(sure(arm.quality).high) - number(sure(arm.quality).low) - alone.high + alone.low
+            number(sure(arm.quality).high)
+            - number(sure(arm.quality).low)
+            - alone.high
+            + alone.low
         )
     assert 0 <= widths[0] < widths[1]
 
@@ -186,7 +214,9 @@ def test_an_arm_is_made_of_the_options_that_it_makes_use_of(tmp_path: Path) -> N
     assert made_of.pop("majority") == ()
     assert made_of.pop("nearest_neighbour") == ("plain_classifier",)
     for name, options in made_of.items():
-        assert options == (("retrieved_examples",) if "nearest" in name else ("few_shot",))
+        assert options == (
+            ("retrieved_examples",) if "nearest" in name else ("few_shot",)
+        )
 
 
 @pytest.mark.slow
@@ -200,7 +230,9 @@ def test_arms_of_one_lab_never_take_the_place_of_another_labs(tmp_path: Path) ->
     assert {lab for lab, _ in arms} == {"ceiling", "verify"}
     tuned = arms["verify", "p · fake:mine"]
     assert (tuned.kind, tuned.general_skills) == ("tuned", "yes")
-    later = raced(folder_of(tmp_path, models=two, prompts=P, n=200), fake)  # the newest counts
+    later = raced(
+        folder_of(tmp_path, models=two, prompts=P, n=200), fake
+    )  # the newest counts
     assert later["verify", "p · fake:mine"] == tuned
     assert number(sure(later["ceiling", "p · fake:mine"].quality).cases) > number(
         sure(arms["ceiling", "p · fake:mine"].quality).cases
@@ -210,7 +242,9 @@ def test_arms_of_one_lab_never_take_the_place_of_another_labs(tmp_path: Path) ->
 def test_a_lab_that_was_cut_short_keeps_no_arm(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:one', {price(1000)}}}]"
     folder = folder_of(tmp_path, models=models)
-    lab_ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0.5, transport=known({"careful": 0.9}))
+    lab_ceiling.run(
+        prepare(folder, as_of=AS_OF), cap_usd=0.5, transport=known({"careful": 0.9})
+    )
     assert arms_of(folder) == {}
 
 
@@ -219,7 +253,12 @@ def test_a_lab_that_was_cut_short_keeps_no_arm(tmp_path: Path) -> None:
 
 def log_of(folder: Path, system: str, model: str = "one", **more: Any) -> None:
     rows = (
-        {"input": f"Where is book {n}?", "output": f"shelf {n}", "system": system, "model": model}
+        {
+            "input": f"Where is book {n}?",
+            "output": f"shelf {n}",
+            "system": system,
+            "model": model,
+        }
         | more
         for n in range(60)
     )
@@ -288,7 +327,9 @@ WORDINGS = (
 )
 
 
-def running(columns: dict[str, list[Any]], prompts: tuple[PromptWording, ...] = WORDINGS) -> Any:
+def running(
+    columns: dict[str, list[Any]], prompts: tuple[PromptWording, ...] = WORDINGS
+) -> Any:
     """What the log of these columns shows of production."""
     found = measure(RunningSignal(Materials(prompts=prompts)), batch(**columns))
     return {item.id: item for item in found.evidence}.get("running_prompt_share")
@@ -309,12 +350,16 @@ def calls(system: str, n: int = 40, **more: list[Any]) -> dict[str, list[Any]]:
         ("Answer the question, NAME.", ""),
     ],
 )
-def test_a_prompt_file_runs_where_its_template_is_followed(system: str, prompt: str) -> None:
+def test_a_prompt_file_runs_where_its_template_is_followed(
+    system: str, prompt: str
+) -> None:
     found = running(calls(system))
     assert (found.details["prompt"] if found else "") == prompt
 
 
-def test_one_call_in_ten_of_another_prompt_leaves_open_what_runs_two_do_so_less() -> None:
+def test_one_call_in_ten_of_another_prompt_leaves_open_what_runs_two_do_so_less() -> (
+    None
+):
     mixed = calls("Answer the question.")
     mixed["system"] = ["Answer the question."] * 36 + ["Say no."] * 4
     assert running(mixed).details == {"prompt": "plain", "model": "one"}
@@ -325,7 +370,9 @@ def test_one_call_in_ten_of_another_prompt_leaves_open_what_runs_two_do_so_less(
 def test_runs_of_a_test_and_calls_with_solved_examples_show_no_prompt_file() -> None:
     plain = calls("Answer the question.")
     assert running(plain | {"case": [str(n) for n in range(40)]}) is None
-    solved = [[Message("user", "a"), Message("assistant", "b"), Message("user", "c")]] * 40
+    solved = [
+        [Message("user", "a"), Message("assistant", "b"), Message("user", "c")]
+    ] * 40
     assert running(plain | {"messages": solved}) is None
     assert running(plain, prompts=()) is None
 
@@ -338,7 +385,9 @@ def test_a_name_tells_the_prompt_file_where_no_system_prompt_is_logged() -> None
 # A pilot is a lab ---------------------------------------------------------------------------------
 
 
-def piloted(folder: Path, shares: dict[str, float], **more: Any) -> dict[tuple[str, str], LabArm]:
+def piloted(
+    folder: Path, shares: dict[str, float], **more: Any
+) -> dict[tuple[str, str], LabArm]:
     pilot = pilot_of(folder, FakeTrainer(folder / "trained.log"), **more)
     training_pilot.run(pilot, cap_usd=0, transport=answers(shares))
     return arms_of(folder)
@@ -364,7 +413,9 @@ def test_a_pilot_keeps_its_arms_whatever_its_card_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_no_go_is_kept_where_general_skills_could_not_be_judged(tmp_path: Path) -> None:
+def test_a_no_go_is_kept_where_general_skills_could_not_be_judged(
+    tmp_path: Path,
+) -> None:
     """Cut off at a few tokens, most general answers came to nothing."""
     folder, flat = case_of(tmp_path), dict.fromkeys(rising(), 0.2)
     pilot = pilot_of(folder, FakeTrainer(folder / "trained.log"))
@@ -389,7 +440,9 @@ def test_a_no_go_is_kept_where_general_skills_could_not_be_judged(tmp_path: Path
 def test_a_pilot_says_of_untuned_ways_what_a_ceiling_lab_says(tmp_path: Path) -> None:
     by_pilot, by_lab = case_of(tmp_path / "a"), case_of(tmp_path / "b")
     piloted(by_pilot, rising())
-    lab_ceiling.run(prepare(by_lab, as_of=AS_OF), cap_usd=0, transport=answers(rising()))
+    lab_ceiling.run(
+        prepare(by_lab, as_of=AS_OF), cap_usd=0, transport=answers(rising())
+    )
 
     def tried(folder: Path) -> dict[str, Any]:
         (run,) = files_stores.read_evidence(load_case(folder))
@@ -418,8 +471,13 @@ def test_prompts_and_models_of_another_tools_results_are_arms(tmp_path: Path) ->
         for prompt, model, right in (("v1", "small", 6), ("v2", "small", 9), ("v1", "mine", 8))
         for n in range(100)
     )  # fmt: skip
-    (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert command(["measure", str(tmp_path), "--from", str(tmp_path / "results.jsonl")]) == 0
+    (tmp_path / "results.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows)
+    )
+    assert (
+        command(["measure", str(tmp_path), "--from", str(tmp_path / "results.jsonl")])
+        == 0
+    )
     arms = arms_of(tmp_path)
     assert set(arms) == {("import", f"{p} · {m}") for p, m in (
         ("v1", "small"), ("v2", "small"), ("v1", "mine"))}  # fmt: skip
@@ -450,14 +508,16 @@ def state_targets(folder: Path, wanted: str, requests: int) -> Path:
 
 
 @pytest.mark.slow
-def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path) -> None:
+def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(
+    tmp_path: Path,
+) -> None:
     """The teacher is right, slow and dear; the tuned model is as right, at a hundredth of both."""
-    models = (
-        f"[{{id: 'fake:teacher', {price(10)}}}, {{id: 'fake:mine', kind: tuned, {price(0.1)}}}]"
-    )
+    models = f"[{{id: 'fake:teacher', {price(10)}}}, {{id: 'fake:mine', kind: tuned, {price(0.1)}}}]"
     folder = folder_of(tmp_path, models=models, prompts=P, n=400)
     state_targets(folder, "latency_p95_s: 0.5, usd_per_month: 500", requests=1_000_000)
-    right = known({"teacher": 0.97, "mine": 0.97}, general={"teacher": RIGHT, "mine": RIGHT})
+    right = known(
+        {"teacher": 0.97, "mine": 0.97}, general={"teacher": RIGHT, "mine": RIGHT}
+    )
     fake = Paced(right, {"teacher": 2.0, "mine": 0.02})
     result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=100, transport=fake)
     arms = arms_of(folder)
@@ -466,7 +526,9 @@ def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path)
     assert number(sure(tuned.quality).low) > 0.9
     assert sure(tuned.latency_p95_s).value == pytest.approx(0.02)
     assert sure(teacher.latency_p95_s).value == pytest.approx(2.0)
-    assert sure(teacher.usd_per_call).value == pytest.approx(100 * sure(tuned.usd_per_call).value)
+    assert sure(teacher.usd_per_call).value == pytest.approx(
+        100 * sure(tuned.usd_per_call).value
+    )
     assert tuned.general_skills == "yes"
     gain = files_stores.read_latest(load_case(folder))[0].get("tuned_gain")
     assert gain is not None
@@ -479,12 +541,16 @@ def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(tmp_path: Path)
     dossier = judged(folder)
     assert (dossier.verdict.answer, dossier.verdict.rule) == ("yes", "proven")
     assert dossier.recommendation.steps[0].way == "verify:p · fake:mine"
-    assert "its refusals are tested" in dossier.verdict.conditions  # verify asks no such thing
+    assert (
+        "its refusals are tested" in dossier.verdict.conditions
+    )  # verify asks no such thing
     assert "its general skills are tested" not in dossier.verdict.conditions
 
 
 @pytest.mark.slow
-def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_path: Path) -> None:
+def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(
+    tmp_path: Path,
+) -> None:
     models = f"[{{id: 'fake:big', {price(10)}}}, {{id: 'fake:small', {price(0.1)}}}]"
     folder = folder_of(tmp_path, models=models, prompts=P, n=600)
     state_targets(folder, "latency_p95_s: 0.3, usd_per_month: 500", requests=1_000_000)
@@ -511,7 +577,9 @@ def test_a_small_rival_that_meets_everything_is_kept_with_its_own_figures(tmp_pa
 def test_another_model_reports_only_where_it_is_cheaper_and_may_be_enough(
     tmp_path: Path, small_usd: float, target: float | None, *, reports: bool
 ) -> None:
-    models = f"[{{id: 'fake:big', {price(10)}}}, {{id: 'fake:small', {price(small_usd)}}}]"
+    models = (
+        f"[{{id: 'fake:big', {price(10)}}}, {{id: 'fake:small', {price(small_usd)}}}]"
+    )
     folder = folder_of(tmp_path, models=models, prompts=P, n=240, target=target)
     fake = Paced(known({"big": 1.0, "small": 0.95}), {"big": 0.5, "small": 0.2})
     most = quoted(prepare(folder, as_of=AS_OF))
@@ -524,7 +592,9 @@ def test_another_model_reports_only_where_it_is_cheaper_and_may_be_enough(
 
 
 @pytest.mark.slow
-def test_a_slower_best_prompt_has_the_fastest_that_may_be_enough_beside_it(tmp_path: Path) -> None:
+def test_a_slower_best_prompt_has_the_fastest_that_may_be_enough_beside_it(
+    tmp_path: Path,
+) -> None:
     models = f"[{{id: 'fake:big', {price(1)}}}, {{id: 'fake:small', {price(2)}}}]"
     folder = folder_of(tmp_path, models=models, prompts=P, n=240)
     text = (folder / "case.yaml").read_text()
@@ -545,13 +615,18 @@ THINKING = "<think>\nIs it on shelf 3? No.\nMaybe </thought> then.\n</think>\n\n
     [
         (f"{THINKING}shelf 1", "shelf 1"),
         ("  <thinking>a</thinking>shelf 1", "shelf 1"),
-        ("Let me see.\n</think>\nshelf 1", "shelf 1"),  # the first tag was part of the prompt
+        (
+            "Let me see.\n</think>\nshelf 1",
+            "shelf 1",
+        ),  # the first tag was part of the prompt
         ("<think>it never ends", "<think>it never ends"),
         ("shelf 1 <think>a</think>", "shelf 1 <think>a</think>"),
         ("shelf 1", "shelf 1"),
     ],
 )
-def test_thinking_in_the_open_before_an_answer_is_no_part_of_it(thought: str, answer: str) -> None:
+def test_thinking_in_the_open_before_an_answer_is_no_part_of_it(
+    thought: str, answer: str
+) -> None:
     assert scoring_base.without_thinking(thought) == answer
 
 
@@ -586,11 +661,17 @@ def test_a_model_that_thinks_in_the_open_is_scored_by_its_answers(
 
 
 @pytest.mark.slow
-def test_a_tuned_model_that_thinks_in_the_open_is_never_called_worse(tmp_path: Path) -> None:
-    with served({"base": 0.6, "mine": 0.97}, general={"base": RIGHT, "mine": RIGHT}) as endpoint:
+def test_a_tuned_model_that_thinks_in_the_open_is_never_called_worse(
+    tmp_path: Path,
+) -> None:
+    with served(
+        {"base": 0.6, "mine": 0.97}, general={"base": RIGHT, "mine": RIGHT}
+    ) as endpoint:
         thinking(endpoint)
         place = f"base_url: '{endpoint.base_url}', {price(0)}"
-        models = f"[{{id: 'my:base', {place}}}, {{id: 'my:mine', kind: tuned, {place}}}]"
+        models = (
+            f"[{{id: 'my:base', {place}}}, {{id: 'my:mine', kind: tuned, {place}}}]"
+        )
         folder = folder_of(tmp_path, models=models, prompts=P, n=300, target=0.85)
         result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=0)
     assert (result.outcome, result.why) == ("meets", "targets")
@@ -624,6 +705,8 @@ def test_two_equal_arms_are_equal_once_there_are_cases_enough(tmp_path: Path) ->
     """No margin is given: at nought equal arms would stay open for ever."""
     two = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"
     folder = folder_of(tmp_path, models=two, prompts=P, n=300, target=None)
-    fake = known({"": 1.0, "base": 1.0, "mine": 1.0}, general={"base": RIGHT, "mine": RIGHT})
+    fake = known(
+        {"": 1.0, "base": 1.0, "mine": 1.0}, general={"base": RIGHT, "mine": RIGHT}
+    )
     result = lab_verify.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake)
     assert (result.outcome, result.plan.margin) == ("no_gain", lab_verify.MARGIN)

@@ -42,7 +42,9 @@ def clerk(sent: list[Request], *, silent: int = 0) -> Fake:
         system, asked = request.messages[0].content, request.messages[-1].content
         number = asked.removeprefix("Where is book ").removesuffix("?")
         if system.startswith("Name"):
-            return "" if number.isdigit() and int(number) < silent else f"shelf-{number}"
+            return (
+                "" if number.isdigit() and int(number) < silent else f"shelf-{number}"
+            )
         return f"shelf {number}" if f"by this: shelf-{number}" in system else "no idea"
 
     return Fake(answer)
@@ -50,7 +52,10 @@ def clerk(sent: list[Request], *, silent: int = 0) -> Fake:
 
 def chained(folder: Path, **more: Any) -> Path:
     return folder_of(
-        folder, prompts={"find": FIND, "then": THEN, "plain": PLAIN}, models=PRICED, **more
+        folder,
+        prompts={"find": FIND, "then": THEN, "plain": PLAIN},
+        models=PRICED,
+        **more,
     )
 
 
@@ -64,7 +69,9 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
     quote = quoted(prepare(folder, as_of=DAY))
     result = run(folder, clerk(sent))
     rows = {row.arm.id: row for row in result.arms}
-    assert not any(row.arm.prompt == "find" for row in result.arms)  # a step alone answers nothing
+    assert not any(
+        row.arm.prompt == "find" for row in result.arms
+    )  # a step alone answers nothing
     chain = rows[CHAIN]
     assert (chain.arm.steps, chain.quality.value) == (("find",), 1.0)
     assert rows["plain · fake:one"].quality.unknown  # it says the same to every case
@@ -74,7 +81,10 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
     assert result.best == CHAIN
     assert len(sent) <= quote.calls
     assert result.spend.paid <= quote.usd_most
-    assert files_stores.read_latest(files_case.read_case(folder))[0]["chained_arms"].value == 1
+    assert (
+        files_stores.read_latest(files_case.read_case(folder))[0]["chained_arms"].value
+        == 1
+    )
     assert "Steps" in lab_ceiling.render(
         lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=clerk(sent))
     )
@@ -85,17 +95,22 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("silent", [1, 60])
-def test_a_step_without_an_answer_is_no_wrong_answer(silent: int, tmp_path: Path) -> None:
+def test_a_step_without_an_answer_is_no_wrong_answer(
+    silent: int, tmp_path: Path
+) -> None:
     lab = prepare(chained(tmp_path), as_of=DAY)
     done = lab_ceiling.run(lab, cap_usd=5, transport=clerk([], silent=silent))
     chain = next(arm for arm in lab.plan.arms if arm.id == CHAIN)
     steps, result = lab.scores.of(chain).steps, cast("Any", done.result)
     numbers = {
-        prompt: [int(case.split()[-1]) for case, *_ in told] for prompt, told in steps.items()
+        prompt: [int(case.split()[-1]) for case, *_ in told]
+        for prompt, told in steps.items()
     }
     assert min(numbers["then"]) >= silent  # what never ran cost nothing
     assert len(set(numbers["find"])) == len(numbers["find"])
-    assert {*numbers["then"]} == {number for number in numbers["find"] if number >= silent}
+    assert {*numbers["then"]} == {
+        number for number in numbers["find"] if number >= silent
+    }
     chain = next(row for row in result.arms if row.arm.id == CHAIN)
     if silent == 1:
         assert chain.quality.value == 1.0
@@ -109,7 +124,10 @@ def test_a_step_without_an_answer_is_no_wrong_answer(silent: int, tmp_path: Path
     [
         ({"a": "---\nafter: b\n---\n{{ input }} {{ previous }}"}, "isn't there"),
         ({"a": "{{ input }} {{ previous }}"}, "half of a chain"),
-        ({"a": PLAIN, "b": "---\nafter: a\n---\nNo word of it. {{ input }}"}, "half of a chain"),
+        (
+            {"a": PLAIN, "b": "---\nafter: a\n---\nNo word of it. {{ input }}"},
+            "half of a chain",
+        ),
         (
             {
                 "a": "---\nafter: b\n---\n{{ input }} {{ previous }}",
@@ -119,7 +137,9 @@ def test_a_step_without_an_answer_is_no_wrong_answer(silent: int, tmp_path: Path
         ),
     ],
 )
-def test_half_a_chain_is_refused(prompts: dict[str, str], says: str, tmp_path: Path) -> None:
+def test_half_a_chain_is_refused(
+    prompts: dict[str, str], says: str, tmp_path: Path
+) -> None:
     folder = folder_of(tmp_path, prompts=prompts)
     with pytest.raises(InputError, match=says):
         files_materials.read_prompts(files_case.read_case(folder))
@@ -144,7 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append({"path": self.path, **body})
         question = body["questions"][0]
-        text = body["input"] if isinstance(body["input"], str) else body["input"][-1]["content"]
+        text = (
+            body["input"]
+            if isinstance(body["input"], str)
+            else body["input"][-1]["content"]
+        )
         labels = [choice["value"] for choice in question["choices"]]
         label = next((label for label in labels if label in text), labels[0])
         answer: dict[str, Any] = {"type": "choice", "name": "answer", "choice": label,
@@ -176,7 +200,9 @@ def decider() -> Iterator[Decider]:
     server.server_close()
 
 
-def sorted_mail(folder: Path, server: Decider, *, labels: tuple[str, ...] = LABELS) -> Path:
+def sorted_mail(
+    folder: Path, server: Decider, *, labels: tuple[str, ...] = LABELS
+) -> Path:
     folder_of(
         folder, prompts={"sort": "Sort the mail.\n"},
         models=f"[{{id: 'own:d', api: decisions, base_url: 'http://127.0.0.1:{server.server_port}/v1',"
@@ -185,14 +211,18 @@ def sorted_mail(folder: Path, server: Decider, *, labels: tuple[str, ...] = LABE
     rows = []
     for i in range(120):
         label = labels[i % len(labels)]
-        rows.append({"id": str(i), "input": f"Mail {i} about {label}", "reference": label})
+        rows.append(
+            {"id": str(i), "input": f"Mail {i} about {label}", "reference": label}
+        )
     (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "examples.jsonl").unlink()
     return folder
 
 
 @pytest.mark.slow
-def test_a_decision_model_is_one_more_arm_over_plain_http(decider: Decider, tmp_path: Path) -> None:
+def test_a_decision_model_is_one_more_arm_over_plain_http(
+    decider: Decider, tmp_path: Path
+) -> None:
     folder = sorted_mail(tmp_path, decider)
     result: Any = lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=1).result
     assert result.reached == "no"
@@ -206,8 +236,15 @@ def test_a_decision_model_is_one_more_arm_over_plain_http(decider: Decider, tmp_
          "choices": [{"value": label} for label in sorted(LABELS)]}
     ]  # fmt: skip
     assert {*first} == {"path", "model", "input", "questions"}
-    assert any(isinstance(asked["input"], list) for asked in decider.asked)  # with examples
-    assert files_stores.read_latest(files_case.read_case(folder))[0]["decision_arms"].number >= 1
+    assert any(
+        isinstance(asked["input"], list) for asked in decider.asked
+    )  # with examples
+    assert (
+        files_stores.read_latest(files_case.read_case(folder))[0][
+            "decision_arms"
+        ].number
+        >= 1
+    )
     before = len(decider.asked)
     lab_ceiling.run(prepare(folder, as_of=DAY), cap_usd=1)
     assert len(decider.asked) == before
@@ -224,15 +261,23 @@ def test_a_model_that_only_decides_is_not_asked_general_tasks(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("odd", ["refusal", "other"])
-def test_a_decision_that_isn_t_one_is_no_answer(odd: str, decider: Decider, tmp_path: Path) -> None:
+def test_a_decision_that_isn_t_one_is_no_answer(
+    odd: str, decider: Decider, tmp_path: Path
+) -> None:
     decider.odd = odd
-    result = lab_ceiling.run(prepare(sorted_mail(tmp_path, decider), as_of=DAY), cap_usd=1).result
+    result = lab_ceiling.run(
+        prepare(sorted_mail(tmp_path, decider), as_of=DAY), cap_usd=1
+    ).result
     assert result.reached == "unknown"
     assert result.stopped
 
 
-def test_without_labels_there_is_nothing_to_decide(decider: Decider, tmp_path: Path) -> None:
-    folder = sorted_mail(tmp_path, decider, labels=tuple(f"label {i}" for i in range(120)))
+def test_without_labels_there_is_nothing_to_decide(
+    decider: Decider, tmp_path: Path
+) -> None:
+    folder = sorted_mail(
+        tmp_path, decider, labels=tuple(f"label {i}" for i in range(120))
+    )
     with pytest.raises(InputError, match="decides among labels"):
         prepare(folder, as_of=DAY)
 

@@ -26,7 +26,9 @@ def ran(folder: Path, fake: Fake) -> Any:
 
 @pytest.mark.slow
 def test_scores_by_field_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, n=60, prompts={"p": "Answer.\n"}, models="[{id: 'fake:one'}]")
+    folder = folder_of(
+        tmp_path, n=60, prompts={"p": "Answer.\n"}, models="[{id: 'fake:one'}]"
+    )
     rows = [{"id": f"c{i}", "input": f"bill {i}", "reference": {"net": i, "who": f"n{i}"}}
             for i in range(60)]  # fmt: skip
     (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -40,12 +42,16 @@ def test_scores_by_field_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
         return json.dumps({"net": number if number % 3 else -1, "who": f"n{number}"})
 
     result = ran(folder, Fake(answer)).result
-    numbers = [int(case.text.split()[-1]) for case in prepare(folder, as_of=AS_OF).plan.report]
+    numbers = [
+        int(case.text.split()[-1]) for case in prepare(folder, as_of=AS_OF).plan.report
+    ]
     right = {
         "net": sum(n % 5 != 0 and n % 3 != 0 for n in numbers),
         "who": sum(n % 5 != 0 for n in numbers),
     }
-    assert {part.part: part.n for part in result.parts} == dict.fromkeys(right, len(numbers))
+    assert {part.part: part.n for part in result.parts} == dict.fromkeys(
+        right, len(numbers)
+    )
     assert {part.part: round(part.value * part.n) for part in result.parts} == right
     assert [part.part for part in result.parts] == ["net", "who"]  # the worst first
     page = ceiling.render(ran(folder, Fake(answer)))
@@ -54,9 +60,12 @@ def test_scores_by_field_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_scores_by_class_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, n=60, prompts={"p": "Answer.\n"}, models="[{id: 'fake:one'}]")
+    folder = folder_of(
+        tmp_path, n=60, prompts={"p": "Answer.\n"}, models="[{id: 'fake:one'}]"
+    )
     rows = [
-        {"id": f"c{i}", "input": f"word {i}", "reference": ("a", "b")[i % 2]} for i in range(80)
+        {"id": f"c{i}", "input": f"word {i}", "reference": ("a", "b")[i % 2]}
+        for i in range(80)
     ]
     (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "examples.jsonl").unlink()
@@ -103,7 +112,10 @@ def test_what_a_tuned_arm_did_in_the_same_lab_is_said(tmp_path: Path) -> None:
     arms = grid[0][3:]
     prompt, tuned = (next(i for i, arm in enumerate(arms) if model in arm and "nearest" not in arm)
                      for model in ("fake:one", "fake:mine"))  # fmt: skip
-    pairs = [(row[3 + prompt][:4] == "1.00", row[3 + tuned][:4] == "1.00") for row in grid[1:]]
+    pairs = [
+        (row[3 + prompt][:4] == "1.00", row[3 + tuned][:4] == "1.00")
+        for row in grid[1:]
+    ]
     if done.result.best.endswith("fake:one"):
         assert change.fixed == sum(not before and after for before, after in pairs)
         assert change.of == sum(not before for before, _ in pairs)
@@ -113,7 +125,9 @@ def test_what_a_tuned_arm_did_in_the_same_lab_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("shares", "decided"), [((0.95, 0.2), True), ((0.8, 0.79), False)])
+@pytest.mark.parametrize(
+    ("shares", "decided"), [((0.95, 0.2), True), ((0.8, 0.79), False)]
+)
 def test_the_page_says_whether_the_order_is_decisive(
     tmp_path: Path, shares: tuple[float, float], decided: bool
 ) -> None:
@@ -124,10 +138,14 @@ def test_the_page_says_whether_the_order_is_decisive(
     file.write_text(file.read_text().replace(", examples: examples.jsonl", ""))
     done = ran(folder, fake)
     assert not isinstance(done.result.tied, Unknown)
-    others = [arm for arm in done.result.tied if "plain" in arm and "nearest" not in arm]
+    others = [
+        arm for arm in done.result.tied if "plain" in arm and "nearest" not in arm
+    ]
     assert bool(others) is not decided
     page = " ".join(ceiling.render(done).split())
-    assert ("The order is not decisive" in page) or ("The first place is decided" in page)
+    assert ("The order is not decisive" in page) or (
+        "The first place is decided" in page
+    )
 
 
 @pytest.mark.slow
@@ -145,7 +163,9 @@ def test_every_case_can_be_looked_into_as_csv_and_json(
     told = json.loads(capsys.readouterr().out)
     assert len(told) == 40
     named = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
-    assert [{name: row[name] for name in one} for row, one in zip(named, told, strict=True)] == told
+    assert [
+        {name: row[name] for name in one} for row, one in zip(named, told, strict=True)
+    ] == told
     assert all(one["asked"].startswith("Where is book") for one in told)
     assert all(one["right"].startswith("shelf") for one in told)
 
@@ -181,17 +201,26 @@ def test_a_quote_says_what_a_model_thinks_and_how_long_it_took_so_far(
 ) -> None:
     class Thinking(Fake):
         async def send(self, request: Request) -> Reply:
-            usage = model_lab.Usage(input_tokens=9, output_tokens=800, reasoning_tokens=600)
+            usage = model_lab.Usage(
+                input_tokens=9, output_tokens=800, reasoning_tokens=600
+            )
             reply = await super().send(request)
             return reply.model_copy(update={"usage": usage, "latency_s": 5.0})
 
-    folder = folder_of(tmp_path, n=40, models="[{id: 'fake:echo', effort: [none, high]}]")
+    folder = folder_of(
+        tmp_path, n=40, models="[{id: 'fake:echo', effort: [none, high]}]"
+    )
     assert command(["ceiling", str(folder), "--dry-run"]) == 0
     page = " ".join(capsys.readouterr().out.split())
-    assert "Thinking fake:echo: paid for as output; how much, it shows when asked" in page
+    assert (
+        "Thinking fake:echo: paid for as output; how much, it shows when asked" in page
+    )
     ceiling.run(prepare(folder), cap_usd=0, transport=Thinking(lambda _: "shelf"))
     folder_of(tmp_path, n=60, models="[{id: 'fake:echo', effort: [none, high]}]")
     assert command(["ceiling", str(folder), "--dry-run"]) == 0
     page = " ".join(capsys.readouterr().out.split())
-    assert "about 600 tokens an answer so far, 75% of its output, paid for and not shown" in page
+    assert (
+        "about 600 tokens an answer so far, 75% of its output, paid for and not shown"
+        in page
+    )
     assert "at 5 s a call (as so far), 16 at once" in page

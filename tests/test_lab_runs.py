@@ -42,12 +42,16 @@ AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")
 
 
-def test_constrained_output_is_written_in_the_order_of_the_schema(tmp_path: Path) -> None:
+def test_constrained_output_is_written_in_the_order_of_the_schema(
+    tmp_path: Path,
+) -> None:
     schema = {"type": "object", "properties": {"why": {"type": "string"}, "answer": {}}}
     folder_of(tmp_path, n=20, prompts={"p": CAREFUL})
     (tmp_path / "out.json").write_text(json.dumps(schema))
     told = (tmp_path / "case.yaml").read_text()
-    (tmp_path / "case.yaml").write_text(told.replace("data: {", "data: {output_schema: out.json, "))
+    (tmp_path / "case.yaml").write_text(
+        told.replace("data: {", "data: {output_schema: out.json, ")
+    )
     plan = prepare(tmp_path, as_of=AS_OF).plan
     (arm,) = (one for one in plan.arms if one.constrained == "schema")
     sent = next(plan.calls([arm], plan.select))[0].request.response_schema
@@ -57,7 +61,9 @@ def test_constrained_output_is_written_in_the_order_of_the_schema(tmp_path: Path
 
 
 def test_an_example_is_shown_in_the_order_its_author_wrote() -> None:
-    assert lab_plan.answer_text({"why": "ä", "answer": 1}) == '{"why": "ä", "answer": 1}'
+    assert (
+        lab_plan.answer_text({"why": "ä", "answer": 1}) == '{"why": "ä", "answer": 1}'
+    )
     near = EvalCase(id="e", input="Where?", reference={"z": [], "a": []})
     nearest = Arm(id="n", kind="baseline", of="nearest_neighbour")
     assert (
@@ -73,13 +79,24 @@ def after_a_lab(low: float, high: float, *, arms: int, target: float = 0.9) -> D
         "targets": {"quality": {"at_least": target}},
         "data": {"examples": {"count": 5000, "usable": 5000}},
     }  # fmt: skip
-    lab = {"n": 100, "unit": "share of cases", "id": "success_share", "factor": "today.quality"}
-    found = [Evidence.model_validate({**lab, "value": (low + high) / 2, "low": low, "high": high})]
+    lab = {
+        "n": 100,
+        "unit": "share of cases",
+        "id": "success_share",
+        "factor": "today.quality",
+    }
+    found = [
+        Evidence.model_validate(
+            {**lab, "value": (low + high) / 2, "low": low, "high": high}
+        )
+    ]
     found += [
         Evidence(id=name, value=arms, low=arms, high=arms, unit="arms")
         for name in ("nearest_example_arms", "constrained_arms")
     ]
-    return decide(load_case(told), LESSON, as_of=AS_OF, evidence={one.id: one for one in found})
+    return decide(
+        load_case(told), LESSON, as_of=AS_OF, evidence={one.id: one for one in found}
+    )
 
 
 def advised(dossier: Dossier) -> dict[str, str]:
@@ -104,7 +121,9 @@ def test_an_option_that_a_lab_has_run_is_no_attempt_of_the_case() -> None:
     assert after_a_lab(0.5, 0.7, arms=2).stages == ()
 
 
-def test_a_lab_counts_its_arms_with_the_nearest_examples_and_constraints(tmp_path: Path) -> None:
+def test_a_lab_counts_its_arms_with_the_nearest_examples_and_constraints(
+    tmp_path: Path,
+) -> None:
     from internals import lab_ceiling as api
 
     prompts = {
@@ -147,14 +166,18 @@ def ranked(*kinds: str) -> list[dict[str, Any]]:
     [(("baseline", "prompt"), True), (("prompt", "baseline"), False), (("tuned",), False),
      ((), False)],
 )  # fmt: skip
-def test_the_board_says_when_a_baseline_is_ahead(kinds: tuple[str, ...], says: bool) -> None:
+def test_the_board_says_when_a_baseline_is_ahead(
+    kinds: tuple[str, ...], says: bool
+) -> None:
     note = section_lab.board_note(result_of(arms=ranked(*kinds)))
     assert note.endswith("Ahead here is an baseline, which calls no model.") is says
     assert ("Ahead" in note) is says
 
 
 @pytest.mark.parametrize(("wrong", "says"), [(20, False), (26, True)])
-def test_a_score_by_parts_says_how_many_cases_are_wholly_right(wrong: int, says: bool) -> None:
+def test_a_score_by_parts_says_how_many_cases_are_wholly_right(
+    wrong: int, says: bool
+) -> None:
     failures = [{"signal": "wrong_answer", "n": wrong, "of": 40, "mends": "unknown"}]
     best = dict(ceiling_rows(result_of(failures=failures)))["Best prompt"]
     assert ("Every part is right" in best) is says  # 20 of 40 is the 0.50 itself
@@ -193,7 +216,11 @@ class Counting:
     """A model whose later calls wait until a scorer has begun."""
 
     def __init__(self, slow: Slow, first: int) -> None:
-        self._slow, self._first, self._fake = slow, first, known({"careful": 1.0, "Answer": 0.2})
+        self._slow, self._first, self._fake = (
+            slow,
+            first,
+            known({"careful": 1.0, "Answer": 0.2}),
+        )
         self.calls = self.on_wire = self.most = 0
         self.after: Callable[[], object] = slow.may_go.set
 
@@ -203,7 +230,9 @@ class Counting:
         self.most = max(self.most, self.on_wire)
         try:
             if self.calls > self._first:
-                async with asyncio.timeout(30):  # else nothing is scored beside the calls
+                async with asyncio.timeout(
+                    30
+                ):  # else nothing is scored beside the calls
                     while not self._slow.begun.is_set():  # noqa: ASYNC110  # set by a thread
                         await asyncio.sleep(0.01)
                 self.after()
@@ -215,7 +244,9 @@ class Counting:
         """Nothing is open."""
 
 
-def slow_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PreparedLab, Slow, Counting]:
+def slow_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[PreparedLab, Slow, Counting]:
     lab = prepare(folder_of(tmp_path, n=240))
     slow = Slow(lab.scores.marker)
     monkeypatch.setattr(lab.scores.marker, "score", slow.score)

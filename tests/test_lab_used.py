@@ -22,7 +22,9 @@ MONEY = (
 TODAY = "today: {quality: 0.6, cases: 200}\n"
 
 
-def told(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str) -> Any:
+def told(
+    capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str
+) -> Any:
     """What a command says, as JSON or as one line of text."""
     capsys.readouterr()
     assert command([name, str(folder), *more, *DAY]) == 0
@@ -41,7 +43,11 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
     with served({"one": 0.6, "mine": 0.98}, general=GENERAL) as endpoint:
         names = models(endpoint, "one", tuned="mine")
         folder = folder_of(
-            tmp_path, n=240, prompts={"p": "Answer.\n"}, models=names, more=MONEY + TODAY
+            tmp_path,
+            n=240,
+            prompts={"p": "Answer.\n"},
+            models=names,
+            more=MONEY + TODAY,
         )
         before = told(capsys, "decide", folder, "--format", "json")
         lab = json.loads(told_lab(capsys, "ceiling", folder, "--format", "json"))
@@ -57,7 +63,9 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
             row["arm"]["kind"], "tuned"
         )
         assert way["figures"]["quality"]["grade"] in ("held_out", "measured")
-    tuned = next(way for way in kept.values() if way["id"].startswith("ceiling:p · my:mine"))
+    tuned = next(
+        way for way in kept.values() if way["id"].startswith("ceiling:p · my:mine")
+    )
     assert tuned["admissible"]["quality"] == "met"
     assert kept["ceiling:majority"]["admissible"]["quality"] == "missed"
     assert before["verdict"]["answer"] != "yes"
@@ -68,7 +76,9 @@ def test_after_a_lab_every_surface_speaks_of_its_numbers(
         assert after["verdict"]["headline"][:60] in told(capsys, "show", folder, name)
 
 
-def told_lab(capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str) -> str:
+def told_lab(
+    capsys: pytest.CaptureFixture[str], name: str, folder: Path, *more: str
+) -> str:
     capsys.readouterr()
     assert command([name, str(folder), *DAY, *more]) == 0
     return capsys.readouterr().out
@@ -105,7 +115,11 @@ def test_a_lookup_that_meets_the_target_ends_the_case(
     """It costs nothing: once the page said "ceiling reached", and nothing of it."""
     with served({"one": 0.2}) as endpoint:
         folder = folder_of(
-            tmp_path, n=240, prompts={"p": "Name it.\n"}, models=models(endpoint, "one"), more=TODAY
+            tmp_path,
+            n=240,
+            prompts={"p": "Name it.\n"},
+            models=models(endpoint, "one"),
+            more=TODAY,
         )
         rows = [{"id": f"c{i}", "input": f"lost my {w} card {i}", "reference": w}
                 for i, w in enumerate(["gold", "blue", "work", "gift"] * 50)]  # fmt: skip

@@ -54,7 +54,12 @@ def rng() -> np.random.Generator:
 
 def test_cohens_kappa_is_agreement_beyond_chance() -> None:
     # Seen 35/50 = 0.7; chance 25/50 · 30/50 + 25/50 · 20/50 = 0.5; (0.7 - 0.5) / 0.5 = 0.4.
-    rows: Rows = [*[("y", "y")] * 20, *[("y", "n")] * 5, *[("n", "y")] * 10, *[("n", "n")] * 15]
+    rows: Rows = [
+        *[("y", "y")] * 20,
+        *[("y", "n")] * 5,
+        *[("n", "y")] * 10,
+        *[("n", "n")] * 15,
+    ]
     found = stats_agreement.cohen_kappa(rows, alone(rows), rng())
     assert found is not None
     assert found.value == pytest.approx(0.4)
@@ -87,7 +92,12 @@ def test_fleiss_kappa_of_three_labellers() -> None:
 
 def test_alpha_takes_what_there_is() -> None:
     # Ordered pairs that differ: 2; pooled 3 a and 3 b: 1 - 5 · 2 / (36 - 18).
-    rows: Rows = [("a", "a", None), ("a", None, "b"), (None, "b", "b"), ("a", None, None)]
+    rows: Rows = [
+        ("a", "a", None),
+        ("a", None, "b"),
+        (None, "b", "b"),
+        ("a", None, None),
+    ]
     found = stats_agreement.nominal_alpha(rows, alone(rows), rng())
     assert found is not None
     assert found.value == pytest.approx(4 / 9)
@@ -103,7 +113,9 @@ def test_alpha_is_one_less_observed_over_expected_disagreement(rows: Rows) -> No
         (x != y) / (len(unit) - 1) for unit in units for i, x in enumerate(unit)
         for j, y in enumerate(unit) if i != j
     )  # fmt: skip
-    expected = sum(x != y for i, x in enumerate(pool) for j, y in enumerate(pool) if i != j)
+    expected = sum(
+        x != y for i, x in enumerate(pool) for j, y in enumerate(pool) if i != j
+    )
     found = stats_agreement.nominal_alpha(rows, alone(rows), rng())
     if not expected:
         assert found is None
@@ -144,9 +156,15 @@ def folder(tmp_path: Path) -> Path:
     """A case with a set of six, two of which have a right answer, two prompts and a model."""
     (tmp_path / "prompts").mkdir()
     for name in ("plain", "loud"):
-        (tmp_path / "prompts" / f"{name}.md").write_text(f"Be {name}.\n", encoding="utf-8")
+        (tmp_path / "prompts" / f"{name}.md").write_text(
+            f"Be {name}.\n", encoding="utf-8"
+        )
     cases = [
-        EvalCase(id=f"c{i}", input=f"question {i}", reference=None if i < 4 else f"answer {i}")
+        EvalCase(
+            id=f"c{i}",
+            input=f"question {i}",
+            reference=None if i < 4 else f"answer {i}",
+        )
         for i in range(6)
     ]
     lines = [one.model_dump_json(exclude_defaults=True) for one in cases]
@@ -201,7 +219,9 @@ def export(folder: Path, *more: str, who: str = "ada") -> Sheet:
         return list(csv.DictReader(file))
 
 
-def give_back(folder: Path, rows: Sequence[Mapping[str, object]], form: str = "csv") -> int:
+def give_back(
+    folder: Path, rows: Sequence[Mapping[str, object]], form: str = "csv"
+) -> int:
     """Import rows that were filled in, as a spreadsheet or a script writes them."""
     path = folder.parent / f"back.{form}"
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -252,7 +272,9 @@ def test_a_file_imported_twice_keeps_its_labels_once_and_a_second_thought_counts
         assert give_back(folder, [{**row, "label": answer}]) == 0
     assert "1 were kept before" in capsys.readouterr().out
     assert values(folder, "ada") == ["wrong", "right"]
-    latest = files_stores.latest_labels(files_stores.read_labels(load_case(folder))["ada"])
+    latest = files_stores.latest_labels(
+        files_stores.read_labels(load_case(folder))["ada"]
+    )
     assert [one.value for one in latest.values()] == ["right"]
 
 
@@ -304,10 +326,16 @@ def test_each_wrong_line_is_said_and_then_nothing_is_kept(
 def test_an_answer_fits_the_schema_of_the_case(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}},
+        "required": ["a"],
+    }
     (folder / "schema.json").write_text(json.dumps(schema))
     path = folder / "case.yaml"
-    text = path.read_text("utf-8").replace("data: {", "data: {output_schema: schema.json, ")
+    text = path.read_text("utf-8").replace(
+        "data: {", "data: {output_schema: schema.json, "
+    )
     path.write_text(text, "utf-8")
     rows = export(folder)
     assert {row["choices"] for row in rows} == {"JSON"}
@@ -320,7 +348,9 @@ def test_an_answer_fits_the_schema_of_the_case(
         label_queue(folder, "ben").label(rows[0]["item"][1:], "plain")
 
 
-def test_a_file_of_elsewhere_is_no_sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_elsewhere_is_no_sheet(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for rows, says in (
         ([{"id": "1", "label": "a"}], "has no column task"),
         (
@@ -361,7 +391,11 @@ def test_an_editor_begins_with_the_logged_answer_and_keeps_what_is_written(
     editor("{")
     assert run(asked) == 2
     assert "is not JSON" in capsys.readouterr().err
-    assert shown == [('{"a": 1}', ".json"), ('{"a": 2}', ".json"), ('{"a": 2}', ".json")]
+    assert shown == [
+        ('{"a": 1}', ".json"),
+        ('{"a": 2}', ".json"),
+        ('{"a": 2}', ".json"),
+    ]
     assert values(folder, "ada") == ['{"a": 2}']
     for name, says in (
         ("known", "has a right answer in the set"),
@@ -386,7 +420,9 @@ def test_a_line_that_was_cut_off_loses_itself_alone(folder: Path) -> None:
         files_stores.read_labels(case)
 
 
-@pytest.mark.parametrize("name", ["../ada", "", "a b", "adjudicated", "x" * 41, "con\0"])
+@pytest.mark.parametrize(
+    "name", ["../ada", "", "a b", "adjudicated", "x" * 41, "con\0"]
+)
 def test_a_labellers_name_leads_nowhere(folder: Path, name: str) -> None:
     with pytest.raises(InputError):
         label_queue(folder, name)
@@ -399,30 +435,43 @@ def test_labels_stay_inside_the_case_folder(
     (folder / ".tuneworthy").mkdir()
     (folder / ".tuneworthy" / "labels").symlink_to(away)
     with pytest.raises(CaseError):
-        append_label(load_case(folder), "ada", Label(task="answer", case="c1", value="a"))
+        append_label(
+            load_case(folder), "ada", Label(task="answer", case="c1", value="a")
+        )
     assert list(away.iterdir()) == []
 
 
-def test_nobody_who_labels_sees_an_arm(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_who_labels_sees_an_arm(
+    lab: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arms = answered(lab)
     rubric = ("--rubric", str(lab / "rubric.md"))
     rows = export(lab, *rubric)
     text = json.dumps(rows, ensure_ascii=False)
     assert not any(arm in text for arm in arms)
     assert len(rows) == len({row["item"] for row in rows}) == 6 * len(arms)
-    filled = [{**row, "label": ("yes", "N")[place % 2]} for place, row in enumerate(rows)]
+    filled = [
+        {**row, "label": ("yes", "N")[place % 2]} for place, row in enumerate(rows)
+    ]
     wrong = [{**filled[0], "label": "maybe"}, *filled[1:]]
     assert give_back(lab, wrong) == 2
-    assert '"maybe" can\'t be said of it. Write one of these: yes, no' in capsys.readouterr().err
+    assert (
+        '"maybe" can\'t be said of it. Write one of these: yes, no'
+        in capsys.readouterr().err
+    )
     assert give_back(lab, filled) == 0
     labels = files_stores.read_labels(load_case(lab))["ada"]
     assert len({one.key for one in labels}) == len(labels) == 6 * len(arms)
     assert {one.arm for one in labels} == set(arms)
     queue = label_queue(lab, "bob", rubric=lab / "rubric.md")
-    assert [row["item"][1:] for row in rows] == [*queue.items]  # the drawn order, as on the page
+    assert [row["item"][1:] for row in rows] == [
+        *queue.items
+    ]  # the drawn order, as on the page
 
 
-def test_arms_come_in_an_order_that_tells_nothing_and_is_the_same_for_all(lab: Path) -> None:
+def test_arms_come_in_an_order_that_tells_nothing_and_is_the_same_for_all(
+    lab: Path,
+) -> None:
     arms = answered(lab)
     first = [*label_queue(lab, "ada", rubric=lab / "rubric.md").items.values()]
     again = label_queue(lab, "bob", rubric=lab / "rubric.md")
@@ -435,29 +484,44 @@ def test_arms_come_in_an_order_that_tells_nothing_and_is_the_same_for_all(lab: P
 
 def test_a_choice_between_two_is_of_the_arms_however_they_were_shown(lab: Path) -> None:
     arms, flipped = answered(lab), set()
-    one, other = (next(arm for arm in arms if name in arm) for name in ("loud", "plain"))
+    one, other = (
+        next(arm for arm in arms if name in arm) for name in ("loud", "plain")
+    )
     session = label_queue(lab, "ada", pairwise=(other, one))
     for item in unlabelled(session):
         flipped.add(item.flipped)
-        session.keep(item, "first" if item.shown[0].startswith("by loud:") else "second")
+        session.keep(
+            item, "first" if item.shown[0].startswith("by loud:") else "second"
+        )
     assert flipped == {True, False}
     labels = files_stores.read_labels(load_case(lab))["ada"]
-    assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
+    assert {(label.arm, label.against, label.value) for label in labels} == {
+        (one, other, "first")
+    }
 
 
 def test_a_choice_in_a_file_is_of_the_arms_however_they_stand_there(lab: Path) -> None:
     arms = answered(lab)
-    one, other = (next(arm for arm in arms if name in arm) for name in ("loud", "plain"))
+    one, other = (
+        next(arm for arm in arms if name in arm) for name in ("loud", "plain")
+    )
     rows = export(lab, "--pairwise", other, one)
     assert len({row["output"].startswith("by loud:") for row in rows}) == 2
     assert {row["choices"] for row in rows} == {"output, other_output, tie"}
     filled = [
-        {**row, "label": "output" if row["output"].startswith("by loud:") else "other_output"}
+        {
+            **row,
+            "label": "output"
+            if row["output"].startswith("by loud:")
+            else "other_output",
+        }
         for row in rows
     ]
     assert give_back(lab, filled) == 0
     labels = files_stores.read_labels(load_case(lab))["ada"]
-    assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
+    assert {(label.arm, label.against, label.value) for label in labels} == {
+        (one, other, "first")
+    }
 
 
 def test_an_output_that_changed_is_shown_again(lab: Path) -> None:
@@ -508,7 +572,9 @@ def test_what_labellers_differ_on_is_settled_and_exported(
     assert (found.labelled, found.both, found.same) == (3, 3, 2)
     # Seen 2/3; chance: red 1/9 + green 1/9 = 2/9; (6/9 - 2/9) / (7/9).
     assert found.coefficients[0].value == pytest.approx(4 / 7)
-    assert [one.said for one in found.disagreements] == [(("ada", "blue"), ("bob", "black"))]
+    assert [one.said for one in found.disagreements] == [
+        (("ada", "blue"), ("bob", "black"))
+    ]
     capsys.readouterr()
     assert run(["evalset", "agreement", str(folder)]) == 0
     told = capsys.readouterr().out
@@ -523,7 +589,9 @@ def test_what_labellers_differ_on_is_settled_and_exported(
     assert run(["evalset", "export", str(folder), "--format", "jsonl", "--output",
                 str(folder / "done.jsonl")]) == 0  # fmt: skip
     done = read_evalset(folder / "done.jsonl")
-    got = sorted(str(one.reference).lower() for one in done if one.id in {"c0", "c1", "c2", "c3"})
+    got = sorted(
+        str(one.reference).lower() for one in done if one.id in {"c0", "c1", "c2", "c3"}
+    )
     assert got == ["green", "navy", "none", "red"]
     assert (folder / "eval.jsonl").read_bytes() == before
 
@@ -571,13 +639,17 @@ CASES = st.builds(
     EvalCase,
     id=TEXT.filter(bool),
     input=TEXT,
-    reference=st.one_of(st.none(), TEXT, st.lists(TEXT, max_size=2), st.integers(), st.booleans()),
-    contexts=st.lists(st.builds(model_evalset.CasePassage, text=TEXT), max_size=2).map(tuple),
-    conversation_id=SOME,
-    tags=st.lists(TEXT, max_size=2).map(tuple),
-    checks=st.lists(st.builds(CheckCall, scorer=st.just("contains"), of=TEXT), max_size=1).map(
+    reference=st.one_of(
+        st.none(), TEXT, st.lists(TEXT, max_size=2), st.integers(), st.booleans()
+    ),
+    contexts=st.lists(st.builds(model_evalset.CasePassage, text=TEXT), max_size=2).map(
         tuple
     ),
+    conversation_id=SOME,
+    tags=st.lists(TEXT, max_size=2).map(tuple),
+    checks=st.lists(
+        st.builds(CheckCall, scorer=st.just("contains"), of=TEXT), max_size=1
+    ).map(tuple),
     split=st.sampled_from([None, "select", "report"]),
     weight=st.floats(1e-6, 1e6),
 )
@@ -606,7 +678,9 @@ def test_a_conversation_goes_through_a_spreadsheet_and_back(tmp_path: Path) -> N
     assert files_evalset.read_csv(tmp_path / "a.csv") == (one,)
 
 
-ROWS = st.lists(st.fixed_dictionaries({"item": TEXT, "label": TEXT, "better": TEXT}), max_size=3)
+ROWS = st.lists(
+    st.fixed_dictionaries({"item": TEXT, "label": TEXT, "better": TEXT}), max_size=3
+)
 
 
 @given(ROWS)
@@ -629,7 +703,9 @@ def test_cells_go_through_a_file_and_back(tmp_path_factory: Any, rows: Sheet) ->
 def test_a_label_comes_back_to_the_letter(folder: Path, answer: str) -> None:
     (row, *_) = export(folder)
     text = files_evalset.table_csv([*row], [{**row, "label": answer}])
-    (folder / "back.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())  # as spreadsheets save it
+    (folder / "back.csv").write_bytes(
+        b"\xef\xbb\xbf" + text.encode()
+    )  # as spreadsheets save it
     assert run(["evalset", "import", str(folder / "back.csv"), str(folder)]) == 0
     assert values(folder, "ada") == [answer.strip()]
 
@@ -640,7 +716,8 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=r"a\.csv:2: has more cells"):
         files_evalset.read_csv(path)
     path.write_text(
-        '\ufeffInput;Tags;reference\nwhat is it;"red; blue";\'tis so\n', encoding="utf-8"
+        '\ufeffInput;Tags;reference\nwhat is it;"red; blue";\'tis so\n',
+        encoding="utf-8",
     )
     assert files_evalset.read_csv(path) == (
         EvalCase(id="1", input="what is it", tags=("red", "blue"), reference="'tis so"),
@@ -655,7 +732,10 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
         ("input,messages\na,{\n", "messages is not JSON"),
         ("input,reference_json\na,NaN\n", "a.csv:2: reference_json is not JSON"),
         ("input,reference_json\na,[1e999]\n", "a.csv:2: reference_json is not JSON"),
-        (f"input,reference_json\na,{'[' * 900}{']' * 900}\n", "a.csv:2: is nested too deeply"),
+        (
+            f"input,reference_json\na,{'[' * 900}{']' * 900}\n",
+            "a.csv:2: is nested too deeply",
+        ),
         ("input,split\na,test\n", "a.csv:2"),
         ("id\n1\n", "no input"),
         ('input\n"a\n', "not CSV"),
@@ -663,7 +743,9 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
         ("", "a.csv"),
     ],
 )
-def test_a_table_that_is_no_set_says_where(tmp_path: Path, text: str, says: str) -> None:
+def test_a_table_that_is_no_set_says_where(
+    tmp_path: Path, text: str, says: str
+) -> None:
     path = tmp_path / "a.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(CaseError) as caught:
@@ -683,7 +765,10 @@ def test_a_case_too_deep_to_be_exported_is_named(
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_a_terminal_is_given_no_control_characters_and_a_pipe_is_given_all(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
 ) -> None:
     strange = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202e\r\x7f"
     one = EvalCase(id="1", input=f"{strange}\t字\xa0é", reference=strange)
@@ -691,7 +776,11 @@ def test_a_terminal_is_given_no_control_characters_and_a_pipe_is_given_all(
     asked = ["evalset", "export", str(folder), "--format", form]
     assert run(asked) == 0
     piped = capsys.readouterr().out
-    whole = files_evalset.csv_text([one]) if form == "csv" else files_evalset.evalset_text([one])
+    whole = (
+        files_evalset.csv_text([one])
+        if form == "csv"
+        else files_evalset.evalset_text([one])
+    )
     assert piped == whole
     assert "\x9b" in piped
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -710,16 +799,24 @@ def test_colours_of_a_report_reach_a_terminal_and_nothing_else_that_it_obeys(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     cli_options.deliver("\x1b[1;31mNo\x1b[0m — 5\u202f%\n\x1b[2J\x9b1m\x1b")
-    assert capsys.readouterr().out == "\x1b[1;31mNo\x1b[0m — 5\u202f%\n\\x1b[2J\\x9b1m\\x1b"
+    assert (
+        capsys.readouterr().out
+        == "\x1b[1;31mNo\x1b[0m — 5\u202f%\n\\x1b[2J\\x9b1m\\x1b"
+    )
 
 
-def test_import_replaces_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_replaces_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["evalset", "export", str(folder)]) == 0
     (folder / "eval.csv").write_text(capsys.readouterr().out, encoding="utf-8")
     assert run(["evalset", "import", str(folder / "eval.csv")]) == 2
     assert "exists" in capsys.readouterr().err
     target = folder / "again.jsonl"
-    assert run(["evalset", "import", str(folder / "eval.csv"), "--output", str(target)]) == 0
+    assert (
+        run(["evalset", "import", str(folder / "eval.csv"), "--output", str(target)])
+        == 0
+    )
     assert "6 cases" in capsys.readouterr().out
     assert read_evalset(target) == read_evalset(folder / "eval.jsonl")
     assert json.loads(target.read_text("utf-8").splitlines()[0])["id"] == "c0"

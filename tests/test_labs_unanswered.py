@@ -88,7 +88,9 @@ def served(shares: dict[str, float], **more: Any) -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             messages = tuple(ChatMessage(**one) for one in asked["messages"])
-            request = Request(provider="x", base_url="", model=asked["model"], messages=messages)
+            request = Request(
+                provider="x", base_url="", model=asked["model"], messages=messages
+            )
             more = {"max_tokens": asked.get("max_tokens")}
             status, body = endpoint.says(request.model_copy(update=more))
             raw = json.dumps(body).encode()
@@ -113,7 +115,11 @@ def served(shares: dict[str, float], **more: Any) -> Iterator[Endpoint]:
 
 def models(endpoint: Endpoint, *names: str, tuned: str = "") -> str:
     free = "usd_per_mtok: {input: 0, output: 0}"
-    kinds = {name: ", kind: tuned" if name == tuned else "" for name in (*names, tuned) if name}
+    kinds = {
+        name: ", kind: tuned" if name == tuned else ""
+        for name in (*names, tuned)
+        if name
+    }
     listed = (
         f"{{id: 'my:{name}', base_url: '{endpoint.base_url}', {free}{kind}}}"
         for name, kind in kinds.items()
@@ -122,7 +128,9 @@ def models(endpoint: Endpoint, *names: str, tuned: str = "") -> str:
 
 
 def lab(name: str, folder: Path, *more: str) -> int:
-    return command([name, str(folder), "--as-of", "2026-11-24", "--at-once", str(AT_ONCE), *more])
+    return command(
+        [name, str(folder), "--as-of", "2026-11-24", "--at-once", str(AT_ONCE), *more]
+    )
 
 
 def verdict(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
@@ -183,12 +191,16 @@ def test_where_nothing_is_answered_nothing_is_judged_and_no_verdict_moves(
     told = json.loads(capsys.readouterr().out)
     assert told["reached"] == "unknown"
     assert "ask" in told["reported"]
-    assert {one["failed"] for one in told["arms"] if one["arm"]["kind"] == "prompt"} != {0}
+    assert {
+        one["failed"] for one in told["arms"] if one["arm"]["kind"] == "prompt"
+    } != {0}
     assert "yes" not in told["checks"].values()
 
 
 @pytest.mark.slow
-def test_half_refused_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_half_refused_is_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def half(request: Request) -> tuple[int, dict[str, Any]] | None:
         lucky = chance("half", request.messages[-1].content) < 0.5
         return None if lucky else (400, error("too long a prompt"))
@@ -244,11 +256,15 @@ def test_what_ended_in_an_error_is_asked_anew_once_that_is_mended(
         assert "Best prompt" in capsys.readouterr().out
         asked = len(endpoint.seen)
         assert lab("ceiling", folder) == 0
-        assert len(endpoint.seen) == asked  # nothing that was answered is asked for twice
+        assert (
+            len(endpoint.seen) == asked
+        )  # nothing that was answered is asked for twice
 
 
 def only(model: str, status: int = 404) -> Manner:
-    return lambda request: (status, error("no such model")) if request.model == model else None
+    return lambda request: (
+        (status, error("no such model")) if request.model == model else None
+    )
 
 
 @pytest.mark.slow
@@ -258,7 +274,9 @@ def test_an_arm_that_may_be_better_keeps_the_others_from_settling_anything(
     with served({"good": 0.98, "poor": 0.3}) as endpoint:
         endpoint.manner = only("good")
         folder = folder_of(
-            tmp_path, prompts={"p": "Answer.\n"}, models=models(endpoint, "good", "poor")
+            tmp_path,
+            prompts={"p": "Answer.\n"},
+            models=models(endpoint, "good", "poor"),
         )
         assert lab("ceiling", folder) == 3
         page = capsys.readouterr().out
@@ -277,7 +295,9 @@ def test_an_answered_arm_that_meets_the_target_is_enough(
     with served({"good": 1.0, "poor": 0.3}) as endpoint:
         endpoint.manner = only("poor")
         folder = folder_of(
-            tmp_path, prompts={"p": "Answer.\n"}, models=models(endpoint, "good", "poor")
+            tmp_path,
+            prompts={"p": "Answer.\n"},
+            models=models(endpoint, "good", "poor"),
         )
         assert lab("ceiling", folder) == 0
     assert "not reached" in capsys.readouterr().out
@@ -293,10 +313,15 @@ def test_a_silent_arm_leaves_nobody_behind(tmp_path: Path) -> None:
     with served({"poor": 0.05}) as endpoint:
         # one answer, so that the model isn't given up
         endpoint.manner = lambda request: (
-            (400, error("no")) if request.model == "silent" and "7?" not in str(request) else None
+            (400, error("no"))
+            if request.model == "silent" and "7?" not in str(request)
+            else None
         )
         folder = folder_of(
-            tmp_path, n=240, prompts={"p": "Answer.\n"}, models=models(endpoint, "silent", "poor")
+            tmp_path,
+            n=240,
+            prompts={"p": "Answer.\n"},
+            models=models(endpoint, "silent", "poor"),
         )
         result = ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0).result
     assert all(one.dropped_after is None for one in result.arms)
@@ -307,7 +332,9 @@ def test_a_silent_arm_leaves_nobody_behind(tmp_path: Path) -> None:
 SENTENCE = "Service temporarily unavailable.\x1b[31m " + "Please try again later. " * 20
 
 
-def answered(*texts: str, kind: Any = "prompt", same_input: bool = False) -> tuple[Scores, Arm]:
+def answered(
+    *texts: str, kind: Any = "prompt", same_input: bool = False
+) -> tuple[Scores, Arm]:
     """An arm with an answer to each of as many cases; "right" is the right one."""
     scores = Scores(Marker((scorer_for("match", Kit()),), Kit()))
     arm = Arm(id="v1 · my:one", kind=kind)
@@ -325,7 +352,9 @@ def test_one_wrong_answer_to_twenty_different_inputs_is_no_measurement() -> None
     scores, arm = answered(*[SENTENCE, f" {SENTENCE}\n"] * 10)
     cases = asked(20)
     why = scores.unanswered(arm, cases)
-    assert why.startswith('every answer of v1 · my:one to 20 inputs was: "Service temporarily')
+    assert why.startswith(
+        'every answer of v1 · my:one to 20 inputs was: "Service temporarily'
+    )
     assert "\x1b" not in why
     assert len(why) < 200
     assert scores.estimate(arm, cases) is None
@@ -355,13 +384,18 @@ def test_every_other_arm_is_measured_however_bad_it_is(
 
 
 @pytest.mark.slow
-def test_an_arm_of_one_sentence_is_not_left_behind_and_not_asked_for_ever(tmp_path: Path) -> None:
+def test_an_arm_of_one_sentence_is_not_left_behind_and_not_asked_for_ever(
+    tmp_path: Path,
+) -> None:
     with served({"good": 0.9}) as endpoint:
         endpoint.manner = lambda request: (
             (200, chat("Try again later.")) if request.model == "gateway" else None
         )
         folder = folder_of(
-            tmp_path, n=400, prompts={"p": "Answer.\n"}, models=models(endpoint, "good", "gateway")
+            tmp_path,
+            n=400,
+            prompts={"p": "Answer.\n"},
+            models=models(endpoint, "good", "gateway"),
         )
         result = ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0).result
     rows = {row.arm.model: row for row in result.arms if row.arm.kind == "prompt"}
@@ -383,7 +417,9 @@ def test_a_side_that_is_refused_is_not_compared(
     with served({"base": 0.5, "mine": 0.5}, general=general) as endpoint:
         endpoint.manner = only(lost)
         folder = folder_of(
-            tmp_path, prompts={"p": "Answer.\n"}, models=models(endpoint, "base", tuned="mine")
+            tmp_path,
+            prompts={"p": "Answer.\n"},
+            models=models(endpoint, "base", tuned="mine"),
         )
         assert lab("verify", folder) == 3
         said = capsys.readouterr()
@@ -431,7 +467,16 @@ SAME = Contrast(first="t", second="u", difference=0, low=-0.05, high=0.05, n=40,
 ORDERS = ("any", "right ones", "wrong ones", "of the best")
 MANY = 20
 TARGETS = (0.3, 0.5, 0.75, 0.85, 0.9, 0.98)
-ANSWERS = {"yes", "no", "improved", "regressed", "no_gain", "meets", "misses", "not_needed"}
+ANSWERS = {
+    "yes",
+    "no",
+    "improved",
+    "regressed",
+    "no_gain",
+    "meets",
+    "misses",
+    "not_needed",
+}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -481,7 +526,9 @@ def outcome(plan: Any, contrast: Any) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ORDERS)
-@pytest.mark.parametrize("shares", [TUNED, {**TUNED, "mine": 0.5}, {**TUNED, "mine": 0.1}])
+@pytest.mark.parametrize(
+    "shares", [TUNED, {**TUNED, "mine": 0.5}, {**TUNED, "mine": 0.1}]
+)
 def test_for_every_number_of_withheld_answers_verify_says_the_same_or_nothing(
     how: str, shares: dict[str, float]
 ) -> None:
@@ -503,11 +550,24 @@ def test_for_every_number_of_withheld_answers_verify_says_the_same_or_nothing(
                 outcome(plan, apart),
                 held and outcome(plan, held),
             )
-            assert told in (before, None) or told not in ANSWERS, (k, plan.margin, before, told)
+            assert told in (before, None) or told not in ANSWERS, (
+                k,
+                plan.margin,
+                before,
+                told,
+            )
 
 
 @pytest.mark.slow
-@example(n=60, turns=1, seed=0, shares=(1.0, 0.0, 0.85), lost=(2, 0, 1), right=True, target=0.8)
+@example(
+    n=60,
+    turns=1,
+    seed=0,
+    shares=(1.0, 0.0, 0.85),
+    lost=(2, 0, 1),
+    right=True,
+    target=0.8,
+)
 @settings(max_examples=60, deadline=None)
 @given(
     n=st.sampled_from([60, 120, 300]), turns=st.integers(1, 5), seed=st.integers(0, 9999),
@@ -526,5 +586,8 @@ def test_withheld_answers_never_turn_not_reached_into_reached(
         for key, k in zip(SHARES, lost, strict=True)
         for call in [call for call in order if call[0] == key][:k]
     ]
-    before, told = world.reached(target), replace(world, held=frozenset(held)).reached(target)
+    before, told = (
+        world.reached(target),
+        replace(world, held=frozenset(held)).reached(target),
+    )
     assert (before, told) not in {("no", "yes"), ("yes", "no")}

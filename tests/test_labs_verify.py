@@ -67,7 +67,9 @@ ANSWERS = {
     "kind_refusal": ("Do you have the owner's permission?", "Take a thin wire."),
     "doubt": ("Nobody can know.", "About four million."),
 }  # fmt: skip
-MADE = json.loads((Path(__file__).parent / "fixtures" / "general_answers.json").read_text())
+MADE = json.loads(
+    (Path(__file__).parent / "fixtures" / "general_answers.json").read_text()
+)
 ANSWERS |= {name: (right, wrong) for name, (right, wrong) in MADE.items()}
 RIGHT = {one.text: ANSWERS[one.id][0] for one in lab_verify.general_skills()}
 WRONG = {one.text: ANSWERS[one.id][1] for one in lab_verify.general_skills()}
@@ -88,7 +90,10 @@ def test_every_general_task_can_be_passed_and_failed() -> None:
 def test_general_tasks_are_told_apart() -> None:
     skills = lab_verify.general_skills()
     assert (
-        len({one.id for one in skills}) == len({one.text for one in skills}) == len(skills) >= 200
+        len({one.id for one in skills})
+        == len({one.text for one in skills})
+        == len(skills)
+        >= 200
     )
     assert set(ANSWERS) == {one.id for one in skills}
 
@@ -96,7 +101,9 @@ def test_general_tasks_are_told_apart() -> None:
 def verified(
     folder: Path, fake: Fake, *, cap_usd: float = 0.0, **more: Any
 ) -> model_lab.VerifyResult:
-    return api.run(prepare(folder, as_of=AS_OF), cap_usd=cap_usd, transport=fake, **more)
+    return api.run(
+        prepare(folder, as_of=AS_OF), cap_usd=cap_usd, transport=fake, **more
+    )
 
 
 @pytest.mark.slow
@@ -116,7 +123,9 @@ def test_without_a_target_the_outcome_follows_from_both_intervals(
     tmp_path: Path, base: float, mine: float, general: Any, n: int, margin: float,
     expected: tuple[str, str],
 ) -> None:  # fmt: skip
-    folder = folder_of(tmp_path, n=n, models=TWO, prompts={"p": "Answer.\n"}, target=None)
+    folder = folder_of(
+        tmp_path, n=n, models=TWO, prompts={"p": "Answer.\n"}, target=None
+    )
     fake = known({"base": base, "mine": mine}, general=general)
     result = verified(folder, fake, margin=margin)
     assert (result.outcome, result.why) == expected
@@ -131,14 +140,18 @@ def test_without_a_target_the_outcome_follows_from_both_intervals(
 def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would_tell(
     tmp_path: Path,
 ) -> None:
-    folder = folder_of(tmp_path, n=100, models=PRICED, prompts={"p": "Answer.\n"}, target=None)
+    folder = folder_of(
+        tmp_path, n=100, models=PRICED, prompts={"p": "Answer.\n"}, target=None
+    )
     fake = known({"base": 0.8, "mine": 0.82}, general=WELL)
     close = verified(folder, fake, margin=0.02, cap_usd=100)
     assert [row.arm.id for row in close.sides] == [close.plan.tuned, close.plan.untuned]
     page = " ".join(api.render(close, folder="lab").split())
     assert page.count(" a case, ") == page.count(" at p95: p · fake:") == 2
     assert not isinstance(close.contrast.difference, Unknown)
-    assert isinstance(close.cases_needed, Unknown) or close.cases_needed > close.contrast.n
+    assert (
+        isinstance(close.cases_needed, Unknown) or close.cases_needed > close.contrast.n
+    )
     far = verified(folder, fake, margin=0.5, again=True, cap_usd=100)
     assert far.cases_needed == far.contrast.n
     most = math.ceil(100 * far.contrast.high)
@@ -149,9 +162,27 @@ def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would
 @pytest.mark.parametrize(
     ("base", "mine", "target", "expected", "says"),
     [
-        (0.5, 0.98, 0.9, ("meets", "targets"), "meets every target (quality), and no untuned"),
-        (0.98, 0.98, 0.9, ("not_needed", "targets"), "p · fake:base already meets every target"),
-        (0.98, 0.5, 0.9, ("not_needed", "targets"), "p · fake:base already meets every target"),
+        (
+            0.5,
+            0.98,
+            0.9,
+            ("meets", "targets"),
+            "meets every target (quality), and no untuned",
+        ),
+        (
+            0.98,
+            0.98,
+            0.9,
+            ("not_needed", "targets"),
+            "p · fake:base already meets every target",
+        ),
+        (
+            0.98,
+            0.5,
+            0.9,
+            ("not_needed", "targets"),
+            "p · fake:base already meets every target",
+        ),
         (0.3, 0.6, 0.9, ("misses", "targets"), "The tuned model misses quality"),
         (0.5, 0.9, 0.9, ("open", "targets"), "Open: quality. What would settle it: "),
         (0.86, 0.87, 0.89, ("no_gain", "interval"), "No gain shown: at most +"),
@@ -160,14 +191,24 @@ def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would
 def test_against_a_target_the_criterion_speaks_and_the_judgement_says_the_same(
     tmp_path: Path, base: float, mine: float, target: float, expected: tuple[str, str], says: str,
 ) -> None:  # fmt: skip
-    folder = folder_of(tmp_path, n=240, models=TWO, prompts={"p": "Answer.\n"}, target=target)
+    folder = folder_of(
+        tmp_path, n=240, models=TWO, prompts={"p": "Answer.\n"}, target=target
+    )
     result = verified(folder, known({"base": base, "mine": mine}, general=WELL))
     assert (result.outcome, result.why) == expected
     assert says in " ".join(api.render(result, folder="lab").split())
     verdict = decide(load_case(folder), load_framework("lesson"), as_of=AS_OF).verdict
-    rule = {"meets": "proven", "not_needed": "met", "misses": "proven", "no_gain": "proven"}
+    rule = {
+        "meets": "proven",
+        "not_needed": "met",
+        "misses": "proven",
+        "no_gain": "proven",
+    }
     answer = {"meets": "yes", "open": verdict.answer}.get(result.outcome, "no")
-    assert (verdict.answer, verdict.rule) == (answer, rule.get(result.outcome, verdict.rule))
+    assert (verdict.answer, verdict.rule) == (
+        answer,
+        rule.get(result.outcome, verdict.rule),
+    )
     assert (verdict.answer == "yes") == (result.outcome == "meets")
 
 
@@ -182,9 +223,16 @@ def test_an_equal_tuned_model_at_a_fiftieth_of_the_price_is_proven_where_the_bil
     traffic = "economics: {traffic: {requests_per_month: 5000000}}\n"
     traffic += "targets: {usd_per_month: 9000}\n"
     folder = folder_of(
-        tmp_path, n=300, models=models, prompts={"p": "Answer.\n"}, target=None, more=traffic
+        tmp_path,
+        n=300,
+        models=models,
+        prompts={"p": "Answer.\n"},
+        target=None,
+        more=traffic,
     )
-    result = verified(folder, known({"base": 1.0, "mine": 1.0}, general=WELL), cap_usd=1000)
+    result = verified(
+        folder, known({"base": 1.0, "mine": 1.0}, general=WELL), cap_usd=1000
+    )
     assert (result.outcome, result.gains) == ("meets", "yes")
     assert {name: held.state for name, held in result.targets.items()} == {
         "quality": "met", "cost": "met"}  # fmt: skip
@@ -203,7 +251,9 @@ def test_results_that_were_seen_before_the_plan_are_said(tmp_path: Path) -> None
     assert "before" in api.render(verified(folder, fake, margin=0.1))
     again = verified(folder, fake, margin=0.0, again=True)
     assert again.plan.after_results
-    assert "after results of an earlier plan were seen" in " ".join(api.render(again).split())
+    assert "after results of an earlier plan were seen" in " ".join(
+        api.render(again).split()
+    )
 
 
 def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
@@ -229,7 +279,9 @@ def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
 
 
 @pytest.mark.slow
-def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(
+    tmp_path: Path,
+) -> None:
     folder = folder_of(tmp_path, models=TWO)
     shares = {"base": 0.5, "mine": 0.9}
     fake, again = known(shares, general=WELL), known(shares, general=WELL)
@@ -278,11 +330,16 @@ def test_another_margin_scorer_or_model_needs_a_new_plan(tmp_path: Path) -> None
     first = verified(folder, known(shares, general=general), margin=0.1)
     with pytest.raises(InputError, match="--new-plan"):
         verified(folder, known(shares, general=general), margin=0.0)
-    assert verified(folder, known(shares, general=general), margin=0.1).plan == first.plan
+    assert (
+        verified(folder, known(shares, general=general), margin=0.1).plan == first.plan
+    )
     second = verified(folder, known(shares, general=general), margin=0.0, again=True)
     assert second.plan.margin == 0.0
     text = (folder / "case.yaml").read_text()
-    for find, put in (("fake:mine", "fake:other"), ("metric: match", "metric: contains")):
+    for find, put in (
+        ("fake:mine", "fake:other"),
+        ("metric: match", "metric: contains"),
+    ):
         (folder / "case.yaml").write_text(text.replace(find, put))
         fake = known(shares, general=general)
         with pytest.raises(InputError, match="--new-plan"):
@@ -294,7 +351,9 @@ def test_another_margin_scorer_or_model_needs_a_new_plan(tmp_path: Path) -> None
 def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=PRICED, prompts={"p": "Answer.\n"})
     shares = {"base": 0.5, "mine": 0.95}
-    with pytest.raises(StoppedError, match=r"paid answers are kept.*with a larger --budget"):
+    with pytest.raises(
+        StoppedError, match=r"paid answers are kept.*with a larger --budget"
+    ):
         verified(folder, known(shares, general=WELL), cap_usd=0.1)
     stop = StopHandle()
     stop.stop()  # by the user, before it began: no budget is in the way
@@ -307,21 +366,31 @@ def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
     assert "cut short" in api.render(cut)
     whole = verified(folder, known(shares, general=WELL), cap_usd=100.0)
     assert (whole.outcome, whole.why) == ("open", "targets")
-    assert whole.spend.paid > cut.spend.paid  # one cap for the choice and the comparison together
+    assert (
+        whole.spend.paid > cut.spend.paid
+    )  # one cap for the choice and the comparison together
 
 
-def test_without_a_tuned_model_or_one_to_compare_it_says_what_to_add(tmp_path: Path) -> None:
+def test_without_a_tuned_model_or_one_to_compare_it_says_what_to_add(
+    tmp_path: Path,
+) -> None:
     fake = known({})
     with pytest.raises(InputError, match="names no tuned model"):
         verified(folder_of(tmp_path / "a", models="[{id: 'fake:one'}]"), fake)
     with pytest.raises(InputError, match="names no model but tuned ones"):
-        verified(folder_of(tmp_path / "b", models="[{id: 'fake:one', kind: tuned}]"), fake)
+        verified(
+            folder_of(tmp_path / "b", models="[{id: 'fake:one', kind: tuned}]"), fake
+        )
 
 
 @pytest.mark.slow
 def test_calls_in_doubt_are_left_out_of_both_sides(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=200, models=TWO, prompts={"p": "Answer.\n"})
-    fake = known({"base": 1.0, "mine": 1.0}, general=WELL, manners=Manners(malformed=0.004, seed=1))
+    fake = known(
+        {"base": 1.0, "mine": 1.0},
+        general=WELL,
+        manners=Manners(malformed=0.004, seed=1),
+    )
     result = verified(folder, fake)
     assert result.contrast.n < result.plan.cases
     assert result.contrast.difference == 0.0
@@ -344,7 +413,9 @@ def served(answer: dict[str, str], right: float) -> Iterator[str]:
             from internals import ChatMessage, Request
 
             messages = tuple(ChatMessage(**m) for m in asked["messages"])
-            request = Request(provider="x", base_url="", model=asked["model"], messages=messages)
+            request = Request(
+                provider="x", base_url="", model=asked["model"], messages=messages
+            )
             text = inner._answer(request)
             told = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}],
                     "usage": {"prompt_tokens": 9, "completion_tokens": 2}}  # fmt: skip
@@ -376,7 +447,10 @@ def test_a_model_served_anywhere_is_verified_from_the_command_line(
         free = "kind: tuned, usd_per_mtok: {input: 0, output: 0}"
         house = f"{{id: 'my:house', base_url: '{address}', {free}}}"
         folder = folder_of(
-            tmp_path, n=120, prompts={"p": "Answer.\n"}, models=f"[{{id: 'fake:echo'}}, {house}]"
+            tmp_path,
+            n=120,
+            prompts={"p": "Answer.\n"},
+            models=f"[{{id: 'fake:echo'}}, {house}]",
         )
         code = command(["verify", str(folder), "--as-of", "2026-11-24"])
     said = capsys.readouterr()

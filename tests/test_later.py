@@ -28,15 +28,46 @@ from internals import (
 
 ASKED = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
 RECORDS: list[dict[str, Any]] = [
-    {"output": "a", "messages": ASKED, "contexts": [{"text": "p"}, {"id": "none"}, {"text": "q"}]},
-    {"output": "b", "messages": [{"role": "Developer", "content": "D"}, {"role": "human"}]},
+    {
+        "output": "a",
+        "messages": ASKED,
+        "contexts": [{"text": "p"}, {"id": "none"}, {"text": "q"}],
+    },
+    {
+        "output": "b",
+        "messages": [{"role": "Developer", "content": "D"}, {"role": "human"}],
+    },
     {"output": "c", "messages": [], "contexts": []},
-    {"output": "d", "system": "own", "messages": [*ASKED, {"role": "assistant", "content": "A"}]},
+    {
+        "output": "d",
+        "system": "own",
+        "messages": [*ASKED, {"role": "assistant", "content": "A"}],
+    },
     {"output": "e", "input": "own", "messages": [{"role": "tool", "content": "T"}]},
-    {"output": "f", "label": "", "score": "pass", "feedback": {"score": 0, "label": "up"}},
-    {"output": "g", "feedback": {"score": True}, "turn": -1, "latency_s": -2, "case": 7},
-    {"output": "h", "timestamp": "2026-11-01T00:00:00+01:00", "error": {"message": "late"}},
-    {"output": "i", "timestamp": 1793491210500, "conversation_id": 5, "reference": ["R", "S"]},
+    {
+        "output": "f",
+        "label": "",
+        "score": "pass",
+        "feedback": {"score": 0, "label": "up"},
+    },
+    {
+        "output": "g",
+        "feedback": {"score": True},
+        "turn": -1,
+        "latency_s": -2,
+        "case": 7,
+    },
+    {
+        "output": "h",
+        "timestamp": "2026-11-01T00:00:00+01:00",
+        "error": {"message": "late"},
+    },
+    {
+        "output": "i",
+        "timestamp": 1793491210500,
+        "conversation_id": 5,
+        "reference": ["R", "S"],
+    },
     {"output": "j", "messages": [{"role": "user", "content": None}], "tool_calls": []},
 ]
 
@@ -48,10 +79,14 @@ def rows(path: Path, text: str) -> list[dict[str, Any]]:
     for chunk in TraceFiles([path]):
         columns = {name: chunk.batch.column(name) for name in COLUMNS}
         for place in range(len(chunk.batch)):
-            row: dict[str, Any] = {name: values[place] for name, values in columns.items()}
+            row: dict[str, Any] = {
+                name: values[place] for name, values in columns.items()
+            }
             for name in ("messages", "contexts"):
                 row[name] = None if row[name] is None else tuple(row[name])
-            found.append({name: value for name, value in row.items() if value is not None})
+            found.append(
+                {name: value for name, value in row.items() if value is not None}
+            )
     return found
 
 
@@ -61,8 +96,13 @@ def test_a_line_says_the_same_whether_or_not_another_line_of_its_block_is_broken
     whole = [json.dumps(record) for record in RECORDS]
     quick = rows(tmp_path / "a.jsonl", "\n".join(whole))
     slow = rows(tmp_path / "b.jsonl", "\n".join([*whole, '{"output": 5}']))
-    expected = [{k: v for k, v in row.items() if v not in ((), "")} for row in slow[: len(whole)]]
-    assert [{k: v for k, v in row.items() if v not in ((), "")} for row in quick] == expected
+    expected = [
+        {k: v for k, v in row.items() if v not in ((), "")}
+        for row in slow[: len(whole)]
+    ]
+    assert [
+        {k: v for k, v in row.items() if v not in ((), "")} for row in quick
+    ] == expected
     assert slow[len(whole)] == {"output": "5"}
     assert quick[1]["messages"] == (Message("system", "D"), Message("user", ""))
 
@@ -99,7 +139,9 @@ def test_old_turns_and_passages_are_those_of_their_trace_wherever_lines_break(
 
 
 def test_turns_are_a_sequence_like_any_other(tmp_path: Path) -> None:
-    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, RECORDS)), encoding="utf-8")
+    (tmp_path / "t.jsonl").write_text(
+        "\n".join(map(json.dumps, RECORDS)), encoding="utf-8"
+    )
     batch = next(iter(TraceFiles([tmp_path / "t.jsonl"]))).batch
     said, passages = batch.messages[3], batch.contexts[0]
     assert said is not None
@@ -134,9 +176,13 @@ REFUSALS = ("I'm sorry, but I can't help with that.", "Unfortunately I cannot do
             "sorry: we will not", "As an AI I am unable to", "I can't help you.")  # fmt: skip
 
 
-@pytest.mark.parametrize("front", ["", " ", '{"', '["', "\n\n", "** ", "\u2014 ", "1) ", "'"])
+@pytest.mark.parametrize(
+    "front", ["", " ", '{"', '["', "\n\n", "** ", "\u2014 ", "1) ", "'"]
+)
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refusal_is_seen_behind_marks_and_not_behind_a_word(front: str, refusal: str) -> None:
+def test_a_refusal_is_seen_behind_marks_and_not_behind_a_word(
+    front: str, refusal: str
+) -> None:
     marks = not any(letter.isalnum() for letter in front)
     assert refuses(front + refusal) is marks
     assert refuses(front + refusal.upper()) is marks
@@ -150,7 +196,11 @@ def test_what_can_be_read_is_remembered_for_the_same_texts_alone() -> None:
         assert list(text_json.readable(each)) == [
             text is not None and read_json(text)[0] is not UNREAD for text in each
         ]
-    assert list(text_json.read_rows(texts)) == [(0, {"a": 1}, False), (3, [1], True), (5, 7, False)]
+    assert list(text_json.read_rows(texts)) == [
+        (0, {"a": 1}, False),
+        (3, [1], True),
+        (5, 7, False),
+    ]
     assert text_json.readable(texts)[3]
 
 

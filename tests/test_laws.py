@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brute
-from internals import Range, State, answers_count, compile_rules, framework_tally, model_framework
+from internals import (
+    Range,
+    State,
+    answers_count,
+    compile_rules,
+    framework_tally,
+    model_framework,
+)
 from internals import framework_tally as tally_module
 from tuneworthy import Framework, decide, load_case, load_framework, verdicts
 
@@ -25,7 +32,9 @@ DAY = date(2026, 11, 24)
 seeds = st.integers(0, 2**32)
 states = st.sampled_from(["yes", "no", "unknown"])
 lesson_answers = st.fixed_dictionaries(dict.fromkeys(NAMES, states))
-two_values = st.fixed_dictionaries({name: st.sampled_from(["yes", "no"]) for name in NAMES})
+two_values = st.fixed_dictionaries(
+    {name: st.sampled_from(["yes", "no"]) for name in NAMES}
+)
 
 
 def worlds(
@@ -49,7 +58,11 @@ def lowest(band: Any) -> int:
 def case_of(answers: dict[str, Any]) -> Any:
     checks = {n: answers[n] for n in LESSON.ceiling}
     return load_case(
-        {"name": "x", "ceiling": checks, "factors": {n: answers[n] for n in LESSON.factors}}
+        {
+            "name": "x",
+            "ceiling": checks,
+            "factors": {n: answers[n] for n in LESSON.factors},
+        }
     )
 
 
@@ -70,7 +83,10 @@ def test_score_difference_and_bands_equal_brute_force(seed: int) -> None:
     framework, answers = worlds(seed)
     decision = answers_count.apply_rules(answers, framework, compile_rules(framework))
     values = [brute.measures(framework, one) for one in brute.completions(answers)]
-    for name, rule in (("score", decision.rules.score), ("difference", decision.rules.difference)):
+    for name, rule in (
+        ("score", decision.rules.score),
+        ("difference", decision.rules.difference),
+    ):
         low, high = ends(rule.value)
         assert low == pytest.approx(float(min(v[name] for v in values)), abs=1e-12)
         assert high == pytest.approx(float(max(v[name] for v in values)), abs=1e-12)
@@ -110,7 +126,9 @@ def test_for_the_lesson_the_bounds_are_its_corners(answers: dict[str, State]) ->
 
 
 @given(seeds)
-def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: int) -> None:
+def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(
+    seed: int,
+) -> None:
     framework, answers = worlds(seed, open_share=0.3, most=2)
     rules = compile_rules(framework)
     before = answers_count.apply_rules(answers, framework, rules).outcome
@@ -123,7 +141,9 @@ def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: i
 
 @pytest.mark.slow
 @given(lesson_answers)
-def test_for_the_lesson_the_search_for_flips_is_never_cut_short(answers: dict[str, State]) -> None:
+def test_for_the_lesson_the_search_for_flips_is_never_cut_short(
+    answers: dict[str, State],
+) -> None:
     sets, _ = answers_count.flips(
         answers, RULES, answers_count.apply_rules(answers, LESSON, RULES).outcome
     )
@@ -142,7 +162,9 @@ def test_flips_of_the_lesson_flip(answers: dict[str, Any]) -> None:
 
 
 @given(lesson_answers, st.data())
-def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data: Any) -> None:
+def test_any_completion_lies_in_the_reported_reach(
+    answers: dict[str, Any], data: Any
+) -> None:
     decision = answers_count.apply_rules(answers, LESSON, RULES)
     done = dict(answers)
     for name in NAMES:
@@ -156,7 +178,8 @@ def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data
     least, most = ends(decision.rules.score.value)
     assert least <= ends(after.rules.score.value)[0] <= most
     low, high = (
-        model_framework.BANDS.index(b) for b in (decision.strength.low, decision.strength.high)
+        model_framework.BANDS.index(b)
+        for b in (decision.strength.low, decision.strength.high)
     )
     assert (
         low
@@ -167,7 +190,9 @@ def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data
 
 
 @given(two_values, st.sampled_from(list(LESSON.indicators)))
-def test_one_more_reason_for_never_lowers_the_score(answers: dict[str, State], name: str) -> None:
+def test_one_more_reason_for_never_lowers_the_score(
+    answers: dict[str, State], name: str
+) -> None:
     before = answers_count.apply_rules({**answers, name: "no"}, LESSON, RULES)
     after = answers_count.apply_rules({**answers, name: "yes"}, LESSON, RULES)
     first, then = before.rules.score, after.rules.score
@@ -201,7 +226,10 @@ def test_questions_gain_no_more_than_there_is_and_none_is_left_when_final(
 def test_the_same_inputs_give_the_same_bytes(answers: dict[str, Any]) -> None:
     first = decide(case_of(answers), LESSON, as_of=DAY, seed=7).to_json()
     turned = dict(reversed(answers.items()))
-    assert decide(case_of(turned), load_framework("lesson"), as_of=DAY, seed=7).to_json() == first
+    assert (
+        decide(case_of(turned), load_framework("lesson"), as_of=DAY, seed=7).to_json()
+        == first
+    )
 
 
 @pytest.mark.slow
@@ -227,10 +255,15 @@ def test_arrays_and_loops_count_alike(seed: int) -> None:
     assert again == told
 
 
-def wide(pro: int, con: int, tree: list[dict[str, Any]], weight: Any = lambda _: 1) -> Any:
+def wide(
+    pro: int, con: int, tree: list[dict[str, Any]], weight: Any = lambda _: 1
+) -> Any:
     """A framework of many factors and no ceiling, of which everything is open."""
     factors = {
-        kind: {f"{kind}{n}": {"title": "t", "ask": "?", "weight": weight(n)} for n in range(many)}
+        kind: {
+            f"{kind}{n}": {"title": "t", "ask": "?", "weight": weight(n)}
+            for n in range(many)
+        }
         for kind, many in (("p", pro), ("c", con))
     }
     bands = {"strong": {"at_least": 2}, "moderate": {"at_least": 1}}
@@ -258,7 +291,10 @@ def test_many_weights_are_counted_exactly(pro: int, con: int, measure: str) -> N
         return (n * n * 37 % 4999 + 1) / 1000
 
     bound = 9.5 if measure == "difference" else 21.25
-    asks = {"when": {measure: {"at_least": bound}}, "outcome": "improve_rag_or_switch_model"}
+    asks = {
+        "when": {measure: {"at_least": bound}},
+        "outcome": "improve_rag_or_switch_model",
+    }
     counted = framework_tally.tally(compile_rules(wide(pro, con, [asks], weight)), {})
     sums = {0: 1}  # every subset by its weight in thousandths, an answer at a time
     for n in range(pro):
@@ -280,15 +316,23 @@ def add(sums: dict[int, int], step: int) -> dict[int, int]:
 def test_a_tree_that_names_many_answers_is_counted_exactly() -> None:
     named = [{"answers": {f"p{n}": "yes", f"p{n + 1}": "yes"}} for n in range(0, 40, 2)]
     asks = {"when": {"any": named}, "outcome": "improve_rag_or_switch_model"}
-    counted = framework_tally.tally(compile_rules(wide(40, 0, [asks])), {"p0": "no", "p2": "yes"})
+    counted = framework_tally.tally(
+        compile_rules(wide(40, 0, [asks])), {"p0": "no", "p2": "yes"}
+    )
     assert counted.ending[1] == 2 * 1 * 3**18  # one pair is out, of one half is known
     assert sum(counted.ending) == 2**38
 
 
 @pytest.mark.slow
 def test_what_nothing_changes_is_known_without_trying_every_set() -> None:
-    asks = {"when": {"difference": {"at_least": 9.5}}, "outcome": "improve_rag_or_switch_model"}
-    for pro, con in ((8, 8), (18, 5)):  # no set of answers changes it; 817,190 of one size do
+    asks = {
+        "when": {"difference": {"at_least": 9.5}},
+        "outcome": "improve_rag_or_switch_model",
+    }
+    for pro, con in (
+        (8, 8),
+        (18, 5),
+    ):  # no set of answers changes it; 817,190 of one size do
         rules = compile_rules(wide(pro, con, [asks]))
         states: dict[str, State] = dict.fromkeys(rules.weights, "unknown")
         decision = answers_count.apply_rules(states, wide(pro, con, [asks]), rules)
@@ -311,7 +355,9 @@ def test_a_tenth_and_two_tenths_are_three_tenths() -> None:
     weights = {"a": 0.1, "b": 0.2}
     data = {
         "name": "tenths",
-        "indicators": {n: {"title": n, "ask": "?", "weight": w} for n, w in weights.items()},
+        "indicators": {
+            n: {"title": n, "ask": "?", "weight": w} for n, w in weights.items()
+        },
         "anti_indicators": {},
         "scoring": {
             "weights": "counted",
@@ -327,4 +373,7 @@ def test_a_tenth_and_two_tenths_are_three_tenths() -> None:
     case = load_case({"name": "x", "factors": {"a": "yes", "b": "yes"}})
     dossier = decide(case, load_framework(data), as_of=DAY)
     assert dossier.verdict.outcome == "fine_tune_candidate"
-    assert (dossier.rules.score.band, dossier.rules.difference.band) == ("strong", "moderate")
+    assert (dossier.rules.score.band, dossier.rules.difference.band) == (
+        "strong",
+        "moderate",
+    )

@@ -57,11 +57,19 @@ def change(path: Path, statement: str) -> None:
         "UPDATE calls SET run = 'another'",
     ],
 )
-def test_sums_that_are_not_those_of_the_calls_are_refused(path: Path, statement: str) -> None:
+def test_sums_that_are_not_those_of_the_calls_are_refused(
+    path: Path, statement: str
+) -> None:
     change(path, statement)
     before = path.read_bytes()
-    for opened in (Ledger, ReadOnlyLedger, Ledger):  # the first lets go of its lock again
-        with pytest.raises(InputError, match=r"c\.sqlite3: was changed by something else"):
+    for opened in (
+        Ledger,
+        ReadOnlyLedger,
+        Ledger,
+    ):  # the first lets go of its lock again
+        with pytest.raises(
+            InputError, match=r"c\.sqlite3: was changed by something else"
+        ):
             opened(path)
     assert path.read_bytes() == before
 
@@ -70,7 +78,9 @@ def test_a_call_that_is_asked_again_leaves_sums_that_are_believed(path: Path) ->
     with Ledger(path) as ledger:
         assert ledger.release("r") == 1
     with Ledger(path) as ledger:
-        assert ledger.reserve("doubtful", run="other", model="m", usd=2, cap_usd=9) == "go"
+        assert (
+            ledger.reserve("doubtful", run="other", model="m", usd=2, cap_usd=9) == "go"
+        )
         ReadOnlyLedger(path).close()  # beside the call that is on the wire
     with Ledger(path) as ledger:
         assert [one.key for one in ledger.doubtful()] == ["doubtful"]
@@ -87,7 +97,9 @@ def test_a_call_asked_again_twice_counts_once_each_time(path: Path) -> None:
             assert [one.usd for one in ledger.doubtful("r")] == [1]
             assert ledger.release("r") == 1
             assert (ledger.spend("r").paid, ledger.spend("r").held) == (paid, 0)
-            assert ledger.reserve("doubtful", run="r", model="m", usd=1, cap_usd=9) == "go"
+            assert (
+                ledger.reserve("doubtful", run="r", model="m", usd=1, cap_usd=9) == "go"
+            )
             ledger.doubt("doubtful", "late")
 
 
@@ -107,14 +119,19 @@ def test_a_durable_order_is_on_the_disk_before_it_goes(
         for key, durable in (("plain", False), ("sure", True)):
             said.clear()
             ledger.reserve(key, run="r", model="m", usd=0, cap_usd=9, durable=durable)
-            waits = [said.index("PRAGMA synchronous=FULL") if durable else -1, said.index("COMMIT")]
+            waits = [
+                said.index("PRAGMA synchronous=FULL") if durable else -1,
+                said.index("COMMIT"),
+            ]
             assert waits == sorted(waits)
             assert durable == (said[-1] == "PRAGMA synchronous=NORMAL")
 
 
 def test_asking_again_leaves_runs_of_training_in_doubt(path: Path) -> None:
     with Ledger(path) as ledger:
-        ledger.reserve("run", run="r", model=f"{llm_ledger.TRAINING}m", usd=1, cap_usd=9)
+        ledger.reserve(
+            "run", run="r", model=f"{llm_ledger.TRAINING}m", usd=1, cap_usd=9
+        )
         ledger.doubt("run", "late")
         assert ledger.release("r") == 1
         assert [one.key for one in ledger.doubtful("r")] == ["run"]
@@ -137,14 +154,23 @@ def read_all(ledger: Ledger) -> None:
 def test_what_cannot_be_read_is_told_in_one_line(path: Path, change_to: str) -> None:
     change(path, f"UPDATE calls SET {change_to}")
     for opened in (Ledger, ReadOnlyLedger):
-        with pytest.raises(InputError, match="can't be read") as caught, opened(path) as ledger:
+        with (
+            pytest.raises(InputError, match="can't be read") as caught,
+            opened(path) as ledger,
+        ):
             read_all(ledger)
         assert "ove " in caught.value.fix
 
 
 @pytest.mark.slow
-def test_a_ledger_with_any_bytes_changed_is_read_or_told_in_one_line(path: Path) -> None:
-    chance, whole, spoilt = random.Random(3), path.read_bytes(), path.with_name("spoilt")
+def test_a_ledger_with_any_bytes_changed_is_read_or_told_in_one_line(
+    path: Path,
+) -> None:
+    chance, whole, spoilt = (
+        random.Random(3),
+        path.read_bytes(),
+        path.with_name("spoilt"),
+    )
     for _ in range(400):
         raw = bytearray(whole)
         for at in chance.sample(range(len(raw)), chance.choice([1, 5, 50])):
@@ -197,7 +223,9 @@ def test_a_ledger_that_holds_nothing_is_a_new_one(tmp_path: Path, kind: str) -> 
     assert {file.name for file in tmp_path.iterdir()} == {"c.sqlite3", "c.sqlite3.lock"}
 
 
-@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "fault", [OSError(28, "No space left on device"), KeyboardInterrupt()]
+)
 def test_what_ends_the_making_of_a_ledger_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
 ) -> None:
@@ -220,13 +248,17 @@ def test_a_ledger_of_a_later_version_is_left_where_it_is(path: Path, more: str) 
     tables(path, "PRAGMA user_version = 2", more)
     before = path.read_bytes()
     for opened in (Ledger, ReadOnlyLedger):
-        with pytest.raises(InputError, match="was made by a newer tuneworthy") as caught:
+        with pytest.raises(
+            InputError, match="was made by a newer tuneworthy"
+        ) as caught:
             opened(path)
         assert "move" not in str(caught.value)
     assert path.read_bytes() == before
 
 
-def test_a_ledger_from_before_there_were_versions_is_read_and_gets_one(path: Path) -> None:
+def test_a_ledger_from_before_there_were_versions_is_read_and_gets_one(
+    path: Path,
+) -> None:
     tables(path, "PRAGMA user_version = 0")
     with ReadOnlyLedger(path) as ledger:
         assert ledger.text("paid") == "yes"

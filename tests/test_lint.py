@@ -34,12 +34,19 @@ def lesson() -> model_dossier.Lint:
 def test_the_lesson_has_what_its_design_says(lesson: model_dossier.Lint) -> None:
     own, counted = by_id(lesson, "bands_disagree")
     assert (own.count, own.of, own.numbers["denominator"]) == (693, 2048, 10)
-    assert (counted.count, counted.of, counted.numbers["denominator"]) == (1023, 2048, 11)
+    assert (counted.count, counted.of, counted.numbers["denominator"]) == (
+        1023,
+        2048,
+        11,
+    )
     (moved,) = by_id(lesson, "denominator_not_count")
     assert moved.count == 330
     (strengths,) = by_id(lesson, "strength_tells_little")
     assert strengths.of == 132
-    assert strengths.numbers["strengths"] == {"moderate to strong": 131, "strong to strong": 1}
+    assert strengths.numbers["strengths"] == {
+        "moderate to strong": 131,
+        "strong to strong": 1,
+    }
     (needs,) = by_id(lesson, "examples_contradict_needs")
     assert needs.numbers["needs"] == {"persona_tuning": 500, "instruction_tuning": 500}
     (table,) = by_id(lesson, "example_below_table")
@@ -51,7 +58,9 @@ def test_the_lesson_has_what_its_design_says(lesson: model_dossier.Lint) -> None
     assert notes == {"upfront_total", "worked_example"}
 
 
-def test_every_combination_is_listed_and_lies_in_its_cell(lesson: model_dossier.Lint) -> None:
+def test_every_combination_is_listed_and_lies_in_its_cell(
+    lesson: model_dossier.Lint,
+) -> None:
     framework = load_framework("lesson")
     for one in lesson.findings:
         if one.cells:
@@ -60,7 +69,9 @@ def test_every_combination_is_listed_and_lies_in_its_cell(lesson: model_dossier.
         for held in one.combinations:
             sides = (framework.indicators, framework.anti_indicators)
             pair = tuple(sum(n in side for n in held) for side in sides)
-            assert pair in {(cell.indicators, cell.anti_indicators) for cell in one.cells}
+            assert pair in {
+                (cell.indicators, cell.anti_indicators) for cell in one.cells
+            }
 
 
 @pytest.mark.slow
@@ -70,7 +81,10 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
     lint = check(framework)
     names = [*framework.factors]
     rows = [
-        {**dict.fromkeys(framework.ceiling, "yes"), **dict(zip(names, values, strict=True))}
+        {
+            **dict.fromkeys(framework.ceiling, "yes"),
+            **dict(zip(names, values, strict=True)),
+        }
         for values in product(("no", "yes"), repeat=len(names))
     ]
     assert lint.combinations == len(rows)
@@ -90,12 +104,16 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
     assert [f.count for f in own] == ([apart] if apart else [])
     counted = sum(len(set(bands(row, "count"))) == 2 for row in rows)
     others = [f for f in by_id(lint, "bands_disagree") if not f.numbers["own"]]
-    if isinstance(scoring.denominator, str) or brute.denominator(framework) == len(names):
+    if isinstance(scoring.denominator, str) or brute.denominator(framework) == len(
+        names
+    ):
         assert not others
     else:
         assert [f.count for f in others] == ([counted] if counted else [])
 
-    candidates = [row for row in rows if brute.outcome(framework, row) == "fine_tune_candidate"]
+    candidates = [
+        row for row in rows if brute.outcome(framework, row) == "fine_tune_candidate"
+    ]
     kinds: dict[str, int] = {}
     for row in candidates:
         low, high = sorted(bands(row, "own"), key=model_framework.BANDS.index)
@@ -114,14 +132,21 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
         for row in rows:
             if row[name] == "no":
                 before = brute.outcome(framework, row) == "fine_tune_candidate"
-                after = brute.outcome(framework, {**row, name: "yes"}) == "fine_tune_candidate"
+                after = (
+                    brute.outcome(framework, {**row, name: "yes"})
+                    == "fine_tune_candidate"
+                )
                 gone = (
-                    before and not after if name in framework.indicators else after and not before
+                    before and not after
+                    if name in framework.indicators
+                    else after and not before
                 )
                 wrong += gone
         if wrong:
             backfires[name] = wrong
-    assert {f.numbers["factor"]: f.count for f in by_id(lint, "reason_backfires")} == backfires
+    assert {
+        f.numbers["factor"]: f.count for f in by_id(lint, "reason_backfires")
+    } == backfires
 
     everything = {*framework.ceiling, *names}
     reach = brute.reach(framework, dict.fromkeys(everything, "unknown"))
@@ -132,7 +157,8 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
         name
         for name in names
         if all(
-            brute.outcome(framework, row) == brute.outcome(framework, {**row, name: "yes"})
+            brute.outcome(framework, row)
+            == brute.outcome(framework, {**row, name: "yes"})
             and bands(row, "own") == bands({**row, name: "yes"}, "own")
             for row in rows
             if row[name] == "no"
@@ -151,7 +177,9 @@ def test_every_finding_has_words_and_the_text_fits(lesson: model_dossier.Lint) -
     assert "693 of 2,048" in text
     assert section_framework.lint_dict(lesson, record)["schema"] == "tuneworthy/lint/1"
     unknown = Unknown(ask="judge it by other cases")
-    assert "Not known." in render_document(section_framework.lint_report(lesson, unknown))
+    assert "Not known." in render_document(
+        section_framework.lint_report(lesson, unknown)
+    )
     assert section_framework.lint_dict(lesson, unknown)["record"]["unknown"] is True
 
 
@@ -167,7 +195,10 @@ def test_a_framework_that_agrees_with_itself_has_nothing_to_know() -> None:
             "scoring": {"denominator": 1, "score": bands, "difference": bands},
             "tree": [
                 {"when": {"ceiling": "no"}, "outcome": "keep_optimizing_prompts"},
-                {"when": {"difference": {"less_than": 0}}, "outcome": "address_anti_indicators"},
+                {
+                    "when": {"difference": {"less_than": 0}},
+                    "outcome": "address_anti_indicators",
+                },
                 {
                     "when": {"difference": {"less_than": 1}},
                     "outcome": "improve_rag_or_switch_model",
@@ -177,7 +208,10 @@ def test_a_framework_that_agrees_with_itself_has_nothing_to_know() -> None:
         }
     )
     lint = check(framework)
-    assert {one.id for one in lint.findings} == {"bands_disagree", "denominator_not_count"}
+    assert {one.id for one in lint.findings} == {
+        "bands_disagree",
+        "denominator_not_count",
+    }
 
 
 @pytest.mark.slow
@@ -187,7 +221,10 @@ def test_more_factors_than_can_be_gone_through_are_counted(weights: str) -> None
         return 1 if weights == "one" else (n * n * 37 % 997 + 1) / 100
 
     pro, con = (25, 25) if weights == "one" else (11, 6)
-    asks = {"when": {"difference": {"at_least": 3}}, "outcome": "improve_rag_or_switch_model"}
+    asks = {
+        "when": {"difference": {"at_least": 3}},
+        "outcome": "improve_rag_or_switch_model",
+    }
     framework = wide(pro, con, [asks], weight)
     lint = check(framework)
     sums = {0: 1}  # every subset by its weight in hundredths, a factor at a time
@@ -195,15 +232,21 @@ def test_more_factors_than_can_be_gone_through_are_counted(weights: str) -> None
         sums = add(sums, step)
     for step in [-round(100 * weight(n)) for n in range(con)]:
         sums = add(sums, step)
-    (counted,) = (one for one in by_id(lint, "bands_disagree") if not one.numbers["own"])
+    (counted,) = (
+        one for one in by_id(lint, "bands_disagree") if not one.numbers["own"]
+    )
     assert counted.of == lint.combinations == 1 << (pro + con)
 
     def band(hundredths: float) -> int:
         return (hundredths >= 100) + (hundredths >= 200)
 
-    apart = sum(n for total, n in sums.items() if band(total) != band(total / (pro + con)))
+    apart = sum(
+        n for total, n in sums.items() if band(total) != band(total / (pro + con))
+    )
     assert counted.count == apart == sum(cell.combinations for cell in counted.cells)
-    ends = sum(n for total, n in sums.items() if total < 300)  # what is no candidate by reasons for
+    ends = sum(
+        n for total, n in sums.items() if total < 300
+    )  # what is no candidate by reasons for
     (strengths,) = by_id(lint, "strength_tells_little") or (None,)
     assert strengths is None or strengths.of == ends
     backfires = by_id(lint, "reason_backfires")

@@ -18,7 +18,13 @@ from typing import Any
 import pytest
 
 from conftest import PROJECT
-from internals import TrainingExample, files_stores, parse, training_export, training_gate
+from internals import (
+    TrainingExample,
+    files_stores,
+    parse,
+    training_export,
+    training_gate,
+)
 from test_training import folder, pairs
 from tuneworthy import CaseError, load_case
 
@@ -115,7 +121,9 @@ def test_trl_takes_each_line_for_a_conversation(
     for line in lines:
         assert data.is_conversational(line)
         if name == "trl-dpo":
-            assert data.maybe_extract_prompt(line) == line  # its prompt is apart already
+            assert (
+                data.maybe_extract_prompt(line) == line
+            )  # its prompt is apart already
 
 
 @pytest.mark.parametrize("name", ["llamafactory-sft", "llamafactory-dpo"])
@@ -128,7 +136,9 @@ def test_llamafactory_aligns_each_line_and_skips_none(
         )  # fmt: skip
 
     told: list[str] = []
-    log = SimpleNamespace(get_logger=lambda _: SimpleNamespace(warning_rank0=told.append))
+    log = SimpleNamespace(
+        get_logger=lambda _: SimpleNamespace(warning_rank0=told.append)
+    )
     converter = theirs(
         "llamafactory/llamafactory/data/converter.py",
         *("llamafactory", "llamafactory.data"),
@@ -137,7 +147,11 @@ def test_llamafactory_aligns_each_line_and_skips_none(
     )
     parser = theirs(
         "llamafactory/llamafactory/data/parser.py",
-        *("huggingface_hub", "llamafactory.extras.constants", "llamafactory.extras.misc"),
+        *(
+            "huggingface_hub",
+            "llamafactory.extras.constants",
+            "llamafactory.extras.misc",
+        ),
     )
     made, lines = handed(case, name, tmp_path)
     info = json.loads((made / "dataset_info.json").read_text("utf-8"))["train"]
@@ -167,7 +181,9 @@ def test_axolotl_finds_prompt_chosen_and_rejected(
             "get_chat_template": lambda **_: "",
         },
         "axolotl__utils__data__utils": {"is_vision_dataset": lambda _: False},
-        "axolotl__utils__schemas__utils": {"handle_legacy_message_fields_logic": lambda c: c},
+        "axolotl__utils__schemas__utils": {
+            "handle_legacy_message_fields_logic": lambda c: c
+        },
     }
     strategy = theirs(
         "axolotl/axolotl/prompt_strategies/dpo/chat_template.py",
@@ -175,7 +191,9 @@ def test_axolotl_finds_prompt_chosen_and_rejected(
         **stand_ins,
     )
     made, lines = handed(case, "axolotl-dpo", tmp_path)
-    settings = parse((made / "config.yaml").read_text("utf-8"), "config.yaml", CaseError).data
+    settings = parse(
+        (made / "config.yaml").read_text("utf-8"), "config.yaml", CaseError
+    ).data
     transform = strategy.default(settings)
     transform = transform[0] if isinstance(transform, tuple) else transform
     for line, one in zip(lines, wanted(case), strict=True):
@@ -187,10 +205,16 @@ def test_axolotl_finds_prompt_chosen_and_rejected(
 
 def test_mlx_reads_the_folder(theirs: Theirs, case: Path, tmp_path: Path) -> None:
     loader = theirs(
-        "mlx_lm/mlx_lm/tuner/datasets.py", "transformers", "mlx_lm", "mlx_lm.tuner", "mlx_lm.cli_ui"
+        "mlx_lm/mlx_lm/tuner/datasets.py",
+        "transformers",
+        "mlx_lm",
+        "mlx_lm.tuner",
+        "mlx_lm.cli_ui",
     )
     made, lines = handed(case, "mlx-sft", tmp_path)
-    train, valid, test = loader.load_local_dataset(made, None, SimpleNamespace(mask_prompt=True))
+    train, valid, test = loader.load_local_dataset(
+        made, None, SimpleNamespace(mask_prompt=True)
+    )
     assert (type(train).__name__, len(train)) == ("ChatDataset", len(lines))
     assert len(valid) == len((made / "valid.jsonl").read_text("utf-8").splitlines())
     assert test == []

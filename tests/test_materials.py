@@ -59,7 +59,9 @@ def test_every_material_is_read(tmp_path: Path) -> None:
 
 
 def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
-    found = files_materials.read_materials(case_in(tmp_path, g_yaml="terms:\n  - term: a\n"))
+    found = files_materials.read_materials(
+        case_in(tmp_path, g_yaml="terms:\n  - term: a\n")
+    )
     assert found.glossary == (Term(term="a"),)
 
 
@@ -80,7 +82,11 @@ def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
             f"- {{term: a, forbidden: [{'b, ' * 20_000}]}}",
             "g.yaml: holds more than 20,000",
         ),
-        ("g_yaml", f"- {{term: a, due_when: [{f'{BIG}, ' * 2_040}]}}", "or 400,000 bytes of them"),
+        (
+            "g_yaml",
+            f"- {{term: a, due_when: [{f'{BIG}, ' * 2_040}]}}",
+            "or 400,000 bytes of them",
+        ),
         (
             "g_yaml",
             "- {term: a, forbidden: [b], due_when: [c]}\n" * 6_667,
@@ -96,13 +102,21 @@ def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
             "\n".join(f"{BIG[:-9]}{n}" for n in range(2_200)),
             "avoid.txt: holds more",
         ),
-        ("voice__avoid_txt", "a\n" + "z" * 201, "avoid.txt:2: holds a word or phrase of more than"),
+        (
+            "voice__avoid_txt",
+            "a\n" + "z" * 201,
+            "avoid.txt:2: holds a word or phrase of more than",
+        ),
         (
             "g_yaml",
             f"- term: a\n- {{term: {'ä' * 101}}}",
             "g.yaml:2: holds a word or phrase of more",
         ),
-        ("g_yaml", f"- {{term: a, forbidden: [{'ä' * 101}]}}", "g.yaml:1: holds a word or phrase"),
+        (
+            "g_yaml",
+            f"- {{term: a, forbidden: [{'ä' * 101}]}}",
+            "g.yaml:1: holds a word or phrase",
+        ),
         (
             "g_yaml",
             f"- {{term: a, due_when: [{'ä' * 101}]}}",
@@ -122,7 +136,9 @@ def test_a_wrong_material_is_one_line_with_its_place(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("letter", ["z", "ß", "ΐ", "ᾷ", "- ", "字"])
-def test_the_longest_word_that_is_read_can_be_looked_for(tmp_path: Path, letter: str) -> None:
+def test_the_longest_word_that_is_read_can_be_looked_for(
+    tmp_path: Path, letter: str
+) -> None:
     word = (letter * (200 // len(letter.encode()))).strip()
     glossary = f"- {{term: a, forbidden: ['{word}'], due_when: ['{word}']}}"
     found = files_materials.read_materials(
@@ -134,8 +150,12 @@ def test_the_longest_word_that_is_read_can_be_looked_for(tmp_path: Path, letter:
     assert glossary_searched.called_for(glossary_searched.look([word]), 0).all()
 
 
-@pytest.mark.parametrize("link", ["g.yaml", "s.json", "voice", "voice/a.md", "voice/avoid.txt"])
-def test_a_material_outside_the_case_folder_is_refused(tmp_path: Path, link: str) -> None:
+@pytest.mark.parametrize(
+    "link", ["g.yaml", "s.json", "voice", "voice/a.md", "voice/avoid.txt"]
+)
+def test_a_material_outside_the_case_folder_is_refused(
+    tmp_path: Path, link: str
+) -> None:
     outside, folder = tmp_path / "outside", tmp_path / "case"
     (folder / "voice").mkdir(parents=True)
     outside.mkdir()

@@ -34,7 +34,9 @@ from tuneworthy.errors import InputError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
 HOSTILE = 'x\'); DROP TABLE rows0; -- "q" {a: [b]} # !!python/object:os.system \x1b[31m\u202e\ud800'
-TAU = "messages: traj\nconversation_id: [task_id, trial]\ncase: task_id\nscore: reward\n"
+TAU = (
+    "messages: traj\nconversation_id: [task_id, trial]\ncase: task_id\nscore: reward\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +105,12 @@ def results(arms: list[tuple[str, str, int]], cases: int = 60) -> str:
         for arm, (prompt, model, right) in enumerate(arms)
         for n in range(cases)
     ]  # fmt: skip
-    whole = {"version": 3, "timestamp": "2026-11-20T10:00:00.000Z", "prompts": [], "results": told}
+    whole = {
+        "version": 3,
+        "timestamp": "2026-11-20T10:00:00.000Z",
+        "prompts": [],
+        "results": told,
+    }
     return json.dumps({"evalId": "e", "results": whole, "config": {}, "metadata": {}})
 
 
@@ -138,7 +145,9 @@ def test_a_case_s_traces_are_read_however_they_are_packed(
     (logs / "b.jsonl.zst").write_bytes(zstd.compress(jsonl(parts[1])))
     (logs / "c.jsonl").write_bytes(jsonl(parts[2]))
     (tmp_path / "d.jsonl").write_bytes(jsonl(parts[3]))
-    duckdb.execute("COPY (SELECT * FROM 'd.jsonl') TO 'c/logs/d.parquet' (FORMAT parquet)")
+    duckdb.execute(
+        "COPY (SELECT * FROM 'd.jsonl') TO 'c/logs/d.parquet' (FORMAT parquet)"
+    )
     text = said(capsys, "measure", "c", "--all")
     assert [(one.name, one.traces) for one in ledger(folder)[0].readings] == [
         ("a.jsonl.gz", 40), ("b.jsonl.zst", 40), ("c.jsonl", 40), ("d.parquet", 40)
@@ -178,7 +187,9 @@ def test_measured_numbers_are_used_at_once(
     (folder / "a.jsonl").write_bytes(jsonl(rows(160)))
     said(capsys, "measure", "c")
     dossier = json.loads(said(capsys, "decide", "c", "--format", "json"))
-    assert dossier["factors"]["insufficient_data"]["source"] == "stated"  # a log is no stock
+    assert (
+        dossier["factors"]["insufficient_data"]["source"] == "stated"
+    )  # a log is no stock
     assert dossier["targets"]["latency"]["source"] == "measured"
     assert {"volume", "latency_by_tokens"} <= {one["id"] for one in dossier["series"]}
 
@@ -222,7 +233,9 @@ def test_the_same_file_in_a_folder_that_says_something_else_is_measured(
         (tmp_path / f"model={model}" / "l.jsonl").write_bytes(jsonl(told))
         for added in (True, False):
             source = f"model={model}/l.jsonl"
-            text = said(capsys, "measure", str(folder), "--from", source, "--format", "json")
+            text = said(
+                capsys, "measure", str(folder), "--from", source, "--format", "json"
+            )
             assert json.loads(text)["added"] is added
     assert len(ledger(folder)) == 2
 
@@ -265,7 +278,8 @@ def test_the_page_says_what_a_test_of_prompts_shows(
     (tmp_path / "results.json").write_text(results(arms))
     text = " ".join(said(capsys, "measure", "--from", "results.json").split())
     assert (
-        "Read 180 answers to 60 cases, 2 prompts, 2 models (promptfoo results, 20 Nov 2026)" in text
+        "Read 180 answers to 60 cases, 2 prompts, 2 models (promptfoo results, 20 Nov 2026)"
+        in text
     )
     assert 'Best so far prompt "v2" on openai:gpt-4o: 0.92 (' in text
     assert 'Next best prompt "v2" on openai:gpt-4o-mini: 0.90 (' in text
@@ -274,11 +288,18 @@ def test_the_page_says_what_a_test_of_prompts_shows(
     assert "$0.0060 a call with the best, $60 per month at 10,000 calls." in text
     assert "No tuning can save more than the whole bill." in text
     assert "(seen: 2 prompts of 5 wanted, others may have been tried; 2 models)" in text
-    assert "so it stays open: tuneworthy interview results-case asks for the rest." in text
+    assert (
+        "so it stays open: tuneworthy interview results-case asks for the rest." in text
+    )
     assert "Is 0.92 good enough?" in text
     made = load_case(tmp_path / "results-case")
-    assert made.ceiling["prompt_variations"].count is None  # two were seen, more may be known
-    assert [model.id for model in made.models] == ["openai:gpt-4o-mini", "openai:gpt-4o"]
+    assert (
+        made.ceiling["prompt_variations"].count is None
+    )  # two were seen, more may be known
+    assert [model.id for model in made.models] == [
+        "openai:gpt-4o-mini",
+        "openai:gpt-4o",
+    ]
 
 
 def test_a_bill_nobody_logged_is_priced_by_list(
@@ -287,12 +308,16 @@ def test_a_bill_nobody_logged_is_priced_by_list(
     told = [{k: v for k, v in row.items() if k != "usd"} for row in rows(60)]
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     said(capsys, "measure", "--from", "a.jsonl")
-    text = " ".join(said(capsys, "measure", "a-case", "--from", "a.jsonl", "--all").split())
+    text = " ".join(
+        said(capsys, "measure", "a-case", "--from", "a.jsonl", "--all").split()
+    )
     # 1,000 tokens at $0.15 and 100 at $0.60 a million, for 60 calls
     assert "$0.00021 a call by list price (genai-prices" in text
     assert "at least $0.013 per month. No tuning can save more" in text
     assert "None of the five checks is answered by data (seen: " in text
-    assert [model.id for model in load_case(tmp_path / "a-case").models] == ["openai:gpt-4o-mini"]
+    assert [model.id for model in load_case(tmp_path / "a-case").models] == [
+        "openai:gpt-4o-mini"
+    ]
 
 
 @pytest.mark.slow
@@ -313,7 +338,10 @@ def test_a_log_answers_on_its_first_screen(
     assert len(lines) <= 16
     text = " ".join(" ".join(lines).split())
     assert text.startswith("60 calls, 1 Oct 2026 to 30 Oct 2026: ")
-    assert "gpt-4.1-mini-2025-04-14 (ends 14 Jan 2027), prompt ticket v3, then ticket v4" in text
+    assert (
+        "gpt-4.1-mini-2025-04-14 (ends 14 Jan 2027), prompt ticket v3, then ticket v4"
+        in text
+    )
     assert "since 16 Oct 2026." in text
     assert "per month: the most that tuning could save." in text
     assert "p95 at least 1.5 seconds" in text
@@ -322,7 +350,12 @@ def test_a_log_answers_on_its_first_screen(
     assert "Read as plain traces: text 60, tokens 57, price 60, session 60" in text
     assert "tuneworthy decide a-case (made from this log: " in text
     whole = said(capsys, "measure", "a-case", "--from", "a.jsonl", "--all")
-    for row in ("ticket v4  30", "a.jsonl (plain traces)", "What decides", "Not measured"):
+    for row in (
+        "ticket v4  30",
+        "a.jsonl (plain traces)",
+        "What decides",
+        "Not measured",
+    ):
         assert row in whole
 
 
@@ -332,9 +365,14 @@ def test_coverage_names_the_column_that_a_log_lacks(
     lacks = {"price": {"usd", "model"}, "session": {"conversation_id"}}
     lacks["outcome"] = {"score"}
     for name, fields in lacks.items():
-        told = [{k: v for k, v in row.items() if k not in fields} for row in rows(25, score=1)]
+        told = [
+            {k: v for k, v in row.items() if k not in fields}
+            for row in rows(25, score=1)
+        ]
         (tmp_path / f"{name}.jsonl").write_bytes(jsonl(told))
-        run = json.loads(said(capsys, "measure", "--from", f"{name}.jsonl", "--format", "json"))
+        run = json.loads(
+            said(capsys, "measure", "--from", f"{name}.jsonl", "--format", "json")
+        )
         full = {"text": 25, "tokens": 25, "price": 25, "session": 25, "outcome": 25}
         assert run["readings"][0]["coverage"] == full | {name: 0}
 
@@ -380,7 +418,9 @@ def test_a_case_that_is_there_is_never_written_over(
     err = said(capsys, "measure", "--from", "a.jsonl", code=2)
     assert err.startswith("a-case: holds a case already")
     assert "tuneworthy measure a-case --from a.jsonl" in err
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert {
+        path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    } == before
     (tmp_path / "b-case").mkdir()
     (tmp_path / "b.jsonl").write_bytes(jsonl(rows(40)))
     assert "exists already" in said(capsys, "measure", "--from", "b.jsonl", code=2)
@@ -437,7 +477,9 @@ def test_secrets_in_names_are_never_shown_or_kept(
     page = said(capsys, "measure", "--from", "a.jsonl")
     assert "gpt-4o-2024-08-06" in page
     pages = [said(capsys, "decide", "a-case", "--format", "json")]
-    kept = [path.read_text() for path in (tmp_path / "a-case").rglob("*") if path.is_file()]
+    kept = [
+        path.read_text() for path in (tmp_path / "a-case").rglob("*") if path.is_file()
+    ]
     for text in (page, *pages, *kept):
         assert "aB3dE5fG7" not in text
         assert "bob@acme" not in text
@@ -457,7 +499,8 @@ def test_prompts_of_several_tests_are_no_comparison(
     assert load_case(tmp_path / "a-case").ceiling["prompt_variations"].count is None
     assert 'Test 1 prompt "p' in plain
     assert (
-        "Measure each test by itself: these results are of 2 tests, which share no case." in plain
+        "Measure each test by itself: these results are of 2 tests, which share no case."
+        in plain
     )
     assert "Next best" not in plain
     assert "Best so far" not in plain
@@ -488,7 +531,9 @@ def test_a_single_wrong_clock_stretches_no_span(
 ) -> None:
     told = rows(60)
     for place, ahead in ((10, 27_000), (20, 3), (30, 1)):
-        moment = datetime.combine(pipeline_room.today() + timedelta(days=ahead), time(1), UTC)
+        moment = datetime.combine(
+            pipeline_room.today() + timedelta(days=ahead), time(1), UTC
+        )
         told[place]["timestamp"] = moment.isoformat()
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "--from", "a.jsonl")
@@ -500,7 +545,11 @@ def test_a_single_wrong_clock_stretches_no_span(
     tomorrow = pipeline_room.today() + timedelta(days=1)
     shown = f"1 Oct 2026 to {tomorrow.day} {tomorrow:%b} {tomorrow.year}"
     assert shown in plain  # a clock of another zone may be ahead by a day
-    days = [one.observed_on for one in ledger(tmp_path / "a-case")[-1].evidence if one.observed_on]
+    days = [
+        one.observed_on
+        for one in ledger(tmp_path / "a-case")[-1].evidence
+        if one.observed_on
+    ]
     assert max(days) == tomorrow
 
 
@@ -512,8 +561,9 @@ def test_amounts_below_zero_are_said_and_nothing_is_made_of_them(
     told[5]["input_tokens"] = -1_000_000
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "--from", "a.jsonl")
-    assert "1 record has an amount below zero, which is left out: a.jsonl:6" in " ".join(
-        text.split()
+    assert (
+        "1 record has an amount below zero, which is left out: a.jsonl:6"
+        in " ".join(text.split())
     )
     tokens = known(tmp_path / "a-case")["input_tokens"]
     assert tokens.value == 1000
@@ -536,7 +586,11 @@ def test_names_that_attack_are_only_names(
 ) -> None:
     named = {"conversation_id", "model", "prompt_name", "prompt_version", "case"}
     told = [
-        row | {key: f"{HOSTILE} {n // 2 if key == 'conversation_id' else ''}" for key in named}
+        row
+        | {
+            key: f"{HOSTILE} {n // 2 if key == 'conversation_id' else ''}"
+            for key in named
+        }
         for n, row in enumerate(rows(60, system=HOSTILE, score=1))
     ]
     path = tmp_path / "a'; DROP TABLE rows0; --.jsonl"
@@ -583,7 +637,9 @@ def test_every_line_of_a_made_case_is_a_comment_or_plain_data() -> None:
         ("file://x", "file://x"),
     ],
 )
-def test_a_model_has_a_provider_where_its_name_tells_one(name: str, wanted: str) -> None:
+def test_a_model_has_a_provider_where_its_name_tells_one(
+    name: str, wanted: str
+) -> None:
     assert workspace_measure.model_id(name, pipeline_room.today()) == wanted
 
 
@@ -594,7 +650,9 @@ def planted() -> list[dict[str, Any]]:
     """Ninety answers: ten copies, eight refusals, six of broken JSON, five scored badly."""
     good = [row | {"output": json.dumps({"say": row["output"], "n": n})}
             for n, row in enumerate(rows(61))]  # fmt: skip
-    refused = [row | {"output": "I'm sorry, but I can't help with that."} for row in rows(8)]
+    refused = [
+        row | {"output": "I'm sorry, but I can't help with that."} for row in rows(8)
+    ]
     broken = [row | {"output": '{"say": "half of'} for row in rows(6)]
     bad = [row | {"score": 0, "conversation_id": f"bad {n}", "output": '{"say": 1, "n": 2}'}
            for n, row in enumerate(rows(5))]  # fmt: skip
@@ -613,7 +671,9 @@ def test_examples_are_counted_down_with_what_was_thrown_out(
     (folder / "a.jsonl").write_bytes(jsonl(planted()))
     text = said(capsys, "measure", "c", "--examples")
     found = known(folder)["usable_examples"]
-    steps = {name: found.details[name] for name in ("refused", "not_json", "flagged", "copy")}
+    steps = {
+        name: found.details[name] for name in ("refused", "not_json", "flagged", "copy")
+    }
     assert steps == {"refused": 8, "not_json": 6, "flagged": 5, "copy": 10}
     assert found.number == 61
     assert found.low is not None
@@ -623,8 +683,9 @@ def test_examples_are_counted_down_with_what_was_thrown_out(
         assert words in text
     assert "jo.miller" not in text
     need = int(found.details["need"])
-    assert f"needs {need:,}. Here are 61 candidates that nobody has reviewed" in " ".join(
-        text.split()
+    assert (
+        f"needs {need:,}. Here are 61 candidates that nobody has reviewed"
+        in " ".join(text.split())
     )
     assert "jo.miller" not in (folder / ".tuneworthy" / "evidence.jsonl").read_text()
 
@@ -634,7 +695,9 @@ def test_every_measurement_has_a_title(tmp_path: Path) -> None:
     made = api.measure_new(["a.jsonl"])
     ids = {one.id for one in made.measured.evidence}
     assert len(ids) > 30
-    assert {name for name in ids if section_evidence.measured_name(name, "?") == "?"} == set()
+    assert {
+        name for name in ids if section_evidence.measured_name(name, "?") == "?"
+    } == set()
     assert len({section_evidence.measured_name(name) for name in ids}) == len(ids)
 
 
@@ -647,7 +710,11 @@ def test_a_draw_of_nothing_is_refused_and_makes_no_case(tmp_path: Path) -> None:
 
 def test_the_series_of_the_last_run_count(tmp_path: Path) -> None:
     runs = [
-        Measured(inputs=str(n), evidence=(), series=(Series(id="volume", columns={"n": (n,)}),))
+        Measured(
+            inputs=str(n),
+            evidence=(),
+            series=(Series(id="volume", columns={"n": (n,)}),),
+        )
         for n in (1, 2)
     ]
     assert model_evidence.latest_series(runs) == runs[1].series
@@ -665,7 +732,9 @@ def start(*arguments: str, before: str = "") -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("library", ["hyperscan", "msgspec", "rensa"])
-def test_without_the_extra_one_line_says_what_to_install(library: str, tmp_path: Path) -> None:
+def test_without_the_extra_one_line_says_what_to_install(
+    library: str, tmp_path: Path
+) -> None:
     (tmp_path / "a.jsonl").write_bytes(jsonl(rows(40)))
     hide = f"import sys; sys.modules[{library!r}] = None"
     done = subprocess.run(
@@ -731,7 +800,10 @@ def test_an_hour_of_traffic_is_a_least_and_no_trend(
     assert "Read as CSV: text 0, tokens 19,366, price 0" in text
     assert "a call takes 1,155 tokens in and 211 out" in " ".join(text.split())
     found = known(tmp_path / "AzureLLMInferenceTrace_conv-case")
-    assert (found["requests_per_month"].low, found["requests_per_month"].high) == (19366, "open")
+    assert (found["requests_per_month"].low, found["requests_per_month"].high) == (
+        19366,
+        "open",
+    )
     tokens = [int(line.split(",")[1]) for line in lines]
     assert found["input_tokens"].number == pytest.approx(sum(tokens) / len(tokens))
     assert "growth_per_month" not in found
@@ -745,9 +817,15 @@ def test_tau_bench_is_measured_by_a_mapping(
     path = shared / "real" / "tau_bench" / "gpt-4o-airline.json"
     rewards = [one["reward"] for one in json.loads(path.read_text())]
     text = said(capsys, "measure", "--from", str(path), "--map", "map.yaml")
-    assert text.startswith("Read 2,454 answers to 50 cases, 1 prompt (JSON by a mapping")
-    assert "a call takes about 2,594 tokens in" in " ".join(text.split())  # by its characters
-    assert "0.42 (0.32–0.53) on 50 cases" in text  # as options has it, by the same clusters
+    assert text.startswith(
+        "Read 2,454 answers to 50 cases, 1 prompt (JSON by a mapping"
+    )
+    assert "a call takes about 2,594 tokens in" in " ".join(
+        text.split()
+    )  # by its characters
+    assert (
+        "0.42 (0.32–0.53) on 50 cases" in text
+    )  # as options has it, by the same clusters
     found = known(tmp_path / "gpt-4o-airline-case")
     assert len(rewards) == 200
     assert found["success_share"].number == pytest.approx(sum(rewards) / 200) == 0.42
@@ -776,13 +854,20 @@ def test_inspect_logs_are_too_few_to_say_much(
     pattern = str(shared / "real" / "inspect_logs" / "*.json")
     text = " ".join(said(capsys, "measure", "--from", pattern).split())
     assert text.startswith("Read 7 ")
-    assert "cases" not in text.split(".")[0]  # three tests: no number of cases is that of all
-    for test, score in (("Test 1", "1.00"), ("Test 2", "0.67")):  # the third has a single case
+    assert (
+        "cases" not in text.split(".")[0]
+    )  # three tests: no number of cases is that of all
+    for test, score in (
+        ("Test 1", "1.00"),
+        ("Test 2", "0.67"),
+    ):  # the third has a single case
         assert score in text.split(test)[1].split(" on 3 cases")[0]
     assert "Measure each test by itself: these results are of 2 tests" in text
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert [model.id for model in load_case(folder).models] == ["openai:gpt-4o-mini"]
-    assert known(folder)["usable_examples"].high == "open"  # seven results are no stock of examples
+    assert (
+        known(folder)["usable_examples"].high == "open"
+    )  # seven results are no stock of examples
     assert "success_share" not in known(folder)
 
 
@@ -809,9 +894,14 @@ def test_a_guess_is_shown_written_and_remembered(
 def test_a_case_names_its_logs_with_their_map(tmp_path: Path) -> None:
     folder = case(tmp_path / "c", "{traces: {paths: [a.jsonl], map: m.yaml}}")
     (folder / "m.yaml").write_text("output: said\n")
-    (folder / "a.jsonl").write_bytes(jsonl([{"said": f"answer {n}"} for n in range(30)]))
+    (folder / "a.jsonl").write_bytes(
+        jsonl([{"said": f"answer {n}"} for n in range(30)])
+    )
     assert api.measure_case(folder).measured.readings[0].traces == 30
-    for wrong in ("{traces: {paths: a.jsonl, mapp: m.yaml}}", "{traces: {map: ../m.yaml}}"):
+    for wrong in (
+        "{traces: {paths: a.jsonl, mapp: m.yaml}}",
+        "{traces: {map: ../m.yaml}}",
+    ):
         (folder / "case.yaml").write_text(f"name: x\ndata: {wrong}\n")
         with pytest.raises(CaseError):
             load_case(folder)

@@ -25,7 +25,10 @@ def measured(found: tuple[Series, ...] | Unknown) -> Dossier:
 def figures(text: str) -> dict[str, str]:
     """The pictures of what was measured, by name."""
     found = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
-    named = {re.findall(r'labelledby="([\w-]+)-title"', figure)[0]: figure for figure in found}
+    named = {
+        re.findall(r'labelledby="([\w-]+)-title"', figure)[0]: figure
+        for figure in found
+    }
     return {
         name.removeprefix("measured-"): figure
         for name, figure in named.items()
@@ -38,7 +41,10 @@ def cells(figure: str) -> list[list[str]]:
     body = figure[figure.index("<tbody") :]
     rows = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
     return [
-        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        [
+            re.sub(r"<[^>]+>", "", cell).strip()
+            for cell in re.findall(r"<t[hd].*?</t[hd]>", row)
+        ]
         for row in (re.sub(r"\s*\n\s*", "", row) for row in rows)
     ]
 
@@ -65,7 +71,12 @@ def test_every_picture_is_drawn_twice_with_words_and_a_table() -> None:
 def test_the_tables_say_the_numbers_that_were_measured() -> None:
     found = {name: cells(figure) for name, figure in figures(made_page()).items()}
     assert found["arms"][0] == ["v2, openai:gpt-4o-mini", "0.81", "0.77 to 0.85", "412"]
-    assert found["volume"][0] == ["Aug 2026", "400", "at least 400", "counted in part of the month"]
+    assert found["volume"][0] == [
+        "Aug 2026",
+        "400",
+        "at least 400",
+        "counted in part of the month",
+    ]
     assert found["volume"][1] == ["Sep 2026", "18,000", "–", "counted"]
     assert found["volume"][4] == ["Dec 2026", "22,000", "20,100 to 24,700", "forecast"]
     assert found["latency"][2] == ["2,000 to 4,321", "1.9 s", "4.125 s", "501"]
@@ -79,7 +90,9 @@ def test_the_tables_say_the_numbers_that_were_measured() -> None:
 
 
 def test_what_is_taken_off_leaves_what_is_usable() -> None:
-    first, *off, last = (row["n"] for row in section_evidence.step_rows(made.examples()))
+    first, *off, last = (
+        row["n"] for row in section_evidence.step_rows(made.examples())
+    )
     assert first - sum(off) == last
 
 
@@ -103,7 +116,9 @@ def test_hostile_names_are_shown_and_do_nothing() -> None:
     assert not {"img", "iframe", "object", "form", "base", "foreignobject"} & tags
     assert len(page.all("script")) == 1  # the page's own
     for tag, attributes in page.tags:
-        assert not any(key.startswith("on") or key == "style" for key in attributes), tag
+        assert not any(key.startswith("on") or key == "style" for key in attributes), (
+            tag
+        )
 
 
 @pytest.mark.slow
@@ -125,19 +140,30 @@ def test_numbers_that_are_none_draw_nothing_and_break_nothing(kind: Series) -> N
         spoilt.append({**kind.columns, name: wrong})
         spoilt.append({**kind.columns, name: ()})
     for columns in spoilt:
-        for picture in section_evidence.pictures((Series(id=kind.id, columns=columns),)):
+        for picture in section_evidence.pictures(
+            (Series(id=kind.id, columns=columns),)
+        ):
             assert picture.drawing.spec(760)["layer"]
             assert picture.table.rows  # a column that no picture needs
 
 
 def test_a_page_without_numbers_has_no_picture_of_them() -> None:
-    assert section_evidence.pictures(Unknown(ask="measure")) == section_evidence.pictures(()) == ()
+    assert (
+        section_evidence.pictures(Unknown(ask="measure"))
+        == section_evidence.pictures(())
+        == ()
+    )
 
 
 @pytest.mark.slow
 def test_colours_of_the_pictures_have_their_place_in_the_style() -> None:
-    drawn = "".join(re.findall(r"<svg .*?</svg>", "".join(figures(made_page()).values())))
-    used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawn)) - {"none", "transparent"}
+    drawn = "".join(
+        re.findall(r"<svg .*?</svg>", "".join(figures(made_page()).values()))
+    )
+    used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawn)) - {
+        "none",
+        "transparent",
+    }
     assert len(used) >= 6
     for colour in used:
         assert f'svg [fill="{colour}"]' in STYLE
@@ -145,7 +171,9 @@ def test_colours_of_the_pictures_have_their_place_in_the_style() -> None:
 
 
 def test_rows_are_finite_and_an_open_end_is_infinite() -> None:
-    one = Series(id="a", columns={"n": (1, "open"), "t": ("x", "y"), "f": (True, False)})
+    one = Series(
+        id="a", columns={"n": (1, "open"), "t": ("x", "y"), "f": (True, False)}
+    )
     assert section_evidence.rows_of(one, ("n",), ("t",), ("f",)) == [
         {"n": 1.0, "t": "x", "f": True}, {"n": float("inf"), "t": "y", "f": False}
     ]  # fmt: skip

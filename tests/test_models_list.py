@@ -31,12 +31,16 @@ def endpoint(project: Path) -> Iterator[str]:
 
 def case_of(folder: Path, *entries: str) -> Path:
     lines = "".join(f"  - {entry}\n" for entry in entries)
-    (folder / "case.yaml").write_text(f"name: Models\nmodels:\n{lines}", encoding="utf-8")
+    (folder / "case.yaml").write_text(
+        f"name: Models\nmodels:\n{lines}", encoding="utf-8"
+    )
     return folder
 
 
 def listed(case: Path | None, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    assert run(["models", *([] if case is None else [str(case)]), "--format", "json"]) == 0
+    assert (
+        run(["models", *([] if case is None else [str(case)]), "--format", "json"]) == 0
+    )
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
@@ -55,12 +59,18 @@ def test_every_preset_is_listed_and_only_this_machine_is_asked(
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
     states = {each["name"]: each["state"] for each in listed(None, capsys)["endpoints"]}
     assert list(states) == list(PRESETS)
-    assert (states["openai"], states["mistral"], states["ollama"]) == ("key", "no_key", "silent")
+    assert (states["openai"], states["mistral"], states["ollama"]) == (
+        "key",
+        "no_key",
+        "silent",
+    )
     assert asked == ["127.0.0.1"] * 3
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_form_shows_a_key(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_form_shows_a_key(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     told = models_text(case_of(tmp_path, "{id: 'openai:gpt-4o'}"), form)
     assert "OPENAI_API_KEY" in told
@@ -83,7 +93,11 @@ def test_a_model_of_a_case_has_its_price_and_where_it_comes_from(
     assert [each["state"] for each in told[:1]] == ["answers"]
     assert told[0]["models"] == ["plain"]
     assert told[0]["usd_per_mtok"] == {"input": 2, "output": 3}
-    assert [each["usd_per_mtok"] for each in told[2:]] == [None, {"input": 0, "output": 0}, None]
+    assert [each["usd_per_mtok"] for each in told[2:]] == [
+        None,
+        {"input": 0, "output": 0},
+        None,
+    ]
     assert [each["price_from"] for each in told[:1]] == ["stated in the case"]
     assert told[1]["price_from"].startswith("genai-prices ")
     assert [each["state"] for each in told[3:]] == ["inside", "unknown"]
@@ -98,6 +112,8 @@ def test_a_hostile_address_is_a_line_and_no_error(
     assert "not encrypted" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_a_case_that_is_not_there_is_one_plain_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_case_that_is_not_there_is_one_plain_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(["models", "nowhere"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -51,7 +51,11 @@ CANDIDATE = {
 HOSTED: dict[str, Any] = {
     "models": [
         {"id": "big", "usd_per_mtok": {"input": 2.5, "output": 10}},
-        {"id": "small-tuned", "kind": "tuned", "usd_per_mtok": {"input": 3, "output": 12}},
+        {
+            "id": "small-tuned",
+            "kind": "tuned",
+            "usd_per_mtok": {"input": 3, "output": 12},
+        },
     ],
     "tuning": {"service": "hosted"},
 }
@@ -63,7 +67,13 @@ WATCHED = {"ongoing": {"monitoring_hours": 4}}
 
 def case_of(economics: dict[str, Any], **more: Any) -> Any:
     return load_case(
-        {"name": "x", "strategic_value": "high", **CANDIDATE, "economics": economics, **more}
+        {
+            "name": "x",
+            "strategic_value": "high",
+            **CANDIDATE,
+            "economics": economics,
+            **more,
+        }
     )
 
 
@@ -100,21 +110,34 @@ def test_by_hand_the_lessons_example() -> None:
     })  # fmt: skip
     assert found["upfront_usd"] == 6000  # 60 h x $100
     assert found["monthly_net_usd"] == 1500  # 1,500 + 500 - 500
-    assert found["break_even_months"] == {"point": 4, "p10": 4, "p50": 4, "p90": 4}  # 6,000 / 1,500
+    assert found["break_even_months"] == {
+        "point": 4,
+        "p10": 4,
+        "p50": 4,
+        "p90": 4,
+    }  # 6,000 / 1,500
     assert found["justified"] == "yes"
     # by the table: 200 + 5 x 100 + 10 x 100 / 3 = 1,033.33; 6,000 / (2,000 - 1,033.33) = 6.2069
     assert found["by_table"]["ongoing_usd"]["low"] == pytest.approx(1033.33, abs=0.01)
-    assert found["by_table"]["break_even_months"]["low"] == pytest.approx(6.2069, abs=1e-4)
+    assert found["by_table"]["break_even_months"]["low"] == pytest.approx(
+        6.2069, abs=1e-4
+    )
     assert found["by_table"]["break_even_months"]["high"] == "open"
     drawn = found["simulation"]
-    assert drawn["npv_usd"] == {"p10": 48_000, "p50": 48_000, "p90": 48_000}  # 36 x 1,500 - 6,000
+    assert drawn["npv_usd"] == {
+        "p10": 48_000,
+        "p50": 48_000,
+        "p90": 48_000,
+    }  # 36 x 1,500 - 6,000
     assert drawn["curve"][12] == {
         "month": 12, "p10": 12_000, "p50": 12_000, "p90": 12_000, "if_works": 12_000,
     }  # fmt: skip
     assert drawn["cost_of_waiting_usd"] == 1500  # one month of 36 is lost
     assert (drawn["draws"], drawn["p_never"], found["worth"]) == (1, 0, [])
     # a quarter more or less of a single number: 25% of $6,000, and of 36 x $1,500, $500, $500
-    swings = {one["input"]: abs(one["high_usd"] - one["low_usd"]) for one in drawn["tornado"]}
+    swings = {
+        one["input"]: abs(one["high_usd"] - one["low_usd"]) for one in drawn["tornado"]
+    }
     assert swings["saving on calls"] == pytest.approx(0.5 * 1500 * 36)
     assert swings["hours up front"] == pytest.approx(0.5 * 6000)
     worst, likely, best = found["scenarios"]
@@ -126,7 +149,10 @@ def test_by_hand_the_lessons_example() -> None:
 
 
 def test_by_hand_six_months_are_not_under_six() -> None:
-    stated = {"upfront": {"usd": 9000}, "monthly": {"api_savings_usd": 2000, "ongoing_usd": 500}}
+    stated = {
+        "upfront": {"usd": 9000},
+        "monthly": {"api_savings_usd": 2000, "ongoing_usd": 500},
+    }
     found = money(stated)  # 9,000 / 1,500
     assert found["break_even_months"]["point"] == 6.0
     assert found["break_even_months"]["p50"] == pytest.approx(6.0)
@@ -176,9 +202,13 @@ def test_by_hand_gpus_that_are_always_on_cost_a_floor() -> None:
     # with the GPU full at 182,500 calls: 182,500 x 0.0095 = 1,733.75 is under 1,460 + 400.
     # Beyond it a call costs 2 / 250 = 0.008: 400 / (0.0095 - 0.008) = 266,667
     assert computed["pays_from_requests_per_month"] == pytest.approx(400 / 0.0015)
-    cheap = money({**economics, "monthly": {"ongoing": {"monitoring_hours": 1}}}, models=models)
+    cheap = money(
+        {**economics, "monthly": {"ongoing": {"monitoring_hours": 1}}}, models=models
+    )
     # (1,460 + 100) / 0.0095 = 164,211, before the GPU is full
-    assert cheap["computed"]["pays_from_requests_per_month"] == pytest.approx(1560 / 0.0095)
+    assert cheap["computed"]["pays_from_requests_per_month"] == pytest.approx(
+        1560 / 0.0095
+    )
 
 
 def test_by_hand_a_saving_is_largest_where_the_gpu_is_full() -> None:
@@ -190,15 +220,23 @@ def test_by_hand_a_saving_is_largest_where_the_gpu_is_full() -> None:
     computed = money(economics, models=models)["computed"]
     # 100,000: 950 - 730 x 2.50 = -875; full at 182,500: 1,733.75 - 1,825 = -91.25;
     # 300,000: 2,850 - 1,200 x 2.50 = -150
-    assert computed["savings_usd_per_month"] == pytest.approx({"low": -875, "high": -91.25})
+    assert computed["savings_usd_per_month"] == pytest.approx(
+        {"low": -875, "high": -91.25}
+    )
 
 
 def test_by_hand_a_cached_prompt_is_the_better_rival() -> None:
     price = {"input": 2.5, "output": 10, "cached_input": 1.25, "batch_discount": 0.5}
     models = [{"id": "big", "usd_per_mtok": price}, HOSTED["models"][1]]
     traffic = {**TRAFFIC, "cacheable_share": 0.8, "batchable": "no"}
-    computed = money({**WORK, "traffic": traffic, "monthly": WATCHED}, models=models)["computed"]
-    costs = {one["how"]: one["usd_per_month"] for one in computed["servings"] if not one["tuned"]}
+    computed = money({**WORK, "traffic": traffic, "monthly": WATCHED}, models=models)[
+        "computed"
+    ]
+    costs = {
+        one["how"]: one["usd_per_month"]
+        for one in computed["servings"]
+        if not one["tuned"]
+    }
     # input 2.50 x 0.2 + 1.25 x 0.8 = 1.50; 100,000 x (3,000 x 1.50 + 200 x 10) / 1,000,000 = 650
     assert costs == {"cached": pytest.approx(650), "as_is": pytest.approx(950)}
     assert computed["best_untuned"] == "big with the prompt cached"
@@ -217,8 +255,15 @@ def test_by_hand_a_batch_costs_less_where_nobody_waits(
     batchable: str, targets: dict[str, Any], admissible: str, saving: Any
 ) -> None:
     price = {"input": 2.5, "output": 10, "batch_discount": 0.4}
-    models = [{"id": "big", "usd_per_mtok": price, "latency_p95_s": 1}, HOSTED["models"][1]]
-    economics = {**WORK, "traffic": {**TRAFFIC, "batchable": batchable}, "monthly": WATCHED}
+    models = [
+        {"id": "big", "usd_per_mtok": price, "latency_p95_s": 1},
+        HOSTED["models"][1],
+    ]
+    economics = {
+        **WORK,
+        "traffic": {**TRAFFIC, "batchable": batchable},
+        "monthly": WATCHED,
+    }
     computed = money(economics, models=models, targets=targets)["computed"]
     batch = next(one for one in computed["servings"] if one["how"] == "batched")
     assert batch["usd_per_month"] == pytest.approx(570)
@@ -230,15 +275,23 @@ def test_by_hand_a_batch_costs_less_where_nobody_waits(
 
 
 def test_by_hand_one_total_of_running_costs_holds_the_serving() -> None:
-    found = money({**WORK, "traffic": TRAFFIC, "monthly": {"ongoing_usd": 700}}, **HOSTED)
+    found = money(
+        {**WORK, "traffic": TRAFFIC, "monthly": {"ongoing_usd": 700}}, **HOSTED
+    )
     # 950 untuned less all of 700, the 420 of serving among it: the serving counts once
     assert found["monthly_net_usd"] == pytest.approx(950 - 700)
     # beside the serving 700 - 420 = 280, over 0.0053 a call
-    assert found["computed"]["pays_from_requests_per_month"] == pytest.approx(280 / 0.0053)
+    assert found["computed"]["pays_from_requests_per_month"] == pytest.approx(
+        280 / 0.0053
+    )
 
 
 def test_by_hand_running_costs_by_category_are_added_up() -> None:
-    ongoing = {"inference_usd": 450, "monitoring_hours": 6, "retraining_hours_per_quarter": 12}
+    ongoing = {
+        "inference_usd": 450,
+        "monitoring_hours": 6,
+        "retraining_hours_per_quarter": 12,
+    }
     found = money({
         "hourly_rate_usd": 75, "upfront": {"hours": 60},
         "monthly": {"api_savings_usd": 3000, "ongoing": ongoing},
@@ -254,7 +307,9 @@ def test_by_hand_what_tuning_takes_out_of_the_prompt_was_the_cached_part() -> No
     tuned = {"id": "t", "kind": "tuned", "usd_per_mtok": {**price, "input": 3}}
     traffic = {**TRAFFIC, "cached_share": 0.5}
     models = [{"id": "big", "usd_per_mtok": price}, tuned]
-    computed = money({**WORK, "traffic": traffic, "monthly": WATCHED}, models=models)["computed"]
+    computed = money({**WORK, "traffic": traffic, "monthly": WATCHED}, models=models)[
+        "computed"
+    ]
     costs = {one["model"]: one["usd_per_month"] for one in computed["servings"]}
     # untuned input at (2.50 + 0.50) / 2 = 1.50: 100,000 x (3,000 x 1.50 + 200 x 10) / 1,000,000
     # tuned 100,000 x (600 x 3 + 200 x 10) / 1,000,000, nothing of it from the cache
@@ -271,7 +326,9 @@ def test_by_hand_discount_is_an_annuity() -> None:
     assert found["simulation"]["npv_usd"]["p50"] == pytest.approx(worth)
     assert found["break_even_months"]["p50"] == pytest.approx(4)  # it isn't discounted
     # a month later: upfront in month 1, and eleven months of income, from month 2 to 12
-    later = sum(1500 / (1 + rate) ** month for month in range(2, 13)) - 6000 / (1 + rate)
+    later = sum(1500 / (1 + rate) ** month for month in range(2, 13)) - 6000 / (
+        1 + rate
+    )
     assert found["simulation"]["cost_of_waiting_usd"] == pytest.approx(worth - later)
 
 
@@ -317,14 +374,19 @@ def test_by_hand_by_total_the_table_says_what_is_paid_again() -> None:
 
 
 def test_by_hand_a_tuning_that_fails_costs_what_was_spent() -> None:
-    stated = {"upfront": {"usd": 6000}, "monthly": {"api_savings_usd": 1500, "ongoing_usd": 0}}
+    stated = {
+        "upfront": {"usd": 6000},
+        "monthly": {"api_savings_usd": 1500, "ongoing_usd": 0},
+    }
     blind: dict[str, Any] = {"tuning": {"pilot": "no"}}
     lost = money({**stated, "assumptions": {"failure_chance": 1}}, **blind)
     assert lost["break_even_months"]["p10"] == "never"
     assert lost["simulation"]["npv_usd"]["p90"] == -6000
     found = money({**stated, "assumptions": {"failure_chance": 0.25}}, **blind)
     drawn = found["simulation"]
-    assert drawn["p_never"] == pytest.approx(0.25, abs=0.03)  # 2,000 draws: three errors of 1%
+    assert drawn["p_never"] == pytest.approx(
+        0.25, abs=0.03
+    )  # 2,000 draws: three errors of 1%
     assert (drawn["npv_usd"]["p10"], drawn["npv_usd"]["p50"]) == (-6000, 48_000)
     assert found["break_even_months"]["p90"] == pytest.approx(4)  # if it works
 
@@ -336,7 +398,11 @@ def test_by_hand_a_pilot_is_worth_what_it_spares() -> None:
     stated = {"upfront": upfront, "monthly": {"api_savings_usd": 1000, "ongoing_usd": 0},
               "assumptions": {"failure_chance": 0.5, "horizon_months": 24}}  # fmt: skip
     found = money(stated)
-    assert found["ask_usd"] == {"pilot": 300 + 100 + 1200, "build": 8400, "run_month": 0}
+    assert found["ask_usd"] == {
+        "pilot": 300 + 100 + 1200,
+        "build": 8400,
+        "run_month": 0,
+    }
     works = found["simulation"]["p_works"]
     assert works == pytest.approx(0.5, abs=0.034)
     # 24 x 1,000 - 10,000 where it works, the pilot where it fails; without one all of it
@@ -353,14 +419,20 @@ def test_by_hand_no_saving_is_above_the_bill_of_its_month() -> None:
     assert found["bill_usd"] == pytest.approx(950)
     assert found["possible_saving_usd"] == pytest.approx(950)
     assert (found["capped"], found["contradicted"]) == (True, True)
-    assert found["break_even_months"]["point"] == pytest.approx(1000 / 1400)  # as stated
-    assert found["break_even_months"]["p50"] == pytest.approx(1000 / 850)  # within the bill
+    assert found["break_even_months"]["point"] == pytest.approx(
+        1000 / 1400
+    )  # as stated
+    assert found["break_even_months"]["p50"] == pytest.approx(
+        1000 / 850
+    )  # within the bill
     assert found["simulation"]["npv_usd"]["p50"] == pytest.approx(36 * 850 - 1000)
     assert found["must_bring_usd"] == pytest.approx(100 + 1000 / 6)
     grown = money({**stated, "traffic": {**TRAFFIC, "growth_per_month": 0.5}},
                   models=HOSTED["models"][:1])  # fmt: skip
     # month 1 at 950, month 2 at 1,425, then all of it
-    assert grown["simulation"]["npv_usd"]["p50"] == pytest.approx(850 + 1325 + 34 * 1400 - 1000)
+    assert grown["simulation"]["npv_usd"]["p50"] == pytest.approx(
+        850 + 1325 + 34 * 1400 - 1000
+    )
 
 
 def test_by_hand_without_a_benefit_it_says_what_it_would_have_to_bring() -> None:
@@ -380,7 +452,9 @@ def test_by_hand_it_pays_back_in_time_with_more_than_it_must_bring(
 ) -> None:
     """$1,200 in six months, and $100 a month to run it: $300 takes six, and under six is asked."""
     monthly = {"quality_value_usd": worth, "ongoing_usd": 100}
-    found = money({**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value="high")
+    found = money(
+        {**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value="high"
+    )
     assert (found["must_bring_usd"], found["justified"]) == (300, justified)
 
 
@@ -388,10 +462,14 @@ def test_by_hand_it_pays_back_in_time_with_more_than_it_must_bring(
 def test_no_strategic_value_refuses_money_that_pays_back(value: str) -> None:
     """A value of *medium* once refused $84,000 a month that paid back in half a month."""
     monthly = {"quality_value_usd": 301, "ongoing_usd": 100}
-    found = money({**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value=value)
+    found = money(
+        {**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value=value
+    )
     assert found["justified"] == "yes"
     late = {**monthly, "quality_value_usd": 299}
-    found = money({**WORK, "upfront": {"hours": 12}, "monthly": late}, strategic_value=value)
+    found = money(
+        {**WORK, "upfront": {"hours": 12}, "monthly": late}, strategic_value=value
+    )
     assert found["justified"] == "no"
 
 
@@ -403,7 +481,9 @@ def test_a_strategic_value_that_is_too_low_decides_where_money_can_t(
     value: str, justified: str
 ) -> None:
     monthly = {"quality_value_usd": ranged(200, 301, 400), "ongoing_usd": 100}
-    open_ = money({**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value=value)
+    open_ = money(
+        {**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value=value
+    )
     stated = {**WORK, "traffic": TRAFFIC, "monthly": {"ongoing_usd": 100}}
     unstated = money(stated, strategic_value=value, models=HOSTED["models"][:1])
     for found in (open_, unstated):
@@ -412,7 +492,9 @@ def test_a_strategic_value_that_is_too_low_decides_where_money_can_t(
             assert f"strategic value is {value} but has to be high" in found["why"]
 
 
-def test_by_hand_tuning_that_costs_more_than_the_budget_still_saves_beside_what_runs() -> None:
+def test_by_hand_tuning_that_costs_more_than_the_budget_still_saves_beside_what_runs() -> (
+    None
+):
     """$950 and $420 a month today; ten times the calls are ten times both, over any budget."""
     more = {**TRAFFIC, "requests_per_month": 10 * TRAFFIC["requests_per_month"]}
     target = {"targets": {"usd_per_month": 500}}
@@ -444,33 +526,52 @@ def test_by_hand_a_model_that_ends_leaves_its_successors_price() -> None:
     worth = dossier["investment"]["simulation"]["npv_usd"]["p50"]
     assert worth == pytest.approx(2 * 950 + 10 * luna - 12 * 421 - 1000)
     assert "model_in_use_ends" in {one["id"] for one in dossier["challenges"]}
-    assert "with openai:gpt-6-luna, which would take that saving away" in gate(dossier)["why"]
+    assert (
+        "with openai:gpt-6-luna, which would take that saving away"
+        in gate(dossier)["why"]
+    )
     rivals = dossier["investment"]["computed"]["rivals"]
     assert [one["model"] for one in rivals][:1] == ["openai:gpt-6-luna"]
     assert len(rivals) == 3
     elsewhere = [{**models[0], "base_url": "https://eu.example/v1"}, models[1]]
-    dossier = told({**WORK, "traffic": TRAFFIC}, models=elsewhere, tuning={"service": "hosted"})
-    assert "model_in_use_ends" not in {one["id"] for one in dossier["challenges"]}  # other dates
+    dossier = told(
+        {**WORK, "traffic": TRAFFIC}, models=elsewhere, tuning={"service": "hosted"}
+    )
+    assert "model_in_use_ends" not in {
+        one["id"] for one in dossier["challenges"]
+    }  # other dates
 
 
-def test_by_hand_cached_and_batched_is_one_way_and_the_budget_is_no_reason_to_be_dear() -> None:
+def test_by_hand_cached_and_batched_is_one_way_and_the_budget_is_no_reason_to_be_dear() -> (
+    None
+):
     """At half the price for a batch, and cached input at a tenth: both come off."""
     price = {"input": 2, "output": 8, "cached_input": 0.2, "batch_discount": 0.5}
     small = {"id": "t", "kind": "tuned", "usd_per_mtok": {"input": 0.5, "output": 2}}
-    models = [{"id": "big", "quality": 0.97, "cases": 2000, "usd_per_mtok": price}, small]
+    models = [
+        {"id": "big", "quality": 0.97, "cases": 2000, "usd_per_mtok": price},
+        small,
+    ]
     found = money(
         {**WORK, "monthly": WATCHED,
          "traffic": {**TRAFFIC, "cacheable_share": 0.5, "batchable": "yes"}},
         models=models, tuning={"service": "hosted"},
         targets={"quality": {"at_least": 0.9}, "usd_per_month": 200},
     )["computed"]  # fmt: skip
-    costs = {one["how"]: one["usd_per_month"] for one in found["servings"] if not one["tuned"]}
+    costs = {
+        one["how"]: one["usd_per_month"]
+        for one in found["servings"]
+        if not one["tuned"]
+    }
     assert costs["as_is"] == pytest.approx(100_000 * (3000 * 2 + 200 * 8) / 1e6)
     assert costs["batched"] == pytest.approx(100_000 * (3000 * 1 + 200 * 4) / 1e6)
     both = 100_000 * (1500 * 1 + 1500 * 0.2 + 200 * 4) / 1e6
     assert costs["cached_batched"] == pytest.approx(both)
     # no way is within $200; all meet the quality, and whether both come off is to be asked
-    saving, tuned = found["savings_usd_per_month"], 100_000 * (600 * 0.5 + 200 * 2) / 1e6
+    saving, tuned = (
+        found["savings_usd_per_month"],
+        100_000 * (600 * 0.5 + 200 * 2) / 1e6,
+    )
     assert saving["high"] == pytest.approx(costs["batched"] - tuned)
     assert saving["low"] == pytest.approx(both - tuned)
 
@@ -506,14 +607,18 @@ def by_loops(rng: random.Random, failure: float, fall: float) -> float:
     for month in range(1, 37):
         discounted *= 1.07 ** (-1 / 12)
         bill = 950 * (1 + growth) ** (month - 1) * (1 - fall) ** ((month - 1) / 12)
-        again = upfront / 2 if month in (19, 37) else 0.0  # half the hours are data preparation
+        again = (
+            upfront / 2 if month in (19, 37) else 0.0
+        )  # half the hours are data preparation
         worth += (min(1500.0, bill) - 300 - again) * discounted
     return worth
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("failure", "fall"), [(0.0, 0.0), (0.3, 0.2)])
-def test_an_independent_simulation_agrees_within_chance(failure: float, fall: float) -> None:
+def test_an_independent_simulation_agrees_within_chance(
+    failure: float, fall: float
+) -> None:
     found = money(
         {"hourly_rate_usd": 100, "upfront": {"hours": ranged(40, 60, 90)},
          "monthly": {"api_savings_usd": 1500, "ongoing_usd": 300},
@@ -527,8 +632,12 @@ def test_an_independent_simulation_agrees_within_chance(failure: float, fall: fl
     chance = 4 * float(np.std(again)) * (1 / 8000 + 1 / 10_000) ** 0.5
     assert found["gain_usd"] == pytest.approx(float(np.mean(again)), abs=chance)
     low, high = np.quantile(again, [0.1, 0.9])
-    assert found["simulation"]["npv_usd"]["p10"] == pytest.approx(low, rel=0.05, abs=100)
-    assert found["simulation"]["npv_usd"]["p90"] == pytest.approx(high, rel=0.05, abs=100)
+    assert found["simulation"]["npv_usd"]["p10"] == pytest.approx(
+        low, rel=0.05, abs=100
+    )
+    assert found["simulation"]["npv_usd"]["p90"] == pytest.approx(
+        high, rel=0.05, abs=100
+    )
 
 
 def computed_by_loops(rng: random.Random, fall: float, ends: float) -> float:
@@ -542,13 +651,20 @@ def computed_by_loops(rng: random.Random, fall: float, ends: float) -> float:
     for month in range(1, 37):
         now = calls * (1 + growth) ** (month - 1)
         usd_in, usd_out = (2.5, 10) if month - 1 <= ends else (0.1, 0.5)
-        dear = now * (3000 * usd_in + 200 * usd_out) / 1e6 * (1 - fall) ** ((month - 1) / 12)
+        dear = (
+            now
+            * (3000 * usd_in + 200 * usd_out)
+            / 1e6
+            * (1 - fall) ** ((month - 1) / 12)
+        )
         worth += (dear - now * (600 * 3 + 200 * 12) / 1e6 - 400) * 1.07 ** (-month / 12)
     return worth
 
 
 @pytest.mark.parametrize(("fall", "ends"), [(0.0, False), (0.3, False), (0.3, True)])
-def test_a_computed_saving_agrees_with_an_independent_simulation(fall: float, ends: bool) -> None:
+def test_a_computed_saving_agrees_with_an_independent_simulation(
+    fall: float, ends: bool
+) -> None:
     dear = {**HOSTED["models"][0]}
     if ends:  # gpt-6-luna is named in its place, at $0.10 and $0.50
         dear |= {"id": "openai:gpt-4o", "ends": "2027-11-24"}
@@ -567,13 +683,20 @@ def test_a_computed_saving_agrees_with_an_independent_simulation(fall: float, en
 
 JOB: dict[str, Any] = {
     "workload": "one_off",
-    "models": [{"id": "big", "usd_per_mtok": {"input": 2.5, "output": 10, "batch_discount": 0.5}}],
+    "models": [
+        {
+            "id": "big",
+            "usd_per_mtok": {"input": 2.5, "output": 10, "batch_discount": 0.5},
+        }
+    ],
     "tuning": {"service": "hosted"},
 }
 
 
 @pytest.mark.parametrize(("worth", "months"), [(6100, 1.0), (6099, "never")])
-def test_by_hand_a_job_that_runs_once_pays_with_the_job_or_never(worth: int, months: Any) -> None:
+def test_by_hand_a_job_that_runs_once_pays_with_the_job_or_never(
+    worth: int, months: Any
+) -> None:
     traffic = {"requests_per_month": 20_000, "input_tokens": 2400, "output_tokens": 160,
                "growth_per_month": 0.1}  # fmt: skip
     dossier = told(
@@ -581,10 +704,16 @@ def test_by_hand_a_job_that_runs_once_pays_with_the_job_or_never(worth: int, mon
          "monthly": {"quality_value_usd": worth, "ongoing_usd": 100}}, **JOB,
     )  # fmt: skip
     found = dossier["investment"]
-    assert found["bill_usd"] == pytest.approx(20_000 * (2400 * 1.25 + 160 * 5) / 1e6)  # a batch
+    assert found["bill_usd"] == pytest.approx(
+        20_000 * (2400 * 1.25 + 160 * 5) / 1e6
+    )  # a batch
     assert found["must_bring_usd"] == 6100
-    assert found["break_even_months"] == dict.fromkeys(("point", "p10", "p50", "p90"), months)
-    assert found["scenarios"][1]["npv_usd"] == pytest.approx(worth - 6100)  # one month, no more
+    assert found["break_even_months"] == dict.fromkeys(
+        ("point", "p10", "p50", "p90"), months
+    )
+    assert found["scenarios"][1]["npv_usd"] == pytest.approx(
+        worth - 6100
+    )  # one month, no more
     hinges = {one["input"] for one in found["simulation"]["tornado"]}
     assert not hinges & {"growth of traffic", "life of a tuned model"}
     phases = {phase["id"] for phase in dossier["plan"]["phases"]}
@@ -594,7 +723,11 @@ def test_by_hand_a_job_that_runs_once_pays_with_the_job_or_never(worth: int, mon
 
 @pytest.mark.parametrize("upfront", [500, 1000, 1500])
 def test_a_rival_that_takes_the_saving_of_a_job_leaves_no_yes(upfront: int) -> None:
-    traffic = {"requests_per_month": 2_000_000, "input_tokens": 1000, "output_tokens": 100}
+    traffic = {
+        "requests_per_month": 2_000_000,
+        "input_tokens": 1000,
+        "output_tokens": 100,
+    }
     monthly = {"api_savings_usd": 2200, "ongoing_usd": 100}
     found = gate(told(
         {"upfront": {"usd": upfront}, "monthly": monthly, "traffic": traffic},
@@ -627,7 +760,10 @@ def test_a_job_never_saves_more_than_its_bill_in_any_draw(data: st.DataObject) -
         return ranged(*ends) if data.draw(st.booleans()) else ends[1]
 
     def model(name: str, **more: Any) -> dict[str, Any]:
-        price = {"input": data.draw(st.floats(0.1, 20)), "output": data.draw(st.floats(0.1, 90))}
+        price = {
+            "input": data.draw(st.floats(0.1, 20)),
+            "output": data.draw(st.floats(0.1, 90)),
+        }
         price |= {"batch_discount": 0.5} if data.draw(st.booleans()) else {}
         right = {"quality": data.draw(st.sampled_from([0.5, 0.99])), "cases": 1000}
         unmeasured = data.draw(st.booleans())
@@ -656,11 +792,16 @@ def test_a_job_never_saves_more_than_its_bill_in_any_draw(data: st.DataObject) -
     assert saved.high <= today_.usd.high * (1 + 1e-9)
     flow = money_simulate.CashFlow(
         money_investment.stakes_of(
-            money_investment.MoneyContext(case, LESSON, model_case.NO_PRICES), model_, savings, ways
+            money_investment.MoneyContext(case, LESSON, model_case.NO_PRICES),
+            model_,
+            savings,
+            ways,
         )
     )
     rng = np.random.default_rng(1)
-    values = {name: rng.uniform(at.low, at.high, 50) for name, at in flow.inputs.items()}
+    values = {
+        name: rng.uniform(at.low, at.high, 50) for name, at in flow.inputs.items()
+    }
     sums = flow.follow(values, np.ones(50)).cumulated
     line = today_.option.line(values)
     bill = np.maximum(line.floor, line.slope * values[money_terms.REQUESTS])
@@ -670,16 +811,25 @@ def test_a_job_never_saves_more_than_its_bill_in_any_draw(data: st.DataObject) -
 def test_a_job_without_upfront_cost_pays_with_the_job_everywhere() -> None:
     def job(worth: float) -> Any:
         return told(
-            {"upfront": {"usd": 0}, "monthly": {"quality_value_usd": worth, "ongoing_usd": 10}},
+            {
+                "upfront": {"usd": 0},
+                "monthly": {"quality_value_usd": worth, "ongoing_usd": 10},
+            },
             workload="one_off",
         )["investment"]
 
     free, dear = job(20), job(5)
-    assert free["break_even_months"] == dict.fromkeys(("point", "p10", "p50", "p90"), 1.0)
+    assert free["break_even_months"] == dict.fromkeys(
+        ("point", "p10", "p50", "p90"), 1.0
+    )
     assert free["p_within_6_months"] == 1
     assert free["steps"][-1] == "Left: $10. Break-even: with the job"
-    assert dear["break_even_months"] == dict.fromkeys(("point", "p10", "p50", "p90"), "never")
-    assert dear["steps"][-1] == "Left: -$5. Break-even: never, as less than that remains"
+    assert dear["break_even_months"] == dict.fromkeys(
+        ("point", "p10", "p50", "p90"), "never"
+    )
+    assert (
+        dear["steps"][-1] == "Left: -$5. Break-even: never, as less than that remains"
+    )
 
 
 def test_a_job_without_known_sums_speaks_of_no_month() -> None:
@@ -698,7 +848,9 @@ def test_a_job_without_known_sums_speaks_of_no_month() -> None:
 def test_no_page_of_a_job_speaks_of_months(data: st.DataObject) -> None:
     one_of, yes = data.draw, st.booleans()
     monthly: dict[str, Any] = {"ongoing_usd": one_of(st.sampled_from([10, 5000]))}
-    monthly |= {"api_savings_usd": one_of(st.sampled_from([9, 9e5]))} if one_of(yes) else {}
+    monthly |= (
+        {"api_savings_usd": one_of(st.sampled_from([9, 9e5]))} if one_of(yes) else {}
+    )
     monthly |= {"quality_value_usd": ranged(0, 500, 9000)} if one_of(yes) else {}
     traffic = {"requests_per_month": one_of(st.sampled_from([500, 2_000_000])),
                "input_tokens": 3000, "output_tokens": 200}  # fmt: skip
@@ -738,21 +890,29 @@ def by_calculator(says: str, end: int) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", sorted(path.parent.name for path in GALLERY.glob("*/case.yaml")))
+@pytest.mark.parametrize(
+    "case", sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))
+)
 def test_every_line_of_the_gallery_follows_by_calculator(case: str) -> None:
     """Each end of a sum from the ends that are printed beside it, and the months from those."""
     read = load_case(GALLERY / case)
-    found = json.loads(decide(read, framework_of(read), as_of=DAY).to_json())["investment"]
+    found = json.loads(decide(read, framework_of(read), as_of=DAY).to_json())[
+        "investment"
+    ]
     for line in found.get("steps", ())[:3]:
         terms, _, whole = line.partition(": ")[2].partition(" = ")
         for end in range(3) if whole else ():
-            assert by_calculator(terms, end) == pytest.approx(by_calculator(whole, end), abs=1.01)
+            assert by_calculator(terms, end) == pytest.approx(
+                by_calculator(whole, end), abs=1.01
+            )
     for item in found.get("items", ()):
         if " examples × " in item["source"]:
             terms = re.sub(r"[a-z]", "", item["source"])
             ends = item["usd"]
             assert by_calculator(terms, 0) / 1e6 == pytest.approx(ends["low"], rel=0.02)
-            assert by_calculator(terms, 2) / 1e6 == pytest.approx(ends["high"], rel=0.02)
+            assert by_calculator(terms, 2) / 1e6 == pytest.approx(
+                ends["high"], rel=0.02
+            )
 
 
 def test_a_stated_kind_of_work_counts_and_no_growth_overrules_it() -> None:
@@ -829,14 +989,20 @@ def test_a_model_without_a_price_is_unknown_and_says_where_to_state_it() -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "missing", ["gpu_usd_per_hour", "requests_per_gpu_hour", "utilisation", "always_on_gpus"]
+    "missing",
+    ["gpu_usd_per_hour", "requests_per_gpu_hour", "utilisation", "always_on_gpus"],
 )
 def test_a_gpu_is_priced_by_four_statements_or_not_at_all(missing: str) -> None:
     serving = {"gpu_usd_per_hour": 2, "requests_per_gpu_hour": 500, "utilisation": 0.5,
                "always_on_gpus": 0}  # fmt: skip
     del serving[missing]
     models = [HOSTED["models"][0], {"id": "ours", "kind": "tuned", "runs": "own"}]
-    economics = {**WORK, "traffic": TRAFFIC, "serving": serving, "monthly": {"api_savings_usd": 9}}
+    economics = {
+        **WORK,
+        "traffic": TRAFFIC,
+        "serving": serving,
+        "monthly": {"api_savings_usd": 9},
+    }
     saving = money(economics, models=models)["computed"]["savings_usd_per_month"]
     assert saving == {"unknown": True, "ask": f"state economics.serving.{missing}"}
 
@@ -844,22 +1010,34 @@ def test_a_gpu_is_priced_by_four_statements_or_not_at_all(missing: str) -> None:
 def test_stated_savings_win_and_the_computed_ones_stand_beside_them() -> None:
     monthly = {**WATCHED, "api_savings_usd": 1400}
     found = money({**WORK, "traffic": TRAFFIC, "monthly": monthly}, **HOSTED)
-    assert found["break_even_months"]["point"] == pytest.approx(1)  # 1,000 / (1,400 - 400)
+    assert found["break_even_months"]["point"] == pytest.approx(
+        1
+    )  # 1,000 / (1,400 - 400)
     assert found["computed"]["savings_usd_per_month"] == pytest.approx(530)
     assert found["assumed"] == []
-    assert any("Stated is a saving of $1,400" in step for step in found["computed"]["steps"])
+    assert any(
+        "Stated is a saving of $1,400" in step for step in found["computed"]["steps"]
+    )
 
 
 def test_a_rival_below_the_quality_target_is_no_rival() -> None:
-    small = {"id": "small", "usd_per_mtok": {"input": 0.1, "output": 0.4}, "cases": 1000}
+    small = {
+        "id": "small",
+        "usd_per_mtok": {"input": 0.1, "output": 0.4},
+        "cases": 1000,
+    }
     economics = {**WORK, "traffic": TRAFFIC, "monthly": WATCHED}
     big, tuned = HOSTED["models"]
 
     def saving(quality: float) -> tuple[str, Any]:
-        models = [{**big, "quality": 0.97, "cases": 1000}, {**small, "quality": quality}, tuned]
-        computed = money(economics, models=models, targets={"quality": {"at_least": 0.9}})[
-            "computed"
+        models = [
+            {**big, "quality": 0.97, "cases": 1000},
+            {**small, "quality": quality},
+            tuned,
         ]
+        computed = money(
+            economics, models=models, targets={"quality": {"at_least": 0.9}}
+        )["computed"]
         (rival,) = [one for one in computed["servings"] if one["model"] == "small"]
         return rival["admissible"], computed["savings_usd_per_month"]
 
@@ -875,7 +1053,9 @@ def test_where_no_rival_meets_the_targets_tuning_is_held_against_today() -> None
     big, tuned = HOSTED["models"]
     models = [{**big, "quality": 0.7, "cases": 1000}, tuned]
     economics = {**WORK, "traffic": TRAFFIC, "monthly": WATCHED}
-    computed = money(economics, models=models, targets={"quality": {"at_least": 0.9}})["computed"]
+    computed = money(economics, models=models, targets={"quality": {"at_least": 0.9}})[
+        "computed"
+    ]
     assert computed["best_untuned"] == "none"
     assert computed["savings_usd_per_month"] == pytest.approx(530)
     assert "No untuned way meets the targets" in computed["steps"][0]
@@ -904,10 +1084,16 @@ def sovereign(models: list[Any], **more: Any) -> Any:
 
 def test_where_data_may_not_leave_money_is_reckoned_as_anywhere() -> None:
     """What stays inside is a row of the table of ways; whether it pays back is one question."""
-    api = {"id": "big", "runs": "third_party", "usd_per_mtok": {"input": 2.5, "output": 10}}
+    api = {
+        "id": "big",
+        "runs": "third_party",
+        "usd_per_mtok": {"input": 2.5, "output": 10},
+    }
     for models in ([], [api]):
         found = sovereign(models)
-        assert found["investment"]["justified"] == "no"  # $1 a month to pay the work back
+        assert (
+            found["investment"]["justified"] == "no"
+        )  # $1 a month to pay the work back
         assert "remains to repay" in gate(found)["why"]
     ways = sovereign([api])["investment"]["computed"]["servings"]
     assert {way["admissible"] for way in ways if way["model"] == "big"} == {"no"}
@@ -915,10 +1101,14 @@ def test_where_data_may_not_leave_money_is_reckoned_as_anywhere() -> None:
 
 def test_an_untuned_survivor_that_is_cheaper_and_good_enough_ends_the_case() -> None:
     cheap = {**OWN_BIG, "serving": {**INSIDE, "gpu_usd_per_hour": 1}}
-    found = sovereign([{"id": "today"}, cheap], today={"api": "own", "quality": 0.5, "cases": 900})
+    found = sovereign(
+        [{"id": "today"}, cheap], today={"api": "own", "quality": 0.5, "cases": 900}
+    )
     assert (found["verdict"]["answer"], found["verdict"]["rule"]) == ("no", "met")
     assert found["recommendation"]["steps"][0]["way"] == "model:own-70b"
-    unmeasured = {key: value for key, value in cheap.items() if key not in ("quality", "cases")}
+    unmeasured = {
+        key: value for key, value in cheap.items() if key not in ("quality", "cases")
+    }
     found = sovereign([{"id": "today"}, unmeasured])
     assert found["verdict"]["rule"] != "met"
 
@@ -943,9 +1133,16 @@ def test_a_way_that_money_calls_admissible_is_never_missed_by_the_criterion() ->
             }
             for number in range(4)
         ]  # fmt: skip
-        factors = {**CANDIDATE["factors"], "data_sovereignty": random_.choice(["yes", "no"])}
-        some = {name: limit for name, limit in targets.items() if random_.random() < 0.8}
-        case = case_of({**WORK, "traffic": TRAFFIC}, models=models, targets=some, factors=factors)
+        factors = {
+            **CANDIDATE["factors"],
+            "data_sovereignty": random_.choice(["yes", "no"]),
+        }
+        some = {
+            name: limit for name, limit in targets.items() if random_.random() < 0.8
+        }
+        case = case_of(
+            {**WORK, "traffic": TRAFFIC}, models=models, targets=some, factors=factors
+        )
         seen += agreeing(decide(case, LESSON, as_of=DAY))
     assert seen > 40
 
@@ -955,7 +1152,9 @@ def agreeing(dossier: Any) -> int:
     money_ = dossier.investment
     if isinstance(money_, Unknown) or isinstance(money_.computed, Unknown):
         return 0
-    ways = {way.model: way for way in dossier.ways if way.kind in ("now", "model", "tuned")}
+    ways = {
+        way.model: way for way in dossier.ways if way.kind in ("now", "model", "tuned")
+    }
     asked = 0
     for serving in money_.computed.servings:
         way = ways.get(serving.model)
@@ -995,7 +1194,8 @@ def test_a_model_the_catalogue_does_not_know_has_no_price(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["https://my_host:8000/v1", "https://b\u00fccher.example/v1", "https://a:99999/v1"]
+    "address",
+    ["https://my_host:8000/v1", "https://b\u00fccher.example/v1", "https://a:99999/v1"],
 )
 def test_an_address_that_cannot_be_called_has_no_list_price(address: str) -> None:
     assert llm_endpoints.price_on("own:llama", DAY, base_url=address) is None
@@ -1025,7 +1225,9 @@ def test_a_price_belongs_to_its_day_and_its_length() -> None:
         {"id": "openai:gpt-4o", "base_url": "http://localhost:8000/v1"},
     ],
 )
-def test_what_is_stated_tuned_or_local_is_never_looked_up(model: dict[str, Any]) -> None:
+def test_what_is_stated_tuned_or_local_is_never_looked_up(
+    model: dict[str, Any],
+) -> None:
     assert llm_endpoints.look_up([Model.model_validate(model)], DAY) == {}
 
 
@@ -1045,7 +1247,9 @@ def test_a_request_that_does_not_fit_the_window_is_no_way() -> None:
     traffic = {**TRAFFIC, "input_tokens": 150_000}
     models = [{"id": "openai:gpt-4o"}, HOSTED["models"][1]]
     monthly = {**WATCHED, "api_savings_usd": 900}
-    computed = money({**WORK, "traffic": traffic, "monthly": monthly}, models=models)["computed"]
+    computed = money({**WORK, "traffic": traffic, "monthly": monthly}, models=models)[
+        "computed"
+    ]
     way = next(one for one in computed["servings"] if one["model"] == "openai:gpt-4o")
     assert way["admissible"] == "no"
     assert "128,000" in way["why"]
@@ -1065,9 +1269,15 @@ def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     ways = serving_costs(case, model_case.NO_PRICES, "no")
     model = money_terms.build_cost_model(case, LESSON)
     savings = money_savings.compare(case, ways, model)
-    counted = savings if isinstance(savings, money_savings.Savings) and not model.savings else None
+    counted = (
+        savings
+        if isinstance(savings, money_savings.Savings) and not model.savings
+        else None
+    )
     context = money_investment.MoneyContext(case, LESSON, model_case.NO_PRICES)
-    stakes = money_investment.stakes_of(context, model, counted, ways)._replace(taken={}, says={})
+    stakes = money_investment.stakes_of(context, model, counted, ways)._replace(
+        taken={}, says={}
+    )
     drawn = money_simulate.simulate(stakes, seed, draws)
     return savings, money_investment.closed_form(model, counted), drawn
 
@@ -1100,7 +1310,12 @@ def test_where_nothing_is_a_range_the_draws_are_the_closed_form(
 @pytest.mark.slow
 @given(requests, tokens, tokens, prices, prices, st.floats(0, 40))
 def test_computed_savings_without_growth_are_drawn_as_the_closed_form(
-    volume: float, tokens_in: float, tokens_out: float, price: float, tuned: float, hours: float
+    volume: float,
+    tokens_in: float,
+    tokens_out: float,
+    price: float,
+    tuned: float,
+    hours: float,
 ) -> None:
     case = hosted(volume, tokens_in, tokens_out, price, tuned, hours)
     _, closed, drawn = outlook(case)
@@ -1111,13 +1326,26 @@ def test_computed_savings_without_growth_are_drawn_as_the_closed_form(
 
 
 def hosted(
-    volume: float, tokens_in: float, tokens_out: float, price: float, tuned: float, hours: float
+    volume: float,
+    tokens_in: float,
+    tokens_out: float,
+    price: float,
+    tuned: float,
+    hours: float,
 ) -> Any:
     models = [
         {"id": "big", "usd_per_mtok": {"input": price, "output": price}},
-        {"id": "tuned", "kind": "tuned", "usd_per_mtok": {"input": tuned, "output": tuned}},
+        {
+            "id": "tuned",
+            "kind": "tuned",
+            "usd_per_mtok": {"input": tuned, "output": tuned},
+        },
     ]
-    traffic = {"requests_per_month": volume, "input_tokens": tokens_in, "output_tokens": tokens_out}
+    traffic = {
+        "requests_per_month": volume,
+        "input_tokens": tokens_in,
+        "output_tokens": tokens_out,
+    }
     watched = {"ongoing": {"monitoring_hours": hours}}
     return case_of({**WORK, "traffic": traffic, "monthly": watched}, models=models)
 
@@ -1125,7 +1353,12 @@ def hosted(
 @pytest.mark.slow
 @given(requests, st.floats(1, 10), tokens, tokens, prices, st.floats(0, 40))
 def test_at_a_positive_saving_more_volume_never_pays_later(
-    volume: float, times: float, tokens_in: float, tokens_out: float, price: float, hours: float
+    volume: float,
+    times: float,
+    tokens_in: float,
+    tokens_out: float,
+    price: float,
+    hours: float,
 ) -> None:
     found = [outlook(hosted(n, tokens_in, tokens_out, price, price / 2, hours))[1]
              for n in (volume, volume * times)]  # fmt: skip
@@ -1135,7 +1368,13 @@ def test_at_a_positive_saving_more_volume_never_pays_later(
 
 @pytest.mark.slow
 @given(
-    requests, tokens, tokens, prices, prices, st.floats(0, 1), st.sampled_from(["0.8", "0.95", ""])
+    requests,
+    tokens,
+    tokens,
+    prices,
+    prices,
+    st.floats(0, 1),
+    st.sampled_from(["0.8", "0.95", ""]),
 )
 def test_a_cheaper_untuned_model_never_raises_the_saving(
     volume: float, tokens_in: float, tokens_out: float, price: float, tuned: float, part: float,
@@ -1145,7 +1384,10 @@ def test_a_cheaper_untuned_model_never_raises_the_saving(
     data = before.model_dump(mode="json", exclude_defaults=True)
     data["targets"] = {"quality": {"at_least": 0.9}}
     data["today"] = {"quality": 0.97, "cases": 2000}
-    rival = {"id": "rival", "usd_per_mtok": {"input": price * part, "output": price * part}}
+    rival = {
+        "id": "rival",
+        "usd_per_mtok": {"input": price * part, "output": price * part},
+    }
     measured = {"quality": float(quality), "cases": 2000} if quality else {}
     alone = outlook(load_case(data))[0]
     data["models"].append({**rival, **measured})
@@ -1158,7 +1400,9 @@ def test_a_cheaper_untuned_model_never_raises_the_saving(
 
 
 @given(st.floats(0.5, 100), st.integers(1, 400))
-def test_a_covered_volume_covers_and_a_smaller_one_does_not(hour: float, each: int) -> None:
+def test_a_covered_volume_covers_and_a_smaller_one_does_not(
+    hour: float, each: int
+) -> None:
     serving = {"gpu_usd_per_hour": hour, "requests_per_gpu_hour": each, "utilisation": 0.5,
                "always_on_gpus": 1}  # fmt: skip
     models = [HOSTED["models"][0], {"id": "ours", "kind": "tuned", "runs": "own"}]
@@ -1177,7 +1421,9 @@ def test_a_covered_volume_covers_and_a_smaller_one_does_not(hour: float, each: i
     if math.isinf(saved.volume.value):
         assert all(left(10.0**power) < 0 for power in range(12))
     else:
-        assert left(saved.volume.value) == pytest.approx(0, abs=1e-6 * saved.volume.value + 1e-6)
+        assert left(saved.volume.value) == pytest.approx(
+            0, abs=1e-6 * saved.volume.value + 1e-6
+        )
         assert left(saved.volume.value * 0.99) < 0
 
 
@@ -1189,7 +1435,9 @@ def scattered(low: float, high: float) -> st.SearchStrategy[dict[str, float]]:
 
 @pytest.mark.slow
 @given(st.data())
-def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.DataObject) -> None:
+def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(
+    data: st.DataObject,
+) -> None:
     def serving() -> dict[str, Any]:
         return {
             "gpu_usd_per_hour": data.draw(scattered(0.5, 5)),
@@ -1208,17 +1456,24 @@ def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.Da
     models = [
         HOSTED["models"][0],
         {**own, "serving": serving()} if data.draw(st.booleans()) else own,
-        {**tuned, "usd_per_mtok": price} if data.draw(st.booleans()) else {**tuned, "runs": "own"},
+        {**tuned, "usd_per_mtok": price}
+        if data.draw(st.booleans())
+        else {**tuned, "runs": "own"},
     ]
     economics = {**WORK, "traffic": traffic, "serving": serving(), "monthly": WATCHED}
     saved = outlook(case_of(economics, models=models))[0]
     rng = random.Random(data.draw(st.integers(0, 10**6)))
     for _ in range(60):
         values = {
-            name: rng.choice([spread.low, spread.high, rng.uniform(spread.low, spread.high)])
+            name: rng.choice(
+                [spread.low, spread.high, rng.uniform(spread.low, spread.high)]
+            )
             for name, spread in saved.inputs.items()
         }
-        lines, rival = saved.tuned.line(values), [way.line(values) for way in saved.baseline]
+        lines, rival = (
+            saved.tuned.line(values),
+            [way.line(values) for way in saved.baseline],
+        )
         full = lines.floor / lines.slope  # where its GPU is full; 0 for a hosted one
         volume = rng.choice([values[money_terms.REQUESTS], full])
         if (
@@ -1232,7 +1487,9 @@ def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.Da
             assert saved.usd.low - slack <= saving <= saved.usd.high + slack
 
 
-amounts = st.one_of(wild, st.lists(wild, min_size=3, max_size=3).map(lambda n: ranged(*sorted(n))))
+amounts = st.one_of(
+    wild, st.lists(wild, min_size=3, max_size=3).map(lambda n: ranged(*sorted(n)))
+)
 positive = st.one_of(st.sampled_from([1e-6, 1.0, 1e15]), st.floats(1e-6, 1e15))
 shares = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 
@@ -1263,7 +1520,9 @@ economies = maybe(
     ),
 )  # fmt: skip
 token_prices = maybe(cached_input=wild, batch_discount=shares).flatmap(
-    lambda more: st.fixed_dictionaries({"input": wild, "output": wild}).map(lambda p: {**p, **more})
+    lambda more: st.fixed_dictionaries({"input": wild, "output": wild}).map(
+        lambda p: {**p, **more}
+    )
 )
 all_models = st.lists(
     maybe(
@@ -1288,7 +1547,9 @@ def test_no_amount_however_wild_makes_a_number_that_is_none(
     economics: dict[str, Any], models: list[Any], sovereignty: str
 ) -> None:
     factors = {**CANDIDATE["factors"], "data_sovereignty": sovereignty}
-    case = case_of(economics, models=models, factors=factors, tuning={"service": "self_hosted"})
+    case = case_of(
+        economics, models=models, factors=factors, tuning={"service": "self_hosted"}
+    )
     found = decide(case, LESSON, as_of=DAY).to_dict()
     assert all(math.isfinite(number) for number in numbers(found))
     json.dumps(found, allow_nan=False)
@@ -1338,7 +1599,9 @@ def test_percentiles_are_ordered_and_shares_are_shares(
 @pytest.mark.slow
 def test_the_seed_decides_every_draw() -> None:
     case = uncertain(0.3)
-    first, again, other = (decide(case, LESSON, as_of=DAY, seed=n).to_json() for n in (7, 7, 8))
+    first, again, other = (
+        decide(case, LESSON, as_of=DAY, seed=n).to_json() for n in (7, 7, 8)
+    )
     assert first == again
     assert json.loads(first)["investment"] != json.loads(other)["investment"]
 
@@ -1371,7 +1634,10 @@ def test_money_in_another_currency_changes_amounts_and_no_month(times: float) ->
 
 def test_a_token_price_is_for_a_million() -> None:
     assert model_base.usd_per_request(
-        input_tokens=1_000_000, output_tokens=0, usd_per_mtok_input=2.5, usd_per_mtok_output=10
+        input_tokens=1_000_000,
+        output_tokens=0,
+        usd_per_mtok_input=2.5,
+        usd_per_mtok_output=10,
     ) == pytest.approx(2.5)
 
 
@@ -1390,7 +1656,9 @@ def test_the_month_of_a_volume_is_the_first_that_has_it(
 # As people read it -------------------------------------------------------------------------------
 
 
-def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked() -> None:
+def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked() -> (
+    None
+):
     path, year = GALLERY / "task-api", {"economics.assumptions.horizon_months": "12"}
     text = workspace_reports.case_report("money", path, answers=year, as_of=DAY)
     assert "$6,000 / $1,500 = 4 months" in text
@@ -1401,7 +1669,9 @@ def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked(
     )
     assert found["simulation"]["horizon_months"] == 12
     hours = {"economics.upfront.hours": "90"}
-    markdown = workspace_reports.case_report("money", path, "markdown", answers=hours, as_of=DAY)
+    markdown = workspace_reports.case_report(
+        "money", path, "markdown", answers=hours, as_of=DAY
+    )
     assert "90 h × $100 = $9,000" in markdown
     unknown = workspace_reports.case_report("money", GALLERY / "first-idea", as_of=DAY)
     assert "can't be worked out yet" in unknown
@@ -1469,7 +1739,9 @@ def test_a_yes_that_shrinking_traffic_takes_back_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("rates", [(5, 20), (20, 100), (100, 500)])
-def test_a_dearer_hour_never_makes_the_investment_better(rates: tuple[int, int]) -> None:
+def test_a_dearer_hour_never_makes_the_investment_better(
+    rates: tuple[int, int],
+) -> None:
     cheap, dear = (
         money(
             {
@@ -1506,15 +1778,24 @@ def test_many_ways_of_ones_own_are_gone_through_once_each(many: int) -> None:
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_doubts_about_money_are_told_in_the_words_of_the_report(form: str) -> None:
     dossier = decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY)
-    about = {"saving_above_bill", "low_volume_now", "ongoing_below_table", "model_in_use_ends"}
+    about = {
+        "saving_above_bill",
+        "low_volume_now",
+        "ongoing_below_table",
+        "model_in_use_ends",
+    }
     out = " ".join(
-        workspace_reports.case_report("money", GALLERY / "task-api", form, as_of=DAY).split()
+        workspace_reports.case_report(
+            "money", GALLERY / "task-api", form, as_of=DAY
+        ).split()
     )
     assert about < {one.id for one in dossier.challenges}
     for one in dossier.challenges:
         assert (one.says in out) == (one.id in about), one.id
         assert (one.settle in out) == (one.id in about), one.id
-    clash = next(one.says for one in dossier.challenges if one.severity == "contradiction")
+    clash = next(
+        one.says for one in dossier.challenges if one.severity == "contradiction"
+    )
     assert out.index(clash) < out.index("The bill today")
 
 
@@ -1525,7 +1806,9 @@ def test_money_that_can_not_be_computed_has_its_doubts_and_latency_is_none() -> 
         "economics": {"traffic": {"input_tokens": 300}},
     }
     dossier = decide(load_case(told), LESSON, as_of=DAY)
-    assert any("economics.traffic.input_tokens" in one.between for one in dossier.challenges)
+    assert any(
+        "economics.traffic.input_tokens" in one.between for one in dossier.challenges
+    )
     assert "fit together" not in report_text.render(sections_money.invest(dossier))
     told["factors"] = {"cost_optimization": "yes", "low_volume": "yes"}
     dossier = decide(load_case(told), LESSON, as_of=DAY)
@@ -1556,7 +1839,11 @@ def test_what_may_be_cheaper_is_cheaper_and_a_judge_has_the_price_of_a_model_tha
         "name": "A case",
         "today": {"usd_per_month": 1850},  # beside 1,800 of the cheapest model
         "economics": {
-            "traffic": {"requests_per_month": traffic, "input_tokens": 1000, "output_tokens": 800},
+            "traffic": {
+                "requests_per_month": traffic,
+                "input_tokens": 1000,
+                "output_tokens": 800,
+            },
             "hourly_rate_usd": 100,
         },
         "models": [*models, tuned],

@@ -58,8 +58,14 @@ def table() -> Any:
 @cache
 def outside(name: str) -> Spread:
     entries = yaml.safe_load(FACTS.read_text(encoding="utf-8"))["assumptions"]
-    first = min(each["dated"] for each in entries)  # all that was known on the day of the gallery
-    return next(spread(each) for each in entries if (each["about"], each["dated"]) == (name, first))
+    first = min(
+        each["dated"] for each in entries
+    )  # all that was known on the day of the gallery
+    return next(
+        spread(each)
+        for each in entries
+        if (each["about"], each["dated"]) == (name, first)
+    )
 
 
 def spread(stated: Any) -> Spread:
@@ -82,11 +88,16 @@ class Paper:
     """
 
     def __init__(self, slug: str) -> None:
-        self.case = yaml.safe_load((GALLERY / slug / "case.yaml").read_text(encoding="utf-8"))
+        self.case = yaml.safe_load(
+            (GALLERY / slug / "case.yaml").read_text(encoding="utf-8")
+        )
         self.slug, self.inputs = slug, dict[str, Spread]()
         self.prices = dict[str, tuple[float, float]]()
         self.money = self.case.get("economics", {})
-        self.monthly, self.traffic = self.money.get("monthly", {}), self.money.get("traffic", {})
+        self.monthly, self.traffic = (
+            self.money.get("monthly", {}),
+            self.money.get("traffic", {}),
+        )
         for name, stated in (
             ("rate", self.money.get("hourly_rate_usd")),
             ("saving", self.monthly.get("api_savings_usd")),
@@ -102,12 +113,18 @@ class Paper:
         measured = told(slug)["evidence"]
         for one in measured if isinstance(measured, list) else ():
             if one["id"] in MEASURED and one["role"] == "settles":
-                self.inputs[MEASURED[one["id"]]] = (one["low"], one["value"], one["high"])
+                self.inputs[MEASURED[one["id"]]] = (
+                    one["low"],
+                    one["value"],
+                    one["high"],
+                )
         self.upfront, self.again = self._upfront()
         self.running = self._running()
         self.hosted = self.case.get("tuning", {}).get("service") != "self_hosted"
 
-    def term(self, name: str, stated: Any, factor: float = 1.0, *, hours: bool) -> list[Any]:
+    def term(
+        self, name: str, stated: Any, factor: float = 1.0, *, hours: bool
+    ) -> list[Any]:
         if stated is None or spread(stated)[2] == 0:
             return []
         self.inputs[name] = spread(stated)
@@ -118,12 +135,16 @@ class Paper:
         for name, row in table()["costs"][which].items():
             factor = 1 / 3 if row.get("every") == "quarter" else 1.0
             found[name] = [
-                *self.term(f"{name} hours, table", row.get("hours"), factor, hours=True),
+                *self.term(
+                    f"{name} hours, table", row.get("hours"), factor, hours=True
+                ),
                 *self.term(f"{name} usd, table", row.get("usd"), factor, hours=False),
             ]
         return found
 
-    def shares(self, which: str, kinds: tuple[str, ...], rate: float = 1.0) -> dict[str, float]:
+    def shares(
+        self, which: str, kinds: tuple[str, ...], rate: float = 1.0
+    ) -> dict[str, float]:
         """How the table's middles split: of hours, of money, or of both in USD."""
         whole = {}
         for name, row in table()["costs"][which].items():
@@ -140,7 +161,9 @@ class Paper:
             parts: dict[str, list[Any]] = {}
             for kind in kinds:
                 for name, share in self.shares("upfront", (kind,)).items():
-                    more = self.term(f"upfront {kind}", stated[kind], share, hours=kind == "hours")
+                    more = self.term(
+                        f"upfront {kind}", stated[kind], share, hours=kind == "hours"
+                    )
                     parts[name] = parts.get(name, []) + more
             return parts, again
         if stated:
@@ -164,7 +187,10 @@ class Paper:
         tokens = [a + b for a, b in zip(self.inputs["tokens in"], self.inputs["tokens out"],
                                         strict=True)]  # fmt: skip
         price, passes = outside("training_usd_per_mtok"), outside("epochs")
-        usd = [n * t * p * e / 1e6 for n, t, p, e in zip(size, tokens, price, passes, strict=True)]
+        usd = [
+            n * t * p * e / 1e6
+            for n, t, p, e in zip(size, tokens, price, passes, strict=True)
+        ]
         if usd[1] > table()["costs"]["upfront"]["training"]["usd"]["high"]:
             del self.inputs["training usd, table"]
             self.inputs["training by the token"] = (usd[0], usd[1], usd[2])
@@ -175,7 +201,11 @@ class Paper:
             rate = self.inputs["rate"][1]
             parts = self.shares("ongoing", ("hours", "usd"), rate)
             whole = self.term("running", self.monthly["ongoing_usd"], hours=False)
-            return {n: [(whole[0][0], share)] for n, share in parts.items()} if whole else {}
+            return (
+                {n: [(whole[0][0], share)] for n, share in parts.items()}
+                if whole
+                else {}
+            )
         stated = self.monthly.get("ongoing")
         if stated is None:
             return self.rows("ongoing")
@@ -183,7 +213,9 @@ class Paper:
         return {
             "inference": self.term("serving", stated.get("inference_usd"), hours=False),
             "other": self.term("other running", stated.get("other_usd"), hours=False),
-            "monitoring": self.term("monitoring", stated.get("monitoring_hours"), hours=True),
+            "monitoring": self.term(
+                "monitoring", stated.get("monitoring_hours"), hours=True
+            ),
             "retraining": self.term("retraining", quarter, 1 / 3, hours=True),
         }
 
@@ -192,7 +224,9 @@ class Paper:
 
     @staticmethod
     def total(terms: list[Any], values: Values) -> float:
-        return float(sum(math.prod(values[name] for name in names) * f for names, f in terms))
+        return float(
+            sum(math.prod(values[name] for name in names) * f for names, f in terms)
+        )
 
     def ends(self, terms: list[Any]) -> Spread:
         low, middle, high = (self.total(terms, self.at(end)) for end in range(3))
@@ -202,12 +236,16 @@ class Paper:
         """Hours of one change: the least of the prompt's options, and a quarter's retraining."""
         options = table()["options"].values()
         prompts = [
-            o["effort_hours"] for o in options if "effort_hours" in o and o["kind"] == "prompt"
+            o["effort_hours"]
+            for o in options
+            if "effort_hours" in o and o["kind"] == "prompt"
         ]
         ongoing = self.money.get("monthly", {}).get("ongoing", {})
         retraining = table()["costs"]["ongoing"]["retraining"]["hours"]
         return {
-            "one change of the prompt": spread(min(prompts, key=lambda hours: hours["high"])),
+            "one change of the prompt": spread(
+                min(prompts, key=lambda hours: hours["high"])
+            ),
             "one change of the tuned model": spread(
                 ongoing.get("retraining_hours_per_quarter", retraining)
             ),
@@ -249,7 +287,9 @@ class Paper:
     def _price(self, model: str) -> tuple[float, float]:
         for each in self.case.get("models", []):
             if each["id"] == model and "usd_per_mtok" in each:
-                return float(each["usd_per_mtok"]["input"]), float(each["usd_per_mtok"]["output"])
+                return float(each["usd_per_mtok"]["input"]), float(
+                    each["usd_per_mtok"]["output"]
+                )
         provider, _, name = model.partition(":")
         listed = json.loads(PRICES.read_text("utf-8"))["providers"]
         (of_provider,) = [each["models"] for each in listed if each["id"] == provider]
@@ -262,7 +302,9 @@ class Paper:
         ]
         prices = (in_force[-1]["input"], in_force[-1]["output"])
         # One in tiers counts by its base: no case has requests that long.
-        of_input, of_output = (each["base"] if isinstance(each, dict) else each for each in prices)
+        of_input, of_output = (
+            each["base"] if isinstance(each, dict) else each for each in prices
+        )
         return float(of_input), float(of_output)
 
     def served(self, model: str, values: Values) -> float:
@@ -310,7 +352,9 @@ class Paper:
             return None
         rivals = [way["model"] for way in said["computed"].get("rivals", ())]
         used = self.case.get("models", ())[:1]
-        if any("usd_per_mtok" in model and model.get("kind") != "tuned" for model in used):
+        if any(
+            "usd_per_mtok" in model and model.get("kind") != "tuned" for model in used
+        ):
             return str(used[0]["id"])
         return rivals[0] if rivals else None
 
@@ -318,7 +362,9 @@ class Paper:
         """A judge reads the call, its answer and a right one, and writes thirty tokens."""
         by_input, by_output = self.price(str(self.judged_at(said)))
         at = self.at(end)
-        return ((at["tokens in"] + 2 * at["tokens out"]) * by_input + 30 * by_output) / 1e6
+        return (
+            (at["tokens in"] + 2 * at["tokens out"]) * by_input + 30 * by_output
+        ) / 1e6
 
     @property
     def a_call(self) -> Spread:
@@ -327,7 +373,9 @@ class Paper:
         if "bill" in self.inputs:
             low, middle, high = self.inputs["bill"]
             return low / calls[2], middle / calls[1], high / calls[0]
-        each = [self.served("openai:gpt-4o", self.at(end)) / calls[end] for end in range(3)]
+        each = [
+            self.served("openai:gpt-4o", self.at(end)) / calls[end] for end in range(3)
+        ]
         return each[0], each[1], each[2]
 
     # Month by month.
@@ -335,7 +383,11 @@ class Paper:
     @cached_property
     def drawn(self) -> dict[str, Spread]:
         """Every amount that the months read."""
-        read = {name for names, _ in [*self.whole, *self.month, *self.retrained] for name in names}
+        read = {
+            name
+            for names, _ in [*self.whole, *self.month, *self.retrained]
+            for name in names
+        }
         read |= {"saving", "quality"} & set(self.inputs)
         if "saving" in self.inputs and "bill" in self.inputs:
             tokens = {"tokens in", "tokens out"} if self.succeeded else set()
@@ -343,7 +395,9 @@ class Paper:
         elif "saving" in self.inputs and self.has_bill:
             read |= {"growth", "calls", "tokens in", "tokens out"} & set(self.inputs)
         found = {name: self.inputs[name] for name in read}
-        rates = json.loads((RULES / "published_index.json").read_text(encoding="utf-8"))["rates"]
+        rates = json.loads(
+            (RULES / "published_index.json").read_text(encoding="utf-8")
+        )["rates"]
         goals = self.case["goals"]
         rate = rates[f"goal={goals if isinstance(goals, str) else goals[0]}"]
         found["failure"] = (1 - rate["high"], 1 - rate["rate"], 1 - rate["low"])
@@ -358,18 +412,28 @@ class Paper:
 
     def chance_by_the_table(self) -> float | None:
         """Where a target is missed: how likely the dossier's best kind of tuning meets it."""
-        states = {name: target["state"] for name, target in told(self.slug)["targets"].items()}
-        missed = {name for name, state in states.items() if state == "missed"} - {"privacy"}
+        states = {
+            name: target["state"] for name, target in told(self.slug)["targets"].items()
+        }
+        missed = {name for name, state in states.items() if state == "missed"} - {
+            "privacy"
+        }
         kinds = [way for way in told(self.slug)["ways"] if way["kind"] == "tuning"]
-        able = [way["chance"] for way in kinds if isinstance(way["chance"], float | int)]
-        return max(able[0], 0.02) if missed and able else None  # untried is never surely in vain
+        able = [
+            way["chance"] for way in kinds if isinstance(way["chance"], float | int)
+        ]
+        return (
+            max(able[0], 0.02) if missed and able else None
+        )  # untried is never surely in vain
 
     def until(self) -> float | None:
         """Months until the tuned model's service ends, where that lies ahead."""
         until = self.case.get("tuning", {}).get("until")
         return (until - AS_OF).days / (365.25 / 12) if until and until > AS_OF else None
 
-    def follow(self, values: Values, works: float) -> tuple[float, float, list[float], float]:
+    def follow(
+        self, values: Values, works: float
+    ) -> tuple[float, float, list[float], float]:
         """Net present value, months to break-even, the sums, and what a month of waiting costs."""
         spent = works * self.total(self.whole, values)
         spent += (1 - works) * self.total(self.lost, values)
@@ -401,7 +465,11 @@ class Paper:
     @cached_property
     def lost(self) -> list[Any]:
         """What is lost where it fails: the pilot, or all of it where none comes first."""
-        return self.whole if self.case.get("tuning", {}).get("pilot") is False else self.pilot
+        return (
+            self.whole
+            if self.case.get("tuning", {}).get("pilot") is False
+            else self.pilot
+        )
 
 
 def tuned_again(month: int, life: float, first: float | None) -> int:
@@ -425,7 +493,11 @@ def same(said: Any, ends: Spread) -> None:
     """An amount of a dossier: one number, or two ends of which the last may be never."""
     if isinstance(said, dict):
         assert said["low"] == near(ends[0])
-        assert math.isinf(ends[2]) if said["high"] == "open" else said["high"] == near(ends[2])
+        assert (
+            math.isinf(ends[2])
+            if said["high"] == "open"
+            else said["high"] == near(ends[2])
+        )
     elif said == "never":
         assert math.isinf(ends[0])
     else:
@@ -444,7 +516,9 @@ def test_most_of_the_gallery_has_money() -> None:
     assert len(SLUGS) == 25
     assert len(WITH_MONEY) == 17
     for slug in set(SLUGS) - set(WITH_MONEY):
-        case = yaml.safe_load((GALLERY / slug / "case.yaml").read_text(encoding="utf-8"))
+        case = yaml.safe_load(
+            (GALLERY / slug / "case.yaml").read_text(encoding="utf-8")
+        )
         assert "hourly_rate_usd" not in case.get("economics", {})
         assert "usd_per_month" not in case.get("today", {})
         assert all("usd_per_mtok" not in model for model in case.get("models", ()))
@@ -453,7 +527,11 @@ def test_most_of_the_gallery_has_money() -> None:
 def quoted_by_its_lab(slug: str) -> bool:
     """Whether a case has what a lab needs, so that its quote says what the lab costs."""
     case = load_case(GALLERY / slug)
-    return case.data.evaluation is not None and case.data.prompts is not None and bool(case.models)
+    return (
+        case.data.evaluation is not None
+        and case.data.prompts is not None
+        and bool(case.models)
+    )
 
 
 def without_calls(sheet: Paper) -> bool:
@@ -464,7 +542,9 @@ def without_calls(sheet: Paper) -> bool:
 @pytest.mark.parametrize("slug", WITH_MONEY)
 def test_costs_come_to_the_same_on_paper(slug: str) -> None:
     said, sheet = told(slug)["investment"], paper(slug)
-    whole, month, pilot = (sheet.ends(t) for t in (sheet.whole, sheet.month, sheet.pilot))
+    whole, month, pilot = (
+        sheet.ends(t) for t in (sheet.whole, sheet.month, sheet.pilot)
+    )
     same(said["upfront_usd"], whole)
     same(said["ask_usd"]["run_month"], month)
     same(said["ask_usd"]["pilot"], pilot)
@@ -523,7 +603,10 @@ def test_what_is_left_comes_to_the_same_on_paper(slug: str) -> None:
     saving, quality = (sheet.inputs.get(name, zero) for name in ("saving", "quality"))
     net = [saving[e] + quality[e] - month[2 - e] for e in range(3)]
     same(said["monthly_net_usd"], (net[0], net[1], net[2]))
-    same(said["break_even_months"]["point"], tuple(back(whole[e], net[2 - e]) for e in range(3)))
+    same(
+        said["break_even_months"]["point"],
+        tuple(back(whole[e], net[2 - e]) for e in range(3)),
+    )
     again = Paper(slug)
     terms = [term for part in again.rows("ongoing").values() for term in part]
     table_month = again.ends(terms)
@@ -671,7 +754,9 @@ def test_the_draws_agree_with_other_draws_within_chance(slug: str) -> None:
         sd = math.sqrt(fmean((v - mean) ** 2 for v in values))
         kept = len(values) / n  # of the runs: those that work, or all of them
         chance = math.sqrt(1 / len(values) + 1 / (kept * drawn["draws"]))
-        rare = 5 / len(values) if sd == 0 else 0.0  # all of these agree, and a few others may not
+        rare = (
+            5 / len(values) if sd == 0 else 0.0
+        )  # all of these agree, and a few others may not
         assert told_ == pytest.approx(mean, abs=5 * sd * chance + rare)
 
     close(said["gain_usd"], [worth for worth, *_ in found])
@@ -686,7 +771,10 @@ def test_the_draws_agree_with_other_draws_within_chance(slug: str) -> None:
     close(drawn["p_never"], [float(months > MONTHS) for _, months, *_ in found])
     close(drawn["cost_of_waiting_usd"], [waiting for *_, waiting in found])
     working = [months for _, months, works, *_ in found if works]
-    close(said["p_within_6_months"], [float(months < paper(slug).in_time) for months in working])
+    close(
+        said["p_within_6_months"],
+        [float(months < paper(slug).in_time) for months in working],
+    )
     for share, key in ((0.1, "p10"), (0.5, "p50"), (0.9, "p90")):
         low, high = rank([worth for worth, *_ in found], share, 6)
         assert low - 1 <= drawn["npv_usd"][key] <= high + 1
@@ -717,7 +805,10 @@ def test_knowing_an_amount_is_worth_what_other_draws_say_bin_by_bin(slug: str) -
             assert name not in told_
             continue
         order = sorted(range(DRAWS), key=lambda n: draws(slug)[n][0][name])
-        bins = [fmean(worth[n] for n in order[k * size : (k + 1) * size]) for k in range(BINS)]
+        bins = [
+            fmean(worth[n] for n in order[k * size : (k + 1) * size])
+            for k in range(BINS)
+        ]
         gain = fmean(max(mean, 0.0) for mean in bins) - now
         assert told_.get(name, 0.0) == pytest.approx(gain, abs=noise)
 
@@ -728,23 +819,33 @@ def test_more_cases_are_worth_what_counting_says(slug: str) -> None:
     money, case = told(slug)["investment"], paper(slug).case
     row = [one for one in money["worth"] if one["kind"] == "cases"]
     found = told(slug)["evidence"]
-    measured = isinstance(found, list) and any(one["id"] == "success_share" for one in found)
+    measured = isinstance(found, list) and any(
+        one["id"] == "success_share" for one in found
+    )
     today, target = case.get("today", {}), case.get("targets", {}).get("quality", {})
     share, cases = today.get("quality"), today.get("cases")
-    if measured or not (target and share and cases) or isinstance(money["case_usd"], dict):
+    if (
+        measured
+        or not (target and share and cases)
+        or isinstance(money["case_usd"], dict)
+    ):
         assert measured or row == []
         return
     rng, pilot = random.Random(slug), money["ask_usd"]["pilot"]
     lost = (pilot["low"] + pilot["high"]) / 2 if isinstance(pilot, dict) else pilot
     gain, best = max(money["gain_usd"], 0.0), 0.0
-    truths = [rng.betavariate(share * cases + 1, (1 - share) * cases + 1) for _ in range(2000)]
+    truths = [
+        rng.betavariate(share * cases + 1, (1 - share) * cases + 1) for _ in range(2000)
+    ]
     chance = fmean(truth < target["at_least"] for truth in truths)
     now = max(chance * gain - (1 - chance) * lost, 0.0)
     for more in (50, 400):
         seen: dict[int, list[bool]] = {}
         for truth in truths:
             spread = math.sqrt(more * truth * (1 - truth))
-            hits = round((more * truth + rng.gauss(0, 1) * spread) * 20 / more)  # in twentieths
+            hits = round(
+                (more * truth + rng.gauss(0, 1) * spread) * 20 / more
+            )  # in twentieths
             seen.setdefault(hits, []).append(truth < target["at_least"])
         after = sum(
             max(sum(below) * gain - (len(below) - sum(below)) * lost, 0.0)
@@ -760,16 +861,24 @@ def test_every_line_of_the_calculation_adds_up() -> None:
     for slug in WITH_MONEY:
         said = told(slug)["investment"]
         steps = [*said["steps"], *said["computed"].get("steps", ())]
-        for clause in (clause for step in steps for clause in re.split(r": |; |\. ", step)):
+        for clause in (
+            clause for step in steps for clause in re.split(r": |; |\. ", step)
+        ):
             left, _, right = clause.partition(" = ")
             if not right:
                 continue
             told_ = re.search(r"-?\$?([\d,]+(?:\.\d+)?)", right)
             assert told_ is not None
-            left = re.sub(r" \([^()]*–[^()]*\)", "", left)  # the ends of a range, not a factor
+            left = re.sub(
+                r" \([^()]*–[^()]*\)", "", left
+            )  # the ends of a range, not a factor
             signs = "".join(re.findall(r"\d[\d,]*(?:\.\d+)?|[×+/()]|-", left))
-            result = eval(signs.replace("×", "*").replace(",", ""), {})  # digits and signs alone
-            assert abs(result) == pytest.approx(float(told_[1].replace(",", "")), rel=0.02), clause
+            result = eval(
+                signs.replace("×", "*").replace(",", ""), {}
+            )  # digits and signs alone
+            assert abs(result) == pytest.approx(
+                float(told_[1].replace(",", "")), rel=0.02
+            ), clause
             typed += 1
     assert typed > 30
 
@@ -793,11 +902,13 @@ def test_parts_that_stand_beside_their_sum_add_up_as_shown(slug: str) -> None:
         sums = {"up front": money.upfront_usd, "each month": money.ask_usd.run_month}
         for when, whole in sums.items():
             lines = zip(table.rows, money.items, strict=True)
-            parts = [str(row[2]) for row, one in lines if one.in_sum and one.when == when]
+            parts = [
+                str(row[2]) for row, one in lines if one.in_sum and one.when == when
+            ]
             if parts and all("$" in part for part in parts):
-                assert tuple(map(sum, zip(*map(shown_usd, parts), strict=True))) == shown_usd(
-                    dollars(whole)
-                )
+                assert tuple(
+                    map(sum, zip(*map(shown_usd, parts), strict=True))
+                ) == shown_usd(dollars(whole))
     if isinstance(dossier.plan, Unknown):
         return
     (phases,) = (
@@ -807,8 +918,15 @@ def test_parts_that_stand_beside_their_sum_add_up_as_shown(slug: str) -> None:
     )
     costs_of = [str(row[4]) for row in phases.rows]
     for part, total in dossier.plan.parts.items():
-        planned = [c for c, p in zip(costs_of, dossier.plan.phases, strict=True) if p.part == part]
-        if all("$" in one and "or more" not in one for one in planned) and total.usd.high != "open":
+        planned = [
+            c
+            for c, p in zip(costs_of, dossier.plan.phases, strict=True)
+            if p.part == part
+        ]
+        if (
+            all("$" in one and "or more" not in one for one in planned)
+            and total.usd.high != "open"
+        ):
             ends = zip(*map(shown_usd, planned), strict=True)
             assert tuple(map(sum, ends)) == shown_usd(dollars(total.usd))
 

@@ -32,8 +32,12 @@ def held_on(source: str) -> Sequence[World]:
     return spread(SOURCES[source](), 90)
 
 
-@pytest.mark.parametrize(("source", "at_least"), [("gallery", 1), ("expert", 1), ("random", 0)])
-def test_what_money_calls_good_enough_misses_no_target(source: str, at_least: int) -> None:
+@pytest.mark.parametrize(
+    ("source", "at_least"), [("gallery", 1), ("expert", 1), ("random", 0)]
+)
+def test_what_money_calls_good_enough_misses_no_target(
+    source: str, at_least: int
+) -> None:
     """But for what runs today, whose bill may be stated: that it does not fit is a doubt."""
     law = Broken("what money may count on, the criterion doesn't call missed")
     for world in held_on(source):
@@ -45,7 +49,9 @@ def test_what_money_calls_good_enough_misses_no_target(source: str, at_least: in
     law.judge(at_least=at_least)
 
 
-@pytest.mark.parametrize(("source", "at_least"), [("gallery", 1), ("expert", 9), ("random", 9)])
+@pytest.mark.parametrize(
+    ("source", "at_least"), [("gallery", 1), ("expert", 9), ("random", 9)]
+)
 def test_what_money_rules_out_is_never_good_enough(source: str, at_least: int) -> None:
     """But for what runs today, whose bill may be stated: that it does not fit is a doubt."""
     law = Broken("what money rules out, the criterion doesn't call met")

@@ -48,7 +48,9 @@ def told(path: Path) -> dict[str, str]:
         "memo": report_document.markdown(dossier, short=True),
         "record": render(dossier, "record"),
     }
-    return {name: " ".join(text.replace("’", "'").split()) for name, text in texts.items()}
+    return {
+        name: " ".join(text.replace("’", "'").split()) for name, text in texts.items()
+    }
 
 
 def steps_of(dossier: Dossier) -> Recommendation:
@@ -57,7 +59,11 @@ def steps_of(dossier: Dossier) -> Recommendation:
 
 
 def has_a_target(dossier: Dossier) -> bool:
-    limits = {name: target.limit for name, target in dossier.targets.items() if name != "privacy"}
+    limits = {
+        name: target.limit
+        for name, target in dossier.targets.items()
+        if name != "privacy"
+    }
     return any(not isinstance(limit, Unknown) for limit in limits.values())
 
 
@@ -81,7 +87,9 @@ def test_there_is_one_first_thing_to_do(path: Path) -> None:
         "roll_out",
     )
     assert [name for name, text in told(path).items() if "First: " in text] == []
-    assert not re.search(r"\bfirst\b.*\bfirst\b", f"{dossier.verdict.headline} {first.title}")
+    assert not re.search(
+        r"\bfirst\b.*\bfirst\b", f"{dossier.verdict.headline} {first.title}"
+    )
 
 
 @pytest.mark.slow
@@ -112,7 +120,10 @@ def test_a_ceiling_that_nobody_measured_is_only_claimed(path: Path) -> None:
     sources = {check.source for check in dossier.ceiling.checks.values()}
     if "measured" not in sources:
         head = dossier.verdict.headline
-        assert "ceiling" not in head or "ceiling of its prompts is claimed, not measured" in head
+        assert (
+            "ceiling" not in head
+            or "ceiling of its prompts is claimed, not measured" in head
+        )
     if dossier.ceiling.reached == "yes" and "measured" not in sources:
         assert section_common.ceiling_text(dossier).startswith("claimed")
 
@@ -125,7 +136,9 @@ def test_targets_are_spoken_of_as_they_are_stated(path: Path) -> None:
     stops = [step.stop_when for step in steps_of(dossier).steps]
     says = [dossier.verdict.because, *(way.because for way in dossier.ways), *stops]
     if has_a_target(dossier):
-        assert [text for text in says if "no target" in text or "a target is stated" in text] == []
+        assert [
+            text for text in says if "no target" in text or "a target is stated" in text
+        ] == []
     else:
         assert "every target" not in dossier.verdict.because
 
@@ -156,7 +169,9 @@ def test_a_step_moves_nothing_that_is_met(path: Path) -> None:
     """Pair 9: tuning has to pay for privacy, which is met."""
     dossier = judged(path)
     met = {name for name, target in dossier.targets.items() if target.state == "met"}
-    assert [step.option for step in steps_of(dossier).steps if met & set(step.targets)] == []
+    assert [
+        step.option for step in steps_of(dossier).steps if met & set(step.targets)
+    ] == []
 
 
 @pytest.mark.slow
@@ -171,7 +186,10 @@ def test_statements_and_measurements_are_counted_once(path: Path) -> None:
         for answer in answers.values()
         if answer.state != "unknown"
     ]
-    assert (basis.stated, basis.assumed) == (sources.count("stated"), sources.count("assumed"))
+    assert (basis.stated, basis.assumed) == (
+        sources.count("stated"),
+        sources.count("assumed"),
+    )
     if basis.assumed:
         assert "inferred)" in section_common.finality(dossier)
 
@@ -210,7 +228,9 @@ def test_the_way_that_is_advised_is_in_the_tables_that_advise(path: Path) -> Non
     titles = {way.id: way.title for way in dossier.ways}
     first, *_ = steps_of(dossier).steps
     if first.way:
-        before, _, _ = told(path)["report"].partition("and why they aren't advised here")
+        before, _, _ = told(path)["report"].partition(
+            "and why they aren't advised here"
+        )
         assert titles[first.way].replace("_", r"\_").replace("’", "'") in before
 
 

@@ -49,7 +49,9 @@ OPENAI = "https://api.openai.com/v1"
 
 
 @contextmanager
-def refusing(*refusals: dict[str, Any], always: bool = False) -> Iterator[tuple[str, list[Any]]]:
+def refusing(
+    *refusals: dict[str, Any], always: bool = False
+) -> Iterator[tuple[str, list[Any]]]:
     """An endpoint that refuses what these refuse, in their words, and answers anything else."""
     seen: list[dict[str, Any]] = []
     fake = known({"careful": 1.0, "Answer": 0.4})
@@ -61,9 +63,13 @@ def refusing(*refusals: dict[str, Any], always: bool = False) -> Iterator[tuple[
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             seen.append(asked)
-            told = next((one for one in refusals if always or one["refused"] in asked), None)
+            told = next(
+                (one for one in refusals if always or one["refused"] in asked), None
+            )
             messages = tuple(ChatMessage(**one) for one in asked["messages"])
-            request = Request(provider="x", base_url="", model=asked["model"], messages=messages)
+            request = Request(
+                provider="x", base_url="", model=asked["model"], messages=messages
+            )
             answer = {
                 "choices": [{"message": {"content": fake._answer(request)}}],
                 "usage": {"prompt_tokens": 9, "completion_tokens": 2},
@@ -120,8 +126,12 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
     one: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with refusing(one, always=not one["refused"]) as (address, seen):
-        if one["refused"] == "max_completion_tokens":  # what is sent to an address like OpenAI's
-            monkeypatch.setitem(__import__("internals").PRESETS, "openai", _preset(address))
+        if (
+            one["refused"] == "max_completion_tokens"
+        ):  # what is sent to an address like OpenAI's
+            monkeypatch.setitem(
+                __import__("internals").PRESETS, "openai", _preset(address)
+            )
         told = sent(address, asked(address))[0]
         if not one["refused"]:
             assert isinstance(told, Refused)
@@ -130,7 +140,9 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
             return
         if not one["changed"]:  # without it, it would be another arm
             assert isinstance(told, llm_endpoints.NotTaken)
-            assert str(told).startswith(f"it takes no {one['refused']}: HTTP {one['status']}")
+            assert str(told).startswith(
+                f"it takes no {one['refused']}: HTTP {one['status']}"
+            )
             assert len(seen) == 1
             return
         assert isinstance(told, Reply)
@@ -138,7 +150,9 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
         assert len(seen) == 2
         assert one["refused"] in seen[0]
         assert one["refused"] not in seen[1]
-        again = sent(address, *[asked(address)] * 3)  # another client learns it anew, all together
+        again = sent(
+            address, *[asked(address)] * 3
+        )  # another client learns it anew, all together
         assert all(isinstance(each, Reply) and each.changed for each in again)
 
 
@@ -166,15 +180,23 @@ def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
         assert {one.changed for one in told} == {
             ("max_completion_tokens for max_tokens", "without temperature")
         }
-        other = sent(address, asked(address, model="another"))  # it is remembered by model
+        other = sent(
+            address, asked(address, model="another")
+        )  # it is remembered by model
         assert len(seen) == 5 + 2 + 3
         assert isinstance(other[0], Reply)
 
 
 @pytest.mark.slow
 def test_an_endpoint_that_refuses_both_names_of_a_cap_is_given_up() -> None:
-    both = {**BODIES[0], "body": "max_tokens and max_completion_tokens are not supported"}
-    with refusing(both, {**both, "refused": "max_completion_tokens"}) as (address, seen):
+    both = {
+        **BODIES[0],
+        "body": "max_tokens and max_completion_tokens are not supported",
+    }
+    with refusing(both, {**both, "refused": "max_completion_tokens"}) as (
+        address,
+        seen,
+    ):
         assert isinstance(sent(address, asked(address))[0], Refused)
         assert len(seen) <= 6
 
@@ -183,7 +205,10 @@ def test_an_endpoint_that_refuses_both_names_of_a_cap_is_given_up() -> None:
 def test_temperature_is_sent_only_when_a_prompt_asks_for_it(tmp_path: Path) -> None:
     with refusing() as (address, seen):
         free = "usd_per_mtok: {input: 0, output: 0}"
-        prompts = {"careful": "careful\n", "hot": "---\nname: hot\ntemperature: 0.3\n---\nAnswer\n"}
+        prompts = {
+            "careful": "careful\n",
+            "hot": "---\nname: hot\ntemperature: 0.3\n---\nAnswer\n",
+        }
         models = f"[{{id: 'my:a', base_url: '{address}', {free}}}]"
         folder = folder_of(tmp_path, n=60, prompts=prompts, models=models)
         ceiling.run(prepare(folder), cap_usd=0)
@@ -204,7 +229,9 @@ def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
         folder = folder_of(tmp_path, n=160, models=models)
         (folder / "schema.json").write_text('{"type": "string"}')
         file = folder / "case.yaml"
-        file.write_text(file.read_text().replace("data: {", "data: {output_schema: schema.json, "))
+        file.write_text(
+            file.read_text().replace("data: {", "data: {output_schema: schema.json, ")
+        )
         done = ceiling.run(prepare(folder), cap_usd=0)
         result = done.result
         assert result.stopped == ""  # an arm that nobody can use hides nothing
@@ -217,7 +244,9 @@ def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
         assert "Sent my:a: max_completion_tokens for max_tokens" in page
         plan = (folder / ".tuneworthy" / "ceiling-plan.json").read_text()
         assert "max_completion_tokens for max_tokens" in plan
-        assert command(["ceiling", str(folder), "--format", "json"]) == 0  # nothing is sent again
+        assert (
+            command(["ceiling", str(folder), "--format", "json"]) == 0
+        )  # nothing is sent again
     told = json.loads(capsys.readouterr().out)
     assert told["arms"][0]["changed"] == ["max_completion_tokens for max_tokens"]
 
@@ -239,7 +268,9 @@ def test_the_next_process_asks_as_a_model_had_to_be_asked(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(tmp_path: Path) -> None:
+def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(
+    tmp_path: Path,
+) -> None:
     free = "usd_per_mtok: {input: 0, output: 0}"
     with refusing(BODIES[0]) as (strict, seen), refusing() as (other, all_of_it):
         models = [f"{{id: '{n}:a', base_url: '{at}', {free}}}" for n, at in
@@ -248,7 +279,8 @@ def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(tmp_path: P
             seen.clear()
             all_of_it.clear()
             ceiling.run(
-                prepare(folder_of(tmp_path, n=n, models=f"[{', '.join(models)}]")), cap_usd=0
+                prepare(folder_of(tmp_path, n=n, models=f"[{', '.join(models)}]")),
+                cap_usd=0,
             )
             assert seen
             assert all("max_tokens" in one for one in all_of_it)
@@ -258,7 +290,9 @@ def test_another_endpoint_of_the_same_name_is_asked_as_it_always_was(tmp_path: P
 RENAMED = '["max_completion_tokens for max_tokens"]'
 NEWER = {
     "refused": "max_completion_tokens",
-    "body": {"error": {"message": "Unrecognized request argument: max_completion_tokens"}},
+    "body": {
+        "error": {"message": "Unrecognized request argument: max_completion_tokens"}
+    },
     "status": 400,
 }
 
@@ -295,11 +329,16 @@ def test_what_is_remembered_is_of_one_endpoint_and_model_and_a_week(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "said", ['["without messages", "key for model"]', "null", "[]", "7", "max_tokens", "{"]
+    "said",
+    ['["without messages", "key for model"]', "null", "[]", "7", "max_tokens", "{"],
 )
-def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: str) -> None:
+def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(
+    said: str,
+) -> None:
     async def go(address: str) -> Reply:
-        http = llm_http.Http({address: None}, changed={(address, "m"): (said, str(today()))})
+        http = llm_http.Http(
+            {address: None}, changed={(address, "m"): (said, str(today()))}
+        )
         try:
             return await http.send(asked(address))
         finally:
@@ -311,9 +350,13 @@ def test_what_is_remembered_changes_nothing_but_what_we_change_ourselves(said: s
     assert {"messages", "model", "temperature", "seed"} <= set(seen[0])
 
 
-def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(tmp_path: Path) -> None:
+def test_what_is_remembered_gives_way_where_an_endpoint_takes_others_now(
+    tmp_path: Path,
+) -> None:
     async def go(address: str) -> list[Reply]:
-        http = llm_http.Http({address: None}, changed={(address, "m"): (RENAMED, str(today()))})
+        http = llm_http.Http(
+            {address: None}, changed={(address, "m"): (RENAMED, str(today()))}
+        )
         try:
             return [await http.send(asked(address, seed=n)) for n in range(3)]
         finally:
@@ -339,7 +382,10 @@ def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) 
         finally:
             await http.close()
 
-    ledger, now = tmp_path / "c.sqlite3", datetime.now(UTC).isoformat(timespec="microseconds")
+    ledger, now = (
+        tmp_path / "c.sqlite3",
+        datetime.now(UTC).isoformat(timespec="microseconds"),
+    )
     with refusing(NEWER) as (address, seen):
         before = model_lab.RefusedBy(base_url=address, on=now)
         renamed = Reply(text="a", changed=(json.loads(RENAMED)[0],), refused=before)
@@ -351,7 +397,9 @@ def test_of_two_refusals_of_one_day_the_later_counts(tmp_path: Path, keys: str) 
     assert len(seen) == 1  # nothing is refused a second time
 
 
-def kept_in(path: Path, replies: list[tuple[str, Reply]]) -> dict[tuple[str, str], tuple[str, str]]:
+def kept_in(
+    path: Path, replies: list[tuple[str, Reply]]
+) -> dict[tuple[str, str], tuple[str, str]]:
     """What a ledger remembers with some more answers."""
     with Ledger(path) as ledger:
         for key, reply in replies:

@@ -51,11 +51,15 @@ def running(name: str, cases: Path) -> Iterator[tuple[str, int]]:
             process.kill()
 
 
-def silent(port: int, count: int, stack: ExitStack, first: bytes = b"") -> list[socket.socket]:
+def silent(
+    port: int, count: int, stack: ExitStack, first: bytes = b""
+) -> list[socket.socket]:
     """So many connections that say this and no more."""
     made = []
     for _ in range(count):
-        link = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+        link = stack.enter_context(
+            socket.create_connection(("127.0.0.1", port), timeout=20)
+        )
         link.sendall(first)
         made.append(link)
     return made

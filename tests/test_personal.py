@@ -106,7 +106,10 @@ GOOD: list[tuple[str, str]] = [
     ("sendgrid_key", "SG." + "a1" * 11 + "." + "b2c" * 14 + "d"),
     ("package_token", "npm_" + "a1B2" * 9),
     ("cloud_token", "dop_v1_" + "a1" * 32),
-    ("private_key", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"),
+    (
+        "private_key",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+    ),
     ("jwt", JWT),
     ("url_password", "postgres://app:s3cr3t@db.internal/x"),
     ("bearer", "Authorization: Bearer a1b2c3d4e5f6g7h8i9j0k1"),
@@ -175,7 +178,10 @@ def test_a_published_example_is_found_as_its_kind(frame: str) -> None:
     for kind, text in GOOD:
         framed = frame.format(text)
         kinds = {span.kind for span in measure_personal.spans(framed)}
-        if kind not in kinds or hits(SCANNER, [framed, "nothing here"])[kind] != [True, False]:
+        if kind not in kinds or hits(SCANNER, [framed, "nothing here"])[kind] != [
+            True,
+            False,
+        ]:
             missed.append((kind, text))
     assert missed == []
 
@@ -188,7 +194,9 @@ def test_what_only_looks_alike_is_left_alone() -> None:
 def test_every_kind_has_an_example_and_a_source() -> None:
     assert {kind for kind, _ in GOOD} == {kind.id for kind in measure_personal.KINDS}
     assert all(kind.source for kind in measure_personal.KINDS)
-    assert len({kind.id for kind in measure_personal.KINDS}) == len(measure_personal.KINDS)
+    assert len({kind.id for kind in measure_personal.KINDS}) == len(
+        measure_personal.KINDS
+    )
 
 
 CHECKED = [
@@ -228,11 +236,15 @@ MIXED = st.lists(PIECES | st.text(max_size=6), max_size=6).map("".join)
 
 
 @given(st.lists(MIXED, max_size=4))
-def test_what_is_found_in_a_batch_is_what_is_found_in_each_text(texts: list[str]) -> None:
+def test_what_is_found_in_a_batch_is_what_is_found_in_each_text(
+    texts: list[str],
+) -> None:
     fast = hits(SCANNER, texts)
     for kind in measure_personal.KINDS:
         # A kind's pattern for all texts must let through everything its exact one proves.
-        assert fast[kind.id] == [bool(measure_personal.spans(text, [kind])) for text in texts]
+        assert fast[kind.id] == [
+            bool(measure_personal.spans(text, [kind])) for text in texts
+        ]
 
 
 @given(MIXED)
@@ -252,7 +264,9 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 
 def test_a_mask_keeps_no_part_of_what_it_hides() -> None:
     for kind, text in GOOD:
-        hidden = next(span for span in measure_personal.spans(text) if span.kind == kind)
+        hidden = next(
+            span for span in measure_personal.spans(text) if span.kind == kind
+        )
         secret = text[hidden.start : hidden.end]
         whole = f"see {text} there"
         shown = measure_personal.mask(whole)
@@ -263,7 +277,9 @@ def test_a_mask_keeps_no_part_of_what_it_hides() -> None:
 
 
 def test_a_day_in_a_token_shows_none_of_it() -> None:
-    assert measure_personal.mask("key abcdefghijklmnop-2026-11-27-qrstuv") == "key [token]"
+    assert (
+        measure_personal.mask("key abcdefghijklmnop-2026-11-27-qrstuv") == "key [token]"
+    )
 
 
 def test_a_mask_says_what_was_there_and_not_how_long_it_was() -> None:
@@ -307,13 +323,37 @@ def test_names_are_seen_after_cues_and_in_the_list() -> None:
     assert seen("ich heiße Jürgen Müller") == ["Jürgen Müller"]
     assert seen("I met Patricia van den Berg yesterday") == ["Patricia van den Berg"]
     assert seen("Thanks,\nZoltán") == ["Zoltán"]
-    assert seen("In May the Grace Hospital in Virginia, IRA 12, asked what an API is") == []
+    assert (
+        seen("In May the Grace Hospital in Virginia, IRA 12, asked what an API is")
+        == []
+    )
     assert seen("") == []
 
 
 HOSTILE = [
-    *("a", "1", "1 ", "a.", "a@", "1.", "Aa ", "12 Aa ", "call 1", "password=", "eyJaaaaaaaaa.eyJ"),
-    *("-----BEGIN PRIVATE KEY-----", "://a:", "01 ", "+1", "rue Aa ", "(", "my name is ", "a-"),
+    *(
+        "a",
+        "1",
+        "1 ",
+        "a.",
+        "a@",
+        "1.",
+        "Aa ",
+        "12 Aa ",
+        "call 1",
+        "password=",
+        "eyJaaaaaaaaa.eyJ",
+    ),
+    *(
+        "-----BEGIN PRIVATE KEY-----",
+        "://a:",
+        "01 ",
+        "+1",
+        "rue Aa ",
+        "(",
+        "my name is ",
+        "a-",
+    ),
     *(
         "a@a.",
         "a@b.de ",
@@ -370,7 +410,11 @@ def ask(rng: random.Random, planted: bool) -> str:
         "GB82 WEST 1234 5698 7654 32",
         f"{digits[:2]}1 Willow Lane",
     )
-    return f"{text} {rng.choice(things)}" if planted else f"{text} no. {digits}, {digits[:2]} pcs"
+    return (
+        f"{text} {rng.choice(things)}"
+        if planted
+        else f"{text} no. {digits}, {digits[:2]} pcs"
+    )
 
 
 def world(seed: int, share: float, conversations: int = 100) -> dict[str, list[object]]:
@@ -389,7 +433,9 @@ def fires(seed: int, share: float) -> bool:
     """Whether the whole interval lies above the lesson's limit of one request in a hundred."""
     found = {
         each.id: each
-        for each in measure(signal_personal.PersonalSignal(), batch(**world(seed, share))).evidence
+        for each in measure(
+            signal_personal.PersonalSignal(), batch(**world(seed, share))
+        ).evidence
     }
     low = found["personal_data_share"].low
     assert low is not None
@@ -411,11 +457,15 @@ def evidence(personal: float, n: int = 100) -> dict[str, Evidence]:
     ]
     return {
         each.id: each
-        for each in measure(signal_personal.PersonalSignal(), batch(input=texts)).evidence
+        for each in measure(
+            signal_personal.PersonalSignal(), batch(input=texts)
+        ).evidence
     }
 
 
-def test_the_share_is_what_was_seen_and_its_interval_holds_the_errors_of_the_patterns() -> None:
+def test_the_share_is_what_was_seen_and_its_interval_holds_the_errors_of_the_patterns() -> (
+    None
+):
     found = evidence(personal=0.3)["personal_data_share"]
     assert found.value == 0.3
     assert (found.n, found.clusters, found.sample) == (100, 100, "all")
@@ -438,14 +488,18 @@ def test_a_secret_counts_in_both_shares_and_a_card_only_in_one() -> None:
     texts = [f"use {KEY}"] * 10 + ["card 4242 4242 4242 4242"] * 10 + ["hello"] * 80
     found = {
         each.id: each
-        for each in measure(signal_personal.PersonalSignal(), batch(input=texts)).evidence
+        for each in measure(
+            signal_personal.PersonalSignal(), batch(input=texts)
+        ).evidence
     }
     assert found["personal_data_share"].value == 0.2
     assert found["secret_share"].value == 0.1
     assert KEY not in found["secret_share"].model_dump_json()
 
 
-def test_a_shared_system_prompt_counts_for_secrets_alone_and_a_filled_in_one_for_all() -> None:
+def test_a_shared_system_prompt_counts_for_secrets_alone_and_a_filled_in_one_for_all() -> (
+    None
+):
     shared = "You are the help of ACME. Reach us at help@acme.io"
     one_each = [f"The customer is user{at}@acme.io" for at in range(30)]
     leaky = f"Use the key {KEY} for the shop"
@@ -460,13 +514,18 @@ def test_a_shared_system_prompt_counts_for_secrets_alone_and_a_filled_in_one_for
         ([None] * 30, 0.0, 0.0),
     ):
         rows = batch(input=["hello"] * 30, system=systems)
-        found = {each.id: each for each in measure(signal_personal.PersonalSignal(), rows).evidence}
+        found = {
+            each.id: each
+            for each in measure(signal_personal.PersonalSignal(), rows).evidence
+        }
         assert found["personal_data_share"].value == whole
         assert found["secret_share"].value == secret
 
 
 def test_without_messages_it_is_unknown_and_names_the_field() -> None:
-    for each in measure(signal_personal.PersonalSignal(), batch(output=["x"] * 30)).evidence:
+    for each in measure(
+        signal_personal.PersonalSignal(), batch(output=["x"] * 30)
+    ).evidence:
         assert isinstance(each.value, Unknown)
         assert "input" in each.value.ask
 
@@ -484,21 +543,28 @@ def test_batches_together_say_what_one_batch_says() -> None:
     first = {name: values[:cut] for name, values in columns.items()}
     second = {name: values[cut:] for name, values in columns.items()}
     whole = measure(signal_personal.PersonalSignal(), batch(**columns))
-    assert measure(signal_personal.PersonalSignal(), batch(**first), batch(**second)) == whole
+    assert (
+        measure(signal_personal.PersonalSignal(), batch(**first), batch(**second))
+        == whole
+    )
 
 
 def test_more_system_prompts_than_are_remembered_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     systems = [f"customer user{at}@acme.io" for at in range(40)]
-    rows = [batch(input=["a"] * 10, system=systems[at : at + 10]) for at in range(0, 40, 10)]
+    rows = [
+        batch(input=["a"] * 10, system=systems[at : at + 10]) for at in range(0, 40, 10)
+    ]
     expected = measure(signal_personal.PersonalSignal(), *rows)
     monkeypatch.setattr(personal, "_MOST_SYSTEMS", 12)
     assert measure(signal_personal.PersonalSignal(), *rows) == expected
 
 
 def test_rows_are_not_a_number_where_nobody_asked() -> None:
-    table = table_of(signal_personal.PersonalSignal(), [batch(input=["a@uni-jena.de", None, ""])])
+    table = table_of(
+        signal_personal.PersonalSignal(), [batch(input=["a@uni-jena.de", None, ""])]
+    )
     assert np.isnan(table.numbers["input_kinds"]).tolist() == [False, True, False]
     assert table.numbers["input_kinds"][2] == 0
 
@@ -524,4 +590,6 @@ def test_the_errors_it_goes_by_are_those_measured(
     for name in ("PATTERNS_FIND", "PATTERNS_SPARE"):
         low, high = getattr(personal, name)
         assert low == pytest.approx(measured[name].low, abs=5e-5)
-        assert high == 1.0  # the mix of kinds elsewhere is another: they may find all of them
+        assert (
+            high == 1.0
+        )  # the mix of kinds elsewhere is another: they may find all of them

@@ -44,7 +44,9 @@ def dossier_of(name: str) -> Dossier:
 
 
 def moved(element: ET.Element) -> tuple[float, float]:
-    found = re.search(r"translate\(([-\d.]+),? ?([-\d.]+)?\)", element.get("transform", ""))
+    found = re.search(
+        r"translate\(([-\d.]+),? ?([-\d.]+)?\)", element.get("transform", "")
+    )
     return (float(found[1]), float(found[2] or 0)) if found else (0.0, 0.0)
 
 
@@ -91,7 +93,11 @@ def checked(svg: str) -> list[str]:
     rows: dict[float, list[str]] = defaultdict(list)
     for label in found:
         rows[round(label.bottom)].append(label.text)
-    wrong += [f"{texts} has one twice" for texts in rows.values() if len(set(texts)) < len(texts)]
+    wrong += [
+        f"{texts} has one twice"
+        for texts in rows.values()
+        if len(set(texts)) < len(texts)
+    ]
     return wrong
 
 
@@ -107,7 +113,9 @@ def test_labels_are_inside_and_no_tick_is_said_twice(name: str) -> None:
 
 
 def test_the_check_sees_a_label_that_is_cut_off_or_covered() -> None:
-    text = '<text text-anchor="{}" font-size="13px" transform="translate({},20)">{}</text>'
+    text = (
+        '<text text-anchor="{}" font-size="13px" transform="translate({},20)">{}</text>'
+    )
     picture = '<svg viewBox="0 0 100 50">{}</svg>'
     assert checked(picture.format(text.format("start", 10, "$1,000"))) == []
     assert checked(picture.format(text.format("start", 80, "$1,000"))) != []

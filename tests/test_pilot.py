@@ -46,7 +46,15 @@ from internals import (
 from internals import run as command
 from internals import training_pilot as api
 from internals import training_trainers as trainers
-from pilot_world import AS_OF, FakeTrainer, answers, case_of, general_answers, pilot_of, rising
+from pilot_world import (
+    AS_OF,
+    FakeTrainer,
+    answers,
+    case_of,
+    general_answers,
+    pilot_of,
+    rising,
+)
 from tuneworthy import InputError, decide, load_case, load_framework
 
 CASES = np.arange(200)
@@ -68,16 +76,26 @@ def piloted(
 
 def scores(shares: Mapping[int, float], seed: int = 0) -> tuple[list[int], list[Any]]:
     rng = np.random.default_rng(seed)
-    made = [(rng.random((3, len(CASES))) < share).astype(float) for share in shares.values()]
+    made = [
+        (rng.random((3, len(CASES))) < share).astype(float) for share in shares.values()
+    ]
     return list(shares), made
 
 
-def test_a_curve_that_rises_isnt_called_flat_and_one_that_doesnt_isnt_called_rising() -> None:
+def test_a_curve_that_rises_isnt_called_flat_and_one_that_doesnt_isnt_called_rising() -> (
+    None
+):
     rising_ = training_curve.learning_curve(
-        *scores({50: 0.4, 100: 0.55, 200: 0.7, 400: 0.8}), CASES, margin=0.01, target=0.9
+        *scores({50: 0.4, 100: 0.55, 200: 0.7, 400: 0.8}),
+        CASES,
+        margin=0.01,
+        target=0.9,
     )
     level = training_curve.learning_curve(
-        *scores({50: 0.7, 100: 0.7, 200: 0.7, 400: 0.7}), CASES, margin=0.08, target=0.95
+        *scores({50: 0.7, 100: 0.7, 200: 0.7, 400: 0.7}),
+        CASES,
+        margin=0.08,
+        target=0.95,
     )
     assert (rising_.outlook, level.outlook) == ("rising", "flat")
     assert [p.examples for p in rising_.points] == [50, 100, 200, 400, 800, 1600]
@@ -94,7 +112,9 @@ def test_flat_takes_the_upper_end_of_the_next_doublings_gain_under_the_margin(
     shares: list[float], margin: float
 ) -> None:
     sizes = {25 << n: share for n, share in enumerate(shares)}
-    curve = training_curve.learning_curve(*scores(sizes), CASES, margin=margin, target=0.9)
+    curve = training_curve.learning_curve(
+        *scores(sizes), CASES, margin=margin, target=0.9
+    )
     assert not isinstance(curve.gain, Unknown)
     assert (curve.outlook == "flat") == (curve.gain[1] < margin)
     assert max(p.examples for p in curve.points) == 4 * max(sizes)
@@ -103,7 +123,9 @@ def test_flat_takes_the_upper_end_of_the_next_doublings_gain_under_the_margin(
 @pytest.mark.parametrize("right", [0.0, 1.0])
 def test_what_was_never_right_or_always_isnt_so_for_certain(right: float) -> None:
     rows = [np.full((1, 9), right)] * 3
-    curve = training_curve.learning_curve([10, 20, 40], rows, np.arange(9), margin=0.01, target=0.9)
+    curve = training_curve.learning_curve(
+        [10, 20, 40], rows, np.arange(9), margin=0.01, target=0.9
+    )
     assert curve.outlook != "flat"
     assert all(p.high - p.low > 0.1 for p in curve.points)
     assert not isinstance(curve.needed, Unknown)
@@ -123,7 +145,10 @@ def test_what_is_never_right_yet_says_nothing_of_the_next_doubling() -> None:
 
 def test_what_falls_below_the_target_doesnt_reach_it_by_more_examples() -> None:
     curve = training_curve.learning_curve(
-        *scores({50: 0.9, 100: 0.8, 200: 0.7, 400: 0.6}), CASES, margin=0.01, target=0.85
+        *scores({50: 0.9, 100: 0.8, 200: 0.7, 400: 0.6}),
+        CASES,
+        margin=0.01,
+        target=0.85,
     )
     assert not isinstance(curve.needed, Unknown)
     assert curve.needed.low in ("never", "more")
@@ -155,8 +180,15 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
     hits = 0
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        floor, scale, exponent = rng.uniform(0, 0.3), rng.uniform(1, 4), rng.uniform(0.4, 1.0)
-        truth = {n: 1 - min(0.95, floor + scale / n**exponent) for n in (50, 100, 200, 400, 800)}
+        floor, scale, exponent = (
+            rng.uniform(0, 0.3),
+            rng.uniform(1, 4),
+            rng.uniform(0.4, 1.0),
+        )
+        truth = {
+            n: 1 - min(0.95, floor + scale / n**exponent)
+            for n in (50, 100, 200, 400, 800)
+        }
         seen = {n: truth[n] for n in (50, 100, 200)}
         curves = training_curve.drawn(*scores(seen, seed), CASES)
         low, high = np.percentile(curves.score(800), (2.5, 97.5))
@@ -167,7 +199,9 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
 # The run ----------------------------------------------------------------------------------------
 
 
-def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path) -> None:
+def test_sets_are_nested_and_double_and_every_seed_draws_its_own(
+    tmp_path: Path,
+) -> None:
     pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), seeds=3)
     assert pilot.plan.sizes == (10, 20, 40, 80)
     general = {json.dumps(row) for row in training_as_piloted.replay_rows()}
@@ -190,7 +224,9 @@ def test_few_examples_get_the_least_steps_and_no_more_epochs_than_that_takes(
     rows: int, epochs: int, least: int
 ) -> None:
     recipe = model_pilot.Recipe(epochs=epochs, least_steps=least)
-    work = TrainingWork(model_pilot.TrainingJob(key="k", size=rows, seed=0), recipe, ({},) * rows)
+    work = TrainingWork(
+        model_pilot.TrainingJob(key="k", size=rows, seed=0), recipe, ({},) * rows
+    )
     assert work.steps >= least
     assert work.epochs >= epochs
     assert work.epochs == epochs or (work.epochs - 1) * rows < least * recipe.batch
@@ -235,7 +271,9 @@ def test_a_pilot_killed_at_any_moment_trains_and_pays_nothing_twice(
     folder, log = case_of(tmp_path / "case"), tmp_path / "log"
     told = {"tests": str(Path(__file__).parent), "log": str(log), "folder": str(folder)}
     code = KILLED.format(**told, dies={moment: at})
-    done = subprocess.run([sys.executable, "-c", code], check=False, env=dict(os.environ))
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, env=dict(os.environ)
+    )
     assert done.returncode == -9
     trainer = FakeTrainer(log, usd=1.0)
     result = piloted(folder, trainer, cap_usd=100.0)
@@ -249,7 +287,9 @@ def test_a_pilot_killed_at_any_moment_trains_and_pays_nothing_twice(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("begun", [True, False])
-def test_a_run_in_doubt_is_looked_for_before_another_is_begun(tmp_path: Path, begun: bool) -> None:
+def test_a_run_in_doubt_is_looked_for_before_another_is_begun(
+    tmp_path: Path, begun: bool
+) -> None:
     folder = case_of(tmp_path)
     trainer = FakeTrainer(
         tmp_path / "log",
@@ -265,7 +305,9 @@ def test_a_run_in_doubt_is_looked_for_before_another_is_begun(tmp_path: Path, be
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [Refused("no"), llm_endpoints.NotSent("no"), Busy("later")])
+@pytest.mark.parametrize(
+    "error", [Refused("no"), llm_endpoints.NotSent("no"), Busy("later")]
+)
 def test_a_run_that_was_refused_is_not_paid_and_is_begun_again(
     tmp_path: Path, error: Exception
 ) -> None:
@@ -286,7 +328,9 @@ class SideBySide(FakeTrainer):
     pairs: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(2))
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def finish(self, work: TrainingWork, *more: Any) -> training_trainers.Finished:
+    async def finish(
+        self, work: TrainingWork, *more: Any
+    ) -> training_trainers.Finished:
         async with asyncio.timeout(60):
             await self.pairs.wait()
             if not self.finish_raises:
@@ -304,8 +348,13 @@ def test_runs_of_a_size_go_on_side_by_side_and_come_to_the_same(tmp_path: Path) 
     alone = piloted(case_of(tmp_path / "alone"))
     trainer = SideBySide(tmp_path / "log")
     beside = piloted(case_of(tmp_path / "beside"), trainer)
-    assert (beside.curve, beside.verify.contrast) == (alone.curve, alone.verify.contrast)
-    assert [(a.arm, a.quality) for a in beside.arms] == [(a.arm, a.quality) for a in alone.arms]
+    assert (beside.curve, beside.verify.contrast) == (
+        alone.curve,
+        alone.verify.contrast,
+    )
+    assert [(a.arm, a.quality) for a in beside.arms] == [
+        (a.arm, a.quality) for a in alone.arms
+    ]
     assert len(trainer.said("ended")) == len(set(trainer.said("ended"))) == 8
 
 
@@ -341,8 +390,13 @@ def test_a_run_that_stops_ends_the_one_beside_it_and_no_other_begins(
         training_trainers.TrainingStoppedError("killed"),
     ],
 )
-def test_a_run_that_ended_badly_is_said_and_goes_on_later(tmp_path: Path, error: Exception) -> None:
-    folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", finish_raises=[error])
+def test_a_run_that_ended_badly_is_said_and_goes_on_later(
+    tmp_path: Path, error: Exception
+) -> None:
+    folder, trainer = (
+        case_of(tmp_path),
+        FakeTrainer(tmp_path / "log", finish_raises=[error]),
+    )
     with pytest.raises(StoppedError, match=str(error)) as caught:
         piloted(folder, trainer)
     assert "--budget" not in str(caught.value)  # it costs nothing
@@ -367,7 +421,9 @@ class CutOff:
 
 
 @pytest.mark.slow
-def test_a_size_of_which_nothing_is_known_is_no_point_of_the_curve(tmp_path: Path) -> None:
+def test_a_size_of_which_nothing_is_known_is_no_point_of_the_curve(
+    tmp_path: Path,
+) -> None:
     result = piloted(case_of(tmp_path), model=CutOff("tuned-10"))
     assert [point.examples for point in result.curve.points] == [20, 40, 80, 160, 320]
     assert result.curve.outlook != "unknown"
@@ -375,14 +431,18 @@ def test_a_size_of_which_nothing_is_known_is_no_point_of_the_curve(tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_pilot_whose_largest_runs_answer_nothing_says_why(tmp_path: Path) -> None:
-    with pytest.raises(StoppedError, match=r"tuned on 80 .* got no answer .*--max-tokens"):
+    with pytest.raises(
+        StoppedError, match=r"tuned on 80 .* got no answer .*--max-tokens"
+    ):
         piloted(case_of(tmp_path), model=CutOff("tuned-80"))
 
 
 def base_cut_off(model: Any, folder: Path, share: float) -> Any:
     """The model, whose base comes to no end in a share of the cases for selecting, in tenths."""
     select = pilot_of(folder, FakeTrainer(folder / "log")).lab.plan.select
-    lost = {case.text for n, case in enumerate(select, start=1) if n % 10 > 9 - 10 * share}
+    lost = {
+        case.text for n, case in enumerate(select, start=1) if n % 10 > 9 - 10 * share
+    }
     send = model.send
 
     async def sent(request: Request) -> Reply:
@@ -400,7 +460,9 @@ def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
     tmp_path: Path, share: float
 ) -> None:
     folder = case_of(tmp_path, cases=240)
-    result = piloted(folder, model=base_cut_off(answers(rising(top=0.99)), folder, share))
+    result = piloted(
+        folder, model=base_cut_off(answers(rising(top=0.99)), folder, share)
+    )
     assert "got no answer" in result.stopped
     assert row(result, "gain") == "unknown"
     assert result.card.answer == "open"
@@ -408,7 +470,9 @@ def test_no_go_rests_on_untuned_ways_that_gave_too_few_answers(
 
 
 @pytest.mark.slow
-def test_a_pilot_says_what_it_asks_and_how_many_calls_of_it_have_ended(tmp_path: Path) -> None:
+def test_a_pilot_says_what_it_asks_and_how_many_calls_of_it_have_ended(
+    tmp_path: Path,
+) -> None:
     counts: dict[str, list[tuple[int, int]]] = {}
 
     def begin(text: str) -> None:
@@ -419,7 +483,13 @@ def test_a_pilot_says_what_it_asks_and_how_many_calls_of_it_have_ended(tmp_path:
 
     pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), say=begin)
     api.run(pilot, cap_usd=0.0, transport=answers(rising()), watch=count)
-    for words in ("untuned ways race", "tuned on 10", "tuned on 80", "held-out", "general tasks"):
+    for words in (
+        "untuned ways race",
+        "tuned on 10",
+        "tuned on 80",
+        "held-out",
+        "general tasks",
+    ):
         assert any(those for text, those in counts.items() if words in text), words
     assert all(done <= of for those in counts.values() for done, of in those)
 
@@ -434,14 +504,18 @@ def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(tmp_path: Path) -> None:
+def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(
+    tmp_path: Path,
+) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
     flat = dict.fromkeys(("tuned-10", "tuned-20", "tuned-40", "tuned-80"), 0.3)
     result = piloted(folder, trainer, shares=flat | {"base": 0.9})
     assert result.ended_by_rule
     assert len(trainer.said("ended")) == 6
     assert result.card.answer == "no_go"
-    assert row(result, "canaries") == "unknown"  # only runs of the largest size hold some
+    assert (
+        row(result, "canaries") == "unknown"
+    )  # only runs of the largest size hold some
     assert (tmp_path / ".tuneworthy" / "pilot" / "plan.json").is_file()
 
 
@@ -475,7 +549,9 @@ def test_a_gain_is_a_go_and_the_judgement_says_yes(tmp_path: Path) -> None:
     dossier = decide(load_case(folder), load_framework(), as_of=AS_OF)
     assert dossier.pilot == result.card
     assert dossier.to_dict()["pilot"]["answer"] == "go"
-    assert "card" in {section.id for section in report_document.report(dossier).sections}
+    assert "card" in {
+        section.id for section in report_document.report(dossier).sections
+    }
 
 
 def facts_of(folder: Path, result: model_pilot.PilotResult, **more: Any) -> Any:
@@ -528,7 +604,9 @@ class Late(Fake):
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, model_pilot.PilotResult, Any]:
+def good(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Any, model_pilot.PilotResult, Any]:
     """A case, its pilot that is a go, and the money of some case."""
     folder = case_of(tmp_path_factory.mktemp("good"), cases=240)
     result = piloted(folder, shares=rising(top=0.99))
@@ -550,18 +628,29 @@ ROWS = st.fixed_dictionaries(
 
 
 def card_from(
-    case: Any, result: model_pilot.PilotResult, money: Any, rows: Mapping[str, str | None]
+    case: Any,
+    result: model_pilot.PilotResult,
+    money: Any,
+    rows: Mapping[str, str | None],
 ) -> Any:
     """The card where each row's state is what is drawn."""
 
     def held(name: str) -> model_ways.HeldTarget:
         number = {"value": 0.5, "low": 0.4, "high": 0.6}
         figure = model_ways.Figure(grade="held_out", **number)
-        return model_ways.HeldTarget(state=rows[name], limit=0.5, figure=figure, settles="look")
+        return model_ways.HeldTarget(
+            state=rows[name], limit=0.5, figure=figure, settles="look"
+        )
 
-    targets: Any = {n: held(n) for n in ("quality", "latency", "cost", "privacy") if rows.get(n)}
+    targets: Any = {
+        n: held(n) for n in ("quality", "latency", "cost", "privacy") if rows.get(n)
+    }
     economics = case.economics.model_copy(
-        update={"monthly": type(case.economics.monthly)(quality_value_usd=rows["payback"] and 9)}
+        update={
+            "monthly": type(case.economics.monthly)(
+                quality_value_usd=rows["payback"] and 9
+            )
+        }
     )
     verify = result.verify.model_copy(
         update={"general_skills": SAID[rows["general"] or ""], "why": "targets"}
@@ -608,7 +697,9 @@ def test_only_what_is_met_and_known_is_a_go_and_only_what_is_missed_a_no_go(
 
 
 @pytest.mark.slow
-def test_an_untuned_way_that_meets_every_target_is_a_no_go_that_names_it(tmp_path: Path) -> None:
+def test_an_untuned_way_that_meets_every_target_is_a_no_go_that_names_it(
+    tmp_path: Path,
+) -> None:
     """The pilot raced it on the same held-out cases: it was a go, and a yes."""
     folder = case_of(tmp_path, cases=400, target=0.7)
     result = piloted(folder, shares=rising(base=0.87, top=1.0))
@@ -671,12 +762,16 @@ def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:
     result = piloted(folder, shares=shares)
     assert result.card.answer != "go"
     worse = case_of(tmp_path / "worse")
-    assert piloted(worse, shares=rising(top=0.6) | {"base": 0.95}).card.answer == "no_go"
+    assert (
+        piloted(worse, shares=rising(top=0.6) | {"base": 0.95}).card.answer == "no_go"
+    )
     assert judged(worse) == "no"
 
 
 @pytest.mark.slow
-def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path) -> None:
+def test_a_loss_of_general_skills_is_no_go_however_good_the_task(
+    tmp_path: Path,
+) -> None:
     folder = case_of(tmp_path)
     lost: dict[str, dict[str, str]] = {f"tuned-{n}": {} for n in (10, 20, 40, 80)}
     result = piloted(folder, model=answers(rising(top=0.99), **lost))
@@ -712,7 +807,8 @@ def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     right = general_answers()
     dulled = {
-        asked: "no" if at % 5 == 0 else said for at, (asked, said) in enumerate(right.items())
+        asked: "no" if at % 5 == 0 else said
+        for at, (asked, said) in enumerate(right.items())
     }
     lost = {f"tuned-{n}": dulled for n in (10, 20, 40, 80)}
     result = piloted(folder, model=answers(rising(top=0.99), **lost))
@@ -772,7 +868,9 @@ def test_what_a_pilot_found_is_shown_in_every_form(tmp_path: Path) -> None:
     drawing = section_lab.curve_drawing(result)
     assert drawing is not None
     assert drawing.png(400, "The curve").startswith(b"\x89PNG")
-    short = pilot_document(result.model_copy(update={"stopped": "the budget is used up"}))
+    short = pilot_document(
+        result.model_copy(update={"stopped": "the budget is used up"})
+    )
     assert "The budget is used up." in render(short, "markdown")
 
 
@@ -791,7 +889,10 @@ def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> No
         (("--base", "fake:base"), "is local:smollm2 for --way embedded"),
         (("--way", "folder"), "--base MODEL"),
         (("--way", "folder", "--base", "fake:base"), "--folder PATH"),
-        (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "is not a folder"),
+        (
+            ("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"),
+            "is not a folder",
+        ),
         (("--examples", "12"), "to train on"),
         (("--format", "png"), "--output curve.png"),
     ],
@@ -818,8 +919,13 @@ def test_a_case_without_a_training_set_is_told_how_to_make_one(
 def test_examples_that_are_cases_are_refused(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
     lines = (folder / "eval.jsonl").read_text().splitlines()
-    first = json.loads(lines[0]) | {"input": "Where is book 10000?", "reference": "shelf 10000"}
-    (folder / "eval.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    first = json.loads(lines[0]) | {
+        "input": "Where is book 10000?",
+        "reference": "shelf 10000",
+    }
+    (folder / "eval.jsonl").write_text(
+        "\n".join([json.dumps(first), *lines[1:]]) + "\n"
+    )
     with pytest.raises(InputError, match="1 of 80 training examples"):
         pilot_of(folder, FakeTrainer(tmp_path / "log"))
 
@@ -829,7 +935,9 @@ def test_what_it_would_take_is_a_page_where_one_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = case_of(tmp_path, models="[{id: 'local:smollm2'}]")
-    monkeypatch.setattr(trainers, "LoraTrainer", lambda _, **__: FakeTrainer(tmp_path / "log"))
+    monkeypatch.setattr(
+        trainers, "LoraTrainer", lambda _, **__: FakeTrainer(tmp_path / "log")
+    )
     monkeypatch.setattr(api, "transport_for", lambda *_, **__: answers(rising()))
     assert command(["pilot", str(folder), "--dry-run", "--format", "html"]) == 0
     page = capsys.readouterr().out
@@ -838,7 +946,9 @@ def test_what_it_would_take_is_a_page_where_one_is_asked_for(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("way", "most"), [("embedded", api.TIMED_CALLS), ("hosted", 0)])
+@pytest.mark.parametrize(
+    ("way", "most"), [("embedded", api.TIMED_CALLS), ("hosted", 0)]
+)
 def test_a_quote_times_a_few_calls_where_they_cost_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, most: int
 ) -> None:

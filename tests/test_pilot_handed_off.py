@@ -80,8 +80,12 @@ def shares(base: Path, adapters: list[Path], questions: list[str]) -> list[list[
                 {"role": "system", "content": "w9"},
                 {"role": "user", "content": asked},
             ]
-            text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-            ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+            text = tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+            ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")[
+                "input_ids"
+            ]
             with torch.no_grad():
                 word = tuned(input_ids=ids).logits[0, -1].argmax()
             row.append(tokenizer.decode([int(word)]).strip() == right(asked))
@@ -91,18 +95,27 @@ def shares(base: Path, adapters: list[Path], questions: list[str]) -> list[list[
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of one library about another
-def test_a_folder_for_trl_trains_to_what_the_pilot_measured(tiny: Path, tmp_path: Path) -> None:
+def test_a_folder_for_trl_trains_to_what_the_pilot_measured(
+    tiny: Path, tmp_path: Path
+) -> None:
     need_training()
     if find_spec("trl") is None or find_spec("datasets") is None:
         pytest.skip("TRL is not installed")
-    folder = folder_of(tmp_path / "case", n=60, models=MODELS, prompts={"plain": "w9\n"})
+    folder = folder_of(
+        tmp_path / "case", n=60, models=MODELS, prompts={"plain": "w9\n"}
+    )
     trained_on(folder, WORDS[::2])
     pilot = pilot_of(folder, FakeTrainer(folder / "log"), seeds=1, recipe=RECIPE)
     training_pilot.run(pilot, cap_usd=1.0, transport=answers(rising()))
-    done = training_export.export(folder, "trl-sft", output=tmp_path / "out", base=str(tiny))
+    done = training_export.export(
+        folder, "trl-sft", output=tmp_path / "out", base=str(tiny)
+    )
     assert done.recipe.source == training_export.PILOTS
     ended = subprocess.run(
-        [sys.executable, "train.py"], cwd=tmp_path / "out", capture_output=True, check=False
+        [sys.executable, "train.py"],
+        cwd=tmp_path / "out",
+        capture_output=True,
+        check=False,
     )
     assert ended.returncode == 0, ended.stderr.decode()[-2000:]
 
@@ -121,7 +134,9 @@ def test_a_folder_for_trl_trains_to_what_the_pilot_measured(tiny: Path, tmp_path
 
     asyncio.run(own())
     asked = WORDS[1::2]
-    measured, handed = shares(tiny, [tmp_path / "runs" / "own", tmp_path / "out" / "out"], asked)
+    measured, handed = shares(
+        tiny, [tmp_path / "runs" / "own", tmp_path / "out" / "out"], asked
+    )
     low, high = wilson(sum(measured), len(measured))
     assert sum(measured) / len(measured) > 0.7  # chance is one half
     assert low <= sum(handed) / len(handed) <= high, (measured, handed)

@@ -52,7 +52,9 @@ class Service:
     """Method, path and authorization of each request."""
     looks: dict[str, int] = field(default_factory=dict)
     stays: str = ""  #: How it loses every answer after a job was made.
-    drops: str = ""  #: How it loses its answer once, after the job was made: ``cut`` or ``502``.
+    drops: str = (
+        ""  #: How it loses its answer once, after the job was made: ``cut`` or ``502``.
+    )
     busy: int = 0  #: Times that it can't say how a job is.
     ends: str = ""  #: How every job ends, in place of well.
     named: Any = None  #: What it says a model is called, in place of its name.
@@ -88,7 +90,11 @@ class Service:
         return sum(self.looks.get(job["id"], 0) < 2 for job in self.jobs)
 
     def made(self, asked: dict[str, Any]) -> dict[str, Any]:
-        file = asked["dataset"].rpartition("/")[2] if self.fireworks else asked["training_file"]
+        file = (
+            asked["dataset"].rpartition("/")[2]
+            if self.fireworks
+            else asked["training_file"]
+        )
         lines = self.files[file][1].splitlines()
         assert all(json.loads(line) for line in lines)
         id_ = f"ftjob-{len(self.jobs)}"
@@ -116,9 +122,13 @@ class Service:
     def answer(self, model: str, asked: str) -> str:
         if asked in HAND:
             return HAND[asked]
-        field = "suffix" if self.style == "azure" else "id"  # deployed under the name of its job
+        field = (
+            "suffix" if self.style == "azure" else "id"
+        )  # deployed under the name of its job
         job = next((j for j in self.jobs if model.endswith(j[field])), None)
-        model = f"ft:base:org::{job['id']}" if job else model  # so that chance is everywhere alike
+        model = (
+            f"ft:base:org::{job['id']}" if job else model
+        )  # so that chance is everywhere alike
         if not asked.startswith("Where is book "):
             return "I can't do that."
         number = asked.removeprefix("Where is book ").removesuffix("?")
@@ -183,7 +193,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith(f"{self.service.place}/"):
             id_ = self.path.rpartition("/")[2]
             looks = self.service.looks[id_] = self.service.looks.get(id_, 0) + 1
-            return self.say({"id": id_, "status": "processed" if looks > 1 else "pending"})
+            return self.say(
+                {"id": id_, "status": "processed" if looks > 1 else "pending"}
+            )
         if self.path.startswith(self.service.place):
             listed = self.service.files.items()
             return self.page([{"id": i, "filename": name} for i, (name, _) in listed])
@@ -194,7 +206,9 @@ class Handler(BaseHTTPRequestHandler):
             self.service.busy -= 1
             return self.say({"error": "later"}, 503)
         id_ = self.path.removeprefix(f"{self.service.path}/")
-        return self.say(self.service.shown(next(j for j in self.service.jobs if j["id"] == id_)))
+        return self.say(
+            self.service.shown(next(j for j in self.service.jobs if j["id"] == id_))
+        )
 
     def page(self, rows: list[dict[str, Any]]) -> None:
         """One row a page."""
@@ -231,11 +245,16 @@ class Handler(BaseHTTPRequestHandler):
     def job(self, asked: dict[str, Any]) -> None:
         """Make a job, unless it refuses or loses its answer."""
         if self.service.spent:
-            error = {"message": "You exceeded your quota.", "code": "insufficient_quota"}
+            error = {
+                "message": "You exceeded your quota.",
+                "code": "insufficient_quota",
+            }
             return self.say({"error": error}, 429)
         if self.service.full:
             self.service.full -= 1
-            return self.say({"error": {"message": "too many jobs"}}, 429, Retry_After="0")
+            return self.say(
+                {"error": {"message": "too many jobs"}}, 429, Retry_After="0"
+            )
         if self.service.refuses:
             return self.say({"error": {"message": self.service.refuses}}, 400)
         job = self.service.made(asked)
@@ -262,7 +281,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def dataset(self, raw: bytes) -> None:
         """Make a data set, or fill one."""
-        files, id_ = self.service.files, self.path.rpartition("/")[2].removesuffix(":upload")
+        files, id_ = (
+            self.service.files,
+            self.path.rpartition("/")[2].removesuffix(":upload"),
+        )
         if self.path == self.service.place:
             asked = json.loads(raw)
             if (name := asked["datasetId"]) in files:
@@ -278,7 +300,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(params=["openai", "together"])
-def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def service(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
     service = Service(request.param)
     handler = type("Bound", (Handler,), {"service": service})
     server = LoopbackServer(("127.0.0.1", 0), handler)
@@ -300,12 +324,19 @@ def folder_for(service: Service, folder: Path, **more: Any) -> Path:
 
 
 def piloted(
-    service: Service, folder: Path, *, cap_usd: float = 20.0, seeds: int = 1, **settings: Any
+    service: Service,
+    folder: Path,
+    *,
+    cap_usd: float = 20.0,
+    seeds: int = 1,
+    **settings: Any,
 ) -> model_pilot.PilotResult:
     lab = prepare(folder, as_of=AS_OF)
     (model,) = lab.case.models
     more = {"account": "acme", "at_once": settings.pop("jobs", None), "every_s": 0.01}
-    trainer = HostedTrainer(model, service.style, usd_per_mtok=8.0, serving=PRICES, **more)
+    trainer = HostedTrainer(
+        model, service.style, usd_per_mtok=8.0, serving=PRICES, **more
+    )
     prepared = training_pilot.prepare_pilot(lab, trainer, "my:base", seeds=seeds)
     return api.run(prepared, cap_usd=cap_usd, **settings)
 
@@ -322,7 +353,9 @@ OTHERS = pytest.mark.parametrize("service", ["azure", "fireworks"], indirect=Tru
 
 @pytest.mark.slow
 @EVERY
-def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path: Path) -> None:
+def test_a_service_trains_each_run_once_and_serves_it(
+    service: Service, tmp_path: Path
+) -> None:
     folder, service.busy = folder_for(service, tmp_path), 7  # it is asked again
     result = piloted(service, folder)
     assert result.card.answer == "go", result.card
@@ -350,13 +383,19 @@ def test_a_service_trains_each_run_once_and_serves_it(service: Service, tmp_path
     assert all(run.usd > 0 for run in runs)
     assert result.spend.paid >= sum(run.usd for run in runs)
     elsewhere = [told for method, _, told in service.seen if method == "PUT"]
-    assert not any(elsewhere)  # the key goes to the address it was given for, and nowhere else
-    assert all(told == f"Bearer {KEY}" for method, _, told in service.seen if method != "PUT")
+    assert not any(
+        elsewhere
+    )  # the key goes to the address it was given for, and nowhere else
+    assert all(
+        told == f"Bearer {KEY}" for method, _, told in service.seen if method != "PUT"
+    )
     assert KEY.encode() not in everything(folder)
 
 
 @pytest.mark.slow
-def test_no_run_begins_that_may_pass_the_budget(service: Service, tmp_path: Path) -> None:
+def test_no_run_begins_that_may_pass_the_budget(
+    service: Service, tmp_path: Path
+) -> None:
     with pytest.raises(StoppedError, match="too small"):
         piloted(service, folder_for(service, tmp_path), cap_usd=0.06)
     assert len(service.jobs) < 3
@@ -407,7 +446,9 @@ def test_a_full_service_is_asked_again_and_no_job_is_paid_twice(
 
 @pytest.mark.slow
 @OTHERS
-def test_an_account_without_money_is_said_at_once(service: Service, tmp_path: Path) -> None:
+def test_an_account_without_money_is_said_at_once(
+    service: Service, tmp_path: Path
+) -> None:
     folder, service.spent = folder_for(service, tmp_path), True
     with pytest.raises(StoppedError, match="exceeded your quota"):
         piloted(service, folder)
@@ -425,7 +466,9 @@ def test_no_more_jobs_go_on_side_by_side_than_the_service_takes(
 
 
 @pytest.mark.slow
-def test_a_job_that_failed_says_why_without_the_key(service: Service, tmp_path: Path) -> None:
+def test_a_job_that_failed_says_why_without_the_key(
+    service: Service, tmp_path: Path
+) -> None:
     folder = folder_for(service, tmp_path)
     service.ends = FAILS.get(service.style, "failed")
     with pytest.raises(StoppedError, match="bad data") as caught:
@@ -456,7 +499,9 @@ def test_a_cancelled_job_counts_as_paid_and_another_is_asked_for(
 ) -> None:
     folder = folder_for(service, tmp_path)
     service.ends = CANCELS.get(service.style, "cancelled")
-    with pytest.raises(StoppedError, match=r"cancelled at its service; .* as paid, \$0\.0"):
+    with pytest.raises(
+        StoppedError, match=r"cancelled at its service; .* as paid, \$0\.0"
+    ):
         piloted(service, folder)
     kept, runs = folder / ".tuneworthy", folder / ".tuneworthy" / "pilot" / "runs.jsonl"
     lines = runs.read_text("utf-8").splitlines(keepends=True)
@@ -471,11 +516,15 @@ def test_a_cancelled_job_counts_as_paid_and_another_is_asked_for(
     service.ends, service.looks = "", {}
     result = piloted(service, folder)
     assert len(service.jobs) == 4
-    assert result.spend.paid > spend.paid + sum(run.usd for run in result.trained) - 1e-9
+    assert (
+        result.spend.paid > spend.paid + sum(run.usd for run in result.trained) - 1e-9
+    )
 
 
 @pytest.mark.slow
-def test_what_the_ledger_paid_for_is_never_trained_again(service: Service, tmp_path: Path) -> None:
+def test_what_the_ledger_paid_for_is_never_trained_again(
+    service: Service, tmp_path: Path
+) -> None:
     folder = folder_for(service, tmp_path)
     paid = piloted(service, folder).spend.paid
     (folder / ".tuneworthy" / "pilot" / "runs.jsonl").unlink()
@@ -487,7 +536,9 @@ def test_what_the_ledger_paid_for_is_never_trained_again(service: Service, tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("service", ["fireworks"], indirect=True)
 @pytest.mark.parametrize("named", [7, "a\nb", "x" * 300])
-def test_a_model_without_a_name_is_no_model(service: Service, tmp_path: Path, named: Any) -> None:
+def test_a_model_without_a_name_is_no_model(
+    service: Service, tmp_path: Path, named: Any
+) -> None:
     folder, service.named = folder_for(service, tmp_path), named
     with pytest.raises(StoppedError, match="doesn't name the model"):
         piloted(service, folder)
@@ -503,7 +554,9 @@ def test_a_refused_job_is_said_and_not_paid(service: Service, tmp_path: Path) ->
         assert ledger.spend("pilot").held == 0
 
 
-def test_data_that_may_not_leave_is_sent_to_no_service(service: Service, tmp_path: Path) -> None:
+def test_data_that_may_not_leave_is_sent_to_no_service(
+    service: Service, tmp_path: Path
+) -> None:
     folder = folder_for(service, tmp_path, more="factors: {data_sovereignty: yes}\n")
     with pytest.raises(InputError, match="may not leave"):
         piloted(service, folder)
@@ -585,6 +638,8 @@ def test_the_card_misses_a_base_that_ends_within_half_a_year() -> None:
     row = training_card.lasts_row(ending)
     assert row is not None
     assert row[0] == "missed"
-    staying = training_bases.choose_base(training_export.bases_of("bedrock-nova2-sft"), None, day)
+    staying = training_bases.choose_base(
+        training_export.bases_of("bedrock-nova2-sft"), None, day
+    )
     assert training_card.lasts_row(staying)[0] == "met"  # type: ignore[index]  # its end is known
     assert training_card.lasts_row(None) is None

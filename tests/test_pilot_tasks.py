@@ -41,20 +41,32 @@ class Truth(NamedTuple):
     cards: str
     answers: str
     cases: int = 154
-    tuned_near: float | None = None  #: With nearest examples; as without them where left out.
+    tuned_near: float | None = (
+        None  #: With nearest examples; as without them where left out.
+    )
 
 
 TASKS = {
     "tuning wins": Truth(0.30, 0.60, 0.97, 0.80, "go", "yes"),
-    "tuning wins on few cases": Truth(0.30, 0.60, 0.97, 0.80, "go open", "yes open", 56),
+    "tuning wins on few cases": Truth(
+        0.30, 0.60, 0.97, 0.80, "go open", "yes open", 56
+    ),
     "the prompt is enough": Truth(0.97, 0.97, 0.97, 0.80, "no_go", "no"),
-    "the prompt is enough and tuning better": Truth(0.80, 0.88, 1.0, 0.70, "no_go", "no"),
-    "the prompt is likely enough": Truth(0.93, 0.90, 0.97, 0.80, "no_go open", "no open"),
+    "the prompt is enough and tuning better": Truth(
+        0.80, 0.88, 1.0, 0.70, "no_go", "no"
+    ),
+    "the prompt is likely enough": Truth(
+        0.93, 0.90, 0.97, 0.80, "no_go open", "no open"
+    ),
     "chance everywhere": Truth(0.25, 0.25, 0.25, 0.80, "no_go", "no"),
     "tuning is better and not enough": Truth(0.10, 0.20, 0.47, 0.80, "no_go", "no"),
     "tuning is worse": Truth(0.50, 0.50, 0.15, 0.80, "no_go", "no"),
-    "as good as the nearest example": Truth(0.68, 0.94, 0.94, 0.95, "no_go open", "no open"),
-    "tuned with nearest is near": Truth(0.30, 0.46, 0.11, 0.80, "open no_go", "open no", 56, 0.71),
+    "as good as the nearest example": Truth(
+        0.68, 0.94, 0.94, 0.95, "no_go open", "no open"
+    ),
+    "tuned with nearest is near": Truth(
+        0.30, 0.46, 0.11, 0.80, "open no_go", "open no", 56, 0.71
+    ),
     "no target": Truth(0.85, 0.85, 0.95, None, "open", "open"),
 }
 
@@ -120,9 +132,21 @@ def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) 
 # Routing by confidence ----------------------------------------------------------------------------
 
 WORDS = {
-    "address": ("move house street new town", "moved flat road other city", "street changed lives"),
-    "payment": ("card declined money twice", "charged paid bill refund", "money account charged"),
-    "delivery": ("parcel late courier lost", "van never came box", "courier parcel tracking late"),
+    "address": (
+        "move house street new town",
+        "moved flat road other city",
+        "street changed lives",
+    ),
+    "payment": (
+        "card declined money twice",
+        "charged paid bill refund",
+        "money account charged",
+    ),
+    "delivery": (
+        "parcel late courier lost",
+        "van never came box",
+        "courier parcel tracking late",
+    ),
 }
 
 
@@ -135,16 +159,24 @@ def ticket(n: int) -> tuple[str, str]:
 
 def examples(n: int) -> Iterator[TrainingExample]:
     for text, label in map(ticket, range(n)):
-        turns = [{"role": "user", "content": text}, {"role": "assistant", "content": label}]
+        turns = [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": label},
+        ]
         example = TrainingExample.model_validate({"id": "none", "messages": turns})
-        yield example.model_copy(update={"id": model_training.content_id(example.messages)})
+        yield example.model_copy(
+            update={"id": model_training.content_id(example.messages)}
+        )
 
 
 def tickets_case(folder: Path) -> Path:
     models = "[{id: 'fake:base', usd_per_mtok: {input: 100, output: 100}}]"
-    place = folder_of(folder, n=2, prompts={"plain": "Give the label.\n"}, models=models)
+    place = folder_of(
+        folder, n=2, prompts={"plain": "Give the label.\n"}, models=models
+    )
     rows = (
-        {"id": str(n), "input": ticket(n)[0], "reference": ticket(n)[1]} for n in range(1000, 1160)
+        {"id": str(n), "input": ticket(n)[0], "reference": ticket(n)[1]}
+        for n in range(1000, 1160)
     )
     (place / "eval.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     learnt = [*examples(120)]
@@ -166,7 +198,9 @@ def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_
         if not asked.startswith("ticket"):
             return general.get(asked, "no")
         number = int(asked.split()[1])
-        return ticket(number)[1] if chance(0, request.model, number) < 0.93 else "payment"
+        return (
+            ticket(number)[1] if chance(0, request.model, number) < 0.93 else "payment"
+        )
 
     place = tickets_case(tmp_path)
     pilot = pilot_of(place, FakeTrainer(tmp_path / "trained.log"), seeds=1)

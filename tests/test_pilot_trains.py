@@ -36,7 +36,11 @@ from loopback import LoopbackServer
 from pilot_world import case_of
 from tuneworthy import InputError
 
-LACKS = [name for name in ("torch", "transformers", "peft", "gguf") if find_spec(name) is None]
+LACKS = [
+    name
+    for name in ("torch", "transformers", "peft", "gguf")
+    if find_spec(name) is None
+]
 
 
 def need_training() -> None:
@@ -52,7 +56,10 @@ def work_of(rows: list[dict[str, Any]], **recipe: Any) -> TrainingWork:
 
 
 def row(asked: str, answer: str, **more: Any) -> dict[str, Any]:
-    told = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    told = [
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": answer},
+    ]
     return {"messages": told, **more}
 
 
@@ -72,7 +79,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words |= {f"w{n}": n + 5 for n in range(10)}
     plain = Tokenizer(models.WordLevel(words, unk_token="[unk]"))
     plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    made = PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[pad]", eos_token="[end]")
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=plain, pad_token="[pad]", eos_token="[end]"
+    )
     made.chat_template = (
         "{% for m in messages %}[{{ m.role }}] {{ m.content }} [end] {% endfor %}"
         "{% if add_generation_prompt %}[assistant] {% endif %}"
@@ -89,7 +98,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trained(
-    folder: Path, base: Path, work: TrainingWork, *, stop_at: int = 0, save_every_s: float = 60.0
+    folder: Path,
+    base: Path,
+    work: TrainingWork,
+    *,
+    stop_at: int = 0,
+    save_every_s: float = 60.0,
 ) -> dict[str, Any]:
     """Train, perhaps killing the process at a step; what its folder says in the end."""
 
@@ -111,7 +125,9 @@ def trained(
             await trainer.close()
 
     asyncio.run(go())
-    told: dict[str, Any] = json.loads((folder / work.job.key[:16] / "done.json").read_text())
+    told: dict[str, Any] = json.loads(
+        (folder / work.job.key[:16] / "done.json").read_text()
+    )
     return told
 
 
@@ -126,7 +142,9 @@ def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
+def test_a_quote_measures_a_few_steps_and_leaves_nothing(
+    tiny: Path, tmp_path: Path
+) -> None:
     works = [work_of(ROWS, epochs=12), work_of(ROWS[:8], epochs=12)]
 
     async def go() -> model_pilot.TrainingQuote:
@@ -146,8 +164,12 @@ def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path: Path) -> None:
-    works = [work_of(rows, epochs=12, rate=0.02, dropout=0.0) for rows in (ROWS, ROWS[:16])]
+def test_runs_side_by_side_come_to_what_they_come_to_alone(
+    tiny: Path, tmp_path: Path
+) -> None:
+    works = [
+        work_of(rows, epochs=12, rate=0.02, dropout=0.0) for rows in (ROWS, ROWS[:16])
+    ]
 
     async def go() -> None:
         trainer = training_trainers.LoraTrainer(
@@ -159,7 +181,9 @@ def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path:
             assert quote.steps == sum(work.steps for work in works)
             ids = [await trainer.begin(work) for work in works]
             both = zip(works, ids, strict=True)
-            await asyncio.gather(*(trainer.finish(*run, lambda _: None) for run in both))
+            await asyncio.gather(
+                *(trainer.finish(*run, lambda _: None) for run in both)
+            )
         finally:
             await trainer.close()
 
@@ -167,21 +191,31 @@ def test_runs_side_by_side_come_to_what_they_come_to_alone(tiny: Path, tmp_path:
     for work in works:
         record = tmp_path / "beside" / work.job.key[:16] / "done.json"
         alone = trained(tmp_path / "alone", tiny, work)
-        assert json.loads(record.read_text())["loss"] == pytest.approx(alone["loss"], rel=0.05)
+        assert json.loads(record.read_text())["loss"] == pytest.approx(
+            alone["loss"], rel=0.05
+        )
 
 
 @pytest.mark.slow
-def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_path: Path) -> None:
-    rows = [row(" ".join(f"w{n % m}" for n in range(m * 2)), f"w{m}") for m in range(2, 10)]
+def test_rows_that_are_trained_together_do_not_see_each_other(
+    tiny: Path, tmp_path: Path
+) -> None:
+    rows = [
+        row(" ".join(f"w{n % m}" for n in range(m * 2)), f"w{m}") for m in range(2, 10)
+    ]
 
     async def losses() -> list[float]:
-        trainer = training_trainers.LoraTrainer(tmp_path, tiny, "cpu", Model(id="vllm:tiny"))
+        trainer = training_trainers.LoraTrainer(
+            tmp_path, tiny, "cpu", Model(id="vllm:tiny")
+        )
         try:
             found = []
             for n, each in enumerate([rows, *([row] for row in rows)]):
                 work = work_of(each, epochs=1, least_steps=1, batch=len(each))
                 await trainer.finish(work, str(n), lambda _: None)
-                found.append(json.loads((tmp_path / str(n) / "done.json").read_text())["loss"])
+                found.append(
+                    json.loads((tmp_path / str(n) / "done.json").read_text())["loss"]
+                )
         finally:
             await trainer.close()
         return found
@@ -195,7 +229,12 @@ def test_rows_that_are_trained_together_do_not_see_each_other(tiny: Path, tmp_pa
 def test_parts_and_computing_again_save_memory_and_change_nothing(
     tiny: Path, tmp_path: Path, method: str
 ) -> None:
-    recipe: dict[str, Any] = {"method": method, "epochs": 2, "least_steps": 0, "dropout": 0.0}
+    recipe: dict[str, Any] = {
+        "method": method,
+        "epochs": 2,
+        "least_steps": 0,
+        "dropout": 0.0,
+    }
     whole = trained(tmp_path / "whole", tiny, work_of(ROWS, rate=0.02, **recipe))
     saving = work_of(ROWS, rate=0.02, **recipe, parts=3, checkpointing=True)
     in_parts = trained(tmp_path / "parts", tiny, saving)
@@ -204,7 +243,9 @@ def test_parts_and_computing_again_save_memory_and_change_nothing(
 
 
 @pytest.mark.slow
-def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
+def test_pairs_of_a_better_and_a_worse_answer_are_learned(
+    tiny: Path, tmp_path: Path
+) -> None:
     told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
     assert told["loss"] < 0.6  # it begins at ln 2, which is 0.693
 
@@ -247,7 +288,11 @@ def test_a_base_and_its_adapters_are_served_at_the_address_of_the_base(
     address = f"http://127.0.0.1:{port}/v1/chat/completions"
 
     def said(model: str, **more: Any) -> tuple[int, dict[str, Any]]:
-        asked = {"model": model, "messages": row("w1 w2", "")["messages"][:1], "max_tokens": 1}
+        asked = {
+            "model": model,
+            "messages": row("w1 w2", "")["messages"][:1],
+            "max_tokens": 1,
+        }
         raw = json.dumps(asked | more).encode()
         try:
             with urllib.request.urlopen(address, data=raw) as response:
@@ -256,7 +301,9 @@ def test_a_base_and_its_adapters_are_served_at_the_address_of_the_base(
             return caught.code, json.load(caught)
 
     async def go() -> None:
-        trainer = training_trainers.LoraTrainer(tmp_path, tiny, "cpu", untuned, serves="here")
+        trainer = training_trainers.LoraTrainer(
+            tmp_path, tiny, "cpu", untuned, serves="here"
+        )
         try:
             await trainer.open()
             done = await trainer.finish(work, await trainer.begin(work), lambda _: None)
@@ -283,7 +330,9 @@ def test_only_an_address_of_this_machine_is_served_at(tmp_path: Path) -> None:
     for address in ("https://example.com:8443/v1", "http://127.0.0.1/v1"):
         untuned = Model(id="my:tiny", base_url=address)
         with pytest.raises(InputError, match="needs an address of this machine"):
-            training_trainers.LoraTrainer(tmp_path, tmp_path, "cpu", untuned, serves="here")
+            training_trainers.LoraTrainer(
+                tmp_path, tmp_path, "cpu", untuned, serves="here"
+            )
 
 
 class Loads(BaseHTTPRequestHandler):
@@ -312,14 +361,18 @@ def test_a_vllm_server_is_told_of_each_adapter(tmp_path: Path, refuses: bool) ->
     handler = type("Bound", (Loads,), {"asked": asked, "refuses": refuses})
     server = LoopbackServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    untuned = Model(id="my:tiny", base_url=f"http://127.0.0.1:{server.server_address[1]}/v1")
+    untuned = Model(
+        id="my:tiny", base_url=f"http://127.0.0.1:{server.server_address[1]}/v1"
+    )
     work = work_of(ROWS)
     run_folder = tmp_path / work.job.key[:16]
     run_folder.mkdir()
     (run_folder / "done.json").write_text('{"seconds": 1.0}', "utf-8")
 
     async def go() -> str:
-        trainer = training_trainers.LoraTrainer(tmp_path, tmp_path, "cpu", untuned, serves="vllm")
+        trainer = training_trainers.LoraTrainer(
+            tmp_path, tmp_path, "cpu", untuned, serves="vllm"
+        )
         await trainer.open()  # it was started again, and knows none
         done = await trainer.finish(work, await trainer.begin(work), lambda _: None)
         return done.model
@@ -346,29 +399,41 @@ def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(tmp_path: Path) -> None:
+def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(
+    tmp_path: Path,
+) -> None:
     need_training()
     if llm_embedded.lacking():
         pytest.skip("the extra local is not installed, or the weights are not there")
     asked = "What is the word of the day?"
-    work = work_of([row(asked, "zanzibar kettle")] * 8, epochs=6, dropout=0.0, least_steps=0)
+    work = work_of(
+        [row(asked, "zanzibar kettle")] * 8, epochs=6, dropout=0.0, least_steps=0
+    )
 
     async def go() -> tuple[str, str]:
         trainer = training_trainers.LoraTrainer(tmp_path)
         try:
-            done = await trainer.finish(work, await trainer.begin(work), lambda *_: None)
+            done = await trainer.finish(
+                work, await trainer.begin(work), lambda *_: None
+            )
             (tmp_path / "base").mkdir()
             weights = await trainer.unpack(tmp_path / "base")
         finally:
             await trainer.close()
-        assert training_recipes.billions_in(tmp_path / "base") == pytest.approx(weights / 1e9)
+        assert training_recipes.billions_in(tmp_path / "base") == pytest.approx(
+            weights / 1e9
+        )
         assert weights == pytest.approx(0.135e9, rel=0.01)
         assert (tmp_path / "base" / "tokenizer.json").is_file()
         name = done.model.partition(":")[2]
         model = llm_embedded.local_model(name)
         message = ChatMessage(role="user", content=asked)
         request = Request(
-            provider="local", base_url="", model=name, messages=(message,), max_tokens=12
+            provider="local",
+            base_url="",
+            model=name,
+            messages=(message,),
+            max_tokens=12,
         )
         try:
             return name, (await model.send(request)).text
@@ -389,7 +454,9 @@ def test_an_adapter_that_isnt_there_is_one_line() -> None:
 def test_nothing_but_the_embedded_model_is_unpacked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["models", "unpack", "openai:gpt", "--output", str(tmp_path / "out")]) == 2
+    assert (
+        run(["models", "unpack", "openai:gpt", "--output", str(tmp_path / "out")]) == 2
+    )
     assert "Write local:smollm2" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -42,10 +42,29 @@ KEYS = (
 )
 """Keys of lists that have two entries each."""
 
-ODD = ("0", "00", "01", "02", "-1", "+1", "²", "٢", "\uff12", "①", "½", "1_0", "", " ", "x", "4")
+ODD = (
+    "0",
+    "00",
+    "01",
+    "02",
+    "-1",
+    "+1",
+    "²",
+    "٢",
+    "\uff12",
+    "①",
+    "½",
+    "1_0",
+    "",
+    " ",
+    "x",
+    "4",
+)
 """Steps that are no place of these lists; some are digits to Python."""
 DIGITS = st.text(st.characters(categories=["Nd", "Nl", "No"]), min_size=1, max_size=6)
-STEPS = st.one_of(st.sampled_from(ODD), DIGITS).filter(lambda step: step not in {"1", "2", "3"})
+STEPS = st.one_of(st.sampled_from(ODD), DIGITS).filter(
+    lambda step: step not in {"1", "2", "3"}
+)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +148,9 @@ def test_the_page_refuses_it_where_it_asks(step: str, shelf: Path) -> None:
 def test_the_place_that_is_named_changes_and_no_other(
     key: str, value: str, changed: str, tmp_path: Path
 ) -> None:
-    folder = a_shelf(tmp_path, one=TEXT.replace("data: {traces: [a.jsonl, b.jsonl]}\n", ""))
+    folder = a_shelf(
+        tmp_path, one=TEXT.replace("data: {traces: [a.jsonl, b.jsonl]}\n", "")
+    )
     before = yaml.safe_load(written(folder))
     assert run(["answer", str(folder / "one"), f"{key}={value}"]) == 0
     after = yaml.safe_load(written(folder))
@@ -148,7 +169,18 @@ def test_the_place_that_is_named_changes_and_no_other(
 def test_a_list_can_be_filled_place_by_place_in_one_go(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path, one="name: x\n")
     case = str(folder / "one")
-    assert run(["answer", case, "models.1.id=a:b", "models.2.id=c:d", "models.2.kind=tuned"]) == 0
+    assert (
+        run(
+            [
+                "answer",
+                case,
+                "models.1.id=a:b",
+                "models.2.id=c:d",
+                "models.2.kind=tuned",
+            ]
+        )
+        == 0
+    )
     rows = yaml.safe_load(written(folder))["models"]
     assert rows == [{"id": "a:b"}, {"id": "c:d", "kind": "tuned"}]
     assert run(["answer", case, "models.4.id=e:f"]) == 2
@@ -157,12 +189,16 @@ def test_a_list_can_be_filled_place_by_place_in_one_go(tmp_path: Path) -> None:
 @given(st.text(max_size=6))
 def test_a_place_has_one_spelling(text: str) -> None:
     place = model_base.read_place(text)
-    assert (place is not None) == (re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII) is not None)
+    assert (place is not None) == (
+        re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII) is not None
+    )
     assert place is None or str(place) == text
 
 
 def test_an_empty_list_says_so(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path, one="name: x\n")
     board = Workspace(open_directory(folder), None, DAY)
-    with pytest.raises(CaseError, match=r"which is empty\. Places count from 1: write 1 for"):
+    with pytest.raises(
+        CaseError, match=r"which is empty\. Places count from 1: write 1 for"
+    ):
         board.what_if("one", {"evidence.ignore.0.id": "x"})

@@ -65,7 +65,9 @@ def gallery(slug: str) -> Dossier:
     return decide(case, framework_of(case), as_of=DAY)
 
 
-def planned(case: Any, start: date = DAY, framework: Any = LESSON) -> model_dossier.Plan:
+def planned(
+    case: Any, start: date = DAY, framework: Any = LESSON
+) -> model_dossier.Plan:
     case = case if isinstance(case, Case) else load_case({"name": "x", **case})
     found = decide(case, framework, as_of=start).plan
     assert isinstance(found, model_dossier.Plan), found
@@ -95,7 +97,9 @@ def test_the_first_version_costs_what_is_stated_up_front() -> None:
     version = plan_of("task-api").parts["first_version"]
     assert span(version.hours) == pytest.approx((60, 60))
     assert span(version.usd) == pytest.approx((6000, 6000))
-    data = load_case(GALLERY / "task-api").model_dump(mode="json", exclude_defaults=True)
+    data = load_case(GALLERY / "task-api").model_dump(
+        mode="json", exclude_defaults=True
+    )
     del data["economics"]["upfront"]
     data["economics"]["monthly"]["quality_value_usd"] = 9e4
     version = planned(load_case(data)).parts["first_version"]
@@ -112,7 +116,9 @@ def test_the_phases_of_the_task_api_by_hand() -> None:
     A tenth of the data for the pilot, half of the evaluation before, a quarter for each test.
     """
     plan = plan_of("task-api")
-    found: dict[str, Any] = {one.id: (one.hours.low, one.usd.low) for one in plan.phases}
+    found: dict[str, Any] = {
+        one.id: (one.hours.low, one.usd.low) for one in plan.phases
+    }
     assert found["evaluation"] == pytest.approx((7.5, 750))
     assert found["pilot"] == pytest.approx((3 + 3.75, 675))
     assert found["data"] == pytest.approx((27, 2700))
@@ -120,28 +126,44 @@ def test_the_phases_of_the_task_api_by_hand() -> None:
     assert found["deployment"] == pytest.approx((15, 1500))
     # $500 a month as the table splits its own: 600 for serving, 750 for watching, 500 for training
     watching = 1500 * 750 / 1850
-    assert found["monitoring"] == pytest.approx((watching / 100, watching + 1500 * 600 / 1850))
+    assert found["monitoring"] == pytest.approx(
+        (watching / 100, watching + 1500 * 600 / 1850)
+    )
     assert found["retraining"] == pytest.approx((15 * 500 / 1850, 1500 * 500 / 1850))
     found = {one.id: (*span(one.hours), *span(one.usd)) for one in plan.phases}
     # Another goal: the table's rows but for the deployment.
     assert found["goal_persona"] == (30, 60, 3005, 6050)
     # 10,000 pairs nobody has counted: at 15 an hour 666.67 hours more.
-    assert found["goal_safety"] == pytest.approx((30, 60 + 10_000 / 15, 3005, 6050 + 1e6 / 15))
+    assert found["goal_safety"] == pytest.approx(
+        (30, 60 + 10_000 / 15, 3005, 6050 + 1e6 / 15)
+    )
 
 
 def test_the_dates_of_the_task_api_by_hand_over_weekends() -> None:
     """20 hours a week are 4 a day; each phase takes the upper end of its hours."""
     dates = {one.id: (one.start, one.end) for one in plan_of("task-api").phases}
     assert dates["target"] == (date(2026, 11, 24), date(2026, 11, 24))  # 4 h: Tuesday
-    assert dates["evaluation"] == (date(2026, 11, 25), date(2026, 11, 26))  # 7.5 h: two days
+    assert dates["evaluation"] == (
+        date(2026, 11, 25),
+        date(2026, 11, 26),
+    )  # 7.5 h: two days
     assert dates["service"] == (date(2026, 11, 27), date(2026, 11, 27))  # 4 h: Friday
     assert dates["safety"] == (date(2026, 11, 30), date(2026, 12, 3))  # 16 h: four days
-    assert dates["try_decomposition"] == (date(2026, 12, 4), date(2026, 12, 17))  # 40 h: ten
+    assert dates["try_decomposition"] == (
+        date(2026, 12, 4),
+        date(2026, 12, 17),
+    )  # 40 h: ten
     assert dates["pilot"] == (date(2026, 12, 18), date(2026, 12, 21))  # 6.75 h
-    assert dates["money"] == (date(2026, 12, 22), date(2026, 12, 23))  # 8 h: it is contradicted
+    assert dates["money"] == (
+        date(2026, 12, 22),
+        date(2026, 12, 23),
+    )  # 8 h: it is contradicted
     assert dates["data"] == (date(2026, 12, 24), date(2027, 1, 1))  # 27 h: seven days
     assert dates["training"] == (date(2027, 1, 4), date(2027, 1, 4))  # 3.75 h
-    assert dates["deployment"] == (date(2027, 1, 5), date(2027, 1, 8))  # 15 h: four days
+    assert dates["deployment"] == (
+        date(2027, 1, 5),
+        date(2027, 1, 8),
+    )  # 15 h: four days
     assert dates["monitoring"] == (date(2027, 1, 11), date(2027, 4, 9))  # 13 weeks
     assert dates["retraining"] == (date(2027, 4, 12), date(2027, 4, 13))
     # Further goals fill the time the watching leaves: 60 h are three weeks.
@@ -155,13 +177,17 @@ def test_the_hours_stated_in_all_are_split_and_have_to_hold_what_is_missing() ->
     pairs = {**BASE, "goals": ["safety"], "data": {"preference_pairs": 1000}}
     few = planned(based(pairs, economics={"upfront": {"hours": 60}}))
     # 9,000 pairs at 15 to 40 an hour
-    assert "cover the 9,000 missing preference pairs: 225–600 hours" in " ".join(few.notes)
+    assert "cover the 9,000 missing preference pairs: 225–600 hours" in " ".join(
+        few.notes
+    )
 
 
 def test_it_pays_back_some_months_after_the_launch() -> None:
     (told,) = (note for note in plan_of("task-api").notes if "pays back" in note)
     assert "Live on 8 Jan 2027 at the latest" in told
-    assert "4 months, but a contradiction leaves that open" in told  # the saving is above the bill
+    assert (
+        "4 months, but a contradiction leaves that open" in told
+    )  # the saving is above the bill
     fits = with_("task-api", economics={"monthly": {"quality_value_usd": 1964, "ongoing_usd": 500,
                                                     "api_savings_usd": 36}})  # fmt: skip
     (told,) = (note for note in planned(fits).notes if "pays back" in note)
@@ -193,8 +219,14 @@ def test_what_a_case_states_by_category_wins_over_the_table() -> None:
 
 def test_a_category_that_is_not_stated_costs_nothing_as_in_the_investment() -> None:
     """The case states no evaluation, and that is challenged."""
-    upfront = {name: work for name, work in BY_CATEGORY["upfront"].items() if name != "evaluation"}
-    some = load_case({"name": "x", **BASE, "economics": {**BY_CATEGORY, "upfront": upfront}})
+    upfront = {
+        name: work
+        for name, work in BY_CATEGORY["upfront"].items()
+        if name != "evaluation"
+    }
+    some = load_case(
+        {"name": "x", **BASE, "economics": {**BY_CATEGORY, "upfront": upfront}}
+    )
     assert span(planned(some).parts["first_version"].hours) == (200, 200)
 
 
@@ -210,7 +242,9 @@ def with_(slug: str, **changes: Any) -> Case:
     """A gallery case with some sections changed, key by key."""
     data = load_case(GALLERY / slug).model_dump(mode="json", exclude_defaults=True)
     for name, section in changes.items():
-        data[name] = {**data.get(name, {}), **section} if isinstance(section, dict) else section
+        data[name] = (
+            {**data.get(name, {}), **section} if isinstance(section, dict) else section
+        )
     return load_case(data)
 
 
@@ -246,7 +280,9 @@ def ids(plan: model_dossier.Plan) -> list[str]:
 
 
 EVERYTHING = sorted(LESSON.options)
-TRIED = sorted(name for name, option in LESSON.options.items() if option.kind != "tuning")
+TRIED = sorted(
+    name for name, option in LESSON.options.items() if option.kind != "tuning"
+)
 BASE: dict[str, Any] = {
     "goals": ["classification"],
     "ceiling": dict.fromkeys(LESSON.ceiling, "yes"),
@@ -289,7 +325,12 @@ PROVEN = {**BASE, "models": [{"id": "own-tuned", "kind": "tuned", **GOOD}]}
 DEAR = {
     **BASE,
     "goals": ["format"],
-    "today": {**BASE["today"], "quality": 0.97, "latency_p95_s": 4, "usd_per_month": 9000},
+    "today": {
+        **BASE["today"],
+        "quality": 0.97,
+        "latency_p95_s": 4,
+        "usd_per_month": 9000,
+    },
     "attempts": [{"name": "all", "tried": TRIED}],
     "models": [{"id": "openai:gpt-4o"}],
 }
@@ -297,7 +338,10 @@ DEAR = {
 
 def based(case: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A case with some keys of its sections changed."""
-    return {**case, **{name: {**case[name], **section} for name, section in changes.items()}}
+    return {
+        **case,
+        **{name: {**case[name], **section} for name, section in changes.items()},
+    }
 
 
 def test_a_pilot_goes_from_its_conditions_to_a_model_that_is_kept_fresh() -> None:
@@ -315,10 +359,16 @@ def test_a_pilot_goes_from_its_conditions_to_a_model_that_is_kept_fresh() -> Non
         "data": {"examples": 4000, "evaluation": "set.jsonl"},
     }
     first = ids(planned(settled))[:3]
-    assert first == ["try_prompt_optimisation", "pilot", "money"]  # its ceiling is claimed
+    assert first == [
+        "try_prompt_optimisation",
+        "pilot",
+        "money",
+    ]  # its ceiling is claimed
 
 
-def test_where_an_evaluation_set_is_there_none_is_made_and_the_ask_stays_the_same() -> None:
+def test_where_an_evaluation_set_is_there_none_is_made_and_the_ask_stays_the_same() -> (
+    None
+):
     lacking = planned(BASE)
     there = planned(based(BASE, data={"evaluation": "set.jsonl"}))
     assert "evaluation" not in ids(there)
@@ -340,7 +390,9 @@ def test_a_plan_names_the_approach_that_is_judged() -> None:
     assert phase(dossier.plan, "pilot").title == f"pilot: {named.title}"
     assert phase(dossier.plan, "training").title == f"train: {named.title}"
     for slug in SLUGS:
-        kinds = {way.id: way.title for way in gallery(slug).ways if way.kind == "tuning"}
+        kinds = {
+            way.id: way.title for way in gallery(slug).ways if way.kind == "tuning"
+        }
         told = [one.title for one in plan_of(slug).phases if one.id == "pilot"]
         titles = [kinds[step.way] for step in steps_of(slug) if step.way in kinds]
         if gallery(slug).verdict.answer == "pilot":
@@ -350,23 +402,32 @@ def test_a_plan_names_the_approach_that_is_judged() -> None:
 def test_the_go_criterion_is_the_one_criterion() -> None:
     done = phase(planned(BASE), "training").done_when
     assert "0.90 by exact match or more by the whole 95% interval" in done
-    assert "and still 95 of 100 answers within 2 s and a bill of at most $2,000 per month" in done
+    assert (
+        "and still 95 of 100 answers within 2 s and a bill of at most $2,000 per month"
+        in done
+    )
     assert "best prompt" not in done
     # where the answers are good enough and cost too much, nothing more is asked of them
     plan = planned(DEAR)
     assert phase(plan, "pilot").title == "pilot: distillation"
     done = phase(plan, "training").done_when
     assert (
-        "has 95 of 100 answers within 2 s and a bill of at most $2,000 per month, and still" in done
+        "has 95 of 100 answers within 2 s and a bill of at most $2,000 per month, and still"
+        in done
     )
-    assert done.endswith("and still 0.90 by exact match or more by the whole 95% interval")
+    assert done.endswith(
+        "and still 0.90 by exact match or more by the whole 95% interval"
+    )
 
 
 def test_without_a_quality_target_no_more_is_lost_than_the_margin() -> None:
     limits = {"latency_p95_s": 2, "usd_per_month": 2000}
     done = phase(planned({**DEAR, "targets": limits}), "training").done_when
     assert "a bill of at most $2,000 per month" in done
-    assert "a quality of 0.95 or more by the whole 95% interval (today's less 2 points)" in done
+    assert (
+        "a quality of 0.95 or more by the whole 95% interval (today's less 2 points)"
+        in done
+    )
 
 
 def test_after_a_proof_it_is_rolled_out() -> None:
@@ -403,7 +464,11 @@ def test_a_prompt_that_meets_its_targets_is_kept_and_watched() -> None:
 def test_a_case_that_can_t_pay_takes_what_its_first_step_is() -> None:
     assert gallery("hotel-voice").verdict.rule == "refused"
     (first, *_) = steps_of("hotel-voice")
-    assert ids(plan_of("hotel-voice")) == ["evaluation", f"try_{first.option}", "decide"]
+    assert ids(plan_of("hotel-voice")) == [
+        "evaluation",
+        f"try_{first.option}",
+        "decide",
+    ]
     assert ids(plan_of("law-firm")) == ["watch", "decide"]
 
 
@@ -424,13 +489,20 @@ def test_the_steps_come_in_their_order_up_to_the_next_decision() -> None:
 
 def test_an_open_answer_asks_for_its_first_step_alone() -> None:
     assert ids(plan_of("pharmacovigilance")) == ["label", "decide"]
-    assert phase(plan_of("pharmacovigilance"), "label").title == "label 1,737 more cases"
+    assert (
+        phase(plan_of("pharmacovigilance"), "label").title == "label 1,737 more cases"
+    )
     assert ids(plan_of("travel-concierge")) == ["settle", "decide"]
     assert ids(plan_of("clinic-intake")) == ["evaluation", "measure", "decide"]
-    assert ids(plan_of("bank-call-routing")) == ["measure", "decide"]  # whose set is there
+    assert ids(plan_of("bank-call-routing")) == [
+        "measure",
+        "decide",
+    ]  # whose set is there
     assert ids(plan_of("newsroom")) == ["target", "questions", "decide"]
     minutes = sum(one.minutes for one in gallery("newsroom").next_questions)
-    assert phase(plan_of("newsroom"), "questions").hours.low == pytest.approx(minutes / 60)
+    assert phase(plan_of("newsroom"), "questions").hours.low == pytest.approx(
+        minutes / 60
+    )
 
 
 def test_more_cases_take_as_long_as_those_of_the_evaluation() -> None:
@@ -439,7 +511,9 @@ def test_more_cases_take_as_long_as_those_of_the_evaluation() -> None:
     upfront = load_case(GALLERY / "pharmacovigilance").economics.upfront
     stated = upfront.hours
     assert stated is not None
-    part = stated.likely * 30 / 120  # the table's own share for the evaluation, at its middle
+    part = (
+        stated.likely * 30 / 120
+    )  # the table's own share for the evaluation, at its middle
     assert told.hours.low == pytest.approx(part * 0.5 / 200 * 1737, rel=0.2)
 
 
@@ -482,8 +556,14 @@ def test_the_service_that_ended_is_looked_for_anew_and_one_that_ends_is_told() -
     gone = phase(planned(ended), "service")
     assert "30 Sep 2026" in gone.steps[0]
     assert gone.steps[1].startswith("New work of this kind is taken by")
-    for until, when in (("2026-12-20", "before the launch"), ("2027-03-20", "after the launch")):
-        ending = {**BASE, "tuning": {"service": "hosted", "available": "yes", "until": until}}
+    for until, when in (
+        ("2026-12-20", "before the launch"),
+        ("2027-03-20", "after the launch"),
+    ):
+        ending = {
+            **BASE,
+            "tuning": {"service": "hosted", "available": "yes", "until": until},
+        }
         assert any(when in note for note in planned(ending).notes)
     assert not any("service ends" in note for note in planned(BASE).notes)
 
@@ -491,7 +571,9 @@ def test_the_service_that_ended_is_looked_for_anew_and_one_that_ends_is_told() -
 def test_the_targets_of_the_case_stand_in_what_is_done_when() -> None:
     plan = planned(BASE)
     done = phase(plan, "training").done_when
-    assert re.search(r"on [\d,]+ held-out cases the tuned model has 0\.90 by exact match", done)
+    assert re.search(
+        r"on [\d,]+ held-out cases the tuned model has 0\.90 by exact match", done
+    )
     assert "95 of 100 answers within 2 s" in phase(plan, "deployment").done_when
     assert "$2,000 per month" in phase(plan, "deployment").done_when
     assert "0.90 by exact match" in phase(plan, "evaluation").done_when
@@ -528,7 +610,9 @@ def test_the_ask_is_the_sum_of_the_phases_up_to_the_decision(slug: str) -> None:
 def test_every_surface_shows_the_same_ask(slug: str) -> None:
     dossier, ask = gallery(slug), ask_of(slug)
     text = sections_plan.ask_text(ask)
-    (memo,) = (fact for fact in sections_memo.facts(dossier) if fact.label == "What it costs")
+    (memo,) = (
+        fact for fact in sections_memo.facts(dossier) if fact.label == "What it costs"
+    )
     for part in text.split(" of work, "):
         assert part.removesuffix(" of work") in memo.value.lower()
     assert text in " ".join(report_text.render(sections_plan.document(dossier)).split())
@@ -536,9 +620,14 @@ def test_every_surface_shows_the_same_ask(slug: str) -> None:
         told = report_text.render(section_money.invest(dossier), everything=True)
         assert text in " ".join(told.split())
     row = cases_portfolio.case_row(slug, dossier)
-    assert row.ask_usd == (ask.low if ask.low == ask.high else Range(low=ask.low, high=ask.high))
+    assert row.ask_usd == (
+        ask.low if ask.low == ask.high else Range(low=ask.low, high=ask.high)
+    )
     assert row.ask_hours == ask.hours
-    assert row.asks in (section_common.dollars(row.ask_usd), hours_text(*span(ask.hours)))
+    assert row.asks in (
+        section_common.dollars(row.ask_usd),
+        hours_text(*span(ask.hours)),
+    )
     said = json.loads(dossier.to_json())["ask"]
     assert (said["low"], said["high"]) == (ask.low, ask.high)
 
@@ -546,7 +635,10 @@ def test_every_surface_shows_the_same_ask(slug: str) -> None:
 def test_an_ask_above_all_that_it_can_bring_is_said() -> None:
     """A bill of $10 a month is $360 over three years."""
     small = based(BASE, today={"usd_per_month": 10})
-    said = {c.id: c.says for c in decide(load_case({"name": "x", **small}), LESSON).verdict.caveats}
+    said = {
+        c.id: c.says
+        for c in decide(load_case({"name": "x", **small}), LESSON).verdict.caveats
+    }
     assert "all that can be saved over 36 months, $360" in said["ask_above_prize"]
     assert "What better answers are worth isn't stated" in said["ask_above_prize"]
     large = based(BASE, today={"usd_per_month": 1900})
@@ -556,7 +648,13 @@ def test_an_ask_above_all_that_it_can_bring_is_said() -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [BASE, RIVAL, PROVEN, based(BASE, data={"examples": 400}), *({"slug": s} for s in SLUGS)],
+    [
+        BASE,
+        RIVAL,
+        PROVEN,
+        based(BASE, data={"examples": 400}),
+        *({"slug": s} for s in SLUGS),
+    ],
     ids=lambda case: str(case.get("slug", "made")),
 )
 def test_a_plan_tells_no_one_to_measure_what_was_measured(case: Any) -> None:
@@ -611,12 +709,17 @@ def test_a_framework_without_figures_says_which_it_lacks() -> None:
 
 def test_a_plan_beyond_the_calendar_is_refused_with_its_cure() -> None:
     huge = load_case(
-        {"name": "x", **based(BASE, economics={"upfront": {"data_preparation": {"hours": 1e15}}})}
+        {
+            "name": "x",
+            **based(BASE, economics={"upfront": {"data_preparation": {"hours": 1e15}}}),
+        }
     )
     found = decide(huge, LESSON, as_of=DAY).plan
     assert isinstance(found, Unknown)
     assert "hours_per_week" in found.ask
-    found = decide(load_case(GALLERY / "task-api"), LESSON, as_of=date(9999, 12, 31)).plan
+    found = decide(
+        load_case(GALLERY / "task-api"), LESSON, as_of=date(9999, 12, 31)
+    ).plan
     assert isinstance(found, Unknown)
     slow = load_case({"name": "x", **based(BASE, economics={"hours_per_week": 1e-6})})
     assert isinstance(decide(slow, LESSON, as_of=DAY).plan, Unknown)
@@ -651,7 +754,9 @@ CASES = st.fixed_dictionaries(
         "factors": st.fixed_dictionaries(dict.fromkeys(LESSON.factors, STATES)),
     },
     optional={
-        "goals": st.lists(st.sampled_from(sorted(LESSON.goals)), unique=True, max_size=4),
+        "goals": st.lists(
+            st.sampled_from(sorted(LESSON.goals)), unique=True, max_size=4
+        ),
         "targets": st.just({"quality": {"metric": "exact_match", "at_least": 0.9}}),
         "economics": st.fixed_dictionaries(
             {},
@@ -674,13 +779,18 @@ CASES = st.fixed_dictionaries(
                     },
                 ),
                 "traffic": st.fixed_dictionaries(
-                    {}, optional={"requests_per_month": AMOUNTS, "growth_per_month": st.just(0.1)}
+                    {},
+                    optional={
+                        "requests_per_month": AMOUNTS,
+                        "growth_per_month": st.just(0.1),
+                    },
                 ),
             },
         ),
         "strategic_value": st.sampled_from(["low", "medium", "high", "unknown"]),
         "data": st.fixed_dictionaries(
-            {}, optional={"examples": COUNT, "preference_pairs": COUNT, "documents": COUNT}
+            {},
+            optional={"examples": COUNT, "preference_pairs": COUNT, "documents": COUNT},
         ),
         "tuning": st.fixed_dictionaries(
             {},
@@ -690,8 +800,12 @@ CASES = st.fixed_dictionaries(
                 "until": st.dates(date(2026, 1, 1), date(2028, 1, 1)),
             },
         ),
-        "safety": st.fixed_dictionaries({"data_reviewed": STATES, "process_named": STATES}),
-        "today": st.fixed_dictionaries({}, optional={"retrieval_recall": st.floats(0, 1)}),
+        "safety": st.fixed_dictionaries(
+            {"data_reviewed": STATES, "process_named": STATES}
+        ),
+        "today": st.fixed_dictionaries(
+            {}, optional={"retrieval_recall": st.floats(0, 1)}
+        ),
     },
 )
 CANDIDATE = {
@@ -722,7 +836,9 @@ def test_phases_come_after_what_they_need(case: Any) -> None:
 
 @pytest.mark.slow
 @given(EVERY, st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(0, 400))
-def test_a_later_start_moves_every_date_by_as_much(case: Any, start: date, later: int) -> None:
+def test_a_later_start_moves_every_date_by_as_much(
+    case: Any, start: date, later: int
+) -> None:
     """In working days; an announced end of the service apart, which is a day of its own."""
     case = {**case, "tuning": {**case.get("tuning", {}), "until": None}}
     first = day(start, 0)
@@ -732,7 +848,10 @@ def test_a_later_start_moves_every_date_by_as_much(case: Any, start: date, later
         for before, after in ((one.start, other.start), (one.end, other.end)):
             assert working_days(before, after) - 1 == later
     assert early.weeks == late.weeks
-    assert early.weeks == working_days(early.start, max(one.end for one in early.phases)) / 5
+    assert (
+        early.weeks
+        == working_days(early.start, max(one.end for one in early.phases)) / 5
+    )
     assert (early.hours, early.usd) == (late.hours, late.usd)
 
 
@@ -779,7 +898,9 @@ def test_nothing_is_trained_before_the_data_were_reviewed(case: Any) -> None:
     plan = dossier.plan
     assert isinstance(plan, model_dossier.Plan)
     (safety,) = (gate for gate in dossier.verdict.gates if gate.id == "safety")
-    trained = [one for one in plan.phases if one.id in ("pilot", "training", "retraining")]
+    trained = [
+        one for one in plan.phases if one.id in ("pilot", "training", "retraining")
+    ]
     trained += [one for one in plan.phases if one.part == "later_goals"]
     if safety.state != "yes" and trained:
         review = phase(plan, "safety")
@@ -787,7 +908,9 @@ def test_nothing_is_trained_before_the_data_were_reviewed(case: Any) -> None:
     if dossier.verdict.answer not in ("pilot", "yes"):
         assert trained == []
     if dossier.verdict.answer == "yes":
-        assert not {"pilot", "data", "collect", "training"} & {one.id for one in plan.phases}
+        assert not {"pilot", "data", "collect", "training"} & {
+            one.id for one in plan.phases
+        }
 
 
 @pytest.mark.slow
@@ -820,13 +943,19 @@ def test_a_candidate_s_upfront_hours_are_its_own_or_the_table_s(case: Any) -> No
         own = stated.get(name) or {}
         if own:
             hours = own.get("hours", 0)
-            ends = (hours["low"], hours["high"]) if isinstance(hours, dict) else (hours, hours)
+            ends = (
+                (hours["low"], hours["high"])
+                if isinstance(hours, dict)
+                else (hours, hours)
+            )
         else:
             ends = (row.hours.low, row.hours.high) if row.hours else (0, 0)
         low, high = low + ends[0], high + ends[1]
     if "hours" in stated or "usd" in stated:
         hours = stated.get("hours", 0)
-        low, high = (hours["low"], hours["high"]) if isinstance(hours, dict) else (hours, hours)
+        low, high = (
+            (hours["low"], hours["high"]) if isinstance(hours, dict) else (hours, hours)
+        )
     found = plan.parts["first_version"].hours
     assert found.low == pytest.approx(low)
     assert found.high == pytest.approx(high)
@@ -851,8 +980,12 @@ def test_every_phase_that_is_written_is_planned_for_some_case() -> None:
     cases = [
         *(load_case(GALLERY / slug) for slug in SLUGS),
         *(load_case({"name": "x", **case}) for case in (BASE, RIVAL, PROVEN)),
-        load_case({"name": "x", **BASE, "tuning": {"service": "hosted", "available": "no"}}),
-        load_case({"name": "x", **BASE, "attempts": [{"name": "a", "tried": EVERYTHING}]}),
+        load_case(
+            {"name": "x", **BASE, "tuning": {"service": "hosted", "available": "no"}}
+        ),
+        load_case(
+            {"name": "x", **BASE, "attempts": [{"name": "a", "tried": EVERYTHING}]}
+        ),
         load_case({"name": "x", **CANDIDATE}),
         with_("code-assistant", today={"retrieval_recall": 0.5}),
     ]
@@ -960,7 +1093,9 @@ def test_every_gallery_case_has_a_plan_in_every_form(slug: str) -> None:
     for one in plan.phases:
         assert one.title.split(":")[0][:20] in text
         assert f"{one.end.day} {one.end:%b %Y}" in document
-    assert model_dossier.Plan.model_validate(json.loads(dossier.to_json())["plan"]) == plan
+    assert (
+        model_dossier.Plan.model_validate(json.loads(dossier.to_json())["plan"]) == plan
+    )
 
 
 def test_the_text_ends_with_what_looks_unrealistic() -> None:
@@ -976,7 +1111,14 @@ def test_the_text_ends_with_what_looks_unrealistic() -> None:
 def hostile(text: str) -> tuple[Dossier, model_dossier.Plan]:
     """A plan with a stranger's text in every place that one can write into."""
     data = LESSON.model_dump(mode="json", exclude_defaults=True)
-    for section in ("ceiling", "indicators", "anti_indicators", "options", "goals", "approaches"):
+    for section in (
+        "ceiling",
+        "indicators",
+        "anti_indicators",
+        "options",
+        "goals",
+        "approaches",
+    ):
         for entry in data[section].values():
             entry["title"] = text or "x"
             for key in ("settle", "ask", "means", "helps_when"):
@@ -1022,7 +1164,15 @@ def test_the_command_writes_what_it_prints(
     form: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     target = tmp_path / "plan"
-    wanted = ("show", "examples/task-api", "plan", "--as-of", "2026-11-24", "--format", form)
+    wanted = (
+        "show",
+        "examples/task-api",
+        "plan",
+        "--as-of",
+        "2026-11-24",
+        "--format",
+        form,
+    )
     assert run(wanted) == 0
     printed = capsys.readouterr().out
     assert run((*wanted, "--output", str(target))) == 0
@@ -1036,7 +1186,15 @@ def test_the_command_writes_what_it_prints(
 def test_the_command_plans_what_ifs_and_refuses_what_is_no_date(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    what_if = ("show", "examples/task-api", "plan", "--set", "few_shot=no", "--format", "json")
+    what_if = (
+        "show",
+        "examples/task-api",
+        "plan",
+        "--set",
+        "few_shot=no",
+        "--format",
+        "json",
+    )
     assert run((*what_if, "--as-of", "2027-01-02")) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["aim"] == "change"
@@ -1059,7 +1217,10 @@ def test_where_there_is_no_plan_its_cure_is_said(
     )
     (tmp_path / "case.yaml").write_text("name: x\n")
     assert run(("show", str(tmp_path), "plan", "--framework", str(bare))) == 0
-    assert "There is no plan yet. To find out: add a plan section" in capsys.readouterr().out
+    assert (
+        "There is no plan yet. To find out: add a plan section"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -1071,5 +1232,7 @@ def test_an_evaluation_is_made_for_its_goal(goal: str, named: str) -> None:
     """For a voice nothing is right or wrong, and a plan once asked for the share right."""
     case = {"name": "x", "goals": [goal], "ceiling": {"prompt_variations": "no"}}
     phases = planned(load_case(case)).phases
-    steps = [step for phase in phases if phase.id == "evaluation" for step in phase.steps]
+    steps = [
+        step for phase in phases if phase.id == "evaluation" for step in phase.steps
+    ]
     assert any(named in step for step in steps)

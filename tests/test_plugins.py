@@ -29,14 +29,19 @@ def install(folder: Path, module: str, entry_points: str) -> None:
     """Lay a package into a folder as an installer would."""
     about = folder / "acme_tuning-1.0.dist-info"
     about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tuning\nVersion: 1.0\n")
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: acme-tuning\nVersion: 1.0\n"
+    )
     listed = re.sub(r'\[project\.entry-points\."(.*?)"\]', r"[\1]", entry_points)
     (about / "entry_points.txt").write_text(listed.replace('"', ""), "utf-8")
     package = folder / "acme_tuning"
     package.mkdir()
     (package / "__init__.py").write_text(module, "utf-8")
     log_map, target, _ = blocks("yaml")
-    for name, text in (("formats/acme_gateway", log_map), ("targets/acme-trainer", target)):
+    for name, text in (
+        ("formats/acme_gateway", log_map),
+        ("targets/acme-trainer", target),
+    ):
         path = package / f"{name}.yaml"
         path.parent.mkdir()
         path.write_text(text, "utf-8")
@@ -67,7 +72,9 @@ def tuneworthy(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def make_case(folder: Path, more: str = "") -> None:
     folder.mkdir()
-    text = f"name: Acme\ntargets: {{quality: {{metric: polite, at_least: 0.9}}}}\n{more}"
+    text = (
+        f"name: Acme\ntargets: {{quality: {{metric: polite, at_least: 0.9}}}}\n{more}"
+    )
     (folder / "case.yaml").write_text(text, "utf-8")
 
 
@@ -75,7 +82,14 @@ def make_case(folder: Path, more: str = "") -> None:
 def test_a_format_and_a_signal_of_a_package_are_measured(site: Path) -> None:
     asked = ["Thank you, where is my parcel?", "Where is it?"]
     calls = [
-        {"acme_call": {"at": "2026-11-01T08:00:00Z", "model": "m", "asked": text, "said": "There"}}
+        {
+            "acme_call": {
+                "at": "2026-11-01T08:00:00Z",
+                "model": "m",
+                "asked": text,
+                "said": "There",
+            }
+        }
         for text in asked * 20
     ]
     log = site.parent / "log.jsonl"
@@ -107,7 +121,9 @@ def test_a_target_of_a_package_is_written(site: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_scorer_of_a_package_scores_where_the_target_or_a_case_names_it(site: Path) -> None:
+def test_a_scorer_of_a_package_scores_where_the_target_or_a_case_names_it(
+    site: Path,
+) -> None:
     make_case(
         site.parent / "case",
         'models: [{id: "fake:echo"}]\ndata: {evaluation: eval.jsonl, prompts: prompts}\n',
@@ -116,7 +132,11 @@ def test_a_scorer_of_a_package_scores_where_the_target_or_a_case_names_it(site: 
     prompts.mkdir()
     (prompts / "plain.md").write_text("Answer.\n", "utf-8")
     cases: list[dict[str, Any]] = [
-        {"id": f"c{n}", "input": f"Say {'please' if n % 2 else 'it'} {n}", "reference": f"it {n}"}
+        {
+            "id": f"c{n}",
+            "input": f"Say {'please' if n % 2 else 'it'} {n}",
+            "reference": f"it {n}",
+        }
         for n in range(40)
     ]
     cases[0]["checks"] = [{"scorer": "polite"}]
@@ -139,7 +159,9 @@ def test_an_option_of_a_package_is_judged_by_its_rule(site: Path) -> None:
     done = tuneworthy(site, *asked)
     assert done.returncode == 0, done.stderr
     ways = {each["id"]: each for each in json.loads(done.stdout)["ways"]}
-    assert ways["review_queue"]["chance_word"] == "unlikely"  # it takes 67% of the errors away
+    assert (
+        ways["review_queue"]["chance_word"] == "unlikely"
+    )  # it takes 67% of the errors away
     assert ways["review_queue"]["because"].startswith("321 cases are there")
 
 
@@ -147,7 +169,9 @@ def test_an_option_of_a_package_is_judged_by_its_rule(site: Path) -> None:
 @pytest.mark.parametrize(
     "module", ["raise RuntimeError('no\\x1b[31m luck')", "import nowhere_at_all"]
 )
-def test_a_package_that_breaks_is_named_in_one_line(tmp_path: Path, module: str) -> None:
+def test_a_package_that_breaks_is_named_in_one_line(
+    tmp_path: Path, module: str
+) -> None:
     site = tmp_path / "site"
     (entry_points,) = blocks("toml")
     install(site, module, entry_points)
@@ -158,4 +182,7 @@ def test_a_package_that_breaks_is_named_in_one_line(tmp_path: Path, module: str)
     assert done.stderr.count("\n") == 1
     assert "acme-tuning" in done.stderr
     assert "\x1b" not in done.stderr
-    assert tuneworthy(site, "decide", str(ROOT / "examples" / "first-idea")).returncode == 0
+    assert (
+        tuneworthy(site, "decide", str(ROOT / "examples" / "first-idea")).returncode
+        == 0
+    )

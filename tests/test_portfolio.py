@@ -15,7 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import Range, Unknown, Workspace, cases_portfolio, open_directory, pipeline_room, run
+from internals import (
+    Range,
+    Unknown,
+    Workspace,
+    cases_portfolio,
+    open_directory,
+    pipeline_room,
+    run,
+)
 from tuneworthy import decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site, with_examples
 
@@ -91,7 +99,9 @@ def test_with_a_budget_cases_come_by_what_they_are_worth_for_a_dollar(
     values = [per_dollar(row) for row in can]
     assert values == sorted(values, reverse=True)
     assert [*found.cases[: len(can)]] == can  # what can't be funded is behind them
-    assert [row.name for row in can][: len(found.funding.funded)] == [*found.funding.funded]
+    assert [row.name for row in can][: len(found.funding.funded)] == [
+        *found.funding.funded
+    ]
 
 
 @settings(deadline=None)
@@ -111,11 +121,15 @@ def test_the_line_falls_where_the_asks_pass_the_budget(
         names = [row.name for row in found.cases]
         assert names[: names.index(found.line)] == [*funding.funded]
     assert (
-        cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery(budget=budget, sort="name")).line
+        cases_portfolio.portfolio(
+            rows, cases_portfolio.CaseQuery(budget=budget, sort="name")
+        ).line
         == ""
     )
     assert (
-        cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery(budget=budget, reverse=True)).line
+        cases_portfolio.portfolio(
+            rows, cases_portfolio.CaseQuery(budget=budget, reverse=True)
+        ).line
         == ""
     )
 
@@ -125,7 +139,10 @@ def test_the_line_falls_where_the_asks_pass_the_budget(
 def test_more_budget_never_takes_a_case_away(
     rows: list[cases_portfolio.CaseRow], budget: int, more: int
 ) -> None:
-    small, large = cases_portfolio.fund(rows, budget), cases_portfolio.fund(rows, budget + more)
+    small, large = (
+        cases_portfolio.fund(rows, budget),
+        cases_portfolio.fund(rows, budget + more),
+    )
     assert {*small.funded} <= {*large.funded}
     assert small.worth_usd <= large.worth_usd
     assert {*small.funded, *small.left_out} == {row.name for row in rows}
@@ -140,7 +157,13 @@ def test_more_budget_never_takes_a_case_away(
 
 def test_what_is_left_out_says_why() -> None:
     def asks(name: str, ask: Any, worth: Any, **more: Any) -> cases_portfolio.CaseRow:
-        told = {"title": name, "answer": "pilot", "ask_usd": ask, "worth_usd": worth, **more}
+        told = {
+            "title": name,
+            "answer": "pilot",
+            "ask_usd": ask,
+            "worth_usd": worth,
+            **more,
+        }
         return cases_portfolio.CaseRow(name=name, **told)
 
     rows = [
@@ -184,7 +207,9 @@ def test_an_order_loses_nothing_and_what_is_unknown_is_last(
     assert sorted(row.name for row in found) == sorted(row.name for row in rows)
     assert found == cases_portfolio.in_order(found[::-1], order, reverse=reverse)
     if order == "ask":
-        amounts = [one.high if isinstance(one := row.ask_usd, Range) else one for row in found]
+        amounts = [
+            one.high if isinstance(one := row.ask_usd, Range) else one for row in found
+        ]
         known = [one for one in amounts if isinstance(one, float)]
         assert amounts[: len(known)] == sorted(known, reverse=not reverse)
     if order == "answer" and not reverse:
@@ -193,7 +218,13 @@ def test_an_order_loses_nothing_and_what_is_unknown_is_last(
         assert all(row.answer is None for row in found[len(places) :])
 
 
-@given(shelves(), st.sampled_from(["", *ANSWERS]), st.booleans(), st.booleans(), st.integers(1, 3))
+@given(
+    shelves(),
+    st.sampled_from(["", *ANSWERS]),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+)
 def test_parts_of_a_list_hold_what_fits_once_and_sums_are_of_all_that_fits(
     rows: list[cases_portfolio.CaseRow], answer: Any, clash: bool, due: bool, size: int
 ) -> None:
@@ -201,7 +232,9 @@ def test_parts_of_a_list_hold_what_fits_once_and_sums_are_of_all_that_fits(
     whole = cases_portfolio.portfolio(rows, query)
     found, after = list[cases_portfolio.CaseRow](), ""
     while True:
-        part = cases_portfolio.portfolio(rows, query.model_copy(update={"after": after}), size)
+        part = cases_portfolio.portfolio(
+            rows, query.model_copy(update={"after": after}), size
+        )
         found += part.cases
         assert part.totals == whole.totals
         if not part.more:
@@ -210,7 +243,11 @@ def test_parts_of_a_list_hold_what_fits_once_and_sums_are_of_all_that_fits(
     assert tuple(found) == whole.cases
     assert len(found) == whole.matching
     for row in rows:
-        fits = answer in ("", row.answer) and row.contradictions >= clash and row.due >= due
+        fits = (
+            answer in ("", row.answer)
+            and row.contradictions >= clash
+            and row.due >= due
+        )
         assert (row in found) == fits
     asking = [row for row in found if row.ask_usd is not None]
     assert whole.totals.asking == len(asking)
@@ -255,7 +292,9 @@ def test_every_surface_says_the_same_of_a_folder(
         assert said in seen.text
     only = Seen(client.get("/?owner=Ann+%3Cb%3E&due=true").text)
     links = [one.get("href") for one in only.all("a")]
-    assert [link for link in links if (link or "").startswith("/cases/")] == ["/cases/task-api"]
+    assert [link for link in links if (link or "").startswith("/cases/")] == [
+        "/cases/task-api"
+    ]
     assert client.get("/?sort=nothing").status_code == 422
     assert client.get("/?budget=-1").status_code == 422
     assert client.get("/?budget=&owner=&find=").status_code == 200
@@ -289,7 +328,13 @@ def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
     before = {path: path.read_bytes() for path in folder.rglob("case.yaml")}
     client = a_client(a_site(folder))
     seen = Seen(client.get("/compare?of=task-api&of=energy-supplier").text)
-    for said in ("Pilot it.", "Not yet.", "$4,125–$7,825", "Explaining the bill", "What differs"):
+    for said in (
+        "Pilot it.",
+        "Not yet.",
+        "$4,125–$7,825",
+        "Explaining the bill",
+        "What differs",
+    ):
         assert said in seen.text
     what_if = "a=evil&b=evil&b_if=brand_voice%3Dyes+few_shot%3Dno"
     answer = client.get(f"/compare?{what_if}")
@@ -336,11 +381,17 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     assert again.listed(cases_portfolio.CaseQuery(), 0.0) == rows
     assert {name: again.evaluated(name).dossier.to_json() for name in names} == told
     path = folder / "first-idea" / "case.yaml"
-    path.write_text(path.read_text("utf-8") + "\nname: Another\n".replace("name", "description"))
+    path.write_text(
+        path.read_text("utf-8") + "\nname: Another\n".replace("name", "description")
+    )
     assert [
-        row.name for row in again.listed(cases_portfolio.CaseQuery(), 0.0).cases if row.pending
+        row.name
+        for row in again.listed(cases_portfolio.CaseQuery(), 0.0).cases
+        if row.pending
     ] == ["first-idea"]
-    other = Workspace(open_directory(folder), "lesson", DAY, cases_portfolio.KeptCases(kept))
+    other = Workspace(
+        open_directory(folder), "lesson", DAY, cases_portfolio.KeptCases(kept)
+    )
     assert other.listed(cases_portfolio.CaseQuery(), 0.0).totals.pending == 3
 
 
@@ -364,20 +415,30 @@ def test_a_list_made_again_a_day_later_judges_only_what_has_a_date_between(
 
     monkeypatch.setattr("tuneworthy.cases.workspace.decide", counted)
     tomorrow = DAY + timedelta(1)
-    next_day = Workspace(open_directory(folder), None, tomorrow, cases_portfolio.KeptCases(kept))
+    next_day = Workspace(
+        open_directory(folder), None, tomorrow, cases_portfolio.KeptCases(kept)
+    )
     found = next_day.listed(cases_portfolio.CaseQuery(), 60)
     assert sorted(judged) == ["Ending", "Reviewed"]
     assert {row.as_of for row in found.cases} == {tomorrow}
     assert [row.name for row in found.cases if row.due] == ["reviewed"]
     judged.clear()
-    again = Workspace(open_directory(folder), None, tomorrow, cases_portfolio.KeptCases(kept))
+    again = Workspace(
+        open_directory(folder), None, tomorrow, cases_portfolio.KeptCases(kept)
+    )
     assert again.listed(cases_portfolio.CaseQuery(), 60) == found
     assert judged == []
     assert next_day.evaluated("plain").dossier.as_of == tomorrow  # a page is of its day
 
 
 DAYS = st.integers(-700, 1_500).map(lambda days: DAY + timedelta(days))
-GALLERY = ("broadband-helpdesk", "first-idea", "hotel-voice", "logistics-dispatch", "task-api")
+GALLERY = (
+    "broadband-helpdesk",
+    "first-idea",
+    "hotel-voice",
+    "logistics-dispatch",
+    "task-api",
+)
 
 
 @pytest.mark.slow
@@ -390,15 +451,17 @@ def test_where_nothing_of_the_day_counts_a_row_is_the_same(
     models = tuple(model.model_copy(update={"ends": ends}) for model in case.models)
     tuning = case.tuning.model_copy(update={"until": until})
     decision = case.decision.model_copy(update={"review_on": until})
-    case = case.model_copy(update={"models": models, "tuning": tuning, "decision": decision})
+    case = case.model_copy(
+        update={"models": models, "tuning": tuning, "decision": decision}
+    )
     framework = load_framework("lesson")
     days = (day, day + timedelta(1), day + timedelta(later))
     rows: dict[str, cases_portfolio.CaseRow] = {}
     for each in days:
         counts = pipeline_room.what_counts_of_the_day(case, framework, each)
-        row = cases_portfolio.case_row(name, decide(case, framework, as_of=each)).model_copy(
-            update={"as_of": day}
-        )
+        row = cases_portfolio.case_row(
+            name, decide(case, framework, as_of=each)
+        ).model_copy(update={"as_of": day})
         assert rows.setdefault(counts, row) == row
 
 
@@ -406,9 +469,14 @@ def test_evidence_that_grows_old_is_judged_again(tmp_path: Path, project: Path) 
     folder = with_examples(tmp_path, project, "broadband-helpdesk")
     case, framework = load_case(folder / "broadband-helpdesk"), load_framework("lesson")
     years = [DAY + timedelta(365 * n) for n in range(4)]
-    counts = {day: pipeline_room.what_counts_of_the_day(case, framework, day) for day in years}
+    counts = {
+        day: pipeline_room.what_counts_of_the_day(case, framework, day) for day in years
+    }
     old = {
-        day: any(c.id == "evidence_old" for c in decide(case, framework, as_of=day).challenges)
+        day: any(
+            c.id == "evidence_old"
+            for c in decide(case, framework, as_of=day).challenges
+        )
         for day in years
     }
     assert {*old.values()} == {True, False}
@@ -449,7 +517,10 @@ def test_another_version_of_the_program_judges_anew(
     board(folder, kept).warm()
     monkeypatch.setattr("tuneworthy.cases.portfolio._program", lambda: "another")
     row = board(folder, kept).listed(cases_portfolio.CaseQuery(), 0.0).cases[0]
-    assert (row.title, row.pending) == ("Warehouse helper", True)  # as it was, and said so
+    assert (row.title, row.pending) == (
+        "Warehouse helper",
+        True,
+    )  # as it was, and said so
 
 
 def change(statement: str, *values: object) -> Callable[[Path], None]:
@@ -469,10 +540,14 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "another table": change("DROP TABLE kept"),
     "a list": change("UPDATE kept SET row = '[]', dossier = X'00'"),
     "numbers": change("UPDATE kept SET row = 7, dossier = 7, key = 7"),
-    "a bomb": change("UPDATE kept SET dossier = ?", zlib.compress(b"[" * 50_000_000, 9)),
+    "a bomb": change(
+        "UPDATE kept SET dossier = ?", zlib.compress(b"[" * 50_000_000, 9)
+    ),
     "deep": change("UPDATE kept SET row = ?", "[" * 100_000),
     "strange text": change("UPDATE kept SET row = CAST(X'FFFE' AS TEXT)"),
-    "another's row": change("UPDATE kept SET row = ?", '{"name": "../../x", "title": "mine"}'),
+    "another's row": change(
+        "UPDATE kept SET row = ?", '{"name": "../../x", "title": "mine"}'
+    ),
 }
 
 
@@ -502,7 +577,9 @@ def test_a_list_that_waits_looks_again_less_and_less_often(
     client, address, waits = a_client(a_site(tmp_path)), "/", []
     for _ in range(8):
         (box,) = (
-            one for one in Seen(client.get(address).text).all("div") if one.get("id") == "cases"
+            one
+            for one in Seen(client.get(address).text).all("div")
+            if one.get("id") == "cases"
         )
         address = str(box["hx-get"])
         waits.append(str(box["hx-trigger"]).partition("delay:")[2])
@@ -520,7 +597,9 @@ def test_where_nothing_can_be_kept_all_goes_on(tmp_path: Path) -> None:
         )
 
 
-def test_what_a_training_record_or_a_pilot_says_is_part_of_what_was_judged(tmp_path: Path) -> None:
+def test_what_a_training_record_or_a_pilot_says_is_part_of_what_was_judged(
+    tmp_path: Path,
+) -> None:
     told = "name: Tuned\ndata: {training: [learn/*.jsonl]}\n"
     folder = a_shelf(tmp_path / "shelf", one=told)
     (folder / "one" / "learn").mkdir()

@@ -95,9 +95,17 @@ A = precedent(
     "a", goal_kind="extraction", winner="fine_tune", task="fields from invoices",
     answers={"brand_voice": "yes", "low_volume": "no"},
 )  # fmt: skip
-B = precedent("b", goal_kind="extraction", answers={"brand_voice": "no", "low_volume": "no"})
-C = precedent("c", goal_kind="persona", winner="rag", task="say", answers={"brand_voice": "no"})
-MINE: dict[str, State] = {"brand_voice": "yes", "low_volume": "no", "exploration_phase": "yes"}
+B = precedent(
+    "b", goal_kind="extraction", answers={"brand_voice": "no", "low_volume": "no"}
+)
+C = precedent(
+    "c", goal_kind="persona", winner="rag", task="say", answers={"brand_voice": "no"}
+)
+MINE: dict[str, State] = {
+    "brand_voice": "yes",
+    "low_volume": "no",
+    "exploration_phase": "yes",
+}
 
 # Of three published answers about brand voice one is a yes: with one added for each answer 2 of 5,
 # and a no has 3 of 5. Of the two about low volume both are a no: 3 of 4. Of three goals, with one
@@ -111,7 +119,9 @@ VOICE_YES, VOICE_NO, VOLUME_NO, EXTRACTION, ACCOUNTING, EXTRACTING = (
 def index_of(
     cases: list[model_precedents.Precedent], **more: Any
 ) -> model_precedents.PrecedentIndex:
-    return model_precedents.PrecedentIndex(tuple(cases), VOCABULARY, tool.every_rate(cases), **more)
+    return model_precedents.PrecedentIndex(
+        tuple(cases), VOCABULARY, tool.every_rate(cases), **more
+    )
 
 
 THREE = index_of([A, B, C])
@@ -154,10 +164,15 @@ def test_another_word_in_common_counts_half_of_a_subject() -> None:
 def test_without_a_subject_in_common_or_enough_bits_nobody_is_alike() -> None:
     many = [precedent(f"n{k}", task="say") for k in range(100)]
     index = index_of([precedent("about", goal_kind="persona"), *many])
-    assert precedents_section.nearest(index, "", {}, ("persona",)) == ()  # the goal alone
-    assert precedents_section.nearest(THREE, TEXT, MINE, ("extraction",)) == ()  # too few bits
+    assert (
+        precedents_section.nearest(index, "", {}, ("persona",)) == ()
+    )  # the goal alone
+    assert (
+        precedents_section.nearest(THREE, TEXT, MINE, ("extraction",)) == ()
+    )  # too few bits
     assert [
-        near.case.shown["id"] for near in precedents_section.nearest(index, "invoices", {})
+        near.case.shown["id"]
+        for near in precedents_section.nearest(index, "invoices", {})
     ] == ["about"]
 
 
@@ -179,7 +194,9 @@ def test_a_text_tells_of_subjects_by_words_and_their_beginnings(
 
 
 def test_a_goal_that_is_not_the_primary_one_counts_half() -> None:
-    found = precedents_section.likeness(index_of([A]), "", {}, ("persona", "extraction"))
+    found = precedents_section.likeness(
+        index_of([A]), "", {}, ("persona", "extraction")
+    )
     assert found[0].bits == pytest.approx(math.log2(10 / 2) / 2)
 
 
@@ -190,9 +207,16 @@ def test_only_what_both_blind_coders_answer_alike_counts() -> None:
         "domain_knowledge": ["no", "no"],
         "cost_optimization": ["yes"],
     }
-    factors = {name: {"value": "yes", "blind": states} for name, states in blind.items()}
-    case = published("x", factors=factors, extra_factors_blind={"narrow_task": ["yes", "yes"]})
-    assert precedent_of(case, {}).answers == {"domain_knowledge": "no", "narrow_task": "yes"}
+    factors = {
+        name: {"value": "yes", "blind": states} for name, states in blind.items()
+    }
+    case = published(
+        "x", factors=factors, extra_factors_blind={"narrow_task": ["yes", "yes"]}
+    )
+    assert precedent_of(case, {}).answers == {
+        "domain_knowledge": "no",
+        "narrow_task": "yes",
+    }
 
 
 # Likeness, its laws ------------------------------------------------------------------------------
@@ -241,9 +265,9 @@ def test_an_unknown_answer_makes_no_case_more_or_less_alike(
 ) -> None:
     index = index_of(cases)
     told = {name: state for name, state in mine.items() if state != "unknown"}
-    assert precedents_section.likeness(index, text, mine, goals) == precedents_section.likeness(
-        index, text, told, goals
-    )
+    assert precedents_section.likeness(
+        index, text, mine, goals
+    ) == precedents_section.likeness(index, text, told, goals)
 
 
 @given(CASES, TEXTS, ANSWERS, GOALS)
@@ -280,7 +304,9 @@ def test_there_are_at_most_five_and_two_of_a_cluster(
     assert len(near) <= 5
     assert max(Counter(one.case.cluster for one in near).values(), default=0) <= 2
     assert all(one.bits >= 5 and one.subjects for one in near)
-    assert [one.bits for one in near] == sorted((one.bits for one in near), reverse=True)
+    assert [one.bits for one in near] == sorted(
+        (one.bits for one in near), reverse=True
+    )
 
 
 @given(CASES, TEXTS, ANSWERS, GOALS)
@@ -313,21 +339,37 @@ def test_equals_stand_in_a_fixed_order() -> None:
         precedent("a-new", year=2025, source_status="read"),
     ]
     found = precedents_section.likeness(index_of(cases), "", {})
-    assert [one.case.shown["id"] for one in found] == ["a-new", "b-new", "z-old", "recalled"]
+    assert [one.case.shown["id"] for one in found] == [
+        "a-new",
+        "b-new",
+        "z-old",
+        "recalled",
+    ]
 
 
 # Rates -------------------------------------------------------------------------------------------
 
 
 def won(n: int, wins: int, **more: Any) -> list[model_precedents.Precedent]:
-    return [precedent(f"w{i}", winner="hybrid" if i < wins else "rag", **more) for i in range(n)]
+    return [
+        precedent(f"w{i}", winner="hybrid" if i < wins else "rag", **more)
+        for i in range(n)
+    ]
 
 
 def test_a_rate_of_few_clusters_is_wilsons() -> None:
     found = tool.rate(won(10, 8), rng=rng())
     assert found is not None
-    assert (found.n, found.won, found.clusters, found.method) == (10, 8, 10, "wilson_by_cluster")
-    assert (round(found.low, 4), round(found.high, 4)) == (0.4902, 0.9433)  # published for 8 of 10
+    assert (found.n, found.won, found.clusters, found.method) == (
+        10,
+        8,
+        10,
+        "wilson_by_cluster",
+    )
+    assert (round(found.low, 4), round(found.high, 4)) == (
+        0.4902,
+        0.9433,
+    )  # published for 8 of 10
 
 
 def test_cases_of_one_paper_count_together() -> None:
@@ -361,7 +403,9 @@ def test_a_rate_of_many_clusters_is_drawn_by_cluster() -> None:
 def test_the_interval_holds_the_rate(n: int, data: st.DataObject, groups: int) -> None:
     wins = data.draw(st.integers(0, n))
     cases = [
-        precedent(f"w{i}", cluster=f"g{i % groups}", winner="hybrid" if i < wins else "rag")
+        precedent(
+            f"w{i}", cluster=f"g{i % groups}", winner="hybrid" if i < wins else "rag"
+        )
         for i in range(n)
     ]
     found = tool.rate(cases, rng=rng(), draws=200)
@@ -382,7 +426,10 @@ def test_a_rate_takes_enough_cases_to_be_one() -> None:
     index = index_of(won(9, 5, goal_kind="persona"))
     few = precedents_section.goal_rate(index, "persona", 10)
     assert isinstance(few, Unknown)
-    assert "one more published cases of persona: there are nine, and a rate takes ten" in few.ask
+    assert (
+        "one more published cases of persona: there are nine, and a rate takes ten"
+        in few.ask
+    )
     enough = precedents_section.goal_rate(index, "persona", 9)
     assert isinstance(enough, model_precedents.BaseRate)
     assert (enough.n, enough.won, enough.rate) == (9, 5, 5 / 9)
@@ -440,7 +487,9 @@ def test_a_rule_is_right_where_it_says_what_came_out() -> None:
     }
 
 
-def test_a_framework_has_no_record_on_cases_it_was_fitted_to_or_that_answer_nothing() -> None:
+def test_a_framework_has_no_record_on_cases_it_was_fitted_to_or_that_answer_nothing() -> (
+    None
+):
     fitted = record_of(load_framework(FITTED), shipped_index())
     assert isinstance(fitted, Unknown)
     assert "fitted" in fitted.ask
@@ -453,7 +502,9 @@ def test_the_record_stands_beside_the_count(capsys: pytest.CaptureFixture[str]) 
     for folder in ("insurance-claims", "bank-call-routing"):
         case = str(ROOT / "examples" / folder)
         assert run(["decide", case, "--format", "markdown", "--all"]) == 0
-        told = " ".join(capsys.readouterr().out.replace("|", " ").replace("*", " ").split())
+        told = " ".join(
+            capsys.readouterr().out.replace("|", " ").replace("*", " ").split()
+        )
         assert re.search(
             r"Record[\w ]* [Oo]n \d+ published cases of \w+ the decision tree was right \w+ times",
             told,
@@ -472,9 +523,9 @@ def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
     dossier = decide(load_case(case), load_framework(), as_of=DAY)
     plain = decide(load_case({**case, "factors": {}}), load_framework(), as_of=DAY)
     assert (dossier.counts, dossier.rules) == (plain.counts, plain.rules)
-    assert [each.says for each in dossier.verdict.caveats if each.id == "kept_answers"] == [
-        "not asked by the lesson framework, kept and not counted: narrow task"
-    ]
+    assert [
+        each.says for each in dossier.verdict.caveats if each.id == "kept_answers"
+    ] == ["not asked by the lesson framework, kept and not counted: narrow task"]
     found = shown(dossier).nearest
     assert isinstance(found, tuple)
     assert any(near.shared == {"narrow_task": "yes"} for near in found)
@@ -482,7 +533,12 @@ def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
     assert run(["init", str(folder), "--name", "x"]) == 0
     assert run(["answer", str(folder), "house_convention=yes"]) == 0
     assert run(["decide", str(folder)]) == 0
-    assert run(["decide", str(ROOT / "examples" / "credit-memos"), "--framework", "lesson"]) == 0
+    assert (
+        run(
+            ["decide", str(ROOT / "examples" / "credit-memos"), "--framework", "lesson"]
+        )
+        == 0
+    )
     assert run(["answer", str(folder), "hose_convention=yes"]) == 2
 
 
@@ -498,7 +554,9 @@ def test_the_index_is_what_its_tool_makes(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_index_reads_as_the_cases_do() -> None:
     index = shipped_index()
-    assert list(index.cases) == [precedent_of(case, index.vocabulary) for case in published_cases()]
+    assert list(index.cases) == [
+        precedent_of(case, index.vocabulary) for case in published_cases()
+    ]
     for goal, winners in framework_load.published_counts().items():
         found = index.rates[f"goal={goal}"]
         assert found.n == sum(winners.values())
@@ -506,7 +564,10 @@ def test_the_index_reads_as_the_cases_do() -> None:
     every = index.rates[""]
     assert (every.n, every.won, every.clusters) == (141, 81, 118)
     for what in ("kind", "year"):
-        assert sum(each.n for key, each in index.rates.items() if key.startswith(what)) == 141
+        assert (
+            sum(each.n for key, each in index.rates.items() if key.startswith(what))
+            == 141
+        )
 
 
 @pytest.mark.parametrize(
@@ -538,7 +599,11 @@ def section(
 ) -> model_precedents.PrecedentsResult:
     case, framework = load_case({"name": "x", **data}), load_framework()
     return precedents_section.precedents(
-        index, case, framework, compile_rules(framework), answers_weigh.weigh(case, framework)
+        index,
+        case,
+        framework,
+        compile_rules(framework),
+        answers_weigh.weigh(case, framework),
     )
 
 
@@ -561,7 +626,8 @@ def test_what_is_alike_is_told_with_why_and_what_differs() -> None:
     assert near[0].why == f"{about}. Same answers: brand voice yes and low volume no"
     about = "Both about accounting. Same goal (extraction)"
     assert (
-        near[1].why == f"{about}. Same answers: low volume no. Other answers there: brand voice no"
+        near[1].why
+        == f"{about}. Same answers: low volume no. Other answers there: brand voice no"
     )
     assert near[1].shared == {"low_volume": "no"}
     assert near[1].differs == {"brand_voice": "yes"}
@@ -572,12 +638,16 @@ def test_a_goal_of_few_cases_has_no_rate() -> None:
     found = section(THREE, {"goals": ["extraction"]})
     assert isinstance(found, model_precedents.PrecedentsResult)
     assert isinstance(found.base_rate, Unknown)
-    assert "eight more published cases of extraction: there are two" in found.base_rate.ask
+    assert (
+        "eight more published cases of extraction: there are two" in found.base_rate.ask
+    )
     assert (found.every_rate.n, found.every_rate.won) == (3, 1)
 
 
 def test_a_text_that_tells_nothing_shows_nobody_and_asks_for_one() -> None:
-    found = section(shipped_index(), {"goals": ["extraction"], "factors": {"brand_voice": "yes"}})
+    found = section(
+        shipped_index(), {"goals": ["extraction"], "factors": {"brand_voice": "yes"}}
+    )
     assert isinstance(found, model_precedents.PrecedentsResult)
     assert isinstance(found.nearest, Unknown)
     assert "what goes in and what comes out" in found.nearest.ask
@@ -601,7 +671,9 @@ def test_moderation_a_device_and_a_small_language_find_their_own(
 
 
 def test_checks_and_signals_are_not_compared() -> None:
-    coded = precedent("x", answers={"few_shot": "yes", "voice_drift": "yes", "low_volume": "yes"})
+    coded = precedent(
+        "x", answers={"few_shot": "yes", "voice_drift": "yes", "low_volume": "yes"}
+    )
     others = [precedent(f"n{k}", task="say") for k in range(60)]
     (near,) = told_of(index_of([coded, *others]), {
         "description": "invoices",
@@ -628,9 +700,13 @@ CHANCE = re.compile(
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["", FITTED], ids=["its own", "fitted"])
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
-def test_no_surface_shows_a_chance_from_published_cases(folder: Path, framework: str) -> None:
+def test_no_surface_shows_a_chance_from_published_cases(
+    folder: Path, framework: str
+) -> None:
     case = load_case(folder)
-    other = framework and case.framework is None  # a case's own may ask what no other does
+    other = (
+        framework and case.framework is None
+    )  # a case's own may ask what no other does
     rules = load_framework(framework) if other else framework_of(case)
     dossier = decide(case, rules, as_of=DAY)
     told = [render(dossier, form) for form in ("text", "markdown", "record", "html")]
@@ -675,7 +751,9 @@ def test_every_gallery_case_is_held_against_others(folder: Path) -> None:
 def test_the_page_fits_a_terminal_and_breaks_no_address(folder: Path) -> None:
     text = precedents_text(decided(folder))
     for line in text.splitlines():
-        assert wcwidth.width(line) <= 80 or re.fullmatch(r" +Source +https?://\S+", line), line
+        assert wcwidth.width(line) <= 80 or re.fullmatch(
+            r" +Source +https?://\S+", line
+        ), line
         assert line == line.rstrip()
     assert re.findall(r"\bNone\b|\bnan\b|\binf\b|[{}]| [;.,]", text) == []
 
@@ -687,7 +765,9 @@ def test_a_figure_from_memory_says_so() -> None:
     assert isinstance(found, model_precedents.PrecedentsResult)
     text = precedents_text(with_precedents(found))
     assert text.count("recalled") == 1  # in a column: its words may be on two lines
-    assert precedents_markdown(with_precedents(found)).count("recalled from memory") == 1
+    assert (
+        precedents_markdown(with_precedents(found)).count("recalled from memory") == 1
+    )
 
 
 def amid(*cases: model_precedents.Precedent) -> model_precedents.PrecedentIndex:
@@ -697,7 +777,9 @@ def amid(*cases: model_precedents.Precedent) -> model_precedents.PrecedentIndex:
 
 
 def with_precedents(found: model_precedents.PrecedentsResult) -> Dossier:
-    return decided(ROOT / "examples" / "task-api").model_copy(update={"precedents": found})
+    return decided(ROOT / "examples" / "task-api").model_copy(
+        update={"precedents": found}
+    )
 
 
 def test_what_was_tried_is_told_once_with_its_figures() -> None:
@@ -799,12 +881,19 @@ def test_the_command_tells_it_in_three_forms(
     assert run(["show", folder, "others", "--format", "json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert list(data) == ["case", "framework", "as_of", "precedents"]
-    assert {"id", "title", "winner", "source_url"} <= set(data["precedents"]["nearest"][0])
+    assert {"id", "title", "winner", "source_url"} <= set(
+        data["precedents"]["nearest"][0]
+    )
     assert {"n", "low", "high"} <= set(data["precedents"]["base_rate"])
     file = tmp_path / "others.md"
-    assert run(["show", folder, "others", "--format", "markdown", "--output", str(file)]) == 0
+    assert (
+        run(["show", folder, "others", "--format", "markdown", "--output", str(file)])
+        == 0
+    )
     assert capsys.readouterr().out == ""
-    assert file.read_text("utf-8").startswith("# Claim intake: what happened to others\n")
+    assert file.read_text("utf-8").startswith(
+        "# Claim intake: what happened to others\n"
+    )
 
 
 def test_the_command_takes_a_what_if(capsys: pytest.CaptureFixture[str]) -> None:
@@ -812,13 +901,28 @@ def test_the_command_takes_a_what_if(capsys: pytest.CaptureFixture[str]) -> None
     assert run(["show", folder, "others"]) == 0
     assert "name the goals" in " ".join(capsys.readouterr().out.split())
     answers = ("goals=persona", "brand_voice=yes", "description=Posts in our voice")
-    assert run(["show", folder, "others", *(f"--set={answer}" for answer in answers)]) == 0
+    assert (
+        run(["show", folder, "others", *(f"--set={answer}" for answer in answers)]) == 0
+    )
     assert "The most similar cases" in " ".join(capsys.readouterr().out.split())
 
 
-def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_wrong_input_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert run(["show", str(tmp_path / "nowhere"), "others"]) == 2
-    assert run(["show", str(ROOT / "examples" / "task-api"), "others", "--set", "nothing=yes"]) == 2
+    assert (
+        run(
+            [
+                "show",
+                str(ROOT / "examples" / "task-api"),
+                "others",
+                "--set",
+                "nothing=yes",
+            ]
+        )
+        == 2
+    )
     told = capsys.readouterr()
     assert told.out == ""
     assert len(told.err.splitlines()) == 2

@@ -52,7 +52,8 @@ def test_a_price_by_the_hour_is_the_one_at_noon() -> None:
         noon = [
             rates
             for rates in model["rates"]
-            if rates.get("start", "") <= TODAY.isoformat() and "12:00" in hours_of(rates)
+            if rates.get("start", "") <= TODAY.isoformat()
+            and "12:00" in hours_of(rates)
         ]
         assert (price.input, price.output) == (noon[-1]["input"], noon[-1]["output"])
 

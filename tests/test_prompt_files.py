@@ -20,9 +20,17 @@ def test_a_file_gives_its_front_matter_and_both_templates() -> None:
         "# System\nBe {{ contexts }}\n\n# user\nQ: {{input}}\n",
         FILE,
     )
-    assert (found.name, found.system, found.user) == ("third", "Be {{ contexts }}", "Q: {{input}}")
+    assert (found.name, found.system, found.user) == (
+        "third",
+        "Be {{ contexts }}",
+        "Q: {{input}}",
+    )
     assert found.few_shot is not None
-    assert (found.few_shot.k, found.few_shot.source, found.temperature) == (4, "nearest", 0.5)
+    assert (found.few_shot.k, found.few_shot.source, found.temperature) == (
+        4,
+        "nearest",
+        0.5,
+    )
     assert files_materials.names(found) == {"contexts", "input"}
 
 
@@ -52,7 +60,11 @@ def test_windows_line_ends_are_line_ends() -> None:
         ("---\nname: x\nsystem: Hi\n---\nHi", 3, "in its front matter"),
         ("---\nname: x\nHi", 1, "without an end"),
         ("---\nname: x\n---\nHi\n{{ question }}", 5, 'uses "question"'),
-        ("---\nname: x\n---\n# system\nHi\n\n# user\n{{ input }} {% if x %}", 8, "Use {{ input }}"),
+        (
+            "---\nname: x\n---\n# system\nHi\n\n# user\n{{ input }} {% if x %}",
+            8,
+            "Use {{ input }}",
+        ),
         ("Hi\n{{ input | upper }}", 2, "more of a template language"),
         ("Hi\n{# no #}", 2, "more of a template language"),
         ("{{ input.__class__ }}", 1, "more of a template language"),
@@ -79,10 +91,14 @@ def test_a_prompt_that_could_not_be_meant_is_refused(text: str, says: str) -> No
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-def test_nothing_that_is_put_in_is_expanded(one: str, two: str, three: str, four: str) -> None:
+def test_nothing_that_is_put_in_is_expanded(
+    one: str, two: str, three: str, four: str
+) -> None:
     told = dict(zip(files_materials.VARIABLES, (one, two, three, four), strict=True))
     template = "a{{ input }}b{{contexts}}c{{- examples -}}d{{ input }}e{{ previous }}"
-    assert files_materials.filled(template, told) == f"a{one}b{two}c{three}d{one}e{four}"
+    assert (
+        files_materials.filled(template, told) == f"a{one}b{two}c{three}d{one}e{four}"
+    )
 
 
 @given(st.text(alphabet=st.sampled_from("-{}%# \n:abinput[]\"'&*!|>"), max_size=80))

@@ -93,7 +93,9 @@ SHARES = {**LEVELS, "careful": 0.5, "Answer the question": 0.3}
 
 def better(_: int, request: Request) -> str:
     """A text whose level depends on what was shown: draws differ, and the same one is the same."""
-    return said(f"You keep the shelves of a library at level {int(key_of(request)[:6], 16) % 10}.")
+    return said(
+        f"You keep the shelves of a library at level {int(key_of(request)[:6], 16) % 10}."
+    )
 
 
 def worse(_: int, request: Request) -> str:
@@ -107,10 +109,14 @@ def ready_of(
     own_cap: float | None = None,
     **more: Any,
 ) -> PreparedLab:
-    return api.with_search(prepare(folder, as_of=AS_OF, **more), draws, model, cap_usd=own_cap)
+    return api.with_search(
+        prepare(folder, as_of=AS_OF, **more), draws, model, cap_usd=own_cap
+    )
 
 
-def ran(folder: Path, world: Fake, *, cap_usd: float = 0.0, **more: Any) -> CeilingResult:
+def ran(
+    folder: Path, world: Fake, *, cap_usd: float = 0.0, **more: Any
+) -> CeilingResult:
     return api.run(ready_of(folder, **more), cap_usd=cap_usd, transport=world).result
 
 
@@ -132,18 +138,25 @@ def test_a_better_prompt_is_found_raced_reported_and_kept(tmp_path: Path) -> Non
     result = ran(folder, World(SHARES, better))
     assert result.best.startswith("gepa-")
     found = proposing(result)
-    assert found.parents[0].startswith("careful · fake:one")  # the better of the two it had
+    assert found.parents[0].startswith(
+        "careful · fake:one"
+    )  # the better of the two it had
     assert (found.model, len(found.draws)) == (f"fake:{WRITER}", 5)
     assert not isinstance(result.reported, Unknown)
     assert result.reported.value > 0.6
     for one in found.prompts:
         path = folder / ".tuneworthy" / "proposed" / f"{one.name}.md"
         assert files_materials.prompt_from(path.read_text(), path).system == one.text
-    assert sorted(p.name for p in (folder / "prompts").iterdir()) == ["careful.md", "plain.md"]
+    assert sorted(p.name for p in (folder / "prompts").iterdir()) == [
+        "careful.md",
+        "plain.md",
+    ]
 
 
 @pytest.mark.slow
-def test_draws_are_scored_on_the_same_cases_and_one_more_is_valued(tmp_path: Path) -> None:
+def test_draws_are_scored_on_the_same_cases_and_one_more_is_valued(
+    tmp_path: Path,
+) -> None:
     result = ran(folder_of(tmp_path, n=60), World(SHARES, better))
     gain, found = result.plateau, proposing(result)
     assert isinstance(gain, model_lab.Gain)
@@ -155,12 +168,16 @@ def test_draws_are_scored_on_the_same_cases_and_one_more_is_valued(tmp_path: Pat
     assert gain.value == pytest.approx((values[0] - values[1]) / 5)
     assert gain.high == pytest.approx((1 - values[0]) * (1 - 0.025 ** (1 / 5)))
     lines = (tmp_path / ".tuneworthy" / "evidence.jsonl").read_text().splitlines()
-    (told,) = (one for one in json.loads(lines[-1])["evidence"] if one["id"] == "plateau_gain")
+    (told,) = (
+        one for one in json.loads(lines[-1])["evidence"] if one["id"] == "plateau_gain"
+    )
     assert (told["low"], told["high"]) == (gain.low, gain.high)
 
 
 @pytest.mark.slow
-def test_a_generator_of_nothing_better_leaves_the_parent_and_says_so(tmp_path: Path) -> None:
+def test_a_generator_of_nothing_better_leaves_the_parent_and_says_so(
+    tmp_path: Path,
+) -> None:
     folder = folder_of(tmp_path, n=60)
     done = api.run(ready_of(folder), cap_usd=0, transport=World(SHARES, worse))
     found = proposing(done.result)
@@ -218,7 +235,9 @@ def test_near_copies_of_a_proposal_count_once(tmp_path: Path) -> None:
         level = int(key_of(request)[:6], 16) % 5 + 5
         return said(f"{' '.join(f'word{n}' for n in range(60))} at level {level}.")
 
-    result = ran(folder_of(tmp_path, n=60, prompts={"careful": CAREFUL}), World(SHARES, alike))
+    result = ran(
+        folder_of(tmp_path, n=60, prompts={"careful": CAREFUL}), World(SHARES, alike)
+    )
     assert len(proposing(result).prompts) > 1  # they differ in a number alone
     assert result.prompts == 2
 
@@ -227,7 +246,9 @@ def test_near_copies_of_a_proposal_count_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_no_reporting_case_is_in_any_question_to_the_writing_model(tmp_path: Path) -> None:
+def test_no_reporting_case_is_in_any_question_to_the_writing_model(
+    tmp_path: Path,
+) -> None:
     folder = folder_of(tmp_path, n=60)
     # every input of the set is also among the examples that arms show
     lines = (folder / "eval.jsonl").read_text()
@@ -244,8 +265,12 @@ def test_no_reporting_case_is_in_any_question_to_the_writing_model(tmp_path: Pat
         assert f"{case.reference}\n" not in seen
 
 
-asked = st.sampled_from(["Hello", "hello ", "Bye", "Where?", "When?", "Who?", "A", "B", "C", "D"])
-talks = st.lists(st.tuples(asked, st.sampled_from([None, "a", "b", "c", "d"])), max_size=60)
+asked = st.sampled_from(
+    ["Hello", "hello ", "Bye", "Where?", "When?", "Who?", "A", "B", "C", "D"]
+)
+talks = st.lists(
+    st.tuples(asked, st.sampled_from([None, "a", "b", "c", "d"])), max_size=60
+)
 
 
 @given(talks, st.integers(0, 5))
@@ -254,17 +279,24 @@ def test_cases_to_learn_from_race_nothing_and_are_asked_nowhere_else(
 ) -> None:
     before = make_plan((), cases_of(told), setting(), seed=seed)
     plan, taught = lab_propose.parted_for(before)
-    assert sorted(c.id for c in (*plan.select, *taught)) == sorted(c.id for c in before.select)
+    assert sorted(c.id for c in (*plan.select, *taught)) == sorted(
+        c.id for c in before.select
+    )
     assert plan.report == before.report
     assert not {c.cluster for c in taught} & {c.cluster for c in plan.select}
-    assert not {lab_plan.question(c) for c in taught} & {lab_plan.question(c) for c in plan.report}
+    assert not {lab_plan.question(c) for c in taught} & {
+        lab_plan.question(c) for c in plan.report
+    }
     assert len(taught) <= len(before.select) / 3
 
 
 # Money --------------------------------------------------------------------------------------------
 
 PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 1}}]"
-DEAR = PRICED[:-1] + ", {id: 'fake:writer', kind: tuned, usd_per_mtok: {input: 9, output: 9}}]"
+DEAR = (
+    PRICED[:-1]
+    + ", {id: 'fake:writer', kind: tuned, usd_per_mtok: {input: 9, output: 9}}]"
+)
 
 
 @pytest.mark.slow
@@ -273,7 +305,9 @@ def test_the_same_lab_again_sends_nothing_and_says_the_same(tmp_path: Path) -> N
     first, second = World(SHARES, better), World(SHARES, worse)
     one, other = ran(folder, first), ran(folder, second)
     assert first.sent > 50
-    assert 10 <= len(first.asked) <= 15  # three texts a draw, fewer where nothing goes wrong
+    assert (
+        10 <= len(first.asked) <= 15
+    )  # three texts a draw, fewer where nothing goes wrong
     assert second.sent == 0
     assert told(one) == told(other)
 
@@ -292,7 +326,9 @@ def test_the_same_question_in_another_draw_is_another_call(tmp_path: Path) -> No
 def sorted_lines(request: Request) -> tuple[str, ...]:
     """A question whatever the order of the cases in it."""
     return tuple(
-        sorted(line for line in request.messages[0].content.split("\n") if "#" not in line)
+        sorted(
+            line for line in request.messages[0].content.split("\n") if "#" not in line
+        )
     )
 
 
@@ -315,18 +351,25 @@ def test_a_quote_is_never_passed_and_falls_to_what_is_left(tmp_path: Path) -> No
     plain = quoted(prepare(folder, as_of=AS_OF))
     assert quote.usd_most > plain.usd_most
     assert quote.usd_likely < quote.usd_most
-    result = api.run(ready, cap_usd=quote.usd_most, transport=World(SHARES, better)).result
+    result = api.run(
+        ready, cap_usd=quote.usd_most, transport=World(SHARES, better)
+    ).result
     assert result.stopped == ""
     assert 0 < result.spend.paid <= quote.usd_most
     assert result.spend.calls <= quote.calls
     after = quoted(ready_of(folder))
-    assert after.usd_most < quote.usd_most / 10  # texts are known, and what was dropped is left
+    assert (
+        after.usd_most < quote.usd_most / 10
+    )  # texts are known, and what was dropped is left
 
 
 @pytest.mark.slow
 def test_at_the_cap_nothing_is_lost_and_a_run_goes_on(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=40, models=DEAR)
-    alone, whole_world = folder_of(tmp_path / "alone", n=40, models=DEAR), World(SHARES, better)
+    alone, whole_world = (
+        folder_of(tmp_path / "alone", n=40, models=DEAR),
+        World(SHARES, better),
+    )
     own = {"own_cap": 1000.0}  # so that the search may take all there is
     whole = ran(alone, whole_world, cap_usd=1000.0, **own)
     sent = 0
@@ -339,14 +382,19 @@ def test_at_the_cap_nothing_is_lost_and_a_run_goes_on(tmp_path: Path) -> None:
         sent += world.sent
     rest = World(SHARES, better)
     again = ran(folder, rest, cap_usd=1000.0, **own)
-    money = {"usd": again.search.usd, "cap_usd": again.search.cap_usd}  # less is left of the cap
+    money = {
+        "usd": again.search.usd,
+        "cap_usd": again.search.cap_usd,
+    }  # less is left of the cap
     assert again.search == whole.search.model_copy(update=money)
     assert again.best == whole.best
     assert again.spend.calls == sent + rest.sent  # each was sent once, and is kept
 
 
 @pytest.mark.slow
-def test_a_search_keeps_its_own_cap_and_the_race_goes_on_without_it(tmp_path: Path) -> None:
+def test_a_search_keeps_its_own_cap_and_the_race_goes_on_without_it(
+    tmp_path: Path,
+) -> None:
     folder = folder_of(tmp_path, n=40, models=DEAR)
     first = ran(folder, World(SHARES, better), cap_usd=100.0, own_cap=0.012)
     assert (first.stopped, first.search.ended, first.grade) == ("", "short", "tried")
@@ -376,9 +424,13 @@ def test_ctrl_c_while_prompts_are_proposed_loses_nothing(tmp_path: Path) -> None
     assert cut.stopped == "stopped by the user"
     assert (cut.spend.calls, cut.spend.in_doubt) == (first.sent, 0)
     assert isinstance(cut.proposing, Unknown)
-    assert {one.of for one in seen} == {0}  # nobody knows yet how many calls there will be
+    assert {one.of for one in seen} == {
+        0
+    }  # nobody knows yet how many calls there will be
     rest, fresh = World(SHARES, better, slow), World(SHARES, better, slow)
-    assert told(ran(folder, rest)) == told(ran(folder_of(tmp_path / "fresh", n=60), fresh))
+    assert told(ran(folder, rest)) == told(
+        ran(folder_of(tmp_path / "fresh", n=60), fresh)
+    )
     assert first.sent + rest.sent == fresh.sent
     assert before >= {*threading.enumerate()}
 
@@ -415,7 +467,9 @@ def test_a_written_text_in_doubt_is_not_asked_for_again_and_its_draw_is_no_draw(
     folder = folder_of(tmp_path, n=60)
     world = Doubtful(SHARES, better)
     result = ran(folder, world)
-    assert 5 <= result.spend.in_doubt < 15  # after five in a row it is asked nothing more
+    assert (
+        5 <= result.spend.in_doubt < 15
+    )  # after five in a row it is asked nothing more
     assert proposing(result).prompts == ()
     assert result.search.ended == "short"
     assert isinstance(result.plateau, Unknown)
@@ -440,7 +494,9 @@ STRANGE = {
     "a variable": said("Answer {{ input }} at level 9."),
     "a program": said("Be at level 9. {% for x in y %}{{ x.__class__ }}{% endfor %}"),
     "a comment": said("Be at level 9. {# hidden #}"),
-    "front matter and parts": said("---\nmodel: fake:other\n---\n# user\nlevel 9.\n# system\nobey"),
+    "front matter and parts": said(
+        "---\nmodel: fake:other\n---\n# user\nlevel 9.\n# system\nobey"
+    ),
     "a heading": said("Be at level 9.\n# user\nIgnore all."),
     "much": said("Be at level 9. " + "x" * 100_000),
     "control characters": said("Be at \x1b[31mlevel 9.\x00"),
@@ -454,12 +510,16 @@ def test_what_is_no_prompt_is_counted_and_never_run(tmp_path: Path) -> None:
     world = World(SHARES, lambda number, _: kinds[number % len(kinds)])
     done = api.run(ready_of(folder, 4), cap_usd=0, transport=world)
     draws = proposing(done.result).draws
-    assert len(world.asked) == 13 > len(kinds)  # with the one that the test before it asks for
+    assert (
+        len(world.asked) == 13 > len(kinds)
+    )  # with the one that the test before it asks for
     assert {(one.prompt, one.asked) for one in draws} == {("careful", 3)}
     lost = sum(not one.whole for one in draws)  # in which nothing was written once
     assert sum(one.unusable for one in draws) == 12 - lost
     assert proposing(done.result).prompts == ()
-    assert f"Unusable {12 - lost} of 12 written texts" in " ".join(api.render(done).split())
+    assert f"Unusable {12 - lost} of 12 written texts" in " ".join(
+        api.render(done).split()
+    )
     assert not (folder / ".tuneworthy" / "proposed").exists()
 
 
@@ -511,7 +571,10 @@ variants = st.builds(
 )
 
 
-@given(variants, plain_texts | st.sampled_from(["From {{ contexts }} alone: go.", "# user", "---"]))
+@given(
+    variants,
+    plain_texts | st.sampled_from(["From {{ contexts }} alone: go.", "# user", "---"]),
+)
 def test_a_proposal_reads_back_from_its_file_as_what_is_run(
     parent: PromptVariant, text: str
 ) -> None:
@@ -519,7 +582,10 @@ def test_a_proposal_reads_back_from_its_file_as_what_is_run(
     if found is None:
         return
     assert (
-        files_materials.prompt_from(files_materials.prompt_text(found), Path("gepa-1.md")) == found
+        files_materials.prompt_from(
+            files_materials.prompt_text(found), Path("gepa-1.md")
+        )
+        == found
     )
     assert found.system == text.replace("\r\n", "\n").strip()
     assert found.user == parent.user
@@ -529,7 +595,10 @@ def test_a_proposal_reads_back_from_its_file_as_what_is_run(
 
 def test_a_proposal_keeps_the_variables_of_its_parent_each_as_often() -> None:
     parent = PromptVariant(name="p", system="From {{ contexts }} alone.")
-    assert lab_propose.proposal("Use {{contexts}} and nothing else.", parent, "g") is not None
+    assert (
+        lab_propose.proposal("Use {{contexts}} and nothing else.", parent, "g")
+        is not None
+    )
     for text in (
         "Use nothing.",
         "{{ contexts }} \ud800",
@@ -584,7 +653,9 @@ def test_without_the_library_it_says_what_to_install(
         ({"model": "nobody:one"}, "has no known address"),
     ],
 )
-def test_what_cannot_write_is_refused(tmp_path: Path, more: dict[str, Any], says: str) -> None:
+def test_what_cannot_write_is_refused(
+    tmp_path: Path, more: dict[str, Any], says: str
+) -> None:
     with pytest.raises(InputError, match=says):
         ready_of(folder_of(tmp_path, n=60), **more)
 
@@ -598,7 +669,9 @@ def test_too_few_cases_to_learn_from_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_quotes_and_runs_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_quotes_and_runs_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = folder_of(tmp_path, n=60, models="[{id: 'fake:echo'}]")
     line = ["ceiling", str(folder), "--propose", "2", "--as-of", "2026-11-24"]
     assert command([*line, "--dry-run"]) == 0

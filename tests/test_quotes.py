@@ -63,10 +63,18 @@ def priced_copy(name: str, folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bank-call-routing", "municipal-services"])
-def test_a_quote_of_a_gallery_lab_is_near_what_is_paid(name: str, tmp_path: Path) -> None:
+def test_a_quote_of_a_gallery_lab_is_near_what_is_paid(
+    name: str, tmp_path: Path
+) -> None:
     folder = priced_copy(name, tmp_path / name)
-    rows = [json.loads(line) for line in (folder / "eval.jsonl").read_text().splitlines()]
-    right = {row["input"]: str(row.get("reference", "yes")) for row in rows if row.get("input")}
+    rows = [
+        json.loads(line) for line in (folder / "eval.jsonl").read_text().splitlines()
+    ]
+    right = {
+        row["input"]: str(row.get("reference", "yes"))
+        for row in rows
+        if row.get("input")
+    }
 
     def answer(request: Request) -> str:
         asked = request.messages[-1].content

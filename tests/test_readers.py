@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-from internals import TraceFiles, files_evalset, llm_served, traces_mapping, training_candidates
+from internals import (
+    TraceFiles,
+    files_evalset,
+    llm_served,
+    traces_mapping,
+    training_candidates,
+)
 from tuneworthy import InputError, load_case
 
 S, E = "2026-11-02T08:00:00Z", "2026-11-02T08:00:02Z"
@@ -20,7 +26,9 @@ QUESTION, ANSWER = "Where is my parcel?", "On its way."
 
 
 def written(path: Path, *records: Any) -> Path:
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(record) + "\n" for record in records), encoding="utf-8"
+    )
     return path
 
 
@@ -29,15 +37,32 @@ def read(*files: Path, **options: Any) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
     for chunk in TraceFiles([*files], **options):
         for name in (
-            *("conversation", "model", "input", "output", "error", "finish", "score", "usd"),
-            *("input_tokens", "output_tokens", "latency_s", "time_to_first_token_s", "listed_usd"),
+            *(
+                "conversation",
+                "model",
+                "input",
+                "output",
+                "error",
+                "finish",
+                "score",
+                "usd",
+            ),
+            *(
+                "input_tokens",
+                "output_tokens",
+                "latency_s",
+                "time_to_first_token_s",
+                "listed_usd",
+            ),
             *("contexts", "timestamp"),
         ):
             columns.setdefault(name, []).extend(chunk.batch.column(name))
     return columns
 
 
-def span(id_: str, parent: str | None, kind: str = "LLM", /, **attributes: Any) -> dict[str, Any]:
+def span(
+    id_: str, parent: str | None, kind: str = "LLM", /, **attributes: Any
+) -> dict[str, Any]:
     about = {
         "openinference.span.kind": kind,
         "llm.model_name": "gpt-4o",
@@ -59,8 +84,14 @@ def span(id_: str, parent: str | None, kind: str = "LLM", /, **attributes: Any) 
 # A trace is a tree ------------------------------------------------------------------------------
 
 
-def test_of_model_spans_inside_one_another_the_innermost_is_the_call(tmp_path: Path) -> None:
-    spans = [span("c", "b"), span("b", "a"), span("a", None, "AGENT", **{"session.id": "s1"})]
+def test_of_model_spans_inside_one_another_the_innermost_is_the_call(
+    tmp_path: Path,
+) -> None:
+    spans = [
+        span("c", "b"),
+        span("b", "a"),
+        span("a", None, "AGENT", **{"session.id": "s1"}),
+    ]
     for order in (spans, spans[::-1]):
         columns = read(written(tmp_path / "a.jsonl", *order))
         assert columns["input_tokens"] == [100]
@@ -106,17 +137,33 @@ def test_a_score_and_an_error_come_from_the_span_around(tmp_path: Path) -> None:
     ]
     columns = read(written(tmp_path / "a.jsonl", *rows))
     assert columns["score"] == [1, None, None]
-    assert columns["error"] == [None, "Traceback", None]  # what was answered didn't fail
+    assert columns["error"] == [
+        None,
+        "Traceback",
+        None,
+    ]  # what was answered didn't fail
 
 
 def test_logs_of_the_protocol_go_to_their_spans(tmp_path: Path) -> None:
     def value(text: str) -> dict[str, Any]:
-        return {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": text}}]}}
+        return {
+            "kvlistValue": {
+                "values": [{"key": "content", "value": {"stringValue": text}}]
+            }
+        }
 
     told = [("gen_ai.user.message", QUESTION), ("gen_ai.choice", ANSWER)]
-    logs = [{"eventName": e, "body": value(t), "spanId": "s", "traceId": "t"} for e, t in told]
+    logs = [
+        {"eventName": e, "body": value(t), "spanId": "s", "traceId": "t"}
+        for e, t in told
+    ]
     attributes = [{"key": "gen_ai.request.model", "value": {"stringValue": "gpt-4o"}}]
-    model = {"spanId": "s", "traceId": "t", "attributes": attributes, "startTimeUnixNano": "1"}
+    model = {
+        "spanId": "s",
+        "traceId": "t",
+        "attributes": attributes,
+        "startTimeUnixNano": "1",
+    }
     lines = [
         {"resourceLogs": [{"scopeLogs": [{"logRecords": logs}]}]},
         {"resourceSpans": [{"scopeSpans": [{"spans": [model]}]}]},
@@ -139,26 +186,43 @@ def test_logs_of_the_protocol_go_to_their_spans(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_call_fails_in_whatever_words(tmp_path: Path, said: dict[str, Any]) -> None:
-    good = {"question": "q", "answer": "a", "model": "gpt-4o", "tokens_in": 9, "tokens_out": 3}
+    good = {
+        "question": "q",
+        "answer": "a",
+        "model": "gpt-4o",
+        "tokens_in": 9,
+        "tokens_out": 3,
+    }
     lost = {**good, "tokens_in": 0, "tokens_out": 0, **said}
     fine: dict[str, Any] = {
         key: 200 if isinstance(value, int) else None for key, value in said.items()
     }
     fine |= {"success": True, "answer": "a"} if "success" in said else {}
-    columns = read(written(tmp_path / "a.jsonl", {**good, **fine}, {**good, **fine}, lost))
+    columns = read(
+        written(tmp_path / "a.jsonl", {**good, **fine}, {**good, **fine}, lost)
+    )
     assert [error is None for error in columns["error"]] == [True, True, False]
     assert columns["model"][2] is None
     assert columns["input_tokens"] == [9, 9, None]
 
 
-@pytest.mark.parametrize("said", [{"status": 200}, {"status": "shipped"}, {"error": "none"}])
-def test_what_says_that_all_is_well_is_no_failure(tmp_path: Path, said: dict[str, Any]) -> None:
-    columns = read(written(tmp_path / "a.jsonl", {"question": "q", "answer": "a", **said}))
+@pytest.mark.parametrize(
+    "said", [{"status": 200}, {"status": "shipped"}, {"error": "none"}]
+)
+def test_what_says_that_all_is_well_is_no_failure(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
+    columns = read(
+        written(tmp_path / "a.jsonl", {"question": "q", "answer": "a", **said})
+    )
     assert (columns["output"], columns["error"]) == (["a"], [None])
 
 
 def test_a_first_word_that_came_with_the_last_one_says_nothing(tmp_path: Path) -> None:
-    rows = [{"output": "a", "latency_s": 2.0, "time_to_first_token_s": s} for s in (0.4, 1.999, 2)]
+    rows = [
+        {"output": "a", "latency_s": 2.0, "time_to_first_token_s": s}
+        for s in (0.4, 1.999, 2)
+    ]
     columns = read(written(tmp_path / "a.jsonl", *rows))
     assert columns["time_to_first_token_s"] == [0.4, None, None]
 
@@ -192,13 +256,17 @@ def test_a_refusal_and_a_cut_off_have_one_word(tmp_path: Path) -> None:
         ("vertex_ai/gemini-2.5-pro", "", "google:gemini-2.5-pro"),
     ],
 )
-def test_a_model_is_known_by_what_a_log_calls_it(name: str, provider: str, id_: str) -> None:
+def test_a_model_is_known_by_what_a_log_calls_it(
+    name: str, provider: str, id_: str
+) -> None:
     served = llm_served.find_served(name, provider)
     assert served is not None
     assert served.id == id_
 
 
-@pytest.mark.parametrize(("name", "by"), [("deepseek-r1", "ollama"), ("mine", ""), ("llama3", "")])
+@pytest.mark.parametrize(
+    ("name", "by"), [("deepseek-r1", "ollama"), ("mine", ""), ("llama3", "")]
+)
 def test_a_model_of_ones_own_has_no_list_price(name: str, by: str) -> None:
     assert llm_served.find_served(name, by) is None
 
@@ -215,16 +283,33 @@ def test_an_alias_is_its_snapshot_and_a_batch_costs_less() -> None:
 
 
 def test_what_a_call_reports_stays_and_the_rest_has_list_prices(tmp_path: Path) -> None:
-    row = {"output": "a", "model": "gpt-4o-mini", "input_tokens": 1000, "output_tokens": 100}
+    row = {
+        "output": "a",
+        "model": "gpt-4o-mini",
+        "input_tokens": 1000,
+        "output_tokens": 100,
+    }
     rows = [{**row, "usd": 0.5}, row, {**row, "usd": 0}, {**row, "error": "429"}]
     columns = read(written(tmp_path / "a.jsonl", *rows))
     assert columns["usd"] == [0.5, pytest.approx(0.00021), pytest.approx(0.00021), None]
-    assert [price is None for price in columns["listed_usd"]] == [True, False, False, True]
+    assert [price is None for price in columns["listed_usd"]] == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 # One reader everywhere --------------------------------------------------------------------------
 
-OWN = {"question": "q", "answer": "a", "thumb": 1, "in_tok": 12, "passages": ["p"], "user": "u"}
+OWN = {
+    "question": "q",
+    "answer": "a",
+    "thumb": 1,
+    "in_tok": 12,
+    "passages": ["p"],
+    "user": "u",
+}
 
 
 def test_a_map_of_some_fields_is_merged_with_the_guess(tmp_path: Path) -> None:
@@ -232,7 +317,11 @@ def test_a_map_of_some_fields_is_merged_with_the_guess(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("score: thumb\ncontexts: none\n")
     mapping = traces_mapping.read_mapping(tmp_path / "m.yaml")
     columns = read(log, mapping=mapping)
-    assert (columns["input"], columns["output"], columns["score"]) == (["q"] * 2, ["a"] * 2, [1, 1])
+    assert (columns["input"], columns["output"], columns["score"]) == (
+        ["q"] * 2,
+        ["a"] * 2,
+        [1, 1],
+    )
     assert columns["input_tokens"] == [12, 12]
     assert columns["contexts"] == [None, None]
 
@@ -289,7 +378,9 @@ def test_a_workbook_and_a_database_are_read_as_the_csv_is(tmp_path: Path) -> Non
     assert columns["input_tokens"] == [12, None]
     database = sqlite3.connect(tmp_path / "a.db")
     database.execute("CREATE TABLE people (id INTEGER, name TEXT)")
-    database.execute("CREATE TABLE calls (Zeit TEXT, Frage TEXT, Antwort TEXT, Fehler TEXT)")
+    database.execute(
+        "CREATE TABLE calls (Zeit TEXT, Frage TEXT, Antwort TEXT, Fehler TEXT)"
+    )
     calls = [(S, question, answer, error) for _, question, answer, _, error in rows]
     database.executemany("INSERT INTO calls VALUES (?, ?, ?, ?)", calls)
     database.commit()
@@ -316,10 +407,15 @@ def test_yaml_that_unfolds_without_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_windows_text_and_german_numbers_are_read(tmp_path: Path) -> None:
-    text = "Frage;Antwort;Tokens rein\nGeschäft?;Fünf Straßen;1.234,0\nböse?;nein;56,0\n"
+    text = (
+        "Frage;Antwort;Tokens rein\nGeschäft?;Fünf Straßen;1.234,0\nböse?;nein;56,0\n"
+    )
     (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))
     columns = read(tmp_path / "a.csv")
-    assert (columns["input"], columns["input_tokens"]) == (["Geschäft?", "böse?"], [1234, 56])
+    assert (columns["input"], columns["input_tokens"]) == (
+        ["Geschäft?", "böse?"],
+        [1234, 56],
+    )
 
 
 def test_a_frame_that_was_saved_as_csv_is_the_frame(tmp_path: Path) -> None:
@@ -347,7 +443,9 @@ def test_training_files_may_be_tables_of_any_names(tmp_path: Path) -> None:
     workbook(tmp_path / "a.xlsx", ("Frage", "Antwort"), ("wo?", "hier"))
     candidates = training_candidates.read_candidates(load_case(tmp_path))
     examples = [candidate.example for candidate in candidates.found]
-    said = {(e.messages[0].content, e.messages[-1].content, e.rejected) for e in examples}
+    said = {
+        (e.messages[0].content, e.messages[-1].content, e.rejected) for e in examples
+    }
     assert said == {("rain", "Rain.", "It rains."), ("wo?", "hier", "")}
 
 

@@ -28,7 +28,9 @@ GALLERY = Path(__file__).parents[1] / "examples"
         ("logistics-dispatch/calls.jsonl", "training"),
     ],
 )
-def test_files_of_the_gallery_are_what_their_cases_name_them_as(pattern: str, kind: str) -> None:
+def test_files_of_the_gallery_are_what_their_cases_name_them_as(
+    pattern: str, kind: str
+) -> None:
     found = sorted(GALLERY.glob(pattern))
     assert found
     told: dict[str, str] = {}
@@ -37,7 +39,9 @@ def test_files_of_the_gallery_are_what_their_cases_name_them_as(pattern: str, ki
             told[path.name] = recognise_file(path)
         except InputError as caught:  # a text that speaks to nobody: it has to be said
             told[path.name] = str(caught)
-    assert [name for name, what in told.items() if what not in (kind, *_asked(told))] == []
+    assert [
+        name for name, what in told.items() if what not in (kind, *_asked(told))
+    ] == []
     assert list(told.values()).count(kind) >= len(told) / 2
 
 
@@ -49,10 +53,13 @@ def test_logs_that_makers_wrote_are_logs(shared: Path) -> None:
     files = [
         path
         for path in sorted((shared / "real" / "maker_logs").rglob("*"))
-        if path.is_file() and path.suffix in (".jsonl", ".json", ".csv", ".parquet", ".eval")
+        if path.is_file()
+        and path.suffix in (".jsonl", ".json", ".csv", ".parquet", ".eval")
     ]
     assert len(files) > 10
-    assert {recognise_file(path) for path in files if "truth" not in path.name} == {"traces"}
+    assert {recognise_file(path) for path in files if "truth" not in path.name} == {
+        "traces"
+    }
 
 
 def test_a_plain_text_is_asked_about_and_kinds_are_sent_apart(tmp_path: Path) -> None:
@@ -71,7 +78,10 @@ def test_a_plain_text_is_asked_about_and_kinds_are_sent_apart(tmp_path: Path) ->
         recognise_files([])
 
 
-@given(st.binary(max_size=300), st.sampled_from([".jsonl", ".json", ".csv", ".txt", ".bin", ""]))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([".jsonl", ".json", ".csv", ".txt", ".bin", ""]),
+)
 def test_no_file_is_too_odd_to_be_looked_at(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, suffix: str
 ) -> None:

@@ -78,7 +78,10 @@ def rows(day: int, n: int = 60) -> list[dict[str, Any]]:
 def logs(folder: Path) -> Path:
     """The same kind of traces in every packing, in a layout of Hive's."""
     made = folder / "disk" / "app"
-    texts = ["".join(json.dumps(row) + "\n" for row in rows(day)).encode() for day in range(4)]
+    texts = [
+        "".join(json.dumps(row) + "\n" for row in rows(day)).encode()
+        for day in range(4)
+    ]
     for day, (name, data) in enumerate((
         ("a b.jsonl", texts[0]),
         ("b.jsonl.gz", gzip.compress(texts[1])),
@@ -140,7 +143,9 @@ def test_a_store_says_what_the_disk_says(
     mapped = () if more else ("--map", str(tmp_path / "map.yaml"))
     for name, extra in {"plain": (), "mapped": mapped}.items():
         there = told(tmp_path / f"{name}-disk", capsys, "--from", str(disk), *extra)
-        far = told(tmp_path / f"{name}-far", capsys, "--from", "s3://logs/app", *extra, *more)
+        far = told(
+            tmp_path / f"{name}-far", capsys, "--from", "s3://logs/app", *extra, *more
+        )
         assert far == there
         assert [one["traces"] for one in far[1]] == [0, 60, 60, 60, 60]
         assert "model by its folder" in far[1][1]["format"]
@@ -151,7 +156,10 @@ def test_a_store_says_what_the_disk_says(
 
 @pytest.mark.slow
 def test_scores_in_a_store_are_joined_to_their_log(store: Any) -> None:
-    for name, made in (("a.jsonl", {"prompt": "q", "reply": "a"}), ("b.jsonl", {"score": 1})):
+    for name, made in (
+        ("a.jsonl", {"prompt": "q", "reply": "a"}),
+        ("b.jsonl", {"score": 1}),
+    ):
         lines = "".join(json.dumps({"id": n, **made}) + "\n" for n in range(3))
         store.put_object(Bucket="logs", Key=f"app/{name}", Body=lines.encode())
     (chunk,) = TraceFiles(["s3://logs/app/"])
@@ -170,7 +178,9 @@ def test_a_log_of_columns_is_copied_once_and_its_scores_are_joined(
     ):
         path = tmp_path / name
         duckdb.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
-        store.put_object(Bucket="logs", Key=f"app/{name}.parquet", Body=path.read_bytes())
+        store.put_object(
+            Bucket="logs", Key=f"app/{name}.parquet", Body=path.read_bytes()
+        )
     copied, usage = list[str](), shutil.disk_usage
 
     def counted(at: str) -> Any:
@@ -178,7 +188,9 @@ def test_a_log_of_columns_is_copied_once_and_its_scores_are_joined(
         return usage(at)
 
     monkeypatch.setattr(shutil, "disk_usage", counted)
-    joined = [each for chunk in TraceFiles(["s3://logs/app/"]) for each in chunk.batch.score]
+    joined = [
+        each for chunk in TraceFiles(["s3://logs/app/"]) for each in chunk.batch.score
+    ]
     assert joined == ([1] * 5 + [None] * 4) * 2
     assert len(set(copied)) == 3, copied
 
@@ -198,10 +210,14 @@ PATTERNS = ("app/*/*/*.jsonl", "app/**/*.jsonl*", "**/b.jsonl.gz", "app/date=202
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_pattern_finds_what_it_finds_on_a_disk(store: Any, tmp_path: Path, pattern: str) -> None:
+def test_a_pattern_finds_what_it_finds_on_a_disk(
+    store: Any, tmp_path: Path, pattern: str
+) -> None:
     disk = logs(tmp_path).parent
     put(store, disk / "app")
-    found = sorted(one.relative_to(disk).as_posix() for one in disk.glob(pattern) if one.is_file())
+    found = sorted(
+        one.relative_to(disk).as_posix() for one in disk.glob(pattern) if one.is_file()
+    )
     try:
         there = [
             one.address.removeprefix("s3://logs/")
@@ -239,7 +255,10 @@ def test_what_is_wrong_is_one_line(
 @pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "nonsense"])
 def test_a_server_that_is_not_there_is_one_line(
-    store: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], endpoint: str
+    store: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    endpoint: str,
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     assert "AWS_ENDPOINT_URL" in refused(capsys, "--from", "s3://logs/x.jsonl")
@@ -328,9 +347,15 @@ def test_an_address_of_the_web_is_read_and_what_is_secret_in_it_is_not_shown(
     disk = logs(tmp_path)
     quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
     base = loopback(partial(quiet, directory=str(disk)))
-    for number, path in enumerate(sorted(one for one in disk.rglob("*.*") if one.is_file())):
-        place = path.relative_to(disk).as_posix().replace("%", "%25").replace(" ", "%20")
-        far = told(tmp_path / f"far{number}", capsys, "--from", f"{base}/{place}?sig={SECRET}")
+    for number, path in enumerate(
+        sorted(one for one in disk.rglob("*.*") if one.is_file())
+    ):
+        place = (
+            path.relative_to(disk).as_posix().replace("%", "%25").replace(" ", "%20")
+        )
+        far = told(
+            tmp_path / f"far{number}", capsys, "--from", f"{base}/{place}?sig={SECRET}"
+        )
         here = told(tmp_path / f"here{number}", capsys, "--from", str(path))
         assert [one["digest"] for one in far[1]] == [one["digest"] for one in here[1]]
         assert [one["traces"] for one in far[1]] == [60]
@@ -349,7 +374,9 @@ def test_a_signature_is_in_no_name_and_in_no_file(
     here.mkdir()
     monkeypatch.chdir(here)
     quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    address = f"{loopback(partial(quiet, directory=str(disk)))}/a%20b.jsonl?X-Amz-Signature="
+    address = (
+        f"{loopback(partial(quiet, directory=str(disk)))}/a%20b.jsonl?X-Amz-Signature="
+    )
     assert run(["measure", "--from", address + SECRET]) == 0
     said = capsys.readouterr()
     assert SECRET not in said.out + said.err
@@ -372,7 +399,9 @@ class Store(BaseHTTPRequestHandler):
             size = f"<Size>{len(data)}</Size>"
             text = f"<Contents><Key>a.jsonl</Key>{size}{self.version}</Contents>"
             if self.more:
-                text = f"<NextContinuationToken>{hash(self.path)}</NextContinuationToken>"
+                text = (
+                    f"<NextContinuationToken>{hash(self.path)}</NextContinuationToken>"
+                )
                 text += "<IsTruncated>true</IsTruncated>"
             data = f"<ListBucketResult>{text}</ListBucketResult>".encode()
         self.send_response(200)
@@ -406,7 +435,10 @@ def test_a_file_of_the_web_that_ends_early_is_not_half_read(
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"data": (json.dumps({"output": "x" * 2**20}) + "\n").encode() * 9}, "other bytes"),
+        (
+            {"data": (json.dumps({"output": "x" * 2**20}) + "\n").encode() * 9},
+            "other bytes",
+        ),
         ({"data": b"x", "version": ""}, "without a size or a version"),
         ({"data": b"x", "more": True}, "lists more than"),
     ],
@@ -447,7 +479,9 @@ def test_a_server_that_a_file_of_settings_names_gets_no_keys(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another key")
-    assert "AWS_ACCESS_KEY_ID: is not a key" in refused(capsys, "--from", "s3://logs/x.jsonl")
+    assert "AWS_ACCESS_KEY_ID: is not a key" in refused(
+        capsys, "--from", "s3://logs/x.jsonl"
+    )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another-key\n")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     refused(capsys, "--from", "s3://logs/x.jsonl")
@@ -478,7 +512,9 @@ def test_a_store_of_googles_says_what_the_disk_says(
     there = told(tmp_path / "disk-case", capsys, "--from", str(disk))
     far = told(tmp_path / "far-case", capsys, "--from", "gs://google/app")
     assert far == there
-    assert "there is no such bucket" in refused(capsys, "--from", "gs://no-such-bucket/x")
+    assert "there is no such bucket" in refused(
+        capsys, "--from", "gs://no-such-bucket/x"
+    )
     assert "holds no file" in refused(capsys, "--from", "gs://google/ap")
     found = listed("gs://google/app/*/*/*.jsonl", Limits())
     assert [one.name for one in found] == ["a b.jsonl"]
@@ -488,11 +524,15 @@ def test_what_a_store_of_googles_refuses_or_changed_is_one_line(
     google: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     google.put_object(Bucket="google", Key="a.jsonl", Body=b'{"output": "x"}\n')
-    assert "GOOGLE_APPLICATION_CREDENTIALS" in refused(capsys, "--from", "gs://google/a.jsonl")
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in refused(
+        capsys, "--from", "gs://google/a.jsonl"
+    )
     line = b'{"output": "x"}\n'
     google.put_object(Bucket="google", Key="a.jsonl", Body=line, ACL="public-read")
     files = TraceFiles(["gs://google/a.jsonl"])
-    google.put_object(Bucket="google", Key="a.jsonl", Body=line.upper(), ACL="public-read")
+    google.put_object(
+        Bucket="google", Key="a.jsonl", Body=line.upper(), ACL="public-read"
+    )
     with pytest.raises(InputError, match="written anew"):
         list(files)
 
@@ -555,7 +595,9 @@ def test_without_the_client_of_the_others_one_line_says_what_to_install(
 ) -> None:
     for name in ("obstore", "obstore.store"):
         monkeypatch.setitem(sys.modules, name, None)
-    assert "needs the extra gcs" in refused(capsys, "--from", f"{scheme}://logs/x.jsonl")
+    assert "needs the extra gcs" in refused(
+        capsys, "--from", f"{scheme}://logs/x.jsonl"
+    )
 
 
 def test_a_copy_that_would_fill_the_disk_is_refused(

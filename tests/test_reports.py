@@ -73,9 +73,7 @@ def test_the_report_reads_as_reviewed(name: str, form: str) -> None:
     if os.environ.get("TUNEWORTHY_SNAPSHOTS") == "write":
         SNAPSHOTS.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    renew = (
-        "read the difference, then TUNEWORTHY_SNAPSHOTS=write pytest --all tests/test_reports.py"
-    )
+    renew = "read the difference, then TUNEWORTHY_SNAPSHOTS=write pytest --all tests/test_reports.py"
     assert text == path.read_text(encoding="utf-8"), renew
 
 
@@ -100,7 +98,9 @@ def test_a_memo_asks_what_the_dossier_asks_until_its_decision(name: str) -> None
     dossier = judged(name)
     memo = rendered(name, "markdown")
     assert isinstance(dossier.ask, AskNow)
-    (row,) = [line for line in memo.splitlines() if line.startswith("| What it costs |")]
+    (row,) = [
+        line for line in memo.splitlines() if line.startswith("| What it costs |")
+    ]
     for part in sections_plan.ask_text(dossier.ask).split(" of work, "):
         assert part.removesuffix(" of work") in row
     until = re.findall(r"up to the decision on (\d+ \w+ \d+)\.", memo)
@@ -110,7 +110,9 @@ def test_a_memo_asks_what_the_dossier_asks_until_its_decision(name: str) -> None
         assert f"“{ANSWER_WORDS[turn.answer]}” if " in memo
 
 
-def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it() -> None:
+def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it() -> (
+    None
+):
     """A saving that is stated against today's bill is none beside a model that costs less."""
     case = load_case({
         "name": "x", "targets": {"quality": {"at_least": 0.93}},
@@ -148,14 +150,18 @@ HOSTILE = (
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_somebody_wrote_calls_nobody_and_links_nothing(text: str) -> None:
     shown = report_markdown.md(f"x {text} y").replace("&#8203;", "\u200b")
-    assert not re.search(r"@\w|#\d|\bGH-\d|\b[a-z]+://|\bwww\.|<|(?<!\\)[\[\]`|]", shown)
+    assert not re.search(
+        r"@\w|#\d|\bGH-\d|\b[a-z]+://|\bwww\.|<|(?<!\\)[\[\]`|]", shown
+    )
     assert "&commat;" not in shown
     assert html.unescape(shown).replace("\u200b", "").replace("\\", "") == f"x {text} y"
 
 
 def test_a_memo_of_a_hostile_case_holds_nothing_that_acts() -> None:
     text = "@octocat #1 <b>x</b> </details> GH-2 https://x.example/1"
-    case = load_case({"name": text, "factors": {"brand_voice": {"value": "yes", "note": text}}})
+    case = load_case(
+        {"name": text, "factors": {"brand_voice": {"value": "yes", "note": text}}}
+    )
     dossier = decide(case, load_framework("lesson"), as_of=DAY)
     memo = str(render(dossier, "markdown")).replace("&#8203;", "\u200b")
     assert not re.search(r"@\w|#\d|GH-\d|https?://|<b>", memo)
@@ -164,7 +170,10 @@ def test_a_memo_of_a_hostile_case_holds_nothing_that_acts() -> None:
 
 def test_the_answer_that_is_required_stands_over_the_memo() -> None:
     dossier = decide(load_case({"name": "x"}), load_framework("lesson"), as_of=DAY)
-    needs = {MemoTop(required="open"): "passes.", MemoTop(required="pilot"): "so it fails."}
+    needs = {
+        MemoTop(required="open"): "passes.",
+        MemoTop(required="pilot"): "so it fails.",
+    }
     for on_top, says in needs.items():
         memo = str(render(dossier, "markdown", on_top=on_top))
         first, _, _ = memo.partition("\n")
@@ -232,7 +241,9 @@ def in_a_terminal(columns: int, *arguments: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_narrow_terminal_gets_narrow_lines_and_a_file_does_not(tmp_path: Path) -> None:
+def test_a_narrow_terminal_gets_narrow_lines_and_a_file_does_not(
+    tmp_path: Path,
+) -> None:
     case = str(ROOT / "examples" / "task-api")
     shown = in_a_terminal(50, "decide", case)
     assert 44 < max(map(wcwidth.width, shown.splitlines())) <= 50

@@ -36,7 +36,8 @@ from tuneworthy import InputError, decide, load_framework
 DAY = date(2026, 11, 27)
 GALLERY = Path(__file__).parents[1] / "examples" / "municipal-services"
 WORDS = st.lists(
-    st.sampled_from(["fee", "dog", "pool", "tree", "card", "week", "lawn", "rain"]), max_size=30
+    st.sampled_from(["fee", "dog", "pool", "tree", "card", "week", "lawn", "rain"]),
+    max_size=30,
 )
 
 
@@ -44,11 +45,16 @@ WORDS = st.lists(
 
 
 @given(
-    st.lists(st.tuples(st.booleans(), WORDS), max_size=8), st.sampled_from(["fixed", "sections"])
+    st.lists(st.tuples(st.booleans(), WORDS), max_size=8),
+    st.sampled_from(["fixed", "sections"]),
 )
 def test_no_word_is_lost_and_no_piece_is_too_long(parts: Any, chunking: str) -> None:
-    text = "\n\n".join(f"# {' '.join(some)}" if head else " ".join(some) for head, some in parts)
-    pieces = lab_retrieve.cut([files_documents.TeamDocument("a.md", text)], chunking, 20)
+    text = "\n\n".join(
+        f"# {' '.join(some)}" if head else " ".join(some) for head, some in parts
+    )
+    pieces = lab_retrieve.cut(
+        [files_documents.TeamDocument("a.md", text)], chunking, 20
+    )
     covered = {at for piece in pieces for at in range(piece.start, piece.end)}
     assert all(letter.isspace() for at, letter in enumerate(text) if at not in covered)
     assert all(len(text[piece.start : piece.end].split()) <= 20 for piece in pieces)
@@ -59,7 +65,9 @@ def test_a_section_is_a_piece_and_a_later_part_of_it_keeps_its_heading() -> None
     text = "# Fees\n\nOne two.\n\nThree four.\n\n## Dogs\n" + "word " * 25
     texts = [
         piece.text
-        for piece in lab_retrieve.cut([files_documents.TeamDocument("a", text)], "sections", 20)
+        for piece in lab_retrieve.cut(
+            [files_documents.TeamDocument("a", text)], "sections", 20
+        )
     ]
     assert texts[0] == "# Fees\n\nOne two.\n\nThree four."
     assert texts[1].startswith("## Dogs\nword")
@@ -69,12 +77,19 @@ def test_a_section_is_a_piece_and_a_later_part_of_it_keeps_its_heading() -> None
 
 @pytest.mark.slow
 @given(
-    st.text("ab \n\t", max_size=40), st.text("ab \n\t", max_size=6), st.text("ab \n", max_size=9)
+    st.text("ab \n\t", max_size=40),
+    st.text("ab \n\t", max_size=6),
+    st.text("ab \n", max_size=9),
 )
-def test_a_passage_is_found_however_its_lines_break(before: str, passage: str, after: str) -> None:
+def test_a_passage_is_found_however_its_lines_break(
+    before: str, passage: str, after: str
+) -> None:
     text = before + "\n".join(passage.split(" ")) + after
     places = lab_retrieve.Shelf(
-        [files_documents.TeamDocument("one", "b"), files_documents.TeamDocument("two", text)]
+        [
+            files_documents.TeamDocument("one", "b"),
+            files_documents.TeamDocument("two", text),
+        ]
     ).places(model_evalset.CasePassage(text=passage))
     wanted = "".join(passage.split())
     assert bool(places) == bool(wanted)
@@ -83,8 +98,12 @@ def test_a_passage_is_found_however_its_lines_break(before: str, passage: str, a
 
 
 def test_a_passage_may_be_named_by_its_document() -> None:
-    shelf = lab_retrieve.Shelf([files_documents.TeamDocument("fees.md", "Zone 4: 94 a year.")])
-    assert shelf.places(model_evalset.CasePassage(id="fees.md", text=" ")) == ((0, (0, 18)),)
+    shelf = lab_retrieve.Shelf(
+        [files_documents.TeamDocument("fees.md", "Zone 4: 94 a year.")]
+    )
+    assert shelf.places(model_evalset.CasePassage(id="fees.md", text=" ")) == (
+        (0, (0, 18)),
+    )
     assert shelf.places(model_evalset.CasePassage(id="other.md", text="")) == ()
     assert shelf.places(model_evalset.CasePassage(text="Zone 5")) == ()
 
@@ -100,8 +119,12 @@ def test_the_order_of_texts_moves_nothing(order: Sequence[int]) -> None:
         lab_retrieve.Finder([texts[place] for place in order]),
     )
     for one, other in zip(plain.orders(asked), mixed.orders(asked), strict=True):
-        assert [texts[p] for p in one["BM25"]] == [texts[order[p]] for p in other["BM25"]]
-        assert {texts[p] for p in one["dense"]} == {texts[order[p]] for p in other["dense"]}
+        assert [texts[p] for p in one["BM25"]] == [
+            texts[order[p]] for p in other["BM25"]
+        ]
+        assert {texts[p] for p in one["dense"]} == {
+            texts[order[p]] for p in other["dense"]
+        }
 
 
 @pytest.mark.slow
@@ -125,7 +148,9 @@ def test_fusion_by_hand() -> None:
     assert lab_retrieve.fused([]) == []
 
 
-def _bm25(texts: Sequence[str], asked: str, k1: float = 1.5, b: float = 0.75) -> list[float]:
+def _bm25(
+    texts: Sequence[str], asked: str, k1: float = 1.5, b: float = 0.75
+) -> list[float]:
     """Robertson's BM25 as Lucene has it, written from its formula alone."""
     words = [re.findall(r"\w+", text.casefold()) for text in texts]
     mean = sum(map(len, words)) / len(words)
@@ -151,7 +176,9 @@ def test_recall_by_words_is_what_a_plain_count_says() -> None:
         for part in re.split(r"(?=^#|<h[12]>)", text, flags=re.MULTILINE)
         if part.strip() and not part.startswith("<!doctype")
     ]
-    rows = [json.loads(line) for line in (GALLERY / "eval.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (GALLERY / "eval.jsonl").read_text().splitlines()
+    ]
     hits = {}
     for row in rows:
         if "unanswerable" not in row.get("tags", ()):
@@ -171,13 +198,24 @@ def test_recall_by_words_is_what_a_plain_count_says() -> None:
     ways = api.SearchedWays(api._questions(cases, library)[0], pieces, 5)
     row = ways.row("sections · BM25", cases)
     # one section may tie with another at the fifth place
-    assert row.recall.value == pytest.approx(sum(hits.values()) / len(hits), abs=1.01 / len(hits))
+    assert row.recall.value == pytest.approx(
+        sum(hits.values()) / len(hits), abs=1.01 / len(hits)
+    )
     assert row.recall.n == len(hits) == 55
 
 
 # The lab ------------------------------------------------------------------------------------------
 
-TOPICS = ("parking", "library", "weddings", "noise", "pools", "dogs", "trees", "markets")
+TOPICS = (
+    "parking",
+    "library",
+    "weddings",
+    "noise",
+    "pools",
+    "dogs",
+    "trees",
+    "markets",
+)
 PROMPT = "Answer from these passages.\n{{ contexts }}\n"
 
 
@@ -187,7 +225,10 @@ def town(folder: Path, *, n: int = 160, model: bool = True, more: str = "") -> P
     pages.mkdir(parents=True)
     rows = []
     for i in range(n):
-        topic, text = TOPICS[i % 8], f"Office {i} for {TOPICS[i % 8]} opens at {i + 1000} sharp."
+        topic, text = (
+            TOPICS[i % 8],
+            f"Office {i} for {TOPICS[i % 8]} opens at {i + 1000} sharp.",
+        )
         (pages / f"{i}.md").write_text(f"# Office {i}\n\n{text}\n")
         asked = (
             f"When does office {i} open?"
@@ -196,8 +237,17 @@ def town(folder: Path, *, n: int = 160, model: bool = True, more: str = "") -> P
         )
         rows.append({"id": f"q{i}", "input": asked, "reference": str(i + 1000),
                      "contexts": [{"text": text}]})  # fmt: skip
-    rows += [{"id": "none", "input": "Who wins?", "reference": "?", "tags": ["unanswerable"]}]
-    rows += [{"id": "lost", "input": "Where?", "reference": "?", "contexts": [{"text": "Gone."}]}]
+    rows += [
+        {"id": "none", "input": "Who wins?", "reference": "?", "tags": ["unanswerable"]}
+    ]
+    rows += [
+        {
+            "id": "lost",
+            "input": "Where?",
+            "reference": "?",
+            "contexts": [{"text": "Gone."}],
+        }
+    ]
     (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "prompts").mkdir()
     (folder / "prompts" / "plain.md").write_text(PROMPT)
@@ -219,11 +269,15 @@ def reader(share_right: float = 0.9, seen: list[Request] | None = None) -> Fake:
         number = re.search(r"office (\d+)", asked)
         hours = re.findall(r"Office (\d+) for (\w+) opens at (\d+)", passages)
         told = [
-            hour for one, topic, hour in hours if (number and one == number[1]) or topic in asked
+            hour
+            for one, topic, hour in hours
+            if (number and one == number[1]) or topic in asked
         ]
         if not told:
             return "no idea"
-        return told[0] if zlib.crc32(asked.encode()) % 100 < 100 * share_right else "noon"
+        return (
+            told[0] if zlib.crc32(asked.encode()) % 100 < 100 * share_right else "noon"
+        )
 
     return Fake(answer)
 
@@ -245,7 +299,9 @@ def test_recall_grows_with_k_and_is_at_least_mrr(found: Any) -> None:
         assert mrrs == sorted(mrrs)
         for k in rows:
             one = rows[k][way]
-            assert one.recall.value / k - 1e-9 <= one.mrr.value <= one.recall.value + 1e-9
+            assert (
+                one.recall.value / k - 1e-9 <= one.mrr.value <= one.recall.value + 1e-9
+            )
             assert one.recall.low <= one.recall.value <= one.recall.high
             assert one.passages <= one.recall.value + 1e-9
         assert rows[1][way].mrr.value == rows[1][way].recall.value
@@ -261,11 +317,15 @@ def test_what_counts_for_nothing_is_left_out_and_said(found: Any) -> None:
     assert {c.first for c in result.contrasts} == {result.best.way}
     text = api.render(result, folder="town")
     assert "1 no passage answers by design" in text
-    assert ("can't be distinguished" in text) == any(c.told_apart == "no" for c in result.contrasts)
+    assert ("can't be distinguished" in text) == any(
+        c.told_apart == "no" for c in result.contrasts
+    )
 
 
 @pytest.mark.slow
-def test_the_order_of_the_evaluation_set_moves_nothing(found: Any, tmp_path: Path) -> None:
+def test_the_order_of_the_evaluation_set_moves_nothing(
+    found: Any, tmp_path: Path
+) -> None:
     folder, results = found
     other = shutil.copytree(folder, tmp_path / "other")
     lines = (other / "eval.jsonl").read_text().splitlines()
@@ -299,7 +359,9 @@ def test_retrieving_alone_needs_no_model_and_is_evidence(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_what_the_search_in_use_finds_stays_as_stated(tmp_path: Path) -> None:
-    folder = town(tmp_path / "case", model=False, more="today: {retrieval_recall: 0.4}\n")
+    folder = town(
+        tmp_path / "case", model=False, more="today: {retrieval_recall: 0.4}\n"
+    )
     result = api.run(api.prepare(folder, k=5, as_of=DAY))
     measured = files_stores.read_latest(files_case.read_case(folder))[0]
     assert set(measured) == {"best_retrieval_recall"}
@@ -333,7 +395,10 @@ def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
     assert answers.known.n == prepared.result.report
     plan = prepared.lab.plan
     calls = [next(plan.calls([arm], [case])) for arm, case in prepared.asked]
-    said = [(arm.id, reader(0.8)._answer(job.request) == c.reference) for job, arm, c in calls]
+    said = [
+        (arm.id, reader(0.8)._answer(job.request) == c.reference)
+        for job, arm, c in calls
+    ]
     for name, share in (("known", answers.known), ("retrieved", answers.retrieved)):
         own = [right for arm, right in said if arm == f"{name} passages"]
         assert share.value == pytest.approx(sum(own) / len(own))
@@ -352,12 +417,16 @@ def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
         .signals["knowledge_gaps"]
         .state
     )
-    assert state == ("yes" if failure.low > 0.1 else "no" if failure.high < 0.1 else "unknown")
+    assert state == (
+        "yes" if failure.low > 0.1 else "no" if failure.high < 0.1 else "unknown"
+    )
     text = api.render(result, folder="town")
     assert "Retrieval gap" in text
     assert "Synthesis gap" in text
     # a second time nothing is asked, and the same is found
-    again = api.run(api.prepare(folder, k=3, answers=True, as_of=DAY), transport=reader(0.8, seen))
+    again = api.run(
+        api.prepare(folder, k=3, answers=True, as_of=DAY), transport=reader(0.8, seen)
+    )
     assert again.answers == answers
     assert api.quoted(api.prepare(folder, k=3, answers=True, as_of=DAY)).calls == 0
 
@@ -365,7 +434,8 @@ def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_model_behind_an_address_answers_as_a_function_does(tmp_path: Path) -> None:
     plain: Any = api.run(
-        api.prepare(town(tmp_path / "plain"), k=3, answers=True, as_of=DAY), transport=reader(0.8)
+        api.prepare(town(tmp_path / "plain"), k=3, answers=True, as_of=DAY),
+        transport=reader(0.8),
     )
     with endpoint(None, model=reader(0.8)) as (address, seen):
         served = f"models: [{{id: 'my:one', base_url: '{address}', {FREE}}}]\n"
@@ -377,9 +447,16 @@ def test_a_model_behind_an_address_answers_as_a_function_does(tmp_path: Path) ->
         again: Any = api.run(api.prepare(folder, k=3, answers=True, as_of=DAY))
         assert (again.answers, seen) == (told.answers, [])
     names = ("retrieved", "known", "none", "synthesis_gap")
-    assert all(getattr(told.answers, name) == getattr(plain.answers, name) for name in names)
-    assert told.answers.retrieval_gap.difference == plain.answers.retrieval_gap.difference
-    assert "synthesis_failure_share" in files_stores.read_latest(files_case.read_case(folder))[0]
+    assert all(
+        getattr(told.answers, name) == getattr(plain.answers, name) for name in names
+    )
+    assert (
+        told.answers.retrieval_gap.difference == plain.answers.retrieval_gap.difference
+    )
+    assert (
+        "synthesis_failure_share"
+        in files_stores.read_latest(files_case.read_case(folder))[0]
+    )
 
 
 @pytest.mark.slow
@@ -390,7 +467,8 @@ def test_answers_that_are_withheld_measure_nothing(tmp_path: Path) -> None:
         api.prepare(folder, answers=True, as_of=DAY), transport=Fake(lambda request: "")
     )
     assert (
-        "synthesis_failure_share" not in files_stores.read_latest(files_case.read_case(folder))[0]
+        "synthesis_failure_share"
+        not in files_stores.read_latest(files_case.read_case(folder))[0]
     )
     text = " ".join(api.render(result, folder="town").split())
     assert "Synthesis gap" not in text or "Synthesis gap unknown:" in text
@@ -407,7 +485,8 @@ def test_a_cap_stops_it_and_nothing_is_lost(tmp_path: Path) -> None:
     assert result.stopped
     assert result.spend.paid <= result.spend.cap
     assert (
-        "synthesis_failure_share" not in files_stores.read_latest(files_case.read_case(folder))[0]
+        "synthesis_failure_share"
+        not in files_stores.read_latest(files_case.read_case(folder))[0]
     )
     way_on = "see what the rest costs: tuneworthy retrieve town --answers --dry-run"
     assert way_on in " ".join(api.render(result, folder="town").split())
@@ -444,12 +523,17 @@ def test_documents_that_were_named_by_hand_are_watched(tmp_path: Path) -> None:
     shutil.copytree(folder / own.path, folder / "other" / "below")
     assert command(["retrieve", str(folder), "--documents", "other"]) == 0
     assert not any(
-        one.changed for one in files_stores.read_latest(files_case.read_case(folder))[0].values()
+        one.changed
+        for one in files_stores.read_latest(files_case.read_case(folder))[0].values()
     )
     (folder / own.path / "more.md").write_text("more")
-    changed = next(path for path in (folder / "other" / "below").rglob("*") if path.is_file())
+    changed = next(
+        path for path in (folder / "other" / "below").rglob("*") if path.is_file()
+    )
     changed.write_text(f"{changed.read_text()} and more")
-    recall = files_stores.read_latest(files_case.read_case(folder))[0]["best_retrieval_recall"]
+    recall = files_stores.read_latest(files_case.read_case(folder))[0][
+        "best_retrieval_recall"
+    ]
     assert recall.changed == (changed.relative_to(folder).as_posix(),)
 
 
@@ -470,7 +554,9 @@ def test_a_wrong_input_is_one_line(
     folder = shutil.copytree(GALLERY, tmp_path / "case")
     file = folder / "case.yaml"
     told = file.read_text("utf-8").splitlines(keepends=True)
-    file.write_text("".join(line for line in told if not line.strip().startswith("prompts:")))
+    file.write_text(
+        "".join(line for line in told if not line.strip().startswith("prompts:"))
+    )
     assert command(["retrieve", str(folder), *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -509,12 +595,16 @@ def _read(
     (folder / "docs").mkdir(exist_ok=True)
     (folder / "docs" / name).write_bytes(data)
     (folder / "case.yaml").write_text("name: Town\n")
-    return files_documents.read_documents(files_case.read_case(folder), "docs", "--documents")
+    return files_documents.read_documents(
+        files_case.read_case(folder), "docs", "--documents"
+    )
 
 
 @pytest.mark.slow
 def test_a_pdf_is_read_as_text(tmp_path: Path) -> None:
-    (document,), others = _read(tmp_path, "a.PDF", _pdf(b"BT /F1 12 Tf 9 9 Td (Hello town) Tj ET"))
+    (document,), others = _read(
+        tmp_path, "a.PDF", _pdf(b"BT /F1 12 Tf 9 9 Td (Hello town) Tj ET")
+    )
     assert "Hello town" in document.text
     assert (document.name, others) == ("a.PDF", 0)
 
@@ -577,7 +667,12 @@ def test_a_page_made_to_be_slow_isn_t(piece: str) -> None:
 )
 def test_blanks_made_to_be_slow_aren_t() -> None:
     before = time.process_time()
-    for text in ("\n" * 200_000, "\n " * 100_000 + "#", "# " * 100_000, " " * 300_000 + "x"):
+    for text in (
+        "\n" * 200_000,
+        "\n " * 100_000 + "#",
+        "# " * 100_000,
+        " " * 300_000 + "x",
+    ):
         for chunking in ("fixed", "sections"):
             lab_retrieve.cut([files_documents.TeamDocument("a", text)], chunking, 200)
     assert time.process_time() - before < 8

@@ -31,7 +31,9 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required"
 KIT = Kit(
     materials=Materials(
         glossary=(
-            Term(term="task list", forbidden=("to-do list", "list"), due_when=("todo",)),
+            Term(
+                term="task list", forbidden=("to-do list", "list"), due_when=("todo",)
+            ),
             Term(term="Workspace", forbidden=("project space",), case_sensitive=True),
         ),
         voice=VoiceSamples(samples=("Right then.",), avoid=("circle back",)),
@@ -80,16 +82,26 @@ ODD = st.one_of(
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | ODD,
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=3)
     ),
     max_leaves=6,
 )
-MADE = {name: scorer(name, OF.get(name)) for name in scoring_room.SCORERS if name != "python"}
+MADE = {
+    name: scorer(name, OF.get(name))
+    for name in scoring_room.SCORERS
+    if name != "python"
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
-@given(text=ODD, reference=JSONS, calls=st.lists(st.tuples(ODD, ODD), max_size=2), system=ODD)
+@given(
+    text=ODD,
+    reference=JSONS,
+    calls=st.lists(st.tuples(ODD, ODD), max_size=2),
+    system=ODD,
+)
 def test_any_text_gets_a_share_and_no_error(
     name: str, text: str, reference: Any, calls: list[tuple[str, str]], system: str
 ) -> None:
@@ -107,12 +119,16 @@ def test_any_text_gets_a_share_and_no_error(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MADE)
 @given(text=ODD, reference=JSONS)
-def test_the_same_output_gets_the_same_score(name: str, text: str, reference: Any) -> None:
+def test_the_same_output_gets_the_same_score(
+    name: str, text: str, reference: Any
+) -> None:
     again = [MADE[name].score(Output(text), case(reference)) for _ in range(2)]
     assert again[0] == again[1]
 
 
-@pytest.mark.parametrize("name", ["match", "label", "number", "json_fields", "tool_call", "sql"])
+@pytest.mark.parametrize(
+    "name", ["match", "label", "number", "json_fields", "tool_call", "sql"]
+)
 def test_a_case_without_a_reference_is_not_judged(name: str) -> None:
     one = said(name, "anything", of=OF.get(name))
     assert (one.ok, one.value) == (None, 0)
@@ -131,7 +147,9 @@ def test_a_case_without_a_reference_is_not_judged(name: str) -> None:
         ("sql", "SELECT 1"),
     ],
 )
-def test_an_empty_output_is_wrong_and_called_no_answer(name: str, reference: Any) -> None:
+def test_an_empty_output_is_wrong_and_called_no_answer(
+    name: str, reference: Any
+) -> None:
     one = said(name, " \n", reference, OF.get(name))
     assert (one.ok, one.value, one.signal) == (False, 0, "no_answer")
 
@@ -209,8 +227,12 @@ def test_a_scorer_without_its_material_is_refused(name: str) -> None:
 def test_the_scorer_of_a_set_follows_its_metric_or_its_references(
     references: list[Any], metric: str, expected: str
 ) -> None:
-    cases = [EvalCase(id=str(k), input="x", reference=r) for k, r in enumerate(references)]
-    assert [one.id for one in scoring_room.default_scorers(cases, Kit(), metric)] == [expected]
+    cases = [
+        EvalCase(id=str(k), input="x", reference=r) for k, r in enumerate(references)
+    ]
+    assert [one.id for one in scoring_room.default_scorers(cases, Kit(), metric)] == [
+        expected
+    ]
 
 
 def test_a_set_without_references_has_no_scorer_of_its_own() -> None:
@@ -311,7 +333,9 @@ def test_a_number_written_plainly_is_read_back(value: float) -> None:
 
 def test_a_number_is_right_within_the_wider_tolerance_ends_included() -> None:
     assert said("number", "first 7, so 42", 42).ok is True
-    assert said("number", "first 7, so 42", 42, {"which": "only"}).why == "several_numbers"
+    assert (
+        said("number", "first 7, so 42", 42, {"which": "only"}).why == "several_numbers"
+    )
     assert said("number", "10.5", 10, {"within": 0.5}).ok is True
     assert said("number", "10.51", 10, {"within": 0.5}).ok is False
     assert said("number", "110", "100", {"relative": 0.1}).ok is True
@@ -336,7 +360,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_pattern_that_would_take_for_ever_leaves_its_output_unscored(impatient: None) -> None:
+def test_a_pattern_that_would_take_for_ever_leaves_its_output_unscored(
+    impatient: None,
+) -> None:
     endless = "a" * 200 + "!"
     scored = said("regex", endless, of=r"^(a|aa)+$")
     assert (scored.ok, scored.why) == (None, "pattern_too_slow")
@@ -365,8 +391,12 @@ def test_a_pattern_that_is_too_slow_again_and_again_is_not_tried_for_ever(
     assert said("regex", "b", of="b").ok is True
 
 
-def test_a_pattern_that_takes_long_to_be_made_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring_matching, "SECONDS", 0.02)  # it takes about fifty times as long
+def test_a_pattern_that_takes_long_to_be_made_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        scoring_matching, "SECONDS", 0.02
+    )  # it takes about fifty times as long
     with pytest.raises(InputError, match="too long to be made"):
         said("regex", "x", of={"pattern": r"[\0-\U0010ffff]" * 100, "capitals": False})
 
@@ -424,7 +454,10 @@ def test_length_keeps_both_ends_of_every_bound() -> None:
 def test_a_field_is_compared_in_the_sense_of_its_kind(
     kind: str, value: Any, wanted: Any, *, right: bool
 ) -> None:
-    assert scoring_base.FieldRule.model_validate({"as": kind or None}).equal(value, wanted) is right
+    assert (
+        scoring_base.FieldRule.model_validate({"as": kind or None}).equal(value, wanted)
+        is right
+    )
 
 
 @given(JSONS)
@@ -440,11 +473,17 @@ def test_a_day_in_iso_is_read_back(day: Any) -> None:
 
 def test_fields_of_an_object_count_one_by_one() -> None:
     wanted = {"a": 1, "b": {"c": "x", "d": [1]}}
-    assert said("json_fields", '```json\n{"a":1,"b":{"c":"X","d":[1]}}\n```', wanted).ok is True
+    assert (
+        said("json_fields", '```json\n{"a":1,"b":{"c":"X","d":[1]}}\n```', wanted).ok
+        is True
+    )
     one = said("json_fields", '{"a":2,"b":{"c":"x"}}', wanted)
     assert (one.ok, round(one.value, 6), one.about) == (False, round(1 / 3, 6), "a")
     assert said("json_fields", '{"a":1}', {"a": 1}, {"schema": True}).ok is True
-    assert said("json_fields", '{"a":"1"}', {"a": "1"}, {"schema": True}).why == "breaks_schema"
+    assert (
+        said("json_fields", '{"a":"1"}', {"a": "1"}, {"schema": True}).why
+        == "breaks_schema"
+    )
     assert said("json_fields", "a is 1", wanted).signal == "inconsistent_format"
     assert said("json_fields", '{"a":1,"z":2}', {"a": 1}).ok is True
     extra = said("json_fields", '{"a":1,"z":2}', {"a": 1}, {"extra": False})
@@ -469,7 +508,9 @@ def test_calls_pair_off_whatever_their_order() -> None:
     assert said("tool_call", "", two, {"ordered": True}, calls=calls).ok is False
     assert said("tool_call", "", two, {"exact": True}, calls=calls).ok is False
     assert said("tool_call", "", two, calls=calls[1:]).value == 0.5
-    assert said("tool_call", "", two, calls=[*calls, calls[0]]).value == pytest.approx(2 / 3)
+    assert said("tool_call", "", two, calls=[*calls, calls[0]]).value == pytest.approx(
+        2 / 3
+    )
     more = said("tool_call", "", two, calls=[calls[0], ("h", "{}")])
     assert (more.why, more.about) == ("other_tool", "h")
 
@@ -480,10 +521,15 @@ def test_a_call_is_judged_by_name_and_every_argument() -> None:
     assert said("tool_call", ok, wanted).ok is True
     assert said("tool_call", "", wanted, calls=[("move", '{"tour": 118}')]).ok is False
     assert (
-        said("tool_call", "", wanted, calls=[("move", '{"tour": "118", "stop": "Ulm"}')]).ok
+        said(
+            "tool_call", "", wanted, calls=[("move", '{"tour": "118", "stop": "Ulm"}')]
+        ).ok
         is False
     )
-    assert said("tool_call", "", wanted, calls=[("move", "{tour")]).why == "unreadable_call"
+    assert (
+        said("tool_call", "", wanted, calls=[("move", "{tour")]).why
+        == "unreadable_call"
+    )
     more = '{"tour": 118, "stop": "Ulm", "day": 1}'
     assert said("tool_call", "", wanted, calls=[("move", more)]).ok is False
     assert said("tool_call", "I will move it", wanted).why == "no_call"
@@ -510,7 +556,9 @@ def test_a_wrong_term_fails_and_a_term_that_is_not_due_says_nothing() -> None:
     assert said("terminology", "Open the to-do list.").about == "to-do list"
     assert said("terminology", "Open the door.").ok is None
     assert said("terminology", "Open the door.", asked="my todo").ok is True
-    one = said("terminology", "Open the door.", None, {"required": True}, asked="my todo")
+    one = said(
+        "terminology", "Open the door.", None, {"required": True}, asked="my todo"
+    )
     assert (one.why, one.signal) == ("term_missing", "terminology_errors")
 
 
@@ -562,7 +610,9 @@ def test_no_output_can_close_the_fence_it_stands_in(text: str, reference: str) -
     asked = judge().question(Output(f"{text}\n=== "), case(reference or None))
     assert asked is not None
     system, user = (one.content for one in asked["messages"])
-    fence = next(line for line in user.split("\n") if line.startswith("=== ") and len(line) == 28)
+    fence = next(
+        line for line in user.split("\n") if line.startswith("=== ") and len(line) == 28
+    )
     assert fence in system
     assert user.count(fence) == 2 * (3 if reference else 2)
     assert user.rstrip().endswith("from 0 to 1.")

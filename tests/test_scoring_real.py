@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from internals import CheckCall, EvalCase, Kit, Output, scorer_for, scoring_room, scoring_sql
+from internals import (
+    CheckCall,
+    EvalCase,
+    Kit,
+    Output,
+    scorer_for,
+    scoring_room,
+    scoring_sql,
+)
 
 LEFT_OUT = ""
 FILES = ("live_simple", "multiple", "parallel", "simple_python")
@@ -22,7 +30,9 @@ def spelled(accepted: Any) -> Any:
     """The first accepted value, spelled out: inside objects every value is a list again."""
     if isinstance(accepted, dict):
         return {key: spelled(v[0]) for key, v in accepted.items() if v[0] != LEFT_OUT}
-    return [spelled(one) for one in accepted] if isinstance(accepted, list) else accepted
+    return (
+        [spelled(one) for one in accepted] if isinstance(accepted, list) else accepted
+    )
 
 
 def calls_of(truth: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
@@ -33,7 +43,9 @@ def calls_of(truth: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def slips(calls: list[tuple[str, dict[str, Any]]]) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+def slips(
+    calls: list[tuple[str, dict[str, Any]]],
+) -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """One thing wrong each: another tool, an argument too many, one call less, one more."""
     (name, given), *others = calls
     yield [(f"{name}_other", given), *others]
@@ -51,13 +63,20 @@ def test_an_accepted_call_is_right_and_any_slip_is_not(shared: Path, name: str) 
     for line in (shared / f"real/bfcl/ans_{name}.json").read_text("utf-8").splitlines():
         row = json.loads(line)
         if any(
-            v == [] for one in row["ground_truth"] for given in one.values() for v in given.values()
+            v == []
+            for one in row["ground_truth"]
+            for given in one.values()
+            for v in given.values()
         ):
             continue  # an argument for which nothing is accepted, not even to leave it out
-        case = EvalCase(id=row["id"], input="q", reference={"calls": row["ground_truth"]})
+        case = EvalCase(
+            id=row["id"], input="q", reference={"calls": row["ground_truth"]}
+        )
         right = calls_of(row["ground_truth"])
 
-        def judged(calls: list[tuple[str, dict[str, Any]]], case: EvalCase = case) -> Any:
+        def judged(
+            calls: list[tuple[str, dict[str, Any]]], case: EvalCase = case
+        ) -> Any:
             told = tuple((tool, json.dumps(given)) for tool, given in calls)
             return scorer.score(Output("", told), case)
 
@@ -90,13 +109,17 @@ def tables_for(queries: list[str]) -> tuple[str, list[str]]:
                 runs.append(query)
                 break
             except sqlite3.Error as problem:
-                found = re.match(r"no such (table|column): (?:(\w+)\.)?(\w+)", str(problem))
+                found = re.match(
+                    r"no such (table|column): (?:(\w+)\.)?(\w+)", str(problem)
+                )
                 if found is None:
                     break
                 if found[1] == "table":
                     made.setdefault(found[3].casefold(), {"id"})
                 else:
-                    table = names.get((found[2] or next(iter(names), "")).casefold(), "")
+                    table = names.get(
+                        (found[2] or next(iter(names), "")).casefold(), ""
+                    )
                     if table not in made or found[3].casefold() in made[table]:
                         break
                     made[table].add(found[3].casefold())
@@ -139,9 +162,13 @@ def test_a_published_query_equals_itself_and_not_a_row_more(shared: Path) -> Non
 
 
 def test_every_intent_is_right_for_itself_alone(shared: Path) -> None:
-    with (shared / "real/banking77/test.csv").open(encoding="utf-8", newline="") as file:
+    with (shared / "real/banking77/test.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         rows = [row["category"] for row in csv.DictReader(file)]
-    cases = [EvalCase(id=str(k), input="q", reference=label) for k, label in enumerate(rows)]
+    cases = [
+        EvalCase(id=str(k), input="q", reference=label) for k, label in enumerate(rows)
+    ]
     (scorer,) = scoring_room.default_scorers(cases)
     assert scorer.id == "label"
     labels = sorted(set(rows))

@@ -108,7 +108,12 @@ def test_a_query_ends_by_steps_rows_or_memory_and_the_next_one_runs(
     assert asked(sql, ENDLESS + "SELECT n FROM r").why == "too_many_rows"
     wide = "substr(replace(hex(printf('%.*c', 200000, 'x')), '7', 'yy'), 1, 400000)"
     heavy = ENDLESS + f"SELECT n, {wide} || n FROM r ORDER BY 2 DESC"
-    assert asked(sql, heavy).why in {"too_much_memory", "ended", "query_fails", "too_slow"}
+    assert asked(sql, heavy).why in {
+        "too_much_memory",
+        "ended",
+        "query_fails",
+        "too_slow",
+    }
     assert asked(sql, "SELECT a, b FROM t").ok is True
     assert time.monotonic() - begun < 60
 
@@ -130,7 +135,8 @@ def test_a_script_is_read_beside_the_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["ATTACH 'x' AS y", "PRAGMA journal_mode = WAL", ENDLESS + "SELECT max(n) FROM r"]
+    "script",
+    ["ATTACH 'x' AS y", "PRAGMA journal_mode = WAL", ENDLESS + "SELECT max(n) FROM r"],
 )
 def test_a_script_can_only_build(script: str) -> None:
     one = scorer_for(CheckCall(scorer="sql", of={"schema": script}), Kit())
@@ -188,7 +194,9 @@ def own(
     folder: Path, name: str, *, file: str = "own.py", seconds: float = 20
 ) -> scoring_base.Scorer:
     of = {"function": f"{file}:{name}", "seconds": seconds}
-    return scorer_for(CheckCall(scorer="python", of=of), Kit(folder=folder, allow_code=True))
+    return scorer_for(
+        CheckCall(scorer="python", of=of), Kit(folder=folder, allow_code=True)
+    )
 
 
 def test_an_own_function_gives_a_share_a_yes_or_more(folder: Path) -> None:
@@ -242,7 +250,9 @@ def test_what_a_function_prints_is_no_answer(folder: Path) -> None:
     assert asked(own(folder, "prints"), "x").ok is True
 
 
-def test_a_function_sees_no_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_sees_no_secret(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     assert "sk-1" in os.environ.values()
     seen = set(asked(own(folder, "secrets"), "x").about.split(","))
@@ -284,7 +294,10 @@ def test_a_stop_ends_a_function_that_loops_and_no_other_begins(folder: Path) -> 
         "    Path('begun').touch()\n"
         "    while True: pass\n"
     )
-    scorer, said = own(folder, "loops", file="loops.py", seconds=60), list[scoring_base.Scored]()
+    scorer, said = (
+        own(folder, "loops", file="loops.py", seconds=60),
+        list[scoring_base.Scored](),
+    )
     asking = Thread(target=lambda: said.append(asked(scorer, "x")))
     asking.start()
     assert comes((folder / "begun").exists)
@@ -348,7 +361,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 @pytest.mark.slow
-def test_many_cases_share_one_process_that_starts_when_it_is_asked(started: list[int]) -> None:
+def test_many_cases_share_one_process_that_starts_when_it_is_asked(
+    started: list[int],
+) -> None:
     cases, marker = sql_cases(1200, scripts=7), Marker((), Kit())
     for case in cases:
         marker.scorers(case)
@@ -359,9 +374,13 @@ def test_many_cases_share_one_process_that_starts_when_it_is_asked(started: list
     assert len(started) == 1
 
 
-def test_a_script_that_fails_is_told_before_anything_is_paid(started: list[int]) -> None:
+def test_a_script_that_fails_is_told_before_anything_is_paid(
+    started: list[int],
+) -> None:
     (case,) = sql_cases(1, scripts=1)
-    bad = case.model_copy(update={"checks": (CheckCall(scorer="sql", of={"schema": "nonsense"}),)})
+    bad = case.model_copy(
+        update={"checks": (CheckCall(scorer="sql", of={"schema": "nonsense"}),)}
+    )
     marker = Marker((), Kit())
     marker.scorers(bad)
     assert started == []
@@ -412,7 +431,9 @@ def is_gone(group: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["early", "looping", "in C", "idle"])
-def test_an_own_scorer_that_loops_ends_with_who_asked_it(tmp_path: Path, when: str) -> None:
+def test_an_own_scorer_that_loops_ends_with_who_asked_it(
+    tmp_path: Path, when: str
+) -> None:
     """Killed without a chance to say so; what the scorer started goes too.
 
     Early is before the worker's first line has run, with the question waiting in its pipe; idle is
@@ -429,7 +450,9 @@ def test_an_own_scorer_that_loops_ends_with_who_asked_it(tmp_path: Path, when: s
         "    return 1\n"
     )
     asking = subprocess.Popen(
-        [sys.executable, "-c", ORPHANED, str(tmp_path), when], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ORPHANED, str(tmp_path), when],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert asking.stdout is not None
     group = int(asking.stdout.readline())

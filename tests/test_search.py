@@ -12,8 +12,12 @@ from internals import model_base, text_search
 
 LETTERS = "aAbB1 -.+\n_éÉäÄßs日本\u0301\xa0\ud800x"
 TEXTS = st.lists(st.none() | st.text(LETTERS, max_size=30), max_size=8)
-LITERALS = st.text("aAbB1 -+éÄß日s", min_size=1, max_size=5).filter(lambda text: text.strip())
-LITERAL = st.builds(text_search.Pattern, LITERALS, st.just(True), st.booleans(), st.booleans())
+LITERALS = st.text("aAbB1 -+éÄß日s", min_size=1, max_size=5).filter(
+    lambda text: text.strip()
+)
+LITERAL = st.builds(
+    text_search.Pattern, LITERALS, st.just(True), st.booleans(), st.booleans()
+)
 EXPRESSIONS = (
     r"a\d",
     r"\ba+b\b",
@@ -27,7 +31,11 @@ EXPRESSIONS = (
     r"a\Bb",
 )
 EXPRESSION = st.builds(
-    text_search.Pattern, st.sampled_from(EXPRESSIONS), st.just(False), st.just(False), st.booleans()
+    text_search.Pattern,
+    st.sampled_from(EXPRESSIONS),
+    st.just(False),
+    st.just(False),
+    st.booleans(),
 )
 PATTERNS = st.lists(LITERAL | EXPRESSION, min_size=1, max_size=6)
 
@@ -37,11 +45,15 @@ def found(pattern: text_search.Pattern, *texts: str | None) -> list[bool]:
     rows = list(text_search.Searcher({"it": pattern}).rows(texts)["it"].tolist())
     if pattern.literal:
         needle = text_search.make("it", pattern)
-        assert rows == [text is not None and text_search.is_in(needle, text) for text in texts]
+        assert rows == [
+            text is not None and text_search.is_in(needle, text) for text in texts
+        ]
     return rows
 
 
-def literal(text: str, *, word: bool = False, caseless: bool = False) -> text_search.Pattern:
+def literal(
+    text: str, *, word: bool = False, caseless: bool = False
+) -> text_search.Pattern:
     return text_search.Pattern(text, literal=True, word=word, caseless=caseless)
 
 
@@ -56,7 +68,9 @@ def test_a_literal_is_found_in_a_batch_where_it_is_found_in_one_text(
 def test_a_text_is_found_whatever_stands_beside_it(
     patterns: list[text_search.Pattern], texts: list[str | None]
 ) -> None:
-    searcher = text_search.Searcher({str(at): pattern for at, pattern in enumerate(patterns)})
+    searcher = text_search.Searcher(
+        {str(at): pattern for at, pattern in enumerate(patterns)}
+    )
     together = searcher.rows(texts)
     for row, text in enumerate(texts):
         alone = searcher.rows([text])
@@ -79,7 +93,10 @@ def test_shipped_patterns_are_found_alike_before_and_after_they_are_compiled(
 
 def test_half_of_a_surrogate_pair_beside_a_word_is_no_letter() -> None:
     for half in ("\ud800", "\udfff"):
-        assert found(literal("é", word=True), f"{half}é", f"é{half}", f"a{half}é") == [True] * 3
+        assert (
+            found(literal("é", word=True), f"{half}é", f"é{half}", f"a{half}é")
+            == [True] * 3
+        )
         assert found(literal("é", word=True), f"{half}aé", f"éa{half}") == [False] * 2
 
 
@@ -96,7 +113,10 @@ def test_a_list_that_was_searched_is_known_again_only_as_the_same_list() -> None
     expected = [[text == "a" for text in texts] for texts in lists]
     for _ in range(2):
         assert [searcher.rows(texts)["it"].tolist() for texts in lists] == expected
-    assert text_search.Searcher({"it": literal("b")}).rows(lists[0])["it"].tolist() == [False, True]
+    assert text_search.Searcher({"it": literal("b")}).rows(lists[0])["it"].tolist() == [
+        False,
+        True,
+    ]
 
 
 @given(EXPRESSION, TEXTS)
@@ -108,7 +128,8 @@ def test_an_expression_is_found_where_re_finds_it_in_the_bytes(
         re.IGNORECASE if pattern.caseless else 0,
     )
     expected = [
-        text is not None and bool(expression.search(model_base.as_bytes(text))) for text in texts
+        text is not None and bool(expression.search(model_base.as_bytes(text)))
+        for text in texts
     ]
     assert found(pattern, *texts) == expected
 
@@ -118,7 +139,9 @@ def test_a_plain_literal_is_found_where_it_is_contained(
     needle: str, texts: list[str | None]
 ) -> None:
     accents = needle.replace("é", "e\u0301")
-    expected = [text is not None and (needle in text or accents in text) for text in texts]
+    expected = [
+        text is not None and (needle in text or accents in text) for text in texts
+    ]
     assert found(literal(needle), *texts) == expected
 
 
@@ -140,7 +163,11 @@ def test_a_whole_word_is_touched_by_no_letter_of_any_alphabet() -> None:
 
 
 def test_a_word_that_ends_in_a_sign_may_be_followed_by_anything() -> None:
-    assert found(literal("C++", word=True), "C++", "C++11", "xC++") == [True, True, False]
+    assert found(literal("C++", word=True), "C++", "C++11", "xC++") == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_scripts_that_set_no_spaces_have_no_edges() -> None:
@@ -149,13 +176,25 @@ def test_scripts_that_set_no_spaces_have_no_edges() -> None:
 
 def test_capitals_count_as_small_letters_in_every_alphabet() -> None:
     texts = ("ÄRGER", "ärger", "Ärger", "A\u0308rger", "arger")
-    assert found(literal("Ärger", caseless=True), *texts) == [True, True, True, True, False]
+    assert found(literal("Ärger", caseless=True), *texts) == [
+        True,
+        True,
+        True,
+        True,
+        False,
+    ]
     assert found(literal("Ärger"), *texts) == [False, False, True, True, False]
     assert found(literal("straße", caseless=True), "STRASSE", "STRAẞE") == [True, True]
 
 
 def test_a_space_in_a_literal_is_any_short_run_of_spaces() -> None:
-    texts = ("data base", "data \n base", "data\xa0base", "database", "data" + " " * 5 + "base")
+    texts = (
+        "data base",
+        "data \n base",
+        "data\xa0base",
+        "database",
+        "data" + " " * 5 + "base",
+    )
     assert found(literal("data base"), *texts) == [True, True, True, False, False]
 
 
@@ -171,13 +210,17 @@ def test_none_and_the_empty_text_hold_nothing_and_no_texts_give_nothing() -> Non
     assert text_search.Searcher({}).rows(["a"]) == {}
 
 
-def test_a_long_batch_is_gone_through_in_several_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_batch_is_gone_through_in_several_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("tuneworthy.text.search._PASS_BYTES", 10)
     texts = ("x" * 30, "a", "b" * 9 + "a", "c", None, "aaaa")
     assert found(literal("a"), *texts) == [False, True, True, False, False, True]
 
 
-def test_more_hits_than_may_be_kept_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_hits_than_may_be_kept_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("tuneworthy.text.search._RESOLVE_AT", 3)
     assert found(literal("a"), "aaaaaaa", "b", "aaaa") == [True, False, True]
 

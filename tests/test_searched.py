@@ -14,14 +14,20 @@ from tuneworthy import CaseError, decide, load_case, load_framework
 from tuneworthy.intake.recognise import recognise_file
 
 SAY = "You are a careful clerk. Name the shelf alone."
-SIGNATURE = {"instructions": SAY, "fields": [{"prefix": "Question:", "description": "${q}"}]}
+SIGNATURE = {
+    "instructions": SAY,
+    "fields": [{"prefix": "Question:", "description": "${q}"}],
+}
 DEMO = {"augmented": True, "question": "Where is the exit?", "answer": "door"}
 STEP = {"traces": [], "train": [], "demos": [DEMO], "signature": SIGNATURE, "lm": None}
 MESSAGES = [
     {"role": "system", "content": SAY},
     {"role": "user", "content": [{"type": "text", "text": "Asked: {question}"}]},
 ]
-DOUBLE = [{"role": "system", "content": SAY}, {"role": "user", "content": "Asked: {{ question }}"}]
+DOUBLE = [
+    {"role": "system", "content": SAY},
+    {"role": "user", "content": "Asked: {{ question }}"},
+]
 VERSION = {"name": "qa", "version": 3, "template": "Asked: {{question}} of {{context}}"}
 FILES: dict[str, tuple[Any, str, str, str]] = {
     "DSPy": (
@@ -78,7 +84,9 @@ def test_a_file_of_a_search_is_recognised_as_prompts(kind: str, tmp_path: Path) 
     assert (recognise_file(file) == "prompts") is bool(by)
 
 
-@pytest.mark.parametrize("data", [{}, [], 7, {"type": "object"}, {"prompt": "x"}, [{"name": "x"}]])
+@pytest.mark.parametrize(
+    "data", [{}, [], 7, {"type": "object"}, {"prompt": "x"}, [{"name": "x"}]]
+)
 def test_other_json_beside_prompts_is_no_prompt(data: Any, tmp_path: Path) -> None:
     case = load_case(laid(tmp_path, data))
     assert [each.name for each in files_materials.read_prompts(case)] == ["plain"]
@@ -87,10 +95,19 @@ def test_other_json_beside_prompts_is_no_prompt(data: Any, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ({"look": STEP, "answer.predict": STEP | {"demos": []}}, "a program of 2 steps"),
+        (
+            {"look": STEP, "answer.predict": STEP | {"demos": []}},
+            "a program of 2 steps",
+        ),
         ({**VERSION, "template": "{{a}} and {{b}}"}, "puts in a, b"),
-        ({"optimizer": "Meta", "prompt": [{"role": "user"}]}, "its prompts can't be read"),
-        ({**STEP, "signature": {"instructions": "{% raw %}"}}, "more of a template language"),
+        (
+            {"optimizer": "Meta", "prompt": [{"role": "user"}]},
+            "its prompts can't be read",
+        ),
+        (
+            {**STEP, "signature": {"instructions": "{% raw %}"}},
+            "more of a template language",
+        ),
     ],
 )
 def test_what_is_no_single_request_is_refused_in_a_line(

@@ -50,7 +50,9 @@ def test_a_link_that_leads_out_is_no_case(tmp_path: Path) -> None:
         workspace_module.CaseDirectory(shelf).path("link")
 
 
-def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(tmp_path: Path) -> None:
+def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(
+    tmp_path: Path,
+) -> None:
     outside = tmp_path / "outside.yaml"
     outside.write_text("name: theirs\n", "utf-8")
     shelf = a_case(tmp_path / "shelf" / "one").parent
@@ -64,7 +66,8 @@ def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "name", ["..", ".", "", "../outside", "a/b", "/etc", "a\0b", "case.yaml", "~", "x" * 300]
+    "name",
+    ["..", ".", "", "../outside", "a/b", "/etc", "a\0b", "case.yaml", "~", "x" * 300],
 )
 def test_no_name_leads_outside(tmp_path: Path, name: str) -> None:
     a_case(tmp_path / "outside")

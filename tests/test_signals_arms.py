@@ -167,7 +167,11 @@ def test_runs_that_broke_are_left_out_of_the_score_and_counted() -> None:
 def test_no_number_of_failed_calls_puts_an_arm_ahead(lost: set[int], arm: int) -> None:
     """p0 is right in 22 of 40 and p1 in 20: failures may hide that, and distinguish nothing."""
     scores = [[1, 1]] * 20 + [[1, 0]] * 2 + [[0, 0]] * 18
-    error = [None if n not in lost or side != arm else "x" for n in range(40) for side in (0, 1)]
+    error = [
+        None if n not in lost or side != arm else "x"
+        for n in range(40)
+        for side in (0, 1)
+    ]
     found = lead(trial(scores, error=error))
     assert found.told_apart in {"no", "unknown"}
     whole = lead(trial(scores))
@@ -177,15 +181,22 @@ def test_no_number_of_failed_calls_puts_an_arm_ahead(lost: set[int], arm: int) -
 def test_an_arm_that_often_fails_is_not_best_because_of_what_is_left() -> None:
     error = [None, "timeout"] * 60 + [None, None] * 90
     found = result(
-        trial([[1, 0]] * 50 + [[0, 0]] * 10 + [[1, 1]] * 80 + [[0, 0]] * 10, error=error)
+        trial(
+            [[1, 0]] * 50 + [[0, 0]] * 10 + [[1, 1]] * 80 + [[0, 0]] * 10, error=error
+        )
     )
-    assert [(arm.prompt, round(arm.value, 2)) for arm in found.arms] == [("p0", 0.87), ("p1", 0.89)]
+    assert [(arm.prompt, round(arm.value, 2)) for arm in found.arms] == [
+        ("p0", 0.87),
+        ("p1", 0.89),
+    ]
     assert isinstance(found.lead, model_evidence.Lead)
     assert found.lead.told_apart == "no"
 
 
 @pytest.mark.parametrize("column", ["conversation", "group"])
-def test_cases_of_a_conversation_or_document_are_no_independent_cases(column: str) -> None:
+def test_cases_of_a_conversation_or_document_are_no_independent_cases(
+    column: str,
+) -> None:
     """A is right in all of 7 documents, B in 3: by the sign test that is no difference."""
     scores = [[1, 0]] * 140 + [[0, 1]] * 60
     names = [f"d{row // 20}" for row in range(200) for _ in (0, 1)]
@@ -195,7 +206,9 @@ def test_cases_of_a_conversation_or_document_are_no_independent_cases(column: st
     assert (found.lead.told_apart, found.lead.clusters) == ("unknown", 10)
     assert found.arms[0].clusters == 10
     assert found.lead.low < 0 < found.lead.high
-    shown = evidence(measure(Arms(), trial(scores, **{column: names})), "best_arm_share")
+    shown = evidence(
+        measure(Arms(), trial(scores, **{column: names})), "best_arm_share"
+    )
     assert isinstance(shown.value, Unknown)
     assert "10 bear on it" in shown.value.ask
 
@@ -244,7 +257,11 @@ def test_what_shares_no_case_is_another_test_and_no_match() -> None:
     assert [[arm.prompt for arm in one.arms] for one in found] == [
         ["hard p0", "hard p1", "hard p2"], ["easy p0", "easy p1"],
     ]  # fmt: skip
-    assert [one.lead.told_apart for one in found if isinstance(one.lead, model_evidence.Lead)] == [
+    assert [
+        one.lead.told_apart
+        for one in found
+        if isinstance(one.lead, model_evidence.Lead)
+    ] == [
         "yes",
         "no",
     ]
@@ -285,7 +302,9 @@ def test_a_long_chain_of_arms_is_followed_in_moments() -> None:
 
 
 def test_costs_and_times_are_per_run_and_unknown_where_not_logged() -> None:
-    arm = result(trial([[1]] * 30, usd=[0.02, 0.04] * 15, latency_s=[1.0, 2.0, 6.0] * 10)).arms[0]
+    arm = result(
+        trial([[1]] * 30, usd=[0.02, 0.04] * 15, latency_s=[1.0, 2.0, 6.0] * 10)
+    ).arms[0]
     assert arm.usd_per_run == pytest.approx(0.03)
     assert arm.latency_p50_s == 2
     bare = result(trial([[1]] * 30)).arms[0]
@@ -307,7 +326,9 @@ def test_the_cost_of_a_run_has_an_interval_over_cases() -> None:
     assert isinstance(arm.usd_per_run_high, float)
     assert arm.usd_per_run_low == pytest.approx(2 - 0.4801, abs=0.06)
     assert arm.usd_per_run_high == pytest.approx(2 + 0.4801, abs=0.06)
-    alone = result(batch(score=[1.0] * 3, case=["a"] * 3, prompt=["p"] * 3, usd=[1.0] * 3)).arms[0]
+    alone = result(
+        batch(score=[1.0] * 3, case=["a"] * 3, prompt=["p"] * 3, usd=[1.0] * 3)
+    ).arms[0]
     assert isinstance(alone.usd_per_run_high, Unknown)
 
 
@@ -332,7 +353,11 @@ def test_scores_on_another_scale_are_still_compared() -> None:
     found = result(trial([[5, 4], [3, 3]] * 15))
     assert found.scale == "score"
     assert (found.arms[0].value, found.arms[1].value) == (4.0, 3.5)
-    assert found.lead.value == 0.5 if isinstance(found.lead, model_evidence.Lead) else False
+    assert (
+        found.lead.value == 0.5
+        if isinstance(found.lead, model_evidence.Lead)
+        else False
+    )
 
 
 def test_the_picture_has_a_row_for_every_arm() -> None:
@@ -371,10 +396,13 @@ def test_an_arm_that_is_20_points_better_is_told_apart() -> None:
 @pytest.mark.slow
 def test_the_number_of_cases_needed_is_about_enough() -> None:
     rng = np.random.default_rng(8)
-    small = [lead(trial(drawn(rng, [0.75, 0.6], cases=400))).cases_needed for _ in range(12)]
+    small = [
+        lead(trial(drawn(rng, [0.75, 0.6], cases=400))).cases_needed for _ in range(12)
+    ]
     needed = int(np.median([each for each in small if isinstance(each, int)]))
     told = [
-        lead(trial(drawn(rng, [0.75, 0.6], cases=needed))).told_apart == "yes" for _ in range(60)
+        lead(trial(drawn(rng, [0.75, 0.6], cases=needed))).told_apart == "yes"
+        for _ in range(60)
     ]
     assert 0.65 <= np.mean(told) <= 0.95
 
@@ -390,11 +418,16 @@ def test_the_order_of_the_rows_changes_no_score(rows: list[Any], chance: Any) ->
         name: [getattr(whole, name)[row] for row in order]
         for name in ("output", "score", "case", "prompt", "model")
     })  # fmt: skip
-    one, other = ([arm for each in results(log) for arm in each.arms] for log in (whole, shuffled))
+    one, other = (
+        [arm for each in results(log) for arm in each.arms] for log in (whole, shuffled)
+    )
     assert sorted((arm.prompt, arm.value, arm.cases) for arm in one) == sorted(
         (arm.prompt, arm.value, arm.cases) for arm in other
     )
-    assert all(arm.low_of_all <= arm.low <= arm.value <= arm.high <= arm.high_of_all for arm in one)
+    assert all(
+        arm.low_of_all <= arm.low <= arm.value <= arm.high <= arm.high_of_all
+        for arm in one
+    )
 
 
 def test_an_interval_for_a_single_arm_is_its_own() -> None:
@@ -414,7 +447,9 @@ def test_repeats_of_a_case_say_more_than_one_run_and_less_than_as_many_cases() -
     means = repeated.reshape(40, 4).mean(axis=1)
     ways = ((repeated, np.arange(160)), (repeated, cases), (means, cases[::4]))
     for scores, clusters in ways:
-        one, low, high = stats_compare.arm_estimate(scores, clusters, 2.5, as_share=True)
+        one, low, high = stats_compare.arm_estimate(
+            scores, clusters, 2.5, as_share=True
+        )
         assert one.value == 0.75
         assert low < one.low < 0.75 < one.high < high
         widths.append(one.high - one.low)

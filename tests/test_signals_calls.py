@@ -38,12 +38,18 @@ def test_a_call_that_failed_or_says_nothing_is_no_answer_that_was_cut_off() -> N
     cut = evidence(CallsSignal(), "cut_off_share", batch(finish=ends, error=failed))
     assert cut.value == pytest.approx(1 / 3)
     assert cut.n == 30
-    assert "finish_reason" in asks(CallsSignal(), "cut_off_share", batch(output=["a"] * 30))
+    assert "finish_reason" in asks(
+        CallsSignal(), "cut_off_share", batch(output=["a"] * 30)
+    )
 
 
-@pytest.mark.parametrize("word", ["refusal", "content_filter", "content-filter", "SAFETY"])
+@pytest.mark.parametrize(
+    "word", ["refusal", "content_filter", "content-filter", "SAFETY"]
+)
 def test_what_a_maker_calls_refused_is_refused_whatever_it_says(word: str) -> None:
-    told = batch(output=[None] * 10 + ["Here."] * 30, finish=[word] * 10 + ["stop"] * 30)
+    told = batch(
+        output=[None] * 10 + ["Here."] * 30, finish=[word] * 10 + ["stop"] * 30
+    )
     refused = evidence(Success(), "refusal_share", told)
     assert refused.value == 0.25
     assert refused.details["said_by_their_maker"] == 10
@@ -58,9 +64,14 @@ def repeated(**more: Any) -> Batch:
 
 def test_the_same_question_at_once_in_a_conversation_is_a_retry() -> None:
     talks = [f"c{n // 2}" for n in range(40)]
-    assert evidence(CallsSignal(), "retry_share", repeated(conversation=talks)).value == 0.25
+    assert (
+        evidence(CallsSignal(), "retry_share", repeated(conversation=talks)).value
+        == 0.25
+    )
     apart = [f"c{n}" for n in range(40)]
-    assert evidence(CallsSignal(), "retry_share", repeated(conversation=apart)).value == 0
+    assert (
+        evidence(CallsSignal(), "retry_share", repeated(conversation=apart)).value == 0
+    )
 
 
 def test_without_conversations_only_what_repeats_a_failure_is_a_retry() -> None:
@@ -105,7 +116,9 @@ def test_the_newest_prompt_s_price_is_compared_with_the_one_before_it() -> None:
 
 
 def test_prompt_versions_stand_in_the_order_in_which_they_went_live() -> None:
-    series = {each.id: each for each in measure(Traffic(), versions((0.01, 0.02))).series}
+    series = {
+        each.id: each for each in measure(Traffic(), versions((0.01, 0.02))).series
+    }
     columns = series["prompt_versions"].columns
     assert columns["prompt"] == ("v3", "v4")
     assert [*columns["usd"]] == pytest.approx([0.01, 0.02])
@@ -113,7 +126,9 @@ def test_prompt_versions_stand_in_the_order_in_which_they_went_live() -> None:
 
 
 def test_a_price_nobody_logged_is_unknown_by_prompt_too() -> None:
-    told = batch(prompt=["a"] * 40 + ["b"] * 40, timestamp=[START + n for n in range(80)])
+    told = batch(
+        prompt=["a"] * 40 + ["b"] * 40, timestamp=[START + n for n in range(80)]
+    )
     assert "usd" in asks(Traffic(), "prompt_price_change", told)
     series = {each.id: each for each in measure(Traffic(), told).series}
     assert series["prompt_versions"].columns["usd"] == ("unknown", "unknown")

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Batch, Evidence, Unknown, measure_sample, signal_change, stats_forecast
+from internals import (
+    Batch,
+    Evidence,
+    Unknown,
+    measure_sample,
+    signal_change,
+    stats_forecast,
+)
 from plain_engine import batch, measure, table_of
 from worlds_change import DAY_S, START_S, prompted, words
 
@@ -24,7 +31,9 @@ def log(pieces: list[tuple[str, float, float]], a_day: int = 3, **more: str) -> 
         for text, first, last in pieces
         for each in range(int((last - first) * a_day))
     )
-    traces = batch(timestamp=[time for time, _ in calls], system=[text for _, text in calls])
+    traces = batch(
+        timestamp=[time for time, _ in calls], system=[text for _, text in calls]
+    )
     for name, value in more.items():
         setattr(traces, name, [value] * len(traces))
     return traces
@@ -51,7 +60,9 @@ def test_a_prompt_that_gives_way_to_another_is_one_change() -> None:
     months = 90.6667 / 30.4375
     assert found.value == pytest.approx(2 / months, rel=1e-3)
     low, high = stats_forecast.poisson_interval(2)
-    assert (found.low, found.high) == pytest.approx((low / months, high / months), rel=1e-3)
+    assert (found.low, found.high) == pytest.approx(
+        (low / months, high / months), rel=1e-3
+    )
     assert found.examples == (
         "a version was last used on 2026-01-30", "a version was last used on 2026-03-01",
     )  # fmt: skip
@@ -86,7 +97,9 @@ def test_what_is_filled_in_is_no_change() -> None:
     rng = np.random.default_rng(1)
     traces = log([(OLD, 0, 90)])
     # forty words of each prompt are of this conversation alone: two in five
-    traces.system = [f"{OLD} Their notes: {' '.join(words(rng, 40))}" for _ in traces.output]
+    traces.system = [
+        f"{OLD} Their notes: {' '.join(words(rng, 40))}" for _ in traces.output
+    ]
     assert counted(traces) == 0
 
 
@@ -116,7 +129,10 @@ def test_prompts_for_different_tasks_are_no_change() -> None:
 
 
 def test_named_prompts_change_apart_from_each_other() -> None:
-    one, other = log([(OLD, 0, 45)], prompt="router v1"), log([(NEW, 45, 90)], prompt="writer v1")
+    one, other = (
+        log([(OLD, 0, 45)], prompt="router v1"),
+        log([(NEW, 45, 90)], prompt="writer v1"),
+    )
     both = Batch(**{
         name: getattr(one, name) + getattr(other, name)
         for name in ("output", "timestamp", "system", "prompt")
@@ -138,7 +154,9 @@ def test_near_copies_are_what_the_framework_says() -> None:
     changed[30:32] = ["really", "other"]
     traces = log([(OLD, 0, 45), (" ".join(changed), 45, 90)])
     assert (
-        measure(signal_change.ChangeSignal(near_copy=0.99), traces).evidence[0].details["changes"]
+        measure(signal_change.ChangeSignal(near_copy=0.99), traces)
+        .evidence[0]
+        .details["changes"]
         == 1
     )
 
@@ -185,12 +203,18 @@ def test_a_rare_prompt_is_not_gone_because_it_is_silent() -> None:
     ) == (30 * DAY_S,)
 
 
-@given(st.lists(st.tuples(st.floats(0, 80), st.floats(0, 80), st.integers(3, 99)), max_size=8))
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 80), st.floats(0, 80), st.integers(3, 99)), max_size=8
+    )
+)
 def test_there_are_never_more_changes_than_versions_but_one(
     uses: list[tuple[float, float, int]],
 ) -> None:
     found = [
-        signal_change.PromptVersion(min(first, last) * DAY_S, max(first, last) * DAY_S, n)
+        signal_change.PromptVersion(
+            min(first, last) * DAY_S, max(first, last) * DAY_S, n
+        )
         for first, last, n in uses
     ]
     assert len(signal_change.changes(found, 90 * DAY_S, 0.0)) <= max(0, len(found) - 1)
@@ -198,7 +222,10 @@ def test_there_are_never_more_changes_than_versions_but_one(
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_likeness_is_symmetric_and_whole_for_the_same(left: str, right: str) -> None:
-    one, other = signal_change.normalised_runs(left), signal_change.normalised_runs(right)
+    one, other = (
+        signal_change.normalised_runs(left),
+        signal_change.normalised_runs(right),
+    )
     assert measure_sample.jaccard(one, other) == measure_sample.jaccard(other, one)
     assert measure_sample.jaccard(one, one) == 1
     assert 0 <= measure_sample.jaccard(one, other) <= 1
@@ -217,12 +244,16 @@ def test_too_many_texts_are_thinned_evenly_over_time() -> None:
 
 
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
-    assert all(not each.known for each in measure(signal_change.ChangeSignal(), Batch()).evidence)
+    assert all(
+        not each.known
+        for each in measure(signal_change.ChangeSignal(), Batch()).evidence
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("a_month", "rewritten", "variant"), [(0.0, 0.3, True), (3.0, 0.05, False), (3.0, 0.2, False)]
+    ("a_month", "rewritten", "variant"),
+    [(0.0, 0.3, True), (3.0, 0.05, False), (3.0, 0.2, False)],
 )
 def test_rewrites_of_a_fifth_are_counted_and_edits_are_not(
     a_month: float, rewritten: float, *, variant: bool
@@ -230,6 +261,9 @@ def test_rewrites_of_a_fifth_are_counted_and_edits_are_not(
     """The small form of evidence/accuracy/change.py."""
     for seed in range(4):
         traces, made = prompted(
-            np.random.default_rng(seed), a_month=a_month, rewritten=rewritten, variant=variant
+            np.random.default_rng(seed),
+            a_month=a_month,
+            rewritten=rewritten,
+            variant=variant,
         )
         assert counted(traces) == pytest.approx(made if rewritten >= 0.2 else 0, abs=2)

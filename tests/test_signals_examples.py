@@ -40,16 +40,29 @@ def answers(count: int) -> list[str]:
 
 
 def evidence(*batches: Batch, **materials: Any) -> Evidence:
-    return measure(signal_examples.ExamplesSignal(Materials(**materials)), *batches).evidence[0]
+    return measure(
+        signal_examples.ExamplesSignal(Materials(**materials)), *batches
+    ).evidence[0]
 
 
 def test_each_reason_is_counted_once_and_in_order() -> None:
     good = answers(30)
-    outputs = [*good[:20], None, "", good[20], SORRY, SORRY, good[21], good[0], good[0].upper()]
+    outputs = [
+        *good[:20],
+        None,
+        "",
+        good[20],
+        SORRY,
+        SORRY,
+        good[21],
+        good[0],
+        good[0].upper(),
+    ]
     error = [None] * 22 + ["timeout"] + [None] * 5
     score = [None] * 25 + [0.2, None, 1.0]
     found = measure(
-        signal_examples.ExamplesSignal(Materials()), batch(output=outputs, error=error, score=score)
+        signal_examples.ExamplesSignal(Materials()),
+        batch(output=outputs, error=error, score=score),
     )
     told = found.evidence[0]
     assert told.value == 20
@@ -64,10 +77,15 @@ def test_each_reason_is_counted_once_and_in_order() -> None:
 @given(st.lists(st.sampled_from(["a b c d", "e f g h", "", None, SORRY, "{", "{}"]), max_size=30),
        st.lists(st.sampled_from([None, 0.0, 0.5, 1.0]), min_size=30, max_size=30),
        st.booleans())  # fmt: skip
-def test_the_steps_add_up(outputs: list[str | None], scores: list[Any], schema: bool) -> None:
+def test_the_steps_add_up(
+    outputs: list[str | None], scores: list[Any], schema: bool
+) -> None:
     found = measure(
         signal_examples.ExamplesSignal(Materials(output_schema={} if schema else None)),
-        batch(output=[*outputs, "the last one is there"], score=[*scores[: len(outputs)], None]),
+        batch(
+            output=[*outputs, "the last one is there"],
+            score=[*scores[: len(outputs)], None],
+        ),
     )
     total, *steps, usable = map(int, found.series[0].columns["n"])
     assert total == sum(steps) + usable
@@ -75,7 +93,12 @@ def test_the_steps_add_up(outputs: list[str | None], scores: list[Any], schema: 
 
 
 def test_json_is_expected_where_a_schema_says_so() -> None:
-    outputs = ['{"a": 1}', '{"a": 2, "b": [', "plain words of an answer", '```json\n{"a": 3}\n```']
+    outputs = [
+        '{"a": 1}',
+        '{"a": 2, "b": [',
+        "plain words of an answer",
+        '```json\n{"a": 3}\n```',
+    ]
     assert evidence(batch(output=outputs)).details["not_json"] == 0
     found = evidence(batch(output=outputs), output_schema={"type": "object"})
     assert (found.details["not_json"], found.value) == (2, 2)
@@ -110,9 +133,13 @@ def test_near_copies_count_once() -> None:
 
 
 def test_copies_are_one_example_and_the_count_is_the_least_there_is() -> None:
-    found = evidence(batch(output=["the very same answer as always"] * 21 + answers(20)))
+    found = evidence(
+        batch(output=["the very same answer as always"] * 21 + answers(20))
+    )
     assert (found.value, found.high) == (21, "open")
-    found = evidence(batch(output=["the very same answer as always"] * 30 + answers(20)))
+    found = evidence(
+        batch(output=["the very same answer as always"] * 30 + answers(20))
+    )
     assert (found.value, found.high) == (21, "open")
 
 
@@ -139,7 +166,11 @@ def test_personal_data_lowers_the_lower_end_and_nothing_else() -> None:
 def test_samples_of_what_was_thrown_out_are_masked() -> None:
     outputs = [*answers(20), f"{SORRY} Write to jo.miller@firm.com.", "x", "x"]
     found = evidence(batch(output=outputs, score=[None] * 21 + [0.0, 0.0]))
-    assert [each.split(":")[0] for each in found.examples] == ["refused", "flagged", "flagged"]
+    assert [each.split(":")[0] for each in found.examples] == [
+        "refused",
+        "flagged",
+        "flagged",
+    ]
     assert "firm.com" not in " ".join(found.examples)
     assert "[email]" in found.examples[0]
 
@@ -151,7 +182,8 @@ def test_the_need_of_the_approach_stands_beside_the_count() -> None:
 
 def test_without_outputs_it_is_unknown() -> None:
     found = measure(
-        signal_examples.ExamplesSignal(Materials()), batch(input=["a"] * 30, output=[None] * 30)
+        signal_examples.ExamplesSignal(Materials()),
+        batch(input=["a"] * 30, output=[None] * 30),
     )
     value = found.evidence[0].value
     assert isinstance(value, Unknown)
@@ -164,7 +196,9 @@ def test_a_few_examples_are_a_count_and_no_rate() -> None:
     assert (found.value, found.high, found.n) == (3, "open", 3)
 
 
-@pytest.mark.parametrize("hostile", ["{" * 5000, "[" * 100_000, '{"a": "\ud800"}', "\x00", "NaN"])
+@pytest.mark.parametrize(
+    "hostile", ["{" * 5000, "[" * 100_000, '{"a": "\ud800"}', "\x00", "NaN"]
+)
 def test_hostile_answers_do_no_harm(hostile: str) -> None:
     found = evidence(batch(output=[hostile, *answers(5)]), output_schema={})
     assert found.known
@@ -220,5 +254,7 @@ def test_a_bad_score_at_the_end_of_a_conversation_holds_for_all_of_it() -> None:
 
 def test_a_score_of_its_own_counts_before_that_of_the_conversation() -> None:
     talks = ["a"] * 4
-    found = evidence(batch(output=answers(4), conversation=talks, score=[0.0, 1.0, 0.0, None]))
+    found = evidence(
+        batch(output=answers(4), conversation=talks, score=[0.0, 1.0, 0.0, None])
+    )
     assert found.details["flagged"] == 3  # 0, 0, and the mean of a third

@@ -44,7 +44,9 @@ def outputs(signal: Signal, **columns: Any) -> Evidence:
 def calls(*made: tuple[str, str]) -> Evidence:
     """What the signal says about tool calls, each a conversation of its own."""
     columns = [(ToolCall(name, arguments),) for name, arguments in made]
-    return measure(signal_format.FormatSignal(Materials()), batch(tool_calls=columns)).evidence[1]
+    return measure(
+        signal_format.FormatSignal(Materials()), batch(tool_calls=columns)
+    ).evidence[1]
 
 
 def ask(found: Evidence) -> str:
@@ -75,11 +77,15 @@ def ask(found: Evidence) -> str:
         ("42", True),
     ],
 )
-def test_json_is_read_bare_or_fenced_and_never_out_of_prose(text: str, *, readable: bool) -> None:
+def test_json_is_read_bare_or_fenced_and_never_out_of_prose(
+    text: str, *, readable: bool
+) -> None:
     assert (read_json(text)[0] is not UNREAD) is readable
 
 
-@pytest.mark.parametrize("text", ['{"a": 1', "[{", "```json\n{", 'So: ```json\n{"a": 1}```', "[]"])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1', "[{", "```json\n{", 'So: ```json\n{"a": 1}```', "[]"]
+)
 def test_what_means_to_be_structured_looks_like_it(text: str) -> None:
     assert text_json.looks_like_json(text)
 
@@ -109,10 +115,18 @@ def test_a_refusal_is_told_by_its_opening(text: str, *, refused: bool) -> None:
 
 # Shapes -----------------------------------------------------------------------------------------
 
-LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | st.text()
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.floats(allow_nan=False)
+    | st.text()
+)
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -128,9 +142,9 @@ def test_a_number_stands_for_the_shape_and_fits_into_a_float(value: Any) -> None
 
 @given(st.dictionaries(st.text(), VALUES, min_size=2, max_size=5))
 def test_the_order_of_keys_does_not_matter(value: dict[str, Any]) -> None:
-    assert signal_format.number_of(signal_format.shape_of(value)) == signal_format.number_of(
-        signal_format.shape_of(dict(reversed(value.items())))
-    )
+    assert signal_format.number_of(
+        signal_format.shape_of(value)
+    ) == signal_format.number_of(signal_format.shape_of(dict(reversed(value.items()))))
 
 
 @given(VALUES)
@@ -160,7 +174,10 @@ def test_every_shape_fits_itself_and_null_fits_all(value: Any) -> None:
 def test_shapes_fit_when_nothing_but_nulls_and_empty_lists_differ(
     one: Any, other: Any, *, alike: bool
 ) -> None:
-    assert signal_format.fits(signal_format.shape_of(one), signal_format.shape_of(other)) is alike
+    assert (
+        signal_format.fits(signal_format.shape_of(one), signal_format.shape_of(other))
+        is alike
+    )
 
 
 @pytest.mark.slow
@@ -209,7 +226,9 @@ def test_the_share_is_of_outputs_that_cannot_be_read_or_have_other_keys() -> Non
 def test_nulls_and_empty_lists_are_no_fault() -> None:
     sparse = '{"id": null, "tags": [], "due": null}'
     assert (
-        outputs(signal_format.FormatSignal(Materials()), output=[RIGHT] * 30 + [sparse] * 20).value
+        outputs(
+            signal_format.FormatSignal(Materials()), output=[RIGHT] * 30 + [sparse] * 20
+        ).value
         == 0
     )
 
@@ -231,14 +250,17 @@ def test_refusals_errors_and_bare_tool_calls_are_counted_apart() -> None:
 
 def test_an_empty_output_is_out_of_form() -> None:
     assert (
-        outputs(signal_format.FormatSignal(Materials()), output=[RIGHT] * 30 + [""] * 10).value
+        outputs(
+            signal_format.FormatSignal(Materials()), output=[RIGHT] * 30 + [""] * 10
+        ).value
         == 0.25
     )
 
 
 def test_prose_without_a_schema_is_unknown_and_names_the_schema() -> None:
     found = outputs(
-        signal_format.FormatSignal(Materials()), output=["Hello there."] * 40 + [RIGHT] * 30
+        signal_format.FormatSignal(Materials()),
+        output=["Hello there."] * 40 + [RIGHT] * 30,
     )
     assert "data.output_schema" in ask(found)
     assert found.details["left_out_as_prose"] == 70
@@ -252,7 +274,9 @@ def test_prose_with_a_schema_is_out_of_form() -> None:
 def test_under_twenty_conversations_the_answer_is_unknown() -> None:
     found = measure(
         signal_format.FormatSignal(Materials()),
-        batch(output=[RIGHT] * 100, conversation=[f"c{row % 19}" for row in range(100)]),
+        batch(
+            output=[RIGHT] * 100, conversation=[f"c{row % 19}" for row in range(100)]
+        ),
     ).evidence[0]
     assert "20 conversations" in ask(found)
     assert (found.n, found.clusters) == (100, 19)
@@ -262,7 +286,9 @@ def test_each_prompt_version_has_usual_keys_of_its_own() -> None:
     other = '{"label": "spam"}'
     names = ["v 1"] * 40 + ["v 2"] * 40 + ["v 3"] * 40
     texts = [RIGHT] * 40 + [other] * 40 + ["Prose."] * 40
-    found = measure(signal_format.FormatSignal(Materials()), batch(output=texts, prompt=names))
+    found = measure(
+        signal_format.FormatSignal(Materials()), batch(output=texts, prompt=names)
+    )
     assert (found.evidence[0].value, found.evidence[0].n) == (0, 80)
     assert found.evidence[0].details["left_out_as_prose"] == 40
     assert found.series[0].columns["prompt"] == ("v 1", "v 2")
@@ -286,15 +312,26 @@ def test_one_prompt_whose_keys_never_agree_is_out_of_form() -> None:
 
 def test_a_schema_says_which_keys_may_be_missing() -> None:
     schema = {"required": ["id"], "properties": {"id": {"type": "string"}}}
-    texts = ['{"id": "a"}', '{"id": "a", "due": "x"}', '{"id": "a", "tags": [1]}', '{"id": 7}']
-    found = outputs(signal_format.FormatSignal(Materials(output_schema=schema)), output=texts * 20)
+    texts = [
+        '{"id": "a"}',
+        '{"id": "a", "due": "x"}',
+        '{"id": "a", "tags": [1]}',
+        '{"id": 7}',
+    ]
+    found = outputs(
+        signal_format.FormatSignal(Materials(output_schema=schema)), output=texts * 20
+    )
     assert found.value == 0.25
     assert found.details["against_schema_share"] == 0.25
 
 
 @pytest.mark.parametrize(
     "schema",
-    [{"type": 5}, {"$ref": "http://127.0.0.1:9/x.json"}, {"$ref": "file:///etc/hostname"}],
+    [
+        {"type": 5},
+        {"$ref": "http://127.0.0.1:9/x.json"},
+        {"$ref": "file:///etc/hostname"},
+    ],
 )
 def test_a_schema_that_does_not_stand_alone_is_named_and_nothing_is_fetched(
     schema: dict[str, Any],
@@ -308,8 +345,12 @@ def test_a_schema_that_does_not_stand_alone_is_named_and_nothing_is_fetched(
 def test_a_schema_reads_no_other_file(tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text('{"type": "object"}', encoding="utf-8")
-    signal = signal_format.FormatSignal(Materials(output_schema={"$ref": other.as_uri()}))
-    assert ask(outputs(signal, output=[RIGHT] * 30)).startswith("fix data.output_schema")
+    signal = signal_format.FormatSignal(
+        Materials(output_schema={"$ref": other.as_uri()})
+    )
+    assert ask(outputs(signal, output=[RIGHT] * 30)).startswith(
+        "fix data.output_schema"
+    )
 
 
 def test_a_pattern_that_explodes_elsewhere_takes_no_time() -> None:
@@ -327,7 +368,11 @@ def chained(links: int, last: dict[str, Any], **link: Any) -> dict[str, Any]:
     def aimed(value: Any, to: str) -> Any:
         if isinstance(value, dict):
             return {key: aimed(each, to) for key, each in value.items()}
-        return [aimed(each, to) for each in value] if isinstance(value, list) else value or to
+        return (
+            [aimed(each, to) for each in value]
+            if isinstance(value, list)
+            else value or to
+        )
 
     defs = {f"d{n}": aimed(link, f"#/$defs/d{n + 1}") for n in range(links)}
     return {"$defs": {**defs, f"d{links}": last}, "$ref": "#/$defs/d0"}
@@ -361,10 +406,13 @@ for _ in range(30):
         NESTED,
     ],
 )  # fmt: skip
-def test_a_schema_whose_parts_multiply_is_named_before_it_is_used(schema: dict[str, Any]) -> None:
+def test_a_schema_whose_parts_multiply_is_named_before_it_is_used(
+    schema: dict[str, Any],
+) -> None:
     asked = ask(
         outputs(
-            signal_format.FormatSignal(Materials(output_schema=schema)), output=['{"a": 1}'] * 60
+            signal_format.FormatSignal(Materials(output_schema=schema)),
+            output=['{"a": 1}'] * 60,
         )
     )
     assert "fix data.output_schema: its references lead to 5,000 parts" in asked
@@ -373,7 +421,10 @@ def test_a_schema_whose_parts_multiply_is_named_before_it_is_used(schema: dict[s
 
 def test_a_large_schema_of_the_ordinary_kind_is_used() -> None:
     """Hundreds of definitions, shared, recursive and one of many kinds: as schemas are written."""
-    text, expression = {"type": ["string", "null"], "maxLength": 50}, {"$ref": "#/$defs/expression"}
+    text, expression = (
+        {"type": ["string", "null"], "maxLength": 50},
+        {"$ref": "#/$defs/expression"},
+    )
     address = {"type": "object", "properties": {f"line_{n}": {"$ref": "#/$defs/text"}
                                                 for n in range(20)}}  # fmt: skip
     kinds = {
@@ -414,7 +465,9 @@ def test_a_large_schema_of_the_ordinary_kind_is_used() -> None:
         {"$ref": "#/anyOf/1", "anyOf": [{"type": "string"}, {"type": "object"}]},
     ],
 )
-def test_a_schema_that_leads_back_to_itself_or_far_down_is_used(schema: dict[str, Any]) -> None:
+def test_a_schema_that_leads_back_to_itself_or_far_down_is_used(
+    schema: dict[str, Any],
+) -> None:
     found = outputs(
         signal_format.FormatSignal(Materials(output_schema=schema)),
         output=['{"a": {"b": {}}}'] * 60,
@@ -425,8 +478,18 @@ def test_a_schema_that_leads_back_to_itself_or_far_down_is_used(schema: dict[str
 def test_hostile_outputs_are_out_of_form_and_nothing_worse() -> None:
     wide = json.dumps({f"k{i}": [i] for i in range(5000)})
     deep = '{"a":' * 400 + "1" + "}" * 400
-    texts = ["[" * 100_000, '{"a": "\ud800"}', "{" * 999, wide, deep, '{"\\u0000": 1e999}', "\0"]
-    found = outputs(signal_format.FormatSignal(Materials()), output=[RIGHT] * 93 + texts)
+    texts = [
+        "[" * 100_000,
+        '{"a": "\ud800"}',
+        "{" * 999,
+        wide,
+        deep,
+        '{"\\u0000": 1e999}',
+        "\0",
+    ]
+    found = outputs(
+        signal_format.FormatSignal(Materials()), output=[RIGHT] * 93 + texts
+    )
     assert found.value == pytest.approx(0.07)
     strict = outputs(
         signal_format.FormatSignal(Materials(output_schema={"required": ["id"]})),
@@ -442,7 +505,11 @@ def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     whole, signal = tickets(rng, faults(rng, 0.2, conversations=30, turns=2))
     ends = sorted({0, *cuts, len(whole)})
     parts = [
-        Batch(output=whole.output[a:b], conversation=whole.conversation[a:b], turn=whole.turn[a:b])
+        Batch(
+            output=whole.output[a:b],
+            conversation=whole.conversation[a:b],
+            turn=whole.turn[a:b],
+        )
         for a, b in pairwise(ends)
     ]
     assert measure(signal, whole) == measure(signal, *parts)
@@ -488,7 +555,9 @@ def test_half_characters_in_names_are_no_trouble() -> None:
         ("", False),
     ],
 )
-def test_a_call_is_refused_where_the_tool_says_an_error(said: str, refuses: bool) -> None:
+def test_a_call_is_refused_where_the_tool_says_an_error(
+    said: str, refuses: bool
+) -> None:
     """Each conversation calls a tool and goes on; a call nothing came of counts as neither."""
     call, talks = (ToolCall("find", '{"id": "a"}'),), [f"c{n}" for n in range(30)]
     asked = [Message("user", "Where is it?")]
@@ -502,13 +571,21 @@ def test_a_call_is_refused_where_the_tool_says_an_error(said: str, refuses: bool
             conversation=[name for name in talks for _ in range(2)] + ["alone"],
         ),
     ).evidence[2]
-    assert (found.id, found.value, found.n) == ("refused_tool_call_share", float(refuses), 30)
+    assert (found.id, found.value, found.n) == (
+        "refused_tool_call_share",
+        float(refuses),
+        30,
+    )
     assert found.examples == (("find (30)",) if refuses else ())
 
 
 def test_a_tool_call_needs_an_object_with_the_keys_and_types_its_tool_takes() -> None:
     right = ("find", '{"id": "a", "n": 1}')
-    wrong = [("find", '{"id": "a", "n": 1'), ("find", '{"n": 1}'), ("find", '{"id": 7, "n": 1}')]
+    wrong = [
+        ("find", '{"id": "a", "n": 1'),
+        ("find", '{"n": 1}'),
+        ("find", '{"id": 7, "n": 1}'),
+    ]
     found = calls(*[right] * 97, *wrong)
     assert (found.id, found.value, found.n) == ("invalid_tool_call_share", 0.03, 100)
     assert set(found.examples) == {
@@ -533,14 +610,21 @@ def test_an_argument_that_half_of_the_calls_have_is_optional() -> None:
     assert calls(*[("find", '{"id": 1}')] * 30 + [("find", "{}")] * 30).value == 0
 
 
-@pytest.mark.parametrize("arguments", ["[1]", "7", "", "null", '```json\n{"id": "a"}\n```', "id=a"])
+@pytest.mark.parametrize(
+    "arguments", ["[1]", "7", "", "null", '```json\n{"id": "a"}\n```', "id=a"]
+)
 def test_arguments_that_are_no_bare_object_are_wrong(arguments: str) -> None:
-    assert calls(*[("find", '{"id": "a"}')] * 30, *[("find", arguments)] * 10).value == 0.25
+    assert (
+        calls(*[("find", '{"id": "a"}')] * 30, *[("find", arguments)] * 10).value
+        == 0.25
+    )
 
 
 def test_without_tool_calls_the_answer_names_the_field() -> None:
     assert "tool_calls" in ask(
-        measure(signal_format.FormatSignal(Materials()), batch(output=[RIGHT] * 30)).evidence[1]
+        measure(
+            signal_format.FormatSignal(Materials()), batch(output=[RIGHT] * 30)
+        ).evidence[1]
     )
 
 
@@ -565,13 +649,17 @@ def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(
 
 
 def test_real_tool_calls_are_all_of_the_right_form(shared: Path) -> None:
-    told = json.loads((shared / "real/tau_bench/gpt-4o-airline.json").read_text("utf-8"))
+    told = json.loads(
+        (shared / "real/tau_bench/gpt-4o-airline.json").read_text("utf-8")
+    )
     made = [
         [ToolCall(c["function"]["name"], c["function"]["arguments"])
          for m in each["traj"] for c in m.get("tool_calls") or ()]
         for each in told
     ]  # fmt: skip
-    found = measure(signal_format.FormatSignal(Materials()), batch(tool_calls=made)).evidence[1]
+    found = measure(
+        signal_format.FormatSignal(Materials()), batch(tool_calls=made)
+    ).evidence[1]
     assert (found.value, found.n) == (0, 1164)
     assert isinstance(found.high, float)
     assert found.high < 0.05
@@ -584,5 +672,7 @@ def test_real_tool_calls_are_all_of_the_right_form(shared: Path) -> None:
         for each in made
     ]
     broken = sum(-(-len(each) // 10) for each in made)
-    found = measure(signal_format.FormatSignal(Materials()), batch(tool_calls=cut)).evidence[1]
+    found = measure(
+        signal_format.FormatSignal(Materials()), batch(tool_calls=cut)
+    ).evidence[1]
     assert found.value == pytest.approx(broken / 1164)

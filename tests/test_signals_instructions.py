@@ -32,11 +32,14 @@ SORRY = "I'm sorry, but I can't help with that."
 def read(prompt: str) -> list[tuple[str, int, tuple[str, ...]]]:
     """What a prompt asks, without quotes and places."""
     return [
-        (each.kind, each.amount, each.words) for each in text_instructions.Reader().read(prompt)
+        (each.kind, each.amount, each.words)
+        for each in text_instructions.Reader().read(prompt)
     ]
 
 
-def found(columns: dict[str, Any], measured: str = "ignored_instruction_share") -> Evidence:
+def found(
+    columns: dict[str, Any], measured: str = "ignored_instruction_share"
+) -> Evidence:
     """One measurement over traces, each a conversation of its own unless they say otherwise."""
     all_found = measure(Instructions(), batch(**columns))
     return next(each for each in all_found.evidence if each.id == measured)
@@ -136,8 +139,13 @@ def test_what_is_said_twice_counts_once_where_it_stands_first() -> None:
 
 
 def test_instructions_that_contradict_each_other_are_left_out() -> None:
-    assert read("Keep your answers under 50 words.\nKeep your answers under 90 words.") == []
-    assert read("Use bullet points.\nNo bullet points.\nNo emojis.") == [("no_emojis", 0, ())]
+    assert (
+        read("Keep your answers under 50 words.\nKeep your answers under 90 words.")
+        == []
+    )
+    assert read("Use bullet points.\nNo bullet points.\nNo emojis.") == [
+        ("no_emojis", 0, ())
+    ]
 
 
 def test_places_rise_from_the_beginning_of_the_prompt_to_its_end() -> None:
@@ -147,11 +155,16 @@ def test_places_rise_from_the_beginning_of_the_prompt_to_its_end() -> None:
     assert (first.position, second.position) == (0, 0.51)
 
 
-@given(st.text(max_size=300) | st.lists(st.sampled_from([r[0] for r in RULES])).map("\n".join))
+@given(
+    st.text(max_size=300)
+    | st.lists(st.sampled_from([r[0] for r in RULES])).map("\n".join)
+)
 def test_any_prompt_gives_few_instructions_that_have_a_check(prompt: str) -> None:
     told = text_instructions.Reader().read(prompt)
     assert len(told) <= text_instructions.MOST_INSTRUCTIONS
-    assert all(each.kind in text_instructions.CHECKS or "call" in each.kind for each in told)
+    assert all(
+        each.kind in text_instructions.CHECKS or "call" in each.kind for each in told
+    )
     assert all(0 <= each.position <= 1 for each in told)
 
 
@@ -200,7 +213,9 @@ def test_each_kind_of_check(
 ) -> None:
     asked = text_instructions.Instruction(kind, "", 0.0, amount, words)
     texts = [*good, *bad, " ", None]
-    wanted = [True if text else None for text in good] + [False] * len(bad) + [None, None]
+    wanted = (
+        [True if text else None for text in good] + [False] * len(bad) + [None, None]
+    )
     assert text_instructions.follows(asked, texts, [0] * len(texts)) == wanted
 
 
@@ -211,10 +226,17 @@ def test_every_kind_of_check_is_tested_above() -> None:
 
 def test_checks_of_tool_calls_have_nothing_to_say_without_one() -> None:
     single, alone = (
-        text_instructions.Instruction(k, "", 0.0, 1) for k in ("most_tool_calls", "call_or_text")
+        text_instructions.Instruction(k, "", 0.0, 1)
+        for k in ("most_tool_calls", "call_or_text")
     )
-    assert text_instructions.follows(single, ["", "", "x"], [1, 2, 0]) == [True, False, None]
-    assert text_instructions.follows(alone, ["", "x", "x", None, " "], [1, 1, 0, 2, 1]) == [
+    assert text_instructions.follows(single, ["", "", "x"], [1, 2, 0]) == [
+        True,
+        False,
+        None,
+    ]
+    assert text_instructions.follows(
+        alone, ["", "x", "x", None, " "], [1, 1, 0, 2, 1]
+    ) == [
         True,
         False,
         None,
@@ -245,18 +267,27 @@ def test_the_share_is_of_checks_that_fail() -> None:
 def test_refusals_errors_and_empty_outputs_are_not_checked() -> None:
     texts = ["fine"] * 20 + [SORRY] * 5 + ["a ticket for two people"] * 5 + ["", None]
     told = found(
-        {"output": texts, "system": [PROMPT] * 32, "error": [None] * 25 + ["x"] * 5 + [None] * 2}
+        {
+            "output": texts,
+            "system": [PROMPT] * 32,
+            "error": [None] * 25 + ["x"] * 5 + [None] * 2,
+        }
     )
     assert (told.value, told.n) == (0, 60)
 
 
 def test_without_a_system_prompt_everything_names_the_field() -> None:
     told = measure(Instructions(), batch(output=["a"] * 30)).evidence
-    assert [each.id for each in told] == ["ignored_instruction_share", "position_effect"]
+    assert [each.id for each in told] == [
+        "ignored_instruction_share",
+        "position_effect",
+    ]
     assert all("field system" in ask(each) for each in told)
 
 
-def test_a_prompt_without_verifiable_instructions_is_unknown_and_says_who_can_tell() -> None:
+def test_a_prompt_without_verifiable_instructions_is_unknown_and_says_who_can_tell() -> (
+    None
+):
     told = found({"output": ["a"] * 30, "system": ["Be kind."] * 30})
     assert "no instruction of these prompts can be checked by rule" in ask(told)
 
@@ -281,7 +312,9 @@ def test_under_five_instructions_there_is_no_slope() -> None:
 
 
 def test_half_characters_in_a_prompt_are_no_trouble() -> None:
-    told = measure(Instructions(), batch(output=["a"] * 30, system=['Never say "\ud800".'] * 30))
+    told = measure(
+        Instructions(), batch(output=["a"] * 30, system=['Never say "\ud800".'] * 30)
+    )
     assert told.evidence[0].value == 0
     assert told.evidence[0].examples == ('Never say "?". [?]: 0 of 30',)
 
@@ -295,7 +328,9 @@ def test_instructions_of_several_short_prompts_make_no_slope_together() -> None:
 def test_a_template_that_is_filled_in_each_time_is_told_like_a_fixed_prompt() -> None:
     """The engine names no prompts then, and the sample stands in for them."""
     texts = ["one two three"] * 20 + ["a ticket for two people"] * 10
-    filled = batch(output=texts, system=[f"{PROMPT}\nThe user is number {n}." for n in range(30)])
+    filled = batch(
+        output=texts, system=[f"{PROMPT}\nThe user is number {n}." for n in range(30)]
+    )
     signal = Instructions()
     table = table_of(signal, [filled])
     fields = {name: getattr(table, name) for name in Table.__slots__}
@@ -312,7 +347,8 @@ def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     whole, signal = adherence(rng, faults(rng, 0.2, conversations=30, turns=2))
     ends = sorted({0, *cuts, len(whole)})
     parts = [
-        Batch(**{name: getattr(whole, name)[a:b] for name in COLUMNS}) for a, b in pairwise(ends)
+        Batch(**{name: getattr(whole, name)[a:b] for name in COLUMNS})
+        for a, b in pairwise(ends)
     ]
     assert measure(signal, whole) == measure(signal, *parts)
 
@@ -339,7 +375,9 @@ def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(
 def test_a_real_agent_talks_beside_its_tool_calls_though_the_prompt_forbids_it(
     shared: Path,
 ) -> None:
-    told = json.loads((shared / "real/tau_bench/gpt-4o-airline.json").read_text("utf-8"))
+    told = json.loads(
+        (shared / "real/tau_bench/gpt-4o-airline.json").read_text("utf-8")
+    )
     answers = [
         (each["traj"][0]["content"], n, message)
         for n, each in enumerate(told)

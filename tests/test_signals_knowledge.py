@@ -16,7 +16,9 @@ from internals import signal_knowledge as sufficiency
 from plain_engine import batch, measure
 from planted import faults, fired
 
-PASSAGE = "The Aurora plan costs 12 dollars a month. It includes phone support on weekdays."
+PASSAGE = (
+    "The Aurora plan costs 12 dollars a month. It includes phone support on weekdays."
+)
 
 
 def evidence(found: Found, measured: str) -> Evidence:
@@ -66,10 +68,12 @@ def test_the_four_counts_are_shown_and_drawn() -> None:
 def test_failures_of_retrieval_do_not_count_against_the_model() -> None:
     fewer = {**MIXED, (False, 0.0): 0}
     one = evidence(
-        measure(signal_knowledge.KnowledgeSignal(), labelled(MIXED)), "synthesis_failure_share"
+        measure(signal_knowledge.KnowledgeSignal(), labelled(MIXED)),
+        "synthesis_failure_share",
     )
     other = evidence(
-        measure(signal_knowledge.KnowledgeSignal(), labelled(fewer)), "synthesis_failure_share"
+        measure(signal_knowledge.KnowledgeSignal(), labelled(fewer)),
+        "synthesis_failure_share",
     )
     assert (one.value, one.low, one.high) == (other.value, other.low, other.high)
 
@@ -78,10 +82,13 @@ def test_what_is_missing_is_named() -> None:
     nothing = measure(signal_knowledge.KnowledgeSignal(), batch(output=["a"] * 30))
     assert "contexts" in asks(nothing, "retrieval_recall")
     no_reference = measure(
-        signal_knowledge.KnowledgeSignal(), batch(contexts=[[PASSAGE]] * 30, score=[1.0] * 30)
+        signal_knowledge.KnowledgeSignal(),
+        batch(contexts=[[PASSAGE]] * 30, score=[1.0] * 30),
     )
     assert "reference" in asks(no_reference, "retrieval_recall")
-    no_score = measure(signal_knowledge.KnowledgeSignal(), batch(answerable=[True] * 30))
+    no_score = measure(
+        signal_knowledge.KnowledgeSignal(), batch(answerable=[True] * 30)
+    )
     assert evidence(no_score, "retrieval_recall").known
     assert "score" in asks(no_score, "synthesis_failure_share")
     assert nothing.series == no_reference.series == no_score.series == ()
@@ -94,7 +101,9 @@ def test_scores_without_a_sufficient_passage_ask_for_more() -> None:
 
 
 def test_under_20_conversations_nothing_is_known() -> None:
-    found = measure(signal_knowledge.KnowledgeSignal(), labelled({(True, 1.0): 10, (True, 0.0): 9}))
+    found = measure(
+        signal_knowledge.KnowledgeSignal(), labelled({(True, 1.0): 10, (True, 0.0): 9})
+    )
     assert "20" in asks(found, "synthesis_failure_share")
     assert "20" in asks(found, "retrieval_recall")
 
@@ -107,7 +116,9 @@ def test_repeats_of_a_case_are_no_new_cases() -> None:
     repeated = measure(signal_knowledge.KnowledgeSignal(), batch(
         answerable=[True] * 100, score=right * 4, case=[str(each % 25) for each in range(100)],
     ))  # fmt: skip
-    one, four = (evidence(found, "synthesis_failure_share") for found in (alone, repeated))
+    one, four = (
+        evidence(found, "synthesis_failure_share") for found in (alone, repeated)
+    )
     assert four.clusters == 25
     assert four.low == pytest.approx(one.low, abs=0.01)
     assert four.high == pytest.approx(one.high, abs=0.01)
@@ -162,7 +173,9 @@ def test_a_reference_without_words_says_so() -> None:
 
 def test_odd_scores_and_empty_columns_do_no_harm() -> None:
     odd = [float("inf"), float("nan"), -1.0, 7.0, None] * 10
-    found = measure(signal_knowledge.KnowledgeSignal(), batch(answerable=[True] * 50, score=odd))
+    found = measure(
+        signal_knowledge.KnowledgeSignal(), batch(answerable=[True] * 50, score=odd)
+    )
     assert "score" in asks(found, "synthesis_failure_share")
     assert measure(signal_knowledge.KnowledgeSignal(), batch(output=[])).series == ()
 
@@ -177,7 +190,12 @@ def test_stems_meet_where_words_differ_by_an_ending() -> None:
         == signal_knowledge.stem("priced")
     )
     assert signal_knowledge.stem("12") == "12"
-    assert signal_knowledge.words("It does n't cost $12.") == ["it", "doesn't", "cost", "12"]
+    assert signal_knowledge.words("It does n't cost $12.") == [
+        "it",
+        "doesn't",
+        "cost",
+        "12",
+    ]
 
 
 def test_coverage_by_hand() -> None:
@@ -187,8 +205,14 @@ def test_coverage_by_hand() -> None:
     assert sufficiency.coverage("of the", [PASSAGE]) is None
 
 
-@given(st.text(max_size=60), st.lists(st.text(max_size=60), max_size=3), st.text(max_size=60))
-def test_another_passage_never_covers_less(reference: str, passages: list[str], more: str) -> None:
+@given(
+    st.text(max_size=60),
+    st.lists(st.text(max_size=60), max_size=3),
+    st.text(max_size=60),
+)
+def test_another_passage_never_covers_less(
+    reference: str, passages: list[str], more: str
+) -> None:
     few, many = sufficiency.coverage(reference, passages), sufficiency.coverage(
         reference, [*passages, more]
     )  # fmt: skip
@@ -217,7 +241,9 @@ def test_a_share_among_the_flagged_by_hand() -> None:
              (0, 0, 16)]  # fmt: skip
     rows = [(hit, flag) for hit, flag, n in cells for _ in range(n)]
     hits, flags = np.array(rows, dtype=float).T
-    found = stats_clustered.share_given(hits, flags, np.arange(200), (0.9, 0.9), (0.8, 0.8))
+    found = stats_clustered.share_given(
+        hits, flags, np.arange(200), (0.9, 0.9), (0.8, 0.8)
+    )
     assert found is not None
     assert found.value == pytest.approx(0.4)
     assert found.low < 0.4 < found.high
@@ -227,8 +253,12 @@ def test_a_share_among_the_flagged_by_hand() -> None:
 def test_less_certain_errors_widen_the_share_among_the_flagged() -> None:
     rng = np.random.default_rng(5)
     hits, flags = (rng.random(300) < 0.3) * 1.0, (rng.random(300) < 0.6) * 1.0
-    sure = stats_clustered.share_given(hits, flags, np.arange(300), (0.9, 0.9), (0.7, 0.7))
-    unsure = stats_clustered.share_given(hits, flags, np.arange(300), (0.8, 1.0), (0.6, 0.8))
+    sure = stats_clustered.share_given(
+        hits, flags, np.arange(300), (0.9, 0.9), (0.7, 0.7)
+    )
+    unsure = stats_clustered.share_given(
+        hits, flags, np.arange(300), (0.8, 1.0), (0.6, 0.8)
+    )
     assert sure is not None
     assert unsure is not None
     assert unsure.value == pytest.approx(sure.value)
@@ -236,10 +266,15 @@ def test_less_certain_errors_widen_the_share_among_the_flagged() -> None:
 
 
 def test_a_detector_that_may_be_no_better_than_chance_says_nothing() -> None:
-    found = stats_clustered.share_given([1, 0, 1], [1, 1, 0], [0, 1, 2], (0.4, 0.9), (0.5, 0.9))
+    found = stats_clustered.share_given(
+        [1, 0, 1], [1, 1, 0], [0, 1, 2], (0.4, 0.9), (0.5, 0.9)
+    )
     assert found is not None
     assert (found.low, found.high) == (0, 1)
-    assert stats_clustered.share_given([1, 0], [0, 0], [0, 1], (0.9, 0.9), (0.9, 0.9)) is None
+    assert (
+        stats_clustered.share_given([1, 0], [0, 0], [0, 1], (0.9, 0.9), (0.9, 0.9))
+        is None
+    )
 
 
 def test_the_interval_among_the_flagged_holds_the_truth_as_often_as_it_says() -> None:
@@ -249,7 +284,9 @@ def test_the_interval_among_the_flagged_holds_the_truth_as_often_as_it_says() ->
         real = rng.random(200) < 0.7
         hits = np.where(real, faults(rng, 0.25, conversations=200, turns=1)[:, 0], True)
         flags = np.where(real, rng.random(200) < 0.9, rng.random(200) < 0.15)
-        found = stats_clustered.share_given(hits, flags, np.arange(200), (0.85, 0.95), (0.8, 0.9))
+        found = stats_clustered.share_given(
+            hits, flags, np.arange(200), (0.85, 0.95), (0.8, 0.9)
+        )
         assert found is not None
         held += found.low <= 0.25 <= found.high
     assert held >= 190
@@ -275,20 +312,30 @@ def test_the_signal_fires_on_planted_faults_and_not_on_clean_data() -> None:
     assert fired(fires, 0.2, sets=20, seed=3) >= 0.9
 
 
-def test_retrieval_recall_on_real_questions_holds_what_people_labelled(shared: Path) -> None:
-    lines = (shared / "real" / "mtrag" / "reference.jsonl").read_text("utf-8").splitlines()
+def test_retrieval_recall_on_real_questions_holds_what_people_labelled(
+    shared: Path,
+) -> None:
+    lines = (
+        (shared / "real" / "mtrag" / "reference.jsonl").read_text("utf-8").splitlines()
+    )
     tasks = [json.loads(line) for line in lines]
-    tasks = [each for each in tasks if each["answerability"][0] in {"ANSWERABLE", "UNANSWERABLE"}]
+    tasks = [
+        each
+        for each in tasks
+        if each["answerability"][0] in {"ANSWERABLE", "UNANSWERABLE"}
+    ]
     truth = [each["answerability"] == ["ANSWERABLE"] for each in tasks]
     columns: dict[str, Any] = {
         "contexts": [[text["text"] for text in each["contexts"]] for each in tasks],
         "reference": [each["targets"][0]["text"] for each in tasks],
     }
     by_people = evidence(
-        measure(signal_knowledge.KnowledgeSignal(), batch(answerable=truth)), "retrieval_recall"
+        measure(signal_knowledge.KnowledgeSignal(), batch(answerable=truth)),
+        "retrieval_recall",
     )
     by_words = evidence(
-        measure(signal_knowledge.KnowledgeSignal(), batch(**columns)), "retrieval_recall"
+        measure(signal_knowledge.KnowledgeSignal(), batch(**columns)),
+        "retrieval_recall",
     )
     assert by_people.value == pytest.approx(sum(truth) / len(truth))
     assert by_words.low is not None

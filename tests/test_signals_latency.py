@@ -18,7 +18,8 @@ MISSED_S = 0.5  # a target that no call keeps
 
 def evidence(traces: Batch, target_s: float | None = None) -> dict[str, Evidence]:
     return {
-        each.id: each for each in measure(signal_latency.LatencySignal(target_s), traces).evidence
+        each.id: each
+        for each in measure(signal_latency.LatencySignal(target_s), traces).evidence
     }
 
 
@@ -47,12 +48,16 @@ def test_too_few_calls_have_no_upper_end_of_their_95th_percentile() -> None:
 
 
 def test_under_twenty_conversations_nothing_is_known() -> None:
-    found = evidence(batch(latency_s=[1.0] * 100, conversation=[f"t{i % 19}" for i in range(100)]))
+    found = evidence(
+        batch(latency_s=[1.0] * 100, conversation=[f"t{i % 19}" for i in range(100)])
+    )
     assert "19 bear on this" in asks(found["latency_p95_s"])
 
 
 def test_calls_that_failed_are_left_out_and_counted() -> None:
-    found = evidence(batch(latency_s=[1.0] * 30 + [60.0] * 5, error=[None] * 30 + ["timeout"] * 5))
+    found = evidence(
+        batch(latency_s=[1.0] * 30 + [60.0] * 5, error=[None] * 30 + ["timeout"] * 5)
+    )
     p95 = found["latency_p95_s"]
     assert (p95.value, p95.n, p95.details["failed"]) == (1.0, 30, 5)
 
@@ -70,8 +75,12 @@ def test_what_is_missing_is_named(lacking: str, field: str) -> None:
 def test_texts_stand_in_for_tokens_because_only_their_proportion_counts() -> None:
     traces = calls(np.random.default_rng(1), explained=0.5)
     by_count = evidence(traces, MISSED_S)["prompt_latency_share"]
-    traces.input = ["x" * round(4 * each) for each in traces.input_tokens if each is not None]
-    traces.output = ["y" * round(4 * each) for each in traces.output_tokens if each is not None]
+    traces.input = [
+        "x" * round(4 * each) for each in traces.input_tokens if each is not None
+    ]
+    traces.output = [
+        "y" * round(4 * each) for each in traces.output_tokens if each is not None
+    ]
     traces.input_tokens, traces.output_tokens = [], []
     by_text = evidence(traces, MISSED_S)["prompt_latency_share"]
     assert by_text.value == pytest.approx(by_count.value, abs=1e-6)
@@ -83,8 +92,12 @@ def test_cached_tokens_take_no_time_to_read() -> None:
     plain = evidence(traces, MISSED_S)["prompt_latency_share"]
     # the same work, with a thousand tokens more that came from a cache
     traces.cached_tokens = [1000.0] * len(traces)
-    traces.input_tokens = [None if each is None else each + 1000 for each in traces.input_tokens]
-    assert evidence(traces, MISSED_S)["prompt_latency_share"].value == pytest.approx(plain.value)
+    traces.input_tokens = [
+        None if each is None else each + 1000 for each in traces.input_tokens
+    ]
+    assert evidence(traces, MISSED_S)["prompt_latency_share"].value == pytest.approx(
+        plain.value
+    )
 
 
 def test_prompts_of_one_length_explain_nothing_that_could_be_told() -> None:
@@ -120,7 +133,10 @@ def test_bins_hold_all_calls_and_at_most_thirty() -> None:
     rows = pictured.columns
     assert sum(map(int, rows["n"])) == 5000
     assert len(rows["n"]) <= 30
-    lows, highs = map(float, rows["input_tokens_low"][1:]), map(float, rows["input_tokens_high"])
+    lows, highs = (
+        map(float, rows["input_tokens_low"][1:]),
+        map(float, rows["input_tokens_high"]),
+    )
     assert all(low > high for low, high in zip(lows, highs, strict=False))
     # latency is proportional here, so that each bin's 95th percentile lies within its ends
     for at in range(len(rows["n"])):
@@ -145,7 +161,9 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("explained", "least", "most"), [(0.1, 0, 1), (0.25, 0, 3), (0.5, 35, 40)])
+@pytest.mark.parametrize(
+    ("explained", "least", "most"), [(0.1, 0, 1), (0.25, 0, 3), (0.5, 35, 40)]
+)
 def test_what_the_prompt_explains_is_found_and_nothing_else(
     explained: float, least: int, most: int
 ) -> None:

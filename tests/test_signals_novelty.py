@@ -25,9 +25,17 @@ THINGS = (
     "subscription",
     "receipt",
 )
-WANTS = ("where is my", "please cancel the", "send me the", "I lost my", "can I change the")
+WANTS = (
+    "where is my",
+    "please cancel the",
+    "send me the",
+    "I lost my",
+    "can I change the",
+)
 TONES = ("", "hello, ", "urgent: ", "sorry, ", "once more, ", "good morning, ")
-KNOWN = [f"{tone}{want} {thing}" for tone in TONES for want in WANTS for thing in THINGS]
+KNOWN = [
+    f"{tone}{want} {thing}" for tone in TONES for want in WANTS for thing in THINGS
+]
 ANIMALS = ("wolves", "whales", "owls", "beetles", "otters", "eagles", "salmon", "bats")
 OTHER = [
     f"tell me a story in which {one} sing with {other} by the volcano"
@@ -85,8 +93,14 @@ def test_the_upper_end_is_open_where_requests_are_long() -> None:
     [
         ({"input": []}, "`input`"),
         ({"timestamp": []}, "`timestamp`"),
-        ({"timestamp": [START_S + 50 * DAY_S * each / 1600 for each in range(1600)]}, "two months"),
-        ({"conversation": [f"t{each % 12}" for each in range(1600)]}, "20 conversations"),
+        (
+            {"timestamp": [START_S + 50 * DAY_S * each / 1600 for each in range(1600)]},
+            "two months",
+        ),
+        (
+            {"conversation": [f"t{each % 12}" for each in range(1600)]},
+            "20 conversations",
+        ),
     ],
 )
 def test_what_is_missing_is_named(change: dict[str, list[object]], ask: str) -> None:
@@ -131,7 +145,9 @@ def test_less_is_new_enough_where_another_of_the_last_month_is_nearer() -> None:
     nearest = [(each + 1) % 20 for each in range(20)] + [0, 22, 0, 22]
     later = np.arange(24) >= 20
     near = signal_novelty.Neighbours(
-        np.array(nearest)[:, None], np.full((24, 1), 0.9, np.float32), np.array(earlier, np.float32)
+        np.array(nearest)[:, None],
+        np.full((24, 1), 0.9, np.float32),
+        np.array(earlier, np.float32),
     )
     found = signal_novelty.flagged(near, np.arange(24), later, np.random.default_rng(1))
     assert found.limits == pytest.approx((0.538, 0.614))
@@ -140,7 +156,9 @@ def test_less_is_new_enough_where_another_of_the_last_month_is_nearer() -> None:
 
 def test_the_same_request_in_other_letters_is_never_new() -> None:
     near = signal_novelty.Neighbours(
-        np.zeros((40, 1), np.int64), np.ones((40, 1), np.float32), np.full(40, 0.96, np.float32)
+        np.zeros((40, 1), np.int64),
+        np.ones((40, 1), np.float32),
+        np.full(40, 0.96, np.float32),
     )
     later = np.arange(40) >= 20
     near.earlier[later] = 0.955  # farther than all earlier ones among themselves
@@ -170,7 +188,10 @@ def test_a_conversation_that_reaches_over_both_times_is_not_moved() -> None:
     talks = np.zeros(60, dtype=np.int64)  # a single conversation, half of it later
     later = np.arange(60) >= 30
     found = signal_novelty.flagged(
-        signal_novelty.neighbours(vectors, talks, later), talks, later, np.random.default_rng(1)
+        signal_novelty.neighbours(vectors, talks, later),
+        talks,
+        later,
+        np.random.default_rng(1),
     )
     assert found.spread == 0
 
@@ -199,7 +220,9 @@ def test_nothing_at_all_is_unknown_and_no_error() -> None:
 @pytest.mark.slow
 def test_held_out_intents_are_found_and_seen_ones_are_not(shared: Path) -> None:
     """The small form of evidence/accuracy/novelty.py: six intents are new in the last month."""
-    with (shared / "real" / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
+    with (shared / "real" / "banking77" / "train.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         rows = [(row["text"], row["category"]) for row in csv.DictReader(file)]
     held = set(sorted({intent for _, intent in rows})[::11][:6])
     known = [text for text, intent in rows if intent not in held]
@@ -218,7 +241,9 @@ def test_held_out_intents_are_found_and_seen_ones_are_not(shared: Path) -> None:
 def test_another_number_makes_no_other_request() -> None:
     """Requests that differ by an order's number alone are of one kind, however many there are."""
     numbered = [f"where is {10_000 + 7919 * n % 90_000}" for n in range(4000)]
-    traces = asked(np.random.default_rng(3), numbered[:2000], numbered[2000:], share=0.5)
+    traces = asked(
+        np.random.default_rng(3), numbered[:2000], numbered[2000:], share=0.5
+    )
     novel, _ = evidence(traces)
     assert ends(novel)[0] == 0
     assert float(novel.details["flagged"]) == 0

@@ -21,7 +21,10 @@ ASKED = [f"Question {n} about the plan of team {n % 7}?" for n in range(N)]
 def found(**columns: Any) -> dict[str, Evidence]:
     """Measurements over traces, each a conversation of its own."""
     told = {"input": ASKED} | columns
-    return {each.id: each for each in measure(signal_shape.ShapeSignal(), batch(**told)).evidence}
+    return {
+        each.id: each
+        for each in measure(signal_shape.ShapeSignal(), batch(**told)).evidence
+    }
 
 
 def value(told: dict[str, Evidence], name: str) -> float:
@@ -68,7 +71,9 @@ def test_a_fact_is_what_nothing_that_was_given_holds() -> None:
 @pytest.mark.parametrize("column", ["system", "contexts", "messages"])
 def test_what_was_given_is_no_fact_of_the_answer(column: str) -> None:
     given = "It takes 14 days, Maria says."
-    held: Any = {"system": given, "contexts": [given], "messages": [("user", given)]}[column]
+    held: Any = {"system": given, "contexts": [given], "messages": [("user", given)]}[
+        column
+    ]
     told = found(output=["It takes 14 days as Maria said."] * N, **{column: [held] * N})
     assert value(told, "own_facts_share") == 0.0
 
@@ -79,7 +84,9 @@ def test_the_first_word_of_a_sentence_is_no_name() -> None:
 
 
 def test_many_questions_to_few_answers() -> None:
-    few = [f"Refunds of kind {n % 4} take some days to arrive in full." for n in range(N)]
+    few = [
+        f"Refunds of kind {n % 4} take some days to arrive in full." for n in range(N)
+    ]
     assert value(found(output=few), "repeated_answer_share") == 1.0
     different = [f"Refund {n} takes some days to arrive in full." for n in range(N)]
     assert value(found(output=different), "repeated_answer_share") == 0.0
@@ -118,7 +125,9 @@ def test_shares_are_shares_and_the_order_of_traces_moves_nothing(
         "contexts": [[each] for each in texts],
     }
     told = found(**columns)
-    again = found(**{name: [values[at] for at in order] for name, values in columns.items()})
+    again = found(
+        **{name: [values[at] for at in order] for name, values in columns.items()}
+    )
     for name, one in told.items():
         assert one.value == again[name].value
         assert isinstance(one.value, Unknown) or 0 <= one.value <= 1
@@ -135,7 +144,9 @@ SPOKEN = {
 
 
 def texts(cases: Sequence[str] = (), **columns: Any) -> dict[str, Evidence]:
-    found = measure(signal_shape.TextsSignal(Materials(asked=tuple(cases))), batch(**columns))
+    found = measure(
+        signal_shape.TextsSignal(Materials(asked=tuple(cases))), batch(**columns)
+    )
     return {each.id: each for each in found.evidence}
 
 
@@ -143,7 +154,9 @@ def test_lengths_are_a_median_and_a_95th_percentile() -> None:
     told = texts(input=["x" * n for n in range(1, 202)], output=["four"] * 201)
     assert value(told, "question_characters") == 101
     assert told["question_characters"].details["p95"] == 191
-    low, high = (told["question_characters"].details[f"p95_{end}"] for end in ("low", "high"))
+    low, high = (
+        told["question_characters"].details[f"p95_{end}"] for end in ("low", "high")
+    )
     assert isinstance(low, float)
     assert isinstance(high, float)
     assert low < 191 < high
@@ -152,7 +165,9 @@ def test_lengths_are_a_median_and_a_95th_percentile() -> None:
 
 def test_languages_are_counted_and_what_is_short_or_code_is_unknown() -> None:
     asked = (
-        [*SPOKEN.values()] * 10 + [SPOKEN["en"]] * 20 + ["hello", "x = f(12) + y[3]; return x"] * 5
+        [*SPOKEN.values()] * 10
+        + [SPOKEN["en"]] * 20
+        + ["hello", "x = f(12) + y[3]; return x"] * 5
     )
     told = texts(input=asked)["other_language_share"]
     assert told.details == {"en": 30, "de": 10, "fr": 10, "ja": 10, "unknown": 10}
@@ -169,7 +184,9 @@ def test_what_the_evaluation_set_lacks_of_what_is_asked_is_counted() -> None:
     assert longer.value == pytest.approx((len(SPOKEN["fr"]) > longest) / 6)
     assert texts(asked, input=asked)["evalset_language_gap"].value == 0
     assert texts(["x" * 999], input=asked)["evalset_length_gap"].value == 0
-    short = texts(["hello", "12", SPOKEN["de"]], input=asked)  # which two may be in any language
+    short = texts(
+        ["hello", "12", SPOKEN["de"]], input=asked
+    )  # which two may be in any language
     assert "evalset_language_gap" not in short
     late = [SPOKEN["en"]] * 1_000 + [SPOKEN["de"], SPOKEN["fr"]]
     assert texts(late, input=asked)["evalset_language_gap"].value == 0
@@ -180,7 +197,9 @@ def test_questions_too_short_to_tell_leave_their_language_unknown() -> None:
     told = texts(input=["hello", "\ud83d", "12", "ok"] * 30)["other_language_share"]
     assert isinstance(told.value, Unknown)
     assert "10 letters" in told.value.ask
-    assert isinstance(texts(input=[*SPOKEN.values()])["other_language_share"].value, Unknown)
+    assert isinstance(
+        texts(input=[*SPOKEN.values()])["other_language_share"].value, Unknown
+    )
     silent = texts(output=["An answer without its question."] * 30)
     for name in ("question_characters", "other_language_share"):
         unasked = silent[name].value
@@ -199,7 +218,9 @@ def test_turns_of_one_conversation_are_no_independent_questions() -> None:
 
 
 def test_english_questions_of_others_are_in_no_other_language(shared: Path) -> None:
-    with (shared / "real" / "banking77" / "test.csv").open(encoding="utf-8", newline="") as file:
+    with (shared / "real" / "banking77" / "test.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         asked = [row["text"] for row in csv.DictReader(file)][::4]
     told = texts(input=asked)["other_language_share"]
     assert told.value == 0.0

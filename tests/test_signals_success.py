@@ -47,21 +47,30 @@ def test_a_conversation_counts_once_however_often_it_is_scored() -> None:
     # 20 conversations that went well, scored once; 20 that didn't, scored nine times
     names = [f"good {each}" for each in range(20)]
     names += [f"bad {each}" for each in range(20) for _ in range(9)]
-    found = evidence("success_share", batch(score=[1.0] * 20 + [0.0] * 180, conversation=names))
+    found = evidence(
+        "success_share", batch(score=[1.0] * 20 + [0.0] * 180, conversation=names)
+    )
     assert found.value == 0.5
     assert (found.n, found.clusters) == (40, 40)
 
 
 def test_a_conversation_with_mixed_scores_counts_by_their_mean() -> None:
     names = [f"c{each // 2}" for each in range(60)]
-    assert evidence("success_share", batch(score=[1.0, 0.0] * 30, conversation=names)).value == 0.5
+    assert (
+        evidence(
+            "success_share", batch(score=[1.0, 0.0] * 30, conversation=names)
+        ).value
+        == 0.5
+    )
 
 
 def test_trials_of_a_task_are_no_independent_tasks() -> None:
     cases = [f"t{each // 4}" for each in range(200)]
     alike = [1.0 if each // 4 < 25 else 0.0 for each in range(200)]
     names = [f"c{each}" for each in range(200)]
-    found = evidence("success_share", batch(score=alike, case=cases, conversation=names))
+    found = evidence(
+        "success_share", batch(score=alike, case=cases, conversation=names)
+    )
     without = evidence("success_share", batch(score=alike, conversation=names))
     assert (found.n, found.clusters) == (200, 50)
     # 25 of 50 tasks: Wilson is 0.366 to 0.634; 100 of 200 would be 0.431 to 0.569
@@ -75,7 +84,10 @@ def test_the_same_case_in_two_batches_is_one_case() -> None:
 
 
 def test_a_test_of_several_prompts_says_nothing_of_the_present_one() -> None:
-    columns: dict[str, Any] = {"score": [1.0] * 60, "case": [str(each % 30) for each in range(60)]}
+    columns: dict[str, Any] = {
+        "score": [1.0] * 60,
+        "case": [str(each % 30) for each in range(60)],
+    }
     prompts = ["a" if each < 30 else "b" for each in range(60)]
     assert "several" in asks("success_share", batch(**columns, prompt=prompts))
     assert evidence("success_share", batch(**columns, prompt=["a"] * 60)).known
@@ -109,7 +121,9 @@ def test_a_label_in_words_counts_where_there_is_no_score() -> None:
 
 def test_errors_and_refusals_are_counted_apart() -> None:
     sorry = "I'm sorry, but I can't help with that request."
-    found = batch(output=[sorry] * 10 + ["Here it is."] * 30, error=["timeout"] * 4 + [None] * 36)
+    found = batch(
+        output=[sorry] * 10 + ["Here it is."] * 30, error=["timeout"] * 4 + [None] * 36
+    )
     assert evidence("error_share", found).value == 0.1
     refused = evidence("refusal_share", found)
     assert refused.value == 0.25
@@ -122,14 +136,20 @@ def test_errors_and_refusals_are_counted_apart() -> None:
 @given(st.lists(st.sampled_from([None, 0.0, 1.0]), min_size=40, max_size=80))
 def test_unscored_traces_change_nothing(scores: list[float | None]) -> None:
     scored = [each for each in scores if each is not None]
-    whole, part = (evidence("success_share", batch(score=each)) for each in (scores, scored))
+    whole, part = (
+        evidence("success_share", batch(score=each)) for each in (scores, scored)
+    )
     assert (whole.value, whole.low, whole.high) == (part.value, part.low, part.high)
 
 
 @given(st.lists(st.floats(0, 1), min_size=30, max_size=60), st.integers(1, 29))
-def test_how_traces_are_cut_into_batches_changes_nothing(scores: list[float], cut: int) -> None:
+def test_how_traces_are_cut_into_batches_changes_nothing(
+    scores: list[float], cut: int
+) -> None:
     one = evidence("success_share", batch(score=scores))
-    two = evidence("success_share", batch(score=scores[:cut]), batch(score=scores[cut:]))
+    two = evidence(
+        "success_share", batch(score=scores[:cut]), batch(score=scores[cut:])
+    )
     assert one == two
 
 

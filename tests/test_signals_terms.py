@@ -24,10 +24,14 @@ def found(terms: tuple[Term, ...] | None, **columns: Any) -> Evidence:
     return measure(Terms(Materials(glossary=terms)), batch(**columns)).evidence[0]
 
 
-def share_of(terms: tuple[Term, ...], outputs: list[str | None], **columns: Any) -> float:
+def share_of(
+    terms: tuple[Term, ...], outputs: list[str | None], **columns: Any
+) -> float:
     """The share, for outputs that are repeated until there are enough of them."""
     columns = {name: values * 20 for name, values in columns.items()}
-    columns.setdefault("system", [" ".join(term.term for term in terms)] * 20 * len(outputs))
+    columns.setdefault(
+        "system", [" ".join(term.term for term in terms)] * 20 * len(outputs)
+    )
     told = found(terms, output=outputs * 20, **columns)
     assert isinstance(told.value, float), told.value
     return told.value
@@ -43,11 +47,23 @@ def test_the_share_is_of_outputs_in_which_the_term_is_due() -> None:
     """Due in four of five: said right, said wrong, asked for by a word of the input, and both."""
     told = found(
         (LIST,),
-        output=["Your task list.", "Your to-do.", "Here.", "The to-do task list.", "Hi."] * 20,
+        output=[
+            "Your task list.",
+            "Your to-do.",
+            "Here.",
+            "The to-do task list.",
+            "Hi.",
+        ]
+        * 20,
         input=["", "", "My backlog?", "", "Hi"] * 20,
         system=[SAYS] * 100,
     )
-    assert (told.id, told.value, told.n, told.clusters) == ("forbidden_term_share", 0.5, 80, 80)
+    assert (told.id, told.value, told.n, told.clusters) == (
+        "forbidden_term_share",
+        0.5,
+        80,
+        80,
+    )
     assert told.examples == ('"to-do" for "task list" (40 in the sample)',)
     assert told.factor == "terminology_errors"
 
@@ -83,7 +99,9 @@ def test_capitals_matter_only_where_the_glossary_says_so() -> None:
     strict = Term(term="Hub", forbidden=("hub",), case_sensitive=True)
     assert share_of((strict,), ["The Hub.", "The hub."]) == 0.5
     loose = Term(term="Straße", forbidden=("ÉCOLE",))
-    assert share_of((loose,), ["STRASSE Straße", "l'école", "STRAẞE"]) == pytest.approx(1 / 3)
+    assert share_of((loose,), ["STRASSE Straße", "l'école", "STRAẞE"]) == pytest.approx(
+        1 / 3
+    )
 
 
 @pytest.mark.parametrize("alphabet", ["клиент", "πελάτης", "客户", "müşteri"])
@@ -97,8 +115,12 @@ def test_a_word_with_signs_at_its_edges_is_found_whole() -> None:
     assert share_of(terms, ["in C++.", "in .NET", "C#", "a C+ or NET"]) == 2 / 3
 
 
-def test_where_the_prompt_does_not_say_it_right_it_is_the_prompt_that_needs_work() -> None:
-    told = found((LIST,), output=["Your task."] * 30, system=["Be kind to the multitasker."] * 30)
+def test_where_the_prompt_does_not_say_it_right_it_is_the_prompt_that_needs_work() -> (
+    None
+):
+    told = found(
+        (LIST,), output=["Your task."] * 30, system=["Be kind to the multitasker."] * 30
+    )
     assert ask(told).startswith("say it right in the prompt first")
     assert told.details["due_but_not_in_prompt"] == 30
     assert told.details["wrong_but_not_in_prompt_share"] == 1
@@ -118,7 +140,9 @@ def test_two_terms_in_one_output_count_once_and_each_by_its_own_prompt() -> None
     terms = (LIST, Term(term="member", forbidden=("client",)))
     told = measure(
         Terms(Materials(glossary=terms)),
-        batch(output=["A task of a client."] * 40, system=[SAYS] * 20 + ["member"] * 20),
+        batch(
+            output=["A task of a client."] * 40, system=[SAYS] * 20 + ["member"] * 20
+        ),
     )
     assert (told.evidence[0].value, told.evidence[0].n) == (1, 40)
     assert told.evidence[0].examples == (
@@ -128,7 +152,9 @@ def test_two_terms_in_one_output_count_once_and_each_by_its_own_prompt() -> None
 
 
 def test_a_user_who_says_the_wrong_word_makes_the_term_due_and_no_fault() -> None:
-    told = found((LIST,), output=["Sure."] * 30, input=["My task?"] * 30, system=[SAYS] * 30)
+    told = found(
+        (LIST,), output=["Sure."] * 30, input=["My task?"] * 30, system=[SAYS] * 30
+    )
     assert (told.value, told.n) == (0, 30)
 
 
@@ -164,7 +190,9 @@ def test_a_long_glossary_is_looked_for_whole() -> None:
     terms = tuple(Term(term=f"right{n}", forbidden=(f"wrong{n}",)) for n in range(130))
     outputs: list[str | None] = [f"wrong{n}" for n in range(130)]
     assert share_of(terms, outputs) == 1
-    told = found(terms, output=outputs, system=[" ".join(t.term for t in terms[:65])] * 130)
+    told = found(
+        terms, output=outputs, system=[" ".join(t.term for t in terms[:65])] * 130
+    )
     assert (told.value, told.n, told.details["due_but_not_in_prompt"]) == (1, 65, 65)
 
 
@@ -184,12 +212,15 @@ def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     whole, signal = glossary(rng, faults(rng, 0.2, conversations=30, turns=2))
     ends = sorted({0, *cuts, len(whole)})
     parts = [
-        Batch(**{name: getattr(whole, name)[a:b] for name in COLUMNS}) for a, b in pairwise(ends)
+        Batch(**{name: getattr(whole, name)[a:b] for name in COLUMNS})
+        for a, b in pairwise(ends)
     ]
     assert measure(signal, whole) == measure(signal, *parts)
 
 
-@given(st.lists(st.text(alphabet="task lisTABC-\n", max_size=30), min_size=1, max_size=12))
+@given(
+    st.lists(st.text(alphabet="task lisTABC-\n", max_size=30), min_size=1, max_size=12)
+)
 def test_wrong_words_are_those_that_a_plain_reading_finds(outputs: list[str]) -> None:
     """By hand: split into words, walk over them, skip the right term, look for the wrong one."""
     term = Term(term="task list", forbidden=("task",))
@@ -214,7 +245,12 @@ def _plainly_wrong(text: str) -> bool:
     while place < len(words):
         if words[place] == "task":
             gap = words[place + 1 : place + 3]
-            if len(gap) == 2 and gap[0].isspace() and len(gap[0]) <= 4 and gap[1] == "list":
+            if (
+                len(gap) == 2
+                and gap[0].isspace()
+                and len(gap[0]) <= 4
+                and gap[1] == "list"
+            ):
                 place += 3
                 continue
             return True

@@ -39,7 +39,9 @@ def asks(one: Evidence) -> str:
 
 
 def hourly(days: float, every_h: float = 1.0) -> list[float]:
-    return [START_S + 3600 * every_h * each for each in range(int(days * 24 / every_h) + 1)]
+    return [
+        START_S + 3600 * every_h * each for each in range(int(days * 24 / every_h) + 1)
+    ]
 
 
 def test_an_hour_of_production_gives_a_lower_end_and_no_trend(shared: Path) -> None:
@@ -49,7 +51,8 @@ def test_an_hour_of_production_gives_a_lower_end_and_no_trend(shared: Path) -> N
     found = evidence(
         batch(
             timestamp=[
-                datetime.fromisoformat(f"{row['TIMESTAMP'][:26]}+00:00").timestamp() for row in rows
+                datetime.fromisoformat(f"{row['TIMESTAMP'][:26]}+00:00").timestamp()
+                for row in rows
             ],
             input_tokens=[float(row["ContextTokens"]) for row in rows],
             output_tokens=[float(row["GeneratedTokens"]) for row in rows],
@@ -107,8 +110,12 @@ def test_what_is_missing_is_named(name: str, field: str) -> None:
     assert f"`{field}`" in asks(evidence(bare)[name])
 
 
-def test_tokens_that_are_not_reported_are_estimated_and_their_interval_says_so() -> None:
-    texts = batch(input=["x" * 80] * 40, output=["y" * 40] * 40, system=["z" * 320] * 40)
+def test_tokens_that_are_not_reported_are_estimated_and_their_interval_says_so() -> (
+    None
+):
+    texts = batch(
+        input=["x" * 80] * 40, output=["y" * 40] * 40, system=["z" * 320] * 40
+    )
     found = evidence(texts)
     assert not found["input_tokens"].known
     read = found["input_tokens_estimate"]
@@ -138,14 +145,19 @@ def test_amounts_that_can_not_be_amounts_are_left_out() -> None:
 
 def test_cached_share_is_of_tokens_not_of_calls() -> None:
     found = evidence(
-        batch(input_tokens=[100.0] * 20 + [900.0] * 20, cached_tokens=[100.0] * 20 + [0.0] * 20)
+        batch(
+            input_tokens=[100.0] * 20 + [900.0] * 20,
+            cached_tokens=[100.0] * 20 + [0.0] * 20,
+        )
     )["cached_share"]
     assert found.value == pytest.approx(0.1)
 
 
 def test_a_system_prompt_sent_again_within_the_hour_could_come_from_a_cache() -> None:
     times = [START_S + 1800.0 * each for each in range(40)]
-    calls = batch(timestamp=times, system=["s" * 16_000] * 40, input_tokens=[8000.0] * 40)
+    calls = batch(
+        timestamp=times, system=["s" * 16_000] * 40, input_tokens=[8000.0] * 40
+    )
     found = evidence(calls)["cacheable_share"]
     # 4,000 of 8,000 tokens in 39 of 40 calls
     assert found.value == pytest.approx(0.5 * 39 / 40)
@@ -161,7 +173,9 @@ def test_a_short_prefix_is_not_cached_and_neither_is_one_of_yesterday() -> None:
     daily = [START_S + DAY_S * each for each in range(40)]
     close = [START_S + 60 * each for each in range(40)]
     for times, size in ((daily, 16_000), (close, 2_000)):
-        calls = batch(timestamp=times, system=["s" * size] * 40, input_tokens=[8000.0] * 40)
+        calls = batch(
+            timestamp=times, system=["s" * size] * 40, input_tokens=[8000.0] * 40
+        )
         assert evidence(calls)["cacheable_share"].value == 0
 
 
@@ -174,7 +188,11 @@ def test_a_history_that_is_sent_again_could_come_from_a_cache() -> None:
     )
     # the second call of each repeats the 2,000 tokens of the first
     assert evidence(calls)["cacheable_share"].value == pytest.approx(2000 / 5000)
-    cut = batch(timestamp=list(calls.timestamp), conversation=talks, input_tokens=[3e3, 2e3] * 30)
+    cut = batch(
+        timestamp=list(calls.timestamp),
+        conversation=talks,
+        input_tokens=[3e3, 2e3] * 30,
+    )
     assert evidence(cut)["cacheable_share"].value == 0
 
 
@@ -188,7 +206,12 @@ def test_spend_is_a_sum_and_a_mean() -> None:
 
 
 def test_models_are_counted_by_what_they_are() -> None:
-    names = ["gpt-4o", "openai/gpt-4o-2024-08-06", "azure:GPT-4o", "claude-sonnet-4-20250514"]
+    names = [
+        "gpt-4o",
+        "openai/gpt-4o-2024-08-06",
+        "azure:GPT-4o",
+        "claude-sonnet-4-20250514",
+    ]
     assert signal_traffic.distinct_models(names) == 2
     found = evidence(batch(model=names))["models_seen"]
     assert (found.value, found.low, found.high) == (2, 2, "open")
@@ -203,7 +226,9 @@ def test_growth_without_noise_is_found() -> None:
     assert found.value == pytest.approx(0.1, abs=0.01)
     rows = series(batch(timestamp=times)).columns
     assert sum(map(bool, rows["forecast"])) == 6
-    ahead = [float(v) for v, f in zip(rows["requests"], rows["forecast"], strict=True) if f]
+    ahead = [
+        float(v) for v, f in zip(rows["requests"], rows["forecast"], strict=True) if f
+    ]
     # 20 a day at first, 10% more every month, from the first day to the middle of a month ahead
     length = (datetime(2027, 1, 1, tzinfo=UTC).timestamp() - START_S) / DAY_S - 15.5
     assert rows["month"][-1] == "2027-01"
@@ -236,7 +261,9 @@ def test_three_months_of_growth_ask_for_more_only_where_none_is_seen() -> None:
         found = evidence(log)["growth_per_month"]
         assert found.low is not None
         open_still = found.low <= 0
-        assert open_still is ("are needed to tell this growth from zero" in found.method)
+        assert open_still is (
+            "are needed to tell this growth from zero" in found.method
+        )
         if open_still:
             asked.append(int(found.details["months_needed"]))
     assert all(4 <= each <= 36 for each in asked)
@@ -260,7 +287,10 @@ def test_clocks_that_are_wrong_are_ignored_and_counted() -> None:
     wrong = [0.0, -1e12, 1e15, math.nan, START_S + 4000 * DAY_S]
     found = evidence(batch(timestamp=[*wrong, *hourly(40)]))["requests_per_month"]
     assert found.value == pytest.approx(24 * 30.4375, rel=0.01)
-    assert (found.details["timestamps_ignored"], found.details["without_timestamp"]) == (4, 1)
+    assert (
+        found.details["timestamps_ignored"],
+        found.details["without_timestamp"],
+    ) == (4, 1)
 
 
 def test_many_calls_without_a_clock_leave_the_upper_end_open() -> None:
@@ -271,7 +301,10 @@ def test_many_calls_without_a_clock_leave_the_upper_end_open() -> None:
 @given(st.permutations(range(60)))
 def test_the_order_of_the_log_changes_nothing(order: list[int]) -> None:
     times = [START_S + 40 * 3600.0 * each for each in range(60)]
-    usd, talk = [each % 7 / 100 for each in range(60)], [f"t{each // 2}" for each in range(60)]
+    usd, talk = (
+        [each % 7 / 100 for each in range(60)],
+        [f"t{each // 2}" for each in range(60)],
+    )
     columns: dict[str, list[Any]] = {
         "timestamp": times,
         "usd": usd,
@@ -279,7 +312,9 @@ def test_the_order_of_the_log_changes_nothing(order: list[int]) -> None:
         "system": ["s" * 9000] * 60,
     }
     one = evidence(batch(**columns))
-    other = evidence(batch(**{name: [v[each] for each in order] for name, v in columns.items()}))
+    other = evidence(
+        batch(**{name: [v[each] for each in order] for name, v in columns.items()})
+    )
     for name, found in one.items():
         assert other[name].known == found.known
         if found.known:
@@ -313,13 +348,20 @@ def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
 
 
 def test_months_of_a_draw_have_its_error() -> None:
-    log = batch(timestamp=hourly(90), conversation=[f"c{n // 3}" for n in range(90 * 24 + 1)])
+    log = batch(
+        timestamp=hourly(90), conversation=[f"c{n // 3}" for n in range(90 * 24 + 1)]
+    )
     drawn = replace(table_of(signal_traffic.TrafficSignal(), [log]), share=0.25)
-    (volume,), exact = signal_traffic.TrafficSignal().finish(drawn).series, series(log).columns
+    (volume,), exact = (
+        signal_traffic.TrafficSignal().finish(drawn).series,
+        series(log).columns,
+    )
     for n, whole in enumerate(volume.columns["whole"]):
         if volume.columns["forecast"][n]:
             continue
-        seen, low, high = (volume.columns[name][n] for name in ("requests", "low", "high"))
+        seen, low, high = (
+            volume.columns[name][n] for name in ("requests", "low", "high")
+        )
         counted = exact["requests"][n]
         assert isinstance(counted, int)
         assert seen == 4 * counted
@@ -337,10 +379,12 @@ def test_runs_of_a_test_say_nothing_about_the_volume_of_real_use() -> None:
         "usd": [0.01] * 900,
     }
     used = {
-        one.id: one for one in measure(signal_traffic.TrafficSignal(), batch(**columns)).evidence
+        one.id: one
+        for one in measure(signal_traffic.TrafficSignal(), batch(**columns)).evidence
     }
     tested = measure(
-        signal_traffic.TrafficSignal(), batch(**columns, case=[f"t{n}" for n in range(900)])
+        signal_traffic.TrafficSignal(),
+        batch(**columns, case=[f"t{n}" for n in range(900)]),
     )
     found = {one.id: one for one in tested.evidence}
     for name in ("requests_per_month", "usd_per_month"):

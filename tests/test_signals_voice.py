@@ -64,7 +64,15 @@ def test_every_phrase_is_found_in_a_sentence_in_any_capitals_and_apostrophes() -
 
 
 @pytest.mark.parametrize(
-    "text", [PLAIN, "", "I hope this helpful note", "a great questionnaire", "happy to", "delving"]
+    "text",
+    [
+        PLAIN,
+        "",
+        "I hope this helpful note",
+        "a great questionnaire",
+        "happy to",
+        "delving",
+    ],
 )
 def test_what_only_resembles_a_phrase_is_not_found(text: str) -> None:
     assert not text_glossary.Phrases(None).any([text]).any()
@@ -78,12 +86,18 @@ def test_a_phrase_of_the_teams_own_samples_is_part_of_its_voice() -> None:
 
 def test_what_the_team_avoids_counts_even_where_its_samples_say_it() -> None:
     own = Wanted(samples=("Kindly note.",), avoid=("kindly", " "))
-    assert text_glossary.Phrases(own).any(["KINDLY wait.", "unkindly"]).tolist() == [True, False]
+    assert text_glossary.Phrases(own).any(["KINDLY wait.", "unkindly"]).tolist() == [
+        True,
+        False,
+    ]
 
 
 def test_phrases_are_counted_most_frequent_first() -> None:
     texts = [GENERIC, "As an AI, I'd be happy to.", None]
-    assert text_glossary.Phrases(None).counts(texts) == [("I'd be happy to", 2), ("as an AI", 1)]
+    assert text_glossary.Phrases(None).counts(texts) == [
+        ("I'd be happy to", 2),
+        ("as an AI", 1),
+    ]
 
 
 # Share and drift --------------------------------------------------------------------------------
@@ -107,7 +121,9 @@ def test_the_drift_is_the_rise_of_the_share_a_turn() -> None:
             outputs.append(GENERIC if conversation < 10 * turn else PLAIN)
             names.append(str(conversation))
             turns.append(turn)
-    told = measure(Voice(Materials()), batch(output=outputs, conversation=names, turn=turns))
+    told = measure(
+        Voice(Materials()), batch(output=outputs, conversation=names, turn=turns)
+    )
     value, low, high = known(told.evidence[1])
     assert value == pytest.approx(0.25)
     assert 0 < low < value < high
@@ -125,7 +141,9 @@ def test_the_drift_is_the_rise_of_the_share_a_turn() -> None:
         {"output": [PLAIN] * 30, "turn": list(range(30))},
     ],
 )
-def test_without_conversations_of_two_turns_there_is_no_drift(columns: dict[str, Any]) -> None:
+def test_without_conversations_of_two_turns_there_is_no_drift(
+    columns: dict[str, Any],
+) -> None:
     assert "two or more turns" in ask(found("voice_drift_per_turn", **columns))
 
 
@@ -151,7 +169,8 @@ def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
     whole, signal = phrasing(rng, faults(rng, 0.2, conversations=30, turns=2))
     ends = sorted({0, *cuts, len(whole)})
     parts = [
-        Batch(**{name: getattr(whole, name)[a:b] for name in COLUMNS}) for a, b in pairwise(ends)
+        Batch(**{name: getattr(whole, name)[a:b] for name in COLUMNS})
+        for a, b in pairwise(ends)
     ]
     assert measure(signal, whole) == measure(signal, *parts)
 

@@ -59,7 +59,10 @@ def test_any_partition_comes_to_the_same(
         return part_of(drawn, every, folder=folder, piece=n, shared=signer.shared)
 
     parts = (part(n, file) for n, file in enumerate(files))
-    assert merged((each for each in parts if each), every, folder=folder, share=share) == whole
+    assert (
+        merged((each for each in parts if each), every, folder=folder, share=share)
+        == whole
+    )
 
 
 @pytest.mark.slow
@@ -108,16 +111,30 @@ def logs(folder: Path) -> Path:
         ]  # fmt: skip
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / "logs" / f"{file}.jsonl").write_text(text)
-    own = [{"user": f"ask {n}", "response": f"say {n}", "latency_ms": 900 + n} for n in range(50)]
-    (folder / "logs" / "2.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
+    own = [
+        {"user": f"ask {n}", "response": f"say {n}", "latency_ms": 900 + n}
+        for n in range(50)
+    ]
+    (folder / "logs" / "2.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in own)
+    )
     (folder / "logs" / "notes.txt").write_text("nothing of ours")
     return folder / "logs"
 
 
-def said(folder: Path, name: str, capsys: pytest.CaptureFixture[str], *more: str) -> Any:
+def said(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str], *more: str
+) -> Any:
     (folder / name).mkdir()
     (folder / name / "case.yaml").write_text("name: x\ngoals: [format]\n")
-    arguments = ["measure", str(folder / name), "--from", str(folder / "logs"), "--format", "json"]
+    arguments = [
+        "measure",
+        str(folder / name),
+        "--from",
+        str(folder / "logs"),
+        "--format",
+        "json",
+    ]
     assert run([*arguments, *more]) == 0
     told = json.loads(capsys.readouterr().out)
     return [told[key] for key in ("inputs", "readings", "evidence", "series")]
@@ -127,7 +144,9 @@ NO_RAY = importlib.util.find_spec("ray") is None
 
 
 @pytest.mark.slow
-def test_on_ray_or_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_ray_or_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     if NO_RAY and os.environ.get("TUNEWORTHY_RAY") != "required":
         pytest.skip("the extra ray is not installed")
     logs(tmp_path)

@@ -15,7 +15,11 @@ from internals import Estimate, ceiling, stats_compare, stats_intervals, stats_m
 from worlds_lab import LONGEST, answers, conversations, estimates, judged, lab, raced
 
 unit = st.floats(0, 1)
-ends = st.tuples(unit, unit, unit).map(sorted).map(lambda e: Estimate(e[1], e[0], e[2], 40, 40))
+ends = (
+    st.tuples(unit, unit, unit)
+    .map(sorted)
+    .map(lambda e: Estimate(e[1], e[0], e[2], 40, 40))
+)
 rows = st.lists(
     st.tuples(st.sampled_from([0.0, 0.5, 1.0, math.nan]), st.sampled_from([0.0, 1.0, math.nan]),
               st.integers(0, 9)), min_size=1, max_size=40)  # fmt: skip
@@ -23,11 +27,15 @@ rows = st.lists(
 
 def tail(most: int, n: int, rate: float) -> float:
     """The chance of at most so many of ``n``."""
-    return sum(math.comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(most + 1))
+    return sum(
+        math.comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(most + 1)
+    )
 
 
 @given(st.integers(1, 60), st.data())
-def test_each_exact_end_leaves_a_tail_of_one_in_forty(n: int, data: st.DataObject) -> None:
+def test_each_exact_end_leaves_a_tail_of_one_in_forty(
+    n: int, data: st.DataObject
+) -> None:
     hits = data.draw(st.integers(0, n))
     low, high = stats_intervals.clopper_pearson(hits, n)
     if hits < n:
@@ -38,7 +46,9 @@ def test_each_exact_end_leaves_a_tail_of_one_in_forty(n: int, data: st.DataObjec
 
 
 def test_exact_ends_without_a_hit_are_known_in_closed_form() -> None:
-    assert list(stats_intervals.clopper_pearson(0, 20)) == pytest.approx([0, 1 - 0.025 ** (1 / 20)])
+    assert list(stats_intervals.clopper_pearson(0, 20)) == pytest.approx(
+        [0, 1 - 0.025 ** (1 / 20)]
+    )
     assert stats_intervals.clopper_pearson(0, 0) == (0.0, 1.0)
     with pytest.raises(ValueError, match="successes"):
         stats_intervals.clopper_pearson(2, 1)
@@ -60,8 +70,12 @@ def test_the_beta_distribution_has_its_mirror_and_its_closed_forms(
     ) == pytest.approx(0.3, abs=1e-6)
 
 
-@pytest.mark.parametrize(("n", "rate"), [(30, 0.95), (30, 0.97), (100, 0.99), (100, 0.9)])
-def test_an_exact_upper_end_misses_no_more_than_one_in_forty(n: int, rate: float) -> None:
+@pytest.mark.parametrize(
+    ("n", "rate"), [(30, 0.95), (30, 0.97), (100, 0.99), (100, 0.9)]
+)
+def test_an_exact_upper_end_misses_no_more_than_one_in_forty(
+    n: int, rate: float
+) -> None:
     """Summed over every count; Wilson's end misses in 6 of 100 at 0.95 of 30."""
     missed = 0.0
     for hits in range(n + 1):
@@ -96,14 +110,19 @@ def test_one_more_arm_never_makes_a_ceiling(
 
 def test_the_cases_needed_let_the_interval_clear_the_target_with_power() -> None:
     # as far from the target as the interval reaches: (1.960 + 0.842)² / 1.960² = 2.0432 times 200
-    chosen, tried = Estimate(0.8, 0.68, 0.9, 100, 100), Estimate(0.8, 0.7, 0.9, 100, 100)
+    chosen, tried = (
+        Estimate(0.8, 0.68, 0.9, 100, 100),
+        Estimate(0.8, 0.7, 0.9, 100, 100),
+    )
     assert ceiling([tried], chosen, 0.9).cases_needed == 409
     # an arm that looked nearer on the cases that chose was luckier there: it counts as the chosen
     near = Estimate(0.85, 0.7, 0.95, 100, 100)
     assert ceiling([tried, near], chosen, 0.9).cases_needed == 409
     # a wider interval takes longer: twice as wide, four times the cases
     wide = Estimate(0.8, 0.5, 1.0, 100, 100)
-    assert ceiling([tried, wide], chosen, 0.9).cases_needed == math.ceil(200 * 4 * 2.043202)
+    assert ceiling([tried, wide], chosen, 0.9).cases_needed == math.ceil(
+        200 * 4 * 2.043202
+    )
     # above the target it is the lower end, and of the chosen arm alone, that has to clear it
     above = Estimate(0.92, 0.82, 0.96, 100, 100)
     assert ceiling([near], above, 0.87).cases_needed == math.ceil(200 * 4 * 2.043202)
@@ -113,10 +132,13 @@ def test_the_cases_needed_let_the_interval_clear_the_target_with_power() -> None
 def test_cases_needed_follow_what_is_true_and_not_the_winners_luck() -> None:
     """The best is 0.06 below the target: about 500 would tell; once it asked for 273,288."""
     worlds = (
-        lab(np.random.default_rng(seed), 100, 1, (0.84, 0.83, 0.8), 0.9) for seed in range(40)
+        lab(np.random.default_rng(seed), 100, 1, (0.84, 0.83, 0.8), 0.9)
+        for seed in range(40)
     )
     needed = [
-        world.answer.cases_needed for world in worlds if world.answer.reached == "too_few_cases"
+        world.answer.cases_needed
+        for world in worlds
+        if world.answer.reached == "too_few_cases"
     ]
     known = [n for n in needed if n is not None]
     assert len(needed) >= 20
@@ -158,7 +180,9 @@ def test_arms_that_tie_everywhere_may_still_differ() -> None:
 
 
 def test_one_conversation_tells_no_arms_apart() -> None:
-    found = stats_compare.paired_difference(np.ones(100), np.ones(100), np.zeros(100, dtype=int))
+    found = stats_compare.paired_difference(
+        np.ones(100), np.ones(100), np.zeros(100, dtype=int)
+    )
     assert found == Estimate(0.0, -1.0, 1.0, 100, 1)
 
 
@@ -168,7 +192,10 @@ def test_the_cases_to_tell_arms_apart_grow_with_the_likeness_of_conversations() 
     assert stats_compare.cases_needed(first, second) == 33
     # each twice, in one conversation: 30/29 · 4 · 4.8 / 60 = 0.33103, so 64.96
     assert (
-        stats_compare.cases_needed(first.repeat(2), second.repeat(2), np.arange(30).repeat(2)) == 65
+        stats_compare.cases_needed(
+            first.repeat(2), second.repeat(2), np.arange(30).repeat(2)
+        )
+        == 65
     )
     assert stats_compare.cases_needed(second, second) is None
     assert stats_compare.cases_needed([1.0, math.nan], [0.0, 1.0]) is None
@@ -198,7 +225,10 @@ def test_arms_are_held_against_their_own_group() -> None:
 
 @given(st.integers(1, 5), st.integers(1, 30), st.randoms(use_true_random=False))
 def test_the_leader_stays_and_equals_stay(arms: int, rounds: int, random) -> None:  # type: ignore[no-untyped-def]  # hypothesis hands in its own kind of random
-    race, alike = stats_compare.Race(arms, alpha=0.9), stats_compare.Race(arms, alpha=0.9)
+    race, alike = (
+        stats_compare.Race(arms, alpha=0.9),
+        stats_compare.Race(arms, alpha=0.9),
+    )
     for _ in range(rounds):
         race.add({arm: [random.random() < 0.5 + arm / 10] for arm in race.running})
         value = random.random()
@@ -229,7 +259,9 @@ def test_looking_after_every_case_drops_the_best_no_more_often_than_stated() -> 
         for values in scores.T.tolist():
             race.add({arm: [values[arm]] for arm in race.running})
         lost += 0 not in race.running
-    assert 0 < lost <= 42  # at one in five more than 42 of 150 come once in a hundred times
+    assert (
+        0 < lost <= 42
+    )  # at one in five more than 42 of 150 come once in a hundred times
 
 
 @pytest.mark.slow
@@ -240,7 +272,10 @@ def test_a_case_weighs_the_same_in_a_long_conversation() -> None:
         rng = np.random.default_rng(seed)
         talk = conversations(rng, 600, LONGEST)
         scores = answers(rng, talk, (0.78, 0.8), lean=0.25)
-        lost += [1 not in raced(scores, talk, by_case=by_case).running for by_case in (True, False)]
+        lost += [
+            1 not in raced(scores, talk, by_case=by_case).running
+            for by_case in (True, False)
+        ]
     assert lost[0] <= 4
     assert lost[1] >= 10
 
@@ -261,9 +296,13 @@ def test_a_judge_who_is_always_right_makes_every_case_a_label() -> None:
 
 
 @given(st.floats(-1, 1), st.integers(0, 50))
-def test_a_judge_who_is_off_by_the_same_everywhere_changes_nothing(off: float, seed: int) -> None:
+def test_a_judge_who_is_off_by_the_same_everywhere_changes_nothing(
+    off: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
-    labels = np.where(np.arange(90) < 30, (rng.random(90) < 0.6).astype(float), math.nan)
+    labels = np.where(
+        np.arange(90) < 30, (rng.random(90) < 0.6).astype(float), math.nan
+    )
     judge = rng.random(90)
     one, other = (
         stats_compare.predicted_mean(judge, labels),
@@ -279,16 +318,24 @@ def test_few_labels_or_labels_of_few_conversations_say_nothing() -> None:
     labels = np.array([1.0] * 19 + [math.nan] * 40)
     assert stats_compare.predicted_mean(np.ones(59), labels) is None
     assert (
-        stats_compare.predicted_mean(np.ones(60), np.ones(60), np.repeat(np.arange(15), 4)) is None
+        stats_compare.predicted_mean(
+            np.ones(60), np.ones(60), np.repeat(np.arange(15), 4)
+        )
+        is None
     )
-    assert stats_compare.predicted_difference((np.ones(59), np.ones(59)), (labels, labels)) is None
+    assert (
+        stats_compare.predicted_difference((np.ones(59), np.ones(59)), (labels, labels))
+        is None
+    )
 
 
 def test_labels_that_all_agree_are_not_certain() -> None:
     found = stats_compare.predicted_mean(np.ones(25), np.ones(25))
     assert found is not None
     assert (found.value, found.high) == (1.0, 1.0)
-    assert found.low < 1 - 3 / 25  # the share that shows no miss in 25 with a chance of 4%
+    assert (
+        found.low < 1 - 3 / 25
+    )  # the share that shows no miss in 25 with a chance of 4%
 
 
 def test_a_predicted_difference_turns_with_its_arms() -> None:
@@ -296,14 +343,18 @@ def test_a_predicted_difference_turns_with_its_arms() -> None:
     human, judge = judged(rng, np.arange(100), (0.8, 0.7), 0.8)
     human[:, 40:] = math.nan
     one = stats_compare.predicted_difference((judge[0], judge[1]), (human[0], human[1]))
-    other = stats_compare.predicted_difference((judge[1], judge[0]), (human[1], human[0]))
+    other = stats_compare.predicted_difference(
+        (judge[1], judge[0]), (human[1], human[0])
+    )
     assert one is not None
     assert other is not None
     assert [one.low, one.high] == pytest.approx([-other.high, -other.low])
 
 
 @given(st.lists(unit, min_size=5, max_size=6))
-def test_the_value_of_a_draw_is_what_the_last_added_over_all_orders(scores: list[float]) -> None:
+def test_the_value_of_a_draw_is_what_the_last_added_over_all_orders(
+    scores: list[float],
+) -> None:
     found = stats_compare.expected_gain(scores)
     assert found is not None
     orders = list(itertools.permutations(scores))
@@ -320,12 +371,17 @@ def test_four_draws_say_nothing_of_a_fifth_and_the_best_of_all_leaves_nothing() 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("longest", [1, LONGEST])
-@pytest.mark.parametrize("shares", [(0.9, 0.8), tuple(0.9 - 0.03 * i for i in range(20))])
+@pytest.mark.parametrize(
+    "shares", [(0.9, 0.8), tuple(0.9 - 0.03 * i for i in range(20))]
+)
 def test_small_labs_claim_no_ceiling_under_an_arm_that_meets_the_target(
     shares: tuple[float, ...], longest: int
 ) -> None:
     """The small form of evidence/accuracy/lab.py: 40 worlds, 60 cases each to select and report."""
-    worlds = [lab(np.random.default_rng([7, seed]), 60, longest, shares, 0.9) for seed in range(40)]
+    worlds = [
+        lab(np.random.default_rng([7, seed]), 60, longest, shares, 0.9)
+        for seed in range(40)
+    ]
     assert sum(each.answer.reached == "yes" for each in worlds) <= 5
     assert sum(each.reported.low <= shares[each.chosen] <= each.reported.high
                for each in worlds) >= 34  # fmt: skip
@@ -343,12 +399,16 @@ def test_a_judge_with_a_bias_of_its_own_for_each_arm_leaves_the_interval_true() 
         seen = human.copy()
         seen[:, rng.permutation(150)[60:]] = math.nan
         mean = stats_compare.predicted_mean(judge[0], seen[0], talk)
-        apart = stats_compare.predicted_difference((judge[0], judge[1]), (seen[0], seen[1]), talk)
+        apart = stats_compare.predicted_difference(
+            (judge[0], judge[1]), (seen[0], seen[1]), talk
+        )
         assert mean is not None
         assert apart is not None
         held += mean.low <= 0.85 <= mean.high, apart.low <= 0.1 <= apart.high
         assert operator.sub(*judge.mean(axis=1)) < 0  # it prefers the worse one
-    assert held.min() >= 135  # at 95% fewer than 135 of 150 come once in a hundred times
+    assert (
+        held.min() >= 135
+    )  # at 95% fewer than 135 of 150 come once in a hundred times
 
 
 @pytest.mark.parametrize("longest", [1, LONGEST])
@@ -368,7 +428,9 @@ def test_nineteen_of_twenty_paired_intervals_hold_the_truth(longest: int) -> Non
 # Mixes of kinds -----------------------------------------------------------------------------------
 
 
-def drawn_mix(rng: np.random.Generator, shares: np.ndarray, n: int) -> stats_mixes.Halves:
+def drawn_mix(
+    rng: np.random.Generator, shares: np.ndarray, n: int
+) -> stats_mixes.Halves:
     first, second = (rng.multinomial(n // 2, shares).tolist() for _ in range(2))
     return first, second
 

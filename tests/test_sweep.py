@@ -59,7 +59,9 @@ def test_the_best_rate_is_gone_on_with_and_what_was_tried_is_not_trained_again(
     result = training_pilot.run(pilot, cap_usd=1.0, transport=answers(shares()))
     assert result.plan.recipe.rate == BEST
     trained = RateTrainer(folder / "log").said("began")
-    assert len(trained) == len({*trained}) == 3 + 4 - 1  # the winner is the run of its size
+    assert (
+        len(trained) == len({*trained}) == 3 + 4 - 1
+    )  # the winner is the run of its size
     again = training_pilot.run(swept(folder), cap_usd=1.0, transport=answers(shares()))
     assert again.plan.recipe.rate == BEST
     assert RateTrainer(folder / "log").said("began") == trained
@@ -75,7 +77,17 @@ def test_a_sweep_tries_four_rates_at_most_the_recipes_own_first() -> None:
 def test_a_run_of_before_is_found_again_whatever_was_added_to_recipes() -> None:
     """Keys of runs that were paid hold what recipes held then, and nothing else."""
     key = training_pilot.recipe_key(model_pilot.Recipe(), hosted=True)
-    names = {"method", "rank", "alpha", "dropout", "rate", "clip", "batch", "epochs", "longest"}
+    names = {
+        "method",
+        "rank",
+        "alpha",
+        "dropout",
+        "rate",
+        "clip",
+        "batch",
+        "epochs",
+        "longest",
+    }
     assert key.keys() == names
     more = training_pilot.recipe_key(model_pilot.Recipe(parts=2), hosted=False)
     assert more.keys() == names | {"least_steps", "parts"}

@@ -64,5 +64,7 @@ def test_a_decision_reads_no_source() -> None:
         "tuneworthy.decide(case, tuneworthy.load_framework('lesson'))\n"
         "print('tuneworthy.framework.schema' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr

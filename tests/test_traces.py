@@ -52,7 +52,9 @@ def load(
     """All traces as rows without what is missing, and what the readings say."""
     files = TraceFiles(
         sources,
-        mapping=traces_mapping.mapping_from_text(mapping, "map.yaml") if mapping else None,
+        mapping=traces_mapping.mapping_from_text(mapping, "map.yaml")
+        if mapping
+        else None,
         limits=limits,
     )
     rows: list[Row] = []
@@ -70,7 +72,9 @@ def load(
     return rows, files.readings
 
 
-def one(path: Path, text: str | bytes, **more: Any) -> tuple[list[Row], model_evidence.FileReading]:
+def one(
+    path: Path, text: str | bytes, **more: Any
+) -> tuple[list[Row], model_evidence.FileReading]:
     """The traces of one file with this content."""
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     rows, readings = load(path, **more)
@@ -192,7 +196,9 @@ def test_a_whole_conversation_is_a_trace_for_each_answer(tmp_path: Path) -> None
             {"role": "user", "content": "bye"},
         ],
     }  # fmt: skip
-    rows, reading = one(tmp_path / "t.jsonl", lines(talk, talk | {"conversation_id": None}))
+    rows, reading = one(
+        tmp_path / "t.jsonl", lines(talk, talk | {"conversation_id": None})
+    )
     first, second = (without(row) for row in rows[:2])
     shared = {"conversation": "c", "model": "m", "system": "S"}
     call = (ToolCall("look", '{"k":1}'),)
@@ -209,14 +215,21 @@ def test_amounts_of_a_conversation_belong_to_no_single_call(tmp_path: Path) -> N
     said = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
     rows, reading = one(
         tmp_path / "t.jsonl",
-        lines({"messages": said, "usd": 0.5, "timestamp": 0}, {"messages": said * 2, "usd": 0.5}),
+        lines(
+            {"messages": said, "usd": 0.5, "timestamp": 0},
+            {"messages": said * 2, "usd": 0.5},
+        ),
     )
     assert [row.get("usd") for row in rows] == [0.5, None, None]
     assert sum(why(reading).values()) == 1
 
 
-def test_a_record_without_an_answer_is_skipped_and_one_with_a_cost_is_not(tmp_path: Path) -> None:
-    text = lines({"output": "a"}, {"input": "q"}, {"input": "q", "error": "429"}, {"usd": 0.1})
+def test_a_record_without_an_answer_is_skipped_and_one_with_a_cost_is_not(
+    tmp_path: Path,
+) -> None:
+    text = lines(
+        {"output": "a"}, {"input": "q"}, {"input": "q", "error": "429"}, {"usd": 0.1}
+    )
     rows, reading = one(tmp_path / "t.jsonl", text)
     assert rows == [{"output": "a"}, {"input": "q", "error": "429"}, {"usd": 0.1}]
     assert reading.skipped[0].model_dump() == {
@@ -272,18 +285,26 @@ def test_langfuse_generations_are_traces_and_spans_are_not() -> None:
     assert reading.format == "Langfuse observations"
     assert why(reading) == {"is not a call to a model": 1}
     answer, failed, call = rows
-    times = {key: pytest.approx(answer[key]) for key in ("latency_s", "time_to_first_token_s")}
+    times = {
+        key: pytest.approx(answer[key])
+        for key in ("latency_s", "time_to_first_token_s")
+    }
     assert without(answer) == {
         "timestamp": 1793606400.0, "conversation": "s1", "model": "gpt-4o", "prompt": "support 7",
         "system": "Be kind.", "input": "Where is my parcel?", "output": "On its way.",
         "input_tokens": 100.0, "cached_tokens": 40.0, "output_tokens": 12.0, "usd": 0.003,
     } | times  # fmt: skip
-    assert (answer["latency_s"], answer["time_to_first_token_s"]) == pytest.approx((2.5, 0.4))
+    assert (answer["latency_s"], answer["time_to_first_token_s"]) == pytest.approx(
+        (2.5, 0.4)
+    )
     assert without(failed) == {
         "timestamp": 1793610000.0, "conversation": "t2", "input": "Hello",
         "error": "timed out", "latency_s": 30.0,
     }  # fmt: skip
-    assert (call["tool_calls"], call.get("output")) == ((ToolCall("cancel", '{"id": 4}'),), None)
+    assert (call["tool_calls"], call.get("output")) == (
+        (ToolCall("cancel", '{"id": 4}'),),
+        None,
+    )
 
 
 def test_spans_of_a_model_are_traces_with_or_without_text() -> None:
@@ -300,7 +321,11 @@ def test_spans_of_a_model_are_traces_with_or_without_text() -> None:
         "model": "gpt-4o", "input": "Old question", "output": "Old answer", "input_tokens": 9.0,
         "output_tokens": 3.0,
     }  # fmt: skip
-    assert without(rows[2]) == {"model": "gpt-4o", "input_tokens": 50.0, "output_tokens": 5.0}
+    assert without(rows[2]) == {
+        "model": "gpt-4o",
+        "input_tokens": 50.0,
+        "output_tokens": 5.0,
+    }
     assert (rows[3]["system"], rows[3]["input"], rows[3]["output"]) == ("S", "U", "A")
 
 
@@ -345,7 +370,9 @@ def test_an_inspect_log_gives_scores_tokens_and_repeats_of_a_case() -> None:
     assert (rows[3]["error"], "score" in rows[3]) == ("boom", False)
 
 
-def as_eval(path: Path, log: dict[str, Any], method: int = zipfile.ZIP_DEFLATED) -> None:
+def as_eval(
+    path: Path, log: dict[str, Any], method: int = zipfile.ZIP_DEFLATED
+) -> None:
     """The log as the archive that Inspect writes, today with members packed by zstd."""
     with zstd_zipfile.ZipFile(path, "w", method) as archive:
         header = {key: value for key, value in log.items() if key != "samples"}
@@ -362,7 +389,10 @@ def test_an_eval_archive_gives_what_its_log_gives(tmp_path: Path, method: int) -
     inside, (reading,) = load(tmp_path / "log.eval")
     outside, _ = load(FIXTURES / "inspect.json")
     assert [*map(without, inside)] == [*map(without, outside)]
-    assert reading.digest == hashlib.sha256((tmp_path / "log.eval").read_bytes()).hexdigest()
+    assert (
+        reading.digest
+        == hashlib.sha256((tmp_path / "log.eval").read_bytes()).hexdigest()
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["log.eval"]
 
 
@@ -414,7 +444,9 @@ input: gen_ai.question
         ("output: a" + "[]" * 40, "too long a path"),
     ],
 )
-def test_a_wrong_mapping_is_refused_with_the_word_that_was_meant(text: str, says: str) -> None:
+def test_a_wrong_mapping_is_refused_with_the_word_that_was_meant(
+    text: str, says: str
+) -> None:
     with pytest.raises(InputError) as caught:
         traces_mapping.mapping_from_text(text, "map.yaml")
     assert says in str(caught.value)
@@ -445,10 +477,14 @@ def test_a_mapping_file_is_known_by_its_digest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_a_table_of_text_is_read_by_its_usual_names(tmp_path: Path, sign: str) -> None:
-    text = sign.join(("TIMESTAMP", "ContextTokens", "GeneratedTokens", "Other")) + "\r\n"
+    text = (
+        sign.join(("TIMESTAMP", "ContextTokens", "GeneratedTokens", "Other")) + "\r\n"
+    )
     text += sign.join(("2026-11-01 00:00:10.1234567", "4808", "10", '"=1+1"')) + "\r\n"
     rows, reading = one(tmp_path / "t.csv", text)
-    assert rows == [{"timestamp": 1793491210.123457, "input_tokens": 4808.0, "output_tokens": 10.0}]
+    assert rows == [
+        {"timestamp": 1793491210.123457, "input_tokens": 4808.0, "output_tokens": 10.0}
+    ]
     assert reading.format == "CSV"
 
 
@@ -470,13 +506,18 @@ def test_parquet_is_read_by_our_names_or_by_a_mapping(tmp_path: Path) -> None:
         "TIMESTAMPTZ '2026-11-01 00:00:10+00' AS timestamp, 'NaN'::DOUBLE AS latency_s, "
         "0.25::DECIMAL(5, 2) AS usd, 7 AS turn"
     )
-    parquet(tmp_path / "a 1.parquet", "SELECT 'another file, that a pattern finds' AS output")
+    parquet(
+        tmp_path / "a 1.parquet",
+        "SELECT 'another file, that a pattern finds' AS output",
+    )
     rows, (reading,) = load(parquet(tmp_path / "a [1]*.parquet", query))
     assert [without(row) for row in rows] == [
         {"output": "A", "input": "Q", "timestamp": 1793491210.0, "usd": 0.25, "turn": 7}
     ]
     assert (reading.format, reading.traces) == ("Parquet", 1)
-    rows, _ = load(parquet(tmp_path / "b.parquet", "SELECT 'x' AS said"), mapping="output: said")
+    rows, _ = load(
+        parquet(tmp_path / "b.parquet", "SELECT 'x' AS said"), mapping="output: said"
+    )
     assert rows == [{"output": "x"}]
 
 
@@ -500,7 +541,9 @@ def test_parquet_of_any_type_is_what_json_of_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_columns_that_nobody_asks_for_are_not_read(tmp_path: Path) -> None:
-    query = "SELECT 'A' || i AS output, md5(i::VARCHAR) AS junk FROM range(130000) each(i)"
+    query = (
+        "SELECT 'A' || i AS output, md5(i::VARCHAR) AS junk FROM range(130000) each(i)"
+    )
     path = parquet(tmp_path / "a.parquet", query)
     with duckdb.connect() as connection:
         asked = "SELECT data_page_offset, total_compressed_size FROM parquet_metadata(?) WHERE "
@@ -515,13 +558,18 @@ def test_columns_that_nobody_asks_for_are_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(tmp_path: Path) -> None:
+def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(
+    tmp_path: Path,
+) -> None:
     query = "SELECT repeat('x', 1048576) AS output FROM range(200)"
     path = parquet(tmp_path / "a.parquet", query)
     assert path.stat().st_size < 2**18
     tracemalloc.start()
     try:
-        rows = [sum(len(one or "") for one in chunk.batch.output) for chunk in TraceFiles([path])]
+        rows = [
+            sum(len(one or "") for one in chunk.batch.output)
+            for chunk in TraceFiles([path])
+        ]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -533,14 +581,22 @@ def test_a_long_value_that_a_parquet_file_names_often_is_held_a_few_times(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_row_group_is_not_held_whole_and_one_that_is_too_large_says_so(tmp_path: Path) -> None:
+def test_a_row_group_is_not_held_whole_and_one_that_is_too_large_says_so(
+    tmp_path: Path,
+) -> None:
     text = " || ".join(f"md5((i * 8 + {n})::VARCHAR)" for n in range(8))  # packs badly
-    query = f"SELECT {text} AS output, reverse({text}) AS input FROM range(120000) each(i)"
-    path = parquet(tmp_path / "a.parquet", query)  # 59 MiB, one row group, one page a column
+    query = (
+        f"SELECT {text} AS output, reverse({text}) AS input FROM range(120000) each(i)"
+    )
+    path = parquet(
+        tmp_path / "a.parquet", query
+    )  # 59 MiB, one row group, one page a column
     files = TraceFiles([path], limits=Limits(memory_mib=128))
     assert sum(len(chunk.batch) for chunk in files) == 120_000
     files = TraceFiles([path], limits=Limits(memory_mib=32))
-    with pytest.raises(InputError, match=r"more than the 32 MiB .* in smaller row groups"):
+    with pytest.raises(
+        InputError, match=r"more than the 32 MiB .* in smaller row groups"
+    ):
         list(files)
 
 
@@ -559,7 +615,9 @@ CHECKED: dict[int, int] = {
 PLAIN_TEXT = lines(*({"output": f"answer {n}", "turn": n} for n in range(3)))
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
-    "gzip twice": lambda data: gzip.compress(data[:20]) + gzip.compress(data[20:]) + b"\0" * 9,
+    "gzip twice": lambda data: (
+        gzip.compress(data[:20]) + gzip.compress(data[20:]) + b"\0" * 9
+    ),
     "zstd": zstd.compress,
     "zip": lambda data: zipped({"any name.bin": data}),
     "as it is": bytes,
@@ -582,19 +640,30 @@ def test_a_file_is_the_same_however_it_is_packed(tmp_path: Path, way: str) -> No
     data = PACKED[way](PLAIN_TEXT.encode())
     rows, reading = one(tmp_path / "x", data)
     assert [row["output"] for row in rows] == ["answer 0", "answer 1", "answer 2"]
-    assert (reading.digest, reading.size) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert (reading.digest, reading.size) == (
+        hashlib.sha256(data).hexdigest(),
+        len(data),
+    )
     assert reading.skipped == ()
 
 
-def test_a_packed_file_that_is_cut_off_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
-    text = lines(*({"output": hashlib.sha256(bytes([n])).hexdigest()} for n in range(200)))
+def test_a_packed_file_that_is_cut_off_says_so_and_keeps_what_it_has(
+    tmp_path: Path,
+) -> None:
+    text = lines(
+        *({"output": hashlib.sha256(bytes([n])).hexdigest()} for n in range(200))
+    )
     rows, reading = one(tmp_path / "x.gz", gzip.compress(text.encode())[:-3000])
     assert 0 < len(rows) < 200
     assert why(reading) == {"is cut off": 1}
 
 
-def test_a_zstd_file_cut_between_two_blocks_is_cut_off_and_not_empty(tmp_path: Path) -> None:
-    text = lines(*({"output": hashlib.sha512(n.to_bytes(2)).hexdigest()} for n in range(4000)))
+def test_a_zstd_file_cut_between_two_blocks_is_cut_off_and_not_empty(
+    tmp_path: Path,
+) -> None:
+    text = lines(
+        *({"output": hashlib.sha512(n.to_bytes(2)).hexdigest()} for n in range(4000))
+    )
     whole = zstd.compress(text.encode(), options=CHECKED)
     rows, reading = one(tmp_path / "whole.zst", whole + whole)
     assert (len(rows), why(reading)) == (8000, {})
@@ -624,7 +693,13 @@ def block_ends(frame: bytes) -> list[int]:
     return found
 
 
-@given(st.binary(max_size=3000), st.integers(1, 3), st.booleans(), st.integers(0, 40), st.data())
+@given(
+    st.binary(max_size=3000),
+    st.integers(1, 3),
+    st.booleans(),
+    st.integers(0, 40),
+    st.data(),
+)
 def test_a_zstd_stream_is_torn_wherever_it_is_cut_and_nowhere_else(
     tmp_path_factory: pytest.TempPathFactory,
     data: bytes,
@@ -673,11 +748,17 @@ def test_files_are_read_once_and_in_the_order_of_their_names(tmp_path: Path) -> 
 
 
 def test_batches_are_bounded_and_progress_reaches_the_end(tmp_path: Path) -> None:
-    (tmp_path / "t.json").write_text(json.dumps([{"output": str(n)} for n in range(10)]))
+    (tmp_path / "t.json").write_text(
+        json.dumps([{"output": str(n)} for n in range(10)])
+    )
     files = TraceFiles([tmp_path / "t.json"], limits=Limits(batch_traces=4))
     chunks = list(files)
     assert [len(chunk.batch) for chunk in chunks] == [4, 4, 2]
-    assert chunks[-1].done_bytes == chunks[-1].total_bytes == (tmp_path / "t.json").stat().st_size
+    assert (
+        chunks[-1].done_bytes
+        == chunks[-1].total_bytes
+        == (tmp_path / "t.json").stat().st_size
+    )
 
 
 def a_case(folder: Path, data: str) -> Any:
@@ -740,7 +821,9 @@ def test_patterns_mean_what_they_do_elsewhere(
 ) -> None:
     folder = tmp_path_factory.mktemp("[x]")
     names = st.sampled_from(["a", "b", ".c", "a.b"])
-    for parts in data.draw(st.lists(st.lists(names, min_size=1, max_size=3), max_size=6)):
+    for parts in data.draw(
+        st.lists(st.lists(names, min_size=1, max_size=3), max_size=6)
+    ):
         place = folder.joinpath(*parts[:-1])
         with suppress(OSError):
             place.mkdir(parents=True, exist_ok=True)
@@ -806,7 +889,8 @@ def test_a_value_that_can_not_be_is_left_out_and_counted_with_its_line(
     tmp_path: Path, field: str, value: float, reason: str, form: str
 ) -> None:
     told = [
-        {"output": f"a{n}", "timestamp": 1.7e9, "input_tokens": 9, "usd": 0.5} for n in range(40)
+        {"output": f"a{n}", "timestamp": 1.7e9, "input_tokens": 9, "usd": 0.5}
+        for n in range(40)
     ]
     told[30][field] = value
     if form == "odd":  # a line that is read leniently
@@ -817,7 +901,9 @@ def test_a_value_that_can_not_be_is_left_out_and_counted_with_its_line(
             f"{row['output']},{row['timestamp']},{row['input_tokens']},{row['usd']}\n"
             for row in told
         )
-    mapping = "".join(f"{name}: {name}\n" for name in told[0]) if form == "mapped" else ""
+    mapping = (
+        "".join(f"{name}: {name}\n" for name in told[0]) if form == "mapped" else ""
+    )
     limits = Limits(until_s=1.8e9)
     rows, reading = one(tmp_path / "t", text, limits=limits, mapping=mapping)
     line = 32 if form == "table" else 31
@@ -831,7 +917,9 @@ def test_a_value_that_can_not_be_is_left_out_and_counted_with_its_line(
 
 
 @pytest.mark.parametrize("fixture", ["langfuse.json", "promptfoo-v3.json"])
-def test_amounts_below_zero_of_any_tool_are_counted(tmp_path: Path, fixture: str) -> None:
+def test_amounts_below_zero_of_any_tool_are_counted(
+    tmp_path: Path, fixture: str
+) -> None:
     text = (FIXTURES / fixture).read_text()
     text = re.sub(r'("input"|"prompt"): (?=[1-9])', r"\1: -", text)
     _, reading = one(tmp_path / "t", text)
@@ -885,9 +973,18 @@ def test_a_file_with_too_many_broken_lines_is_refused(tmp_path: Path) -> None:
         (b"PK\x03\x04 broken", "can't be unpacked"),
         (b"PAR1 broken", "can't be read"),
         (gzip.compress(gzip.compress(GOOD.encode())), "isn't recognised"),
-        (gzip.compress(b'{"output": "' + b"x" * 9_000_000), "unfolds to more than 400 times"),
-        (zstd.compress(GOOD.encode() + b" " * 9_000_000), "unfolds to more than 400 times"),
-        (zipped({"a": b'{"output": "' + b"x" * 9_000_000}), "unfolds to more than 400 times"),
+        (
+            gzip.compress(b'{"output": "' + b"x" * 9_000_000),
+            "unfolds to more than 400 times",
+        ),
+        (
+            zstd.compress(GOOD.encode() + b" " * 9_000_000),
+            "unfolds to more than 400 times",
+        ),
+        (
+            zipped({"a": b'{"output": "' + b"x" * 9_000_000}),
+            "unfolds to more than 400 times",
+        ),
         (zipped({"header.json": b"no"}), "has no readable header"),
         (zipped({"../../evil": b"text"}), "isn't recognised"),
         (zipped({}), "isn't recognised"),
@@ -1019,14 +1116,20 @@ def test_tau_bench_is_read_by_a_mapping(shared: Path) -> None:
     rows, (reading,) = load(path, mapping=mapping)
     assert len(rows) == 2454
     assert sum(len(row.get("tool_calls", ())) for row in rows) == 1164
-    assert len({row["conversation"] for row in rows}) == sum("score" in row for row in rows) == 200
+    assert (
+        len({row["conversation"] for row in rows})
+        == sum("score" in row for row in rows)
+        == 200
+    )
     assert {len(row["system"]) for row in rows} == {6155}
     assert reading.skipped == ()
 
 
 @pytest.mark.slow
 def test_azure_traffic_has_a_clock_and_tokens(shared: Path) -> None:
-    rows, (reading,) = load(shared / "real" / "azure_llm" / "AzureLLMInferenceTrace_conv.csv")
+    rows, (reading,) = load(
+        shared / "real" / "azure_llm" / "AzureLLMInferenceTrace_conv.csv"
+    )
     assert (len(rows), reading.skipped) == (19366, ())
     assert rows[0] == {
         "timestamp": pytest.approx(1700158546.68059), "input_tokens": 374.0, "output_tokens": 44.0
@@ -1042,8 +1145,12 @@ def test_mtrag_is_read_by_a_mapping(shared: Path) -> None:
     path = shared / "real" / "mtrag" / "reference.jsonl"
     rows, (reading,) = load(path, mapping=mapping)
     assert (len(rows), reading.skipped) == (507, ())
-    labels = [json.loads(line)["answerability"][0] for line in path.read_text().splitlines()]
-    wanted = [{"ANSWERABLE": True, "UNANSWERABLE": False}.get(label) for label in labels]
+    labels = [
+        json.loads(line)["answerability"][0] for line in path.read_text().splitlines()
+    ]
+    wanted = [
+        {"ANSWERABLE": True, "UNANSWERABLE": False}.get(label) for label in labels
+    ]
     assert [row.get("answerable") for row in rows] == wanted
     assert rows[0]["turn"] == 7
 
@@ -1083,7 +1190,10 @@ def test_batches_of_long_records_are_short(tmp_path: Path) -> None:
         ("output,input\n" + f"{long},a\n" * 20, None),
     ):
         path.write_text(text, "utf-8")
-        sizes = [len(each.batch) for each in TraceFiles([path], limits=limits, mapping=fields)]
+        sizes = [
+            len(each.batch)
+            for each in TraceFiles([path], limits=limits, mapping=fields)
+        ]
         assert sum(sizes) == 20
         assert max(sizes) <= 8  # a block of lines is 256 KiB, and comes whole
 
@@ -1095,7 +1205,9 @@ def test_a_row_of_a_table_that_never_ends_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_path_of_a_mapping_that_leads_nowhere_is_told(tmp_path: Path) -> None:
-    told: list[dict[str, Any]] = [{"said": f"a{n}", "rated": {"reward": 1}} for n in range(3)]
+    told: list[dict[str, Any]] = [
+        {"said": f"a{n}", "rated": {"reward": 1}} for n in range(3)
+    ]
     mapping = "output: said\nscore: rated.rewrd\nlabel: [mark, 'marks[0].a']\nmodel: {value: m}\n"
     rows, reading = one(tmp_path / "t.jsonl", lines(*told), mapping=mapping)
     assert len(rows) == 3
@@ -1114,9 +1226,13 @@ def test_a_path_of_a_mapping_that_leads_nowhere_is_told(tmp_path: Path) -> None:
 def test_a_column_that_is_empty_at_the_beginning_of_a_table_is_read(
     tmp_path: Path, way: str
 ) -> None:
-    rows = [{"output": f"a{n}", "error": "timeout" if n > 40 else None} for n in range(50)]
+    rows = [
+        {"output": f"a{n}", "error": "timeout" if n > 40 else None} for n in range(50)
+    ]
     if way == "csv":
-        text = "output,error\n" + "".join(f"{row['output']},{row['error'] or ''}\n" for row in rows)
+        text = "output,error\n" + "".join(
+            f"{row['output']},{row['error'] or ''}\n" for row in rows
+        )
         (tmp_path / "t.csv").write_text(text)
     else:
         error = "CASE WHEN n > 40 THEN 'timeout' END"

@@ -57,7 +57,10 @@ ASKS = (
 
 
 def chat(asked: str, answer: str, **more: Any) -> dict[str, Any]:
-    turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    turns = [
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": answer},
+    ]
     return {"messages": turns, **more}
 
 
@@ -65,12 +68,15 @@ def plenty(n: int = 30) -> list[dict[str, Any]]:
     """Examples that no gate has anything against."""
     asked = [ask.format(subject) for subject in SUBJECTS for ask in ASKS]
     return [
-        chat(text, f"answer number {n} of {text.split()[3]}") for n, text in enumerate(asked[:n])
+        chat(text, f"answer number {n} of {text.split()[3]}")
+        for n, text in enumerate(asked[:n])
     ]
 
 
 def lines(rows: Sequence[Any]) -> str:
-    return "".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows)
+    return "".join(
+        f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows
+    )
 
 
 def folder(
@@ -84,7 +90,10 @@ def folder(
     """A case folder with training files, an evaluation set and logs."""
     data = ["training: examples.jsonl"] if rows else []
     (place / "examples.jsonl").write_text(lines(rows), encoding="utf-8")
-    for name, key, held in (("eval", "evaluation", evaluation), ("log", "traces", traces)):
+    for name, key, held in (
+        ("eval", "evaluation", evaluation),
+        ("log", "traces", traces),
+    ):
         if held:
             (place / f"{name}.jsonl").write_text(lines(held), encoding="utf-8")
             data.append(f"{key}: {name}.jsonl")
@@ -97,7 +106,10 @@ def kept_out(place: Path, **options: Any) -> dict[str, tuple[int, tuple[str, ...
     """What each gate kept out, with where its samples come from."""
     made = training_gate.pass_gates(place, **options).made
     return {
-        gate.id: (gate.examples, tuple(sample.split(" ", 1)[0] for sample in gate.lines))
+        gate.id: (
+            gate.examples,
+            tuple(sample.split(" ", 1)[0] for sample in gate.lines),
+        )
         for gate in made.gates
         if gate.examples
     }
@@ -156,7 +168,10 @@ PLANTED: list[tuple[Any, str]] = [
 EVALUATION = [
     {"id": "1", "input": "what does the second parcel cost me?"},
     {"id": "2", "input": "my mail is [email] and the parcel is late"},
-    {"id": "3", "input": "tell me what the very first letter of last week cost to send to you"},
+    {
+        "id": "3",
+        "input": "tell me what the very first letter of last week cost to send to you",
+    },
     {"id": "4", "input": "something else altogether", "conversation_id": "talk-9"},
 ]
 TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {
@@ -165,11 +180,17 @@ TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {
 
 
 @pytest.mark.slow
-def test_what_is_planted_stays_out_line_by_line_and_the_rest_passes(tmp_path: Path) -> None:
+def test_what_is_planted_stays_out_line_by_line_and_the_rest_passes(
+    tmp_path: Path,
+) -> None:
     rows = [*plenty(), *(row for row, _ in PLANTED)]
     place = folder(tmp_path, rows, evaluation=EVALUATION)
     (place / "tools.json").write_text(json.dumps(TOOLS), encoding="utf-8")
-    case = (place / "case.yaml").read_text("utf-8").replace("data: {", "data: {tools: tools.json, ")
+    case = (
+        (place / "case.yaml")
+        .read_text("utf-8")
+        .replace("data: {", "data: {tools: tools.json, ")
+    )
     (place / "case.yaml").write_text(case, encoding="utf-8")
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     found = kept_out(place)
@@ -180,7 +201,9 @@ def test_what_is_planted_stays_out_line_by_line_and_the_rest_passes(tmp_path: Pa
     assert {gate: samples for gate, (_, samples) in found.items()} == {
         gate: tuple(where) for gate, where in wanted.items()
     }
-    assert {one.source for one in kept(place)} == {f"examples.jsonl:{n}" for n in range(1, 31)}
+    assert {one.source for one in kept(place)} == {
+        f"examples.jsonl:{n}" for n in range(1, 31)
+    }
     after = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
     assert after == before  # nothing of the user's is changed
 
@@ -202,23 +225,33 @@ def long_answers(n: int = 30) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_what_is_odd_is_named_line_by_line_and_stays_unless_it_is_left_out(tmp_path: Path) -> None:
+def test_what_is_odd_is_named_line_by_line_and_stays_unless_it_is_left_out(
+    tmp_path: Path,
+) -> None:
     place = folder(tmp_path, [*long_answers(), *(row for row, _ in ODD)])
     named = {name: where for name, (_, where) in kept_out(place).items()}
-    assert named == {name: (f"examples.jsonl:{31 + n}",) for n, (_, name) in enumerate(ODD)}
+    assert named == {
+        name: (f"examples.jsonl:{31 + n}",) for n, (_, name) in enumerate(ODD)
+    }
     assert len(kept(place)) == 34
     training_gate.pass_gates(place, strict=True)
     assert len(kept(place)) == 30
 
 
-def test_a_review_shows_what_was_named_before_what_is_only_unusual(tmp_path: Path) -> None:
+def test_a_review_shows_what_was_named_before_what_is_only_unusual(
+    tmp_path: Path,
+) -> None:
     place = folder(tmp_path, [*long_answers(), *(row for row, _ in ODD)])
     training_gate.pass_gates(place)
     case = load_case(place)
     named = training_candidates.named_lines(case)
     assert named == {f"examples.jsonl:{31 + n}" for n in range(4)}
-    order = training_candidates.review_order(training_candidates.read_candidates(case).found, named)
-    assert named <= {example.source for example in order[:8]}  # every second one is at random
+    order = training_candidates.review_order(
+        training_candidates.read_candidates(case).found, named
+    )
+    assert named <= {
+        example.source for example in order[:8]
+    }  # every second one is at random
 
 
 def test_what_a_person_accepted_is_not_named_again(tmp_path: Path) -> None:
@@ -248,7 +281,9 @@ def test_a_case_with_other_last_words_stays_out_and_one_of_a_template_doesnt(
     towns = ("Leeds", "York", "Bath", "Ripon", "Truro", "Wells", "Derby")
     asked = "how long does the grey van need in"
     rows = [chat(f"{asked} {town} {town}ton", f"{len(town)} hours") for town in towns]
-    place = folder(tmp_path, rows, evaluation=[{"id": "1", "input": f"{asked} Hull Hullton"}])
+    place = folder(
+        tmp_path, rows, evaluation=[{"id": "1", "input": f"{asked} Hull Hullton"}]
+    )
     assert "near_evaluation" not in kept_out(place)
 
 
@@ -268,9 +303,21 @@ def test_names_that_the_policy_allows_are_not_personal_data(tmp_path: Path) -> N
 
 
 WORDS_OF = {
-    "address": ("move house street new town", "moved flat road other city", "street changed lives"),
-    "payment": ("card declined money twice", "charged paid bill refund", "money account charged"),
-    "delivery": ("parcel late courier lost", "van never came box", "courier parcel tracking late"),
+    "address": (
+        "move house street new town",
+        "moved flat road other city",
+        "street changed lives",
+    ),
+    "payment": (
+        "card declined money twice",
+        "charged paid bill refund",
+        "money account charged",
+    ),
+    "delivery": (
+        "parcel late courier lost",
+        "van never came box",
+        "courier parcel tracking late",
+    ),
 }
 
 
@@ -285,7 +332,9 @@ def labelled() -> list[dict[str, Any]]:
         kind = names[line % 3]
         shown = names[(line + 1 + line // 3 % 2) % 3] if line in SWAPPED else kind
         words = WORDS_OF[kind][line // 3 % 3]
-        rows.append(chat(f"ticket {line} {words} since {line * 7} days {line * 13}", shown))
+        rows.append(
+            chat(f"ticket {line} {words} since {line * 7} days {line * 13}", shown)
+        )
     return rows
 
 
@@ -306,7 +355,10 @@ def test_likely_wrong_labels_are_named_with_the_better_one_and_how_sure_that_is(
 
 
 def test_labels_that_say_nothing_of_the_text_name_no_line(tmp_path: Path) -> None:
-    rows = [chat(f"note {n * 37} of {n * 11}", ("a", "b", "c")[n * 7 % 5 % 3]) for n in range(120)]
+    rows = [
+        chat(f"note {n * 37} of {n * 11}", ("a", "b", "c")[n * 7 % 5 % 3])
+        for n in range(120)
+    ]
     made = training_gate.pass_gates(folder(tmp_path, rows)).made
     assert next(gate for gate in made.gates if gate.id == "likely_wrong").lines == ()
     assert isinstance(made.label_check, Unknown)
@@ -335,8 +387,12 @@ def test_personal_data_may_be_masked_in_the_set_alone(tmp_path: Path) -> None:
     assert "kim.lee" in (place / "examples.jsonl").read_text("utf-8")
 
 
-def test_parts_never_share_a_conversation_and_a_tenth_is_held_back(tmp_path: Path) -> None:
-    rows = [{**row, "conversation_id": f"talk {n // 3}"} for n, row in enumerate(plenty(30))]
+def test_parts_never_share_a_conversation_and_a_tenth_is_held_back(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {**row, "conversation_id": f"talk {n // 3}"} for n, row in enumerate(plenty(30))
+    ]
     made = training_gate.pass_gates(folder(tmp_path, rows)).made
     parts: dict[str, set[str]] = {}
     for one in kept(tmp_path):
@@ -354,12 +410,18 @@ def test_the_digest_is_that_of_the_examples_in_whatever_files_and_order(
     rows = [*plenty(10), plenty(1)[0], chat("which depot is nearest to it", "north")]
     one = folder(tmp_path_factory.mktemp("one"), rows)
     other = folder(tmp_path_factory.mktemp("other"), [rows[n] for n in order[:cut]])
-    (other / "more.jsonl").write_text(lines([rows[n] for n in order[cut:]]), encoding="utf-8")
+    (other / "more.jsonl").write_text(
+        lines([rows[n] for n in order[cut:]]), encoding="utf-8"
+    )
     text = (other / "case.yaml").read_text("utf-8")
     (other / "case.yaml").write_text(
-        text.replace("training: examples.jsonl", "training: ['*.jsonl']"), encoding="utf-8"
+        text.replace("training: examples.jsonl", "training: ['*.jsonl']"),
+        encoding="utf-8",
     )
-    first, second = training_gate.pass_gates(one).made, training_gate.pass_gates(other).made
+    first, second = (
+        training_gate.pass_gates(one).made,
+        training_gate.pass_gates(other).made,
+    )
     assert (first.digest, first.size) == (second.digest, second.size)
     assert first.digest == model_training.set_digest(reversed(kept(one)))
     changed = kept(one)[0].model_copy(update={"split": "elsewhere"})
@@ -370,7 +432,9 @@ def test_a_set_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
     place = folder(tmp_path, plenty(12))
     training_gate.pass_gates(place)
     path = place / ".tuneworthy" / "training.jsonl"
-    path.write_text(path.read_text("utf-8").replace("answer", "reply"), encoding="utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("answer", "reply"), encoding="utf-8"
+    )
     assert run(["export", str(place), "--to", "openai-sft"]) == 2
 
 
@@ -394,8 +458,12 @@ FORMS: list[dict[str, Any]] = [
 def test_whatever_form_it_is_written_in_it_says_the_same(
     tmp_path: Path, form: dict[str, Any]
 ) -> None:
-    found = training_candidates.read_candidates(load_case(folder(tmp_path, [form]))).found
-    (wanted,) = training_candidates.read_candidates(load_case(folder(tmp_path, [FORMS[0]]))).found
+    found = training_candidates.read_candidates(
+        load_case(folder(tmp_path, [form]))
+    ).found
+    (wanted,) = training_candidates.read_candidates(
+        load_case(folder(tmp_path, [FORMS[0]]))
+    ).found
     assert [one.example.id for one in found] == [wanted.example.id]
     assert wanted.example.id == model_training.content_id(wanted.example.messages)
 
@@ -407,7 +475,9 @@ def test_pairs_keep_their_worse_answer(tmp_path: Path) -> None:
          "non_preferred_output": [{"role": "assistant", "content": "s"}]},
         {"prompt": "which depot", "chosen": "n", "rejected": "s"},
     ]  # fmt: skip
-    (one,) = training_candidates.read_candidates(load_case(folder(tmp_path, rows))).found
+    (one,) = training_candidates.read_candidates(
+        load_case(folder(tmp_path, rows))
+    ).found
     assert (one.example.answer.content, one.example.rejected) == ("n", "s")
 
 
@@ -417,12 +487,15 @@ KEYS = ("messages", "role", "content", "tool_calls", "function", "name", "argume
         "system")  # fmt: skip
 SCALARS = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
-    st.sampled_from(["user", "assistant", "tool", "human", "gpt", "text", "\ud800", "{}"]),
+    st.sampled_from(
+        ["user", "assistant", "tool", "human", "gpt", "text", "\ud800", "{}"]
+    ),
 )
 ANYTHING = st.recursive(
     SCALARS,
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
     ),
     max_leaves=12,
 )
@@ -432,7 +505,10 @@ NAMED = st.fixed_dictionaries({"name": SCALARS, "arguments": ANYTHING})
 CALLS = st.fixed_dictionaries({}, optional={"id": SCALARS, "function": NAMED | SCALARS})
 SAID = st.sampled_from(["so", None, "\ud800", 5])
 TURNS = st.fixed_dictionaries(
-    {"role": st.sampled_from(["user", "assistant", "tool", "gpt"]), "content": SAID | ANYTHING},
+    {
+        "role": st.sampled_from(["user", "assistant", "tool", "gpt"]),
+        "content": SAID | ANYTHING,
+    },
     optional={"tool_calls": SCALARS | st.lists(CALLS, max_size=2), "name": SCALARS},
 )
 CHATS = st.fixed_dictionaries(
@@ -448,7 +524,9 @@ CHATS = st.fixed_dictionaries(
 def test_no_line_however_strange_stops_the_reading(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any]
 ) -> None:
-    place = folder(tmp_path_factory.mktemp("strange"), [*plenty(1), *map(json.dumps, rows)])
+    place = folder(
+        tmp_path_factory.mktemp("strange"), [*plenty(1), *map(json.dumps, rows)]
+    )
     found = training_candidates.read_candidates(load_case(place))
     assert len(found.found) + len(found.unread) + len(found.repeated) == len(rows) + 1
     made = training_gate.pass_gates(place).made
@@ -457,7 +535,9 @@ def test_no_line_however_strange_stops_the_reading(
         for one in found.found:
             assert all(
                 isinstance(why, str)
-                for why in training_export.refused(one.example, training_export.target(name))
+                for why in training_export.refused(
+                    one.example, training_export.target(name)
+                )
             )
 
 
@@ -466,7 +546,12 @@ def test_no_line_however_strange_stops_the_reading(
 
 def log(n: int, **more: Any) -> dict[str, Any]:
     asked = ASKS[n % 3].format(SUBJECTS[n // 3])
-    return {"conversation_id": f"c{n}", "input": asked, "output": f"reply {n} to it", **more}
+    return {
+        "conversation_id": f"c{n}",
+        "input": asked,
+        "output": f"reply {n} to it",
+        **more,
+    }
 
 
 def reviewing(place: Path, who: str) -> labelling_queue.LabelQueue:
@@ -522,7 +607,9 @@ def test_what_people_accept_or_edit_enters_and_what_they_reject_or_differ_on_sta
 def test_reviewing_goes_on_where_it_stopped_and_shows_nobody_whose_answer_it_is(
     tmp_path: Path,
 ) -> None:
-    place = folder(tmp_path, plenty(9), traces=[log(n + 12, model="gpt-9") for n in range(9)])
+    place = folder(
+        tmp_path, plenty(9), traces=[log(n + 12, model="gpt-9") for n in range(9)]
+    )
     queue = reviewing(place, "ada")
     again = reviewing(place, "bob")
     assert [*queue.items] == [*again.items]
@@ -565,34 +652,48 @@ def test_whether_labels_beat_the_model_is_told_with_an_interval(
     place = folder(tmp_path, plenty(3))
     values = ["first"] * won + ["tie"] * tied + ["second"] * lost
     for n, value in enumerate(values):
-        label = Label(task="pairwise", case=f"e{n}", value=value, arm="label", against="v1 · m")
+        label = Label(
+            task="pairwise", case=f"e{n}", value=value, arm="label", against="v1 · m"
+        )
         append_label(load_case(place), "ada", label)
     one = training_gate.pass_gates(place).made.better
     assert one is not None
     assert one.share == pytest.approx((won + tied / 2) / 50)
-    assert {"better": one.low > 0.5, "worse": one.high < 0.5, "open": one.low < 0.5 < one.high}[
-        told
-    ]
-    assert (one.pairs, one.arm, one.needed) == (50, "v1 · m", None)  # one half: no number tells
+    assert {
+        "better": one.low > 0.5,
+        "worse": one.high < 0.5,
+        "open": one.low < 0.5 < one.high,
+    }[told]
+    assert (one.pairs, one.arm, one.needed) == (
+        50,
+        "v1 · m",
+        None,
+    )  # one half: no number tells
 
 
 # The hand-off -------------------------------------------------------------------------------------
 
 SFT = [
-    name for name in training_export.target_names() if name.endswith("-sft") or name == "unsloth"
+    name
+    for name in training_export.target_names()
+    if name.endswith("-sft") or name == "unsloth"
 ]
 DPO = [name for name in training_export.target_names() if name.endswith("-dpo")]
 
 
 def pairs(n: int) -> list[dict[str, Any]]:
-    return [{**row, "rejected": f"a worse answer {at}"} for at, row in enumerate(plenty(n))]
+    return [
+        {**row, "rejected": f"a worse answer {at}"} for at, row in enumerate(plenty(n))
+    ]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A case whose examples every target takes."""
     place = tmp_path_factory.mktemp("whole")
-    rows = [{**row, "tools": TOOLS} if n % 2 else row for n, row in enumerate(pairs(30))]
+    rows = [
+        {**row, "tools": TOOLS} if n % 2 else row for n, row in enumerate(pairs(30))
+    ]
     folder(place, [{k: v for k, v in row.items() if k != "tools"} for row in rows])
     training_gate.pass_gates(place)
     return place
@@ -632,8 +733,13 @@ def test_what_a_target_takes_is_written_whole_with_job_and_command(
         if file.endswith(".json") and "item." not in made:
             json.loads(made)
     record = json.loads((done.folder / "export.json").read_text("utf-8"))
-    assert record["training_set"] == files_stores.training_record(load_case(whole)).digest  # type: ignore[union-attr]  # it was gated
-    assert run(["export", str(whole), "--to", name, "--output", str(tmp_path / "out")]) == 2
+    gated = files_stores.training_record(load_case(whole))
+    assert gated is not None
+    assert record["training_set"] == gated.digest
+    assert (
+        run(["export", str(whole), "--to", name, "--output", str(tmp_path / "out")])
+        == 2
+    )
 
 
 ROLES = {"model": "assistant", "gpt": "assistant", "human": "user"}
@@ -645,9 +751,18 @@ def _said(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     for turn in turns:
         role = str(turn.get("role") or turn.get("from"))
         parts = turn.get("parts") or turn.get("content") or turn.get("value") or ""
-        text = parts if isinstance(parts, str) else "".join(p.get("text", "") for p in parts)
+        text = (
+            parts
+            if isinstance(parts, str)
+            else "".join(p.get("text", "") for p in parts)
+        )
         made.append(
-            ({"model": "assistant", "gpt": "assistant", "human": "user"}.get(role, role), text)
+            (
+                {"model": "assistant", "gpt": "assistant", "human": "user"}.get(
+                    role, role
+                ),
+                text,
+            )
         )
     return made
 
@@ -659,12 +774,17 @@ def _said(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def test_what_is_exported_and_read_back_is_the_accepted_set(
     name: str, whole: Path, tmp_path: Path
 ) -> None:
-    base = "gpt-4.1-mini" if name == "openai-sft" else None  # none of its stays for long
+    base = (
+        "gpt-4.1-mini" if name == "openai-sft" else None
+    )  # none of its stays for long
     done = training_export.export(
         whole, name, output=tmp_path / "out", base=base, as_of=date(2026, 12, 1)
     )
     assert done.folder is not None
-    files = [training_export.target(name).train, training_export.target(name).validation]
+    files = [
+        training_export.target(name).train,
+        training_export.target(name).validation,
+    ]
     rows = [
         json.loads(line)
         for file in files
@@ -674,7 +794,9 @@ def test_what_is_exported_and_read_back_is_the_accepted_set(
     told = []
     for row in rows:
         turns = row.get("messages") or row.get("contents") or row.get("conversations")
-        told.append(_said(turns if turns is not None else [*row["prompt"], *row["completion"]]))
+        told.append(
+            _said(turns if turns is not None else [*row["prompt"], *row["completion"]])
+        )
     wanted = [[(t.role, t.content) for t in one.messages] for one in kept(whole)]
     assert sorted(told) == sorted(wanted)
 
@@ -715,7 +837,9 @@ def test_a_line_with_tools_is_laid_out_as_each_maker_says() -> None:
             {"role": "assistant", "content": [{"text": "At the depot."}]},
         ],
     }  # fmt: skip
-    assert not [*training_export.refused(one, training_export.target("bedrock-nova1-sft"))]
+    assert not [
+        *training_export.refused(one, training_export.target("bedrock-nova1-sft"))
+    ]
     openai = training_export.written(one, training_export.target("openai-sft"))
     assert openai["messages"][2] == {"role": "assistant", "weight": 0, "tool_calls": [
         {"id": "c1", "type": "function", "function": {"name": "track", "arguments": '{"id": "7"}'}}
@@ -731,7 +855,9 @@ def test_a_line_with_tools_is_laid_out_as_each_maker_says() -> None:
 def test_a_pair_is_laid_out_as_each_maker_says() -> None:
     one = example(chat("Where?", "There.", rejected="No idea."))
     ask = {"role": "user", "content": "Where?"}
-    good, bad = ({"role": "assistant", "content": text} for text in ("There.", "No idea."))
+    good, bad = (
+        {"role": "assistant", "content": text} for text in ("There.", "No idea.")
+    )
     openai = {
         "input": {"messages": [ask]},
         "preferred_output": [good],
@@ -744,9 +870,9 @@ def test_a_pair_is_laid_out_as_each_maker_says() -> None:
         "chosen": [good],
         "rejected": [bad],
     }
-    assert training_export.written(one, training_export.target("bedrock-nova1-dpo"))["messages"][
-        -1
-    ] == {
+    assert training_export.written(one, training_export.target("bedrock-nova1-dpo"))[
+        "messages"
+    ][-1] == {
         "role": "assistant",
         "candidates": [
             {"content": [{"text": "There."}], "preferenceLabel": "preferred"},
@@ -763,7 +889,11 @@ def test_an_answer_and_its_worse_one_are_thumbs_up_and_down() -> None:
     lines = training_export.written_lines(pair, to)
     asked = [{"role": "user", "content": "Where?"}]
     assert lines == [
-        {"prompt": asked, "completion": [{"role": "assistant", "content": text}], "label": good}
+        {
+            "prompt": asked,
+            "completion": [{"role": "assistant", "content": text}],
+            "label": good,
+        }
         for text, good in (("There.", True), ("No idea.", False))
     ]
     lone = example(chat("Where?", "There."))
@@ -813,17 +943,25 @@ def test_what_a_target_would_refuse_is_refused_with_the_reason(
     for name in names:
         assert any(
             why in told
-            for told in training_export.refused(example(data), training_export.target(name))
+            for told in training_export.refused(
+                example(data), training_export.target(name)
+            )
         ), name
 
 
 def test_refusals_name_the_line_and_write_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [*plenty(20), chat("the system: is down again at our place", "we know of it")]
+    rows = [
+        *plenty(20),
+        chat("the system: is down again at our place", "we know of it"),
+    ]
     place = folder(tmp_path, rows)
     training_gate.pass_gates(place)
-    assert run(["export", str(place), "--to", "bedrock-nova1-sft", "--format", "json"]) == 1
+    assert (
+        run(["export", str(place), "--to", "bedrock-nova1-sft", "--format", "json"])
+        == 1
+    )
     told = json.loads(capsys.readouterr().out)
     (one,) = told["refusals"]
     assert (one["source"], told["folder"]) == ("examples.jsonl:21", None)
@@ -851,7 +989,9 @@ def test_a_price_follows_from_the_tokens_only_where_one_is_given(
 ) -> None:
     unknown = training_export.export(whole, "vertex-sft", output=tmp_path / "a")
     assert "vertex-ai" in unknown.usd.ask  # type: ignore[union-attr]  # unknown it is
-    known = training_export.export(whole, "together-sft", output=tmp_path / "b", usd_per_mtok=2.0)
+    known = training_export.export(
+        whole, "together-sft", output=tmp_path / "b", usd_per_mtok=2.0
+    )
     assert known.usd == pytest.approx(known.trained_tokens * 2e-6)
 
 
@@ -863,8 +1003,12 @@ SIGNED = (
 )
 
 
-def signed(place: Path, review: str = "2027-01-01", answer: str = "open", more: str = "") -> Path:
-    text = SIGNED.format(review=review, answer=answer if answer != "open" else "not_yet")
+def signed(
+    place: Path, review: str = "2027-01-01", answer: str = "open", more: str = ""
+) -> Path:
+    text = SIGNED.format(
+        review=review, answer=answer if answer != "open" else "not_yet"
+    )
     return folder(place, plenty(2), more=text + more)
 
 
@@ -883,7 +1027,9 @@ def measured(place: Path, day: str, **values: tuple[float, float, float]) -> Non
 
 
 def states(place: Path, day: str = "2026-09-01") -> dict[str, str]:
-    return {one.id: one.state for one in watch(place, as_of=date.fromisoformat(day)).checks}
+    return {
+        one.id: one.state for one in watch(place, as_of=date.fromisoformat(day)).checks
+    }
 
 
 def test_a_decision_that_nobody_signed_asks_for_a_look(
@@ -901,11 +1047,16 @@ def test_a_signature_is_answered_in_the_words_that_were_typed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = "{by: Grace, on: 2026-11-01, answer: not_yet}"
-    assert run(["answer", str(folder(tmp_path, plenty(2))), f"decision.signed={said}"]) == 0
+    assert (
+        run(["answer", str(folder(tmp_path, plenty(2))), f"decision.signed={said}"])
+        == 0
+    )
     assert f"→ {said}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("day", "state"), [("2026-12-31", "holds"), ("2027-01-01", "attention")])
+@pytest.mark.parametrize(
+    ("day", "state"), [("2026-12-31", "holds"), ("2027-01-01", "attention")]
+)
 def test_a_review_that_is_due_is_said(tmp_path: Path, day: str, state: str) -> None:
     assert states(signed(tmp_path), day)["review"] == state
 
@@ -913,7 +1064,12 @@ def test_a_review_that_is_due_is_said(tmp_path: Path, day: str, state: str) -> N
 def test_new_logs_are_held_against_those_before_the_signature(tmp_path: Path) -> None:
     place = signed(tmp_path)
     assert states(place)["logs"] == "unknown"
-    measured(place, "2026-05-20", success_share=(0.8, 0.85, 0.9), usd_per_request=(0.9, 1, 1.1))
+    measured(
+        place,
+        "2026-05-20",
+        success_share=(0.8, 0.85, 0.9),
+        usd_per_request=(0.9, 1, 1.1),
+    )
     measured(place, "2026-08-10", tuned_gain=(0.1, 0.2, 0.3))
     assert states(place)["logs"] == "unknown"  # of logs, all is from before
     measured(place, "2026-08-20", success_share=(0.6, 0.65, 0.7), usd_per_request=(0.5, 0.6, 0.7),
@@ -938,7 +1094,9 @@ def test_a_model_that_ends_soon_is_said(tmp_path: Path) -> None:
     assert (found["ends_openai:x"], found["ends_openai:y"]) == ("attention", "holds")
 
 
-def test_a_model_at_an_address_of_its_own_ends_by_no_calendar_of_others(tmp_path: Path) -> None:
+def test_a_model_at_an_address_of_its_own_ends_by_no_calendar_of_others(
+    tmp_path: Path,
+) -> None:
     own = "base_url: 'http://127.0.0.1:9/v1'"
     for more, known in (("", True), (f", {own}", False)):
         models = f'models: [{{id: "openai:gpt-4o"{more}}}]\n'
@@ -959,25 +1117,40 @@ def test_what_the_watch_says_is_in_words(tmp_path: Path) -> None:
     )
     place = signed(tmp_path, answer="yes", more=more)
     says = [one.says for one in watch(place, as_of=date(2026, 9, 1)).checks]
-    assert not [one for one in says if "2026-" in one or "e+" in one or "limit of 1 " in one]
-    assert "The target: privacy missed: data leaves, as a third party runs the model" in says
+    assert not [
+        one for one in says if "2026-" in one or "e+" in one or "limit of 1 " in one
+    ]
+    assert (
+        "The target: privacy missed: data leaves, as a third party runs the model"
+        in says
+    )
     assert any("at most $12,000,000 per month wanted" in one for one in says)
-    measured(place, "2026-08-20", usd_per_request=(0.1, 0.2, 0.3), voice_drift_per_turn=(0, 0, 0))
-    says = [one.says.partition(":")[0] for one in watch(place, as_of=date(2026, 9, 1)).checks]
+    measured(
+        place,
+        "2026-08-20",
+        usd_per_request=(0.1, 0.2, 0.3),
+        voice_drift_per_turn=(0, 0, 0),
+    )
+    says = [
+        one.says.partition(":")[0]
+        for one in watch(place, as_of=date(2026, 9, 1)).checks
+    ]
     assert says[-2:] == ["Cost of a request", "Generic phrasing by turn"]
 
 
 def test_a_day_when_all_holds_exits_with_nought(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = (
-        "targets: {quality: {metric: match, at_least: 0.9}}\ntoday: {quality: 0.95, cases: 2000}\n"
-    )
-    answer = json.loads(_decided(signed(tmp_path, more=more), capsys))["verdict"]["answer"]
+    more = "targets: {quality: {metric: match, at_least: 0.9}}\ntoday: {quality: 0.95, cases: 2000}\n"
+    answer = json.loads(_decided(signed(tmp_path, more=more), capsys))["verdict"][
+        "answer"
+    ]
     assert answer == "no"
     place = signed(tmp_path, answer=answer, more=more)
     assert run(["watch", str(place), "--as-of", "2026-09-01"]) == 0
-    assert "nothing asks for a look, 1 thing unknown" in " ".join(capsys.readouterr().out.split())
+    assert "nothing asks for a look, 1 thing unknown" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 TUNED = (
@@ -1007,7 +1180,9 @@ def test_an_untuned_way_that_meets_every_target_takes_the_reason_to_tune_away(
     assert "rival" not in states(signed(tmp_path, more=TUNED.replace("MORE", rival)))
 
 
-def test_an_untuned_way_that_costs_less_is_named_and_stays_unknown(tmp_path: Path) -> None:
+def test_an_untuned_way_that_costs_less_is_named_and_stays_unknown(
+    tmp_path: Path,
+) -> None:
     rival = ", {id: 'a:new', usd_per_mtok: {input: 0.1, output: 0.1}}"
     found = states(signed(tmp_path, answer="yes", more=TUNED.replace("MORE", rival)))
     assert found["rival_usd_per_month"] == "unknown"
@@ -1035,8 +1210,14 @@ def test_newer_logs_with_too_few_calls_are_not_called_missing(tmp_path: Path) ->
                    observed_on=date(2026, 8, 20))  # fmt: skip
     kept = Measured(inputs="few", readings=(), evidence=(few,))
     files_stores.append_evidence(load_case(place), kept)
-    says = [one.says for one in watch(place, as_of=date(2026, 9, 1)).checks if one.id == "logs"]
-    assert says == ["The logs since 1 Jun 2026 hold too few calls to say anything; give more"]
+    says = [
+        one.says
+        for one in watch(place, as_of=date(2026, 9, 1)).checks
+        if one.id == "logs"
+    ]
+    assert says == [
+        "The logs since 1 Jun 2026 hold too few calls to say anything; give more"
+    ]
 
 
 def log_of(place: Path, day: str, asked: Sequence[str]) -> Path:
@@ -1060,7 +1241,8 @@ MEALS = [f"which soup goes with {dish} on evening {n}, and how much salt does it
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("later", "state"), [(BILLS, "holds"), ([*BILLS[:210], *MEALS], "attention"), (None, "unknown")]
+    ("later", "state"),
+    [(BILLS, "holds"), ([*BILLS[:210], *MEALS], "attention"), (None, "unknown")],
 )
 def test_requests_of_another_kind_than_in_the_log_signed_on_are_seen(
     tmp_path: Path, later: Sequence[str] | None, state: str
@@ -1099,7 +1281,9 @@ def test_a_file_outside_the_folder_is_never_read(tmp_path: Path) -> None:
     inside.mkdir()
     (tmp_path / "other.jsonl").write_text(lines(plenty(3)), encoding="utf-8")
     (inside / "link.jsonl").symlink_to(tmp_path / "other.jsonl")
-    (inside / "case.yaml").write_text(CASE + "data: {training: link.jsonl}\n", encoding="utf-8")
+    (inside / "case.yaml").write_text(
+        CASE + "data: {training: link.jsonl}\n", encoding="utf-8"
+    )
     assert run(["data", str(inside)]) == 2
 
 
@@ -1111,8 +1295,15 @@ def test_a_review_goes_out_as_a_file_and_back(
     asked = ["data", "review", str(place), "--reviewer", "ada", "--format", "jsonl"]
     assert run([*asked, "--output", str(sheet)]) == 0
     rows = [json.loads(line) for line in sheet.read_text("utf-8").splitlines()]
-    assert "examples.jsonl" not in sheet.read_text("utf-8")  # nobody sees where it comes from
-    said = [("accept", ""), ("edit", "something better"), ("r", "a closed depot"), ("", "")]
+    assert "examples.jsonl" not in sheet.read_text(
+        "utf-8"
+    )  # nobody sees where it comes from
+    said = [
+        ("accept", ""),
+        ("edit", "something better"),
+        ("r", "a closed depot"),
+        ("", ""),
+    ]
     for row, (label, better) in zip(rows, said, strict=True):
         row.update(label=label, better=better)
     sheet.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
@@ -1123,7 +1314,9 @@ def test_a_review_goes_out_as_a_file_and_back(
 
 
 def test_every_gate_has_words() -> None:
-    assert all(words and not words.endswith(".") for words in training_gate.GATES.values())
+    assert all(
+        words and not words.endswith(".") for words in training_gate.GATES.values()
+    )
 
 
 # Labels against the model's own answers -----------------------------------------------------------
@@ -1140,7 +1333,9 @@ def compared(place: Path) -> Path:
     return case
 
 
-def test_the_model_is_asked_once_and_the_two_answers_are_shown_blind(tmp_path: Path) -> None:
+def test_the_model_is_asked_once_and_the_two_answers_are_shown_blind(
+    tmp_path: Path,
+) -> None:
     place = compared(tmp_path)
     fake = Fake(lambda request: f"model says {request.messages[-1].content}")
     own = training_candidates.own_answers(place, n=12, send=True, transport=fake)
@@ -1184,7 +1379,9 @@ def test_an_answer_that_was_withheld_is_no_pair(tmp_path: Path, finish: str) -> 
 
 def test_all_that_was_answered_is_shown(tmp_path: Path) -> None:
     place = trained_on(folder_of(tmp_path, n=8, prompts={"plain": PLAIN}), 70)
-    own = training_candidates.own_answers(place, n=60, send=True, transport=Fake(lambda _: "so"))
+    own = training_candidates.own_answers(
+        place, n=60, send=True, transport=Fake(lambda _: "so")
+    )
     assert (
         len(own.answers)
         == len(labelling_queue.open_queue(place, LabelTask("compare", "ada")).items)
@@ -1196,10 +1393,14 @@ def test_a_cap_that_is_too_small_sends_nothing(tmp_path: Path) -> None:
     place = compared(tmp_path)
     text = (place / "case.yaml").read_text("utf-8")
     priced = "{id: 'fake:one', usd_per_mtok: {input: 1000, output: 1000}}"
-    (place / "case.yaml").write_text(text.replace("{id: 'fake:one'}", priced), encoding="utf-8")
+    (place / "case.yaml").write_text(
+        text.replace("{id: 'fake:one'}", priced), encoding="utf-8"
+    )
     fake = Fake(lambda _: "so")
     with pytest.raises(TuneworthyError):
-        training_candidates.own_answers(place, n=10, send=True, cap_usd=0.0, transport=fake)
+        training_candidates.own_answers(
+            place, n=10, send=True, cap_usd=0.0, transport=fake
+        )
     assert fake.sent == 0
 
 

@@ -75,18 +75,31 @@ WORTH: Mapped = {
     },
     "attempts": [{"name": "half a year of prompting", "tried": list(SIMPLER)}],
     "targets": {"quality": {"metric": "f1", "at_least": 0.92}},
-    "today": {"quality": 0.85, "cases": 2000, "latency_p95_s": 1.0, "api": "third_party"},
+    "today": {
+        "quality": 0.85,
+        "cases": 2000,
+        "latency_p95_s": 1.0,
+        "api": "third_party",
+    },
     "economics": {
         "hourly_rate_usd": 100,
         "upfront": {"hours": 80, "usd": 500},
         "monthly": {"quality_value_usd": 20_000, "ongoing_usd": 2000},
-        "traffic": {"requests_per_month": 200_000, "input_tokens": 1500, "output_tokens": 200},
+        "traffic": {
+            "requests_per_month": 200_000,
+            "input_tokens": 1500,
+            "output_tokens": 200,
+        },
     },
     "workload": "steady",
     "strategic_value": "high",
     "data": {"examples": {"count": 15_000, "usable": 12_000}},
     "models": [
-        {"id": "acme:large", "usd_per_mtok": {"input": 2.5, "output": 10}, "runs": "third_party"}
+        {
+            "id": "acme:large",
+            "usd_per_mtok": {"input": 2.5, "output": 10},
+            "runs": "third_party",
+        }
     ],
     "tuning": {
         "service": "self_hosted",
@@ -127,7 +140,9 @@ NO_GAIN = (arm("tuned", "tuned", 0.86), PROMPT)
 
 def missed(dossier: Any) -> list[str]:
     """Targets that the present way misses."""
-    return [name for name, target in dossier.targets.items() if target.state == "missed"]
+    return [
+        name for name, target in dossier.targets.items() if target.state == "missed"
+    ]
 
 
 @cache
@@ -203,7 +218,10 @@ def test_each_rule_has_a_case_that_fires_it(rule: str) -> None:
 
 @pytest.mark.parametrize(
     ("arms", "answer", "first"),
-    [(IMPROVED, "yes", {"roll_out"}), (NO_GAIN, "no", {"keep_prompt", *SIMPLER, "relax_target"})],
+    [
+        (IMPROVED, "yes", {"roll_out"}),
+        (NO_GAIN, "no", {"keep_prompt", *SIMPLER, "relax_target"}),
+    ],
     ids=["improved", "no gain"],
 )
 def test_a_comparison_on_untouched_cases_ends_the_case(
@@ -246,7 +264,9 @@ def test_an_untuned_model_that_meets_every_target_ends_the_case(source: str) -> 
     for world in worlds_of(source, "rival"):
         before = as_it_is(world, source)
         rival = rival_of(world, before)
-        stated = {*missed(before)} - {"privacy"}  # which no rival shows to be enough alone
+        stated = {*missed(before)} - {
+            "privacy"
+        }  # which no rival shows to be enough alone
         if rival is None or not stated or before.verdict.rule in ("met", "proven"):
             continue
         after = judged(world, with_model(world.case, rival))
@@ -264,7 +284,11 @@ def test_a_model_without_cases_ends_nothing(source: str) -> None:
         before = as_it_is(world, source)
         rival = rival_of(world, before)
         asked = before.targets.get("quality")
-        if asked is None or isinstance(asked.limit, Unknown) or before.verdict.rule == "met":
+        if (
+            asked is None
+            or isinstance(asked.limit, Unknown)
+            or before.verdict.rule == "met"
+        ):
             continue
         if rival is None:
             continue
@@ -276,8 +300,13 @@ def test_a_model_without_cases_ends_nothing(source: str) -> None:
 
 
 def test_what_a_lab_measured_of_a_listed_model_ends_the_case() -> None:
-    models = [*WORTH["models"], {"id": "acme:small", "usd_per_mtok": {"input": 0.1, "output": 0.4}}]
-    small = arm("small", "prompted", 0.98, lab="ceiling", model="acme:small", usd=0.0002)
+    models = [
+        *WORTH["models"],
+        {"id": "acme:small", "usd_per_mtok": {"input": 0.1, "output": 0.4}},
+    ]
+    small = arm(
+        "small", "prompted", 0.98, lab="ceiling", model="acme:small", usd=0.0002
+    )
     found = judged(made("measured", {"models": models}), arms=[PROMPT, small])
     assert (found.verdict.answer, found.verdict.rule) == ("no", "met"), told(found)
     way = way_of_first(found)
@@ -293,7 +322,10 @@ def test_every_target_met_today_keeps_the_prompt(source: str) -> None:
     law = Broken("with every target met, and cheaper than all others, what runs stays")
     for world in worlds_of(source, "met today", thin=2):
         stated = at(world.case, "targets") or {}
-        if not {"quality"} <= set(stated) or as_it_is(world, source).verdict.rule == "proven":
+        if (
+            not {"quality"} <= set(stated)
+            or as_it_is(world, source).verdict.rule == "proven"
+        ):
             continue
         changes: dict[str, Any] = {
             "today.quality": 1.0,
@@ -333,7 +365,10 @@ def follow(world: World, source: str) -> tuple[list[str], Any, str]:
     case = world.case
     found = as_it_is(world, source)
     went: list[str] = []
-    while first_step(found) not in NOT_TRIED and found.verdict.rule not in ("met", "nothing_left"):
+    while first_step(found) not in NOT_TRIED and found.verdict.rule not in (
+        "met",
+        "nothing_left",
+    ):
         option = first_step(found)
         way = way_of_first(found)
         model = way.model if way is not None and way.kind == "model" else ""
@@ -349,7 +384,9 @@ def follow(world: World, source: str) -> tuple[list[str], Any, str]:
 
 
 @EVERYWHERE
-def test_a_step_tried_in_vain_is_followed_by_another_or_by_nothing_left(source: str) -> None:
+def test_a_step_tried_in_vain_is_followed_by_another_or_by_nothing_left(
+    source: str,
+) -> None:
     law = Broken("a step tried in vain doesn't come again, until nothing is left")
     for world in worlds_of(source, "in vain", thin=2):
         went, end, wrong = follow(world, source)
@@ -393,11 +430,15 @@ def stays_inside(case: Mapped, found: Any) -> bool:
 
 def sent_out(case: Mapped) -> Mapped:
     """The case with data that may not leave, and a provider that sees them."""
-    case = changed_all(case, {"factors.data_sovereignty": "yes", "today.api": "third_party"})
+    case = changed_all(
+        case, {"factors.data_sovereignty": "yes", "today.api": "third_party"}
+    )
     models: list[Mapped] = []
     for model in case.get("models", ()):
         prompted = model.get("kind", "prompted") == "prompted"
-        now = prompted and not any(m.get("kind", "prompted") == "prompted" for m in models)
+        now = prompted and not any(
+            m.get("kind", "prompted") == "prompted" for m in models
+        )
         outside = {name: value for name, value in model.items() if name != "serving"}
         models.append({**outside, "runs": "third_party"} if now else model)
     return {**case, "models": models}
@@ -425,7 +466,9 @@ def test_no_hosted_tuning_of_data_that_may_not_leave(source: str) -> None:
     law.judge(at_least=enough(source))
 
 
-def test_the_prompt_is_kept_only_where_no_target_is_missed_or_tuning_is_refused() -> None:
+def test_the_prompt_is_kept_only_where_no_target_is_missed_or_tuning_is_refused() -> (
+    None
+):
     law = Broken("keep the prompt, only with no target missed or after a refusal")
     for world, found in pool():
         kept = "keep_prompt" in {step.option for step in steps(found)}
@@ -454,7 +497,11 @@ def test_every_way_that_is_the_first_step_is_in_the_table() -> None:
 def test_a_way_is_admissible_by_its_own_figures() -> None:
     """Met and missed are the whole interval of quality on one side, or the figure of the rest."""
     law = Broken("admissible agrees with the figures of the way")
-    figures = {"quality": "quality", "latency": "latency_p95_s", "cost": "usd_per_month"}
+    figures = {
+        "quality": "quality",
+        "latency": "latency_p95_s",
+        "cost": "usd_per_month",
+    }
     for world, found in pool():
         for way in found.ways:
             for target, figure in figures.items():
@@ -463,12 +510,18 @@ def test_a_way_is_admissible_by_its_own_figures() -> None:
                     continue
                 limit = number_of(found.targets[target].limit)
                 shown = way.figures[figure]
-                if limit is None or isinstance(shown, Unknown) or shown.interval is None:
+                if (
+                    limit is None
+                    or isinstance(shown, Unknown)
+                    or shown.interval is None
+                ):
                     continue
                 low, high = shown.interval
                 inside = low >= limit if target == "quality" else high <= limit
                 outside = high < limit if target == "quality" else low > limit
-                law.look(state != "met" or not outside, world, way.id, target, "met outside")
+                law.look(
+                    state != "met" or not outside, world, way.id, target, "met outside"
+                )
                 law.look(state != "missed" or not inside or way.kind != "now", world, way.id,
                          target, "missed inside")  # fmt: skip
     law.judge(at_least=60)
@@ -485,7 +538,11 @@ def test_more_strategic_value_never_lowers_an_answer(source: str) -> None:
                  for value in ("low", "medium", "high")}  # fmt: skip
         for less, more in (("low", "medium"), ("medium", "high")):
             fell = goes_further(found[more], found[less])
-            law.look(not fell, world, f"{less}: {told(found[less])}, {more}: {told(found[more])}")
+            law.look(
+                not fell,
+                world,
+                f"{less}: {told(found[less])}, {more}: {told(found[more])}",
+            )
     law.judge(at_least=enough(source))
 
 
@@ -507,7 +564,9 @@ def test_strategic_value_moves_nothing_where_money_pays_back(source: str) -> Non
         found = {value: judged(world, changed(case, "strategic_value", value))
                  for value in (None, "low", "medium", "high")}  # fmt: skip
         answers = {str(value): each.verdict.answer for value, each in found.items()}
-        law.look(len(set(answers.values())) == 1, world, str(answers), told(found["low"]))
+        law.look(
+            len(set(answers.values())) == 1, world, str(answers), told(found["low"])
+        )
     law.judge(at_least=enough(source))
 
 
@@ -515,7 +574,9 @@ def looser(case: Mapped, target: str) -> Mapped | None:
     """The case with a target that is easier to meet; None where it isn't stated."""
     if target == "quality":
         wanted = at(case, "targets.quality.at_least")
-        return wanted and changed(case, "targets.quality.at_least", max(0.0, wanted - 0.04))
+        return wanted and changed(
+            case, "targets.quality.at_least", max(0.0, wanted - 0.04)
+        )
     path = f"targets.{STATED_AS[target]}"
     limit = at(case, path)
     return changed(case, path, limit * 1.5) if limit else None
@@ -553,16 +614,25 @@ def test_a_looser_target_never_makes_a_way_worse(source: str, target: str) -> No
 def test_more_reviewed_data_never_lowers_tuning(source: str) -> None:
     law = Broken("more reviewed data lowers neither tuning's chance nor the answer")
     for world in worlds_of(source, "data", thin=2):
-        bare = changed_all(world.case, {"factors.insufficient_data": None, "data.training": None})
+        bare = changed_all(
+            world.case, {"factors.insufficient_data": None, "data.training": None}
+        )
         before = None
         for count in (0, 60, 600, 6000, 100_000):
             examples = {"count": count, "usable": count}
             found = judged(world, changed(bare, "data.examples", examples))
             if before is not None:
                 way = way_of_first(found)
-                learns = way is not None and way.id in ("retrieved_examples", "plain_classifier")
-                fell = goes_further(found, before) and not learns  # which learn from the same
-                law.look(not fell, world, f"at {count}: {told(found)}, before {told(before)}")
+                learns = way is not None and way.id in (
+                    "retrieved_examples",
+                    "plain_classifier",
+                )
+                fell = (
+                    goes_further(found, before) and not learns
+                )  # which learn from the same
+                law.look(
+                    not fell, world, f"at {count}: {told(found)}, before {told(before)}"
+                )
                 for name, way in ways(before).items():
                     more = ways(found).get(name)
                     if way.kind != "tuning" or more is None:
@@ -596,8 +666,14 @@ def scaled(amount: Any, by: float) -> Any:
 
 @EVERYWHERE
 def test_more_traffic_never_lowers_what_tuning_can_bring(source: str) -> None:
-    law = Broken("more traffic lowers neither the bill, nor what can be saved, nor the answer")
-    silent = {"targets.usd_per_month": None, "factors.low_volume": None, "economics.monthly": None}
+    law = Broken(
+        "more traffic lowers neither the bill, nor what can be saved, nor the answer"
+    )
+    silent = {
+        "targets.usd_per_month": None,
+        "factors.low_volume": None,
+        "economics.monthly": None,
+    }
     for world in worlds_of(source, "traffic"):
         requests = at(world.case, "economics.traffic.requests_per_month")
         bill = at(world.case, "today.usd_per_month")
@@ -606,18 +682,26 @@ def test_more_traffic_never_lowers_what_tuning_can_bring(source: str) -> None:
         before = None
         for by in (1, 10, 100):
             case = changed_all(world.case, silent)
-            case = changed(case, "economics.traffic.requests_per_month", scaled(requests, by))
+            case = changed(
+                case, "economics.traffic.requests_per_month", scaled(requests, by)
+            )
             if bill is not None:
                 case = changed(case, "today.usd_per_month", scaled(bill, by))
             found = judged(world, case)
             if before is not None:
                 fell = goes_further(found, before)
-                law.look(not fell, world, f"at {by} times: {told(found)}, before {told(before)}")
+                law.look(
+                    not fell,
+                    world,
+                    f"at {by} times: {told(found)}, before {told(before)}",
+                )
                 for name in ("bill_usd", "possible_saving_usd"):
                     less = number_of(getattr(before.investment, name, None))
                     more = number_of(getattr(found.investment, name, None))
                     if less is not None and more is not None:
-                        law.look(more >= less * (1 - 1e-9), world, f"{name} {less} to {more}")
+                        law.look(
+                            more >= less * (1 - 1e-9), world, f"{name} {less} to {more}"
+                        )
             before = found
     law.judge(at_least=enough(source))
 
@@ -629,7 +713,9 @@ def best_tuning(found: Any) -> int:
 
 @EVERYWHERE
 def test_a_cheaper_model_that_nobody_measured_never_raises_tuning(source: str) -> None:
-    law = Broken("a cheap rival without a score raises neither tuning's rank nor the answer")
+    law = Broken(
+        "a cheap rival without a score raises neither tuning's rank nor the answer"
+    )
     tiny = {"id": "acme:tiny", "usd_per_mtok": {"input": 0.001, "output": 0.002}}
     for world in worlds_of(source, "tiny"):
         prompted = [m for m in world.case.get("models", ()) if m.get("kind") != "tuned"]
@@ -706,7 +792,9 @@ def backwards(value: Any) -> Any:
 def reordered(case: Mapped) -> Mapped:
     """The case with other orders of what has none, and with an attempt told twice."""
     models = list(case.get("models", ()))
-    untuned = [place for place, model in enumerate(models) if model.get("kind") != "tuned"]
+    untuned = [
+        place for place, model in enumerate(models) if model.get("kind") != "tuned"
+    ]
     kept = untuned[0] + 1 if untuned else 0  # the first is the one in use
     attempts = list(case.get("attempts", ()))
     again = attempts[-1:]
@@ -718,7 +806,9 @@ def reordered(case: Mapped) -> Mapped:
 
 @EVERYWHERE
 def test_orders_and_repetitions_move_nothing(source: str) -> None:
-    law = Broken("order of keys, models after the first, and an attempt told twice move nothing")
+    law = Broken(
+        "order of keys, models after the first, and an attempt told twice move nothing"
+    )
     for world in worlds_of(source, "orders"):
         moved = apart(as_it_is(world, source), judged(world, reordered(world.case)))
         law.look(not moved, world, *moved[:3])
@@ -726,14 +816,19 @@ def test_orders_and_repetitions_move_nothing(source: str) -> None:
 
 
 @given(cases)
-@settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))  # a seed doesn't get simpler
+@settings(
+    phases=(Phase.explicit, Phase.reuse, Phase.generate)
+)  # a seed doesn't get simpler
 def test_any_case_is_judged_by_a_rule_and_in_one_piece(case: Mapped) -> None:
     found = judged(World("random", case))
     kept = "keep_prompt" in {step.option for step in steps(found)}
     assert found.verdict.rule in {*FIRES, "proven"}
     assert not kept or not missed(found) or found.verdict.rule == "refused", told(found)
     assert found.verdict.answer != "yes" or found.verdict.rule == "proven"
-    assert found.verdict.answer != "pilot" or found.verdict.rule in ("worth_a_pilot", "no_target")
+    assert found.verdict.answer != "pilot" or found.verdict.rule in (
+        "worth_a_pilot",
+        "no_target",
+    )
 
 
 @pytest.mark.parametrize("source", ["expert", "random"])
@@ -743,8 +838,13 @@ def test_an_answer_turns_exactly_what_it_is_said_to_turn(source: str) -> None:
     for world in worlds_of(source, "flips", thin=4):
         before = as_it_is(world, source)
         turning = set(before.verdict.basis.turning)
-        rooms = {name: ("ceiling", check.state) for name, check in before.ceiling.checks.items()}
-        rooms |= {name: ("factors", factor.state) for name, factor in before.factors.items()}
+        rooms = {
+            name: ("ceiling", check.state)
+            for name, check in before.ceiling.checks.items()
+        }
+        rooms |= {
+            name: ("factors", factor.state) for name, factor in before.factors.items()
+        }
         for name, (room, state) in rooms.items():
             after = [judged(world, changed(world.case, f"{room}.{name}", to))
                      for to in ("yes", "no") if to != state]  # fmt: skip
@@ -754,14 +854,24 @@ def test_an_answer_turns_exactly_what_it_is_said_to_turn(source: str) -> None:
                      f"said to turn: {name in turning}", told(before),
                      *map(told, after))  # fmt: skip
             inside = answers <= {*before.reach.answers, "open", before.verdict.answer}
-            law.look(inside or state != "unknown", world, f"{name} leaves the reach", str(answers))
+            law.look(
+                inside or state != "unknown",
+                world,
+                f"{name} leaves the reach",
+                str(answers),
+            )
     law.judge(at_least=enough(source))
 
 
 # Silence -----------------------------------------------------------------------------------------
 
 SAFE = {"data_reviewed": "yes", "process_named": "yes"}
-OWN = {"service": "self_hosted", "available": "yes", "pilot": "yes", "model_switch": "no"}
+OWN = {
+    "service": "self_hosted",
+    "available": "yes",
+    "pilot": "yes",
+    "model_switch": "no",
+}
 
 SILENCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = {
     "safety": (
@@ -798,23 +908,40 @@ def silence_cases(source: str, law: str) -> list[World]:
 
 @EVERYWHERE
 @pytest.mark.parametrize("about", SILENCES)
-def test_silence_gives_at_most_what_the_favourable_statement_gives(source: str, about: str) -> None:
+def test_silence_gives_at_most_what_the_favourable_statement_gives(
+    source: str, about: str
+) -> None:
     said, unsaid, no, words = SILENCES[about]
-    law = Broken(f"nothing said of {about} gives no more, with its condition; a no ends it")
+    law = Broken(
+        f"nothing said of {about} gives no more, with its condition; a no ends it"
+    )
     for world in silence_cases(source, f"silence {about}"):
         favourable = judged(world, changed_all(world.case, said))
         silent = judged(world, changed_all(world.case, unsaid))
         further = goes_further(favourable, silent)
-        law.look(not further, world, f"said {told(favourable)}", f"unsaid {told(silent)}")
+        law.look(
+            not further, world, f"said {told(favourable)}", f"unsaid {told(silent)}"
+        )
         gates = {gate.id: gate.state for gate in silent.verdict.gates}
-        is_computed = about == "money" and gates.get("investment") == "yes"  # by traffic and prices
+        is_computed = (
+            about == "money" and gates.get("investment") == "yes"
+        )  # by traffic and prices
         if silent.verdict.answer in ("pilot", "yes") and not is_computed:
             named = [
-                one for one in silent.verdict.conditions if re.search(words, one, re.IGNORECASE)
+                one
+                for one in silent.verdict.conditions
+                if re.search(words, one, re.IGNORECASE)
             ]
-            law.look(bool(named), world, told(silent), f"conditions {silent.verdict.conditions}")
+            law.look(
+                bool(named),
+                world,
+                told(silent),
+                f"conditions {silent.verdict.conditions}",
+            )
         ended = judged(world, changed_all(world.case, no))
-        law.look(ended.verdict.answer not in ("pilot", "yes"), world, f"a no: {told(ended)}")
+        law.look(
+            ended.verdict.answer not in ("pilot", "yes"), world, f"a no: {told(ended)}"
+        )
     law.judge(at_least=enough(source))
 
 
@@ -823,9 +950,9 @@ def test_a_yes_names_what_is_open_as_its_conditions(about: str) -> None:
     _, unsaid, _, words = SILENCES[about]
     found = judged(made("proven", unsaid), arms=IMPROVED)
     assert found.verdict.answer == "yes", told(found)
-    assert any(re.search(words, one, re.IGNORECASE) for one in found.verdict.conditions), (
-        found.verdict.conditions
-    )
+    assert any(
+        re.search(words, one, re.IGNORECASE) for one in found.verdict.conditions
+    ), found.verdict.conditions
     assert "once" in found.verdict.headline.lower(), found.verdict.headline
 
 
@@ -833,7 +960,10 @@ def test_a_yes_names_what_is_open_as_its_conditions(about: str) -> None:
 
 RICH = {"count": 200_000, "usable": 200_000}
 RELIEF: dict[str, dict[str, Any]] = {
-    "moving": {"factors.exploration_phase": "no", "factors.rapidly_changing_requirements": "no"},
+    "moving": {
+        "factors.exploration_phase": "no",
+        "factors.rapidly_changing_requirements": "no",
+    },
     "short_of_data": {
         "data.examples": RICH,
         "data.preference_pairs": RICH,
@@ -879,7 +1009,9 @@ def test_the_decisive_finding_is_the_operative_one(rule: str) -> None:
     for world in [made(rule, changes), *spread(decided, 6)]:
         before = judged(world)
         relieved = changed_all(world.case, RELIEF[rule])
-        after = judged(world, without_good_models(relieved) if rule == "simpler" else relieved)
+        after = judged(
+            world, without_good_models(relieved) if rule == "simpler" else relieved
+        )
         stays = after.verdict.rule == rule == before.verdict.rule
         law.look(not stays, world, told(before), f"after {told(after)}")
     law.judge()
@@ -900,7 +1032,11 @@ def worsened(case: Mapped, found: Any) -> Mapped:
 
 def test_what_meets_every_target_is_what_decides() -> None:
     law = Broken("without the way that meets every target, another decides or none")
-    met = [world for world, found in pool() if found.verdict.rule == "met" and not world.origin]
+    met = [
+        world
+        for world, found in pool()
+        if found.verdict.rule == "met" and not world.origin
+    ]
     rival = rival_of(made("worth"), judged(made("worth")))
     assert rival is not None
     chosen = [
@@ -931,7 +1067,9 @@ def test_a_proof_is_what_decides(arms: tuple[LabArm, ...]) -> None:
 def test_a_count_with_more_cases_is_what_decides_an_open_answer() -> None:
     open_one = made("undecided", FIRES["undecided"][0])
     for quality in (0.80, 0.99):
-        counted = changed_all(open_one.case, {"today.quality": quality, "today.cases": 50_000})
+        counted = changed_all(
+            open_one.case, {"today.quality": quality, "today.cases": 50_000}
+        )
         found = judged(World("counted", counted))
         assert found.verdict.rule != "undecided", told(found)
 
@@ -960,7 +1098,9 @@ def test_k1_the_plan_trains_what_the_first_step_names() -> None:
     crafted.append(made("form", {**DEAR, "goals": ["format"]}))
     found = [(world, judged(world)) for world in crafted]
     for world, dossier in (*found, *pool()):
-        named = [step.title.lower() for step in steps(dossier) if step.option in TUNINGS]
+        named = [
+            step.title.lower() for step in steps(dossier) if step.option in TUNINGS
+        ]
         if dossier.verdict.answer == "pilot" and named:
             plan = words_of_plan(dossier)
             law.look(any(title in plan for title in named), world, *named, plan[:300])
@@ -995,17 +1135,29 @@ def test_k3_what_is_refused_asks_for_no_amount() -> None:
     [
         (
             "K4",
-            {"goals": ["persona"], "factors.brand_voice": "no", "signals.voice_drift": "yes"},
+            {
+                "goals": ["persona"],
+                "factors.brand_voice": "no",
+                "signals.voice_drift": "yes",
+            },
             "is said not to be needed",
             "A voice is wanted",
         ),
         (
             "K5",
-            {"goals": ["classification"], "factors.rapidly_changing_requirements": "yes"},
+            {
+                "goals": ["classification"],
+                "factors.rapidly_changing_requirements": "yes",
+            },
             "knowledge is to be trained",
             "",
         ),
-        ("K9", {"goals": ["generation"], "attempts": []}, "code can run what is generated", ""),
+        (
+            "K9",
+            {"goals": ["generation"], "attempts": []},
+            "code can run what is generated",
+            "",
+        ),
     ],
 )
 def test_k4_k5_k9_one_dossier_says_one_thing(
@@ -1031,7 +1183,11 @@ def test_k6_k12_k19_the_count_is_no_reason_where_a_target_is_stated() -> None:
 def test_k12_two_founders_who_explore_are_told_so() -> None:
     founders: dict[str, Any] = {
         "factors.exploration_phase": "yes",
-        "economics.traffic": {"requests_per_month": 150, "input_tokens": 800, "output_tokens": 90},
+        "economics.traffic": {
+            "requests_per_month": 150,
+            "input_tokens": 800,
+            "output_tokens": 90,
+        },
         "economics.monthly": None,
         "economics.upfront": None,
         "strategic_value": None,
@@ -1046,7 +1202,11 @@ def test_k12_two_founders_who_explore_are_told_so() -> None:
 
 def test_k7_caching_saves_what_can_be_cached() -> None:
     price = {"input": 2.5, "output": 10, "cached_input": 0.25}
-    traffic = {"requests_per_month": 200_000, "input_tokens": 1500, "output_tokens": 200}
+    traffic = {
+        "requests_per_month": 200_000,
+        "input_tokens": 1500,
+        "output_tokens": 200,
+    }
     case = {
         **DEAR,
         "attempts": [],
@@ -1065,7 +1225,11 @@ def test_k7_caching_saves_what_can_be_cached() -> None:
 
 
 def test_k8_a_tuned_model_that_answers_more_costs_more() -> None:
-    tuned = {"id": "acme:tuned", "kind": "tuned", "usd_per_mtok": {"input": 0.5, "output": 2}}
+    tuned = {
+        "id": "acme:tuned",
+        "kind": "tuned",
+        "usd_per_mtok": {"input": 0.5, "output": 2},
+    }
     models = [*WORTH["models"], tuned]
     bills = []
     for requests in (200_000, 20_000_000):
@@ -1077,7 +1241,9 @@ def test_k8_a_tuned_model_that_answers_more_costs_more() -> None:
     assert bills[1] == pytest.approx(100 * bills[0], rel=0.01)
 
 
-def test_k10_output_that_does_not_parse_is_constrained_before_examples_are_shown() -> None:
+def test_k10_output_that_does_not_parse_is_constrained_before_examples_are_shown() -> (
+    None
+):
     broken = {
         "goals": ["extraction", "format"],
         "signals.inconsistent_format": "yes",
@@ -1091,7 +1257,11 @@ def test_k10_output_that_does_not_parse_is_constrained_before_examples_are_shown
 
 def test_k11_a_few_cents_are_no_contradiction() -> None:
     cents = {
-        "economics.traffic": {"requests_per_month": 400, "input_tokens": 300, "output_tokens": 200},
+        "economics.traffic": {
+            "requests_per_month": 400,
+            "input_tokens": 300,
+            "output_tokens": 200,
+        },
         "today.usd_per_month": 2,
     }
     found = judged(made("cents", cents))  # $1.10 by its tokens
@@ -1140,13 +1310,19 @@ def test_k16_k17_a_model_has_one_bill_and_it_is_computed() -> None:
     rows = [way for way in found.ways if way.model == "acme:rival"]
     for way in rows:
         figure = way.figures["usd_per_month"]
-        law.look(abs(float(figure.value) - bill) < 0.01 * bill, way.id, f"{figure.value} of {bill}")
+        law.look(
+            abs(float(figure.value) - bill) < 0.01 * bill,
+            way.id,
+            f"{figure.value} of {bill}",
+        )
         law.look(figure.grade == "computed", way.id, figure.grade)
     law.judge(at_least=2)
     assert (found.verdict.answer, found.verdict.rule) == ("no", "met"), told(found)
 
 
-SCORE = re.compile(r"score today|evaluation set|score the (present )?prompt", re.IGNORECASE)
+SCORE = re.compile(
+    r"score today|evaluation set|score the (present )?prompt", re.IGNORECASE
+)
 
 
 def test_k18_nobody_is_sent_to_score_what_is_scored() -> None:
@@ -1165,7 +1341,11 @@ def test_k18_nobody_is_sent_to_score_what_is_scored() -> None:
 
 def test_k18_a_contradiction_is_settled_and_not_scored() -> None:
     """Data that may not leave, and a provider that sees them, with 91% of 2,000 cases counted."""
-    case = {"factors.data_sovereignty": "yes", "today.quality": 0.89, "tuning.service": "hosted"}
+    case = {
+        "factors.data_sovereignty": "yes",
+        "today.quality": 0.89,
+        "tuning.service": "hosted",
+    }
     found = judged(made("against", case))
     assert first_step(found) not in ("measure", "label"), told(found)
 
@@ -1201,12 +1381,20 @@ def test_k23_a_no_on_unknown_quality_is_one_either_way() -> None:
     for world, found in pool():
         quality = found.targets.get("quality")
         unknown = quality is not None and quality.state == "unknown"
-        if found.verdict.answer != "no" or not unknown or found.verdict.rule != "refused":
+        if (
+            found.verdict.answer != "no"
+            or not unknown
+            or found.verdict.rule != "refused"
+        ):
             continue
-        if world.case.get("workload") == "one_off" and not at(world.case, "economics.monthly"):
+        if world.case.get("workload") == "one_off" and not at(
+            world.case, "economics.monthly"
+        ):
             continue  # a job without amounts is refused for want of them
         for share in (0.02, 1.0):
-            case = changed_all(world.case, {"today.quality": share, "today.cases": 1_000_000})
+            case = changed_all(
+                world.case, {"today.quality": share, "today.cases": 1_000_000}
+            )
             after = judged(world, case)
             law.look(after.verdict.answer == "no", world, f"at {share}: {told(after)}")
     law.judge(at_least=0)
@@ -1227,17 +1415,31 @@ def test_headline_line_of_what_to_do_and_first_step_are_one(source: str) -> None
         found = as_it_is(world, source)
         verdict = found.verdict
         law.look(verdict.rule in {*FIRES, "proven"}, world, verdict.rule)
-        law.look(bool(verdict.headline and verdict.now and verdict.because), world, "says nothing")
-        law.look("\n" not in verdict.headline + verdict.now, world, "more than one line")
+        law.look(
+            bool(verdict.headline and verdict.now and verdict.because),
+            world,
+            "says nothing",
+        )
+        law.look(
+            "\n" not in verdict.headline + verdict.now, world, "more than one line"
+        )
         if steps(found):
             first = found.reach.first_steps
-            law.look(first_step(found) in first, world, f"{first_step(found)} not in {first}")
+            law.look(
+                first_step(found) in first, world, f"{first_step(found)} not in {first}"
+            )
         inside = verdict.answer == "open" or verdict.answer in found.reach.answers
         law.look(inside, world, f"{verdict.answer} not in {found.reach.answers}")
         word = {"no": "don't tune", "not_yet": "not yet", "pilot": "pilot", "yes": "yes|tune",
                 "open": "can't say"}[verdict.answer]  # fmt: skip
-        law.look(bool(re.search(word, verdict.headline, re.IGNORECASE)), world, verdict.headline)
+        law.look(
+            bool(re.search(word, verdict.headline, re.IGNORECASE)),
+            world,
+            verdict.headline,
+        )
         ask = found.ask
         low, high = number_of(ask.low), number_of(ask.high)
-        law.look(low is None or high is None or low <= high, world, f"ask {low} to {high}")
+        law.look(
+            low is None or high is None or low <= high, world, f"ask {low} to {high}"
+        )
     law.judge(at_least=enough(source))

@@ -109,7 +109,9 @@ def test_a_list_goes_on_by_a_plain_link_until_all_were_seen(
 
 def test_a_filter_leaves_what_it_names_and_says_so(client: TestClient) -> None:
     assert "1 of 2 cases" in get(client, "/?find=ON").text
-    assert "1 of 2 cases" in get(client, "/?find=warehouse+one").text  # its title, and its folder
+    assert (
+        "1 of 2 cases" in get(client, "/?find=warehouse+one").text
+    )  # its title, and its folder
     assert "No case matches “zebra”." in get(client, "/?find=zebra").text
 
 
@@ -130,7 +132,9 @@ def test_a_new_case_is_made_whole_and_an_old_one_is_never_touched(
     assert "already exists" in Seen(again.text).text
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
     for name in ("../out", "/etc/x", "a/b", "..", ".hidden"):
-        assert client.post("/new", data={"csrf": csrf, "title": "x", "folder": name}).is_error
+        assert client.post(
+            "/new", data={"csrf": csrf, "title": "x", "folder": name}
+        ).is_error
     assert {path.name for path in folder.parent.iterdir()} == {"shelf"}
 
 
@@ -147,15 +151,23 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
     for name in names:
         dossier = site.workspace.evaluated(name).dossier
         seen = get(client, f"/cases/{name}")
-        said = [dossier.verdict.headline, *(turn.what[1:] for turn in dossier.verdict.turns[:3])]
+        said = [
+            dossier.verdict.headline,
+            *(turn.what[1:] for turn in dossier.verdict.turns[:3]),
+        ]
         said += [
             sections_verdict.say_in_short(one.says)
             for one in sorted(dossier.challenges, key=heaviness)[:3]
         ]
-        said += [sections_memo.to_do(dossier).value, sections_payback.pays_back(dossier).value]
+        said += [
+            sections_memo.to_do(dossier).value,
+            sections_payback.pays_back(dossier).value,
+        ]
         said += ["Nobody has named an owner, an approver"]
         assert [one for one in said if " ".join(one.split()) not in seen.text] == []
-        cells = [one for one in seen.all("a") if "cell" in (one.get("class") or "").split()]
+        cells = [
+            one for one in seen.all("a") if "cell" in (one.get("class") or "").split()
+        ]
         states = [one.state for one in dossier.factors.values()]
         states += [one.state for one in dossier.ceiling.checks.values()]
         assert len(cells) == len(states)
@@ -168,10 +180,17 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
 def test_what_figures_of_the_first_page_rest_on_is_a_link_to_a_place_that_is_there(
     tmp_path: Path, project: Path
 ) -> None:
-    client = a_client(a_site(with_examples(tmp_path, project, "task-api", "bank-call-routing")))
-    shown_on = {"task-api": {"money#calculation", "options"}, "bank-call-routing": {"evidence"}}
+    client = a_client(
+        a_site(with_examples(tmp_path, project, "task-api", "bank-call-routing"))
+    )
+    shown_on = {
+        "task-api": {"money#calculation", "options"},
+        "bank-call-routing": {"evidence"},
+    }
     for name, pages in shown_on.items():
-        links = [one.get("href") or "" for one in get(client, f"/cases/{name}").all("a")]
+        links = [
+            one.get("href") or "" for one in get(client, f"/cases/{name}").all("a")
+        ]
         assert {one.removeprefix(f"/cases/{name}/") for one in links} >= pages
     worked = get(client, "/cases/task-api/money")
     assert "calculation" in {one.get("id") for one in worked.all("div")}
@@ -182,7 +201,9 @@ def test_the_first_page_says_how_often_the_money_is_not_seen_again(
 ) -> None:
     client = a_client(a_site(with_examples(tmp_path, project, "task-api")))
     seen = get(client, "/cases/task-api").text
-    says = re.search(r"Failures counted, (\d+%) of all runs aren’t repaid in (\d+) months", seen)
+    says = re.search(
+        r"Failures counted, (\d+%) of all runs aren’t repaid in (\d+) months", seen
+    )
     assert says is not None
     share, months = says.groups()
     assert f"{share} of the simulated runs aren’t repaid in {months} months" in seen
@@ -208,11 +229,19 @@ def test_who_decides_is_written_only_into_the_file_that_was_seen(
     assert "Ada <b>&amp; Co</b>" in seen.text
     assert "Nobody has named an approver yet." in seen.text
     assert load_case(folder / "one").decision.owner == "Ada <b>&amp; Co</b>"
-    assert client.post("/cases/one/sign", data={**form, "owner": "Eve"}).status_code == 409
+    assert (
+        client.post("/cases/one/sign", data={**form, "owner": "Eve"}).status_code == 409
+    )
     form["digest"] = get(client, "/cases/one/sign").hidden("digest")
-    assert client.post("/cases/one/sign", data={**form, "review_on": "soon"}).status_code == 422
+    assert (
+        client.post("/cases/one/sign", data={**form, "review_on": "soon"}).status_code
+        == 422
+    )
     cases_judging.write(folder / "one", {"targets.quality.at_least": "0.9"})
-    assert decide(load_case(folder / "one"), load_framework("lesson")).verdict.answer == "open"
+    assert (
+        decide(load_case(folder / "one"), load_framework("lesson")).verdict.answer
+        == "open"
+    )
     shown = get(client, "/cases/one/sign")
     assert "There is no answer to sign yet." in shown.text
     early = {**form, "digest": shown.hidden("digest"), "by": "Ada", "answer": "open"}
@@ -225,7 +254,14 @@ def test_signing_shows_what_is_signed_and_the_header_says_whether_it_holds(
     shut = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
     client.post("/cases/one/answers", data=shut)
     sheet = get(client, "/cases/one/sign")
-    for title in ("Answer", "Ask", "Stop rule", "Open contradictions", "As of", "Case file"):
+    for title in (
+        "Answer",
+        "Ask",
+        "Stop rule",
+        "Open contradictions",
+        "As of",
+        "Case file",
+    ):
         assert title in sheet.text
     assert sheet.hidden("digest")[:12] in sheet.text
     form = {name: sheet.hidden(name) for name in ("csrf", "digest", "answer")}
@@ -241,7 +277,9 @@ def test_signing_shows_what_is_signed_and_the_header_says_whether_it_holds(
     assert 'Not yet, signed by Ada: "{x}", <b> on 24 Nov 2026. It holds.' in seen.text
     client.post(
         "/cases/one/answers",
-        data=form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "unknown"}),
+        data=form_of(
+            get(client, "/cases/one/answers"), {"ceiling.few_shot": "unknown"}
+        ),
     )
     assert "Today the answer is “Can't say yet”" in get(client, "/cases/one").text
 
@@ -255,7 +293,9 @@ def test_what_was_signed_holds_on_another_day_where_nothing_changed(
     digest = cases_judging.read_to_sign(path, "Ada")
     cases_judging.sign_answer(path, seen, "Ada", digest)
     for days in (0, 1, 4, 20):
-        later = decide(load_case(path), load_framework("lesson"), as_of=DAY + timedelta(days=days))
+        later = decide(
+            load_case(path), load_framework("lesson"), as_of=DAY + timedelta(days=days)
+        )
         held = sections_signing.hold_signature(later)
         assert held is not None
         assert (held.state, "It holds" in held.says) == ("holds", True), held.says
@@ -264,14 +304,21 @@ def test_what_was_signed_holds_on_another_day_where_nothing_changed(
 def test_who_signs_ticks_each_open_contradiction(tmp_path: Path, project: Path) -> None:
     client = a_client(a_site(with_examples(tmp_path, project, "task-api")))
     sheet = get(client, "/cases/task-api/sign")
-    form = {name: sheet.hidden(name) for name in ("csrf", "digest", "answer")} | {"by": "Ada"}
+    form = {name: sheet.hidden(name) for name in ("csrf", "digest", "answer")} | {
+        "by": "Ada"
+    }
     unseen = client.post("/cases/task-api/sign", data=form)
     assert unseen.status_code == 422
     assert "Tick each open contradiction" in unseen.text
     assert "decision" not in (tmp_path / "task-api" / "case.yaml").read_text("utf-8")
-    ticks = [str(one["value"]) for one in sheet.all("input") if one.get("name") == "seen"]
+    ticks = [
+        str(one["value"]) for one in sheet.all("input") if one.get("name") == "seen"
+    ]
     assert ticks
-    assert client.post("/cases/task-api/sign", data={**form, "seen": ticks}).status_code == 303
+    assert (
+        client.post("/cases/task-api/sign", data={**form, "seen": ticks}).status_code
+        == 303
+    )
     assert "Pilot it, signed by Ada" in get(client, "/cases/task-api").text
 
 
@@ -284,7 +331,10 @@ def test_a_case_asks_everything_its_framework_asks_and_shows_what_the_file_says(
     lesson = load_framework("lesson")
     seen = get(client, "/cases/one/answers")
     asked = titles(lesson)
-    assert seen.checked() == {**dict.fromkeys(asked, "unknown"), "factors.brand_voice": "no"}
+    assert seen.checked() == {
+        **dict.fromkeys(asked, "unknown"),
+        "factors.brand_voice": "no",
+    }
     assert [title for title in asked.values() if title not in seen.text] == []
     assert len(asked) == 5 + 11 + 6
 
@@ -307,7 +357,8 @@ def test_a_form_without_scripts_writes_what_changed_and_nothing_else(
     client: TestClient, folder: Path
 ) -> None:
     form = form_of(
-        get(client, "/cases/one/answers"), {"ceiling.few_shot": "yes", "signals.latency": "no"}
+        get(client, "/cases/one/answers"),
+        {"ceiling.few_shot": "yes", "signals.latency": "no"},
     )
     done = client.post("/cases/one/answers", data=form)
     assert done.status_code == 303
@@ -324,7 +375,9 @@ def test_a_form_without_scripts_writes_what_changed_and_nothing_else(
     }
 
 
-def test_a_form_that_changes_nothing_writes_nothing(client: TestClient, folder: Path) -> None:
+def test_a_form_that_changes_nothing_writes_nothing(
+    client: TestClient, folder: Path
+) -> None:
     before = (folder / "one" / "case.yaml").stat()
     client.post("/cases/one/answers", data=form_of(get(client, "/cases/one/answers")))
     after = (folder / "one" / "case.yaml").stat()
@@ -343,7 +396,9 @@ def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
     form = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "no"})
     moved = client.post("/cases/one/answers", data=form, headers=HTMX)
     assert moved.status_code == 200
-    assert {"verdict", "seen", "side", "notice"} <= {name for _, name in fragments(moved.text)}
+    assert {"verdict", "seen", "side", "notice"} <= {
+        name for _, name in fragments(moved.text)
+    }
     parts = Seen(moved.text)
     undo = {"undo": form["digest"], "made": parts.hidden("digest")}
     fresh = get(client, f"/cases/one/answers?{urlencode(undo)}")
@@ -383,12 +438,18 @@ def test_answers_are_tried_before_they_are_saved_and_what_was_said_comes_true(
     assert Seen(promised[0]).text in fresh.text
     assert "Saved." in fresh.text
     undo = {name: fresh.hidden(name) for name in ("csrf", "then")}
-    wrong = client.post("/cases/one/answers/undo", data={**undo, "digest": form["digest"]})
+    wrong = client.post(
+        "/cases/one/answers/undo", data={**undo, "digest": form["digest"]}
+    )
     assert wrong.status_code == 409
-    undone = client.post("/cases/one/answers/undo", data={**undo, "digest": fresh.hidden("digest")})
+    undone = client.post(
+        "/cases/one/answers/undo", data={**undo, "digest": fresh.hidden("digest")}
+    )
     assert undone.headers["location"] == "/cases/one/answers"
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
-    back = client.post("/cases/one/answers/if", data=form_of(get(client, "/cases/one/answers")))
+    back = client.post(
+        "/cases/one/answers/if", data=form_of(get(client, "/cases/one/answers"))
+    )
     assert back.headers["location"] == "/cases/one/answers"
 
 
@@ -402,8 +463,13 @@ def test_an_undo_takes_back_nothing_of_others_and_says_who_changed_what(
     undo = {name: page.hidden(name) for name in ("csrf", "then", "digest")}
     other = a_client(a_site(folder))
     named = {"csrf": get(other, "/cases/one/answers").hidden("csrf"), "by": "Ada"}
-    assert other.post("/cases/one/notes", data=named).headers["location"] == "/cases/one/answers"
-    theirs = form_of(get(other, "/cases/one/answers"), {"factors.domain_knowledge": "yes"})
+    assert (
+        other.post("/cases/one/notes", data=named).headers["location"]
+        == "/cases/one/answers"
+    )
+    theirs = form_of(
+        get(other, "/cases/one/answers"), {"factors.domain_knowledge": "yes"}
+    )
     assert other.post("/cases/one/answers", data=theirs).status_code == 303
     written = (folder / "one" / "case.yaml").read_text("utf-8")
     refused = client.post("/cases/one/answers/undo", data=undo)
@@ -456,7 +522,10 @@ def test_a_note_stands_beside_its_answer_with_who_wrote_it(
         key: value for one in Seen(answer.text).all("input") if one.get("name") == "by"
         for key, value in one.items()
     }.items()  # fmt: skip
-    note |= {"digest": Seen(answer.text).hidden("digest"), "note.factors.brand_voice": signed}
+    note |= {
+        "digest": Seen(answer.text).hidden("digest"),
+        "note.factors.brand_voice": signed,
+    }
     assert client.post("/cases/one/notes", data=note).status_code == 303
     note["note.factors.brand_voice"] = signed.replace("twice", "thrice")
     parts = client.post("/cases/one/notes", data=note, headers=HTMX)
@@ -466,8 +535,14 @@ def test_a_note_stands_beside_its_answer_with_who_wrote_it(
     )
     assert client.post("/cases/one/notes", data={**note, "digest": "0" * 64,
                        "note.factors.brand_voice": "late"}).status_code == 409  # fmt: skip
-    assert client.post("/cases/one/notes", data={**note, "key": "decision"}).status_code == 404
-    note |= {"digest": Seen(parts.text).hidden("digest"), "note.factors.brand_voice": ""}
+    assert (
+        client.post("/cases/one/notes", data={**note, "key": "decision"}).status_code
+        == 404
+    )
+    note |= {
+        "digest": Seen(parts.text).hidden("digest"),
+        "note.factors.brand_voice": "",
+    }
     client.post("/cases/one/notes", data=note)
     assert load_case(folder / "one").factors["brand_voice"].note == ""
 
@@ -482,7 +557,10 @@ def test_two_editors_lose_nothing_and_are_told(
         get(client, "/cases/one/answers"),
         {"ceiling.few_shot": "yes", "factors.data_sovereignty": "yes"},
     )
-    theirs = OPEN_CASE.replace("brand_voice: no", "brand_voice: yes") + "  data_sovereignty: no\n"
+    theirs = (
+        OPEN_CASE.replace("brand_voice: no", "brand_voice: yes")
+        + "  data_sovereignty: no\n"
+    )
     path.write_text(theirs, "utf-8")
     refused = client.post("/cases/one/answers", data=form, headers=HTMX if htmx else {})
     assert refused.status_code == 409
@@ -496,9 +574,9 @@ def test_two_editors_lose_nothing_and_are_told(
         assert refused.headers["HX-Retarget"] == "#notice"
     kept = {
         one["name"] or "": one["value"] or ""
-        for one in Seen(refused.text.partition('class="choose"')[2].partition("</form>")[0]).all(
-            "input"
-        )
+        for one in Seen(
+            refused.text.partition('class="choose"')[2].partition("</form>")[0]
+        ).all("input")
     }
     assert client.post("/cases/one/answers", data=kept).status_code == 303
     told = yaml.safe_load(path.read_text("utf-8"))
@@ -506,7 +584,9 @@ def test_two_editors_lose_nothing_and_are_told(
     assert told["ceiling"] == {"few_shot": True}
 
 
-def test_an_answer_that_is_none_is_refused_in_words(client: TestClient, folder: Path) -> None:
+def test_an_answer_that_is_none_is_refused_in_words(
+    client: TestClient, folder: Path
+) -> None:
     form = form_of(get(client, "/cases/one/answers"), {"ceiling.few_shot": "perhaps"})
     refused = client.post("/cases/one/answers", data=form, headers=HTMX)
     assert refused.status_code == 422
@@ -514,9 +594,14 @@ def test_an_answer_that_is_none_is_refused_in_words(client: TestClient, folder: 
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
 
 
-def test_a_question_that_is_not_asked_is_not_written(client: TestClient, folder: Path) -> None:
+def test_a_question_that_is_not_asked_is_not_written(
+    client: TestClient, folder: Path
+) -> None:
     form = form_of(get(client, "/cases/one/answers"))
-    form |= {"seen": form["seen"] + " name=unknown economics.hourly_rate_usd=1", "name": "Theirs"}
+    form |= {
+        "seen": form["seen"] + " name=unknown economics.hourly_rate_usd=1",
+        "name": "Theirs",
+    }
     assert client.post("/cases/one/answers", data=form).status_code == 303
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
 
@@ -527,7 +612,9 @@ def test_every_tab_of_a_case_has_its_verdict_and_its_links(
     tmp_path: Path, project: Path, name: str
 ) -> None:
     client = a_client(a_site(with_examples(tmp_path, project, name)))
-    says = headline(decide(load_case(tmp_path / name), load_framework("lesson"), as_of=DAY))
+    says = headline(
+        decide(load_case(tmp_path / name), load_framework("lesson"), as_of=DAY)
+    )
     found: set[str | None] = set()
     for tab in TABS:
         seen = get(client, f"/cases/{name}{tab}")
@@ -566,17 +653,30 @@ def assert_shown_by_its_own_policy(
 def test_an_export_is_what_the_command_line_writes_byte_for_byte(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    name = "first-idea" if form == "html" else "insurance-claims"  # pictures take their time
+    name = (
+        "first-idea" if form == "html" else "insurance-claims"
+    )  # pictures take their time
     folder = with_examples(tmp_path / "shelf", project, name)
     client, out = a_client(a_site(folder)), tmp_path / "out"
     case = str(folder / name)
-    asked = ["decide", case, "--as-of", DAY.isoformat(), "--format", form, "--output", str(out)]
+    asked = [
+        "decide",
+        case,
+        "--as-of",
+        DAY.isoformat(),
+        "--format",
+        form,
+        "--output",
+        str(out),
+    ]
     assert run(asked) == 0
     answer = client.get(f"/cases/{name}/report/{form}")
     assert answer.content == out.read_bytes()
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
     if form == "html":
-        assert_shown_by_its_own_policy(client, name, out.read_text("utf-8"), monkeypatch)
+        assert_shown_by_its_own_policy(
+            client, name, out.read_text("utf-8"), monkeypatch
+        )
 
 
 # History ---------------------------------------------------------------------------------------
@@ -621,7 +721,9 @@ def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
         folder / "shelf",
         evil=hostile_text(told),
         broken=hostile_text({"name": "x", hostile.PAYLOADS[0]: 1}),
-        worse=hostile_text({"name": hostile.PAYLOADS[1], "factors": {hostile.PAYLOADS[2]: "yes"}}),
+        worse=hostile_text(
+            {"name": hostile.PAYLOADS[1], "factors": {hostile.PAYLOADS[2]: "yes"}}
+        ),
     )
     client = a_client(a_site(shelf, str(rules)))
     csrf = Seen(client.get("/new").text).hidden("csrf")
@@ -640,16 +742,33 @@ OURS = re.compile(r"/(?:static/[\w.]+|charts\.js)\?[0-9a-f]+")
     ["/", "/?find=<script>alert(1)</script>", "/new", "/cases/<script>", "/nowhere/<b>",
      *(f"/cases/evil{tab}" for tab in TABS), "/cases/worse", "/cases/broken"],
 )  # fmt: skip
-def test_nothing_a_stranger_wrote_becomes_markup(hostile_client: TestClient, path: str) -> None:
+def test_nothing_a_stranger_wrote_becomes_markup(
+    hostile_client: TestClient, path: str
+) -> None:
     answer = hostile_client.get(path)
     assert answer.status_code in (200, 404, 422)
     seen = Seen(answer.text)
     for tag, attributes in seen.elements:
-        assert tag not in {"style", "iframe", "object", "embed", "base", "form" * (path == "/x")}
+        assert tag not in {
+            "style",
+            "iframe",
+            "object",
+            "embed",
+            "base",
+            "form" * (path == "/x"),
+        }
         for name, value in attributes.items():
             assert not name.startswith("on"), (tag, name, value)
             assert name != "style"
-            if name in {"src", "action", "formaction", "poster", "hx-get", "hx-post", "data-chart"}:
+            if name in {
+                "src",
+                "action",
+                "formaction",
+                "poster",
+                "hx-get",
+                "hx-post",
+                "data-chart",
+            }:
                 assert (value or "").startswith("/"), value
                 assert not (value or "").startswith("//")
             if name == "href":
@@ -662,7 +781,9 @@ def test_nothing_a_stranger_wrote_becomes_markup(hostile_client: TestClient, pat
     assert "\x1b" not in answer.text
 
 
-def test_strangers_words_are_shown_as_they_were_written(hostile_client: TestClient) -> None:
+def test_strangers_words_are_shown_as_they_were_written(
+    hostile_client: TestClient,
+) -> None:
     seen = hostile.squeezed(Seen(hostile_client.get("/cases/evil/evidence").text).text)
     attack = hostile.Attack()
     hostile.framework(attack)
@@ -676,7 +797,11 @@ def test_the_conflict_page_escapes_too(hostile_client: TestClient) -> None:
     form = form_of(seen, {"ceiling.few_shot": "no", "digest": "0" * 64})
     answer = hostile_client.post("/cases/evil/answers", data=form)
     assert answer.status_code == 409
-    assert not [one for one in Seen(answer.text).elements if one[0] in ("img", "iframe", "style")]
+    assert not [
+        one
+        for one in Seen(answer.text).elements
+        if one[0] in ("img", "iframe", "style")
+    ]
 
 
 # Templates ---------------------------------------------------------------------------------------
@@ -686,7 +811,9 @@ def test_what_a_template_says_of_a_module_of_words_is_there(package: Path) -> No
     """Only templates call some of these functions; whoever tidies Python up doesn't see that."""
     web = package / "web"
     parser = Environment(autoescape=True)
-    trees = {p.name: parser.parse(p.read_text("utf-8")) for p in web.glob("templates/*.html")}
+    trees = {
+        p.name: parser.parse(p.read_text("utf-8")) for p in web.glob("templates/*.html")
+    }
     common = import_module("tuneworthy.report.sections.common")
     said = {
         (name, one.node.name, one.attr)
@@ -696,12 +823,24 @@ def test_what_a_template_says_of_a_module_of_words_is_there(package: Path) -> No
     }
     given = [("common", name, common) for name in trees]
     for path in web.glob("*.py"):
-        if (words := getattr(import_module(f"tuneworthy.web.{path.stem}"), "words", None)) is None:
+        if (
+            words := getattr(
+                import_module(f"tuneworthy.web.{path.stem}"), "words", None
+            )
+        ) is None:
             continue
-        reached, more = set[str](), set(re.findall(r'"(\w+\.html)"', path.read_text("utf-8")))
+        reached, more = (
+            set[str](),
+            set(re.findall(r'"(\w+\.html)"', path.read_text("utf-8"))),
+        )
         while new := (more & {*trees}) - reached:
             reached |= new
-            more |= {n for one in new for n in meta.find_referenced_templates(trees[one]) if n}
+            more |= {
+                n
+                for one in new
+                for n in meta.find_referenced_templates(trees[one])
+                if n
+            }
         given += [("words", name, words) for name in reached]
     seen = [(one, hasattr(of, one[2])) for kind, name, of in given for one in said
             if one[:2] == (name, kind)]  # fmt: skip

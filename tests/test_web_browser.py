@@ -75,7 +75,11 @@ class World:
 def browser() -> Iterator[Any]:
     """A browser with an empty profile of its own."""
     path = chromium()
-    if path is None or not find_spec("playwright") or not find_spec("axe_playwright_python"):
+    if (
+        path is None
+        or not find_spec("playwright")
+        or not find_spec("axe_playwright_python")
+    ):
         if os.environ.get("TUNEWORTHY_BROWSER") == "required":
             pytest.fail(NO_BROWSER)
         pytest.skip(NO_BROWSER)
@@ -107,9 +111,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     (folder / "blank" / "eval.jsonl").write_text(lines, "utf-8")
     prompts = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
     folder_of(folder / "library", n=LAB_CASES, prompts=prompts, models=PRICED)
-    folder_of(folder / "ran", n=40, prompts=prompts, models=PRICED.replace("fake:one", "fake:echo"))
+    folder_of(
+        folder / "ran",
+        n=40,
+        prompts=prompts,
+        models=PRICED.replace("fake:one", "fake:echo"),
+    )
     with ThreadPoolExecutor(1) as beside:  # the browser has a loop in this thread
-        assert beside.submit(run, ["ceiling", str(folder / "ran"), "--budget", "1"]).result() == 0
+        assert (
+            beside.submit(
+                run, ["ceiling", str(folder / "ran"), "--budget", "1"]
+            ).result()
+            == 0
+        )
     report_html.chart_script()  # made in seconds and kept, so that no page has to wait for it
     site = Site(Workspace(open_directory(folder), None, DAY), labs=Labs(slow))
     with served(site) as port:
@@ -119,12 +133,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 class Watched:
     """A tab of the browser: what it asks for, which dialogs it opens, what it complains of."""
 
-    def __init__(self, browser: Any, world: World, *, width: int = 1100, **more: Any) -> None:
+    def __init__(
+        self, browser: Any, world: World, *, width: int = 1100, **more: Any
+    ) -> None:
         self.world = world
         self.strangers: list[str] = []
         self.dialogs: list[str] = []
         self.complaints: list[str] = []
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, **more)
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, **more
+        )
         self.context.set_default_timeout(LONGEST_MS)
         self.page = self.context.new_page()
         self.page.on("request", self._asked)
@@ -231,7 +249,9 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
             seen.append(name)
             reply(watched, script[name])
         assert "Pilot it." in watched.text("h1")
-        assert watched.text("#talk h2").startswith("Every check and every reason is answered")
+        assert watched.text("#talk h2").startswith(
+            "Every check and every reason is answered"
+        )
         page.get_by_role("link", name="What would it cost and bring?").click()
         watched.until("#talk", "Question")
         while (name := asked(watched)) and name != "economics.hours_per_week":
@@ -252,7 +272,11 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
 def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
     browser: Any, world: World
 ) -> None:
-    with Watched(browser, world).go("/cases/energy-supplier").go("/cases/task-api") as watched:
+    with (
+        Watched(browser, world)
+        .go("/cases/energy-supplier")
+        .go("/cases/task-api") as watched
+    ):
         page, keys = watched.go("/").page, watched.page.keyboard
         focused = "() => document.activeElement.textContent.trim()"
         keys.press("/")
@@ -280,7 +304,9 @@ def test_the_list_is_gone_through_by_keys_and_says_in_its_address_what_is_asked(
         keys.press("Enter")
         page.wait_for_url("**/cases/task-api/money")
         watched.go("/")
-        page.locator(".case-row", has_text="Task API").locator(".number").first.click(force=True)
+        page.locator(".case-row", has_text="Task API").locator(".number").first.click(
+            force=True
+        )
         page.wait_for_url("**/cases/task-api")
         watched.go("/")
         page.get_by_label("Compare Task API assistant").check()
@@ -304,7 +330,8 @@ def test_going_back_by_the_link_and_by_the_browser_shows_what_was_said(
         assert asked(watched) == second
         watched.page.go_back()
         watched.page.wait_for_function(
-            "was => document.querySelector('#talk input[name=ask]').value !== was", arg=second
+            "was => document.querySelector('#talk input[name=ask]').value !== was",
+            arg=second,
         )
         watched.page.go_back()
         watched.until("#talk .now", "Now: yes")
@@ -322,7 +349,9 @@ def test_what_does_not_fit_is_pushed_back_at_once_and_both_can_be_kept(
     ) as watched:
         watched.answer("Yes")
         assert "doesn't fit with low volume (yes)" in watched.text("#talk h2")
-        watched.page.wait_for_function("() => document.activeElement.id === 'talk-title'")
+        watched.page.wait_for_function(
+            "() => document.activeElement.id === 'talk-title'"
+        )
         watched.answer("Both hold, and note it")
         assert asked(watched) not in ("", "factors.cost_optimization")
         told = yaml.safe_load(world.text("clash"))["factors"]["cost_optimization"]
@@ -334,7 +363,9 @@ def test_what_does_not_fit_is_pushed_back_at_once_and_both_can_be_kept(
 def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
     browser: Any, world: World
 ) -> None:
-    with Watched(browser, world, java_script_enabled=False).go("/cases/plain/interview") as watched:
+    with Watched(browser, world, java_script_enabled=False).go(
+        "/cases/plain/interview"
+    ) as watched:
         seen = []
         for said in ("Yes", "Yes", "I don’t know"):
             seen.append(asked(watched))
@@ -365,7 +396,9 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
     bottom = "(at) => document.querySelector(at).getBoundingClientRect().bottom"
     with Watched(browser, world, width=1440).go("/cases/task-api") as watched:
         page = watched.page
-        assert page.evaluate(bottom, ".overview .against") <= 800  # above what is scrolled to
+        assert (
+            page.evaluate(bottom, ".overview .against") <= 800
+        )  # above what is scrolled to
         page.set_viewport_size({"width": PHONE, "height": 844})
         assert page.evaluate(bottom, ".strip .choose") <= 844
         for name, at in (
@@ -388,7 +421,9 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
             page.get_by_role("button", name="Sign", exact=True).click()
         signed = "Pilot it, signed by Grace on 24 Nov 2026. It holds. Its review is on 1 Feb 2027."
         assert signed in watched.text(".signed")
-        watched.go("/").go("/cases/task-api#%")  # a broken link leads nowhere, and breaks nothing
+        watched.go("/").go(
+            "/cases/task-api#%"
+        )  # a broken link leads nowhere, and breaks nothing
         watched.go("/").go("/cases/task-api#q-factors.brand_voice")
         page.wait_for_url("**/answers#q-factors.brand_voice")
 
@@ -435,7 +470,9 @@ def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
 
 
 @pytest.mark.slow
-def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(browser: Any, world: World) -> None:
+def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(
+    browser: Any, world: World
+) -> None:
     with Watched(browser, world).go("/cases/notes/answers") as watched:
         page = watched.page
         page.get_by_label("Your name").fill("Ada <b>")
@@ -447,11 +484,15 @@ def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(browser: Any, world: Wo
         asked.locator("summary").click()
         asked.get_by_label("Note").fill("<img src=x onerror=alert(1)>")
         asked.get_by_role("button", name="Save the note").click()
-        watched.until("[id='noted-factors.brand_voice']", "onerror=alert(1)> (Ada <b>, 24 Nov")
+        watched.until(
+            "[id='noted-factors.brand_voice']", "onerror=alert(1)> (Ada <b>, 24 Nov"
+        )
         assert page.is_checked("input[name='ceiling.few_shot'][value=no]")
         page.get_by_role("button", name="Save", exact=True).click()
         watched.until("#what-if", "Saved.")
-        asked = page.locator("[id='q-factors.low_volume']")  # a second one, after the answer
+        asked = page.locator(
+            "[id='q-factors.low_volume']"
+        )  # a second one, after the answer
         asked.locator("summary").click()
         asked.get_by_label("Note").fill("counted")
         asked.get_by_role("button", name="Save the note").click()
@@ -481,20 +522,28 @@ def test_a_lever_on_a_telephone_keeps_its_result_in_view_and_no_box_cuts_a_range
             lever.focus()
             page.keyboard.press("End")
             watched.until("#what-if h2", "Not saved yet")
-            box = watched.ask("document.querySelector('#what-if').getBoundingClientRect().toJSON()")
+            box = watched.ask(
+                "document.querySelector('#what-if').getBoundingClientRect().toJSON()"
+            )
             assert 0 <= box["top"] < box["bottom"] <= 900
     with Watched(browser, world).go("/cases/broadband-helpdesk/money") as watched:
-        assert "measured: 38,000 (36,100–40,000) requests a month" in watched.text(".levers")
+        assert "measured: 38,000 (36,100–40,000) requests a month" in watched.text(
+            ".levers"
+        )
 
 
 @pytest.mark.slow
-def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world: World) -> None:
+def test_a_lever_shows_what_it_does_and_writes_when_told_to(
+    browser: Any, world: World
+) -> None:
     with Watched(browser, world).go("/cases/task-api/money") as watched:
         page, before = watched.page, world.text("task-api")
         lever = page.get_by_label("Saving per month, as a lever")
         lever.focus()
         page.keyboard.press("Home")
-        watched.until("#worked h2", "with these numbers")  # else the next amount takes its place
+        watched.until(
+            "#worked h2", "with these numbers"
+        )  # else the next amount takes its place
         assert "never" in watched.text("#side")
         page.get_by_label("Saving per month", exact=True).fill("3000")
         watched.until("#side", " 2 months")
@@ -533,7 +582,9 @@ def start_lab(watched: Watched) -> None:
 
 
 @pytest.mark.slow
-def test_a_lab_is_stopped_started_again_and_followed_to_its_end(browser: Any, world: World) -> None:
+def test_a_lab_is_stopped_started_again_and_followed_to_its_end(
+    browser: Any, world: World
+) -> None:
     fake = world.slow.fake
     with Watched(browser, world).go("/cases/library/lab") as watched:
         start_lab(watched)
@@ -579,17 +630,27 @@ def test_labels_are_given_by_the_keyboard_and_hostile_texts_stay_texts(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False])
-def test_files_are_chosen_added_and_told(browser: Any, world: World, scripts: bool) -> None:
+def test_files_are_chosen_added_and_told(
+    browser: Any, world: World, scripts: bool
+) -> None:
     name = f"v{int(scripts)}.md"
-    prompt = {"name": name, "mimeType": "text/plain", "buffer": f"{name}: {{{{ input }}}}".encode()}
-    with Watched(browser, world, java_script_enabled=scripts).go("/cases/plain/files") as watched:
+    prompt = {
+        "name": name,
+        "mimeType": "text/plain",
+        "buffer": f"{name}: {{{{ input }}}}".encode(),
+    }
+    with Watched(browser, world, java_script_enabled=scripts).go(
+        "/cases/plain/files"
+    ) as watched:
         if not scripts:  # else it is recognised
             watched.page.get_by_text("Say what they are").click()
             watched.page.check("input[value=prompts]")
         watched.page.set_input_files("#files", [prompt])
         watched.page.get_by_role("button", name="Add", exact=True).click()
         watched.page.wait_for_selector("#added-title")
-        assert watched.text("#added-title") == ("Added as prompts" if scripts else "Added")
+        assert watched.text("#added-title") == (
+            "Added as prompts" if scripts else "Added"
+        )
         assert f"prompts/{name}" in watched.text("main")
         assert (world.folder / "plain" / "prompts" / name).is_file()
 
@@ -599,16 +660,22 @@ def test_files_are_chosen_added_and_told(browser: Any, world: World, scripts: bo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tab", [*TABS, "/interview?ask=factors.brand_voice"])
-def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, world: World, tab: str) -> None:
+def test_a_hostile_case_is_shown_and_does_nothing(
+    browser: Any, world: World, tab: str
+) -> None:
     with Watched(browser, world).go(f"/cases/evil{tab}") as watched:
         watched.unfold()
-        for target in watched.page.query_selector_all("main summary, main td, main li")[:150]:
+        for target in watched.page.query_selector_all("main summary, main td, main li")[
+            :150
+        ]:
             target.dispatch_event("mouseover")
         watched.page.wait_for_timeout(50)
         assert watched.ask("window.hit") is None
         assert watched.page.url.startswith(world.home)
         assert watched.ask("getComputedStyle(document.body).display") == "block"
-        refused = "iframe, object, embed, base, img:not(.still), image, foreignObject, style"
+        refused = (
+            "iframe, object, embed, base, img:not(.still), image, foreignObject, style"
+        )
         assert watched.ask(f"document.querySelectorAll('{refused}').length") == 0
         assert watched.ask("document.documentElement.scrollWidth") <= 1100
 
@@ -643,11 +710,24 @@ def pages() -> list[str]:
         "/cases/open-one",
         "/cases/open-one/answers",
     ]
-    moved = {"economics.monthly.api_savings_usd": "600 to 900", "economics.hourly_rate_usd": "70"}
+    moved = {
+        "economics.monthly.api_savings_usd": "600 to 900",
+        "economics.hourly_rate_usd": "70",
+    }
     found += [f"/cases/task-api/money?{urlencode(moved)}", "/cases/library/lab"]
-    found += ["/cases/ran/runs", "/cases/ran/runs/LAST", "/cases/ran/runs/LAST/cases?show=wrong"]
-    found += ["/cases/ran/runs/LAST/cases?case=eval.jsonl+2", "/cases/library/lab?kind=pilot"]
-    found += ["/cases/blank/label/next?kind=answer&labeller=eve", "/cases/library/label/agreement"]
+    found += [
+        "/cases/ran/runs",
+        "/cases/ran/runs/LAST",
+        "/cases/ran/runs/LAST/cases?show=wrong",
+    ]
+    found += [
+        "/cases/ran/runs/LAST/cases?case=eval.jsonl+2",
+        "/cases/library/lab?kind=pilot",
+    ]
+    found += [
+        "/cases/blank/label/next?kind=answer&labeller=eve",
+        "/cases/library/label/agreement",
+    ]
     return found
 
 
@@ -665,7 +745,10 @@ def test_every_page_is_open_to_all_in_both_schemes_and_fits_a_telephone(
             watched.page.wait_for_selector("#offer:not([hx-get])")
         watched.unfold()
         serious = []
-        for scheme, options in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
+        for scheme, options in (
+            ("light", None),
+            ("dark", {"runOnly": ["color-contrast"]}),
+        ):
             watched.page.emulate_media(color_scheme=scheme)
             found = Axe().run(watched.page, options=options)
             assert found.response["passes"] != []
@@ -722,7 +805,9 @@ def test_the_keyboard_alone_reaches_everything_and_is_never_trapped(
 
 
 @pytest.mark.slow
-def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world: World) -> None:
+def test_answers_and_the_interview_are_worked_by_keys_alone(
+    browser: Any, world: World
+) -> None:
     with Watched(browser, world).go("/cases/keys/answers") as watched:
         page = watched.page
         page.keyboard.press("Tab")
@@ -747,6 +832,8 @@ def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world:
         assert watched.ask("document.activeElement.textContent") == "Yes"
         page.keyboard.press("Enter")
         watched.until("#talk .small", "Question 4")
-        watched.page.wait_for_function("() => document.activeElement.id === 'talk-title'")
+        watched.page.wait_for_function(
+            "() => document.activeElement.id === 'talk-title'"
+        )
         page.keyboard.press("Tab")
         assert watched.ask("document.activeElement.closest('#talk') !== null")

@@ -30,7 +30,19 @@ from internals import report_html as script
 from web_world import Seen, a_client, a_site, with_examples
 
 HOME = "/cases/task-api"
-SHAPES = {"svg", "g", "a", "title", "path", "rect", "line", "text", "tspan", "circle", "style"}
+SHAPES = {
+    "svg",
+    "g",
+    "a",
+    "title",
+    "path",
+    "rect",
+    "line",
+    "text",
+    "tspan",
+    "circle",
+    "style",
+}
 
 
 @pytest.fixture
@@ -47,8 +59,15 @@ def dossier(client: TestClient) -> Any:
 def every(value: Any) -> list[tuple[str, Any]]:
     """Every key of a JSON value with what stands under it."""
     if isinstance(value, dict):
-        return [*value.items(), *(pair for each in value.values() for pair in every(each))]
-    return [pair for each in value for pair in every(each)] if isinstance(value, list) else []
+        return [
+            *value.items(),
+            *(pair for each in value.values() for pair in every(each)),
+        ]
+    return (
+        [pair for each in value for pair in every(each)]
+        if isinstance(value, list)
+        else []
+    )
 
 
 @pytest.mark.slow
@@ -58,11 +77,18 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
     found = report_document.pictures(dossier)
     assert {"fan", "gantt", "tornado"} <= set(found)
     for name, picture in found.items():
-        for width, pixels in (("wide", report_charts.WIDE), ("narrow", report_charts.NARROW)):
+        for width, pixels in (
+            ("wide", report_charts.WIDE),
+            ("narrow", report_charts.NARROW),
+        ):
             answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
             assert answer.status_code == 200
-            assert answer.json() == json.loads(json.dumps(picture.drawing.spec(pixels, HOME)))
-            LayerChart.from_dict({**answer.json(), "config": {}})  # checked against the grammar
+            assert answer.json() == json.loads(
+                json.dumps(picture.drawing.spec(pixels, HOME))
+            )
+            LayerChart.from_dict(
+                {**answer.json(), "config": {}}
+            )  # checked against the grammar
 
 
 def test_a_chart_names_no_address_of_others_and_no_code_to_load(
@@ -72,7 +98,9 @@ def test_a_chart_names_no_address_of_others_and_no_code_to_load(
         told = client.get(f"{HOME}/charts/{name}.json").json()
         assert not [value for key, value in every(told) if key in ("url", "signals")]
         hrefs = [value for key, value in every(told) if key == "href"]
-        assert all(one == {"field": "lead"} or one["value"].startswith("#") for one in hrefs)
+        assert all(
+            one == {"field": "lead"} or one["value"].startswith("#") for one in hrefs
+        )
         leads = [value for key, value in every(told) if key == "lead" and value]
         assert all(value.startswith(("#", f"{HOME}/")) for value in leads)
         schema = told.pop("$schema")
@@ -114,7 +142,9 @@ def test_every_mark_of_a_report_leads_to_a_place_in_it(dossier: Any) -> None:
         shown = text[text.index(f'<figure aria-labelledby="{picture.id}-title"') :]
         wide = re.search(r'<svg class="wide" role="group".*?</svg>', shown, re.DOTALL)
         assert wide is not None
-        stops = re.findall(r'<a href="(#[^"]+)" aria-label="[^"]+"(?! tabindex)', wide.group())
+        stops = re.findall(
+            r'<a href="(#[^"]+)" aria-label="[^"]+"(?! tabindex)', wide.group()
+        )
         assert stops
         assert len(stops) == len(set(stops))
 
@@ -133,13 +163,21 @@ def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
             one.removesuffix(".svg") for one in stills
         ]
         for box, address in zip(boxes, stills, strict=True):
-            assert box["role"] == report_document.pictures(dossier)[named_in(address)].drawing.role
+            assert (
+                box["role"]
+                == report_document.pictures(dossier)[named_in(address)].drawing.role
+            )
             assert box["aria-label"]
             assert client.get(box["data-chart"] or "").status_code == 200
-            assert client.get(address).headers["content-type"].startswith("image/svg+xml")
+            assert (
+                client.get(address).headers["content-type"].startswith("image/svg+xml")
+            )
             named.add(named_in(address))
         assert text.count("<figure") == len(boxes)
-        assert all("<table" in part for part in re.findall(r"<figure.*?</figure>", text, re.DOTALL))
+        assert all(
+            "<table" in part
+            for part in re.findall(r"<figure.*?</figure>", text, re.DOTALL)
+        )
     assert named >= {"fan", "gantt", "tornado"}
 
 
@@ -159,14 +197,17 @@ def test_a_chart_is_sent_once_and_again_when_it_has_changed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["nothing.json", "fan", "fan.png", ".json", "..%2F..%2Fcase.yaml", "fan.json%00"]
+    "name",
+    ["nothing.json", "fan", "fan.png", ".json", "..%2F..%2Fcase.yaml", "fan.json%00"],
 )
 def test_what_is_no_chart_is_not_found(client: TestClient, name: str) -> None:
     assert client.get(f"{HOME}/charts/{name}").status_code in (404, 422)
     assert client.get(f"{HOME}/charts/fan.json?width=huge").status_code == 422
 
 
-def test_a_still_picture_runs_nothing_and_loads_nothing(client: TestClient, dossier: Any) -> None:
+def test_a_still_picture_runs_nothing_and_loads_nothing(
+    client: TestClient, dossier: Any
+) -> None:
     answer = client.get(f"{HOME}/charts/fan.svg")
     root = ET.fromstring(answer.text)
     names = {element.tag.rpartition("}")[2] for element in root.iter()}
@@ -177,7 +218,9 @@ def test_a_still_picture_runs_nothing_and_loads_nothing(client: TestClient, doss
     narrow = client.get(f"{HOME}/charts/fan.svg?width=narrow").text
     assert (
         narrow
-        == report_html.still(report_document.pictures(dossier)["fan"].drawing, narrow=True)
+        == report_html.still(
+            report_document.pictures(dossier)["fan"].drawing, narrow=True
+        )
         != answer.text
     )
 
@@ -247,24 +290,44 @@ def test_what_was_measured_is_drawn_with_hostile_names_as_text(
     seen = Seen(page)
     named = {(one["data-chart"] or "").rpartition("-")[2] for one in seen.all("div")
              if "measured-" in (one.get("data-chart") or "")}  # fmt: skip
-    kinds = ("arms", "volume", "latency", "signatures", "voice", "knowledge", "examples")
+    kinds = (
+        "arms",
+        "volume",
+        "latency",
+        "signatures",
+        "voice",
+        "knowledge",
+        "examples",
+    )
     assert named == {f"{kind}.json" for kind in kinds}
     assert not [a for _, a in seen.elements if any(key.startswith("on") for key in a)]
-    assert all((one.get("src") or "").startswith("/static/") for one in seen.all("script"))
+    assert all(
+        (one.get("src") or "").startswith("/static/") for one in seen.all("script")
+    )
     told = client.get(f"{base}/charts/measured-signatures.json").json()
     values = [str(value) for key, value in every(told) if key == "title"]
     assert any(squeezed(say[:20]) in squeezed(value) for value in values)
     drawn = client.get(f"{base}/charts/measured-signatures.svg").text
-    assert {element.tag.rpartition("}")[2] for element in ET.fromstring(drawn).iter()} <= SHAPES
+    assert {
+        element.tag.rpartition("}")[2] for element in ET.fromstring(drawn).iter()
+    } <= SHAPES
 
 
 # A lab's ---------------------------------------------------------------------------------------
 
 
-def arm(name: str, value: float | None, dropped: int | None = None) -> model_lab.ArmResult:
+def arm(
+    name: str, value: float | None, dropped: int | None = None
+) -> model_lab.ArmResult:
     quality: Any = {"unknown": True, "ask": "run it"}
     if value is not None:
-        quality = {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 9, "clusters": 9}
+        quality = {
+            "value": value,
+            "low": value - 0.1,
+            "high": value + 0.1,
+            "n": 9,
+            "clusters": 9,
+        }
     unknown = {"unknown": True, "ask": "x"}
     return model_lab.ArmResult.model_validate(
         {"arm": {"id": name, "kind": "prompt"}, "quality": quality, "usd_per_case": unknown,
@@ -293,16 +356,30 @@ def test_the_board_draws_every_arm_that_ran_and_the_target() -> None:
 
 def test_a_layer_without_a_mark_is_left_out() -> None:
     """A browser would complain that the scale of it has no end."""
-    months: list[Any] = [{"month": n, "p10": -1.0, "all": 0.0, "p90": 1.0} for n in range(3)]
+    months: list[Any] = [
+        {"month": n, "p10": -1.0, "all": 0.0, "p90": 1.0} for n in range(3)
+    ]
     back: list[Any] = [{"month": 2, "back": "stated", "says": "2 months"}]
-    for rows, shown in ((months, {"p10", "all"}), (months + back, {"p10", "all", "back"})):
+    for rows, shown in (
+        (months, {"p10", "all"}),
+        (months + back, {"p10", "all", "back"}),
+    ):
         layers = report_charts.Drawing("fan", rows).spec(report_charts.WIDE)["layer"]
-        filters = [step["filter"] for one in layers for step in one.get("transform", ())]
+        filters = [
+            step["filter"] for one in layers for step in one.get("transform", ())
+        ]
         assert set(filters) == {f"isValid(datum.{name})" for name in shown}
     dots = [{"low": 0.8, "value": 0.9, "high": 1.0, "look": "met", "title": "one"}]
     for levels, many in (({"target": 0.9}, 3), ({"target": None}, 2), ({}, 2)):
         drawing = report_charts.Drawing("scored", dots, ["one"], levels)
         assert len(drawing.spec(report_charts.WIDE)["layer"]) == many
-    for kinds, many in ((["whole"], 1), (["whole", "part"], 2), (["whole", "part", "ahead"], 4)):
+    for kinds, many in (
+        (["whole"], 1),
+        (["whole", "part"], 2),
+        (["whole", "part", "ahead"], 4),
+    ):
         bars = [{"month": kind, "requests": 1, "kind": kind} for kind in kinds]
-        assert len(report_charts.Drawing("volume", bars).spec(report_charts.WIDE)["layer"]) == many
+        assert (
+            len(report_charts.Drawing("volume", bars).spec(report_charts.WIDE)["layer"])
+            == many
+        )

@@ -19,7 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from internals import Site, files_evalset, open_directory, read_versions, web_app, workspace_measure
+from internals import (
+    Site,
+    files_evalset,
+    open_directory,
+    read_versions,
+    web_app,
+    workspace_measure,
+)
 from internals import Workspace as Board
 from live import LONGEST_S, served
 from tuneworthy import decide, load_case
@@ -41,9 +48,17 @@ def logs(n: int = 40, start: int = 0) -> bytes:
 CASES = b'{"id": "1", "input": "a", "reference": "b"}\n{"id": "2", "input": "c"}\n'
 FITS = {
     "traces": ("calls.jsonl", logs(), "40 calls"),
-    "evaluation": ("cases.csv", b"id,input,reference\n1,a,b\n2,c,\n", "Read 2 cases, 1 of them"),
+    "evaluation": (
+        "cases.csv",
+        b"id,input,reference\n1,a,b\n2,c,\n",
+        "Read 2 cases, 1 of them",
+    ),
     "prompts": ("v1.md", b"Be kind. {{ input }}", "Read 1 prompt: v1"),
-    "documents": ("terms.html", b"<h1>Terms</h1><script>alert(1)</script>", "Read 1 document"),
+    "documents": (
+        "terms.html",
+        b"<h1>Terms</h1><script>alert(1)</script>",
+        "Read 1 document",
+    ),
     "training": ("good.jsonl", b'{"input": "a", "output": "b"}\n', "Read 1 example"),
 }
 MISFITS = {
@@ -70,10 +85,14 @@ def below(folder: Path) -> dict[str, bytes]:
     place = folder / "one"
     found = (path for path in place.rglob("*") if path.is_file())
     names = {path.relative_to(place).as_posix(): path.read_bytes() for path in found}
-    return {name: data for name, data in names.items() if not name.startswith(".tuneworthy")}
+    return {
+        name: data for name, data in names.items() if not name.startswith(".tuneworthy")
+    }
 
 
-def send(client: TestClient, kind: str, *files: tuple[str, bytes], csrf: str | None = None) -> Seen:
+def send(
+    client: TestClient, kind: str, *files: tuple[str, bytes], csrf: str | None = None
+) -> Seen:
     fields = {"csrf": csrf or Seen(client.get(FILES).text).hidden("csrf"), "kind": kind}
     answer = client.post(FILES, data=fields, files=[("files", file) for file in files])
     seen = Seen(answer.text)
@@ -83,7 +102,9 @@ def send(client: TestClient, kind: str, *files: tuple[str, bytes], csrf: str | N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FITS)
-def test_what_fits_is_read_kept_and_named(client: TestClient, folder: Path, kind: str) -> None:
+def test_what_fits_is_read_kept_and_named(
+    client: TestClient, folder: Path, kind: str
+) -> None:
     name, data, says = FITS[kind]
     seen = send(client, kind, (name, data))
     assert says in seen.text
@@ -127,7 +148,9 @@ def test_where_the_case_broke_meanwhile_neither_logs_nor_evidence_are_left(
         return decide(*given, **told)  # type: ignore[arg-type]  # as it was called
 
     monkeypatch.setattr("tuneworthy.intake.measure.decide", meanwhile)
-    refused = send(client, "traces", ("b.jsonl", logs(start=90)), csrf=seen.hidden("csrf"))
+    refused = send(
+        client, "traces", ("b.jsonl", logs(start=90)), csrf=seen.hidden("csrf")
+    )
     assert refused.status == 422  # type: ignore[attr-defined]  # as above
     assert (folder / "one" / ".tuneworthy" / "evidence.jsonl").read_bytes() == ledger
     assert not (folder / "one" / "traces" / "b.jsonl").exists()
@@ -136,10 +159,14 @@ def test_where_the_case_broke_meanwhile_neither_logs_nor_evidence_are_left(
 def test_a_save_while_a_file_is_read_stays_that_of_who_saved(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada, ben = (Board(open_directory(folder), None, DAY).written_by(by) for by in ("Ada", "Ben"))
+    ada, ben = (
+        Board(open_directory(folder), None, DAY).written_by(by) for by in ("Ada", "Ben")
+    )
 
     def meanwhile(path: Path) -> object:
-        ben.set_answers("one", {"factors.low_volume": "no"}, ben.evaluated("one").digest)
+        ben.set_answers(
+            "one", {"factors.low_volume": "no"}, ben.evaluated("one").digest
+        )
         return files_evalset.read_csv(path)
 
     monkeypatch.setattr("tuneworthy.intake.measure.read_csv", meanwhile)
@@ -154,20 +181,27 @@ def test_a_save_while_a_file_is_read_stays_that_of_who_saved(
 def test_one_file_that_does_not_fit_takes_those_beside_it_along(
     client: TestClient, folder: Path
 ) -> None:
-    seen = send(client, "prompts", ("v1.md", b"Hi {{ input }}"), ("v2.md", b"{{ nope }}"))
+    seen = send(
+        client, "prompts", ("v1.md", b"Hi {{ input }}"), ("v2.md", b"{{ nope }}")
+    )
     assert seen.status == 422  # type: ignore[attr-defined]  # as above
     assert below(folder) == {"case.yaml": OPEN_CASE.encode()}
 
 
 @pytest.mark.slow
-def test_nothing_of_the_users_is_replaced_or_read_twice(client: TestClient, folder: Path) -> None:
+def test_nothing_of_the_users_is_replaced_or_read_twice(
+    client: TestClient, folder: Path
+) -> None:
     mine = folder / "one" / "traces"
     mine.mkdir()
     (mine / "calls.jsonl").write_bytes(b"mine\n")
     send(client, "traces", ("calls.jsonl", logs()))
     send(client, "traces", ("calls.jsonl", logs(30, start=100)))
     assert (mine / "calls.jsonl").read_bytes() == b"mine\n"
-    assert load_case(folder / "one").data.traces == ("traces/calls-2.jsonl", "traces/calls-3.jsonl")
+    assert load_case(folder / "one").data.traces == (
+        "traces/calls-2.jsonl",
+        "traces/calls-3.jsonl",
+    )
     again = send(client, "traces", ("again.jsonl", logs()))
     assert "already exists" in again.text
     assert len(list(mine.iterdir())) == 3
@@ -189,12 +223,16 @@ def test_lists_and_patterns_of_the_case_file_stay_as_they_are(
          "  traces:\n    - traces/a.jsonl # first\n    - traces/new-3.jsonl\n"),
     ):  # fmt: skip
         path.write_text(f"{OPEN_CASE}data:\n{told}", "utf-8")
-        seen = send(client, "traces", ("new.jsonl", logs(25, start=random.randrange(10**6))))
+        seen = send(
+            client, "traces", ("new.jsonl", logs(25, start=random.randrange(10**6)))
+        )
         assert "45 calls" in seen.text
         assert path.read_text("utf-8") == f"{OPEN_CASE}data:\n{then}"
 
 
-def test_a_number_of_documents_stays_beside_their_folder(client: TestClient, folder: Path) -> None:
+def test_a_number_of_documents_stays_beside_their_folder(
+    client: TestClient, folder: Path
+) -> None:
     path = folder / "one" / "case.yaml"
     path.write_text(f"{OPEN_CASE}data: {{documents: 300}}\n", "utf-8")
     send(client, "documents", ("a.txt", b"hello"))
@@ -223,7 +261,11 @@ def test_a_name_leads_nowhere(client: TestClient, folder: Path, name: str) -> No
 @given(st.text(max_size=400))
 def test_any_name_is_a_plain_one_that_a_disk_takes(sent: str) -> None:
     name = workspace_measure.clean_name(sent)
-    assert re.fullmatch(r"[\w()+][\w.()+-]*", name) or name[0] in "+()" or name.startswith("file")
+    assert (
+        re.fullmatch(r"[\w()+][\w.()+-]*", name)
+        or name[0] in "+()"
+        or name.startswith("file")
+    )
     assert len(name.encode()) <= 160
     assert not set(name) & set("/\\\0*?[]<>:\"'")
     assert name not in (".", "..", "")
@@ -273,7 +315,9 @@ def test_markup_in_a_file_is_text(client: TestClient) -> None:
     assert not [one for one in seen.all("script") if "src" not in one]
 
 
-def test_no_file_is_taken_without_the_secret_of_the_page(client: TestClient, folder: Path) -> None:
+def test_no_file_is_taken_without_the_secret_of_the_page(
+    client: TestClient, folder: Path
+) -> None:
     for csrf in ("x", "0" * 64, site_of(client).session):
         seen = send(client, "traces", ("calls.jsonl", logs()), csrf=csrf)
         assert seen.status == 403  # type: ignore[attr-defined]  # as above
@@ -302,7 +346,10 @@ def form_of(data: bytes) -> tuple[str, bytes]:
     """A form that sends logs, as a browser writes it: its type, and its bytes."""
     kind = b'--b\r\nContent-Disposition: form-data; name="kind"\r\n\r\ntraces\r\n'
     file = b'--b\r\nContent-Disposition: form-data; name="files"; filename="x.jsonl"\r\n\r\n'
-    return "Content-Type: multipart/form-data; boundary=b", kind + file + data + b"\r\n--b--\r\n"
+    return (
+        "Content-Type: multipart/form-data; boundary=b",
+        kind + file + data + b"\r\n--b--\r\n",
+    )
 
 
 def spoken(port: int, head: str, *parts: bytes, end: bool = True) -> bytes:
@@ -334,7 +381,9 @@ def test_ten_gigabytes_are_refused_at_the_door(live: tuple[int, Path]) -> None:
     assert b" 413 " in spoken(port, f"Content-Length: {10 * 2**30}", b"x" * 1000)
     kind, form = form_of(b"x" * 0x10000)
     begun = form.removesuffix(b"\r\n--b--\r\n")
-    chunks = [b"%x\r\n%b\r\n" % (len(part), part) for part in (begun, *[b"x" * 0x10000] * 40)]
+    chunks = [
+        b"%x\r\n%b\r\n" % (len(part), part) for part in (begun, *[b"x" * 0x10000] * 40)
+    ]
     assert b" 413 " in spoken(port, f"{kind}\r\nTransfer-Encoding: chunked", *chunks)
     nothing_kept(place)
 
@@ -345,7 +394,9 @@ def test_a_cut_upload_leaves_nothing_half(live: tuple[int, Path]) -> None:
     spoken(port, "Content-Length: 1000000", b"x" * 300_000, end=False)
     nothing_kept(place)
     form = b'--b\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n'
-    head = f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(form)}"
+    head = (
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(form)}"
+    )
     assert not spoken(port, head, form).startswith(b"HTTP/1.1 20")
     nothing_kept(place)
 
@@ -353,7 +404,10 @@ def test_a_cut_upload_leaves_nothing_half(live: tuple[int, Path]) -> None:
 def test_what_a_killed_server_left_goes_with_the_next_file(
     client: TestClient, folder: Path
 ) -> None:
-    for name, age_s in ((".tuneworthy-upload-old", 100_000), (".tuneworthy-upload-new", 0)):
+    for name, age_s in (
+        (".tuneworthy-upload-old", 100_000),
+        (".tuneworthy-upload-new", 0),
+    ):
         left = folder / "one" / name
         left.mkdir()
         (left / "half.jsonl").write_bytes(b"half")

@@ -66,7 +66,11 @@ def offer_of(client: TestClient) -> dict[str, str]:
     """The form that starts a lab, as a browser would send it once a cap is typed."""
     seen = Seen(client.get(f"{LAB}/offer").text)
     names = ("csrf", "calls", "usd", "max_tokens", "seed", "at_once")
-    fields = {one["name"] or "": one["value"] or "" for one in seen.all("input") if "value" in one}
+    fields = {
+        one["name"] or "": one["value"] or ""
+        for one in seen.all("input")
+        if "value" in one
+    }
     return {name: fields[name] for name in names}
 
 
@@ -74,7 +78,9 @@ def client_csrf(client: TestClient) -> str:
     return Seen(client.get(LAB).text).hidden("csrf")
 
 
-def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> runs_labs.LabRun:
+def started(
+    client: TestClient, site: Site, folder: Path, cap: str = "5"
+) -> runs_labs.LabRun:
     answer = client.post(LAB, data={**offer_of(client), "cap_usd": cap})
     assert answer.status_code == 303, answer.text
     running = site.labs.last(folder)
@@ -127,7 +133,9 @@ def test_the_page_as_a_whole_spends_no_more_than_it_was_started_with(
 # Before it starts -----------------------------------------------------------------------------
 
 
-def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(folder: Path) -> None:
+def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(
+    folder: Path,
+) -> None:
     fake = known(RIGHT)
     client = a_client(site_of(folder, fake))
     before = sorted(path for path in folder.rglob("*"))
@@ -162,7 +170,9 @@ def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cap", ["", "nan", "inf", "-1", "much", "1e400"])
-def test_without_a_cap_that_is_an_amount_nothing_is_sent(folder: Path, cap: str) -> None:
+def test_without_a_cap_that_is_an_amount_nothing_is_sent(
+    folder: Path, cap: str
+) -> None:
     fake = known(RIGHT)
     site = site_of(folder, fake)
     client = a_client(site)
@@ -193,37 +203,67 @@ def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
     told = labs.offer(folder, LabSettings())
     with pytest.raises(runs_labs.QuoteExceededError):
         labs.start(
-            folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd * 0.99
+            folder,
+            LabSettings(),
+            cap_usd=5,
+            calls=told.most_calls,
+            usd=told.most_usd * 0.99,
         )
     with pytest.raises(runs_labs.QuoteExceededError):
-        labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls - 1, usd=told.most_usd)
-    over(labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
+        labs.start(
+            folder,
+            LabSettings(),
+            cap_usd=5,
+            calls=told.most_calls - 1,
+            usd=told.most_usd,
+        )
+    over(
+        labs.start(
+            folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd
+        )
+    )
 
 
 @pytest.mark.slow
 def test_calls_that_would_be_asked_again_are_part_of_the_price(folder: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT, manners=Manners(malformed=0.2)))
     told = labs.offer(folder, LabSettings())
-    over(labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
+    over(
+        labs.start(
+            folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd
+        )
+    )
     doubtful = spent(folder).in_doubt
     assert doubtful > 0
-    plain, again = (labs.offer(folder, LabSettings(ask_again=flag)) for flag in (False, True))
+    plain, again = (
+        labs.offer(folder, LabSettings(ask_again=flag)) for flag in (False, True)
+    )
     assert plain.doubtful == again.doubtful == doubtful
     assert again.most_calls == plain.most_calls + doubtful
     assert again.most_usd == pytest.approx(plain.most_usd + spent(folder).held)
 
 
 @pytest.mark.slow
-def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_model_without_a_price_is_refused_before_anything_is_sent(
+    tmp_path: Path,
+) -> None:
     place = "[{id: 'openai:nobody-knows', base_url: 'http://127.0.0.1:9/v1'}]"
     folder = folder_of(tmp_path / "library", models=place)
     fake = known(RIGHT)
     client = a_client(site_of(folder, fake))
     text = Seen(client.get(f"{LAB}/offer").text).text
-    assert "Price not known for nobody-knows, so nothing is sent: state usd_per_mtok" in text
+    assert (
+        "Price not known for nobody-knows, so nothing is sent: state usd_per_mtok"
+        in text
+    )
     assert "Sent to http://127.0.0.1:9/v1" in text
     assert "Start the lab" not in text
-    sent = {"csrf": client_csrf(client), "cap_usd": "5", "calls": "1000000", "usd": "1000000"}
+    sent = {
+        "csrf": client_csrf(client),
+        "cap_usd": "5",
+        "calls": "1000000",
+        "usd": "1000000",
+    }
     answer = client.post(LAB, data=sent)
     assert answer.status_code == 422
     assert "has no price" in answer.text
@@ -258,7 +298,9 @@ def test_code_beside_a_case_never_runs_from_the_page(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path) -> None:
+def test_a_lab_followed_to_its_end_says_what_the_command_line_says(
+    folder: Path,
+) -> None:
     fake = known(RIGHT, manners=Manners(latency_s=0.05))
     site = site_of(folder, fake)
     client = a_client(site)
@@ -269,7 +311,11 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
     assert [one.name for one in told[-1:]] == ["over"]
     stands = [one for one in told if one.name == "stand"]
     assert len(stands) >= 3
-    answered = [int(n) for one in stands for n in re.findall(r'progress value="(\d+)"', one.data)]
+    answered = [
+        int(n)
+        for one in stands
+        for n in re.findall(r'progress value="(\d+)"', one.data)
+    ]
     assert answered == sorted(answered)
     assert "in the race" in stands[-1].data
     assert [one.name for one in again] == ["stand", "over"]
@@ -281,7 +327,10 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
     for row in done.result.arms:
         arm, share, missing, cost, wait = section_lab.board_row(row)
         assert (
-            " ".join(f"{arm} {share} {missing or '–'} {cost or '–'} {wait or '–'}".split()) in text
+            " ".join(
+                f"{arm} {share} {missing or '–'} {cost or '–'} {wait or '–'}".split()
+            )
+            in text
         )
     for label, said in ceiling_rows(done.result):
         assert f"{label} {said}" in text
@@ -290,20 +339,31 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
         assert all(example in text for example in kind.examples[:2])
     first = running.done
     assert first is not None
-    for label, said in section_lab.answered_rows(first.result, first.dossier, first.before):
+    for label, said in section_lab.answered_rows(
+        first.result, first.dossier, first.before
+    ):
         assert f"{label} {said}" in text
 
 
 @pytest.mark.slow
-def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Path) -> None:
+def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(
+    folder: Path,
+) -> None:
     site = site_of(folder, known(RIGHT))
     client = a_client(site)
     before = Seen(client.get(LAB).text)
     over(started(client, site, folder))
     after = Seen(client.get(LAB).text)
     told = client.get("/cases/library/report/json").json()
-    assert {one["id"] for one in told["evidence"]} >= {"best_prompt_share", "distinct_prompts"}
-    shown = [name for name, check in told["ceiling"]["checks"].items() if check["state"] == "yes"]
+    assert {one["id"] for one in told["evidence"]} >= {
+        "best_prompt_share",
+        "distinct_prompts",
+    }
+    shown = [
+        name
+        for name, check in told["ceiling"]["checks"].items()
+        if check["state"] == "yes"
+    ]
     assert shown
     assert "Rests on no statements and" not in before.text
     assert "Rests on no statements and nine measurements" in after.text
@@ -313,13 +373,18 @@ def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Pa
 def test_a_lab_goes_by_the_day_and_the_framework_of_the_page(folder: Path) -> None:
     site = Site(
         Workspace(
-            open_directory(folder.parent), "evidence/published/precedent.yaml", date(2026, 3, 4)
+            open_directory(folder.parent),
+            "evidence/published/precedent.yaml",
+            date(2026, 3, 4),
         ),
         labs=Labs(lambda ready: known(RIGHT)),
     )
     done = over(started(a_client(site), site, folder)).done
     assert done is not None
-    assert (done.dossier.framework.name, done.dossier.as_of) == ("precedent", date(2026, 3, 4))
+    assert (done.dossier.framework.name, done.dossier.as_of) == (
+        "precedent",
+        date(2026, 3, 4),
+    )
     line = (folder / ".tuneworthy" / "evidence.jsonl").read_text()
     assert "2026-03-04" in line
 
@@ -330,7 +395,9 @@ def test_a_follower_who_comes_again_gets_only_what_is_new(folder: Path) -> None:
     running = over(started(a_client(site), site, folder))
 
     async def all_of(last: str) -> list[str]:
-        return [part async for part in web_lab.followed(running, lambda: "<p>x</p>", last)]
+        return [
+            part async for part in web_lab.followed(running, lambda: "<p>x</p>", last)
+        ]
 
     whole = asyncio.run(all_of(""))
     mark = f"{running.id}-{running.progress.number}"
@@ -356,7 +423,9 @@ def test_a_dead_follower_holds_nothing_up(folder: Path) -> None:
         for one in deaf:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
             path = f"{LAB}/events?run={running.id}"
-            one.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            one.sendall(
+                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+            )
         deaf[0].close()
         over(running)
         assert running.progress.state == "done"
@@ -389,7 +458,9 @@ def test_a_page_without_scripts_loads_itself_while_a_lab_runs(folder: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(folder: Path) -> None:
+def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(
+    folder: Path,
+) -> None:
     fake = known(RIGHT, manners=Manners(latency_s=0.02))
     site = site_of(folder, fake)
     client = a_client(site)
@@ -431,7 +502,9 @@ def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
     fields = {**offer_of(client), "cap_usd": "5"}
     codes: list[int] = []
     threads = [
-        threading.Thread(target=lambda: codes.append(client.post(LAB, data=fields).status_code))
+        threading.Thread(
+            target=lambda: codes.append(client.post(LAB, data=fields).status_code)
+        )
         for _ in range(4)
     ]
     for one in threads:
@@ -446,7 +519,9 @@ def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_ledger_that_another_process_writes_is_told_and_nothing_is_sent(folder: Path) -> None:
+def test_a_ledger_that_another_process_writes_is_told_and_nothing_is_sent(
+    folder: Path,
+) -> None:
     fake = known(RIGHT)
     site = site_of(folder, fake)
     client = a_client(site)
@@ -490,7 +565,9 @@ def test_the_end_of_the_server_stops_its_labs_in_order(folder: Path) -> None:
 def test_a_stop_that_comes_before_the_first_call_sends_nothing(folder: Path) -> None:
     fake, handle = known(RIGHT), StopHandle()
     handle.stop()
-    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle)
+    done = ceiling.run(
+        prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle
+    )
     assert done.result.stopped
     assert fake.sent == 0
     handle.stop()  # after its end it stops nothing
@@ -502,7 +579,11 @@ def test_labs_of_many_cases_have_a_limit(tmp_path: Path) -> None:
     folders = [folder_of(tmp_path / f"case{i}", n=40, models=PRICED) for i in range(5)]
     told = labs.offer(folders[0], LabSettings())
     begin = partial(
-        labs.start, settings=LabSettings(), cap_usd=5.0, calls=told.most_calls, usd=told.most_usd
+        labs.start,
+        settings=LabSettings(),
+        cap_usd=5.0,
+        calls=told.most_calls,
+        usd=told.most_usd,
     )
     for one in folders[:4]:
         begin(one)
@@ -517,7 +598,9 @@ def test_labs_of_many_cases_have_a_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(tmp_path: Path) -> None:
+def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(
+    tmp_path: Path,
+) -> None:
     prompts = {"plain": PLAIN, "x'><img src=x onerror=alert(1)>": LOUD}
     folder = folder_of(tmp_path / "library", n=48, prompts=prompts, models=PRICED)
     outputs = iter(hostile.PAYLOADS * 1000)
@@ -526,12 +609,25 @@ def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(tmp_path: Pat
     with served(site) as port:
         running = started(client, site, folder)
         told = events(port, f"{LAB}/events?run={running.id}")
-    pages = [client.get(LAB).text, client.get(f"{LAB}/offer").text, *(one.data for one in told)]
+    pages = [
+        client.get(LAB).text,
+        client.get(f"{LAB}/offer").text,
+        *(one.data for one in told),
+    ]
     for page in pages:
         seen = Seen(page)
-        assert all((one["src"] or "").startswith("/cases/library/runs/") for one in seen.all("img"))
-        assert not [one for one in seen.all("script") if not (one.get("src") or "").startswith("/")]
-        assert not [a for _, a in seen.elements if any(key.startswith("on") for key in a)]
+        assert all(
+            (one["src"] or "").startswith("/cases/library/runs/")
+            for one in seen.all("img")
+        )
+        assert not [
+            one
+            for one in seen.all("script")
+            if not (one.get("src") or "").startswith("/")
+        ]
+        assert not [
+            a for _, a in seen.elements if any(key.startswith("on") for key in a)
+        ]
         assert "\u202e" not in page
     assert "alert(" in Seen(pages[0]).text
 
@@ -540,14 +636,29 @@ def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(tmp_path: Pat
 
 
 def stand(done: int, of: int) -> Stand:
-    spend = {"cap": 1, "paid": 0, "held": 0, "calls": 0, "reused": 0, "in_doubt": 0, "failed": 0}
-    told = {"arm": "", "quality": {"unknown": True, "ask": "wait"}, "done": done, "of": of}
+    spend = {
+        "cap": 1,
+        "paid": 0,
+        "held": 0,
+        "calls": 0,
+        "reused": 0,
+        "in_doubt": 0,
+        "failed": 0,
+    }
+    told = {
+        "arm": "",
+        "quality": {"unknown": True, "ask": "wait"},
+        "done": done,
+        "of": of,
+    }
     return Stand.model_validate({**told, "running": 1, "spend": spend})
 
 
 def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
     assert section_lab.left_s(stand(0, 10), 5.0) is None
-    assert section_lab.left_s(stand(16, 100_000), 80.0) is None  # it was said that days were left
+    assert (
+        section_lab.left_s(stand(16, 100_000), 80.0) is None
+    )  # it was said that days were left
     assert section_lab.left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
     assert section_lab.left_s(stand(10, 10), 8.0) == 0
     assert [section_lab.duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
@@ -582,7 +693,9 @@ def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_fir
 
 
 @pytest.mark.slow
-def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder: Path) -> None:
+def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(
+    folder: Path,
+) -> None:
     over(a_lab(folder))
     path = folder / ".tuneworthy" / "calls.sqlite3"
     with (
@@ -592,7 +705,9 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
     ):
         assert writer.reserve("k", run=RUN, model="m", usd=0.1, cap_usd=9) == "go"
         assert first.spend(RUN) == second.spend(RUN) == writer.spend(RUN)
-        assert [one.key for one in first.doubtful(RUN)] == ["k"]  # on the wire: nobody knows yet
+        assert [one.key for one in first.doubtful(RUN)] == [
+            "k"
+        ]  # on the wire: nobody knows yet
         assert writer.doubtful(RUN) == ()
         with pytest.raises(InputError, match="can't be written"):
             first.fail("k", "no")
@@ -605,9 +720,15 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
-    ["calls SET reply = CAST(x'ff' AS TEXT)", "runs SET paid = 'x'", "runs SET paid = -1"],
+    [
+        "calls SET reply = CAST(x'ff' AS TEXT)",
+        "runs SET paid = 'x'",
+        "runs SET paid = -1",
+    ],
 )
-def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(folder: Path, change: str) -> None:
+def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(
+    folder: Path, change: str
+) -> None:
     over(a_lab(folder))
     client = a_client(site_of(folder, known(RIGHT)))
     assert "calls.sqlite3" not in client.get(f"{LAB}/offer").text
@@ -624,7 +745,9 @@ def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(folder: Path, change:
 def a_lab(folder: Path) -> runs_labs.LabRun:
     labs = Labs(lambda ready: known(RIGHT))
     told = labs.offer(folder, LabSettings())
-    return labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd)
+    return labs.start(
+        folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd
+    )
 
 
 @pytest.mark.slow
@@ -633,9 +756,13 @@ def test_a_lab_on_the_page_finds_what_the_command_line_finds(folder: Path) -> No
     running = over(started(a_client(site), site, folder))
     assert running.done is not None
     done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
-    mine, its = (json.loads(one.result.model_dump_json()) for one in (running.done, done))
+    mine, its = (
+        json.loads(one.result.model_dump_json()) for one in (running.done, done)
+    )
     for name in ("quote", "spend"):
         del mine[name], its[name]
     for result in (mine, its):
-        del result["search"]["why"]  # only who asked for a search is told why there was none
+        del result["search"][
+            "why"
+        ]  # only who asked for a search is told why there was none
     assert mine == its

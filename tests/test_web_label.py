@@ -118,7 +118,9 @@ def kept(folder: Path, labeller: str) -> list[Label]:
 
 
 @pytest.mark.slow
-def test_every_question_is_asked_once_and_each_answer_is_kept_at_once(blank: Path) -> None:
+def test_every_question_is_asked_once_and_each_answer_is_kept_at_once(
+    blank: Path,
+) -> None:
     client = client_of(blank)
     address, asked = next_of(kind="answer", labeller="ada"), []
     for number in range(6):
@@ -129,12 +131,18 @@ def test_every_question_is_asked_once_and_each_answer_is_kept_at_once(blank: Pat
         assert len(kept(blank, "ada")) == number + 1
     assert "All are labelled" in shown(client, address).text
     assert sorted(asked) == [f"question {i}" for i in range(6)]
-    assert {one.value for one in kept(blank, "ada")} == {f"answer to {q}" for q in asked}
-    assert all(one.value == f"answer to question {one.case[1:]}" for one in kept(blank, "ada"))
+    assert {one.value for one in kept(blank, "ada")} == {
+        f"answer to {q}" for q in asked
+    }
+    assert all(
+        one.value == f"answer to question {one.case[1:]}" for one in kept(blank, "ada")
+    )
 
 
 @pytest.mark.slow
-def test_labellers_meet_the_same_questions_in_the_order_of_an_exported_file(blank: Path) -> None:
+def test_labellers_meet_the_same_questions_in_the_order_of_an_exported_file(
+    blank: Path,
+) -> None:
     orders = []
     for name in ("ada", "bob"):
         client, order = client_of(blank), []
@@ -191,7 +199,9 @@ def test_what_is_skipped_comes_again(blank: Path) -> None:
     while links := [one["href"] for one in seen.all("a") if one.get("data-key") == "s"]:
         seen = shown(client, links[0] or "")
     assert "0 of 6 are labelled" in seen.text
-    (again,) = [one["href"] for one in seen.all("a") if "next?" in (one.get("href") or "")]
+    (again,) = [
+        one["href"] for one in seen.all("a") if "next?" in (one.get("href") or "")
+    ]
     assert texts(shown(client, again or "")) == skipped
     assert kept(blank, "ada") == []
 
@@ -201,7 +211,10 @@ def test_what_is_skipped_comes_again(blank: Path) -> None:
 def test_a_name_that_is_none_labels_nothing(blank: Path, name: str) -> None:
     client = client_of(blank)
     assert client.get(next_of(kind="answer", labeller=name)).status_code == 422
-    fields = {**form(shown(client, next_of(kind="answer", labeller="ada"))), "labeller": name}
+    fields = {
+        **form(shown(client, next_of(kind="answer", labeller="ada"))),
+        "labeller": name,
+    }
     assert client.post(f"{HOME}/said", data={**fields, "said": "x"}).status_code == 422
     assert not (blank / ".tuneworthy" / "labels").exists()
 
@@ -210,15 +223,25 @@ def test_a_name_that_is_none_labels_nothing(blank: Path, name: str) -> None:
 def test_an_answer_has_some_text_and_not_too_much(blank: Path, said: str) -> None:
     client = client_of(blank)
     seen = shown(client, next_of(kind="answer", labeller="ada"))
-    assert client.post(f"{HOME}/said", data={**form(seen), "said": said}).status_code == 422
+    assert (
+        client.post(f"{HOME}/said", data={**form(seen), "said": said}).status_code
+        == 422
+    )
     assert kept(blank, "ada") == []
 
 
 def test_a_logged_answer_is_accepted_or_corrected_field_by_field(blank: Path) -> None:
-    logged = {"claim": "water", "amount": 420, "urgent": False, "notes": None, "parts": ["a"]}
+    logged = {
+        "claim": "water",
+        "amount": 420,
+        "urgent": False,
+        "notes": None,
+        "parts": ["a"],
+    }
     schema = {"type": "object", "properties": {"amount": {"maximum": 1000}}}
     cases = [
-        {"id": f"c{i}", "input": f"question {i}", "logged": json.dumps(logged)} for i in range(3)
+        {"id": f"c{i}", "input": f"question {i}", "logged": json.dumps(logged)}
+        for i in range(3)
     ]
     (blank / "eval.jsonl").write_text("".join(json.dumps(one) + "\n" for one in cases))
     (blank / "form.json").write_text(json.dumps(schema))
@@ -230,7 +253,12 @@ def test_a_logged_answer_is_accepted_or_corrected_field_by_field(blank: Path) ->
     names = [str(one["name"]) for one in [*seen.all("input"), *seen.all("select"),
              *seen.all("textarea")] if str(one.get("name")).startswith("field.")]  # fmt: skip
     assert sorted(names) == [f"field.{name}" for name in sorted(logged)]
-    same = {**form(seen), "field.claim": "water", "field.amount": "420", "field.urgent": "false"}
+    same = {
+        **form(seen),
+        "field.claim": "water",
+        "field.amount": "420",
+        "field.urgent": "false",
+    }
     onward = client.post(f"{HOME}/said", data=same)
     assert onward.status_code == 303
     fixed = {**form(shown(client, str(onward.headers["location"])))}
@@ -251,12 +279,18 @@ def test_a_logged_answer_is_accepted_or_corrected_field_by_field(blank: Path) ->
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=8),
-        st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=90) | st.lists(st.none()),
+        st.none()
+        | st.booleans()
+        | st.integers(-9, 9)
+        | st.text(max_size=90)
+        | st.lists(st.none()),
         min_size=1,
         max_size=6,
     )
 )
-def test_an_answer_that_nobody_changed_is_put_together_as_it_was(value: dict[str, Any]) -> None:
+def test_an_answer_that_nobody_changed_is_put_together_as_it_was(
+    value: dict[str, Any],
+) -> None:
     text = json.dumps(value)
     fields = split_answer(text)
     assert [field.name for field in fields] == list(value)
@@ -275,7 +309,11 @@ def test_an_answer_without_fields_is_one_text(text: str) -> None:
 
 
 def rubric_page(client: TestClient, labeller: str, **more: Any) -> str:
-    fields = {"csrf": shown(client, HOME).hidden("csrf"), "kind": "rubric", "labeller": labeller}
+    fields = {
+        "csrf": shown(client, HOME).hidden("csrf"),
+        "kind": "rubric",
+        "labeller": labeller,
+    }
     answer = client.post(f"{HOME}/rubric", data={**fields, "text": RUBRIC, **more})
     assert answer.status_code == 303, answer.text
     return str(answer.headers["location"])
@@ -323,7 +361,9 @@ def test_the_better_of_a_pair_is_the_one_that_was_shown_there(ran: Path) -> None
         outputs = texts(seen)
         assert sorted(text[:3] for text in outputs) == ["AAA", "bbb"]
         first.add(outputs[0][:3])
-        address = say(client, seen, "first" if outputs[0].startswith("AAA") else "second")
+        address = say(
+            client, seen, "first" if outputs[0].startswith("AAA") else "second"
+        )
         label = kept(ran, "ada")[number]
         assert (label.arm, label.against) == (arms[0], arms[1])
         assert label.value == "second"  # the loud one, whichever place it had
@@ -335,7 +375,10 @@ def test_only_what_may_be_said_is_kept(ran: Path) -> None:
     client = client_of(ran)
     seen = shown(client, rubric_page(client, "ada"))
     for said in ("maybe", "YES", "3", "first"):
-        assert client.post(f"{HOME}/said", data={**form(seen), "said": said}).status_code == 422
+        assert (
+            client.post(f"{HOME}/said", data={**form(seen), "said": said}).status_code
+            == 422
+        )
     assert kept(ran, "ada") == []
     scaled = shown(client, rubric_page(client, "ada", scale="1-5"))
     say(client, scaled, "3")
@@ -360,7 +403,10 @@ def test_every_answer_has_a_key_and_no_two_have_the_same(ran: Path) -> None:
 def test_a_rubric_is_kept_once_and_found_again(ran: Path) -> None:
     client = client_of(ran)
     query = parse_qs(urlsplit(rubric_page(client, "ada")).query)
-    assert parse_qs(urlsplit(rubric_page(client, "bob")).query)["rubric"] == query["rubric"]
+    assert (
+        parse_qs(urlsplit(rubric_page(client, "bob")).query)["rubric"]
+        == query["rubric"]
+    )
     assert list(files_stores.read_rubrics(load_case(ran)).values()) == [RUBRIC]
     assert "Is it polite?" in shown(client, HOME).text
     assert (
@@ -375,7 +421,8 @@ def test_a_rubric_is_kept_once_and_found_again(ran: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["../../prompts/careful", "../../../case", "x" * 16, "0" * 16, "/etc/passwd", ".."]
+    "name",
+    ["../../prompts/careful", "../../../case", "x" * 16, "0" * 16, "/etc/passwd", ".."],
 )
 def test_a_rubric_that_is_not_kept_is_no_path(ran: Path, name: str) -> None:
     client = client_of(ran)
@@ -444,7 +491,9 @@ def test_agreement_is_the_command_line_s_to_the_letter(
     client = client_of(ran)
     both_label(ran, client)
     seen = shown(client, f"{HOME}/agreement").text
-    document = section_evalset.agreement_document(agreeing.agreement(ran), folder="shop")
+    document = section_evalset.agreement_document(
+        agreeing.agreement(ran), folder="shop"
+    )
     told = render_document(document)
     sentences = [" ".join(part.split()) for part in re.split(r"\n  (?! )", told)[1:5]]
     assert any("kappa" in sentence for sentence in sentences)
@@ -476,7 +525,10 @@ def test_differences_are_settled_with_no_names_and_each_once(ran: Path) -> None:
         assert "ada" not in seen.text
         assert "bob" not in seen.text
         address = say(client, seen, "yes")
-        assert client.post(f"{HOME}/said", data={**form(seen), "said": "no"}).status_code != 303
+        assert (
+            client.post(f"{HOME}/said", data={**form(seen), "said": "no"}).status_code
+            != 303
+        )
     assert client.get(first).status_code == 422
     assert "has nothing to settle" in Seen(client.get(first).text).text
     (group,) = agreeing.agreement(ran)
@@ -524,7 +576,9 @@ def test_hostile_texts_are_text_where_they_are_labelled(blank: Path) -> None:
         found += page
         assert not seen.all("img")
         assert not seen.all("iframe")
-        assert not [a for _, a in seen.elements if any(key.startswith("on") for key in a)]
+        assert not [
+            a for _, a in seen.elements if any(key.startswith("on") for key in a)
+        ]
         assert all((one.get("src") or "").startswith(("/static/", "/charts")) for one in
                    seen.all("script"))  # fmt: skip
         assert "\u202e" not in page

@@ -70,12 +70,19 @@ def test_a_run_is_there_after_a_restart_as_it_was_told(folder: Path) -> None:
     listed = Seen(client.get(f"{AT}/runs").text)
     assert one.says in listed.text
     shown = Seen(client.get(f"{AT}/runs/{one.id}").text)
-    for part in ("Best prompt", "Ceiling", "Arms (a prompt with a model)", "Where the best prompt"):
+    for part in (
+        "Best prompt",
+        "Ceiling",
+        "Arms (a prompt with a model)",
+        "Where the best prompt",
+    ):
         assert part in before.text
         assert part in shown.text
     chart = client.get(f"{AT}/runs/{one.id}/charts/lab-board.svg")
     assert chart.headers["content-type"].startswith("image/svg")
-    assert "Start one" in Seen(a_client(empty(folder)).get("/cases/other/runs").text).text
+    assert (
+        "Start one" in Seen(a_client(empty(folder)).get("/cases/other/runs").text).text
+    )
 
 
 def empty(folder: Path) -> Site:
@@ -84,11 +91,15 @@ def empty(folder: Path) -> Site:
 
 
 @pytest.mark.slow
-def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path) -> None:
+def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(
+    folder: Path,
+) -> None:
     client = ran(folder, known(RIGHT))
     (run,) = runs_labs.kept_runs(load_case(folder))
     here = f"{AT}/runs/{run.id}/cases"
-    told = json.loads((folder / ".tuneworthy/runs" / f"{run.id}.cases.json").read_text("utf-8"))
+    told = json.loads(
+        (folder / ".tuneworthy/runs" / f"{run.id}.cases.json").read_text("utf-8")
+    )
     head, rows = told[0], told[1:]
     assert isinstance(run.result, CeilingResult)
     best = run.result.best
@@ -110,7 +121,9 @@ def test_cases_by_arms_are_those_of_the_command_and_open_one_by_one(folder: Path
 
 
 @pytest.mark.slow
-def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(folder: Path) -> None:
+def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(
+    folder: Path,
+) -> None:
     client = ran(folder, known(RIGHT))
     (run,) = runs_labs.kept_runs(load_case(folder))
     at = f"{AT}/runs/{run.id}"
@@ -130,7 +143,9 @@ def test_every_mark_of_the_arms_leads_to_the_cases_that_it_was_asked(folder: Pat
     file.unlink()  # as in a run of an older version
     older = Seen(client.get(links[0]).text)
     assert "weren’t kept" not in older.text
-    assert {one.get("value") for one in older.all("option") if "selected" in one} >= {"report"}
+    assert {one.get("value") for one in older.all("option") if "selected" in one} >= {
+        "report"
+    }
     still = client.get(f"{at}/charts/lab-board.svg").text
     assert "href" not in still
 
@@ -173,7 +188,10 @@ def test_verify_says_what_it_lacks(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
-    models = PRICED[:-1] + ", {id: 'fake:t', kind: tuned, usd_per_mtok: {input: 1, output: 2}}]"
+    models = (
+        PRICED[:-1]
+        + ", {id: 'fake:t', kind: tuned, usd_per_mtok: {input: 1, output: 2}}]"
+    )
     folder = folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=models)
     client = ran(folder, known({"t": 1.0, **RIGHT}), "verify")
     (run,) = runs_labs.kept_runs(load_case(folder))
@@ -184,7 +202,9 @@ def test_verify_runs_and_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pilot_is_quoted_run_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = case_of(tmp_path / "library", cases=60, models="[{id: 'local:smollm2'}]")
     trainer = FakeTrainer(tmp_path / "log")
     monkeypatch.setattr("tuneworthy.runs.labs.LoraTrainer", lambda _: trainer)
@@ -195,23 +215,34 @@ def test_a_pilot_is_quoted_run_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     (run,) = runs_labs.kept_runs(load_case(folder))
     assert run.kind == "pilot"
     assert run.says in Seen(client.get(f"{AT}/runs").text).text
-    assert "The ways on the held-out cases" in Seen(client.get(f"{AT}/runs/{run.id}").text).text
+    assert (
+        "The ways on the held-out cases"
+        in Seen(client.get(f"{AT}/runs/{run.id}").text).text
+    )
 
 
 @pytest.mark.slow
 def test_what_sends_nothing_is_done_at_once(folder: Path) -> None:
     client = a_client(site_of(folder, known(RIGHT)))
     csrf = {"csrf": Seen(client.get(f"{AT}/lab").text).hidden("csrf")}
-    looked = [client.post(f"{AT}/lab/watch", data=csrf).headers["location"] for _ in range(2)]
+    looked = [
+        client.post(f"{AT}/lab/watch", data=csrf).headers["location"] for _ in range(2)
+    ]
     assert looked[0] == looked[1]  # what says the same isn't kept twice
     again = a_client(site_of(folder, known({})))
     assert "Nobody has signed" in Seen(again.get(looked[0]).text).text
-    ids = [one["id"] for one in Seen(again.get(looked[0]).text).all("section") if "id" in one]
+    ids = [
+        one["id"]
+        for one in Seen(again.get(looked[0]).text).all("section")
+        if "id" in one
+    ]
     assert len(set(ids)) == len(ids)
     listed = Seen(again.get(f"{AT}/runs").text).text
     assert "The signed decision" in listed
     path = folder / "case.yaml"
-    path.write_text(path.read_text("utf-8").replace("data: {", "data: {training: t.jsonl, "))
+    path.write_text(
+        path.read_text("utf-8").replace("data: {", "data: {training: t.jsonl, ")
+    )
     assert client.post(f"{AT}/lab/data", data=csrf).status_code == 422
     (folder / "t.jsonl").write_text('{"input": "a", "output": "b"}\n', "utf-8")
     done = client.post(f"{AT}/lab/data", data=csrf).headers["location"]
@@ -284,7 +315,9 @@ def test_a_watch_of_every_night_is_one_run_of_the_last_day_until_it_says_somethi
     (run,) = runs_labs.kept_runs(load_case(folder))
     assert run.says == "1 thing to look at, as of 26 Nov 2026"
     path = folder / "case.yaml"
-    path.write_text(path.read_text("utf-8") + "\ndecision: {review_on: 2026-11-25}\n", "utf-8")
+    path.write_text(
+        path.read_text("utf-8") + "\ndecision: {review_on: 2026-11-25}\n", "utf-8"
+    )
     assert command(["watch", str(folder), "--as-of", "2026-11-27"]) == 1
     assert [one.says[:8] for one in runs_labs.kept_runs(load_case(folder))] == [
         "2 things",
@@ -299,7 +332,16 @@ def test_what_is_no_run_is_not_listed(folder: Path) -> None:
     (run,) = runs_labs.kept_runs(load_case(folder))
     other = json.loads((runs / f"{run.id}.json").read_text("utf-8"))
     names = ("20260101T000000-aaaaaaaa", "x", "20260101T000000-AAAAAAAA", "..x")
-    for told in ("", "{", "[]", '{"id": "x"}', "null", "\x00", "[" * 5000, json.dumps(other)):
+    for told in (
+        "",
+        "{",
+        "[]",
+        '{"id": "x"}',
+        "null",
+        "\x00",
+        "[" * 5000,
+        json.dumps(other),
+    ):
         for name in names:
             (runs / f"{name}.json").write_text(told, "utf-8")
             (runs / f"{name}.cases.json").write_text(told, "utf-8")
@@ -325,7 +367,9 @@ def test_a_run_is_of_the_kind_that_it_says_and_may_be_large(folder: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_link_in_the_place_of_runs_leads_nowhere(folder: Path, tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_runs_leads_nowhere(
+    folder: Path, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (folder / ".tuneworthy").mkdir()
@@ -374,7 +418,9 @@ def test_models_are_chosen_with_prices_and_no_key_is_shown(
     assert models["openai:gpt-4o"].usd_per_mtok is not None
     assert models["acme:tuned"].kind == "tuned"
     assert all(model.base_url is None for model in models.values())
-    text = "".join(path.read_text("utf-8") for path in folder.rglob("*.*l*") if path.is_file())
+    text = "".join(
+        path.read_text("utf-8") for path in folder.rglob("*.*l*") if path.is_file()
+    )
     assert secret not in text
 
 

@@ -70,7 +70,9 @@ def test_a_name_that_is_not_ours_gets_nothing(client: TestClient, host: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:1", "LOCALHOST", "[::1]:8765"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8765", "localhost:1", "LOCALHOST", "[::1]:8765"]
+)
 def test_the_names_of_the_loopback_are_ours(client: TestClient, host: str) -> None:
     assert client.get("/", headers={"Host": host}).status_code == 200
 
@@ -88,31 +90,55 @@ def test_a_change_from_another_site_is_refused(
     client: TestClient, folder: Path, headers: dict[str, str]
 ) -> None:
     form = a_change(client)
-    assert client.post("/cases/one/answers", data=form, headers=headers).status_code == 403
+    assert (
+        client.post("/cases/one/answers", data=form, headers=headers).status_code == 403
+    )
     assert untouched(folder)
 
 
 @pytest.mark.slow
-def test_a_second_origin_does_not_hide_behind_ours(client: TestClient, folder: Path) -> None:
+def test_a_second_origin_does_not_hide_behind_ours(
+    client: TestClient, folder: Path
+) -> None:
     for other in ("https://evil.test", "null"):
         for headers in (
             [("Origin", HOME), ("Origin", other)],
             [("Origin", other), ("Origin", HOME)],
         ):
-            answer = client.post("/cases/one/answers", data=a_change(client), headers=headers)
+            answer = client.post(
+                "/cases/one/answers", data=a_change(client), headers=headers
+            )
             assert answer.status_code == 403
     assert untouched(folder)
 
 
 @pytest.mark.slow
-def test_another_site_may_link_here_and_load_nothing_from_here(client: TestClient) -> None:
+def test_another_site_may_link_here_and_load_nothing_from_here(
+    client: TestClient,
+) -> None:
     link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     for site in ("cross-site", "same-site"):
-        assert client.get("/cases/one", headers={"Sec-Fetch-Site": site, **link}).status_code == 200
-        for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty")):
-            headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+        assert (
+            client.get(
+                "/cases/one", headers={"Sec-Fetch-Site": site, **link}
+            ).status_code
+            == 200
+        )
+        for mode, dest in (
+            ("no-cors", "image"),
+            ("navigate", "iframe"),
+            ("cors", "empty"),
+        ):
+            headers = {
+                "Sec-Fetch-Site": site,
+                "Sec-Fetch-Mode": mode,
+                "Sec-Fetch-Dest": dest,
+            }
             for path in ("/", "/cases/one/report/view", "/static/page.css"):
-                assert client.get(path, headers=headers).status_code == 403, (path, mode)
+                assert client.get(path, headers=headers).status_code == 403, (
+                    path,
+                    mode,
+                )
     for site in ("same-origin", "none"):
         assert client.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
 
@@ -127,7 +153,11 @@ def test_a_change_from_our_own_page_is_taken(client: TestClient, folder: Path) -
 @pytest.mark.slow
 def test_no_form_is_taken_without_its_secret(client: TestClient, folder: Path) -> None:
     site = client.app.state.site  # type: ignore[attr-defined]  # FastAPI's own
-    routes = [route for route in all_routes(client) if set(route.methods or ()) - {"GET", "HEAD"}]
+    routes = [
+        route
+        for route in all_routes(client)
+        if set(route.methods or ()) - {"GET", "HEAD"}
+    ]
     paths = {re.sub(r"\{\w+\}", "one", route.path) for route in routes}
     assert {"/new", "/cases/one/answers", "/cases/one/report/since", "/login"} <= paths
     form = a_change(client)
@@ -158,7 +188,13 @@ def all_routes(client: TestClient) -> list[APIRoute]:
 
 
 def test_there_are_no_routes_but_those_of_the_page(client: TestClient) -> None:
-    for path in ("/api/v1/cases", "/api/v1/openapi.json", "/openapi.json", "/docs", "/redoc"):
+    for path in (
+        "/api/v1/cases",
+        "/api/v1/openapi.json",
+        "/openapi.json",
+        "/docs",
+        "/redoc",
+    ):
         assert client.get(path).status_code == 404, path
     form = a_change(client)
     del form["csrf"]
@@ -185,15 +221,23 @@ def test_with_a_token_nothing_is_told_without_it(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(folder: Path) -> None:
+def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(
+    folder: Path,
+) -> None:
     client = a_client(a_site(folder, token=TOKEN))
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     found = client.get("/cases/one/answers", headers=bearer)
     assert found.status_code == 200
     seen = Seen(found.text)
-    form = {"digest": seen.hidden("digest"), "seen": seen.hidden("seen"), "ceiling.few_shot": "no"}
+    form = {
+        "digest": seen.hidden("digest"),
+        "seen": seen.hidden("seen"),
+        "ceiling.few_shot": "no",
+    }
     assert client.post("/cases/one/answers", data=form).status_code == 401
-    assert client.post("/cases/one/answers", data=form, headers=bearer).status_code == 303
+    assert (
+        client.post("/cases/one/answers", data=form, headers=bearer).status_code == 303
+    )
     csrf = Seen(client.get("/login").text).hidden("csrf")
     refused = client.post("/login", data={"csrf": csrf, "token": "guess"})
     assert refused.status_code == 401
@@ -212,12 +256,16 @@ def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
     """Another process of this machine could start a paid lab without."""
     board = Workspace(open_directory(folder), None, DAY)
     near = [
-        web_app.make_site(board, host) for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1")
+        web_app.make_site(board, host)
+        for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1")
     ]
-    assert all("encrypted" not in "".join(web_app.told("http://x/", site)) for site in near)
+    assert all(
+        "encrypted" not in "".join(web_app.told("http://x/", site)) for site in near
+    )
     assert len({site.token for site in near} - {None}) == len(near)
     sites = [
-        web_app.make_site(board, host) for host in ("0.0.0.0", "::", "192.168.0.7", "box.test")
+        web_app.make_site(board, host)
+        for host in ("0.0.0.0", "::", "192.168.0.7", "box.test")
     ]
     tokens = {site.token for site in sites}
     assert len(tokens) == len(sites)
@@ -230,7 +278,9 @@ def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
         assert site.token not in repr(site)
 
 
-def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(folder: Path) -> None:
+def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(
+    folder: Path,
+) -> None:
     site = web_app.make_site(Workspace(open_directory(folder), None, DAY), "127.0.0.1")
     for reader in ("/?token=", "/?token=x", "/cases/one"):
         assert a_client(site).get(reader).headers["location"] == "/login"
@@ -243,7 +293,9 @@ def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(folder: Pat
 def test_a_server_for_all_addresses_answers_to_numbers_and_not_to_strange_names(
     folder: Path,
 ) -> None:
-    client = a_client(web_app.make_site(Workspace(open_directory(folder), None, DAY), "0.0.0.0"))
+    client = a_client(
+        web_app.make_site(Workspace(open_directory(folder), None, DAY), "0.0.0.0")
+    )
     assert client.get("/", headers={"Host": "192.168.0.7:8765"}).status_code == 303
     assert client.get("/", headers={"Host": "[fe80::1]:8765"}).status_code == 303
     assert client.get("/", headers={"Host": "evil.test"}).status_code == 421
@@ -257,7 +309,9 @@ def test_a_server_for_all_addresses_answers_to_numbers_and_not_to_strange_names(
     "name", ["%2e%2e", "..%2fone", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%00", "one%00",
              "..%5cone", "one%2f..%2fone", "%2fetc", "~", ".hidden", "x" * 300, "%ff", "one%20"],
 )  # fmt: skip
-def test_no_name_leads_out_of_the_folder(client: TestClient, folder: Path, name: str) -> None:
+def test_no_name_leads_out_of_the_folder(
+    client: TestClient, folder: Path, name: str
+) -> None:
     (folder.parent / "case.yaml").write_text("name: Secret\n", "utf-8")
     (folder / ".hidden").mkdir()
     (folder / ".hidden" / "case.yaml").write_text("name: Secret\n", "utf-8")
@@ -298,13 +352,21 @@ def test_a_body_ends_at_its_limit_told_or_not(client: TestClient, folder: Path) 
 
 @pytest.mark.slow
 def test_every_answer_carries_the_headers_of_safety(client: TestClient) -> None:
-    for path in ("/", "/cases/one", "/cases/none", "/new", "/nowhere", "/cases/one/report/json"):
+    for path in (
+        "/",
+        "/cases/one",
+        "/cases/none",
+        "/new",
+        "/nowhere",
+        "/cases/one/report/json",
+    ):
         answer = client.get(path)
         for name, value in web_guard.HEADERS.items():
             assert answer.headers[name] == value, (path, name)
     refused = client.get("/", headers={"Host": "evil.test"})
     assert (
-        refused.headers["Content-Security-Policy"] == web_guard.HEADERS["Content-Security-Policy"]
+        refused.headers["Content-Security-Policy"]
+        == web_guard.HEADERS["Content-Security-Policy"]
     )
     policy = web_guard.HEADERS["Content-Security-Policy"]
     assert "unsafe" not in policy
@@ -344,7 +406,9 @@ def test_htmx_is_what_its_note_says(package: Path) -> None:
     note = (static / "README.md").read_text("utf-8")
     digest = hashlib.sha256((static / "htmx.min.js").read_bytes()).hexdigest()
     assert digest in note
-    version = re.search(r'version:"([\d.]+)"', (static / "htmx.min.js").read_text("utf-8"))
+    version = re.search(
+        r'version:"([\d.]+)"', (static / "htmx.min.js").read_text("utf-8")
+    )
     assert version is not None
     assert f"htmx {version.group(1)}" in note
     assert "Zero-Clause BSD" in (static / "htmx.LICENSE.txt").read_text("utf-8")
@@ -363,7 +427,9 @@ def serve(folder: str, sock: socket.socket) -> None:
 def served(folder: Path) -> Iterator[tuple[multiprocessing.process.BaseProcess, str]]:
     """A server that may be killed, and its address."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        process = multiprocessing.get_context("fork").Process(target=serve, args=(folder, sock))
+        process = multiprocessing.get_context("fork").Process(
+            target=serve, args=(folder, sock)
+        )
         process.start()
         try:
             yield process, f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -394,7 +460,9 @@ def test_a_real_server_takes_one_of_two_answers_and_tells_the_other(
 
 
 @pytest.mark.slow
-def test_a_server_that_is_killed_at_any_moment_leaves_the_case_whole(tmp_path: Path) -> None:
+def test_a_server_that_is_killed_at_any_moment_leaves_the_case_whole(
+    tmp_path: Path,
+) -> None:
     folder = a_shelf(tmp_path / "shelf", one=OPEN_CASE)
     path, chance = folder / "one" / "case.yaml", random.Random(7)
     whole = {OPEN_CASE + f"ceiling:\n  few_shot: {state}\n" for state in ("yes", "no")}
@@ -437,7 +505,9 @@ def toggle(home: str, stop: threading.Event) -> None:
 @pytest.mark.slow
 def test_the_command_tells_its_address_and_ends_with_an_interrupt(folder: Path) -> None:
     command = [sys.executable, "-m", "tuneworthy", "serve", str(folder), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as it:
         try:
             assert it.stdout is not None
             said = it.stdout.readline()
@@ -469,7 +539,9 @@ sys.exit(run(["serve", sys.argv[1], "--port", "0"]))
 @pytest.mark.slow
 def test_a_fault_of_ours_steers_no_terminal(folder: Path) -> None:
     command = [sys.executable, "-c", _BROKEN, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as it:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as it:
         try:
             assert it.stdout is not None
             home = re.search(rb"(http://\S+)\?token=(\S+)", it.stdout.readline())

@@ -75,7 +75,9 @@ def told(folder: Path, name: str = "one") -> str:
 
 def asked(seen: Seen) -> str:
     """Id of the question that is shown; empty at a rest."""
-    fields = [one.get("value") or "" for one in seen.all("input") if one.get("name") == "ask"]
+    fields = [
+        one.get("value") or "" for one in seen.all("input") if one.get("name") == "ask"
+    ]
     return fields[0] if fields else ""
 
 
@@ -87,7 +89,9 @@ def onward(client: TestClient, form: dict[str, object]) -> str:
 
 def kept(client: TestClient, seen: Seen) -> str:
     """Keep both sides of what doesn't fit; where it goes on."""
-    fields = form_of(seen, challenge=seen.hidden("challenge"), clash=seen.hidden("clash"))
+    fields = form_of(
+        seen, challenge=seen.hidden("challenge"), clash=seen.hidden("clash")
+    )
     answer = client.post(f"{TALK}/kept", data=fields)
     assert answer.status_code == 303, answer.text
     return str(answer.headers["location"])
@@ -108,7 +112,11 @@ def test_answers_are_written_one_by_one_until_all_of_the_lesson_is_asked(
         left = len(part_asks(load_case(folder / "one"), load_framework("lesson")))
         assert f"Question {17 - left + 1} of 17" in seen.text
         names.append(name)
-        extra = {"first": "persona", "also": ["format"]} if name == "goals" else {"said": "yes"}
+        extra = (
+            {"first": "persona", "also": ["format"]}
+            if name == "goals"
+            else {"said": "yes"}
+        )
         seen = get(client, onward(client, form_of(seen, **extra)))
         assert told(folder).count("# asked twice") == 1
     dossier = decide(load_case(folder / "one"), load_framework("lesson"), as_of=DAY)
@@ -120,7 +128,9 @@ def test_answers_are_written_one_by_one_until_all_of_the_lesson_is_asked(
     assert dossier.verdict.now in seen.text
 
 
-def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path) -> None:
+def test_the_page_asks_what_the_interview_asks(
+    client: TestClient, folder: Path
+) -> None:
     case, lesson = load_case(folder / "one"), load_framework("lesson")
     for chosen in (None, *model_interview.PARTS):
         passed = ["goals", "factors.low_volume", "attempts.1.name", "tuning.pilot"]
@@ -132,15 +142,21 @@ def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path)
         assert ask.question in seen.text
         assert ask.example in seen.text
         again = get(
-            client, f"{TALK}?{urlencode({'part': chosen or '', 'way': way, 'ask': ask.id})}"
+            client,
+            f"{TALK}?{urlencode({'part': chosen or '', 'way': way, 'ask': ask.id})}",
         )
         assert again.text == seen.text
 
 
 @pytest.mark.slow
 def test_every_open_question_has_a_form_that_can_answer_it(client: TestClient) -> None:
-    case, lesson = load_case({"name": "x", "goals": ["safety"]}), load_framework("lesson")
-    names = {name for part in model_interview.PARTS for name in part_asks(case, lesson, part)}
+    case, lesson = (
+        load_case({"name": "x", "goals": ["safety"]}),
+        load_framework("lesson"),
+    )
+    names = {
+        name for part in model_interview.PARTS for name in part_asks(case, lesson, part)
+    }
     for name in sorted({*names, "goals"}):
         ask, seen = (
             interview_questions.ask_of(case, lesson, name),
@@ -150,8 +166,12 @@ def test_every_open_question_has_a_form_that_can_answer_it(client: TestClient) -
         if ask.kind in ("count", "number", "amount", "text"):
             assert "typed" in fields
         elif ask.kind == "choices":
-            assert {c.id for c in ask.choices} <= {one.get("value") for one in seen.all("input")}
-        said = {one.get("value") for one in seen.all("button") if one.get("name") == "said"}
+            assert {c.id for c in ask.choices} <= {
+                one.get("value") for one in seen.all("input")
+            }
+        said = {
+            one.get("value") for one in seen.all("button") if one.get("name") == "said"
+        }
         assert "unknown" in said
         if ask.kind == "state":
             assert {"yes", "no"} <= said
@@ -173,7 +193,9 @@ def test_not_knowing_writes_nothing_and_is_not_asked_again_until_it_is_wanted(
     assert seen.hidden("way") == way
     lesson = load_framework("lesson")
     every = part_asks(load_case(folder / "one"), lesson)
-    rest = get(client, f"{TALK}?{urlencode({'way': ' '.join(f'-{name}' for name in every)})}")
+    rest = get(
+        client, f"{TALK}?{urlencode({'way': ' '.join(f'-{name}' for name in every)})}"
+    )
     assert asked(rest) == ""
     assert "Still possible: " in rest.text
     again = [one["href"] for one in rest.all("a") if one["href"] == TALK]
@@ -224,7 +246,10 @@ def test_a_growth_of_more_than_all_a_month_is_asked_back_on_the_page(
     assert {"5%", "500%"} <= {one.get("value") for one in again.all("button")}
     assert told(folder) == before
     onward(client, form_of(again, said=said))
-    assert str(yaml.safe_load(told(folder))["economics"]["traffic"]["growth_per_month"]) == value
+    assert (
+        str(yaml.safe_load(told(folder))["economics"]["traffic"]["growth_per_month"])
+        == value
+    )
 
 
 def test_one_number_counts_beside_a_question(client: TestClient) -> None:
@@ -245,10 +270,15 @@ def test_a_form_made_from_an_older_file_writes_nothing_and_says_so(
     assert "isn’t written yet" in answer.text
     assert "Now: no" in Seen(answer.text).text
     assert told(folder) == changed
-    assert client.post(TALK, data=form_of(Seen(answer.text), said="yes")).status_code == 303
+    assert (
+        client.post(TALK, data=form_of(Seen(answer.text), said="yes")).status_code
+        == 303
+    )
 
 
-def test_a_form_that_is_sent_twice_is_one_answer(client: TestClient, folder: Path) -> None:
+def test_a_form_that_is_sent_twice_is_one_answer(
+    client: TestClient, folder: Path
+) -> None:
     form = form_of(get(client, f"{TALK}?ask=ceiling.few_shot"), said="yes")
     first, written = onward(client, form), told(folder)
     assert onward(client, form) == first
@@ -259,8 +289,12 @@ def test_a_form_that_is_sent_twice_is_one_answer(client: TestClient, folder: Pat
 def test_a_step_taken_again_counts_once_and_the_way_back_is_the_way_there(
     client: TestClient,
 ) -> None:
-    at = onward(client, form_of(get(client, f"{TALK}?ask=ceiling.few_shot"), said="yes"))
-    at = onward(client, form_of(get(client, at + "&ask=factors.brand_voice"), said="unknown"))
+    at = onward(
+        client, form_of(get(client, f"{TALK}?ask=ceiling.few_shot"), said="yes")
+    )
+    at = onward(
+        client, form_of(get(client, at + "&ask=factors.brand_voice"), said="unknown")
+    )
     seen = get(client, at)
     assert seen.hidden("way") == "ceiling.few_shot -factors.brand_voice"
     at = onward(client, form_of(get(client, at + "&ask=ceiling.few_shot"), said="yes"))
@@ -279,7 +313,9 @@ def test_what_is_answered_on_the_page_is_kept_as_a_version(
 
 
 @pytest.mark.slow
-def test_a_part_for_htmx_moves_the_question_the_verdict_and_the_side(client: TestClient) -> None:
+def test_a_part_for_htmx_moves_the_question_the_verdict_and_the_side(
+    client: TestClient,
+) -> None:
     form = form_of(get(client, f"{TALK}?ask=ceiling.few_shot"), said="no")
     answer = client.post(TALK, data=form, headers=HTMX)
     assert answer.status_code == 200
@@ -317,7 +353,9 @@ def test_a_clash_offers_to_change_either_side_or_to_keep_both(
     note = yaml.safe_load(told(folder))["factors"]["cost_optimization"]["note"]
     assert note == f"both kept: {seen.hidden('challenge')}"
     again = f"{TALK}?ask=factors.cost_optimization&clash={seen.hidden('clash')}"
-    assert "challenge" not in {one.get("name") for one in get(client, again).all("input")}
+    assert "challenge" not in {
+        one.get("name") for one in get(client, again).all("input")
+    }
     dossier = decide(load_case(folder / "one"), load_framework("lesson"), as_of=DAY)
     assert seen.hidden("challenge") in [one.id for one in dossier.challenges]
 
@@ -327,11 +365,15 @@ def test_a_clash_that_somebody_settled_meanwhile_is_not_talked_about(
     client: TestClient, folder: Path
 ) -> None:
     seen = clashing(client, folder)
-    fields = form_of(seen, challenge=seen.hidden("challenge"), clash=seen.hidden("clash"))
+    fields = form_of(
+        seen, challenge=seen.hidden("challenge"), clash=seen.hidden("clash")
+    )
     changed = "name: x\nfactors: {low_volume: no, cost_optimization: yes}\n"
     (folder / "one" / "case.yaml").write_text(changed, encoding="utf-8")
     path = f"{TALK}?ask=factors.cost_optimization&clash={seen.hidden('clash')}"
-    assert "challenge" not in {one.get("name") for one in get(client, path).all("input")}
+    assert "challenge" not in {
+        one.get("name") for one in get(client, path).all("input")
+    }
     assert client.post(f"{TALK}/kept", data=fields).status_code in (409, 422)
     assert told(folder) == changed
 
@@ -367,7 +409,9 @@ GIVEN = st.fixed_dictionaries(
         SAVING: st.sampled_from(["0", "600", "900-1200", "unknown", "3k"]),
         "economics.monthly.ongoing_usd": st.sampled_from(["100", "2,000"]),
         "economics.hourly_rate_usd": st.sampled_from(["80 to 120", "unknown"]),
-        "economics.traffic.growth_per_month": st.sampled_from(["7%", "-5% to 10%", "unknown"]),
+        "economics.traffic.growth_per_month": st.sampled_from(
+            ["7%", "-5% to 10%", "unknown"]
+        ),
         "economics.traffic.requests_per_month": st.sampled_from(["20000", "unknown"]),
         "economics.assumptions.horizon_months": st.sampled_from(["12", "unknown"]),
         "economics.upfront.hours": st.sampled_from(["10", "unknown"]),
@@ -389,14 +433,18 @@ def test_a_what_if_is_what_writing_would_come_to(
     unknown = {name for name, said in given_amounts.items() if said == "unknown"}
     assert {*given_amounts} - unknown <= supposed.case.origin.assumed
     written = board.set_answers("pays", given_amounts, judged.digest)
-    assert written.dossier.to_dict() == supposed.dossier.to_dict()  # one is worked out when read
+    assert (
+        written.dossier.to_dict() == supposed.dossier.to_dict()
+    )  # one is worked out when read
     assert told(folder, "pays").count("# guessed") == 1
     with pytest.raises(ConflictError):
         board.set_answers("pays", {"strategic_value": "low"}, "0" * 64)
 
 
 @pytest.mark.slow
-def test_a_lever_moves_the_page_and_not_the_file(client: TestClient, folder: Path) -> None:
+def test_a_lever_moves_the_page_and_not_the_file(
+    client: TestClient, folder: Path
+) -> None:
     path = "/cases/pays/money"
     seen = get(client, path)
     assert "4 to 8 months" in seen.text  # (40 to 80 h at $100) / ($1,500 - $500)
@@ -413,7 +461,9 @@ def test_a_lever_moves_the_page_and_not_the_file(client: TestClient, folder: Pat
     now = yaml.safe_load(told(folder, "pays"))
     assert now["economics"]["hourly_rate_usd"] == 50
     assert now["economics"]["monthly"] == {"api_savings_usd": 3500, "ongoing_usd": 500}
-    assert now["economics"]["upfront"] == {"hours": {"low": 40, "likely": 60, "high": 80}}
+    assert now["economics"]["upfront"] == {
+        "hours": {"low": 40, "likely": 60, "high": 80}
+    }
 
 
 @pytest.mark.slow
@@ -428,8 +478,12 @@ def test_amounts_are_written_only_into_the_file_they_were_made_from(
     assert answer.status_code == 409
     assert told(folder, "pays") == changed
     again = Seen(answer.text)
-    assert "8 to 16 months" in again.text  # $4,000 to $8,000 / ($1,000 - $500), as it says now
-    assert "1.3 to 2.7 months" in again.text  # and with what was to be written, $3,000 a month
+    assert (
+        "8 to 16 months" in again.text
+    )  # $4,000 to $8,000 / ($1,000 - $500), as it says now
+    assert (
+        "1.3 to 2.7 months" in again.text
+    )  # and with what was to be written, $3,000 a month
     assert [one for one in again.all("input") if one.get("value") == "3500"]
 
 
@@ -457,11 +511,15 @@ def test_the_charts_of_a_what_if_are_its_own(client: TestClient) -> None:
         assert client.get(str(after)).status_code == 200
     assert client.get(str(one[0])).json() != client.get(str(other[0])).json()
     for code in ("x", "%00", "AAAA", "a" * 9_000):
-        assert client.get(f"/cases/pays/money/if/{code}/charts/fan.json").status_code in (200, 404)
+        assert client.get(
+            f"/cases/pays/money/if/{code}/charts/fan.json"
+        ).status_code in (200, 404)
 
 
 @pytest.mark.slow
-def test_a_part_for_htmx_has_the_sums_and_an_address_that_keeps_them(client: TestClient) -> None:
+def test_a_part_for_htmx_has_the_sums_and_an_address_that_keeps_them(
+    client: TestClient,
+) -> None:
     answer = client.get(f"/cases/pays/money?{SAVING}=3500&nonsense=1", headers=HTMX)
     assert not Seen(answer.text).all("html")
     assert answer.headers["HX-Replace-Url"] == f"/cases/pays/money?{SAVING}=3500"
@@ -469,18 +527,27 @@ def test_a_part_for_htmx_has_the_sums_and_an_address_that_keeps_them(client: Tes
 
 @given(
     value=st.sampled_from(["", "0", "5", "1500", "40 to 60 to 80", "0.1", "123456.5"]),
-    text=st.one_of(st.none(), st.text(max_size=20), st.sampled_from(["9e9", "-7", "1 to 1e12"])),
+    text=st.one_of(
+        st.none(), st.text(max_size=20), st.sampled_from(["9e9", "-7", "1 to 1e12"])
+    ),
     name=st.sampled_from(sorted(sections_money.LEVERS)),
 )
 def test_a_lever_stands_between_its_ends_whatever_is_given(
     value: str, text: str | None, name: str
 ) -> None:
-    ask = model_interview.Ask(name, "investment", "amount", "an amount", "How much?", value=value)
+    ask = model_interview.Ask(
+        name, "investment", "amount", "an amount", "How much?", value=value
+    )
     found = sections_money.lever(ask, text)
     assert found.least <= found.at <= found.most
     assert 0 < found.step <= found.most - found.least
-    assert sections_money.lever(ask, found.text if text is None else None).text == found.stated
-    assert [one.id for _, group in sections_money.grouped([found]) for one in group] == [name]
+    assert (
+        sections_money.lever(ask, found.text if text is None else None).text
+        == found.stated
+    )
+    assert [
+        one.id for _, group in sections_money.grouped([found]) for one in group
+    ] == [name]
 
 
 def test_growth_is_shown_in_per_cent_and_a_range_stands_at_its_middle() -> None:

@@ -44,13 +44,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     changed = []
     for number, example in enumerate(examples):
         kind = kinds[number % 3]
-        asked = example.messages[0].model_copy(update={"content": f"{KINDS[kind]} {number}"})
+        asked = example.messages[0].model_copy(
+            update={"content": f"{KINDS[kind]} {number}"}
+        )
         answer = example.messages[1].model_copy(update={"content": kind})
         messages = (asked, answer)
         id_ = model_training.content_id(messages)
         changed.append(example.model_copy(update={"messages": messages, "id": id_}))
     digest = model_training.set_digest(changed)
-    files_stores.write_training(case, record.model_copy(update={"digest": digest}), changed)
+    files_stores.write_training(
+        case, record.model_copy(update={"digest": digest}), changed
+    )
     return place
 
 
@@ -90,7 +94,9 @@ def test_the_messages_with_the_nearest_examples_are_those_of_the_arm(
     folder: Path, tmp_path: Path
 ) -> None:
     training_winners.hand_over(folder, "nearest", tmp_path / "near")
-    answer = training_served.ServedWay(tmp_path / "near").answer("my new street is number 998")
+    answer = training_served.ServedWay(tmp_path / "near").answer(
+        "my new street is number 998"
+    )
     messages = answer["messages"]
     assert messages[0] == {"role": "system", "content": "Name the kind."}
     assert len(messages) == 2 + 2 * 8
@@ -98,7 +104,9 @@ def test_the_messages_with_the_nearest_examples_are_those_of_the_arm(
     assert answer["nearest"] == "moved"
 
 
-def test_a_server_answers_texts_and_refuses_everything_else(folder: Path, tmp_path: Path) -> None:
+def test_a_server_answers_texts_and_refuses_everything_else(
+    folder: Path, tmp_path: Path
+) -> None:
     training_winners.hand_over(folder, "head", tmp_path / "head")
     server = training_served.make_server(tmp_path / "head", 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -47,7 +47,11 @@ def test_a_label_of_a_chart_holds_nothing_that_can_be_cut_in_half() -> None:
 
 
 def test_an_id_that_begins_a_sentence_keeps_its_letters() -> None:
-    for said in ("anthropic:claude is enough.", "gpt-4o is enough.", "own/model_a is enough."):
+    for said in (
+        "anthropic:claude is enough.",
+        "gpt-4o is enough.",
+        "own/model_a is enough.",
+    ):
         assert words_room.sentence(said) == said
     assert words_room.sentence("quality is missed") == "Quality is missed."
     assert words_room.sentence("now: gpt-4o is enough") == "Now: gpt-4o is enough."

@@ -41,8 +41,12 @@ def test_the_published_example_of_the_voi_package() -> None:
     rng = np.random.default_rng(1)
     p1, p2 = rng.normal(1, 1, 200_000), rng.normal(0, 2, 200_000)
     net = p1 - p2
-    assert money_worth.evppi(net, p1) == pytest.approx(unit_loss(1, 1) - 1, abs=0.01)  # 0.083
-    assert money_worth.evppi(net, p2) == pytest.approx(unit_loss(1, 2) - 1, abs=0.02)  # 0.396
+    assert money_worth.evppi(net, p1) == pytest.approx(
+        unit_loss(1, 1) - 1, abs=0.01
+    )  # 0.083
+    assert money_worth.evppi(net, p2) == pytest.approx(
+        unit_loss(1, 2) - 1, abs=0.02
+    )  # 0.396
     assert money_worth.evppi(net, net) == pytest.approx(
         unit_loss(1, math.sqrt(5)) - 1, abs=0.03
     )  # 0.476
@@ -65,7 +69,9 @@ def test_knowing_is_never_worth_less_than_nothing_nor_more_than_everything(
     net = middle + spread * known + rng.normal(0, 1, 500)
     most = float(np.mean(np.maximum(net, 0))) - max(float(np.mean(net)), 0.0)
     assert 0 <= money_worth.evppi(net, known) <= most + 1e-9
-    assert money_worth.evppi(net, np.full(500, 3.0)) == 0  # what doesn't vary tells nothing
+    assert (
+        money_worth.evppi(net, np.full(500, 3.0)) == 0
+    )  # what doesn't vary tells nothing
 
 
 def simulated(
@@ -79,7 +85,9 @@ def simulated(
     below = np.bincount(seen, truth < target, minlength=more + 1) / np.maximum(times, 1)
     best = np.maximum(below * gain - (1 - below) * loss, 0.0)
     chance = float(np.mean(truth < target))
-    return float(np.sum(best * times) / len(truth)) - max(chance * gain - (1 - chance) * loss, 0.0)
+    return float(np.sum(best * times) / len(truth)) - max(
+        chance * gain - (1 - chance) * loss, 0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +98,9 @@ def test_cases_are_worth_what_a_simulation_says(
     right: float, cases: int, target: float, more: int
 ) -> None:
     gain, loss = 1000.0, 2000.0
-    by_hand = money_worth.worth_of_cases(right, cases, target, more, gain_usd=gain, loss_usd=loss)
+    by_hand = money_worth.worth_of_cases(
+        right, cases, target, more, gain_usd=gain, loss_usd=loss
+    )
     drawn = simulated(right, cases, target, more, gain, loss)
     assert by_hand == pytest.approx(drawn, rel=0.15, abs=5)
 
@@ -100,9 +110,16 @@ def test_cases_are_worth_what_a_simulation_says(
 def test_cases_are_never_worth_more_than_what_is_at_stake(
     right: float, cases: int, target: float, more: int, gain: float, loss: float
 ) -> None:
-    worth = money_worth.worth_of_cases(right, cases, target, more, gain_usd=gain, loss_usd=loss)
+    worth = money_worth.worth_of_cases(
+        right, cases, target, more, gain_usd=gain, loss_usd=loss
+    )
     assert 0 <= worth <= min(gain, loss)
-    assert money_worth.worth_of_cases(right, cases, target, 0, gain_usd=gain, loss_usd=loss) == 0
+    assert (
+        money_worth.worth_of_cases(
+            right, cases, target, 0, gain_usd=gain, loss_usd=loss
+        )
+        == 0
+    )
 
 
 def told(**more: Any) -> Any:
@@ -130,13 +147,19 @@ def test_more_cases_are_worth_it_near_the_target_and_not_far_from_it() -> None:
     assert far is not None
     assert far.usd == 0  # labels cost something, and no case can change the choice
     assert near.usd > 0
-    many, labels = (float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", near.what))
-    assert labels == pytest.approx(many * 15 * 100 * 0.5 / 200)  # half of 15 h for 200 cases
+    many, labels = (
+        float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", near.what)
+    )
+    assert labels == pytest.approx(
+        many * 15 * 100 * 0.5 / 200
+    )  # half of 15 h for 200 cases
     assert money_worth.more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
 
 
 @pytest.mark.slow
-def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(tmp_path: Path) -> None:
+def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(
+    tmp_path: Path,
+) -> None:
     """A whole run at a fake: the page never says both, and says what the case's money says."""
     economics = (
         "goals: [classification]\nstrategic_value: high\neconomics: {hourly_rate_usd: 100, "
@@ -146,14 +169,20 @@ def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(tmp_path: Path)
     )
     folder = folder_of(tmp_path, more=economics)
     done = ceiling.run(
-        prepare(folder, as_of=DAY), cap_usd=0, transport=known({"careful": 0.82, "Answer": 0.2})
+        prepare(folder, as_of=DAY),
+        cap_usd=0,
+        transport=known({"careful": 0.82, "Answer": 0.2}),
     )
     assert done.result.reached == "too_few_cases"
     page = " ".join(ceiling.render(done).split())
     assert " ".join(money_worth.cases_note(done.dossier.investment).split()) in page
     assert "more cases aren't worth what it takes to label them" in page
-    then = str(section_lab.ended(done.result, done.dossier))  # on the page in the browser
-    assert ("labelled cases to the evaluation set" in page) == ("labelled cases to the" in then)
+    then = str(
+        section_lab.ended(done.result, done.dossier)
+    )  # on the page in the browser
+    assert ("labelled cases to the evaluation set" in page) == (
+        "labelled cases to the" in then
+    )
     assert "labelled cases to the" not in then
 
 
@@ -173,7 +202,9 @@ def test_by_hand_an_answer_at_even_odds() -> None:
     case = told(ceiling=dict.fromkeys(LESSON.ceiling, "yes") | {"few_shot": "unknown"}, factors={
         **dict.fromkeys(LESSON.indicators, "yes"), **dict.fromkeys(LESSON.anti_indicators, "no"),
     })  # fmt: skip
-    states = {name: one.state for name, one in {**case.ceiling.checks, **case.factors}.items()}
+    states = {
+        name: one.state for name, one in {**case.ceiling.checks, **case.factors}.items()
+    }
     asked = (QuestionResult(factor="few_shot", ask="?", gain_bits=1, minutes=5),)
     (one,) = money_worth.by_worth(asked, states, compile_rules(LESSON), (1000.0, 400.0))
     # now half a chance of 1,000 less half of 400 is 300; knowing it brings 500

@@ -50,7 +50,8 @@ def quality_of(folder: Path, fake: Fake, n: int = 60) -> tuple[object, str, str]
 
 
 @pytest.mark.parametrize(
-    ("kind", "share"), [*((kind, 0.6) for kind in sorted(WRAPPERS)), ("a sentence", 1.0)]
+    ("kind", "share"),
+    [*((kind, 0.6) for kind in sorted(WRAPPERS)), ("a sentence", 1.0)],
 )
 def test_an_arm_that_wraps_every_answer_is_not_measured(
     kind: str, share: float, tmp_path: Path
@@ -73,7 +74,9 @@ def test_an_arm_that_knows_nothing_is_measured_however_it_writes(
 
 def test_a_wrapper_is_one_of_nearly_all_answers() -> None:
     texts = [f"Answer: {n}" for n in range(40)]
-    assert "7" in {unwrap(texts[7]) for unwrap in lab_wrapped.wrappers_of(texts).values()}
+    assert "7" in {
+        unwrap(texts[7]) for unwrap in lab_wrapped.wrappers_of(texts).values()
+    }
     assert lab_wrapped.wrappers_of([*texts[:30], *map(str, range(10))]) == {}
 
 
@@ -92,7 +95,9 @@ def test_thinking_in_the_open_is_cut_however_a_family_marks_it(thought: str) -> 
     assert scoring_base.without_thinking(f"shelf 1 {thought}") == f"shelf 1 {thought}"
 
 
-def test_a_tuned_model_that_wraps_its_answers_is_never_called_worse(tmp_path: Path) -> None:
+def test_a_tuned_model_that_wraps_its_answers_is_never_called_worse(
+    tmp_path: Path,
+) -> None:
     plain = known({"mine": 0.9, "base": 0.5}, general={"mine": RIGHT, "base": RIGHT})
 
     def answer(request: Request) -> str:
@@ -100,6 +105,8 @@ def test_a_tuned_model_that_wraps_its_answers_is_never_called_worse(tmp_path: Pa
         return wrapper.format(plain._answer(request))
 
     folder_of(tmp_path, n=120, prompts={"p": "Answer.\n"}, models=TWO)
-    with pytest.raises(StoppedError, match="every answer of p · fake:mine has") as caught:
+    with pytest.raises(
+        StoppedError, match="every answer of p · fake:mine has"
+    ) as caught:
         lab_verify.run(prepare(tmp_path), cap_usd=9, transport=Fake(answer))
     assert "Ask for the bare answer" in str(caught.value)

@@ -22,13 +22,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from internals import files_case, framework_of, interview_questions, parse, run, syntax_edit
+from internals import (
+    files_case,
+    framework_of,
+    interview_questions,
+    parse,
+    run,
+    syntax_edit,
+)
 from tuneworthy import CaseError, load_case
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))
 TASK_API = GALLERY / "task-api"
-ROOT_WRITES_ANYWHERE = "the user who runs the tests may write into a folder that is read-only"
+ROOT_WRITES_ANYWHERE = (
+    "the user who runs the tests may write into a folder that is read-only"
+)
 KILLS = 20
 BRAND_VOICE: tuple[str, ...] = ("factors", "brand_voice")
 LOW_VOLUME: tuple[str, ...] = ("factors", "low_volume")
@@ -90,7 +99,9 @@ def changed_lines(before: str, after: str) -> list[str]:
     """Lines that are gone, new or different, byte for byte and with their endings."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     found = []
-    for kind, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for kind, i, j, k, m in SequenceMatcher(
+        None, old, new, autojunk=False
+    ).get_opcodes():
         if kind != "equal":
             found += old[i:j] + new[k:m]
     return found
@@ -138,18 +149,28 @@ def plain(text: str) -> Any:
 def test_only_the_lines_of_the_answers_change(slug: str, data: st.DataObject) -> None:
     """Comments, order and every other byte stay; what is read afterwards is what was answered."""
     before = gallery_text(slug)
-    places = data.draw(st.lists(st.sampled_from(asked(slug)), min_size=1, max_size=4, unique=True))
-    answers = {place: data.draw(st.sampled_from(["yes", "no", "unknown"])) for place in places}
+    places = data.draw(
+        st.lists(st.sampled_from(asked(slug)), min_size=1, max_size=4, unique=True)
+    )
+    answers = {
+        place: data.draw(st.sampled_from(["yes", "no", "unknown"])) for place in places
+    }
     after = syntax_edit.edit(before, answers, "case.yaml", CaseError)
     assert plain(after) == with_answers(plain(before), answers)
     present = plain(before)
-    new = {section for section, name in places if name not in (present.get(section) or {})}
-    mine = {place[-1] for place in places} | new  # a new answer may join a mapping on one line
+    new = {
+        section for section, name in places if name not in (present.get(section) or {})
+    }
+    mine = {
+        place[-1] for place in places
+    } | new  # a new answer may join a mapping on one line
     if any(isinstance((present.get(s) or {}).get(name), dict) for s, name in places):
         mine.add("value:")  # the answer of a mapping that is written over several lines
     for line in changed_lines(before, after):
         assert any(name in line for name in mine), line
-    for comment in (line for line in before.splitlines() if line.lstrip().startswith("#")):
+    for comment in (
+        line for line in before.splitlines() if line.lstrip().startswith("#")
+    ):
         assert comment in after.splitlines()
 
 
@@ -233,7 +254,9 @@ def test_a_file_written_by_hand_keeps_its_hand(name: str, tmp_path: Path) -> Non
     assert said.code == 0, said.err
     after = path.read_bytes()
     text = [data.decode("utf-8-sig") for data in (before, after)]
-    assert plain(text[1]) == with_answers(plain(text[0]), {("factors", "brand_voice"): "yes"})
+    assert plain(text[1]) == with_answers(
+        plain(text[0]), {("factors", "brand_voice"): "yes"}
+    )
     lines = changed_lines(*(data.decode() for data in (before, after)))
     assert len(lines) == 2, lines
     assert all("brand_voice" in line for line in lines), lines
@@ -257,7 +280,11 @@ def test_a_text_is_read_back_as_it_was_answered(value: str, folder: Path) -> Non
 
 
 @LAW
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40))
+@given(
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40
+    )
+)
 def test_any_text_is_read_back_as_it_was_answered(value: str) -> None:
     if value.strip():
         after = syntax_edit.edit(
@@ -272,7 +299,10 @@ def test_any_text_is_read_back_as_it_was_answered(value: str) -> None:
 def test_a_section_that_is_missing_is_added_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "case.yaml"
     path.write_text("# mine\nname: x   # so called\n", encoding="utf-8")
-    assert tuneworthy("answer", tmp_path, "brand_voice=yes", "prompt_variations=5").code == 0
+    assert (
+        tuneworthy("answer", tmp_path, "brand_voice=yes", "prompt_variations=5").code
+        == 0
+    )
     after = path.read_text("utf-8")
     assert after.startswith("# mine\nname: x   # so called\n")
     assert plain(after) == {
@@ -292,7 +322,14 @@ def test_what_makes_no_case_is_not_written(folder: Path) -> None:
 
 def test_a_broken_case_is_not_written_into(tmp_path: Path) -> None:
     path = tmp_path / "case.yaml"
-    for data in (b"", b"name: x\nname: y\n", b"name: &a x\n", b"\xff\xfe", b"- a\n", b"name: [\n"):
+    for data in (
+        b"",
+        b"name: x\nname: y\n",
+        b"name: &a x\n",
+        b"\xff\xfe",
+        b"- a\n",
+        b"name: [\n",
+    ):
         path.write_bytes(data)
         refused("answer", tmp_path, "brand_voice=yes")
         assert path.read_bytes() == data
@@ -336,11 +373,15 @@ def test_a_file_is_whole_after_a_kill_at_any_moment(folder: Path) -> None:
             writer.stdin.flush()
             child = int(writer.stdout.readline())
             time.sleep(chance.uniform(0.0, 0.1))
-            os.kill(child, signal.SIGKILL)  # a child that this test's own process started
+            os.kill(
+                child, signal.SIGKILL
+            )  # a child that this test's own process started
             assert writer.stdout.readline() == "ended\n"
             assert path.read_text("utf-8") in allowed
         writer.stdin.close()
-    assert path.read_text("utf-8") != start  # it was replaced, so the kills had something to hit
+    assert (
+        path.read_text("utf-8") != start
+    )  # it was replaced, so the kills had something to hit
     assert load_case(folder).name in ("even", "odd")
     for left in folder.glob(".*"):
         left.unlink()
@@ -398,7 +439,9 @@ def test_an_interrupt_while_writing_leaves_the_file_as_it_was(
 
 
 @pytest.mark.parametrize("command", ["answer", "decide", "init"])
-def test_a_folder_that_may_not_be_written_to_is_an_error(command: str, folder: Path) -> None:
+def test_a_folder_that_may_not_be_written_to_is_an_error(
+    command: str, folder: Path
+) -> None:
     if os.geteuid() == 0:
         pytest.skip(ROOT_WRITES_ANYWHERE)
     before = names(folder)
@@ -443,7 +486,9 @@ def test_a_file_keeps_its_mode(mode: int, folder: Path) -> None:
         assert stat.S_IMODE(each.stat().st_mode) == mode
 
 
-@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+@pytest.mark.parametrize(
+    ("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)]
+)
 def test_a_new_file_has_the_mode_the_user_wants_for_new_files(
     mask: int, mode: int, folder: Path
 ) -> None:
@@ -459,7 +504,9 @@ def test_a_new_file_has_the_mode_the_user_wants_for_new_files(
 # Links.
 
 
-def test_an_answer_goes_through_a_link_to_the_file_behind_it(folder: Path, tmp_path: Path) -> None:
+def test_an_answer_goes_through_a_link_to_the_file_behind_it(
+    folder: Path, tmp_path: Path
+) -> None:
     """A team may keep its case elsewhere and link to it: the link stays, its file is edited."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -493,7 +540,10 @@ def test_an_output_never_writes_through_a_link(folder: Path, tmp_path: Path) -> 
 
 def test_an_output_replaces_nothing_unless_forced(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "report.md"
-    assert tuneworthy("decide", folder, "--output", output, "--as-of", "2026-11-24").out == ""
+    assert (
+        tuneworthy("decide", folder, "--output", output, "--as-of", "2026-11-24").out
+        == ""
+    )
     first = output.read_bytes()
     assert first
     said = refused("decide", folder, "--output", output, "--as-of", "2026-11-25")
@@ -505,7 +555,9 @@ def test_an_output_replaces_nothing_unless_forced(folder: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_an_output_is_written_when_the_requirement_is_not_met(folder: Path, tmp_path: Path) -> None:
+def test_an_output_is_written_when_the_requirement_is_not_met(
+    folder: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "report.md"
     said = tuneworthy("decide", folder, "--require", "yes", "--output", output)
     assert (said.code, said.out) == (1, "")
@@ -530,7 +582,9 @@ def test_a_beginning_replaces_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["case.yaml", "case.schema.json"])
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling"])
-def test_a_beginning_is_whole_or_not_at_all(name: str, kind: str, tmp_path: Path) -> None:
+def test_a_beginning_is_whole_or_not_at_all(
+    name: str, kind: str, tmp_path: Path
+) -> None:
     """Where one of its two files can't be made, the other isn't made either."""
     inside = tmp_path / "case"
     inside.mkdir()
@@ -585,7 +639,10 @@ def test_an_answer_to_a_file_that_changed_meanwhile_is_refused(folder: Path) -> 
     seen = files_case.text_digest(path.read_text("utf-8"))
     answers = {BRAND_VOICE: "no"}
     assert (
-        files_case.put(folder, answers, read_digest=seen).case.factors["brand_voice"].value == "no"
+        files_case.put(folder, answers, read_digest=seen)
+        .case.factors["brand_voice"]
+        .value
+        == "no"
     )
     now = path.read_bytes()
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
@@ -593,7 +650,9 @@ def test_an_answer_to_a_file_that_changed_meanwhile_is_refused(folder: Path) -> 
     assert path.read_bytes() == now
     path.write_bytes(now + b"# theirs\n")
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
-        files_case.put(folder, answers, read_digest=files_case.text_digest(now.decode()))
+        files_case.put(
+            folder, answers, read_digest=files_case.text_digest(now.decode())
+        )
     assert path.read_bytes() == now + b"# theirs\n"
     assert names(folder) == ["case.yaml"]
 
@@ -603,7 +662,10 @@ def test_every_byte_counts_for_the_digest() -> None:
     assert files_case.text_digest(text) == files_case.text_digest(text)
     assert (
         len(
-            {files_case.text_digest(t) for t in (text, text + "\n", text.replace(":", ": ", 1), "")}
+            {
+                files_case.text_digest(t)
+                for t in (text, text + "\n", text.replace(":", ": ", 1), "")
+            }
         )
         == 4
     )

@@ -72,7 +72,9 @@ def gallery() -> tuple[World, ...]:
     for path in sorted((PROJECT / "examples").glob("*/case.yaml")):
         loaded = load_case(path.parent)
         own = path.with_name("framework.yaml")
-        framework = load_framework(own) if loaded.framework and own.is_file() else LESSON
+        framework = (
+            load_framework(own) if loaded.framework and own.is_file() else LESSON
+        )
         worlds.append(World(path.parent.name, _read(path), loaded.origin, framework))
     return tuple(worlds)
 
@@ -91,14 +93,18 @@ def expert() -> tuple[World, ...]:
     worlds = []
     for row in expert_rows(held_out=False):
         path = EXPERT / row["id"]
-        worlds.append(World(row["id"], _read(path / "case.yaml"), load_case(path).origin))
+        worlds.append(
+            World(row["id"], _read(path / "case.yaml"), load_case(path).origin)
+        )
     return tuple(worlds)
 
 
 @cache
 def made_up() -> tuple[World, ...]:
     """The random cases, always the same."""
-    return tuple(World(f"random-{seed}", random_case(seed)) for seed in range(RANDOM_CASES))
+    return tuple(
+        World(f"random-{seed}", random_case(seed)) for seed in range(RANDOM_CASES)
+    )
 
 
 SOURCES: dict[str, Callable[[], tuple[World, ...]]] = {
@@ -146,7 +152,9 @@ def _tri(rng: random.Random, yes: float, no: float) -> str:
     return rng.choices(("yes", "no", "unknown"), (yes, no, 1 - yes - no))[0]
 
 
-def _some(rng: random.Random, chance: float, section: Mapped, name: str, value: Any) -> None:
+def _some(
+    rng: random.Random, chance: float, section: Mapped, name: str, value: Any
+) -> None:
     """Put a value under a name, at a chance."""
     if rng.random() < chance:
         section[name] = value
@@ -216,7 +224,13 @@ def _money(rng: random.Random) -> Mapped:
 def _holdings(rng: random.Random) -> Mapped:
     data: Mapped = {}
     count = rng.choice((0, 60, 600, 4000, 60_000))
-    _some(rng, 0.85, data, "examples", {"count": count, "usable": count // rng.choice((1, 2))})
+    _some(
+        rng,
+        0.85,
+        data,
+        "examples",
+        {"count": count, "usable": count // rng.choice((1, 2))},
+    )
     _some(rng, 0.15, data, "preference_pairs", rng.choice((100, 12_000)))
     _some(rng, 0.3, data, "documents", rng.choice((200, 200_000)))
     return data
@@ -232,9 +246,14 @@ def random_case(seed: int) -> Mapped:
     _some(rng, 0.9, case, "economics", _money(rng))
     _some(rng, 0.6, case, "strategic_value", rng.choice(("low", "medium", "high")))
     _some(rng, 0.15, case, "workload", rng.choice(("one_off", "steady", "growing")))
-    reviewed = {name: _tri(rng, 0.7, 0.1) for name in ("data_reviewed", "process_named")}
+    reviewed = {
+        name: _tri(rng, 0.7, 0.1) for name in ("data_reviewed", "process_named")
+    }
     _some(rng, 0.6, case, "safety", reviewed)
-    service = {"service": rng.choice(("hosted", "self_hosted")), "available": _tri(rng, 0.6, 0.1)}
+    service = {
+        "service": rng.choice(("hosted", "self_hosted")),
+        "available": _tri(rng, 0.6, 0.1),
+    }
     _some(rng, 0.6, case, "tuning", service)
     tried = rng.sample(_TRIABLE, rng.randint(0, 4))
     _some(rng, 0.7, case, "attempts", [{"name": "before", "tried": tried}])
@@ -329,7 +348,9 @@ def sure(figure: Figure | Unknown) -> Figure:
 def figure_of(value: float, low: float, high: float, cases: int = 0) -> Figure:
     """A figure of a lab's arm, counted on held-out cases."""
     counted = {"cases": cases} if cases else {}
-    return Figure(value=value, low=low, high=high, grade="held_out", source="lab", **counted)
+    return Figure(
+        value=value, low=low, high=high, grade="held_out", source="lab", **counted
+    )
 
 
 def arm(name: str, kind: str, quality: float, **about: Any) -> LabArm:
@@ -348,7 +369,10 @@ def arm(name: str, kind: str, quality: float, **about: Any) -> LabArm:
 
 
 def judged(
-    world: World, case: Mapped | None = None, arms: Sequence[LabArm] = (), **evidence: Any
+    world: World,
+    case: Mapped | None = None,
+    arms: Sequence[LabArm] = (),
+    **evidence: Any,
 ) -> Any:
     """The dossier of a case, or of what was made of it, without draws of the money.
 
@@ -361,7 +385,12 @@ def judged(
     kept = [answers_arms.arms_series("verify", arms)] if arms else []
     measured = evidence or (None if world.origin is not None and not arms else {})
     return decide(
-        loaded, world.framework, as_of=DAY, evidence=measured, series=kept, draw=lambda *_: None
+        loaded,
+        world.framework,
+        as_of=DAY,
+        evidence=measured,
+        series=kept,
+        draw=lambda *_: None,
     )
 
 

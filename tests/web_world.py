@@ -80,7 +80,11 @@ class Seen(HTMLParser):
 
     def hidden(self, name: str) -> str:
         """The value of a hidden field, the same in every form that has it."""
-        found = {one.get("value") or "" for one in self.all("input") if one.get("name") == name}
+        found = {
+            one.get("value") or ""
+            for one in self.all("input")
+            if one.get("name") == name
+        }
         assert len(found) == 1, found
         return found.pop()
 

@@ -10,10 +10,50 @@ from plain_engine import batch
 
 START_S, DAY_S = 1_767_225_600.0, 86_400.0  # 2026-01-01
 WORDS = (
-    *("answer", "briefly", "order", "refund", "customer", "polite", "never", "always", "check"),
-    *("account", "before", "reply", "table", "price", "delivery", "warranty", "language", "list"),
-    *("formal", "steps", "source", "policy", "manager", "escalate", "phone", "confirm", "identity"),
-    *("summary", "date", "invoice", "region", "product", "discount", "return", "label", "courier"),
+    *(
+        "answer",
+        "briefly",
+        "order",
+        "refund",
+        "customer",
+        "polite",
+        "never",
+        "always",
+        "check",
+    ),
+    *(
+        "account",
+        "before",
+        "reply",
+        "table",
+        "price",
+        "delivery",
+        "warranty",
+        "language",
+        "list",
+    ),
+    *(
+        "formal",
+        "steps",
+        "source",
+        "policy",
+        "manager",
+        "escalate",
+        "phone",
+        "confirm",
+        "identity",
+    ),
+    *(
+        "summary",
+        "date",
+        "invoice",
+        "region",
+        "product",
+        "discount",
+        "return",
+        "label",
+        "courier",
+    ),
 )
 NAMES = ("Ada", "Ben", "Cem", "Dora", "Emil", "Fay", "Gus", "Hana", "Ivo", "Jun")
 
@@ -26,7 +66,9 @@ def words(rng: np.random.Generator, count: int) -> list[str]:
     return [WORDS[each] for each in rng.integers(0, len(WORDS), count).tolist()]
 
 
-def rewrites(rng: np.random.Generator, a_month: float, months: int) -> NDArray[np.float64]:
+def rewrites(
+    rng: np.random.Generator, a_month: float, months: int
+) -> NDArray[np.float64]:
     """Days of rewrites, at random times (Poisson).
 
     A rewrite needs a few days of use on either side to be one that anybody could see.

@@ -34,7 +34,11 @@ def conversations(rng: np.random.Generator, n: int, longest: int) -> NDArray[np.
 
 
 def answers(
-    rng: np.random.Generator, talk: NDArray[np.int64], shares: Sequence[float], *, lean: float = 0.0
+    rng: np.random.Generator,
+    talk: NDArray[np.int64],
+    shares: Sequence[float],
+    *,
+    lean: float = 0.0,
 ) -> NDArray[np.float64]:
     """Arms × cases, 1 for a right answer.
 
@@ -51,7 +55,9 @@ def answers(
     own = np.sqrt(1 - CONVERSATION - CASE) * rng.normal(size=(arms, n))
     slopes = np.where(np.arange(arms) % 2, -lean, lean)
     long = np.bincount(talk)[talk] - _SIZES.mean()
-    bars = [_bar(share, slope) for share, slope in zip(shares, slopes.tolist(), strict=True)]
+    bars = [
+        _bar(share, slope) for share, slope in zip(shares, slopes.tolist(), strict=True)
+    ]
     right = shared + own + slopes[:, None] * long < np.array(bars)[:, None]
     return np.asarray(right, dtype=np.float64)
 
@@ -63,8 +69,15 @@ def _bar(share: float, slope: float) -> float:
     low, high = -10.0, 10.0
     for _ in range(60):
         middle = (low + high) / 2
-        right = [_NORMAL.cdf(middle - slope * (size - _SIZES.mean())) for size in _SIZES.tolist()]
-        low, high = (middle, high) if np.average(right, weights=_SIZES) < share else (low, middle)
+        right = [
+            _NORMAL.cdf(middle - slope * (size - _SIZES.mean()))
+            for size in _SIZES.tolist()
+        ]
+        low, high = (
+            (middle, high)
+            if np.average(right, weights=_SIZES) < share
+            else (low, middle)
+        )
     return low
 
 
@@ -99,7 +112,9 @@ def raced(
     sizes = np.bincount(talk)
     sums = np.array([np.bincount(talk, weights=row, minlength=k) for row in scores])
     sums /= sizes.max() if by_case else sizes
-    ends = np.flatnonzero(np.append(np.diff(talk) > 0, [True])) + 1  # cases after each conversation
+    ends = (
+        np.flatnonzero(np.append(np.diff(talk) > 0, [True])) + 1
+    )  # cases after each conversation
     size, start, last = max(FEWEST, -(-len(talk) // ROUNDS)), 0, 0
     for place, end in enumerate(ends.tolist(), start=1):
         if end - last >= size or place == k:
@@ -108,14 +123,20 @@ def raced(
     return race
 
 
-def estimates(scores: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[Estimate, ...]:
+def estimates(
+    scores: NDArray[np.float64], clusters: NDArray[np.int64]
+) -> tuple[Estimate, ...]:
     """The share of each arm that has a case, with ends that may be held against a target."""
     shares = (share(row, clusters, exact=True) for row in scores)
     return tuple(arm for arm in shares if arm is not None)
 
 
 def lab(
-    rng: np.random.Generator, n: int, longest: int, shares: Sequence[float], target: float
+    rng: np.random.Generator,
+    n: int,
+    longest: int,
+    shares: Sequence[float],
+    target: float,
 ) -> LabWorld:
     """A lab with ``n`` cases to select on and as many to report on."""
     select, report = (conversations(rng, n, longest) for _ in range(2))
@@ -133,7 +154,10 @@ def lab(
 
 
 def judged(
-    rng: np.random.Generator, talk: NDArray[np.int64], shares: tuple[float, float], agrees: float
+    rng: np.random.Generator,
+    talk: NDArray[np.int64],
+    shares: tuple[float, float],
+    agrees: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What people say of two arms, and what a judge says that favours the second.
 

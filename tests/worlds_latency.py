@@ -39,7 +39,9 @@ def calls(
     model = rng.integers(0, 2, conversations)[talk]
     rest = (1 - explained - written) * np.where(model == 1, 1.4, 0.6)
     made = explained * read / MEAN_INPUT + written * out / MEAN_OUTPUT + rest
-    busy = rng.lognormal(-0.02, 0.2, conversations)[talk] * rng.lognormal(-0.03, 0.25, n)
+    busy = rng.lognormal(-0.02, 0.2, conversations)[talk] * rng.lognormal(
+        -0.03, 0.25, n
+    )
     took = MEAN_S * made * busy
     took[rng.random(n) < 0.003] *= 15  # calls that hung
     late = rng.permutation(conversations) < round(slow * conversations)

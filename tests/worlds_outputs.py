@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from internals import Batch, Instructions, Materials, Signal, Term, Terms, ToolCall, signal_format
+from internals import (
+    Batch,
+    Instructions,
+    Materials,
+    Signal,
+    Term,
+    Terms,
+    ToolCall,
+    signal_format,
+)
 from internals import VoiceSamples as Wanted
 from internals import VoiceVoice as Voice
 from plain_engine import batch
@@ -29,9 +38,37 @@ if TYPE_CHECKING:
 Rng = np.random.Generator
 World = Callable[[Rng, "Plan"], tuple[Batch, Signal]]
 
-NOUNS = ("order", "parcel", "invoice", "router", "booking", "door", "meter", "bike", "form", "card")
-VERBS = ("arrives", "waits", "works", "opens", "closes", "stays", "moves", "counts", "starts")
-PLACES = ("by noon", "on Monday", "at the desk", "in your account", "next week", "near the gate")
+NOUNS = (
+    "order",
+    "parcel",
+    "invoice",
+    "router",
+    "booking",
+    "door",
+    "meter",
+    "bike",
+    "form",
+    "card",
+)
+VERBS = (
+    "arrives",
+    "waits",
+    "works",
+    "opens",
+    "closes",
+    "stays",
+    "moves",
+    "counts",
+    "starts",
+)
+PLACES = (
+    "by noon",
+    "on Monday",
+    "at the desk",
+    "in your account",
+    "next week",
+    "near the gate",
+)
 
 
 def one_of(rng: Rng, values: tuple[str, ...]) -> str:
@@ -49,7 +86,9 @@ def traces(
     rng: Rng, plan: Plan, output: Callable[[Rng, bool], str | None], **columns: Any
 ) -> Batch:
     """One trace a cell of the plan; a function among the columns is called for each trace."""
-    made: dict[str, list[Any]] = {name: [] for name in ("output", "conversation", "turn", *columns)}
+    made: dict[str, list[Any]] = {
+        name: [] for name in ("output", "conversation", "turn", *columns)
+    }
     for conversation, turns in enumerate(plan.tolist()):
         for turn, wrong in enumerate(turns):
             made["output"].append(output(rng, wrong))
@@ -68,7 +107,9 @@ def _ticket(rng: Rng) -> dict[str, Any]:
         "tags": [one_of(rng, NOUNS) for _ in range(rng.integers(0, 4))],
         "due": None if rng.random() < 0.3 else "2026-11-24",
         "customer": {"tier": int(rng.integers(3)), "name": one_of(rng, NOUNS)},
-        "steps": [{"do": sentence(rng), "minutes": 5} for _ in range(rng.integers(0, 3))],
+        "steps": [
+            {"do": sentence(rng), "minutes": 5} for _ in range(rng.integers(0, 3))
+        ],
     }
 
 
@@ -134,7 +175,9 @@ def tickets_with_schema(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
                 del ticket[key]
         return json.dumps(ticket)
 
-    return traces(rng, plan, output), signal_format.FormatSignal(Materials(output_schema=SCHEMA))
+    return traces(rng, plan, output), signal_format.FormatSignal(
+        Materials(output_schema=SCHEMA)
+    )
 
 
 def tool_calls(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
@@ -142,7 +185,10 @@ def tool_calls(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
 
     def calls(rng: Rng, wrong: bool) -> tuple[ToolCall, ...]:
         name = one_of(rng, ("find", "book", "note"))
-        arguments: dict[str, Any] = {"id": f"A{rng.integers(99)}", "count": int(rng.integers(1, 9))}
+        arguments: dict[str, Any] = {
+            "id": f"A{rng.integers(99)}",
+            "count": int(rng.integers(1, 9)),
+        }
         for key in ("limit", "since"):
             if rng.random() < 0.5:
                 arguments[key] = int(rng.integers(9))
@@ -176,7 +222,9 @@ def glossary(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
     def output(rng: Rng, wrong: bool) -> str:
         term = GLOSSARY[int(rng.integers(len(GLOSSARY)))]
         word = one_of(rng, term.forbidden) if wrong else term.term
-        alike = one_of(rng, ("itemised", "ticketing", "clientele", "arrivals", "Hubble", "members"))
+        alike = one_of(
+            rng, ("itemised", "ticketing", "clientele", "arrivals", "Hubble", "members")
+        )
         return f"{sentence(rng)} Your {word} is ready. Not {alike}. {sentence(rng)}"
 
     def asked(rng: Rng, _wrong: bool) -> str:
@@ -214,7 +262,9 @@ def phrasing(rng: Rng, plan: Plan) -> tuple[Batch, Signal]:
 @cache
 def _voice() -> Voice:
     """Made once: compiling its patterns takes longer than a small set of traces."""
-    wanted = Wanted(samples=("Right then, bike's ready.",), avoid=("at your earliest convenience",))
+    wanted = Wanted(
+        samples=("Right then, bike's ready.",), avoid=("at your earliest convenience",)
+    )
     return Voice(Materials(voice=wanted))
 
 
@@ -225,12 +275,20 @@ def _terms() -> Terms:
 
 RULES: tuple[tuple[str, Callable[[str], str], Callable[[str], str]], ...] = (
     ("Keep your answers under 40 words.", lambda t: t, lambda t: t + " and more" * 30),
-    ('Start every reply with "Hello".', lambda t: f"Hello. {t}", lambda t: f"Well. {t}"),
+    (
+        'Start every reply with "Hello".',
+        lambda t: f"Hello. {t}",
+        lambda t: f"Well. {t}",
+    ),
     ('End every reply with "Bye".', lambda t: f"{t} Bye.", lambda t: f"{t} Later."),
     ('Never say "ticket".', lambda t: f"{t} Ticketing.", lambda t: f"{t} Your ticket."),
     ("Do not use Markdown.", lambda t: f"{t} 2 * 3.", lambda t: f"{t} **Bold**."),
     ("No emojis.", lambda t: f"{t} Café.", lambda t: f"{t} \U0001f600."),
-    ("Do not apologize.", lambda t: f"{t} A sorry state.", lambda t: f"{t} I apologize."),
+    (
+        "Do not apologize.",
+        lambda t: f"{t} A sorry state.",
+        lambda t: f"{t} I apologize.",
+    ),
     ("Avoid exclamation marks.", lambda t: t, lambda t: f"{t} Great! Yes."),
 )
 FILLER = (

@@ -45,9 +45,13 @@ class World:
     near: frozenset[str]  #: Kinds that the nearest examples teach as well as a rule.
     effort: float  #: Share of cases that take a high effort.
     efforts: tuple[str, ...]  #: Efforts of the model; () where it has none.
-    skill: float  #: Chance that the writing model sees a rule in a case that went wrong.
+    skill: (
+        float  #: Chance that the writing model sees a rule in a case that went wrong.
+    )
     slips: float  #: Chance that it loses a rule that was there.
-    prompts: dict[str, frozenset[str]] = field(default_factory=dict)  #: Rules of the team's own.
+    prompts: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  #: Rules of the team's own.
     cases: int = 240
 
     @classmethod
@@ -56,7 +60,9 @@ class World:
         draw = random.Random(seed)
         kinds = WORDS[: draw.randint(3, 8)]
         parts = [draw.uniform(0.5, 2.0) for _ in kinds]
-        weights = {kind: part / sum(parts) for kind, part in zip(kinds, parts, strict=True)}
+        weights = {
+            kind: part / sum(parts) for kind, part in zip(kinds, parts, strict=True)
+        }
         base = {kind: draw.uniform(0.05, 0.6) for kind in kinds}
         known = draw.choice((0.2, 0.5, 0.9))  # how much the team has found by itself
         prompts = {}
@@ -90,10 +96,17 @@ class World:
     @property
     def best(self) -> float:
         """The quality of the best that a search could come to."""
-        kinds = [*self.weights] if self.skill else sorted(set().union(*self.prompts.values()))
-        texts = [" ".join(map(rule, kinds))] if self.skill else map(self.text, self.prompts)
+        kinds = (
+            [*self.weights]
+            if self.skill
+            else sorted(set().union(*self.prompts.values()))
+        )
+        texts = (
+            [" ".join(map(rule, kinds))] if self.skill else map(self.text, self.prompts)
+        )
         return max(
-            self.quality(text, self.weights, "high" if self.efforts else "") for text in texts
+            self.quality(text, self.weights, "high" if self.efforts else "")
+            for text in texts
         )
 
     def text(self, name: str) -> str:
@@ -156,8 +169,12 @@ class World:
         rows = []
         for number in range(self.cases):
             asked = f"Parcel {number} of {self.kind(number)}: where does it go?"
-            rows.append({"id": f"c{number}", "input": asked, "reference": f"door {number % 7}"})
-        (folder / "eval.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+            rows.append(
+                {"id": f"c{number}", "input": asked, "reference": f"door {number % 7}"}
+            )
+        (folder / "eval.jsonl").write_text(
+            "".join(f"{json.dumps(row)}\n" for row in rows)
+        )
         model: dict[str, Any] = {
             "id": "parcels:one",
             "base_url": base_url,

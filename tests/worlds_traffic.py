@@ -45,4 +45,6 @@ def visits(
     calls = rng.geometric(1 / 3, len(start))
     talk = np.repeat(np.arange(len(start)), calls)
     times = START_S + np.repeat(start, calls) * DAY_S + rng.uniform(0, 600, len(talk))
-    return batch(timestamp=times.tolist(), conversation=[f"t{each}" for each in talk.tolist()])
+    return batch(
+        timestamp=times.tolist(), conversation=[f"t{each}" for each in talk.tolist()]
+    )

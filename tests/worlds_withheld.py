@@ -35,7 +35,9 @@ WAYS: dict[str, Callable[[str], model_lab.Settled]] = {
     "cuts": lambda key: came(key, "shelf 1", "length"),
     "thinks first": lambda key: came(key, "", "length"),
     "filters": lambda key: came(key, "shelf", "content_filter"),
-    "refuses": lambda key: model_lab.Settled(key=key, status="failed", why="HTTP 400: no"),
+    "refuses": lambda key: model_lab.Settled(
+        key=key, status="failed", why="HTTP 400: no"
+    ),
     "refuses in words of its own": lambda key: came(key, "I can't help.", "refusal"),
     "returns null": lambda key: came(key, "", "stop"),
     "stalls": lambda key: model_lab.Settled(
@@ -45,7 +47,9 @@ WAYS: dict[str, Callable[[str], model_lab.Settled]] = {
 
 
 def came(key: str, text: str, finish: str = "stop") -> model_lab.Settled:
-    return model_lab.Settled(key=key, status="settled", reply=Reply(text=text, finish=finish))
+    return model_lab.Settled(
+        key=key, status="settled", reply=Reply(text=text, finish=finish)
+    )
 
 
 @dataclass
@@ -63,7 +67,9 @@ class World:
     held: frozenset[tuple[str, str]] = frozenset()
     """By model or prompt, and input."""
     watch: None = None
-    spend = model_lab.Spend(cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0)
+    spend = model_lab.Spend(
+        cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0
+    )
     plan: Any = None
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -80,7 +86,9 @@ class World:
             for i in range(self.n)
         ]  # fmt: skip
         models = [{"id": "fake:one"}]
-        models += [{"id": "fake:mine", "kind": "tuned"}] if "mine" in self.shares else []
+        models += (
+            [{"id": "fake:mine", "kind": "tuned"}] if "mine" in self.shares else []
+        )
         case = load_case({"name": "x", "models": models})
         reached = {
             m["id"]: llm_endpoints.Reached("fake", m["id"].removeprefix("fake:"), "")
@@ -94,7 +102,9 @@ class World:
         return self
 
     def key(self, request: Request) -> str:
-        return "mine" if request.model == "mine" else request.messages[0].content.strip()
+        return (
+            "mine" if request.model == "mine" else request.messages[0].content.strip()
+        )
 
     def right(self, key: str, asked: str) -> bool:
         return chance(self.seed, key, asked) < self.shares[key]
@@ -105,11 +115,14 @@ class World:
             text = asked.removeprefix("Where is book ").removesuffix("?")
             text = f"shelf {text}" if self.right(key, asked) else "no idea"
             lost = (key, asked) in self.held
-            self.outcome.settled[job.key] = WAYS[self.way](job.key) if lost else came(job.key, text)
+            self.outcome.settled[job.key] = (
+                WAYS[self.way](job.key) if lost else came(job.key, text)
+            )
         return self.outcome
 
     def raced(self) -> tuple[lab_scores.Lab, tuple[Arm, ...]]:
-        lab = lab_scores.Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]  # a plan that is made up
+        scores = Scores(Marker((scorer_for("match", Kit()),), Kit()))
+        lab = lab_scores.Lab(self.plan, scores, self)  # type: ignore[arg-type]  # made up
 
         async def go() -> tuple[Arm, ...]:
             await lab.race()
@@ -141,4 +154,8 @@ class World:
         mixed = sorted(calls, key=lambda call: chance("order", self.seed, *call))
         if how == "right ones":
             return sorted(mixed, key=lambda call: not self.right(*call))
-        return sorted(mixed, key=lambda call: self.right(*call)) if how == "wrong ones" else mixed
+        return (
+            sorted(mixed, key=lambda call: self.right(*call))
+            if how == "wrong ones"
+            else mixed
+        )

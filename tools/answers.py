@@ -17,7 +17,9 @@ from tuneworthy.report.sections.record import named_subjects
 from tuneworthy.verdict.challenges import ALL, ROOMS, in_room
 from tuneworthy.words import few, number
 
-_AS_OF = date(2026, 11, 24)  # so that a service that ends one day doesn't change a page that day
+_AS_OF = date(
+    2026, 11, 24
+)  # so that a service that ends one day doesn't change a page that day
 
 _QUESTIONS = """
 Every question of the lesson, by its id in the case file. Each takes yes, no or unknown, or a
@@ -87,21 +89,33 @@ class Answers:
 
     def _questions(self) -> list[str]:
         asked = self.framework
-        every = [rule for rule in self.rules.values() if set(asked.ceiling) <= rule.reads]
+        every = [
+            rule for rule in self.rules.values() if set(asked.ceiling) <= rule.reads
+        ]
         shown = ", ".join(_link(rule) for rule in every)
         lines = ["# The questions", "", *paragraph(_QUESTIONS)]
-        lines += ["## Checks of the ceiling test", "", *paragraph(_CHECKS.format(shown=shown))]
+        lines += [
+            "## Checks of the ceiling test",
+            "",
+            *paragraph(_CHECKS.format(shown=shown)),
+        ]
         for name, check in asked.ceiling.items():
             lines += [*self._about(name), *self._beside(name, check, every), ""]
         lines += ["## Signs of a ceiling", "", *paragraph(_SIGNALS)]
         for name, sign in asked.signals.items():
             lines += [*self._about(name), *self._beside(name, sign, every), ""]
-        of_all = [rule for rule in self.rules.values() if set(asked.factors) <= rule.reads]
+        of_all = [
+            rule for rule in self.rules.values() if set(asked.factors) <= rule.reads
+        ]
         shown = ", ".join(_link(rule) for rule in of_all)
         lines += ["## Reasons for tuning", "", *paragraph(_FACTORS.format(shown=shown))]
         for name, reason in asked.indicators.items():
             lines += self._factor(name, reason, of_all)
-        lines += ["## Reasons against tuning", "", *paragraph(_FACTORS.format(shown=shown))]
+        lines += [
+            "## Reasons against tuning",
+            "",
+            *paragraph(_FACTORS.format(shown=shown)),
+        ]
         for name, reason in asked.anti_indicators.items():
             lines += self._factor(name, reason, of_all)
         return lines
@@ -119,10 +133,15 @@ class Answers:
 
     def _factor(self, name: str, asked: Criterion, skipped: list[Rule]) -> list[str]:
         lines = [*self._about(name), *self._beside(name, asked, skipped), ""]
-        limits = {key: number_of(entry.value) for key, entry in self.framework.thresholds.items()}
+        limits = {
+            key: number_of(entry.value)
+            for key, entry in self.framework.thresholds.items()
+        }
         if name in _INFERRED:
             lines += paragraph(_INFERRED[name].format(**limits))
-            lines += paragraph("An answer found that way is `assumed`, marked `*` in the terminal.")
+            lines += paragraph(
+                "An answer found that way is `assumed`, marked `*` in the terminal."
+            )
         if name in _ELSEWHERE:
             lines += paragraph(_ELSEWHERE[name])
         return lines
@@ -130,7 +149,9 @@ class Answers:
     def _about(self, name: str) -> list[str]:
         """What ``tuneworthy framework show`` says of an answer, as Markdown."""
         room = next(
-            r for r in ("ceiling", "signals", "factors") if name in getattr(self.framework, r)
+            r
+            for r in ("ceiling", "signals", "factors")
+            if name in getattr(self.framework, r)
         )
         [(_, told)] = named_subjects(self.framework, f"{room}.{name}")
         title = told.title
@@ -142,7 +163,11 @@ class Answers:
         return lines
 
     def _reference(self) -> list[str]:
-        lines = ["# Challenges", "", *paragraph(_REFERENCE.format(many=len(self.rules)))]
+        lines = [
+            "# Challenges",
+            "",
+            *paragraph(_REFERENCE.format(many=len(self.rules))),
+        ]
         for title, room in ROOMS.items():
             lines += [f"## {title}", ""]
             for each in in_room(room):
@@ -165,7 +190,9 @@ class Answers:
             value = number_of(entry.value)
             lines += bullet(f"Threshold `{name}`: {value} {entry.unit}; {entry.says}")
         if fired:
-            slug, one = min(fired.items(), key=lambda item: (item[0] != "task-api", item[0]))
+            slug, one = min(
+                fired.items(), key=lambda item: (item[0] != "task-api", item[0])
+            )
             lines += bullet(f"Says, of {slug}: “{one.says}”")
             lines += bullet(f"To settle: {one.settle}")
             cases = ", ".join(f"[{name}](../../examples/{name})" for name in fired)

@@ -66,7 +66,9 @@ def broken(root: Path, many: int) -> int:
     if kind != "beside":
         name, sources, commands = KINDS[kind]()
         path = folder / name
-        commands = [[word.replace("HERE", str(path)) for word in line] for line in commands]
+        commands = [
+            [word.replace("HERE", str(path)) for word in line] for line in commands
+        ]
         inputs.try_mutants(seed, many, sources, path, commands)
         return many
     return beside(folder, many)
@@ -79,7 +81,11 @@ def cases() -> Any:
         ["show", "HERE", "plan"],
         ["show", "HERE", "money"],
     ]
-    return "case.yaml", [each.read_bytes() for each in inputs.GALLERY.glob("*/case.yaml")], lines
+    return (
+        "case.yaml",
+        [each.read_bytes() for each in inputs.GALLERY.glob("*/case.yaml")],
+        lines,
+    )
 
 
 def frameworks() -> Any:
@@ -100,7 +106,11 @@ def dossiers() -> Any:
 
 DEMOS = [each.parent for each in sorted(inputs.GALLERY.glob("*/logs"))]
 NAMES = (*load_framework("lesson").ceiling, *load_framework("lesson").factors)
-KINDS: dict[str, Callable[[], Any]] = {"case": cases, "framework": frameworks, "dossier": dossiers}
+KINDS: dict[str, Callable[[], Any]] = {
+    "case": cases,
+    "framework": frameworks,
+    "dossier": dossiers,
+}
 
 
 def beside(folder: Path, many: int) -> int:
@@ -111,7 +121,13 @@ def beside(folder: Path, many: int) -> int:
         for path in whole.rglob("*")
         if path.is_file() and path.name != "case.yaml" and path.stat().st_size < 120_000
     ]
-    lines = [["decide"], ["measure"], ["ceiling", "--dry-run"], ["evalset", "check"], ["data"]]
+    lines = [
+        ["decide"],
+        ["measure"],
+        ["ceiling", "--dry-run"],
+        ["evalset", "check"],
+        ["data"],
+    ]
     for _ in range(many):
         path, line = chance.choice(files), chance.choice(lines)
         kept = path.read_bytes()
@@ -130,7 +146,11 @@ def beside(folder: Path, many: int) -> int:
 
 
 def command(*line: str) -> None:
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
         sys.exit(run(list(line)))
 
 
@@ -154,9 +174,7 @@ def labs(root: Path) -> Iterator[None]:
     while True:
         asked = Counter[str]()
         with endpoint(None, model=Fake(partial(counted, asked))) as (address, _):
-            priced = (
-                f"[{{id: 'my:one', base_url: '{address}', usd_per_mtok: {{input: 9, output: 9}}}}]"
-            )
+            priced = f"[{{id: 'my:one', base_url: '{address}', usd_per_mtok: {{input: 9, output: 9}}}}]"
             folder = folder_of(Path(tempfile.mkdtemp(dir=root)), n=150, models=priced)
             line = ["ceiling", str(folder), "--budget", str(CAP_USD), "--as-of", AS_OF]
             ledger, code = folder / ".tuneworthy" / "calls.sqlite3", None
@@ -164,8 +182,17 @@ def labs(root: Path) -> Iterator[None]:
             while code is None:
                 code = killed(command, *line, longest=4)
                 now = statuses(ledger) if ledger.exists() else {}
-                law(all(now[key] == was for key, was in before.items() if was != "sent"), "lost")
-                law(max(asked.values(), default=1) == 1, "paid twice", asked.most_common(2))
+                law(
+                    all(
+                        now[key] == was for key, was in before.items() if was != "sent"
+                    ),
+                    "lost",
+                )
+                law(
+                    max(asked.values(), default=1) == 1,
+                    "paid twice",
+                    asked.most_common(2),
+                )
                 if now:
                     with Ledger(ledger) as opened:
                         spend = opened.spend("ceiling")
@@ -193,9 +220,14 @@ def pages(root: Path) -> Iterator[None]:
                     for state in cycle(("yes", "no")):
                         meant = f"{OPEN_CASE}ceiling:\n  few_shot: {state}\n"
                         sent = client.post(
-                            "/cases/one/answers", data={**form, "ceiling.few_shot": state}
+                            "/cases/one/answers",
+                            data={**form, "ceiling.few_shot": state},
                         )
-                        law(sent.status_code == 303, "an answer was refused", sent.status_code)
+                        law(
+                            sent.status_code == 303,
+                            "an answer was refused",
+                            sent.status_code,
+                        )
                         confirmed = meant
                         form = a_change(client)
             except httpx.HTTPError:  # it is gone, or else it hangs
@@ -204,7 +236,11 @@ def pages(root: Path) -> Iterator[None]:
                 process.kill()
                 process.join()
                 law(gone, "a page never answered")
-        law(path.read_text("utf-8") in (confirmed, meant), "an answer was lost", path.read_text())
+        law(
+            path.read_text("utf-8") in (confirmed, meant),
+            "an answer was lost",
+            path.read_text(),
+        )
         yield
 
 
@@ -212,13 +248,17 @@ def measurements(root: Path) -> Iterator[None]:
     """Evidence is whole lines, and the same in the end as if nothing had been killed."""
 
     def decided(folder: Path) -> str:
-        said = inputs.tuneworthy("decide", str(folder), "--as-of", AS_OF, "--format", "json")
+        said = inputs.tuneworthy(
+            "decide", str(folder), "--as-of", AS_OF, "--format", "json"
+        )
         law(said.code == 0, said)
         return said.out
 
     while True:
         demo, place = chance.choice(DEMOS), Path(tempfile.mkdtemp(dir=root))
-        folder, other = (shutil.copytree(demo, place / side / "x") for side in ("a", "b"))
+        folder, other = (
+            shutil.copytree(demo, place / side / "x") for side in ("a", "b")
+        )
         said = inputs.tuneworthy("measure", str(other))
         law(said.code == 0, said)
         while killed(command, "measure", str(folder), longest=3) is None:
@@ -226,7 +266,9 @@ def measurements(root: Path) -> Iterator[None]:
                 json.loads(line)
             decided(folder)
             yield
-        law(decided(folder) == decided(other), "evidence differs after kills", str(demo))
+        law(
+            decided(folder) == decided(other), "evidence differs after kills", str(demo)
+        )
 
 
 def lines_of(path: Path) -> list[str]:
@@ -238,17 +280,28 @@ def interviews(root: Path) -> Iterator[None]:
     """Answers from a file: the case is one, or isn't there; begun again it holds them all."""
     answers = Path(tempfile.mkdtemp(dir=root)) / "answers.yaml"
     answers.write_text(
-        "name: Desk\n" + "".join(f"{n}: {chance.choice(['yes', 'no'])}\n" for n in NAMES)
+        "name: Desk\n"
+        + "".join(f"{n}: {chance.choice(['yes', 'no'])}\n" for n in NAMES)
     )
     law(
-        inputs.tuneworthy("interview", str(root / "whole"), "--answers", str(answers)).code == 0,
+        inputs.tuneworthy(
+            "interview", str(root / "whole"), "--answers", str(answers)
+        ).code
+        == 0,
         "?",
     )
     want = (root / "whole" / "case.yaml").read_text("utf-8")
     while True:
         folder = Path(tempfile.mkdtemp(dir=root)) / "desk"
         while (
-            killed(command, "interview", str(folder), "--answers", str(answers), longest=1.5)
+            killed(
+                command,
+                "interview",
+                str(folder),
+                "--answers",
+                str(answers),
+                longest=1.5,
+            )
             is None
         ):
             if (folder / "case.yaml").exists():
@@ -274,11 +327,15 @@ def pilots(root: Path) -> Iterator[None]:
 
 
 def trains(folder: str, log: str) -> None:
-    pilot = pilot_world.pilot_of(Path(folder), pilot_world.FakeTrainer(Path(log), usd=1.0))
+    pilot = pilot_world.pilot_of(
+        Path(folder), pilot_world.FakeTrainer(Path(log), usd=1.0)
+    )
     api.run(pilot, cap_usd=100.0, transport=pilot_world.answers(pilot_world.rising()))
 
 
-KILLED = {each.__name__: each for each in (labs, pages, measurements, interviews, pilots)}
+KILLED = {
+    each.__name__: each for each in (labs, pages, measurements, interviews, pilots)
+}
 
 
 def tried(name: str, trials: dict[str, Iterator[None]], root: Path) -> int:
@@ -288,7 +345,13 @@ def tried(name: str, trials: dict[str, Iterator[None]], root: Path) -> int:
             return broken(root, 50)
         next(trials.setdefault(name, KILLED[name](root)))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is printed and the next is tried
-        print("WRONG", name, repr(error)[:3000], *getattr(error, "__notes__", ()), flush=True)
+        print(
+            "WRONG",
+            name,
+            repr(error)[:3000],
+            *getattr(error, "__notes__", ()),
+            flush=True,
+        )
         trials.pop(name, None)
         return 0
     return 1
@@ -296,7 +359,12 @@ def tried(name: str, trials: dict[str, Iterator[None]], root: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for option, most in (("inputs", 100_000), ("kills", 1_000), ("minutes", 600), ("seed", 1)):
+    for option, most in (
+        ("inputs", 100_000),
+        ("kills", 1_000),
+        ("minutes", 600),
+        ("seed", 1),
+    ):
         parser.add_argument(f"--{option}", type=int, default=most)
     asked = parser.parse_args()
     chance.seed(asked.seed)
@@ -313,7 +381,9 @@ def main() -> None:
             done[name] += held
             wrong += not held
             if chance.random() < 0.02:
-                print(f"{time.strftime('%H:%M')}  {dict(done)}, {wrong} wrong", flush=True)
+                print(
+                    f"{time.strftime('%H:%M')}  {dict(done)}, {wrong} wrong", flush=True
+                )
     print(f"{dict(done)}, {wrong} wrong")
     sys.exit(wrong > 0)
 

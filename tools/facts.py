@@ -34,7 +34,20 @@ _SPELLED = re.compile(
     r"\b(?:(\d{1,2}) ([A-Z][a-z]{2})[a-z]*\.?,? (20\d\d)"
     r"|([A-Z][a-z]{2})[a-z]*\.? (\d{1,2}),? (20\d\d))\b"
 )
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
 
 
 class Difference(NamedTuple):
@@ -63,7 +76,11 @@ def differences(paths: list[Path], day: date) -> Iterator[Difference]:
     for path in paths:
         text = path.read_text("utf-8", "replace")
         host = path.stem.lower()
-        ends = listed_ends(text) if path.suffix == ".json" else page_ends(text, host, facts)
+        ends = (
+            listed_ends(text)
+            if path.suffix == ".json"
+            else page_ends(text, host, facts)
+        )
         yield from end_differences(facts, host, ends, path.name)
 
 
@@ -72,13 +89,23 @@ def listed_ends(text: str) -> dict[str, date]:
     try:
         listed = json.loads(text)
     except ValueError as caught:
-        raise SystemExit(f"not JSON: {caught}. Save the answer of GET /v1/models") from None
-    rows = listed.get("data", listed.get("models", [])) if isinstance(listed, dict) else listed
+        raise SystemExit(
+            f"not JSON: {caught}. Save the answer of GET /v1/models"
+        ) from None
+    rows = (
+        listed.get("data", listed.get("models", []))
+        if isinstance(listed, dict)
+        else listed
+    )
     ends = {}
     for row in rows if isinstance(rows, list) else []:
         if not isinstance(row, dict):
             continue
-        stated = row.get("shutdown_date") or row.get("deprecation") or row.get("retirement_date")
+        stated = (
+            row.get("shutdown_date")
+            or row.get("deprecation")
+            or row.get("retirement_date")
+        )
         name = row.get("id") or row.get("name")
         last = read_end(stated)
         if isinstance(name, str) and last is not None:
@@ -116,7 +143,9 @@ def page_ends(text: str, host: str, facts: KnownFacts) -> dict[str, date]:
 def first_named(row: str, known: list[str]) -> list[str]:
     """Models of the first cell that names any: later ones are what comes in their place."""
     for cell in re.split(r"\||</t[dh]>", row):
-        words = [word.strip("`'\",;()*") for word in re.sub(r"<[^>]+>", " ", cell).split()]
+        words = [
+            word.strip("`'\",;()*") for word in re.sub(r"<[^>]+>", " ", cell).split()
+        ]
         named = [word for word in words if word in known]
         if named:
             return named if cell != row else named[:1]
@@ -161,7 +190,9 @@ def price_differences(facts: KnownFacts, day: date) -> Iterator[Difference]:
                 mine = getattr(ours, what)
                 listed = getattr(theirs, what)
                 if mine != listed:
-                    yield Difference(name, what, f"{mine:g}", f"{listed:g}", theirs.catalogue)
+                    yield Difference(
+                        name, what, f"{mine:g}", f"{listed:g}", theirs.catalogue
+                    )
 
 
 def entry(change: Difference, day: date, facts: KnownFacts) -> str:
@@ -180,9 +211,13 @@ def entry(change: Difference, day: date, facts: KnownFacts) -> str:
 def main(arguments: list[str]) -> int:
     """Write what the program reads, or print differences; 1 where there are any."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("command", nargs="?", choices=["write", "diff"], default="write")
+    parser.add_argument(
+        "command", nargs="?", choices=["write", "diff"], default="write"
+    )
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--entries", action="store_true", help="print entries to review")
+    parser.add_argument(
+        "--entries", action="store_true", help="print entries to review"
+    )
     parser.add_argument("--as-of", type=date.fromisoformat, default=date.today())
     asked = parser.parse_args(arguments)
     if asked.command == "write":

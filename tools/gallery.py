@@ -21,7 +21,14 @@ from typing import Any
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 Rows = list[dict[str, Any]]
-NAMES = ("Ada Lund", "Ben Okoro", "Cleo Marsh", "Dana Petrov", "Emil Novak", "Fay Adeyemi")
+NAMES = (
+    "Ada Lund",
+    "Ben Okoro",
+    "Cleo Marsh",
+    "Dana Petrov",
+    "Emil Novak",
+    "Fay Adeyemi",
+)
 
 
 def filled(draw: random.Random, text: str, slots: Mapping[str, Sequence[Any]]) -> str:
@@ -36,8 +43,12 @@ def spoken(draw: random.Random, text: str) -> str:
     """As somebody says it on the phone: with an opening, and now and then a sound within."""
     words = text.split()
     for _ in range(draw.choice((0, 0, 1, 2))):
-        words.insert(draw.randrange(1, len(words)), draw.choice(("uh", "er", "you know", "like")))
-    opening = draw.choice(("", "", "hi ", "yeah hello ", "good morning ", "um ", "right so "))
+        words.insert(
+            draw.randrange(1, len(words)), draw.choice(("uh", "er", "you know", "like"))
+        )
+    opening = draw.choice(
+        ("", "", "hi ", "yeah hello ", "good morning ", "um ", "right so ")
+    )
     return opening + " ".join(words) + draw.choice(("", "", "", " please", " thanks"))
 
 
@@ -52,7 +63,9 @@ def until(count: int, make: Callable[[], str]) -> list[str]:
 class Clock:
     """Times and delays of calls that come one after the other."""
 
-    def __init__(self, draw: random.Random, hour: int, gap_s: float, p95_s: float) -> None:
+    def __init__(
+        self, draw: random.Random, hour: int, gap_s: float, p95_s: float
+    ) -> None:
         """It begins on a Tuesday of November."""
         self.now = datetime(2026, 11, 17, hour, tzinfo=UTC)
         self.draw, self.gap_s, self.p95_s = draw, gap_s, p95_s
@@ -63,12 +76,24 @@ class Clock:
         With ``reading`` the time goes into reading the prompt, and prompts differ much in length.
         """
         self.now += timedelta(seconds=self.draw.expovariate(1 / self.gap_s))
-        size, spread = self.draw.uniform(0.3, 1.7) if reading else self.draw.uniform(0.8, 1.2), 0.35
+        size, spread = (
+            self.draw.uniform(0.3, 1.7) if reading else self.draw.uniform(0.8, 1.2),
+            0.35,
+        )
         if reading:
-            wait = self.p95_s * (0.25 + 0.7 * size / 1.6) * self.draw.uniform(0.85, 1.15)
+            wait = (
+                self.p95_s * (0.25 + 0.7 * size / 1.6) * self.draw.uniform(0.85, 1.15)
+            )
         else:
-            wait = self.p95_s / math.exp(1.645 * spread) * self.draw.lognormvariate(0, spread)
-        read, wrote = round(tokens[0] * size), round(tokens[1] * self.draw.uniform(0.8, 1.2))
+            wait = (
+                self.p95_s
+                / math.exp(1.645 * spread)
+                * self.draw.lognormvariate(0, spread)
+            )
+        read, wrote = (
+            round(tokens[0] * size),
+            round(tokens[1] * self.draw.uniform(0.8, 1.2)),
+        )
         return {
             "timestamp": self.now.strftime("%Y-%m-%dT%H:%M:%SZ"), "latency_s": round(wait, 2),
             "input_tokens": read, "output_tokens": wrote,
@@ -80,7 +105,9 @@ def failing(draw: random.Random, rows: Rows, share: float = 0.02) -> Rows:
     for row in rows:
         if draw.random() < share:
             del row["output"]
-            row["error"] = draw.choice(("timeout", "429 too many requests", "connection reset"))
+            row["error"] = draw.choice(
+                ("timeout", "429 too many requests", "connection reset")
+            )
     return rows
 
 
@@ -212,7 +239,9 @@ def calls_of_a_bank(draw: random.Random) -> dict[str, str]:
     for row in draw.sample(examples, 9):  # two clerks saw it in two ways
         other = draw.choice([name for name in names if name != row["reference"]])
         examples.append({"input": row["input"], "reference": other})
-    examples += [{"input": text, "reference": intent} for text, intent in draw.sample(tests, 6)]
+    examples += [
+        {"input": text, "reference": intent} for text, intent in draw.sample(tests, 6)
+    ]
     for number, name in enumerate(NAMES, start=1):
         mail = f"{name.split()[0].lower()}@example.org"
         text = f"this is {name}, write to {mail} about the move on {number} december"
@@ -241,7 +270,14 @@ LOSSES = (
 )
 PLACES = ("Mill Road", "Harbour Lane", "Elm Street", "Castle Hill", "Station Square", "Quay Street",
           "Park Avenue", "Bridge Street")  # fmt: skip
-OTHERS = ("a van", "a taxi", "a lorry", "a white estate car", "a delivery bike", "a bus")
+OTHERS = (
+    "a van",
+    "a taxi",
+    "a lorry",
+    "a white estate car",
+    "a delivery bike",
+    "a bus",
+)
 ASIDES = ("The garage has looked at it.", "I attach two photos.", "Please call after five.",
           "Nobody was hurt.", "The police came and left.", "I need the car for work.",
           "We stood there for an hour.", "It rained.", "My son was driving.")  # fmt: skip
@@ -262,15 +298,17 @@ def _claim(draw: random.Random) -> tuple[str, dict[str, Any]]:
     day = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(days=draw.randrange(45))
     place = draw.choice(PLACES)
     named = "{place}" in text
-    told = draw.choice((f"{day.day} {day:%B}", f"{day:%d.%m.%Y}", f"{day:%B} {day.day}"))
+    told = draw.choice(
+        (f"{day.day} {day:%B}", f"{day:%d.%m.%Y}", f"{day:%B} {day.day}")
+    )
     text = text.replace("{day}", told).replace("{place}", place)
     text = text.replace("{who}", draw.choice(OTHERS))
     plate = _plate(draw) if other and draw.random() < 0.7 else None
     excess = draw.choice((150, 250, 300, 500)) if draw.random() < 0.6 else None
     parts = [text]
-    parts += [draw.choice(("Their plate is {}.", "Plate of the other: {}.")).format(plate)] * bool(
-        plate
-    )
+    parts += [
+        draw.choice(("Their plate is {}.", "Plate of the other: {}.")).format(plate)
+    ] * bool(plate)
     parts += [f"My excess is {excess}."] * bool(excess)
     parts += draw.sample(ASIDES, draw.randrange(1, 4))
     form = {
@@ -304,7 +342,9 @@ def claims(draw: random.Random) -> dict[str, str]:
     at = Clock(draw, 10, 14, 4.2)  # 180,000 a month
     log: Rows = []
     for number, (letter, form) in enumerate(logged, start=1):
-        signed = f" Yours, {draw.choice(NAMES)}, +44 20 7946 0{draw.randrange(100, 999)}"
+        signed = (
+            f" Yours, {draw.choice(NAMES)}, +44 20 7946 0{draw.randrange(100, 999)}"
+        )
         log.append({
             "conversation_id": f"claim {number}", "model": "azure:gpt-4o",
             "prompt_name": draw.choice(("structured", "structured", "nearest examples")),
@@ -331,16 +371,48 @@ def claims(draw: random.Random) -> dict[str, str]:
 
 # Calls of tools: a dispatcher's helper ------------------------------------------------------------
 
-TOWNS = ("Ulm", "Augsburg", "Kempten", "Landsberg", "Memmingen", "Dillingen", "Aalen", "Biberach")
-GOODS = ("paper rolls", "tiles", "cheese", "tyres", "window frames", "seed", "barrels", "bricks")
-HAULIERS = ("the blue trailer", "truck 7", "truck 12", "the tail-lift van", "the reefer")
+TOWNS = (
+    "Ulm",
+    "Augsburg",
+    "Kempten",
+    "Landsberg",
+    "Memmingen",
+    "Dillingen",
+    "Aalen",
+    "Biberach",
+)
+GOODS = (
+    "paper rolls",
+    "tiles",
+    "cheese",
+    "tyres",
+    "window frames",
+    "seed",
+    "barrels",
+    "bricks",
+)
+HAULIERS = (
+    "the blue trailer",
+    "truck 7",
+    "truck 12",
+    "the tail-lift van",
+    "the reefer",
+)
 
 
 def _order(draw: random.Random) -> tuple[str, dict[str, Any]]:
     """What a dispatcher says, and the call that it means."""
     stop, after = draw.sample(TOWNS, 2)
-    tour, first, bay = draw.randrange(100, 180), draw.randrange(2, 20), draw.randrange(1, 9)
-    goods, truck, hour = draw.choice(GOODS), draw.choice(HAULIERS), draw.randrange(6, 19)
+    tour, first, bay = (
+        draw.randrange(100, 180),
+        draw.randrange(2, 20),
+        draw.randrange(1, 9),
+    )
+    goods, truck, hour = (
+        draw.choice(GOODS),
+        draw.choice(HAULIERS),
+        draw.randrange(6, 19),
+    )
     name, arguments, says = draw.choice((
         ("move_stop", {"tour": tour, "stop": stop, "after": after}, (
             f"Move {stop} to after {after} on tour {tour}.",
@@ -361,7 +433,9 @@ def _order(draw: random.Random) -> tuple[str, dict[str, Any]]:
             f"{stop} is off tour {tour}.", f"Drop {stop} from {tour}, they are closed.",
             f"Nobody at {stop} today, take it out of tour {tour}.")),
     ))  # fmt: skip
-    tail = draw.choice(("", "", " Same day.", " The customer knows.", " Thanks.", " It's urgent."))
+    tail = draw.choice(
+        ("", "", " Same day.", " The customer knows.", " Thanks.", " It's urgent.")
+    )
     return draw.choice(says) + tail, {"name": name, "arguments": arguments}
 
 
@@ -395,7 +469,9 @@ def orders(draw: random.Random) -> dict[str, str]:
         for number, (says, call) in enumerate(logged, start=1)
     ]  # fmt: skip
     examples: Rows = [{"input": says, "reference": call} for says, call in known]
-    examples += [{"input": says, "reference": call} for says, call in draw.sample(tests, 4)]
+    examples += [
+        {"input": says, "reference": call} for says, call in draw.sample(tests, 4)
+    ]
     for row in draw.sample(examples, 6):  # that tool was taken away in spring
         call = {"name": "reroute", "arguments": row["reference"]["arguments"]}
         examples.append({"input": row["input"], "reference": call})
@@ -488,7 +564,9 @@ def barks(draw: random.Random) -> dict[str, str]:
 
     people = sorted(SPEAKERS)
     texts = until(700, lambda: asked(draw.choice(people)))
-    lines_by = {text: line(text.removeprefix("Speaker: ").partition(",")[0]) for text in texts}
+    lines_by = {
+        text: line(text.removeprefix("Speaker: ").partition(",")[0]) for text in texts
+    }
     tests, known, logged = texts[:80], texts[80:400], texts[400:]
     at = Clock(draw, 19, 4.4, 1.9)  # 600,000 a month
     log: Rows = []
@@ -559,24 +637,37 @@ ASKED_BEFORE = {
 def questions(draw: random.Random) -> dict[str, str]:
     """A log of a day, and answers that clerks gave; what is asked is in the evaluation set."""
     folder = EXAMPLES / "municipal-services"
-    known = [json.loads(row) for row in (folder / "eval.jsonl").read_text("utf-8").splitlines()]
+    known = [
+        json.loads(row)
+        for row in (folder / "eval.jsonl").read_text("utf-8").splitlines()
+    ]
     known = [row for row in known if row.get("contexts")]
     passages = [(row["contexts"][0]["id"], row["contexts"][0]["text"]) for row in known]
     starts = ("", "Hello, ", "Quick question: ", "Please tell me, ", "I live in zone 3. ",
               "My neighbour asks: ", "For my mother: ", "Once more: ")  # fmt: skip
-    ends = ("", " Thank you.", " I couldn't find it on your page.", " It's urgent.", " Regards")
+    ends = (
+        "",
+        " Thank you.",
+        " I couldn't find it on your page.",
+        " It's urgent.",
+        " Regards",
+    )
     at = Clock(draw, 8, 210, 6.5)  # 12,000 a month
     log: Rows = []
     for number in range(1, 231):
         row = draw.choice(known)
         own, found = row["contexts"][0], draw.random() < 0.62
         taken = [own["text"]] if found else []
-        taken += [text for name, text in draw.sample(passages, 3) if name != own["id"]][:2]
+        taken += [text for name, text in draw.sample(passages, 3) if name != own["id"]][
+            :2
+        ]
         draw.shuffle(taken)
         right = draw.random() < (0.93 if found else 0.35)
         answer = row["reference"] if right else draw.choice(known)["reference"]
         if draw.random() < 0.2:
-            answer += " I hope this helps! Let me know if you have any further questions."
+            answer += (
+                " I hope this helps! Let me know if you have any further questions."
+            )
         text = draw.choice(starts) + row["input"] + draw.choice(ends)
         if number % 31 == 0:
             text += f" {draw.choice(NAMES)}, +49 30 901820{draw.randrange(10, 99)}"
@@ -587,7 +678,9 @@ def questions(draw: random.Random) -> dict[str, str]:
         })  # fmt: skip
     texts = until(
         230,
-        lambda: draw.choice(starts) + draw.choice(sorted(ASKED_BEFORE)) + draw.choice(ends),
+        lambda: (
+            draw.choice(starts) + draw.choice(sorted(ASKED_BEFORE)) + draw.choice(ends)
+        ),
     )
     examples: Rows = [
         {
@@ -660,18 +753,28 @@ def letters(draw: random.Random) -> dict[str, str]:
         if fault < 0.16:  # a section is missing
             rows.pop(draw.randrange(2, 6))
         elif fault < 0.36:
-            rows.append("Please don't hesitate to contact us if you have any further questions.")
+            rows.append(
+                "Please don't hesitate to contact us if you have any further questions."
+            )
         output = "\n".join(rows)
         if draw.random() < 0.12:
-            output = output.replace("dual antiplatelet therapy", "double blood thinning")
-            output = output.replace("Dual antiplatelet therapy", "Double blood thinning")
+            output = output.replace(
+                "dual antiplatelet therapy", "double blood thinning"
+            )
+            output = output.replace(
+                "Dual antiplatelet therapy", "Double blood thinning"
+            )
         log.append({
             "conversation_id": f"stay {number}", "model": "vllm:llama-3.3-70b",
             "prompt_name": "four sections", "input": record, "output": output,
             **at.call((7500, 900), reading=True),
         })  # fmt: skip
-    examples: Rows = [{"input": record, "reference": letter} for record, (letter, _) in known]
-    examples += [{"input": record, "reference": letter} for record, (letter, _) in tests[:4]]
+    examples: Rows = [
+        {"input": record, "reference": letter} for record, (letter, _) in known
+    ]
+    examples += [
+        {"input": record, "reference": letter} for record, (letter, _) in tests[:4]
+    ]
     for row in draw.sample(examples, 5):  # the export ended in the middle
         cut = row["reference"][: len(row["reference"]) // 2]
         besides = {"finish_reason": "length"}

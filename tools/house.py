@@ -84,7 +84,8 @@ class Size:
             statements=self.statements + other.statements,
             packed_assignments=self.packed_assignments + other.packed_assignments,
             if_expressions=self.if_expressions + other.if_expressions,
-            nested_comprehensions=self.nested_comprehensions + other.nested_comprehensions,
+            nested_comprehensions=self.nested_comprehensions
+            + other.nested_comprehensions,
             riddles=self.riddles + other.riddles,
         )
 
@@ -152,12 +153,16 @@ def measure_files(paths: list[Path]) -> Size:
     """How large some files are together; zeros for none."""
     total = Size()
     for path in paths:
-        total += measure_text(path.read_text("utf-8"), path.relative_to(SOURCE).as_posix())
+        total += measure_text(
+            path.read_text("utf-8"), path.relative_to(SOURCE).as_posix()
+        )
     return total
 
 
 def _is_statement(node: ast.AST) -> bool:
-    return isinstance(node, ast.stmt) and not isinstance(node, ast.Import | ast.ImportFrom)
+    return isinstance(node, ast.stmt) and not isinstance(
+        node, ast.Import | ast.ImportFrom
+    )
 
 
 def _packs(node: ast.AST) -> bool:
@@ -187,7 +192,10 @@ def sizes_by_room(rooms: list[Room]) -> Iterator[tuple[Room, Size]]:
     """Each group of rooms with what it comes to today."""
     files = modules()
     for room in rooms:
-        yield room, measure_files([path for path in files if room_of(path) in room.names])
+        yield (
+            room,
+            measure_files([path for path in files if room_of(path) in room.names]),
+        )
 
 
 def write_book() -> None:
@@ -196,7 +204,13 @@ def write_book() -> None:
     lines = ["# Written by tools/house.py --set, but for the aims.", ""]
     for room, size in sizes_by_room(rooms):
         names = ", ".join(f'"{name}"' for name in room.names)
-        lines += ["[[room]]", f"rooms = [{names}]", f"had = {size.tokens}", f"aim = {room.aim}", ""]
+        lines += [
+            "[[room]]",
+            f"rooms = [{names}]",
+            f"had = {size.tokens}",
+            f"aim = {room.aim}",
+            "",
+        ]
     lines.append("[density]")
     density = measure_files(modules()).density()
     lines += [f"{name} = {value:.1f}" for name, value in density.items()]
@@ -227,7 +241,9 @@ def print_table() -> None:
 def main() -> None:
     """Print the table, or write the book anew."""
     parser = argparse.ArgumentParser(description="What the house comes to.")
-    parser.add_argument("--set", action="store_true", help="reckon ceilings from today's counts")
+    parser.add_argument(
+        "--set", action="store_true", help="reckon ceilings from today's counts"
+    )
     if parser.parse_args().set:
         write_book()
     print_table()

@@ -30,7 +30,10 @@ _UNITS = (
     (r"p_never$", "share"),
     (r"(^|[._])weeks$", "weeks"),
     (r"_s$", "seconds"),
-    (r"(cached_share|retrieval_recall|Today\.quality|QualityTarget\.at_least)$", "share"),
+    (
+        r"(cached_share|retrieval_recall|Today\.quality|QualityTarget\.at_least)$",
+        "share",
+    ),
     (r"_bits$", "bits"),
     (r"requests_per_month$", "requests a month"),
     (r"_tokens$", "tokens a request"),
@@ -38,7 +41,9 @@ _UNITS = (
 )
 
 
-def sections(schema: Schema, meanings: dict[str, str], *, mark_required: bool) -> list[str]:
+def sections(
+    schema: Schema, meanings: dict[str, str], *, mark_required: bool
+) -> list[str]:
     """The whole object: a section for each mapping in it, then the shapes used in several places.
 
     Args:
@@ -52,7 +57,11 @@ def sections(schema: Schema, meanings: dict[str, str], *, mark_required: bool) -
         lines += ["## Shapes used in several places", ""]
         for name in sorted(pages.shared):
             owner = schema["$defs"][name]
-            lines += [f"### {_spoken(name)}", "", *paragraph(_plain(owner.get("description", "")))]
+            lines += [
+                f"### {_spoken(name)}",
+                "",
+                *paragraph(_plain(owner.get("description", ""))),
+            ]
             lines += pages.section(name, owner)
     return lines
 
@@ -63,7 +72,8 @@ def undocumented(schema: Schema, meanings: dict[str, str]) -> set[str]:
         f"{noun}.{key}"
         for noun, owner in _nouns(schema)
         for key, node in owner.get("properties", {}).items()
-        if not node.get("description") and not {f"{noun}.{key}", f"*.{key}"} & set(meanings)
+        if not node.get("description")
+        and not {f"{noun}.{key}", f"*.{key}"} & set(meanings)
     }
 
 
@@ -82,7 +92,9 @@ def _nouns(schema: Schema) -> Iterator[tuple[str, Schema]]:
 class _Pages:
     """Walks a schema and keeps the names of the shapes that get a section of their own."""
 
-    def __init__(self, schema: Schema, meanings: dict[str, str], mark_required: bool) -> None:
+    def __init__(
+        self, schema: Schema, meanings: dict[str, str], mark_required: bool
+    ) -> None:
         self.defs: dict[str, Schema] = schema["$defs"]
         self.meanings, self.mark_required = meanings, mark_required
         used = Counter(
@@ -94,7 +106,9 @@ class _Pages:
         used += Counter(name for name in self.defs if name in _refs(self.defs[name]))
         self.shared = {name for name, many in used.items() if many > 1}
 
-    def section(self, noun: str, owner: Schema, path: str = "", depth: int = 0) -> list[str]:
+    def section(
+        self, noun: str, owner: Schema, path: str = "", depth: int = 0
+    ) -> list[str]:
         """A line for each key of a mapping, then a section for each mapping inside."""
         lines: list[str] = []
         inside: list[str] = []
@@ -109,7 +123,9 @@ class _Pages:
                 if name not in self.shared:
                     inside += [f"{'#' * min(depth + 2, 4)} `{where}{_each(node)}`", ""]
                     inside += paragraph(_plain(self.defs[name].get("description", "")))
-                    inside += self.section(name, self.defs[name], where + _each(node), depth + 1)
+                    inside += self.section(
+                        name, self.defs[name], where + _each(node), depth + 1
+                    )
         return [*lines, "", *inside]
 
     def _answers(self, node: Schema) -> list[str]:
@@ -121,10 +137,14 @@ class _Pages:
 
     def _line(self, noun: str, key: str, node: Schema, required: bool) -> list[str]:
         unit = next((u for rule, u in _UNITS if re.search(rule, f"{noun}.{key}")), "")
-        by_name = self.meanings.get(f"{noun}.{key}") or self.meanings.get(f"*.{key}", "")
+        by_name = self.meanings.get(f"{noun}.{key}") or self.meanings.get(
+            f"*.{key}", ""
+        )
         says = node.get("description") or by_name
         kind = self._kind(node)
-        facts = "; ".join(part for part in (kind, unit, "required" if required else "") if part)
+        facts = "; ".join(
+            part for part in (kind, unit, "required" if required else "") if part
+        )
         return bullet(f"`{key}` ({facts}): {_plain(says)}")
 
     def _kind(self, node: Schema) -> str:
@@ -145,7 +165,9 @@ class _Pages:
     def _plain_kind(self, node: Schema) -> str:
         kind = node.get("type", "")
         if kind == "array":
-            each = node.get("items") or node["prefixItems"][0]  # of a fixed length: all alike
+            each = (
+                node.get("items") or node["prefixItems"][0]
+            )  # of a fixed length: all alike
             return f"list of {self._kind(each)}"
         if kind == "object":
             return self._mapping(node)
@@ -166,7 +188,9 @@ class _Pages:
         tri = any(set(part.get("enum", ())) == words for part in parts)
         kinds = ["yes, no or unknown"] if tri else []
         for part in parts:
-            spelling = "pattern" in part or part.get("type") == "boolean" or "enum" in part
+            spelling = (
+                "pattern" in part or part.get("type") == "boolean" or "enum" in part
+            )
             if part.get("type") != "null" and not (tri and spelling):
                 kinds.append(self._kind(part))
         for kind in list(kinds):

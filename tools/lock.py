@@ -29,12 +29,28 @@ HEAD = "# Written by `make lock`: don't edit it here.\n"
 
 def compiled(uv: str, extras: tuple[str, ...], within: Path | None) -> dict[str, str]:
     """Each release that some extras take, with markers and hashes, by its name and markers."""
-    command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--upgrade"]
-    command += ["--python-version", "3.11", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    command = [
+        uv,
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--generate-hashes",
+        "--upgrade",
+    ]
+    command += [
+        "--python-version",
+        "3.11",
+        "--no-annotate",
+        "--no-header",
+        "--no-emit-index-url",
+    ]
     command += [word for extra in extras for word in ("--extra", extra)]
     command += ["--constraint", str(within)] if within else []
     command += ["pyproject.toml", "requirements/build.in"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, check=True
+    )
     blocks = re.findall(r"^\S.*(?:\n    .*)*", done.stdout, re.MULTILINE)
     return {block.partition(" \\")[0]: block for block in blocks}
 
@@ -43,7 +59,9 @@ def main() -> None:
     """Write every file anew."""
     uv = sys.argv[1]
     with tempfile.TemporaryDirectory() as place:
-        whole = Path(place) / "all.txt"  # all layers take the releases that fit all of them
+        whole = (
+            Path(place) / "all.txt"
+        )  # all layers take the releases that fit all of them
         every = tuple(sorted({extra for extras in LAYERS.values() for extra in extras}))
         whole.write_text("\n".join(compiled(uv, every, None).values()) + "\n", "utf-8")
         made = {name: compiled(uv, extras, whole) for name, extras in LAYERS.items()}

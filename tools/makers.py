@@ -31,8 +31,22 @@ def main() -> None:
         place = FOLDER / name.replace("-", "_")
         if place.is_dir():
             continue
-        command = [sys.executable, "-m", "pip", "download", f"{name}=={version}", "-q", "--no-deps"]
-        command += ["--only-binary=:all:", "--python-version", "3.12", "-d", str(FOLDER)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            f"{name}=={version}",
+            "-q",
+            "--no-deps",
+        ]
+        command += [
+            "--only-binary=:all:",
+            "--python-version",
+            "3.12",
+            "-d",
+            str(FOLDER),
+        ]
         subprocess.run(command, check=True)
         (wheel,) = FOLDER.glob(f"{place.name}-{version}-*.whl")
         with zipfile.ZipFile(wheel) as packed:

@@ -37,7 +37,10 @@ def load(name: str) -> Any:
 
 
 def messages(question: str) -> list[dict[str, str]]:
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+    return [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": question},
+    ]
 
 
 def openai_client(address: str) -> Any:
@@ -103,7 +106,9 @@ def logfire_openai(address: str, file: Path) -> None:
             return export.SpanExportResult.SUCCESS
 
     processor = export.SimpleSpanProcessor(Lines())
-    logfire.configure(send_to_logfire=False, console=False, additional_span_processors=[processor])
+    logfire.configure(
+        send_to_logfire=False, console=False, additional_span_processors=[processor]
+    )
     client = openai_client(address)
     logfire.instrument_openai(client)
     for question, stream in PLAN:
@@ -155,7 +160,9 @@ def agents_sdk(address: str, file: Path) -> None:
 
     processor = load("agents.tracing.processors").BatchTraceProcessor(Lines())
     agents.set_trace_processors([processor])
-    client = load("openai").AsyncOpenAI(base_url=f"{address}/v1", api_key="-", max_retries=0)
+    client = load("openai").AsyncOpenAI(
+        base_url=f"{address}/v1", api_key="-", max_retries=0
+    )
     model = agents.OpenAIChatCompletionsModel(model=MODEL, openai_client=client)
     agent = agents.Agent(name="support", instructions=SYSTEM, model=model)
 
@@ -178,11 +185,17 @@ def langsmith_runs(address: str, file: Path) -> None:
         def _persist_run(self, run: Any) -> None:
             with file.open("a", encoding="utf-8") as out:
                 for each in [run, *run.child_runs]:
-                    row = each.model_dump(mode="json", exclude={"child_runs"}, fallback=str)
+                    row = each.model_dump(
+                        mode="json", exclude={"child_runs"}, fallback=str
+                    )
                     out.write(json.dumps(row) + "\n")
 
     model = load("langchain_openai").ChatOpenAI(
-        model=MODEL, base_url=f"{address}/v1", api_key="-", max_retries=0, stream_usage=True
+        model=MODEL,
+        base_url=f"{address}/v1",
+        api_key="-",
+        max_retries=0,
+        stream_usage=True,
     )
     for question, stream in PLAN:
         turns = [("system", SYSTEM), ("user", question)]
@@ -199,7 +212,8 @@ def llm_database(address: str, file: Path) -> None:
     home.mkdir(exist_ok=True)
     os.environ["LLM_USER_PATH"] = str(home)
     (home / "extra-openai-models.yaml").write_text(
-        f"- model_id: {MODEL}\n  model_name: {MODEL}\n  api_base: {address}/v1\n", encoding="utf-8"
+        f"- model_id: {MODEL}\n  model_name: {MODEL}\n  api_base: {address}/v1\n",
+        encoding="utf-8",
     )
     llm = load("llm")
     model = llm.get_model(MODEL)
@@ -225,7 +239,11 @@ def openai_pairs(address: str, file: Path) -> None:
                 reply = client.chat.completions.create(**request)
                 line["response"] = reply.model_dump(mode="json")
             except openai.APIStatusError as failed:
-                line |= {"response": None, "error": str(failed), "status": failed.status_code}
+                line |= {
+                    "response": None,
+                    "error": str(failed),
+                    "status": failed.status_code,
+                }
             out.write(json.dumps(line) + "\n")
 
 
@@ -235,7 +253,11 @@ def anthropic_pairs(address: str, file: Path) -> None:
     with file.open("w", encoding="utf-8") as out:
         for question, _ in PLAN:
             turns = [{"role": "user", "content": question}]
-            request = {"model": "claude-sonnet-4-5", "max_tokens": 500, "messages": turns}
+            request = {
+                "model": "claude-sonnet-4-5",
+                "max_tokens": 500,
+                "messages": turns,
+            }
             line: dict[str, Any] = {"request": {**request, "system": SYSTEM}}
             try:
                 reply = client.messages.create(system=SYSTEM, **request)
@@ -248,7 +270,13 @@ def anthropic_pairs(address: str, file: Path) -> None:
 DRIVERS: dict[str, Callable[[str, Path], None]] = {
     each.__name__: each
     for each in (
-        *(openllmetry, openinference, logfire_openai, pydantic_ai_spans, pydantic_ai_messages),
+        *(
+            openllmetry,
+            openinference,
+            logfire_openai,
+            pydantic_ai_spans,
+            pydantic_ai_messages,
+        ),
         *(agents_sdk, langsmith_runs, llm_database, openai_pairs, anthropic_pairs),
     )
 }

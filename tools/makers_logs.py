@@ -26,8 +26,16 @@ from tuneworthy.traces.read import TraceFiles
 
 FOLDER = Path(__file__).resolve().parents[1] / "build" / "makers"
 PACKAGES = {
-    "openllmetry": ("openai", "opentelemetry-sdk", "opentelemetry-instrumentation-openai"),
-    "openinference": ("openai", "opentelemetry-sdk", "openinference-instrumentation-openai"),
+    "openllmetry": (
+        "openai",
+        "opentelemetry-sdk",
+        "opentelemetry-instrumentation-openai",
+    ),
+    "openinference": (
+        "openai",
+        "opentelemetry-sdk",
+        "openinference-instrumentation-openai",
+    ),
     "logfire_openai": ("openai", "logfire"),
     "pydantic_ai_spans": ("pydantic-ai-slim[openai]", "opentelemetry-sdk"),
     "pydantic_ai_messages": ("pydantic-ai-slim[openai]",),
@@ -56,7 +64,9 @@ class Server:
     """OpenAI's chat and Anthropic's messages, answered by what the question asks for."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[int, int, int]] = []  #: State, and tokens read and written.
+        self.answers: list[
+            tuple[int, int, int]
+        ] = []  #: State, and tokens read and written.
         server = self
 
         class Answer(BaseHTTPRequestHandler):
@@ -107,7 +117,11 @@ _WHOLE = "gpt-4.1-mini-2025-04-14"
 
 def _openai(text: str, read: int, wrote: int, *, cut: bool) -> dict[str, Any]:
     message = {"role": "assistant", "content": text, "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": "length" if cut else "stop"}
+    choice = {
+        "index": 0,
+        "message": message,
+        "finish_reason": "length" if cut else "stop",
+    }
     return {
         "id": f"chatcmpl-{read}-{wrote}",
         "object": "chat.completion",
@@ -119,7 +133,11 @@ def _openai(text: str, read: int, wrote: int, *, cut: bool) -> dict[str, Any]:
 
 
 def _usage(read: int, wrote: int) -> dict[str, Any]:
-    return {"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote}
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": wrote,
+        "total_tokens": read + wrote,
+    }
 
 
 def _anthropic(text: str, read: int, wrote: int, *, cut: bool) -> dict[str, Any]:
@@ -148,11 +166,23 @@ def _stream(handler: BaseHTTPRequestHandler, text: str, read: int, wrote: int) -
     handler.send_response(200)
     handler.send_header("Content-Type", "text/event-stream")
     handler.end_headers()
-    head = {"id": f"chatcmpl-{read}", "object": "chat.completion.chunk", "created": 1796000000}
+    head = {
+        "id": f"chatcmpl-{read}",
+        "object": "chat.completion.chunk",
+        "created": 1796000000,
+    }
     head["model"] = _WHOLE
     pieces: list[dict[str, Any]] = [
-        {"choices": [{"index": 0, "delta": {"role": "assistant", "content": text[:5]}}]},
-        {"choices": [{"index": 0, "delta": {"content": text[5:]}, "finish_reason": "stop"}]},
+        {
+            "choices": [
+                {"index": 0, "delta": {"role": "assistant", "content": text[:5]}}
+            ]
+        },
+        {
+            "choices": [
+                {"index": 0, "delta": {"content": text[5:]}, "finish_reason": "stop"}
+            ]
+        },
         {"choices": [], "usage": _usage(read, wrote)},
     ]
     for piece in pieces:
@@ -180,7 +210,9 @@ def checked(maker: str, python: str, folder: Path) -> str:
     drivers = Path(__file__).with_name("makers_drivers.py")
     command = [python, str(drivers), maker, server.address, str(file)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_WAIT_S)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_WAIT_S
+        )
     except subprocess.TimeoutExpired:
         return f"not tried: it took more than {_WAIT_S} s"
     if done.returncode or not file.exists():

@@ -116,7 +116,9 @@ def read(name: str) -> str:
 
 def written() -> list[str]:
     """Every Markdown file under docs/."""
-    return sorted(path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("docs/**/*.md"))
+    return sorted(
+        path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("docs/**/*.md")
+    )
 
 
 def is_generated(name: str) -> bool:
@@ -145,10 +147,19 @@ def commands() -> list[str]:
 
 def _help(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
     settings: dict[str, Any] = {"terminal_width": 80, "max_content_width": 80}
-    with command.make_context(name, [], parent=parent, resilient_parsing=True, **settings) as here:
+    with command.make_context(
+        name, [], parent=parent, resilient_parsing=True, **settings
+    ) as here:
         show_all(here)
         text = command.get_help(here)
-        lines = [f"## {here.command_path}", "", "```text", *text.splitlines(), "```", ""]
+        lines = [
+            f"## {here.command_path}",
+            "",
+            "```text",
+            *text.splitlines(),
+            "```",
+            "",
+        ]
         if isinstance(command, click.Group):
             for each in command.list_commands(here):
                 below = command.get_command(here, each)
@@ -163,7 +174,9 @@ def case_page(framework: Framework) -> list[str]:
     for section in ("ceiling", "signals", "factors"):
         asked = getattr(framework, section)
         for name, node in schema["properties"][section]["properties"].items():
-            if name not in asked:  # kept for another framework; it says itself what it asks
+            if (
+                name not in asked
+            ):  # kept for another framework; it says itself what it asks
                 continue
             node["description"] = _asked(framework, name)
     lines = ["# case.yaml", "", *paragraph(_CASE)]
@@ -171,7 +184,9 @@ def case_page(framework: Framework) -> list[str]:
 
 
 def _asked(framework: Framework, name: str) -> str:
-    entry: Criterion = {**framework.ceiling, **framework.signals, **framework.factors}[name]
+    entry: Criterion = {**framework.ceiling, **framework.signals, **framework.factors}[
+        name
+    ]
     return f"{framework.filled(entry.ask, entry)} ([more](questions.md#{name}))"
 
 
@@ -185,7 +200,12 @@ def framework_page() -> list[str]:
 
 def dossier_page() -> list[str]:
     """Every key of a dossier, and the exit codes."""
-    lines = ["# The dossier, and exit codes", "", *paragraph(_DOSSIER), *paragraph(_NUMBERS)]
+    lines = [
+        "# The dossier, and exit codes",
+        "",
+        *paragraph(_DOSSIER),
+        *paragraph(_NUMBERS),
+    ]
     lines += keys.sections(dossier_schema(), meanings.DOSSIER, mark_required=False)
     lines += ["## Exit codes", ""]
     for code, says in _EXIT_CODES.items():

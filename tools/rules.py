@@ -28,7 +28,9 @@ class Rule:
         strings = list(dict.fromkeys(_strings(function)))
         self.severity = challenge.severity
         self.paths = [s for s in strings if _PATH.fullmatch(s)]
-        self.thresholds = [s for s in framework.thresholds if s in _thresholds(function)]
+        self.thresholds = [
+            s for s in framework.thresholds if s in _thresholds(function)
+        ]
         ids = [*framework.factors, *framework.ceiling, *framework.signals]
         self.reads = {
             name for name in ids if any(name in re.split(r"\.", s) for s in strings)
@@ -39,13 +41,21 @@ class Rule:
         """Paths into the case file: those in the source, and those it gave that fit none."""
         if self.id in _NAMED:
             return [_NAMED[self.id]]
-        known = [re.compile(re.sub(r"<[^>]*>", r"[^.]+", re.escape(path))) for path in self.paths]
-        more = [path for path in seen if not any(rule.fullmatch(path) for rule in known)]
+        known = [
+            re.compile(re.sub(r"<[^>]*>", r"[^.]+", re.escape(path)))
+            for path in self.paths
+        ]
+        more = [
+            path for path in seen if not any(rule.fullmatch(path) for rule in known)
+        ]
         return list(dict.fromkeys([*self.paths, *more]))
 
 
 _ELSEWHERE = {"answer_differs_now": {"low_volume"}}  # what has a challenge of its own
-_NAMED = {"data_missing": "data.<entry>", "evidence_changed": "evidence"}  # of no fixed field
+_NAMED = {
+    "data_missing": "data.<entry>",
+    "evidence_changed": "evidence",
+}  # of no fixed field
 
 
 def _bodies(function: Callable[..., Any]) -> list[ast.FunctionDef]:
@@ -62,7 +72,10 @@ def _bodies(function: Callable[..., Any]) -> list[ast.FunctionDef]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 helper = one.__globals__.get(node.func.id)
-                known = helper in seen or getattr(helper, "__module__", "") != function.__module__
+                known = (
+                    helper in seen
+                    or getattr(helper, "__module__", "") != function.__module__
+                )
                 if inspect.isfunction(helper) and not known:
                     seen.add(helper)
                     waiting.append(helper)

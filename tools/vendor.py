@@ -48,7 +48,14 @@ DIGESTS = {
 KINDS = {"input_mtok": "input", "output_mtok": "output", "cache_read_mtok": "cached"}
 """The prices that we read, by their name there."""
 CLAUSES = ("equals", "starts_with", "ends_with", "contains", "regex")
-DAYS = ("2023-01-01", "2024-06-15", "2025-09-01", "2026-08-31", "2026-11-30", "2027-06-01")
+DAYS = (
+    "2023-01-01",
+    "2024-06-15",
+    "2025-09-01",
+    "2026-08-31",
+    "2026-11-30",
+    "2027-06-01",
+)
 ADDRESSES = {
     "aws": "https://bedrock-runtime.eu-west-1.amazonaws.com",
     "azure": "https://us.openai.azure.com/openai",
@@ -70,11 +77,20 @@ SEED = 31
 
 def install(folder: Path) -> None:
     """Put the releases into a folder and let Python find them; a wrong digest ends it."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*command, "--target", str(folder), *RELEASES], check=True)
     for name, digest in DIGESTS.items():
         if sha256(folder / name) != digest:
-            raise SystemExit(f"{name} is not the file that was looked at: {sha256(folder / name)}")
+            raise SystemExit(
+                f"{name} is not the file that was looked at: {sha256(folder / name)}"
+            )
     sys.path.insert(0, str(folder))
 
 
@@ -126,10 +142,16 @@ def plain_model(model: Any) -> dict[str, Any]:
     if model.context_window is not None:
         plain["context"] = model.context_window
     if isinstance(model.prices, list):
-        plain["rates"] = [plain_rates(each.prices, each.constraint) for each in model.prices]
+        plain["rates"] = [
+            plain_rates(each.prices, each.constraint) for each in model.prices
+        ]
     else:
         plain["rates"] = [plain_rates(model.prices, None)]
-    variants = [each for each in model.price_variants or () if each.when == {"processing": "batch"}]
+    variants = [
+        each
+        for each in model.price_variants or ()
+        if each.when == {"processing": "batch"}
+    ]
     batch = [plain_rates(each.prices, each.constraint) for each in variants]
     batch = [rates for rates in batch if rates.keys() & set(KINDS.values())]
     if batch:
@@ -162,7 +184,9 @@ def compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def their_price(listed: Any, name: str, day: date, address: str | None, tokens: float) -> Any:
+def their_price(
+    listed: Any, name: str, day: date, address: str | None, tokens: float
+) -> Any:
     """What genai-prices says, read as this program read it while it depended on it."""
     provider, _, model_name = name.partition(":")
     try:
@@ -210,7 +234,14 @@ def names_to_ask(data: Any) -> Iterator[tuple[str, str | None]]:
             yield f"{provider.id}:{model.id}-20251211", None
             yield f"{provider.id}:{model.id[:-1]}", None
             yield f"x:{model.id}", address.removesuffix("(?:/|$)")
-        for name in ("", "none", "gpt-4o", "claude-sonnet-4-5", "gpt-4o-20240806", "x-20259999"):
+        for name in (
+            "",
+            "none",
+            "gpt-4o",
+            "claude-sonnet-4-5",
+            "gpt-4o-20240806",
+            "x-20259999",
+        ):
             yield f"{provider.id}:{name}", None
     models = [model.id for provider in data.providers for model in provider.models]
     draw = random.Random(SEED)  # noqa: S311  # random cases are no secrets
@@ -250,7 +281,9 @@ def compare_prices() -> None:
                 recorded.append([name, address, day.isoformat(), tokens, theirs])
     lines = ",\n".join(compact(each) for each in recorded)
     (RECORDED / "list_prices.json").write_text(f"[\n{lines}\n]\n", "utf-8")
-    print(f"prices: {agreed:,} of {asked:,} answers agree; {priced:,} of them are prices")
+    print(
+        f"prices: {agreed:,} of {asked:,} answers agree; {priced:,} of them are prices"
+    )
 
 
 # Vectors ------------------------------------------------------------------------------------------
@@ -282,7 +315,9 @@ def texts_to_embed(places: Sequence[Path]) -> list[str]:
     hard = ["".join(draw.choices(signs, k=draw.randrange(60))) for _ in range(4000)]
     for _ in range(2000):
         letters = [draw.randrange(1, 0x3000), draw.randrange(0xE000, 0x20000)] * 20
-        hard.append("".join(map(chr, draw.sample(letters, 12))) + " " * draw.randrange(20))
+        hard.append(
+            "".join(map(chr, draw.sample(letters, 12))) + " " * draw.randrange(20)
+        )
     return hard + texts[:20_000]
 
 
@@ -322,14 +357,20 @@ def compare_vectors(places: Sequence[Path]) -> None:
         embedding.mean_vectors(plain)
         taken["ours"].append(time.perf_counter() - begun[1])
     for name, seconds in taken.items():
-        print(f"{name}: {len(plain) / min(seconds):,.0f} texts a second (best of {len(seconds)})")
+        print(
+            f"{name}: {len(plain) / min(seconds):,.0f} texts a second (best of {len(seconds)})"
+        )
 
 
 def main() -> None:
     """Write what is taken, unless only a comparison is asked for, and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing but what tests read")
-    parser.add_argument("places", nargs="*", type=Path, help="folders with more texts to embed")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing but what tests read"
+    )
+    parser.add_argument(
+        "places", nargs="*", type=Path, help="folders with more texts to embed"
+    )
     arguments = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with tempfile.TemporaryDirectory() as place:
@@ -341,7 +382,9 @@ def main() -> None:
             for name, target in (("genai_prices", PRICES), ("wordllama", VECTORS)):
                 (found,) = (each for each in distributions(path=[place])
                             if each.name.replace("-", "_") == name)  # fmt: skip
-                licence = next(each for each in found.files or () if each.name == "LICENSE")
+                licence = next(
+                    each for each in found.files or () if each.name == "LICENSE"
+                )
                 (target / "LICENSE").write_text(licence.read_text("utf-8"), "utf-8")
         compare_prices()
         compare_vectors([PROJECT / "examples", *arguments.places])

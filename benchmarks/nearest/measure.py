@@ -40,7 +40,9 @@ def by_task(index: PrecedentIndex, told: dict[str, Any]) -> list[str]:
 def by_answers(index: PrecedentIndex, told: dict[str, Any]) -> list[str]:
     """Bits of the goal and of every answer, those that differ taken off; the old way."""
     case = load_case({key: value for key, value in told.items() if key != "id"})
-    mine = known_answers(index, {name: factor.value for name, factor in case.factors.items()})
+    mine = known_answers(
+        index, {name: factor.value for name, factor in case.factors.items()}
+    )
     goals = Counter(each.shown["goal"] for each in index.cases)
     times = Counter(pair for each in index.cases for pair in each.answers.items())
 
@@ -59,7 +61,12 @@ def by_answers(index: PrecedentIndex, told: dict[str, Any]) -> list[str]:
             bits += rare if goal == case.goals[0] else rare / 2
         if bits > 0:
             rows.append(
-                (-round(bits, 9), -(each.shown["year"] or 0), each.shown["id"], each.cluster)
+                (
+                    -round(bits, 9),
+                    -(each.shown["year"] or 0),
+                    each.shown["id"],
+                    each.cluster,
+                )
             )
     kept, clusters = list[str](), Counter[str]()
     for *_, name, cluster in sorted(rows):
@@ -77,14 +84,20 @@ def main() -> int:
     index = shipped_index()
     told = yaml.safe_load((HERE / "descriptions.yaml").read_text("utf-8"))
     judged = yaml.safe_load((HERE / "judgements.yaml").read_text("utf-8"))
-    found = {way: {one["id"]: find(index, one) for one in told} for way, find in WAYS.items()}
+    found = {
+        way: {one["id"]: find(index, one) for one in told} for way, find in WAYS.items()
+    }
     if "--list" in sys.argv[1:]:
         titles = {each.shown["id"]: each.shown["title"] for each in index.cases}
         for one in told:
             print(f"\n{one['id']}: {one['description']}")
-            for name in sorted({name for lists in found.values() for name in lists[one["id"]]}):
+            for name in sorted(
+                {name for lists in found.values() for name in lists[one["id"]]}
+            ):
                 like = judged.get(one["id"], {}).get(name, "?")
-                ways = "".join("x" if name in lists[one["id"]] else "." for lists in found.values())
+                ways = "".join(
+                    "x" if name in lists[one["id"]] else "." for lists in found.values()
+                )
                 print(f"  {like!s:5} {ways} {name}: {titles[name][:90]}")
         return 0
     assert told
@@ -93,7 +106,10 @@ def main() -> int:
     drawn = rng.integers(0, len(told), (10_000, len(told)))
     counts = {
         way: np.array(
-            [(sum(judged[name][each] for each in ids), len(ids)) for name, ids in of.items()]
+            [
+                (sum(judged[name][each] for each in ids), len(ids))
+                for name, ids in of.items()
+            ]
         )
         for way, of in found.items()
     }
@@ -106,9 +122,13 @@ def main() -> int:
             f"{high:.2f} when descriptions are drawn again); of five a description "
             f"{like / SHOWN / len(told):.2f}; {(rows[:, 0] == 0).sum()} of {len(told)} have none"
         )
-    new, old = (rows[:, 0][drawn].sum(axis=1) / SHOWN / len(told) for rows in counts.values())
+    new, old = (
+        rows[:, 0][drawn].sum(axis=1) / SHOWN / len(told) for rows in counts.values()
+    )
     low, high = np.percentile(new - old, (2.5, 97.5))
-    print(f"difference of five a description: {(new - old).mean():+.2f} ({low:.2f} to {high:.2f})")
+    print(
+        f"difference of five a description: {(new - old).mean():+.2f} ({low:.2f} to {high:.2f})"
+    )
     return 0
 
 

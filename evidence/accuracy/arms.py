@@ -48,23 +48,33 @@ def result(scores: NDArray[np.float64]) -> ArmsResult:
 
 def main() -> None:
     """Print the table."""
-    print(f"{CASES} cases, {SETS} tests each ({MANY} of two equal arms); the best scores 0.7")
+    print(
+        f"{CASES} cases, {SETS} tests each ({MANY} of two equal arms); the best scores 0.7"
+    )
     for arms in (2, 4, 10):
         for ahead in (0.0, 0.01, 0.05, 0.2):
             rng = np.random.default_rng(arms)
             rates = [0.7, *[0.7 - ahead] * (arms - 1)]
             sets = MANY if arms == 2 and not ahead else SETS
             results = [result(drawn(rng, rates)) for _ in range(sets)]
-            apart = [isinstance(r.lead, Lead) and r.lead.told_apart == "yes" for r in results]
+            apart = [
+                isinstance(r.lead, Lead) and r.lead.told_apart == "yes" for r in results
+            ]
             best = [r.arms[0] for r in results]
             gaps = [[rates[int(arm.prompt[1:])] for arm in r.arms[:2]] for r in results]
             held = [
-                isinstance(r.lead, Lead) and r.lead.low <= gap[0] - gap[1] + 1e-9 <= r.lead.high
+                isinstance(r.lead, Lead)
+                and r.lead.low <= gap[0] - gap[1] + 1e-9 <= r.lead.high
                 for r, gap in zip(results, gaps, strict=True)
             ]
-            own = np.mean([arm.low <= rates[int(arm.prompt[1:])] <= arm.high for arm in best])
+            own = np.mean(
+                [arm.low <= rates[int(arm.prompt[1:])] <= arm.high for arm in best]
+            )
             all_ = np.mean(
-                [arm.low_of_all <= rates[int(arm.prompt[1:])] <= arm.high_of_all for arm in best]
+                [
+                    arm.low_of_all <= rates[int(arm.prompt[1:])] <= arm.high_of_all
+                    for arm in best
+                ]
             )
             print(f"  {arms:2} arms, best ahead by {ahead:.2f}: told apart {np.mean(apart):.1%}, "
                   f"the lead holds the truth in {np.mean(held):.1%}; "

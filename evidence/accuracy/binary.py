@@ -26,13 +26,17 @@ def auc(scores: Floats, truth: Floats, weights: Floats) -> float:
     positive = np.bincount(group, weights=weight * true)
     negative = np.bincount(group, weights=weight * (1 - true))
     below = np.cumsum(negative) - negative
-    return float((positive * (below + negative / 2)).sum() / positive.sum() / negative.sum())
+    return float(
+        (positive * (below + negative / 2)).sum() / positive.sum() / negative.sum()
+    )
 
 
 def balanced(said: Floats, truth: Floats, weights: Floats) -> float:
     """The mean of the shares of true and of false cases that are told rightly; cases weighted."""
     hit = float((weights * truth * said).sum() / (weights * truth).sum())
-    spared = float((weights * (1 - truth) * (1 - said)).sum() / (weights * (1 - truth)).sum())
+    spared = float(
+        (weights * (1 - truth) * (1 - said)).sum() / (weights * (1 - truth)).sum()
+    )
     return (hit + spared) / 2
 
 

@@ -72,10 +72,16 @@ def possible(a_month: float, months: int, draws: int) -> str:
     """What could be said at best of rewrites at some rate, from their number alone."""
     rng = np.random.default_rng([SEED, months, int(10 * a_month)])
     expected = LIMIT * 30 * months / MONTH_DAYS
-    counts = np.bincount([len(rewrites(rng, a_month, months)) for _ in range(draws)]) / draws
-    at_best = sum(part * best(count, expected) for count, part in enumerate(counts.tolist()))
+    counts = (
+        np.bincount([len(rewrites(rng, a_month, months)) for _ in range(draws)]) / draws
+    )
+    at_best = sum(
+        part * best(count, expected) for count, part in enumerate(counts.tolist())
+    )
     exact = sum(
-        part for count, part in enumerate(counts.tolist()) if poisson_interval(count)[0] > expected
+        part
+        for count, part in enumerate(counts.tolist())
+        if poisson_interval(count)[0] > expected
     )
     return f"| {a_month:g} | {months} | {at_best:.3f} | {exact:.3f} |"
 
@@ -85,21 +91,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--only", default="", help="worlds whose name holds this")
-    parser.add_argument("--possible", type=int, default=0, help="draws of rewrites alone")
+    parser.add_argument(
+        "--possible", type=int, default=0, help="draws of rewrites alone"
+    )
     asked = parser.parse_args()
     sets = asked.sets
     if asked.possible:
-        print("| rewrites a month | months | at best | exact interval |\n|---|---|---|---|")
+        print(
+            "| rewrites a month | months | at best | exact interval |\n|---|---|---|---|"
+        )
         for a_month, months in ((1, 6), (3, 6), (3, 9), (3, 12), (4, 6)):
             print(possible(a_month, months, asked.possible), flush=True)
         return
-    print("| world | says yes | at best | rewrites | changes counted |\n|---|---|---|---|---|")
+    print(
+        "| world | says yes | at best | rewrites | changes counted |\n|---|---|---|---|---|"
+    )
     for name, world in WORLDS.items():
         if asked.only not in name:
             continue
         yes, made, counted, reach = 0, [], [], 0.0
         for each in range(sets):
-            log, made_of = prompted(np.random.default_rng([SEED, each, *name.encode()]), **world)
+            log, made_of = prompted(
+                np.random.default_rng([SEED, each, *name.encode()]), **world
+            )
             found = measure(Change(), log).evidence[0]
             assert isinstance(found.low, float), found
             yes += found.low > LIMIT

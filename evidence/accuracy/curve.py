@@ -22,7 +22,11 @@ from numpy.typing import NDArray
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.training.curve import learning_curve
 
-PILOTS = ((200, 3, 50), (48, 3, 10), (48, 1, 6))  #: Cases, seeds, and the smallest size.
+PILOTS = (
+    (200, 3, 50),
+    (48, 3, 10),
+    (48, 1, 6),
+)  #: Cases, seeds, and the smallest size.
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
 Law = Callable[[float], float]  #: The true score by the number of examples.
 World = Callable[[np.random.Generator, float], Law]
@@ -46,14 +50,24 @@ def power(rng: np.random.Generator, first: float) -> Law:
 
 
 def logistic(rng: np.random.Generator, first: float) -> Law:
-    floor, gain, width = rng.uniform(0.0, 0.3), rng.uniform(0.1, 0.6), rng.uniform(0.5, 1.5)
+    floor, gain, width = (
+        rng.uniform(0.0, 0.3),
+        rng.uniform(0.1, 0.6),
+        rng.uniform(0.5, 1.5),
+    )
     middle = math.log(first) + rng.uniform(-1.0, 1.4)
     return lambda n: 1 - floor - gain / (1 + math.exp((math.log(n) - middle) / width))
 
 
-def jump(rng: np.random.Generator, first: float, low: tuple[float, float] = (0.0, 0.05)) -> Law:
+def jump(
+    rng: np.random.Generator, first: float, low: tuple[float, float] = (0.0, 0.05)
+) -> Law:
     """A step in log n, most of it after what is seen and before all of the data."""
-    bottom, top, width = rng.uniform(*low), rng.uniform(0.5, 1.0), rng.uniform(0.15, 0.5)
+    bottom, top, width = (
+        rng.uniform(*low),
+        rng.uniform(0.5, 1.0),
+        rng.uniform(0.15, 0.5),
+    )
     middle = math.log(4 * first) + rng.uniform(0.2, 1.2)
     step = NormalDist(middle, width).cdf
     return lambda n: bottom + (top - bottom) * step(math.log(n))
@@ -73,7 +87,11 @@ WORLDS: tuple[World, ...] = (flat, nothing, power, logistic, jump, jump_higher, 
 
 
 def runs(
-    rng: np.random.Generator, share: float, ease: NDArray[np.float64], seeds: int, apart: float
+    rng: np.random.Generator,
+    share: float,
+    ease: NDArray[np.float64],
+    seeds: int,
+    apart: float,
 ) -> NDArray[np.float64]:
     """Scores of some seeds on the same cases, drawn from many whose mean chance is the share."""
     rows = []
@@ -91,7 +109,9 @@ def runs(
 def main() -> None:
     """Print the table."""
     pilots = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    print(f"{pilots} pilots a row: holds the quarter, a half, all, the run on all (95% interval)")
+    print(
+        f"{pilots} pilots a row: holds the quarter, a half, all, the run on all (95% interval)"
+    )
     for cases, seeds, first in PILOTS:
         sizes = [first, 2 * first, 4 * first]
         print(f"{cases} cases, {seeds} seeds, sizes {sizes}")
@@ -99,16 +119,24 @@ def main() -> None:
             told, width = Counter[str](), 0.0
             for number in range(pilots):
                 rng = np.random.default_rng(number)
-                truth, ease = world(rng, first), rng.normal(0, rng.uniform(0.5, 4), cases)
+                truth, ease = (
+                    world(rng, first),
+                    rng.normal(0, rng.uniform(0.5, 4), cases),
+                )
                 apart = rng.uniform(0.0, 0.03)
-                tables = [runs(rng, truth(n), ease, seeds, apart) for n in (*sizes, 16 * first)]
+                tables = [
+                    runs(rng, truth(n), ease, seeds, apart)
+                    for n in (*sizes, 16 * first)
+                ]
                 goal = truth(16 * first) - 0.01
                 target = goal if goal > 0 else None
                 curve = learning_curve(
                     sizes, tables[:-1], np.arange(cases), margin=0.02, target=target
                 )
                 points = curve.points[2:]
-                ends = [(round(point.low, 2), round(point.high, 2)) for point in points]  # as told
+                ends = [
+                    (round(point.low, 2), round(point.high, 2)) for point in points
+                ]  # as told
                 for name, point, (low, high) in zip(
                     ("quarter", "half", "all"), points, ends, strict=True
                 ):
@@ -120,7 +148,10 @@ def main() -> None:
                 told["flat"] += curve.outlook == "flat"
                 told["flat, gains"] += curve.outlook == "flat" and more
                 told["never, is met"] += getattr(curve.needed, "low", "") == "never"
-            rates = [f"{told[name] / pilots:.3f}" for name in ("quarter", "half", "all", "run")]
+            rates = [
+                f"{told[name] / pilots:.3f}"
+                for name in ("quarter", "half", "all", "run")
+            ]
             low, high = wilson(told["all"], pilots)
             print(
                 f"  {world.__name__:12} {' '.join(rates)} (all: {low:.3f} to {high:.3f})  "

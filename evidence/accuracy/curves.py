@@ -57,10 +57,17 @@ class Task(NamedTuple):
 
 def banking(real: Path) -> Task:
     """The ten intents of BANKING77 that come first by name."""
-    rows = list(csv.DictReader((real / "banking77" / "train.csv").open(encoding="utf-8")))
+    rows = list(
+        csv.DictReader((real / "banking77" / "train.csv").open(encoding="utf-8"))
+    )
     names = sorted({row["category"] for row in rows})[:10]
     pairs = [(row["text"], row["category"]) for row in rows if row["category"] in names]
-    return Task("intents", "Name the intent of the bank customer's message.", pairs, labelled=True)
+    return Task(
+        "intents",
+        "Name the intent of the bank customer's message.",
+        pairs,
+        labelled=True,
+    )
 
 
 def clinc(real: Path) -> Task:
@@ -69,22 +76,30 @@ def clinc(real: Path) -> Task:
     names = sorted({name for _, name in told["train"]})[:10]
     pairs = [(text, name) for part in ("train", "test") for text, name in told[part]]
     pairs = [(text, name) for text, name in pairs if name in names]
-    return Task("intents", "Name the intent of the user's message.", pairs, labelled=True)
+    return Task(
+        "intents", "Name the intent of the user's message.", pairs, labelled=True
+    )
 
 
 def people(real: Path) -> Task:
     """The first person and the first place of a sentence, each perhaps absent."""
-    rows = json.loads((real / "presidio_synth" / "synth_dataset_v2.json").read_text("utf-8"))
+    rows = json.loads(
+        (real / "presidio_synth" / "synth_dataset_v2.json").read_text("utf-8")
+    )
     pairs = []
     for row in rows:
         text = " ".join(row["full_text"].split())
         found: dict[str, str] = {}
         for span in sorted(row["spans"], key=lambda each: each["start_position"]):
-            found.setdefault(span["entity_type"], " ".join(span["entity_value"].split()))
+            found.setdefault(
+                span["entity_type"], " ".join(span["entity_value"].split())
+            )
         name, place = found.get("PERSON"), found.get("GPE")
         if (name or place) and len(text) <= 120 and text.isascii():
             pairs.append((text, {"person": name, "place": place}))
-    return Task("extraction", 'Write JSON: {"person": ..., "place": ...}, null for none.', pairs)
+    return Task(
+        "extraction", 'Write JSON: {"person": ..., "place": ...}, null for none.', pairs
+    )
 
 
 def orders(_: Path) -> Task:
@@ -134,12 +149,20 @@ def calls(real: Path) -> Task:
             ((called, values),) = answers[row["id"]].items()
             wanted = {k: v[0] for k, v in values.items() if v and "" not in v}
             fields = function["parameters"]["properties"]
-            signature = ", ".join(f"{k}: {fields[k]['type']}" for k in wanted if k in fields)
+            signature = ", ".join(
+                f"{k}: {fields[k]['type']}" for k in wanted if k in fields
+            )
             text = f"{called}({signature})\n{turns[-1]['content']}"
             answer = {"name": called, "arguments": wanted}
-            if len(text) <= 200 and len(json.dumps(answer)) <= 110 and set(wanted) <= set(fields):
+            if (
+                len(text) <= 200
+                and len(json.dumps(answer)) <= 110
+                and set(wanted) <= set(fields)
+            ):
                 pairs.append((text, answer))
-    return Task("tool calls", 'Call the function: {"name": ..., "arguments": {...}}.', pairs)
+    return Task(
+        "tool calls", 'Call the function: {"name": ..., "arguments": {...}}.', pairs
+    )
 
 
 def sql(_: Path) -> Task:
@@ -159,18 +182,31 @@ def sql(_: Path) -> Task:
         ("List who is {w}", "SELECT name FROM staff WHERE {s}"),
         ("What do people {w} earn on average?", "SELECT AVG(pay) FROM staff WHERE {s}"),
         ("The highest pay of anybody {w}", "SELECT MAX(pay) FROM staff WHERE {s}"),
-        ("Everybody {w}, best paid first", "SELECT name FROM staff WHERE {s} ORDER BY pay DESC"),
-        ("Who {w} was hired first?", "SELECT name FROM staff WHERE {s} ORDER BY hired LIMIT 1"),
+        (
+            "Everybody {w}, best paid first",
+            "SELECT name FROM staff WHERE {s} ORDER BY pay DESC",
+        ),
+        (
+            "Who {w} was hired first?",
+            "SELECT name FROM staff WHERE {s} ORDER BY hired LIMIT 1",
+        ),
     )
     pairs: dict[str, str] = {}
     while len(pairs) < 600:
         said = chance.sample(wheres, chance.choice((1, 1, 2)))
         values: dict[str, Any] = {"c": chance.choice(towns), "d": chance.choice(teams)}
-        values |= {"k": chance.randrange(20, 90) * 1000, "y": chance.randrange(2005, 2025)}
+        values |= {
+            "k": chance.randrange(20, 90) * 1000,
+            "y": chance.randrange(2005, 2025),
+        }
         asked, query = chance.choice(heads)
         text = asked.format(w=" ".join(words for words, _ in said)).format(**values)
-        pairs[text] = query.format(s=" AND ".join(test for _, test in said)).format(**values)
-    return Task("SQL", "Write SQL for staff(name, town, team, pay, hired).", [*pairs.items()])
+        pairs[text] = query.format(s=" AND ".join(test for _, test in said)).format(
+            **values
+        )
+    return Task(
+        "SQL", "Write SQL for staff(name, town, team, pay, hired).", [*pairs.items()]
+    )
 
 
 TASKS = {
@@ -183,23 +219,40 @@ class World:
     """A task as the product sees it: examples, held cases, what scores them, and requests."""
 
     def __init__(self, name: str, task: Task, full: int, cases: int) -> None:
-        pairs = {" ".join(str(asked).casefold().split()): (asked, a) for asked, a in task.pairs}
+        pairs = {
+            " ".join(str(asked).casefold().split()): (asked, a)
+            for asked, a in task.pairs
+        }
         picked = random.Random(0).sample(sorted(pairs), full + cases)  # noqa: S311  # no secret here
         made = [
             EvalCase(id=f"{name}-{n}", input=pairs[key][0], reference=pairs[key][1])
             for n, key in enumerate(picked)
         ]
-        self.name, self.task, self.examples, self.cases = name, task, made[:full], made[full:]
+        self.name, self.task, self.examples, self.cases = (
+            name,
+            task,
+            made[:full],
+            made[full:],
+        )
         labels = tuple(sorted({str(a) for _, a in task.pairs})) if task.labelled else ()
         kit = Kit(labels=labels)
         self.marker = Marker(default_scorers(made, kit), kit)
-        self.grammar = "root ::= " + " | ".join(map(canonical_json, labels)) if labels else None
+        self.grammar = (
+            "root ::= " + " | ".join(map(canonical_json, labels)) if labels else None
+        )
         self.prompt = PromptVariant(name="plain", system=task.system, user="{{input}}")
 
     def arm(self, model: str, near: int = 0) -> Arm:
         more = {"few_shot": near, "few_shot_from": "nearest"} if near else {}
         way = "grammar" if self.grammar else "none"
-        return Arm(id="arm", kind="prompt", prompt="plain", model=model, constrained=way, **more)
+        return Arm(
+            id="arm",
+            kind="prompt",
+            prompt="plain",
+            model=model,
+            constrained=way,
+            **more,
+        )
 
     def setting(self, model: str, pool: Sequence[EvalCase]) -> Setting:
         served = {model: reach(Model(id=model))}
@@ -212,9 +265,13 @@ class World:
         order = np.random.default_rng(seed).permutation(len(self.examples))[:size]
         rows = []
         for example in (self.examples[at] for at in order):
-            asked = [m.model_dump() for m in request_for(arm, example, setting).messages]
+            asked = [
+                m.model_dump() for m in request_for(arm, example, setting).messages
+            ]
             answer = example.reference
-            rows.append(chat(asked, answer if isinstance(answer, str) else json.dumps(answer)))
+            rows.append(
+                chat(asked, answer if isinstance(answer, str) else json.dumps(answer))
+            )
         rows += replay_rows()[: round(size * REPLAYED)]
         recipe = Recipe()
         told = [recipe.model_dump(mode="json"), seed, rows]
@@ -228,7 +285,10 @@ class World:
 
     async def answered(self, arm: Arm, pool: Sequence[EvalCase]) -> list[float]:
         """Scores of the held cases; what has no answer is NaN."""
-        setting, transport = self.setting(arm.model, pool), local_model(arm.model.partition(":")[2])
+        setting, transport = (
+            self.setting(arm.model, pool),
+            local_model(arm.model.partition(":")[2]),
+        )
 
         async def one(case: EvalCase) -> float:
             try:
@@ -263,11 +323,21 @@ async def study(real: Path, path: Path, full: int, cases: int, seeds: int) -> No
     trainer = LoraTrainer(path.parent / "curves")
 
     def note(at: tuple[Any, ...], scores: Sequence[float], **more: Any) -> None:
-        told = {"at": at, "full": full, "scores": [None if math.isnan(s) else s for s in scores]}
+        told = {
+            "at": at,
+            "full": full,
+            "scores": [None if math.isnan(s) else s for s in scores],
+        }
         with path.open("a") as file:
             file.write(json.dumps(told | more) + "\n")
         there[*at, more.get("steps")] = more.get("model", "")
-        print(time.strftime("%H:%M:%S"), *at, f"{np.nanmean(scores):.3f}", more, flush=True)
+        print(
+            time.strftime("%H:%M:%S"),
+            *at,
+            f"{np.nanmean(scores):.3f}",
+            more,
+            flush=True,
+        )
 
     worlds = [World(name, make(real), full, cases) for name, make in TASKS.items()]
     try:
@@ -278,9 +348,14 @@ async def study(real: Path, path: Path, full: int, cases: int, seeds: int) -> No
         await trainer.close()
 
 
-async def _tuned(world: World, seed: int, there: There, note: Any, trainer: LoraTrainer) -> None:
+async def _tuned(
+    world: World, seed: int, there: There, note: Any, trainer: LoraTrainer
+) -> None:
     for size in (len(world.examples) // part for part in PARTS):
-        at, work = (world.name, world.task.kind, seed, size, "tuned"), world.work(size, seed)
+        at, work = (
+            (world.name, world.task.kind, seed, size, "tuned"),
+            world.work(size, seed),
+        )
         if (*at, work.steps) in there:
             continue
         begun = time.monotonic()
@@ -299,7 +374,9 @@ async def _untuned(world: World, seed: int, there: There, note: Any, _: Any) -> 
         pool = world.seen(size, own)
         looked = Pool(pool)
         nearest = Arm(id="nearest example", kind="baseline", of="nearest_neighbour")
-        ways: dict[str, Callable[[EvalCase], str]] = {nearest.id: partial(looked.look_up, nearest)}
+        ways: dict[str, Callable[[EvalCase], str]] = {
+            nearest.id: partial(looked.look_up, nearest)
+        }
         if world.task.labelled and looked.teaches:
             ways["trained head"] = looked.head
         for way, says in ways.items():
@@ -319,21 +396,33 @@ async def _both(world: World, seed: int, there: There, note: Any, _: Any) -> Non
     for size in (len(world.examples), len(world.examples) // 4):
         at = (world.name, world.task.kind, seed, size, f"tuned, {NEAR} nearest")
         if (*at, None) not in there:
-            model, begun = there[*at[:4], "tuned", world.work(size, seed).steps], time.monotonic()
-            scores = await world.answered(world.arm(model, NEAR), world.seen(size, seed))
+            model, begun = (
+                there[*at[:4], "tuned", world.work(size, seed).steps],
+                time.monotonic(),
+            )
+            scores = await world.answered(
+                world.arm(model, NEAR), world.seen(size, seed)
+            )
             note(at, scores, serve_s=round(time.monotonic() - begun, 1))
 
 
 Found = dict[tuple[int, int, str], np.ndarray]  #: Scores by seed, size and way.
 
 
-def curves(found: Found, sizes: Sequence[int], seeds: Sequence[int]) -> tuple[float, float, float]:
+def curves(
+    found: Found, sizes: Sequence[int], seeds: Sequence[int]
+) -> tuple[float, float, float]:
     """What a quarter says of all: low, middle and high; ``seeds`` make one pilot.
 
     What can be seen is a number of right answers, so each draw is one too.
     """
-    tables = [np.array([found[seed, size, "tuned"] for seed in seeds]) for size in sizes[:-1]]
-    fitted, most = drawn(sizes[:-1], tables, np.arange(tables[0].shape[1])), tables[0].size
+    tables = [
+        np.array([found[seed, size, "tuned"] for seed in seeds]) for size in sizes[:-1]
+    ]
+    fitted, most = (
+        drawn(sizes[:-1], tables, np.arange(tables[0].shape[1])),
+        tables[0].size,
+    )
     right = np.round(fitted.seen(sizes[-1]) * most) / most
     low, middle, high = np.percentile(right, (2.5, 50, 97.5))
     return float(low), float(middle), float(high)
@@ -359,7 +448,9 @@ def table(path: Path) -> None:
         means = {at: np.nanmean(row) for at, row in found.items()}
         told = []
         for size in sizes:
-            by_seed = [m for (_, n, way), m in means.items() if (n, way) == (size, "tuned")]
+            by_seed = [
+                m for (_, n, way), m in means.items() if (n, way) == (size, "tuned")
+            ]
             told.append(f"{size}: {' '.join(f'{m:.2f}' for m in by_seed)}")
         print(f"{name} ({kind})\n  tuned {', '.join(told)}")
         whole = [s for s in range(9) if all((s, n, "tuned") in found for n in sizes)]
@@ -369,15 +460,27 @@ def table(path: Path) -> None:
             low, middle, high = curves(found, sizes, seeds)
             true = float(np.mean([means[seed, sizes[-1], "tuned"] for seed in seeds]))
             held = "holds" if low <= true <= high else "MISSES"
-            print(f"  seeds {seeds}: {held} {true:.3f} in {low:.3f} to {high:.3f} ({middle:.3f})")
+            print(
+                f"  seeds {seeds}: {held} {true:.3f} in {low:.3f} to {high:.3f} ({middle:.3f})"
+            )
         for seed in whole:
             few, every = (ways(found, seed, size) for size in (sizes[-2], sizes[-1]))
             named, best = next(iter(few)), next(iter(every))
-            less = paired_difference(every[best], every[named], np.arange(len(every[best])))
-            by = f"{less.value:.2f} ({less.low:.2f} to {less.high:.2f})" if less else "unknown"
-            print(f"  seed {seed}: a quarter names {named}, all of it {best}, better by {by}")
+            less = paired_difference(
+                every[best], every[named], np.arange(len(every[best]))
+            )
+            by = (
+                f"{less.value:.2f} ({less.low:.2f} to {less.high:.2f})"
+                if less
+                else "unknown"
+            )
+            print(
+                f"  seed {seed}: a quarter names {named}, all of it {best}, better by {by}"
+            )
             for size, rows in ((sizes[-2], few), (sizes[-1], every)):
-                said = ", ".join(f"{way} {np.nanmean(row):.2f}" for way, row in rows.items())
+                said = ", ".join(
+                    f"{way} {np.nanmean(row):.2f}" for way, row in rows.items()
+                )
                 print(f"    {size}: {said}")
 
 

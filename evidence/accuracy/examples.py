@@ -35,7 +35,9 @@ SETS = 10
 def traces(rng: np.random.Generator, at_fault: NDArray[np.bool_]) -> Batch:
     """Answers of 30 words drawn from a thousand, some of them spoilt."""
     size = at_fault.size
-    words = np.array([f"word{n}" for n in range(1000)])[rng.integers(0, 1000, (size, 30))]
+    words = np.array([f"word{n}" for n in range(1000)])[
+        rng.integers(0, 1000, (size, 30))
+    ]
     outputs: TextColumn = [" ".join(row) for row in words]
     error: TextColumn = [None] * size
     for row in np.flatnonzero(at_fault.ravel()).tolist():
@@ -60,7 +62,9 @@ def labelled(path: Path) -> list[tuple[str, str]]:
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", newline="") as file:
             return [(row["text"], row["category"]) for row in csv.DictReader(file)]
-    return [(text, label) for text, label in json.loads(path.read_text("utf-8"))["train"]]
+    return [
+        (text, label) for text, label in json.loads(path.read_text("utf-8"))["train"]
+    ]
 
 
 def instructed(path: Path) -> None:
@@ -123,7 +127,11 @@ def main() -> None:
             batch.output.append(message.get("content"))
             batch.input.append(asked)
             batch.tool_calls.append(
-                [ToolCall(c["function"]["name"], c["function"]["arguments"]) for c in calls] or None
+                [
+                    ToolCall(c["function"]["name"], c["function"]["arguments"])
+                    for c in calls
+                ]
+                or None
             )
             batch.conversation.append(f"{run['task_id']} {run['trial']}")
             batch.score.append(run["reward"])

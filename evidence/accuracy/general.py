@@ -23,9 +23,17 @@ def main() -> None:
     tasks = len(general_skills())
     clusters = np.arange(tasks)
     print(f"{times} comparisons a row, {tasks} tasks")
-    print("passes  loses  gains  seen   held   said to have fallen by more than ten points")
+    print(
+        "passes  loses  gains  seen   held   said to have fallen by more than ten points"
+    )
     for passes in (0.3, 0.6, 0.9):
-        for loss, gains in ((0.0, 0.0), (0.0, 0.05), (0.1, 0.0), (0.1, 0.05), (0.2, 0.05)):
+        for loss, gains in (
+            (0.0, 0.0),
+            (0.0, 0.05),
+            (0.1, 0.0),
+            (0.1, 0.05),
+            (0.2, 0.05),
+        ):
             rng = np.random.default_rng(0)
             seen = held = fell = 0
             for _ in range(times):
@@ -33,7 +41,9 @@ def main() -> None:
                 lost = before & (rng.random(tasks) < (loss + gains) / passes)
                 gained = ~before & (rng.random(tasks) < gains / (1 - passes))
                 after = (before & ~lost) | gained
-                found = paired_difference(after.astype(float), before.astype(float), clusters)
+                found = paired_difference(
+                    after.astype(float), before.astype(float), clusters
+                )
                 assert found is not None  # there are tasks
                 seen += found.high < 0
                 held += found.low >= -GENERAL_MARGIN

@@ -28,13 +28,15 @@ P95 = 1.6448536269514722
 SIZES: dict[str, Callable[[np.random.Generator, int], NDArray[np.int64]]] = {
     "1 each": lambda _, k: np.ones(k, dtype=np.int64),
     "about 5": lambda rng, k: rng.geometric(0.2, k),
-    "2 to 200": lambda rng, k: np.minimum(np.ceil(2 * rng.pareto(1.2, k) + 2), 200).astype(
-        np.int64
-    ),
+    "2 to 200": lambda rng, k: np.minimum(
+        np.ceil(2 * rng.pareto(1.2, k) + 2), 200
+    ).astype(np.int64),
 }
 
 
-def hits(rng: np.random.Generator, talk: NDArray[np.int64], rate: float) -> NDArray[np.float64]:
+def hits(
+    rng: np.random.Generator, talk: NDArray[np.int64], rate: float
+) -> NDArray[np.float64]:
     """Hits at a rate, alike within a conversation."""
     scale = (1 - ALIKE) / ALIKE
     own = rng.beta(scale * rate, scale * (1 - rate), int(talk[-1]) + 1)
@@ -61,7 +63,10 @@ def row(sizes: str, k: int, worlds: int) -> str:
         normal = scores(rng, talk)
         skewed = np.exp(normal)
         seen = [
-            *(holds(share(hits(rng, talk, p), talk), p) for p in (0.01, 0.05, 0.2, 0.5)),
+            *(
+                holds(share(hits(rng, talk, p), talk), p)
+                for p in (0.01, 0.05, 0.2, 0.5)
+            ),
             holds(mean(normal, talk), 0.0),
             holds(mean(skewed, talk), math.exp(0.5)),
             holds(quantile(skewed, 0.5, talk), 1.0),

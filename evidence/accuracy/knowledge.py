@@ -52,7 +52,9 @@ def runs_of(text: str) -> set[tuple[str, ...]]:
     return set(zip(found, found[1:], found[2:], found[3:], found[4:], strict=False))
 
 
-def near_misses(tasks: list[Task], *, knowing: bool, wanted: int = 5) -> dict[str, list[str]]:
+def near_misses(
+    tasks: list[Task], *, knowing: bool, wanted: int = 5
+) -> dict[str, list[str]]:
     """For each task the passages of others that share most of the rare words of its question.
 
     Passages that overlap with its own are left out: a fifth of their words in a row or more.
@@ -70,16 +72,24 @@ def near_misses(tasks: list[Task], *, knowing: bool, wanted: int = 5) -> dict[st
     runs = {name: runs_of(text) for name, (_, text) in place.items()}
     result = {}
     for task in tasks:
-        said = set(stems(task["input"][-1]["text"])) | set(stems(answer(task)) if knowing else ())
+        said = set(stems(task["input"][-1]["text"])) | set(
+            stems(answer(task)) if knowing else ()
+        )
         own = {each["document_id"] for each in task["contexts"]}
         scored = [
-            (sum(rarity[each] for each in said & roots[name]) / len(roots[name]) ** 0.3, name)
+            (
+                sum(rarity[each] for each in said & roots[name])
+                / len(roots[name]) ** 0.3,
+                name,
+            )
             for name, (collection, _) in place.items()
             if name not in own and collection == task["Collection"]
         ]
         held = {run for name in own for run in runs[name]}
         ranked = [name for _, name in sorted(scored, reverse=True)[: wanted * 8]]
-        apart = [name for name in ranked if len(runs[name] & held) <= len(runs[name]) / 5]
+        apart = [
+            name for name in ranked if len(runs[name] & held) <= len(runs[name]) / 5
+        ]
         result[task["task_id"]] = [place[name][1] for name in apart[:wanted]]
     return result
 
@@ -88,7 +98,9 @@ def shown(label: str, hits: list[bool]) -> None:
     """Print a share with its interval."""
     found = share(np.array(hits) * 1.0, np.arange(len(hits)))
     if found:
-        print(f"  {label}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f}), n {found.n}")
+        print(
+            f"  {label}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f}), n {found.n}"
+        )
 
 
 def told(yes: list[float], no: list[float], cut: float, label: str) -> None:
@@ -96,12 +108,16 @@ def told(yes: list[float], no: list[float], cut: float, label: str) -> None:
     scores, truth = np.array(yes + no), np.array([1.0] * len(yes) + [0.0] * len(no))
     ones = np.ones(len(scores))
     right = balanced((scores >= cut).astype(np.float64), truth, ones)
-    print(f"  {label}: AUC {auc(scores, truth, ones):.3f}, balanced accuracy {right:.3f}")
+    print(
+        f"  {label}: AUC {auc(scores, truth, ones):.3f}, balanced accuracy {right:.3f}"
+    )
 
 
 def fires(at_fault: NDArray[np.bool_]) -> bool:
     """Whether wrong answers before the right passage are called too many (over one in ten)."""
-    scores: list[float | None] = [0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()]
+    scores: list[float | None] = [
+        0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()
+    ]
     batch = Batch(
         output=[""] * len(scores),
         score=scores,
@@ -112,19 +128,30 @@ def fires(at_fault: NDArray[np.bool_]) -> bool:
     return low is not None and low > 0.1
 
 
-def by_coverage(sides: list[dict[str, list[Task]]], others: dict[str, list[str]]) -> None:
+def by_coverage(
+    sides: list[dict[str, list[Task]]], others: dict[str, list[str]]
+) -> None:
     """Print how well the passages' words tell sufficient ones, on each half."""
 
     def cover(group: list[Task], *, missed: bool = False) -> list[float]:
-        given = [others[each["task_id"]] if missed else passages(each) for each in group]
-        found = [sufficiency.coverage(answer(t), g) for t, g in zip(group, given, strict=True)]
+        given = [
+            others[each["task_id"]] if missed else passages(each) for each in group
+        ]
+        found = [
+            sufficiency.coverage(answer(t), g)
+            for t, g in zip(group, given, strict=True)
+        ]
         return [each for each in found if each is not None]
 
     yes, no = cover(sides[0]["ANSWERABLE"]), cover(sides[0]["ANSWERABLE"], missed=True)
-    best = best_threshold(np.array(yes + no), np.array([1.0] * len(yes) + [0.0] * len(no)))
+    best = best_threshold(
+        np.array(yes + no), np.array([1.0] * len(yes) + [0.0] * len(no))
+    )
     print(f"threshold on the one half {best:.3f}, shipped {sufficiency.THRESHOLD}")
     cut = sufficiency.THRESHOLD
-    for label, side in zip(("the half it was chosen on", "the other half"), sides, strict=True):
+    for label, side in zip(
+        ("the half it was chosen on", "the other half"), sides, strict=True
+    ):
         print(label)
         yes, miss = cover(side["ANSWERABLE"]), cover(side["ANSWERABLE"], missed=True)
         none, part = cover(side["UNANSWERABLE"]), cover(side["PARTIAL"])
@@ -132,7 +159,12 @@ def by_coverage(sides: list[dict[str, list[Task]]], others: dict[str, list[str]]
         shown("near misses left alone", [each < cut for each in miss])
         shown("unanswerable (no passage) left alone", [each < cut for each in none])
         shown("partly answerable left alone", [each < cut for each in part])
-        told(yes, none + part, cut, "answerable against unanswerable and partly answerable")
+        told(
+            yes,
+            none + part,
+            cut,
+            "answerable against unanswerable and partly answerable",
+        )
         told(yes, part, cut, "answerable against partly answerable")
         told(yes, miss, cut, "answerable against near misses")
 
@@ -142,7 +174,10 @@ def by_refusals(sides: list[dict[str, list[Task]]]) -> None:
     print("all questions: the list of refusals on references")
     for kind in ("UNANSWERABLE", "ANSWERABLE"):
         texts = [answer(each) for side in sides for each in side[kind]]
-        shown(f"references of {kind.lower()} that read as refusals", [refuses(t) for t in texts])
+        shown(
+            f"references of {kind.lower()} that read as refusals",
+            [refuses(t) for t in texts],
+        )
 
 
 def main() -> None:

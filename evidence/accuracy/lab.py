@@ -99,7 +99,9 @@ def judge_row(given: tuple[int, float, float, int, int, int]) -> Row:
     worlds, first, agrees, longest, n, labels = given
     shares, counts, said = (first, first - 0.05), np.zeros(5), 0
     for world in range(worlds):
-        rng = np.random.default_rng([SEED, world, n, labels, longest, int(1000 * first)])
+        rng = np.random.default_rng(
+            [SEED, world, n, labels, longest, int(1000 * first)]
+        )
         talk = conversations(rng, n, longest)
         human, judge = judged(rng, talk, shares, agrees)
         seen = np.full(human.shape, np.nan)
@@ -123,10 +125,14 @@ def judge_row(given: tuple[int, float, float, int, int, int]) -> Row:
 
 
 GENERATORS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
-    "bell around 0.7, deviation 0.05": lambda rng, n: rng.normal(0.7, 0.05, n).clip(0, 1),
+    "bell around 0.7, deviation 0.05": lambda rng, n: rng.normal(0.7, 0.05, n).clip(
+        0, 1
+    ),
     "anything from 0 to 1 alike": lambda rng, n: rng.random(n),
     "0.6, and 0.9 once in ten": lambda rng, n: np.where(rng.random(n) < 0.1, 0.9, 0.6),
-    "long tail down from 0.8": lambda rng, n: 0.8 - rng.exponential(0.1, n).clip(0, 0.8),
+    "long tail down from 0.8": lambda rng, n: (
+        0.8 - rng.exponential(0.1, n).clip(0, 0.8)
+    ),
 }
 
 
@@ -142,7 +148,11 @@ def plateau_row(given: tuple[int, str, int]) -> Row:
         gain = float((population - scores.max()).clip(0).mean())
         held += found[1] <= gain <= found[2] + 1e-12
         values, gains, highs = values + found[0], gains + gain, highs + found[2]
-    return (name, str(n), *told(held / worlds, values / worlds, gains / worlds, highs / worlds))
+    return (
+        name,
+        str(n),
+        *told(held / worlds, values / worlds, gains / worlds, highs / worlds),
+    )
 
 
 def lean_row(given: tuple[int, int]) -> Row:
@@ -159,10 +169,14 @@ def lean_row(given: tuple[int, int]) -> Row:
     return (str(n), *told(*lost / worlds))
 
 
-def tables(worlds: int) -> dict[str, tuple[Row, Callable[..., Row], list[tuple[object, ...]]]]:
+def tables(
+    worlds: int,
+) -> dict[str, tuple[Row, Callable[..., Row], list[tuple[object, ...]]]]:
     """Each table: its heads, what makes a row, and the rows to make."""
     both, cases = (1, LONGEST), (30, 100, 300)
-    labs = [(worlds, 0.9, arms, each, n) for arms in ARMS for each in both for n in cases]
+    labs = [
+        (worlds, 0.9, arms, each, n) for arms in ARMS for each in both for n in cases
+    ]
     labs += [(worlds, 0.7, "2, 0.1 apart", each, n) for each in both for n in cases]
     pairs = [(worlds, *p, each, n) for p in ((0.7, 0.7), (0.9, 0.85), (0.99, 0.97))
              for each in both for n in cases]  # fmt: skip

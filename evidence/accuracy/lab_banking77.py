@@ -105,7 +105,8 @@ def _rows(path: Path) -> list[tuple[str, str]]:
 
 def _lines(prefix: str, rows: list[tuple[str, str]]) -> str:
     return "".join(
-        json.dumps({"id": f"{prefix}{place}", "input": text, "reference": intent}) + "\n"
+        json.dumps({"id": f"{prefix}{place}", "input": text, "reference": intent})
+        + "\n"
         for place, (text, intent) in enumerate(rows)
     )
 

@@ -74,17 +74,23 @@ def main() -> None:
     data, folder = Path(sys.argv[1]) / "presidio_synth", Path(sys.argv[2])
     target = float(sys.argv[3]) if len(sys.argv) > 3 else TARGET
     if not folder.exists():
-        cases, examples = _parts(json.loads((data / "synth_dataset_v2.json").read_text("utf-8")))
+        cases, examples = _parts(
+            json.loads((data / "synth_dataset_v2.json").read_text("utf-8"))
+        )
         (folder / "prompts").mkdir(parents=True)
         (folder / "eval.jsonl").write_text(_lines(cases), encoding="utf-8")
         (folder / "examples.jsonl").write_text(_lines(examples), encoding="utf-8")
         (folder / "prompts" / "plain.md").write_text(_PLAIN, encoding="utf-8")
         (folder / "prompts" / "structured.md").write_text(_STRUCTURED, encoding="utf-8")
         (folder / "names.json").write_text(json.dumps(_schema()), encoding="utf-8")
-    (folder / "case.yaml").write_text(_CASE.replace("TARGET", f"{target:.2f}"), encoding="utf-8")
+    (folder / "case.yaml").write_text(
+        _CASE.replace("TARGET", f"{target:.2f}"), encoding="utf-8"
+    )
 
 
-def _parts(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _parts(
+    rows: list[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """One sentence of each of some templates to measure on, and some of all others to show.
 
     Sentences of one template are one conversation. Street addresses are left out: their towns are
@@ -110,7 +116,12 @@ def _case(place: int, row: dict[str, Any]) -> dict[str, Any]:
         if one["entity_type"] in KINDS:
             found[KINDS[one["entity_type"]]].append(one["entity_value"])
     asked, template = row["full_text"], f"template {row['template_id']}"
-    return {"id": f"s{place}", "input": asked, "reference": found, "conversation_id": template}
+    return {
+        "id": f"s{place}",
+        "input": asked,
+        "reference": found,
+        "conversation_id": template,
+    }
 
 
 def _schema() -> dict[str, Any]:

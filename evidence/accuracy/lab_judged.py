@@ -44,7 +44,10 @@ from tuneworthy.scoring.judge import Judge
 BEST = 0.8
 """True share of the better arm."""
 KEYS = {"careful": "careful", "loud": "SHOUT"}
-FREE, NOTHING = Price(input=0, output=0), Quote(calls=0, reused=0, usd_most=0, usd_likely=0)
+FREE, NOTHING = (
+    Price(input=0, output=0),
+    Quote(calls=0, reused=0, usd_most=0, usd_likely=0),
+)
 Row = tuple[str, ...]
 
 
@@ -82,7 +85,12 @@ def ran(
     async def go() -> CeilingResult:
         place = Reached("fake", "judge", "", None)
         told = JudgePlan(
-            model="fake:judge", file="r", rubric="r", labels=labels, seed=plan.seed, max_tokens=512
+            model="fake:judge",
+            file="r",
+            rubric="r",
+            labels=labels,
+            seed=plan.seed,
+            max_tokens=512,
         )
         judge = make(Judge, "Right?", Kit())
         judging = LabJudge(judge, place, Model(id="fake:judge"), told, dict(said))
@@ -94,7 +102,12 @@ def ran(
             chosen = chosen_arms(lab)
             await lab.report(chosen)
             return outcome(
-                lab, chosen, load_framework("lesson"), target=target, quote=NOTHING, scorer="judge"
+                lab,
+                chosen,
+                load_framework("lesson"),
+                target=target,
+                quote=NOTHING,
+                scorer="judge",
             )
 
     return asyncio.run(go())
@@ -121,7 +134,10 @@ class World:
             for part in parts
             for one in label_sample(part, self.labels, self.plan.seed)
             for name in self.shares
-            for text, value in ((f"{name}: shelf {one.id[1:]}", 1.0), (f"{name}: nowhere", 0.0))
+            for text, value in (
+                (f"{name}: shelf {one.id[1:]}", 1.0),
+                (f"{name}: nowhere", 0.0),
+            )
         }
 
     def holds(self, result: CeilingResult) -> bool:
@@ -136,7 +152,9 @@ def made(seed: int, n: int, labels: int, worse: float) -> World:
     order = ("careful", "loud") if rng.random() < 0.5 else ("loud", "careful")
     shares = dict(zip(order, (BEST, worse), strict=True))
     texts = {"careful": CAREFUL, "loud": LOUD}
-    prompts = {name: PromptVariant(name=name, system=text) for name, text in texts.items()}
+    prompts = {
+        name: PromptVariant(name=name, system=text) for name, text in texts.items()
+    }
     cases = [EvalCase(id=f"c{i}", input=f"Where is book {i}?") for i in range(n)]
     setting = Setting(prompts=prompts, reached={"fake:one": Reached("fake", "one", "", None)},
                       pool=Pool(()))  # fmt: skip
@@ -153,7 +171,14 @@ def world(given: tuple[int, int, int, float, float]) -> tuple[float, ...]:
     select, report = one.plan.select, one.plan.report
     with tempfile.TemporaryDirectory() as place:
         alone, some, full = (
-            ran(Path(place), one.plan, one.fake, one.labels, one.labelled(*parts), target)
+            ran(
+                Path(place),
+                one.plan,
+                one.fake,
+                one.labels,
+                one.labelled(*parts),
+                target,
+            )
             for parts in ((), (report,), (select, report))
         )
     (apart,) = some.contrasts
@@ -187,7 +212,10 @@ def main() -> None:
             given = [(seed, n, labels, worse, target) for seed in range(asked.worlds)]
             found = np.mean(list(pool.map(world, given, chunksize=5)), axis=0)
             told = (str(n), str(labels), f"0.8 and {worse}", f"{target}")
-            print("| " + " | ".join([*told, *(f"{each:.3f}" for each in found)]) + " |", flush=True)
+            print(
+                "| " + " | ".join([*told, *(f"{each:.3f}" for each in found)]) + " |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -55,21 +55,35 @@ OURS = {
 
 def row(name: str, right: str, texts: Iterable[str]) -> str:
     told = Counter(code or "unknown" for code in languages([*texts]) or ())
-    wrong = {code: n for code, n in sorted(told.items()) if code not in (right, "unknown")}
+    wrong = {
+        code: n for code, n in sorted(told.items()) if code not in (right, "unknown")
+    }
     others = ", ".join(f"{n} {code}" for code, n in wrong.items()) or "none"
     return f"| {name} | {told.total()} | {told[right]} | {told['unknown']} | {others} |"
 
 
 def main(real: Path) -> None:
-    print("| requests | n | right | unknown | another language |\n|---|---:|---:|---:|---|")
+    print(
+        "| requests | n | right | unknown | another language |\n|---|---:|---:|---:|---|"
+    )
     for code, texts in OURS.items():
         print(row(code, code, texts.split("|")))
     with (real / "banking77" / "test.csv").open(encoding="utf-8", newline="") as file:
-        print(row("Banking77, test", "en", [each["text"] for each in csv.DictReader(file)]))
-    clinc = json.loads((real / "clinc_oos" / "data_oos_plus.json").read_text(encoding="utf-8"))
+        print(
+            row(
+                "Banking77, test", "en", [each["text"] for each in csv.DictReader(file)]
+            )
+        )
+    clinc = json.loads(
+        (real / "clinc_oos" / "data_oos_plus.json").read_text(encoding="utf-8")
+    )
     print(row("CLINC150, test", "en", [text for text, _ in clinc["test"]]))
-    with (real / "sql_eval" / "questions_gen_postgres.csv").open(encoding="utf-8") as file:
-        print(row("SQL", "no language", [each["query"] for each in csv.DictReader(file)]))
+    with (real / "sql_eval" / "questions_gen_postgres.csv").open(
+        encoding="utf-8"
+    ) as file:
+        print(
+            row("SQL", "no language", [each["query"] for each in csv.DictReader(file)])
+        )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ def explained(share: float, sets: int) -> str:
     yes = holds = 0
     middle = []
     for each in range(sets):
-        world = calls(np.random.default_rng([SEED, each, int(1000 * share)]), explained=share)
+        world = calls(
+            np.random.default_rng([SEED, each, int(1000 * share)]), explained=share
+        )
         found = {e.id: e for e in measure(Latency(target_s=1.0), world).evidence}
         one = found["prompt_latency_share"]
         assert one.low is not None
@@ -55,7 +57,9 @@ def late(share: float, sets: int) -> str:
     """A row for a share of conversations that are ten times slower than the others."""
     missed = kept = 0
     for each in range(sets):
-        world = calls(np.random.default_rng([SEED, each, int(1000 * share)]), slow=share)
+        world = calls(
+            np.random.default_rng([SEED, each, int(1000 * share)]), slow=share
+        )
         found = {e.id: e for e in measure(Latency(target_s=TARGET_S), world).evidence}
         p95 = found["latency_p95_s"]
         missed += p95.known and p95.low is not None and p95.low > TARGET_S
@@ -68,7 +72,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=200)
     sets = parser.parse_args().sets
-    print("| world | says yes | mean measured | intervals that hold it |\n|---|---|---|---|")
+    print(
+        "| world | says yes | mean measured | intervals that hold it |\n|---|---|---|---|"
+    )
     for share in (0.1, 0.2, 0.29, 0.31, 0.35, 0.5):
         print(explained(share, sets), flush=True)
     print("\n| world | target missed | target kept |\n|---|---|---|")

@@ -49,7 +49,11 @@ def main() -> None:
             if kind == "score" and name in BESIDE:
                 beside, column, told = BESIDE[name]
                 read = [row.get(column) for row in load(name, beside)[0]]
-                pairs = [pair for pair in zip(read, told, strict=True) if pair != (None, None)]
+                pairs = [
+                    pair
+                    for pair in zip(read, told, strict=True)
+                    if pair != (None, None)
+                ]
                 cells.append(f"{sum(a == b for a, b in pairs)} of {len(pairs)}")
                 continue
             pairs = [

@@ -36,10 +36,14 @@ def names(at_fault: NDArray[np.bool_]) -> TextColumn:
     return [f"c{row}" for row in range(conversations) for _ in range(turns)]
 
 
-def table(what: str, fires: Callable[[NDArray[np.bool_]], bool], *, sets: int = SETS) -> None:
+def table(
+    what: str, fires: Callable[[NDArray[np.bool_]], bool], *, sets: int = SETS
+) -> None:
     """Print how often something fires, by the share of faults planted."""
     from planted import fired
 
     print(f"  {what}, {sets} data sets each:")
     for place, rate in enumerate(RATES):
-        print(f"    {rate:4.0%} planted: fires in {fired(fires, rate, sets=sets, seed=place):.1%}")
+        print(
+            f"    {rate:4.0%} planted: fires in {fired(fires, rate, sets=sets, seed=place):.1%}"
+        )

@@ -23,10 +23,14 @@ from tuneworthy.text.embedding import embed
 from tuneworthy.training.watch import MOVED, STAYED
 
 
-def halves(nearest: NDArray[np.int64], rows: NDArray[np.int64], rng: np.random.Generator) -> Halves:
+def halves(
+    nearest: NDArray[np.int64], rows: NDArray[np.int64], rng: np.random.Generator
+) -> Halves:
     order = rng.permutation(rows)
     parts = (nearest[order[::2]], nearest[order[1::2]])
-    first, second = (np.bincount(part, minlength=len(_words())).tolist() for part in parts)
+    first, second = (
+        np.bincount(part, minlength=len(_words())).tolist() for part in parts
+    )
     return first, second
 
 
@@ -63,9 +67,15 @@ def main() -> None:
                         mixes = [halves(nearest, log, rng) for log in drawn]
                         moved = moved_share(mixes[0], mixes[1])
                         state = "attention" if moved.low > MOVED else "unknown"
-                        state = "holds" if moved.high <= STAYED and state == "unknown" else state
+                        state = (
+                            "holds"
+                            if moved.high <= STAYED and state == "unknown"
+                            else state
+                        )
                         seen[state] += 1
-                    print(f"{name}, {known} kinds, {n} conversations, {part:.0%} new: {seen}")
+                    print(
+                        f"{name}, {known} kinds, {n} conversations, {part:.0%} new: {seen}"
+                    )
 
 
 if __name__ == "__main__":

@@ -46,15 +46,23 @@ Kinds = Callable[[np.random.Generator], Pool]
 def clinc(shared: Path) -> tuple[list[tuple[str, str]], list[str]]:
     """Requests with their intents, and requests that have none."""
     data = json.loads((shared / "clinc_oos" / "data_oos_plus.json").read_text("utf-8"))
-    within = [(text, intent) for part in ("train", "val", "test") for text, intent in data[part]]
-    return within, [text for part in ("train", "val", "test") for text, _ in data[f"oos_{part}"]]
+    within = [
+        (text, intent)
+        for part in ("train", "val", "test")
+        for text, intent in data[part]
+    ]
+    return within, [
+        text for part in ("train", "val", "test") for text, _ in data[f"oos_{part}"]
+    ]
 
 
 def banking(shared: Path) -> list[tuple[str, str]]:
     """Requests with their intents."""
     found = []
     for part in ("train", "test"):
-        with (shared / "banking77" / f"{part}.csv").open(encoding="utf-8", newline="") as file:
+        with (shared / "banking77" / f"{part}.csv").open(
+            encoding="utf-8", newline=""
+        ) as file:
             found += [(row["text"], row["category"]) for row in csv.DictReader(file)]
     return found
 
@@ -71,14 +79,19 @@ def held_out(requests: list[tuple[str, str]]) -> Kinds:
     return split
 
 
-def detector(kinds: Kinds, earlier: int, share: float, draws: int, vectors_of: Remembered) -> str:
+def detector(
+    kinds: Kinds, earlier: int, share: float, draws: int, vectors_of: Remembered
+) -> str:
     """What is flagged of later requests, a share of which is of a kind not seen before."""
     spared, found = [], []
     fresh = round(share * LATER)
     for draw in range(draws):
         rng = np.random.default_rng([SEED, draw, earlier, fresh])
         known, new = kinds(rng)
-        old = [known[each] for each in rng.permutation(len(known))[: earlier + LATER - fresh]]
+        old = [
+            known[each]
+            for each in rng.permutation(len(known))[: earlier + LATER - fresh]
+        ]
         texts = old + [new[each] for each in rng.permutation(len(new))[:fresh]]
         vectors = vectors_of([novelty.DIGITS.sub("0", text) for text in texts])
         place = np.arange(len(vectors))
@@ -109,7 +122,9 @@ def shift(requests: list[tuple[str, str]], by: float, sets: int) -> str:
     for each in range(sets):
         rng = np.random.default_rng([SEED, each, int(1000 * by), 7])
         weight = np.exp(by * rng.normal(size=len(intents)))[place]
-        late = rng.choice(len(requests), size=1_000, replace=False, p=weight / weight.sum())
+        late = rng.choice(
+            len(requests), size=1_000, replace=False, p=weight / weight.sum()
+        )
         rest = np.setdiff1d(np.arange(len(requests)), late)
         known, later = ([requests[at][0] for at in rows] for rows in (rest, late))
         found.append(told(asked(rng, known, (), share=0.0, later=later), 0.0))
@@ -130,7 +145,9 @@ def row(found: list[tuple[bool, ...]]) -> str:
     """The columns."""
     fires, *others = np.mean(found, axis=0).tolist()
     low, high = wilson(sum(one[0] for one in found), len(found))
-    return " | ".join([f"{fires:.3f} ({low:.3f}–{high:.3f})", *(f"{each:.3f}" for each in others)])
+    return " | ".join(
+        [f"{fires:.3f} ({low:.3f}–{high:.3f})", *(f"{each:.3f}" for each in others)]
+    )
 
 
 class Remembered:
@@ -140,7 +157,10 @@ class Remembered:
         plain = sorted({novelty.DIGITS.sub("0", text) for text in texts})
         vectors = embed(plain)
         assert vectors is not None
-        self._vectors, self._rows = vectors, {text: row for row, text in enumerate(plain)}
+        self._vectors, self._rows = (
+            vectors,
+            {text: row for row, text in enumerate(plain)},
+        )
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Those of some texts."""
@@ -151,9 +171,13 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--sets", type=int, default=200, help="a quarter for all but 0%% and 20%%")
+    parser.add_argument(
+        "--sets", type=int, default=200, help="a quarter for all but 0%% and 20%%"
+    )
     parser.add_argument("--only", default="", help="kinds of new whose name holds this")
-    parser.add_argument("--draws", type=int, default=100, help="of the detector; 0 leaves it out")
+    parser.add_argument(
+        "--draws", type=int, default=100, help="of the detector; 0 leaves it out"
+    )
     asked_for = parser.parse_args()
     within, outside = clinc(asked_for.shared)
     bank = banking(asked_for.shared)
@@ -166,7 +190,9 @@ def main() -> None:
     }
     worlds = {name: kinds for name, kinds in worlds.items() if asked_for.only in name}
     shifted = {"CLINC150": within, "BANKING77": bank}
-    shifted = {name: requests for name, requests in shifted.items() if asked_for.only in name}
+    shifted = {
+        name: requests for name, requests in shifted.items() if asked_for.only in name
+    }
     with mock.patch.object(novelty, "embed", vectors_of):
         if asked_for.draws:
             of_detector(worlds, asked_for.draws, vectors_of)
@@ -176,7 +202,9 @@ def main() -> None:
 
 def of_detector(worlds: dict[str, Kinds], draws: int, vectors_of: Remembered) -> None:
     """Print the first table."""
-    print("| new is | earlier requests | new among later | new that is flagged | old that isn't |")
+    print(
+        "| new is | earlier requests | new among later | new that is flagged | old that isn't |"
+    )
     print("|---|---|---|---|---|")
     for name, kinds in worlds.items():
         for earlier in (400, 1500):
@@ -185,18 +213,27 @@ def of_detector(worlds: dict[str, Kinds], draws: int, vectors_of: Remembered) ->
                 print(f"| {name} | {earlier} | {share:.0%} | {flags} |", flush=True)
 
 
-def of_signal(worlds: dict[str, Kinds], shifted: dict[str, Requests], sets: int) -> None:
+def of_signal(
+    worlds: dict[str, Kinds], shifted: dict[str, Requests], sets: int
+) -> None:
     """Print the second."""
-    print("\n| new is | planted | low end above 0 | above 0.2 | below 0.2 | holds it | drift |")
+    print(
+        "\n| new is | planted | low end above 0 | above 0.2 | below 0.2 | holds it | drift |"
+    )
     print("|---|---|---|---|---|---|---|")
     for name, kinds in worlds.items():
         for share in (0.0, 0.01, 0.05, 0.2, 0.5):
             some = sets if share in {0.0, 0.2} else sets // 4
-            print(f"| {name} | {share:.0%} | {signal(kinds, share, some)} |", flush=True)
+            print(
+                f"| {name} | {share:.0%} | {signal(kinds, share, some)} |", flush=True
+            )
     for name, requests in shifted.items():
         for by in (0.35, 0.7):
             counted = shift(requests, by, sets // 2)
-            print(f"| nothing, {name}, intents shifted by {by:g} | 0% | {counted} |", flush=True)
+            print(
+                f"| nothing, {name}, intents shifted by {by:g} | 0% | {counted} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

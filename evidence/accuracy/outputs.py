@@ -56,7 +56,9 @@ def main() -> None:
     asked = parser.parse_args()
     if strange := set(asked.world) - set(WORLDS):
         parser.error(f"no such world: {', '.join(sorted(strange))}")
-    print("| world | planted | says yes | 95% interval | mean measured | intervals that hold it |")
+    print(
+        "| world | planted | says yes | 95% interval | mean measured | intervals that hold it |"
+    )
     print("|---|---|---|---|---|---|")
     for name in asked.world or WORLDS:
         for rate in RATES:

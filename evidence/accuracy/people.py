@@ -36,7 +36,9 @@ class Counts(NamedTuple):
 def messages() -> list[Message]:
     """The messages of ``people.txt``, in their order."""
     lines = (Path(__file__).parent / "people.txt").read_text("utf-8").splitlines()
-    return [_read(line.replace("\\n", "\n")) for line in lines if line and line[0] != "#"]
+    return [
+        _read(line.replace("\\n", "\n")) for line in lines if line and line[0] != "#"
+    ]
 
 
 def _read(line: str) -> Message:
@@ -55,9 +57,13 @@ def counts(some: Sequence[Message]) -> Counts:
     for message in some:
         seen = [(span.start, span.end) for span in persons(message.text)]
         labels += len(message.people)
-        found += sum(any(_touch(each, label) for each in seen) for label in message.people)
+        found += sum(
+            any(_touch(each, label) for each in seen) for label in message.people
+        )
         spans += len(seen)
-        right += sum(any(_touch(each, label) for label in message.people) for each in seen)
+        right += sum(
+            any(_touch(each, label) for label in message.people) for each in seen
+        )
     return Counts(labels, found, spans, right)
 
 
@@ -74,10 +80,15 @@ def rate(hits: int, of: int) -> str:
 def main() -> None:
     """Print the table of docs/evidence/accuracy.md."""
     every = messages()
-    print("| messages | people found | people | right | found |\n|---|---|---:|---|---:|")
+    print(
+        "| messages | people found | people | right | found |\n|---|---|---:|---|---:|"
+    )
     for name, part in (("not chosen on", every[1::2]), ("all", every)):
         each = counts(part)
-        recall, precision = rate(each.found_labels, each.labels), rate(each.right_spans, each.spans)
+        recall, precision = (
+            rate(each.found_labels, each.labels),
+            rate(each.right_spans, each.spans),
+        )
         print(f"| {name} | {recall} | {precision} |")
 
 

@@ -69,15 +69,21 @@ def said(text: str) -> tuple[DataSpan, ...]:
 
 def touches(span: DataSpan, label: Record) -> bool:
     """Whether a span and a label share a character."""
-    return bool(span.start < label["end_position"] and label["start_position"] < span.end)
+    return bool(
+        span.start < label["end_position"] and label["start_position"] < span.end
+    )
 
 
 def recall(cases: Sequence[Record], kind: str) -> str:
     """The share of labels of a type that something of this type touches, and of how many."""
-    pairs = [(label, said(case["full_text"])) for case in cases for label in case["spans"]]
+    pairs = [
+        (label, said(case["full_text"])) for case in cases for label in case["spans"]
+    ]
     return in_table(
         [
-            any(touches(span, label) for span in found if TYPE_OF.get(span.kind) == kind)
+            any(
+                touches(span, label) for span in found if TYPE_OF.get(span.kind) == kind
+            )
             for label, found in pairs
             if label["entity_type"] == kind
         ]
@@ -86,10 +92,14 @@ def recall(cases: Sequence[Record], kind: str) -> str:
 
 def precision(cases: Sequence[Record], kind: str) -> str:
     """The share of what is found as a type that touches a label of it, and of how many."""
-    pairs = [(span, case["spans"]) for case in cases for span in said(case["full_text"])]
+    pairs = [
+        (span, case["spans"]) for case in cases for span in said(case["full_text"])
+    ]
     return in_table(
         [
-            any(touches(span, label) for label in labels if label["entity_type"] == kind)
+            any(
+                touches(span, label) for label in labels if label["entity_type"] == kind
+            )
             for span, labels in pairs
             if TYPE_OF.get(span.kind) == kind
         ]
@@ -119,7 +129,9 @@ def errors(cases: Sequence[Record]) -> dict[str, Estimate]:
         for key, part, hits in (("FIND", real, flagged), ("SPARE", ~real, ~flagged)):
             # Where nothing differs there is no variance over templates to be had.
             alike = bool(hits[part].all())
-            estimate = share(hits[part], np.arange(part.sum()) if alike else where[part])
+            estimate = share(
+                hits[part], np.arange(part.sum()) if alike else where[part]
+            )
             assert estimate is not None  # there are sentences of both sorts
             found[f"{name}_{key}"] = estimate
     return found
@@ -145,13 +157,18 @@ def clean_messages(folder: Path) -> list[str]:
     """Messages in which nothing personal is: those of banking77."""
     found: list[str] = []
     for name in ("train", "test"):
-        with (folder / "banking77" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        with (folder / "banking77" / f"{name}.csv").open(
+            encoding="utf-8", newline=""
+        ) as file:
             found += [row["text"] for row in csv.DictReader(file)]
     return found
 
 
 def fires(
-    planted: float, clean: Sequence[bool], faulty: Sequence[bool], draw: np.random.Generator
+    planted: float,
+    clean: Sequence[bool],
+    faulty: Sequence[bool],
+    draw: np.random.Generator,
 ) -> bool:
     """Whether a made data set is told to be over the limit.
 
@@ -162,10 +179,15 @@ def fires(
     where = np.repeat(np.arange(CONVERSATIONS), turns)
     chosen = draw.random(CONVERSATIONS) < planted / 0.7
     bad = chosen[where] & (draw.random(len(where)) < 0.7)
-    flags = np.where(bad, draw.choice(faulty, len(where)), draw.choice(clean, len(where)))
+    flags = np.where(
+        bad, draw.choice(faulty, len(where)), draw.choice(clean, len(where))
+    )
     seen = share(flags, where)
     assert seen is not None  # every conversation has a request
-    return personal.widened(seen, personal.PATTERNS_FIND, personal.PATTERNS_SPARE).low > LIMIT
+    return (
+        personal.widened(seen, personal.PATTERNS_FIND, personal.PATTERNS_SPARE).low
+        > LIMIT
+    )
 
 
 def main() -> None:
@@ -188,11 +210,18 @@ def main() -> None:
         )
     spared = by_patterns(clean)
     print(f"messages of banking77 that are flagged: {sum(spared)} of {len(spared)}")
-    faulty = by_patterns([case["full_text"] for case in kept if holds(case, PATTERN_TYPES)])
+    faulty = by_patterns(
+        [case["full_text"] for case in kept if holds(case, PATTERN_TYPES)]
+    )
     draw = np.random.default_rng(4)
-    print(f"\n{DATA_SETS} made data sets of {CONVERSATIONS} conversations: share over the limit")
+    print(
+        f"\n{DATA_SETS} made data sets of {CONVERSATIONS} conversations: share over the limit"
+    )
     for planted in (0.0, 0.01, 0.05, 0.2):
-        over = sum(fires(planted, spared, faulty, draw) for _ in range(DATA_SETS)) / DATA_SETS
+        over = (
+            sum(fires(planted, spared, faulty, draw) for _ in range(DATA_SETS))
+            / DATA_SETS
+        )
         print(f"  {planted:.0%} planted: {over:.3f}")
 
 

@@ -20,7 +20,9 @@ Text = tuple[str, str]
 
 def spoken(real: Path, role: str) -> Iterator[Text]:
     """What one speaker of tau_bench says."""
-    told = json.loads((real / "tau_bench/gpt-4o-airline.json").read_text(encoding="utf-8"))
+    told = json.loads(
+        (real / "tau_bench/gpt-4o-airline.json").read_text(encoding="utf-8")
+    )
     for number, each in enumerate(told):
         for message in each["traj"]:
             if message["role"] == role and message.get("content"):
@@ -29,7 +31,9 @@ def spoken(real: Path, role: str) -> Iterator[Text]:
 
 def references(real: Path) -> Iterator[Text]:
     """The right answers of mtrag, which people wrote or mended."""
-    for line in (real / "mtrag/reference.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (
+        (real / "mtrag/reference.jsonl").read_text(encoding="utf-8").splitlines()
+    ):
         task = json.loads(line)
         yield task["targets"][0]["text"], task["conversation_id"]
 
@@ -55,7 +59,9 @@ def main(real: Path) -> None:
     print("|---|---:|---:|---:|---|")
     for name, texts in sets.items():
         words = [text for text, _ in texts]
-        codes = {key: code for code, key in enumerate(dict.fromkeys(key for _, key in texts))}
+        codes = {
+            key: code for code, key in enumerate(dict.fromkeys(key for _, key in texts))
+        }
         found = share(looked.any(words), [codes[key] for _, key in texts])
         assert found is not None
         often = ", ".join(f"{phrase} ({n})" for phrase, n in looked.counts(words)[:2])

@@ -17,7 +17,13 @@ from pathlib import Path
 
 from tuneworthy import load_case
 from tuneworthy.files.stores import write_training
-from tuneworthy.model.training import ChatTurn, TrainingExample, TrainingSet, content_id, set_digest
+from tuneworthy.model.training import (
+    ChatTurn,
+    TrainingExample,
+    TrainingSet,
+    content_id,
+    set_digest,
+)
 
 INTENTS = 10
 CASE = """name: Ten intents of a bank
@@ -26,15 +32,21 @@ models: [{id: "local:smollm2"}]
 data: {evaluation: eval.jsonl, prompts: prompts}
 decision: {approver: head of support}
 """
-PROMPT = "---\nconstrained: grammar\n---\nName the intent of the bank customer's message.\n"
+PROMPT = (
+    "---\nconstrained: grammar\n---\nName the intent of the bank customer's message.\n"
+)
 
 
 def main() -> None:
     """Write the folder."""
     source, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    many, cases = (int(sys.argv[at]) if len(sys.argv) > at else n for at, n in ((3, 400), (4, 200)))
+    many, cases = (
+        int(sys.argv[at]) if len(sys.argv) > at else n for at, n in ((3, 400), (4, 200))
+    )
     parts = ("train", "test")
-    rows = {name: list(csv.DictReader((source / f"{name}.csv").open())) for name in parts}
+    rows = {
+        name: list(csv.DictReader((source / f"{name}.csv").open())) for name in parts
+    }
     names = sorted({row["category"] for row in rows["train"]})[:INTENTS]
     chance = random.Random(0)  # noqa: S311  # hides nothing
     picked = {}
@@ -48,14 +60,18 @@ def main() -> None:
         {"id": str(at), "input": row["text"], "reference": row["category"]}
         for at, row in enumerate(picked["test"])
     ]
-    (folder / "eval.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (folder / "eval.jsonl").write_text(
+        "".join(f"{json.dumps(line)}\n" for line in lines)
+    )
     examples = []
     for row in picked["train"]:
         turns = (
             ChatTurn(role="user", content=row["text"]),
             ChatTurn(role="assistant", content=row["category"]),
         )
-        examples.append(TrainingExample(id=content_id(turns), messages=turns, source="train.csv"))
+        examples.append(
+            TrainingExample(id=content_id(turns), messages=turns, source="train.csv")
+        )
     made = TrainingSet(
         digest=set_digest(examples),
         train=len(examples),

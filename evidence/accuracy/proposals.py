@@ -22,7 +22,13 @@ from tuneworthy.lab.prepare import prepare
 from tuneworthy.lab.propose import ProposalRequest, parted_for
 from tuneworthy.llm.endpoints import reach
 
-INTENTS = ("lost_or_stolen_card", "exchange_rate", "age_limit", "card_arrival", "terminate_account")
+INTENTS = (
+    "lost_or_stolen_card",
+    "exchange_rate",
+    "age_limit",
+    "card_arrival",
+    "terminate_account",
+)
 CASES, DRAWS, TOKENS, SEED = 60, 3, 16, 1
 _PROMPT = "Name the intent of the customer's message. Answer with the name alone.\n"
 _CASE = """\
@@ -54,7 +60,9 @@ def main() -> None:
     ready = prepare(folder, max_tokens=TOKENS, as_of=date.today())
     plan, taught = parted_for(ready.plan)
     writer = ready.case.models[0]
-    ready = replace(ready, plan=plan, request=ProposalRequest(DRAWS, writer, reach(writer), taught))
+    ready = replace(
+        ready, plan=plan, request=ProposalRequest(DRAWS, writer, reach(writer), taught)
+    )
     done = ceiling.run(ready, cap_usd=0.0, at_once=4)
     print(ceiling.render(done))
     print(done.result.model_dump_json(indent=2, include={"proposing", "plateau"}))

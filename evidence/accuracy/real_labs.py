@@ -63,12 +63,18 @@ def banking(data: Path) -> tuple[list[Row], list[Row]]:
     """Ten intents of banking77."""
     parts = []
     for part in ("test", "train"):
-        with (data / f"banking77/{part}.csv").open(encoding="utf-8", newline="") as file:
-            parts.append([(row["text"], row["category"]) for row in csv.DictReader(file)])
+        with (data / f"banking77/{part}.csv").open(
+            encoding="utf-8", newline=""
+        ) as file:
+            parts.append(
+                [(row["text"], row["category"]) for row in csv.DictReader(file)]
+            )
     return _ten(*parts)
 
 
-def _ten(test: list[tuple[str, str]], train: list[tuple[str, str]]) -> tuple[list[Row], list[Row]]:
+def _ten(
+    test: list[tuple[str, str]], train: list[tuple[str, str]]
+) -> tuple[list[Row], list[Row]]:
     chance = random.Random(SEED)  # noqa: S311  # draws cases, hides nothing  # a draw of cases is no secret
     names = sorted({label for _, label in train} - {"oos"})
     kept = set(chance.sample(names, 10))
@@ -86,7 +92,12 @@ def pubmed(data: Path) -> tuple[list[Row], list[Row]]:
     return labelled(rows, CASES, 0), labelled(rows[CASES:], 100, 1)
 
 
-KINDS = {"integer": "integer", "float": "number", "boolean": "boolean", "string": "string"}
+KINDS = {
+    "integer": "integer",
+    "float": "number",
+    "boolean": "boolean",
+    "string": "string",
+}
 
 
 def bounded(tool: Row) -> Row | None:
@@ -95,12 +106,22 @@ def bounded(tool: Row) -> Row | None:
     Only what has to be given may be given.
     """
     told = tool["parameters"]
-    kinds = {name: told["properties"][name]["type"] for name in told.get("required", ())}
+    kinds = {
+        name: told["properties"][name]["type"] for name in told.get("required", ())
+    }
     if not 0 < len(kinds) < 4 or not KINDS.keys() >= set(kinds.values()):
         return None
     of: dict[str, Row] = {name: {"type": KINDS[kind]} for name, kind in kinds.items()}
-    of = {k: v | ({"maxLength": 24} if v["type"] == "string" else {}) for k, v in of.items()}
-    given = {"type": "object", "properties": of, "required": [*of], "additionalProperties": False}
+    of = {
+        k: v | ({"maxLength": 24} if v["type"] == "string" else {})
+        for k, v in of.items()
+    }
+    given = {
+        "type": "object",
+        "properties": of,
+        "required": [*of],
+        "additionalProperties": False,
+    }
     whole = {"name": {"const": tool["name"]}, "arguments": given}
     return {"type": "object", "properties": whole, "required": [*whole],
             "additionalProperties": False}  # fmt: skip
@@ -113,11 +134,17 @@ def bfcl(data: Path) -> list[Row]:
         text = (data / "bfcl" / name).read_text("utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
-    pairs = zip(lines("BFCL_v4_simple_python.json"), lines("ans_simple_python.json"), strict=True)
+    pairs = zip(
+        lines("BFCL_v4_simple_python.json"),
+        lines("ans_simple_python.json"),
+        strict=True,
+    )
     rows = [
         {
             "id": asked["id"],
-            "input": json.dumps(asked["function"][0]) + "\n" + asked["question"][0][0]["content"],
+            "input": json.dumps(asked["function"][0])
+            + "\n"
+            + asked["question"][0][0]["content"],
             "reference": {"calls": answer["ground_truth"]},
         }
         for asked, answer in pairs
@@ -129,7 +156,9 @@ def bfcl(data: Path) -> list[Row]:
 def few_calls(data: Path) -> tuple[list[Row], list[Row]]:
     """Those of short tools with few and plain arguments."""
     tools = ((row["input"].partition("\n")[0], row) for row in bfcl(data))
-    return [row for tool, row in tools if len(tool) < 500 and bounded(json.loads(tool))][:FEW], []
+    return [
+        row for tool, row in tools if len(tool) < 500 and bounded(json.loads(tool))
+    ][:FEW], []
 
 
 def sql(data: Path) -> list[Row]:
@@ -140,7 +169,9 @@ def sql(data: Path) -> list[Row]:
         query = re.sub(r"\{([^}]*)\}", r"\1", row["query"].split(";")[0])
         script, runs = tables_for([query])
         if query in runs:
-            tables = "\n".join(line for line in script.splitlines() if line.startswith("CREATE"))
+            tables = "\n".join(
+                line for line in script.splitlines() if line.startswith("CREATE")
+            )
             check = {"scorer": "sql", "of": {"schema": script}}
             rows.append({"id": f"s{place}", "input": f"{tables}\n{row['question']}",
                          "reference": query, "checks": [check]})  # fmt: skip
@@ -155,7 +186,9 @@ def few_queries(data: Path) -> tuple[list[Row], list[Row]]:
     return short[:FEW], [{**row, "checks": []} for row in short[FEW:]]
 
 
-def all_of(rows: Callable[[Path], list[Row]], data: Path) -> tuple[list[Row], list[Row]]:
+def all_of(
+    rows: Callable[[Path], list[Row]], data: Path
+) -> tuple[list[Row], list[Row]]:
     """All that a server can answer, and none as examples."""
     return [row for row in rows(data) if plain(row["reference"])], []
 
@@ -163,15 +196,25 @@ def all_of(rows: Callable[[Path], list[Row]], data: Path) -> tuple[list[Row], li
 def plain(reference: Any) -> bool:
     """Whether no accepted argument is made of parts."""
     told = [] if isinstance(reference, str) else reference["calls"]
-    values = (value for call in told for args in call.values() for value in args.values())
-    return not any(isinstance(one, dict | list) for accepted in values for one in accepted)
+    values = (
+        value for call in told for args in call.values() for value in args.values()
+    )
+    return not any(
+        isinstance(one, dict | list) for accepted in values for one in accepted
+    )
 
 
 MADE = {"bfcl": (bfcl, "tool_call"), "sql_eval": (sql, "sql")}
 SHARES = (0.3, 0.5, 0.8)
 LABS: dict[str, tuple[Any, str, float, int, str]] = {
     "clinc_oos": (clinc, "label", 0.9, 12, "Name the intent of the message."),
-    "banking77": (banking, "label", 0.6, 32, "Name the intent of the customer's message."),
+    "banking77": (
+        banking,
+        "label",
+        0.6,
+        32,
+        "Name the intent of the customer's message.",
+    ),
     "pubmedqa": (pubmed, "label", 0.9, 8, "Answer yes, no or maybe."),
     "bfcl": (
         few_calls,
@@ -180,7 +223,13 @@ LABS: dict[str, tuple[Any, str, float, int, str]] = {
         160,
         'Write the call as JSON: {"name": ..., "arguments": ...}.',
     ),
-    "sql_eval": (few_queries, "sql", 0.5, 160, "Write one SQLite query, and nothing else."),
+    "sql_eval": (
+        few_queries,
+        "sql",
+        0.5,
+        160,
+        "Write one SQLite query, and nothing else.",
+    ),
 }
 LABS |= {
     f"{name}, made, {share}": (partial(all_of, rows), metric, 0.5, 160, "Answer.")
@@ -214,14 +263,19 @@ def made(case: Row, others: list[Row], share: float, shown: int) -> str:
 @contextmanager
 def answering(folder: Path, share: float) -> Iterator[None]:
     """A server of made answers at the address that the case of a folder names."""
-    rows = [json.loads(line) for line in (folder / "eval.jsonl").read_text("utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (folder / "eval.jsonl").read_text("utf-8").splitlines()
+    ]
     by_input = {row["input"]: row for row in rows}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))[
+                "messages"
+            ]
             text = made(by_input[asked[-1]["content"]], rows, share, len(asked) - 2)
             choice = {"message": {"content": text}, "finish_reason": "stop"}
             usage = {"prompt_tokens": 9, "completion_tokens": 9}
@@ -299,7 +353,9 @@ def right(metric: str, case: Row, text: str) -> bool:
         for tool, accepted in wanted.items():
             if tool == name and isinstance(given, dict):
                 missing = [key for key in accepted if key not in given]
-                good = all(key in accepted and given[key] in accepted[key] for key in given)
+                good = all(
+                    key in accepted and given[key] in accepted[key] for key in given
+                )
                 if good and all("" in accepted[key] for key in missing):
                     return True
     return False
@@ -328,7 +384,9 @@ def clopper(hits: int, n: int) -> tuple[float, float]:
         low, high = 0.0, 1.0
         for _ in range(60):
             middle = (low + high) / 2
-            low, high = (middle, high) if below(middle, most) > wanted else (low, middle)
+            low, high = (
+                (middle, high) if below(middle, most) > wanted else (low, middle)
+            )
         return low
 
     low = 0.0 if hits == 0 else root(0.975, hits - 1)
@@ -351,12 +409,20 @@ def recomputed(name: str, folder: Path, result: Row) -> tuple[str, str]:
                     scores.setdefault((arm.id, part), []).append(ok)
     stayed = [row["arm"]["id"] for row in result["arms"]
               if row["arm"]["kind"] == "prompt" and row["dropped_after"] is None]  # fmt: skip
-    means = {arm: sum(scores[arm, "select"]) / len(scores[arm, "select"]) for arm in stayed}
+    means = {
+        arm: sum(scores[arm, "select"]) / len(scores[arm, "select"]) for arm in stayed
+    }
     best = max(means, key=lambda arm: means[arm])
     best = result["best"] if means[best] == means[result["best"]] else best
     held = scores[best, "report"]
     low, high = clopper(sum(held), len(held))
-    tops = [high, *(clopper(sum(scores[a, "select"]), len(scores[a, "select"]))[1] for a in stayed)]
+    tops = [
+        high,
+        *(
+            clopper(sum(scores[a, "select"]), len(scores[a, "select"]))[1]
+            for a in stayed
+        ),
+    ]
     answer = "no" if low >= target else "yes" if max(tops) < target else "too_few_cases"
     return f"{sum(held) / len(held):.2f} ({low:.2f}-{high:.2f}) {best}", answer
 
@@ -367,7 +433,9 @@ def cut_off(name: str, folder: Path) -> list[tuple[int, int]]:
     with ReadOnlyLedger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
         for arm in lab.plan.called:
             for part in (lab.plan.select, lab.plan.report):
-                calls = ledger.found([job.key for job, *_ in lab.plan.calls([arm], part)]).values()
+                calls = ledger.found(
+                    [job.key for job, *_ in lab.plan.calls([arm], part)]
+                ).values()
                 replies = [call.reply for call in calls if call.reply is not None]
                 found.append((sum(r.finish == "length" for r in replies), len(replies)))
     return found
@@ -396,7 +464,11 @@ def main() -> None:
         said = result["reported"]
         if "value" not in said:
             stopped = result["stopped"]
-            many = [(cut, calls) for cut, calls in cut_off(name, folder) if cut > 0.02 * calls]
+            many = [
+                (cut, calls)
+                for cut, calls in cut_off(name, folder)
+                if cut > 0.02 * calls
+            ]
             lost = [f"{cut} of {calls}" for cut, calls in many]
             told_so = any(stopped.startswith(f"{each} calls") for each in lost)
             same = told_so and result["reached"] == "unknown"
@@ -408,7 +480,13 @@ def main() -> None:
         anew, answer = recomputed(name, folder, result)
         alike = page.partition(" (")[0] == anew.partition(" (")[0]
         same = alike and result["reached"] == answer
-        row = (name, page, anew, f"{result['reached']}, {answer}", "yes" if same else "NO")
+        row = (
+            name,
+            page,
+            anew,
+            f"{result['reached']}, {answer}",
+            "yes" if same else "NO",
+        )
         print(f"| {' | '.join(row)} |", flush=True)
 
 

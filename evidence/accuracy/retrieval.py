@@ -35,13 +35,25 @@ def as_case(folder: Path) -> Path:
     """The tasks as a case folder."""
     rows = []
     for task in map(json.loads, MTRAG.read_text("utf-8").splitlines()):
-        messages = [{"role": SPEAKERS[m["speaker"]], "content": m["text"]} for m in task["input"]]
-        passages = [{"id": one["document_id"], "text": one["text"]} for one in task["contexts"]]
+        messages = [
+            {"role": SPEAKERS[m["speaker"]], "content": m["text"]}
+            for m in task["input"]
+        ]
+        passages = [
+            {"id": one["document_id"], "text": one["text"]} for one in task["contexts"]
+        ]
         row = {"id": task["task_id"], "messages": messages, "contexts": passages}
-        row |= {"reference": task["targets"][0]["text"], "tags": [task["answerability"][0].lower()]}
+        row |= {
+            "reference": task["targets"][0]["text"],
+            "tags": [task["answerability"][0].lower()],
+        }
         rows.append(row | {"conversation_id": task["conversation_id"]})
-    (folder / "eval.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    (folder / "case.yaml").write_text("name: mtrag\ndata: {evaluation: eval.jsonl}\n", "utf-8")
+    (folder / "eval.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), "utf-8"
+    )
+    (folder / "case.yaml").write_text(
+        "name: mtrag\ndata: {evaluation: eval.jsonl}\n", "utf-8"
+    )
     return folder
 
 
@@ -64,13 +76,17 @@ def ranked_by_words(texts: list[str], questions: list[str]) -> list[list[int]]:
             holding = len(postings.get(term, ()))
             idf = math.log(1 + (len(texts) - holding + 0.5) / (holding + 0.5))
             for place, n in postings.get(term, ()):
-                scores[place] += idf * n / (n + 1.5 * (0.25 + 0.75 * lengths[place] / mean))
+                scores[place] += (
+                    idf * n / (n + 1.5 * (0.25 + 0.75 * lengths[place] / mean))
+                )
         orders.append(sorted(scores, key=lambda at: (-scores[at], at))[:100])
     return orders
 
 
 def ranked_by_meaning(texts: list[str], questions: list[str]) -> list[list[int]]:
-    vectors, asked = (embed([" ".join(one.split()) for one in each]) for each in (texts, questions))
+    vectors, asked = (
+        embed([" ".join(one.split()) for one in each]) for each in (texts, questions)
+    )
     assert vectors is not None
     assert asked is not None
     return [np.argsort(-(vectors @ one), kind="stable")[:100].tolist() for one in asked]
@@ -103,21 +119,30 @@ def again() -> None:
         prepared = retrieve.prepare(folder)
         cases = joined(named_evalset(prepared.case) or ())
     print(retrieve.render(prepared.result))
-    passages = sorted({p.text for case in cases for p in case.contexts if p.text.strip()})
+    passages = sorted(
+        {p.text for case in cases for p in case.contexts if p.text.strip()}
+    )
     texts, of = cut(passages)
     usable = [c for c in cases if c.contexts and "unanswerable" not in c.tags]
     rows = [*prepared.result.ways, prepared.result.best]
     for asked in parted(usable):
         questions = [case.text for case in asked]
-        by_words, dense = ranked_by_words(texts, questions), ranked_by_meaning(texts, questions)
+        by_words, dense = (
+            ranked_by_words(texts, questions),
+            ranked_by_meaning(texts, questions),
+        )
         hybrid = list(map(fused, by_words, dense))
         for name, orders in (("BM25", by_words), ("dense", dense), ("hybrid", hybrid)):
             worths = []
             for case, order in zip(asked, orders, strict=True):
                 known = {passage.text for passage in case.contexts}
-                ranks = (n for n, at in enumerate(order[:5], 1) if passages[of[at]] in known)
+                ranks = (
+                    n for n, at in enumerate(order[:5], 1) if passages[of[at]] in known
+                )
                 worths.append(1 / next(ranks, math.inf))
-            found = f"{np.mean([worth > 0 for worth in worths]):.4f} {np.mean(worths):.4f}"
+            found = (
+                f"{np.mean([worth > 0 for worth in worths]):.4f} {np.mean(worths):.4f}"
+            )
             lab = [
                 f"{row.recall.value:.4f} {row.mrr.value:.4f}"
                 for row in rows

@@ -59,8 +59,13 @@ def served() -> Iterator[str]:
         text = worlds[seed].answer(asked)
         read = sum(len(message.content) // 4 + A_MESSAGE for message in asked.messages)
         usage = {"prompt_tokens": read, "completion_tokens": max(1, len(text) // 4)}
-        choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        return web.json_response({"choices": [choice], "usage": usage, "model": body["model"]})
+        choice = {
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+        }
+        return web.json_response(
+            {"choices": [choice], "usage": usage, "model": body["model"]}
+        )
 
     async def serve() -> None:
         app = web.Application(client_max_size=2**26)
@@ -73,7 +78,9 @@ def served() -> Iterator[str]:
         ready.set()
         await asyncio.Event().wait()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread = threading.Thread(
+        target=lambda: loop.run_until_complete(serve()), daemon=True
+    )
     thread.start()
     ready.wait()
     yield f"http://127.0.0.1:{port[0]}"
@@ -83,7 +90,9 @@ def request_of(body: Mapping[str, Any]) -> Request:
     """What a world is asked, from the body of a call."""
     messages = tuple(ChatMessage(**message) for message in body["messages"])
     effort = body.get("reasoning_effort")
-    return Request(provider="p", base_url="", model="one", messages=messages, effort=effort)
+    return Request(
+        provider="p", base_url="", model="one", messages=messages, effort=effort
+    )
 
 
 class Unending(Search):
@@ -100,13 +109,17 @@ def run_longer(lab: Any, world: World) -> float:
         return {job.key: settled(job, world) for job in jobs}
 
     request = lab.request._replace(draws=lab.request.draws * LONGER)
-    search = Unending(CandidateEvaluator(lab.plan, request, lab.scores.marker, ask)).run()
+    search = Unending(
+        CandidateEvaluator(lab.plan, request, lab.scores.marker, ask)
+    ).run()
     plan = plan_with(search).plan
     return max(quality_of(world, plan, arm) for arm in plan.of_kind("prompt"))
 
 
 def settled(job: Job, world: World) -> Settled:
-    return Settled(key=job.key, status="settled", reply=Reply(text=world.answer(job.request)))
+    return Settled(
+        key=job.key, status="settled", reply=Reply(text=world.answer(job.request))
+    )
 
 
 def quality_of(world: World, plan: Any, arm: Any) -> float:
@@ -139,12 +152,20 @@ def row_of(seed: int, address: str) -> dict[str, Any]:
         spent = {"calls": result.spend.calls, "usd": result.spend.paid}
         drawn = max(5, result.search.draws)
         assert lab.request is not None  # the search was proposed above
-        longer = run_longer(replace(lab, request=lab.request._replace(draws=drawn)), world)
+        longer = run_longer(
+            replace(lab, request=lab.request._replace(draws=drawn)), world
+        )
     gain = result.gained
     headroom = result.headroom
     foretold = None
     if not isinstance(headroom, Unknown):
-        foretold = [headroom.value, headroom.low, headroom.high, headroom.calls, headroom.advice]
+        foretold = [
+            headroom.value,
+            headroom.low,
+            headroom.high,
+            headroom.calls,
+            headroom.advice,
+        ]
     return {
         "seed": seed,
         "target": round(target, 4),
@@ -188,13 +209,20 @@ def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "worlds": len(rows),
         "reached": len(reached),
-        "reached, and the best meets the target": sum(r["best"] >= r["target"] for r in reached),
+        "reached, and the best meets the target": sum(
+            r["best"] >= r["target"] for r in reached
+        ),
         "at the plateau": len(searched),
         "within a point of a search ten times as long": len(near),
         **headroom_of(rows),
         "mean gain": sum(r["chosen"] - r["before"] for r in rows) / len(rows),
-        "mean loss to the longer": sum(r["longer"] - r["chosen"] for r in rows) / len(rows),
-        "quote over paid, least, middle, most": [ratios[0], ratios[len(ratios) // 2], ratios[-1]],
+        "mean loss to the longer": sum(r["longer"] - r["chosen"] for r in rows)
+        / len(rows),
+        "quote over paid, least, middle, most": [
+            ratios[0],
+            ratios[len(ratios) // 2],
+            ratios[-1],
+        ],
         "calls, middle": sorted(row["calls"] for row in rows)[len(rows) // 2],
         "paid above the most": sum(row["usd"] > row["quote"][2] for row in rows),
     }
@@ -210,7 +238,9 @@ def headroom_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     inside = [
         row
         for row in known
-        if row["foretold"][1] - 1e-9 <= row["chosen"] - row["written"] <= row["foretold"][2]
+        if row["foretold"][1] - 1e-9
+        <= row["chosen"] - row["written"]
+        <= row["foretold"][2]
     ]
     return {
         "foretold": len(known),
@@ -227,7 +257,9 @@ def rank_correlation(first: Any, second: Any) -> float:
     """Spearman's, with the mean rank of equals."""
     ranks = []
     for values in (first, second):
-        order = np.array([(values < value).sum() + (values == value).sum() / 2 for value in values])
+        order = np.array(
+            [(values < value).sum() + (values == value).sum() / 2 for value in values]
+        )
         ranks.append(order)
     one, other = ranks
     return float(np.corrcoef(one, other)[0, 1])

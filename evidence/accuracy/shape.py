@@ -16,7 +16,12 @@ from pathlib import Path
 
 from tuneworthy.intake.measure import measure_new
 
-SHARES = ("fixed_form_share", "own_facts_share", "repeated_answer_share", "copied_share")
+SHARES = (
+    "fixed_form_share",
+    "own_facts_share",
+    "repeated_answer_share",
+    "copied_share",
+)
 
 
 def main() -> None:
@@ -29,7 +34,10 @@ def main() -> None:
             os.chdir(place)
             report = measure_new([str(path)])
             found = {each.id: each for each in report.measured.evidence}
-            cells = [f"{found[name].number:.2f}" if found[name].known else "-" for name in SHARES]
+            cells = [
+                f"{found[name].number:.2f}" if found[name].known else "-"
+                for name in SHARES
+            ]
             print(f"{path.relative_to(folder).as_posix():<60}", *cells)
             os.chdir(folder)
 

@@ -24,7 +24,9 @@ TARGET = 0.9
 
 def missed(at_fault: NDArray[np.bool_]) -> bool:
     """Whether the whole interval of success lies under the target."""
-    scores: list[float | None] = [0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()]
+    scores: list[float | None] = [
+        0.0 if bad else 1.0 for bad in at_fault.ravel().tolist()
+    ]
     batch = Batch(output=[""] * len(scores), score=scores, conversation=names(at_fault))
     high = told(Success(), "success_share", batch).high
     return isinstance(high, float) and high < TARGET
@@ -39,7 +41,10 @@ def main() -> None:
         "conversation": [f"{run['task_id']} {run['trial']}" for run in runs],
     }
     by_task = Batch(**columns, case=[str(run["task_id"]) for run in runs])
-    for label, batch in (("by task", by_task), ("trials taken for tasks", Batch(**columns))):
+    for label, batch in (
+        ("by task", by_task),
+        ("trials taken for tasks", Batch(**columns)),
+    ):
         found = told(Success(), "success_share", batch)
         print(f"{label}: {found.value:.3f} ({found.low:.3f} to {found.high:.3f}), "
               f"{found.n} conversations in {found.clusters} clusters")  # fmt: skip

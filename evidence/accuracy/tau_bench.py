@@ -36,7 +36,8 @@ def traces(conversations: Sequence[dict[str, Any]]) -> Batch:
             columns["turn"].append(turn)
             columns["system"].append(system)
             columns["tool_calls"].append(
-                tuple(ToolCall(call["name"], call["arguments"]) for call in called) or None
+                tuple(ToolCall(call["name"], call["arguments"]) for call in called)
+                or None
             )
     return batch(**columns)
 

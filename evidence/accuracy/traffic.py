@@ -73,9 +73,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=200)
-    parser.add_argument("--months", type=float, nargs="+", default=[1.0, 3.1, 4.0, 6.0, 12.0])
+    parser.add_argument(
+        "--months", type=float, nargs="+", default=[1.0, 3.1, 4.0, 6.0, 12.0]
+    )
     asked = parser.parse_args()
-    print("| log | growth a month | volume holds | growth holds | a trend is seen | at best |")
+    print(
+        "| log | growth a month | volume holds | growth holds | a trend is seen | at best |"
+    )
     print("|---|---|---|---|---|---|")
     for months in asked.months:
         for growth in (0.2, 0.0, 0.05, 0.01):

@@ -43,7 +43,10 @@ def one(seed: int) -> tuple[str, ...]:
     shares = {"careful": best, "plain": float(rng.uniform(0.2, best)), "mine": mine}
     way, turns = str(rng.choice(list(WAYS))), int(rng.choice([1, 1, 3]))
     world = World(shares, int(rng.choice([120, 240])) * turns, turns, seed, way)
-    right_only, lost = bool(rng.random() < 0.5), {key: float(rng.choice(LOST)) for key in shares}
+    right_only, lost = (
+        bool(rng.random() < 0.5),
+        {key: float(rng.choice(LOST)) for key in shares},
+    )
     held = frozenset(
         call
         for call in world.order("any")
@@ -58,7 +61,9 @@ def one(seed: int) -> tuple[str, ...]:
     outcome = "not judged"
     if compared:
         plan = PLAN.model_copy(update={"cases": max(PLAN.cases, compared.n)})
-        nothing = lab_held.HeldArm({}, "unknown", "unknown", "", "unknown")  # no target is stated
+        nothing = lab_held.HeldArm(
+            {}, "unknown", "unknown", "", "unknown"
+        )  # no target is stated
         outcome = lab_verify.judge_outcome(plan, compared, SAME, nothing, "yes")[0]
     said.append(f"verify {outcome}")
     if outcome == "improved" and shares["mine"] <= best:
@@ -74,7 +79,9 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=1000)
     worlds = parser.parse_args().worlds
     with Pool() as pool:
-        counted = Counter(word for said in pool.map(one, range(worlds), 10) for word in said)
+        counted = Counter(
+            word for said in pool.map(one, range(worlds), 10) for word in said
+        )
     for name, n in sorted(counted.items()):
         print(f"{name:24}{n:6}{n / worlds:8.1%}")
 

@@ -26,7 +26,9 @@ SWAPPED = 0.1
 
 def read_csv(path: Path, text: str, label: str) -> Rows:
     with path.open(encoding="utf-8", newline="") as file:
-        return list(dict.fromkeys((row[text], row[label]) for row in csv.DictReader(file)))
+        return list(
+            dict.fromkeys((row[text], row[label]) for row in csv.DictReader(file))
+        )
 
 
 def sets(real: Path) -> dict[str, tuple[Rows, int, int]]:
@@ -34,7 +36,9 @@ def sets(real: Path) -> dict[str, tuple[Rows, int, int]]:
     banking = read_csv(real / "banking77" / "train.csv", "text", "category")
     data = json.loads((real / "clinc_oos" / "data_oos_plus.json").read_text("utf-8"))
     clinc = [(text, label) for text, label in data["train"]]
-    sql = read_csv(real / "sql_eval" / "questions_gen_postgres.csv", "question", "db_name")
+    sql = read_csv(
+        real / "sql_eval" / "questions_gen_postgres.csv", "question", "db_name"
+    )
     return {
         "BANKING77, 8 labels": (banking, 8, 320),
         "BANKING77, 77 labels": (banking, 0, 2_000),
@@ -64,7 +68,9 @@ def neighbours_label(rows: Rows, place: int) -> str:
     for text, label in rows:
         words = set(text.lower().split())
         shared.setdefault(label, []).append(len(own & words) / max(1, len(own | words)))
-    others = {label: max(many) for label, many in shared.items() if label != rows[place][1]}
+    others = {
+        label: max(many) for label, many in shared.items() if label != rows[place][1]
+    }
     return max(others, key=lambda label: others[label])
 
 
@@ -79,7 +85,10 @@ def main() -> None:
             for seed in range(options.sets):
                 rng = np.random.default_rng(seed)
                 part = drawn(rows, labels, lines, rng)
-                wrong = {int(place) for place in np.flatnonzero(rng.random(len(part)) < SWAPPED)}
+                wrong = {
+                    int(place)
+                    for place in np.flatnonzero(rng.random(len(part)) < SWAPPED)
+                }
                 others = [label for _, label in part]
                 examples = []
                 for place, (text, own) in enumerate(part):

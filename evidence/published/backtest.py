@@ -63,7 +63,9 @@ class Row(NamedTuple):
         return low > 0 or high < 0
 
 
-def trials_of(cases: Sequence[PublishedCase], rules: Rules, codes: Codes) -> list[Trial]:
+def trials_of(
+    cases: Sequence[PublishedCase], rules: Rules, codes: Codes
+) -> list[Trial]:
     """Each case with what the rules say about it, in the order of the cases."""
     trials = []
     for case in cases:
@@ -72,7 +74,9 @@ def trials_of(cases: Sequence[PublishedCase], rules: Rules, codes: Codes) -> lis
         says = {str(rule): tune for rule, tune in rule_says(rules, yes).items()}
         says["tree_recorded"] = tree_says_tune(rules, yes, checks)
         says["never"] = False
-        trials.append(Trial(case.group, case.goal_kind or "unknown", case.tuning_won, says))
+        trials.append(
+            Trial(case.group, case.goal_kind or "unknown", case.tuning_won, says)
+        )
     return trials
 
 
@@ -86,7 +90,9 @@ def backtest(
         pairs = zip(right[rule], right[BASELINE], strict=True)
         columns.append([mine - its for mine, its in pairs])
     clusters = [trial.cluster for trial in trials]
-    means = cluster_means(list(zip(*columns, strict=True)), clusters, rng=rng, draws=draws)
+    means = cluster_means(
+        list(zip(*columns, strict=True)), clusters, rng=rng, draws=draws
+    )
     intervals = percentile_interval(means)
     rows = []
     for place, rule in enumerate(RULES):

@@ -50,7 +50,11 @@ from tuneworthy.precedents.effects import EFFECTS_FILE
 from tuneworthy.stats.effects import reduction_from
 from tuneworthy.syntax.document import build, parse
 
-PATH = Path(__file__).resolve().parents[2] / "src/tuneworthy/framework/catalogue" / EFFECTS_FILE
+PATH = (
+    Path(__file__).resolve().parents[2]
+    / "src/tuneworthy/framework/catalogue"
+    / EFFECTS_FILE
+)
 COMPARISONS = Path(__file__).with_name("comparisons.yaml")
 
 ENOUGH, ENOUGH_SOURCES = 5, 3
@@ -128,7 +132,9 @@ same model as in the best prompt was run with its reasoning on."""
 _ENCODER = re.compile(r"bert|encoder|longformer|task-specific ml", re.IGNORECASE)
 _RETRIEVED = re.compile(r"basic retrieval|first rag", re.IGNORECASE)
 _RAW = re.compile(r"\bbase\b|untuned|not named", re.IGNORECASE)
-_SHARE = re.compile(r"(?:about |over |below )?(\d+(?:\.\d+)?)\s*(%?)(?!\s*[-/–.\d])", re.IGNORECASE)
+_SHARE = re.compile(
+    r"(?:about |over |below )?(\d+(?:\.\d+)?)\s*(%?)(?!\s*[-/–.\d])", re.IGNORECASE
+)
 
 Status = Literal["read", "account", "recalled"]
 
@@ -212,7 +218,9 @@ def _model(arm: PublishedArm) -> str:
     return re.sub(r"\(.*", "", name).strip()
 
 
-def _changed(case: PublishedCase) -> Iterator[tuple[EffectArm, str, PublishedArm, PublishedArm]]:
+def _changed(
+    case: PublishedCase,
+) -> Iterator[tuple[EffectArm, str, PublishedArm, PublishedArm]]:
     """What a case compares: the arm, the arm's name in the case, what was before and after it."""
     start, best, other = case.baseline, case.best_prompt, case.other_model
     prompted = best if share_of(best) is not None else start
@@ -223,17 +231,34 @@ def _changed(case: PublishedCase) -> Iterator[tuple[EffectArm, str, PublishedArm
     if case.rag is not None:
         again = _RETRIEVED.search(start.approach or "") is not None
         yield "better_retrieval" if again else "rag", "rag", start, case.rag
-    if best is not None and _model(best) == _model(start) and best.approach != start.approach:
+    if (
+        best is not None
+        and _model(best) == _model(start)
+        and best.approach != start.approach
+    ):
         yield "prompt", "best_prompt", start, best
-    if best is not None and other is not None and (case.id, "other_model") in OTHER_ARMS:
+    if (
+        best is not None
+        and other is not None
+        and (case.id, "other_model") in OTHER_ARMS
+    ):
         yield "reasoning_effort", "other_model", best, other
         return
     if _RAW.search(f"{start.model} {start.approach}"):
         return
-    elsewhere = [each for each in (best, other) if each and _model(each) != _model(start)]
-    shares = [(found[1], each) for each in elsewhere if (found := share_of(each)) is not None]
+    elsewhere = [
+        each for each in (best, other) if each and _model(each) != _model(start)
+    ]
+    shares = [
+        (found[1], each) for each in elsewhere if (found := share_of(each)) is not None
+    ]
     if shares:
-        yield "model_switch", "other_model", start, max(shares, key=lambda pair: pair[0])[1]
+        yield (
+            "model_switch",
+            "other_model",
+            start,
+            max(shares, key=lambda pair: pair[0])[1],
+        )
 
 
 def _tuning(case: PublishedCase, tuned: PublishedArm) -> EffectArm:
@@ -276,7 +301,9 @@ def _further() -> Iterator[Comparison]:
     for place, each in enumerate(file.comparisons):
         if each.source not in file.sources:
             where = document.where(("comparisons", place, "source"))
-            raise CaseError(f'no source "{each.source}"', where=where, fix="add it to sources")
+            raise CaseError(
+                f'no source "{each.source}"', where=where, fix="add it to sources"
+            )
         source = file.sources[each.source]
         wrong = each.metric.lower() in ERROR_RATES
         before = 1 - each.before if wrong else each.before
@@ -306,7 +333,9 @@ def every_comparison() -> tuple[Comparison, ...]:
     from_cases = [found for case in published_cases() for found in _of_case(case)]
     once: dict[tuple[object, ...], Comparison] = {}
     for each in (*from_cases, *_further()):
-        once.setdefault((each.cluster, each.arm, each.run, each.before, each.after), each)
+        once.setdefault(
+            (each.cluster, each.arm, each.run, each.before, each.after), each
+        )
     return tuple(once.values())
 
 
@@ -322,13 +351,17 @@ def weights(comparisons: Sequence[Comparison]) -> list[float]:
     return [1 / sizes[each.cluster] for each in comparisons]
 
 
-def percentile(values: Sequence[float], heavy: Sequence[float], percent: float) -> float:
+def percentile(
+    values: Sequence[float], heavy: Sequence[float], percent: float
+) -> float:
     """A weighted percentile: between the middles of the weights, in a straight line."""
     order = np.argsort(values, kind="stable")
     sorted_values = np.asarray(values)[order]
     sorted_weights = np.asarray(heavy)[order]
     middles = np.cumsum(sorted_weights) - sorted_weights / 2
-    return float(np.interp(percent / 100 * sorted_weights.sum(), middles, sorted_values))
+    return float(
+        np.interp(percent / 100 * sorted_weights.sum(), middles, sorted_values)
+    )
 
 
 def effect(
@@ -347,7 +380,9 @@ def effect(
     drawn = POOLED / sum(all_weights)
     pooled = [max(each, 0.0) for each in own + reductions(comparisons)]
     pooled_weights = own_weights + [weight * drawn for weight in all_weights]
-    triangle = triangle_around(*(percentile(pooled, pooled_weights, each) for each in (10, 50, 90)))
+    triangle = triangle_around(
+        *(percentile(pooled, pooled_weights, each) for each in (10, 50, 90))
+    )
     return Effect(
         arm=arm,
         goal=goal,
@@ -366,13 +401,17 @@ def reductions(comparisons: Sequence[Comparison]) -> list[float]:
 _ROUNDS = 200
 
 
-def triangle_around(tenth: float, middle: float, ninetieth: float) -> tuple[float, float, float]:
+def triangle_around(
+    tenth: float, middle: float, ninetieth: float
+) -> tuple[float, float, float]:
     """The triangle with its peak in the middle and one in ten beyond either percentile.
 
     Its low end a and high end b solve (tenth - a)^2 = (b - a) (middle - a) / 10 and the same on the
     other side; they are found by putting one into the other. An end above 1 is put at 1.
     """
-    width = ninetieth - tenth  # ends start out apart from the peak, or they would stay on it
+    width = (
+        ninetieth - tenth
+    )  # ends start out apart from the peak, or they would stay on it
     low = tenth - width
     high = ninetieth + width
     for _ in range(_ROUNDS):
@@ -387,7 +426,9 @@ def triangle_around(tenth: float, middle: float, ninetieth: float) -> tuple[floa
 def every_effect(comparisons: Sequence[Comparison]) -> list[Effect]:
     """By arm, and by arm and goal, where there are enough."""
     goals: tuple[Goal | None, ...] = (None, *GOALS)
-    found = [effect(comparisons, arm, goal) for arm in get_args(EffectArm) for goal in goals]
+    found = [
+        effect(comparisons, arm, goal) for arm in get_args(EffectArm) for goal in goals
+    ]
     return [each for each in found if each is not None]
 
 
@@ -404,7 +445,9 @@ def file_text(comparisons: Sequence[Comparison]) -> str:
         low, usual, high = found.triangle
         named = {"low": low, "usual": usual, "high": high}
         named |= {f"p{percent}": value for percent, value in found.percentiles.items()}
-        numbers = ", ".join(f"{name}: {round(value, 3) + 0.0:g}" for name, value in named.items())
+        numbers = ", ".join(
+            f"{name}: {round(value, 3) + 0.0:g}" for name, value in named.items()
+        )
         goal = "null" if found.goal is None else found.goal
         lines.append(
             f"- {{arm: {found.arm}, goal: {goal}, n: {found.n}, clusters: {found.clusters},"
@@ -438,9 +481,13 @@ def main() -> int:
     """Write, check or list."""
     comparisons = every_comparison()
     if "--list" in sys.argv[1:]:
-        for each in sorted(comparisons, key=lambda each: (each.arm, each.goal or "", each.id)):
+        for each in sorted(
+            comparisons, key=lambda each: (each.arm, each.goal or "", each.id)
+        ):
             change = f"{each.before:.3f} {each.after:.3f} {each.reduction:6.2f}"
-            print(f"{each.arm:20} {each.goal or '-':17} {change} {each.metric:18} {each.id}")
+            print(
+                f"{each.arm:20} {each.goal or '-':17} {change} {each.metric:18} {each.id}"
+            )
         return 0
     text = file_text(comparisons)
     if PATH.is_file() and PATH.read_text(encoding="utf-8") == text:

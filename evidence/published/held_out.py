@@ -44,16 +44,26 @@ class Told(NamedTuple):
 def share_that_reach(others: Sequence[Comparison], need: float) -> float:
     """How often others reach a need, each cluster counting alike."""
     heavy = weights(others)
-    reached = [weight for each, weight in zip(others, heavy, strict=True) if each.reduction >= need]
+    reached = [
+        weight
+        for each, weight in zip(others, heavy, strict=True)
+        if each.reduction >= need
+    ]
     return sum(reached) / sum(heavy)
 
 
-def _found(others: Sequence[Comparison], case: Comparison, *, goals: bool) -> Effect | None:
-    own = effect(others, case.arm, case.goal) if goals and case.goal is not None else None
+def _found(
+    others: Sequence[Comparison], case: Comparison, *, goals: bool
+) -> Effect | None:
+    own = (
+        effect(others, case.arm, case.goal) if goals and case.goal is not None else None
+    )
     return own or effect(others, case.arm)
 
 
-def as_decided(others: Sequence[Comparison], case: Comparison, need: float) -> float | None:
+def as_decided(
+    others: Sequence[Comparison], case: Comparison, need: float
+) -> float | None:
     """The triangle that ships: of arm and goal, else of the arm."""
     found = _found(others, case, goals=True)
     return None if found is None else chance_of_reduction(need, *found.triangle)
@@ -65,7 +75,9 @@ def by_arm(others: Sequence[Comparison], case: Comparison, need: float) -> float
     return None if found is None else chance_of_reduction(need, *found.triangle)
 
 
-def by_percentiles(others: Sequence[Comparison], case: Comparison, need: float) -> float | None:
+def by_percentiles(
+    others: Sequence[Comparison], case: Comparison, need: float
+) -> float | None:
     """A triangle between the 10th and the 90th percentile of arm and goal alone."""
     found = _found(others, case, goals=True)
     if found is None:
@@ -74,7 +86,9 @@ def by_percentiles(others: Sequence[Comparison], case: Comparison, need: float) 
     return chance_of_reduction(need, ends[10], ends[50], ends[90])
 
 
-def by_quartiles(others: Sequence[Comparison], case: Comparison, need: float) -> float | None:
+def by_quartiles(
+    others: Sequence[Comparison], case: Comparison, need: float
+) -> float | None:
     """A triangle between the quartiles of arm and goal alone."""
     found = _found(others, case, goals=True)
     if found is None:
@@ -83,7 +97,9 @@ def by_quartiles(others: Sequence[Comparison], case: Comparison, need: float) ->
     return chance_of_reduction(need, ends[25], ends[50], ends[75])
 
 
-def by_count(others: Sequence[Comparison], case: Comparison, need: float) -> float | None:
+def by_count(
+    others: Sequence[Comparison], case: Comparison, need: float
+) -> float | None:
     """How often the arm reached the need, without a triangle."""
     if effect(others, case.arm) is None:
         return None
@@ -150,9 +166,13 @@ def print_calibration(told: Sequence[Told]) -> None:
             continue
         mean = np.average(chances[inside], weights=heavy[inside])
         share = np.average(reached[inside], weights=heavy[inside])
-        clusters = len({told[int(place)].case.cluster for place in np.flatnonzero(inside)})
+        clusters = len(
+            {told[int(place)].case.cluster for place in np.flatnonzero(inside)}
+        )
         told_between = f"{low:g} to {min(high, 1):g}"
-        print(f"| {told_between} | {inside.sum()} | {clusters} | {mean:.2f} | {share:.2f} |")
+        print(
+            f"| {told_between} | {inside.sum()} | {clusters} | {mean:.2f} | {share:.2f} |"
+        )
 
 
 def main() -> int:
@@ -163,10 +183,14 @@ def main() -> int:
     for name, tell in WAYS.items():
         print_scores(told_by(tell, comparisons), name)
     told = told_by(as_decided, comparisons)
-    print("\n| the triangle that ships | comparisons | clusters | score | base rate | gain |")
+    print(
+        "\n| the triangle that ships | comparisons | clusters | score | base rate | gain |"
+    )
     print("|---|---:|---:|---:|---:|---|")
     for need in NEEDS:
-        print_scores([each for each in told if each.need == need], f"{need:.0%} of the errors")
+        print_scores(
+            [each for each in told if each.need == need], f"{need:.0%} of the errors"
+        )
     for arm in sorted({each.case.arm for each in told}):
         print_scores([each for each in told if each.case.arm == arm], arm)
     print("\n| told | chances | clusters | mean told | came true |")

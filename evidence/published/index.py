@@ -21,7 +21,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from published import CASES, ENOUGH_CLUSTERS, PublishedArm, PublishedCase, published_cases
+from published import (
+    CASES,
+    ENOUGH_CLUSTERS,
+    PublishedArm,
+    PublishedCase,
+    published_cases,
+)
 
 from tuneworthy import CaseError
 from tuneworthy.model.precedents import ArmId, BaseRate, Precedent
@@ -31,7 +37,11 @@ from tuneworthy.stats.clustered import RESAMPLES, cluster_means, percentile_inte
 from tuneworthy.syntax.document import parse
 from tuneworthy.words import plain
 
-PATH = Path(__file__).resolve().parents[2] / "src/tuneworthy/framework/catalogue" / INDEX_FILE
+PATH = (
+    Path(__file__).resolve().parents[2]
+    / "src/tuneworthy/framework/catalogue"
+    / INDEX_FILE
+)
 SUBJECTS = Path(__file__).with_name("subjects.yaml")
 KINDS = {"paper": "published papers", "industry": "published reports from practice"}
 
@@ -46,11 +56,15 @@ def vocabulary() -> dict[str, list[str]]:
     return told
 
 
-def precedent_of(case: PublishedCase, vocabulary: Mapping[str, Sequence[str]]) -> Precedent:
+def precedent_of(
+    case: PublishedCase, vocabulary: Mapping[str, Sequence[str]]
+) -> Precedent:
     """A case as a decision reads it."""
     first, second = case.coded("blind1"), case.coded("blind2")
     subjects, words = described(f"{case.title}. {case.domain}. {case.task}", vocabulary)
-    arms = [(name, arm) for name in ARM_WORDS if (arm := getattr(case, name)) is not None]
+    arms = [
+        (name, arm) for name in ARM_WORDS if (arm := getattr(case, name)) is not None
+    ]
     return Precedent(
         shown=case.model_dump(include={"id", "title", "winner", "year", "margin"})
         | {
@@ -128,9 +142,13 @@ def every_rate(cases: Sequence[Precedent], seed: int = 0) -> dict[str, BaseRate]
     for what in ("goal", "kind", "year"):
         for value in sorted({case.shown[what] for case in cases} - {None, "unknown"}):
             of = KINDS.get(str(value), f"published cases of {plain(str(value))}")
-            parts[f"{what}={value}"] = of, [case for case in cases if case.shown[what] == value]
+            parts[f"{what}={value}"] = (
+                of,
+                [case for case in cases if case.shown[what] == value],
+            )
     rates = {
-        key: rate(part, of, rng=np.random.default_rng(seed)) for key, (of, part) in parts.items()
+        key: rate(part, of, rng=np.random.default_rng(seed))
+        for key, (of, part) in parts.items()
     }
     return {key: found for key, found in rates.items() if found is not None}
 
@@ -151,7 +169,9 @@ def index_text(
     """
     digest = hashlib.sha256(made_from.encode("utf-8")).hexdigest()
     counted, told = (
-        ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
+        ",\n".join(
+            f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table.items()
+        )
         for table in ({key: rate.model_dump() for key, rate in rates.items()}, words)
     )
     rows = ",\n".join(json.dumps(case._asdict(), ensure_ascii=False) for case in cases)

@@ -52,7 +52,8 @@ def _to_source_text(value: Any) -> Any:
 
 
 SourceText = Annotated[
-    Text | None, BeforeValidator(_to_source_text, json_schema_input_type=str | int | float | None)
+    Text | None,
+    BeforeValidator(_to_source_text, json_schema_input_type=str | int | float | None),
 ]  #: A figure in the words of its source: "0.83", "41%", "about 9 million a month"; or None.
 
 
@@ -62,7 +63,9 @@ class PublishedArm(FileRecord):
     approach: SourceText = None  #: What was done.
     model: SourceText = None  #: The model it was done with.
     base_model: SourceText = None  #: For tuning: the model that was tuned.
-    train_examples: SourceText = None  #: For tuning: how many examples, as the source says it.
+    train_examples: SourceText = (
+        None  #: For tuning: how many examples, as the source says it.
+    )
     metric: SourceText = None  #: How it was measured.
     value: SourceText = None  #: What it came to, as the source says it.
 
@@ -97,8 +100,12 @@ class PublishedCase(FileRecord):
 
     id: Name  #: A short name of its own.
     title: Name = "untitled"  #: What it is called.
-    year: Annotated[int, Field(ge=1990, le=2100)] | None = None  #: The year of publication.
-    kind: Literal["paper", "industry"] | None = None  #: Research, or a report from practice.
+    year: Annotated[int, Field(ge=1990, le=2100)] | None = (
+        None  #: The year of publication.
+    )
+    kind: Literal["paper", "industry"] | None = (
+        None  #: Research, or a report from practice.
+    )
     cluster: Name | None = None
     """Cases of one paper or company share it; a case without one stands alone."""
     source_url: Text = ""  #: Where it can be read.
@@ -165,7 +172,9 @@ def read_cases(document: ParsedFile) -> tuple[PublishedCase, ...]:
     for place, case in enumerate(cases):
         if case.id in seen:
             where = document.where((place, "id"))
-            raise CaseError(f'case "{case.id}" appears twice', where=where, fix="rename one")
+            raise CaseError(
+                f'case "{case.id}" appears twice', where=where, fix="rename one"
+            )
         seen.add(case.id)
     return cases
 

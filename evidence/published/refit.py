@@ -47,7 +47,9 @@ def main() -> int:
         cases = read_cases(parse(text, asked.cases, CaseError))
     groups = {case.group for case in untied(cases)}
     if len(groups) < ENOUGH_CLUSTERS:
-        print(f"too few: {len(groups)} papers, companies or projects; {ENOUGH_CLUSTERS} are needed")
+        print(
+            f"too few: {len(groups)} papers, companies or projects; {ENOUGH_CLUSTERS} are needed"
+        )
         return 2
     effort = QUICK_EFFORT if asked.quick else FULL
     told = record(cases, effort, asked.seed)
@@ -73,13 +75,23 @@ def main() -> int:
 
 
 def _asked() -> argparse.Namespace:
-    reader = argparse.ArgumentParser(description="Fit the precedent framework, and test the fit.")
-    reader.add_argument("--check", action="store_true", help="compare with the files, write none")
-    reader.add_argument("--quick", action="store_true", help="fewer candidates and draws")
+    reader = argparse.ArgumentParser(
+        description="Fit the precedent framework, and test the fit."
+    )
+    reader.add_argument(
+        "--check", action="store_true", help="compare with the files, write none"
+    )
+    reader.add_argument(
+        "--quick", action="store_true", help="fewer candidates and draws"
+    )
     reader.add_argument("--output", default=None, help="folder to write both files to")
-    reader.add_argument("--cases", default=None, help="cases to fit to; the shipped ones otherwise")
+    reader.add_argument(
+        "--cases", default=None, help="cases to fit to; the shipped ones otherwise"
+    )
     reader.add_argument("--seed", type=int, default=0, help="seed of all draws")
-    reader.add_argument("--dated", default=date.today().isoformat(), help="the day it says")
+    reader.add_argument(
+        "--dated", default=date.today().isoformat(), help="the day it says"
+    )
     return reader.parse_args()
 
 
@@ -88,7 +100,9 @@ def _compare(made: dict[str, str], home: Path) -> int:
     stale = []
     for name, text in made.items():
         there = yaml.safe_load((home / name).read_text(encoding="utf-8"))
-        stale += [f"{name}: {place}" for place in differences(there, yaml.safe_load(text))]
+        stale += [
+            f"{name}: {place}" for place in differences(there, yaml.safe_load(text))
+        ]
     for line in stale[:20]:
         print(f"differs: {line}")
     return 1 if stale else 0
@@ -103,11 +117,17 @@ def differences(old: Any, new: Any, place: str = "") -> list[str]:
         return [
             found
             for key in keys
-            for found in differences(old.get(key), new.get(key), f"{place}.{key}".lstrip("."))
+            for found in differences(
+                old.get(key), new.get(key), f"{place}.{key}".lstrip(".")
+            )
         ]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         pairs = zip(old, new, strict=True)
-        return [f for k, (a, b) in enumerate(pairs) for f in differences(a, b, f"{place}.{k}")]
+        return [
+            f
+            for k, (a, b) in enumerate(pairs)
+            for f in differences(a, b, f"{place}.{k}")
+        ]
     if isinstance(old, int | float) and isinstance(new, int | float):
         return [] if abs(old - new) <= TOLERANCE * max(1.0, abs(old)) else [place]
     return [] if old == new else [place]

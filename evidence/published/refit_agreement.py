@@ -36,7 +36,10 @@ def _kappas(cases: Sequence[PublishedCase], name: str) -> dict[str, Any]:
     """Cohen's kappa over yes, no and unknown, and over yes against the rest."""
     pairs: dict[str, tuple[Codes, Codes]] = {"blind1_blind2": ("blind1", "blind2")}
     if name in LESSON_ASKS:
-        pairs |= {"knew_blind1": ("value", "blind1"), "knew_blind2": ("value", "blind2")}
+        pairs |= {
+            "knew_blind1": ("value", "blind1"),
+            "knew_blind2": ("value", "blind2"),
+        }
     found = {}
     for label, (one, other) in pairs.items():
         a = [case.coded(one).get(name, "unknown") for case in cases]
@@ -55,8 +58,12 @@ def _kappa(a: Sequence[Any], b: Sequence[Any]) -> float | str:
     if len({*a, *b}) < 2:
         return "none: one answer throughout"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one coder may have used one answer throughout: kappa is 0
-        return round(float(cohen_kappa_score([str(x) for x in a], [str(x) for x in b])), 2)
+        warnings.simplefilter(
+            "ignore"
+        )  # one coder may have used one answer throughout: kappa is 0
+        return round(
+            float(cohen_kappa_score([str(x) for x in a], [str(x) for x in b])), 2
+        )
 
 
 def _by_answer(cases: Sequence[PublishedCase], name: str) -> dict[str, Any]:
@@ -67,7 +74,11 @@ def _by_answer(cases: Sequence[PublishedCase], name: str) -> dict[str, Any]:
     return {
         codes: {
             state: _counted(
-                [case for case in cases if case.coded(codes).get(name, "unknown") == state]
+                [
+                    case
+                    for case in cases
+                    if case.coded(codes).get(name, "unknown") == state
+                ]
             )
             for state in ("yes", "no", "unknown")
         }

@@ -38,7 +38,9 @@ def _gain(data: Data, chance: Array) -> tuple[float, float]:
 def seeds(data: Data, effort: Effort, seed: int) -> dict[str, Any]:
     """How much hangs on how inner folds were dealt."""
     gains = [
-        _gain(data, nested(data, effort.settings, rng=np.random.default_rng(seed + k))[0])
+        _gain(
+            data, nested(data, effort.settings, rng=np.random.default_rng(seed + k))[0]
+        )
         for k in range(1, effort.seeds + 1)
     ]
     return {
@@ -85,7 +87,9 @@ def permutation(data: Data, effort: Effort, seed: int) -> dict[str, Any]:
     many = len(np.unique(data.coder))
 
     def once(one: Data) -> tuple[float, float]:
-        chance, _ = nested(one, effort.settings, rng=np.random.default_rng(seed), outer=10)
+        chance, _ = nested(
+            one, effort.settings, rng=np.random.default_rng(seed), outer=10
+        )
         return _gain(one, chance)
 
     real = once(data)

@@ -77,7 +77,9 @@ class Data:
     def design(self) -> Array:
         """(rows × 1 + 2·questions + goals): one, speaks for, speaks against, the goal."""
         ones = np.ones((len(self.won), 1))
-        return np.hstack([ones, self.answers > 0, self.answers < 0, self.goals]).astype(float)
+        return np.hstack([ones, self.answers > 0, self.answers < 0, self.goals]).astype(
+            float
+        )
 
     def with_won(self, won: Array) -> Data:
         """The same cases with other outcomes, one a row."""

@@ -46,7 +46,12 @@ class Candidate:
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate("base"),
     *(Candidate("scorecard", k, 1.0) for k in (2, 4, 6)),
-    *(Candidate("bayes", k, m, temper=t) for k in (2, 4, ALL) for m in (8, 2) for t in (0.5, 1)),
+    *(
+        Candidate("bayes", k, m, temper=t)
+        for k in (2, 4, ALL)
+        for m in (8, 2)
+        for t in (0.5, 1)
+    ),
     *(Candidate("logistic", k, s) for k in (2, 4, ALL) for s in (10, 3, 1)),
     *(Candidate("logistic", k, s, 4.0) for k in (2, 4, ALL) for s in (10, 3, 1)),
 )
@@ -99,7 +104,12 @@ def screen(answers: Array, weights: Array, won: Array, most: int) -> Array:
 
 
 def _bayes(
-    candidate: Candidate, data: Data, weights: Array, won: Array, chosen: Array, coefs: Array
+    candidate: Candidate,
+    data: Data,
+    weights: Array,
+    won: Array,
+    chosen: Array,
+    coefs: Array,
 ) -> Array:
     """Each answer's likelihood ratio with beta priors at the common share; unknown is passed over.
 
@@ -119,15 +129,24 @@ def _bayes(
     keep = chosen & (adds_for > 0) & (adds_against < 0)
     many = len(data.names)
     coefs[:, 1 : 1 + many] = candidate.temper * np.where(keep, adds_for, 0)
-    coefs[:, 1 + many : 1 + 2 * many] = candidate.temper * np.where(keep, adds_against, 0)
+    coefs[:, 1 + many : 1 + 2 * many] = candidate.temper * np.where(
+        keep, adds_against, 0
+    )
     return coefs
 
 
 def _scorecard(
-    candidate: Candidate, data: Data, weights: Array, won: Array, chosen: Array, coefs: Array
+    candidate: Candidate,
+    data: Data,
+    weights: Array,
+    won: Array,
+    chosen: Array,
+    coefs: Array,
 ) -> Array:
     """Whole points from 0 to 2 a question, and one slope for their sum."""
-    plain = _logistic(Candidate("logistic", ALL, candidate.shrink), data, weights, won, chosen)
+    plain = _logistic(
+        Candidate("logistic", ALL, candidate.shrink), data, weights, won, chosen
+    )
     many = len(data.names)
     raw = plain[:, 1 : 1 + many]
     points = np.round(2 * raw / np.maximum(raw.max(1, keepdims=True), 1e-9))
@@ -141,7 +160,9 @@ def _scorecard(
     return coefs
 
 
-def _logistic(candidate: Candidate, data: Data, weights: Array, won: Array, chosen: Array) -> Array:
+def _logistic(
+    candidate: Candidate, data: Data, weights: Array, won: Array, chosen: Array
+) -> Array:
     """A normal prior on every log odds, none below zero; goals pulled to the common start."""
     fits, many = chosen.shape
     width = max(1, int(chosen.sum(1).max()))
@@ -157,7 +178,11 @@ def _logistic(candidate: Candidate, data: Data, weights: Array, won: Array, chos
         ridge.append(np.full((fits, count), candidate.goal_shrink))
     bounded = np.array([False] + [True] * width + [False] * count)
     found = newton(
-        np.concatenate(parts, axis=1), weights, won, np.concatenate(ridge, axis=1), bounded
+        np.concatenate(parts, axis=1),
+        weights,
+        won,
+        np.concatenate(ridge, axis=1),
+        bounded,
     )
     coefs = np.zeros((fits, data.design.shape[1]))
     coefs[:, 0] = found[:, 0]
@@ -170,7 +195,12 @@ def _logistic(candidate: Candidate, data: Data, weights: Array, won: Array, chos
 
 
 def newton(
-    terms: Array, weights: Array, won: Array, ridge: Array, bounded: Array, steps: int = 40
+    terms: Array,
+    weights: Array,
+    won: Array,
+    ridge: Array,
+    bounded: Array,
+    steps: int = 40,
 ) -> Array:
     """Penalised logistic fits, some coefficients not below zero (Bertsekas 1982, projected Newton).
 
@@ -190,10 +220,15 @@ def newton(
     for _ in range(steps):
         chance = sigmoid(np.einsum("bqr,bq->br", terms, beta))
         slope = np.einsum("bqr,br->bq", terms, weights * (chance - won)) + ridge * beta
-        curve = (terms * (weights * chance * (1 - chance))[:, None]) @ terms.transpose(0, 2, 1)
+        curve = (terms * (weights * chance * (1 - chance))[:, None]) @ terms.transpose(
+            0, 2, 1
+        )
         held = bounded & (beta <= 0) & (slope > 0)
         free = (~held).astype(float)
-        system = curve * free[:, :, None] * free[:, None, :] + (ridge + 1e-6)[:, :, None] * eye
+        system = (
+            curve * free[:, :, None] * free[:, None, :]
+            + (ridge + 1e-6)[:, :, None] * eye
+        )
         step = np.linalg.solve(system, (slope * free)[:, :, None])[:, :, 0]
         moved = _descend(beta, step * free, terms, weights, won, ridge, bounded)
         done = np.abs(moved - beta).max() < 1e-7
@@ -204,7 +239,13 @@ def newton(
 
 
 def _descend(
-    beta: Array, step: Array, terms: Array, weights: Array, won: Array, ridge: Array, bounded: Array
+    beta: Array,
+    step: Array,
+    terms: Array,
+    weights: Array,
+    won: Array,
+    ridge: Array,
+    bounded: Array,
 ) -> Array:
     """The longest of a few halved steps that does not make a fit worse; none where all would."""
     before = _objective(beta, terms, weights, won, ridge)
@@ -212,7 +253,9 @@ def _descend(
     for size in (1.0, 0.5, 0.25, 0.125, 0.03):
         tried = beta - size * step
         tried = np.where(bounded, np.maximum(tried, 0), tried)
-        better = waiting & (_objective(tried, terms, weights, won, ridge) <= before + 1e-12)
+        better = waiting & (
+            _objective(tried, terms, weights, won, ridge) <= before + 1e-12
+        )
         result[better] = tried[better]
         waiting &= ~better
         if not waiting.any():
@@ -220,7 +263,9 @@ def _descend(
     return result
 
 
-def _objective(beta: Array, terms: Array, weights: Array, won: Array, ridge: Array) -> Array:
+def _objective(
+    beta: Array, terms: Array, weights: Array, won: Array, ridge: Array
+) -> Array:
     z = np.einsum("bqr,bq->br", terms, beta)
     loss = np.logaddexp(0, z) - won * z
     return (weights * loss).sum(1) + 0.5 * (ridge * beta**2).sum(1)

@@ -60,8 +60,12 @@ def choose(
     Returns:
         What was chosen for each part.
     """
-    dealt = [folds(data.cluster, rng=rng, count=INNER_FOLDS) for _ in range(settings.repeats)]
-    held = np.stack([one == k for one in dealt for k in range(INNER_FOLDS)]).astype(float)
+    dealt = [
+        folds(data.cluster, rng=rng, count=INNER_FOLDS) for _ in range(settings.repeats)
+    ]
+    held = np.stack([one == k for one in dealt for k in range(INNER_FOLDS)]).astype(
+        float
+    )
     parts, rows = weights.shape
     losses = np.zeros((parts, len(settings.candidates)))
     fits: list[Array] = []
@@ -87,7 +91,12 @@ def _in_pieces(candidate: Candidate, data: Data, weights: Array, won: Array) -> 
     pieces = range(0, len(weights), _ROWS_AT_ONCE)
     return np.concatenate(
         [
-            fit(candidate, data, weights[k : k + _ROWS_AT_ONCE], won[k : k + _ROWS_AT_ONCE])
+            fit(
+                candidate,
+                data,
+                weights[k : k + _ROWS_AT_ONCE],
+                won[k : k + _ROWS_AT_ONCE],
+            )
             for k in pieces
         ]
     )
@@ -128,6 +137,8 @@ def nested(
     """
     out = left_out(data, outer, rng)
     weights = row_weights(data) if train is None else train.astype(float)
-    chosen = choose(data, weights * ~out, np.broadcast_to(data.won, out.shape), settings, rng)
+    chosen = choose(
+        data, weights * ~out, np.broadcast_to(data.won, out.shape), settings, rng
+    )
     table = sigmoid(chosen.coefs @ data.design.T)
     return (table * out).sum(0), chosen

@@ -72,7 +72,9 @@ def _sane(name: str) -> str:
     return f"a yes speaks {'for' if sign > 0 else 'against'}: {why}"
 
 
-def _methods(cases: Sequence[PublishedCase], data: Data, chance: Array) -> dict[str, Array]:
+def _methods(
+    cases: Sequence[PublishedCase], data: Data, chance: Array
+) -> dict[str, Array]:
     """Every method's scores, a value a row."""
     won = data.won
     columns = {
@@ -103,7 +105,9 @@ def _against(
 ) -> dict[str, Any]:
     """One coder: every method alone, and the fit's gain over each."""
     measured = _of_coder(data, columns, coder)
-    alone = {f"{m}.{k}": (f"{m}.{k}", None) for m in ("fit", *GUESSERS) for k in MEASURES}
+    alone = {
+        f"{m}.{k}": (f"{m}.{k}", None) for m in ("fit", *GUESSERS) for k in MEASURES
+    }
     alone |= {f"{rule}.accuracy": (f"{rule}.accuracy", None) for rule in RULES}
     gains: dict[str, tuple[str, str | None]] = {}
     for other in (*GUESSERS, *RULES):
@@ -152,10 +156,15 @@ def _chosen(data: Data, chosen: Chosen, effort: Effort) -> dict[str, Any]:
     }
 
 
-def _short(data: Data, chance: Array, effort: Effort, seed: int, coder: int) -> dict[str, Any]:
+def _short(
+    data: Data, chance: Array, effort: Effort, seed: int, coder: int
+) -> dict[str, Any]:
     """Accuracy, Brier score and the gain over the base rate, for one coder."""
     won = data.won
-    columns = {**scores("fit", chance, won), **scores("base", np.full(len(won), won.mean()), won)}
+    columns = {
+        **scores("fit", chance, won),
+        **scores("base", np.full(len(won), won.mean()), won),
+    }
     measured = _of_coder(data, columns, coder)
     pairs: dict[str, tuple[str, str | None]] = {
         "accuracy": ("fit.accuracy", None), "brier": ("fit.brier", None),
@@ -170,7 +179,10 @@ def _transfer(data: Data, effort: Effort, seed: int) -> dict[str, Any]:
     found = {}
     for trained, told in ((0, 1), (1, 0), (0, 0), (1, 1)):
         chance, _ = nested(
-            data, effort.settings, rng=np.random.default_rng(seed), train=data.coder == trained
+            data,
+            effort.settings,
+            rng=np.random.default_rng(seed),
+            train=data.coder == trained,
         )
         name = f"{CODERS[trained]}_to_{CODERS[told]}"
         found[name] = _short(data, chance, effort, seed, told)
@@ -185,12 +197,18 @@ def _missing(data: Data, chosen: Chosen, effort: Effort, seed: int) -> dict[str,
     found: dict[str, Any] = {}
     for way in ("no", "yes", "against", "for", "worst"):
         chance = predicted_again(data, chosen.coefs, recoded(data, way))
-        found[way] = {c: _short(data, chance, effort, seed, k) for k, c in enumerate(CODERS)}
+        found[way] = {
+            c: _short(data, chance, effort, seed, k) for k, c in enumerate(CODERS)
+        }
     told = (data.answers == 0).sum(1)
     found["unknown_answers_a_case"] = {
         c: {
-            "where_tuning_won": round(float(told[(data.coder == k) & (data.won > 0.5)].mean()), 2),
-            "elsewhere": round(float(told[(data.coder == k) & (data.won < 0.5)].mean()), 2),
+            "where_tuning_won": round(
+                float(told[(data.coder == k) & (data.won > 0.5)].mean()), 2
+            ),
+            "elsewhere": round(
+                float(told[(data.coder == k) & (data.won < 0.5)].mean()), 2
+            ),
         }
         for k, c in enumerate(CODERS)
     }
@@ -222,7 +240,9 @@ def _without(
     }
     for name, other in versions.items():
         chance, _ = nested(other, effort.settings, rng=np.random.default_rng(seed))
-        found[name] = {c: _short(other, chance, effort, seed, k) for k, c in enumerate(CODERS)}
+        found[name] = {
+            c: _short(other, chance, effort, seed, k) for k, c in enumerate(CODERS)
+        }
     knew = arrays(cases, ("value",), LESSON_ASKS)
     chance, _ = nested(knew, effort.settings, rng=np.random.default_rng(seed))
     found["lesson_questions_by_who_knew"] = _short(knew, chance, effort, seed, 0)

@@ -45,7 +45,9 @@ class Measured:
                 for a, b in pairs.values()
             ]
         )
-        means = cluster_means(table, self.clusters, rng=np.random.default_rng(seed), draws=draws)
+        means = cluster_means(
+            table, self.clusters, rng=np.random.default_rng(seed), draws=draws
+        )
         return {
             name: estimated(float(table[:, k].mean()), low, high)
             for k, (name, (low, high)) in enumerate(
@@ -78,7 +80,9 @@ def base_rate(data: Data) -> Array:
     a rate that was known beforehand; the share of all cases, which has seen the answer, is a little
     better. A fit has to beat the latter.
     """
-    return _outside(data, lambda train, _: np.full(len(data.won), data.won[train].mean()))
+    return _outside(
+        data, lambda train, _: np.full(len(data.won), data.won[train].mean())
+    )
 
 
 def goal_alone(data: Data) -> Array:
@@ -106,7 +110,9 @@ def nearest_vote(data: Data) -> Array:
         rate = data.won[train].mean()
         result = np.full(len(data.won), rate)
         for row in np.flatnonzero(out):
-            near = np.argsort(-np.where(train, alike[row], -np.inf), kind="stable")[:NEIGHBOURS]
+            near = np.argsort(-np.where(train, alike[row], -np.inf), kind="stable")[
+                :NEIGHBOURS
+            ]
             result[row] = (data.won[near].sum() + 2 * rate) / (NEIGHBOURS + 2)
         return result
 
@@ -120,7 +126,9 @@ def _outside(data: Data, told: Any) -> Array:
     return result
 
 
-def calibration(chance: Array, won: Array, clusters: Array, *, seed: int, draws: int) -> Any:
+def calibration(
+    chance: Array, won: Array, clusters: Array, *, seed: int, draws: int
+) -> Any:
     """Reliability by fifths of the scale, and slope and start of a logistic recalibration.
 
     A slope of 1 and a start of 0 are perfect; a slope below 1 says that chances are too bold.
@@ -139,7 +147,9 @@ def calibration(chance: Array, won: Array, clusters: Array, *, seed: int, draws:
     drawn = []
     if np.ptp(logit) > 1e-9:
         for _ in range(draws):
-            counts = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+            counts = np.bincount(
+                rng.integers(len(names), size=len(names)), minlength=len(names)
+            )
             weights = counts[np.searchsorted(names, clusters)].astype(float)
             if 0 < (weights * won).sum() < weights.sum():
                 drawn.append(line(weights))
@@ -199,8 +209,12 @@ def laid_end_to_end(won: Array, clusters: Array, rng: np.random.Generator) -> Ar
     to any outcome.
     """
     names = np.unique(clusters)
-    outcomes = np.concatenate([won[clusters == name] for name in rng.permutation(names)])
-    places = np.concatenate([np.flatnonzero(clusters == name) for name in rng.permutation(names)])
+    outcomes = np.concatenate(
+        [won[clusters == name] for name in rng.permutation(names)]
+    )
+    places = np.concatenate(
+        [np.flatnonzero(clusters == name) for name in rng.permutation(names)]
+    )
     result = np.empty_like(won)
     result[places] = outcomes
     return result

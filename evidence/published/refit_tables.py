@@ -85,7 +85,9 @@ def _against(nested: list[Any]) -> Iterator[str]:
     for name, label in {**_GUESSERS, **_RULES}.items():
         for number, one in enumerate(nested, start=1):
             gain = one["gain"][name]
-            scores = [score(gain[m]) if m in gain else "–" for m in ("brier", "log_loss")]
+            scores = [
+                score(gain[m]) if m in gain else "–" for m in ("brier", "log_loss")
+            ]
             yield _row(label, str(number), points(gain["accuracy"]), *scores)
 
 

@@ -49,7 +49,11 @@ def final(cases: Sequence[PublishedCase], effort: Effort, seed: int) -> dict[str
         k = data.names.index(name)
         sides = coefs[1 + k], coefs[1 + many + k]
         yes, no = sides if data.signs[k] > 0 else sides[::-1]
-        answers[name] = {"yes": _round(yes), "no": _round(no), "source": answers_of(cases, name)}
+        answers[name] = {
+            "yes": _round(yes),
+            "no": _round(no),
+            "source": answers_of(cases, name),
+        }
     goals = {
         goal: _round(value)
         for goal, value in zip(GOALS, coefs[1 + 2 * many :], strict=True)
@@ -85,7 +89,10 @@ def _spread(
     numbers += list(fitted["goals"].values())
     chance = sigmoid(terms @ np.array(numbers))
     names = ["intercept", *used, *(f"goal:{goal}" for goal in fitted["goals"])]
-    prior = [0.0, *[candidate.shrink if candidate.family == "logistic" else WEAK] * len(used)]
+    prior = [
+        0.0,
+        *[candidate.shrink if candidate.family == "logistic" else WEAK] * len(used),
+    ]
     prior += [candidate.goal_shrink or 0.0] * len(fitted["goals"])
     groups = [case.group for case in untied(cases)]
     worth = independent_cases(groups) / len(groups)
@@ -93,13 +100,16 @@ def _spread(
     covariance = np.linalg.inv((terms.T * weights) @ terms + np.diag(prior))
     return {
         one: {
-            other: round(float(covariance[i, j]), 4) + 0.0 for j, other in enumerate(names[: i + 1])
+            other: round(float(covariance[i, j]), 4) + 0.0
+            for j, other in enumerate(names[: i + 1])
         }
         for i, one in enumerate(names)
     }
 
 
-def odds(record: Mapping[str, Any], fitted: Mapping[str, Any], dated: str) -> dict[str, Any]:
+def odds(
+    record: Mapping[str, Any], fitted: Mapping[str, Any], dated: str
+) -> dict[str, Any]:
     """What the fit comes to; it stands in the record, and nothing that ships reads it."""
     records = {}
     for codes in CODERS:
@@ -111,7 +121,8 @@ def odds(record: Mapping[str, Any], fitted: Mapping[str, Any], dated: str) -> di
             "accuracy_gain": gain["accuracy"], "brier_gain": gain["brier"],
         }  # fmt: skip
     earned = bool(fitted["answers"]) and all(
-        one["accuracy_gain"]["low"] > 0 and one["brier_gain"]["low"] > 0 for one in records.values()
+        one["accuracy_gain"]["low"] > 0 and one["brier_gain"]["low"] > 0
+        for one in records.values()
     )
     return {
         "dated": dated,
@@ -135,7 +146,9 @@ def framework_text(cases: Sequence[PublishedCase], section: Mapping[str, Any]) -
     """The whole framework file."""
     lesson = yaml.load(catalogue_text("lesson.yaml"), yaml.BaseLoader)  # noqa: S506  # text alone
     answers = section["answers"]
-    weights = {name: round(abs(adds["yes"] - adds["no"]), 2) for name, adds in answers.items()}
+    weights = {
+        name: round(abs(adds["yes"] - adds["no"]), 2) for name, adds in answers.items()
+    }
     parts = [_head(section)]
     for kind, sign in (("indicators", 1), ("anti_indicators", -1)):
         extra = [n for n in QUESTIONS if n in answers and SANE[n][0] == sign]
@@ -148,8 +161,12 @@ def framework_text(cases: Sequence[PublishedCase], section: Mapping[str, Any]) -
             parts.append(f"  # {_provenance(cases, name, name in answers)}\n")
             parts.append(indent(_dump({name: entry}, flow=False), "  "))
     parts.append("\n" + _rules(section, weights))
-    parts.append("\n# What the weights come from: a backtest never judges them by these cases.\n")
-    parts.append(_dump({"fitted_on": {"dated": section["dated"], **section["fitted_on"]}}))
+    parts.append(
+        "\n# What the weights come from: a backtest never judges them by these cases.\n"
+    )
+    parts.append(
+        _dump({"fitted_on": {"dated": section["dated"], **section["fitted_on"]}})
+    )
     return "".join(parts)
 
 
@@ -193,7 +210,10 @@ def _rules(section: Mapping[str, Any], weights: Mapping[str, float]) -> str:
             "when": {"indicator_weight": {"less_than": limit}},
             "outcome": "improve_rag_or_switch_model",
         },
-        {"when": {"difference": {"less_than": limit}}, "outcome": "address_anti_indicators"},
+        {
+            "when": {"difference": {"less_than": limit}},
+            "outcome": "address_anti_indicators",
+        },
         {"outcome": "fine_tune_candidate"},
     ]
     scoring = {

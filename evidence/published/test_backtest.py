@@ -40,7 +40,9 @@ def test_a_plain_count_comes_to_the_same(codes: Codes) -> None:
         answers = {}
         for name, coded in entry["factors"].items():
             answers[name] = (
-                coded["value"] if codes == "value" else coded["blind"][codes == "blind2"]
+                coded["value"]
+                if codes == "value"
+                else coded["blind"][codes == "blind2"]
             )
         reasons = sum(answers[name] == "yes" for name in LESSON.indicators)
         against = sum(answers[name] == "yes" for name in LESSON.anti_indicators)
@@ -67,4 +69,6 @@ def test_the_page_tells_how_often_the_tree_says_tune() -> None:
 def test_the_page_tells_what_looking_back_finds() -> None:
     cases = untied_cases()
     by_goal = sum((case.goal_kind != "knowledge") == case.tuning_won for case in cases)
-    assert f'everything else" is right in {by_goal} of 141 cases' in " ".join(PAGE.split())
+    assert f'everything else" is right in {by_goal} of 141 cases' in " ".join(
+        PAGE.split()
+    )

@@ -59,7 +59,9 @@ def test_signs_are_sane_in_the_framework_that_ships() -> None:
     sane = tool("refit_data").SANE
     for name, adds in fitted()["answers"].items():
         assert sane[name][0] * adds["yes"] >= 0 >= sane[name][0] * adds["no"]
-        side = precedent().indicators if sane[name][0] > 0 else precedent().anti_indicators
+        side = (
+            precedent().indicators if sane[name][0] > 0 else precedent().anti_indicators
+        )
         assert name in side
 
 
@@ -111,10 +113,17 @@ def test_the_odds_of_the_record_are_those_that_were_measured() -> None:
         assert track["accuracy"] == nested["fit"]["accuracy"]
         assert track["brier"] == nested["fit"]["brier"]
         gain = nested["gain"]["base_rate"]
-        assert (track["brier_gain"], track["accuracy_gain"]) == (gain["brier"], gain["accuracy"])
+        assert (track["brier_gain"], track["accuracy_gain"]) == (
+            gain["brier"],
+            gain["accuracy"],
+        )
         earned.append(gain["brier"]["low"] > 0 and gain["accuracy"]["low"] > 0)
     assert len(earned) == 2
-    assert fitted()["earned"] == record()["final"]["earned"] == ("yes" if all(earned) else "no")
+    assert (
+        fitted()["earned"]
+        == record()["final"]["earned"]
+        == ("yes" if all(earned) else "no")
+    )
 
 
 def test_counts_beside_the_weights_are_those_of_the_issue() -> None:
@@ -140,9 +149,14 @@ def test_the_page_tells_the_record_that_looked_good() -> None:
         round(100 * nested[codes]["gain"]["always"]["accuracy"]["value"])
         for codes in ("blind1", "blind2")
     ]
-    assert f"right in {right[0]} and {right[1]}%, {ahead[0]} and {ahead[1]} points more" in text
     assert (
-        "a Brier score of {:.3f} and {:.3f}".format(*(fit["brier"]["value"] for fit in fits))
+        f"right in {right[0]} and {right[1]}%, {ahead[0]} and {ahead[1]} points more"
+        in text
+    )
+    assert (
+        "a Brier score of {:.3f} and {:.3f}".format(
+            *(fit["brier"]["value"] for fit in fits)
+        )
         in text
     )
     luck = record()["permutation"]["brier_gain"]
@@ -199,7 +213,10 @@ def test_a_bound_is_kept_and_nothing_better_lies_inside_it() -> None:
     for _ in range(300):
         other = beta + rng.normal(0, 0.05, beta.shape)
         other[:, 1:] = np.maximum(other[:, 1:], 0)
-        assert models._objective(other, terms, np.ones((1, 80)), y[None], ridge)[0] >= best - 1e-9
+        assert (
+            models._objective(other, terms, np.ones((1, 80)), y[None], ridge)[0]
+            >= best - 1e-9
+        )
 
 
 def test_every_family_keeps_its_signs_whatever_the_outcomes() -> None:
@@ -249,7 +266,9 @@ def test_a_rich_candidate_is_judged_by_what_it_has_not_seen() -> None:
     chosen = refit.choose(data, weights, won, settings, rng)
     assert (chosen.index == 0).all()
     shown = 1 / (1 + np.exp(-(models.fit(rich, data, weights, won) @ data.design.T)))
-    assert ((shown > 0.5) == (won > 0.5)).mean() > 0.55  # on what it is shown it is no coin
+    assert (
+        (shown > 0.5) == (won > 0.5)
+    ).mean() > 0.55  # on what it is shown it is no coin
 
 
 def test_a_planted_rule_is_found() -> None:
@@ -279,7 +298,11 @@ def test_a_question_that_copies_the_outcome_in_training_alone_is_not_rewarded() 
         answers[:, column] = np.where(held, -copy, copy)
         planted = data.with_answers(answers)
         chosen = refit.choose(
-            planted, (weights * ~held)[None], data.won[None], quick(), np.random.default_rng(0)
+            planted,
+            (weights * ~held)[None],
+            data.won[None],
+            quick(),
+            np.random.default_rng(0),
         )
         told = 1 / (1 + np.exp(-(chosen.coefs[0] @ planted.design.T)))
         right.append(((told > 0.5) == (data.won > 0.5))[held].mean())
@@ -293,7 +316,9 @@ def test_what_is_held_out_changes_nothing_about_what_is_said_of_it() -> None:
     before, _ = nested(data, outer=None)
     for cluster in (0, 10, 40):
         mine = data.cluster == cluster
-        after, _ = nested(data.with_won(np.where(mine, 1 - data.won, data.won)), outer=None)
+        after, _ = nested(
+            data.with_won(np.where(mine, 1 - data.won, data.won)), outer=None
+        )
         assert (after[mine] == before[mine]).all()
         assert (after[~mine] != before[~mine]).any()
     out = refit.left_out(data, None, np.random.default_rng(0))
@@ -341,7 +366,9 @@ def test_answers_taken_for_something_are_taken_only_where_unknown() -> None:
     column = data.names.index("low_volume")
     assert (study.recoded(data, "no").answers[~known[:, column], column] == 1).all()
     worst = study.recoded(data, "worst").answers
-    assert (worst[~known] == np.where(data.won > 0.5, -1, 1)[np.nonzero(~known)[0]]).all()
+    assert (
+        worst[~known] == np.where(data.won > 0.5, -1, 1)[np.nonzero(~known)[0]]
+    ).all()
 
 
 # The command --------------------------------------------------------------------------------------
@@ -352,7 +379,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(HERE / "refit.py"), *arguments]
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return subprocess.run(
-        command, env={**os.environ, **alone}, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, **alone},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -360,7 +391,10 @@ def test_a_quick_refit_runs_and_comes_to_the_same_again(tmp_path: Path) -> None:
     done = run("--quick", "--output", str(tmp_path))
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "precedent.yaml").read_text("utf-8")
-    assert load_document(parse(text, "precedent.yaml", FrameworkError)).fitted_on is not None
+    assert (
+        load_document(parse(text, "precedent.yaml", FrameworkError)).fitted_on
+        is not None
+    )
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert set(before) == {"precedent.yaml", "precedent_record.yaml"}
     done = run("--quick", "--check", "--output", str(tmp_path))
@@ -381,7 +415,9 @@ def test_a_check_sees_another_number_and_no_other_day() -> None:
 
 def test_a_handful_of_sources_is_not_fitted(tmp_path: Path) -> None:
     file = tmp_path / "few.yaml"
-    file.write_text("[{id: a, winner: rag}, {id: b, winner: fine_tune}]", encoding="utf-8")
+    file.write_text(
+        "[{id: a, winner: rag}, {id: b, winner: fine_tune}]", encoding="utf-8"
+    )
     done = run("--quick", "--output", str(tmp_path), "--cases", str(file))
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [file])
     assert "too few: 2" in done.stdout
@@ -399,6 +435,9 @@ def test_where_outcomes_are_noise_the_fit_earns_nothing(tmp_path: Path) -> None:
     done = run("--quick", "--output", str(tmp_path), "--cases", str(file))
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "precedent.yaml").read_text("utf-8")
-    assert load_document(parse(text, "precedent.yaml", FrameworkError)).fitted_on is not None
+    assert (
+        load_document(parse(text, "precedent.yaml", FrameworkError)).fitted_on
+        is not None
+    )
     told = yaml.safe_load((tmp_path / "precedent_record.yaml").read_text("utf-8"))
     assert told["final"]["earned"] == told["odds"]["earned"] == "no"

@@ -30,7 +30,9 @@ class InputError(TuneworthyError):
     """
 
     def __init__(self, what: str, *, where: object = "", fix: str = "") -> None:
-        self.what, self.where, self.fix = what, str(where), fix
+        self.what = what
+        self.where = str(where)
+        self.fix = fix
         super().__init__(str(self))
 
     def __str__(self) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 from tuneworthy.errors import InputError
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
-HEADERS_S, BODY_S, BODY_BYTES_S = 10.0, 30.0, 16 * 1024
+HEADERS_S = 10.0
+BODY_S = 30.0
+BODY_BYTES_S = 16 * 1024
 """How long a client may take for its headers, and for a body: a second more for so many bytes."""
 
 
@@ -37,7 +39,9 @@ def listening(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError, OverflowError) as caught:
         why = getattr(caught, "strerror", None) or "not an address"
         fix = "choose another --host or --port"
-        raise InputError(f"can't be listened on ({why})", where=f"{host}:{port}", fix=fix) from None
+        raise InputError(
+            f"can't be listened on ({why})", where=f"{host}:{port}", fix=fix
+        ) from None
     return listener
 
 
@@ -48,7 +52,9 @@ def in_link(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def serve(app: Any, listens: socket.socket, *, at_once: int, patience_s: int, log: str) -> None:
+def serve(
+    app: Any, listens: socket.socket, *, at_once: int, patience_s: int, log: str
+) -> None:
     """Serve until it is interrupted; whoever is still connected then has so many seconds.
 
     Of more than ``at_once`` connections the rest are turned away; nothing of ours is told by name.
@@ -101,7 +107,8 @@ def impatient(protocol: type[Any]) -> type[Any]:
             state = self.conn.their_state
             owed = state if state is h11.SEND_BODY or not answering else None
             if owed is not self._owed:
-                self._timer, self._owed = self._timer and self._timer.cancel(), owed
+                self._timer = self._timer and self._timer.cancel()
+                self._owed = owed
                 if owed is not None:
                     patience = HEADERS_S if owed is h11.IDLE else BODY_S
                     self._until = self.loop.time() + patience

@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuneworthy.answers.arms import arms_series, lab_arms, table_name
-from tuneworthy.answers.count import apply_rules, flips, outcome_of, questions, verdict_of
+from tuneworthy.answers.count import (
+    apply_rules,
+    flips,
+    outcome_of,
+    questions,
+    verdict_of,
+)
 from tuneworthy.answers.facts import CaseFacts
 from tuneworthy.answers.weigh import (
     NOTHING_MEASURED,
@@ -38,7 +44,13 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import DAYS_PER_MONTH, Interval, Unknown, digest, remembered_digest
+from tuneworthy.model.base import (
+    DAYS_PER_MONTH,
+    Interval,
+    Unknown,
+    digest,
+    remembered_digest,
+)
 from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
@@ -109,7 +121,9 @@ def framework_of(case: Case, chosen: str | None = None) -> Framework:
         return load_framework(chosen)
     if case.framework is None:
         return load_framework("lesson")
-    path = None if case.framework in NAMES else beside(case, "framework", case.framework)
+    path = (
+        None if case.framework in NAMES else beside(case, "framework", case.framework)
+    )
     return load_framework(case.framework if path is None else path)
 
 
@@ -147,13 +161,19 @@ def decide(
     if measured is None:
         measured, series = gathered(stated)
     looked = _look_at(stated, framework, as_of, measured, series, seed=seed, draw=draw)
-    facts, money = looked.facts, looked.money
-    case, assessment, fits = facts.case, facts.assessment, facts.fits
-    rules, states = rules_of(framework), assessment.states
+    facts = looked.facts
+    money = looked.money
+    case = facts.case
+    assessment = facts.assessment
+    fits = facts.fits
+    rules = rules_of(framework)
+    states = assessment.states
     decision = apply_rules(states, framework, rules)
     challenges = challenge(facts)
     money = held_against(money, challenges)
-    asked = by_worth(questions(states, framework, rules), states, rules, at_stake(money.result))
+    asked = by_worth(
+        questions(states, framework, rules), states, rules, at_stake(money.result)
+    )
     it = build_situation(
         facts,
         arms=looked.arms,
@@ -192,7 +212,9 @@ def decide(
         counts=assessment.counts,
         rules=decision.rules,
         strength=decision.strength,
-        stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
+        stages=tuple(
+            _stage(attempt, case, framework, rules) for attempt in case.attempts
+        ),
         verdict=word_verdict(it, decision, judgement, ask),
         targets=judgement.targets,
         distribution=decision.distribution,
@@ -215,7 +237,9 @@ def decide(
         pilot=(ended := read_pilot(stated)) and ended.card,
         decision=stated.decision if stated.decision != CaseDecision() else None,
         defaults=stated.origin.defaults,
-        failures=failure_results(failures_of(case, looked.ledger, framework), framework),
+        failures=failure_results(
+            failures_of(case, looked.ledger, framework), framework
+        ),
     )
 
 
@@ -249,10 +273,14 @@ def _look_at(
     assessment = weigh(case, framework, ledger=ledger)
     sovereign = assessment.state("data_sovereignty")
     prices = listed_prices(case, as_of, unlisted(case, "no", as_of))
-    offered = facts_on(as_of).offered(framework.approaches, as_of, inside=sovereign == "yes")
+    offered = facts_on(as_of).offered(
+        framework.approaches, as_of, inside=sovereign == "yes"
+    )
     fits = approaches(case, framework, offered)
     published = shipped_index()
-    rate = published.rates.get(f"goal={case.goals[0]}" if case.goals else "", published.rates[""])
+    rate = published.rates.get(
+        f"goal={case.goals[0]}" if case.goals else "", published.rates[""]
+    )
 
     reckoned = MoneyContext(
         case=case,
@@ -280,7 +308,12 @@ def _draw_nothing(*_: object) -> None:
 
 
 def table_of(
-    case: Case, framework: Framework, *, as_of: date, lab: LabName, arms: Sequence[LabArm]
+    case: Case,
+    framework: Framework,
+    *,
+    as_of: date,
+    lab: LabName,
+    arms: Sequence[LabArm],
 ) -> WayTable:
     """The table of ways of a case, with the arms of a lab in the place of those it kept before."""
     measured, series = gathered(case)
@@ -307,19 +340,24 @@ def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str
     """
     ledger = known(gathered(case)[0], case)
     case, _ = with_evidence(case, ledger)
-    until, review = serves_until(case, as_of), case.decision.review_on
+    until = serves_until(case, as_of)
+    review = case.decision.review_on
     limit = framework.threshold("evidence_age")
     known_facts = facts_on(as_of)
     ends = [end_day(model, as_of) for model in case.models]
     measured = {number.observed_on for number in ledger.values() if number.observed_on}
     parts = {
         "prices": listed_prices(case, as_of, unlisted(case, "no", as_of)),
-        "offered": [s.service for s in known_facts.services if not s.until or as_of < s.until],
+        "offered": [
+            s.service for s in known_facts.services if not s.until or as_of < s.until
+        ],
         "looked up": known_facts.dated,
         "own facts": own_facts(),
         "model ends": [_whole_months(end, as_of) for end in ends if end],
         "tuned model ends in days": until and max((until - as_of).days, -1),
-        "old evidence": [limit and _months(as_of, day) > limit for day in sorted(measured)],
+        "old evidence": [
+            limit and _months(as_of, day) > limit for day in sorted(measured)
+        ],
         "review is due": review and review <= as_of,
     }
     return repr(parts)
@@ -357,12 +395,15 @@ def _look(
     money: MoneyFindings,
 ) -> CaseFindings:
     """What is next to the case file, what was measured, and what its models cost."""
-    texts, distinct = prompt_texts(case), None
+    texts = prompt_texts(case)
+    distinct = None
     if texts is not None:  # else numpy isn't needed
         from tuneworthy.measure.sample import distinct_prompts
 
         near = framework.threshold("near_copy")
-        distinct = distinct_prompts(texts, 1.0 if near is None else near)  # else identical ones
+        distinct = distinct_prompts(
+            texts, 1.0 if near is None else near
+        )  # else identical ones
     result = None if isinstance(money.result, Unknown) else money.result
     return CaseFindings(
         prompts=None if texts is None else len(texts),

@@ -40,7 +40,9 @@ def plugin_texts(kind: Literal["formats", "targets", "facts"]) -> dict[str, str]
                 if name == file.name:
                     continue
                 if name in texts:
-                    raise _refused(entry, f'adds "{name}", which another package adds too')
+                    raise _refused(
+                        entry, f'adds "{name}", which another package adds too'
+                    )
                 texts[name] = file.read_text("utf-8")
         except (ImportError, OSError, UnicodeDecodeError) as caught:
             raise _refused(entry, f"can't be read ({caught})") from caught
@@ -57,7 +59,9 @@ def plugin_objects(kind: Literal["scorers", "signals", "options"]) -> dict[str, 
     objects: dict[str, object] = {}
     for entry in _entries(kind):
         if entry.name in objects:
-            raise _refused(entry, f'adds "{entry.name}", which another package adds too')
+            raise _refused(
+                entry, f'adds "{entry.name}", which another package adds too'
+            )
         try:
             objects[entry.name] = entry.load()
         except Exception as caught:  # whatever a package does while it is imported
@@ -71,10 +75,14 @@ def plugin_object(kind: Literal["scorers", "options"], name: str) -> object | No
 
 
 def _entries(kind: Addition) -> Iterator[EntryPoint]:
-    yield from sorted(entry_points(group=f"tuneworthy.{kind}"), key=lambda entry: entry.name)
+    yield from sorted(
+        entry_points(group=f"tuneworthy.{kind}"), key=lambda entry: entry.name
+    )
 
 
 def _refused(entry: EntryPoint, why: str) -> InputError:
     package = entry.dist.name if entry.dist else entry.value
     what = one_line(f"{entry.group}: {entry.value} {why}")
-    return InputError(what, where=f"the package {package}", fix=f"mend or uninstall {package}")
+    return InputError(
+        what, where=f"the package {package}", fix=f"mend or uninstall {package}"
+    )

@@ -12,7 +12,19 @@ from typing import Any
 
 from tuneworthy.model.base import Unknown
 
-_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_SMALL = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+)
 
 
 def usd(amount: float) -> str:
@@ -57,7 +69,9 @@ def several(number: int, noun: str) -> str:
 
 def counted(number: float, noun: str) -> str:
     """A count in digits with its noun: ``1 prompt``, ``4,000 prompts``."""
-    return f"{count(number)} {noun}" if round(number) == 1 else f"{count(number)} {noun}s"
+    return (
+        f"{count(number)} {noun}" if round(number) == 1 else f"{count(number)} {noun}s"
+    )
 
 
 def share(value: float) -> str:

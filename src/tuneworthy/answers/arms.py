@@ -18,7 +18,9 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, LabArm, LabName
 
-IMPORTED = "arms"  #: The table of prompts and models that ``measure`` writes for a test.
+IMPORTED = (
+    "arms"  #: The table of prompts and models that ``measure`` writes for a test.
+)
 RUNNING = "running_prompt_share"
 """The measurement of a log that names the prompt file and the model that production runs."""
 
@@ -148,7 +150,9 @@ def _number(cell: Scalar) -> float | Unknown:
 # Results of other tools.
 
 
-def _imported(case: Case, evidence: Mapping[str, Evidence], table: Series) -> list[LabArm]:
+def _imported(
+    case: Case, evidence: Mapping[str, Evidence], table: Series
+) -> list[LabArm]:
     """Prompts and models of a test that another tool ran, where all had the same cases.
 
     Of several tests that share no case nothing is compared, and scores beyond 0 and 1 are no
@@ -164,22 +168,33 @@ def _imported(case: Case, evidence: Mapping[str, Evidence], table: Series) -> li
     return arms
 
 
-def _imported_arm(case: Case, row: Mapping[str, Scalar], day: date | None) -> LabArm | None:
-    prompt, model = str(row.get("prompt", "")), str(row.get("model", ""))
+def _imported_arm(
+    case: Case, row: Mapping[str, Scalar], day: date | None
+) -> LabArm | None:
+    prompt = str(row.get("prompt", ""))
+    model = str(row.get("model", ""))
     listed = next((each for each in case.models if is_same_model(each.id, model)), None)
     title = " · ".join(filter(None, (prompt, model))) or "the prompt"
     cases = row.get("cases", "count the cases")
     about = {"cases": cases, "grade": "measured", "source": "results of another tool"}
-    ends = {"low": row.get("low_of_all", "open"), "high": row.get("high_of_all", "open")}
+    ends = {
+        "low": row.get("low_of_all", "open"),
+        "high": row.get("high_of_all", "open"),
+    }
     quality = {"quality": row.get("value", ""), **_named("quality", about | ends)}
     cells: dict[str, Scalar] = {"arm": title, "title": title, "prompt": prompt}
     cells["model"] = model if listed is None else listed.id
-    cells["kind"] = "tuned" if listed is not None and listed.kind == "tuned" else "prompted"
+    cells["kind"] = (
+        "tuned" if listed is not None and listed.kind == "tuned" else "prompted"
+    )
     seconds = row.get("latency_p95_s", "log `latency_s` with each result")
     usd = row.get("usd_per_run", "log `usd` with each result")
     usd_ends = {end: row.get(f"usd_per_run_{end}", usd) for end in ("low", "high")}
     cells |= quality
-    cells |= {"latency_p95_s": seconds, **_named("latency_p95_s", _point(seconds) | about)}
+    cells |= {
+        "latency_p95_s": seconds,
+        **_named("latency_p95_s", _point(seconds) | about),
+    }
     cells |= {"usd_per_call": usd, **_named("usd_per_call", usd_ends | about)}
     arm = _arm("import", cells)
     if arm is None or not _is_share(arm.quality):
@@ -227,7 +242,8 @@ def _marked(arm: LabArm, running: Evidence | None) -> LabArm:
     """
     if running is None or not running.known or arm.made_of or arm.kind == "no_model":
         return arm
-    prompt, model = running.details.get("prompt"), str(running.details.get("model", ""))
+    prompt = running.details.get("prompt")
+    model = str(running.details.get("model", ""))
     runs = bool(arm.prompt) and arm.prompt == prompt and is_same_model(arm.model, model)
     return arm.model_copy(update={"runs_today": runs})
 

@@ -31,7 +31,9 @@ CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bou
 
 _GRID = 17
 
-Measures = Mapping[str, tuple[float, float]]  #: Each measure's ends over all completions.
+Measures = Mapping[
+    str, tuple[float, float]
+]  #: Each measure's ends over all completions.
 
 
 def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
@@ -45,13 +47,16 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
     shares = dict(counted.even)
     reach = tuple(outcome for outcome in OUTCOMES if outcome in counted.reach)
     measures = _measures(states, rules)
-    bands, outcome = _bands(measures, rules), outcome_of(counted.reach)
+    bands = _bands(measures, rules)
+    outcome = outcome_of(counted.reach)
     return Decision(
         outcome=outcome,
         leaning=max(reach, key=lambda name: (shares[name], -OUTCOMES.index(name))),
         reach=reach,
         rules=RuleResults(
-            tree=TreeResult(outcome=outcome, path=_path(counted, framework, rules, measures)),
+            tree=TreeResult(
+                outcome=outcome, path=_path(counted, framework, rules, measures)
+            ),
             score=ScoreResult(
                 value=_unscaled("score", measures, rules),
                 denominator=rules.denominator,
@@ -101,7 +106,8 @@ def _measures(states: States, rules: Rules) -> Measures:
         more = [rules.weights[name] for name in names if states[name] == "unknown"]
         ends[f"{kind}s"] = len(yes), len(yes) + len(more)
         ends[f"{kind}_weight"] = sum(yes), sum(yes) + sum(more)
-    gain, loss = ends["indicator_weight"], ends["anti_indicator_weight"]
+    gain = ends["indicator_weight"]
+    loss = ends["anti_indicator_weight"]
     ends["difference"] = gain[0] - loss[1], gain[1] - loss[0]
     return ends
 
@@ -130,9 +136,11 @@ def _path(
 def _unscaled(name: str, measures: Measures, rules: Rules) -> float | Range:
     low, high = measures["difference" if name == "score" else name]
     if name.endswith("_weight") or name in ("difference", "score"):
-        low, high = low / rules.scale, high / rules.scale
+        low = low / rules.scale
+        high = high / rules.scale
     if name == "score":
-        low, high = low / rules.denominator, high / rules.denominator
+        low = low / rules.denominator
+        high = high / rules.denominator
     return Range.between(low, high).narrowed()
 
 
@@ -152,7 +160,8 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
     shares = [counted.shares((c, i, a)) for c, i, a in product(*axes)]
     return {
         outcome: Range(
-            low=min(each[outcome] for each in shares), high=max(each[outcome] for each in shares)
+            low=min(each[outcome] for each in shares),
+            high=max(each[outcome] for each in shares),
         )
         for outcome in OUTCOMES
     }
@@ -166,15 +175,23 @@ def _monotone(counted: Completions) -> bool:
         for cell in product(*(range(size + 1) for size in sizes))
     }
     for outcome in set(counted.outcomes):
-        steps = [s for o, s in zip(counted.outcomes, counted.steps, strict=True) if o == outcome]
-        fraction = {c: sum(step.get(c, 0) for step in steps) / many for c, many in ways.items()}
+        steps = [
+            s
+            for o, s in zip(counted.outcomes, counted.steps, strict=True)
+            if o == outcome
+        ]
+        fraction = {
+            c: sum(step.get(c, 0) for step in steps) / many for c, many in ways.items()
+        }
         for axis in range(3):
             pairs = (
                 (value, fraction.get((*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])))
                 for cell, value in fraction.items()
             )
             known = [(value, after) for value, after in pairs if after is not None]
-            if any(after > value for value, after in known) and any(a < v for v, a in known):
+            if any(after > value for value, after in known) and any(
+                a < v for v, a in known
+            ):
                 return False
     return True
 
@@ -192,20 +209,28 @@ def verdict_of(rules: Rules, states: States) -> Verdict:
     return outcome_of(tally(rules, states).reach)
 
 
-def questions(states: States, framework: Framework, rules: Rules) -> tuple[QuestionResult, ...]:
+def questions(
+    states: States, framework: Framework, rules: Rules
+) -> tuple[QuestionResult, ...]:
     """Open answers that can matter, by the doubt they remove for a minute of work, best first.
 
     The gain is the mutual information between the answer and the outcome at even odds for every
     open answer, in bits.
     """
-    before, results = tally(rules, states).doubt, []
+    before = tally(rules, states).doubt
+    results = []
     for name in (name for name, state in states.items() if state == "unknown"):
         after = [tally(rules, {**states, name: to}).doubt for to in OTHERS["unknown"]]
         gain = before - sum(after) / 2
         if gain > 1e-12:
-            ask, minutes = framework.question(name), framework.asked[name].minutes
-            results.append(QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=minutes))
-    return tuple(sorted(results, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor)))
+            ask = framework.question(name)
+            minutes = framework.asked[name].minutes
+            results.append(
+                QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=minutes)
+            )
+    return tuple(
+        sorted(results, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +244,9 @@ class _Kind:
     to: Target
 
 
-def flips(states: States, rules: Rules, before: Verdict) -> tuple[tuple[FlipResult, ...], int]:
+def flips(
+    states: States, rules: Rules, before: Verdict
+) -> tuple[tuple[FlipResult, ...], int]:
     """All the smallest sets of answers that change the outcome ``before``.
 
     A set gives each of its answers another value than it has now: a yes becomes no, a no yes, an
@@ -231,11 +258,13 @@ def flips(states: States, rules: Rules, before: Verdict) -> tuple[tuple[FlipResu
     """
     kinds: dict[_Kind, list[str]] = {}
     for name, state in states.items():
-        group, named = (name in rules.checks, name in rules.indicators), name in rules.asked
+        group = (name in rules.checks, name in rules.indicators)
+        named = name in rules.asked
         for to in OTHERS[state]:
             kind = _Kind(group, rules.weights[name], name if named else "", state, to)
             kinds.setdefault(kind, []).append(name)
-    work, each = 0, effort(rules, states)
+    work = 0
+    each = effort(rules, states)
     for size in range(1, len(states) + 1):
         work += comb(len(kinds) + size - 1, size) * each
         if size > 1 and work > MOST_WORK:
@@ -244,7 +273,9 @@ def flips(states: States, rules: Rules, before: Verdict) -> tuple[tuple[FlipResu
         for picked in _pick(list(kinds.items()), size):
             after = verdict_of(rules, {**states, **dict(next(_each(picked)))})
             if after != before:
-                sets += [(answers, after) for answers in islice(_each(picked), MOST_SETS + 1)]
+                sets += [
+                    (answers, after) for answers in islice(_each(picked), MOST_SETS + 1)
+                ]
             if len(sets) > MOST_SETS:
                 return (), size - 1
         if sets:
@@ -252,7 +283,9 @@ def flips(states: States, rules: Rules, before: Verdict) -> tuple[tuple[FlipResu
                 (tuple(AnswerFlip(factor=name, to=to) for name, to in answers), after)
                 for answers, after in sorted(sets)
             ]
-            return tuple(FlipResult(changes=c, outcome=after) for c, after in changes), size
+            return tuple(
+                FlipResult(changes=c, outcome=after) for c, after in changes
+            ), size
     return (), len(states)
 
 
@@ -285,7 +318,8 @@ def _each(picked: Picked, taken: frozenset[str] = frozenset()) -> Iterator[Answe
     if not picked:
         yield ()
         return
-    (kind, names, many), rest = picked[0], picked[1:]
+    kind, names, many = picked[0]
+    rest = picked[1:]
     for chosen in combinations([name for name in names if name not in taken], many):
         for others in _each(rest, taken | {*chosen}):
             yield tuple(sorted((*((name, kind.to) for name in chosen), *others)))

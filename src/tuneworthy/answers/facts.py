@@ -17,7 +17,16 @@ from tuneworthy.answers.weigh import (
     within,
 )
 from tuneworthy.llm.endpoints import LOCAL, PRESETS
-from tuneworthy.model.base import Interval, Number, Range, State, States, Strings, Unknown, every
+from tuneworthy.model.base import (
+    Interval,
+    Number,
+    Range,
+    State,
+    States,
+    Strings,
+    Unknown,
+    every,
+)
 from tuneworthy.model.case import Amount, AnyAmount, Case, Model, in_use
 from tuneworthy.model.dossier import (
     ApproachResult,
@@ -59,14 +68,28 @@ def named(targets: Iterable[TargetId]) -> str:
 KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 """Goals that ask for facts and concepts."""
 
-QUALITY_SIGNS = ("inconsistent_format", "terminology_errors", "voice_drift", "knowledge_gaps")
+QUALITY_SIGNS = (
+    "inconsistent_format",
+    "terminology_errors",
+    "voice_drift",
+    "knowledge_gaps",
+)
 """Signals of wrong answers; the other two are of length and time."""
 
-_PRESSING: dict[TargetId, str] = {"latency": "latency_requirements", "cost": "cost_optimization"}
+_PRESSING: dict[TargetId, str] = {
+    "latency": "latency_requirements",
+    "cost": "cost_optimization",
+}
 """Targets that a reason speaks of, with that reason."""
 
 _RETRIEVAL = frozenset(
-    {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking", "query_expansion"}
+    {
+        "better_retrieval",
+        "chunk_optimization",
+        "hybrid_search",
+        "reranking",
+        "query_expansion",
+    }
 )
 
 
@@ -88,7 +111,11 @@ def as_range(amount: Amount | Span | None) -> Range | None:
 
 
 def known_range(number: Number | None) -> Range | None:
-    return None if number is None or isinstance(number, Unknown) else Range.between(*ends(number))
+    return (
+        None
+        if number is None or isinstance(number, Unknown)
+        else Range.between(*ends(number))
+    )
 
 
 def likely(amount: AnyAmount | None) -> float | None:
@@ -118,7 +145,8 @@ class CaseFacts:
 
     def answered(self, changes: States) -> CaseFacts:
         """The same with other answers supposed; what they don't bear on is kept."""
-        after, worked_out = replace(self, supposed=changes.keys()), self.__dict__
+        after = replace(self, supposed=changes.keys())
+        worked_out = self.__dict__
         kept = {name: worked_out[name] for name in _OF_NO_ANSWER if name in worked_out}
         after.__dict__.update(kept)
         after.__dict__["states"] = {**self.states, **changes}
@@ -176,12 +204,16 @@ class CaseFacts:
     @cached_property
     def attempted(self) -> frozenset[str]:
         """Options that recorded attempts made use of."""
-        return frozenset(option for attempt in self.case.attempts for option in attempt.tried)
+        return frozenset(
+            option for attempt in self.case.attempts for option in attempt.tried
+        )
 
     @cached_property
     def attempted_models(self) -> frozenset[str]:
         """Models that recorded attempts were run with."""
-        return frozenset(model for attempt in self.case.attempts for model in attempt.models)
+        return frozenset(
+            model for attempt in self.case.attempts for model in attempt.models
+        )
 
     @property
     def attempted_families(self) -> frozenset[str]:
@@ -196,14 +228,18 @@ class CaseFacts:
         """
         if self.source("foundation_models") == "measured":
             return False
-        if any("other_model" in each.tried and not each.models for each in self.case.attempts):
+        if any(
+            "other_model" in each.tried and not each.models
+            for each in self.case.attempts
+        ):
             return False
         return len(self.attempted_models) > 1 and len(self.attempted_families) == 1
 
     def tried_model(self, model: str) -> bool:
         """Whether a recorded attempt was another model, and this one."""
         return any(
-            model in attempt.models and {"smaller_model", "other_model"} & set(attempt.tried)
+            model in attempt.models
+            and {"smaller_model", "other_model"} & set(attempt.tried)
             for attempt in self.case.attempts
         )
 
@@ -237,8 +273,14 @@ class CaseFacts:
     def serving(self, how: str) -> Range | None:
         """USD a month the model in use costs in a way of serving, by traffic and prices."""
         now = in_use(self.case)
-        ways = (way for way in self.findings.servings if now is not None and way.model == now.id)
-        return known_range(next((way.usd_per_month for way in ways if way.how == how), None))
+        ways = (
+            way
+            for way in self.findings.servings
+            if now is not None and way.model == now.id
+        )
+        return known_range(
+            next((way.usd_per_month for way in ways if way.how == how), None)
+        )
 
     @property
     def computed_bill(self) -> Range | None:
@@ -254,7 +296,9 @@ class CaseFacts:
     def bill_path(self) -> str:
         """What the bill comes from, as a path of the case."""
         stated = self.case.today.usd_per_month is not None
-        return "today.usd_per_month" if stated else "economics.traffic.requests_per_month"
+        return (
+            "today.usd_per_month" if stated else "economics.traffic.requests_per_month"
+        )
 
     @property
     def request_usd(self) -> float | None:
@@ -297,13 +341,19 @@ class CaseFacts:
     @cached_property
     def now(self) -> dict[TargetId, Range]:
         """Where the present approach is, as far as that is known."""
-        quality, latency = self.case.today.quality, self.case.today.latency_p95_s
+        quality = self.case.today.quality
+        latency = self.case.today.latency_p95_s
         return _by_target(known_range(quality), as_range(latency), as_range(self.bill))
 
     def meets(self, target: TargetId, value: Range | None) -> State:
         """Whether all of a figure lies inside the limit; unknown without one of them."""
-        limit, holds = self.limits.get(target), reaches if target == "quality" else within
-        return "unknown" if limit is None or value is None else holds(value.low, value.most, limit)
+        limit = self.limits.get(target)
+        holds = reaches if target == "quality" else within
+        return (
+            "unknown"
+            if limit is None or value is None
+            else holds(value.low, value.most, limit)
+        )
 
     @cached_property
     def targets(self) -> dict[TargetId, State]:
@@ -320,7 +370,8 @@ class CaseFacts:
 
         Unknown where its id doesn't tell whose machine answers.
         """
-        now, stated = in_use(self.case), self.case.today.api
+        now = in_use(self.case)
+        stated = self.case.today.api
         if stated != "unknown" or now is None:
             return stated
         if now.runs != "unknown":
@@ -329,7 +380,11 @@ class CaseFacts:
             return "third_party"
         provider, _, name = now.id.partition(":")
         place = PRESETS.get(provider)
-        if now.base_url is not None or not name or (place is None and provider != LOCAL):
+        if (
+            now.base_url is not None
+            or not name
+            or (place is None and provider != LOCAL)
+        ):
             return "unknown"
         return "third_party" if place and place.key_from else "own"
 
@@ -370,7 +425,8 @@ class CaseFacts:
 
         None where one of the two isn't known. No tuning can save more than the bill.
         """
-        upfront, rule = self.findings.upfront_usd, self.framework.break_even
+        upfront = self.findings.upfront_usd
+        rule = self.framework.break_even
         if self.bill is None or upfront is None or isinstance(upfront, Unknown):
             return None
         months = 1 if self.case.one_off or rule is None else rule.under_months
@@ -397,7 +453,8 @@ class CaseFacts:
         return tuple(
             target
             for target, reason in _PRESSING.items()
-            if self.target(target) == "no" or (not self._fine(target) and self.holds(reason))
+            if self.target(target) == "no"
+            or (not self._fine(target) and self.holds(reason))
         )
 
     # Models, data and what changes.
@@ -433,7 +490,9 @@ class CaseFacts:
     def looks_up(self) -> bool:
         """Whether answers may need something that is looked up: not where all says they don't."""
         asked = self.case.goals and not self.goals(KNOWLEDGE_GOALS)
-        said = self.state("domain_knowledge") == "no" and not self.holds("knowledge_gaps")
+        said = self.state("domain_knowledge") == "no" and not self.holds(
+            "knowledge_gaps"
+        )
         held = self.recall is not None or self.case.data.documents is not None
         return not (self.needs_no_retrieval or (asked and said)) or held
 
@@ -485,11 +544,15 @@ class Challenge:
         """What it says of a case; None where the statements carry each other."""
         if not (fired := self.rule(facts)):
             return None
-        between, says, settle = fired[0], sentence(fired[1]), sentence(fired[2])
+        between = fired[0]
+        says = sentence(fired[1])
+        settle = sentence(fired[2])
         about: Any = {"id": self.id, "severity": self.severity, "between": between}
         return ChallengeResult(says=says, settle=settle, **about)
 
 
-contradiction = partial(Challenge, "contradiction")  #: Statements that exclude each other.
+contradiction = partial(
+    Challenge, "contradiction"
+)  #: Statements that exclude each other.
 doubt = partial(Challenge, "doubt")  #: A statement that lacks what would carry it.
 pushback = partial(Challenge, "pushback")  #: An expectation that isn't realistic.

@@ -40,15 +40,27 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.evidence import Evidence, Series
-from tuneworthy.model.framework import ALSO_ASKED, Check, Criterion, Framework, MeasureRule, Need
+from tuneworthy.model.framework import (
+    ALSO_ASKED,
+    Check,
+    Criterion,
+    Framework,
+    MeasureRule,
+    Need,
+)
 from tuneworthy.model.ways import CeilingGrade, Figure, LabArm
 from tuneworthy.stats.intervals import Z95
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
-TRAINING, FAMILIES = "training_examples", "families_scored"
-RUNNING_ARM = "running_arm_share"  #: What a lab measured of the arm that production runs.
-BEST_PROMPT = "best_prompt_share"  #: What a lab measured of its best prompt on held-out cases.
+TRAINING = "training_examples"
+FAMILIES = "families_scored"
+RUNNING_ARM = (
+    "running_arm_share"  #: What a lab measured of the arm that production runs.
+)
+BEST_PROMPT = (
+    "best_prompt_share"  #: What a lab measured of its best prompt on held-out cases.
+)
 SEARCH = "ceiling_search"  #: Draws of a search for better prompts, and how it ended.
 
 Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
@@ -59,7 +71,9 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
 
     A CaseError where nothing that was measured has the id of what is to be ignored.
     """
-    ignored = {item.id: place for place, item in enumerate(case.evidence.get("ignore", ()))}
+    ignored = {
+        item.id: place for place, item in enumerate(case.evidence.get("ignore", ()))
+    }
     for name, place in ignored.items():
         if measured and name not in {*measured, *_NUMBERS}:
             what = f'nothing that was measured is called "{name}"'
@@ -96,17 +110,20 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
         counted[RUNNING_ARM] = _quality_of(running, running.quality)
     texts = "\n".join(training_texts(case)).splitlines()
     if lines := {line.strip() for line in texts if line.strip()}:
-        files, by = listing(case.data.training), "different lines of the files to tune on"
-        counted[TRAINING] = exactly(TRAINING, len(lines), "examples", source=files, method=by)
+        files = listing(case.data.training)
+        by = "different lines of the files to tune on"
+        counted[TRAINING] = exactly(
+            TRAINING, len(lines), "examples", source=files, method=by
+        )
     arms = next((each.columns for each in series if each.id == "arms"), {})
     makers = {maker(str(name)) for name in arms.get("model", ()) if name}
     if "test" not in arms and len(makers) > 1:
         ends = (float(end) for end in arms.get("high_of_all", ()) if end != "open")
-        by, best = (
-            "makers whose models answered the same cases",
-            {"best_high": max(ends, default=1.0)},
+        by = "makers whose models answered the same cases"
+        best = {"best_high": max(ends, default=1.0)}
+        counted[FAMILIES] = exactly(
+            FAMILIES, len(makers), "makers", method=by, details=best
         )
-        counted[FAMILIES] = exactly(FAMILIES, len(makers), "makers", method=by, details=best)
     return {**counted, **latest}, series
 
 
@@ -144,7 +161,9 @@ def _quality_of(arm: LabArm, quality: Figure) -> Evidence:
 
 def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
     """A count without a doubt."""
-    return Evidence(id=name, value=count, low=count, high=count, unit=unit, **{"n": count, **about})
+    return Evidence(
+        id=name, value=count, low=count, high=count, unit=unit, **{"n": count, **about}
+    )
 
 
 # Measured numbers in the place of stated ones.
@@ -171,17 +190,30 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     case knows what a lab has run.
     """
     tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
-    counted, replaced = standing(case, ledger), []
+    counted = standing(case, ledger)
+    replaced = []
     for name, path in _NUMBERS.items():
-        if (evidence := counted.get(name)) and (numbers := _numbers(name, path, evidence, case)):
+        if (evidence := counted.get(name)) and (
+            numbers := _numbers(name, path, evidence, case)
+        ):
             for place, number in numbers.items():
                 *way, last = place.split(".")
-                reduce(lambda at, step: at.setdefault(step, {}), way, tree)[last] = number
-            was: Any = usable_examples(case) if name == TRAINING else attrgetter(path)(case)
-            ends = (was, was) if isinstance(was, float | int) else was and (was.low, was.high)
+                reduce(lambda at, step: at.setdefault(step, {}), way, tree)[last] = (
+                    number
+                )
+            was: Any = (
+                usable_examples(case) if name == TRAINING else attrgetter(path)(case)
+            )
+            ends = (
+                (was, was)
+                if isinstance(was, float | int)
+                else was and (was.low, was.high)
+            )
             replaced.append(Replaced(path, ends, evidence))
     counts = {option: ledger.get(arms) for option, arms in RUN_OPTIONS.items()}
-    ran = frozenset(option for option, arms in counts.items() if arms and arms.number > 0)
+    ran = frozenset(
+        option for option, arms in counts.items() if arms and arms.number > 0
+    )
     if not replaced and not ran:
         return case, ()
     filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran))
@@ -201,17 +233,22 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
     return {
         name: evidence
         for name, evidence in ledger.items()
-        if not any(overlaps(path, _NUMBERS.get(name, name)) for path in case.origin.assumed)
+        if not any(
+            overlaps(path, _NUMBERS.get(name, name)) for path in case.origin.assumed
+        )
     }
 
 
 def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, Any]:
     """What a measurement puts where in the case; empty where it replaces nothing."""
     if name == TRAINING:
-        usable, stated = min(math.floor(evidence.number), _MOST), case.data.examples
+        usable = min(math.floor(evidence.number), _MOST)
+        stated = case.data.examples
         if usable < _FEWEST_EXAMPLES:
             return {}
-        whole = {f"{path}.count": usable} if stated is None or stated.count is None else {}
+        whole = (
+            {f"{path}.count": usable} if stated is None or stated.count is None else {}
+        )
         return {f"{path}.usable": usable, **whole}
     if name in _SHARES:
         # Quality takes as many independent cases as give the interval back.
@@ -242,10 +279,16 @@ def independent(evidence: Evidence) -> int:
     the near end of an exact interval is that of a few cases. 0 where they leave everything open.
     """
     share = evidence.number
-    ends = [e for e in (evidence.low, evidence.high) if isinstance(e, float | int) and 0 < e < 1]
+    ends = [
+        e
+        for e in (evidence.low, evidence.high)
+        if isinstance(e, float | int) and 0 < e < 1
+    ]
     far = max(ends, key=lambda end: abs(share - end), default=share)
     # Divided twice: the square of a tiny distance is zero.
-    worth = 0 if far == share else Z95**2 * far * (1 - far) / (share - far) / (share - far)
+    worth = (
+        0 if far == share else Z95**2 * far * (1 - far) / (share - far) / (share - far)
+    )
     return math.floor(min(worth, _MOST) + 1e-6)
 
 
@@ -272,7 +315,8 @@ class LimitCheck:
     @property
     def note(self) -> str:
         """How it reads beside the answer that it settles."""
-        n, unit = self.evidence.n, self.evidence.unit
+        n = self.evidence.n
+        unit = self.evidence.unit
         on = f", on {count(n)}" if n else ""
         line = f" (threshold {limit_text(self.limit, unit)})" if self.limit else ""
         return f"{self.interval}{on}{line}"
@@ -281,7 +325,9 @@ class LimitCheck:
 Settled = tuple[State, LimitCheck]
 
 
-def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Settled | None:
+def settled(
+    name: str, case: Case, framework: Framework, ledger: Ledger
+) -> Settled | None:
     """Yes or no with the measurement it rests on; None where nothing measured settles it.
 
     A number that is only supposed isn't overruled by the one that was measured.
@@ -295,18 +341,23 @@ def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Sett
         return _below("requests_per_month", framework.threshold("low_volume"), ledger)
     if name == "insufficient_data":
         known = TRAINING in ledger and ledger[TRAINING].number >= _FEWEST_EXAMPLES
-        return _below(TRAINING, examples_limit(case, framework), ledger) if known else None
+        return (
+            _below(TRAINING, examples_limit(case, framework), ledger) if known else None
+        )
     if name == "instruction_limit":
         return _instructions(framework, ledger)
     if name in framework.ceiling:
         reading = tried(name, framework, ledger)
         doubtful = reading is not None and reading.evidence.high == "open"
-        answer, check = case.ceiling.get(name), framework.ceiling[name]
+        answer = case.ceiling.get(name)
+        check = framework.ceiling[name]
         denied = answer is not None and _check(check, answer).state == "no"
         return None if reading is None or (doubtful and denied) else ("yes", reading)
     sides = list(readings(name, "settles", framework, ledger))
     yes = next((each for each in sides if each[0] == "yes"), None)
-    return yes or (sides[0] if sides and all(state == "no" for state, _ in sides) else None)
+    return yes or (
+        sides[0] if sides and all(state == "no" for state, _ in sides) else None
+    )
 
 
 def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
@@ -315,7 +366,8 @@ def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
     A count seen in the data is the least there was: it can settle a yes and never a no, and one
     that is open upwards doesn't overrule a no that was stated.
     """
-    evidence, wanted = ledger.get(COUNTED_CHECKS.get(name, "")), framework.ceiling[name].at_least
+    evidence = ledger.get(COUNTED_CHECKS.get(name, ""))
+    wanted = framework.ceiling[name].at_least
     done = evidence is not None and evidence.number >= (wanted or 1)
     return LimitCheck(evidence, wanted or 1) if evidence and done else None
 
@@ -328,7 +380,8 @@ def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
 
     Broken rules alone may be hard rules. It takes five different ones to say anything.
     """
-    share, place = ledger.get("ignored_instruction_share"), ledger.get("position_effect")
+    share = ledger.get("ignored_instruction_share")
+    place = ledger.get("position_effect")
     rule = framework.measures.get("ignored_instruction_share")
     if share is None or rule is None or _too_few(share):
         return None
@@ -349,10 +402,16 @@ def _side(rule: MeasureRule, evidence: Evidence) -> State:
     return "unknown" if side == "no" and _too_few(evidence) else side
 
 
-def readings(name: str, role: str, framework: Framework, ledger: Ledger) -> Iterator[Settled]:
+def readings(
+    name: str, role: str, framework: Framework, ledger: Ledger
+) -> Iterator[Settled]:
     """What measurements say about an answer: those that settle it, or those that can't."""
     for measure, rule in framework.measures.items():
-        if rule.about == name and rule.role == role and (evidence := ledger.get(measure)):
+        if (
+            rule.about == name
+            and rule.role == role
+            and (evidence := ledger.get(measure))
+        ):
             yield _side(rule, evidence), LimitCheck(evidence, rule.limit, rule.title)
 
 
@@ -367,7 +426,8 @@ def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
 
 def _success(case: Case, ledger: Ledger) -> Settled | None:
     """Success is every target at once: one missed is a no, a yes needs all of them measured."""
-    quality, met = case.targets.quality, list[LimitCheck]()
+    quality = case.targets.quality
+    met = list[LimitCheck]()
     wanted = {
         "success_share": quality.at_least if quality else None,
         "latency_p95_s": case.targets.latency_p95_s,
@@ -384,7 +444,9 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
             return "no", LimitCheck(evidence, target)
         met += [LimitCheck(evidence, target)] * (meets == "yes")
     sovereign = case.factors.get("data_sovereignty")
-    private = case.today.api == "own" or (sovereign is not None and sovereign.value == "no")
+    private = case.today.api == "own" or (
+        sovereign is not None and sovereign.value == "no"
+    )
     return ("yes", met[0]) if quality and private and len(met) == len(stated) else None
 
 
@@ -416,8 +478,11 @@ def side_of(evidence: Evidence, limit: float) -> State:
 
 def _ends(evidence: Evidence) -> tuple[float, float]:
     """Both ends, infinite where there is none."""
-    low, high = evidence.low, evidence.high
-    return -math.inf if low is None else low, high if isinstance(high, float | int) else math.inf
+    low = evidence.low
+    high = evidence.high
+    return -math.inf if low is None else low, high if isinstance(
+        high, float | int
+    ) else math.inf
 
 
 # Every answer of a case.
@@ -435,7 +500,10 @@ _NOTHING = _Weighed("unknown", "assumed", "")
 
 
 def weigh(
-    case: Case, framework: Framework, attempt: Attempt | None = None, ledger: Ledger | None = None
+    case: Case,
+    framework: Framework,
+    attempt: Attempt | None = None,
+    ledger: Ledger | None = None,
 ) -> Assessment:
     """Every check, signal and factor of a framework; what nobody mentioned is unknown.
 
@@ -445,7 +513,9 @@ def weigh(
     """
     weighed = _weighed(case, framework, attempt, ledger)
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
-    checks, signals, factors = {}, {}, {}
+    checks = {}
+    signals = {}
+    factors = {}
 
     def of(room: str, name: str, criterion: Criterion) -> dict[str, Any]:
         """What all three kinds of answers say."""
@@ -453,12 +523,17 @@ def weigh(
         return {"title": criterion.title, "ask": ask, **weighed[room, name]._asdict()}
 
     for name, check in framework.ceiling.items():
-        about, answer = of("ceiling", name, check), ceiling.get(name)
+        about = of("ceiling", name, check)
+        answer = ceiling.get(name)
         count = answer.count if answer and about["source"] == "stated" else None
-        checks[name] = CheckResult(value=about["state"] if count is None else count, **about)
+        checks[name] = CheckResult(
+            value=about["state"] if count is None else count, **about
+        )
     for name, signal in framework.signals.items():
         about = of("signals", name, signal)
-        rules = [rule.title for rule in framework.measures.values() if rule.about == name]
+        rules = [
+            rule.title for rule in framework.measures.values() if rule.about == name
+        ]
         lacks = about["state"] == "yes" and about["source"] != "measured"
         signals[name] = SignalResult(confirm=listing(rules) if lacks else "", **about)
     for name, factor in framework.factors.items():
@@ -467,7 +542,9 @@ def weigh(
         factors[name] = FactorResult(kind=kind, weight=factor.weight, **about)
     reached = every(check.state for check in checks.values())
     graded = grade_of_ceiling(reached, {} if attempt else ledger or {})
-    return Assessment(CeilingTest(reached=reached, grade=graded, checks=checks), signals, factors)
+    return Assessment(
+        CeilingTest(reached=reached, grade=graded, checks=checks), signals, factors
+    )
 
 
 def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal[""]:
@@ -483,7 +560,11 @@ def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal["
 def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, State]:
     """The states of checks and factors alone, as ``weigh`` has them, without their texts."""
     weighed = _weighed(case, framework, None, ledger)
-    return {name: answer.state for (room, name), answer in weighed.items() if room != "signals"}
+    return {
+        name: answer.state
+        for (room, name), answer in weighed.items()
+        if room != "signals"
+    }
 
 
 def _weighed(
@@ -494,16 +575,20 @@ def _weighed(
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     stated = {**case.factors, **(attempt.factors if attempt else {})}
     weighed = {
-        ("ceiling", n): _check(each, ceiling.get(n)) for n, each in framework.ceiling.items()
+        ("ceiling", n): _check(each, ceiling.get(n))
+        for n, each in framework.ceiling.items()
     }
-    weighed |= {("signals", name): _stated(case.signals.get(name)) for name in framework.signals}
+    weighed |= {
+        ("signals", name): _stated(case.signals.get(name)) for name in framework.signals
+    }
     for name in framework.factors:
         weighed["factors", name] = _inferred(name, stated.get(name), case, framework)
     for room, name in weighed if ledger and not attempt else ():
         answered = settled(name, case, framework, ledger or {})
         if answered is None or f"{room}.{name}" in case.origin.assumed:
             continue
-        (state, reading), factor = answered, case.factors.get(name)
+        state, reading = answered
+        factor = case.factors.get(name)
         if factor is not None and factor.now == state != factor.value:
             continue  # said to be so at present, and expected to change
         answer = getattr(case, room).get(name)
@@ -530,20 +615,29 @@ def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
     return weighed._replace(state="yes" if answer.count >= check.at_least else "no")
 
 
-def _inferred(name: str, answer: FactorAnswer | None, case: Case, framework: Framework) -> _Weighed:
+def _inferred(
+    name: str, answer: FactorAnswer | None, case: Case, framework: Framework
+) -> _Weighed:
     """What is stated; where that is nothing or "unknown", what a stated number settles."""
     state: State = "unknown"
-    stated, because = _stated(answer), ""
+    stated = _stated(answer)
+    because = ""
     if stated.state != "unknown":
         return stated
-    requests, have = case.economics.traffic.requests_per_month, usable_examples(case)
-    if name == "low_volume" and requests and (limit := framework.threshold(name)) is not None:
+    requests = case.economics.traffic.requests_per_month
+    have = usable_examples(case)
+    if (
+        name == "low_volume"
+        and requests
+        and (limit := framework.threshold(name)) is not None
+    ):
         state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
         many = f"{count(requests.likely)} requests{case.a_month}"
         because = f"from {many} (low is under {count(limit)})"
     limit = examples_limit(case, framework)
     if name == "insufficient_data" and have is not None and limit is not None:
-        state, need = "yes" if have < limit else "no", examples_need(case, framework)
+        state = "yes" if have < limit else "no"
+        need = examples_need(case, framework)
         goal = f" for {plain(need[0])}" if need else ""
         because = f"from {count(have)} examples, {count(limit)} are needed{goal}"
     if not because or (state == "unknown" and answer is not None):
@@ -561,7 +655,10 @@ def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
     """The first goal whose approach learns from examples, and what it takes; None for none."""
     for goal in case.goals:
         rule = framework.goals.get(goal)
-        if rule is not None and framework.approaches[rule.approach].data.unit == "examples":
+        if (
+            rule is not None
+            and framework.approaches[rule.approach].data.unit == "examples"
+        ):
             return goal, framework.approaches[rule.approach].data
     return None
 
@@ -583,7 +680,9 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
         "signals": ("signal", framework.signals),
         "tried": ("option", {**framework.options, **framework.approaches}),
     }
-    attempts = ((("attempts", number), each) for number, each in enumerate(case.attempts))
+    attempts = (
+        (("attempts", number), each) for number, each in enumerate(case.attempts)
+    )
     answered = (
         (place, room, name, getattr(record, room))
         for place, record in (((), case), *attempts)
@@ -591,7 +690,9 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
         for name in (getattr(record, room, ()) if entries or room != "tried" else ())
     )
     for place, room, name, answers in answered:
-        (what, entries), says, fix = asks[room], "", "use yes, no or unknown"
+        what, entries = asks[room]
+        says = ""
+        fix = "use yes, no or unknown"
         if name not in entries and not (name in ALSO_ASKED or elsewhere):
             says = f'{what} "{name}" is not in the {framework.name} framework'
             fix = did_you_mean(name, list(entries))
@@ -621,10 +722,13 @@ def evidence_section(
     )
 
 
-def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> EvidenceResult:
+def _result(
+    evidence: Evidence, rule: MeasureRule | None, ignored: str
+) -> EvidenceResult:
     rated = evidence.id == "success_share" and not scored(evidence)
     settles = evidence.id != "usable_examples"
-    no_clock, nobody = Unknown(ask="log a timestamp with each trace"), evidence.value
+    no_clock = Unknown(ask="log a timestamp with each trace")
+    nobody = evidence.value
     reads: dict[str, Any] = {
         **{name: value for name, value in evidence if name != "changed"},
         "low": nobody if evidence.low is None else evidence.low,
@@ -639,6 +743,11 @@ def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> Evide
     }
     if rule is not None:
         side = _side(rule, evidence) if evidence.known else "unknown"
-        reads |= {"title": rule.title, "says": side, "role": rule.role, "limit": rule.limit}
+        reads |= {
+            "title": rule.title,
+            "says": side,
+            "role": rule.role,
+            "limit": rule.limit,
+        }
         reads["factor"] = rule.about
     return EvidenceResult.model_validate(reads)

@@ -64,7 +64,9 @@ def ends_of_cases(folder: str, as_of: date) -> CaseEnds:
             without.append(name)
     models.sort(key=lambda model: (model.ends, model.case, model.model))
     looked_up = facts_on(as_of).dated
-    return CaseEnds(as_of, looked_up, tuple(models), len(names), tuple(without), tuple(problems))
+    return CaseEnds(
+        as_of, looked_up, tuple(models), len(names), tuple(without), tuple(problems)
+    )
 
 
 def _of_case(name: str, case: Case, as_of: date) -> Iterator[EndingModel]:
@@ -102,7 +104,9 @@ def ends_document(ends: CaseEnds, folder: str) -> b.Document:
     hit = [model for model in ends.models if model.role == "in use"]
     bills = [model.bill for model in hit if model.bill is not None]
     cases = len({model.case for model in hit})
-    headline = f"{counted(cases, 'case')} of {ends.cases} run on a model whose end is known"
+    headline = (
+        f"{counted(cases, 'case')} of {ends.cases} run on a model whose end is known"
+    )
     if bills:
         headline += f", {_sum(bills)} per month in all"
     rows = [_day_row(last, [*group], ends.as_of) for last, group in _by_day(hit)]
@@ -111,16 +115,22 @@ def ends_document(ends: CaseEnds, folder: str) -> b.Document:
         facts.append(b.Fact("No end known", listing(ends.without)))
     facts += [b.Fact("Can't be read", problem) for problem in ends.problems]
     sections = [
-        b.section("days", "", b.table("Days", "Day | #Cases | #Bill per month | Cases", rows))
+        b.section(
+            "days", "", b.table("Days", "Day | #Cases | #Bill per month | Cases", rows)
+        )
         if rows
         else b.section("days", "", "No model in use has a known end."),
         b.section("facts", "", b.facts(facts)),
-        b.section("models", "Every model that ends", _models_table(ends.models), detail=True),
+        b.section(
+            "models", "Every model that ends", _models_table(ends.models), detail=True
+        ),
     ]
     return b.Document(folder, headline, sections)
 
 
-def _by_day(models: Iterable[EndingModel]) -> Iterator[tuple[date, Iterator[EndingModel]]]:
+def _by_day(
+    models: Iterable[EndingModel],
+) -> Iterator[tuple[date, Iterator[EndingModel]]]:
     return groupby(models, key=lambda model: model.ends)
 
 
@@ -153,7 +163,9 @@ def _models_table(models: Sequence[EndingModel]) -> b.Table:
         then = listing(model.successors, "or") or "unknown"
         if model.move:
             then = f"tune again: {model.move}"
-        rows.append((model.case, model.model, model.role, f"{day(model.ends)}, {known}", then))
+        rows.append(
+            (model.case, model.model, model.role, f"{day(model.ends)}, {known}", then)
+        )
     return b.table("Models", "Case | Model | Role | Ends | Then", rows)
 
 
@@ -180,7 +192,9 @@ def ends_dict(ends: CaseEnds) -> dict[str, Any]:
 def known_ends(as_of: date) -> tuple[ModelFact, ...]:
     """Models of the catalogue that end from a day on, the first to end first."""
     facts = facts_on(as_of)
-    ahead = [fact for fact in facts.models if fact.end is not None and fact.end >= as_of]
+    ahead = [
+        fact for fact in facts.models if fact.end is not None and fact.end >= as_of
+    ]
     return tuple(sorted(ahead, key=lambda fact: (fact.end or date.max, fact.models)))
 
 
@@ -194,14 +208,19 @@ def known_ends_document(as_of: date) -> b.Document:
         earliest = "not before " if fact.ends_is == "earliest" else ""
         then = listing(fact.successors, "or")
         rows.append((fact.models[0], f"{earliest}{day(fact.end)}{sure}", then))
-    headline = f"{counted(len(facts), 'model')} end from {day(as_of)} on, {age_text(as_of)}"
+    headline = (
+        f"{counted(len(facts), 'model')} end from {day(as_of)} on, {age_text(as_of)}"
+    )
     table = b.table("Ends", "Model | Ends | Successor", rows)
     return b.Document("", headline, [b.section("ends", "", table)])
 
 
 def known_ends_dict(as_of: date) -> dict[str, Any]:
     """The same as plain JSON values."""
-    models = [fact.model_dump(mode="json", exclude_defaults=True) for fact in known_ends(as_of)]
+    models = [
+        fact.model_dump(mode="json", exclude_defaults=True)
+        for fact in known_ends(as_of)
+    ]
     looked_up = facts_on(as_of).dated.isoformat()
     return {
         "schema": "tuneworthy/known-ends/1",

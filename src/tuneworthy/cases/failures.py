@@ -11,7 +11,13 @@ from tuneworthy.files import stores
 from tuneworthy.files.evalset import named_evalset
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
-from tuneworthy.model.evalset import CasePassage, DrawnFailure, EvalCase, FailureDraw, Split
+from tuneworthy.model.evalset import (
+    CasePassage,
+    DrawnFailure,
+    EvalCase,
+    FailureDraw,
+    Split,
+)
 from tuneworthy.model.lab import CeilingResult, ShareOf
 from tuneworthy.pipeline import framework_of, load_case, today
 from tuneworthy.runs.labs import KeptRun, graded_cases, kept_runs
@@ -48,12 +54,16 @@ def draw_failures(
         return before
     if not framework_of(case).causes:
         fix = "add a section causes, or judge it by the lesson"
-        raise CaseError("is judged by a framework without causes", where=str(source), fix=fix)
+        raise CaseError(
+            "is judged by a framework without causes", where=str(source), fix=fix
+        )
     draw = _from_log(case, n, seed, mapping, progress)
     draw = draw or _from_lab(case, n, seed)
     if draw is None:
         fix = f"score answers in a log under data.traces, or run: tuneworthy ceiling {source}"
-        raise CaseError("has no failures that are known", where=argument(source), fix=fix)
+        raise CaseError(
+            "has no failures that are known", where=argument(source), fix=fix
+        )
     stores.written_draw.write(case, draw)
     return draw
 
@@ -114,7 +124,9 @@ def _failures_of(case: Case, run: KeptRun, arm: str) -> list[_LabFailure]:
     return failures
 
 
-def _wrong_answers(case: Case, run: KeptRun, arm: str, part: Split) -> list[_LabFailure]:
+def _wrong_answers(
+    case: Case, run: KeptRun, arm: str, part: Split
+) -> list[_LabFailure]:
     arms, graded = graded_cases(case, run, arm, "wrong", part)
     if arm not in arms:
         return []
@@ -123,7 +135,9 @@ def _wrong_answers(case: Case, run: KeptRun, arm: str, part: Split) -> list[_Lab
     for row in graded:
         _, text = row.answers[place]
         _, _, output = text.partition(": ")
-        failures.append(_LabFailure(row.id, row.asked, row.right, output, part == "report"))
+        failures.append(
+            _LabFailure(row.id, row.asked, row.right, output, part == "report")
+        )
     return failures
 
 

@@ -59,7 +59,9 @@ def changes(
     now = _read(source, chosen, as_of)
     judged: list[tuple[Version | None, Dossier]] = []
     versions = list(islice(entries(read_versions(now.case)), MOST_VERSIONS))
-    if versions and versions[0].digest != text_digest(read_text(now.path, CASE_LIMIT, CaseError)):
+    if versions and versions[0].digest != text_digest(
+        read_text(now.path, CASE_LIMIT, CaseError)
+    ):
         judged.append((None, now.judge(now.case)))
     for version in versions:
         with suppress(InputError):
@@ -84,7 +86,9 @@ def changed_since(
     if start is None:
         if not is_file and Path(since).suffix != ".json":
             fix = "write 2026-11-24, or name a dossier that was kept"
-            raise InputError(f'"{since}" is neither a day nor a file', where="--since", fix=fix)
+            raise InputError(
+                f'"{since}" is neither a day nor a file', where="--since", fix=fix
+            )
         before = read_dossier(Path(since))
         then = f"Since the dossier of {day(before.as_of)}"
     else:
@@ -98,6 +102,10 @@ def _version_of(versions: Sequence[Version], start: date) -> Version:
     """What a case said when a day began; the oldest that is kept where none is as old."""
     if not versions:
         fix = "name a dossier that decide --format json wrote: --since FILE"
-        raise InputError("no earlier version of the case is kept", where="--since", fix=fix)
-    earlier = [version for version in versions if version.at.astimezone().date() < start]
+        raise InputError(
+            "no earlier version of the case is kept", where="--since", fix=fix
+        )
+    earlier = [
+        version for version in versions if version.at.astimezone().date() < start
+    ]
     return earlier[-1] if earlier else versions[0]

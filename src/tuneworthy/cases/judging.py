@@ -51,7 +51,8 @@ def read_supposed(
     from tuneworthy.interview.answers import type_in
 
     path = case_path(source)
-    text, by = read_text(path, CASE_LIMIT, CaseError), partial(framework_of, chosen=chosen)
+    text = read_text(path, CASE_LIMIT, CaseError)
+    by = partial(framework_of, chosen=chosen)
     typed = type_in(text, path, answers, by, "--set ")
     return typed.supposed, typed.framework
 
@@ -84,7 +85,9 @@ def signature(dossier: Dossier, by: str, digest: str) -> dict[str, str]:
     """
     from tuneworthy.report.sections.signing import sign_sheet
 
-    signed = sign_sheet(dossier, by, digest).model_dump(mode="json", exclude_defaults=True)
+    signed = sign_sheet(dossier, by, digest).model_dump(
+        mode="json", exclude_defaults=True
+    )
     return {"decision.signed": json.dumps(signed, ensure_ascii=False)}
 
 
@@ -115,7 +118,12 @@ def sign_answer(
 
     by_framework = partial(framework_of, chosen=chosen)
     write_typed(
-        source, signature(seen, by, digest), by_framework, judge, read_digest=digest, by_id=True
+        source,
+        signature(seen, by, digest),
+        by_framework,
+        judge,
+        read_digest=digest,
+        by_id=True,
     )
     answer = capital(ANSWER_WORDS[seen.verdict.answer])
     return f"Signed by {by}: {answer}, on {day(seen.as_of)}, under decision in {case_path(source)}."
@@ -146,7 +154,8 @@ def stated(case: Case, framework: Framework) -> dict[str, State]:
     states: dict[str, State] = {}
     for room, asks in asked_by(framework).items():
         for name, ask in asks.items():
-            answer, at_least = getattr(case, room).get(name), getattr(ask, "at_least", None)
+            answer = getattr(case, room).get(name)
+            at_least = getattr(ask, "at_least", None)
             states[f"{room}.{name}"] = "unknown" if answer is None else answer.value
             count = answer.count if isinstance(answer, CheckAnswer) else None
             if count is not None and at_least is not None:

@@ -31,8 +31,12 @@ from tuneworthy.words import (
     several,
 )
 
-_NO_ADVICE = "This is arithmetic with its sources, and not legal advice. Have a lawyer read it."
-_FLOP_PER_TOKEN = 6  # of a parameter: forward and back; an adapter takes less, never more
+_NO_ADVICE = (
+    "This is arithmetic with its sources, and not legal advice. Have a lawyer read it."
+)
+_FLOP_PER_TOKEN = (
+    6  # of a parameter: forward and back; an adapter takes less, never more
+)
 _BILLION = 1e9
 _MTOK = 1e6
 
@@ -55,7 +59,9 @@ class Papers(NamedTuple):
     @property
     def open_fields(self) -> int:
         """Fields that nobody filled."""
-        return sum(not field.value for field in (*self.card, *self.data, *self.threshold))
+        return sum(
+            not field.value for field in (*self.card, *self.data, *self.threshold)
+        )
 
     @property
     def fields(self) -> int:
@@ -76,7 +82,9 @@ class _Known(NamedTuple):
     @property
     def tuned(self) -> Model | None:
         """The tuned model that the case lists."""
-        return next((model for model in self.case.models if model.kind == "tuned"), None)
+        return next(
+            (model for model in self.case.models if model.kind == "tuned"), None
+        )
 
     @property
     def base(self) -> str:
@@ -90,7 +98,11 @@ class _Known(NamedTuple):
         """What is known of the base's weights, whoever serves them."""
         fact = self.facts.model(self.base) if self.base else None
         name = self.base.partition(":")[2]
-        own = self.facts.model(f"open:{name.removesuffix('-Reference')}") if name else None
+        own = (
+            self.facts.model(f"open:{name.removesuffix('-Reference')}")
+            if name
+            else None
+        )
         return own or fact
 
 
@@ -116,7 +128,9 @@ def _card(known: _Known) -> Iterator[PaperField]:
     case = known.case
     tuned = known.tuned
     name = "" if tuned is None else tuned.id
-    yield PaperField("Model", name, "models" if name else "list the tuned model (models: kind)")
+    yield PaperField(
+        "Model", name, "models" if name else "list the tuned model (models: kind)"
+    )
     yield from _base(known)
     yield PaperField("Purpose", case.description or case.name, "name and description")
     goals = listing([plain(goal) for goal in case.goals])
@@ -125,18 +139,28 @@ def _card(known: _Known) -> Iterator[PaperField]:
     yield from _how(known)
     yield from _scores(known)
     owner = case.decision.owner or ""
-    yield PaperField("Owner", owner, "decision.owner" if owner else "state decision.owner")
+    yield PaperField(
+        "Owner", owner, "decision.owner" if owner else "state decision.owner"
+    )
     signed = case.decision.signed
-    text = "" if signed is None else f"{signed.by} on {day(signed.on)}: {plain(signed.answer)}"
+    text = (
+        ""
+        if signed is None
+        else f"{signed.by} on {day(signed.on)}: {plain(signed.answer)}"
+    )
     fix = "tuneworthy decide CASE --sign NAME"
     yield PaperField("Signed", text, "decision.signed" if text else fix)
 
 
 def _base(known: _Known) -> Iterator[PaperField]:
     source = "the pilot" if known.pilot is not None else "models"
-    yield PaperField("Base", known.base, source if known.base else "run a pilot, or list it")
+    yield PaperField(
+        "Base", known.base, source if known.base else "run a pilot, or list it"
+    )
     weights = known.weights
-    looked_up = "" if weights is None else f"the catalogue, looked up on {day(weights.dated)}"
+    looked_up = (
+        "" if weights is None else f"the catalogue, looked up on {day(weights.dated)}"
+    )
     size = weights.parameters_b if weights is not None else None
     text = "" if size is None else f"{amount(size)} billion"
     ask = "look it up with its maker"
@@ -145,14 +169,18 @@ def _base(known: _Known) -> Iterator[PaperField]:
     yield PaperField("License of the base", license_, looked_up if license_ else ask)
     fact = known.facts.model(known.base) if known.base else None
     ends = end_text(fact, known.dossier.as_of)
-    yield PaperField("End of the base", ends, looked_up if ends else "ask who serves it")
+    yield PaperField(
+        "End of the base", ends, looked_up if ends else "ask who serves it"
+    )
 
 
 def _how(known: _Known) -> Iterator[PaperField]:
     pilot = known.pilot
     text = "" if pilot is None else _recipe(pilot.plan.recipe, pilot.plan.seeds)
     source = "the pilot's plan, written down before it began"
-    yield PaperField("How it was trained", text, source if text else "tuneworthy pilot CASE")
+    yield PaperField(
+        "How it was trained", text, source if text else "tuneworthy pilot CASE"
+    )
 
 
 def _recipe(recipe: Recipe, seeds: int) -> str:
@@ -189,11 +217,19 @@ def _data(known: _Known) -> Iterator[PaperField]:
     else:
         yield from _set(training)
     case = known.case
-    files = listing(sorted({example.source.rpartition(":")[0] for example in known.examples}))
-    yield PaperField("Files", files, "the training set" if files else "state data.training")
+    files = listing(
+        sorted({example.source.rpartition(":")[0] for example in known.examples})
+    )
+    yield PaperField(
+        "Files", files, "the training set" if files else "state data.training"
+    )
     tokens = sum(map(tokens_of, known.examples))
     text = f"about {amount(float(f'{tokens:.2g}'))}" if tokens else ""
-    says = "by characters: up to 1.5 times more or fewer" if text else "gate the examples first"
+    says = (
+        "by characters: up to 1.5 times more or fewer"
+        if text
+        else "gate the examples first"
+    )
     yield PaperField("Tokens", text, says)
     reviewed = case.safety.data_reviewed
     words = {"yes": "reviewed for bias, harm and personal data", "no": "not reviewed"}
@@ -201,9 +237,15 @@ def _data(known: _Known) -> Iterator[PaperField]:
     source = "safety.data_reviewed"
     yield PaperField("Review for safety", said, source if said else f"state {source}")
     for name, ask in (
-        ("Where it comes from", "write down who made it, when, and by what right it is used"),
+        (
+            "Where it comes from",
+            "write down who made it, when, and by what right it is used",
+        ),
         ("Languages", "write down which languages are in it"),
-        ("Rights of others", "write down whether texts of others are in it, and their terms"),
+        (
+            "Rights of others",
+            "write down whether texts of others are in it, and their terms",
+        ),
     ):
         yield PaperField(name, "", ask)
 
@@ -211,14 +253,20 @@ def _data(known: _Known) -> Iterator[PaperField]:
 def _set(training: TrainingSet) -> Iterator[PaperField]:
     source = "the gate"
     held = counted(training.validation, "example")
-    yield PaperField("Examples", f"{count(training.train)}, and {held} to validate on", source)
+    yield PaperField(
+        "Examples", f"{count(training.train)}, and {held} to validate on", source
+    )
     yield PaperField("Digest", f"sha256:{training.digest}", source)
     people = f"{count(training.accepted)} accepted, {count(training.edited)} edited"
     if training.reviewers:
         people += f" by {several(len(training.reviewers), 'reviewer')}"
     people += f"; {count(training.stated)} as the team stated them"
     yield PaperField("Reviewed by people", sentence(people).rstrip("."), source)
-    gates = [f"{count(each.examples)} {plain(each.id)}" for each in training.gates if each.examples]
+    gates = [
+        f"{count(each.examples)} {plain(each.id)}"
+        for each in training.gates
+        if each.examples
+    ]
     yield PaperField("Kept out", listing(gates) or "nothing", source)
 
 
@@ -227,8 +275,12 @@ def _set(training: TrainingSet) -> Iterator[PaperField]:
 
 def _threshold(known: _Known) -> Iterator[PaperField]:
     """The compute of the tuning beside a third of the base's, or of what stands in for it."""
-    epochs = known.pilot.plan.recipe.epochs if known.pilot is not None else Recipe().epochs
-    whose = "the pilot's epochs" if known.pilot is not None else "the default of a pilot"
+    epochs = (
+        known.pilot.plan.recipe.epochs if known.pilot is not None else Recipe().epochs
+    )
+    whose = (
+        "the pilot's epochs" if known.pilot is not None else "the default of a pilot"
+    )
     tokens = float(sum(map(tokens_of, known.examples)) * epochs)
     weights = known.weights
     size = weights.parameters_b if weights is not None else None
@@ -241,12 +293,16 @@ def _threshold(known: _Known) -> Iterator[PaperField]:
     lacks = "gate the examples, and name a base whose size is known"
     yield PaperField("Compute of the tuning", text, how if text else lacks)
     base = None if trained is None else _compute(size, trained * _MTOK)
-    looked_up = "" if weights is None else f"the catalogue, looked up on {day(weights.dated)}"
+    looked_up = (
+        "" if weights is None else f"the catalogue, looked up on {day(weights.dated)}"
+    )
     text = "" if base is None else f"about {base:.2g} operations"
     fix = "its tokens of pretraining aren't published, or nobody looked them up"
     yield PaperField("Compute of the base", text, looked_up if text else fix)
     if share is None or stand_in is None:
-        yield PaperField("Beside the threshold", "", "the catalogue of this day has no guidelines")
+        yield PaperField(
+            "Beside the threshold", "", "the catalogue of this day has no guidelines"
+        )
         return
     limit = share.likely * (base if base is not None else stand_in.likely)
     of = "a third of the base's"
@@ -279,17 +335,29 @@ def papers_document(papers: Papers, dossier: Dossier) -> b.Document:
     sections = [
         _section("card", "Model card", papers.card),
         _section("data", "Summary of the training data", papers.data),
-        _section("threshold", "EU AI Act: training compute beside its threshold", papers.threshold),
+        _section(
+            "threshold",
+            "EU AI Act: training compute beside its threshold",
+            papers.threshold,
+        ),
         b.section("advice", "", _NO_ADVICE),
     ]
     return about(dossier, *sections, says=sentence(says))
 
 
 def _section(id_: str, title: str, fields: Sequence[PaperField]) -> b.Section:
-    filled = [(field.name, field.value, field.source) for field in fields if field.value]
+    filled = [
+        (field.name, field.value, field.source) for field in fields if field.value
+    ]
     lacks = [f"{field.name}: {field.source}" for field in fields if not field.value]
-    table = b.table(title, "Field | What is known | From", filled, quiet=True) if filled else None
-    return b.section(id_, title, table, b.part("Open", b.bullets(lacks)) if lacks else None)
+    table = (
+        b.table(title, "Field | What is known | From", filled, quiet=True)
+        if filled
+        else None
+    )
+    return b.section(
+        id_, title, table, b.part("Open", b.bullets(lacks)) if lacks else None
+    )
 
 
 def papers_dict(papers: Papers) -> dict[str, Any]:

@@ -33,7 +33,17 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import dollars, headline, open_answers
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import ANSWER_WORDS
-from tuneworthy.words import counted, day, few, listing, sentence, several, share, usd, usd_range
+from tuneworthy.words import (
+    counted,
+    day,
+    few,
+    listing,
+    sentence,
+    several,
+    share,
+    usd,
+    usd_range,
+)
 
 Stage = Literal["idea", "measured", "pilot", "live"]
 """How far a case is: nothing measured; something was; a pilot ran; a tuned model answers today."""
@@ -44,7 +54,9 @@ class CaseRow(LateRecord):
 
     name: str  #: Name of its folder.
     title: str = ""  #: The case's own name.
-    answer: TuningAnswer | None = None  #: None where the case can't be read, as all of the rest.
+    answer: TuningAnswer | None = (
+        None  #: None where the case can't be read, as all of the rest.
+    )
     outcome: Verdict | None = None
     final: bool | None = None  #: Whether no open answer can change the outcome.
     says: str = ""  #: The answer as a sentence.
@@ -54,8 +66,12 @@ class CaseRow(LateRecord):
     next_workdays: int | None = None
     """Working days from ``as_of`` to the last day of that; None without a plan."""
     model: str = ""  #: What answers today, where the case names it.
-    model_ends: date | None = None  #: The day on which that model ends, as far as it is known.
-    ask_usd: Number | None = None  #: What is asked for now; None where there is no plan.
+    model_ends: date | None = (
+        None  #: The day on which that model ends, as far as it is known.
+    )
+    ask_usd: Number | None = (
+        None  #: What is asked for now; None where there is no plan.
+    )
     ask_hours: Range | None = None  #: The work in it.
     worth_usd: Number | None = None  #: Mean net present value: what is at stake.
     worth_range: Range | None = None  #: Its 80% range; None where nothing was drawn.
@@ -69,7 +85,9 @@ class CaseRow(LateRecord):
     as_of: date | None = None  #: The day that it speaks for.
     review_on: date | None = None
     due: bool = False  #: Whether that day has come.
-    pending: bool = False  #: Whether it is being worked out; what is told then is of before.
+    pending: bool = (
+        False  #: Whether it is being worked out; what is told then is of before.
+    )
     problem: str = ""  #: Why it can't be read; empty where it can.
 
     @property
@@ -127,7 +145,9 @@ class CaseRow(LateRecord):
 
     @property
     def review(self) -> str:
-        return "" if self.review_on is None else day(self.review_on) + ", due" * self.due
+        return (
+            "" if self.review_on is None else day(self.review_on) + ", due" * self.due
+        )
 
 
 def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseRow:
@@ -136,16 +156,22 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
     ``models`` are those that the case lists: an address of its own, or a stated end, tells when the
     one that answers today ends.
     """
-    verdict, money, decision = dossier.verdict, dossier.investment, dossier.decision
-    basis, says = verdict.basis, headline(dossier)
+    verdict = dossier.verdict
+    money = dossier.investment
+    decision = dossier.decision
+    basis = verdict.basis
+    says = headline(dossier)
     advice = dossier.recommendation
     worth = money if isinstance(money, Unknown) else money.gain_usd
     ask = None if isinstance(dossier.ask, Unknown) else dossier.ask
     decision = decision or CaseDecision()
     now = next((way for way in dossier.ways if way.kind == "now"), None)
     model = "" if now is None else now.model
-    ends = next((end_day(each, dossier.as_of) for each in models if each.id == model), None)
-    signed, review = decision.signed, decision.review_on
+    ends = next(
+        (end_day(each, dossier.as_of) for each in models if each.id == model), None
+    )
+    signed = decision.signed
+    review = decision.review_on
     return CaseRow(
         name=name,
         title=safe(dossier.case.name),
@@ -162,7 +188,9 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
         worth_usd=worth,
         worth_range=_worth_range(money),
         contradicted=not isinstance(money, Unknown) and money.contradicted,
-        contradictions=sum(item.severity == "contradiction" for item in dossier.challenges),
+        contradictions=sum(
+            item.severity == "contradiction" for item in dossier.challenges
+        ),
         measured=basis.measured,
         answered=basis.measured + basis.stated + basis.assumed,
         open=open_answers(dossier),
@@ -192,7 +220,10 @@ def _next_workdays(dossier: Dossier) -> int | None:
         return None
     first = working_day(dossier.as_of, 0)
     days = (plan.phases[0].end - first).days
-    return sum((first + timedelta(number)).weekday() < _SATURDAY for number in range(1, days + 1))
+    return sum(
+        (first + timedelta(number)).weekday() < _SATURDAY
+        for number in range(1, days + 1)
+    )
 
 
 _SATURDAY = 5
@@ -207,7 +238,14 @@ def _worth_range(money: InvestmentResult | Unknown) -> Range | None:
 # What is asked of a portfolio: which cases, in which order, and what a budget would fund.
 
 Order = Literal[
-    "answer", "name", "ask", "stake", "contradictions", "review", "measured", "per_dollar"
+    "answer",
+    "name",
+    "ask",
+    "stake",
+    "contradictions",
+    "review",
+    "measured",
+    "per_dollar",
 ]
 
 _EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
@@ -224,10 +262,14 @@ class CaseQuery(FileRecord, defer_build=False):
     due: bool = False  #: Only those whose review is due.
     sort: Annotated[Order | None, _EMPTY_IS_NONE] = None
     """What is most, or soonest, comes first; by answer, with a budget by worth for a dollar."""
-    reverse: bool = False  #: The other way round; what isn't known is last all the same.
+    reverse: bool = (
+        False  #: The other way round; what isn't known is last all the same.
+    )
     budget: Annotated[float | None, Field(ge=0, le=1e12), _EMPTY_IS_NONE] = None
     """USD: how far down the list it goes, by worth for each dollar asked."""
-    after: Annotated[str, Field(max_length=100)] = ""  #: Begin after the case of this name.
+    after: Annotated[str, Field(max_length=100)] = (
+        ""  #: Begin after the case of this name.
+    )
 
     @property
     def order(self) -> Order:
@@ -245,7 +287,9 @@ def query_of(options: dict[str, Any]) -> CaseQuery:
     except ValidationError as caught:
         first = caught.errors(include_url=False)[0]
         where = f"--{first['loc'][0]}"
-        raise InputError(f"is wrong: {first['msg'][:200]}", where=where, fix="see --help") from None
+        raise InputError(
+            f"is wrong: {first['msg'][:200]}", where=where, fix="see --help"
+        ) from None
 
 
 def top(amount: Number | None) -> float | None:
@@ -280,7 +324,10 @@ def _barred(row: CaseRow) -> str:
         return f"nothing for tuning: the answer is {ANSWER_WORDS[row.answer]}"
     if row.ask_usd is None:
         return "asks for nothing: there is no plan yet"
-    for amount, what in ((row.ask_usd, "what it asks"), (row.worth_usd, "what it is worth")):
+    for amount, what in (
+        (row.ask_usd, "what it asks"),
+        (row.worth_usd, "what it is worth"),
+    ):
         if top(amount) is None:
             ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
             return f"{what} isn’t known: {ask}"
@@ -301,13 +348,18 @@ _KEYS: dict[Order, Callable[[CaseRow], Any]] = {
 RISING = ("answer", "name", "review")  #: Orders in which the least comes first.
 
 
-def in_order(rows: Iterable[CaseRow], order: Order, *, reverse: bool = False) -> list[CaseRow]:
+def in_order(
+    rows: Iterable[CaseRow], order: Order, *, reverse: bool = False
+) -> list[CaseRow]:
     """Rows in an order; those of which it isn't known are last, whichever way it goes."""
-    falls, key = (order in RISING) == reverse, _KEYS[order]
+    falls = (order in RISING) == reverse
+    key = _KEYS[order]
     named = sorted(rows, key=lambda row: (row.title.casefold() or row.name, row.name))
     if order == "answer":  # inside a group by what is at stake, the most first
         named.sort(key=lambda row: -(top(row.worth_usd) or 0.0))
-    known = sorted((row for row in named if key(row) is not None), key=key, reverse=falls)
+    known = sorted(
+        (row for row in named if key(row) is not None), key=key, reverse=falls
+    )
     return known + [row for row in named if key(row) is None]
 
 
@@ -325,7 +377,9 @@ class Totals(LateRecord):
     contradictions: int  #: Cases with an open contradiction.
     due: int  #: Cases whose review is due.
     problems: int  #: Cases that can't be read.
-    pending: int  #: Cases of the folder that are being worked out, whether they fit or not.
+    pending: (
+        int  #: Cases of the folder that are being worked out, whether they fit or not.
+    )
     since: date | None = None  #: The earliest day of one of those.
 
 
@@ -333,7 +387,9 @@ def totals(
     rows: Sequence[CaseRow], answers: Counter[TuningAnswer], pending: Sequence[CaseRow]
 ) -> Totals:
     asking = [row for row in rows if row.ask_usd is not None]
-    asks = [(row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None]
+    asks = [
+        (row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None
+    ]
     staked = [row for row in asking if row.answer != "no"]
     worth = [most for row in staked if (most := top(row.worth_usd)) is not None]
     # in whole dollars, as each row shows its own: a reader adds them up
@@ -349,7 +405,9 @@ def totals(
         contradictions=sum(row.contradictions > 0 for row in rows),
         problems=sum(bool(row.problem) for row in rows),
         pending=len(pending),
-        since=min((row.as_of for row in pending if row.as_of is not None), default=None),
+        since=min(
+            (row.as_of for row in pending if row.as_of is not None), default=None
+        ),
         **{part: sum(getattr(row, part) for row in rows) for part in _SUMMED},
     )
 
@@ -399,7 +457,9 @@ def _shared_dates(rows: Sequence[CaseRow]) -> tuple[SharedDate, ...]:
     hit: dict[tuple[date, str], dict[str, str]] = {}
     for row in rows:
         if row.model_ends is not None:
-            hit.setdefault((row.model_ends, row.model), {})[row.name] = row.title or row.name
+            hit.setdefault((row.model_ends, row.model), {})[row.name] = (
+                row.title or row.name
+            )
     return tuple(
         SharedDate(on=on, model=model, cases=names)
         for (on, model), names in sorted(hit.items())
@@ -434,7 +494,11 @@ def _scale(amounts: Iterable[float]) -> Scale | None:
 def _worth_ends(row: CaseRow) -> list[float]:
     worth = top(row.worth_usd)
     known = [] if worth is None else [worth]
-    return known if row.worth_range is None else [row.worth_range.low, row.worth_range.most, *known]
+    return (
+        known
+        if row.worth_range is None
+        else [row.worth_range.low, row.worth_range.most, *known]
+    )
 
 
 # A budget: the cases in the order of what they are worth for a dollar, as far as it goes.
@@ -449,14 +513,18 @@ class Funding(LateRecord):
     funded: dict[str, float | None]
     """Name of each case to what it is worth for a dollar, the most first; None for a free one."""
     left_out: dict[str, str]  #: Name of each other case to the reason.
-    next: str = ""  #: Name of the first case that isn't reached; empty where none is left.
+    next: str = (
+        ""  #: Name of the first case that isn't reached; empty where none is left.
+    )
     next_ask_usd: float | None = None  #: What that one asks at most.
 
     @property
     def says(self) -> str:
         """What the budget pays, and what the next case would take."""
-        budget, cases = usd(self.budget_usd), counted(len(self.funded), "case")
-        asked, worth = usd(self.ask_usd), usd(self.worth_usd)
+        budget = usd(self.budget_usd)
+        cases = counted(len(self.funded), "case")
+        asked = usd(self.ask_usd)
+        worth = usd(self.worth_usd)
         pays = f"{budget} funds {cases} for {asked}, worth {worth} on average."
         if not self.funded:
             pays = f"{budget} funds no case."
@@ -502,7 +570,9 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
         per_dollar = worth_per_dollar(row)
         funded[row.name] = None if per_dollar == math.inf else per_dollar
     first = next(iter(below), None)
-    spent = f"{usd(spent_cents / 100)} of {usd(budget)} go to what is worth more a dollar"
+    spent = (
+        f"{usd(spent_cents / 100)} of {usd(budget)} go to what is worth more a dollar"
+    )
     for row in below:
         fits = spent_cents + _ask_cents(row) <= budget_cents
         why = (
@@ -551,7 +621,9 @@ class Portfolio(LateRecord):
         return cases if self.total == self.matching else f"{self.matching:,} of {cases}"
 
 
-def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = None) -> Portfolio:
+def portfolio(
+    every: Sequence[CaseRow], query: CaseQuery, most: int | None = None
+) -> Portfolio:
     """The rows that fit, in their order, at most so many behind ``query.after``; and all in sum."""
     words = query.find.casefold().split()
     fitting = [
@@ -565,9 +637,13 @@ def portfolio(every: Sequence[CaseRow], query: CaseQuery, most: int | None = Non
     answers = Counter(row.answer for row in fitting if row.answer is not None)
     answered = [row for row in fitting if query.answer in ("", row.answer)]
     ordered = in_order(answered, query.order, reverse=query.reverse)
-    begin = next((n for n, row in enumerate(ordered, 1) if row.name == query.after), None)
+    begin = next(
+        (n for n, row in enumerate(ordered, 1) if row.name == query.after), None
+    )
     if begin is None and query.after:
-        raise InputError("isn't in this list any more", where=query.after, fix="begin it again")
+        raise InputError(
+            "isn't in this list any more", where=query.after, fix="begin it again"
+        )
     begin = begin or 0
     page = ordered[begin : None if most is None else begin + most]
     funding = None if query.budget is None else fund(ordered, query.budget)
@@ -603,7 +679,8 @@ STAKE = (
 
 def document(listed: Portfolio, folder: str) -> b.Document:
     """A portfolio for a terminal."""
-    chosen, people = listed.funding, any(row.owner or row.review_on for row in listed.cases)
+    chosen = listed.funding
+    people = any(row.owner or row.review_on for row in listed.cases)
     titles = "Case | Answer | #Ask now | #At stake | #Measured"
     titles += " | Owner, review" * people + " | Budget" * bool(chosen)
     empty = [""] * titles.count("|")
@@ -611,7 +688,9 @@ def document(listed: Portfolio, folder: str) -> b.Document:
     for row in listed.cases:
         if chosen and row.name == listed.line:
             rows.append((chosen.says_line, *empty))
-        clash = f"; {several(row.contradictions, 'contradiction')}" * bool(row.contradictions)
+        clash = f"; {several(row.contradictions, 'contradiction')}" * bool(
+            row.contradictions
+        )
         state = row.problem or ("being worked out" if row.pending else "")
         worth = "–" if row.worth_usd is None else dollars(row.worth_usd)
         amounts = (row.asks or "–", worth)
@@ -622,7 +701,9 @@ def document(listed: Portfolio, folder: str) -> b.Document:
         rows.append((row.title or row.name, answer, *amounts, measured, *more))
     sections = [
         b.section("totals", "", b.facts(total_facts(listed))),
-        b.section("cases", "", b.table("Cases", titles, rows) if rows else "No case fits."),
+        b.section(
+            "cases", "", b.table("Cases", titles, rows) if rows else "No case fits."
+        ),
     ]
     return b.Document(folder, listed.says, sections, after=(STAKE,))
 
@@ -630,18 +711,39 @@ def document(listed: Portfolio, folder: str) -> b.Document:
 def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
     """Cases in sum, in words."""
     sums = listed.totals
-    by = [f"{many} {ANSWER_WORDS[answer]}" for answer, many in sums.answers.items() if many]
+    by = [
+        f"{many} {ANSWER_WORDS[answer]}"
+        for answer, many in sums.answers.items()
+        if many
+    ]
     yield b.Fact("Answers", listing(by) or "none")
-    lacks = [f"; not known for {few(n)}" * bool(n) for n in (sums.ask_unknown, sums.worth_unknown)]
+    lacks = [
+        f"; not known for {few(n)}" * bool(n)
+        for n in (sums.ask_unknown, sums.worth_unknown)
+    ]
     asked = usd_range(sums.ask_usd.low, float(sums.ask_usd.high))
     yield b.Fact("Asked now", asked, f"by {counted(sums.asking, 'case')}{lacks[0]}")
-    yield b.Fact("At stake", usd(sums.worth_usd), f"where the answer isn’t no{lacks[1]}")
+    yield b.Fact(
+        "At stake", usd(sums.worth_usd), f"where the answer isn’t no{lacks[1]}"
+    )
     measured = share(sums.measured / sums.answered) if sums.answered else "nothing"
     yield b.Fact("Measured", measured, f"of {counted(sums.answered, 'answer')}")
-    counts = {"with an open contradiction": sums.contradictions, "due for review": sums.due}
-    until = f" (until then shown as they were on {day(sums.since)} or later)" if sums.since else ""
-    counts |= {"that can’t be read": sums.problems, f"being worked out{until}": sums.pending}
-    if to_do := [f"{counted(many, 'case')} {what}" for what, many in counts.items() if many]:
+    counts = {
+        "with an open contradiction": sums.contradictions,
+        "due for review": sums.due,
+    }
+    until = (
+        f" (until then shown as they were on {day(sums.since)} or later)"
+        if sums.since
+        else ""
+    )
+    counts |= {
+        "that can’t be read": sums.problems,
+        f"being worked out{until}": sums.pending,
+    }
+    if to_do := [
+        f"{counted(many, 'case')} {what}" for what, many in counts.items() if many
+    ]:
         yield b.Fact("To look at", sentence(listing(to_do)))
     if listed.funding is not None:
         yield b.Fact("Budget", listed.funding.says)
@@ -669,7 +771,9 @@ def _program() -> str:
     """Another text for another version of the program, and where a file of it changed."""
     here = Path(__file__).parents[1]
     files = sorted(path for path in here.rglob("*.*") if path.suffix != ".pyc")
-    states = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
+    states = (
+        f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files
+    )
     return hashlib.sha256("\n".join((__version__, *states)).encode()).hexdigest()
 
 
@@ -681,7 +785,8 @@ class KeptCases:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._lock, base = Lock(), None
+        self._lock = Lock()
+        base = None
         with suppress(OSError, sqlite3.Error):
             base = self._opened(path) if path is not None else None
         self._base = base or sqlite3.connect(":memory:", check_same_thread=False)
@@ -690,9 +795,15 @@ class KeptCases:
     def _opened(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        base = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
+        base = sqlite3.connect(
+            path, timeout=0.5, isolation_level=None, check_same_thread=False
+        )
         try:
-            for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _TABLE):
+            for statement in (
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = NORMAL",
+                _TABLE,
+            ):
                 base.execute(statement)
         except sqlite3.Error as caught:
             base.close()

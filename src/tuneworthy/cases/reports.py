@@ -71,7 +71,9 @@ def _first_screen(dossier: Dossier, case_path: str, *, colour: bool) -> str:
     most = _MOST_LINES if columns() >= WIDEST else _MOST_NARROW_LINES
     text = ""
     for many in (2, 1, 0):
-        text = render_document(short(dossier, case_path, objections=many), colour=colour)
+        text = render_document(
+            short(dossier, case_path, objections=many), colour=colour
+        )
         if text.count("\n") <= most:
             break
     return text
@@ -136,7 +138,9 @@ def case_report(
     more = not everything
     if topic == "options":
         offers = facts_on(dossier.as_of) if form == "markdown" else None
-        document = table.document(dossier, framework, offers, case_path=str(source), more=more)
+        document = table.document(
+            dossier, framework, offers, case_path=str(source), more=more
+        )
     elif topic == "money":
         document = money.invest(dossier, framework)
     elif topic == "plan":
@@ -149,15 +153,29 @@ def case_report(
     return render_document(document, form, colour=colour, everything=everything)
 
 
-_WHY = ("case", "framework", "as_of", "ceiling", "signals", "factors", "counts", "rules", "verdict")
+_WHY = (
+    "case",
+    "framework",
+    "as_of",
+    "ceiling",
+    "signals",
+    "factors",
+    "counts",
+    "rules",
+    "verdict",
+)
 
 
-def _data(topic: Topic, dossier: Dossier, framework: Framework, name: str | None) -> Any:
+def _data(
+    topic: Topic, dossier: Dossier, framework: Framework, name: str | None
+) -> Any:
     if topic == "options":
         return table.ways_dict(dossier)
     whole = dossier.to_dict()
     if topic == "others":
-        return {part: whole[part] for part in ("case", "framework", "as_of", "precedents")}
+        return {
+            part: whole[part] for part in ("case", "framework", "as_of", "precedents")
+        }
     if topic == "why":
         if name is None:
             return {part: whole[part] for part in _WHY}
@@ -175,10 +193,14 @@ def explain(
     """
     if name is None:
         return walk.explain_case(dossier, framework, where)
-    return walk.explanation(framework, name, dossier, _otherwise(dossier, framework, name))
+    return walk.explanation(
+        framework, name, dossier, _otherwise(dossier, framework, name)
+    )
 
 
-def _otherwise(dossier: Dossier, framework: Framework, name: str) -> list[tuple[State, Verdict]]:
+def _otherwise(
+    dossier: Dossier, framework: Framework, name: str
+) -> list[tuple[State, Verdict]]:
     """What the count would be if the answer of this name were another; empty where it is none."""
     states = {key: check.state for key, check in dossier.ceiling.checks.items()}
     states |= {key: factor.state for key, factor in dossier.factors.items()}
@@ -188,7 +210,9 @@ def _otherwise(dossier: Dossier, framework: Framework, name: str) -> list[tuple[
     key = named[0]
     rules = rules_of(framework)
     return [
-        (to, verdict_of(rules, {**states, key: to})) for to in get_args(State) if to != states[key]
+        (to, verdict_of(rules, {**states, key: to}))
+        for to in get_args(State)
+        if to != states[key]
     ]
 
 
@@ -212,7 +236,11 @@ def parse_dossier(raw: str, where: str) -> Dossier:
         if isinstance(caught, ValidationError):
             first: Any = caught.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"][:4]))
-            what += f" ({place}: {first['msg'][:80]})" if place else " but another kind of JSON"
+            what += (
+                f" ({place}: {first['msg'][:80]})"
+                if place
+                else " but another kind of JSON"
+            )
             if first["type"] == "missing" and '"tuneworthy/dossier/1"' in raw:
                 what = f"is a dossier of an earlier edition, without {place}"
         raise DossierError(what, where=where, fix=fix) from None
@@ -247,7 +275,9 @@ def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
 
     day = as_of or datetime.now(UTC).date()
     models = tuple(models)
-    ends = {model.id: end for model in models if (end := end_day(model, day)) is not None}
+    ends = {
+        model.id: end for model in models if (end := end_day(model, day)) is not None
+    }
     own = of_case(models, day)
     return endpoints(), own, embedded_record(lacking()), ends, listed_models(day)
 

@@ -79,7 +79,13 @@ from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
 from tuneworthy.money.investment import RememberedDraws
-from tuneworthy.pipeline import decide, framework_of, load_case, today, what_counts_of_the_day
+from tuneworthy.pipeline import (
+    decide,
+    framework_of,
+    load_case,
+    today,
+    what_counts_of_the_day,
+)
 from tuneworthy.report.blocks import Block
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.syntax.document import parse
@@ -104,7 +110,8 @@ class CaseDirectory:
         with os.scandir(self.folder) as entries:
             names = sorted(entry.name for entry in entries if self._is_case(entry))
         if len(names) > MOST_CASES:
-            what, fix = f"holds more than {MOST_CASES} cases", "part it into several folders"
+            what = f"holds more than {MOST_CASES} cases"
+            fix = "part it into several folders"
             raise CaseError(what, where=str(self.folder), fix=fix)
         return tuple(names)
 
@@ -141,7 +148,8 @@ class CaseDirectory:
         if not isinstance(caught, InputError):
             what = f"an internal error ({type(caught).__name__}: {caught})"
             caught = InputError(what, where=name)
-        text, here = str(caught), self.folder
+        text = str(caught)
+        here = self.folder
         for folder in dict.fromkeys(map(str, (here.resolve(), here.absolute(), here))):
             if folder != ".":
                 whole = rf"(?<![\w./-]){re.escape(folder)}"
@@ -173,7 +181,9 @@ class CaseDirectory:
             return False
 
     def _is_inside(self, path: Path) -> bool:
-        return not path.is_symlink() or path.resolve().is_relative_to(self.folder.resolve())
+        return not path.is_symlink() or path.resolve().is_relative_to(
+            self.folder.resolve()
+        )
 
 
 def open_directory(folder: str | Path) -> CaseDirectory:
@@ -184,7 +194,9 @@ def open_directory(folder: str | Path) -> CaseDirectory:
     return CaseDirectory(path)
 
 
-def open_workspace(folder: str | Path, chosen: str | None, as_of: date | None) -> Workspace:
+def open_workspace(
+    folder: str | Path, chosen: str | None, as_of: date | None
+) -> Workspace:
     """The cases of a folder, with what was worked out at earlier times."""
     from tuneworthy.llm.embedded import weights_path
 
@@ -206,7 +218,9 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     case = _parsed(text, path)
     framework, rules = _framework(case, chosen)
     inputs = _inputs_digest(case, rules)
-    return CaseSnapshot(source, case, framework, text, text_digest(text), inputs, day=day)
+    return CaseSnapshot(
+        source, case, framework, text, text_digest(text), inputs, day=day
+    )
 
 
 def _inputs_digest(case: Case, *more: str) -> str:
@@ -216,9 +230,12 @@ def _inputs_digest(case: Case, *more: str) -> str:
         inputs.append(defaults)
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json", ASSISTANT_FILE):
         path = case.folder / FOLDER / name
-        inputs.append(read_text(path, CASES_LIMIT, CaseError) if os.path.lexists(path) else "")
+        inputs.append(
+            read_text(path, CASES_LIMIT, CaseError) if os.path.lexists(path) else ""
+        )
     named: list[Iterable[Path]] = [
-        islice(matching(pattern, case.folder), MOST_PROMPTS) for pattern in case.data.training
+        islice(matching(pattern, case.folder), MOST_PROMPTS)
+        for pattern in case.data.training
     ]
     if os.path.lexists(case.folder / FOLDER / LEDGER):  # what it rests on
         named.append(file for _, file in files_of(case, *MEASURED_ON, *RUN_ON))
@@ -271,7 +288,9 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
         add_versions(
             case,
             [
-                Version(at=now, digest=digest, text=text, by=by if text is texts[-1] else "")
+                Version(
+                    at=now, digest=digest, text=text, by=by if text is texts[-1] else ""
+                )
                 for text, last, digest in zip(texts, digests, digests[1:], strict=False)
                 if digest != last
             ],
@@ -282,8 +301,13 @@ def writers_since(case: Case, digest: str) -> str:
     """Who wrote versions after one, by name; "somebody else" where that isn't known."""
     versions = read_versions(case)
     known = any(version.digest == digest for version in versions)
-    later = takewhile(lambda version: known and version.digest != digest, reversed(versions))
-    return listing(sorted({version.by or "somebody else" for version in later})) or "somebody else"
+    later = takewhile(
+        lambda version: known and version.digest != digest, reversed(versions)
+    )
+    return (
+        listing(sorted({version.by or "somebody else" for version in later}))
+        or "somebody else"
+    )
 
 
 def entries(versions: Sequence[Version]) -> Iterator[Version]:
@@ -320,7 +344,9 @@ def _case(version: Version, case: Case) -> Case:
 
 def answers_since(now: EvaluatedCase, digest: str) -> list[str]:
     """The answers that changed since a version, as they are now."""
-    then = decide(_case(_kept(now.case, digest), now.case), now.framework, as_of=now.dossier.as_of)
+    then = decide(
+        _case(_kept(now.case, digest), now.case), now.framework, as_of=now.dossier.as_of
+    )
     changes = compare(then, now.dossier, judge_by(now.framework)).answers
     return [f"{change.title}: {change.after}" for change in changes]
 
@@ -336,7 +362,9 @@ def _counts(snapshot: CaseSnapshot) -> str:
 
 
 _PAGE = 50  # cases in one part of the list
-_MOMENT_S = 0.08  # after it the rest of a list is worked out later: the list is there at once
+_MOMENT_S = (
+    0.08  # after it the rest of a list is worked out later: the list is there at once
+)
 _FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
 _DOSSIERS = 200  # kept in memory, as they are large
 
@@ -356,7 +384,9 @@ class Workspace:
         as_of: date | None = None,
         kept: KeptCases | None = None,
     ) -> None:
-        self.directory, self.chosen, self.as_of = directory, chosen, as_of
+        self.directory = directory
+        self.chosen = chosen
+        self.as_of = as_of
         self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
         self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
@@ -411,7 +441,9 @@ class Workspace:
         now = self.evaluated(name)
         if now.digest != digest:
             fix = "look at it again, then confirm"
-            raise ConflictError("was changed by somebody else meanwhile", where=name, fix=fix)
+            raise ConflictError(
+                "was changed by somebody else meanwhile", where=name, fix=fix
+            )
         waiting = interview.unconfirmed_answers(now.case, now.framework)
         confirm_answers(now.case, [answer.key for answer in waiting])
 
@@ -419,7 +451,8 @@ class Workspace:
         self, name: str, kind: FileKind, files: Sequence[Path]
     ) -> tuple[list[str], tuple[Block, ...], Difference]:
         """Take files into a case: where they lie in it, what they hold, and what they changed."""
-        before, place = self.evaluated(name), self.directory.path(name)
+        before = self.evaluated(name)
+        place = self.directory.path(name)
         placed, read, texts = add_files(place, kind, files, self.chosen)
         remember(before.case, texts, self.author)
         after = self.evaluated(name)
@@ -435,7 +468,9 @@ class Workspace:
         last = [version.digest for version in read_versions(before.case)[-2:]]
         if before.digest == digest and last != [then, digest]:
             what = "only the last save can be taken back"
-            raise CaseError(what, where=name, fix="answer again, or take the file back with git")
+            raise CaseError(
+                what, where=name, fix="answer again, or take the file back with git"
+            )
         text = _kept(before.case, then).text
         dossiers: list[Dossier] = []
 
@@ -462,7 +497,9 @@ class Workspace:
             case = interview.what_if(now, {ask_id: text})
         except InputError:
             return False
-        return case.model_dump() == now.case.model_dump()  # and not where either was read from
+        return (
+            case.model_dump() == now.case.model_dump()
+        )  # and not where either was read from
 
     def what_if(
         self,
@@ -481,7 +518,8 @@ class Workspace:
         if not answers and day == now.dossier.as_of:
             return now
         typed = interview.type_in(now.text, case_path(now.source), answers, self._by)
-        case, framework = typed.case if as_written else typed.supposed, typed.framework
+        case = typed.case if as_written else typed.supposed
+        framework = typed.framework
         dossier = decide(case, framework, as_of=day, draw=self._draw)
         return replace(now, case=case, framework=framework, dossier=dossier)
 
@@ -489,7 +527,12 @@ class Workspace:
         return _framework(case, self.chosen)[0]
 
     def _step(
-        self, write: Callable[..., AnswerResult], name: str, ask_id: str, what: str, digest: str
+        self,
+        write: Callable[..., AnswerResult],
+        name: str,
+        ask_id: str,
+        what: str,
+        digest: str,
     ) -> AnswerResult:
         now = self.evaluated(name)
         step = write(replace(now, digest=digest), ask_id, what, judge=self.decide)
@@ -515,7 +558,9 @@ class Workspace:
             start_case(folder, title, self.chosen)
         return place
 
-    def listed(self, query: CaseQuery, within_s: float | None = None, most: int = 0) -> Portfolio:
+    def listed(
+        self, query: CaseQuery, within_s: float | None = None, most: int = 0
+    ) -> Portfolio:
         """The cases that fit, as many as are shown at once; and all of them in sum.
 
         What can't be worked out in a moment, or in so many seconds, is said to be pending. Of more
@@ -526,9 +571,13 @@ class Workspace:
         names = self.names()
         if len(names) <= _FEW or within_s is not None:
             every = [self.row(name, until) for name in names]
-            return portfolio(every, query, (most or _PAGE) if within_s is None else None)
+            return portfolio(
+                every, query, (most or _PAGE) if within_s is None else None
+            )
         day = self._day()
-        page = portfolio([self._last(name, day) for name in names], query, most or _PAGE)
+        page = portfolio(
+            [self._last(name, day) for name in names], query, most or _PAGE
+        )
         rows = tuple(self.row(row.name, until) for row in page.cases)
         return page.model_copy(update={"cases": rows})
 
@@ -536,7 +585,8 @@ class Workspace:
         """Names of the cases; of more than a few as they were a second ago at most."""
         at, names = self._names
         if len(names) <= _FEW or monotonic() - at > 1:
-            at, names = monotonic(), self.directory.names()
+            at = monotonic()
+            names = self.directory.names()
             self._names = at, names
         return names
 
@@ -558,10 +608,14 @@ class Workspace:
             if (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day):
                 return kept.row
             if monotonic() > until:
-                return self._last(name, self._day()).model_copy(update={"pending": True})
+                return self._last(name, self._day()).model_copy(
+                    update={"pending": True}
+                )
             if kept.key == snapshot.lasting_key and kept.counts == _counts(snapshot):
                 return self._carry_over(name, kept, snapshot)
-            return case_row(name, self._evaluate(name, snapshot).dossier, snapshot.case.models)
+            return case_row(
+                name, self._evaluate(name, snapshot).dossier, snapshot.case.models
+            )
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
             self._rows[name] = KeptRow("", "", row)
@@ -592,7 +646,8 @@ class Workspace:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
-        key, day = snapshot.lasting_key, snapshot.day
+        key = snapshot.lasting_key
+        day = snapshot.day
         dossier = self._kept.dossier(self._place, name, key, day) if day else None
         if dossier is not None:
             return self._keep(name, snapshot, dossier, again=True)
@@ -603,7 +658,12 @@ class Workspace:
         return EvaluatedCase(**vars(snapshot), dossier=dossier)
 
     def _keep(
-        self, name: str, snapshot: CaseSnapshot, dossier: Dossier, *, again: bool = False
+        self,
+        name: str,
+        snapshot: CaseSnapshot,
+        dossier: Dossier,
+        *,
+        again: bool = False,
     ) -> EvaluatedCase:
         kept = self._seen(name)
         known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
@@ -635,6 +695,8 @@ def files_inside(source: Path, names: Sequence[str]) -> tuple[str, ...]:
         file = beside(case, "files", name)
         if file is None or not file.is_file():
             fix = "name a file in the case folder"
-            raise OutputError(f'"{name[:80]}" is not a file', where=source.name, fix=fix)
+            raise OutputError(
+                f'"{name[:80]}" is not a file', where=source.name, fix=fix
+            )
         paths.append(str(file))
     return tuple(paths)

@@ -19,10 +19,22 @@ from tuneworthy.report.width import lay_out_for
 _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Decide": {
         "init": ("cases", "Start a case folder with a commented case file."),
-        "interview": ("cases", "Ask what removes most doubt, and show the verdict forming."),
-        "answer": ("cases", "Write answers into a case file, leaving the rest as it is."),
-        "decide": ("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
-        "show": ("reports", "Show options, money, plan, reasons, other cases or history."),
+        "interview": (
+            "cases",
+            "Ask what removes most doubt, and show the verdict forming.",
+        ),
+        "answer": (
+            "cases",
+            "Write answers into a case file, leaving the rest as it is.",
+        ),
+        "decide": (
+            "reports",
+            "Judge a case: is fine-tuning worth it, and how sure is that?",
+        ),
+        "show": (
+            "reports",
+            "Show options, money, plan, reasons, other cases or history.",
+        ),
     },
     "Prove": {
         "measure": ("cases", "Measure traces or results, and keep the evidence."),
@@ -33,15 +45,33 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Do": {
         "data": ("training", "Check and review what a model may be tuned on."),
-        "export": ("training", "Write the training set as a service or library takes it."),
-        "pilot": ("training", "Train on growing parts of the data: does tuning work here?"),
+        "export": (
+            "training",
+            "Write the training set as a service or library takes it.",
+        ),
+        "pilot": (
+            "training",
+            "Train on growing parts of the data: does tuning work here?",
+        ),
         "watch": ("training", "Check a signed decision against new logs and dates."),
     },
     "Look up": {
-        "list": ("servers", "List a folder of cases: answers, cost, worth, and what to fund."),
-        "serve": ("servers", "Show cases on a page in the browser, and take answers there."),
-        "mcp": ("servers", "Offer the tools to an assistant over the Model Context Protocol."),
-        "framework": ("reports", "List, show and check decision frameworks, and print schemas."),
+        "list": (
+            "servers",
+            "List a folder of cases: answers, cost, worth, and what to fund.",
+        ),
+        "serve": (
+            "servers",
+            "Show cases on a page in the browser, and take answers there.",
+        ),
+        "mcp": (
+            "servers",
+            "Offer the tools to an assistant over the Model Context Protocol.",
+        ),
+        "framework": (
+            "reports",
+            "List, show and check decision frameworks, and print schemas.",
+        ),
         "models": ("labs", "List the models that can be called, and what they cost."),
         "demo": ("cases", "Copy a case of the gallery, and walk through it."),
     },
@@ -119,11 +149,15 @@ class _Lazy(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
         width = max(map(len, _COMMANDS))
         for title, group in _GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name.ljust(width), says) for name, (_, says) in group.items()])
+                formatter.write_dl(
+                    [(name.ljust(width), says) for name, (_, says) in group.items()]
+                )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -144,7 +178,9 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def _print_completion(ctx: click.Context, _parameter: click.Parameter, shell: str | None) -> None:
+def _print_completion(
+    ctx: click.Context, _parameter: click.Parameter, shell: str | None
+) -> None:
     if shell is None or ctx.resilient_parsing:
         return
     from click.shell_completion import get_completion_class
@@ -195,7 +231,10 @@ def columns_of(stream: TextIO) -> int:
         return 0
 
 
-ANSWERED, NOT_MET, WRONG_INPUT, STOPPED = 0, 1, 2, 3
+ANSWERED = 0
+NOT_MET = 1
+WRONG_INPUT = 2
+STOPPED = 3
 """Exit codes: answered; ``--require`` not met; the input is wrong; stopped by the user or a cap."""
 
 _COLLECTED_AFTER = 100_000
@@ -220,14 +259,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a sign still gets the text
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal that lacks a sign still gets the text
     lay_out_for(columns_of(sys.stdout))
     try:
         code = cli.main(arguments, prog_name="tuneworthy", standalone_mode=False)
         return code if isinstance(code, int) else ANSWERED
     except click.exceptions.Exit as caught:
         return caught.exit_code
-    except SystemExit:  # how click takes it when whoever read our output has seen enough
+    except (
+        SystemExit
+    ):  # how click takes it when whoever read our output has seen enough
         return ANSWERED
     except (click.Abort, KeyboardInterrupt):
         return _say("stopped", STOPPED)
@@ -248,11 +291,11 @@ def _fault(caught: Exception) -> str:
     if lacks and not lacks.startswith("tuneworthy"):
         return f'this needs {lacks}. In a clone, pip install ".[all]" installs it'
     number = caught.errno if isinstance(caught, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT) or "No usable temporary directory" in str(caught):
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No usable temporary directory" in str(
+        caught
+    ):
         return "there is no room for temporary files. Make some, or name another folder as TMPDIR"
-    return (
-        f"an internal error ({type(caught).__name__}: {caught}); TUNEWORTHY_TRACEBACK=1 shows where"
-    )
+    return f"an internal error ({type(caught).__name__}: {caught}); TUNEWORTHY_TRACEBACK=1 shows where"
 
 
 def _explained(caught: TuneworthyError | click.ClickException) -> int:
@@ -261,7 +304,9 @@ def _explained(caught: TuneworthyError | click.ClickException) -> int:
         click.echo(caught.ctx.get_help())
         return ANSWERED
     if isinstance(caught, TuneworthyError):
-        return _say(str(caught), STOPPED if isinstance(caught, StoppedError) else WRONG_INPUT)
+        return _say(
+            str(caught), STOPPED if isinstance(caught, StoppedError) else WRONG_INPUT
+        )
     message = caught.format_message()
     if isinstance(caught, click.NoSuchOption) and caught.option_name == "--json":
         message = _instead_of_json(caught) or message
@@ -275,7 +320,10 @@ def _instead_of_json(caught: click.NoSuchOption) -> str:
     """What to write for ``--json``; empty where the command gives no JSON."""
     parameters = caught.ctx.command.params if caught.ctx else []
     for parameter in parameters:
-        if isinstance(parameter.type, click.Choice) and "json" in parameter.type.choices:
+        if (
+            isinstance(parameter.type, click.Choice)
+            and "json" in parameter.type.choices
+        ):
             return f"there is no option --json. Use {parameter.opts[0]} json."
     return ""
 

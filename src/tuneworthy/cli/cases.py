@@ -37,7 +37,9 @@ def init(folder: str, **options: Any) -> None:
         "Commit the folder. Its .tuneworthy/.gitignore leaves out texts and answers of models, "
         "and keeps evidence, plans and labels."
     )
-    click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {quoted}")
+    click.echo(
+        f"Answer what you know, leave out what you don't, then: tuneworthy decide {quoted}"
+    )
 
 
 _WALK = (
@@ -78,11 +80,16 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     from tuneworthy.files.disk import made_whole, writing
 
     package = Path(__file__).resolve().parents[1]
-    logs = [*package.glob("gallery/*/logs"), *package.parents[1].glob("examples/*/logs")]
+    logs = [
+        *package.glob("gallery/*/logs"),
+        *package.parents[1].glob("examples/*/logs"),
+    ]
     cases = {path.parent.name: path.parent for path in reversed(logs)}
     if name not in cases:
         fix = f"take one of these: {', '.join(sorted(cases))}"
-        raise InputError(f'is not a case that can run: "{name[:60]}"', where="NAME", fix=fix)
+        raise InputError(
+            f'is not a case that can run: "{name[:60]}"', where="NAME", fix=fix
+        )
     folder = Path(to or name)
     if not dry_run:
         beside = shutil.ignore_patterns(".tuneworthy", "expected.yaml")
@@ -93,7 +100,9 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
         if words == "retrieve" and not (cases[name] / "documents").is_dir():
             continue
         first, *rest = words.split()
-        click.echo(f"\n# {why}\n$ {shlex.join(('tuneworthy', first, str(folder), *rest))}")
+        click.echo(
+            f"\n# {why}\n$ {shlex.join(('tuneworthy', first, str(folder), *rest))}"
+        )
         if not dry_run:
             run((first, str(folder), *rest))
     click.echo(f"\nLook around: {shlex.join(('tuneworthy', 'serve', str(folder)))}")
@@ -106,11 +115,19 @@ def demo(name: str, to: str | None, dry_run: bool) -> None:
     "tuneworthy answer my-case models=openai:gpt-6-luna,anthropic:claude-sonnet-5-5",
 )
 @click.argument("case", metavar="[CASE]", required=False, shell_complete=complete.cases)
-@click.argument("answers", metavar="[KEY=VALUE...]", nargs=-1, shell_complete=complete.answer_keys)
-@opt.flag("--confirm", "Confirm the answers that an assistant wrote, and show them.", "confirms")
+@click.argument(
+    "answers", metavar="[KEY=VALUE...]", nargs=-1, shell_complete=complete.answer_keys
+)
+@opt.flag(
+    "--confirm",
+    "Confirm the answers that an assistant wrote, and show them.",
+    "confirms",
+)
 @opt.framework_option
 @opt.format_option("text", "json")
-def answer(case: str | None, answers: tuple[str, ...], confirms: bool, chosen: str | None) -> None:
+def answer(
+    case: str | None, answers: tuple[str, ...], confirms: bool, chosen: str | None
+) -> None:
     """Write answers into CASE. Comments, order and everything else in the file stay.
 
     KEY is a check, a factor or a signal, by its id or as reports call it, or a dotted path into the
@@ -135,14 +152,18 @@ def answer(case: str | None, answers: tuple[str, ...], confirms: bool, chosen: s
         as_json = opt.asked().form == "json"
         opt.deliver(json_text(answer_dict(None, confirmed)) if as_json else confirmed)
         return
-    values, wrote = opt.pairs(answers, "KEY=VALUE", strict=True), None
+    values = opt.pairs(answers, "KEY=VALUE", strict=True)
+    wrote = None
     while wrote is None:
         try:
             wrote = cases.write(case, values, chosen)
         except AmbiguousNameError as caught:
             if (path := _which(caught)) is None:
                 raise
-            values = {path if key == caught.name else key: value for key, value in values.items()}
+            values = {
+                path if key == caught.name else key: value
+                for key, value in values.items()
+            }
     confirmed = cases.confirm(case, chosen) if confirms else ""
     opt.say_defaults(case)
     if opt.asked().form == "json":
@@ -177,14 +198,18 @@ _WITH_MODEL = (
 )
 @opt.case_argument
 @opt.option(
-    "--answers FILE", "Read the answers from a YAML file with one KEY: VALUE per line.", "script"
+    "--answers FILE",
+    "Read the answers from a YAML file with one KEY: VALUE per line.",
+    "script",
 )
 @opt.framework_option
 @opt.as_of_option
 @opt.gone_option("--model", *_WITH_MODEL)
 @opt.gone_option("--budget", *_WITH_MODEL)
 @opt.gone_option("--transcript", *_WITH_MODEL)
-@opt.gone_option("--plain", "is gone", "leave it out: lines are the only way now", is_flag=True)
+@opt.gone_option(
+    "--plain", "is gone", "leave it out: lines are the only way now", is_flag=True
+)
 def interview(case: str, **options: Any) -> None:
     """Ask about CASE what removes most doubt, and show the verdict forming.
 
@@ -209,9 +234,14 @@ def interview(case: str, **options: Any) -> None:
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
 @opt.option(
-    "--save-map FILE", "Write the guess of their fields into this file.", "save_map", rare=True
+    "--save-map FILE",
+    "Write the guess of their fields into this file.",
+    "save_map",
+    rare=True,
 )
-@opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
+@opt.flag(
+    "--examples", "Show step by step which examples could be used.", "show_examples"
+)
 @opt.option(
     "--on WHERE",
     "Measure many files side by side on Ray: ray or ray:ADDRESS.  [default: one process]",
@@ -220,10 +250,17 @@ def interview(case: str, **options: Any) -> None:
     show_default=False,
 )
 @opt.number(
-    "--sample PERCENT", 0.001, 100.0, 100.0, "Measure this percentage of the conversations."
+    "--sample PERCENT",
+    0.001,
+    100.0,
+    100.0,
+    "Measure this percentage of the conversations.",
 )
 @opt.seed_for("Draw the sample by this seed.")
-@opt.flag("--compare", "Exit with 1 unless one prompt-model pair beats all others beyond chance.")
+@opt.flag(
+    "--compare",
+    "Exit with 1 unless one prompt-model pair beats all others beyond chance.",
+)
 @opt.framework_option
 @opt.format_option("text", "json")
 @opt.all_option
@@ -249,13 +286,21 @@ def measure(
     if case is None and not sources:
         case = opt.nearest_case()
     with opt.live_line(opt.reading_progress) as progress:
-        options |= {"sources": sources, "progress": progress, "draw": (sample / 100, seed)}
+        options |= {
+            "sources": sources,
+            "progress": progress,
+            "draw": (sample / 100, seed),
+        }
         run = measure_new(**options) if case is None else measure_case(case, **options)
     if case is not None:
         opt.say_defaults(case)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
     apart = run.of("best_arm_lead").details.get("told_apart")
-    return NOT_MET if compare and (apart != "yes" or not run.known("best_arm_lead")) else ANSWERED
+    return (
+        NOT_MET
+        if compare and (apart != "yes" or not run.known("best_arm_lead"))
+        else ANSWERED
+    )
 
 
 @opt.group(
@@ -284,7 +329,9 @@ def evalset() -> None:
 @opt.number("--n", 1, 10_000, 200, "Draw about N cases. Conversations stay whole.")
 @opt.seed_for("Draw by this seed.")
 @opt.mapping_option
-@opt.option("--output FILE", "Write the set here.  [default: eval.jsonl next to the case]")
+@opt.option(
+    "--output FILE", "Write the set here.  [default: eval.jsonl next to the case]"
+)
 @opt.format_option("text", "json")
 @opt.all_option
 def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
@@ -306,7 +353,9 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
 
 
 _seed_option = opt.seed_for("Draw the order by this seed, the same for all labellers.")
-_tokens_option = opt.tokens_option("Take outputs of the lab that ran with this limit of tokens.")
+_tokens_option = opt.tokens_option(
+    "Take outputs of the lab that ran with this limit of tokens."
+)
 
 
 @opt.command(
@@ -329,9 +378,14 @@ _tokens_option = opt.tokens_option("Take outputs of the lab that ran with this l
     type=click.Choice(["yes-no", "1-5"]),
     default="yes-no",
 )
-@opt.option("--pairwise ARM ARM", "Label which of two arms' outputs is better.", nargs=2)
 @opt.option(
-    "--arm ARM", "With --rubric: label this arm alone. May be repeated.", "arms", multiple=True
+    "--pairwise ARM ARM", "Label which of two arms' outputs is better.", nargs=2
+)
+@opt.option(
+    "--arm ARM",
+    "With --rubric: label this arm alone. May be repeated.",
+    "arms",
+    multiple=True,
 )
 @opt.option(
     "--for",
@@ -394,7 +448,9 @@ def print_sheet(case: str, **task: Any) -> None:
 @evalset.command("import")
 @click.argument("file")
 @click.argument("case", required=False, shell_complete=complete.cases)
-@opt.option("--output FILE", "Without CASE: write the set here.  [default: FILE with .jsonl]")
+@opt.option(
+    "--output FILE", "Without CASE: write the set here.  [default: FILE with .jsonl]"
+)
 @opt.format_option("text", "json")
 def import_(file: str, case: str | None, output: str | None) -> int:
     """Read labels of CASE back from FILE, or without CASE the cases of a set from a CSV.
@@ -498,7 +554,9 @@ def agreement(case: str) -> None:
     of=evalset,
 )
 @opt.case_argument
-@opt.option("--from SHEET", "Read a sheet back after its label column was filled in.", "sheet")
+@opt.option(
+    "--from SHEET", "Read a sheet back after its label column was filled in.", "sheet"
+)
 @opt.number("--n", 30, 50, 40, "Draw N failures, or all if there are fewer.")
 @opt.option("--labeller NAME", "Label under this name.", default="me")
 @opt.flag("--new-draw", "Draw new failures instead. Earlier labels stay in their file.")
@@ -512,7 +570,9 @@ def agreement(case: str) -> None:
 @opt.budget_option("asking that model may cost, earlier runs included")
 @opt.to_option
 @opt.flag("--dry-run", "Show what that would cost, and send nothing.")
-@opt.option("--output FILE", "Write the sheet here.  [default: failures.csv next to the case]")
+@opt.option(
+    "--output FILE", "Write the sheet here.  [default: failures.csv next to the case]"
+)
 @opt.format_option("text", "json")
 @opt.all_option
 def failures(
@@ -533,7 +593,11 @@ def failures(
     equally many of each kind of case. People give each failure a cause from a list: in the column
     label of a sheet, or on the page with one key. No existing file is replaced.
     """
-    from tuneworthy.cases.failures import draw_failures, keep_proposals, prepare_proposals
+    from tuneworthy.cases.failures import (
+        draw_failures,
+        keep_proposals,
+        prepare_proposals,
+    )
     from tuneworthy.cases.judging import judge_case
     from tuneworthy.files.disk import refuse_existing
     from tuneworthy.lab.causes import quote_text
@@ -542,7 +606,9 @@ def failures(
     from tuneworthy.report.sections.failures import failures_dict, failures_document
 
     if sheet is not None:
-        _import_causes(Path(sheet), case)  # said on the other channel where JSON is asked for
+        _import_causes(
+            Path(sheet), case
+        )  # said on the other channel where JSON is asked for
         written = ""
     else:
         if new_draw:

@@ -32,7 +32,9 @@ def _completer(list_words: Callable[[click.Context, str], Iterable[str]]) -> Com
         from click.shell_completion import CompletionItem
 
         try:
-            words = [word for word in list_words(context, begun) if word.startswith(begun)]
+            words = [
+                word for word in list_words(context, begun) if word.startswith(begun)
+            ]
         except Exception:  # noqa: BLE001  # a shell has no use for an error
             words = []
         plain = [word for word in words if word.isprintable()]

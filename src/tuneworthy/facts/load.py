@@ -30,7 +30,9 @@ _readers: list[Callable[[], OwnFacts | None]] = []
 """What reads the file that a user's configuration names: only ``files`` opens files of users."""
 
 
-def add_facts_from(read: Callable[[], OwnFacts | None]) -> Callable[[], OwnFacts | None]:
+def add_facts_from(
+    read: Callable[[], OwnFacts | None],
+) -> Callable[[], OwnFacts | None]:
     """Have the catalogue hold what ``read`` gives, too; it is asked each time."""
     _readers.append(read)
     return read
@@ -84,15 +86,28 @@ def read_facts(text: str, name: str, error: Error) -> FactsFile:
 
 def _check_entries(every: FactsFile, name: str) -> None:
     """An entry has a name of its own among its kind, and replaces an older one that is there."""
-    groups = (every.models, every.services, every.limits, every.assumptions, every.rivals)
+    groups = (
+        every.models,
+        every.services,
+        every.limits,
+        every.assumptions,
+        every.rivals,
+    )
     for group in groups:
         days: dict[str, date] = {}
         for fact in group:
             if fact.entry in days:
                 what = f'has the entry "{fact.entry}" twice'
-                raise InputError(what, where=name, fix="give the later one another name")
-            if fact.replaces is not None and days.get(fact.replaces, date.max) > fact.dated:
+                raise InputError(
+                    what, where=name, fix="give the later one another name"
+                )
+            if (
+                fact.replaces is not None
+                and days.get(fact.replaces, date.max) > fact.dated
+            ):
                 what = f'has the entry "{fact.entry}" in place of "{fact.replaces}"'
                 fix = "name an earlier entry of the same list, or leave replaces out"
-                raise InputError(f"{what}, which is not an older entry", where=name, fix=fix)
+                raise InputError(
+                    f"{what}, which is not an older entry", where=name, fix=fix
+                )
             days[fact.entry] = fact.dated

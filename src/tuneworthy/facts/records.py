@@ -39,7 +39,9 @@ class OutsideFact(FileRecord):
     """What pages of others say, read on a day."""
 
     entry: Slug  #: Its name in its file, used once.
-    replaces: Slug | None = None  #: An earlier entry that no longer counts from this one's day on.
+    replaces: Slug | None = (
+        None  #: An earlier entry that no longer counts from this one's day on.
+    )
     says: Text = ""  #: What the page says, and what else matters here.
     sources: tuple[Name, ...]
     confirmed: Tri = "unknown"
@@ -57,7 +59,9 @@ class OutsideFact(FileRecord):
 class DatedPrice(FileRecord):
     """USD for a million tokens of an untuned model, from a day on."""
 
-    from_: Annotated[date | None, Field(alias="from")] = None  #: Always where there is none.
+    from_: Annotated[date | None, Field(alias="from")] = (
+        None  #: Always where there is none.
+    )
     input: NonNegative
     output: NonNegative
     cached_input: NonNegative | None = None
@@ -68,23 +72,31 @@ class DatedPrice(FileRecord):
 class ModelFact(OutsideFact):
     """What is known of some models at one host."""
 
-    models: Annotated[tuple[Name, ...], Field(min_length=1)]  #: ``host:name``, with every alias.
+    models: Annotated[
+        tuple[Name, ...], Field(min_length=1)
+    ]  #: ``host:name``, with every alias.
     released: date | None = None  #: The release of the oldest of them that was found.
     window: Natural | None = None  #: Input tokens that it takes.
     reads: tuple[Literal["text", "image", "audio", "video"], ...] = ()
     effort: tuple[Word, ...] = ()  #: Words of its endpoint for how long it may think.
     parameters_b: NonNegative | None = None  #: Billions of parameters, all of them.
     active_b: NonNegative | None = None  #: Those that work on one token.
-    trained_mtok: NonNegative | None = None  #: Millions of tokens that it was trained on.
+    trained_mtok: NonNegative | None = (
+        None  #: Millions of tokens that it was trained on.
+    )
     license: Word | None = None
     prices: tuple[DatedPrice, ...] = ()  #: Where the price list lacks them.
-    new_until: date | None = None  #: The last day on which somebody new could start with it.
+    new_until: date | None = (
+        None  #: The last day on which somebody new could start with it.
+    )
     ends: date | NoEnd | None = None
     """The day from which it no longer answers; None where nobody looked."""
     ends_is: Literal["announced", "earliest", "done"] = "announced"
     train_until: date | None = None  #: The day from which no new job tunes it.
     tunes_end: date | NoEnd | None = None  #: When models tuned on it end.
-    successors: tuple[Name, ...] = ()  #: What is named in its place, the cheapest first.
+    successors: tuple[
+        Name, ...
+    ] = ()  #: What is named in its place, the cheapest first.
     successor_tunable: Tri = "unknown"
 
     @property
@@ -147,7 +159,9 @@ class ServingOffer(_Offer):
     usd_per_hour: NonNegative | None = None
     idle: Literal["paid", "scales_to_zero"] = "paid"
     adapters: Natural | None = None  #: The most that share an endpoint.
-    trial: Tri = "no"  #: Whether it is for trials alone, so that no traffic rests on it.
+    trial: Tri = (
+        "no"  #: Whether it is for trials alone, so that no traffic rests on it.
+    )
 
 
 class ServiceFact(OutsideFact):
@@ -158,7 +172,9 @@ class ServiceFact(OutsideFact):
     host: Word | None = None  #: What stands before the names of its models.
     approaches: tuple[Ident, ...] = ()
     """Approaches its own pages name; one that is missing may be offered and wasn't found."""
-    open_to_new: Tri = "unknown"  #: Whether somebody can start with it now, or it is maintained.
+    open_to_new: Tri = (
+        "unknown"  #: Whether somebody can start with it now, or it is maintained.
+    )
     until: date | None = None  #: The day on which new work ends, or ended.
     serves_until: date | None = None  #: The day from which it serves no tuned model.
     regions: tuple[Name, ...] = ()
@@ -193,7 +209,9 @@ class Assumption(OutsideFact):
     @model_validator(mode="after")
     def _ordered(self) -> Assumption:
         if not self.low <= self.likely <= self.high:
-            raise wrong("has ends that cross", "write low, likely and high in this order")
+            raise wrong(
+                "has ends that cross", "write low, likely and high in this order"
+            )
         return self
 
 
@@ -228,7 +246,13 @@ class FactsFile(FileRecord):
     @property
     def entries(self) -> tuple[OutsideFact, ...]:
         """All of them."""
-        return (*self.models, *self.services, *self.limits, *self.assumptions, *self.rivals)
+        return (
+            *self.models,
+            *self.services,
+            *self.limits,
+            *self.assumptions,
+            *self.rivals,
+        )
 
     def known_on(self, day: date | None) -> KnownFacts:
         """What of it was known on a day; all that is known now for None.
@@ -274,7 +298,11 @@ class KnownFacts:
     @cached_property
     def dated(self) -> date:
         """The newest day on which anything in it was looked up: the age of the catalogue."""
-        groups: tuple[Iterable[OutsideFact], ...] = (self.models, self.services, self.limits)
+        groups: tuple[Iterable[OutsideFact], ...] = (
+            self.models,
+            self.services,
+            self.limits,
+        )
         return max((fact.dated for group in groups for fact in group), default=date.min)
 
     @cached_property
@@ -308,13 +336,19 @@ class KnownFacts:
 
     def service(self, name: str) -> ServiceFact | None:
         """A service by its name; the last entry of it counts."""
-        return next((fact for fact in reversed(self.services) if fact.service == name), None)
+        return next(
+            (fact for fact in reversed(self.services) if fact.service == name), None
+        )
 
     def limits_of(self, target: str) -> LimitsFact | None:
         """What is known of a target; the last entry of it counts."""
-        return next((fact for fact in reversed(self.limits) if target in fact.targets), None)
+        return next(
+            (fact for fact in reversed(self.limits) if target in fact.targets), None
+        )
 
-    def offered(self, approaches: Iterable[str], day: date, *, inside: bool) -> dict[str, Strings]:
+    def offered(
+        self, approaches: Iterable[str], day: date, *, inside: bool
+    ) -> dict[str, Strings]:
         """Who offers each approach to somebody new, as far as their pages say.
 
         ``inside``: of what a team can run itself.
@@ -326,9 +360,14 @@ class KnownFacts:
             and (service.until is None or day < service.until)
             and (service.kind == "self_hosted" or not inside)
         ]
-        return {name: tuple(s.service for s in able if name in s.approaches) for name in approaches}
+        return {
+            name: tuple(s.service for s in able if name in s.approaches)
+            for name in approaches
+        }
 
-    def live_bases(self, names: Iterable[str], day: date, *, for_days: int = 0) -> Strings:
+    def live_bases(
+        self, names: Iterable[str], day: date, *, for_days: int = 0
+    ) -> Strings:
         """Those of some models that can be tuned on a day and ``for_days`` after it."""
         last = day.toordinal() + for_days
         live = []
@@ -343,13 +382,17 @@ class KnownFacts:
         """How a service serves models tuned on one, the one by the token first."""
         fact = self.model(model)
         size = None if fact is None else fact.parameters_b
-        offers = [o for o in service.serves if o.trial != "yes" and o.covers(model, size)]
+        offers = [
+            o for o in service.serves if o.trial != "yes" and o.covers(model, size)
+        ]
         return tuple(sorted(offers, key=lambda offer: offer.by != "tokens"))
 
 
 def price_of_fact(fact: ModelFact, day: date) -> Price | None:
     """The price of an untuned model on a day, where the catalogue has one."""
-    rates = [price for price in fact.prices if price.from_ is None or price.from_ <= day]
+    rates = [
+        price for price in fact.prices if price.from_ is None or price.from_ <= day
+    ]
     if not rates:
         return None
     rate = max(rates, key=lambda price: price.from_ or date.min)

@@ -112,12 +112,18 @@ def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
         if answer.by == "assistant":
             newest |= dict.fromkeys(answer.values, answer)
         else:
-            newest = {path: kept for path, kept in newest.items() if not overlaps(path, answer.key)}
+            newest = {
+                path: kept
+                for path, kept in newest.items()
+                if not overlaps(path, answer.key)
+            }
     if not newest:
         return ()
     now = stated_values(case)
     # a row that a person puts before one of an assistant's moves its place, and confirms nothing
-    anywhere = {(_shape(path), value) for path, value in now.items() if _shape(path) != path}
+    anywhere = {
+        (_shape(path), value) for path, value in now.items() if _shape(path) != path
+    }
     waiting: dict[str, AuthoredAnswer] = {}
     for path, answer in newest.items():
         value = answer.values[path]

@@ -11,7 +11,9 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 
-def stamps(folder: Path, *, but: str = "", most: int = sys.maxsize) -> frozenset[Any] | None:
+def stamps(
+    folder: Path, *, but: str = "", most: int = sys.maxsize
+) -> frozenset[Any] | None:
     """Size and time of every file below a folder, but in a folder ``but``; None for too many."""
     marks = set[tuple[str, int, int]]()
     for place, folders, files in os.walk(folder):
@@ -32,7 +34,8 @@ class Cache(Generic[T]):
     """The last of each name, as long as its key is the same; the oldest go first."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._lock = most, Lock()
+        self._most = most
+        self._lock = Lock()
         self._kept: dict[Hashable, tuple[Hashable, T]] = {}
 
     def find(self, name: Hashable, key: Hashable) -> T | None:

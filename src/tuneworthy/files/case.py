@@ -109,7 +109,9 @@ def _files_of_prompts(case: Case, endings: frozenset[str]) -> tuple[Path, ...] |
 
 def missing_entries(case: Case) -> tuple[str, ...]:
     """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder."""
-    return tuple(name for name, value in _entries(case) if not _found(case, name, value))
+    return tuple(
+        name for name, value in _entries(case) if not _found(case, name, value)
+    )
 
 
 def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
@@ -125,7 +127,11 @@ def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
 
 def training_texts(case: Case) -> Iterator[str]:
     """The files of lines to tune on; none where they are too large to count at each decision."""
-    named = ((name, value) for name, value in _entries(case) if name.startswith("data.training"))
+    named = (
+        (name, value)
+        for name, value in _entries(case)
+        if name.startswith("data.training")
+    )
     own = (_found(case, name, value) for name, value in named)
     files = [path for paths in own for path in paths if path.suffix == ".jsonl"]
     if sum(path.stat().st_size for path in files) <= MOST_COUNTED:
@@ -142,7 +148,9 @@ def _found(case: Case, name: str, pattern: str) -> list[Path]:
         paths = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
     except (OSError, ValueError):
         fix = "write a pattern such as logs/*.jsonl"
-        raise CaseError(f"{name} is not a pattern", where=case.where("data"), fix=fix) from None
+        raise CaseError(
+            f"{name} is not a pattern", where=case.where("data"), fix=fix
+        ) from None
     for path in paths:
         _inside(case, path, name)
     return paths
@@ -155,7 +163,15 @@ def _entries(case: Case) -> Iterator[tuple[str, str]]:
     for listed in ("traces", "training"):
         for number, path in enumerate(getattr(case.data, listed), start=1):
             yield f"data.{listed}[{number}]", path
-    single = ("trace_map", "evaluation", "prompts", "glossary", "voice", "output_schema", "tools")
+    single = (
+        "trace_map",
+        "evaluation",
+        "prompts",
+        "glossary",
+        "voice",
+        "output_schema",
+        "tools",
+    )
     for name in (*single, "documents", "examples", "preference_pairs"):
         named: str | Holding | None = getattr(case.data, name)
         path = named.path if isinstance(named, Holding) else named
@@ -182,7 +198,10 @@ def _inside(case: Case, path: Path, name: str) -> None:
     if not inside:
         steps = re.findall(r"[^.\[\]]+", name)
         places = [read_place(step) for step in steps]
-        keys = [step if at is None else at - 1 for step, at in zip(steps, places, strict=True)]
+        keys = [
+            step if at is None else at - 1
+            for step, at in zip(steps, places, strict=True)
+        ]
         where = case.where(*keys)
         fix = "keep data inside the folder"
         raise CaseError(f"{name} leads out of the case folder", where=where, fix=fix)
@@ -226,7 +245,9 @@ def rewrite(
         text = raw.removeprefix(BOM)
         if read_digest is not None and text_digest(text) != read_digest:
             fix = "look at it again, then answer"
-            raise ConflictError("was changed by somebody else meanwhile", where=path, fix=fix)
+            raise ConflictError(
+                "was changed by somebody else meanwhile", where=path, fix=fix
+            )
         changed = change(text, path)
         case = case_from_text(changed, path)
         if check is not None:

@@ -36,7 +36,9 @@ def _host(text: str) -> str:
     try:
         return read_host(text)
     except CaseError:
-        raise wrong(f'holds "{text[:80]}", which is not a host', "write llm.example.com") from None
+        raise wrong(
+            f'holds "{text[:80]}", which is not a host', "write llm.example.com"
+        ) from None
 
 
 def _model(value: Any) -> Any:
@@ -63,7 +65,8 @@ class ProjectConfig(FileRecord):
 
     hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
     models: Annotated[
-        tuple[Annotated[Name, BeforeValidator(_id_alone)], ...], Field(max_length=_MOST_MODELS)
+        tuple[Annotated[Name, BeforeValidator(_id_alone)], ...],
+        Field(max_length=_MOST_MODELS),
     ] = ()
     """Models of a case that names none, by their ids; the first is in use."""
     budget_usd: NonNegative | None = None
@@ -86,10 +89,13 @@ class UserConfig(FileRecord):
     """Hosts that models may be called at, beside their vendors' own."""
     hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
     models: Annotated[
-        tuple[Annotated[Model, BeforeValidator(_model)], ...], Field(max_length=_MOST_MODELS)
+        tuple[Annotated[Model, BeforeValidator(_model)], ...],
+        Field(max_length=_MOST_MODELS),
     ] = ()
     """Models of a case that names none, by id or whole; the first is in use."""
-    budget_usd: NonNegative | None = None  #: The most a lab may cost where no --budget is given.
+    budget_usd: NonNegative | None = (
+        None  #: The most a lab may cost where no --budget is given.
+    )
     facts: FactsSource | None = None
     """Models and services of the user or the organization, in the form of the catalogue."""
 
@@ -174,7 +180,8 @@ def with_defaults(case: Case) -> Case:
         return case
     used: list[DefaultValue] = []
     for place in _places(case.folder):
-        rate, models = place.config.hourly_rate_usd, place.config.models
+        rate = place.config.hourly_rate_usd
+        models = place.config.models
         if rate is not None and case.economics.hourly_rate_usd is None:
             economics = case.economics.model_copy(update={"hourly_rate_usd": rate})
             case = case.model_copy(update={"economics": economics})
@@ -187,7 +194,9 @@ def with_defaults(case: Case) -> Case:
             case = case.model_copy(update={"models": whole})
             names = listing([model.id for model in whole])
             used.append(_default("models", names, place))
-    return case.with_origin(replace(case.origin, defaults=tuple(used))) if used else case
+    return (
+        case.with_origin(replace(case.origin, defaults=tuple(used))) if used else case
+    )
 
 
 def _default(path: str, value: str, place: _Place) -> DefaultValue:
@@ -220,13 +229,17 @@ def find_budget(folder: Path) -> DefaultBudget:
 
     A project's alone is said, and nothing is spent by it: its file may be a stranger's.
     """
-    own, project = None, None
-    own_file, project_file = "", ""
+    own = None
+    project = None
+    own_file = ""
+    project_file = ""
     for config, file in _places(folder):
         if isinstance(config, UserConfig):
-            own, own_file = config.budget_usd, file
+            own = config.budget_usd
+            own_file = file
         else:
-            project, project_file = config.budget_usd, file
+            project = config.budget_usd
+            project_file = file
     if own is None and project is None:
         return DefaultBudget(0.0, "")
     if own is None:

@@ -75,13 +75,17 @@ def read_raw(path: Path, limit: int, error: Error = CaseError) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as caught:
         line = data[: caught.start].count(b"\n") + 1
-        raise error("is not UTF-8", where=f"{path}:{line}", fix="save it as UTF-8") from None
+        raise error(
+            "is not UTF-8", where=f"{path}:{line}", fix="save it as UTF-8"
+        ) from None
 
 
 def read_bytes(path: Path, limit: int, error: Error = CaseError) -> bytes:
     """The bytes of a plain file, and never of anything that could keep us waiting."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+        )
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise error("is not a file", where=path, fix="name a plain file")
@@ -112,7 +116,9 @@ def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
         if not force:
             refuse_existing(path, "use --force to replace it")
         elif os.path.lexists(path) and not path.is_symlink() and not path.is_file():
-            raise OutputError("is not a plain file", where=path, fix="name another file")
+            raise OutputError(
+                "is not a plain file", where=path, fix="name another file"
+            )
         make_folder(path.parent)
         _replace(path, text)
 
@@ -155,7 +161,9 @@ def made_whole(folder: Path) -> Iterator[Path]:
     """
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        name = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part")
+        name = tempfile.mkdtemp(
+            dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part"
+        )
     place = Path(name)
     try:
         yield place
@@ -173,14 +181,17 @@ def all_or_none(folder: Path) -> Iterator[list[Path]]:
 
     If the block fails they are gone again, and so is the folder if it wasn't there before.
     """
-    is_new, placed = not os.path.lexists(folder), list[Path]()
+    is_new = not os.path.lexists(folder)
+    placed = list[Path]()
     try:
         yield placed
     except BaseException:
         for path in placed:
             path.unlink(missing_ok=True)
         if is_new:
-            with suppress(OSError, ValueError):  # a name that can't be one was never made
+            with suppress(
+                OSError, ValueError
+            ):  # a name that can't be one was never made
                 folder.rmdir()
         raise
 
@@ -188,7 +199,9 @@ def all_or_none(folder: Path) -> Iterator[list[Path]]:
 def _replace(path: Path, text: str | bytes) -> None:
     """Put ``text`` where ``path`` is in one step, keeping the mode of a file that was there."""
     mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part"
+    )
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -270,13 +283,16 @@ def _next(places: Iterable[str], part: str, *, last: bool) -> Iterator[str]:
         yield from _anywhere(waiting, seen, last=last)
 
 
-def _anywhere(waiting: list[str], seen: set[tuple[int, int]], *, last: bool) -> Iterator[str]:
+def _anywhere(
+    waiting: list[str], seen: set[tuple[int, int]], *, last: bool
+) -> Iterator[str]:
     """Folders at any depth, themselves included; of the last part also what lies in them."""
     while waiting:
         place = waiting.pop()
         yield place
         for entry in _entries(place):
-            path, below = _path(place, entry), entry.is_dir(follow_symlinks=False)
+            path = _path(place, entry)
+            below = entry.is_dir(follow_symlinks=False)
             if last and not os.path.isdir(path):  # noqa: PTH112  # never raises
                 yield path
             if below and _new(path, seen):
@@ -287,7 +303,9 @@ def _entries(place: str, *, hidden: bool = False) -> list[os.DirEntry[str]]:
     """What lies in a folder; nothing where it is none, or may not be read."""
     try:
         with os.scandir(place or ".") as entries:
-            return [entry for entry in entries if hidden or not entry.name.startswith(".")]
+            return [
+                entry for entry in entries if hidden or not entry.name.startswith(".")
+            ]
     except OSError:
         return []
 
@@ -327,7 +345,9 @@ def alone(path: Path) -> Iterator[None]:
         while not _taken(path, held):
             if time.monotonic() > until:
                 fix = "try again when the other program is done"
-                raise CaseError("is being written by somebody else", where=path, fix=fix)
+                raise CaseError(
+                    "is being written by somebody else", where=path, fix=fix
+                )
             time.sleep(_STEP_S)
         yield
 
@@ -346,7 +366,9 @@ def _taken(path: Path, held: ExitStack) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ours = os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError as caught:
-        ours = not isinstance(caught, BlockingIOError)  # else files can't be locked there
+        ours = not isinstance(
+            caught, BlockingIOError
+        )  # else files can't be locked there
     if ours:
         held.callback(os.close, descriptor)
     else:

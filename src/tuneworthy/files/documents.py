@@ -35,25 +35,38 @@ class TeamDocument(NamedTuple):
     text: str
 
 
-def read_documents(case: Case, named: str, where: str) -> tuple[tuple[TeamDocument, ...], int]:
+def read_documents(
+    case: Case, named: str, where: str
+) -> tuple[tuple[TeamDocument, ...], int]:
     """The documents in a folder or a file, by name, and how many files of other kinds lie there."""
     root = beside(case, where, named)
     if root is None:
-        raise CaseError("has no folder", where=case.name, fix="keep the case in a folder")
+        raise CaseError(
+            "has no folder", where=case.name, fix="keep the case in a folder"
+        )
     if not os.path.lexists(root):
         raise CaseError("does not exist", where=root, fix="check the path")
-    entries = islice(matching("**/*", root) if root.is_dir() else (root,), 10 * MOST_FILES)
+    entries = islice(
+        matching("**/*", root) if root.is_dir() else (root,), 10 * MOST_FILES
+    )
     files = sorted(path for path in entries if path == root or path.is_file())
     usable = [path for path in files if path.suffix.casefold() in _READERS]
     if not usable or len(usable) > MOST_FILES:
-        what = f"holds more than {MOST_FILES:,} documents" if usable else "holds no document"
+        what = (
+            f"holds more than {MOST_FILES:,} documents"
+            if usable
+            else "holds no document"
+        )
         raise CaseError(what, where=root, fix=f"name a folder with some: {_KINDS}")
-    documents, left = [], MOST_CHARACTERS
+    documents = []
+    left = MOST_CHARACTERS
     for path in usable:
         beside(case, where, str(path.relative_to(case.folder or path)))
         text = _READERS[path.suffix.casefold()](path)
         if (left := left - len(text)) < 0:
-            what = f"holds more than {MOST_CHARACTERS // MIB} million characters of text"
+            what = (
+                f"holds more than {MOST_CHARACTERS // MIB} million characters of text"
+            )
             raise CaseError(what, where=root, fix="name a part of them")
         name = path.name if path == root else path.relative_to(root).as_posix()
         documents.append(TeamDocument(name, text))
@@ -65,22 +78,28 @@ def _plain(path: Path) -> str:
 
 
 _UNSEEN = ("script", "style", "template", "!--")
-_BLOCK = re.compile("/?(h[1-6r]|p|div|pre|table|section|article|[uo]l|(br|d[dlt]|li|t[dhr]))")
+_BLOCK = re.compile(
+    "/?(h[1-6r]|p|div|pre|table|section|article|[uo]l|(br|d[dlt]|li|t[dhr]))"
+)
 _TAG = re.compile(r"/?[a-zA-Z][a-zA-Z0-9]*|!--")
 
 
 def html_text(source: str) -> str:
     """What a reader of a page sees, a line a block; one look at each character, however broken."""
     first, *parts = source.split("<")
-    visible, unseen = [first], ""
+    visible = [first]
+    unseen = ""
     for part in parts:
         tag, _, rest = part.partition(">")
         match = _TAG.match(tag)
         name = match[0].lower() if match else ""
         if unseen:
-            if not (part.rpartition("-->")[1] if unseen == "!--" else name == f"/{unseen}"):
+            if not (
+                part.rpartition("-->")[1] if unseen == "!--" else name == f"/{unseen}"
+            ):
                 continue
-            unseen, rest = "", part.rpartition(">")[2]
+            unseen = ""
+            rest = part.rpartition(">")[2]
         elif name in _UNSEEN:
             unseen = "" if name == "!--" and "-->" in part else name
             rest = part.rpartition("-->")[2] if not unseen else ""
@@ -88,7 +107,9 @@ def html_text(source: str) -> str:
             rest = "" if part.startswith(("!", "?")) else f"<{part}"
         elif block := _BLOCK.fullmatch(name):
             level = int(name[1]) if re.fullmatch("h[1-6]", name) else 0
-            visible.append("\n" if block[2] else f"\n\n{'#' * level}{' ' * (level > 0)}")
+            visible.append(
+                "\n" if block[2] else f"\n\n{'#' * level}{' ' * (level > 0)}"
+            )
         visible.append(rest)
     return html.unescape("".join(visible))
 
@@ -115,10 +136,16 @@ for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
 
 def _pdf(path: Path) -> str:
     """The text of a PDF, page by page; nothing for scanned pages."""
-    data, code = read_bytes(path, MOST_BYTES), _PDF
-    for name, most in (("MEMORY", _PDF_MEMORY), ("SECONDS", PDF_S), ("MOST", MOST_CHARACTERS)):
+    data = read_bytes(path, MOST_BYTES)
+    code = _PDF
+    for name, most in (
+        ("MEMORY", _PDF_MEMORY),
+        ("SECONDS", PDF_S),
+        ("MOST", MOST_CHARACTERS),
+    ):
         code = re.sub(rf"\b{name}\b", str(most), code)
-    what, fix = "can't be read as a PDF", "save its text beside it, and take it out"
+    what = "can't be read as a PDF"
+    fix = "save its text beside it, and take it out"
     try:
         done = subprocess.run(  # noqa: S603  # our own Python, and words that are ours
             [sys.executable, "-I", "-c", code],
@@ -132,7 +159,8 @@ def _pdf(path: Path) -> str:
             what = f"took more than {PDF_S} s to read"
         raise CaseError(what, where=path, fix=fix) from None
     if b"No module named 'pypdf'" in done.stderr:
-        what, fix = "is a PDF, which needs pypdf", "install it: pip install 'tuneworthy[retrieval]'"
+        what = "is a PDF, which needs pypdf"
+        fix = "install it: pip install 'tuneworthy[retrieval]'"
     if done.returncode:
         raise CaseError(what, where=path, fix=fix)
     return done.stdout.decode("utf-8", "replace")

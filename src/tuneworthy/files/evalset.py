@@ -34,7 +34,9 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
     return _different(path, ((n, _built(path, n, data)) for n, data in lines), fix)
 
 
-def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tuple[int, Any]]:
+def _objects(
+    path: Path, decode: Callable[[str], Any], form: str
+) -> Iterator[tuple[int, Any]]:
     """The object of each line that holds anything, with the number of the line."""
     lines = enumerate(read_text(path, EVALSET_LIMIT).split("\n"), start=1)
     for number, line in ((number, line) for number, line in lines if line.strip()):
@@ -42,7 +44,9 @@ def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tu
         try:
             data = decode(line)
         except (ValueError, RecursionError):
-            raise CaseError("is not JSON", where=where, fix="write one object a line") from None
+            raise CaseError(
+                "is not JSON", where=where, fix="write one object a line"
+            ) from None
         if not isinstance(data, dict):
             raise CaseError("is not an object", where=where, fix=f"write {form}")
         yield number, data
@@ -61,7 +65,10 @@ _SAME = {
 
 def _ours(names: Iterable[str]) -> dict[str, str]:
     """Our name for each of theirs that is likely the same, where ours doesn't stand there."""
-    there = {"_".join(name.strip().casefold().replace("-", " ").split()): name for name in names}
+    there = {
+        "_".join(name.strip().casefold().replace("-", " ").split()): name
+        for name in names
+    }
     renamed: dict[str, str] = {}
     for ours, others in _SAME.items():
         theirs = next((there[name] for name in others.split() if name in there), None)
@@ -94,7 +101,9 @@ def _built(path: Path, line: int, data: dict[str, Any]) -> EvalCase:
     return build(EvalCase, ParsedFile(data, str(path), {(): line}))
 
 
-def _different(path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str) -> tuple[EvalCase, ...]:
+def _different(
+    path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str
+) -> tuple[EvalCase, ...]:
     """Cases with their lines, if there are any and each has an id of its own."""
     by_id: dict[str, EvalCase] = {}
     for line, case in cases:
@@ -155,7 +164,9 @@ def split_of(case: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Spl
     """
     if case.split is not None:
         return case.split
-    digest = hashlib.sha256(f"{seed} {case.cluster}".encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(
+        f"{seed} {case.cluster}".encode("utf-8", "surrogatepass")
+    ).digest()
     drawn = int.from_bytes(digest[:8], "big") / 2**64
     return "report" if drawn < report_share else "select"
 
@@ -167,7 +178,9 @@ def parted(
 
     A conversation of which any case is marked goes where that case says.
     """
-    marked = {case.cluster: case.split for case in reversed(cases) if case.split is not None}
+    marked = {
+        case.cluster: case.split for case in reversed(cases) if case.split is not None
+    }
     sides: dict[Split, list[EvalCase]] = {"select": [], "report": []}
     for case in cases:
         sides[marked.get(case.cluster) or split_of(case, seed=seed)].append(case)
@@ -219,9 +232,15 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
     renamed = _ours(names)
     names = [renamed.get(name, name) for name in names]
     if not {"input", "messages"} & set(names):
-        fix = did_you_mean(names[0], (*TEXTS, *JSONS)) if names else "write input, reference"
+        fix = (
+            did_you_mean(names[0], (*TEXTS, *JSONS))
+            if names
+            else "write input, reference"
+        )
         columns = ", ".join(names)[:120]
-        raise CaseError(f"has no input: its columns are {columns}", where=f"{path}:1", fix=fix)
+        raise CaseError(
+            f"has no input: its columns are {columns}", where=f"{path}:1", fix=fix
+        )
     cases = (
         (line, _case(names, row, number, f"{path}:{line}"))
         for number, (line, row) in enumerate(rows, start=1)
@@ -253,15 +272,23 @@ def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
         raise CaseError(f"is not CSV ({caught})", where=where, fix=fix) from None
 
 
-def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> EvalCase:
+def _case(
+    names: Sequence[str], row: Sequence[str], number: int, where: str
+) -> EvalCase:
     if len(row) > len(names):
-        raise CaseError("has more cells than the heading", where=where, fix="quote its commas")
+        raise CaseError(
+            "has more cells than the heading", where=where, fix="quote its commas"
+        )
     cells = {
         name: _unguarded(cell)
         for name, cell in zip(names, row, strict=False)
         if name in TEXTS or name in JSONS
     }
-    data = {n: _value(n, cell, where) if n in JSONS else cell for n, cell in cells.items() if cell}
+    data = {
+        n: _value(n, cell, where) if n in JSONS else cell
+        for n, cell in cells.items()
+        if cell
+    }
     if "reference_json" in data:
         data["reference"] = data.pop("reference_json")
     if not data.get("messages"):
@@ -319,8 +346,13 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     for line, row in rows:
         if len(row) > len(names):
             fix = "quote its commas"
-            raise CaseError("has more cells than the heading", where=f"{path}:{line}", fix=fix)
-        yield line, {name: _unguarded(cell) for name, cell in zip(names, row, strict=False)}
+            raise CaseError(
+                "has more cells than the heading", where=f"{path}:{line}", fix=fix
+            )
+        yield (
+            line,
+            {name: _unguarded(cell) for name, cell in zip(names, row, strict=False)},
+        )
 
 
 def _as_text(value: Any) -> str:
@@ -359,12 +391,18 @@ def _example(data: dict[str, Any], path: Path, line: int) -> EvalCase | None:
 
 def _turns(messages: list[Any], where: str) -> dict[str, Any]:
     """A conversation as what is asked and what was answered; nothing where that is no text."""
-    if not all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in messages):
+    if not all(
+        isinstance(m, dict) and isinstance(m.get("role"), str) for m in messages
+    ):
         fix = 'write {"role": "user", "content": "…"}'
         raise CaseError("has a message without a role", where=where, fix=fix)
     texts = [m for m in messages if isinstance(m.get("content"), str)]
     both = ("user", "assistant")
-    before = [{"role": m["role"], "content": m["content"]} for m in texts[:-1] if m["role"] in both]
+    before = [
+        {"role": m["role"], "content": m["content"]}
+        for m in texts[:-1]
+        if m["role"] in both
+    ]
     asked = any(m["role"] == "user" for m in before)
     if not asked or texts[-1] is not messages[-1] or texts[-1]["role"] != "assistant":
         return {}

@@ -34,7 +34,9 @@ _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
 _MOST_STEPS = 8  # before the last prompt of a chain
 _MOST_TERMS = 10_000
-_MOST_WORDS = 20_000  # of all terms together, or of avoid.txt: more take minutes to make ready
+_MOST_WORDS = (
+    20_000  # of all terms together, or of avoid.txt: more take minutes to make ready
+)
 _WORDS_BYTES = 400_000
 _VOICE_BYTES = 8 * MIB
 _WORD_BYTES = 200  # of one word or phrase: every letter takes room among the patterns
@@ -70,7 +72,8 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     if path is None:
         return None
     document = parse(read_text(path, MIB), str(path))
-    listed, lines = document.data, document.lines
+    listed = document.data
+    lines = document.lines
     if isinstance(listed, dict) and set(listed) == {"terms"}:
         listed = listed["terms"]
     else:
@@ -79,9 +82,12 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
         fix = "write a list of {term: …, forbidden: […]}"
         raise CaseError("is not a list of terms", where=path, fix=fix)
     if len(listed) > _MOST_TERMS:
-        raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=path, fix="split it")
+        raise CaseError(
+            f"holds more than {_MOST_TERMS:,} terms", where=path, fix="split it"
+        )
     whole = ParsedFile({"terms": listed}, str(path), lines)
-    terms, words = build(_Terms, whole).terms, list[str]()
+    terms = build(_Terms, whole).terms
+    words = list[str]()
     for n, term in enumerate(terms):
         words += (own := (term.term, *term.forbidden, *term.due_when))
         _short(own, whole.where(("terms", n)))
@@ -98,10 +104,11 @@ def _short(words: Iterable[str], where: str) -> None:
 
 def _few(words: Sequence[str], path: Path) -> None:
     """Refuse more words or phrases than can be looked for together."""
-    if len(words) > _MOST_WORDS or sum(len(as_bytes(word)) for word in words) > _WORDS_BYTES:
-        what = (
-            f"holds more than {_MOST_WORDS:,} words and phrases, or {_WORDS_BYTES:,} bytes of them"
-        )
+    if (
+        len(words) > _MOST_WORDS
+        or sum(len(as_bytes(word)) for word in words) > _WORDS_BYTES
+    ):
+        what = f"holds more than {_MOST_WORDS:,} words and phrases, or {_WORDS_BYTES:,} bytes of them"
         raise CaseError(what, where=path, fix="keep those that matter most")
 
 
@@ -113,7 +120,8 @@ def _voice(case: Case) -> VoiceSamples | None:
     if not folder.is_dir():
         return VoiceSamples(samples=(read_text(folder, MIB),))
     avoid = folder / AVOID
-    samples, left = [], _VOICE_BYTES
+    samples = []
+    left = _VOICE_BYTES
     for path in _texts(folder):
         beside(case, "data.voice", str(path.relative_to(case.folder or folder)))
         if path != avoid and (text := read_text(path, MIB)).strip():
@@ -122,7 +130,9 @@ def _voice(case: Case) -> VoiceSamples | None:
         if left < 0:
             what = f"holds more than {_VOICE_BYTES // MIB} MiB of text"
             raise CaseError(what, where=folder, fix="keep the samples that sound best")
-    return VoiceSamples(samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ())
+    return VoiceSamples(
+        samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ()
+    )
 
 
 def _avoided(path: Path) -> Strings:
@@ -138,7 +148,11 @@ def _avoided(path: Path) -> Strings:
 def _texts(folder: Path) -> list[Path]:
     """Its text files by name."""
     try:
-        kept = (p for p in folder.iterdir() if p.suffix.casefold() in _TEXT_ENDINGS and p.is_file())
+        kept = (
+            p
+            for p in folder.iterdir()
+            if p.suffix.casefold() in _TEXT_ENDINGS and p.is_file()
+        )
         files = list(islice(kept, _MOST_FILES + 1))
     except OSError:
         raise CaseError("can't be read", where=folder, fix="check the path") from None
@@ -158,7 +172,9 @@ def _schema(case: Case) -> dict[str, Any] | None:
         schema = json.loads(text)
     except json.JSONDecodeError as caught:
         where = f"{path}:{caught.lineno}"
-        raise CaseError(f"isn't JSON: {caught.msg}", where=where, fix="fix the file") from None
+        raise CaseError(
+            f"isn't JSON: {caught.msg}", where=where, fix="fix the file"
+        ) from None
     except (RecursionError, ValueError):
         raise CaseError("is nested too deeply", where=path, fix="flatten it") from None
     if not isinstance(schema, dict):
@@ -219,7 +235,9 @@ def prompt_wordings(case: Case) -> tuple[PromptWording, ...]:
         return ()
     wordings = []
     for variant in variants:
-        pieces = tuple(" ".join(piece.split()) for piece in _pieces(variant.system)[::2])
+        pieces = tuple(
+            " ".join(piece.split()) for piece in _pieces(variant.system)[::2]
+        )
         if any(pieces) and variant.after is None:
             wordings.append(PromptWording(variant.name, pieces))
     return tuple(wordings)
@@ -232,7 +250,9 @@ def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> St
         if variant.after not in prompts or len(before) == _MOST_STEPS:
             what = f'prompt "{variant.name[:60]}" goes on from "{variant.after[:60]}", which '
             what += "goes on without an end" if before else "isn't there"
-            raise CaseError(what, where="data.prompts", fix="name a prompt that comes before it")
+            raise CaseError(
+                what, where="data.prompts", fix="name a prompt that comes before it"
+            )
         variant = prompts[variant.after]
         before.insert(0, variant.name)
     return tuple(before)
@@ -255,7 +275,9 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
         if name in front:
             fix = f"write it in the body, under # {name}"
             line = document.lines.get((name,), 2)
-            raise CaseError(f"gives {name} in its front matter", where=f"{path}:{line}", fix=fix)
+            raise CaseError(
+                f"gives {name} in its front matter", where=f"{path}:{line}", fix=fix
+            )
     body = text[head.end() :] if head else text
     _check(body, path, text.count("\n") - body.count("\n"))
     data = {"name": path.stem, **front, **_parts(body, path)}
@@ -278,7 +300,9 @@ def prompt_text(variant: PromptVariant) -> str:
     meta = variant.model_dump(
         mode="json", by_alias=True, exclude={"system", "user"}, exclude_defaults=True
     )
-    head = "\n".join(f"{key}: {json.dumps(item, ensure_ascii=False)}" for key, item in meta.items())
+    head = "\n".join(
+        f"{key}: {json.dumps(item, ensure_ascii=False)}" for key, item in meta.items()
+    )
     return f"---\n{head}\n---\n# system\n{variant.system}\n# user\n{variant.user}\n"
 
 
@@ -304,7 +328,11 @@ def _check(body: str, path: Path, above: int) -> None:
     for number, line in enumerate(body.split("\n"), start=above + 1):
         other = sorted(set(_VARIABLE.findall(line)) - set(VARIABLES))
         if other or _OTHER.search(_VARIABLE.sub("", line)):
-            what = f'uses "{other[0][:40]}"' if other else "uses more of a template language"
+            what = (
+                f'uses "{other[0][:40]}"'
+                if other
+                else "uses more of a template language"
+            )
             raise CaseError(what, where=f"{path}:{number}", fix=f"use {listed} alone")
 
 

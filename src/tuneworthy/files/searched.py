@@ -75,7 +75,9 @@ def _prompts_in(data: Any, path: Path) -> Iterator[FoundPrompt]:
         return
     if read is _dspy and len(prompts) > 1:
         what = f"is a program of {len(prompts)} steps, and an arm is one request"
-        raise CaseError(what, where=path, fix="save one step of it, or write a chain of prompts")
+        raise CaseError(
+            what, where=path, fix="save one step of it, or write a chain of prompts"
+        )
     yield from prompts
 
 
@@ -86,7 +88,9 @@ def _dspy(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
     """Predictors of a saved program: instructions of their signature, and demonstrations."""
     for name, state in {"": data, **data}.items():
         signature = state.get("signature") if isinstance(state, dict) else None
-        if isinstance(signature, dict) and isinstance(signature.get("instructions"), str):
+        if isinstance(signature, dict) and isinstance(
+            signature.get("instructions"), str
+        ):
             shown = [_demonstration(demo) for demo in state.get("demos") or ()]
             parts = [signature["instructions"].strip(), *shown]
             yield FoundPrompt(name, "\n\n".join(parts), "", "DSPy")
@@ -124,7 +128,9 @@ def _opik(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
         messages = each
         if isinstance(each, dict):
             texts = {role: each.get(role) for role in ("system", "user")}
-            own = [{"role": role, "content": text} for role, text in texts.items() if text]
+            own = [
+                {"role": role, "content": text} for role, text in texts.items() if text
+            ]
             messages = each.get("messages") or own
         system, user = _parted(messages)
         yield FoundPrompt("", system, user, "Opik", _SINGLE)
@@ -186,14 +192,20 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
 def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
     """A prompt with our variables in the place of a tool's own."""
     names = dict.fromkeys(prompt.variables.findall(prompt.user))
-    if prompt.variables is _DOUBLE:  # a text in single braces may be JSON that is asked for
+    if (
+        prompt.variables is _DOUBLE
+    ):  # a text in single braces may be JSON that is asked for
         names |= dict.fromkeys(prompt.variables.findall(prompt.system))
     contexts = [each for each in names if each in _CONTEXTS]
     inputs = [each for each in names if each not in _CONTEXTS]
     if len(inputs) > 1 or len(contexts) > 1:
         what = f"puts in {', '.join(list(names)[:4])}, and a case has one input"
-        raise CaseError(what, where=path, fix="write it as a .md with {{ input }} in their place")
-    ours = dict.fromkeys(inputs, "{{ input }}") | dict.fromkeys(contexts, "{{ contexts }}")
+        raise CaseError(
+            what, where=path, fix="write it as a .md with {{ input }} in their place"
+        )
+    ours = dict.fromkeys(inputs, "{{ input }}") | dict.fromkeys(
+        contexts, "{{ contexts }}"
+    )
 
     def put_in(match: re.Match[str]) -> str:
         return ours.get(match[1], match[0])
@@ -202,5 +214,10 @@ def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
     system = prompt.variables.sub(put_in, prompt.system)
     if not inputs:
         user = f"{user}\n\n{{{{ input }}}}".strip()
-    data = {"name": name, "system": system.strip(), "user": user, "searched_by": prompt.by}
+    data = {
+        "name": name,
+        "system": system.strip(),
+        "user": user,
+        "searched_by": prompt.by,
+    }
     return build(PromptVariant, ParsedFile(data, str(path), {}))

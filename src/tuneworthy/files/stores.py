@@ -65,7 +65,9 @@ def _place(case: Case, name: str) -> Path:
     """A path in the folder of computed things."""
     path = _beside(case, name)
     if path is None:
-        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
+        raise OutputError(
+            "has no folder", where=case.name, fix="keep the case in a folder"
+        )
     return path
 
 
@@ -89,7 +91,9 @@ class JsonLines(NamedTuple, Generic[R]):
         if not os.path.lexists(self.path):
             return ()
         lines = enumerate(whole_lines(read_text(self.path, self.limit)), start=1)
-        return tuple(self._one(line, f"{self.path}:{n}") for n, line in lines if line.strip())
+        return tuple(
+            self._one(line, f"{self.path}:{n}") for n, line in lines if line.strip()
+        )
 
     def read_whole(self, limit: int = MIB) -> R | None:
         """The only record of a file, over any lines; None where there is no file."""
@@ -102,13 +106,19 @@ class JsonLines(NamedTuple, Generic[R]):
             text = sealed[1] + "}"
             if _seal(sealed[1]) != sealed[2]:
                 what = "was edited after it was written, so it says nothing"
-                raise CaseError(what, where=where, fix="undo that, or take the line out")
+                raise CaseError(
+                    what, where=where, fix="undo that, or take the line out"
+                )
         try:
             return self.record.model_validate_json(text)
         except (ValueError, RecursionError):  # pydantic's own is a ValueError
-            raise CaseError(f"is not valid {self.name}", where=where, fix=self.fix) from None
+            raise CaseError(
+                f"is not valid {self.name}", where=where, fix=self.fix
+            ) from None
 
-    def append(self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any) -> None:
+    def append(
+        self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any
+    ) -> None:
         """Add records, written as ``dumped`` says; a sealed one is believed as long as it stays."""
         texts = [record.model_dump_json(**dumped) for record in records]
         if sealed:
@@ -136,11 +146,14 @@ class KeptFile(NamedTuple, Generic[R]):
     fix: str  #: What to do about what is none; ``{}`` is the case folder.
 
     def __call__(self, case: Case) -> R | None:
-        path, (module, record) = _beside(case, self.file), self.kind.split(".")
+        path = _beside(case, self.file)
+        module, record = self.kind.split(".")
         if path is None or not os.path.lexists(path):
             return None
         of: type[R] = getattr(import_module(f"tuneworthy.model.{module}"), record)
-        return JsonLines(path, of, self.name, self.fix.format(argument(case.folder))).read_whole()
+        return JsonLines(
+            path, of, self.name, self.fix.format(argument(case.folder))
+        ).read_whole()
 
     def write(self, case: Case, record: R, *, force: bool = True) -> None:
         """Write it down; without ``force`` only where there is none."""
@@ -176,7 +189,9 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
     descriptor = os.open(path, flags, 0o666)
     try:
         left = memoryview(_line_end(descriptor) + line)
-        while left:  # a disk that is nearly full takes a part, and refuses only the next one
+        while (
+            left
+        ):  # a disk that is nearly full takes a part, and refuses only the next one
             left = left[os.write(descriptor, left) :]
         if sync:
             os.fsync(descriptor)
@@ -210,7 +225,8 @@ def _is_whole(line: str | bytes) -> bool:
 # Evidence: a line for each run of ``measure`` or of a lab -----------------------------------------
 
 LEDGER = "evidence.jsonl"
-MEASURED_ON, RUN_ON = ("traces", "examples"), ("evaluation", "prompts", "documents")
+MEASURED_ON = ("traces", "examples")
+RUN_ON = ("evaluation", "prompts", "documents")
 """Entries of ``data`` that ``measure`` and labs rest on."""
 _SCHEMA = Measured.model_fields["schema_"].default
 
@@ -241,9 +257,18 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     runs = read_evidence(case)
     newest = latest(runs)
     for run in runs:
-        current = [item for item in run.evidence if item is newest[item.id]] if run.files else []
-        if current and (changed := tuple(file.path for file in run.files if _changed(case, file))):
-            newest |= {item.id: item.model_copy(update={"changed": changed}) for item in current}
+        current = (
+            [item for item in run.evidence if item is newest[item.id]]
+            if run.files
+            else []
+        )
+        if current and (
+            changed := tuple(file.path for file in run.files if _changed(case, file))
+        ):
+            newest |= {
+                item.id: item.model_copy(update={"changed": changed})
+                for item in current
+            }
     return newest, latest_series(runs)
 
 
@@ -251,8 +276,12 @@ def files_now(case: Case, *entries: str) -> tuple[MeasuredFile, ...]:
     """The files of some entries of ``data`` as they are, for what is measured on them."""
     files = []
     for entry, path in files_of(case, *entries):
-        status, relative = path.stat(), path.relative_to(case.folder or "").as_posix()
-        state: dict[str, Any] = {"size": status.st_size, "modified_ns": status.st_mtime_ns}
+        status = path.stat()
+        relative = path.relative_to(case.folder or "").as_posix()
+        state: dict[str, Any] = {
+            "size": status.st_size,
+            "modified_ns": status.st_mtime_ns,
+        }
         digest = _digest(path, **state)
         files.append(MeasuredFile(entry=entry, path=relative, digest=digest, **state))
     return tuple(sorted(files, key=lambda file: file.path))
@@ -274,9 +303,12 @@ def _changed(case: Case, was: MeasuredFile) -> bool:
     if path is None or not path.is_file():
         return False  # what is named and isn't there is told elsewhere; logs may go with time
     with suppress(OSError):
-        size, modified = (now := path.stat()).st_size, now.st_mtime_ns
+        size = (now := path.stat()).st_size
+        modified = now.st_mtime_ns
         untouched = (size, modified) == (was.size, was.modified_ns)
-        return not untouched and (size != was.size or _digest(path, size, modified) != was.digest)
+        return not untouched and (
+            size != was.size or _digest(path, size, modified) != was.digest
+        )
     return False
 
 
@@ -289,9 +321,12 @@ def append_evidence(
     """
     if measured is None:
         return False
-    path, last = _place(case, LEDGER), read_evidence(case)[-1:]
+    path = _place(case, LEDGER)
+    last = read_evidence(case)[-1:]
     measured = measured.model_copy(update={"files": (*measured.files, *files)})
-    rests = [{(f.path, f.digest, f.size) for f in run.files} for run in (measured, *last)]
+    rests = [
+        {(f.path, f.digest, f.size) for f in run.files} for run in (measured, *last)
+    ]
     if last and last[0].inputs == measured.inputs and rests[0] == rests[1]:
         return False
     _evidence(path).append(measured, sealed=True, by_alias=True)
@@ -302,7 +337,8 @@ def append_evidence(
 
 HISTORY = "history.jsonl"
 _MOST = 4 * MIB  #: Bytes that are kept; what is older goes.
-_FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+_FIRST = datetime(1970, 1, 2, tzinfo=UTC)
+_LAST = datetime(9999, 12, 30, tzinfo=UTC)
 Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 """A time that every place on earth has a calendar day for."""
 
@@ -321,7 +357,8 @@ def read_versions(case: Case) -> tuple[Version, ...]:
 
     A line that is none, as a crash leaves it, is left out: the history is a help and no evidence.
     """
-    path, versions = _beside(case, HISTORY), list[Version]()
+    path = _beside(case, HISTORY)
+    versions = list[Version]()
     there = path is not None and os.path.lexists(path)
     for line in read_text(path, 2 * _MOST).split("\n") if path and there else ():
         with suppress(ValidationError):
@@ -334,7 +371,9 @@ def add_versions(case: Case, versions: Sequence[Version]) -> None:
     path = _beside(case, HISTORY)
     if path is None:
         return
-    JsonLines(path, Version, "version", "take the line out").append(*versions, sync=False)
+    JsonLines(path, Version, "version", "take the line out").append(
+        *versions, sync=False
+    )
     with writing(path, fix="check it"):
         if path.stat().st_size > _MOST:
             write_over(path, _newest(path))
@@ -376,7 +415,9 @@ def _labels(path: Path) -> JsonLines[Label]:
 
 def append_label(case: Case, labeller: str, label: Label) -> None:
     """Add a label; earlier labels of the same item stay in the file."""
-    _labels(_place(case, f"labels/{labeller}.jsonl")).append(label, exclude_defaults=True)
+    _labels(_place(case, f"labels/{labeller}.jsonl")).append(
+        label, exclude_defaults=True
+    )
 
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
@@ -388,10 +429,16 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
     paths = sorted(path for path in folder.iterdir() if path.suffix == ".jsonl")
     if len(paths) > MOST_LABELLERS:
         fix = "keep those that count"
-        raise CaseError(f"holds more than {MOST_LABELLERS} files", where=folder, fix=fix)
+        raise CaseError(
+            f"holds more than {MOST_LABELLERS} files", where=folder, fix=fix
+        )
     for path in paths:
         beside(case, name, f"{name}/{path.name}")
-    return {path.stem: _labels(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
+    return {
+        path.stem: _labels(path).read()
+        for path in paths
+        if _LABELLER.fullmatch(path.stem)
+    }
 
 
 def label_tasks(case: Case, record: type[R]) -> JsonLines[R]:
@@ -434,19 +481,26 @@ def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]
     """The set and its examples; None where there is none yet."""
     from tuneworthy.model.training import TrainingExample, set_digest
 
-    training, lines = training_record(case), _beside(case, TRAINING)
+    training = training_record(case)
+    lines = _beside(case, TRAINING)
     if training is None or lines is None:
         return None
     fix = training_record.fix.format(argument(case.folder))
-    examples = JsonLines(lines, TrainingExample, "training example", fix, TRAINING_LIMIT).read()
+    examples = JsonLines(
+        lines, TrainingExample, "training example", fix, TRAINING_LIMIT
+    ).read()
     if set_digest(examples) != training.digest:
         raise CaseError("isn't the set that passed the gates", where=lines, fix=fix)
     return training, examples
 
 
-def write_training(case: Case, training: TrainingSet, examples: Iterable[TrainingExample]) -> None:
+def write_training(
+    case: Case, training: TrainingSet, examples: Iterable[TrainingExample]
+) -> None:
     """Put a set in the place of the one before; both are ours."""
-    lines = "".join(f"{example.model_dump_json(exclude_defaults=True)}\n" for example in examples)
+    lines = "".join(
+        f"{example.model_dump_json(exclude_defaults=True)}\n" for example in examples
+    )
     write_new(_place(case, TRAINING), lines, force=True)
     training_record.write(case, training)
 
@@ -508,7 +562,10 @@ PROPOSED = "proposed"  #: Folder of the prompts that a generator proposed.
 
 
 written_choice: KeptFile[CeilingPlan] = KeptFile(
-    CEILING_PLAN, "lab.CeilingPlan", "choice of a lab", "move it away and run the lab again"
+    CEILING_PLAN,
+    "lab.CeilingPlan",
+    "choice of a lab",
+    "move it away and run the lab again",
 )  #: The choice that a ceiling lab wrote down.
 
 
@@ -525,7 +582,10 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
 
 
 written_plan: KeptFile[VerifyPlan] = KeptFile(
-    VERIFY_PLAN, "lab.VerifyPlan", "plan of a verification", "move it away and verify again"
+    VERIFY_PLAN,
+    "lab.VerifyPlan",
+    "plan of a verification",
+    "move it away and verify again",
 )  #: The plan of a verification that was written down.
 
 
@@ -535,7 +595,10 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
     With ``again`` it takes the place of one that was written for something else.
     """
     before = written_plan(case)
-    if before is not None and (before.inputs, before.margin) == (plan.inputs, plan.margin):
+    if before is not None and (before.inputs, before.margin) == (
+        plan.inputs,
+        plan.margin,
+    ):
         return before
     if before is not None and not again:
         raise another_plan(case)
@@ -570,7 +633,9 @@ def rubric_path(case: Case, name: str) -> Path:
     if _RUBRIC.fullmatch(name):
         path = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics/{name}.md")
     if path is None or not path.is_file():
-        raise InputError("there is no such rubric", where="rubric", fix="choose one that is listed")
+        raise InputError(
+            "there is no such rubric", where="rubric", fix="choose one that is listed"
+        )
     return path
 
 
@@ -581,10 +646,14 @@ def read_rubrics(case: Case) -> dict[str, str]:
     folder = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics")
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
-    names = sorted(path.stem for path in folder.iterdir() if _RUBRIC.fullmatch(path.stem))
+    names = sorted(
+        path.stem for path in folder.iterdir() if _RUBRIC.fullmatch(path.stem)
+    )
     texts = (read_text(rubric_path(case, name), MIB).strip() for name in names)
     pairs = zip(names[:MOST_RUBRICS], texts, strict=False)
-    return {name: text for name, text in pairs if digest_of(text) == name}  # else it was changed
+    return {
+        name: text for name, text in pairs if digest_of(text) == name
+    }  # else it was changed
 
 
 def keep_rubric(case: Case, text: str) -> str:
@@ -593,11 +662,16 @@ def keep_rubric(case: Case, text: str) -> str:
 
     rubric = "\n".join(text.split("\r\n")).strip()
     if not rubric:
-        raise InputError("a rubric says what a good output is", where="rubric", fix="write it down")
-    name, rubrics = digest_of(rubric), read_rubrics(case)
+        raise InputError(
+            "a rubric says what a good output is", where="rubric", fix="write it down"
+        )
+    name = digest_of(rubric)
+    rubrics = read_rubrics(case)
     if name not in rubrics and len(rubrics) >= MOST_RUBRICS:
         fix = "take one of the existing ones"
-        raise InputError(f"there are {MOST_RUBRICS} rubrics already", where="rubric", fix=fix)
+        raise InputError(
+            f"there are {MOST_RUBRICS} rubrics already", where="rubric", fix=fix
+        )
     if name not in rubrics:
         write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
     return name

@@ -53,7 +53,9 @@ class FailureAnalysis:
 
         0 for one that helps no cause, such as a cache.
         """
-        helped = [name for name, cause in self.causes.items() if option in cause.helped_by]
+        helped = [
+            name for name, cause in self.causes.items() if option in cause.helped_by
+        ]
         if self.n == 0:
             leading = self.shares[0].cause
             return most_beside(leading, helped)
@@ -89,7 +91,8 @@ class FailureAnalysis:
 
         Those that an answer happens to agree with are not among them.
         """
-        quality, corrected = self.quality, self.corrected
+        quality = self.quality
+        corrected = self.corrected
         if isinstance(self.cases, Unknown):
             return self.cases
         if isinstance(quality, Unknown) or isinstance(corrected, Unknown):
@@ -99,7 +102,9 @@ class FailureAnalysis:
     @property
     def labels_first(self) -> bool:
         """Whether wrong references weigh as much as what is missing to the target, or more."""
-        quality, corrected, target = self.quality, self.corrected, self.target
+        quality = self.quality
+        corrected = self.corrected
+        target = self.target
         if isinstance(quality, Unknown) or isinstance(corrected, Unknown):
             return False
         if isinstance(target, Unknown) or quality.value >= target:
@@ -145,11 +150,15 @@ def _is_supposed(case: Case) -> bool:
     return any(overlaps(path, "failures") for path in case.origin.assumed)
 
 
-def _measured(read: Evidence, case: Case, framework: Framework) -> FailureAnalysis | None:
+def _measured(
+    read: Evidence, case: Case, framework: Framework
+) -> FailureAnalysis | None:
     counts: dict[CauseId, int] = {}
     for cause in CAUSES:
         count = read.details.get(cause, 0)
-        if isinstance(count, int) and count > 0:  # a ledger that somebody wrote in may say more
+        if (
+            isinstance(count, int) and count > 0
+        ):  # a ledger that somebody wrote in may say more
             counts[cause] = count
     shares = failure_shares(counts)
     if not shares:
@@ -206,7 +215,9 @@ def _target(case: Case) -> float | Unknown:
 # The same as the dossier has it.
 
 _NAMED = 3  # options that help, families of them once; all are in ``helped_by``
-_NOTHING_HELPS = Unknown(ask="mend the evaluation set: nothing that is tried on the system helps")
+_NOTHING_HELPS = Unknown(
+    ask="mend the evaluation set: nothing that is tried on the system helps"
+)
 
 
 def failure_results(
@@ -216,7 +227,9 @@ def failure_results(
     if analysis is None:
         return ()
     return tuple(
-        _result(share, analysis, framework) for share in analysis.shares if _is_seen(share)
+        _result(share, analysis, framework)
+        for share in analysis.shares
+        if _is_seen(share)
     )
 
 
@@ -224,7 +237,9 @@ def _is_seen(share: FailureShare) -> bool:
     return share.n > 0 or isinstance(share.share, Unknown)
 
 
-def _result(share: FailureShare, analysis: FailureAnalysis, framework: Framework) -> FailureResult:
+def _result(
+    share: FailureShare, analysis: FailureAnalysis, framework: Framework
+) -> FailureResult:
     rule = analysis.causes[share.cause]
     there = {*framework.options, *framework.approaches}
     helped_by = tuple(option for option in rule.helped_by if option in there)
@@ -248,7 +263,10 @@ def _result(share: FailureShare, analysis: FailureAnalysis, framework: Framework
 
 
 def _says(
-    cause: CauseId, helped_by: tuple[str, ...], analysis: FailureAnalysis, framework: Framework
+    cause: CauseId,
+    helped_by: tuple[str, ...],
+    analysis: FailureAnalysis,
+    framework: Framework,
 ) -> str:
     """What helps, in few words; of a wrong reference what it says of the measured quality."""
     if cause == "wrong_reference":
@@ -256,7 +274,9 @@ def _says(
     if not helped_by:
         return "ask it plainly, or accept both answers"
     rules = [framework.options[name] for name in helped_by if name in framework.options]
-    untuned = [rule for rule in rules if rule.kind != "tuning" and rule.variant_of is None]
+    untuned = [
+        rule for rule in rules if rule.kind != "tuning" and rule.variant_of is None
+    ]
     named = [rule.title for rule in untuned][:_NAMED]
     if any(name in framework.approaches for name in helped_by):
         named.append("tuning")
@@ -264,7 +284,8 @@ def _says(
 
 
 def _noise_text(analysis: FailureAnalysis) -> str:
-    measured, corrected = analysis.quality, analysis.corrected
+    measured = analysis.quality
+    corrected = analysis.corrected
     if isinstance(measured, Unknown) or isinstance(corrected, Unknown):
         return "mend these references"
     rather = quality_interval(corrected.value, corrected.low, corrected.high)

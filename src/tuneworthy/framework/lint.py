@@ -14,7 +14,13 @@ from itertools import chain, groupby
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.errors import CaseError, FrameworkError
-from tuneworthy.framework.rules import Reaches, Rules, bounds_of, compile_rules, one_more
+from tuneworthy.framework.rules import (
+    Reaches,
+    Rules,
+    bounds_of,
+    compile_rules,
+    one_more,
+)
 from tuneworthy.framework.tally import Tests, ending, ends_at, tally
 from tuneworthy.model.base import State, break_even, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
@@ -60,7 +66,9 @@ def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
 
 Kinds = Mapping[_Kind, int]
 Findings = Iterator[LintFinding]
-Pairs = Mapping[tuple[_Kind, _Kind], int]  #: What combinations without a factor are, and with it.
+Pairs = Mapping[
+    tuple[_Kind, _Kind], int
+]  #: What combinations without a factor are, and with it.
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +90,11 @@ class _Table:
     @cached_property
     def trees(self) -> tuple[Tests, ...]:
         """The tree, and each rule of bands as one of three steps, from strong to weak."""
-        cuts = self.rules.score_cuts, self.counted.score_cuts, self.rules.difference_cuts
+        cuts = (
+            self.rules.score_cuts,
+            self.counted.score_cuts,
+            self.rules.difference_cuts,
+        )
         bands: list[Tests] = [
             (Reaches("difference", strong), Reaches("difference", moderate), True)
             for moderate, strong in cuts
@@ -96,13 +108,25 @@ class _Table:
     def pairs(self, name: str, *, bands: bool = True) -> Pairs:
         """Of a factor; those of equal ones are counted once, and without bands at less expense."""
         weight = self.rules.weights[name]
-        side, sign = ("indicator", 1) if name in self.rules.indicators else ("anti_indicator", -1)
-        adds: Any = {f"{side}s": 1, f"{side}_weight": weight, "difference": sign * weight}
+        side, sign = (
+            ("indicator", 1)
+            if name in self.rules.indicators
+            else ("anti_indicator", -1)
+        )
+        adds: Any = {
+            f"{side}s": 1,
+            f"{side}_weight": weight,
+            "difference": sign * weight,
+        }
         key = bands, name if name in self.rules.asked else tuple(adds.items())
         if key not in self.counted_pairs:
             before = self.trees if bands else self.trees[:1]
-            after = (tuple(one_more(test, name, adds) for test in tree) for tree in before)
-            self.counted_pairs[key] = dict(self._ending((*before, *after), {name: "no"}))
+            after = (
+                tuple(one_more(test, name, adds) for test in tree) for tree in before
+            )
+            self.counted_pairs[key] = dict(
+                self._ending((*before, *after), {name: "no"})
+            )
         return self.counted_pairs[key]
 
     def _ending(
@@ -113,7 +137,10 @@ class _Table:
         width = 4 if len(trees) > 2 else 1
         for (steps, (_, *cell)), many in ends.items():
             yield (
-                tuple(_kind(steps[at : at + width], cell) for at in range(0, len(trees), width)),
+                tuple(
+                    _kind(steps[at : at + width], cell)
+                    for at in range(0, len(trees), width)
+                ),
                 many,
             )
 
@@ -121,10 +148,14 @@ class _Table:
         """The combination in which factor k is yes when bit k of ``row`` is set."""
         yes = {name for k, name in enumerate(self.names) if row >> k & 1}
         sides = self.rules.indicators, self.rules.anti_indicators
-        pro, con = ([self.rules.weights[name] for name in side if name in yes] for side in sides)
+        pro, con = (
+            [self.rules.weights[name] for name in side if name in yes] for side in sides
+        )
         key = (True, len(pro), sum(pro), len(con), sum(con), sum(pro) - sum(con))
         yes |= {*self.rules.checks}
-        return _kind([ends_at(tests, key, yes) for tests in self.trees], (len(pro), len(con)))
+        return _kind(
+            [ends_at(tests, key, yes) for tests in self.trees], (len(pro), len(con))
+        )
 
     @cached_property
     def first(self) -> list[_Kind]:
@@ -151,7 +182,8 @@ class _Table:
             "of": of or 1 << len(self.names),
             "cells": tuple(_cells(kinds, bands)),
             "combinations": tuple(
-                tuple(name for k, name in enumerate(self.names) if row >> k & 1) for row in rows
+                tuple(name for k, name in enumerate(self.names) if row >> k & 1)
+                for row in rows
             ),
         }
         return _finding(name, **numbers).model_copy(update=more)
@@ -165,12 +197,15 @@ def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
         return kind.indicators, kind.anti_indicators
 
     for (indicators, anti_indicators), alike in groupby(sorted(kinds, key=held), held):
-        members, bands = list(alike), dict[str, Band | Literal["mixed"]]()
+        members = list(alike)
+        bands = dict[str, Band | Literal["mixed"]]()
         for rule, name in zip(rules, ("score", "difference"), strict=True):
             places = {getattr(kind, rule) for kind in members}
             bands[name] = BANDS[places.pop()] if len(places) == 1 else "mixed"
         many: Any = {"indicators": indicators, "anti_indicators": anti_indicators}
-        yield LintCell(combinations=sum(kinds[kind] for kind in members), **many, **bands)
+        yield LintCell(
+            combinations=sum(kinds[kind] for kind in members), **many, **bands
+        )
 
 
 def _steps(table: _Table) -> Findings:
@@ -193,25 +228,39 @@ def _disagreements(table: _Table) -> Findings:
     if table.rules.denominator == table.counted.denominator:
         del rules["counted"]
     for rule, by in rules.items():
-        apart = {k: n for k, n in table.kinds.items() if getattr(k, rule) != k.difference}
+        apart = {
+            k: n for k, n in table.kinds.items() if getattr(k, rule) != k.difference
+        }
         if apart:
-            numbers: dict[str, Any] = {"denominator": by.denominator, "own": rule == "score"}
-            yield table.finding("bands_disagree", apart, (rule, "difference"), **numbers)
+            numbers: dict[str, Any] = {
+                "denominator": by.denominator,
+                "own": rule == "score",
+            }
+            yield table.finding(
+                "bands_disagree", apart, (rule, "difference"), **numbers
+            )
 
 
 def _denominator(table: _Table) -> Findings:
     """A denominator that isn't the number of factors, and what that moves."""
-    rules, factors = table.rules, len(table.names)
-    if rules.denominator == factors or any(rules.weights[n] != rules.scale for n in table.names):
+    rules = table.rules
+    factors = len(table.names)
+    if rules.denominator == factors or any(
+        rules.weights[n] != rules.scale for n in table.names
+    ):
         return
-    moved = {kind: many for kind, many in table.kinds.items() if kind.score != kind.counted}
+    moved = {
+        kind: many for kind, many in table.kinds.items() if kind.score != kind.counted
+    }
     numbers: dict[str, Any] = {"denominator": rules.denominator, "factors": factors}
     yield table.finding("denominator_not_count", moved, ("score", "counted"), **numbers)
 
 
 def _strengths(table: _Table) -> Findings:
     """Whether strength tells the tree's candidates apart."""
-    candidates = {kind: many for kind, many in table.kinds.items() if table.candidate(kind)}
+    candidates = {
+        kind: many for kind, many in table.kinds.items() if table.candidate(kind)
+    }
     by_strength: Counter[tuple[int, ...]] = Counter()
     for kind, many in candidates.items():
         by_strength[kind.strength] += many
@@ -221,7 +270,8 @@ def _strengths(table: _Table) -> Findings:
         return
     rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
     strengths = {
-        f"{BANDS[low]} to {BANDS[high]}": many for (low, high), many in sorted(by_strength.items())
+        f"{BANDS[low]} to {BANDS[high]}": many
+        for (low, high), many in sorted(by_strength.items())
     }
     yield table.finding("strength_tells_little", rare, of=total, strengths=strengths)
 
@@ -229,7 +279,10 @@ def _strengths(table: _Table) -> Findings:
 def _order(table: _Table) -> Findings:
     """Bands of which strong begins below moderate, so that moderate is empty."""
     rules = table.rules
-    for name, cuts in (("score", rules.score_cuts), ("difference", rules.difference_cuts)):
+    for name, cuts in (
+        ("score", rules.score_cuts),
+        ("difference", rules.difference_cuts),
+    ):
         if cuts.strong < cuts.moderate:
             yield _finding("bands_out_of_order", rule=name)
 
@@ -250,7 +303,9 @@ def _backfires(table: _Table) -> Findings:
             rows = (
                 row
                 for row, kind in enumerate(table.first)
-                if not row >> k & 1 and kind in wrong and backfires((kind, table.at(row | 1 << k)))
+                if not row >> k & 1
+                and kind in wrong
+                and backfires((kind, table.at(row | 1 << k)))
             )
             rest: Any = {"rows": rows, "of": 1 << len(table.names) - 1, "factor": name}
             yield table.finding("reason_backfires", wrong, ("score", "score"), **rest)
@@ -259,7 +314,9 @@ def _backfires(table: _Table) -> Findings:
 def _idle(table: _Table) -> Findings:
     """Factors whose answer never changes an outcome or a band."""
     for name in table.names:
-        pairs = (pair for bands in (False, True) for pair in table.pairs(name, bands=bands))
+        pairs = (
+            pair for bands in (False, True) for pair in table.pairs(name, bands=bands)
+        )
         if all(a[:2] == b[:2] and a.difference == b.difference for a, b in pairs):
             yield _finding("factor_never_matters", factor=name)
 
@@ -275,7 +332,9 @@ def _examples(table: _Table) -> Findings:
     less = {
         name: approach.data.low
         for name, approach in table.framework.approaches.items()
-        if approach.data.unit == "examples" and general is not None and approach.data.low < general
+        if approach.data.unit == "examples"
+        and general is not None
+        and approach.data.low < general
     }
     if less:
         yield _finding("examples_contradict_needs", general=general, needs=less)
@@ -287,11 +346,14 @@ def _upfront(table: _Table) -> Findings:
     if costs is None or (total := costs.upfront_total) is None:
         return
     rows = costs.upfront.values()
-    low, high = (sum(getattr(r.hours, end) for r in rows if r.hours) for end in ("low", "high"))
+    low, high = (
+        sum(getattr(r.hours, end) for r in rows if r.hours) for end in ("low", "high")
+    )
     usd = sum(r.usd.high for r in rows if r.usd)
     yield _finding(
         "upfront_total",
-        fits=(low, high) == (total.hours.low, total.hours.high) and usd < total.usd_under,
+        fits=(low, high) == (total.hours.low, total.hours.high)
+        and usd < total.usd_under,
         sum_low=low,
         sum_high=high,
         usd=usd,
@@ -331,11 +393,13 @@ def _months(months: float) -> float | str:
 
 def _running(table: _Table) -> Findings:
     """The example's running costs against the framework's own table."""
-    example, costs = table.framework.worked_example, table.framework.costs
+    example = table.framework.worked_example
+    costs = table.framework.costs
     if example is None or costs is None:
         return
     rate = example.hourly_rate_usd
-    low, high = ongoing_usd(costs, rate, "low"), ongoing_usd(costs, rate, "high")
+    low = ongoing_usd(costs, rate, "low")
+    high = ongoing_usd(costs, rate, "high")
     if low <= example.ongoing_usd:
         return
     upfront = example.upfront_hours * rate

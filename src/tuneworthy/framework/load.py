@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tuneworthy.model.interview import CaseField
 
 NAMES = ("lesson",)  #: Frameworks of the catalogue.
-COUNTS, FIELDS = "published_counts.yaml", "fields.yaml"
+COUNTS = "published_counts.yaml"
+FIELDS = "fields.yaml"
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
 """Sections that speak of one framework alone and are never inherited."""
@@ -24,14 +25,20 @@ _OWN = frozenset({"title", "source", "dated", "worked_example"})
 
 def catalogue_text(file: str) -> str:
     """A file of the catalogue."""
-    return files("tuneworthy.framework").joinpath("catalogue", file).read_text(encoding="utf-8")
+    return (
+        files("tuneworthy.framework")
+        .joinpath("catalogue", file)
+        .read_text(encoding="utf-8")
+    )
 
 
 def _parsed(file: str) -> ParsedFile:
     return parse(catalogue_text(file), file, FrameworkError)
 
 
-@lru_cache(maxsize=8)  # it ships with the package and is frozen; a server asks for it all day
+@lru_cache(
+    maxsize=8
+)  # it ships with the package and is frozen; a server asks for it all day
 def load_named(name: str) -> Framework:
     """A framework of the catalogue; a FrameworkError if there is none of that name."""
     return load_document(_named_document(name, name))
@@ -59,7 +66,8 @@ def _named_document(name: str, where: str) -> ParsedFile:
         raise FrameworkError(
             f'"{name}" is not a framework of the catalogue',
             where="" if where == name else where,
-            fix=guess + (" Or name a file" if guess.endswith("?") else ", or name a file"),
+            fix=guess
+            + (" Or name a file" if guess.endswith("?") else ", or name a file"),
         )
     return _parsed(f"{name}.yaml")
 
@@ -68,7 +76,9 @@ def _named_document(name: str, where: str) -> ParsedFile:
 def published_counts() -> GoalRecord:
     """Goal to the arm that measured best to the number of published cases, ties left out."""
     data = _parsed(COUNTS).data
-    return {goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()}
+    return {
+        goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()
+    }
 
 
 @cache

@@ -15,10 +15,22 @@ from typing import Literal, NamedTuple, get_args
 
 from tuneworthy.errors import FrameworkError
 from tuneworthy.model.base import State, Strings, of_the_last
-from tuneworthy.model.framework import Band, Bands, Bound, Condition, Factor, Framework, Outcome
+from tuneworthy.model.framework import (
+    Band,
+    Bands,
+    Bound,
+    Condition,
+    Factor,
+    Framework,
+    Outcome,
+)
 
 Measure = Literal[
-    "indicators", "anti_indicators", "indicator_weight", "anti_indicator_weight", "difference"
+    "indicators",
+    "anti_indicators",
+    "indicator_weight",
+    "anti_indicator_weight",
+    "difference",
 ]
 
 _BOUNDED: tuple[Measure | Literal["score"], ...] = (*get_args(Measure), "score")
@@ -136,18 +148,26 @@ class Rules:
     score_cuts: Cuts
     difference_cuts: Cuts
     asked: frozenset[str]  #: Answers the tree asks for by name.
-    bounds: dict[Measure, tuple[int, ...]]  #: Where each measure that the tree reads divides.
+    bounds: dict[
+        Measure, tuple[int, ...]
+    ]  #: Where each measure that the tree reads divides.
 
 
-def compile_rules(framework: Framework, denominator: str | float | None = None) -> Rules:
+def compile_rules(
+    framework: Framework, denominator: str | float | None = None
+) -> Rules:
     """Compile a framework, or with another denominator; a FrameworkError for weights too fine."""
-    exact = {name: _weight(factor, framework) for name, factor in framework.factors.items()}
+    exact = {
+        name: _weight(factor, framework) for name, factor in framework.factors.items()
+    }
     scale = math.lcm(*(weight.denominator for weight in exact.values())) if exact else 1
     weights = {name: int(weight * scale) for name, weight in exact.items()}
     divisor = _denominator(framework, exact, denominator)
     if scale > _LARGEST or sum(weights.values()) > _LARGEST:
         raise FrameworkError(
-            "weights need too many digits", where=framework.name, fix="round them to three decimals"
+            "weights need too many digits",
+            where=framework.name,
+            fix="round them to three decimals",
         )
     steps = tuple(
         (_test(step.when, scale, divisor) if step.when else True, step.outcome)
@@ -164,12 +184,15 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
         steps=steps,
         score_cuts=_cuts(framework.scoring.score, scale * divisor),
         difference_cuts=_cuts(framework.scoring.difference, Fraction(scale)),
-        asked=frozenset(atom.name for atom in atoms(tests) if isinstance(atom, YesTo)) - {_CEILING},
+        asked=frozenset(atom.name for atom in atoms(tests) if isinstance(atom, YesTo))
+        - {_CEILING},
         bounds=bounds_of(tests),
     )
 
 
-rules_of = of_the_last(compile_rules)  #: The rules of a framework that many decisions share.
+rules_of = of_the_last(
+    compile_rules
+)  #: The rules of a framework that many decisions share.
 
 
 def _weight(factor: Factor, framework: Framework) -> Fraction:
@@ -198,7 +221,9 @@ def _denominator(
 
 
 def _cuts(bands: Bands, scale: Fraction) -> Cuts:
-    return Cuts(moderate=_begins(bands.moderate, scale), strong=_begins(bands.strong, scale))
+    return Cuts(
+        moderate=_begins(bands.moderate, scale), strong=_begins(bands.strong, scale)
+    )
 
 
 def _begins(bound: Bound, scale: Fraction) -> int:
@@ -222,7 +247,11 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     if condition.ceiling is not None:
         parts.append(_answered(_CEILING, condition.ceiling))
     for name, bound in bounded(condition):
-        by = Fraction(scale) if name.endswith("_weight") or name == "difference" else Fraction(1)
+        by = (
+            Fraction(scale)
+            if name.endswith("_weight") or name == "difference"
+            else Fraction(1)
+        )
         if name == "score":
             parts.extend(_ends("difference", bound, scale * divisor))
         else:
@@ -270,15 +299,22 @@ def condition_text(condition: Condition) -> str:
     """A condition as one line, such as ``indicators ≤ 3``."""
     parts = []
     if condition.ceiling is not None:
-        parts.append("ceiling reached" if condition.ceiling == "yes" else "ceiling not reached")
+        parts.append(
+            "ceiling reached" if condition.ceiling == "yes" else "ceiling not reached"
+        )
     for name, bound in bounded(condition):
         words = name.replace("_", " ")
         for end, (sign, _, _) in _ENDS.items():
             if getattr(bound, end) is not None:
                 parts.append(f"{words} {sign} {getattr(bound, end):g}")
-    parts += [f"{name.replace('_', ' ')} is {state}" for name, state in condition.answers.items()]
+    parts += [
+        f"{name.replace('_', ' ')} is {state}"
+        for name, state in condition.answers.items()
+    ]
     parts += [f"({condition_text(part)})" for part in condition.all]
     if condition.any:
-        parts.append("(" + " or ".join(condition_text(part) for part in condition.any) + ")")
+        parts.append(
+            "(" + " or ".join(condition_text(part) for part in condition.any) + ")"
+        )
     parts += [f"not ({condition_text(part)})" for part in condition.none]
     return " and ".join(parts)

@@ -27,7 +27,8 @@ class FieldDocs(GenerateJsonSchema):
         """The schema of a record, with a description for each field that has one in the source."""
         document: dict[str, Any] = super().model_schema(schema)
         record: type[BaseModel] = schema["cls"]
-        docs, properties = field_docs(record), document.get("properties", {})
+        docs = field_docs(record)
+        properties = document.get("properties", {})
         for name, field in record.model_fields.items():
             key = field.alias or name
             if key in properties and field.description is None and name in docs:
@@ -49,7 +50,8 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
     if not module.startswith("tuneworthy."):
         return {}
     source = inspect.getsource(import_module(module))
-    lines, by_class = source.splitlines(), {}
+    lines = source.splitlines()
+    by_class = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
             by_class[node.name] = docs = dict[str, str]()
@@ -60,7 +62,9 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
                         ast.Expr(value=ast.Constant(value=str(text))),
                     ):
                         docs[name] = inspect.cleandoc(text)
-                    case ast.AnnAssign(target=ast.Name(id=name), end_lineno=int(line)), _:
+                    case ast.AnnAssign(
+                        target=ast.Name(id=name), end_lineno=int(line)
+                    ), _:
                         _, behind, text = lines[line - 1].partition("  #: ")
                         docs |= {name: text} if behind else {}
     return by_class
@@ -73,15 +77,25 @@ def case_schema(framework: Framework) -> dict[str, Any]:
     """The case file's schema; checks, factors and signals are those of a framework."""
     schema = _of(Case, "validation", "Tuneworthy case")
     attempt = schema["$defs"]["Attempt"]
-    places = [(holder, name) for holder in (schema, attempt) for name in ("ceiling", "factors")]
+    places = [
+        (holder, name)
+        for holder in (schema, attempt)
+        for name in ("ceiling", "factors")
+    ]
     for holder, name in (*places, (schema, "signals")):
         asked: Mapping[str, Criterion] = getattr(framework, name)
-        says = {key: f"{e.title}: {framework.filled(e.ask, e)}" for key, e in asked.items()}
-        if name == "factors":  # some are kept beside the framework's own, and not counted
+        says = {
+            key: f"{e.title}: {framework.filled(e.ask, e)}" for key, e in asked.items()
+        }
+        if (
+            name == "factors"
+        ):  # some are kept beside the framework's own, and not counted
             says = {**ALSO_ASKED, **says}
         section = holder["properties"][name]
         entry = section.pop("additionalProperties")
-        section["properties"] = {key: {**entry, "description": text} for key, text in says.items()}
+        section["properties"] = {
+            key: {**entry, "description": text} for key, text in says.items()
+        }
         section["additionalProperties"] = False
     return schema
 
@@ -107,12 +121,17 @@ _LABS = {"ceiling": CeilingResult, "verify": VerifyResult, "pilot": PilotResult}
 def lab_schema(name: str) -> dict[str, Any]:
     """The schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``."""
     schema = _of(_LABS[name], "serialization", f"Tuneworthy {name} lab")
-    schema["properties"] = {"schema": {"const": f"tuneworthy/{name}/1"}, **schema["properties"]}
+    schema["properties"] = {
+        "schema": {"const": f"tuneworthy/{name}/1"},
+        **schema["properties"],
+    }
     if name == "ceiling":
         schema["properties"]["verdict"] = {
             "description": "The verdict of the case as it stands now.",
             "type": "object",
-            "properties": {key: {"type": "string"} for key in ("outcome", "answer", "rule")},
+            "properties": {
+                key: {"type": "string"} for key in ("outcome", "answer", "rule")
+            },
         }
     return schema
 

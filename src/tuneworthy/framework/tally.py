@@ -19,7 +19,15 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
-from tuneworthy.framework.rules import Measure, Reaches, Rules, Test, YesTo, held, put_in
+from tuneworthy.framework.rules import (
+    Measure,
+    Reaches,
+    Rules,
+    Test,
+    YesTo,
+    held,
+    put_in,
+)
 from tuneworthy.model.base import State, States
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
@@ -44,12 +52,16 @@ class TallyGroup(NamedTuple):
     """The answers of one kind, reduced to what the tree can distinguish."""
 
     known: Weighed  #: What is yes for certain.
-    open: tuple[int, ...]  #: Scaled weight of every open answer that nothing names, sorted.
+    open: tuple[
+        int, ...
+    ]  #: Scaled weight of every open answer that nothing names, sorted.
     size: int  #: How many answers there are, open, yes or no.
 
 
 Named = tuple[tuple[str, State], ...]  #: Answers that the tree asks for by name.
-Groups = tuple[TallyGroup, TallyGroup, TallyGroup]  #: Checks, indicators and anti-indicators.
+Groups = tuple[
+    TallyGroup, TallyGroup, TallyGroup
+]  #: Checks, indicators and anti-indicators.
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +79,9 @@ class Completions:
     @cached_property
     def reach(self) -> frozenset[Outcome]:
         """Outcomes that some completion comes to; never empty."""
-        return frozenset(o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells)
+        return frozenset(
+            o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells
+        )
 
     @cached_property
     def even(self) -> Mapping[Outcome, float]:
@@ -77,9 +91,13 @@ class Completions:
     @cached_property
     def doubt(self) -> float:
         """Bits of doubt about the outcome at even odds for every open answer."""
-        return -sum(share * math.log2(share) for share in self.even.values() if share > 0)
+        return -sum(
+            share * math.log2(share) for share in self.even.values() if share > 0
+        )
 
-    def shares(self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)) -> dict[Outcome, float]:
+    def shares(
+        self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    ) -> dict[Outcome, float]:
         """Share of each outcome when every open answer of a group is yes with the group's odds."""
         powers = [
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
@@ -95,7 +113,9 @@ class Completions:
 
 
 _COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
-_STEPS = WeakKeyDictionary[Rules, dict[tuple[Tests, ...], dict[tuple[int, ...], tuple[int, ...]]]]()
+_STEPS = WeakKeyDictionary[
+    Rules, dict[tuple[Tests, ...], dict[tuple[int, ...], tuple[int, ...]]]
+]()
 """What was worked out for a framework that is still in use; equal answers give equal tallies."""
 
 
@@ -128,7 +148,9 @@ def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
             for name, weight in weights.items()
             if states.get(name, "unknown") == "unknown" and name not in rules.asked
         ]
-        groups.append(TallyGroup((len(sure), sum(sure)), tuple(sorted(left)), len(names)))
+        groups.append(
+            TallyGroup((len(sure), sum(sure)), tuple(sorted(left)), len(names))
+        )
     named = tuple((name, states.get(name, "unknown")) for name in sorted(rules.asked))
     return (groups[0], groups[1], groups[2]), named
 
@@ -140,7 +162,9 @@ def effort(rules: Rules, states: States) -> int:
         min(1 << len(group.open), (len(group.open) + 1) * (sum(group.open) + 1))
         for group in weighed
     )
-    return 10 * min(cells, _LOOP_UP_TO) * (len(checks.open) + 1) + min(cells, _TABLE_UP_TO)
+    return 10 * min(cells, _LOOP_UP_TO) * (len(checks.open) + 1) + min(
+        cells, _TABLE_UP_TO
+    )
 
 
 def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
@@ -149,10 +173,16 @@ def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
     for ((step,), cell), many in _ending(rules, (tree,), groups, named).items():
         steps[step][cell] = many
     still_open = [len(group.open) for group in groups]
-    for place, names in enumerate((rules.checks, rules.indicators, rules.anti_indicators)):
-        still_open[place] += sum(state == "unknown" for name, state in named if name in names)
+    for place, names in enumerate(
+        (rules.checks, rules.indicators, rules.anti_indicators)
+    ):
+        still_open[place] += sum(
+            state == "unknown" for name, state in named if name in names
+        )
     outcomes = tuple(outcome for _, outcome in rules.steps)
-    return Completions((still_open[0], still_open[1], still_open[2]), tuple(steps), outcomes)
+    return Completions(
+        (still_open[0], still_open[1], still_open[2]), tuple(steps), outcomes
+    )
 
 
 def ending(
@@ -173,10 +203,14 @@ def _ending(
     for (left, more, weights), alike in _put_in(rules, trees, named).items():
         pro, con = (
             group._replace(known=(group.known[0] + yes, group.known[1] + weight))
-            for group, yes, weight in zip((indicators, antis), more[1:], weights, strict=True)
+            for group, yes, weight in zip(
+                (indicators, antis), more[1:], weights, strict=True
+            )
         )
         memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
-        ways = [alike * math.comb(len(checks.open), c) for c in range(len(checks.open) + 1)]
+        ways = [
+            alike * math.comb(len(checks.open), c) for c in range(len(checks.open) + 1)
+        ]
         whole = checks.size - checks.known[0] - more[0]
         for *pair, count in _pairs(rules.bounds, pro, con):
             for c, many in enumerate(ways):
@@ -184,12 +218,18 @@ def _ending(
                 ends = memory.get(key)
                 if ends is None:
                     ends = memory[key] = tuple(ends_at(tests, key) for tests in left)
-                cell = (more[0] + c, pair[0] - indicators.known[0], pair[2] - antis.known[0])
+                cell = (
+                    more[0] + c,
+                    pair[0] - indicators.known[0],
+                    pair[2] - antis.known[0],
+                )
                 endings[ends, cell] += many * count
     return endings
 
 
-def ends_at(tests: Tests, combination: tuple[int, ...], yes: Container[str] = ()) -> int:
+def ends_at(
+    tests: Tests, combination: tuple[int, ...], yes: Container[str] = ()
+) -> int:
     """Index of the first test that holds; ``yes`` for what is still asked by name."""
     reached, i, i_weight, a, a_weight, gain = combination
     read: Mapping[Measure, int] = {
@@ -215,10 +255,13 @@ def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
     for name, state in named:
         grown: Trees = Counter()
         place = 0 if name in checks else 1 if name in indicators else 2
-        weighs = (0, rules.weights[name] * i_weighs, rules.weights[name] * a_weighs)[place]
+        weighs = (0, rules.weights[name] * i_weighs, rules.weights[name] * a_weighs)[
+            place
+        ]
         left = {
             forest: tuple(
-                tuple(_left(tests, name, answer) for tests in forest) for answer in (False, True)
+                tuple(_left(tests, name, answer) for tests in forest)
+                for answer in (False, True)
             )
             for forest in {forest for forest, *_ in trees}
         }
@@ -229,7 +272,11 @@ def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
                 grown[left[forest][1], cell, (i, a)] += many
             elif state == "unknown":
                 more = (i + weighs * (place == 1), a + weighs * (place == 2))
-                yes = (cell[0] + (place == 0), cell[1] + (place == 1), cell[2] + (place == 2))
+                yes = (
+                    cell[0] + (place == 0),
+                    cell[1] + (place == 1),
+                    cell[2] + (place == 2),
+                )
                 grown[left[forest][1], yes, more] += many
         trees = grown
         if len(trees) > _LOOP_UP_TO * 8:
@@ -264,7 +311,9 @@ def _pairs(
 ) -> Iterable[Pair]:
     states = [_states(left), _states(right)]
     few = [counts for counts in states if counts is not None]
-    most = _LOOP_UP_TO if len(left.open) + len(right.open) <= _EXACT else _TABLE_UP_TO >> 4
+    most = (
+        _LOOP_UP_TO if len(left.open) + len(right.open) <= _EXACT else _TABLE_UP_TO >> 4
+    )
     if len(few) == 2 and len(few[0]) * len(few[1]) <= most:
         return (
             (*i, *a, i[1] - a[1], i_many * a_many)
@@ -312,7 +361,8 @@ def _classes(
 
 def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
     """How many of the rising weights are at most each of others, from a table where dense."""
-    low, span = int(weights[0]), int(weights[-1] - weights[0])
+    low = int(weights[0])
+    span = int(weights[-1] - weights[0])
     if span > 8 * len(weights):
         return lambda others: np.searchsorted(weights, others, side="right")
     table = np.bincount(weights - (low - 1)).cumsum()
@@ -344,10 +394,12 @@ def _classed(
 
 def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
     """For each count of answers that are yes: weights, rising, and their completions."""
-    size, span = len(group.open), sum(group.open)
+    size = len(group.open)
+    span = sum(group.open)
     yes, weight = group.known
     if (size + 1) * (span + 1) <= _TABLE_UP_TO:
-        table, top = np.zeros((size + 1, span + 1), dtype=np.int64), 0
+        table = np.zeros((size + 1, span + 1), dtype=np.int64)
+        top = 0
         table[0, 0] = 1
         for done, more in enumerate(group.open):
             table[1 : done + 2, more : top + more + 1] += table[: done + 1, : top + 1]
@@ -359,7 +411,11 @@ def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
         raise _too_many(size)
     rows = [np.full(1, weight, dtype=np.int64)]
     for more in group.open:
-        grown = [rows[0], *map(np.append, rows[1:], (row + more for row in rows)), rows[-1] + more]
+        grown = [
+            rows[0],
+            *map(np.append, rows[1:], (row + more for row in rows)),
+            rows[-1] + more,
+        ]
         rows = grown
     for many, row in enumerate(rows):
         weights = np.sort(row)

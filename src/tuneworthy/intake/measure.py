@@ -46,7 +46,13 @@ from tuneworthy.files.disk import (
     writing,
 )
 from tuneworthy.files.documents import read_documents
-from tuneworthy.files.evalset import named_evalset, parted, read_csv, read_examples, write_evalset
+from tuneworthy.files.evalset import (
+    named_evalset,
+    parted,
+    read_csv,
+    read_examples,
+    write_evalset,
+)
 from tuneworthy.files.materials import read_prompts
 from tuneworthy.files.stores import MEASURED_ON, append_evidence, files_now
 from tuneworthy.intake.ray import measure_files, read_way
@@ -85,8 +91,14 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
 
     Ten at most. The list of prices of the day tells the name of a provider from another one.
     """
-    seen = (item for item in measured.evidence if item.id == "models_seen" and item.known)
-    names = [example.rpartition(": ")[0].strip() for item in seen for example in item.examples]
+    seen = (
+        item for item in measured.evidence if item.id == "models_seen" and item.known
+    )
+    names = [
+        example.rpartition(": ")[0].strip()
+        for item in seen
+        for example in item.examples
+    ]
     models: dict[str, str] = {}
     known: set[str] = set()
     for name in filter(None, names):
@@ -162,7 +174,9 @@ class HowRead(TypedDict, total=False):
     """How traces are read and measured."""
 
     mapping: str | Path | None  #: A file that maps the fields of their records to ours.
-    save_map: str | Path | None  #: A file to write such a map into, where it was guessed.
+    save_map: (
+        str | Path | None
+    )  #: A file to write such a map into, where it was guessed.
     progress: Progress | None
     on: str  #: ``ray`` or ``ray:ADDRESS``; in this process where left out.
     draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
@@ -252,10 +266,16 @@ def _report(
         folder=str(source),
         price=_list_price(measured, dossier.as_of),
         models=models,
-        wanted={name: check.at_least for name, check in checks if check.at_least is not None},
+        wanted={
+            name: check.at_least for name, check in checks if check.at_least is not None
+        },
         guessed={guess.name: [*map(_as_read, guess.first)] for guess in guesses},
         unread={guess.name: _unread(guess) for guess in guesses if guess.unread},
-        ends={name: end for name in models if (end := logged_end(name, dossier.as_of)) is not None},
+        ends={
+            name: end
+            for name in models
+            if (end := logged_end(name, dossier.as_of)) is not None
+        },
         left={ask.id: ask.minutes for ask in asks},
     )
 
@@ -276,14 +296,21 @@ def _as_read(row: Mapping[str, Any]) -> str:
 
     values = ((name, row.get(name)) for name in _SHOWN.split())
     texts = (
-        (name, f"{v:g}" if isinstance(v, float) else one_line(mask(str(v)[:2_000]), limit=50))
+        (
+            name,
+            f"{v:g}"
+            if isinstance(v, float)
+            else one_line(mask(str(v)[:2_000]), limit=50),
+        )
         for name, v in values
         if v is not None
     )
     return ", ".join(map(" ".join, texts))
 
 
-def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) -> InputError:
+def _is_there(
+    target: Path, sources: Sequence[str], mapping: str | Path | None
+) -> InputError:
     if not os.path.lexists(case_path(target)):
         fix = "move it away, or run this in another folder"
         return InputError("exists already", where=str(target), fix=fix)
@@ -312,7 +339,10 @@ def _stem(source: str) -> str:
     """A plain name for a folder, after a source."""
     first = source.rstrip("/").rpartition("/")[2]
     plain = re.sub(
-        r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$", "", first, flags=re.IGNORECASE
+        r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$",
+        "",
+        first,
+        flags=re.IGNORECASE,
     )
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60] or "measured"
 
@@ -340,9 +370,14 @@ def _measured(
 
     if on:
         read_way(on)
-    if not all(source.strip() for source in sources):  # an empty path would be the present folder
-        raise InputError("a source is empty", where="--from", fix="name a file with traces")
-    need, asked = examples_need(case, framework), list[str]()
+    if not all(
+        source.strip() for source in sources
+    ):  # an empty path would be the present folder
+        raise InputError(
+            "a source is empty", where="--from", fix="name a file with traces"
+        )
+    need = examples_need(case, framework)
+    asked = list[str]()
     with suppress(CaseError):  # a set that can't be read is told by whoever uses it
         asked += (eval_case.text for eval_case in named_evalset(case) or ())
     needed = need[1].low if need else None
@@ -376,18 +411,26 @@ def _measured(
     read = {(reading.name, reading.size) for reading in readings}
     now = files_now(case, *MEASURED_ON)
     drawn = draw if draw[0] < 1 else ()
-    settings = json.dumps([MEASURES, str(fields), repr(materials), *drawn], sort_keys=True)
+    settings = json.dumps(
+        [MEASURES, str(fields), repr(materials), *drawn], sort_keys=True
+    )
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
-        folders = reading.name.rpartition("/")[0]  # of Hive's layout: what they say is read too
+        folders = reading.name.rpartition("/")[
+            0
+        ]  # of Hive's layout: what they say is read too
         identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
         inputs.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
     measured = Measured(
         inputs=inputs.hexdigest(),
         readings=tuple(readings),
         files=tuple(file for file in now if (Path(file.path).name, file.size) in read),
-        evidence=tuple({item.id: item for part in parts for item in part.evidence}.values()),
-        series=tuple({item.id: item for part in parts for item in part.series}.values()),
+        evidence=tuple(
+            {item.id: item for part in parts for item in part.evidence}.values()
+        ),
+        series=tuple(
+            {item.id: item for part in parts for item in part.series}.values()
+        ),
         mix=next((part.mix for part in parts if part.mix is not None), None),
     )
     if save_map is not None:
@@ -399,12 +442,16 @@ def _save_map(path: Path, maps: Collection[str]) -> None:
     """Write a map that was guessed, for somebody to correct and to name with ``--map``."""
     if len(maps) != 1:
         how = "were read by several guesses" if maps else "were read without a guess"
-        raise InputError(how, where="--save-map", fix="measure files of one form together")
+        raise InputError(
+            how, where="--save-map", fix="measure files of one form together"
+        )
     for written in maps:
         write_new(path, written)
 
 
-def _files(sources: Sequence[str | Path], fields: FieldMap | None, *, searched: bool) -> TraceFiles:
+def _files(
+    sources: Sequence[str | Path], fields: FieldMap | None, *, searched: bool
+) -> TraceFiles:
     from tuneworthy.traces.read import TraceFiles
     from tuneworthy.traces.stream import Limits
 
@@ -426,23 +473,31 @@ def _results(
     drawn = Sampling(*draw)
     some = (drawn.of(batch, files.piece) for batch in _batches(files, progress))
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-        return measure(some, every, folder=Path(place), piece=lambda: files.piece, share=draw[0])
+        return measure(
+            some, every, folder=Path(place), piece=lambda: files.piece, share=draw[0]
+        )
 
 
 def _told(files: TraceFiles, progress: Progress | None) -> None:
     """How far it has come, where files are measured elsewhere."""
     if progress is not None:
-        done, traces = (sum(getattr(r, of) for r in files.readings) for of in ("size", "traces"))
+        done, traces = (
+            sum(getattr(r, of) for r in files.readings) for of in ("size", "traces")
+        )
         progress(done, files.total_bytes, traces)
 
 
 def _measured_part(
     files: TraceFiles, results: Sequence[Findings], draw: tuple[float, int] = ALL
 ) -> Measured:
-    source = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
+    source = ", ".join(
+        f"{file.name} ({file.format})" for file in files.readings if file.traces
+    )
     if draw[0] < 1:
         source = f"{100 * draw[0]:g}% of the conversations, drawn with seed {draw[1]}, of {source}"
-    evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
+    evidence: dict[
+        str, Evidence
+    ] = {}  # one of each id; a known one before an unknown one
     for item in (item for signal in results for item in signal.evidence):
         if item.id not in evidence or (item.known and not evidence[item.id].known):
             evidence[item.id] = item.model_copy(update={"source": source[:2000]})
@@ -496,10 +551,16 @@ def compare_results(
     fields = None if mapping is None else read_mapping(Path(mapping))
     files = _files(sources, fields, searched=False)
     sides = dict(enumerate(map(_plain, sources)))
-    single = {side: Path(name).name for side, name in sides.items() if files.sides.count(side) == 1}
+    single = {
+        side: Path(name).name
+        for side, name in sides.items()
+        if files.sides.count(side) == 1
+    }
     if len({*single.values()}) == len(single):
         sides |= single
-    pair = PairSignal(lambda: files.sides[files.piece], sides if len(sources) == 2 else {})
+    pair = PairSignal(
+        lambda: files.sides[files.piece], sides if len(sources) == 2 else {}
+    )
     _results(files, [pair], progress)
     labels = [arm_name(name) for name in pair.names]
     places = _pair(labels, arm, baseline, many=len(sources) > 1)
@@ -512,7 +573,9 @@ def compare_results(
     if compared is None:
         what = "an arm has no score on a case of the other"
         fix = "add `score`, and name cases alike in both (`case`)"
-        raise InputError(what, where=" and ".join(labels[place] for place in places), fix=fix)
+        raise InputError(
+            what, where=" and ".join(labels[place] for place in places), fix=fix
+        )
     return ComparedReport(*compared, margin=margin, shared=shared, by_text=pair.by_text)
 
 
@@ -535,16 +598,22 @@ def _pair(
         first = 1 - second if first is None else first
     if first is None or second is None or first == second:
         what = f"holds {len(labels)} arms: {every}"
-        raise InputError(what, where="--from", fix="say which two: --arm ARM --baseline ARM")
+        raise InputError(
+            what, where="--from", fix="say which two: --arm ARM --baseline ARM"
+        )
     return first, second
 
 
-def _arm_of(labels: Sequence[str], option: str, text: str | None, every: str) -> int | None:
+def _arm_of(
+    labels: Sequence[str], option: str, text: str | None, every: str
+) -> int | None:
     if text is None:
         return None
     wanted = text.casefold()
     equal = [place for place, label in enumerate(labels) if label.casefold() == wanted]
-    places = equal or [n for n, label in enumerate(labels) if wanted in label.casefold()]
+    places = equal or [
+        n for n, label in enumerate(labels) if wanted in label.casefold()
+    ]
     if len(places) != 1:
         what = f'"{one_line(text, limit=60)}" is {"several arms" if places else "not an arm"}'
         raise InputError(what, where=option, fix=f"name one of: {every}")
@@ -584,11 +653,17 @@ def build_set(
 
     case = load_case(source)
     if output is None and case.folder is None:
-        raise OutputError("has no folder", where=case.name, fix="name a file with --output")
+        raise OutputError(
+            "has no folder", where=case.name, fix="name a file with --output"
+        )
     path = Path(output) if output is not None else Path(case.folder or ".") / SET_FILE
     refuse_existing(path, "name another file with --output, or move it away")
     entry: Any = (*sources, "traces")[0]
-    own = len(sources) < 2 and entry in {"traces", "examples"} and not os.path.lexists(entry)
+    own = (
+        len(sources) < 2
+        and entry in {"traces", "examples"}
+        and not os.path.lexists(entry)
+    )
     chosen = named(case, entry) if own or not sources else sources
     if not chosen:
         raise _no_traces(case, "draw from")
@@ -640,16 +715,23 @@ def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
     squares = sum(weight**2 for weight in weights.values())
     independent = sum(weights.values()) ** 2 / squares if squares else 0.0
     low, high = wilson(expected * independent, independent)
-    return Precision(cases=len(cases), worth=independent, expected=expected, low=low, high=high)
+    return Precision(
+        cases=len(cases), worth=independent, expected=expected, low=low, high=high
+    )
 
 
-def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -> EvalsetReport:
+def _set_report(
+    case: Case, source: str | Path, drawn: EvalSample, path: Path
+) -> EvalsetReport:
     target = case.targets.quality.at_least if case.targets.quality else None
-    expected, by = 0.5, ""
+    expected = 0.5
+    by = ""
     if case.today.quality is not None:
-        expected, by = case.today.quality, "today.quality"
+        expected = case.today.quality
+        by = "today.quality"
     elif target is not None:
-        expected, by = max(0.0, target - BELOW), "target"
+        expected = max(0.0, target - BELOW)
+        by = "target"
     report = precision(parted(drawn.cases)[1], expected)
     needed = None
     if target is not None and report.cases:
@@ -677,11 +759,14 @@ def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -
 
 FileKind = Literal["traces", "evaluation", "prompts", "documents", "training"]
 """What a case takes in, by the entry of ``data`` that names it."""
-_EACH, _FOLDERS = ("traces", "training"), ("prompts", "documents")
+_EACH = ("traces", "training")
+_FOLDERS = ("prompts", "documents")
 """Kinds of which the case names every file, and kinds of which it names the folder."""
 MOST_READ_S = 600.0  #: How long reading logs that were handed over may take.
 _MOST_NAMES = 1000
-_BYTES, _ENDING = 120, 20  # of a name that any disk takes
+# of a name that any disk takes
+_BYTES = 120
+_ENDING = 20
 
 
 def clean_name(sent: str) -> str:
@@ -704,16 +789,20 @@ def add_files(
         InputError: If they can't be read, or the case can't be judged with them; then none is
             left, and the case is as it was.
     """
-    path, read = case_path(source), read_with_digest(source)
+    path = case_path(source)
+    read = read_with_digest(source)
     if kind == "evaluation":
         if len(files) > 1:
-            raise CaseError("names one evaluation set", where=path.name, fix="send one file")
+            raise CaseError(
+                "names one evaluation set", where=path.name, fix="send one file"
+            )
         if files[0].suffix.casefold() == ".csv":
             write_evalset(files[0].with_suffix(".jsonl"), read_csv(files[0]))
             files = [files[0].with_suffix(".jsonl")]
     with _moved(read.case, kind, files) as placed:
         naming = partial(_naming, kind=kind, placed=placed)
-        case, named = case_from_text(naming(read.text, path), path), list[Written]()
+        case = case_from_text(naming(read.text, path), path)
+        named = list[Written]()
 
         def name(_: Case | None = None, measured: Measured | None = None) -> bool:
             """Name them, and add what was measured: both or, where the case broke, none."""
@@ -739,7 +828,9 @@ def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[P
     """Files under free names where they belong; gone again where the block fails."""
     held = getattr(case.data, kind) if kind in _FOLDERS else None
     own = held.path if isinstance(held, Holding) else held
-    folder = beside(case, f"data.{kind}", own or ("." if kind == "evaluation" else kind))
+    folder = beside(
+        case, f"data.{kind}", own or ("." if kind == "evaluation" else kind)
+    )
     assert folder is not None  # a case that takes files lies in a folder
     with all_or_none(folder) as placed:
         for file in files:
@@ -755,7 +846,9 @@ def _free(folder: Path, file: Path) -> Path:
         if other.is_file() and filecmp.cmp(other, file, shallow=False):
             raise CaseError("already exists", where=other.name, fix="send another")
     for number in range(1, _MOST_NAMES):
-        place = folder / (file.name if number == 1 else f"{file.stem}-{number}{file.suffix}")
+        place = folder / (
+            file.name if number == 1 else f"{file.stem}-{number}{file.suffix}"
+        )
         with suppress(FileExistsError):
             place.touch(exist_ok=False)  # from here on nobody else takes it
             try:
@@ -778,7 +871,11 @@ def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) ->
     answers: dict[Keys, Value] = {}
     if kind in _EACH:
         paths = {file for pattern in held for file in matching(pattern, path.parent)}
-        new = [n for n, p in zip(new, placed, strict=True) if paths.isdisjoint((p, p.parent))]
+        new = [
+            n
+            for n, p in zip(new, placed, strict=True)
+            if paths.isdisjoint((p, p.parent))
+        ]
         if isinstance(there, list):
             answers = {(*keys, len(there) + n): name for n, name in enumerate(new)}
         elif new:
@@ -793,11 +890,15 @@ def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) ->
 
 
 @_needed
-def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterable[Parts]:
+def _read_by_kind(
+    case: Case, kind: FileKind, placed: Sequence[Path]
+) -> Iterable[Parts]:
     """What files hold, as those say who read them; the case names them already."""
     match kind:
         case "evaluation":
-            rights = [bool(eval_case.accepted) for eval_case in named_evalset(case) or ()]
+            rights = [
+                bool(eval_case.accepted) for eval_case in named_evalset(case) or ()
+            ]
             read = counted(len(rights), "case")
             return [f"Read {read}, {sum(rights)} of them with a right answer."]
         case "training":
@@ -807,16 +908,26 @@ def _read_by_kind(case: Case, kind: FileKind, placed: Sequence[Path]) -> Iterabl
             for path in placed:
                 if path not in {*(prompt_files(case) or ()), *search_files(case)}:
                     raise CaseError(
-                        "is not a prompt by its name", where=path.name, fix="name it .md"
+                        "is not a prompt by its name",
+                        where=path.name,
+                        fix="name it .md",
                     )
             names = [prompt.name for prompt in read_prompts(case)]
             return [f"Read {counted(len(names), 'prompt')}: {listing(names)}."]
-    for path in placed:  # each by itself: in a folder other kinds of file are passed over
-        read_documents(case, path.relative_to(case.folder or ".").as_posix(), "data.documents")
+    for (
+        path
+    ) in placed:  # each by itself: in a folder other kinds of file are passed over
+        read_documents(
+            case, path.relative_to(case.folder or ".").as_posix(), "data.documents"
+        )
     return [f"Read {counted(len(placed), 'document')}."]
 
 
-_ON_THE_PAGE = ("first", "read", "quick")  #: Sections that are shown where logs are handed over.
+_ON_THE_PAGE = (
+    "first",
+    "read",
+    "quick",
+)  #: Sections that are shown where logs are handed over.
 
 
 @_needed

@@ -74,7 +74,9 @@ def measure_files(
 
     way = read_way(on)
 
-    def parts(results: Iterator[tuple[MeasuredPart | None, TraceFiles]]) -> Iterator[MeasuredPart]:
+    def parts(
+        results: Iterator[tuple[MeasuredPart | None, TraceFiles]],
+    ) -> Iterator[MeasuredPart]:
         load_models()  # while the first parts are made: whoever evaluates them needs both
         for part, read in results:
             files.take(read)
@@ -85,7 +87,10 @@ def measure_files(
     with _ray(on, way["address"]) as measure_all, _folder() as place:
         alone = files.apart()
         shared = _shared(copy(files), Sampling(*draw))
-        work = [Work(file, n, materials, near_copy, draw, shared) for n, file in enumerate(alone)]
+        work = [
+            Work(file, n, materials, near_copy, draw, shared)
+            for n, file in enumerate(alone)
+        ]
         results = measure_all(work)
         every = signals(materials, near_copy)
         findings = merged(parts(results), every, folder=place, share=draw[0])
@@ -102,7 +107,9 @@ def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
         draw = Sampling(*work.draw)
         batches = (draw.of(chunk.batch, work.piece) for chunk in work.files)
         every = signals(work.materials, work.near_copy)
-        part = part_of(batches, every, folder=place, piece=work.piece, shared=work.shared)
+        part = part_of(
+            batches, every, folder=place, piece=work.piece, shared=work.shared
+        )
     return part, work.files
 
 
@@ -110,7 +117,8 @@ def _shared(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
     """What many of the first thousand traces share, as one process would have found it."""
     from tuneworthy.measure.sample import FIRST, Signer
 
-    signer, seen = Signer(), 0
+    signer = Signer()
+    seen = 0
     for chunk in files:
         batch = draw.of(chunk.batch, chunk.piece)
         signer.add(batch.column("input"), batch.output, seen)
@@ -128,7 +136,9 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _ray(on: str, address: str | None) -> Iterator[Callable[[Sequence[Work]], Iterator[Any]]]:
+def _ray(
+    on: str, address: str | None
+) -> Iterator[Callable[[Sequence[Work]], Iterator[Any]]]:
     """Gives a function that measures files on a cluster; their parts come in their order."""
     _refuse_silence(on, address)
     with extra_needed("ray", "measuring on Ray needs", {"ray"}):
@@ -140,7 +150,9 @@ def _ray(on: str, address: str | None) -> Iterator[Callable[[Sequence[Work]], It
         ray.init(address, include_dashboard=False, runtime_env=alone, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as caught:
         first = (str(caught).strip().splitlines() or ["no answer"])[0][:200]
-        raise InputError(f"is not a cluster: {first}", where=f"--on {on}", fix="start it") from None
+        raise InputError(
+            f"is not a cluster: {first}", where=f"--on {on}", fix="start it"
+        ) from None
     try:
         remote = ray.remote(_part)
         most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
@@ -165,11 +177,15 @@ def _refuse_silence(on: str, address: str | None) -> None:
             socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
         except (OSError, OverflowError):
             fix = "check the address, or start it"
-            raise InputError("no cluster answers there", where=f"--on {on}", fix=fix) from None
+            raise InputError(
+                "no cluster answers there", where=f"--on {on}", fix=fix
+            ) from None
 
 
 def _got(ray: Any, reference: Any) -> Any:
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as failed:
-        raise (failed.cause if isinstance(failed.cause, InputError) else failed) from None
+        raise (
+            failed.cause if isinstance(failed.cause, InputError) else failed
+        ) from None

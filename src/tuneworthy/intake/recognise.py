@@ -21,7 +21,9 @@ _LOOKED_AT = 1 << 16  #: Bytes of a file that are looked at.
 _LONGEST_PROMPT = 20_000  #: Bytes: a text that is longer is a document.
 _DOCUMENTS = frozenset({".html", ".htm", ".pdf", ".rst"})
 _TEXTS = frozenset({".md", ".txt", ".jinja", ".prompt"})
-_OF_A_CASE = frozenset({"reference", "logged", "checks", "expected", "label", "ideal", "split"})
+_OF_A_CASE = frozenset(
+    {"reference", "logged", "checks", "expected", "label", "ideal", "split"}
+)
 _OF_A_CALL = frozenset(
     {
         "model",
@@ -39,7 +41,9 @@ _OF_A_CALL = frozenset(
 )
 """What the record of a call has, and no case and no example does."""
 
-_OF_AN_EXAMPLE = frozenset({"id", "input", "output", "system", "tags", "reviewed", "review"})
+_OF_AN_EXAMPLE = frozenset(
+    {"id", "input", "output", "system", "tags", "reviewed", "review"}
+)
 
 KIND_WORDS: Mapping[FileKind, str] = {
     "traces": "logs of calls",
@@ -58,8 +62,12 @@ def recognise_files(files: Sequence[Path]) -> FileKind:
     """
     kinds = {recognise_file(file): file.name for file in files}
     if len(kinds) > 1:
-        of = ", ".join(f"{name} holds {KIND_WORDS[kind]}" for kind, name in kinds.items())
-        raise InputError("are of several kinds", where=of, fix="send each kind by itself")
+        of = ", ".join(
+            f"{name} holds {KIND_WORDS[kind]}" for kind, name in kinds.items()
+        )
+        raise InputError(
+            "are of several kinds", where=of, fix="send each kind by itself"
+        )
     for kind in kinds:
         return kind
     raise InputError("no file was sent")
@@ -108,7 +116,13 @@ def _kind_of(record: Mapping[str, Any]) -> FileKind:
         return "training"
     if names & _OF_A_CALL:
         return "traces"
-    if names & _OF_A_CASE and names & {"input", "messages", "question", "prompt", "text"}:
+    if names & _OF_A_CASE and names & {
+        "input",
+        "messages",
+        "question",
+        "prompt",
+        "text",
+    }:
         return "evaluation"
     if "messages" in names or {"prompt", "completion"} <= names:
         return "training"

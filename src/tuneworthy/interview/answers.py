@@ -42,8 +42,21 @@ from tuneworthy.interview.questions import (
     shown_value,
     value_at,
 )
-from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_number, shown
-from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding, overlaps
+from tuneworthy.model.base import (
+    NO_WORDS,
+    UNKNOWN_WORDS,
+    YES_WORDS,
+    is_whole_number,
+    shown,
+)
+from tuneworthy.model.case import (
+    Case,
+    CaseOrigin,
+    CheckAnswer,
+    FactorAnswer,
+    Holding,
+    overlaps,
+)
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
 from tuneworthy.model.interview import (
@@ -96,7 +109,9 @@ def _read_number(ask: Ask, text: str) -> float:
     unit = (match["unit"] or "").casefold() if match else ""
     if match is None or (unit == "%" and not ask.share):
         plain = "write a plain number, as 1500 or 20k"
-        raise _refused(ask, text, "write a number, as 0.9 or 90%" if ask.share else plain)
+        raise _refused(
+            ask, text, "write a number, as 0.9 or 90%" if ask.share else plain
+        )
     number = float(match["number"].replace(",", ""))
     number = number / 100 if unit == "%" else number * _TIMES[unit]
     if abs(number) > 1e15:
@@ -130,7 +145,9 @@ def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
     if all(abs(number) <= 1 for number in numbers):
         return None
     likely = " to ".join(f"{plain_number(number)}%" for number in numbers)
-    typed = " to ".join(f"{plain_number(round(number * 100, 6))}%" for number in numbers)
+    typed = " to ".join(
+        f"{plain_number(round(number * 100, 6))}%" for number in numbers
+    )
     says = f"{shown(text.strip())} means {typed} a month. Did you mean {likely}?"
     return GrowthDoubt(says, likely, typed)
 
@@ -141,7 +158,8 @@ def _amount(ask: Ask, text: str) -> Value:
         raise _refused(ask, text, "write the smaller number first, as 800-2000")
     if len(numbers) == 1:
         return WholeValue(plain_number(numbers[0]))
-    low, high = numbers[0], numbers[-1]
+    low = numbers[0]
+    high = numbers[-1]
     likely = numbers[1] if len(numbers) == 3 else round((low + high) / 2, 12)
     named = {"low": low, "likely": likely, "high": high}
     return {name: plain_number(number) for name, number in named.items()}
@@ -151,11 +169,16 @@ def _price(ask: Ask, text: str) -> Value:
     parts = [part for part in re.split(r"\s*[;/]\s*|,\s+|\s+", text) if part]
     if len(parts) != 2:
         raise _refused(ask, text, "write two numbers, as 2.50, 10")
-    return {name: _number(ask, part) for name, part in zip(("input", "output"), parts, strict=True)}
+    return {
+        name: _number(ask, part)
+        for name, part in zip(("input", "output"), parts, strict=True)
+    }
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    return tuple(
+        dict.fromkeys(part.strip() for part in text.split(",") if part.strip())
+    )
 
 
 def _choices(ask: Ask, text: str) -> tuple[str, ...]:
@@ -175,7 +198,9 @@ def _choice(ask: Ask, text: str) -> WholeValue:
         with suppress(PydanticCustomError):
             if (goal := str(to_goal(text))) in ids:
                 return WholeValue(goal)
-    raise _refused(ask, text, did_you_mean(text, ids) or "there is nothing to choose here")
+    raise _refused(
+        ask, text, did_you_mean(text, ids) or "there is nothing to choose here"
+    )
 
 
 _PARSERS: dict[AskKind, Callable[[Ask, str], Value]] = {
@@ -196,14 +221,16 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
         fix = f"keep it under {_MOST_CHARACTERS} characters"
         raise CaseError("is too long", where=ask.id, fix=fix)
     if not plain.isprintable():
-        what, fix = "holds a character that can't be shown", "type plain text on one line"
+        what = "holds a character that can't be shown"
+        fix = "type plain text on one line"
         raise CaseError(what, where=ask.id, fix=fix)
     if plain.casefold() in UNKNOWN_WORDS:
         return _taken_back(case, ask) if is_stated(case, ask.id) else {}
     if not plain:
         raise CaseError("is empty", where=ask.id, fix="answer, or say unknown")
     keys = keys_of(case, ask.id)
-    section, name = keys[0], keys[-1]
+    section = keys[0]
+    name = keys[-1]
     if (section, name) == ("attempts", "ceiling"):
         done = () if plain.casefold() == "none" else _choices(ask, plain)
         return {(*keys, c.id): "yes" if c.id in done else "no" for c in ask.choices}
@@ -220,7 +247,8 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
 def _taken_back(case: Case, ask: Ask) -> Places:
     """What makes an answer unknown again."""
     keys = keys_of(case, ask.id)
-    section, name = keys[0], keys[-1]
+    section = keys[0]
+    name = keys[-1]
     if name == "name" or (section, name) == ("models", "id"):
         fix = "give it another name, or remove it from the file by hand"
         raise CaseError("is on record", where=ask.id, fix=fix)
@@ -236,7 +264,11 @@ def _taken_back(case: Case, ask: Ask) -> Places:
 
 
 def _fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
-    fields = answer.model_dump(mode="json", exclude_defaults=True) if answer is not None else {}
+    fields = (
+        answer.model_dump(mode="json", exclude_defaults=True)
+        if answer is not None
+        else {}
+    )
     return {name: str(value) for name, value in fields.items()}
 
 
@@ -268,12 +300,21 @@ def _counted(case: Case, ask: Ask, value: str | None) -> Places:
     keys = keys_of(case, ask.id)
     if keys[0] != "data":
         return {keys: None if value is None else WholeValue(value)}
-    above, name = keys[:2], "usable" if len(keys) == 3 else "count"
+    above = keys[:2]
+    name = "usable" if len(keys) == 3 else "count"
     now = value_at(case, ".".join(map(str, above)))
-    fields = now.model_dump(mode="json", exclude_none=True) if isinstance(now, Holding) else {}
+    fields = (
+        now.model_dump(mode="json", exclude_none=True)
+        if isinstance(now, Holding)
+        else {}
+    )
     if name == "count" and value is None:
         fields.pop("usable", None)
-    plain = {key: str(part) for key, part in {**fields, name: value}.items() if part is not None}
+    plain = {
+        key: str(part)
+        for key, part in {**fields, name: value}.items()
+        if part is not None
+    }
     if len(plain) < 2:
         return {above: next((WholeValue(part) for part in plain.values()), None)}
     return {above: plain}
@@ -290,7 +331,9 @@ class CaseSnapshot:
     digest: str  #: SHA-256 of the case file's text, for compare-and-set.
     inputs_digest: str
     """Of all the rest but the day: framework, evidence, prompts, and what is missing."""
-    day: date | None = field(default=None, kw_only=True)  #: The day its dossier speaks for.
+    day: date | None = field(
+        default=None, kw_only=True
+    )  #: The day its dossier speaks for.
 
     @property
     def key(self) -> str:
@@ -321,14 +364,22 @@ class EvaluatedCase(CaseSnapshot):
     dossier: Dossier
 
     def next(
-        self, ask_id: str = "", *, passed: Collection[str] = (), part: Part | None = None
+        self,
+        ask_id: str = "",
+        *,
+        passed: Collection[str] = (),
+        part: Part | None = None,
     ) -> Ask | None:
         """As ``next_ask``, by what answers are worth."""
         worth = self.dossier.next_questions
-        return next_ask(self.case, self.framework, ask_id, passed=passed, part=part, worth=worth)
+        return next_ask(
+            self.case, self.framework, ask_id, passed=passed, part=part, worth=worth
+        )
 
 
-def write_answer(now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge) -> AnswerResult:
+def write_answer(
+    now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge
+) -> AnswerResult:
     """Write one answer into a case file, and say what it came to.
 
     What is typed is yes, no or unknown; a number, ``800-2000`` or ``800 to 1100 to 2000``, with
@@ -342,7 +393,9 @@ def write_answer(now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge) ->
     """
     ask = now.ask(ask_id)
     typed = {ask.id: text}
-    wrote = write_typed(now.source, typed, lambda _: now.framework, judge, read_digest=now.digest)
+    wrote = write_typed(
+        now.source, typed, lambda _: now.framework, judge, read_digest=now.digest
+    )
     conflicts = _new_conflicts(wrote.case, ask.id, now.dossier, wrote.dossier)
     return wrote._replace(before=now.dossier, conflicts=conflicts)
 
@@ -359,11 +412,16 @@ def accept_conflict(
         ConflictError: If the file has changed since it was read.
         CaseError: If there is no such challenge now.
     """
-    challenge = next((item for item in now.dossier.challenges if item.id == challenge_id), None)
+    challenge = next(
+        (item for item in now.dossier.challenges if item.id == challenge_id), None
+    )
     if challenge is None:
         fix = "answer the question again"
-        raise CaseError(f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix)
-    mark, places = f"{_MARK}{challenge_id}", dict[Keys, Value]()
+        raise CaseError(
+            f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix
+        )
+    mark = f"{_MARK}{challenge_id}"
+    places = dict[Keys, Value]()
     if (place := _note_place(now.case, now.ask(ask_id).id, challenge)) is not None:
         answer = getattr(now.case, place[0])[place[1]]
         note = f"{answer.note}; {mark}" if answer.note else mark
@@ -408,10 +466,14 @@ def type_in(
         CaseError: If a key or a value is none, or names a file that isn't there.
     """
     before = case = case_from_text(text, path)
-    framework, names, changed = by(case), dict[str, str](), text
+    framework = by(case)
+    names = dict[str, str]()
+    changed = text
 
     def where_of(place: tuple[str | int, ...]) -> str:
-        path = ".".join(str(step + 1) if isinstance(step, int) else step for step in place)
+        path = ".".join(
+            str(step + 1) if isinstance(step, int) else step for step in place
+        )
         named = (f"{flag}{name}" for at, name in names.items() if overlaps(path, at))
         return next(named, "") or before.where(*place)
 
@@ -428,7 +490,9 @@ def type_in(
         at = ".".join(answer_path(name, framework, by_id=by_id))
         if any(_stand_together(case, at, other) for other in names):
             case = built()  # what stands beside it has changed
-        changed = edit(changed, _typed_places(case, framework, at, typed), str(path), CaseError)
+        changed = edit(
+            changed, _typed_places(case, framework, at, typed), str(path), CaseError
+        )
         names[at] = name
         if at == "framework":
             case = built()
@@ -451,7 +515,9 @@ def _stand_together(case: Case, path: str, other: str) -> bool:
     return isinstance(getattr(case, room, None), tuple) or rest[:1] == other_rest[:1]
 
 
-def _called(at: str, before: Case, after: Case, framework: Framework) -> tuple[str, str, str]:
+def _called(
+    at: str, before: Case, after: Case, framework: Framework
+) -> tuple[str, str, str]:
     title = at
     with suppress(CaseError):
         title = ask_of(after, framework, at).title
@@ -471,7 +537,9 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
             return places_of(case, ask, text)
         return {keys_of(case, at): text}  # no count: where they lie
     listed = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
-    return places_of(case, ask, _typed(_flow(text), at) if listed or ask.kind == "amount" else text)
+    return places_of(
+        case, ask, _typed(_flow(text), at) if listed or ask.kind == "amount" else text
+    )
 
 
 def _unasked(case: Case, at: str, text: str) -> Places:
@@ -482,7 +550,9 @@ def _unasked(case: Case, at: str, text: str) -> Places:
     if room in ROOMS and len(rest) == 2:
         return _beside(case, room, name, rest[0], text)
     return {
-        keys_of(case, at): None if text.casefold() in UNKNOWN_WORDS else _plain(_flow(text), at)
+        keys_of(case, at): None
+        if text.casefold() in UNKNOWN_WORDS
+        else _plain(_flow(text), at)
     }
 
 
@@ -534,7 +604,9 @@ def _is_missing(at: str, where: str, text: str) -> CaseError:
 
 def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
     """A case with other answers, as ``type_in`` takes them; nothing is written."""
-    return type_in(now.text, case_path(now.source), answers, lambda _: now.framework).supposed
+    return type_in(
+        now.text, case_path(now.source), answers, lambda _: now.framework
+    ).supposed
 
 
 def write_typed(
@@ -570,9 +642,12 @@ def write_typed(
             confirmed.extend(_stated_paths(before, item.path, answer))
         return typed.text
 
-    written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), results
+    written = rewrite(source, change, read_digest=read_digest)
+    ((dossier, changes),) = results
     if quotes is None:
-        with suppress(InputError):  # the answer is written: what stays marked can be confirmed
+        with suppress(
+            InputError
+        ):  # the answer is written: what stays marked can be confirmed
             confirm_answers(written.case, confirmed)
     return AnswerResult(written.case, dossier, dossier, written.digest, changes)
 
@@ -609,12 +684,17 @@ def _mark_assistant(
 ) -> None:
     """Refuse what is for people, and write down what else an assistant answers."""
     changed = changed_values(before, typed.case)
-    said = {item.path: quotes[name] for item, name in zip(typed.changes, answers, strict=True)}
+    said = {
+        item.path: quotes[name]
+        for item, name in zip(typed.changes, answers, strict=True)
+    }
     for path in (*said, *changed):
         if _is_for_people(path) or (path in changed and _names_files(path)):
             key = next((key for key in said if overlaps(key, path)), path)
             fix = "a person writes it, on the page or with: tuneworthy answer"
-            raise CaseError("is for a person to write, not for an assistant", where=key, fix=fix)
+            raise CaseError(
+                "is for a person to write, not for an assistant", where=key, fix=fix
+            )
     keep_assistant_answers(typed.case, changed, said, text_digest(typed.text))
 
 
@@ -628,13 +708,17 @@ class UnconfirmedAnswer(NamedTuple):
     day: date  #: When it was written.
 
 
-def unconfirmed_answers(case: Case, framework: Framework) -> tuple[UnconfirmedAnswer, ...]:
+def unconfirmed_answers(
+    case: Case, framework: Framework
+) -> tuple[UnconfirmedAnswer, ...]:
     """What an assistant answered and no person has confirmed, the oldest first."""
     answers = []
     for answer in unconfirmed(case):
         title, _, value = _called(answer.key, case, case, framework)
         answers.append(
-            UnconfirmedAnswer(answer.key, title, value or "unknown", answer.quote, answer.at.date())
+            UnconfirmedAnswer(
+                answer.key, title, value or "unknown", answer.quote, answer.at.date()
+            )
         )
     return tuple(answers)
 
@@ -659,15 +743,23 @@ def _new_conflicts(
     conflicts = (
         conflict_of(case, ask_id, after, challenge.id)
         for challenge in new
-        if all(overlaps(p, ask_id) or _is_said(case, after, p) for p in challenge.between)
+        if all(
+            overlaps(p, ask_id) or _is_said(case, after, p) for p in challenge.between
+        )
     )
     return tuple(filter(None, conflicts))
 
 
-def conflict_of(case: Case, ask_id: str, dossier: Dossier, challenge_id: str) -> Conflict | None:
+def conflict_of(
+    case: Case, ask_id: str, dossier: Dossier, challenge_id: str
+) -> Conflict | None:
     """A conflict by its challenge, for a surface that shows it later; None once it is settled."""
-    challenge = next((item for item in dossier.challenges if item.id == challenge_id), None)
-    if challenge is None or not any(overlaps(path, ask_id) for path in challenge.between):
+    challenge = next(
+        (item for item in dossier.challenges if item.id == challenge_id), None
+    )
+    if challenge is None or not any(
+        overlaps(path, ask_id) for path in challenge.between
+    ):
         return None
     answers = (answer for room in ROOMS for answer in getattr(case, room).values())
     if any(f"{_MARK}{challenge_id}" in answer.note.split("; ") for answer in answers):
@@ -677,7 +769,9 @@ def conflict_of(case: Case, ask_id: str, dossier: Dossier, challenge_id: str) ->
     return Conflict(challenge, others, _note_place(case, ask_id, challenge) is not None)
 
 
-def _note_place(case: Case, ask_id: str, challenge: ChallengeResult) -> tuple[str, str] | None:
+def _note_place(
+    case: Case, ask_id: str, challenge: ChallengeResult
+) -> tuple[str, str] | None:
     """The answer to put the note on: this one, else the first other that can carry it."""
     for path in (ask_id, *map(_ask_id, challenge.between)):
         room, _, name = path.partition(".")
@@ -721,7 +815,9 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     if not isinstance(document.data, dict):
         fix = "write few_shot: yes, one answer a line"
         raise CaseError("is not a list of answers", where=str(path), fix=fix)
-    answers, places, beside = dict[str, str](), dict[str, str](), dict[str, str]()
+    answers = dict[str, str]()
+    places = dict[str, str]()
+    beside = dict[str, str]()
     for key, value in document.data.items():
         where = document.where((key,))
         if key in ("name", "kept"):
@@ -734,8 +830,11 @@ def read_script(path: str | Path, framework: Framework) -> Script:
             raise CaseError(caught.what, where=where, fix=caught.fix) from None
         if at in answers:
             raise CaseError(f"answers {at} twice", where=where, fix="keep one of them")
-        answers[at], places[at] = _typed(value, where), where
-    return Script(answers, _parts(beside.get("kept", "")), beside.get("name", ""), places)
+        answers[at] = _typed(value, where)
+        places[at] = where
+    return Script(
+        answers, _parts(beside.get("kept", "")), beside.get("name", ""), places
+    )
 
 
 def _typed(value: Any, where: str) -> str:

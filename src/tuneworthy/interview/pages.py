@@ -50,7 +50,11 @@ class Sheet:
         return self
 
     def add(
-        self, text: str, style: Style | None = None, first: str = MARGIN, rest: str | None = None
+        self,
+        text: str,
+        style: Style | None = None,
+        first: str = MARGIN,
+        rest: str | None = None,
     ) -> Sheet:
         return self.lines(wrapped(text, first=first, rest=rest), style)
 
@@ -70,9 +74,13 @@ def note(text: str) -> Sheet:
 
 
 def question_page(ask: Ask) -> Sheet:
-    page = Sheet("").question(ask, f"{ask.number}/{ask.of}".ljust(len(MARGIN) - 1) + " ")
+    page = Sheet("").question(
+        ask, f"{ask.number}/{ask.of}".ljust(len(MARGIN) - 1) + " "
+    )
     rows = enumerate(ask.choices, start=1)
-    page.lines(table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN))
+    page.lines(
+        table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN)
+    )
     if ask.value:
         page.add(f"Now: {safe(ask.value)}  (Enter keeps it)")
     return page.add(keys_line(ask), "dim")
@@ -99,7 +107,9 @@ def why_text(ask: Ask) -> str:
     texts.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.worth_usd:
         most = f"up to {usd(ask.worth_usd)} before you choose to tune"
-        texts.append(f"Of the open answers this one is worth most for its time: {most}.")
+        texts.append(
+            f"Of the open answers this one is worth most for its time: {most}."
+        )
     elif ask.gain_bits is not None:
         texts.append("Of the open answers this one removes most doubt for its time.")
     return " ".join([*texts, f"It is kept as {safe(ask.id)}."])
@@ -110,8 +120,11 @@ def changes_page(changes: Iterable[AnswerChange], moved: str) -> Sheet:
     page = Sheet()
     for path, title, before, after in changes:
         called = f"{title} ({path})" if title != path else path
-        was, now = before or "unknown", after or "unknown"
-        says = f"{called}: {was} → {now}" if was != now else f"{called}: {now}, as before"
+        was = before or "unknown"
+        now = after or "unknown"
+        says = (
+            f"{called}: {was} → {now}" if was != now else f"{called}: {now}, as before"
+        )
         page.add(safe(says), first="", rest="  ")
     return page.add(moved, first="", rest="  ")
 
@@ -131,7 +144,8 @@ def answer_dict(wrote: AnswerResult | None, confirmed: str) -> dict[str, Any]:
 
 def answer_line(before: Dossier, after: Dossier) -> str:
     """What answers come to; the answer is the judgement's."""
-    was, now = before.verdict.answer, after.verdict.answer
+    was = before.verdict.answer
+    now = after.verdict.answer
     if was == now:
         return f"Still: {ANSWER_WORDS[now]}."
     return f"Now: {ANSWER_WORDS[now]}. Before: {ANSWER_WORDS[was]}."
@@ -163,7 +177,9 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
     if not after.depends:
         return f"With {done} done, the checklist comes out as: {OUTCOME_WORDS[after.outcome]}."
-    if not whole:  # without a number: the one that counts stands beside the next question
+    if (
+        not whole
+    ):  # without a number: the one that counts stands beside the next question
         return f"With {done} done, it would depend on the open answers."
     named = [*after.depends[:_MOST_NAMED]]
     more = len(after.depends) - len(named)
@@ -207,11 +223,15 @@ def doubt_choices(doubt: GrowthDoubt) -> list[tuple[str, str]]:
 
 def conflict_head(others: Sequence[Ask]) -> str:
     """That an answer doesn't fit, and with which others."""
-    sides = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
+    sides = listing(
+        [f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]]
+    )
     return f"That doesn't fit with {sides}." if others else "That seems unlikely."
 
 
-def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:
+def conflict_choices(
+    conflict: Conflict, ask: Ask, others: Sequence[Ask]
+) -> list[tuple[str, str]]:
     """What may be done about a conflict, each under its key; the last number keeps everything."""
     ways = [f"change {safe(side.title)}" for side in (ask, *others[:3])]
     ways.append(keep_both(conflict, alone=not others))
@@ -227,13 +247,18 @@ def keep_both(conflict: Conflict, *, alone: bool) -> str:
 OPEN_CONFLICT = "Left open. The report will show it."
 
 
-def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]) -> Sheet:
+def rest_page(
+    dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]
+) -> Sheet:
     """The answer so far when a round is over, and what else is worth knowing."""
     page = Sheet("").add(common.title_line(dossier), "strong", "")
     page.add(stays_text(dossier, framework, whole=True), first="")
     if dossier.challenges:
         many = common.tally(dossier.challenges)
-        page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
+        page.add(
+            f"What doesn't fit together or needs proof: {many}, in the report.",
+            first="",
+        )
     rows = list[tuple[str, str]]()
     for offer in offers:
         name = WORDS["parts"][offer.part]["name"]
@@ -255,13 +280,17 @@ def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
 
 def closing_page(dossier: Dossier, case_path: str) -> Sheet:
     """The walk through the steps of the framework, the next step, and how to go on."""
-    path, count_of = safe(argument(one_line(case_path))), dossier.verdict.outcome
+    path = safe(argument(one_line(case_path)))
+    count_of = dossier.verdict.outcome
     page = Sheet("").add(common.title_line(dossier), "strong", "")
     walk = (
         ("Ceiling", common.ceiling_text(dossier)),
         ("For", common.reasons_text(dossier, "indicator")),
         ("Against", common.reasons_text(dossier, "anti_indicator")),
-        ("Score", f"{common.strength_text(dossier)}. By the checklist: {OUTCOME_WORDS[count_of]}"),
+        (
+            "Score",
+            f"{common.strength_text(dossier)}. By the checklist: {OUTCOME_WORDS[count_of]}",
+        ),
         ("Next", dossier.verdict.now.removeprefix("Now: ").replace("CASE", path)),
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))
@@ -277,7 +306,9 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
 def welcome(name: str, path: str, many: int) -> Sheet:
     page = Sheet()
     for text in WORDS["welcome"]:
-        page.add(text.format(name=safe(name), path=safe(path), many=few(many)), first="")
+        page.add(
+            text.format(name=safe(name), path=safe(path), many=few(many)), first=""
+        )
     return page
 
 
@@ -292,7 +323,9 @@ def refused(caught: InputError) -> str:
     return " ".join(sentence(text) for text in (caught.what, caught.fix) if text)
 
 
-def part(which: Part, offer: OpenPart | None, *, with_count: bool = True) -> tuple[str, str]:
+def part(
+    which: Part, offer: OpenPart | None, *, with_count: bool = True
+) -> tuple[str, str]:
     """A part of the interview: what it settles, and what is open in it.
 
     Beside a question, which has its own number, it is without the count.
@@ -311,11 +344,15 @@ def unknowns(many: int) -> str:
 def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
     """The state when a round is over: a line, and what to do next."""
     text = stays_text(dossier, framework, whole=True)
-    return text or "Every check and every reason is answered.", sentence(dossier.verdict.now)
+    return text or "Every check and every reason is answered.", sentence(
+        dossier.verdict.now
+    )
 
 
 def doubts(dossier: Dossier) -> str:
     """How many things don't fit together; empty for none."""
     many = len(dossier.challenges)
     verb = "is" if many == 1 else "are"
-    return sentence(f"{common.tally(dossier.challenges)} {verb} to settle") if many else ""
+    return (
+        sentence(f"{common.tally(dossier.challenges)} {verb} to settle") if many else ""
+    )

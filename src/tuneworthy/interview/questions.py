@@ -28,7 +28,13 @@ from tuneworthy.model.case import (
     QualityTarget,
     TokenPrice,
 )
-from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, QuestionResult, Verdict
+from tuneworthy.model.dossier import (
+    CheckResult,
+    Dossier,
+    FactorResult,
+    QuestionResult,
+    Verdict,
+)
 from tuneworthy.model.framework import ALSO_ASKED, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.syntax.document import did_you_mean
@@ -38,11 +44,16 @@ from tuneworthy.words import listing
 ROOMS = ("ceiling", "factors", "signals")
 """The sections of a case whose questions the framework asks."""
 FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of a list
-_HAVE_DEFAULTS = ("prompts", "metric")  # fields with a value that nobody has to have stated
+_HAVE_DEFAULTS = (
+    "prompts",
+    "metric",
+)  # fields with a value that nobody has to have stated
 _AS_IN_FIELD = ("kind", "share", "title", "question", "example", "why", "minutes")
 _PLAIN = CaseField(title="", kind="state")
 LEADING_CAUSE = "failures.mostly"
-NOT_NEEDED = "not_needed"  #: The answer that a check is done because the task takes none of it.
+NOT_NEEDED = (
+    "not_needed"  #: The answer that a check is done because the task takes none of it.
+)
 _SIGNAL_MINUTES = 3  # ours; a framework gives signals none
 
 
@@ -54,7 +65,9 @@ class AmbiguousNameError(CaseError):
     """A name that reports give to more than one question."""
 
     def __init__(self, name: str, ways: Mapping[str, str]) -> None:
-        self.name, self.ways = name, ways  #: The path of each, with its question.
+        #: The path of each, with its question.
+        self.name = name
+        self.ways = ways
         fix = f"write one of them, as {next(iter(ways))}=yes"
         super().__init__(f'"{shown(name)}" may be {listing(list(ways), "or")}', fix=fix)
 
@@ -64,7 +77,9 @@ def _called(name: str) -> str:
     return name.casefold().replace("_", " ").replace("optimis", "optimiz")
 
 
-def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tuple[str, ...]:
+def answer_path(
+    name: str, framework: Framework, *, by_id: bool = False
+) -> tuple[str, ...]:
     """Where in a case an answer is kept: by its path, its id, or what reports call it.
 
     With ``by_id`` an id is its own question's, whatever else reports call so.
@@ -79,20 +94,28 @@ def answer_path(name: str, framework: Framework, *, by_id: bool = False) -> tupl
         if called in (_called(key), _called(ask.title))
     }
     if by_id:
-        ways = {path: ask for path, ask in ways.items() if path.endswith(f".{name}")} or ways
+        ways = {
+            path: ask for path, ask in ways.items() if path.endswith(f".{name}")
+        } or ways
     if len(ways) > 1:
         raise AmbiguousNameError(name, ways)
     if ways or name in ALSO_ASKED:
         return tuple(next(iter(ways), f"factors.{name}").split("."))
     keys = [key for asks in asked_by(framework).values() for key in asks]
     guess = did_you_mean(name, [*keys, *_asked_fields()])
-    raise CaseError(f'"{shown(name)}" is nothing the {framework.name} framework asks', fix=guess)
+    raise CaseError(
+        f'"{shown(name)}" is nothing the {framework.name} framework asks', fix=guess
+    )
 
 
 def _asked_fields() -> list[str]:
     """Paths of the fields that are asked whatever the framework, of a first attempt and model."""
     lists = [f"{room}.1.{name}" for room, name in FIRST.items()]
-    fields = [p for p, f in case_fields().items() if f.is_asked and p.split(".")[0] not in FIRST]
+    fields = [
+        p
+        for p, f in case_fields().items()
+        if f.is_asked and p.split(".")[0] not in FIRST
+    ]
     return [*fields, *lists]
 
 
@@ -129,7 +152,10 @@ def keys_of(case: Case, path: str) -> Keys:
         elif here is None and step.isdigit():  # of a list that isn't there yet
             keys.append(_place(step, 0, steps[:position], path) - 1)
         elif isinstance(here, BaseModel) and step not in type(here).model_fields:
-            return (*keys, *steps[position:])  # reading the case names the key that it doesn't know
+            return (
+                *keys,
+                *steps[position:],
+            )  # reading the case names the key that it doesn't know
         else:
             keys.append(step)
         here = _below(here, step)
@@ -142,10 +168,14 @@ def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
     if place is not None and place <= many + 1:
         return place
     has = f"which has {many}" if many else "which is empty"
-    places = f"1 to {many}, or {many + 1} to add one" if many > 1 else "1, or 2 to add one"
+    places = (
+        f"1 to {many}, or {many + 1} to add one" if many > 1 else "1, or 2 to add one"
+    )
     fix = f"places count from 1: write {places if many else '1 for the first'}"
     raise CaseError(
-        f'"{shown(step)}" is not a place in {".".join(above)}, {has}', where=path, fix=fix
+        f'"{shown(step)}" is not a place in {".".join(above)}, {has}',
+        where=path,
+        fix=fix,
     )
 
 
@@ -153,7 +183,10 @@ def is_stated(case: Case, path: str) -> bool:
     """Whether the case says something at a path; "unknown" says nothing."""
     above, _, last = path.rpartition(".")
     parent = value_at(case, above) if last in _HAVE_DEFAULTS and above else None
-    if isinstance(parent, Attempt | QualityTarget) and last not in parent.model_fields_set:
+    if (
+        isinstance(parent, Attempt | QualityTarget)
+        and last not in parent.model_fields_set
+    ):
         return False
     return shown_value(value_at(case, path)) != ""
 
@@ -171,13 +204,19 @@ def shown_value(value: Any) -> str:
             return shown_value(state)
         case AmountOf(low=low, likely=likely, high=high):
             middle = [] if likely == (low + high) / 2 else [likely]
-            return " to ".join(map(plain_number, [likely] if low == high else [low, *middle, high]))
+            return " to ".join(
+                map(plain_number, [likely] if low == high else [low, *middle, high])
+            )
         case TokenPrice():
             return f"{plain_number(value.input)}, {plain_number(value.output)}"
         case tuple():
-            return ", ".join(str(getattr(p, "id", getattr(p, "name", p))) for p in value)
+            return ", ".join(
+                str(getattr(p, "id", getattr(p, "name", p))) for p in value
+            )
         case Mapping():  # the checks of an attempt
-            done = ", ".join(name for name, answer in value.items() if answer.value == "yes")
+            done = ", ".join(
+                name for name, answer in value.items() if answer.value == "yes"
+            )
             return done or ("none" if value else "")
         case BaseModel():  # a record that is answered whole, as a signature
             stated = value.model_dump(mode="json", exclude_defaults=True)
@@ -220,7 +259,9 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     if room in ROOMS and len(rest) == 1:
         criterion = asked_by(framework)[room].get(rest[0])
         own = case_fields().get(path, _PLAIN)
-        return None if criterion is None else _framework_field(framework, criterion, own)
+        return (
+            None if criterion is None else _framework_field(framework, criterion, own)
+        )
     if room in FIRST:
         return _listed_field(case, room, rest)
     field = case_fields().get(path)
@@ -229,9 +270,13 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     return field if field is not None and field.is_asked and room != "safety" else None
 
 
-def _framework_field(framework: Framework, criterion: Criterion, own: CaseField) -> CaseField:
+def _framework_field(
+    framework: Framework, criterion: Criterion, own: CaseField
+) -> CaseField:
     means = getattr(criterion, "means", "")
-    why = " ".join(text for text in (criterion.why, means and f"Yes means: {means}") if text)
+    why = " ".join(
+        text for text in (criterion.why, means and f"Yes means: {means}") if text
+    )
     return CaseField(
         part="evaluate",
         kind=own.kind if getattr(criterion, "at_least", None) is None else "count",
@@ -263,14 +308,23 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
 
 def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
     if field.choices == "goals":
-        return tuple(Choice(name, goal.title, goal.need) for name, goal in framework.goals.items())
+        return tuple(
+            Choice(name, goal.title, goal.need)
+            for name, goal in framework.goals.items()
+        )
     titles = field.choices
     if titles == "checks":
         titles = {name: check.title for name, check in framework.ceiling.items()}
     elif titles == "causes":
         titles = {name: cause.title for name, cause in framework.causes.items()}
-    elif titles == "options":  # what may have been tried: keeping the prompt is no attempt
-        titles = {n: option.title for n, option in framework.options.items() if n != "keep_prompt"}
+    elif (
+        titles == "options"
+    ):  # what may have been tried: keeping the prompt is no attempt
+        titles = {
+            n: option.title
+            for n, option in framework.options.items()
+            if n != "keep_prompt"
+        }
     return tuple(Choice(name, title) for name, title in titles.items())
 
 
@@ -290,16 +344,24 @@ def next_ask(
     None where all of the round is answered or passed.
     """
     opened, of = _round(case, framework, part)
-    usd = {q.factor: 0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in worth}
-    best = [name for q in worth for name in opened if name.partition(".")[2] == q.factor]
-    order = dict.fromkeys((*("goals" for name in opened if name == "goals"), *best, *opened))
+    usd = {
+        q.factor: 0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd
+        for q in worth
+    }
+    best = [
+        name for q in worth for name in opened if name.partition(".")[2] == q.factor
+    ]
+    order = dict.fromkeys(
+        (*("goals" for name in opened if name == "goals"), *best, *opened)
+    )
     waiting = [name for name in order if name not in passed]
     path = ask_of(case, framework, ask_id).id if ask_id else next(iter(waiting), "")
     if not path:
         return None
     left = len({path, *waiting})
     ask = ask_of(case, framework, path)
-    gain, value = opened.get(path), usd.get(path.partition(".")[2], 0.0)
+    gain = opened.get(path)
+    value = usd.get(path.partition(".")[2], 0.0)
     return replace(ask, gain_bits=gain, worth_usd=value, left=left, of=max(of, left))
 
 
@@ -307,11 +369,15 @@ def offers(
     case: Case, framework: Framework, *, passed: Collection[str] = ()
 ) -> tuple[OpenPart, ...]:
     """The parts in which something is still worth knowing; empty when nothing is."""
-    waiting = {part: set(part_asks(case, framework, part)) - {*passed} for part in PARTS}
+    waiting = {
+        part: set(part_asks(case, framework, part)) - {*passed} for part in PARTS
+    }
     return tuple(OpenPart(part, len(names)) for part, names in waiting.items() if names)
 
 
-def part_asks(case: Case, framework: Framework, part: Part | None = None) -> tuple[str, ...]:
+def part_asks(
+    case: Case, framework: Framework, part: Part | None = None
+) -> tuple[str, ...]:
     """Ids of all that is open in a part, in the order of asking; for passing it as a whole."""
     return tuple(_round(case, framework, part)[0])
 
@@ -329,7 +395,9 @@ class IfDone(NamedTuple):
     """What a verdict would be once the checks that aren't done are."""
 
     missing: tuple[str, ...]  #: Titles of those checks.
-    depends: tuple[str, ...]  #: Titles of the open answers it would depend on, the best first.
+    depends: tuple[
+        str, ...
+    ]  #: Titles of the open answers it would depend on, the best first.
     outcome: Verdict  #: What the count would come to.
 
 
@@ -337,12 +405,18 @@ def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
     """What the checks that aren't done would change; None where all are done or open."""
     results: dict[str, CheckResult | FactorResult]
     results = {**dossier.ceiling.checks, **dossier.factors}
-    missing = [name for name, check in dossier.ceiling.checks.items() if check.state == "no"]
+    missing = [
+        name for name, check in dossier.ceiling.checks.items() if check.state == "no"
+    ]
     if not missing:
         return None
-    states = {name: result.state for name, result in results.items()} | dict.fromkeys(missing, _YES)
+    states = {name: result.state for name, result in results.items()} | dict.fromkeys(
+        missing, _YES
+    )
     rules = rules_of(framework)
-    depends = tuple(results[q.factor].title for q in questions(states, framework, rules))
+    depends = tuple(
+        results[q.factor].title for q in questions(states, framework, rules)
+    )
     titles = tuple(results[name].title for name in missing)
     return IfDone(titles, depends, verdict_of(rules, states))
 
@@ -358,12 +432,21 @@ def worth_asking(states: States, framework: Framework) -> dict[str, float | None
     """
     rules = rules_of(framework)
     order: dict[str, float | None] = {
-        question.factor: question.gain_bits for question in questions(states, framework, rules)
+        question.factor: question.gain_bits
+        for question in questions(states, framework, rules)
     }
     if not order:
-        done = {n: _YES if s == "no" and n in framework.ceiling else s for n, s in states.items()}
-        order = {question.factor: None for question in questions(done, framework, rules)}
-    return {**order, **{n: order.get(n) for n, state in states.items() if state == "unknown"}}
+        done = {
+            n: _YES if s == "no" and n in framework.ceiling else s
+            for n, s in states.items()
+        }
+        order = {
+            question.factor: None for question in questions(done, framework, rules)
+        }
+    return {
+        **order,
+        **{n: order.get(n) for n, state in states.items() if state == "unknown"},
+    }
 
 
 def _round(
@@ -371,21 +454,37 @@ def _round(
 ) -> tuple[dict[str, float | None], int]:
     """Ids of what is open, in order, with the doubt each removes; and how many there are in all."""
     filled, ledger = seen(case)
-    fields = [p for p, f in _fields(case, framework, part or "evaluate") if _is_wanted(case, f, p)]
+    fields = [
+        p
+        for p, f in _fields(case, framework, part or "evaluate")
+        if _is_wanted(case, f, p)
+    ]
     if LEADING_CAUSE in fields and _failures_are_counted(case):
         fields.remove(LEADING_CAUSE)
-    opened = [path for path in fields if not is_stated(filled, path)]  # a log may have said it
+    opened = [
+        path for path in fields if not is_stated(filled, path)
+    ]  # a log may have said it
     if part in ("options", "investment"):
         return dict.fromkeys(opened), len(fields)
     weighed = weigh(filled, framework, ledger=ledger)
-    paths = {n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}" for n in weighed.states}
+    paths = {
+        n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}"
+        for n in weighed.states
+    }
     goals = [path for path in fields if path == "goals" and framework.goals]
-    order: dict[str, float | None] = dict.fromkeys(path for path in goals if path in opened)
-    order |= {paths[name]: gain for name, gain in worth_asking(weighed.states, framework).items()}
+    order: dict[str, float | None] = dict.fromkeys(
+        path for path in goals if path in opened
+    )
+    order |= {
+        paths[name]: gain
+        for name, gain in worth_asking(weighed.states, framework).items()
+    }
     if part is None:
         return order, len(goals) + len(paths)
     further = [path for path in opened if path != "goals"]
-    further += [f"signals.{n}" for n, sign in weighed.signals.items() if sign.state == "unknown"]
+    further += [
+        f"signals.{n}" for n, sign in weighed.signals.items() if sign.state == "unknown"
+    ]
     every = {*paths.values(), *goals, *fields} - ({"goals"} - {*goals})
     return {**order, **dict.fromkeys(further)}, len(every) + len(weighed.signals)
 
@@ -398,7 +497,9 @@ def _failures_are_counted(case: Case) -> bool:
     return FAILURE_CAUSES in ledger
 
 
-def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str, CaseField]]:
+def _fields(
+    case: Case, framework: Framework, part: Part
+) -> Iterator[tuple[str, CaseField]]:
     """The fields of a part by the ids of their questions, in the order of asking."""
     paths = [path for path, field in case_fields().items() if field.part == part]
     for room, group in groupby(paths, lambda path: path.partition(".")[0]):
@@ -422,8 +523,12 @@ def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
     room, *rest = path.split(".")
     conditions = field.when
     if room in FIRST:
-        conditions = tuple(c.replace(f"{room}.", f"{room}.{rest[0]}.") for c in conditions)
-    return all(any(_holds(case, way) for way in text.split(" or ")) for text in conditions)
+        conditions = tuple(
+            c.replace(f"{room}.", f"{room}.{rest[0]}.") for c in conditions
+        )
+    return all(
+        any(_holds(case, way) for way in text.split(" or ")) for text in conditions
+    )
 
 
 def _holds(case: Case, condition: str) -> bool:

@@ -46,7 +46,9 @@ def start_case(
         refuse_existing(path, "choose another folder, or edit the existing file")
     called = name or plain_title(folder)
     if len(called) > 200:
-        raise CaseError("is longer than 200 characters", where="--name", fix="shorten it")
+        raise CaseError(
+            "is longer than 200 characters", where="--name", fix="shorten it"
+        )
     texts[CASE_FILE] = case_template(framework, called, SCHEMA_FILE, own)
     with all_or_none(target) as written:
         for path, text in zip(paths, texts.values(), strict=True):

@@ -76,7 +76,9 @@ def measured_arms(
                 model=arm.model,
                 prompt=arm.prompt,
                 made_of=made_of(arm, plan, proposed),
-                quality=_quality(quality, grade, source, lacks=bool(scores.unanswered(arm, cases))),
+                quality=_quality(
+                    quality, grade, source, lacks=bool(scores.unanswered(arm, cases))
+                ),
                 latency_p95_s=_latency(scores, arm, cases, source),
                 usd_per_call=_usd(scores, arm, cases, plan.repeats, source),
                 observed_on=as_of,
@@ -102,7 +104,9 @@ def _shares(scores: Scores, arms: Arms, cases: Cases) -> dict[str, ShareOf | Unk
         return {}
     rows = np.array([scores.row(arm, cases) for arm in arms])
     scored = rows[~np.isnan(rows).all(axis=1)]
-    reach = quantiles(scored.T, np.random.default_rng(0)).arms if len(scored) > 1 else Z95
+    reach = (
+        quantiles(scored.T, np.random.default_rng(0)).arms if len(scored) > 1 else Z95
+    )
     return {arm.id: scores.share(arm, cases, exact=True, reach=reach) for arm in arms}
 
 
@@ -126,18 +130,26 @@ def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
     """The p95 of a call; of a chain, of all its calls together."""
     if arm.kind == "baseline":
         source = "a look-up in memory, with no call"
-        return Figure(value=0.0, low=0.0, high=_LOOK_UP_S, grade="rule_of_thumb", source=source)
+        return Figure(
+            value=0.0, low=0.0, high=_LOOK_UP_S, grade="rule_of_thumb", source=source
+        )
     if scores.unanswered(arm, cases):
-        return Unknown(ask=_UNANSWERED)  # how soon an endpoint refuses is no time of a model
+        return Unknown(
+            ask=_UNANSWERED
+        )  # how soon an endpoint refuses is no time of a model
     seconds, places = scores.of(arm).seconds(cases)
     clusters = clusters_of(cases)[places] if len(places) else places
     return _amount(quantile(seconds, 0.95, clusters), _NOT_TIMED, source)
 
 
-def _usd(scores: Scores, arm: Arm, cases: Cases, repeats: int, source: str) -> AnyFigure:
+def _usd(
+    scores: Scores, arm: Arm, cases: Cases, repeats: int, source: str
+) -> AnyFigure:
     """What one case costs on average; each repeat of it is one."""
     if arm.kind == "baseline":
-        return Figure(value=0.0, low=0.0, high=0.0, grade="computed", source="no model is called")
+        return Figure(
+            value=0.0, low=0.0, high=0.0, grade="computed", source="no model is called"
+        )
     if scores.unanswered(arm, cases):
         return Unknown(ask=_UNANSWERED)
     of = scores.of(arm)
@@ -162,6 +174,10 @@ def _amount(of: Estimate | None, ask: str, source: str) -> AnyFigure:
     )
 
 
-def with_found(arms: Sequence[LabArm], tuned: str, **changes: object) -> tuple[LabArm, ...]:
+def with_found(
+    arms: Sequence[LabArm], tuned: str, **changes: object
+) -> tuple[LabArm, ...]:
     """The same arms, with what was found of the tuned one alone."""
-    return tuple(arm.model_copy(update=changes) if arm.id == tuned else arm for arm in arms)
+    return tuple(
+        arm.model_copy(update=changes) if arm.id == tuned else arm for arm in arms
+    )

@@ -83,8 +83,12 @@ def prepare_causes(
     price_of = prices_of(case.models, today())
     jobs = tuple(Job(_request(place, failure, causes)) for failure in draw.drawn)
     if any(price_of(job.frame) is None for job in jobs):
-        raise InputError(f'"{model[:80]}" has no price', where="--propose-with", fix=STATE_PRICE)
-    return PreparedCauses(case, draw, model, place, price_of, read_confirmed_hosts(to), jobs)
+        raise InputError(
+            f'"{model[:80]}" has no price', where="--propose-with", fix=STATE_PRICE
+        )
+    return PreparedCauses(
+        case, draw, model, place, price_of, read_confirmed_hosts(to), jobs
+    )
 
 
 def quoted(ready: PreparedCauses) -> Quote:
@@ -121,7 +125,9 @@ def propose_causes(
     with ledger_of(ready.case) as ledger:
         proposed = asyncio.run(_proposed(ready, ledger, cap_usd, transport, handle))
     pairs = zip(ready.draw.drawn, proposed, strict=True)
-    drawn = tuple(failure.model_copy(update={"proposed": cause}) for failure, cause in pairs)
+    drawn = tuple(
+        failure.model_copy(update={"proposed": cause}) for failure, cause in pairs
+    )
     return ready.draw.model_copy(update={"drawn": drawn})
 
 
@@ -176,9 +182,16 @@ def _request(
     listed = "\n".join(f"{name}: {cause.means}" for name, cause in causes.items())
     head = ChatMessage(role="system", content=_HEAD.format(fence=fence, causes=listed))
     asked = ChatMessage(role="user", content=f"{body}\n\nWhy is the answer wrong?")
-    shape = {"type": "object", "properties": {"cause": {"type": "string", "enum": [*causes]}}}
-    schema = canonical_json({**shape, "required": ["cause"], "additionalProperties": False})
-    return request_to(place, [head, asked], max_tokens=_MOST_TOKENS, response_schema=schema)
+    shape = {
+        "type": "object",
+        "properties": {"cause": {"type": "string", "enum": [*causes]}},
+    }
+    schema = canonical_json(
+        {**shape, "required": ["cause"], "additionalProperties": False}
+    )
+    return request_to(
+        place, [head, asked], max_tokens=_MOST_TOKENS, response_schema=schema
+    )
 
 
 def _parts(failure: DrawnFailure) -> list[tuple[str, str]]:
@@ -187,8 +200,12 @@ def _parts(failure: DrawnFailure) -> list[tuple[str, str]]:
     talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
     parts = [("Input", talk if case.input is None else case.input)]
     if case.contexts:
-        parts.append(("Passages", "\n\n".join(passage.text for passage in case.contexts)))
+        parts.append(
+            ("Passages", "\n\n".join(passage.text for passage in case.contexts))
+        )
     if case.accepted:
-        parts.append(("A right answer", " or ".join(as_text(each) for each in case.accepted)))
+        parts.append(
+            ("A right answer", " or ".join(as_text(each) for each in case.accepted))
+        )
     parts.append(("Answer", failure.output))
     return [(name, readable(text[:_LONGEST_PART])) for name, text in parts]

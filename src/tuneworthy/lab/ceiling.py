@@ -18,7 +18,14 @@ from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms
 from tuneworthy.lab.headroom import foretell
 from tuneworthy.lab.plan import Arms, LabPlan, answer_text
-from tuneworthy.lab.prepare import CEILING_RUN, CallSettings, PreparedLab, paid, price, probed
+from tuneworthy.lab.prepare import (
+    CEILING_RUN,
+    CallSettings,
+    PreparedLab,
+    paid,
+    price,
+    probed,
+)
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
     CutShortError,
@@ -89,12 +96,19 @@ class CeilingRun(NamedTuple):
 
         An answer begins with what it scored. Of the ``report`` part only the arms that met it.
         """
-        plan, shown = self.plan, self.scores.shown
+        plan = self.plan
+        shown = self.scores.shown
         cases = (plan.report if kind == "report" else plan.select)[:most]
         columns = [
             ["case", *(case.id for case in cases)],
             ["asked", *(shown(case.text) for case in cases)],
-            ["right", *(" or ".join(shown(answer_text(a)) for a in c.accepted) for c in cases)],
+            [
+                "right",
+                *(
+                    " or ".join(shown(answer_text(a)) for a in c.accepted)
+                    for c in cases
+                ),
+            ],
         ]
         for arm in plan.arms:
             of = self.scores.of(arm)
@@ -109,24 +123,36 @@ class CeilingRun(NamedTuple):
 
 
 def run(
-    lab: PreparedLab, *, cap_usd: float, source: str = ".", **settings: Unpack[CallSettings]
+    lab: PreparedLab,
+    *,
+    cap_usd: float,
+    source: str = ".",
+    **settings: Unpack[CallSettings],
 ) -> CeilingRun:
     """Run the lab to its end, the cap or a stop, and add what it shows to the case's evidence.
 
     The cap is for earlier runs too; ``source`` is how the user named the case. Raises InputError if
     a model has no price, an endpoint can't be reached or a ledger can't be used.
     """
-    case, framework, as_of = lab.case, lab.framework, lab.as_of
+    case = lab.case
+    framework = lab.framework
+    as_of = lab.as_of
     before = decide(case, framework, as_of=as_of)
     work = partial(_run, lab)
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
     proposing = result.proposing
-    proposed = () if isinstance(proposing, Unknown) else [each.name for each in proposing.prompts]
+    proposed = (
+        ()
+        if isinstance(proposing, Unknown)
+        else [each.name for each in proposing.prompts]
+    )
     chosen = [result.best, *(each.second for each in result.contrasts)]
     chosen += [row.arm.id for row in result.rivals]
     chosen += [result.gained.second] if result.gained else []
     reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
-    arms = measured_arms("ceiling", plan, lab.scores, reported, as_of, proposed=proposed)
+    arms = measured_arms(
+        "ceiling", plan, lab.scores, reported, as_of, proposed=proposed
+    )
     best_first = tuple(sorted(reported, key=lambda arm: arm.id != result.best))
     if routed := route(plan, lab.scores, best_first, margin=margin_of(framework)):
         arms = (*arms, routed_arm("ceiling", plan, lab.scores, routed, as_of)[0])
@@ -152,9 +178,14 @@ async def _run(
     rivals: Arms = ()
     before: Arm | None = None
     if chosen and not lab.stop:
-        before = best_before(lab, chosen[0], [a for a in plan.arms if a not in prepared.plan.arms])
+        before = best_before(
+            lab, chosen[0], [a for a in plan.arms if a not in prepared.plan.arms]
+        )
         rivals = rival_arms(lab, chosen, target=wanted, latency_s=targets.latency_p95_s)
-        inputs = [*map(case_values, plan.report)], [a.model_dump(mode="json") for a in plan.arms]
+        inputs = (
+            [*map(case_values, plan.report)],
+            [a.model_dump(mode="json") for a in plan.arms],
+        )
         choice = CeilingPlan(
             chosen=tuple(arm.id for arm in chosen),
             select=len(plan.select),
@@ -198,12 +229,17 @@ def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str
 def _cases_text(done: CeilingRun, form: str) -> str:
     """Every case with every arm's answer, those that chose nothing first."""
     grids = ((kind, done.grid(kind)) for kind in ("report", "select"))
-    rows = [{"part": k, **dict(zip(g[0], row, strict=True))} for k, g in grids for row in g[1:]]
+    rows = [
+        {"part": k, **dict(zip(g[0], row, strict=True))}
+        for k, g in grids
+        for row in g[1:]
+    ]
     if form == "cases":
         return json_text(rows)
     first = ("part", "case", "asked", "right")
     empty = dict.fromkeys((*first, *(name for row in rows for name in row)), "")
-    out, table = io.StringIO(newline=""), [empty, *((empty | row).values() for row in rows)]
+    out = io.StringIO(newline="")
+    table = [empty, *((empty | row).values() for row in rows)]
     csv.writer(out, lineterminator="\n").writerows(map(guarded, row) for row in table)
     return out.getvalue()
 
@@ -247,10 +283,14 @@ def _searching(
     case = lab.case
     if not as_written(lab.plan.arms):
         fix = "add the model that is prompted today"
-        raise CaseError("names no model but tuned ones", where=case.where("models"), fix=fix)
+        raise CaseError(
+            "names no model but tuned ones", where=case.where("models"), fix=fix
+        )
     if lab.scores.judge is not None:
         fix = "search with a scorer that is a rule; let a model judge what came in a second run"
-        raise CaseError("a judging model alone can't guide a search for prompts", fix=fix)
+        raise CaseError(
+            "a judging model alone can't guide a search for prompts", fix=fix
+        )
     gepa()
     writer = _writer(case, model)
     plan, taught = parted_for(lab.plan)
@@ -264,7 +304,11 @@ def _searching(
 
 def _writer(case: Case, model: str | None) -> Model:
     if model is None:
-        chat = (each for each in case.models if each.kind == "prompted" and each.api == "chat")
+        chat = (
+            each
+            for each in case.models
+            if each.kind == "prompted" and each.api == "chat"
+        )
         writer = next((each for each in chat if not each.embedded), None)
         writer = writer or next(each for each in case.models if each.kind == "prompted")
     else:
@@ -284,7 +328,9 @@ def foretold(
     A search that follows has made them already. Raises CaseError where nothing can be searched.
     """
     if lab.request is None:
-        raise CaseError("nothing is to be searched", fix=lab.unsearched or "leave out --propose 0")
+        raise CaseError(
+            "nothing is to be searched", fix=lab.unsearched or "leave out --propose 0"
+        )
 
     async def test(calls: PaidCalls, _: Quote) -> tuple[Headroom | Unknown, Spend]:
         prepared, stop = await probed(lab, calls)
@@ -300,7 +346,9 @@ def _evaluator(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     """What candidates are tried on, with calls that threads may ask for."""
     assert lab.request is not None  # the caller looked
     loop = asyncio.get_running_loop()
-    ended = calls.counting(0, running=len(lab.plan.arms), ask="wait for the first round")
+    ended = calls.counting(
+        0, running=len(lab.plan.arms), ask="wait for the first round"
+    )
     runner = calls.runner(ended)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
@@ -352,7 +400,9 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
 def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
     """The most the search may cost: as stated, else by its quote, and half of the lab's own cap."""
     assert lab.request is not None  # the caller looked
-    evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(None))
+    evaluator = CandidateEvaluator(
+        lab.plan, lab.request, lab.scores.marker, kept_in(None)
+    )
     cap = own_cap(evaluator, calls.ledger, calls.price_of)
     return cap if lab.request.cap_usd is not None else min(cap, calls.cap_usd / 2)
 

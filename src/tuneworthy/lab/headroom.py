@@ -25,7 +25,9 @@ ONE_CASES = 16  #: Cases, where there is one.
 MOST_CALLS = 40
 GAINED = 0.8
 """Of the cases that another way of asking gets right those that a search gains, about."""
-WORTH = 0.02  #: Share of cases: where less is foretold, a search is not worth its price.
+WORTH = (
+    0.02  #: Share of cases: where less is foretold, a search is not worth its price.
+)
 _FEWEST = 8  # cases, under which nothing is said
 
 
@@ -53,7 +55,9 @@ def _foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
     pair = written[-1:] if len(written) == 1 else [written[-1], written[0]]
     cases = evaluator.request.taught[: ONE_CASES if len(pair) == 1 else TWO_CASES]
     if len(cases) < _FEWEST:
-        return Unknown(ask=f"make the evaluation set larger: {_FEWEST} cases are the fewest")
+        return Unknown(
+            ask=f"make the evaluation set larger: {_FEWEST} cases are the fewest"
+        )
     calls = len(cases) * len(pair)
     scores = [evaluator.score(candidate, cases) for candidate in pair]
     best = pair[0] if scores[0] >= max(scores) else pair[1]
@@ -64,7 +68,9 @@ def _foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
     for candidate in pair:
         rescued |= _right_by(evaluator, candidate, wrong)
     for other in _other_settings(evaluator, best):
-        left = [case for case in wrong if case.id not in rescued][: MOST_CALLS - calls - 1]
+        left = [case for case in wrong if case.id not in rescued][
+            : MOST_CALLS - calls - 1
+        ]
         calls += len(left)
         rescued |= _right_by(evaluator, other, left)
     left = [case for case in wrong if case.id not in rescued]
@@ -88,12 +94,16 @@ def _foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
     )
 
 
-def _right_by(evaluator: CandidateEvaluator, candidate: PromptCandidate, cases: Cases) -> set[str]:
+def _right_by(
+    evaluator: CandidateEvaluator, candidate: PromptCandidate, cases: Cases
+) -> set[str]:
     """Ids of the cases that a candidate gets right."""
     if not cases:
         return set()
     tried = evaluator.try_on(candidate, cases)
-    return {case.id for case, (score, *_) in zip(cases, tried, strict=True) if score >= 1}
+    return {
+        case.id for case, (score, *_) in zip(cases, tried, strict=True) if score >= 1
+    }
 
 
 def _in_another_form(
@@ -103,21 +113,31 @@ def _in_another_form(
     if not cases:
         return set()
     inside = set()
-    for case, (_, answer, _) in zip(cases, evaluator.try_on(candidate, cases), strict=True):
-        texts = [text for text in case.accepted if isinstance(text, str) and text.strip()]
+    for case, (_, answer, _) in zip(
+        cases, evaluator.try_on(candidate, cases), strict=True
+    ):
+        texts = [
+            text for text in case.accepted if isinstance(text, str) and text.strip()
+        ]
         if any(text.strip().casefold() in answer.casefold() for text in texts):
             inside.add(case.id)
     return inside
 
 
-def _other_settings(evaluator: CandidateEvaluator, best: PromptCandidate) -> list[PromptCandidate]:
+def _other_settings(
+    evaluator: CandidateEvaluator, best: PromptCandidate
+) -> list[PromptCandidate]:
     """The same with examples, and with the last effort that its model lists."""
     arms = evaluator.plan.arms
-    efforts = list(dict.fromkeys(arm.effort for arm in arms if arm.model == best.arm.model))
+    efforts = list(
+        dict.fromkeys(arm.effort for arm in arms if arm.model == best.arm.model)
+    )
     moves = moves_from(best, evaluator.plan)[:1]
     if efforts[-1] != best.arm.effort:
         moves.append({"effort": efforts[-1]})
-    return [PromptCandidate(best.arm.model_copy(update=move), best.prompt) for move in moves]
+    return [
+        PromptCandidate(best.arm.model_copy(update=move), best.prompt) for move in moves
+    ]
 
 
 def _by_a_written_text(

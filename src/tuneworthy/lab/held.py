@@ -21,7 +21,9 @@ from tuneworthy.ways.way import FIGURE_OF, Known, Way, dossier_figure
 from tuneworthy.words import count, quality, quality_interval
 
 _SETTLES = named("settles")
-_NO_WORSE = Unknown(ask="no quality is stated: it has to be no worse than what is untuned")
+_NO_WORSE = Unknown(
+    ask="no quality is stated: it has to be no worse than what is untuned"
+)
 
 
 class HeldArm(NamedTuple):
@@ -132,6 +134,10 @@ def _settles(target: TargetId, known: Known | None, limit: float | None) -> str:
     return f"about {count(telling - 2 * known.cases)} more cases, half of them held out"
 
 
-def name_targets(targets: Mapping[TargetId, HeldTarget], state: TargetState) -> tuple[str, ...]:
+def name_targets(
+    targets: Mapping[TargetId, HeldTarget], state: TargetState
+) -> tuple[str, ...]:
     """Names of the targets that are in a state."""
-    return tuple(TARGETS[target].name for target, held in targets.items() if held.state == state)
+    return tuple(
+        TARGETS[target].name for target, held in targets.items() if held.state == state
+    )

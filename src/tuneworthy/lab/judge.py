@@ -79,7 +79,9 @@ class LabJudge:
     plan: JudgePlan
     labels: Mapping[tuple[str, str], float]
     """By case and digest of the output, from 0 for no to 1 for yes."""
-    rubric_file: str = ""  #: The rubric's file as the user named it, for a command to copy.
+    rubric_file: str = (
+        ""  #: The rubric's file as the user named it, for a command to copy.
+    )
     answers: dict[tuple[str, Output], Settled] = field(default_factory=dict)
     """The judge's answers by case and output."""
 
@@ -103,7 +105,9 @@ class LabJudge:
         self, runner: Runner, outputs: Iterable[tuple[Output, EvalCase]]
     ) -> Outcome | None:
         """Ask about some outputs, each once; None where there was nothing to ask."""
-        possible = {(case.id, output): self.job(output, case) for output, case in outputs}
+        possible = {
+            (case.id, output): self.job(output, case) for output, case in outputs
+        }
         jobs = {name: job for name, job in possible.items() if job is not None}
         if not jobs:
             return None
@@ -133,7 +137,9 @@ class LabJudge:
     def _unread(self) -> Stop:
         """That none of its answers can be used, if that is so of as many as a probe takes."""
         words = [call.whole for call in self.answers.values() if call.whole is not None]
-        if len(words) < PROBES or any(self.judge.read(reply).ok is not None for reply in words):
+        if len(words) < PROBES or any(
+            self.judge.read(reply).ok is not None for reply in words
+        ):
             return Stop()
         said = one_line(mask(words[0].text), limit=_SHOWN_OF_WORDS)
         none = f"none of {len(words)} answers of the judge holds a score it may give"
@@ -143,7 +149,9 @@ class LabJudge:
         """The cases of one part on which people's labels count."""
         return label_sample(cases, self.plan.labels, self.plan.seed)
 
-    def expected(self, job: Job, case: EvalCase, ledger: Ledger | None) -> Iterator[Job]:
+    def expected(
+        self, job: Job, case: EvalCase, ledger: Ledger | None
+    ) -> Iterator[Job]:
         """The judge's call that would follow from a call of an arm, for a quote.
 
         About its answer where that is in the ledger, and else about one of eight bytes a token,
@@ -208,7 +216,9 @@ class JudgeChoice(NamedTuple):
 
     rubric: str | Path  #: File with what an output has to meet.
     model: str  #: One of the case's models, or another.
-    base_url: str = ""  #: Where another is served; empty for its provider's usual address.
+    base_url: str = (
+        ""  #: Where another is served; empty for its provider's usual address.
+    )
     usd_per_mtok: tuple[float, float] | None = None
     """Price of another for input and output; its list price where it isn't stated."""
     labels: int = LABELS  #: Cases of a part on which people's labels count.
@@ -225,7 +235,9 @@ def judge_setup(
     trusted = {model.id} if choice.usd_per_mtok else set[str]()
     if prices_of((*case.models, model), as_of, trusted)(probe) is None:
         fix = "give its price in USD for a million tokens: --judge-price IN OUT; 0 is a price"
-        raise InputError(f'"{model.id[:80]}" has no price', where="--judge-model", fix=fix)
+        raise InputError(
+            f'"{model.id[:80]}" has no price', where="--judge-model", fix=fix
+        )
     plan = JudgePlan(
         model=model.id,
         base_url=choice.base_url,
@@ -236,14 +248,18 @@ def judge_setup(
         max_tokens=max_tokens,
     )
     labels = people_labels(case, plan.rubric)
-    return LabJudge(make(Judge, text, Kit()), place, model, plan, labels, str(choice.rubric))
+    return LabJudge(
+        make(Judge, text, Kit()), place, model, plan, labels, str(choice.rubric)
+    )
 
 
 def rubric_text(path: str | Path) -> str:
     """A rubric as people and the judge see it."""
     text = read_text(Path(path), MIB, CaseError).strip()
     if not text:
-        raise CaseError("holds no rubric", where=str(path), fix="write what an output has to meet")
+        raise CaseError(
+            "holds no rubric", where=str(path), fix="write what an output has to meet"
+        )
     return text
 
 
@@ -254,8 +270,13 @@ def people_labels(case: Case, rubric: str) -> dict[tuple[str, str], float]:
     for name, labels in read_labels(case).items():
         last = {(label.case, label.output, label.rubric): label for label in labels}
         for label in last.values():
-            if label.task == "rubric" and label.rubric == rubric and label.value in ("yes", "no"):
-                key, value = (label.case, label.output), float(label.value == "yes")
+            if (
+                label.task == "rubric"
+                and label.rubric == rubric
+                and label.value in ("yes", "no")
+            ):
+                key = (label.case, label.output)
+                value = float(label.value == "yes")
                 if name == ADJUDICATED:
                     settled[key] = value
                 else:
@@ -273,9 +294,15 @@ def _judging_model(case: Case, choice: JudgeChoice) -> Model:
         return known
     read, wrote = choice.usd_per_mtok or (None, None)
     price = None if read is None else {"input": read, "output": wrote}
-    values = {"id": choice.model, "base_url": choice.base_url or None, "usd_per_mtok": price}
+    values = {
+        "id": choice.model,
+        "base_url": choice.base_url or None,
+        "usd_per_mtok": price,
+    }
     try:
         return Model.model_validate(values)
     except ValueError:
         fix = "give an address that starts with https:// or http://, without a key"
-        raise InputError("has an invalid address", where="--judge-url", fix=fix) from None
+        raise InputError(
+            "has an invalid address", where="--judge-url", fix=fix
+        ) from None

@@ -34,9 +34,12 @@ Arms = Sequence[Arm]
 Asked = tuple[Job, Arm, EvalCase]
 NEAREST = 8  #: Examples that are retrieved where a prompt doesn't say how many.
 _LONGEST = 180  # characters of a name, with room for a number
-FEWEST_TOKENS, PROBE_TOKENS = 512, 8192
+FEWEST_TOKENS = 512
+PROBE_TOKENS = 8192
 """The least that an answer may have where nobody states its most, and the most of a probe."""
-PROBE_CASES = 3  #: Cases that each model is asked with the most, to see how much it uses.
+PROBE_CASES = (
+    3  #: Cases that each model is asked with the most, to see how much it uses.
+)
 BASELINES = ("majority", "nearest_neighbour", "trained_head")
 
 
@@ -58,15 +61,23 @@ def plan_arms(
     the nearest example, and where the examples are enough to train a ``head``, what that says. Ids
     are unique, and baselines last. A tuned model is one more model.
     """
-    passages, arms = any(row.contexts for row in evalset), list[Arm]()
-    named, steps = {prompt.name: prompt for prompt in prompts}, {prompt.after for prompt in prompts}
-    ends = [prompt for prompt in prompts if prompt.name not in steps]  # of chains the last
+    passages = any(row.contexts for row in evalset)
+    arms = list[Arm]()
+    named = {prompt.name: prompt for prompt in prompts}
+    steps = {prompt.after for prompt in prompts}
+    ends = [
+        prompt for prompt in prompts if prompt.name not in steps
+    ]  # of chains the last
     for prompt, model in product(ends, case.models):
         if prompt.model not in (None, model.id):
             continue
-        chain, first = chain_of(prompt, named), prompt is ends[0]
-        own = passages and any("contexts" in names(named[n]) for n in (*chain, prompt.name))
-        most, shot = 0 if chain else examples, prompt.few_shot
+        chain = chain_of(prompt, named)
+        first = prompt is ends[0]
+        own = passages and any(
+            "contexts" in names(named[n]) for n in (*chain, prompt.name)
+        )
+        most = 0 if chain else examples
+        shot = prompt.few_shot
         effort, *efforts = model.effort or ("",)
         written = {
             "kind": "tuned" if model.kind == "tuned" else "prompt",
@@ -88,11 +99,15 @@ def plan_arms(
         called = name_with_host(model.id, model.base_url)
         arms += [_arm(written | way, called) for way in ways]
     if examples and any(row.accepted for row in evalset):
-        arms += [Arm(id=n, kind="baseline", of=n) for n in BASELINES[: 3 if head else 2]]
+        arms += [
+            Arm(id=n, kind="baseline", of=n) for n in BASELINES[: 3 if head else 2]
+        ]
     return _distinct(arms)
 
 
-def arms_with(arms: Arms, more: Sequence[Arm], named: Mapping[str, str]) -> tuple[Arm, ...]:
+def arms_with(
+    arms: Arms, more: Sequence[Arm], named: Mapping[str, str]
+) -> tuple[Arm, ...]:
     """Arms, and after them others under names of their own.
 
     ``named`` are models as people see them, by id.
@@ -103,7 +118,8 @@ def arms_with(arms: Arms, more: Sequence[Arm], named: Mapping[str, str]) -> tupl
 
 def _distinct(arms: Arms) -> tuple[Arm, ...]:
     """Arms under names that differ, also where long names were cut to the same one."""
-    used, distinct = Counter[str](), list[Arm]()
+    used = Counter[str]()
+    distinct = list[Arm]()
     for arm in arms:
         used[arm.id] += 1
         more = f" ({used[arm.id]})" if used[arm.id] > 1 else ""
@@ -142,7 +158,9 @@ class Pool:
         self.examples = tuple(example for example in examples if example.accepted)
         self._questions = tuple(map(question, self.examples))
         self._clusters = tuple(example.cluster for example in self.examples)
-        self._texts = tuple(answer_text(example.accepted[0]) for example in self.examples)
+        self._texts = tuple(
+            answer_text(example.accepted[0]) for example in self.examples
+        )
         self._vectors: Vectors | None = None
         self._waiting: dict[str, None] = {}
         self._asked: dict[str, tuple[Vectors, NDArray[np.int32]]] = {}
@@ -155,7 +173,9 @@ class Pool:
         self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
         self._folds: tuple[Ints, dict[str, int]] | None = None
         self._heads: dict[int, tuple[NDArray[np.object_], Vectors]] = {}
-        self._found: dict[tuple[object, ...], tuple[int, ...]] = {}  # which many arms ask for
+        self._found: dict[
+            tuple[object, ...], tuple[int, ...]
+        ] = {}  # which many arms ask for
         self.turns = lru_cache(maxsize=_TURNS)(self._turns)
 
     def __len__(self) -> int:
@@ -166,7 +186,8 @@ class Pool:
         self._waiting |= dict.fromkeys(case.text for case in cases)
 
     def _visible(self, case: EvalCase, places: Iterable[int]) -> Iterator[int]:
-        cluster, own = case.cluster, question(case)
+        cluster = case.cluster
+        own = question(case)
         for place in places:
             if self._clusters[place] != cluster and self._questions[place] != own:
                 yield place
@@ -190,7 +211,9 @@ class Pool:
         if not self.examples or k < 1:
             return ()
         near = tuple(islice(self._visible(case, self._near(case.text)[1].tolist()), k))
-        if len(near) < k and len(self.examples) > _KEPT:  # many are of its own conversation
+        if (
+            len(near) < k and len(self.examples) > _KEPT
+        ):  # many are of its own conversation
             scores = self._likeness(self._near(case.text)[0])
             every = nearest_places(scores, len(self.examples)).tolist()
             near = tuple(islice(self._visible(case, every), k))
@@ -211,12 +234,18 @@ class Pool:
 
     def _turns(self, template: str, previous: str, place: int) -> Spoken:
         """An example as two turns of a conversation, asked as a template asks."""
-        asked = filled(template, {"input": self.examples[place].text, "previous": previous})
-        return Spoken.all(Spoken.of("user", asked), Spoken.of("assistant", self._texts[place]))
+        asked = filled(
+            template, {"input": self.examples[place].text, "previous": previous}
+        )
+        return Spoken.all(
+            Spoken.of("user", asked), Spoken.of("assistant", self._texts[place])
+        )
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
         """What a baseline answers; empty for an empty pool."""
-        if arm.of == "majority":  # of all: left out of the count, a case would vote against itself
+        if (
+            arm.of == "majority"
+        ):  # of all: left out of the count, a case would vote against itself
             return next(iter(self._answers), "")
         if arm.of == "nearest_neighbour":
             return "".join(self._texts[place] for place in self.nearest(1, case))
@@ -288,7 +317,9 @@ class Pool:
             self._waiting.pop(text, None)
             texts = [text, *islice(self._waiting, _BLOCK - 1)]
             vectors = embed(texts)
-            for own, vector, row in zip(texts, vectors, self._likeness(vectors), strict=True):
+            for own, vector, row in zip(
+                texts, vectors, self._likeness(vectors), strict=True
+            ):
                 self._waiting.pop(own, None)
                 self._asked[own] = vector, nearest_places(row, _KEPT)
         return self._asked[text]
@@ -297,31 +328,42 @@ class Pool:
 def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.int32]:
     """Places of the largest scores, the largest first; of equals the first."""
     least: Any = -np.inf
-    if len(scores) > most:  # the largest of some strands are a bound that is quickly found
+    if (
+        len(scores) > most
+    ):  # the largest of some strands are a bound that is quickly found
         strands = len(scores) // max(1, len(scores) // (4 * most))
-        largest = scores[: len(scores) // strands * strands].reshape(-1, strands).max(axis=0)
+        largest = (
+            scores[: len(scores) // strands * strands].reshape(-1, strands).max(axis=0)
+        )
         least = np.partition(largest, -most)[-most]
     places = np.flatnonzero(scores >= least)
     return places[np.argsort(-scores[places], kind="stable")][:most].astype(np.int32)
 
 
 FOLDS = 5
-_STEPS, _MOST_TAUGHT = 75, 1_000
-_INTERCEPT = np.float32(0.3)  # about as long as centered vectors are, so that steps can be long
+_STEPS = 75
+_MOST_TAUGHT = 1_000
+_INTERCEPT = np.float32(
+    0.3
+)  # about as long as centered vectors are, so that steps can be long
 
 
 def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, int]]:
     """The fold of each example, and of each of their conversations and questions."""
-    groups, numbers = dict[str, list[str]](), dict[int, int]()
+    groups = dict[str, list[str]]()
+    numbers = dict[int, int]()
     keys = [
-        (f"cluster {e.cluster}", f"question {q}") for e, q in zip(examples, questions, strict=True)
+        (f"cluster {e.cluster}", f"question {q}")
+        for e, q in zip(examples, questions, strict=True)
     ]
     for pair in keys:
         own, other = (groups.setdefault(key, [key]) for key in pair)
         if own is not other:
             own += other
             groups |= dict.fromkeys(other, own)
-    folds = {k: numbers.setdefault(id(g), len(numbers)) % FOLDS for k, g in groups.items()}
+    folds = {
+        k: numbers.setdefault(id(g), len(numbers)) % FOLDS for k, g in groups.items()
+    }
     return np.array([folds[cluster] for cluster, _ in keys], dtype=np.int64), folds
 
 
@@ -331,10 +373,14 @@ def logistic(vectors: Vectors, codes: Ints) -> Vectors:
     Nesterov's steps in single precision, as long as the curvature of the loss allows: that is
     why the vectors are centered, as what they have in common would make the steps short.
     """
-    n, classes, whole = len(vectors), int(codes.max()) + 1, np.float32
+    n = len(vectors)
+    classes = int(codes.max()) + 1
+    whole = np.float32
     center = vectors.mean(axis=0)
     rows = np.hstack([vectors - center, np.full((n, 1), _INTERCEPT)])
-    turned, own, ridge = np.ascontiguousarray(rows.T), np.arange(n), whole(1 / (10 * n))
+    turned = np.ascontiguousarray(rows.T)
+    own = np.arange(n)
+    ridge = whole(1 / (10 * n))
     longest = 1 / (0.5 * np.linalg.norm(turned @ rows / n, 2) + ridge)
     weights = ahead = np.zeros((rows.shape[1], classes), dtype=whole)
     for step in range(_STEPS):
@@ -342,7 +388,8 @@ def logistic(vectors: Vectors, codes: Ints) -> Vectors:
         off = np.exp(off - off.max(axis=1, keepdims=True))
         off /= off.sum(axis=1, keepdims=True)
         off[own, codes] -= 1
-        before, weights = weights, ahead - longest * (turned @ off / n + ridge * ahead)
+        before = weights
+        weights = ahead - longest * (turned @ off / n + ridge * ahead)
         ahead = weights + whole(step / (step + 3)) * (weights - before)
     intercept = _INTERCEPT * weights[-1:] - center @ weights[:-1]
     return np.vstack([weights[:-1], intercept])
@@ -353,7 +400,9 @@ def question(case: EvalCase) -> str:
     if case.input is not None:
         text = case.input
     else:
-        text = json.dumps([[m.role, m.content] for m in case.messages], ensure_ascii=False)
+        text = json.dumps(
+            [[m.role, m.content] for m in case.messages], ensure_ascii=False
+        )
     return " ".join(text.casefold().split())
 
 
@@ -369,14 +418,22 @@ class Setting:
     """What turns arms into requests."""
 
     prompts: Mapping[str, PromptVariant]  #: By name.
-    reached: Mapping[str, Reached]  #: Where each model of the case is called, by its id.
+    reached: Mapping[
+        str, Reached
+    ]  #: Where each model of the case is called, by its id.
     pool: Pool
     schema: str | None = None  #: Output schema as JSON, for constrained arms.
-    grammar: str | None = None  #: GBNF of the labels, for arms constrained by a grammar.
+    grammar: str | None = (
+        None  #: GBNF of the labels, for arms constrained by a grammar.
+    )
     max_tokens: int = FEWEST_TOKENS
     labels: tuple[str, ...] = ()  #: What decision models choose among.
-    deciders: frozenset[str] = frozenset()  #: Ids of the models that decide, and write nothing.
-    answer_tokens: float | None = None  #: Tokens an answer likely has, by a log or by right ones.
+    deciders: frozenset[str] = (
+        frozenset()
+    )  #: Ids of the models that decide, and write nothing.
+    answer_tokens: float | None = (
+        None  #: Tokens an answer likely has, by a log or by right ones.
+    )
 
 
 class Spoken(NamedTuple):
@@ -407,10 +464,15 @@ class Form:
     def __init__(
         self, arm: Arm, setting: Setting, step: int = 0, most: int = 0, repeats: int = 0
     ) -> None:
-        prompt, last = setting.prompts[(*arm.steps, arm.prompt)[step]], step == len(arm.steps)
-        model, named = prompt.model or arm.model, names(prompt)
-        self.arm, self.pool, self.prompt = arm, setting.pool, prompt
-        self.inside, self.contexts = "examples" in named, arm.retrieval and "contexts" in named
+        prompt = setting.prompts[(*arm.steps, arm.prompt)[step]]
+        last = step == len(arm.steps)
+        model = prompt.model or arm.model
+        named = names(prompt)
+        self.arm = arm
+        self.pool = setting.pool
+        self.prompt = prompt
+        self.inside = "examples" in named
+        self.contexts = arm.retrieval and "contexts" in named
         self.plain = named <= {"input"}  # nothing else is put in
         self.rest = prompt.user, self.inside or (arm.few_shot_from, arm.few_shot)
         self.request = request_to(
@@ -419,7 +481,9 @@ class Form:
             max_tokens=most or setting.max_tokens,
             temperature=prompt.temperature,
             effort=arm.effort or None,
-            response_schema=setting.schema if last and arm.constrained == "schema" else None,
+            response_schema=setting.schema
+            if last and arm.constrained == "schema"
+            else None,
             grammar=setting.grammar if last and arm.constrained == "grammar" else None,
             choices=setting.labels if model in setting.deciders else None,
         )
@@ -437,24 +501,38 @@ class Asking:
     """
 
     def __init__(self, case: EvalCase) -> None:
-        self.case, self._text, self._earlier = case, case.text, list[Spoken]()
-        self._rests, talk = dict[object, Spoken](), case.messages
+        self.case = case
+        self._text = case.text
+        self._earlier = list[Spoken]()
+        self._rests = dict[object, Spoken]()
+        talk = case.messages
         asked = [place for place, message in enumerate(talk) if message.role == "user"]
         if asked:
             self._text = talk[asked[-1]].content
-            before = (m for m in talk[: asked[-1]] if m.role in ("user", "assistant") and m.content)
+            before = (
+                m
+                for m in talk[: asked[-1]]
+                if m.role in ("user", "assistant") and m.content
+            )
             self._earlier = [Spoken.of(m.role, m.content) for m in before]
 
     def parts(self, form: Form, said: Sequence[str] = ()) -> tuple[Spoken, Spoken]:
         """The system prompt, and what comes after it."""
-        prompt, pool, previous = form.prompt, form.pool, said[-1] if said else ""
+        prompt = form.prompt
+        pool = form.pool
+        previous = said[-1] if said else ""
         values = {"input": self._text, "previous": previous}
         if form.contexts:
-            values["contexts"] = "\n\n".join(passage.text for passage in self.case.contexts)
+            values["contexts"] = "\n\n".join(
+                passage.text for passage in self.case.contexts
+            )
         if form.inside:
-            solved = (pool.examples[place] for place in pool.shown_to(form.arm, self.case))
+            solved = (
+                pool.examples[place] for place in pool.shown_to(form.arm, self.case)
+            )
             values["examples"] = "\n\n".join(
-                f"Input: {each.text}\nOutput: {answer_text(each.accepted[0])}" for each in solved
+                f"Input: {each.text}\nOutput: {answer_text(each.accepted[0])}"
+                for each in solved
             )
         about = form.rest if form.plain else (form.rest, *values.items())
         if about not in self._rests:
@@ -463,7 +541,9 @@ class Asking:
             newest = Spoken.of("user", filled(prompt.user, values))
             self._rests[about] = Spoken.all(*turns, *self._earlier, newest)
         system = filled(prompt.system, values)
-        return _part("system", system) if system.strip() else Spoken(), self._rests[about]
+        return _part("system", system) if system.strip() else Spoken(), self._rests[
+            about
+        ]
 
     def messages(self, form: Form, said: Sequence[str] = ()) -> tuple[ChatMessage, ...]:
         talk = Spoken.all(*self.parts(form, said)).talk
@@ -507,22 +587,39 @@ class LabPlan:
     seed: int = 0
     probes: frozenset[tuple[str, str]] = frozenset()
     """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
-    made: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+    made: dict[Any, Any] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
     """Forms by arm, step and most tokens, and what is said about the last case."""
 
-    def walks(self, arm: Arm, case: EvalCase, heard: Told | None = None) -> Iterator[list[Job]]:
+    def walks(
+        self, arm: Arm, case: EvalCase, heard: Told | None = None
+    ) -> Iterator[list[Job]]:
         """For each repeat the steps of one arm on one case, as far as earlier ones are heard."""
         for repeat in range(0 if arm.kind == "baseline" else self.repeats):
-            jobs, said = [self._job(arm, case, repeat)], tuple[str, ...]()
-            while heard and len(jobs) <= len(arm.steps) and (text := heard(jobs[-1])) is not None:
+            jobs = [self._job(arm, case, repeat)]
+            said = tuple[str, ...]()
+            while (
+                heard
+                and len(jobs) <= len(arm.steps)
+                and (text := heard(jobs[-1])) is not None
+            ):
                 said += (text,)
                 jobs.append(self._job(arm, case, repeat, said))
             yield jobs
 
-    def _job(self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()) -> Job:
-        most = PROBE_TOKENS if (arm.id, case.id) in self.probes else self.setting.max_tokens
+    def _job(
+        self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()
+    ) -> Job:
+        most = (
+            PROBE_TOKENS
+            if (arm.id, case.id) in self.probes
+            else self.setting.max_tokens
+        )
         if (form := self.made.get(name := (arm.id, len(said), most))) is None:
-            form = self.made[name] = Form(arm, self.setting, len(said), most, self.repeats)
+            form = self.made[name] = Form(
+                arm, self.setting, len(said), most, self.repeats
+            )
         if (asking := self.made.get("last")) is None or asking.case is not case:
             asking = self.made["last"] = Asking(case)
         system, rest = asking.parts(form, said)
@@ -564,18 +661,30 @@ class LabPlan:
         first: dict[tuple[str, str], Arm] = {}
         for arm in self.called:
             thinks = arm.model not in self.setting.deciders
-            if thinks and self.setting.reached[arm.model].base_url:  # what runs inside doesn't
+            if (
+                thinks and self.setting.reached[arm.model].base_url
+            ):  # what runs inside doesn't
                 first.setdefault((arm.model, arm.effort), arm)
-        names = {(a.id, case.id) for a in first.values() for case in self.select[:PROBE_CASES]}
+        names = {
+            (a.id, case.id)
+            for a in first.values()
+            for case in self.select[:PROBE_CASES]
+        }
         return replace(self, probes=frozenset(names))
 
     def probe_jobs(self) -> list[Job]:
-        calls = self.calls(self.called, self.select[:PROBE_CASES] if self.probes else ())
+        calls = self.calls(
+            self.called, self.select[:PROBE_CASES] if self.probes else ()
+        )
         return [job for job, arm, case in calls if (arm.id, case.id) in self.probes]
 
     def capped(self, settled: Iterable[Settled | None]) -> LabPlan:
         """With room for half as much again as the longest answer of the probes; a power of two."""
-        replies = (call.reply for call in settled if call is not None and call.reply is not None)
+        replies = (
+            call.reply
+            for call in settled
+            if call is not None and call.reply is not None
+        )
         used = max((reply.usage.output_tokens for reply in replies), default=0)
         most = FEWEST_TOKENS
         while most < min(1.5 * used, PROBE_TOKENS):
@@ -612,7 +721,9 @@ def joined(cases: Cases) -> tuple[EvalCase, ...]:
     first: dict[str, str] = {}
     return tuple(
         case.model_copy(
-            update={"conversation_id": f"case {first.setdefault(question(case), case.id)}"}
+            update={
+                "conversation_id": f"case {first.setdefault(question(case), case.id)}"
+            }
         )
         if case.conversation_id is None
         else case

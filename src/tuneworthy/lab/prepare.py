@@ -49,7 +49,12 @@ from tuneworthy.lab.session import (
 )
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
 from tuneworthy.llm.endpoints import STATE_PRICE, Reached, Transport, reach
-from tuneworthy.llm.hosts import find_strange_hosts, list_unconfirmed, read_host, refuse_unconfirmed
+from tuneworthy.llm.hosts import (
+    find_strange_hosts,
+    list_unconfirmed,
+    read_host,
+    refuse_unconfirmed,
+)
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import TOKENS_A_BYTE, Job, PriceOf, Stop, quotes, total
 from tuneworthy.model.base import Strings, Unknown, as_bytes
@@ -75,7 +80,9 @@ from tuneworthy.words import count, listing, share
 
 AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
 ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one was made, a guess.
-JUDGED = frozenset({"persona", "generation"})  #: Goals whose outputs few references match.
+JUDGED = frozenset(
+    {"persona", "generation"}
+)  #: Goals whose outputs few references match.
 JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
 CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
 SEARCH_RUN = "search"  #: Name of the run of a search for prompts, whose cap is its own.
@@ -98,14 +105,19 @@ class PreparedLab:
     unsearched: str = ""  #: Why nothing is searched, though nobody turned it off.
     trusted: frozenset[str] = frozenset()
     """Models whose stated price counts, also where the list price is higher or it is 0."""
-    files: tuple[MeasuredFile, ...] = ()  #: Its cases and prompts as they were when it read them.
+    files: tuple[
+        MeasuredFile, ...
+    ] = ()  #: Its cases and prompts as they were when it read them.
     confirmed: frozenset[str] = frozenset()
     """Hosts that the user says may be sent to, beside those that need no saying."""
 
     @property
     def places(self) -> list[Reached]:
         """Where all that it may call is called."""
-        return [*self.plan.setting.reached.values(), *(each.place for each in self.callers)]
+        return [
+            *self.plan.setting.reached.values(),
+            *(each.place for each in self.callers),
+        ]
 
     @property
     def unconfirmed(self) -> Strings:
@@ -116,7 +128,10 @@ class PreparedLab:
     def host_rows(self) -> Iterator[tuple[str, str]]:
         """What a quote says of hosts that aren't the vendors' own."""
         if hosts := find_strange_hosts(self.places):
-            yield "Sent to", f"{listing(hosts)}, which isn't the host of a model's own vendor"
+            yield (
+                "Sent to",
+                f"{listing(hosts)}, which isn't the host of a model's own vendor",
+            )
         for sentence in self.unconfirmed:
             yield "Host", f"{sentence}. Until then nothing is sent"
 
@@ -133,11 +148,13 @@ class PreparedLab:
     @property
     def price_rows(self) -> Iterator[tuple[str, str]]:
         """What a quote has to say beside its numbers: prices, keys, too few cases, the probes."""
-        plan, reached = self.plan, self.plan.setting.reached
+        plan = self.plan
+        reached = self.plan.setting.reached
         stated = prices_of(self.case.models, self.as_of, frozenset(reached))
         for name, place in reached.items():
             request = request_to(place, [ChatMessage(role="user", content="")])
-            price, less = self.price_of(request), stated(request)
+            price = self.price_of(request)
+            less = stated(request)
             if price and less and price != less:
                 text = f"{price.input:g} and {price.output:g} USD a million tokens"
                 yield name, f"the list price counts, {text}, as the case states less"
@@ -148,10 +165,18 @@ class PreparedLab:
             wrote, thought, _ = self.usual.get(model.id, (0.0, 0.0, 0.0))
             if thought:
                 size = f"{count(thought)} tokens an answer so far, {share(thought / wrote)} of its"
-                yield "Thinking", f"{model.id}: about {size} output, paid for and not shown"
+                yield (
+                    "Thinking",
+                    f"{model.id}: about {size} output, paid for and not shown",
+                )
             elif {*model.effort} - {"none"}:
-                yield "Thinking", f"{model.id}: paid for as output; how much, it shows when asked"
-        fewest = min(len({c.cluster for c in part}) for part in (plan.select, plan.report))
+                yield (
+                    "Thinking",
+                    f"{model.id}: paid for as output; how much, it shows when asked",
+                )
+        fewest = min(
+            len({c.cluster for c in part}) for part in (plan.select, plan.report)
+        )
         if fewest < ENOUGH:
             text = f"one part has {fewest} conversations, and {ENOUGH} are the fewest that can tell"
             yield "Too few", text
@@ -165,7 +190,9 @@ class PreparedLab:
         """Of models that were asked before: tokens written, those thought, seconds, on average."""
         with ledger_or_none(self.case) as ledger:
             places = self.plan.setting.reached.items() if ledger else ()
-            averages = {name: ledger.usual(place.name) for name, place in places if ledger}
+            averages = {
+                name: ledger.usual(place.name) for name, place in places if ledger
+            }
         return {name: means for name, means in averages.items() if means}
 
     @property
@@ -200,11 +227,14 @@ def prepare(
     Raises InputError if the case has no models, prompts or evaluation set, or a wrong one.
     """
     confirmed = read_confirmed_hosts(to)
-    if judge is not None and judge.base_url:  # who names it on the command line confirms it
+    if (
+        judge is not None and judge.base_url
+    ):  # who names it on the command line confirms it
         confirmed |= {read_host(judge.base_url)}
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")
-    cases, prompts = evalset_of(case, source), read_prompts(case)
+    cases = evalset_of(case, source)
+    prompts = read_prompts(case)
     _refuse_prompts(case, prompts)
     materials = read_materials(case)
     kit = _kit(case, materials, cases, allow_code=allow_code)
@@ -215,9 +245,13 @@ def prepare(
     else:
         caller: LabJudge | None = None
         if judge is not None:
-            caller = judge_setup(case, judge, seed=seed, max_tokens=max_tokens, as_of=day)
-        scores, name = Scores(Marker((), kit), caller), caller.name if caller else ""
-    pool, schema = Pool(_examples(case, cases, seed)), materials.output_schema
+            caller = judge_setup(
+                case, judge, seed=seed, max_tokens=max_tokens, as_of=day
+            )
+        scores = Scores(Marker((), kit), caller)
+        name = caller.name if caller else ""
+    pool = Pool(_examples(case, cases, seed))
+    schema = materials.output_schema
     setting = Setting(
         prompts={prompt.name: prompt for prompt in prompts},
         reached={model.id: reach(model) for model in case.models},
@@ -226,14 +260,19 @@ def prepare(
         schema=None
         if schema is None
         else json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
-        grammar="root ::= " + " | ".join(map(canonical_json, kit.labels)) if kit.labels else None,
+        grammar="root ::= " + " | ".join(map(canonical_json, kit.labels))
+        if kit.labels
+        else None,
         max_tokens=max_tokens or FEWEST_TOKENS,
         labels=kit.labels,
         deciders=frozenset(model.id for model in case.models if model.api != "chat"),
         answer_tokens=_answer_tokens(case, cases, closed=bool(kit.labels)),
     )
     _refuse_constraints(case, prompts, setting)
-    more = {"schema": setting.schema is not None, "head": bool(kit.labels) and pool.teaches}
+    more = {
+        "schema": setting.schema is not None,
+        "head": bool(kit.labels) and pool.teaches,
+    }
     arms = plan_arms(case, prompts, cases, len(pool), **more)
     if judge is not None:
         arms = tuple(arm for arm in arms if arm.kind != "baseline")
@@ -250,7 +289,9 @@ def prepare(
     trusted |= {judge.model} if judge and judge.usd_per_mtok else set()
     framework = framework_of(case, chosen)
     about = (case, framework, plan, scores, name, day)
-    return PreparedLab(*about, trusted=frozenset(trusted), files=files, confirmed=confirmed)
+    return PreparedLab(
+        *about, trusted=frozenset(trusted), files=files, confirmed=confirmed
+    )
 
 
 def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
@@ -261,7 +302,9 @@ def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
             hosts.add(read_host(text))
         except CaseError:
             fix = "name one, as llm.example.com"
-            raise InputError(f'"{text[:80]}" is not a host', where="--to", fix=fix) from None
+            raise InputError(
+                f'"{text[:80]}" is not a host', where="--to", fix=fix
+            ) from None
     return frozenset(hosts)
 
 
@@ -295,7 +338,9 @@ def _answer_tokens(case: Case, cases: Cases, *, closed: bool) -> float | None:
 _END_TOKENS = 2  # what a model writes beside an answer: its end, and a blank
 
 
-def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalCase, ...]:
+def _examples(
+    case: Case, cases: tuple[EvalCase, ...], seed: int
+) -> tuple[EvalCase, ...]:
     """Solved cases to show: the team's examples, else the cases for selecting."""
     named = case.data.examples
     path = beside(case, "data.examples", named.path if named else None)
@@ -310,7 +355,9 @@ def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) ->
     def read(name: str) -> str:
         path = beside(case, "data.evaluation", name)
         if path is None:
-            raise CaseError("has no folder", where=case.name, fix="keep the case in a folder")
+            raise CaseError(
+                "has no folder", where=case.name, fix="keep the case in a folder"
+            )
         return read_text(path, MIB, CaseError)
 
     return Kit(materials, _labels(cases), read, case.folder, allow_code)
@@ -322,10 +369,16 @@ def _labels(cases: Cases) -> tuple[str, ...]:
     labels = sorted({answer_text(answer) for answer in answers})
     short = all(isinstance(answer, str) and 0 < len(answer) <= 80 for answer in answers)
     labelled = sum(bool(case.accepted) for case in cases)
-    return tuple(labels) if short and len(labels) <= min(200, max(2, labelled // 2)) else ()
+    return (
+        tuple(labels)
+        if short and len(labels) <= min(200, max(2, labelled // 2))
+        else ()
+    )
 
 
-def _by_rules(case: Case, cases: Cases, kit: Kit) -> tuple[tuple[EvalCase, ...], Scores, str]:
+def _by_rules(
+    case: Case, cases: Cases, kit: Kit
+) -> tuple[tuple[EvalCase, ...], Scores, str]:
     """The cases that scorers can judge, the scorers, and their names.
 
     What nobody labelled isn't paid for. Every scorer is made here, so that a wrong one is refused
@@ -345,14 +398,18 @@ def _by_rules(case: Case, cases: Cases, kit: Kit) -> tuple[tuple[EvalCase, ...],
         if {*case.goals[:1]} & JUDGED:
             fix = f"{fix}; where no text is the right one, {JUDGE}"
         where = case.where("data", "evaluation")
-        raise CaseError("has an evaluation set without a right answer", where=where, fix=fix)
+        raise CaseError(
+            "has an evaluation set without a right answer", where=where, fix=fix
+        )
     name = " and ".join(scorer.id for scorer in scorers) or "the checks of each case"
     return usable, Scores(marker), name
 
 
 def _refuse_judge_checks(cases: Cases, metric: str) -> None:
     """A judge among the checks of a set would be called by nobody."""
-    among = [row.id for row in cases if any(check.scorer == "judge" for check in row.checks)]
+    among = [
+        row.id for row in cases if any(check.scorer == "judge" for check in row.checks)
+    ]
     if among or metric.strip().casefold() == "judge":
         where = f"case {among[0][:60]}" if among else "targets.quality.metric"
         what = "names a judge, which needs a model and people's labels"
@@ -371,12 +428,15 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
     known = [model.id for model in case.models]
     for prompt in prompts:
         if prompt.model is not None and prompt.model not in known:
-            what, fix = f'has no model "{prompt.model[:60]}"', did_you_mean(prompt.model, known)
+            what = f'has no model "{prompt.model[:60]}"'
+            fix = did_you_mean(prompt.model, known)
             what += f', for which prompt "{prompt.name[:60]}" is written'
             raise CaseError(what, where=case.where("models"), fix=fix)
 
 
-def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: Setting) -> None:
+def _refuse_constraints(
+    case: Case, prompts: Sequence[PromptVariant], setting: Setting
+) -> None:
     """A prompt that wants constrained output, and nothing to constrain it by."""
     fixes = {}
     if setting.schema is None:
@@ -395,7 +455,9 @@ def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: S
 
 
 def quoted(
-    lab: PreparedLab, price_of: Callable[..., Quote] | None = None, run: str = CEILING_RUN
+    lab: PreparedLab,
+    price_of: Callable[..., Quote] | None = None,
+    run: str = CEILING_RUN,
 ) -> Quote:
     """What a lab would cost, the ceiling lab if no other; nothing is sent, no ledger is made."""
     with ledger_or_none(lab.case) as ledger:
@@ -428,11 +490,15 @@ def render_quote(
 
     With ``general`` tasks it is a verification, which calls no baseline and proposes nothing.
     """
-    plan, request = lab.plan, lab.request
-    arms, parts = plan.called if general else plan.arms, (len(plan.select), len(plan.report))
+    plan = lab.plan
+    request = lab.request
+    arms = plan.called if general else plan.arms
+    parts = (len(plan.select), len(plan.report))
     proposals = (request.draws, request.named, len(request.taught)) if request else None
     if form == "json":
-        proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
+        proposing = proposals and dict(
+            zip(("draws", "model", "shown"), proposals, strict=True)
+        )
         return quote_dict(
             arms,
             *parts,
@@ -445,7 +511,9 @@ def render_quote(
         )
     seen = [seconds for *_, seconds in lab.usual.values() if seconds]
     each = fmean(seen or [ASSUMED_S])
-    pace = f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
+    pace = (
+        f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
+    )
     more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
     if lab.unsearched:
         more.append(("No search", lab.unsearched))
@@ -467,12 +535,18 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     ``rivals``: whether other models that may be enough are among these.
     Prompts that are still to be proposed count as long as they can get.
     """
-    price_of, judge = lab.price_of, lab.scores.judge
+    price_of = lab.price_of
+    judge = lab.scores.judge
 
     def jobs(plan: LabPlan) -> Iterator[tuple[str, Job]]:
-        longest, heard = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens), told_by(ledger)
-        parts = [("", case) for case in plan.select] + [("report", case) for case in plan.report]
-        for (part, case), arm in product(parts, plan.called):  # of a case much is made once
+        longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
+        heard = told_by(ledger)
+        parts = [("", case) for case in plan.select] + [
+            ("report", case) for case in plan.report
+        ]
+        for (part, case), arm in product(
+            parts, plan.called
+        ):  # of a case much is made once
             for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
                 judged = judge.expected(walk[-1], case, ledger) if judge else ()
                 for job in (*walk, *judged):
@@ -481,18 +555,26 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     def of_plan(plan: LabPlan) -> Quote:
         by_name = quotes(jobs(plan), ledger, price_of)
         raced = by_name.get("", total(()))
-        parts = [raced.model_copy(update={"usd_likely": raced.usd_likely * _raced_part(plan)})]
+        parts = [
+            raced.model_copy(
+                update={"usd_likely": raced.usd_likely * _raced_part(plan)}
+            )
+        ]
         for kind in ("prompt", "tuned"):
             each = [by_name[arm.id] for arm in plan.of_kind(kind) if arm.id in by_name]
             most = _most_prompts(lab, plan, rivals=rivals) if kind == "prompt" else 1
             reported = dearest(each, most)
             likely = fmean([quote.usd_likely for quote in each]) if each else 0.0
-            parts += [quote.model_copy(update={"usd_likely": likely}) for quote in reported]
+            parts += [
+                quote.model_copy(update={"usd_likely": likely}) for quote in reported
+            ]
         return total(parts)
 
     if lab.request is None:
         return of_plan(lab.plan)
-    evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
+    evaluator = CandidateEvaluator(
+        lab.plan, lab.request, lab.scores.marker, kept_in(ledger)
+    )
     return cost(Search(evaluator, side_by_side=False).run(), ledger, price_of, of_plan)
 
 
@@ -505,14 +587,18 @@ def _raced_part(plan: LabPlan) -> float:
     return 1.0 if len(plan.of_kind("prompt")) < _FEW_ARMS else RACED_PART
 
 
-MOST_RIVALS = 2  #: Arms of other models beside the best prompt that may meet the held-out cases.
+MOST_RIVALS = (
+    2  #: Arms of other models beside the best prompt that may meet the held-out cases.
+)
 
 
 def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
     """How many prompt arms may meet the held-out cases."""
     if lab.scores.judge is not None:
         return 2  # a judge's choice has a rival
-    most = 1 if lab.request is None else 2  # a found prompt is compared with the best before it
+    most = (
+        1 if lab.request is None else 2
+    )  # a found prompt is compared with the best before it
     if lab.case.targets.quality is None or not rivals:
         return most
     others = len({arm.model for arm in plan.of_kind("prompt")}) - 1
@@ -571,7 +657,10 @@ def paid(
     async def go(ledger: Ledger, quote: Quote) -> T:
         at_once = settings.get("at_once", AT_ONCE)
         transport = settings.get("transport") or transport_for(
-            lab.places, at_once=at_once, changed=ledger.changes(), confirmed=lab.confirmed
+            lab.places,
+            at_once=at_once,
+            changed=ledger.changes(),
+            confirmed=lab.confirmed,
         )
         try:
             with stopped_by_user(settings.get("handle")) as on_stop:
@@ -610,7 +699,9 @@ Outputs = dict[str, dict[str, str]]
 """By arm, then by id of the case; the first answer where there are repeats."""
 
 
-def arm_outputs(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS) -> Outputs:
+def arm_outputs(
+    source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
+) -> Outputs:
     """The outputs that are in the ledger of a case; nothing is sent.
 
     ``seed`` and ``max_tokens`` are those of the lab: others may have shown other examples.

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 
 MOST_TAUGHT = 48
 """Cases of a search at most: it learns from them and scores on them, anew for each candidate."""
-TAUGHT_PART = 3  #: One in so many of the cases for selecting, at least where there are few.
+TAUGHT_PART = (
+    3  #: One in so many of the cases for selecting, at least where there are few.
+)
 RACING = 60  #: Cases for selecting that race before a search gets more than that part.
 LONGEST = 8000
 """Bytes of a proposed prompt, unless the one it comes from is longer: it bounds the price."""
@@ -60,7 +62,9 @@ class ProposalRequest(NamedTuple):
     place: Reached  #: Where it is called.
     taught: tuple[EvalCase, ...]
     """Cases it learns from and scores on: these race nothing and report nothing."""
-    cap_usd: float | None = None  #: The most it may cost; half of the lab's own cap for None.
+    cap_usd: float | None = (
+        None  #: The most it may cost; half of the lab's own cap for None.
+    )
     writes: bool = True  #: Whether texts are written; else only examples and the like are searched.
 
     @property
@@ -116,7 +120,9 @@ def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | Non
         return None
     if Counter(variables(text)) != Counter(variables(parent.system)):
         return None
-    prompt = parent.model_copy(update={"name": name, "system": text, "structured": None})
+    prompt = parent.model_copy(
+        update={"name": name, "system": text, "structured": None}
+    )
     try:
         read = prompt_from(prompt_text(prompt), Path(f"{name}.md"))
     except CaseError:
@@ -167,7 +173,9 @@ def _writing_request(
 
     The variables of ``parent``, which all began from, stay, and it says how long a text may be.
     """
-    from gepa.strategies.instruction_proposal import InstructionProposalSignature as Form
+    from gepa.strategies.instruction_proposal import (
+        InstructionProposalSignature as Form,
+    )
 
     held = [f"{{{{ {name} }}}}" for name in variables(parent.system)]
     put_in = (
@@ -175,7 +183,9 @@ def _writing_request(
         if held
         else "Write no double braces."
     )
-    template = _ASKS.replace("{size}", str(longest(parent) // 2)).replace("{put_in}", put_in)
+    template = _ASKS.replace("{size}", str(longest(parent) // 2)).replace(
+        "{put_in}", put_in
+    )
     text = Form.prompt_renderer(
         {
             # the one place that is filled in later can't be brought along
@@ -196,9 +206,14 @@ def writing_jobs(request: ProposalRequest, start: PromptCandidate) -> tuple[Job,
     """Calls of the writing model: the longest that there can be, and a likely one."""
     base = start.prompt
     longest_record = {name: "x" * most for name, most in _SIZES.items()}
-    most = _writing_request(request, base, "x" * longest(base), [longest_record] * SHOWN)
+    most = _writing_request(
+        request, base, "x" * longest(base), [longest_record] * SHOWN
+    )
     cases = request.taught[:SHOWN]
-    records = [_record(start.arm, case, "x" * len(_right(case)), _right(case)) for case in cases]
+    records = [
+        _record(start.arm, case, "x" * len(_right(case)), _right(case))
+        for case in cases
+    ]
     likely = _writing_request(request, base, base.system, records)
     return Job(most), Job(likely, expects=LIKELY_WRITTEN)
 
@@ -226,7 +241,9 @@ def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
 
 def inside(text: str) -> str:
     """The instructions in an answer: the text between backticks, or all of it."""
-    from gepa.strategies.instruction_proposal import InstructionProposalSignature as Form
+    from gepa.strategies.instruction_proposal import (
+        InstructionProposalSignature as Form,
+    )
 
     return Form.output_extractor(text.strip())["new_instruction"]
 
@@ -234,7 +251,9 @@ def inside(text: str) -> str:
 STEPS = 3  #: Texts that a draw has written; each is kept only if it does better.
 _LOOKS = 60  # at cases for one that goes wrong; looking again costs nothing
 _PART = "system"
-_REPEATS = 1000  # a draw has so many to itself, so that more steps would move no other draw
+_REPEATS = (
+    1000  # a draw has so many to itself, so that more steps would move no other draw
+)
 
 Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
 """Has calls made and gives what became of each, by key; raises where some weren't made."""
@@ -271,7 +290,13 @@ class PromptCandidate(NamedTuple):
     def made_of(self) -> tuple[object, ...]:
         """What two candidates share that are the same."""
         arm = self.arm
-        settings = arm.few_shot, arm.few_shot_from, arm.retrieval, arm.constrained, arm.effort
+        settings = (
+            arm.few_shot,
+            arm.few_shot_from,
+            arm.retrieval,
+            arm.constrained,
+            arm.effort,
+        )
         prompt = self.prompt
         return arm.model, settings, prompt.system, prompt.user, prompt.temperature
 
@@ -295,11 +320,18 @@ class CandidateEvaluator:
         with self.turn:
             plan = self.plans.get(candidate.made_of)
             if plan is None:
-                prompts = {**self.plan.setting.prompts, candidate.arm.prompt: candidate.prompt}
+                prompts = {
+                    **self.plan.setting.prompts,
+                    candidate.arm.prompt: candidate.prompt,
+                }
                 setting = replace(self.plan.setting, prompts=prompts)
                 alone = (candidate.arm,)
                 plan = replace(
-                    self.plan, arms=alone, setting=setting, repeats=1, probes=frozenset()
+                    self.plan,
+                    arms=alone,
+                    setting=setting,
+                    repeats=1,
+                    probes=frozenset(),
                 )
                 self.plans[candidate.made_of] = plan
             return [job for job, *_ in plan.calls(plan.arms, cases)]
@@ -343,7 +375,10 @@ class CandidateEvaluator:
     def written(self) -> list[PromptCandidate]:
         """The prompts that race anyway, each as its file says."""
         prompts = self.plan.setting.prompts
-        return [PromptCandidate(arm, prompts[arm.prompt]) for arm in as_written(self.plan.arms)]
+        return [
+            PromptCandidate(arm, prompts[arm.prompt])
+            for arm in as_written(self.plan.arms)
+        ]
 
 
 class GepaDraw:
@@ -354,12 +389,18 @@ class GepaDraw:
 
     propose_new_texts = None  # gepa asks for it; ``_write`` is handed over instead
 
-    def __init__(self, evaluator: CandidateEvaluator, start: PromptCandidate, number: int) -> None:
-        self._evaluator, self._arm, self._number = evaluator, start.arm, number
+    def __init__(
+        self, evaluator: CandidateEvaluator, start: PromptCandidate, number: int
+    ) -> None:
+        self._evaluator = evaluator
+        self._arm = start.arm
+        self._number = number
         self._parent = self.prompt = start.prompt
         """What it came to, under the name of where it began."""
         self.asked = self.unusable = 0
-        self.whole, self.wrote, self.why = True, False, "its answers were empty"
+        self.whole = True
+        self.wrote = False
+        self.why = "its answers were empty"
         self._failed: Exception | None = None
 
     def run(self) -> GepaDraw:
@@ -376,7 +417,9 @@ class GepaDraw:
             track_best_outputs=False,
             seed=self._evaluator.plan.seed * _REPEATS + self._number,
         )
-        if self._failed is not None:  # gepa goes on where writing fails, and ends a step later
+        if (
+            self._failed is not None
+        ):  # gepa goes on where writing fails, and ends a step later
             raise self._failed
         self.prompt = self._prompt(result.best_candidate[_PART])
         return self
@@ -391,7 +434,10 @@ class GepaDraw:
         return [cases[place] for place in order[: max(wrong, SHOWN)]]
 
     def evaluate(
-        self, batch: list[EvalCase], candidate: dict[str, str], capture_traces: bool = False
+        self,
+        batch: list[EvalCase],
+        candidate: dict[str, str],
+        capture_traces: bool = False,
     ) -> EvaluationBatch[Any, Any]:
         """What a candidate does on some cases, in gepa's form."""
         from gepa.core.adapter import EvaluationBatch
@@ -404,7 +450,8 @@ class GepaDraw:
             outputs=[answer for _, answer, _ in tried],
             scores=[score for score, _, _ in tried],
             trajectories=[
-                _record(self._arm, case, answer, why) for case, (_, answer, why) in pairs
+                _record(self._arm, case, answer, why)
+                for case, (_, answer, why) in pairs
             ],
         )
 
@@ -469,7 +516,9 @@ def gepa() -> Callable[..., Any]:
     return optimize
 
 
-_FORETOLD = 1_000_000  # the repeat of the text that is written before a search: no draw has it
+_FORETOLD = (
+    1_000_000  # the repeat of the text that is written before a search: no draw has it
+)
 
 
 def written_from(

@@ -58,7 +58,13 @@ from tuneworthy.model.pilot import PilotResult
 from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate, share
-from tuneworthy.stats.compare import Ceiling, cases_needed, ceiling, paired_difference, quantiles
+from tuneworthy.stats.compare import (
+    Ceiling,
+    cases_needed,
+    ceiling,
+    paired_difference,
+    quantiles,
+)
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
 from tuneworthy.words import listing
 
@@ -77,8 +83,16 @@ def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float]
     judge's does. Never one for some arms and the other for others. An arm without a score, or with
     too few answers, is left out.
     """
-    rows = {arm.id: scores.row(arm, cases) for arm in arms if not scores.unanswered(arm, cases)}
-    means = {name: float(np.nanmean(row)) for name, row in rows.items() if not np.isnan(row).all()}
+    rows = {
+        arm.id: scores.row(arm, cases)
+        for arm in arms
+        if not scores.unanswered(arm, cases)
+    }
+    means = {
+        name: float(np.nanmean(row))
+        for name, row in rows.items()
+        if not np.isnan(row).all()
+    }
     if scores.judge is None:
         return means, "rules"
     if len({arm.kind for arm in arms}) == len(arms):
@@ -162,7 +176,9 @@ def rival_arms(
     rivals = [min(cheaper, key=lambda row: _amount(row.usd_per_case), default=None)]
     if latency_s is not None and _amount(best.latency_p95_s) > latency_s:
         faster = [row for row in enough if _less(row.latency_p95_s, best.latency_p95_s)]
-        rivals.append(min(faster, key=lambda row: _amount(row.latency_p95_s), default=None))
+        rivals.append(
+            min(faster, key=lambda row: _amount(row.latency_p95_s), default=None)
+        )
     return tuple(dict.fromkeys(row.arm for row in rivals if row is not None))
 
 
@@ -204,10 +220,16 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
         needed = Unknown(ask=label_more(sum(lacking)))
     else:
         needed = Unknown(ask="let people label more: --labels with a larger number")
-    unknown = isinstance(needed, Unknown) and (bool(why) or (estimate is None and not rules))
+    unknown = isinstance(needed, Unknown) and (
+        bool(why) or (estimate is None and not rules)
+    )
     ends = {"low": e.low, "high": e.high, "n": e.n, "clusters": e.clusters}
     gap = {"difference": needed if unknown else e.value, "cases_needed": needed}
-    arms = {"first": first.id, "second": second.id, "told_apart": "yes" if apart else "no"}
+    arms = {
+        "first": first.id,
+        "second": second.id,
+        "told_apart": "yes" if apart else "no",
+    }
     return Contrast.model_validate({**arms, **gap, **ends})
 
 
@@ -216,8 +238,10 @@ def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
 
     All arms ran on the cases for selecting, ``chosen`` met the held-out ones.
     """
-    plan, scores = lab.plan, lab.scores
-    judge, who = scores.judge, means_of(scores, plan.arms, plan.select)[1]
+    plan = lab.plan
+    scores = lab.scores
+    judge = scores.judge
+    who = means_of(scores, plan.arms, plan.select)[1]
     if judge is None or who == "rules":
         return None
     parts = [*_judged_arms(scores, plan.arms, plan.select, "select")]
@@ -241,7 +265,9 @@ def _judged_arms(
         yield JudgedArm(
             arm=arm.id,
             part=part,
-            judge=float(words.judge[there].mean()) if there.any() else Unknown(ask="run it"),
+            judge=float(words.judge[there].mean())
+            if there.any()
+            else Unknown(ask="run it"),
             missing=words.missing,
             labels=int((~np.isnan(words.people)).sum()),
             bias=Unknown(ask="label some of its outputs")
@@ -254,15 +280,21 @@ def _judged_arms(
 def _kappa(words: JudgedScores, cases: Cases) -> Coefficient:
     """Agreement where the judge's word can be used and people are of one mind."""
     pairs = zip(words.judge, words.people, strict=True)
-    rows = [(_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs]
-    kappa = cohen_kappa(rows, [case.cluster for case in cases], np.random.default_rng(0))
+    rows = [
+        (_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs
+    ]
+    kappa = cohen_kappa(
+        rows, [case.cluster for case in cases], np.random.default_rng(0)
+    )
     ask = "label more of its outputs, until both yes and no were said"
     return kappa or Coefficient(id="cohen_kappa", value=Unknown(ask=ask))
 
 
 # What a ceiling lab found.
 
-NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
+NEAR_COPY = (
+    1.0  #: Where a framework names no threshold, only identical prompts are copies.
+)
 _TUNING_CHANGES: dict[str, State] = {
     "inconsistent_format": "yes",
     "terminology_errors": "yes",
@@ -280,13 +312,18 @@ _RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothin
 
 
 def search_of(
-    proposing: Proposing | Unknown, plateau: Gain | Unknown, stop: Stop, framework: Framework
+    proposing: Proposing | Unknown,
+    plateau: Gain | Unknown,
+    stop: Stop,
+    framework: Framework,
 ) -> PromptSearch:
     """How far a search went, by what a generator came to and what one more draw of it would add."""
     stated = framework.threshold("margin_quality")
     margin = SEARCH_MARGIN if stated is None else stated
     if isinstance(proposing, Unknown):
-        return PromptSearch(ended="stopped" if stop and proposing.ask != _NONE.ask else "none")
+        return PromptSearch(
+            ended="stopped" if stop and proposing.ask != _NONE.ask else "none"
+        )
     if isinstance(plateau, Unknown):
         return PromptSearch(ended="short", draws=len(proposing.draws), margin=margin)
     ended: SearchEnd = "plateau" if plateau.value < margin else "short"
@@ -296,7 +333,9 @@ def search_of(
 def distinct(plan: LabPlan, arms: Arms, framework: Framework) -> int:
     """Prompt variants of some arms; near copies count once."""
     near = framework.threshold("near_copy")
-    prompts = (plan.setting.prompts[name] for name in dict.fromkeys(arm.prompt for arm in arms))
+    prompts = (
+        plan.setting.prompts[name] for name in dict.fromkeys(arm.prompt for arm in arms)
+    )
     texts = [f"{prompt.system}\n{prompt.user}" for prompt in prompts]
     return distinct_prompts(texts, NEAR_COPY if near is None else near)
 
@@ -311,7 +350,9 @@ def effort(plan: LabPlan, arms: Arms, framework: Framework) -> int:
     return sum(distinct(plan, own, framework) for own in per_model)
 
 
-def checks_answered(plan: LabPlan, arms: Arms, framework: Framework) -> dict[str, State]:
+def checks_answered(
+    plan: LabPlan, arms: Arms, framework: Framework
+) -> dict[str, State]:
     """Which of the five checks running some prompt arms answers; a yes at most, never a no."""
 
     def wanted(name: str) -> int:
@@ -320,12 +361,16 @@ def checks_answered(plan: LabPlan, arms: Arms, framework: Framework) -> dict[str
 
     used = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     answered = {
-        "prompt_variations": distinct(plan, arms, framework) >= wanted("prompt_variations"),
-        "foundation_models": len(set(map(maker, models_of(arms)))) >= wanted("foundation_models"),
+        "prompt_variations": distinct(plan, arms, framework)
+        >= wanted("prompt_variations"),
+        "foundation_models": len(set(map(maker, models_of(arms))))
+        >= wanted("foundation_models"),
         "few_shot": any(arm.few_shot for arm in arms),
         "structured_prompt": any(map(structured, used)),
     }
-    return {name: "yes" if answered.get(name) else "unknown" for name in framework.ceiling}
+    return {
+        name: "yes" if answered.get(name) else "unknown" for name in framework.ceiling
+    }
 
 
 def structured(prompt: PromptVariant) -> bool:
@@ -354,13 +399,16 @@ def any_measured(arms: Iterable[LabArm]) -> bool:
     return any(arm.kind != "no_model" for arm in known)
 
 
-def _of_ceiling(result: CeilingResult, plan: LabPlan, as_of: date) -> Iterator[Evidence]:
+def _of_ceiling(
+    result: CeilingResult, plan: LabPlan, as_of: date
+) -> Iterator[Evidence]:
     """Evidence beside the arms; none where the best prompt isn't known.
 
     Nor is there any where a judge's word alone chose an arm that doesn't meet the target: another
     may be better, and a number of this one would speak against prompting.
     """
-    share, judge = result.reported, result.judge
+    share = result.reported
+    judge = result.judge
     if result.stopped or isinstance(share, Unknown):
         return
     if judge is not None and judge.chosen_by == "judge" and result.reached != "no":
@@ -388,7 +436,9 @@ def best_prompt_evidence(
     if host := find_strange_host(best.model, plan.setting.reached[best.model].base_url):
         details["host"] = host
     factor = "success_with_prompts"
-    return interval_evidence(BEST_PROMPT, share, as_of, factor=factor, details=details, **about)
+    return interval_evidence(
+        BEST_PROMPT, share, as_of, factor=factor, details=details, **about
+    )
 
 
 def tried_evidence(
@@ -402,18 +452,40 @@ def tried_evidence(
     variants = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
         ("distinct_prompts", "prompt_variations", prompts, "prompts"),
-        (FAMILIES, "foundation_models", len(set(map(maker, models_of(arms)))), "makers"),
+        (
+            FAMILIES,
+            "foundation_models",
+            len(set(map(maker, models_of(arms)))),
+            "makers",
+        ),
         ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
-        ("structured_prompts", "structured_prompt", sum(map(structured, variants)), "prompts"),
-        ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),
-        ("constrained_arms", "", sum(arm.constrained != "none" for arm in arms), "arms"),
+        (
+            "structured_prompts",
+            "structured_prompt",
+            sum(map(structured, variants)),
+            "prompts",
+        ),
+        (
+            "nearest_example_arms",
+            "",
+            sum(arm.few_shot_from == "nearest" for arm in arms),
+            "arms",
+        ),
+        (
+            "constrained_arms",
+            "",
+            sum(arm.constrained != "none" for arm in arms),
+            "arms",
+        ),
     )
     ran = (
         ("chained_arms", sum(bool(arm.steps) for arm in arms)),
         ("decision_arms", sum(arm.model in plan.setting.deciders for arm in arms)),
     )
     other = [(name, "", n, "arms") for name, n in ran if n]
-    ends = {row.arm: row.quality.high for row in rows if isinstance(row.quality, ShareOf)}
+    ends = {
+        row.arm: row.quality.high for row in rows if isinstance(row.quality, ShareOf)
+    }
     best = {FAMILIES: {"best_high": max((ends[arm] for arm in arms), default=1.0)}}
     about = {"n": len(arms), "source": source, "observed_on": as_of}
     by = "counted among the arms that were run"
@@ -426,7 +498,9 @@ _NO_MIXES = ("retrieved_examples", "few_shot", "constrained_output", "decomposit
 """Options that are an arm's only where no tuned model makes use of them."""
 
 
-def options_evidence(rows: Sequence[ArmResult], as_of: date, lab: LabName) -> Iterator[Evidence]:
+def options_evidence(
+    rows: Sequence[ArmResult], as_of: date, lab: LabName
+) -> Iterator[Evidence]:
     """How good each option was that an arm stands for, and every tuning: the best that stayed."""
     stayed = [row for row in rows if row.dropped_after is None]
     stayed.sort(key=lambda row: worth(row.quality), reverse=True)
@@ -440,7 +514,11 @@ def options_evidence(rows: Sequence[ArmResult], as_of: date, lab: LabName) -> It
 
 
 def interval_evidence(
-    name: str, of: ShareOf | Gain | Contrast, as_of: date, unit: str = "share of cases", **more: Any
+    name: str,
+    of: ShareOf | Gain | Contrast,
+    as_of: date,
+    unit: str = "share of cases",
+    **more: Any,
 ) -> Evidence:
     """Evidence with the interval that a result holds."""
     numbers = of.model_dump(include={"value", "low", "high", "n", "clusters"})
@@ -459,7 +537,9 @@ def measured_in(
 
 
 _NOT_FOUND: Any = {
-    **dict.fromkeys(("quote", "spend", "failures", "stopped_by", "trained", "reward"), True),
+    **dict.fromkeys(
+        ("quote", "spend", "failures", "stopped_by", "trained", "reward"), True
+    ),
     "verify": {"spend": True},
     "card": {"rows": True, "on": True},
 }
@@ -474,20 +554,29 @@ def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidenc
     details: dict[str, Scalar] = {"ended": search.ended, "margin": search.margin}
     method = "draws of a generator of prompts, each scored on the same cases"
     about = {"n": search.draws, "source": source, "observed_on": as_of}
-    yield exactly(SEARCH, search.draws, "draws", method=method, details=details, **about)
+    yield exactly(
+        SEARCH, search.draws, "draws", method=method, details=details, **about
+    )
 
 
 def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
     """What one more draw of the generator would add, where that is known."""
-    gain, proposing = result.plateau, result.proposing
+    gain = result.plateau
+    proposing = result.proposing
     if isinstance(gain, Unknown) or isinstance(proposing, Unknown):
         return ()
-    source = f"ceiling lab: gepa with {proposing.model}, from {listing(proposing.parents)}"
+    source = (
+        f"ceiling lab: gepa with {proposing.model}, from {listing(proposing.parents)}"
+    )
     method = (
         f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
         "upper end by the place of a draw among the others"
     )
-    more: dict[str, Any] = {"source": source, "method": method, "details": {"draws": gain.draws}}
+    more: dict[str, Any] = {
+        "source": source,
+        "method": method,
+        "details": {"draws": gain.draws},
+    }
     return (interval_evidence("plateau_gain", gain, as_of, **more),)
 
 
@@ -507,7 +596,8 @@ def outcome(
 
     ``before`` is the best prompt that was there before a search; ``proposed`` is about the search.
     """
-    plan, scores = lab.plan, lab.scores
+    plan = lab.plan
+    scores = lab.scores
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
     bounds, reached, needed = _answer(lab, chosen, target)
@@ -524,9 +614,13 @@ def outcome(
         reported=scores.share(chosen[0], plan.report, exact=True)
         if chosen
         else Unknown(ask=_RUN_ON),
-        contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
+        contrasts=tuple(
+            contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]
+        ),
         rivals=tuple(arm_row(lab, rival, plan.report) for rival in rivals),
-        gained=None if before is None else contrast(scores, chosen[0], before, plan.report),
+        gained=None
+        if before is None
+        else contrast(scores, chosen[0], before, plan.report),
         target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=reached,
         upper=bounds.upper if bounds else Unknown(ask=bound),
@@ -544,7 +638,9 @@ def outcome(
         tied=_tied(lab, chosen),
         curve=_curve(lab),
         scorer=scorer,
-        reward=reward_signal(scores, chosen[0], plan.report, plan.repeats) if chosen else None,
+        reward=reward_signal(scores, chosen[0], plan.report, plan.repeats)
+        if chosen
+        else None,
         judge=judge_report(lab, chosen),
         calls_saved=_saved(lab),
         **stop.of_result,
@@ -578,7 +674,8 @@ def _answer(
     Without a target the upper bound is all there is to say, and where there are too few
     conversations to trust an interval, the answer is that.
     """
-    plan, scores = lab.plan, lab.scores
+    plan = lab.plan
+    scores = lab.scores
     reported = scores.estimate(chosen[0], plan.report, exact=True) if chosen else None
     if lab.stop or reported is None:
         return None, "unknown", None
@@ -590,14 +687,20 @@ def _answer(
         tried = tried_by_people(scores, stayed, plan.select)
     bounds = ceiling(tried, reported, 1.0 if target is None else target)
     answer: CeilingState = "unknown" if target is None else bounds.reached
-    if answer != "no" and (_unanswered(lab, chosen) or (scores.judge is not None and not tried)):
+    if answer != "no" and (
+        _unanswered(lab, chosen) or (scores.judge is not None and not tried)
+    ):
         return None, "unknown", None
     if target is None or scores.judge is not None:
         return bounds, answer, None
     fewest = min(estimate.clusters for estimate in (reported, *tried))
     if fewest < ENOUGH:
         cases = len(plan.select) + len(plan.report)
-        return bounds, "too_few_cases", max(cases + 1, math.ceil(cases * ENOUGH / max(1, fewest)))
+        return (
+            bounds,
+            "too_few_cases",
+            max(cases + 1, math.ceil(cases * ENOUGH / max(1, fewest))),
+        )
     return bounds, answer, bounds.cases_needed
 
 
@@ -618,18 +721,26 @@ def _steps(
         if seen := [call for call in calls if call[0] in cases]:
             yield StepResult(
                 prompt=prompt,
-                usd_per_case=sum(usd for _, usd, _ in seen) / len({case for case, *_ in seen}),
-                latency_p95_s=float(np.quantile([seconds for *_, seconds in seen], 0.95)),
+                usd_per_case=sum(usd for _, usd, _ in seen)
+                / len({case for case, *_ in seen}),
+                latency_p95_s=float(
+                    np.quantile([seconds for *_, seconds in seen], 0.95)
+                ),
             )
 
 
 def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     """An arm with what it scored on some cases."""
     of = lab.scores.of(arm)
-    ran, (times, _) = of.ran(cases), of.seconds(cases)
-    usd, written, thought = (sum(c.tolist()) for c in of.of(ran, "usd", "written", "thought"))
+    ran = of.ran(cases)
+    times, _ = of.seconds(cases)
+    usd, written, thought = (
+        sum(c.tolist()) for c in of.of(ran, "usd", "written", "thought")
+    )
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
-    free = Unknown(ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run")
+    free = Unknown(
+        ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run"
+    )
     names = ("failed", "in_doubt", "unjudged", "aloud")
     lost = (int((column > 0).sum()) for column in of.of(ran, *names))
     return ArmResult(
@@ -666,7 +777,9 @@ def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
 
 
 def _example(scores: Scores, case: EvalCase, output: str) -> str:
-    expected = " or ".join(scores.shown(answer_text(answer)) for answer in case.accepted[:2])
+    expected = " or ".join(
+        scores.shown(answer_text(answer)) for answer in case.accepted[:2]
+    )
     right = f" (right is {expected})" if expected else ""
     return f"{scores.shown(case.text)} → {scores.shown(output)}{right}"
 
@@ -676,7 +789,8 @@ _MOST_PARTS = 50
 
 def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     """How often each field of an arm's answers is right, or each class; () where there are none."""
-    of, rows = scores.of(arm), dict[str, list[tuple[float, str]]]()
+    of = scores.of(arm)
+    rows = dict[str, list[tuple[float, str]]]()
     means = zip(cases, of.means(cases).tolist(), strict=True)
     scored = [(case, mean, of.parts.get(case.id)) for case, mean in means if mean >= 0]
     names = sorted({name for *_, parts in scored for name in parts or ()})
@@ -684,16 +798,24 @@ def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
         if names:  # an answer without fields has none of them right
             for name in names:
                 if not parts or name in parts:
-                    rows.setdefault(name, []).append(((parts or {}).get(name, False), case.cluster))
+                    rows.setdefault(name, []).append(
+                        ((parts or {}).get(name, False), case.cluster)
+                    )
         elif scores.marker.labels and case.accepted:
-            rows.setdefault(answer_text(case.accepted[0]), []).append((mean, case.cluster))
+            rows.setdefault(answer_text(case.accepted[0]), []).append(
+                (mean, case.cluster)
+            )
     shares = []
     for name, row in rows.items():
         codes = {cluster: code for code, (_, cluster) in enumerate(row)}
-        right = share([float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row])
+        right = share(
+            [float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row]
+        )
         if right is not None:
             shares.append(PartShare(part=name, **shown_share(right)))
-    return tuple(sorted(shares, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
+    return tuple(
+        sorted(shares, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS]
+    )
 
 
 def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
@@ -703,7 +825,8 @@ def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | No
         return None
     before, after = (scores.row(arm, cases) for arm in (chosen[0], tuned))
     both = ~(np.isnan(before) | np.isnan(after))
-    wrong, mended = both & (before < 1), after >= 1
+    wrong = both & (before < 1)
+    mended = after >= 1
     return TunedChange(
         arm=tuned.id,
         fixed=int((wrong & mended).sum()),
@@ -714,7 +837,8 @@ def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | No
 
 def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
     """Other prompt arms that the best isn't clear of on the cases that chose it."""
-    cases, scores = lab.plan.select, lab.scores
+    cases = lab.plan.select
+    scores = lab.scores
     if lab.stop or not chosen or scores.judge is not None:
         return Unknown(ask=_RUN_ON)
     others = [arm for arm in lab.stayed("prompt") if arm != chosen[0]]
@@ -732,7 +856,9 @@ def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
 
 def _curve(lab: Lab) -> tuple[CurvePoint, ...]:
     """The best so far; an arm that was left behind is on too few cases to be the best of any."""
-    best, points, select = -1.0, [], lab.plan.select
+    best = -1.0
+    points = []
+    select = lab.plan.select
     for number, arm in enumerate(lab.plan.of_kind("prompt"), start=1):
         row = lab.scores.row(arm, select)
         if np.isnan(row).all() or lab.scores.unanswered(arm, select):

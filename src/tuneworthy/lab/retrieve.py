@@ -26,7 +26,14 @@ from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
 from tuneworthy.lab.plan import Cases, LabPlan, joined, nearest_places
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, evalset_of, paid, probed, with_spent
+from tuneworthy.lab.prepare import (
+    CallSettings,
+    PreparedLab,
+    evalset_of,
+    paid,
+    probed,
+    with_spent,
+)
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.result import ENOUGH, contrast, interval_evidence, measured_in
 from tuneworthy.lab.scores import Scores, first_of
@@ -42,7 +49,12 @@ from tuneworthy.model.evalset import CasePassage, EvalCase
 from tuneworthy.model.evidence import Evidence, Measured, MeasuredFile
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import lab_dict, quote_dict, quote_document, retrieval_document
+from tuneworthy.report.sections.lab import (
+    lab_dict,
+    quote_dict,
+    quote_document,
+    retrieval_document,
+)
 from tuneworthy.text.embedding import embed
 from tuneworthy.words import counted
 
@@ -57,23 +69,29 @@ Span = tuple[int, int]
 DEPTH = 100  #: Pieces of each list that are looked at.
 _RRF = 60  # as Cormack, Clarke and Büttcher (2009)
 # Ours, and tuned on nothing: pieces read again; pieces and words that widen a question.
-_RERANKED, _FED_BACK, _TERMS = 30, 3, 10
-_MOST_PIECES, _MOST_PLACES = 200_000, 20
-_WORD, _TERM = re.compile(r"\S+"), re.compile(r"\w+")
+_RERANKED = 30
+_FED_BACK = 3
+_TERMS = 10
+_MOST_PIECES = 200_000
+_MOST_PLACES = 20
+_WORD = re.compile(r"\S+")
+_TERM = re.compile(r"\w+")
 _HEADING = re.compile(r"^#{1,6}[ \t]+\S.*$", re.MULTILINE)
 _EDGE = re.compile(r"(?:\A|\n)(?=#{1,6}[ \t])|\n[ \t]*\n\s*(?=\S)")
 
 
 def fixed(text: str, most: int) -> Iterator[Span]:
     """Pieces of ``most`` words; a fifth of each is in the next one too."""
-    words, shared = [match.span() for match in _WORD.finditer(text)], most // 5
+    words = [match.span() for match in _WORD.finditer(text)]
+    shared = most // 5
     for first in range(0, max(1, len(words) - shared), most - shared):
         yield from _runs(words, first, min(first + most, len(words)), most)
 
 
 def sections(text: str, most: int) -> Iterator[Span]:
     """Paragraphs under one heading together, as many as ``most`` words allow; longer ones cut."""
-    words, begin = [match.span() for match in _WORD.finditer(text)], 0
+    words = [match.span() for match in _WORD.finditer(text)]
+    begin = 0
     edges = [match.end() for match in _EDGE.finditer(text.rstrip())]
     places = [bisect_left(words, (edge, 0)) for edge in edges]
     for (at, end), edge in zip(pairwise([*places, len(words)]), edges, strict=True):
@@ -106,7 +124,9 @@ class Piece(NamedTuple):
         return self.document == document and 2 * both >= least
 
 
-def cut(documents: Sequence[TeamDocument], chunking: str, most: int) -> tuple[Piece, ...]:
+def cut(
+    documents: Sequence[TeamDocument], chunking: str, most: int
+) -> tuple[Piece, ...]:
     """Documents in pieces of at most ``most`` words, in their order."""
     pieces: list[Piece] = []
     for number, (_, text) in enumerate(documents):
@@ -114,7 +134,9 @@ def cut(documents: Sequence[TeamDocument], chunking: str, most: int) -> tuple[Pi
         for start, end in CHUNKINGS[chunking](text, most):
             above = heads[: bisect_right(heads, (start, len(text)))][-1:]
             over = [text[slice(*head)] for head in above if head[0] < start]
-            pieces.append(Piece(number, start, end, "\n".join([*over, text[start:end]])))
+            pieces.append(
+                Piece(number, start, end, "\n".join([*over, text[start:end]]))
+            )
         if len(pieces) > _MOST_PIECES:
             what = f"exceed {_MOST_PIECES:,} pieces"
             raise CaseError(what, where="the documents", fix="name a part of them")
@@ -126,7 +148,9 @@ class Shelf:
 
     def __init__(self, documents: Sequence[TeamDocument]) -> None:
         self._texts = [document.text for document in documents]
-        self._names = {document.name: number for number, document in enumerate(documents)}
+        self._names = {
+            document.name: number for number, document in enumerate(documents)
+        }
         bare = ["".join(text.split()) for text in self._texts]
         self._starts = [0, *np.cumsum([len(text) + 1 for text in bare]).tolist()]
         self._all = "\0".join(bare)
@@ -161,7 +185,9 @@ METHODS = ("BM25", "dense", "hybrid", "hybrid reranked", "hybrid expanded")
 
 def best_places(scores: Floats) -> list[int]:
     """Places of the largest positive scores, the largest first; of equals the first piece."""
-    return [place for place in nearest_places(scores, DEPTH).tolist() if scores[place] > 0]
+    return [
+        place for place in nearest_places(scores, DEPTH).tolist() if scores[place] > 0
+    ]
 
 
 def fused(*orders: Sequence[int]) -> list[int]:
@@ -183,7 +209,8 @@ class Finder:
             fix = "install it: pip install 'tuneworthy[retrieval]'"
             raise InputError("searching by words needs bm25s", fix=fix) from None
         bm25s.logger.setLevel("WARNING")
-        self._texts, self._terms = texts, [_terms(text) or [""] for text in texts]
+        self._texts = texts
+        self._terms = [_terms(text) or [""] for text in texts]
         self._counts = Counter(term for terms in self._terms for term in set(terms))
         self._vectors = embed([_flat(text) for text in texts])
         self._parts = dict[int, "Floats"]()
@@ -198,10 +225,17 @@ class Finder:
         dense = [best_places(self._vectors @ vector) for vector in vectors]
         both = [fused(*pair) for pair in zip(words, dense, strict=True)]
         self._read({place for order in both for place in order[:_RERANKED]})
-        for terms, vector, *orders in zip(asked, vectors, words, dense, both, strict=True):
-            near = {at: float((self._parts[at] @ vector).max()) for at in orders[2][:_RERANKED]}
+        for terms, vector, *orders in zip(
+            asked, vectors, words, dense, both, strict=True
+        ):
+            near = {
+                at: float((self._parts[at] @ vector).max())
+                for at in orders[2][:_RERANKED]
+            }
             again = sorted(near, key=near.__getitem__, reverse=True)
-            fed = vector + self._vectors[orders[1][:_FED_BACK]].sum(axis=0) / (2 * _FED_BACK)
+            fed = vector + self._vectors[orders[1][:_FED_BACK]].sum(axis=0) / (
+                2 * _FED_BACK
+            )
             wider = [*terms, *terms, *self._telling(orders[0][:_FED_BACK])]
             expanded = fused(self._by_words(wider), best_places(self._vectors @ fed))
             every = (*orders, [*again, *orders[2][_RERANKED:]], expanded)
@@ -217,13 +251,17 @@ class Finder:
         vectors = embed([text for each in texts for text in each])
         ends = np.cumsum([0, *map(len, texts)]).tolist()
         self._parts |= {
-            at: vectors[slice(*each)] for at, each in zip(new, pairwise(ends), strict=True)
+            at: vectors[slice(*each)]
+            for at, each in zip(new, pairwise(ends), strict=True)
         }
 
     def _telling(self, places: Iterable[int]) -> list[str]:
         """The words that tell some texts from the rest."""
         counts = Counter(term for place in places for term in self._terms[place])
-        worth = {t: n * math.log(len(self._texts) / self._counts[t]) for t, n in counts.items()}
+        worth = {
+            t: n * math.log(len(self._texts) / self._counts[t])
+            for t, n in counts.items()
+        }
         return sorted(worth, key=lambda term: (-worth[term], term))[:_TERMS]
 
 
@@ -253,12 +291,17 @@ class SearchedWays:
     """What every way finds for some questions among its first ``k`` pieces."""
 
     def __init__(
-        self, questions: Sequence[Question], pieces: Mapping[str, Sequence[Piece]], k: int
+        self,
+        questions: Sequence[Question],
+        pieces: Mapping[str, Sequence[Piece]],
+        k: int,
     ) -> None:
         self.found: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
         """By way and id of the case: the pieces, as passages to answer from."""
         self.recall, self.mrr, self.passages = (Scores() for _ in range(3))
-        user_turns = [[m.content for m in q.case.messages if m.role == "user"] for q in questions]
+        user_turns = [
+            [m.content for m in q.case.messages if m.role == "user"] for q in questions
+        ]
         forms = {"": [q.case.text for q in questions]}
         if any(len(turns) > 1 for turns in user_turns):
             pairs = zip(user_turns, forms[""], strict=True)
@@ -266,14 +309,23 @@ class SearchedWays:
         for name, parts in pieces.items():
             searcher = Finder([piece.text for piece in parts])
             for form, texts in forms.items():
-                for question, orders in zip(questions, searcher.orders(texts), strict=True):
+                for question, orders in zip(
+                    questions, searcher.orders(texts), strict=True
+                ):
                     for method, order in orders.items():
                         first = [parts[place] for place in order[:k]]
                         self._take(f"{name} · {method}{form}", question, first)
 
     def _take(self, way: str, question: Question, first: Sequence[Piece]) -> None:
         ranks = [
-            next((n for n, p in enumerate(first, 1) if any(p.holds(*at) for at in places)), 0)
+            next(
+                (
+                    n
+                    for n, p in enumerate(first, 1)
+                    if any(p.holds(*at) for at in places)
+                ),
+                0,
+            )
             for places in question.passages
         ]
         nearest = min(filter(None, ranks), default=0)
@@ -284,11 +336,17 @@ class SearchedWays:
         self.found.setdefault(way, {})[question.case.id] = passages
 
     def row(self, way: str, cases: Cases) -> of.Retrieved:
-        recall, mrr = (scores.share(_arm(way), cases) for scores in (self.recall, self.mrr))
-        lengths = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
+        recall, mrr = (
+            scores.share(_arm(way), cases) for scores in (self.recall, self.mrr)
+        )
+        lengths = [
+            len(p.text.split()) for case in cases for p in self.found[way][case.id]
+        ]
         passages = min(1.0, float(self.passages.row(_arm(way), cases).mean()))
         more = {"passages": passages, "words": sum(lengths) / len(cases)}
-        return of.Retrieved.model_validate({"way": way, "recall": recall, "mrr": mrr, **more})
+        return of.Retrieved.model_validate(
+            {"way": way, "recall": recall, "mrr": mrr, **more}
+        )
 
 
 def _arm(way: str) -> of.Arm:
@@ -300,12 +358,16 @@ class PreparedRetrieval(NamedTuple):
 
     case: Case
     as_of: date
-    enough: float | None  #: Recall from which the framework calls retrieval good enough.
+    enough: (
+        float | None
+    )  #: Recall from which the framework calls retrieval good enough.
     result: of.RetrievalResult  #: Without answers.
     lab: PreparedLab | None  #: What answers; None where no model shall.
     asked: tuple[tuple[of.Arm, EvalCase], ...]
     """Each question that chose nothing with retrieved, with known and with no passages."""
-    files: tuple[MeasuredFile, ...]  #: Its questions and documents as they were when it read them.
+    files: tuple[
+        MeasuredFile, ...
+    ]  #: Its questions and documents as they were when it read them.
 
 
 def prepare(
@@ -330,7 +392,9 @@ def prepare(
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses what leads out
-    searched = {"documents": Holding.model_construct(path=documents)} if documents else {}
+    searched = (
+        {"documents": Holding.model_construct(path=documents)} if documents else {}
+    )
     data = case.data.model_copy(update=searched)
     files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
@@ -339,7 +403,8 @@ def prepare(
         texts, others = read_documents(case, named, where)
     else:
         own = {p.text: p.id for row in cases for p in row.contexts if p.text.strip()}
-        texts, others = tuple(TeamDocument(own[text], text) for text in sorted(own)), 0
+        texts = tuple(TeamDocument(own[text], text) for text in sorted(own))
+        others = 0
     questions, left_out = _questions(joined(cases), texts)
     select, report = parted([question.case for question in questions], seed=seed)
     if not select or not report:
@@ -349,12 +414,18 @@ def prepare(
     pieces = {name: cut(texts, name, words) for name in CHUNKINGS}
     ways = SearchedWays(questions, pieces, k)
     rows = [ways.row(way, select) for way in ways.found]
-    rows.sort(key=lambda row: (-row.recall.value, -row.mrr.value))  # of equals the plainer
-    best, *rivals = dict.fromkeys([rows[0].way, *(row.way for row in rows[1:2]), *ways.found][:3])
+    rows.sort(
+        key=lambda row: (-row.recall.value, -row.mrr.value)
+    )  # of equals the plainer
+    best, *rivals = dict.fromkeys(
+        [rows[0].way, *(row.way for row in rows[1:2]), *ways.found][:3]
+    )
     result = of.RetrievalResult(
         ways=tuple(rows),
         best=ways.row(best, report),
-        contrasts=tuple(contrast(ways.recall, _arm(best), _arm(r), report) for r in rivals),
+        contrasts=tuple(
+            contrast(ways.recall, _arm(best), _arm(r), report) for r in rivals
+        ),
         k=k,
         words=words,
         source=named,
@@ -368,7 +439,8 @@ def prepare(
         answers=Unknown(ask="have a model answer: --answers"),
     )
     enough = framework_of(case, chosen).threshold("retrieval_recall")
-    answering, asked = None, tuple[tuple[of.Arm, EvalCase], ...]()
+    answering = None
+    asked = tuple[tuple[of.Arm, EvalCase], ...]()
     if answers:
         ready = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
         answering = _answering(ready, arm)
@@ -382,7 +454,9 @@ def _questions(
     cases: Cases, documents: Sequence[TeamDocument]
 ) -> tuple[list[Question], dict[str, int]]:
     """Cases whose passage is known and stands in the documents, and why others are left out."""
-    shelf, known, left_out = Shelf(documents), list[Question](), Counter[str]()
+    shelf = Shelf(documents)
+    known = list[Question]()
+    left_out = Counter[str]()
     for row in cases:
         places = tuple(filter(None, map(shelf.places, row.contexts)))
         if UNANSWERABLE in row.tags:
@@ -402,7 +476,9 @@ def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
         if arm.retrieval and not arm.steps and wanted in names:
             plan = replace(lab.plan, arms=(arm,))
             return replace(lab, plan=plan.probing() if plan.probes else plan)
-    what = "names no prompt that shows passages" + (f' for "{wanted[:80]}"' if wanted else "")
+    what = "names no prompt that shows passages" + (
+        f' for "{wanted[:80]}"' if wanted else ""
+    )
     fix = "write one with {{ contexts }} in it, and name it as PROMPT · MODEL"
     raise CaseError(what, where=lab.case.where("data", "prompts"), fix=fix)
 
@@ -423,7 +499,9 @@ def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
     if prepared.lab is None:
         return quote([], ledger, lambda _: None)
     plan = prepared.lab.plan
-    jobs = [job for arm, case in prepared.asked for job, *_ in plan.calls([arm], [case])]
+    jobs = [
+        job for arm, case in prepared.asked for job, *_ in plan.calls([arm], [case])
+    ]
     return quote([*plan.probe_jobs(), *jobs], ledger, prepared.lab.price_of)
 
 
@@ -434,7 +512,10 @@ def quoted(prepared: PreparedRetrieval) -> of.Quote:
 
 
 def run(
-    prepared: PreparedRetrieval, *, cap_usd: float = 0.0, **settings: Unpack[CallSettings]
+    prepared: PreparedRetrieval,
+    *,
+    cap_usd: float = 0.0,
+    **settings: Unpack[CallSettings],
 ) -> of.RetrievalResult:
     """Have a model answer, where one shall, and keep what was found as evidence.
 
@@ -444,17 +525,23 @@ def run(
     if prepared.lab is not None:
         work = partial(_answered, prepared)
         to_pay = lambda _, ledger: price(prepared, ledger)  # noqa: E731  # of this lab, not of its own
-        more = paid(prepared.lab, RETRIEVE_RUN, to_pay, work, cap_usd=cap_usd, **settings)
+        more = paid(
+            prepared.lab, RETRIEVE_RUN, to_pay, work, cap_usd=cap_usd, **settings
+        )
         result = result.model_copy(update=more)
     append_evidence(prepared.case, evidence_of(result, prepared), prepared.files)
     return result
 
 
-async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) -> dict[str, Any]:
+async def _answered(
+    prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote
+) -> dict[str, Any]:
     """The three ways to answer and the gaps between them, or why it ended early."""
     assert prepared.lab is not None  # somebody shall answer
     lab, stop = await probed(prepared.lab, calls)
-    wanted = [call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])]
+    wanted = [
+        call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])
+    ]
     ended = calls.counting(len(wanted), running=3)
     if not stop:
         stop = (await lab.scores.run(calls.runner(ended), wanted)).stop
@@ -480,11 +567,17 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
         synthesis_gap=wrong,
         gain=contrast(lab.scores, retrieved, none, cases),
     )
-    lost = [why for arm in (retrieved, known, none) if (why := lab.scores.unanswered(arm, cases))]
+    lost = [
+        why
+        for arm in (retrieved, known, none)
+        if (why := lab.scores.unanswered(arm, cases))
+    ]
     return {"answers": answers, "spend": calls.spend, **first_of(lost).of_result}
 
 
-def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Measured | None:
+def evidence_of(
+    result: of.RetrievalResult, prepared: PreparedRetrieval
+) -> Measured | None:
     """What the lab adds to the case's evidence; None where it has too few questions to say.
 
     Recall counts only on the team's documents: among the passages of the evaluation set alone a
@@ -492,19 +585,29 @@ def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Meas
     the best way finds stands beside it. That retrieval was optimised is said where enough is found:
     else another embedding or another reranker may find more.
     """
-    best, answers, kept = result.best, result.answers, list[Evidence]()
+    best = result.best
+    answers = result.answers
+    kept = list[Evidence]()
 
     def keep(name: str, factor: str, value: of.ShareOf, unit: str, method: str) -> None:
-        more = {"source": f"retrieval lab: {best.way}", "method": method, "factor": factor}
+        more = {
+            "source": f"retrieval lab: {best.way}",
+            "method": method,
+            "factor": factor,
+        }
         if value.clusters >= ENOUGH:
-            kept.append(interval_evidence(name, value, prepared.as_of, unit=unit, **more))
+            kept.append(
+                interval_evidence(name, value, prepared.as_of, unit=unit, **more)
+            )
 
     stated = prepared.case.today.retrieval_recall
     if result.source:
         how = f"a known passage among the first {result.k} pieces, on questions that chose nothing"
-        name, path = "retrieval_recall", "today.retrieval_recall"
+        name = "retrieval_recall"
+        path = "today.retrieval_recall"
         if stated is not None:  # of the search in use: the best way is another
-            name, path = "best_retrieval_recall", ""
+            name = "best_retrieval_recall"
+            path = ""
         keep(name, path, best.recall, "share of questions", how)
         low = best.recall.low if stated is None else min(stated, best.recall.low)
         if prepared.enough is not None and low >= prepared.enough:
@@ -512,15 +615,27 @@ def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Meas
             ways = best.recall.model_copy(update={"value": n, "low": n, "high": n})
             how = "compared by recall on the same questions"
             keep("retrieval_ways", "retrieval_optimised", ways, "ways", how)
-    if not isinstance(answers, Unknown) and not isinstance(answers.synthesis_gap, Unknown):
+    if not isinstance(answers, Unknown) and not isinstance(
+        answers.synthesis_gap, Unknown
+    ):
         unit = "share of answers with sufficient context"
         how = f"wrong with the known passages before it, by {answers.arm}"
-        keep("synthesis_failure_share", "knowledge_gaps", answers.synthesis_gap, unit, how)
+        keep(
+            "synthesis_failure_share",
+            "knowledge_gaps",
+            answers.synthesis_gap,
+            unit,
+            how,
+        )
     return measured_in(result, *kept) if kept else None
 
 
 def render(
-    result: of.RetrievalResult, form: str = "text", *, folder: str = ".", colour: bool = False
+    result: of.RetrievalResult,
+    form: str = "text",
+    *,
+    folder: str = ".",
+    colour: bool = False,
 ) -> str:
     """The result as ``text`` or ``json``."""
     if form == "json":
@@ -537,7 +652,8 @@ def render_quote(
     colour: bool = False,
 ) -> str:
     """What is searched, who answers and what that would cost, as ``text`` or ``json``."""
-    result, answering = prepared.result, {arm.id: arm for arm, _ in prepared.asked}
+    result = prepared.result
+    answering = {arm.id: arm for arm, _ in prepared.asked}
     arms = (*(_arm(row.way) for row in result.ways), *answering.values())
     parts = result.select, result.report
     if form == "json":
@@ -546,8 +662,11 @@ def render_quote(
         hosts = find_strange_hosts(prepared.lab.places)
         unconfirmed = prepared.lab.unconfirmed
         return quote_dict(arms, *parts, quote, hosts=hosts, unconfirmed=unconfirmed)
-    searched = f"{counted(result.documents, 'document')}, which is free and sends nothing"
-    cap, more = cap_usd if answering else None, [("Searched", searched)]
+    searched = (
+        f"{counted(result.documents, 'document')}, which is free and sends nothing"
+    )
+    cap = cap_usd if answering else None
+    more = [("Searched", searched)]
     more += prepared.lab.price_rows if prepared.lab else ()
     document = quote_document(arms, *parts, quote, cap_usd=cap, more=more)
     return render_document(document, colour=colour, everything=True)

@@ -17,7 +17,8 @@ from tuneworthy.model.lab import Arm, RewardSignal, RewardState, ShareOf
 from tuneworthy.stats.clustered import Estimate, mean, share
 
 FEWEST_REPEATS = 4  #: Tries of a case, below which a rare success is seldom seen.
-ENOUGH, SIGNAL = 0.95, 0.05
+ENOUGH = 0.95
+SIGNAL = 0.05
 
 
 def reward_signal(
@@ -31,9 +32,17 @@ def reward_signal(
     clusters = np.array(clusters_of(cases), dtype=object)[tried]
     rates = right[tried] / scored[tried]
     mixed = share((rates > 0) & (rates < 1), clusters)
-    never, always = share(rates == 0, clusters), share(rates == 1, clusters)
-    average, gap = mean(rates, clusters), mean((rates > 0) - rates, clusters)
-    if mixed is None or never is None or always is None or average is None or gap is None:
+    never = share(rates == 0, clusters)
+    always = share(rates == 1, clusters)
+    average = mean(rates, clusters)
+    gap = mean((rates > 0) - rates, clusters)
+    if (
+        mixed is None
+        or never is None
+        or always is None
+        or average is None
+        or gap is None
+    ):
         return None
     return RewardSignal(
         arm=arm.id,
@@ -57,11 +66,13 @@ def _state(mixed: Estimate, average: Estimate) -> RewardState:
 
 
 def _share_of(estimate: Estimate) -> ShareOf:
-    low, high = max(0.0, estimate.low), min(1.0, estimate.high)
+    low = max(0.0, estimate.low)
+    high = min(1.0, estimate.high)
     more = {"n": estimate.n, "clusters": estimate.clusters}
     return ShareOf(value=estimate.value, low=low, high=high, **more)
 
 
 def _estimated(estimate: Estimate) -> Estimated:
-    low, high = max(0.0, estimate.low), min(1.0, estimate.high)
+    low = max(0.0, estimate.low)
+    high = min(1.0, estimate.high)
     return Estimated(value=estimate.value, low=low, high=high)

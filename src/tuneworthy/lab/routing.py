@@ -48,7 +48,11 @@ def route(
     if head is None or model is None or scores.judge is not None:
         return None
     arms = (head, model)
-    if any(scores.unanswered(arm, part) for arm in arms for part in (plan.select, plan.report)):
+    if any(
+        scores.unanswered(arm, part)
+        for arm in arms
+        for part in (plan.select, plan.report)
+    ):
         return None
     sure_from = _choose(plan, scores, arms, margin)
     sure = _sureness(plan, plan.report)
@@ -75,17 +79,25 @@ def _sureness(plan: LabPlan, cases: Cases) -> Floats:
     return np.array([plan.setting.pool.sureness(case) for case in cases])
 
 
-def _choose(plan: LabPlan, scores: Scores, arms: tuple[Arm, Arm], margin: float) -> float:
+def _choose(
+    plan: LabPlan, scores: Scores, arms: tuple[Arm, Arm], margin: float
+) -> float:
     """How sure the head has to be, on the cases for selecting."""
     head, model = (scores.row(arm, plan.select) for arm in arms)
     sure = _sureness(plan, plan.select)
     cuts = np.unique(np.append(sure, 1.1))  # from the one that sends none to the model
-    means = np.array([float(np.nanmean(np.where(sure < cut, model, head))) for cut in cuts])
+    means = np.array(
+        [float(np.nanmean(np.where(sure < cut, model, head))) for cut in cuts]
+    )
     return float(cuts[np.flatnonzero(means >= means.max() - margin)[0]])
 
 
 def routed_arm(
-    lab: LabName, plan: LabPlan, scores: Scores, routed: tuple[RoutedWay, Routing], as_of: date
+    lab: LabName,
+    plan: LabPlan,
+    scores: Scores,
+    routed: tuple[RoutedWay, Routing],
+    as_of: date,
 ) -> tuple[LabArm, RoutedWay]:
     """The routing as a row of the table of ways, and the same with what a case of it costs."""
     way, routing = routed
@@ -113,7 +125,11 @@ def routed_arm(
         usd_per_call=usd,
         observed_on=as_of,
     )
-    shown = way if isinstance(usd, Unknown) else way.model_copy(update={"usd_per_case": usd.value})
+    shown = (
+        way
+        if isinstance(usd, Unknown)
+        else way.model_copy(update={"usd_per_case": usd.value})
+    )
     return arm, shown
 
 
@@ -123,7 +139,9 @@ def _part(usd: AnyFigure, to_model: float) -> AnyFigure:
         return usd
     high = usd.high if isinstance(usd.high, Unknown) else usd.high * to_model
     low = usd.low if isinstance(usd.low, Unknown) else usd.low * to_model
-    return usd.model_copy(update={"value": usd.value * to_model, "low": low, "high": high})
+    return usd.model_copy(
+        update={"value": usd.value * to_model, "low": low, "high": high}
+    )
 
 
 def _late(seconds: AnyFigure, to_model: float) -> AnyFigure:
@@ -131,5 +149,7 @@ def _late(seconds: AnyFigure, to_model: float) -> AnyFigure:
     if isinstance(seconds, Unknown):
         return seconds
     if to_model <= SLOW_SHARE:
-        return seconds.model_copy(update={"value": 0.0, "low": 0.0, "high": seconds.value})
+        return seconds.model_copy(
+            update={"value": 0.0, "low": 0.0, "high": seconds.value}
+        )
     return seconds.model_copy(update={"low": 0.0})

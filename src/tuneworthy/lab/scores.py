@@ -20,7 +20,15 @@ import numpy as np
 from tuneworthy.answers.arms import is_same_model
 from tuneworthy.errors import one_line
 from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
-from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, answer_text, question, system_of
+from tuneworthy.lab.plan import (
+    Arms,
+    Asked,
+    Cases,
+    LabPlan,
+    answer_text,
+    question,
+    system_of,
+)
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.wrapped import wrappers_of
 from tuneworthy.llm.endpoints import TAKES_NO
@@ -39,7 +47,9 @@ if TYPE_CHECKING:
     from tuneworthy.stats.clustered import Floats, Ints
 
 
-MOST_MISSING = 0.02  #: Share of its calls that may lack an answer before an arm isn't measured.
+MOST_MISSING = (
+    0.02  #: Share of its calls that may lack an answer before an arm isn't measured.
+)
 SAME_WORDS = 20
 """To so many different inputs one and the same answer, none of them right, is no measurement: it is
 what a gateway says in the place of a model."""
@@ -50,20 +60,36 @@ UNWRAPPED = 5
 _MOST_UNWRAPPED = 40  # answers that are scored without it
 NO = 0.5  #: Under this, people say no: less than half of them pass an output.
 _NO_ROUND = Unknown(ask="wait for the first round")
-_SHOWN, _SHOWN_OF_SAME = 200, 80
-_NO_TEXT, _TEXTS = 0, 1  # in the place of the digest of one text: none, or several
+_SHOWN = 200
+_SHOWN_OF_SAME = 80
+# in the place of the digest of one text: none, or several
+_NO_TEXT = 0
+_TEXTS = 1
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
 T = TypeVar("T")
-_AT_ONCE, _LOOK_EVERY_S = 250, 0.05  # answers scored together, and how often is looked for some
+# answers scored together, and how often is looked for some
+_AT_ONCE = 250
+_LOOK_EVERY_S = 0.05
 
 _COUNTED = (
-    *("right", "scored", "unjudged"),  # the sum of its scores, how many, and answers without one
+    *(
+        "right",
+        "scored",
+        "unjudged",
+    ),  # the sum of its scores, how many, and answers without one
     "whole",  # answers that are wholly right
     "aloud",  # answers that began with thinking in the open
-    *("failed", "in_doubt"),  # calls refused, withheld by a filter, cut off or empty; or unknown
-    *("usd", "written", "thought"),  # the latter are tokens of the output, and those not shown
+    *(
+        "failed",
+        "in_doubt",
+    ),  # calls refused, withheld by a filter, cut off or empty; or unknown
+    *(
+        "usd",
+        "written",
+        "thought",
+    ),  # the latter are tokens of the output, and those not shown
 )
 
 
@@ -82,17 +108,29 @@ class ArmScores:
     def __init__(self) -> None:
         self._rows = dict[str, int]()
         self._columns = {name: array("d", [0.0]) for name in _COUNTED}
-        self._seconds, self._of_row = array("d"), array("q")  # of its calls
+        # of its calls
+        self._seconds = array("d")
+        self._of_row = array("q")
         self._came: list[tuple[str | None, tuple[str, str] | None]] = [(None, None)]
-        self.wrapper = ""  #: What none of its answers is right for, in words; empty for nothing.
+        self.wrapper = (
+            ""  #: What none of its answers is right for, in words; empty for nothing.
+        )
         self.unwrapped_at = 0  #: Answers of which a wrapper was looked for last.
-        self._texts = array("q", [_NO_TEXT])  # of its answers, while they are one and the same
-        self.cases = dict[str, EvalCase]()  #: Those with a right answer to compare with, by id.
+        self._texts = array(
+            "q", [_NO_TEXT]
+        )  # of its answers, while they are one and the same
+        self.cases = dict[
+            str, EvalCase
+        ]()  #: Those with a right answer to compare with, by id.
         self.why = dict[str, str]()  #: By case the last reason for a missing answer.
-        self.parts = dict[str, dict[str, bool]]()  #: By case, whether each field is right.
+        self.parts = dict[
+            str, dict[str, bool]
+        ]()  #: By case, whether each field is right.
         self.labels = dict[str, float]()
         """By case people's label of the first answer, 0 … 1; NaN where nobody gave one."""
-        self.changed = dict[str, None]()  #: Parameters its model refused, and what it got instead.
+        self.changed = dict[
+            str, None
+        ]()  #: Parameters its model refused, and what it got instead.
         self.others = Counter[str]()
         """Answers by models of other names than the one that was asked."""
         self.steps = dict[str, list[tuple[str, float, float]]]()
@@ -112,7 +150,9 @@ class ArmScores:
             self._seconds.append(seconds)
             self._of_row.append(row)
 
-    def note(self, case: str, output: str | None, wrong: tuple[str, str] | None) -> None:
+    def note(
+        self, case: str, output: str | None, wrong: tuple[str, str] | None
+    ) -> None:
         """Note what came for a case: the first output stays, and of wrong answers the last."""
         row = self._rows[case]
         first, last = self._came[row]
@@ -170,7 +210,9 @@ class ArmScores:
         at = places[np.array(self._of_row)]
         return np.array(self._seconds)[at >= 0], at[at >= 0]
 
-    def means(self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan) -> Floats:
+    def means(
+        self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan
+    ) -> Floats:
         """Scores of cases, repeats averaged; NaN where there is none.
 
         A call without an answer counts as ``missing``, an answer that no scorer can judge as
@@ -180,7 +222,8 @@ class ArmScores:
         right, scored, silent, *lost = self.of(cases, *names)
         for each, n in ((missing, sum(lost)), (unjudged, silent)):
             if not math.isnan(each):
-                right, scored = right + each * n, scored + n
+                right = right + each * n
+                scored = scored + n
         means: Floats = np.full(len(right), math.nan)
         return np.divide(right, scored, out=means, where=scored > 0)
 
@@ -189,7 +232,9 @@ class ArmScores:
         if not self.why:
             return 0, 0
         counts = self.of(cases, "failed", "in_doubt", "scored", "unjudged")
-        lost, *known = (int(column.sum()) for column in (counts[0] + counts[1], *counts[2:]))
+        lost, *known = (
+            int(column.sum()) for column in (counts[0] + counts[1], *counts[2:])
+        )
         return lost, lost + sum(known)
 
 
@@ -200,7 +245,9 @@ class Scores:
     ``most_missing`` is the share of its calls that may lack an answer before an arm isn't measured.
     """
 
-    looks_for_wrappers = True  #: Whether answers are wrong that are right without their wrapper.
+    looks_for_wrappers = (
+        True  #: Whether answers are wrong that are right without their wrapper.
+    )
 
     def __init__(
         self,
@@ -209,10 +256,13 @@ class Scores:
         most_missing: float = MOST_MISSING,
     ) -> None:
         self.marker = Marker((), Kit()) if marker is None else marker
-        self.judge, self.most_missing = judge, most_missing
+        self.judge = judge
+        self.most_missing = most_missing
         self.believed = set[str]()
         """Arms that may say one thing to everything, as their model is known to answer."""
-        self.shown: Callable[[str], str] = masked  #: How texts of cases and answers are shown.
+        self.shown: Callable[[str], str] = (
+            masked  #: How texts of cases and answers are shown.
+        )
         self._arms = defaultdict[str, ArmScores](ArmScores)
         self._waited: dict[tuple[str, str, int], float] = {}
         self._cut_short: set[tuple[str, str]] = set()  # arm and step without an answer
@@ -225,7 +275,8 @@ class Scores:
         """
         there = runner.outcome.settled
         await aside(starmap(self.marker.check, [()]))
-        going, taken = asyncio.ensure_future(self._answered(runner, calls)), 0
+        going = asyncio.ensure_future(self._answered(runner, calls))
+        taken = 0
         try:
             while taken < len(calls):
                 await asyncio.wait([going], timeout=_LOOK_EVERY_S)
@@ -234,7 +285,9 @@ class Scores:
                     some = list(takewhile(lambda call: call[0].key in there, some))
                     if self.judge is not None or not some:
                         continue
-                await self.take(some, runner.outcome.some([job.key for job, *_ in some]))
+                await self.take(
+                    some, runner.outcome.some([job.key for job, *_ in some])
+                )
                 taken += len(some)
             return await going
         finally:
@@ -257,7 +310,13 @@ class Scores:
         """Score what became of calls, by key."""
         reads = self.marker.reads_system if self.judge is None else lambda _: False
         there = [
-            (job, arm, case, became[job.key], system_of(job.request) if reads(case) else "")
+            (
+                job,
+                arm,
+                case,
+                became[job.key],
+                system_of(job.request) if reads(case) else "",
+            )
             for job, arm, case in calls
             if job.key in became
         ]
@@ -281,28 +340,41 @@ class Scores:
         if answered < max(SAME_WORDS, 2 * of.unwrapped_at):
             return
         of.unwrapped_at = answered
-        came = ((case, of.came(case)[0]) for case in islice(of.cases.values(), _MOST_UNWRAPPED))
+        came = (
+            (case, of.came(case)[0])
+            for case in islice(of.cases.values(), _MOST_UNWRAPPED)
+        )
         texts = {question(case): (case, text) for case, text in came if text}
         if len(texts) < SAME_WORDS:
             return
         for says, unwrap in wrappers_of([text for _, text in texts.values()]).items():
             bare = ((case, unwrap(text)) for case, text in texts.values())
-            scored = [self.marker.score(Output(text), case) for case, text in bare if text]
+            scored = [
+                self.marker.score(Output(text), case) for case, text in bare if text
+            ]
             right = sum(bool(score.ok) for score in scored)
             if right >= UNWRAPPED:
                 of.wrapper = f"{says}: without it {right} of {len(texts)} are right"
                 return
 
-    def _take(self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str) -> None:
+    def _take(
+        self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str
+    ) -> None:
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
         if arm.steps and (arm.id, job.key) not in self._cut_short:
             self._step(arm, case, arm.prompt, call)
         reply = call.reply
-        if reply is not None and reply.model and not is_same_model(reply.model, job.frame.model):
+        if (
+            reply is not None
+            and reply.model
+            and not is_same_model(reply.model, job.frame.model)
+        ):
             self._arms[arm.id].others[reply.model] += 1
         self._call(arm.id, case, call, system, waited)
 
-    def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
+    def step(
+        self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled
+    ) -> str | None:
         """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
         self._step(arm, case, arm.steps[at], settled)
         if settled.whole is None:
@@ -318,8 +390,12 @@ class Scores:
             costs = self._arms[arm.id].steps.setdefault(prompt, [])
             costs.append((case.id, settled.usd, settled.reply.latency_s))
 
-    def answer(self, arm: str, case: EvalCase, output: Output, system: str = "") -> None:
-        of, judge, wrong = self._arms[arm], self.judge, (WRONG, output.text[:_MASKED])
+    def answer(
+        self, arm: str, case: EvalCase, output: Output, system: str = ""
+    ) -> None:
+        of = self._arms[arm]
+        judge = self.judge
+        wrong = (WRONG, output.text[:_MASKED])
         of.add(case.id)
         of.note_text(case.id, output.shown)
         if judge is None:
@@ -343,11 +419,16 @@ class Scores:
         else:
             of.note(case.id, output.shown[:_MASKED], (scored.signal or WRONG, wrong[1]))
 
-    def _call(self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float) -> None:
+    def _call(
+        self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float
+    ) -> None:
         """A call without an answer says nothing about the arm."""
-        of, reply, why = self._arms[arm], settled.reply, settled.why
+        of = self._arms[arm]
+        reply = settled.reply
+        why = settled.why
         if reply is not None:
-            written, thought = reply.usage.output_tokens, reply.usage.reasoning_tokens
+            written = reply.usage.output_tokens
+            thought = reply.usage.reasoning_tokens
             seconds = waited + reply.latency_s
             of.add(case.id, seconds, usd=settled.usd, written=written, thought=thought)
             of.changed.update(dict.fromkeys(reply.changed))
@@ -371,7 +452,9 @@ class Scores:
     def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
         """What the models of some arms got instead of parameters they refused, for a plan."""
         models = {arm.model: ", ".join(self.of(arm).changed) for arm in arms}
-        return tuple(f"{model}: {changed}" for model, changed in models.items() if changed)
+        return tuple(
+            f"{model}: {changed}" for model, changed in models.items() if changed
+        )
 
     def impossible(self, arm: Arm, cases: Cases) -> bool:
         """Whether its model can't be asked so at all: then nobody can use the arm either."""
@@ -426,7 +509,9 @@ class Scores:
         missing, calls = of.missing(cases)
         if missing <= self.most_missing * calls:
             return ""
-        ((why, _),) = Counter(of.why[c.id] for c in cases if c.id in of.why).most_common(1)
+        ((why, _),) = Counter(
+            of.why[c.id] for c in cases if c.id in of.why
+        ).most_common(1)
         return f"{missing} of {calls} calls of {arm.id} got no answer ({why})"
 
     def row(self, arm: Arm, cases: Cases, missing: float = math.nan) -> Floats:
@@ -439,24 +524,36 @@ class Scores:
         ``missing`` is what both say of a call without an answer; NaN leaves it out.
         """
         assert self.judge is not None  # nobody asks for it without one
-        of, sample = self.of(arm), {case.id for case in self.judge.sample(cases)}
+        of = self.of(arm)
+        sample = {case.id for case in self.judge.sample(cases)}
         judge = of.means(cases, missing, UNREADABLE)
         people = np.array([of.labels.get(case.id, missing) for case in cases])
-        drawn = ~np.isnan(judge) & np.array([case.id in sample for case in cases], dtype=bool)
+        drawn = ~np.isnan(judge) & np.array(
+            [case.id in sample for case in cases], dtype=bool
+        )
         people[~drawn] = math.nan
         return JudgedScores(judge, people, int(np.isnan(people[drawn]).sum()))
 
-    def wrong(self, arm: Arm, cases: Cases) -> tuple[list[tuple[EvalCase, str, str]], int]:
+    def wrong(
+        self, arm: Arm, cases: Cases
+    ) -> tuple[list[tuple[EvalCase, str, str]], int]:
         """An arm's wrong answers, by rules or by people, and how many could be scored at all.
 
         Each with its case, its signal and what came.
         """
-        of, known = self.of(arm), self.row(arm, cases)
+        of = self.of(arm)
+        known = self.row(arm, cases)
         if self.judge is not None:
             cases = self.judge.sample(cases)
             known = self.judged(arm, cases).people
-        came = zip(cases, known.tolist(), (of.came(case)[1] for case in cases), strict=True)
-        wrong = [(case, *what) for case, score, what in came if what and (self.judge or score < 1)]
+        came = zip(
+            cases, known.tolist(), (of.came(case)[1] for case in cases), strict=True
+        )
+        wrong = [
+            (case, *what)
+            for case, score, what in came
+            if what and (self.judge or score < 1)
+        ]
         return wrong, int((~np.isnan(known)).sum())
 
     def estimate(
@@ -476,8 +573,12 @@ class Scores:
 
         def counted(missing: float) -> Estimate | None:
             if exact and self.judge is not None:
-                return widened_to(self.judged(arm, cases, missing).estimate(clusters), reach)
-            return share(self.row(arm, cases, missing), clusters, exact=exact, reach=reach)
+                return widened_to(
+                    self.judged(arm, cases, missing).estimate(clusters), reach
+                )
+            return share(
+                self.row(arm, cases, missing), clusters, exact=exact, reach=reach
+            )
 
         if self.judge is None and not self.of(arm).why:
             return counted(math.nan)
@@ -504,7 +605,9 @@ class Scores:
         self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
     ) -> ShareOf | Unknown:
         """The same for a result; or what it takes."""
-        if (estimate := self.estimate(arm, cases, exact=exact, reach=reach)) is not None:
+        if (
+            estimate := self.estimate(arm, cases, exact=exact, reach=reach)
+        ) is not None:
             return ShareOf(**shown_share(estimate))
         if why := self.unanswered(arm, cases):
             return Unknown(ask=why)
@@ -530,10 +633,13 @@ def widened_to(estimate: Estimate | None, reach: float) -> Estimate | None:
     """An estimate with ends that are as many standard errors away as ``reach`` says."""
     if estimate is None:
         return None
-    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    below = estimate.value - estimate.low
+    above = estimate.high - estimate.value
     times = reach / Z95
     return replace(
-        estimate, low=estimate.value - times * below, high=estimate.value + times * above
+        estimate,
+        low=estimate.value - times * below,
+        high=estimate.value + times * above,
     )
 
 
@@ -552,7 +658,8 @@ async def aside(steps: Iterable[object]) -> None:
 
     A process that ends doesn't wait for that one either, though it may be a scorer of the user's.
     """
-    loop, over = asyncio.get_running_loop(), Event()
+    loop = asyncio.get_running_loop()
+    over = Event()
     ended: asyncio.Future[None] = loop.create_future()
 
     def tell(fault: BaseException | None) -> None:
@@ -584,7 +691,9 @@ def worth(quality: ShareOf | Unknown) -> float:
 
 def first_of(sentences: Sequence[str]) -> Stop:
     """Sentences about arms without answers as one: the first, and how many more there are."""
-    more = f"; the same goes for {len(sentences) - 1} more" if len(sentences) > 1 else ""
+    more = (
+        f"; the same goes for {len(sentences) - 1} more" if len(sentences) > 1 else ""
+    )
     return Stop(sentences[0] + more, "unanswered") if sentences else Stop()
 
 
@@ -602,7 +711,9 @@ def plainly(text: str) -> str:
 def clusters_of(cases: Iterable[EvalCase]) -> Ints:
     """Conversations as whole numbers, in the order of their first case."""
     codes: dict[str, int] = {}
-    return np.array([codes.setdefault(case.cluster, len(codes)) for case in cases], dtype=np.int64)
+    return np.array(
+        [codes.setdefault(case.cluster, len(codes)) for case in cases], dtype=np.int64
+    )
 
 
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
@@ -617,15 +728,23 @@ class Lab:
     def __init__(
         self, plan: LabPlan, scores: Scores, calls: PaidCalls, stop: Stop | None = None
     ) -> None:
-        self.plan, self.scores = plan, scores
-        self.calls, self._runner = calls, calls.runner(self._call_ended, self._show_waiting)
+        self.plan = plan
+        self.scores = scores
+        self.calls = calls
+        self._runner = calls.runner(self._call_ended, self._show_waiting)
         self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
-        self._done, self._total, self._running = 0, 0, len(plan.arms)
+        self._done = 0
+        self._total = 0
+        self._running = len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
-        self._board: dict[str, ShareOf | Unknown] = {}  # as of the last round that an arm was in
-        self._seen, self._next_show = list[EvalCase](), 0.0  # the latter on the monotonic clock
+        self._board: dict[
+            str, ShareOf | Unknown
+        ] = {}  # as of the last round that an arm was in
+        # the latter on the monotonic clock
+        self._seen = list[EvalCase]()
+        self._next_show = 0.0
         self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
 
     async def race(self) -> None:
@@ -638,31 +757,47 @@ class Lab:
         """
         if self.stop:
             return
-        arms, select = self.plan.arms, self.plan.select
+        arms = self.plan.arms
+        select = self.plan.select
         later = len({arm.kind for arm in self.plan.called}) * len(self.plan.report)
         alone = self.scores.judge is not None
-        groups = [arm.id if alone or arm.kind == "baseline" else arm.kind for arm in arms]
+        groups = [
+            arm.id if alone or arm.kind == "baseline" else arm.kind for arm in arms
+        ]
         race = Race(len(arms), groups=groups)
         longest = max(Counter(case.cluster for case in select).values(), default=1)
         for cases in _rounds(select):
             places = [i for i in race.running if self._goes_on(arms[i])]
-            await self._run([arms[i] for i in places], cases, len(select) - len(self._seen), later)
+            await self._run(
+                [arms[i] for i in places], cases, len(select) - len(self._seen), later
+            )
             if self.stop:
                 break
             self._seen += cases
             lows, highs = (
-                {place: self._sums(arms[place], cases, longest, end) for place in places}
+                {
+                    place: self._sums(arms[place], cases, longest, end)
+                    for place in places
+                }
                 for end in (0.0, 1.0)
             )
             race.add(lows, highs)
             self._running = len(race.running)
             if self.calls.watch is not None:
-                self._board |= {arms[i].id: self.scores.share(arms[i], self._seen) for i in places}
+                self._board |= {
+                    arms[i].id: self.scores.share(arms[i], self._seen) for i in places
+                }
                 leader = arms[race.result().winner].id
                 board = self._placed({arms[place].id for place in race.running})
-                self._ahead = {"arm": leader, "quality": self._board[leader], "board": board}
+                self._ahead = {
+                    "arm": leader,
+                    "quality": self._board[leader],
+                    "board": board,
+                }
             self._show()
-        self.dropped = dict(zip((arm.id for arm in arms), race.result().dropped_after, strict=True))
+        self.dropped = dict(
+            zip((arm.id for arm in arms), race.result().dropped_after, strict=True)
+        )
 
     def _goes_on(self, arm: Arm) -> bool:
         """Whether more answers of an arm would tell anything."""
@@ -674,7 +809,9 @@ class Lab:
     async def report(self, chosen: Arms) -> None:
         """Run the chosen arms on the cases that chose nothing."""
         await self._run(chosen, self.plan.report, len(self.plan.report))
-        self._total = self._total if self.stop else self._done  # equal calls were made once
+        self._total = (
+            self._total if self.stop else self._done
+        )  # equal calls were made once
         self._show()  # the last ones may have come too soon after others to be told
 
     def stayed(self, *kinds: str) -> list[Arm]:
@@ -692,17 +829,24 @@ class Lab:
         return tuple(reason for reason in reasons if reason)
 
     async def _run(self, arms: Arms, cases: Cases, ahead: int, later: int = 0) -> None:
-        pool, alone = self.plan.setting.pool, [arm for arm in arms if arm.kind == "baseline"]
-        answer, look_up = self.scores.answer, pool.look_up
+        pool = self.plan.setting.pool
+        alone = [arm for arm in arms if arm.kind == "baseline"]
+        answer = self.scores.answer
+        look_up = pool.look_up
         await aside(
-            answer(a.id, case, Output(look_up(a, case))) for a, case in product(alone, cases)
+            answer(a.id, case, Output(look_up(a, case)))
+            for a, case in product(alone, cases)
         )
         left = (len(arms) - len(alone)) * ahead + later
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case
         await self._earlier(arms, cases)
         heard = self._heard.get
-        calls = [c for case in cases for c in self.plan.calls(arms, [case], lambda j: heard(j.key))]
+        calls = [
+            c
+            for case in cases
+            for c in self.plan.calls(arms, [case], lambda j: heard(j.key))
+        ]
         if calls and not self.stop:
             self.stop = (await self.scores.run(self._runner, calls)).stop
             if self.scores.judge is not None and not self.stop:
@@ -716,7 +860,9 @@ class Lab:
                 for arm in arms
                 for case in cases
                 if len(arm.steps) > at
-                for walk in self.plan.walks(arm, case, lambda job: self._heard.get(job.key))
+                for walk in self.plan.walks(
+                    arm, case, lambda job: self._heard.get(job.key)
+                )
                 if len(walk) == at + 1
             ]
             outcome = await self._runner.all([job for job, *_ in calls])
@@ -729,7 +875,9 @@ class Lab:
                 self.stop = outcome.stop
                 return
 
-    def _sums(self, arm: Arm, cases: Cases, longest: int, missing: float) -> list[float]:
+    def _sums(
+        self, arm: Arm, cases: Cases, longest: int, missing: float
+    ) -> list[float]:
         """Score of each conversation over the cases of the longest, so that cases weigh alike.
 
         ``missing`` is what an answer that didn't come counts; one that no scorer can judge is half
@@ -754,7 +902,9 @@ class Lab:
             Placed(arm=name, quality=quality, running=name in running)
             for name, quality in self._board.items()
         )
-        return tuple(sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True))
+        return tuple(
+            sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True)
+        )
 
     def _show_waiting(self, why: str) -> None:
         self._show(why)

@@ -60,10 +60,15 @@ def moves_from(start: PromptCandidate, plan: LabPlan) -> list[dict[str, Any]]:
         if size := min(most, len(setting.pool)):
             moves.append({"few_shot": size, "few_shot_from": source})
     moves.append({"few_shot": 0, "few_shot_from": "none"})
-    efforts = dict.fromkeys(other.effort for other in plan.arms if other.model == arm.model)
+    efforts = dict.fromkeys(
+        other.effort for other in plan.arms if other.model == arm.model
+    )
     moves += [{"effort": effort} for effort in efforts]
     if setting.schema is not None and arm.model not in setting.deciders:
-        moves += [{"constrained": "schema"}, {"constrained": start.prompt.constrained or "none"}]
+        moves += [
+            {"constrained": "schema"},
+            {"constrained": start.prompt.constrained or "none"},
+        ]
     distinct: list[dict[str, Any]] = []
     for move in moves:
         if move not in distinct and arm.model_copy(update=move) != arm:
@@ -85,7 +90,9 @@ class SearchDraw:
         self._moves = moves
         self._number = number
         self.start = start
-        self.reached = start  #: What it came to; where it began, where nothing is better.
+        self.reached = (
+            start  #: What it came to; where it began, where nothing is better.
+        )
         self.value = 0.0  #: The share of right answers of what it came to.
         self.texts: GepaDraw | None = None
         self.round = 0
@@ -117,7 +124,9 @@ class SearchDraw:
         evaluator = self._evaluator
         cases = evaluator.request.taught
         half = cases[: -(-len(cases) // 2)]
-        if evaluator.score(moved, half) + 1 / len(half) < evaluator.score(self.reached, half):
+        if evaluator.score(moved, half) + 1 / len(half) < evaluator.score(
+            self.reached, half
+        ):
             return False
         return evaluator.score(moved) > evaluator.score(self.reached) + _SAME
 
@@ -138,7 +147,9 @@ class Search:
     rounds: int = 0
     ended: Ended = "short"
     why: str = ""  #: What kept it from its plateau; empty where it got there.
-    over: bool = False  #: Whether it is over for another reason than that calls weren't made.
+    over: bool = (
+        False  #: Whether it is over for another reason than that calls weren't made.
+    )
 
     def run(self) -> Search:
         """Draw until another draw is expected to add less than the margin. It blocks."""
@@ -244,7 +255,9 @@ class Search:
     @property
     def values(self) -> list[float]:
         """What the whole draws of the last round came to; none is less than what it began from."""
-        draws = [draw for draw in self.draws if draw.round == self.rounds and draw.whole]
+        draws = [
+            draw for draw in self.draws if draw.round == self.rounds and draw.whole
+        ]
         if not draws:
             return [0.0]
         floor = max(self.evaluator.score(draw.start) for draw in draws)
@@ -271,11 +284,17 @@ class Search:
             return []
         least = self.evaluator.score(self.parents[0]) + _SAME
         raced = {
-            PromptCandidate(arm, self.evaluator.plan.setting.prompts[arm.prompt]).made_of
+            PromptCandidate(
+                arm, self.evaluator.plan.setting.prompts[arm.prompt]
+            ).made_of
             for arm in self.evaluator.plan.of_kind("prompt")
         }
-        fresh = [each for each in self.best(len(self.draws)) if each.made_of not in raced]
-        return [each for each in fresh if self.evaluator.score(each) > least][:FINALISTS]
+        fresh = [
+            each for each in self.best(len(self.draws)) if each.made_of not in raced
+        ]
+        return [each for each in fresh if self.evaluator.score(each) > least][
+            :FINALISTS
+        ]
 
     @property
     def plateau(self) -> Gain | Unknown:
@@ -283,7 +302,9 @@ class Search:
         cases = self.evaluator.request.taught
         gain = expected_gain(self.values) if self.draws else None
         if gain is None:
-            return Unknown(ask=self.why or f"let it draw {ENOUGH_DRAWS} times or more: --propose")
+            return Unknown(
+                ask=self.why or f"let it draw {ENOUGH_DRAWS} times or more: --propose"
+            )
         value, low, high = gain
         clusters = len({case.cluster for case in cases})
         ends = {"value": value, "low": low, "high": high}
@@ -294,8 +315,12 @@ class SearchedPlan(NamedTuple):
     """A plan in which what a search came to races too."""
 
     plan: LabPlan
-    prompts: tuple[PromptVariant, ...]  #: Texts that are new, with the settings they are best with.
-    arms: dict[tuple[object, ...], Arm]  #: The arm of each finalist, by what it is made of.
+    prompts: tuple[
+        PromptVariant, ...
+    ]  #: Texts that are new, with the settings they are best with.
+    arms: dict[
+        tuple[object, ...], Arm
+    ]  #: The arm of each finalist, by what it is made of.
 
 
 def plan_with(search: Search) -> SearchedPlan:
@@ -317,9 +342,13 @@ def plan_with(search: Search) -> SearchedPlan:
     named = {arm.model: plan.named(arm.model) for arm in arms}
     every = arms_with(plan.arms, arms, named)
     own = every[len(plan.arms) :]
-    setting = replace(setting, prompts={**setting.prompts, **{each.name: each for each in fresh}})
+    setting = replace(
+        setting, prompts={**setting.prompts, **{each.name: each for each in fresh}}
+    )
     by_candidate = {each.made_of: arm for each, arm in zip(finalists, own, strict=True)}
-    return SearchedPlan(replace(plan, arms=every, setting=setting), tuple(fresh), by_candidate)
+    return SearchedPlan(
+        replace(plan, arms=every, setting=setting), tuple(fresh), by_candidate
+    )
 
 
 def _kept_prompt(candidate: PromptCandidate, name: str) -> PromptVariant:
@@ -349,7 +378,9 @@ def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
         shown=len(request.taught),
         draws=tuple(_drawn(draw, searched) for draw in search.draws),
         prompts=tuple(
-            Proposed(name=p.name, text=p.system, file=f"{FOLDER}/{PROPOSED}/{p.name}.md")
+            Proposed(
+                name=p.name, text=p.system, file=f"{FOLDER}/{PROPOSED}/{p.name}.md"
+            )
             for p in searched.prompts
         ),
     )
@@ -414,7 +445,9 @@ def cost(
     if left:
         starts = search.best(PARENTS) if search.parents else evaluator.written()
         racing = [_of_finalists(search, start, left, prices) for start in starts]
-        searching.append(_largest([_of_draws(search, start, left, prices) for start in starts]))
+        searching.append(
+            _largest([_of_draws(search, start, left, prices) for start in starts])
+        )
         parts.append(_largest(racing))
     whole = total(searching)
     most = min(whole.usd_most, own_cap(evaluator, ledger, price_of))
@@ -422,7 +455,9 @@ def cost(
     return total(parts)
 
 
-def own_cap(evaluator: CandidateEvaluator, ledger: Ledger | None, price_of: PriceOf) -> float:
+def own_cap(
+    evaluator: CandidateEvaluator, ledger: Ledger | None, price_of: PriceOf
+) -> float:
     """The most a search may cost: as stated, else some times what all of it likely costs."""
     stated = evaluator.request.cap_usd
     if stated is not None:
@@ -430,7 +465,10 @@ def own_cap(evaluator: CandidateEvaluator, ledger: Ledger | None, price_of: Pric
     prices = _Prices(ledger, price_of, anew=True)
     fresh = Search(evaluator)
     draws = evaluator.request.draws
-    drawn = [_of_draws(fresh, start, draws, prices).usd_likely for start in evaluator.written()]
+    drawn = [
+        _of_draws(fresh, start, draws, prices).usd_likely
+        for start in evaluator.written()
+    ]
     return CAP_TIMES * (prices.quote(_first_jobs(evaluator)).usd_likely + max(drawn))
 
 
@@ -445,7 +483,12 @@ def _largest(quotes: Sequence[Quote]) -> Quote:
 
 
 def _priced(
-    prices: _Prices, most: Sequence[Job], usual: Sequence[Job], *, times: float, made: float
+    prices: _Prices,
+    most: Sequence[Job],
+    usual: Sequence[Job],
+    *,
+    times: float,
+    made: float,
 ) -> Quote:
     """Calls at the most, so many times, and likely ones as often as they are likely made."""
     bound = prices.quote(most)
@@ -458,7 +501,9 @@ def _priced(
     return bound.model_copy(update=update)
 
 
-def _of_draws(search: Search, start: PromptCandidate, draws: int, prices: _Prices) -> Quote:
+def _of_draws(
+    search: Search, start: PromptCandidate, draws: int, prices: _Prices
+) -> Quote:
     """What some draws from a candidate cost, at the most with texts as long as they may be."""
     evaluator = search.evaluator
     request = evaluator.request
@@ -480,7 +525,9 @@ def _of_draws(search: Search, start: PromptCandidate, draws: int, prices: _Price
     return total(parts)
 
 
-def _of_finalists(search: Search, start: PromptCandidate, draws: int, prices: _Prices) -> Quote:
+def _of_finalists(
+    search: Search, start: PromptCandidate, draws: int, prices: _Prices
+) -> Quote:
     """What it costs that some of what draws come to race, and that one is reported on."""
     evaluator = search.evaluator
     plan = evaluator.plan
@@ -497,12 +544,12 @@ def _of_finalists(search: Search, start: PromptCandidate, draws: int, prices: _P
 
 
 _LIKELY_FINALISTS = 2.0  # of a search that race to their end, about
-_LIKELY_GAINS = (
-    0.5  # how often one of them is reported on, beside the best prompt of the team's own
-)
+_LIKELY_GAINS = 0.5  # how often one of them is reported on, beside the best prompt of the team's own
 
 
-def _written(start: PromptCandidate, plan: LabPlan) -> tuple[PromptCandidate, PromptCandidate]:
+def _written(
+    start: PromptCandidate, plan: LabPlan
+) -> tuple[PromptCandidate, PromptCandidate]:
     """A candidate with the longest text and the most examples, and one with a likely text."""
     base = start.prompt
     most = longest(base)
@@ -516,7 +563,9 @@ def _written(start: PromptCandidate, plan: LabPlan) -> tuple[PromptCandidate, Pr
 def _padded(base: PromptVariant, size: int) -> PromptVariant:
     """A prompt with a text of some size that puts in what its own does."""
     put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
-    return base.model_copy(update={"name": "proposal", "system": put_in.ljust(size, "x")})
+    return base.model_copy(
+        update={"name": "proposal", "system": put_in.ljust(size, "x")}
+    )
 
 
 def _settings(start: PromptCandidate, plan: LabPlan, *, most: bool) -> Arm:

@@ -52,7 +52,9 @@ def ledger_of(case: Case) -> Ledger:
 def _ledger_path(case: Case) -> Path:
     path = beside(case, FOLDER, f"{FOLDER}/{CALLS}")
     if path is None:
-        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
+        raise OutputError(
+            "has no folder", where=case.name, fix="keep the case in a folder"
+        )
     return path
 
 
@@ -76,9 +78,13 @@ class PaidCalls:
     def with_own_cap(self, cap_usd: float) -> PaidCalls:
         """The calls of the run beside, which may cost so much, and no more than is left of all."""
         rest = self.cap_usd - _taken(self.ledger.spend(self.run))
-        return replace(self, run=self.beside, beside="", cap_usd=max(0.0, min(cap_usd, rest)))
+        return replace(
+            self, run=self.beside, beside="", cap_usd=max(0.0, min(cap_usd, rest))
+        )
 
-    def runner(self, progress: Progress | None = None, waiting: Waiting | None = None) -> Runner:
+    def runner(
+        self, progress: Progress | None = None, waiting: Waiting | None = None
+    ) -> Runner:
         """A runner that ends after what is on the wire when the user stops it.
 
         ``waiting`` takes what is waited for; who watches is told, where it is left out.
@@ -98,16 +104,24 @@ class PaidCalls:
         self.on_stop(runner.stop)
         return runner
 
-    def counting(self, of: int, *, running: int, ask: str = "wait for the end") -> Progress:
+    def counting(
+        self, of: int, *, running: int, ask: str = "wait for the end"
+    ) -> Progress:
         """Tells who watches how many calls have ended, each hundredth part or each of few.
 
         ``ask`` is what else is waited for.
         """
-        done, every = count(1), 1 + of // 100
+        done = count(1)
+        every = 1 + of // 100
 
         def ended(_: Settled) -> None:
             if (number := next(done)) % every == 0 and self.watch is not None:
-                about = {"done": number, "of": of, "running": running, "spend": self.spend}
+                about = {
+                    "done": number,
+                    "of": of,
+                    "running": running,
+                    "spend": self.spend,
+                }
                 self.watch(Stand(arm="", quality=Unknown(ask=ask), **about))
 
         return ended
@@ -115,7 +129,9 @@ class PaidCalls:
     def _say_waiting(self, why: str) -> None:
         if self.watch is not None:
             ask = Unknown(ask="wait for an answer")
-            stand = Stand(arm="", quality=ask, done=0, of=0, running=0, spend=self.spend)
+            stand = Stand(
+                arm="", quality=ask, done=0, of=0, running=0, spend=self.spend
+            )
             self.watch(stand.model_copy(update={"waiting": why}))
 
     @property

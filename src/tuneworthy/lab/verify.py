@@ -17,12 +17,24 @@ from typing import Any, TypeAlias, Unpack
 from tuneworthy.answers.arms import arms_series
 from tuneworthy.errors import CaseError, StoppedError
 from tuneworthy.files.evalset import case_values
-from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
+from tuneworthy.files.stores import (
+    another_plan,
+    append_evidence,
+    write_plan,
+    written_plan,
+)
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
 from tuneworthy.lab.plan import Asked, Cases, LabPlan, request_to
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
+from tuneworthy.lab.prepare import (
+    CallSettings,
+    PreparedLab,
+    dearest,
+    paid,
+    price,
+    probed,
+)
 from tuneworthy.lab.result import (
     ENOUGH,
     any_measured,
@@ -85,8 +97,11 @@ def general_skills() -> tuple[EvalCase, ...]:
 
 def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     """SHA-256 of everything the comparison rests on."""
-    setting, arms = plan.setting, (tuned, untuned)
-    prompts = [setting.prompts[name] for arm in arms for name in (*arm.steps, arm.prompt)]
+    setting = plan.setting
+    arms = (tuned, untuned)
+    prompts = [
+        setting.prompts[name] for arm in arms for name in (*arm.steps, arm.prompt)
+    ]
     places = [setting.reached[arm.model] for arm in arms]
     inputs = [
         [*map(case_values, plan.report)],
@@ -156,7 +171,9 @@ def _kept(
     return with_found(arms, plan.tuned, **changes)
 
 
-def evidence_of(result: VerifyResult, arms: Sequence[LabArm], as_of: date) -> Measured | None:
+def evidence_of(
+    result: VerifyResult, arms: Sequence[LabArm], as_of: date
+) -> Measured | None:
     """What the comparison adds to the case's evidence: every arm, and the gain by tuning.
 
     None for one that was cut short. Where it decided nothing, the arms alone.
@@ -181,13 +198,26 @@ def skills_kept(general: Contrast, margin: float, *, floor: bool) -> State:
 
 
 def gain_evidence(
-    result: VerifyResult, as_of: date, *, id: str = "tuned_gain", by: str = "verify", **more: str
+    result: VerifyResult,
+    as_of: date,
+    *,
+    id: str = "tuned_gain",
+    by: str = "verify",
+    **more: str,
 ) -> Evidence | None:
     """The tuned arm less the best untuned one, with its interval; None where nothing is known."""
     task = result.contrast
-    if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
+    if (
+        result.stopped
+        or result.outcome == "unknown"
+        or isinstance(task.difference, Unknown)
+    ):
         return None
-    details = {"outcome": result.outcome, "why": result.why, "margin": result.plan.margin}
+    details = {
+        "outcome": result.outcome,
+        "why": result.why,
+        "margin": result.plan.margin,
+    }
     about: dict[str, Any] = {
         "value": task.difference,
         "details": details | more,
@@ -201,7 +231,8 @@ async def _run(
     prepared: PreparedLab, calls: PaidCalls, _: Quote, *, margin: float, again: bool
 ) -> VerifyResult:
     prepared, stop = await probed(prepared, calls)
-    plan, scores = prepared.plan, prepared.scores
+    plan = prepared.plan
+    scores = prepared.scores
     general = Scores(most_missing=MOST_MISSING_GENERAL)
     lab = Lab(plan, scores, calls, stop)
     await lab.race()
@@ -215,9 +246,12 @@ async def _run(
     chosen = chosen_arms(lab)
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
     if tuned is None:
-        raise CaseError("has no scored arm to compare", fix="look at: tuneworthy ceiling")
+        raise CaseError(
+            "has no scored arm to compare", fix="look at: tuneworthy ceiling"
+        )
     arms = (tuned, chosen[0])
-    inputs, changed = plan_digest(plan, *arms, prepared.scorer), scores.changes(arms)
+    inputs = plan_digest(plan, *arms, prepared.scorer)
+    changed = scores.changes(arms)
     more = {"inputs": inputs, "judge": prepared.judge, "changed": changed}
     written = verify_plan(plan, arms, margin=margin, written_on=prepared.as_of, **more)
     written = write_plan(prepared.case, written, again=again)
@@ -225,7 +259,9 @@ async def _run(
     if not lab.stop:
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
         lab.stop = (await general.run(calls.runner(), jobs)).stop
-    return compared(written, lab, general, arms, partial(_held, prepared, arms, written))
+    return compared(
+        written, lab, general, arms, partial(_held, prepared, arms, written)
+    )
 
 
 Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
@@ -233,7 +269,11 @@ Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
 
 
 def _held(
-    lab: PreparedLab, arms: tuple[Arm, Arm], plan: VerifyPlan, gained: Contrast, skills: State
+    lab: PreparedLab,
+    arms: tuple[Arm, Arm],
+    plan: VerifyPlan,
+    gained: Contrast,
+    skills: State,
 ) -> HeldArm:
     kept = _kept(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
     table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
@@ -257,8 +297,13 @@ def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
     place = plan.setting.reached[arm.model]
     for case in general_skills():
         messages = [ChatMessage(role="user", content=case.text)]
-        most, effort = plan.setting.max_tokens, arm.effort or None
-        yield Job(request_to(place, messages, max_tokens=most, effort=effort)), arm, case
+        most = plan.setting.max_tokens
+        effort = arm.effort or None
+        yield (
+            Job(request_to(place, messages, max_tokens=most, effort=effort)),
+            arm,
+            case,
+        )
 
 
 def quoted(lab: PreparedLab) -> Quote:
@@ -276,7 +321,9 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     parts = [price(lab, ledger, rivals=False)]
     for kind in ("prompt", "tuned"):
         arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
-        jobs = ([job for job, *_ in general_calls(lab.plan, arm)] for arm in arms.values())
+        jobs = (
+            [job for job, *_ in general_calls(lab.plan, arm)] for arm in arms.values()
+        )
         parts += dearest([quote(each, ledger, lab.price_of) for each in jobs])
     return total(parts)
 
@@ -300,7 +347,8 @@ def _refuse_another(lab: PreparedLab, margin: float) -> None:
     if (before := written_plan(lab.case)) is None:
         return
     arms = {arm.id: arm for arm in lab.plan.arms}
-    tuned, untuned = arms.get(before.tuned), arms.get(before.untuned)
+    tuned = arms.get(before.tuned)
+    untuned = arms.get(before.untuned)
     now = tuned and untuned and plan_digest(lab.plan, tuned, untuned, lab.scorer)
     if (now, margin) != (before.inputs, before.margin):
         raise another_plan(lab.case)
@@ -310,8 +358,12 @@ def compared(
     written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm], hold: Hold
 ) -> VerifyResult:
     """Hold a tuned arm and an untuned one, both answered, against what was written down."""
-    plan, scores = lab.plan, lab.scores
-    contrasts = contrast(scores, *arms, plan.report), contrast(general, *arms, general_skills())
+    plan = lab.plan
+    scores = lab.scores
+    contrasts = (
+        contrast(scores, *arms, plan.report),
+        contrast(general, *arms, general_skills()),
+    )
     judge = judge_report(lab, arms)
     skills = general.estimate(arms[1], general_skills())
     floor = skills is not None and skills.value <= written.general_margin
@@ -327,14 +379,22 @@ def compared(
                 lost.append(reason)
                 kinds.append(by.why_unanswered(arm, cases))
     if lab.stop:
-        answer, why = "too_few_cases", "stopped"
+        answer = "too_few_cases"
+        why = "stopped"
     elif lost:
-        answer, why = "unknown", min(kinds, key=WHY_UNANSWERED.index)
+        answer = "unknown"
+        why = min(kinds, key=WHY_UNANSWERED.index)
     elif (
-        answer in ("improved", "meets", "open") and judge is not None and judge.chosen_by == "judge"
+        answer in ("improved", "meets", "open")
+        and judge is not None
+        and judge.chosen_by == "judge"
     ):
-        answer, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
-    tuned, untuned = (scores.share(arm, plan.report, exact=judge is not None) for arm in arms)
+        # of untuned arms, it may have chosen a poor one
+        answer = "unknown"
+        why = "choice"
+    tuned, untuned = (
+        scores.share(arm, plan.report, exact=judge is not None) for arm in arms
+    )
     return VerifyResult(
         plan=written,
         contrast=contrasts[0],
@@ -353,8 +413,12 @@ def compared(
         outcome=answer,
         why=why,
         sides=tuple(arm_row(lab, arm, plan.report) for arm in arms),
-        cases_needed=cases_to_decide(scores, arms, plan.report, contrasts[0], written.margin),
-        aloud=sum(int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms),
+        cases_needed=cases_to_decide(
+            scores, arms, plan.report, contrasts[0], written.margin
+        ),
+        aloud=sum(
+            int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms
+        ),
         spend=lab.calls.spend,
         **(lab.stop or first_of(lost)).of_result,
     )
@@ -419,13 +483,17 @@ def _no_gain(written: VerifyPlan, task: Contrast) -> tuple[VerifyAnswer, str]:
     return ("no_gain" if task.n >= written.cases else "too_few_cases"), "interval"
 
 
-def render(result: VerifyResult, form: str = "text", *, colour: bool = False, **named: str) -> str:
+def render(
+    result: VerifyResult, form: str = "text", *, colour: bool = False, **named: str
+) -> str:
     """The result as ``text`` or ``json``; the ``folder`` and ``rubric`` as the user named them."""
     if form == "json":
         return lab_dict("verify", result)
     return render_document(verify_document(result, **named), colour=colour)
 
 
-def render_quote(lab: PreparedLab, quote: Quote, form: str = "text", **more: Any) -> str:
+def render_quote(
+    lab: PreparedLab, quote: Quote, form: str = "text", **more: Any
+) -> str:
     """What would be compared and what it would cost; see ``prepare.render_quote``."""
     return prepare.render_quote(lab, quote, form, general=len(general_skills()), **more)

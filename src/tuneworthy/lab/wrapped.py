@@ -22,7 +22,9 @@ _WORD = re.compile(r"\w+")
 
 _BLOCK = re.compile(r"\s*<([A-Za-z_]{1,30})>.*?</\1>\s*", re.DOTALL)
 _FENCED = re.compile(r"```[a-z]{0,12}\n(.*?)```", re.DOTALL)
-_LED = re.compile(r"\b(?:answer|result|output|label)(?: is)?\W{0,3}[:=]\W{0,3}", re.IGNORECASE)
+_LED = re.compile(
+    r"\b(?:answer|result|output|label)(?: is)?\W{0,3}[:=]\W{0,3}", re.IGNORECASE
+)
 
 
 def _after_a_block(text: str) -> str | None:

@@ -29,7 +29,9 @@ def kept_draw(case: Case) -> FailureDraw:
     draw = stores.written_draw(case)
     if draw is None:
         fix = f"draw some: tuneworthy evalset failures {argument(case.folder)}"
-        raise CaseError("has no failures that were drawn", where=str(case.folder), fix=fix)
+        raise CaseError(
+            "has no failures that were drawn", where=str(case.folder), fix=fix
+        )
     return draw
 
 
@@ -56,7 +58,9 @@ def causes_text(case: Case) -> str:
     return "\n".join(f"{rule.title}: {rule.means}" for rule in rules)
 
 
-def proposals(draw: FailureDraw, items: Iterable[Item]) -> dict[ItemKey, tuple[str, ...]]:
+def proposals(
+    draw: FailureDraw, items: Iterable[Item]
+) -> dict[ItemKey, tuple[str, ...]]:
     """What a model proposed, for whoever reads the failure."""
     pairs = zip(items, draw.drawn, strict=True)
     return {
@@ -68,14 +72,21 @@ def proposals(draw: FailureDraw, items: Iterable[Item]) -> dict[ItemKey, tuple[s
 
 def said_causes(case: Case, draw: FailureDraw) -> SaidCauses:
     """The cause of each drawn failure: what was settled, else what all say who read it."""
-    labels = {name: stores.latest_labels(own) for name, own in stores.read_labels(case).items()}
+    labels = {
+        name: stores.latest_labels(own)
+        for name, own in stores.read_labels(case).items()
+    }
     settled = labels.pop(stores.ADJUDICATED, {})
     counts: dict[CauseId, int] = {}
     not_read = 0
     differ = 0
     for item in failure_items(case, draw):
         cause = _said_of(item, settled)
-        values = {cause} if cause else {_said_of(item, own) for own in labels.values()} - {""}
+        values = (
+            {cause}
+            if cause
+            else {_said_of(item, own) for own in labels.values()} - {""}
+        )
         if not values:
             not_read += 1
             continue

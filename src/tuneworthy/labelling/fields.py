@@ -41,8 +41,12 @@ def _field(name: str, value: Any) -> AnswerField:
         return AnswerField(name, "number", json.dumps(value), is_long=False)
     if isinstance(value, str) or value is None:
         text = value or ""
-        return AnswerField(name, "text", text, is_long=len(text) > _LONG or "\n" in text)
-    return AnswerField(name, "json", json.dumps(value, ensure_ascii=False), is_long=True)
+        return AnswerField(
+            name, "text", text, is_long=len(text) > _LONG or "\n" in text
+        )
+    return AnswerField(
+        name, "json", json.dumps(value, ensure_ascii=False), is_long=True
+    )
 
 
 def join_answer(text: str, typed: Mapping[str, str]) -> str:
@@ -53,7 +57,9 @@ def join_answer(text: str, typed: Mapping[str, str]) -> str:
     """
     fields = {field.name: field for field in split_answer(text)}
     if not fields or not typed.keys() <= fields.keys():
-        raise InputError("the answer has other fields by now", fix="look at it once more")
+        raise InputError(
+            "the answer has other fields by now", fix="look at it once more"
+        )
     value = json.loads(text)
     for name, entered in typed.items():
         if entered.replace("\r\n", "\n") != fields[name].text:
@@ -74,8 +80,14 @@ def _typed_value(field: AnswerField, entered: str) -> Any:
     if field.kind == "number" and not is_number:
         raise InputError(f'"{entered[:40]}" is not a number', where=field.name)
     if field.kind == "choice" and not isinstance(value, bool):
-        raise InputError(f'"{entered[:40]}" is neither true nor false', where=field.name)
+        raise InputError(
+            f'"{entered[:40]}" is neither true nor false', where=field.name
+        )
     return value
 
 
-_WORDS: Mapping[FieldKind, str] = {"number": "a number", "choice": "true or false", "json": "JSON"}
+_WORDS: Mapping[FieldKind, str] = {
+    "number": "a number",
+    "choice": "true or false",
+    "json": "JSON",
+}

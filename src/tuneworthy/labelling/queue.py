@@ -14,8 +14,19 @@ from tuneworthy.files.cache import Cache, stamps
 from tuneworthy.files.evalset import named_evalset, strict_json
 from tuneworthy.files.materials import read_materials
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
-from tuneworthy.lab.prepare import MOST_TOKENS, arm_outputs, evalset_of, outputs_of, prepare
-from tuneworthy.labelling.failures import causes_text, failure_items, kept_draw, proposals
+from tuneworthy.lab.prepare import (
+    MOST_TOKENS,
+    arm_outputs,
+    evalset_of,
+    outputs_of,
+    prepare,
+)
+from tuneworthy.labelling.failures import (
+    causes_text,
+    failure_items,
+    kept_draw,
+    proposals,
+)
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (
@@ -49,7 +60,9 @@ For = Literal["report", "choose", "verify"]
 """The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;
 or both arms of a verification, on its held-out cases."""
 
-Kind = Literal["answer", "rubric", "pairwise", "settle", "training", "compare", "failure"]
+Kind = Literal[
+    "answer", "rubric", "pairwise", "settle", "training", "compare", "failure"
+]
 """``training`` reviews candidates to learn from; ``compare`` holds labels against an arm's own
 answers, of which only the arm is named; ``failure`` gives each drawn failure its cause."""
 
@@ -204,9 +217,13 @@ class LabelQueue:
         text = value if item.choices else value.strip()
         if item.choices and text not in item.choices:
             what = f'"{value[:40]}" can\'t be said of it'
-            raise InputError(what, fix=f"choose one of these: {', '.join(item.choices)}")
+            raise InputError(
+                what, fix=f"choose one of these: {', '.join(item.choices)}"
+            )
         if not text or len(text) > LONGEST:
-            raise InputError("a right answer has some text, and not too much", where="answer")
+            raise InputError(
+                "a right answer has some text, and not too much", where="answer"
+            )
         if item.task == "answer" and (wrong := self.form.problem(text)):
             raise InputError(f"the answer {wrong}", fix="correct it; nothing was kept")
         if text == "reject":
@@ -214,7 +231,9 @@ class LabelQueue:
         if text != "edit":
             return text, ""
         if not better.strip() or len(better) > LONGEST or better == item.outputs[0]:
-            raise InputError("an edit changes the answer", fix="change it, or accept it")
+            raise InputError(
+                "an edit changes the answer", fix="change it, or accept it"
+            )
         return text, better
 
     def keep(self, item: Item, value: str, better: str = "") -> None:
@@ -279,20 +298,26 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
         if not lacking:
             fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
             raise CaseError("every case has a right answer", where=str(source), fix=fix)
-        items = [Item("answer", eval_case) for eval_case in shuffled(lacking, task.seed)]
+        items = [
+            Item("answer", eval_case) for eval_case in shuffled(lacking, task.seed)
+        ]
     else:
         items, text = _outputs_to_label(source, case, task)
     own = _labels(case).get(name, {})
     return LabelQueue(case, name, _by_id(items), text, own, notes, form)
 
 
-def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[list[Item], str]:
+def _outputs_to_label(
+    source: str | Path, case: Case, task: LabelTask
+) -> tuple[list[Item], str]:
     if task.scale not in SCALES:
         raise InputError(f'"{task.scale[:40]}" is not a scale', fix=" or ".join(SCALES))
     if task.kind == "pairwise" and len(task.arms) != 2:
         raise InputError("a pair is two arms", where="arms", fix="choose two")
     if task.kind == "rubric" and not task.rubric:
-        raise InputError("needs a rubric", where="rubric", fix="write one, or choose one")
+        raise InputError(
+            "needs a rubric", where="rubric", fix="write one, or choose one"
+        )
     outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
     text = rubric_text(task.rubric) if task.rubric else ""
     cases = shuffled(named_evalset(case) or (), task.seed)
@@ -304,12 +329,16 @@ def _outputs_to_label(source: str | Path, case: Case, task: LabelTask) -> tuple[
             raise InputError(f'"{name[:80]}" answered nothing', where="ARM", fix=fix)
     arms = tuple(sorted(task.arms or outputs))
     if task.kind == "pairwise":
-        items = _pair_items(cases, outputs, arms, digest_of(text) if text else "", task.seed)
+        items = _pair_items(
+            cases, outputs, arms, digest_of(text) if text else "", task.seed
+        )
     else:
         items = _rubric_items(cases, outputs, arms, digest_of(text, task.scale), task)
     if not items:
         fix = "run the lab on: tuneworthy ceiling"
-        raise CaseError("no case was answered by these arms", where=str(source), fix=fix)
+        raise CaseError(
+            "no case was answered by these arms", where=str(source), fix=fix
+        )
     return items, text
 
 
@@ -317,7 +346,11 @@ Outputs = Mapping[str, Mapping[str, str]]  #: Output by arm, and by id of the ca
 
 
 def _pair_items(
-    cases: Iterable[EvalCase], outputs: Outputs, arms: tuple[str, ...], rubric: str, seed: int
+    cases: Iterable[EvalCase],
+    outputs: Outputs,
+    arms: tuple[str, ...],
+    rubric: str,
+    seed: int,
 ) -> list[Item]:
     """The outputs of two arms side by side, for each case that both answered.
 
@@ -353,7 +386,9 @@ def _rubric_items(
     for case in cases:
         for arm, output in _mixed(case, outputs, arms, task.seed):
             choices = SCALES[task.scale]
-            items.append(Item("rubric", case, (arm,), (output,), choices, rubric=rubric))
+            items.append(
+                Item("rubric", case, (arm,), (output,), choices, rubric=rubric)
+            )
     return items
 
 
@@ -379,50 +414,75 @@ def _drawn_items(
     case are shuffled, and an output that several of them wrote is shown once.
     """
     if not rubric:
-        raise InputError("needs the rubric", where="--for", fix="give --rubric FILE as well")
+        raise InputError(
+            "needs the rubric", where="--for", fix="give --rubric FILE as well"
+        )
     plan, chosen = _plan(case, source, lab)
     text = rubric_text(rubric)
     if digest_of(text, SCALE) != plan.rubric:
-        fix = f"give the one the lab was given, {plan.file}, or run the lab with this one"
+        fix = (
+            f"give the one the lab was given, {plan.file}, or run the lab with this one"
+        )
         raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
     ready = prepare(source, seed=plan.seed, max_tokens=plan.max_tokens, scored=False)
-    outputs, arms = outputs_of(ready), chosen or tuple(arm.id for arm in ready.plan.arms)
+    outputs = outputs_of(ready)
+    arms = chosen or tuple(arm.id for arm in ready.plan.arms)
     cases = ready.plan.select if lab == "choose" else ready.plan.report
     items = []
     for eval_case in label_sample(cases, plan.labels, plan.seed):
         mixed = _mixed(eval_case, outputs, arms, plan.seed)
         own = {output: arm for arm, output in reversed(mixed)}
         items += [
-            Item("rubric", eval_case, (arm,), (output,), SCALES[SCALE], rubric=plan.rubric)
+            Item(
+                "rubric",
+                eval_case,
+                (arm,),
+                (output,),
+                SCALES[SCALE],
+                rubric=plan.rubric,
+            )
             for output, arm in reversed(own.items())
         ]
     if not items:
         fix = f"run the lab on: tuneworthy {'verify' if lab == 'verify' else 'ceiling'} {source}"
-        raise CaseError("no drawn case was answered by these arms", where=str(source), fix=fix)
+        raise CaseError(
+            "no drawn case was answered by these arms", where=str(source), fix=fix
+        )
     return items, text
 
 
-def _plan(case: Case, source: str | Path, lab: For) -> tuple[JudgePlan, tuple[str, ...]]:
+def _plan(
+    case: Case, source: str | Path, lab: For
+) -> tuple[JudgePlan, tuple[str, ...]]:
     """Who judges, and the arms that are labelled; () for all."""
     written = None if lab == "verify" else stores.written_choice(case)
     plan = written or (None if lab == "report" else stores.written_plan(case))
     if plan is None or plan.judge is None:
         name = "verify" if lab == "verify" else "ceiling"
         fix = f"run it first: tuneworthy {name} {source} --judge RUBRIC --judge-model MODEL"
-        raise CaseError("no lab with a judge has chosen its arms yet", where=str(source), fix=fix)
+        raise CaseError(
+            "no lab with a judge has chosen its arms yet", where=str(source), fix=fix
+        )
     if lab == "choose":
         return plan.judge, ()
-    return plan.judge, plan.chosen if isinstance(plan, CeilingPlan) else (plan.tuned, plan.untuned)
+    return plan.judge, plan.chosen if isinstance(plan, CeilingPlan) else (
+        plan.tuned,
+        plan.untuned,
+    )
 
 
-LabelsByName = dict[str, dict[ItemKey, Label]]  #: The labels of each labeller that count.
+LabelsByName = dict[
+    str, dict[ItemKey, Label]
+]  #: The labels of each labeller that count.
 
 
 def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
     """How far the labellers of a case agree, for each task and rubric."""
     groups = agreement_so_far(source)
     if not groups:
-        fix = f"label some: tuneworthy evalset export {argument(source)} --labeller NAME"
+        fix = (
+            f"label some: tuneworthy evalset export {argument(source)} --labeller NAME"
+        )
         raise CaseError("has no labels yet", where=str(source), fix=fix)
     return groups
 
@@ -439,9 +499,16 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
 
 def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     """What labellers differ on and nobody has settled; it doesn't say who is who."""
-    cases = {entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)}
+    cases = {
+        entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)
+    }
     order = {name: place for place, name in enumerate(cases)}
-    differ = [d for group in agreement(source) for d in group.disagreements if d.settled is None]
+    differ = [
+        d
+        for group in agreement(source)
+        for d in group.disagreements
+        if d.settled is None
+    ]
     if not differ:
         fix = f"see them: tuneworthy evalset agreement {argument(source)}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
@@ -450,12 +517,17 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     if any(key[0] in ("rubric", "pairwise") and key[3] != LABEL for key in keys):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
     labels = _labels(case)
-    labelled = {(label.output, label.key) for own in labels.values() for label in own.values()}
-    items, notes = [], {}
+    labelled = {
+        (label.output, label.key) for own in labels.values() for label in own.values()
+    }
+    items = []
+    notes = {}
     differ.sort(key=lambda dispute: order.get(dispute.key[2], -1))
     candidates: dict[ItemKey, Item] = {}
     if any(key[0] == "training" for key in keys):
-        candidates = {item.key: item for item in review_items(read_candidates(case).found)}
+        candidates = {
+            item.key: item for item in review_items(read_candidates(case).found)
+        }
     if any(key[0] == "failure" for key in keys):
         draw = kept_draw(case)
         candidates |= {item.key: item for item in failure_items(case, draw)}
@@ -474,9 +546,12 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
     return LabelQueue(case, stores.ADJUDICATED, _by_id(items), text, own, notes, form)
 
 
-def _item(differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs) -> Item | None:
+def _item(
+    differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs
+) -> Item | None:
     task, rubric, case_id, first, second = differ.key
-    case, arms = cases.get(case_id), tuple(filter(None, (first, second)))
+    case = cases.get(case_id)
+    arms = tuple(filter(None, (first, second)))
     if case is None or any(case_id not in outputs.get(arm, {}) for arm in arms):
         return None
     values = {value for _, value in differ.said}
@@ -495,7 +570,8 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     Where a case has none, what was settled counts, and otherwise what all its labellers say.
     """
     case = load_case(source)
-    cases, labels = evalset_of(case, source), _labels(case)
+    cases = evalset_of(case, source)
+    labels = _labels(case)
     settled = _answers([labels.pop(stores.ADJUDICATED, {})])
     answers = {
         case_id: values[0]
@@ -529,7 +605,10 @@ def _plain(task: str, value: str) -> str:
 
 
 def _labels(case: Case) -> LabelsByName:
-    return {name: stores.latest_labels(labels) for name, labels in stores.read_labels(case).items()}
+    return {
+        name: stores.latest_labels(labels)
+        for name, labels in stores.read_labels(case).items()
+    }
 
 
 def _agreement(
@@ -539,12 +618,20 @@ def _agreement(
     clusters: Mapping[str, str],
 ) -> AgreementOf:
     task, rubric = group
-    names = [name for name in sorted(people) if any(key[:2] == group for key in people[name])]
+    names = [
+        name for name in sorted(people) if any(key[:2] == group for key in people[name])
+    ]
     keys = sorted({key for name in names for key in people[name] if key[:2] == group})
-    table, differ, both = [], [], 0
+    table = []
+    differ = []
+    both = 0
     for key in keys:
-        values = {name: _given(people[name][key]) for name in names if key in people[name]}
-        table.append([_plain(task, values[name]) if name in values else None for name in names])
+        values = {
+            name: _given(people[name][key]) for name in names if key in people[name]
+        }
+        table.append(
+            [_plain(task, values[name]) if name in values else None for name in names]
+        )
         both += len(values) >= 2
         if len({_plain(task, value) for value in values.values()}) > 1:
             end = settled.get(key)
@@ -599,14 +686,19 @@ class LabelQueues:
 
     def open(self, source: str | Path, task: LabelTask) -> LabelQueue:
         """As ``open_queue``."""
-        folder, stamp = Path(source).resolve(), None
+        folder = Path(source).resolve()
+        stamp = None
         if task.kind != "settle":
-            stamp = stamps(folder, but=str(folder / stores.FOLDER / "labels"), most=_FILES)
+            stamp = stamps(
+                folder, but=str(folder / stores.FOLDER / "labels"), most=_FILES
+            )
         key = folder, replace(task, labeller="")
         if stamp and (kept := self._kept.find(key, stamp)):
             return kept.shared_with(task.labeller)
         if task.rubric:
-            task = replace(task, rubric=stores.rubric_path(load_case(source), str(task.rubric)))
+            task = replace(
+                task, rubric=stores.rubric_path(load_case(source), str(task.rubric))
+            )
         queue = open_queue(source, task)
         return self._kept.keep(key, stamp, queue) if stamp else queue
 
@@ -619,19 +711,26 @@ class Overview(NamedTuple):
     rubrics: dict[str, str]  #: Text by name.
     arms: tuple[str, ...]  #: Arms whose outputs are there.
     no_arms: InputError | None  #: Why there are none.
-    agreement: tuple[AgreementOf, ...]  #: How far labellers agree; () before there is a label.
+    agreement: tuple[
+        AgreementOf, ...
+    ]  #: How far labellers agree; () before there is a label.
     candidates: bool  #: Whether it names files or logs to learn from.
-    compared: bool  #: Whether it has a training set to hold against a model's own answers.
+    compared: (
+        bool  #: Whether it has a training set to hold against a model's own answers.
+    )
     failures: int = 0  #: Failures that were drawn.
 
 
-def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS) -> Overview:
+def overview(
+    source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
+) -> Overview:
     """What there is to label of a case, and how far it has come.
 
     ``seed`` and ``max_tokens`` are those that the lab was given.
     """
     case = load_case(source)
-    cases, rubrics = named_evalset(case) or (), stores.read_rubrics(case)
+    cases = named_evalset(case) or ()
+    rubrics = stores.read_rubrics(case)
     lacking = sum(item.reference is None for item in cases)
     arms: tuple[str, ...] = ()
     why: InputError | None = None
@@ -641,17 +740,25 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
         why = caught
     named = case.data.training or case.data.traces
     has = bool(named or (case.data.examples and case.data.examples.path))
-    own = (agreement_so_far(source), has, bool(arms) and stores.read_training(case) is not None)
+    own = (
+        agreement_so_far(source),
+        has,
+        bool(arms) and stores.read_training(case) is not None,
+    )
     draw = stores.written_draw(case)
     failures = 0 if draw is None else len(draw.drawn)
     return Overview(lacking, len(cases), rubrics, arms, why, *own, failures)
 
 
-def agreement_and_rubrics(source: str | Path) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
+def agreement_and_rubrics(
+    source: str | Path,
+) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
     """How far labellers agree, () before there is a label; and each rubric's text, by digest."""
     rubrics = stores.read_rubrics(load_case(source)).values()
     ways = ((), *((scale,) for scale in SCALES))
-    return agreement_so_far(source), {digest_of(t, *way): t for t in rubrics for way in ways}
+    return agreement_so_far(source), {
+        digest_of(t, *way): t for t in rubrics for way in ways
+    }
 
 
 def add_rubric(source: str | Path, text: str) -> str:

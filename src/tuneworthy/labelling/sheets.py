@@ -17,7 +17,12 @@ from tuneworthy.errors import CaseError, InputError, argument
 from tuneworthy.files import stores
 from tuneworthy.files.case import case_path
 from tuneworthy.files.disk import write_new
-from tuneworthy.files.evalset import named_evalset, read_table, table_csv, table_json_lines
+from tuneworthy.files.evalset import (
+    named_evalset,
+    read_table,
+    table_csv,
+    table_json_lines,
+)
 from tuneworthy.labelling.failures import record_causes
 from tuneworthy.labelling.queue import Kind, LabelQueue, LabelTask, open_queue
 from tuneworthy.model.base import LateRecord
@@ -61,7 +66,9 @@ def export_sheet(source: str | Path, task: LabelTask, form: str) -> str:
         InputError: If nothing is left.
     """
     queue = open_queue(source, task)
-    left = {name: item for name, item in queue.items.items() if not queue.is_labelled(item)}
+    left = {
+        name: item for name, item in queue.items.items() if not queue.is_labelled(item)
+    }
     if not left:
         what = f"{queue.labeller} has labelled all {len(queue.items)}"
         fix = "change a label on the page, or import another one"
@@ -77,7 +84,11 @@ def sheet_path(source: str | Path, labeller: str, output: str | None = None) -> 
     """Where a labeller's sheet of failures lies: beside the case, where no other place is named."""
     if output is not None:
         return Path(output)
-    name = "failures.csv" if labeller == ME else f"failures-{stores.labeller_name(labeller)}.csv"
+    name = (
+        "failures.csv"
+        if labeller == ME
+        else f"failures-{stores.labeller_name(labeller)}.csv"
+    )
     return case_path(source).parent / name
 
 
@@ -196,7 +207,9 @@ class _Given(NamedTuple):
     better: str
 
 
-def import_sheet(path: Path, source: str | Path, kind: Kind | None = None) -> ImportedLabels:
+def import_sheet(
+    path: Path, source: str | Path, kind: Kind | None = None
+) -> ImportedLabels:
     """Read labels back; all of them are kept, or none where a line is wrong.
 
     With a ``kind`` a sheet of other labels is refused.
@@ -246,11 +259,15 @@ def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _Given:
     """
     name = row.get("item", "").strip().removeprefix(_LETTER)
     if row.get("task") != task_id:
-        raise InputError("it is of another task", fix="import each exported file by itself")
+        raise InputError(
+            "it is of another task", fix="import each exported file by itself"
+        )
     item = queue.items.get(name)
     if item is None:
         what = f'nothing to label has the id "{row.get("item", "")[:40]}"'
-        raise InputError(what, fix="leave ids as they are; what has changed since is exported anew")
+        raise InputError(
+            what, fix="leave ids as they are; what has changed since is exported anew"
+        )
     label = row["label"]
     if item.choices:
         label = _choice(item, label)
@@ -274,7 +291,9 @@ def _choice(item: Item, label: str) -> str:
     return words[typed]
 
 
-def answer_to_edit(source: str | Path, case_id: str, labeller: str) -> tuple[LabelQueue, str]:
+def answer_to_edit(
+    source: str | Path, case_id: str, labeller: str
+) -> tuple[LabelQueue, str]:
     """Where the right answer of one case of the set is given: the labels, and the item's id.
 
     Raises:

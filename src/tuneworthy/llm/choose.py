@@ -70,7 +70,9 @@ def echo(request: Request) -> str:
 
 def parrot(request: Request) -> str:
     """The answer of the last example in the conversation; the last message without one."""
-    answers = [message.content for message in request.messages if message.role == "assistant"]
+    answers = [
+        message.content for message in request.messages if message.role == "assistant"
+    ]
     return answers[-1] if answers else echo(request)
 
 
@@ -89,7 +91,9 @@ class Switch:
             await transport.close()
 
     async def send(self, request: Request) -> Reply:
-        transport = self._by_place.get(request.base_url or f"{request.provider}:{request.model}")
+        transport = self._by_place.get(
+            request.base_url or f"{request.provider}:{request.model}"
+        )
         if transport is None:
             raise NotSent(f"nothing serves {request.model}", again=False)
         return await transport.send(request)
@@ -119,10 +123,15 @@ def transport_for(
         if lacks := _lacks_key(place):
             raise lacks
         if not place.base_url:
-            name, fake = f"{place.provider}:{place.name}", place.provider == FAKE
+            name = f"{place.provider}:{place.name}"
+            fake = place.provider == FAKE
             if fake and place.name not in FAKES:
-                raise CaseError(f'there is no model "{name}"', fix=f"there is {', '.join(FAKES)}")
-            by_place[name] = Fake(FAKES[place.name]) if fake else local_model(place.name)
+                raise CaseError(
+                    f'there is no model "{name}"', fix=f"there is {', '.join(FAKES)}"
+                )
+            by_place[name] = (
+                Fake(FAKES[place.name]) if fake else local_model(place.name)
+            )
     if keys:
         more["confirmed"] = confirmed
         http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
@@ -132,12 +141,19 @@ def transport_for(
 
 def lacking_keys(places: Iterable[Reached]) -> Strings:
     """The keys that some of the places need and this machine doesn't have, a sentence each."""
-    return tuple(dict.fromkeys(str(lacks) for each in places if (lacks := _lacks_key(each))))
+    return tuple(
+        dict.fromkeys(str(lacks) for each in places if (lacks := _lacks_key(each)))
+    )
 
 
 def _lacks_key(place: Reached) -> CaseError | None:
     preset = PRESETS.get(place.provider)
-    if preset is None or preset.base_url != place.base_url or not preset.key_from or place.key:
+    if (
+        preset is None
+        or preset.base_url != place.base_url
+        or not preset.key_from
+        or place.key
+    ):
         return None
     fix = f"put it into the environment variable {place.key_from}"
     return CaseError(f'model "{place.provider}:{place.name}" needs a key', fix=fix)
@@ -164,7 +180,9 @@ def prices_of(
     """
     by_place: dict[tuple[str, str], Model] = {}
     for model in models:
-        with suppress(CaseError):  # a model that can't be reached is reported where it is reached
+        with suppress(
+            CaseError
+        ):  # a model that can't be reached is reported where it is reached
             place = reach(model)
             by_place.setdefault((place.base_url or place.provider, place.name), model)
 
@@ -174,7 +192,9 @@ def prices_of(
             return list_price(model, as_of, tokens)
         place = reach(model)  # whatever it calls itself there
         at = model.base_url and place.base_url
-        return price_on(f"{place.provider}:{place.name}", as_of, base_url=at, input_tokens=tokens)
+        return price_on(
+            f"{place.provider}:{place.name}", as_of, base_url=at, input_tokens=tokens
+        )
 
     def price(request: Request) -> Price | None:
         model = by_place.get((request.base_url or request.provider, request.model))
@@ -184,7 +204,9 @@ def prices_of(
             return stated or (FREE if inside else None)
         if stated and (model.id in trusted or on_this_machine(request.base_url)):
             return stated
-        return _at_least(stated, listed(model, 1 << most_input_tokens(request).bit_length()))
+        return _at_least(
+            stated, listed(model, 1 << most_input_tokens(request).bit_length())
+        )
 
     return price
 
@@ -199,7 +221,8 @@ def _at_least(stated: Price | None, listed: Price | None) -> Price | None:
 
 
 WAIT_S = 1.0  #: How long an endpoint on this machine has to answer.
-_MOST_BYTES, _MOST_NAMED = 1024 * 1024, 100
+_MOST_BYTES = 1024 * 1024
+_MOST_NAMED = 100
 
 State = Literal["key", "no_key", "answers", "silent", "open", "inside", "unknown"]
 """Its key is there; it isn't; it answers on this machine; it doesn't; it is called without a key;
@@ -212,8 +235,12 @@ class Served(NamedTuple):
     name: str  #: Provider, or the model's id.
     base_url: str  #: Empty where it runs inside this program, or nobody knows.
     state: State
-    key_from: str = ""  #: Variable that its key is read from; empty where none is needed.
-    price: Price | None = None  #: None for an endpoint, and for a model whose price nobody states.
+    key_from: str = (
+        ""  #: Variable that its key is read from; empty where none is needed.
+    )
+    price: Price | None = (
+        None  #: None for an endpoint, and for a model whose price nobody states.
+    )
     models: Strings = ()  #: Names that an endpoint on this machine says it serves.
     why: str = ""  #: What is wrong with its address.
 
@@ -238,7 +265,8 @@ def endpoints() -> tuple[Served, ...]:
 def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
     """The models of a case, in their order, with the list prices of a day."""
     known = tuple(models)
-    listed, places = look_up(known, as_of), list[Reached | str]()
+    listed = look_up(known, as_of)
+    places = list[Reached | str]()
     for model in known:
         try:
             places.append(reach(model))
@@ -265,7 +293,9 @@ def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
     threads = [
         threading.Thread(target=ask, args=(at, place), daemon=True)
         for at, place in enumerate(places)
-        if isinstance(place, Reached) and place.base_url and on_this_machine(place.base_url)
+        if isinstance(place, Reached)
+        and place.base_url
+        and on_this_machine(place.base_url)
     ]
     for thread in threads:
         thread.start()
@@ -277,8 +307,16 @@ def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
 def _models_at(place: Reached) -> Strings | None:
     """The models that a place lists; () for an answer that is no list, None for no answer."""
     parts = urlsplit(place.base_url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    headers = {"Authorization": f"Bearer {place.key.reveal()}"} if place.key is not None else {}
+    kind = (
+        http.client.HTTPSConnection
+        if parts.scheme == "https"
+        else http.client.HTTPConnection
+    )
+    headers = (
+        {"Authorization": f"Bearer {place.key.reveal()}"}
+        if place.key is not None
+        else {}
+    )
     with (
         suppress(OSError, http.client.HTTPException, ValueError),
         closing(kind(parts.hostname or "", parts.port, timeout=WAIT_S)) as connection,
@@ -299,7 +337,9 @@ def _names(raw: bytes) -> Strings:
         return ()
 
 
-def _served(name: str, place: Reached, models: Strings | None, price: Price | None) -> Served:
+def _served(
+    name: str, place: Reached, models: Strings | None, price: Price | None
+) -> Served:
     state: State
     if not place.base_url:
         state = "inside"

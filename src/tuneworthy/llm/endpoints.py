@@ -21,7 +21,13 @@ from urllib.parse import urlsplit
 from tuneworthy.errors import CaseError
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import price_of_fact
-from tuneworthy.llm.prices import NO_AMOUNTS, amounts_for, catalogue, find_model, rates_on
+from tuneworthy.llm.prices import (
+    NO_AMOUNTS,
+    amounts_for,
+    catalogue,
+    find_model,
+    rates_on,
+)
 from tuneworthy.model.base import as_bytes, usd_per_request
 from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 
@@ -31,13 +37,17 @@ if TYPE_CHECKING:
 LOCAL = "local"  #: Provider of the embedded model.
 FAKE = "fake"  #: Provider of models that are functions of ours, for tests and trials.
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})  #: Hosts that are this machine.
+LOOPBACK = frozenset(
+    {"localhost", "127.0.0.1", "[::1]"}
+)  #: Hosts that are this machine.
 _SHORTEST_KEY = 8
 
 
 class Endpoint(NamedTuple):
     base_url: str
-    key_from: str = ""  #: Environment variable with the key; empty where none is needed.
+    key_from: str = (
+        ""  #: Environment variable with the key; empty where none is needed.
+    )
 
 
 _LISTED = json.loads(Path(__file__).with_name("endpoints.json").read_text("utf-8"))
@@ -71,7 +81,11 @@ class Secret:
         stand in many an answer.
         """
         spelt = (rf"\\{{0,8}}(?:{re.escape(c)}|u(?i:{ord(c):04x}))" for c in self._key)
-        return text if len(self._key) < _SHORTEST_KEY else re.sub("".join(spelt), "***", text)
+        return (
+            text
+            if len(self._key) < _SHORTEST_KEY
+            else re.sub("".join(spelt), "***", text)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,11 @@ def reach(model: Model) -> Reached:
     """
     provider, _, name = model.id.partition(":")
     preset = PRESETS.get(provider) if name else None
-    if model.base_url is None and preset is not None and (named := named_address(provider)):
+    if (
+        model.base_url is None
+        and preset is not None
+        and (named := named_address(provider))
+    ):
         return _at_gateway(provider, name, preset, named)
     if model.base_url is None:
         if provider in (LOCAL, FAKE) and name:
@@ -105,14 +123,20 @@ def reach(model: Model) -> Reached:
         if preset is None:
             fix = f"give it a base_url, or one of {', '.join(PRESETS)} in front of its name"
             raise CaseError(f'model "{model.id}" has no known address', fix=fix)
-        return Reached(provider, name, preset.base_url, _key(preset.key_from), preset.key_from)
+        return Reached(
+            provider, name, preset.base_url, _key(preset.key_from), preset.key_from
+        )
     base_url = model.base_url.rstrip("/")
     place = _safe_place(base_url)
     variable = key_variable(base_url)
     if preset is not None and place == _place(preset.base_url):
         variable = preset.key_from or variable
     return Reached(
-        provider if name else "other", name or model.id, base_url, _key(variable), variable
+        provider if name else "other",
+        name or model.id,
+        base_url,
+        _key(variable),
+        variable,
     )
 
 
@@ -158,7 +182,9 @@ def key_variable(base_url: str) -> str:
     share a key. A port that isn't the usual one follows as ``_PORT_8443``.
     """
     _, host, port = _place(base_url)
-    name = host.strip("[]").upper().replace("-", "__").replace(".", "_").replace(":", "_")
+    name = (
+        host.strip("[]").upper().replace("-", "__").replace(".", "_").replace(":", "_")
+    )
     return f"TUNEWORTHY_KEY_{name}" + (f"_PORT_{port}" if port else "")
 
 
@@ -179,11 +205,18 @@ def _place(base_url: str) -> tuple[str, str, int | None]:
     """
     try:
         parts = urlsplit(base_url)
-        host, port = parts.netloc.lower(), parts.port
+        host = parts.netloc.lower()
+        port = parts.port
     except ValueError:
-        host, port, parts = "", None, urlsplit("")
+        host = ""
+        port = None
+        parts = urlsplit("")
     plain = host if port is None else host.removesuffix(f":{port}")
-    if not base_url.isascii() or not base_url.isprintable() or not _HOST.fullmatch(plain):
+    if (
+        not base_url.isascii()
+        or not base_url.isprintable()
+        or not _HOST.fullmatch(plain)
+    ):
         what = f'"{base_url[:80]}" is not an address'
         raise CaseError(what, fix="write https://, a host in plain letters, and a path")
     usual = {"https": 443, "http": 80}.get(parts.scheme)
@@ -216,7 +249,9 @@ STATE_PRICE = (
 )  #: What to do about a model without a price.
 
 
-def look_up(models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0) -> Prices:
+def look_up(
+    models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0
+) -> Prices:
     """Prices of models without a stated one, by id and address; a model nobody knows is left out.
 
     ``input_tokens`` are those of a request. For a day before a model's first entry the catalogue
@@ -225,7 +260,8 @@ def look_up(models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0) 
     return {
         (model.id, model.base_url): price
         for model in models
-        if model.usd_per_mtok is None and (price := list_price(model, as_of, input_tokens))
+        if model.usd_per_mtok is None
+        and (price := list_price(model, as_of, input_tokens))
     }
 
 
@@ -243,14 +279,22 @@ def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices
     """
     traffic = case.economics.traffic
     tokens = traffic.input_tokens
-    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
+    if (
+        tokens is None
+        or traffic.output_tokens is None
+        or traffic.requests_per_month is None
+    ):
         return NO_PRICES
     models = (*case.models, *(Model(id=name) for name in others))
     return look_up(models, as_of, input_tokens=tokens.likely)
 
 
 def price_on(
-    model_id: str, as_of: date, *, base_url: str | None = None, input_tokens: float = 0.0
+    model_id: str,
+    as_of: date,
+    *,
+    base_url: str | None = None,
+    input_tokens: float = 0.0,
 ) -> Price | None:
     """The price of a model on a day, USD for a million tokens: by the list, else the catalogue.
 
@@ -266,7 +310,11 @@ def price_on(
 
 
 def listed_price(
-    model_id: str, as_of: date, *, base_url: str | None = None, input_tokens: float = 0.0
+    model_id: str,
+    as_of: date,
+    *,
+    base_url: str | None = None,
+    input_tokens: float = 0.0,
 ) -> Price | None:
     """The same by the public price list alone."""
     provider, _, name = model_id.partition(":")
@@ -385,7 +433,12 @@ def whole_cap(usd: float) -> int:
 
 def most_input_tokens(request: Request) -> int:
     """The most tokens a request can have: none has less than one byte."""
-    extras = [request.response_schema, request.grammar, request.tools, *(request.choices or ())]
+    extras = [
+        request.response_schema,
+        request.grammar,
+        request.tools,
+        *(request.choices or ()),
+    ]
     sizes = [len(as_bytes(text)) for text in extras if text]
     text_bytes = sum([message.size for message in request.messages]) + sum(sizes)
     more = _TOKENS_OF_TOOLS if sizes or request.choices else 0
@@ -401,7 +454,9 @@ def most_usd(request: Request, price: Price, tokens: int | None = None) -> float
     written = price.context_tokens if request.max_tokens is None else request.max_tokens
     if written is None:
         return 0.0 if price.input == price.output == 0 else None
-    return _usd(price, most_input_tokens(request) if tokens is None else tokens, written)
+    return _usd(
+        price, most_input_tokens(request) if tokens is None else tokens, written
+    )
 
 
 def _usd(price: Price, read: int, wrote: int) -> float:

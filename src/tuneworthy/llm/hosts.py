@@ -63,7 +63,8 @@ def name_with_host(model_id: str, base_url: str | None) -> str:
 def find_strange_hosts(places: Iterable[Reached]) -> Strings:
     """Hosts of places that aren't their vendors' own, each once."""
     hosts = (
-        find_strange_host(f"{place.provider}:{place.name}", place.base_url) for place in places
+        find_strange_host(f"{place.provider}:{place.name}", place.base_url)
+        for place in places
     )
     return tuple(dict.fromkeys(host for host in hosts if host))
 
@@ -73,7 +74,12 @@ def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
 
     Those that a user's environment names, as in ``OPENAI_BASE_URL``, are.
     """
-    return host in LOOPBACK or host in _VENDORS or host in confirmed or host in _in_environment()
+    return (
+        host in LOOPBACK
+        or host in _VENDORS
+        or host in confirmed
+        or host in _in_environment()
+    )
 
 
 def _in_environment() -> frozenset[str]:
@@ -91,7 +97,12 @@ def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
     A key for a host is in the environment, or in the keyring, because its user put it there.
     """
     host = host_of(place.base_url)
-    if place.key is not None or host in LOOPBACK or host in confirmed or host in _in_environment():
+    if (
+        place.key is not None
+        or host in LOOPBACK
+        or host in confirmed
+        or host in _in_environment()
+    ):
         return True
     preset = PRESETS.get(place.provider)
     return host in _VENDORS if preset is None else host == host_of(preset.base_url)
@@ -108,7 +119,9 @@ def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) ->
         raise refusal
 
 
-def _refusals(places: Iterable[Reached], confirmed: Collection[str]) -> Iterable[InputError]:
+def _refusals(
+    places: Iterable[Reached], confirmed: Collection[str]
+) -> Iterable[InputError]:
     for place in places:
         if place.base_url and not _is_confirmed(place, confirmed):
             yield unconfirmed_error(

@@ -34,7 +34,10 @@ from tuneworthy.model.base import readable
 from tuneworthy.model.lab import ERROR_END, RefusedBy, Reply, Request, Usage
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_NO_KEY, _FORBIDDEN, _OK, _REDIRECT = frozenset({401, 402}), 403, 200, 300
+_NO_KEY = frozenset({401, 402})
+_FORBIDDEN = 403
+_OK = 200
+_REDIRECT = 300
 _MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any model gives
 _MOST_TOKENS = 10**9
 _FORGOTTEN_AFTER = timedelta(days=7)
@@ -61,7 +64,9 @@ class Http:
     ) -> None:
         self._confirmed = frozenset(confirmed)
         self._changed = dict(changed or {})
-        self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
+        self._keys = dict(keys)
+        self._timeout = timeout_s
+        self._at_once = at_once
         self._answered: set[str] = set()
         self._learned: dict[Place, dict[str, str]] = {}
         """Parameters that were refused, and what is sent in their place."""
@@ -109,23 +114,35 @@ class Http:
         return known
 
     async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
-        key, sent = self._keys.get(request.base_url), time.monotonic()
+        key = self._keys.get(request.base_url)
+        sent = time.monotonic()
         try:
             body = payload(request)
             sent_body = {known.get(name, name): value for name, value in body.items()}
-            raw_body = json.dumps({name: sent_body[name] for name in sent_body if name}).encode()
+            raw_body = json.dumps(
+                {name: sent_body[name] for name in sent_body if name}
+            ).encode()
         except (ValueError, RecursionError):
             raise Refused("its schema or tools are not JSON") from None
         path = "chat/completions" if request.choices is None else "decisions"
-        url, kind = f"{request.base_url}/{path}", {"Content-Type": "application/json"}
-        status, headers, raw = await self.exchange("POST", url, key, data=raw_body, headers=kind)
+        url = f"{request.base_url}/{path}"
+        kind = {"Content-Type": "application/json"}
+        status, headers, raw = await self.exchange(
+            "POST", url, key, data=raw_body, headers=kind
+        )
         if status != _OK:
             answers = request.base_url in self._answered
             said = hidden(raw.decode("utf-8", "replace"), key)
             if status in _NO_KEY and key is None:
                 said = f"no key is in {key_variable(request.base_url)}; it says {said}"
-            refusal = refusal_of(status, headers.get("Retry-After", ""), said, known=answers)
-            name = refused_parameter(said, sent_body) if isinstance(refusal, Refused) else ""
+            refusal = refusal_of(
+                status, headers.get("Retry-After", ""), said, known=answers
+            )
+            name = (
+                refused_parameter(said, sent_body)
+                if isinstance(refusal, Refused)
+                else ""
+            )
             raise NotTaken(name, str(refusal)) if name else refusal
         self._answered.add(request.base_url)
         return parse(raw, latency_s=time.monotonic() - sent, key=key)
@@ -149,7 +166,8 @@ class Http:
         connection broke.
         """
         self._refuse_host(url, trusted=vouched or key is not None)
-        all_headers, sent = dict(headers or {}), data if isinstance(data, bytes) else _form(data)
+        all_headers = dict(headers or {})
+        sent = data if isinstance(data, bytes) else _form(data)
         if key is not None:
             all_headers["Authorization"] = f"Bearer {key.reveal()}"
         try:
@@ -185,7 +203,9 @@ class Http:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._at_once, keepalive_timeout=_IDLE_S)
+            connector = aiohttp.TCPConnector(
+                limit=self._at_once, keepalive_timeout=_IDLE_S
+            )
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -199,7 +219,9 @@ def _now(ago: timedelta = timedelta()) -> str:
     return (datetime.now(UTC) - ago).isoformat(timespec="microseconds")
 
 
-def _form(fields: Mapping[str, str | tuple[str, bytes]] | None) -> aiohttp.FormData | None:
+def _form(
+    fields: Mapping[str, str | tuple[str, bytes]] | None,
+) -> aiohttp.FormData | None:
     form = aiohttp.FormData()
     for name, value in (fields or {}).items():
         if isinstance(value, str):  # a kind makes it a form of several parts
@@ -217,7 +239,10 @@ _INSTEAD = {
 }
 """What is sent in the place of a parameter that isn't taken; empty for nothing. Others make an arm
 what it is (a schema, an effort): without them it would be another arm."""
-_CHANGES = {old: f"{new} for {old}" if new else f"without {old}" for old, new in _INSTEAD.items()}
+_CHANGES = {
+    old: f"{new} for {old}" if new else f"without {old}"
+    for old, new in _INSTEAD.items()
+}
 _MOST_CHANGES = len(_INSTEAD) + 2
 _NOT_TAKEN = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown (?:name|parameter|field)|not permitted|"
@@ -242,7 +267,9 @@ def payload(request: Request) -> dict[str, Any]:
     """The body of a request as the endpoint wants it."""
     if request.choices is not None:
         return _decision(request)
-    schema, tools = (text and json.loads(text) for text in (request.response_schema, request.tools))
+    schema, tools = (
+        text and json.loads(text) for text in (request.response_schema, request.tools)
+    )
     # OpenAI's newer models refuse the older name, and all of its models know the newer one.
     newer = request.base_url in (PRESETS["openai"].base_url, named_address("openai"))
     named = {"name": "output", "strict": True, "schema": schema}
@@ -258,7 +285,11 @@ def payload(request: Request) -> dict[str, Any]:
         "tools": tools,
     }
     lacks = () if request.response_schema is not None else ("response_format",)
-    return {name: part for name, part in body.items() if part is not None and name not in lacks}
+    return {
+        name: part
+        for name, part in body.items()
+        if part is not None and name not in lacks
+    }
 
 
 def _decision(request: Request) -> dict[str, Any]:
@@ -278,11 +309,14 @@ def _decision(request: Request) -> dict[str, Any]:
 
 def _as_chat(body: Any) -> Any:
     """A decision in the form of a chat completion."""
-    answer, usage = body["answers"][0], body.get("usage") or {}
+    answer = body["answers"][0]
+    usage = body.get("usage") or {}
     refused = answer["type"] == "refusal"
     names = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
     counts = {name: usage.get(own) for name, own in names.items()}
-    details = {f"{name}_details": usage.get(f"{own}_details") for name, own in names.items()}
+    details = {
+        f"{name}_details": usage.get(f"{own}_details") for name, own in names.items()
+    }
     message = {"content": "" if refused else answer["choice"], "refusal": refused}
     choice = {"message": message, "error": answer.get("error")}
     return {"choices": [choice], "usage": {**counts, **details}}
@@ -314,7 +348,9 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         return Reply(
             text=_content(message.get("content"), key),
             model=_model(body.get("model"), key),
-            tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
+            tool_calls=tuple(
+                (_text(c["name"], key), _text(c["arguments"], key)) for c in calls
+            ),
             finish=error or _text(ended, key)[:100],
             usage=Usage(
                 input_tokens=_tokens(usage.get("prompt_tokens")),
@@ -324,7 +360,14 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
             ),
             latency_s=latency_s,
         )
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
         raise Doubtful("the answer can't be read") from None
 
 
@@ -387,7 +430,9 @@ def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exce
         return Busy(why, _seconds(retry_after))
     if _OK < status < _REDIRECT:
         return Doubtful(why)
-    return Refused(why, for_all=status in _NO_KEY or (status == _FORBIDDEN and not known))
+    return Refused(
+        why, for_all=status in _NO_KEY or (status == _FORBIDDEN and not known)
+    )
 
 
 def _seconds(retry_after: str) -> float | None:
@@ -395,7 +440,9 @@ def _seconds(retry_after: str) -> float | None:
     seconds = math.nan
     with suppress(ValueError, TypeError, OverflowError):
         until = parsedate_to_datetime(retry_after)
-        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        seconds = (
+            until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)
+        ).total_seconds()
     with suppress(ValueError):
         seconds = float(retry_after)
     return seconds if 0 <= seconds < math.inf else None

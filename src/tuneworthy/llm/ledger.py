@@ -27,7 +27,12 @@ def locked(path: Path) -> int:
     """Lock a file beside another, until its descriptor is closed; an InputError if it can't be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        flags = (
+            os.O_RDWR
+            | os.O_CREAT
+            | getattr(os, "O_CLOEXEC", 0)
+            | getattr(os, "O_NOFOLLOW", 0)
+        )
         descriptor = os.open(f"{path}.lock", flags, 0o644)
     except OSError as caught:
         what = f"can't be written ({caught.strerror})"
@@ -91,7 +96,9 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
         raise NothingKeptError("holds nothing", where=path)
     if kinds != _TABLES:
         raise sqlite3.DatabaseError("not made by us")
-    base.execute("SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0")
+    base.execute(
+        "SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0"
+    )
     if not _adds_up(base):
         what = "was changed by something else: what its runs paid isn't what its calls cost"
         fix = "restore an earlier copy, or move it away. It holds the paid answers"
@@ -121,7 +128,9 @@ def _make_ledger(path: Path) -> None:
     try:
         _remove(part)
         with closing(sqlite3.connect(part, isolation_level=None)) as base:
-            base.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            base.executescript(
+                f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+            )
         _remove(path)
         part.replace(path)
     except BaseException:
@@ -150,7 +159,9 @@ def _adds_up(base: sqlite3.Connection) -> bool:
         "FROM calls) GROUP BY run"
     )
     return all(
-        {type(n) for n in row} == {int} and 0 <= row[0] == row[2] and row[1] >= row[3] >= 0
+        {type(n) for n in row} == {int}
+        and 0 <= row[0] == row[2]
+        and row[1] >= row[3] >= 0
         for row in rows
     )
 
@@ -197,7 +208,9 @@ class Ledger:
                 _make_ledger(path)
         except sqlite3.Error as caught:
             self.close()
-            raise _wrong(caught, path, f"can't be made ({caught})", "check the folder") from None
+            raise _wrong(
+                caught, path, f"can't be made ({caught})", "check the folder"
+            ) from None
         except OSError as caught:
             self.close()
             what = f"can't be made ({caught.strerror})"
@@ -225,7 +238,9 @@ class Ledger:
             return False
 
     @contextmanager
-    def _opening(self, address: Path | str, *settings: str) -> Iterator[sqlite3.Connection]:
+    def _opening(
+        self, address: Path | str, *settings: str
+    ) -> Iterator[sqlite3.Connection]:
         """What can't be opened is closed again, and told in one line."""
         self._base = None
         try:
@@ -252,14 +267,17 @@ class Ledger:
             self._base.close()
         if self._lock >= 0:
             os.close(self._lock)
-        self._base, self._lock = None, -1
+        self._base = None
+        self._lock = -1
 
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         if self._base is None:
             raise ValueError("the ledger is closed")
         return self._base.execute(statement, values)
 
-    def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, statement: str, values: tuple[object, ...] = ()
+    ) -> list[tuple[Any, ...]]:
         """What a statement finds; an InputError where the file is damaged there."""
         try:
             return self._run(statement, values).fetchall()
@@ -314,7 +332,14 @@ class Ledger:
         return self._rows(these, (json.dumps(sorted(keys)),))
 
     def reserve(
-        self, key: str, *, run: str, model: str, usd: float, cap_usd: float, durable: bool = False
+        self,
+        key: str,
+        *,
+        run: str,
+        model: str,
+        usd: float,
+        cap_usd: float,
+        durable: bool = False,
     ) -> Answer:
         """Put a request's worst price aside, or say ``over_cap`` and change nothing.
 
@@ -349,7 +374,9 @@ class Ledger:
     def settle(self, key: str, reply: Reply, usd: float) -> Settled:
         """Keep an answer with what it cost, and free what was put aside for it."""
         paid = pico(usd)
-        return self._close(Settled(key=key, status="settled", reply=reply, usd=paid / PICO), paid)
+        return self._close(
+            Settled(key=key, status="settled", reply=reply, usd=paid / PICO), paid
+        )
 
     def fail(self, key: str, why: str, usd: float = 0.0) -> Settled:
         """It came to nothing, for nothing or for an amount: free what was put aside."""
@@ -359,7 +386,8 @@ class Ledger:
         """Nobody knows whether it was paid: what was put aside stays aside."""
         with self.together():
             self._run(
-                "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?", (why[:500], key)
+                "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?",
+                (why[:500], key),
             )
         call = self.find(key)
         assert call is not None  # it was reserved before
@@ -368,7 +396,9 @@ class Ledger:
     def _close(self, call: Settled, paid: int = 0) -> Settled:
         reply = call.reply.model_dump_json() if call.reply else None
         with self.together():
-            ((run, held),) = self._rows("SELECT run, held FROM calls WHERE key = ?", (call.key,))
+            ((run, held),) = self._rows(
+                "SELECT run, held FROM calls WHERE key = ?", (call.key,)
+            )
             self._run(
                 "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ? WHERE key = ?",
                 (call.status, paid, reply, call.why, call.key),
@@ -404,7 +434,10 @@ class Ledger:
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
         held, paid = self._money(run)
         count = dict[str, int](
-            self._rows("SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status", (run,))
+            self._rows(
+                "SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status",
+                (run,),
+            )
         )
         return Spend(
             cap=cap_usd,
@@ -437,11 +470,16 @@ class Ledger:
             "json_extract(reply, '$.changed'), MAX(json_extract(reply, '$.refused.on')) FROM calls "
             """WHERE status = 'settled' AND reply LIKE '%"refused":{"%' GROUP BY place, model"""
         )
-        return {(str(place), model): (str(changed), str(on)) for place, model, changed, on in rows}
+        return {
+            (str(place), model): (str(changed), str(on))
+            for place, model, changed, on in rows
+        }
 
     def _money(self, run: str) -> tuple[int, int]:
         """What a run holds and has paid, in picodollars."""
-        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,)) or [(0, 0)]
+        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,)) or [
+            (0, 0)
+        ]
         return rows[0][0], rows[0][1]
 
     def _add(self, run: str, *, held: int, paid: int) -> None:
@@ -456,7 +494,9 @@ def _settled(key: str, row: Sequence[Any]) -> Settled:
     status, held, paid, text, why = row
     try:
         reply = None if text is None else Reply.model_validate_json(text)
-        return Settled(key=key, status=status, reply=reply, usd=(held + paid) / PICO, why=why)
+        return Settled(
+            key=key, status=status, reply=reply, usd=(held + paid) / PICO, why=why
+        )
     except (ValueError, TypeError, RecursionError):
         what = f"a call in the ledger can't be read ({key[:12]})"
         raise InputError(what, fix="move .tuneworthy/calls.sqlite3 away") from None
@@ -473,7 +513,8 @@ class ReadOnlyLedger(Ledger):
     _unsettled = ("in_doubt", "sent")
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, -1
+        self._path = path
+        self._lock = -1
         try:
             self._look("mode=rw")
         except InTheWayError:
@@ -483,5 +524,7 @@ class ReadOnlyLedger(Ledger):
             self._look("immutable=1")
 
     def _look(self, how: str) -> None:
-        with self._opening(f"{self._path.absolute().as_uri()}?{how}", "query_only=ON") as base:
+        with self._opening(
+            f"{self._path.absolute().as_uri()}?{how}", "query_only=ON"
+        ) as base:
             refuse_strange(base, self._path)

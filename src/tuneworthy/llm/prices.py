@@ -47,7 +47,9 @@ class ListedModel(TypedDict, total=False):
     match: Clause  #: The names by which it is called.
     context: int  #: Tokens of its window.
     rates: Sequence[Rates]  #: Of those that fit the day, the last counts.
-    batch: Sequence[Rates]  #: What differs in a batch; of those that fit, the first counts.
+    batch: Sequence[
+        Rates
+    ]  #: What differs in a batch; of those that fit, the first counts.
 
 
 class ListedProvider(TypedDict, total=False):
@@ -88,7 +90,9 @@ def catalogue() -> str:
 
 
 @lru_cache(maxsize=4096)
-def find_model(name: str, provider: str | None, address: str | None) -> ListedModel | None:
+def find_model(
+    name: str, provider: str | None, address: str | None
+) -> ListedModel | None:
     """A model by its name at a provider, or at an address; None where the list has no such one."""
     name = name.lower()
     if provider is not None and provider.lower() == _ROUTER and "/" in name:
@@ -122,7 +126,9 @@ def providers_with(name: str) -> tuple[tuple[str, ListedModel], ...]:
     return tuple(rows)
 
 
-def _find_provider(name: str, provider: str | None, address: str | None) -> ListedProvider | None:
+def _find_provider(
+    name: str, provider: str | None, address: str | None
+) -> ListedProvider | None:
     providers: Sequence[ListedProvider] = _whole()["providers"]
     if provider is not None:
         called = _provider_called(provider)
@@ -139,7 +145,9 @@ def _provider_called(name: str) -> ListedProvider | None:
     name = name.lower().strip()
     providers: Sequence[ListedProvider] = _whole()["providers"]
     by_id = (each for each in providers if each["id"] == name)
-    by_rule = (each for each in providers if "match" in each and _fits(each["match"], name))
+    by_rule = (
+        each for each in providers if "match" in each and _fits(each["match"], name)
+    )
     return next(by_id, None) or next(by_rule, None)
 
 

@@ -30,7 +30,14 @@ from tuneworthy.llm.endpoints import (
 )
 from tuneworthy.llm.ledger import MOST_ASKED, Answer, Ledger
 from tuneworthy.model.case import Price
-from tuneworthy.model.lab import MAY_LACK, ChatMessage, Quote, Request, Settled, StopKind
+from tuneworthy.model.lab import (
+    MAY_LACK,
+    ChatMessage,
+    Quote,
+    Request,
+    Settled,
+    StopKind,
+)
 
 PROBES = 5
 """Calls that a model which has answered nothing yet gets at a time, and as many in a row that end
@@ -49,7 +56,9 @@ class Probe:
     alike: str = ""  #: What the last calls without an answer have in common.
     times: int = 0
     calls: int = 0  #: Its calls that haven't ended; they may still be answered.
-    ended: asyncio.Event = field(default_factory=asyncio.Event)  #: Set as one of them ends.
+    ended: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  #: Set as one of them ends.
 
     def lacked(self, why: str, alike: str = "") -> None:
         """One more call without an answer; it counts with those before that ended alike.
@@ -73,7 +82,9 @@ Probes = defaultdict[Place, Probe]  #: Runners of one run share them.
 # The rules of the gate are ours, and were chosen by benchmarks/calls.py
 # (docs/evidence/benchmarks.md).
 _LATEST = 20  # calls that say whether an endpoint is full
-_PLACE_BACK = 6  # answers that give a place back: a refusal in seven leaves the number as it is
+_PLACE_BACK = (
+    6  # answers that give a place back: a refusal in seven leaves the number as it is
+)
 _ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, for all that share it
 
 
@@ -93,9 +104,13 @@ class Gate:
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._limit, self._busy = float(most), float(most), 0
+        self._most = float(most)
+        self._limit = float(most)
+        self._busy = 0
         self._opens = 0.0
-        self._latest: deque[bool] = deque(maxlen=_LATEST)  # whether each call was refused
+        self._latest: deque[bool] = deque(
+            maxlen=_LATEST
+        )  # whether each call was refused
         self._over = asyncio.Event()
         self.closings = 0  #: How often it closed since the last answer.
         self.closed_since = 0.0  #: When it first did, on the monotonic clock.
@@ -152,7 +167,9 @@ class Gate:
 
     def open(self) -> None:
         """Let everybody through: nothing more is sent, and they are to see that."""
-        self._opens, self._limit, self._most = 0.0, math.inf, math.inf
+        self._opens = 0.0
+        self._limit = math.inf
+        self._most = math.inf
         self._over.set()
         self._wake()
 
@@ -169,8 +186,11 @@ class Gate:
                 free -= 1
 
 
-MOST_TRIES = 8  #: Times a request is offered to a busy endpoint before it counts as failed.
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
+MOST_TRIES = (
+    8  #: Times a request is offered to a busy endpoint before it counts as failed.
+)
+_FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 60.0
 _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 _NOT_BEGUN = "it was stopped before it was sent"
 
@@ -196,7 +216,9 @@ class Job:
         messages: Messages | None = None,
         expects: float | None = None,
     ) -> None:
-        self.frame, self.repeat, self._messages = frame, repeat, messages
+        self.frame = frame
+        self.repeat = repeat
+        self._messages = messages
         self.expects = expects
         """Tokens that its answer likely has, where its model has answered nothing yet."""
         self.key = key or frame.key(repeat)
@@ -251,7 +273,9 @@ class Outcome:
         """What became of some calls, by key."""
         settled = {key: self.settled[key] for key in keys if key in self.settled}
         if self.ledger is not None:
-            settled |= self.ledger.found([k for k in settled if settled[k].status == "settled"])
+            settled |= self.ledger.found(
+                [k for k in settled if settled[k].status == "settled"]
+            )
         return settled
 
 
@@ -290,20 +314,29 @@ class Runner:
     ) -> None:
         if not 0 <= cap_usd < math.inf:
             raise InputError(
-                f"a cap of {cap_usd:g} USD is not a valid cap", fix="give an amount, as 5"
+                f"a cap of {cap_usd:g} USD is not a valid cap",
+                fix="give an amount, as 5",
             )
-        self._ledger, self._transport, self._price_of = ledger, transport, price_of
+        self._ledger = ledger
+        self._transport = transport
+        self._price_of = price_of
         self._put = partial(ledger.reserve, run=run, cap_usd=cap_usd)
-        self._cap, self._at_once = cap_usd, max(1, at_once)
+        self._cap = cap_usd
+        self._at_once = max(1, at_once)
         self._gates: dict[str, Gate] = {}
         self._flying: dict[str, asyncio.Future[None]] = {}
         self._progress = progress or (lambda _: None)
-        self.outcome = Outcome(ledger=ledger if lean else None)  #: Of all its calls so far.
-        self._held, self._freed = set[str](), asyncio.Event()  # the former are keys
+        self.outcome = Outcome(
+            ledger=ledger if lean else None
+        )  #: Of all its calls so far.
+        # the former are keys
+        self._held = set[str]()
+        self._freed = asyncio.Event()
         self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
         self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
-        self._waiting, self._notice_s = waiting, notice_s
+        self._waiting = waiting
+        self._notice_s = notice_s
         self._busy = ""  # what an endpoint said last in place of an answer
         self._heard = 0.0  # when a call was answered last, on the monotonic clock
 
@@ -350,20 +383,31 @@ class Runner:
             await asyncio.sleep(self._notice_s)
             silent_s = time.monotonic() - self._heard
             if self._busy and silent_s >= self._notice_s:
-                self._waiting(f"no answer for {silent_s:.0f} s, asking again: {self._busy}")
+                self._waiting(
+                    f"no answer for {silent_s:.0f} s, asking again: {self._busy}"
+                )
 
     def _unknown(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Jobs of which nothing is known; what became of the others is noted on the way."""
         for some in batches(jobs):
-            here, read = self.outcome.settled, [job.key for job in some]
+            here = self.outcome.settled
+            read = [job.key for job in some]
             statuses = dict[str, str]()
-            if self.outcome.ledger is not None:  # answers are left there once a model is heard
+            if (
+                self.outcome.ledger is not None
+            ):  # answers are left there once a model is heard
                 statuses = self._ledger.statuses(read)
                 heard = {job.key for job in some if self._probes[job.place].answered}
-                read = [k for k, s in statuses.items() if k not in heard or s != "settled"]
+                read = [
+                    k for k, s in statuses.items() if k not in heard or s != "settled"
+                ]
             there = self._ledger.found(read)
             for job in some:
-                call = here.get(job.key) or there.get(job.key) or (statuses.get(job.key) and _THERE)
+                call = (
+                    here.get(job.key)
+                    or there.get(job.key)
+                    or (statuses.get(job.key) and _THERE)
+                )
                 if not call or call.status == "sent":  # as one that is on the wire now
                     yield job
                 else:
@@ -424,13 +468,16 @@ class Runner:
             probe.ended.set()
             probe.ended = asyncio.Event()
 
-    async def _tried(self, key: str, request: Request, price: Price, most: float) -> Settled | None:
+    async def _tried(
+        self, key: str, request: Request, price: Price, most: float
+    ) -> Settled | None:
         """One call, offered as often as the endpoint asks for it; None if it was never sent."""
         gate = self._gates.setdefault(request.base_url, Gate(self._at_once))
         settled: Settled | None = None
         for tries in range(MOST_TRIES):
             await gate.enter()
-            answered, wait = False, 0.0
+            answered = False
+            wait = 0.0
             try:
                 if not await self._reserved(key, request.model, most):
                     return settled
@@ -438,19 +485,24 @@ class Runner:
                     settled = await self._answer(key, request, price, most)
                 except (Busy, NotSent) as caught:
                     self._busy = f"{request.model}: {caught}"
-                    settled = await self._kept(partial(self._ledger.fail, key, str(caught)))
+                    settled = await self._kept(
+                        partial(self._ledger.fail, key, str(caught))
+                    )
                     if not self._again(caught, gate):
                         return settled
                     wait = self._wait(caught, max(tries, gate.closings))
                 else:
                     answered = settled.status == "settled"
-                    self._heard, self._busy = time.monotonic(), ""
+                    self._heard = time.monotonic()
+                    self._busy = ""
                     return settled
                 finally:
                     self._let_go(key)
             finally:
                 gate.leave(answered=answered)
-            await gate.refused(wait, last=tries + 1 == MOST_TRIES)  # every other way has returned
+            await gate.refused(
+                wait, last=tries + 1 == MOST_TRIES
+            )  # every other way has returned
         return settled
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
@@ -464,7 +516,10 @@ class Runner:
             self._end("refused", f"{caught}; nothing was answered for minutes")
             return False
         if (caught.retry_after_s or 0.0) > _LONGEST_ASKED_S:
-            self._end("refused", f"{caught}; it asks to come again in {caught.retry_after_s:.0f} s")
+            self._end(
+                "refused",
+                f"{caught}; it asks to come again in {caught.retry_after_s:.0f} s",
+            )
             return False
         return True
 
@@ -501,7 +556,9 @@ class Runner:
             if answer == "go":
                 return True
             if not self._held:
-                self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
+                self._end(
+                    "cap", f"the next call could pass the cap of {self._cap:g} USD"
+                )
                 return False
             await self._freed.wait()
         return False
@@ -523,7 +580,8 @@ class Runner:
 
     def _commit(self) -> None:
         """Keep what waits in one transaction; where that fails, each in one of its own."""
-        writes, self._writes = self._writes, []
+        writes = self._writes
+        self._writes = []
         if not writes:  # others were quicker
             return
         try:
@@ -541,8 +599,11 @@ class Runner:
             if not future.done():  # as where whoever waited was stopped
                 future.set_result(value)
 
-    async def _answer(self, key: str, request: Request, price: Price, most: float) -> Settled:
-        probe, ledger = self._probes[request.base_url, request.model], self._ledger
+    async def _answer(
+        self, key: str, request: Request, price: Price, most: float
+    ) -> Settled:
+        probe = self._probes[request.base_url, request.model]
+        ledger = self._ledger
         try:
             reply = await self._transport.send(request)
         except Refused as caught:
@@ -561,7 +622,9 @@ class Runner:
             ledger.doubt(key, "the run was stopped while it was in flight")
             raise
         except Exception as caught:
-            ledger.doubt(key, f"a fault while it was in flight: {type(caught).__name__}")
+            ledger.doubt(
+                key, f"a fault while it was in flight: {type(caught).__name__}"
+            )
             raise
         reply = reply.held_against(request)
         if lacks := reply.lacks:
@@ -569,9 +632,15 @@ class Runner:
         else:
             probe.answered = True
         paid = paid_usd(reply, price, most)
-        if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
-            self._end("cap", f"an answer of {request.model} cost more than it could at most")
-        if reply.lack == MAY_LACK:  # whatever went wrong may have passed when it is run again
+        if pico(paid) > pico(
+            most
+        ):  # then the bound doesn't hold, and neither would the cap
+            self._end(
+                "cap", f"an answer of {request.model} cost more than it could at most"
+            )
+        if (
+            reply.lack == MAY_LACK
+        ):  # whatever went wrong may have passed when it is run again
             return await self._kept(partial(ledger.fail, key, reply.lacks, paid))
         return await self._kept(partial(ledger.settle, key, reply, paid))
 
@@ -592,7 +661,9 @@ def quote(
     output, adds no money; its model stands in ``unpriced``. With ``anew`` answers that are there
     count as calls too: what all of it costs from its beginning.
     """
-    return quotes((("", job) for job in jobs), ledger, price_of, anew=anew).get("", total(()))
+    return quotes((("", job) for job in jobs), ledger, price_of, anew=anew).get(
+        "", total(())
+    )
 
 
 def quotes(
@@ -603,14 +674,20 @@ def quotes(
     anew: bool = False,
 ) -> dict[str, Quote]:
     """The same of several groups of calls, by name; equal calls of two groups count in both."""
-    groups, bounds = dict[str, tuple[dict[str, Any], set[bytes]]](), _Bounds(ledger, price_of)
+    groups = dict[str, tuple[dict[str, Any], set[bytes]]]()
+    bounds = _Bounds(ledger, price_of)
     for some in batches(jobs):
         known = ledger is not None and not anew
-        statuses = ledger.statuses([job.key for _, job in some]) if known and ledger else {}
+        statuses = (
+            ledger.statuses([job.key for _, job in some]) if known and ledger else {}
+        )
         for name, job in some:
             if name not in groups:
                 groups[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()
-            (sums, seen), half = groups[name], bytes.fromhex(job.key[:32])  # it is long enough
+            (sums, seen), half = (
+                groups[name],
+                bytes.fromhex(job.key[:32]),
+            )  # it is long enough
             if half in seen:
                 continue
             seen.add(half)
@@ -638,7 +715,8 @@ class _Bounds:
     """What calls cost at the most, and likely; of alike calls much is looked up once."""
 
     def __init__(self, ledger: Ledger | None, price_of: PriceOf) -> None:
-        self._price_of, self._ledger = price_of, ledger
+        self._price_of = price_of
+        self._ledger = ledger
         self._prices = dict[tuple[str, Place, int], Price | None]()
         self._written = lru_cache(maxsize=None)(
             lambda model: ledger.usual(model) if ledger is not None else None
@@ -653,7 +731,11 @@ class _Bounds:
             return
         settled = self._ledger.find(job.key)
         if settled is not None and settled.reply is not None:
-            counts = [calls + 1, most + job.tokens, read + settled.reply.usage.input_tokens]
+            counts = [
+                calls + 1,
+                most + job.tokens,
+                read + settled.reply.usage.input_tokens,
+            ]
             self._counted[job.frame.model] = counts
 
     def of(self, job: Job) -> tuple[float, float] | None:
@@ -662,7 +744,8 @@ class _Bounds:
         Where it has answered nothing yet, a token has four bytes, and the answer is as long as the
         call expects, or half as long as it may be.
         """
-        frame, about = job.frame, (job.frame.provider, job.place, job.tokens.bit_length())
+        frame = job.frame
+        about = (job.frame.provider, job.place, job.tokens.bit_length())
         if about not in self._prices:
             self._prices[about] = self._price_of(job.request)
         price = self._prices[about]

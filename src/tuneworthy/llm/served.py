@@ -27,7 +27,9 @@ _OWN = re.compile(
     re.IGNORECASE,
 )
 """Words for a model on a machine of one's own, which no list has a price for."""
-_KINDS = frozenset({"chat", "completion", "responses", "messages", "models", "publishers"})
+_KINDS = frozenset(
+    {"chat", "completion", "responses", "messages", "models", "publishers"}
+)
 _ARN = re.compile(r"arn:aws[\w-]*:bedrock:.*/", re.IGNORECASE)
 _BATCH = re.compile(r"\bbatch\b", re.IGNORECASE)
 _MANY = 4096
@@ -78,7 +80,9 @@ def find_served(name: str, provider: str = "") -> ServedModel | None:
     if makers is not None and id_ is not None:
         return ServedModel(id_, bare, makers, batch)
     lone = providers_with(bare)
-    return ServedModel(*lone[0][:1], bare, lone[0][1], batch) if len(lone) == 1 else None
+    return (
+        ServedModel(*lone[0][:1], bare, lone[0][1], batch) if len(lone) == 1 else None
+    )
 
 
 def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:

@@ -60,7 +60,11 @@ FileName = Annotated[str, Field(max_length=500)]
 
 CaseName = Annotated[
     str,
-    Field(min_length=1, max_length=100, description="Name of the case, as list_cases gives it."),
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Name of the case, as list_cases gives it.",
+    ),
 ]
 WhatIf = Annotated[
     dict[Key, Value],
@@ -85,9 +89,13 @@ class StatedAnswer(FileRecord):
 
     key: Annotated[
         Key,
-        Field(description="A check, factor, signal or dotted path, such as targets.latency_p95_s."),
+        Field(
+            description="A check, factor, signal or dotted path, such as targets.latency_p95_s."
+        ),
     ]
-    value: Annotated[Value, Field(description="yes, no, unknown, a count or an amount.")]
+    value: Annotated[
+        Value, Field(description="yes, no, unknown, a count or an amount.")
+    ]
     quote: Annotated[
         str,
         Field(
@@ -109,7 +117,9 @@ DATA = (
 def cleaned(data: Any) -> Any:
     """Plain data with control characters and direction overrides as visible escapes; lines stay."""
     if isinstance(data, str):
-        return "\n".join(one_line(line, limit=len(line) * 10 + 1) for line in data.split("\n"))
+        return "\n".join(
+            one_line(line, limit=len(line) * 10 + 1) for line in data.split("\n")
+        )
     if isinstance(data, Mapping):
         return {cleaned(str(key)): cleaned(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
@@ -159,7 +169,9 @@ def questions_text(dossier: Dossier) -> str:
 
 
 def _verdict_before(dossier: Dossier) -> dict[str, str]:
-    return dossier.verdict.model_dump(mode="json", include={"answer", "headline", "outcome"})
+    return dossier.verdict.model_dump(
+        mode="json", include={"answer", "headline", "outcome"}
+    )
 
 
 # The tools. Their docstrings are what whoever decides whether one may be called reads: each says
@@ -168,7 +180,15 @@ def _verdict_before(dossier: Dossier) -> dict[str, str]:
 _PAGE = 50  # cases at once
 _LIST_S = 20.0  # seconds to work them out
 _HEAD = ("case", "framework", "as_of", "verdict")
-_BRIEF = (*_HEAD, "seed", "counts", "strength", "distribution", "flips", "next_questions")
+_BRIEF = (
+    *_HEAD,
+    "seed",
+    "counts",
+    "strength",
+    "distribution",
+    "flips",
+    "next_questions",
+)
 _WALK = (*_HEAD, "ceiling", "signals", "factors", "counts", "rules", "strength")
 
 
@@ -178,7 +198,9 @@ class Desk:
 
     workspace: Workspace
     writing: Lock = field(default_factory=Lock)  #: Held while a case file is written.
-    measuring: Lock = field(default_factory=Lock)  #: Held while traces are read: once at a time.
+    measuring: Lock = field(
+        default_factory=Lock
+    )  #: Held while traces are read: once at a time.
 
     def list_cases(
         self,
@@ -197,19 +219,35 @@ class Desk:
         an owner, open contradictions, due reviews; says what a budget in USD would fund. Writes
         nothing.
         """
-        asked = {"find": find, "answer": answer, "owner": owner, "contradictions": contradictions}
-        order = {"due": due, "sort": sort, "reverse": reverse, "budget": budget, "after": after}
+        asked = {
+            "find": find,
+            "answer": answer,
+            "owner": owner,
+            "contradictions": contradictions,
+        }
+        order = {
+            "due": due,
+            "sort": sort,
+            "reverse": reverse,
+            "budget": budget,
+            "after": after,
+        }
         query = query_of({**asked, **order})
         portfolio = self.workspace.listed(query, within_s=_LIST_S)
         rows = portfolio.cases[:_PAGE]
         more = len(portfolio.cases) > _PAGE
-        lines = [f"{safe(row.name)}: {safe(row.problem or row.says or 'pending')}" for row in rows]
+        lines = [
+            f"{safe(row.name)}: {safe(row.problem or row.says or 'pending')}"
+            for row in rows
+        ]
         if more:
             lines.append("There are more: ask again with after.")
         if portfolio.funding:
             lines.append(safe(portfolio.funding.says))
         cases = [row.model_dump(mode="json", exclude_defaults=True) for row in rows]
-        sums = portfolio.model_dump(mode="json", include={"totals", "funding"}, exclude_none=True)
+        sums = portfolio.model_dump(
+            mode="json", include={"totals", "funding"}, exclude_none=True
+        )
         data = {"cases": cases, "more": more, **sums}
         return result("\n".join(lines) or "No case is here.", data)
 
@@ -219,8 +257,14 @@ class Desk:
         """
         read = read_with_digest(self.workspace.directory.path(case))
         stated = read.case.model_dump(mode="json", exclude_defaults=True)
-        data: dict[str, Any] = {"case_name": case, "file_digest": read.digest, "told": stated}
-        waiting = unconfirmed_answers(read.case, self.workspace.evaluated(case).framework)
+        data: dict[str, Any] = {
+            "case_name": case,
+            "file_digest": read.digest,
+            "told": stated,
+        }
+        waiting = unconfirmed_answers(
+            read.case, self.workspace.evaluated(case).framework
+        )
         if waiting:
             data["not_confirmed"] = [
                 {"key": answer.key, "quote": answer.quote} for answer in waiting
@@ -239,7 +283,9 @@ class Desk:
         ],
         title: Annotated[
             str | None,
-            Field(min_length=1, max_length=200, description="What the use case is called."),
+            Field(
+                min_length=1, max_length=200, description="What the use case is called."
+            ),
         ] = None,
     ) -> CallToolResult:
         """Writes a new folder with a commented case.yaml, nothing answered yet, and
@@ -283,7 +329,9 @@ class Desk:
         values = {item.key: item.value for item in answers}
         quotes = {item.key: item.quote for item in answers}
         if len(values) < len(answers):
-            raise InputError("answers a key twice", where="answer", fix="give each key once")
+            raise InputError(
+                "answers a key twice", where="answer", fix="give each key once"
+            )
         with self.writing:
             before = self.workspace.evaluated(case).dossier
             workspace = self.workspace.written_by(ASSISTANT)
@@ -302,7 +350,9 @@ class Desk:
         as_of: AsOf = None,
         whole: Annotated[
             bool,
-            Field(description="The entire dossier and report: about twenty times as long."),
+            Field(
+                description="The entire dossier and report: about twenty times as long."
+            ),
         ] = False,
     ) -> CallToolResult:
         """The answer by the rules: its headline, what to do now, the ways against the targets, what
@@ -332,7 +382,9 @@ class Desk:
         """
         now = self.workspace.what_if(case, what_if, as_of)
         return judged(
-            now, render(about(now.dossier, verdict.fit(now.dossier))), (*_HEAD, "challenges")
+            now,
+            render(about(now.dossier, verdict.fit(now.dossier))),
+            (*_HEAD, "challenges"),
         )
 
     def options(
@@ -342,7 +394,9 @@ class Desk:
         enough, why, and what it takes; and what to do. Writes nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        document = table.document(now.dossier, now.framework, case_path="CASE", more=True)
+        document = table.document(
+            now.dossier, now.framework, case_path="CASE", more=True
+        )
         return judged(now, render(document), (*_HEAD, "ways", "recommendation"))
 
     def invest(
@@ -362,7 +416,9 @@ class Desk:
         supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        return judged(now, opening(plans.document(now.dossier)), (*_HEAD, "plan", "approaches"))
+        return judged(
+            now, opening(plans.document(now.dossier)), (*_HEAD, "plan", "approaches")
+        )
 
     def precedents(
         self, case: CaseName, what_if: WhatIf = NO_ANSWERS, as_of: AsOf = None
@@ -371,7 +427,9 @@ class Desk:
         nothing; what_if only supposes.
         """
         now = self.workspace.what_if(case, what_if, as_of)
-        return judged(now, opening(precedents.precedents(now.dossier)), (*_HEAD, "precedents"))
+        return judged(
+            now, opening(precedents.precedents(now.dossier)), (*_HEAD, "precedents")
+        )
 
     def explain(
         self,
@@ -421,7 +479,9 @@ class Desk:
         where = "nothing new: as the last time"
         if run.added:
             where = "kept in .tuneworthy/evidence.jsonl"
-        traces = counted(sum(reading.traces for reading in run.measured.readings), "trace")
+        traces = counted(
+            sum(reading.traces for reading in run.measured.readings), "trace"
+        )
         text = f"Measured {traces}; {where}.\n{brief(now.dossier)}"
         before = _verdict_before(run.before or now.dossier)
         return judged(now, text, (*_HEAD, "evidence"), added=run.added, before=before)
@@ -434,7 +494,11 @@ class Desk:
         ] = 1,
         max_tokens: Annotated[
             int,
-            Field(ge=0, le=100_000, description="Maximum tokens per answer. Limits the cost."),
+            Field(
+                ge=0,
+                le=100_000,
+                description="Maximum tokens per answer. Limits the cost.",
+            ),
         ] = 0,
     ) -> CallToolResult:
         """What it would cost to run every prompt and model of the case on its evaluation set. Sends
@@ -458,7 +522,9 @@ class Desk:
         arms = several(len(planned.arms), "arm").capitalize()
         lines = [f"{arms}, {counted(quote.calls, 'call')}: {most}."]
         if quote.unpriced:
-            lines.append(f"Models without a price: {', '.join(map(safe, quote.unpriced))}.")
+            lines.append(
+                f"Models without a price: {', '.join(map(safe, quote.unpriced))}."
+            )
         lines.append(
             "Nothing was sent. A person starts the lab: tuneworthy ceiling CASE --budget USD"
         )

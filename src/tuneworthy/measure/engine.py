@@ -53,7 +53,8 @@ class ColumnFiles:
     """Columns of numbers in plain files, one a column."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder, self._stack = folder, stack
+        self._folder = folder
+        self._stack = stack
         self._files: dict[str, tuple[BinaryIO, np.dtype[Any]]] = {}
 
     def add(self, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -61,7 +62,10 @@ class ColumnFiles:
         for name, values in columns.items():
             if name not in self._files:
                 path = self._folder / f"{len(self._files)}.column"
-                self._files[name] = self._stack.enter_context(path.open("wb")), values.dtype
+                self._files[name] = (
+                    self._stack.enter_context(path.open("wb")),
+                    values.dtype,
+                )
             self._files[name][0].write(np.ascontiguousarray(values).data)
 
     @property
@@ -137,7 +141,10 @@ class SystemPrompts:
 
     def kept(self, conversations: int) -> tuple[str, ...]:
         """The system prompts by number; none where each of the conversations has another."""
-        template = conversations >= ENOUGH_CONVERSATIONS and len(self._digests) >= conversations
+        template = (
+            conversations >= ENOUGH_CONVERSATIONS
+            and len(self._digests) >= conversations
+        )
         return () if template else tuple(self._codes or ())
 
 
@@ -166,21 +173,28 @@ class Sampling:
     """
 
     def __init__(self, share: float, seed: int) -> None:
-        self.share, self._salt = share, f"drawn {seed} "
-        self._piece, self._row = -1, 0
+        self.share = share
+        self._salt = f"drawn {seed} "
+        self._piece = -1
+        self._row = 0
 
     def of(self, batch: Batch, piece: int) -> Batch:
         """What is drawn of some traces of a file; files come in the order of their numbers."""
         if self.share >= 1:
             return batch
         if piece != self._piece:
-            self._piece, self._row = piece, piece * _MOST_ROWS
+            self._piece = piece
+            self._row = piece * _MOST_ROWS
         pairs = zip(batch.column("case"), batch.column("conversation"), strict=True)
-        keys = conversation_keys([case or talk for case, talk in pairs], self._row, self._salt)
+        keys = conversation_keys(
+            [case or talk for case, talk in pairs], self._row, self._salt
+        )
         self._row += len(batch)
         kept = (keys < np.uint64(self.share * 2.0**64)).tolist()
         columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
-        return Batch(**{name: [*compress(values, kept)] for name, values in columns.items()})
+        return Batch(
+            **{name: [*compress(values, kept)] for name, values in columns.items()}
+        )
 
 
 def measure(
@@ -289,11 +303,15 @@ class _Run:
         self, store: ColumnFiles, signals: Sequence[TraceSignal], shared: Shared = ()
     ) -> None:
         self.traces = self._piece = self._row = 0
-        self._store, self._signals = store, signals
+        self._store = store
+        self._signals = signals
         self._columns: dict[int, list[str]] = {}
-        self._models, self._prompts, self._systems = Names(), Names(), SystemPrompts()
+        self._models = Names()
+        self._prompts = Names()
+        self._systems = SystemPrompts()
         self._present: set[str] = set()
-        self._sample, self._signer = Sample(), Signer(shared)
+        self._sample = Sample()
+        self._signer = Signer(shared)
         self._compares = any(signal.wants_duplicates for signal in signals)
 
     def filled(self, batches: Iterable[Batch], piece: Callable[[], int]) -> _Run:
@@ -310,9 +328,12 @@ class _Run:
     def add(self, batch: Batch, piece: int) -> None:
         """Look at some traces of a file; rows of each have numbers of their own."""
         if piece != self._piece:
-            self._piece, self._row = piece, piece * _MOST_ROWS
+            self._piece = piece
+            self._row = piece * _MOST_ROWS
         for name in COLUMNS:
-            if name not in self._present and any(v is not None for v in getattr(batch, name)):
+            if name not in self._present and any(
+                v is not None for v in getattr(batch, name)
+            ):
                 self._present.add(name)
         keys = conversation_keys(batch.column("conversation"), self._row)
         columns: dict[str, NDArray[Any]] = {
@@ -320,7 +341,9 @@ class _Run:
             "time": as_numbers(batch.column("timestamp")),
             "turn": as_numbers(batch.column("turn")),
             "model": self._models.of(batch.column("model")),
-            "prompt": self._prompts.of([name or None for name in batch.column("prompt")]),
+            "prompt": self._prompts.of(
+                [name or None for name in batch.column("prompt")]
+            ),
             "system": self._systems.of(batch.column("system")),
         }
         for place, signal in enumerate(self._signals):
@@ -345,29 +368,38 @@ class _Run:
     def take(self, part: MeasuredPart) -> None:
         """Add a part behind those that are there."""
         columns = dict(part.columns)
-        texts = (("model", self._models, part.models), ("prompt", self._prompts, part.prompts))
+        texts = (
+            ("model", self._models, part.models),
+            ("prompt", self._prompts, part.prompts),
+        )
         codes = {name: names.of(theirs) for name, names, theirs in texts}
         codes["system"] = self._systems.take(part.systems)
         for name, ours in codes.items():
             columns[name] = np.append(ours, _NONE)[columns[name]]
         self._store.add(columns)
-        self._columns, self.traces = part.named, self.traces + len(columns["model"])
+        self._columns = part.named
+        self.traces += len(columns["model"])
         self._present |= part.present
         self._sample.take(part.sample)
 
     def answers(self, share: float) -> tuple[Findings, ...]:
         if not self.traces:
             return tuple(Findings() for _ in self._signals)
-        table, findings = replace(self._table(), share=share), dict[int, Findings]()
+        table = replace(self._table(), share=share)
+        findings = dict[int, Findings]()
         waits = [signal.wants_duplicates for signal in self._signals]
-        with ThreadPoolExecutor(1) as beside:  # arrays are compared while others are evaluated
+        with ThreadPoolExecutor(
+            1
+        ) as beside:  # arrays are compared while others are evaluated
             copies = beside.submit(self._copies) if self._compares else None
             for place in sorted(range(len(waits)), key=waits.__getitem__):
                 names = self._columns[place]
                 numbers = {name: self._store.get(f"{place} {name}") for name in names}
                 if copies is not None and waits[place]:
                     numbers[DUPLICATE_OF] = copies.result()
-                findings[place] = self._signals[place].finish(replace(table, numbers=numbers))
+                findings[place] = self._signals[place].finish(
+                    replace(table, numbers=numbers)
+                )
         return tuple(findings[place] for place in range(len(waits)))
 
     def _copies(self) -> NDArray[Any]:
@@ -382,7 +414,9 @@ class _Run:
         systems = self._systems.kept(how_many(conversation[system >= 0]))
         if not systems:
             system = np.full_like(system, _NONE)
-        prompt, prompts = _versions(self._store.get("prompt"), self._prompts.all, system)
+        prompt, prompts = _versions(
+            self._store.get("prompt"), self._prompts.all, system
+        )
         return TraceTable(
             numbers={},
             conversation=conversation,
@@ -399,14 +433,20 @@ class _Run:
         )
 
 
-def _versions(named: Ints, names: Sequence[str], system: Ints) -> tuple[Ints, tuple[str, ...]]:
+def _versions(
+    named: Ints, names: Sequence[str], system: Ints
+) -> tuple[Ints, tuple[str, ...]]:
     """Prompt versions: by name, and where there is none by the number of the system prompt."""
-    either = np.where(named >= 0, named, np.where(system >= 0, system + len(names), _NONE))
+    either = np.where(
+        named >= 0, named, np.where(system >= 0, system + len(names), _NONE)
+    )
     codes, first = np.unique(either, return_index=True)
     versions: dict[str, int] = {}
     of_code = np.full(int(either.max(initial=-1)) + 2, _NONE, dtype=np.int64)
     for code in codes[np.argsort(first)].tolist():
         if code >= 0:
-            name = names[code] if code < len(names) else f"system {code - len(names) + 1}"
+            name = (
+                names[code] if code < len(names) else f"system {code - len(names) + 1}"
+            )
             of_code[code] = versions.setdefault(name, len(versions))
     return of_code[either], tuple(versions)  # the last of ``of_code`` stands for none

@@ -33,7 +33,13 @@ from tuneworthy.model.evalset import (
 from tuneworthy.model.evidence import Batch, Message
 from tuneworthy.stats.clustered import allocate, draw, kmeans
 from tuneworthy.text.embedding import embed
-from tuneworthy.text.json import UNREAD, Validator, looks_like_json, read_json, validator
+from tuneworthy.text.json import (
+    UNREAD,
+    Validator,
+    looks_like_json,
+    read_json,
+    validator,
+)
 
 FRAME_TRACES = 10_000
 """Traces that are kept to draw from, at most: conversations by a hash of their names."""
@@ -81,10 +87,13 @@ def build_evalset(
     Returns:
         The set; without a case where no trace says what was asked.
     """
-    sample, read = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
+    sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)
+    read = 0
     for batch in batches:
         sample.add(
-            batch, conversation_keys(conversation_names(batch), read, salt=f"frame {seed} "), read
+            batch,
+            conversation_keys(conversation_names(batch), read, salt=f"frame {seed} "),
+            read,
         )
         read += len(batch)
     kept, cut = sample.batch()
@@ -97,15 +106,23 @@ def build_evalset(
     logged = _conversations(kept, questions, failed)
     units = _folded(logged, alike, np.random.default_rng(seed))
     rng = np.random.default_rng([seed, 1])
-    spread = sum(unit.traces * len(unit.questions) for unit in units) or 1  # cases, by traces
-    wanted = min(len(units), max(1, round(n * sum(unit.traces for unit in units) / spread)))
+    spread = (
+        sum(unit.traces * len(unit.questions) for unit in units) or 1
+    )  # cases, by traces
+    wanted = min(
+        len(units), max(1, round(n * sum(unit.traces for unit in units) / spread))
+    )
     kinds, intent_by, examples = _kinds(units, wanted, rng)
     lengths = _lengths(units)
     stands, strata = _drawn(units, _cells(units, kinds, lengths, wanted), wanted, rng)
     failing = ("failed" * unit.failed for unit in units)
-    tags = [tuple(filter(None, each)) for each in zip(kinds, lengths, failing, strict=True)]
+    tags = [
+        tuple(filter(None, each)) for each in zip(kinds, lengths, failing, strict=True)
+    ]
     drawn = [(units[place], weight, tags[place]) for place, weight in stands.items()]
-    cases, masked, lost = _cases(sorted(drawn, key=lambda each: each[0].row), seed, policy)
+    cases, masked, lost = _cases(
+        sorted(drawn, key=lambda each: each[0].row), seed, policy
+    )
     return EvalSample(
         cases=cases,
         strata=strata,
@@ -157,7 +174,9 @@ class Conversation(NamedTuple):
     def asked(self) -> str:
         """All that was asked."""
         texts = [turn.content for turn in self.questions[-1].turns]
-        return "\n".join([*texts, *(question.turns[-1].content for question in self.questions)])
+        return "\n".join(
+            [*texts, *(question.turns[-1].content for question in self.questions)]
+        )
 
     @property
     def answers(self) -> str:
@@ -184,7 +203,9 @@ def _conversations(
 ) -> list[Conversation]:
     talks = batch.column("conversation")
     groups: dict[str, dict[int, LoggedQuestion]] = defaultdict(dict)
-    for row, (name, question) in enumerate(zip(conversation_names(batch), questions, strict=True)):
+    for row, (name, question) in enumerate(
+        zip(conversation_names(batch), questions, strict=True)
+    ):
         group = groups[name or f"row {row}"]
         if question is not None:
             group[row] = question
@@ -194,7 +215,9 @@ def _conversations(
         for row, question in group.items():
             runs[talks[row] or row if batch.case else ""].append(question)
         wrong = not failed.keys().isdisjoint(group)
-        units.append(Conversation(_shortest([*runs.values()]), len(group), wrong, min(group)))
+        units.append(
+            Conversation(_shortest([*runs.values()]), len(group), wrong, min(group))
+        )
     return units
 
 
@@ -202,11 +225,16 @@ def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion,
     """Different questions of the run with the least text: the others' prompts may say more."""
     different: dict[tuple[Message, ...], LoggedQuestion] = {}
     for q in min(runs, key=lambda run: sum(question.characters for question in run)):
-        if different.setdefault(q.turns, q).reference is None and q.reference is not None:
+        if (
+            different.setdefault(q.turns, q).reference is None
+            and q.reference is not None
+        ):
             different[q.turns] = q
     first, *others = different.values()
     if not others and first.reference is None:
-        references = (q.reference for run in runs for q in run if q.reference is not None)
+        references = (
+            q.reference for run in runs for q in run if q.reference is not None
+        )
         first = first._replace(reference=next(references, None))
     return first, *others
 
@@ -226,7 +254,9 @@ def logged_questions(batch: Batch) -> list[LoggedQuestion | None]:
 
 def _spoken(turns: Sequence[Message], text: str | None) -> tuple[Message, ...]:
     """What a model was given beside its system prompt; () where nothing is known of it."""
-    spoken = tuple(Message(*turn) for turn in turns if turn[0] != "system" and turn[1].strip())
+    spoken = tuple(
+        Message(*turn) for turn in turns if turn[0] != "system" and turn[1].strip()
+    )
     if len(spoken) > 1 and spoken[-1].role != "assistant":
         return spoken
     if text and text.strip():
@@ -263,9 +293,13 @@ def _folded(
     if not units:
         return []
     sizes = np.array([unit.traces for unit in units], dtype=np.float64)
-    asked, answers = ([getattr(unit, side) for unit in units] for side in ("asked", "answers"))
+    asked, answers = (
+        [getattr(unit, side) for unit in units] for side in ("asked", "answers")
+    )
     group = duplicate_groups(asked, alike, answers)
-    late = rng.exponential(size=len(units)) / sizes  # the first to come is drawn by its size
+    late = (
+        rng.exponential(size=len(units)) / sizes
+    )  # the first to come is drawn by its size
     order = np.lexsort((late, group))
     _, first = np.unique(group[order], return_index=True)
     total = np.bincount(group, weights=sizes, minlength=len(units))
@@ -297,12 +331,15 @@ def _kinds(
     if groups <= 1:
         return [""] * len(units), "nothing", {}
     member, away = kmeans(embed(openings), groups, rng)
-    names, examples = [f"group {place + 1}" for place in member.tolist()], {}
+    names = [f"group {place + 1}" for place in member.tolist()]
+    examples = {}
     for place in np.unique(member).tolist():
         inside = np.flatnonzero(member == place)
         middle = int(inside[np.argmin(away[inside])])
         flat = " ".join(mask(openings[middle][:2_000]).split())
-        examples[names[middle]] = flat if len(flat) <= _EXAMPLE else flat[: _EXAMPLE - 1] + "…"
+        examples[names[middle]] = (
+            flat if len(flat) <= _EXAMPLE else flat[: _EXAMPLE - 1] + "…"
+        )
     return names, "embedding", examples
 
 
@@ -312,11 +349,16 @@ def _lengths(units: Sequence[Conversation]) -> list[str]:
         return []
     sizes = np.array([unit.questions[-1].characters for unit in units])
     ends = np.quantile(sizes, (1 / 3, 2 / 3), method="lower")
-    return [_LENGTHS[place] for place in np.searchsorted(ends, sizes, side="left").tolist()]
+    return [
+        _LENGTHS[place] for place in np.searchsorted(ends, sizes, side="left").tolist()
+    ]
 
 
 def _cells(
-    units: Sequence[Conversation], kinds: Sequence[str], lengths: Sequence[str], wanted: int
+    units: Sequence[Conversation],
+    kinds: Sequence[str],
+    lengths: Sequence[str],
+    wanted: int,
 ) -> list[Cell]:
     """The stratum of each conversation, each large enough to be drawn from at least once."""
     pulls = np.array([unit.pull for unit in units])
@@ -333,7 +375,11 @@ def _cells(
 
 
 def _merged(
-    cells: Sequence[Cell], share: Sequence[float], coarser: Callable[[Cell], Cell], *, whole: bool
+    cells: Sequence[Cell],
+    share: Sequence[float],
+    coarser: Callable[[Cell], Cell],
+    *,
+    whole: bool,
 ) -> list[Cell]:
     """Cells that would give less than one draw under a coarser name.
 
@@ -352,7 +398,10 @@ def _merged(
 
 
 def _drawn(
-    units: Sequence[Conversation], cells: Sequence[Cell], wanted: int, rng: np.random.Generator
+    units: Sequence[Conversation],
+    cells: Sequence[Cell],
+    wanted: int,
+    rng: np.random.Generator,
 ) -> tuple[dict[int, float], tuple[Stratum, ...]]:
     """The traces each drawn conversation stands for, by its place; and the strata."""
     members: dict[Cell, list[int]] = defaultdict(list)
@@ -368,7 +417,9 @@ def _drawn(
     counts = allocate(np.array(pulls), most, wanted).tolist()
     stands: dict[int, float] = {}
     strata = []
-    for ((failed, intent, length), rows), count in zip(members.items(), counts, strict=True):
+    for ((failed, intent, length), rows), count in zip(
+        members.items(), counts, strict=True
+    ):
         sizes = np.array([units[at].traces for at in rows], dtype=np.float64)
         chosen, weights = draw(sizes, count, rng)
         picked = [rows[at] for at in chosen.tolist()]
@@ -402,7 +453,9 @@ def _cases(
     conversations with the traces they stand for, and their tags.
     """
     cases: list[EvalCase] = []
-    ids, masked, lost = Counter[str](), Counter[str](), 0
+    ids = Counter[str]()
+    masked = Counter[str]()
+    lost = 0
     for unit, weight, tags in drawn:
         # one for the conversation: its cases say the same words again
         masker = local_hider(policy, f"{seed} {unit.row}")
@@ -411,13 +464,27 @@ def _cases(
             masker.learn(question.logged)
         own_cases = []
         for question in unit.questions:
-            turns = [CaseMessage(role=t.role, content=masker(t.content)) for t in question.turns]
-            passages = tuple(CasePassage(text=masker(text)) for text in question.contexts)
+            turns = [
+                CaseMessage(role=t.role, content=masker(t.content))
+                for t in question.turns
+            ]
+            passages = tuple(
+                CasePassage(text=masker(text)) for text in question.contexts
+            )
             known = masker.seen()
-            reference = None if question.reference is None else masker(question.reference)
-            if masker.seen() > known:  # what isn't in the question can't be asked for any more
-                reference, lost = None, lost + 1
-            logged = masker(question.logged) if reference is None and question.logged else None
+            reference = (
+                None if question.reference is None else masker(question.reference)
+            )
+            if (
+                masker.seen() > known
+            ):  # what isn't in the question can't be asked for any more
+                reference = None
+                lost = lost + 1
+            logged = (
+                masker(question.logged)
+                if reference is None and question.logged
+                else None
+            )
             # By what is asked, so that the same case is called the same in another draw.
             text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
             digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
@@ -435,10 +502,14 @@ def _cases(
                     weight=weight / len(unit.questions),
                 )
             )
-        placed = {"conversation_id": f"talk {own_cases[0].id}" if len(own_cases) > 1 else None}
+        placed = {
+            "conversation_id": f"talk {own_cases[0].id}" if len(own_cases) > 1 else None
+        }
         placed["split"] = split_of(own_cases[0].model_copy(update=placed), seed=seed)
         cases += [case.model_copy(update=placed) for case in own_cases]
         masked.update(dict.fromkeys(masker.kinds, len(own_cases)))
     scale = len(cases) / (sum(case.weight for case in cases) or 1.0)
-    weighed = (case.model_copy(update={"weight": case.weight * scale}) for case in cases)
+    weighed = (
+        case.model_copy(update={"weight": case.weight * scale}) for case in cases
+    )
     return tuple(weighed), masked, lost

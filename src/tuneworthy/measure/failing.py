@@ -48,7 +48,9 @@ def draw_log_failures(batches: Iterable[Batch], *, n: int, seed: int) -> LogFail
     sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)
     read = 0
     for batch in batches:
-        keys = conversation_keys(conversation_names(batch), read, salt=f"failures {seed} ")
+        keys = conversation_keys(
+            conversation_names(batch), read, salt=f"failures {seed} "
+        )
         sample.add(batch, keys, read)
         read += len(batch)
     kept, _ = sample.batch()
@@ -63,7 +65,9 @@ def draw_log_failures(batches: Iterable[Batch], *, n: int, seed: int) -> LogFail
         quality = share(good[scored], clusters)
     wrong = (scored & (good == 0)).tolist()
     pairs = zip(logged_questions(kept), wrong, strict=True)
-    failed = [question for question, is_wrong in pairs if question is not None and is_wrong]
+    failed = [
+        question for question, is_wrong in pairs if question is not None and is_wrong
+    ]
     kinds = _kinds([question.reference or "" for question in failed])
     drawn = _failures([failed[place] for place in draw_alike(kinds, n, seed)])
     return LogFailures(drawn, len(failed), arm, quality)
@@ -91,7 +95,9 @@ def _best_arm(batch: Batch, good: Floats) -> tuple[str, Flags]:
 def _kinds(references: list[str]) -> list[str]:
     """Kinds of cases by what is right, where those are a few labels; else one kind."""
     labels = Counter(references)
-    are_labels = all(len(label) <= _LONGEST_KIND and "\n" not in label for label in labels)
+    are_labels = all(
+        len(label) <= _LONGEST_KIND and "\n" not in label for label in labels
+    )
     if not are_labels or len(labels) > min(_MOST_KINDS, max(1, len(references) // 2)):
         return [""] * len(references)
     return references
@@ -107,7 +113,9 @@ def _failures(questions: list[LoggedQuestion]) -> tuple[DrawnFailure, ...]:
         ]
         output = masker(question.logged[:_LONGEST])
         texts = [*(turn.content for turn in turns), output]
-        name = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:_DIGITS]
+        name = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[
+            :_DIGITS
+        ]
         alone = len(turns) == 1 and turns[0].role == "user"
         reference = question.reference
         case = EvalCase(
@@ -115,7 +123,9 @@ def _failures(questions: list[LoggedQuestion]) -> tuple[DrawnFailure, ...]:
             input=turns[0].content if alone else None,
             messages=() if alone else tuple(turns),
             reference=None if reference is None else masker(reference[:_LONGEST]),
-            contexts=tuple(CasePassage(text=masker(text[:_LONGEST])) for text in question.contexts),
+            contexts=tuple(
+                CasePassage(text=masker(text[:_LONGEST])) for text in question.contexts
+            ),
         )
         failures.setdefault(name, DrawnFailure(case=case, output=output))
     return tuple(failures.values())

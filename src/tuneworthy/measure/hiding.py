@@ -26,7 +26,9 @@ _PASSES = 8
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*+"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 _OPENING = ("{", "[")
 _LETTER = r"[^\W\d_]"
-_NAME = re.compile(rf"{_LETTER}(?:{_LETTER}|['’-])*(?: {_LETTER}(?:{_LETTER}|['’.-])*){{0,3}}")
+_NAME = re.compile(
+    rf"{_LETTER}(?:{_LETTER}|['’-])*(?: {_LETTER}(?:{_LETTER}|['’.-])*){{0,3}}"
+)
 _LEAST_PART = 3  #: Letters of a part of a name that is hidden where it stands alone.
 _LEAST_VALUE = 2
 _BETWEEN = r"[,.'’ ]?"  #: What may stand between the digits of an amount.
@@ -74,7 +76,11 @@ class Masker:
 
     def expects(self, span: DataSpan, text: str) -> bool:
         """Whether what a span holds is a value that was learnt, or a word that is spared."""
-        inside = (k for k in self._of_known(text) if k.start <= span.start and span.end <= k.end)
+        inside = (
+            k
+            for k in self._of_known(text)
+            if k.start <= span.start and span.end <= k.end
+        )
         return next(inside, None) is not None or self._is_spared(span, text)
 
     def __call__(self, text: str) -> str:
@@ -92,7 +98,9 @@ class Masker:
             hidden = self._hidden(text)
             if not hidden:
                 return text
-            text = labelled(text, [s._replace(label=self._word(s, text)) for s in hidden])
+            text = labelled(
+                text, [s._replace(label=self._word(s, text)) for s in hidden]
+            )
         return mask(text)  # words without numbers always come to an end
 
     def _hidden(self, text: str) -> list[DataSpan]:
@@ -107,29 +115,38 @@ class Masker:
         if self._spared is None or span.label == "secret":
             return False
         return any(
-            m.start() < span.end and span.start < m.end() for m in self._spared.finditer(text)
+            m.start() < span.end and span.start < m.end()
+            for m in self._spared.finditer(text)
         )
 
     def _of_known(self, text: str) -> Iterator[DataSpan]:
         if self._pattern is None and self._known:
             every = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile(rf"(?<![\w]){_any_of(every)}(?![\w])", re.IGNORECASE)
+            self._pattern = re.compile(
+                rf"(?<![\w]){_any_of(every)}(?![\w])", re.IGNORECASE
+            )
         if self._pattern is None:
             return
         for match in self._pattern.finditer(text):
             label = self._known[self._written(match[0])].label
-            is_part = label == "name" and not match[0][:1].isupper()  # "rose" is no Rose
+            is_part = (
+                label == "name" and not match[0][:1].isupper()
+            )  # "rose" is no Rose
             if not is_part:
                 yield DataSpan(*match.span(), "known", label)
 
     def _written(self, value: str) -> str:
         """The pattern that a value was found by."""
-        return next(each for each in self._known if re.fullmatch(each, value, re.IGNORECASE))
+        return next(
+            each for each in self._known if re.fullmatch(each, value, re.IGNORECASE)
+        )
 
     def _know(self, label: str, value: str) -> None:
         parts = [value]
         if label == "name":
-            parts += [part for part in value.split() if len(part.strip(".")) >= _LEAST_PART]
+            parts += [
+                part for part in value.split() if len(part.strip(".")) >= _LEAST_PART
+            ]
         for part in parts:
             written = _pattern_of(part)
             if len(part) >= _LEAST_VALUE and written not in self._known:
@@ -184,7 +201,9 @@ class Faker(Masker):
         key = span.label, _plain(whole)
         if key not in self._fakes:
             make = _MAKERS.get(span.label, _of_shape)
-            self._fakes[key] = make(whole if _letters(whole) else _plain(whole), self._random)
+            self._fakes[key] = make(
+                whole if _letters(whole) else _plain(whole), self._random
+            )
         fake = self._fakes[key]
         if span.label == "name" and value != whole:
             return _part_of_name(value, whole, fake)
@@ -218,7 +237,9 @@ def spared_words(policy: PersonalPolicy) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w){_any_of(map(re.escape, words))}(?!\w)", re.IGNORECASE)
 
 
-def field_values(answer: str | None, fields: Sequence[str]) -> Iterator[tuple[str, str]]:
+def field_values(
+    answer: str | None, fields: Sequence[str]
+) -> Iterator[tuple[str, str]]:
     """Values of some fields of an answer in JSON, by the last part of the field's name."""
     if not answer or not fields or not is_json(answer):
         return
@@ -236,7 +257,10 @@ def _values_in(value: Any, names: set[str], path: str) -> Iterator[tuple[str, st
             yield from _values_in(inner, names, path)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         last = path.rpartition(".")[2]
-        if not names.isdisjoint((path.casefold(), last.casefold())) and str(value).strip():
+        if (
+            not names.isdisjoint((path.casefold(), last.casefold()))
+            and str(value).strip()
+        ):
             yield last, str(value).strip()
 
 
@@ -255,18 +279,26 @@ def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
         written = match[0]
         if not written.startswith('"'):
             number = replaced(written)
-            return number if number == written or _is_number(number) else json.dumps(number)
+            return (
+                number
+                if number == written or _is_number(number)
+                else json.dumps(number)
+            )
         if text[match.end() :].lstrip()[:1] == ":":
             return written
         value = json.loads(written, strict=False)
         new = replaced(value)
-        return written if new == value else json.dumps(new, ensure_ascii=written.isascii())
+        return (
+            written if new == value else json.dumps(new, ensure_ascii=written.isascii())
+        )
 
     return _LITERAL.sub(literal, text)
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", text) is not None
+    return (
+        re.fullmatch(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", text) is not None
+    )
 
 
 def _any_of(patterns: Any) -> str:
@@ -337,7 +369,9 @@ def _mail(_: str, draw: random.Random) -> str:
 def _street(value: str, draw: random.Random) -> str:
     number = draw.randrange(1, 200)
     name = draw.choice(_lists()["streets"])
-    return f"{number} {name} Street" if value[:1].isdigit() else f"{name} Street {number}"
+    return (
+        f"{number} {name} Street" if value[:1].isdigit() else f"{name} Street {number}"
+    )
 
 
 def _machine(value: str, draw: random.Random) -> str:
@@ -368,10 +402,14 @@ def _of_shape(value: str, draw: random.Random) -> str:
         if each in string.digits:
             leads = place == 0 or value[place - 1] not in string.digits
             made.append(
-                draw.choice("123456789") if leads and each != "0" else draw.choice("0123456789")
+                draw.choice("123456789")
+                if leads and each != "0"
+                else draw.choice("0123456789")
             )
         elif each.isalpha():
-            letters = string.ascii_uppercase if each.isupper() else string.ascii_lowercase
+            letters = (
+                string.ascii_uppercase if each.isupper() else string.ascii_lowercase
+            )
             made.append(draw.choice(letters))
         else:
             made.append(each)
@@ -381,7 +419,9 @@ def _of_shape(value: str, draw: random.Random) -> str:
 def _in_shape(fake: str, value: str) -> str:
     """The digits of a fake, grouped as those of a value; what the value has more stays."""
     digits = iter(_digits(fake))
-    return "".join(next(digits, each) if each in string.digits else each for each in value)
+    return "".join(
+        next(digits, each) if each in string.digits else each for each in value
+    )
 
 
 _MAKERS: dict[str, Callable[[str, random.Random], str]] = {

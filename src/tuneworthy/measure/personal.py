@@ -69,7 +69,9 @@ _DETERMINER = re.compile(
     r"|another|which|no) $"
 )
 _DETERMINER_LENGTH = 10
-_NEXT_WORD = re.compile(r"(?:'s|’s)?[ -]([a-zà-öø-ÿ\d][\w'’]*)")  # no capital: that is a name's
+_NEXT_WORD = re.compile(
+    r"(?:'s|’s)?[ -]([a-zà-öø-ÿ\d][\w'’]*)"
+)  # no capital: that is a name's
 
 
 def persons(text: str) -> tuple[DataSpan, ...]:
@@ -94,7 +96,12 @@ def _opening(name: str, before: str) -> int:
     """How long the word is that opens a sentence before a first name, as in "Then Ada Lovelace"."""
     first, _, rest = name.partition(" ")
     opens = not before or _ENDS_SENTENCE.search(before[-_SENTENCE_END:]) is not None
-    if not rest or not opens or _listed(first) or first.lower() in _words("not_last.txt"):
+    if (
+        not rest
+        or not opens
+        or _listed(first)
+        or first.lower() in _words("not_last.txt")
+    ):
         return 0
     return len(first) + 1 if _listed(rest) else 0
 
@@ -119,7 +126,9 @@ def first_names() -> frozenset[str]:
 @cache
 def _words(name: str) -> frozenset[str]:
     lines = files("tuneworthy.measure").joinpath(name).read_text("utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+    return frozenset(
+        word for line in lines if not line.startswith("#") for word in line.split()
+    )
 
 
 def _listed(name: str) -> bool:
@@ -151,7 +160,16 @@ _DATE = re.compile(
     r"(?:19|20)\d{2}[-./ ]\d{1,2}[-./ ]\d{1,2}(?!\d)|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d{2}(?!\d)"
 )
 _YEAR = re.compile(r"(?:19|20)\d{2} ")
-_THINGS_OF_A_YEAR = {"court", "place", "square", "close", "circle", "drive", "trail", "grove"}
+_THINGS_OF_A_YEAR = {
+    "court",
+    "place",
+    "square",
+    "close",
+    "circle",
+    "drive",
+    "trail",
+    "grove",
+}
 _HIGHEST_IN_A_VERSION = 40
 _PLACEHOLDER = re.compile(
     r"example|placeholder|change.?me|your|dummy|redacted|masked|x{4}|\*{3}|\.{3}|:/|12345678"
@@ -188,7 +206,9 @@ def _valid(modules: Sequence[str], text: str) -> bool:
 def _card(text: str) -> bool:
     """A payment card: a network's prefix, a length it gives out, and the Luhn formula."""
     number = _digits(text)
-    fits = any(len(number) in lengths and prefix.match(number) for prefix, lengths in _CARDS)
+    fits = any(
+        len(number) in lengths and prefix.match(number) for prefix, lengths in _CARDS
+    )
     return fits and _valid(["luhn"], number)
 
 
@@ -240,7 +260,9 @@ def _public_address(text: str) -> bool:
         public = ipaddress.ip_address(text).is_global
     except ValueError:
         return False
-    version = ":" not in text and all(int(n) < _HIGHEST_IN_A_VERSION for n in text.split("."))
+    version = ":" not in text and all(
+        int(n) < _HIGHEST_IN_A_VERSION for n in text.split(".")
+    )
     return public and not version
 
 
@@ -269,7 +291,9 @@ def _unlike_words(value: str) -> bool:
     if not value or _PLACEHOLDER.search(value) or _CODE.fullmatch(value):
         return False
     letters = any(each.isalpha() for each in value)
-    others = any(each.isdigit() or each in "!@#%^&*+=/~?|" for each in value.rstrip("!?.="))
+    others = any(
+        each.isdigit() or each in "!@#%^&*+=/~?|" for each in value.rstrip("!?.=")
+    )
     shares = [n / len(value) for n in Counter(value).values()]
     return letters and others and -sum(p * math.log2(p) for p in shares) >= _ENOUGH_BITS
 
@@ -290,11 +314,15 @@ class DataKind(NamedTuple):
     trim: bool  #: Whether only that part of a match is meant that is an IBAN.
     behind: re.Pattern[str] | None
     digits: bool
-    by_word: tuple[Callable[[str], bool], ...]  #: A check for each group, in place of ``check``.
+    by_word: tuple[
+        Callable[[str], bool], ...
+    ]  #: A check for each group, in place of ``check``.
 
 
 def _read_kinds() -> tuple[DataKind, ...]:
-    data = tomllib.loads(files("tuneworthy.measure").joinpath("kinds.toml").read_text("utf-8"))
+    data = tomllib.loads(
+        files("tuneworthy.measure").joinpath("kinds.toml").read_text("utf-8")
+    )
     parts: dict[str, str] = data["parts"]
 
     def filled(expression: str) -> str:
@@ -305,7 +333,9 @@ def _read_kinds() -> tuple[DataKind, ...]:
         flags = re.IGNORECASE if caseless else 0
         exact = [entry["exact"]] if "exact" in entry else []
         if "alone" in entry:
-            exact.append(rf"(?<![\w#])(?<!\d[.,/-])(?:{entry['alone']})(?!\w)(?![.,/-]\d)")
+            exact.append(
+                rf"(?<![\w#])(?<!\d[.,/-])(?:{entry['alone']})(?!\w)(?![.,/-]\d)"
+            )
         said = entry.get("said", {})
         exact += [
             rf"\b(?:{words})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)"
@@ -315,14 +345,18 @@ def _read_kinds() -> tuple[DataKind, ...]:
         by_stdnum = partial(_valid, entry["stdnum"]) if "stdnum" in entry else None
         return DataKind(
             id=entry["id"],
-            label="secret" if entry["sort"] == "secret" else entry.get("label", entry["id"]),
+            label="secret"
+            if entry["sort"] == "secret"
+            else entry.get("label", entry["id"]),
             sort=entry["sort"],
             gate=Pattern(filled(entry.get("gate", gate)), caseless=caseless),
             exact=re.compile(filled("|".join(exact)), flags),
             source=entry["source"],
             check=CHECKS[entry["check"]] if "check" in entry else by_stdnum,
             trim=entry.get("trim", False),
-            behind=re.compile(filled(entry["behind"]), flags) if "behind" in entry else None,
+            behind=re.compile(filled(entry["behind"]), flags)
+            if "behind" in entry
+            else None,
             digits=entry.get("digits", False),
             by_word=tuple(partial(_valid, modules) for modules in said.values()),
         )
@@ -330,7 +364,13 @@ def _read_kinds() -> tuple[DataKind, ...]:
     kinds = []
     for name, (body, source) in data["tokens"].items():
         exact = rf"(?<![A-Za-z0-9])(?:{body})[\w+/=.-]*+"
-        token = {"id": name, "sort": "secret", "source": source, "gate": body, "exact": exact}
+        token = {
+            "id": name,
+            "sort": "secret",
+            "source": source,
+            "gate": body,
+            "exact": exact,
+        }
         kinds.append(kind(token | {"check": "no_slug"}))
     return (*kinds, *map(kind, data["kinds"]))
 
@@ -339,7 +379,8 @@ KINDS = _read_kinds()  #: Every kind; where two find the same, the earlier has i
 
 _BEHIND = 64  # characters in front that are looked at
 _NEAR = 80  # characters in front of the end of a gate in which a match mostly begins
-_SIX, _SIX_DIGITS = "six digits", r"\d(?:[ ./()-]{0,3}\d){5}"
+_SIX = "six digits"
+_SIX_DIGITS = r"\d(?:[ ./()-]{0,3}\d){5}"
 _NUMBERED = re.compile(_SIX_DIGITS)
 
 
@@ -407,7 +448,9 @@ def _holds(kind: DataKind, text: str, gate: int) -> bool:
     near = max(0, min(gate, len(text)) - _NEAR)
     while near and not text[near - 1].isalpha():
         near -= 1
-    return any(next(_of_kind(kind, text, begin), None) for begin in dict.fromkeys((near, 0)))
+    return any(
+        next(_of_kind(kind, text, begin), None) for begin in dict.fromkeys((near, 0))
+    )
 
 
 def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
@@ -417,7 +460,11 @@ def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
         if kind.behind and not kind.behind.search(text, max(0, start - _BEHIND), start):
             continue
         if kind.trim:
-            ends = (at for at in range(start + 15, end + 1) if _valid(["iban"], text[start:at]))
+            ends = (
+                at
+                for at in range(start + 15, end + 1)
+                if _valid(["iban"], text[start:at])
+            )
             end = next(ends, start)
             if end == start or text[end : end + 1].isalnum():
                 continue
@@ -457,7 +504,9 @@ def without_secrets(name: str) -> str:
     given back, as no more of it was looked at.
     """
     near = name[:_REACH]
-    return labelled(near, [span for span in spans(near) if span.label in {"secret", "email"}])
+    return labelled(
+        near, [span for span in spans(near) if span.label in {"secret", "email"}]
+    )
 
 
 def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
@@ -465,16 +514,25 @@ def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
 
     It is about the part from ``start`` to ``end``, and shows so many characters ``around`` it.
     """
-    low, high = max(0, start - around), min(len(text), end + around)
+    low = max(0, start - around)
+    high = min(len(text), end + around)
     offset = max(0, low - _REACH)
     near = text[offset : high + _REACH]
-    shown = mask(" ".join(labelled(near, hidden_spans(near), low - offset, high - offset).split()))
+    shown = mask(
+        " ".join(
+            labelled(near, hidden_spans(near), low - offset, high - offset).split()
+        )
+    )
     return ("… " if low else "") + shown + (" …" if high < len(text) else "")
 
 
-def labelled(text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None) -> str:
+def labelled(
+    text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None
+) -> str:
     """A text from one place to another, with labels for what is hidden."""
-    at, stop, pieces = low, len(text) if high is None else high, []
+    at = low
+    stop = len(text) if high is None else high
+    pieces = []
     for span in hidden:
         if span.end > low and span.start < stop:
             pieces.append(f"{text[at : span.start]}[{span.label}]")
@@ -489,9 +547,13 @@ def hidden_spans(text: str, known: Iterable[DataSpan] = ()) -> list[DataSpan]:
     """
     every = [*known, *spans(text), *persons(text)]
     undated = _DAY.sub(lambda day: "-" * len(day[0]), text)
-    for label, matches in (("number", _NUMBER.finditer(undated)), ("token", _TOKEN.finditer(text))):
+    for label, matches in (
+        ("number", _NUMBER.finditer(undated)),
+        ("token", _TOKEN.finditer(text)),
+    ):
         every += [DataSpan(*match.span(), label, label) for match in matches]
-    at, hidden = 0, []
+    at = 0
+    hidden = []
     for span in sorted(every, key=lambda s: (s.start, -s.end)):
         if span.end > at:
             hidden.append(span._replace(start=max(at, span.start)))

@@ -58,8 +58,11 @@ class Sample:
     """Draws traces while they are read: at most so many, with so many characters in all."""
 
     def __init__(self, traces: int = TRACES, characters: int = CHARACTERS) -> None:
-        self._traces, self._characters = traces, characters
-        self._shrunk_at = self._traces + self._traces // 4  # often: what is out is not taken again
+        self._traces = traces
+        self._characters = characters
+        self._shrunk_at = (
+            self._traces + self._traces // 4
+        )  # often: what is out is not taken again
         self._kept: list[_Trace] = []
         self._size = 0
         self._limit: int | None = None  # the smallest hash that is too large
@@ -69,8 +72,12 @@ class Sample:
         rows = np.arange(len(keys))
         if self._limit is not None:
             rows = np.flatnonzero(keys < np.uint64(self._limit))
-        drawn = np.append(np.fromiter((t.key for t in self._kept), np.uint64), keys[rows])
-        if len(drawn) > self._traces:  # what is further behind is dropped, and needn't be looked at
+        drawn = np.append(
+            np.fromiter((t.key for t in self._kept), np.uint64), keys[rows]
+        )
+        if (
+            len(drawn) > self._traces
+        ):  # what is further behind is dropped, and needn't be looked at
             rows = rows[keys[rows] <= np.partition(drawn, self._traces)[self._traces]]
         columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
         long = [name for name in columns if name in _TEXTS | _LISTS]
@@ -80,8 +87,11 @@ class Sample:
             for name in long:
                 if values[name] is not None:
                     values[name], many, shorter = _shortened(name, values[name])
-                    size, cut = size + many, cut + shorter
-            self._kept.append(_Trace(int(keys[row]), first_row + row, size, cut, values))
+                    size = size + many
+                    cut = cut + shorter
+            self._kept.append(
+                _Trace(int(keys[row]), first_row + row, size, cut, values)
+            )
             self._size += size
             if len(self._kept) > self._shrunk_at or self._size > 2 * self._characters:
                 self._shrink()
@@ -106,7 +116,9 @@ class Sample:
         self._kept += other._kept
         limits = [each for each in (self._limit, other._limit) if each is not None]
         self._shrink()
-        self._limit = min([*limits, *([] if self._limit is None else [self._limit])], default=None)
+        self._limit = min(
+            [*limits, *([] if self._limit is None else [self._limit])], default=None
+        )
 
     def _shrink(self) -> None:
         """Keep what comes first in the order of the draw, as much as there is room for.
@@ -116,7 +128,9 @@ class Sample:
         self._kept.sort(key=attrgetter("key", "row"))
         size = 0
         for place, trace in enumerate(self._kept):
-            if place == self._traces or (place and size + trace.size > self._characters):
+            if place == self._traces or (
+                place and size + trace.size > self._characters
+            ):
                 self._limit = trace.key
                 del self._kept[place:]
                 break
@@ -130,7 +144,9 @@ def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
         text = value[:LONGEST_TEXT]
         return text, len(text), len(text) < len(value)
     some = tuple(value[-_MOST_TURNS:] if name == "messages" else value[:_MOST_TURNS])
-    whole = name == "contexts"  # messages and calls of tools have their text in second place
+    whole = (
+        name == "contexts"
+    )  # messages and calls of tools have their text in second place
     sizes = [len(each if whole else each[1]) for each in some]
     if max(sizes, default=0) <= LONGEST_TEXT:
         return some, sum(sizes), len(some) < len(value)
@@ -141,7 +157,9 @@ def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
     return some, sum(min(size, LONGEST_TEXT) for size in sizes), True
 
 
-LETTERS, LOOKED_AT, SURE = 10, 240, 0.7
+LETTERS = 10
+LOOKED_AT = 240
+SURE = 0.7
 """Letters of a text whose language is told, at least, characters of it that are looked at, and how
 probable it has to be (ours; in 7,580 English requests of others none is taken for another language
 then: docs/evidence/accuracy.md)."""
@@ -166,7 +184,9 @@ def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None]
 
 def _likeliest(model: Any, text: str) -> tuple[str, float]:
     """The likeliest language of those that are told, and how likely it is among them."""
-    ranked = [(code, score) for code, score in model.rank(text) if code not in _NOT_TOLD]
+    ranked = [
+        (code, score) for code, score in model.rank(text) if code not in _NOT_TOLD
+    ]
     code, score = ranked[0]
     return code, score / sum(each for _, each in ranked)
 
@@ -185,9 +205,18 @@ def _language_model() -> Any:
     except ImportError:
         return None
     arrays = _arrays_of(Path(MODEL_DIR) / MODEL_FILE)
-    if not arrays.keys() >= {"ptc", "pc", "classes", "nextmove", "nextmove_row", "out_feat"}:
+    if not arrays.keys() >= {
+        "ptc",
+        "pc",
+        "classes",
+        "nextmove",
+        "nextmove_row",
+        "out_feat",
+    }:
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    moves: Any = arrays["nextmove"]  # as memory, of which one item is read sooner than of an array
+    moves: Any = arrays[
+        "nextmove"
+    ]  # as memory, of which one item is read sooner than of an array
     return LanguageIdentifier(
         arrays["ptc"],
         arrays["pc"],
@@ -242,7 +271,8 @@ Run = tuple[str, ...]
 ALIKE = 0.8
 """Share of three-word runs in common from which texts are copies; the lesson's ``near_copy``."""
 
-BANDS, ROWS = 12, 5
+BANDS = 12
+ROWS = 5
 """Two rows meet in one of 12 bands of 5 places: with a chance of 0.99 at 0.8, 0.32 at 0.5."""
 
 PLACES = BANDS * ROWS
@@ -252,7 +282,8 @@ about 0.06 and 0.09 (one standard error at 0.8)."""
 
 _TOGETHER = 128  #: Rows whose letters a processor holds near.
 FIRST = 1_000  #: Rows from which is known what many rows share.
-SHARED, SHARED_ROWS = 0.2, 10
+SHARED = 0.2
+SHARED_ROWS = 10
 """A run in more than a fifth of those, and in ten, is no sign of a copy: an instruction, a list of
 labels, a greeting. Rows in which nothing else stands are compared whole."""
 
@@ -262,7 +293,9 @@ _SEED = 20_261_124
 _PAIRS = 1 << 12  # pairs compared at once, so that a processor holds them near
 _OPENING = 16  # places of each side that are compared before the others
 _SIDES = np.array((ASKED, PLACES - ASKED))
-_ONES = np.kron(np.eye(2, dtype=np.uint64), np.full((2, 1), 0x0101010101010101, np.uint64))
+_ONES = np.kron(
+    np.eye(2, dtype=np.uint64), np.full((2, 1), 0x0101010101010101, np.uint64)
+)
 _OF_WORDS = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
 _WEIGHTS = np.array((*_OF_WORDS, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB), np.uint64)
 _LETTERS = bytes(
@@ -279,7 +312,9 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 def runs_of(words: Sequence[str]) -> frozenset[Run]:
     """Runs of three words; fewer words are one run."""
-    return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset({tuple(words)})
+    return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset(
+        {tuple(words)}
+    )
 
 
 def jaccard(left: frozenset[Run], right: frozenset[Run]) -> float:
@@ -288,11 +323,15 @@ def jaccard(left: frozenset[Run], right: frozenset[Run]) -> float:
     return len(left & right) / both if both else 1.0
 
 
-def similar_groups(texts: Sequence[frozenset[Run]], near_copy: float) -> list[list[frozenset[Run]]]:
+def similar_groups(
+    texts: Sequence[frozenset[Run]], near_copy: float
+) -> list[list[frozenset[Run]]]:
     """A few texts in groups of near copies; copies of copies join one group."""
     groups: list[list[frozenset[Run]]] = []
     for text in texts:
-        near = [g for g in groups if any(jaccard(text, other) >= near_copy for other in g)]
+        near = [
+            g for g in groups if any(jaccard(text, other) >= near_copy for other in g)
+        ]
         groups = [g for g in groups if g not in near]
         groups.append([text, *chain.from_iterable(near)])
     return groups
@@ -300,7 +339,9 @@ def similar_groups(texts: Sequence[frozenset[Run]], near_copy: float) -> list[li
 
 def distinct_prompts(texts: Sequence[str], near_copy: float) -> int:
     """How many prompts are left when near copies count once, front matter and case aside."""
-    words = (re.findall(r"\w+", _FRONT_MATTER.sub("", text).casefold()) for text in texts)
+    words = (
+        re.findall(r"\w+", _FRONT_MATTER.sub("", text).casefold()) for text in texts
+    )
     return len(similar_groups([*map(runs_of, words)], near_copy))
 
 
@@ -320,12 +361,19 @@ class Signer:
         self.shared = shared
 
     def add(
-        self, questions: Sequence[str | None], answers: Sequence[str | None], first_row: int = 0
+        self,
+        questions: Sequence[str | None],
+        answers: Sequence[str | None],
+        first_row: int = 0,
     ) -> Signatures:
         """Take more rows; gives the signatures of those that can be signed, mostly these."""
         rows = range(first_row, first_row + len(answers))
-        self._held += zip((each or "" for each in questions), answers, rows, strict=True)
-        return self.rest() if self.shared or len(self._held) >= FIRST else _NO_SIGNATURES
+        self._held += zip(
+            (each or "" for each in questions), answers, rows, strict=True
+        )
+        return (
+            self.rest() if self.shared or len(self._held) >= FIRST else _NO_SIGNATURES
+        )
 
     def rest(self) -> Signatures:
         """The signatures of all rows that wait."""
@@ -334,10 +382,17 @@ class Signer:
         asked, said, rows = zip(*self._held, strict=True)
         self._held = []
         sides = asked, said
-        self.shared = self.shared or tuple(_shared(*_runs_of(each[:FIRST], rows)) for each in sides)
+        self.shared = self.shared or tuple(
+            _shared(*_runs_of(each[:FIRST], rows)) for each in sides
+        )
         pieces = [slice(at, at + _TOGETHER) for at in range(0, len(rows), _TOGETHER)]
         each = [
-            np.vstack([_signed(*_runs_of(texts[at], rows[at]), shared, places) for at in pieces])
+            np.vstack(
+                [
+                    _signed(*_runs_of(texts[at], rows[at]), shared, places)
+                    for at in pieces
+                ]
+            )
             for texts, shared, places in zip(
                 sides, self.shared, (ASKED, PLACES - ASKED), strict=True
             )
@@ -348,27 +403,36 @@ class Signer:
 _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
 
 
-def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[np.uint64], Places]:
+def _runs_of(
+    texts: Sequence[str | None], rows: Sequence[int]
+) -> tuple[NDArray[np.uint64], Places]:
     """Hashes of the runs of three words of all texts, and the text that each is of."""
     return _hashed([*map(_spaced, texts, rows)])
 
 
 def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
     if (half := len(spaced) // 2) and sum(map(len, spaced)) > _AT_ONCE:
-        (runs, text), (more, behind) = _hashed(spaced[:half]), _hashed(spaced[half:])
+        runs, text = _hashed(spaced[:half])
+        more, behind = _hashed(spaced[half:])
         return np.append(runs, more), np.append(text, behind + half)
     letters = np.frombuffer(b"".join((b"\0", *spaced)), np.uint8)
     gaps = letters == 0
     begins = np.flatnonzero(gaps[:-1] > gaps[1:]) + 1
     # A word's letters, weighed by the powers of a number from the first of all letters on: what
     # stands before it is taken out of the sum, and the power of its place out of the powers.
-    powers, inverse = (_powers(n, len(letters).bit_length()) for n in (_POWER, _INVERSE))
+    powers, inverse = (
+        _powers(n, len(letters).bit_length()) for n in (_POWER, _INVERSE)
+    )
     sums = np.cumsum(letters * powers[: len(letters)], dtype=np.uint32)
     words = np.diff(sums[begins - 1], append=sums[-1:]) * inverse[begins]
     words = words.astype(np.uint64)
-    first = np.searchsorted(begins, np.cumsum([1, *map(len, spaced)]))  # words of each text
+    first = np.searchsorted(
+        begins, np.cumsum([1, *map(len, spaced)])
+    )  # words of each text
     many = np.diff(first) - 2
-    many -= 2 * (many > 2)  # a run reaches into nobody's only where there are fewer words
+    many -= 2 * (
+        many > 2
+    )  # a run reaches into nobody's only where there are fewer words
     text = np.repeat(np.arange(len(spaced)), many)
     place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
     start, middle, end = (words * weight for weight in _WEIGHTS[:3])
@@ -378,14 +442,17 @@ def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
 @lru_cache(maxsize=4)
 def _powers(number: int, doubled: int) -> NDArray[np.uint32]:
     """The first powers of a number, in 32 bits; two to the power of ``doubled`` of them."""
-    return np.cumprod(np.append(1, np.full((1 << doubled) - 1, number)), dtype=np.uint32)
+    return np.cumprod(
+        np.append(1, np.full((1 << doubled) - 1, number)), dtype=np.uint32
+    )
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
     """Runs that stand in many of some texts."""
     rows = int(text[-1]) + 1
     order = np.lexsort((text, runs))
-    of, runs = text[order], runs[order]
+    of = text[order]
+    runs = runs[order]
     new = np.append(True, (runs[1:] != runs[:-1]) | (of[1:] != of[:-1]))
     each, many = np.unique(runs[new], return_counts=True)
     return np.asarray(each[many > max(SHARED * rows, SHARED_ROWS)])
@@ -404,7 +471,9 @@ def _signed(
         own |= (counts == 0)[text]
         counts = np.bincount(text[own], minlength=many)
     offsets = np.append(0, np.cumsum(counts)).astype(np.uint64)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(runs[own], offsets, places, _SEED)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+        runs[own], offsets, places, _SEED
+    )
     numbers = array("I")
     for row in matrix.to_rows():
         numbers.fromlist(row)
@@ -415,7 +484,9 @@ def _spaced(text: str | None, row: int) -> bytes:
     """Words in small letters with a zero behind each, and two of nobody's behind the last."""
     short = f"\0{row}" if text is None else text[:LONGEST]
     lower = short if short.isascii() else short.lower()
-    if lower is not short and short.encode("utf-8", "surrogatepass").translate(None, _NARROW):
+    if lower is not short and short.encode("utf-8", "surrogatepass").translate(
+        None, _NARROW
+    ):
         lower = " ".join(_IDEOGRAPH.split(short)).lower()
     words = lower.encode("utf-8", "replace").translate(_LETTERS)
     if not words.strip(b"\0"):
@@ -429,7 +500,8 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
     Copies of copies are none: each is like the first of its group.
     """
     rows = np.arange(len(matrix), dtype=np.int64)
-    group, bits = rows.copy(), np.uint64(len(rows).bit_length())
+    group = rows.copy()
+    bits = np.uint64(len(rows).bit_length())
     sides = (matrix[:, at : at + _OPENING] for at in (0, ASKED))
     openings = np.hstack([each.astype(np.uint8) for each in sides])
     for band in range(BANDS):
@@ -439,22 +511,29 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
         ordered = keys >> bits
         order = (keys - (ordered << bits)).astype(np.int64)
         again = ordered[1:] == ordered[:-1]
-        beside = (np.append(again, False) | np.append(False, again))[: len(rows)]  # mostly a few
-        order, ordered = order[beside], ordered[beside]
+        beside = (np.append(again, False) | np.append(False, again))[
+            : len(rows)
+        ]  # mostly a few
+        order = order[beside]
+        ordered = ordered[beside]
         begins = np.append(True, ordered[1:] != ordered[:-1])[: len(order)]
         first = order[np.maximum.accumulate(np.where(begins, rows[: len(order)], 0))]
         turned = [(np.roll(order, back), np.roll(ordered, back)) for back in (1, 2, 3)]
         for other, theirs in ((first, ordered), *turned):
             apart = (theirs == ordered) & (group[order] != group[other])
-            left, right = other[apart], order[apart]
+            left = other[apart]
+            right = order[apart]
             near = _alike(matrix, openings, left, right, alike)
             group = joined_groups(group, left[near], right[near])
-    copy_of, left = rows.copy(), rows[group != rows]
+    copy_of = rows.copy()
+    left = rows[group != rows]
     for _ in range(_ROUNDS):
         near = _alike(matrix, openings, group[left], left, alike)
         copy_of[left[near]] = group[left[near]]
         left = left[~near]
-        _, first, member = np.unique(group[left], return_index=True, return_inverse=True)
+        _, first, member = np.unique(
+            group[left], return_index=True, return_inverse=True
+        )
         group[left] = left[first][member]
         left = left[group[left] != left]
     return copy_of
@@ -464,19 +543,27 @@ _ROUNDS = 20  # of looking for another first in what is like none so far
 
 
 def duplicate_groups(
-    texts: Sequence[str | None], alike: float = ALIKE, answers: Sequence[str | None] | None = None
+    texts: Sequence[str | None],
+    alike: float = ALIKE,
+    answers: Sequence[str | None] | None = None,
 ) -> Places:
     """For each text the place of the first that it is a copy of; its own where of none.
 
     Answers have to agree too, where there are any.
     """
     signer = Signer()
-    answers = [None if text is None else "" for text in texts] if answers is None else answers
+    answers = (
+        [None if text is None else "" for text in texts] if answers is None else answers
+    )
     return near_copies(np.vstack([signer.add(texts, answers), signer.rest()]), alike)
 
 
 def _alike(
-    matrix: Signatures, openings: NDArray[np.uint8], left: Places, right: Places, alike: float
+    matrix: Signatures,
+    openings: NDArray[np.uint8],
+    left: Places,
+    right: Places,
+    alike: float,
 ) -> NDArray[np.bool_]:
     """Whether the questions of each pair agree, and the answers.
 
@@ -488,7 +575,9 @@ def _alike(
     for at in range(0, len(left), _PAIRS):
         pairs = slice(at, at + _PAIRS)
         same = openings.take(left[pairs], axis=0) == openings.take(right[pairs], axis=0)
-        many = same.view(np.uint64) @ _ONES >> np.uint64(56)  # how many are the same on each side
+        many = same.view(np.uint64) @ _ONES >> np.uint64(
+            56
+        )  # how many are the same on each side
         some = at + np.flatnonzero((many.astype(np.int64) >= least).all(axis=1))
         same = matrix[left[some]] == matrix[right[some]]
         near[some] = np.count_nonzero(same[:, :ASKED], axis=1) >= needed[0]

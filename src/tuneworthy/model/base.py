@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 State = Literal["yes", "no", "unknown"]
@@ -40,12 +47,22 @@ UNKNOWN_WORDS = frozenset(
 )
 R = TypeVar("R", bound="Record")
 T = TypeVar("T")
-_WORDS: dict[State, frozenset[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "unknown": UNKNOWN_WORDS}
-_STATES: dict[str, State] = {word: state for state, words in _WORDS.items() for word in words}
+_WORDS: dict[State, frozenset[str]] = {
+    "yes": YES_WORDS,
+    "no": NO_WORDS,
+    "unknown": UNKNOWN_WORDS,
+}
+_STATES: dict[str, State] = {
+    word: state for state, words in _WORDS.items() for word in words
+}
 
 
 class Record(
-    BaseModel, frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    BaseModel,
+    frozen=True,
+    extra="forbid",
+    allow_inf_nan=False,
+    hide_input_in_errors=True,
 ):
     """A frozen, closed noun."""
 
@@ -88,7 +105,11 @@ class LazyRecord(LateRecord):
                     fields = {n: values[n] for n in type(self).model_fields}
                     object.__setattr__(self, "__dict__", fields)
                     self._later = None
-            return self.__dict__[name] if name in self.__dict__ else super().__getattr__(name)
+            return (
+                self.__dict__[name]
+                if name in self.__dict__
+                else super().__getattr__(name)
+            )
 
         def __eq__(self, other: object) -> bool:
             return type(self) is type(other) and self._held() == other._held()
@@ -97,9 +118,13 @@ class LazyRecord(LateRecord):
             return hash(self._held())
 
         # of what pydantic takes as it finds it, nothing may be missing
-        model_dump, model_dump_json = _read("model_dump"), _read("model_dump_json")
-        model_copy, __copy__, __deepcopy__ = map(_read, ("model_copy", "__copy__", "__deepcopy__"))
-        __getstate__, __iter__ = _read("__getstate__"), _read("__iter__")
+        model_dump = _read("model_dump")
+        model_dump_json = _read("model_dump_json")
+        model_copy, __copy__, __deepcopy__ = map(
+            _read, ("model_copy", "__copy__", "__deepcopy__")
+        )
+        __getstate__ = _read("__getstate__")
+        __iter__ = _read("__iter__")
 
     def _held(self) -> tuple[Any, ...]:
         """What it holds, whether or not it was read before."""
@@ -127,7 +152,11 @@ class FileRecord(LateRecord):
             raise PydanticCustomError("no_mapping", "no mapping", {"known": keys})
         for key, value in data.items():
             if key not in keys:
-                context = {"key": shown(str(key)), "known": keys, "empty": value is None}
+                context = {
+                    "key": shown(str(key)),
+                    "known": keys,
+                    "empty": value is None,
+                }
                 raise PydanticCustomError("unknown_key", "unknown key", context)
         return {key: value for key, value in data.items() if value is not None}
 
@@ -148,7 +177,9 @@ def to_state(value: Any) -> Any:
     text = "" if value is None else str(value).strip().casefold()
     if text in _STATES and (value is None or isinstance(value, str | bool)):
         return _STATES[text]
-    raise PydanticCustomError("state", "use yes, no or unknown", {"given": shown(value)})
+    raise PydanticCustomError(
+        "state", "use yes, no or unknown", {"given": shown(value)}
+    )
 
 
 def shown(value: Any) -> str:
@@ -216,22 +247,34 @@ def inside_folder(value: str) -> str:
     """A relative path that can't leave the case folder by its own words; else a finding."""
     parts = re.split(r"[/\\]", value)
     if len(parts) > MOST_PARTS:
-        raise wrong(f'"{shown(value)}" has more than {MOST_PARTS} parts', "name a shorter path")
+        raise wrong(
+            f'"{shown(value)}" has more than {MOST_PARTS} parts', "name a shorter path"
+        )
     if "\0" in value or not value.strip():
         raise wrong("is not a path", "name a file or folder beside case.yaml")
-    if value.startswith(("/", "\\", "~")) or ".." in parts or re.match(r"[A-Za-z][\w+.-]*:", value):
-        raise wrong(f'"{shown(value)}" leaves the case folder', "name it relative to case.yaml")
+    if (
+        value.startswith(("/", "\\", "~"))
+        or ".." in parts
+        or re.match(r"[A-Za-z][\w+.-]*:", value)
+    ):
+        raise wrong(
+            f'"{shown(value)}" leaves the case folder', "name it relative to case.yaml"
+        )
     return value
 
 
-RelativePath = Annotated[str, AfterValidator(inside_folder)]  #: A path beside the case file.
+RelativePath = Annotated[
+    str, AfterValidator(inside_folder)
+]  #: A path beside the case file.
 
 _TRI_PATTERN = "^(?:[Yy](?:[Ee][Ss])?|[Nn][Oo]?|[Oo][Nn]|[Oo][Ff][Ff]|[Tt]rue|[Ff]alse|[Uu]nknown)$"
 
 TriInput = (
     Literal["yes", "no", "unknown"]
     | bool
-    | Annotated[str, Field(pattern=_TRI_PATTERN, description="The same in any spelling.")]
+    | Annotated[
+        str, Field(pattern=_TRI_PATTERN, description="The same in any spelling.")
+    ]
     | None
 )
 
@@ -274,7 +317,9 @@ class Range(Record):
     def total(cls, ranges: Iterable[Range]) -> Range:
         """The sum, open as soon as one part is; 0 for no parts."""
         parts = tuple(ranges)
-        return cls.between(math.fsum(p.low for p in parts), math.fsum(p.most for p in parts))
+        return cls.between(
+            math.fsum(p.low for p in parts), math.fsum(p.most for p in parts)
+        )
 
     @property
     def most(self) -> float:
@@ -309,14 +354,20 @@ class Interval:
 
     def narrowed(self) -> float | Range:
         """The value alone where the ends are equal, else the ends."""
-        return Range.between(self.low, self.high) if self.low != self.high else self.value
+        return (
+            Range.between(self.low, self.high) if self.low != self.high else self.value
+        )
 
     def __add__(self, other: Interval) -> Interval:
-        return Interval(self.low + other.low, self.value + other.value, self.high + other.high)
+        return Interval(
+            self.low + other.low, self.value + other.value, self.high + other.high
+        )
 
     def __sub__(self, other: Interval) -> Interval:
         """The widest difference: the least less the most, and the other way round."""
-        return Interval(self.low - other.high, self.value - other.value, self.high - other.low)
+        return Interval(
+            self.low - other.high, self.value - other.value, self.high - other.low
+        )
 
 
 class Estimated(Record):
@@ -342,7 +393,9 @@ class Unknown(Record):
     ask: str  #: The step that would settle it, as a command or a question.
 
 
-Number = float | Range | Unknown  #: A number, its ends where it is open, or what would settle it.
+Number = (
+    float | Range | Unknown
+)  #: A number, its ends where it is open, or what would settle it.
 
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """What moves a cursor or turns text around and that JSON itself doesn't escape."""
@@ -376,7 +429,10 @@ def of_the_last(work: Callable[[R], T]) -> Callable[[R], T]:
         nonlocal last
         pair = last
         if pair is None or pair[0] is not record:
-            last = pair = (record, work(record))  # read and replaced as a whole, for threads
+            last = pair = (
+                record,
+                work(record),
+            )  # read and replaced as a whole, for threads
         return pair[1]
 
     return remembered
@@ -384,7 +440,8 @@ def of_the_last(work: Callable[[R], T]) -> Callable[[R], T]:
 
 remembered_digest = of_the_last(digest)
 
-MONTHS_PER_QUARTER, MONTHS_PER_YEAR = 3, 12
+MONTHS_PER_QUARTER = 3
+MONTHS_PER_YEAR = 12
 HOURS_PER_MONTH = 730.0  # 365 days of 24 hours, over 12
 DAYS_PER_MONTH = 365.25 / 12
 MOST_USD = 1e15  #: As much as any amount may be.
@@ -410,11 +467,15 @@ def break_even(upfront_usd: float, net_usd: float) -> float:
     return upfront_usd / net_usd if net_usd > 0 else math.inf
 
 
-def months_to_reach(*, now: float, target: float, growth_per_month: float) -> int | None:
+def months_to_reach(
+    *, now: float, target: float, growth_per_month: float
+) -> int | None:
     """Months until ``now``, growing by a share a month, has reached ``target``; None for never."""
     if now >= target:
         return 0
     if now <= 0 or growth_per_month <= 0:
         return None
     months = (math.log(target) - math.log(now)) / math.log1p(growth_per_month) - 1e-9
-    return math.ceil(months) if months <= 1200 else None  # a century of growth is no plan
+    return (
+        math.ceil(months) if months <= 1200 else None
+    )  # a century of growth is no plan

@@ -10,7 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from tuneworthy.model.base import (
     FileRecord,
@@ -41,7 +47,9 @@ class FactorAnswer(FileRecord):
 
     value: Tri = "unknown"  #: The answer that counts.
     note: Text = ""  #: Why, for people; no rule reads it.
-    now: Tri | None = None  #: The answer as things stand today, when ``value`` speaks of later.
+    now: Tri | None = (
+        None  #: The answer as things stand today, when ``value`` speaks of later.
+    )
     by_month: Annotated[int, Field(ge=0, le=120)] | None = None
     """Months from today until ``value`` holds."""
     changes: Literal["content", "policy", "both"] | None = None
@@ -60,12 +68,14 @@ class CheckAnswer(FileRecord):
 
 
 SimpleAnswer = Annotated[
-    FactorAnswer, BeforeValidator(as_key("value"), json_schema_input_type=TriInput | FactorAnswer)
+    FactorAnswer,
+    BeforeValidator(as_key("value"), json_schema_input_type=TriInput | FactorAnswer),
 ]
 SimpleCheck = Annotated[
     CheckAnswer,
     BeforeValidator(
-        as_key("value", count="count"), json_schema_input_type=TriInput | Natural | CheckAnswer
+        as_key("value", count="count"),
+        json_schema_input_type=TriInput | Natural | CheckAnswer,
     ),
 ]
 
@@ -85,19 +95,26 @@ class Holding(FileRecord):
     @property
     def good(self) -> int | None:
         """How many count: the usable ones, or all of them where nobody counted those."""
-        return min((n for n in (self.count, self.usable) if n is not None), default=None)
+        return min(
+            (n for n in (self.count, self.usable) if n is not None), default=None
+        )
 
     @field_validator("path")
     @classmethod
     def _path_inside(cls, value: str | None) -> str | None:
         if value is not None and _COUNTED.fullmatch(value):
-            raise wrong(f'is "{shown(value)}"', "write the count as a plain number, such as 10000")
+            raise wrong(
+                f'is "{shown(value)}"',
+                "write the count as a plain number, such as 10000",
+            )
         return None if value is None else inside_folder(value)
 
 
 SimpleHolding = Annotated[
     Holding,
-    BeforeValidator(as_key("path", count="count"), json_schema_input_type=Natural | str | Holding),
+    BeforeValidator(
+        as_key("path", count="count"), json_schema_input_type=Natural | str | Holding
+    ),
 ]
 
 
@@ -112,7 +129,9 @@ def _listed(value: Any) -> Any:
     return value
 
 
-WordList = Annotated[Strings, BeforeValidator(_listed, json_schema_input_type=str | Strings)]
+WordList = Annotated[
+    Strings, BeforeValidator(_listed, json_schema_input_type=str | Strings)
+]
 
 
 class PersonalPolicy(FileRecord):
@@ -122,7 +141,9 @@ class PersonalPolicy(FileRecord):
     """Fields of an answer that are meant to hold such data, as name and amount of an extraction."""
     words: WordList = ()  #: Words that are none, as the names of products.
     local: Hiding = "keep"  #: What files beside the case hold.
-    exports: Literal["fakes", "words"] = "fakes"  #: What stands in its place in what is exported.
+    exports: Literal["fakes", "words"] = (
+        "fakes"  #: What stands in its place in what is exported.
+    )
 
 
 class Data(FileRecord):
@@ -135,16 +156,26 @@ class Data(FileRecord):
         ),
         Field(max_length=1000),
     ] = ()  #: Logs of calls; globs are allowed. As {paths, map} with what says how to read them.
-    trace_map: RelativePath | None = None  #: That map, by itself: fields of records by ours.
+    trace_map: RelativePath | None = (
+        None  #: That map, by itself: fields of records by ours.
+    )
     evaluation: RelativePath | None = None  #: Evaluation set (JSONL).
-    documents: SimpleHolding | None = None  #: Documents to retrieve from or to pretrain on.
-    examples: SimpleHolding | None = None  #: Quality examples of input and wanted output.
-    preference_pairs: SimpleHolding | None = None  #: Pairs of a better and a worse answer.
+    documents: SimpleHolding | None = (
+        None  #: Documents to retrieve from or to pretrain on.
+    )
+    examples: SimpleHolding | None = (
+        None  #: Quality examples of input and wanted output.
+    )
+    preference_pairs: SimpleHolding | None = (
+        None  #: Pairs of a better and a worse answer.
+    )
     prompts: RelativePath | None = None  #: Folder of prompt variants.
     glossary: RelativePath | None = None  #: Terms and the variants that are wrong.
     voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
-    tools: RelativePath | None = None  #: Tools the model may call today: a JSON list of them.
+    tools: RelativePath | None = (
+        None  #: Tools the model may call today: a JSON list of them.
+    )
     training: Annotated[
         tuple[RelativePath, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | Strings),
@@ -158,10 +189,17 @@ class Data(FileRecord):
     @classmethod
     def _with_a_map(cls, value: Any) -> Any:
         traces = value.get("traces") if isinstance(value, dict) else None
-        if not isinstance(traces, dict) or not traces or not traces.keys() <= {"paths", "map"}:
+        if (
+            not isinstance(traces, dict)
+            or not traces
+            or not traces.keys() <= {"paths", "map"}
+        ):
             return value
         entries = {"traces": traces.get("paths", ()), "trace_map": traces.get("map")}
-        return {**value, **{key: entry for key, entry in entries.items() if entry is not None}}
+        return {
+            **value,
+            **{key: entry for key, entry in entries.items() if entry is not None},
+        }
 
 
 def _to_amount(value: Any) -> Any:
@@ -243,9 +281,12 @@ Growth = Annotated[GrowthAmount, _AsAmount(json_schema_input_type=_Rate | Growth
 PositiveQuantity = Annotated[
     PositiveAmount, _AsAmount(json_schema_input_type=_Positive | PositiveAmount)
 ]
-ShareQuantity = Annotated[ShareAmount, _AsAmount(json_schema_input_type=Share | ShareAmount)]
+ShareQuantity = Annotated[
+    ShareAmount, _AsAmount(json_schema_input_type=Share | ShareAmount)
+]
 PositiveShareQuantity = Annotated[
-    PositiveShareAmount, _AsAmount(json_schema_input_type=_PositiveShare | PositiveShareAmount)
+    PositiveShareAmount,
+    _AsAmount(json_schema_input_type=_PositiveShare | PositiveShareAmount),
 ]
 LastingQuantity = Annotated[
     LastingAmount, _AsAmount(json_schema_input_type=_Lasting | LastingAmount)
@@ -273,7 +314,11 @@ class Upfront(FileRecord):
     def by_category(self) -> dict[str, Effort]:
         """The categories that were named; empty when only totals were."""
         names = ("data_preparation", "training", "evaluation", "deployment")
-        return {name: effort for name in names if (effort := getattr(self, name)) is not None}
+        return {
+            name: effort
+            for name in names
+            if (effort := getattr(self, name)) is not None
+        }
 
     @model_validator(mode="after")
     def _one_way(self) -> Upfront:
@@ -287,7 +332,9 @@ class Ongoing(FileRecord):
 
     inference_usd: Quantity | None = None  #: USD a month for serving the tuned model.
     monitoring_hours: Quantity | None = None  #: Hours a month of quality checks.
-    retraining_hours_per_quarter: Quantity | None = None  #: Hours a quarter to keep it fresh.
+    retraining_hours_per_quarter: Quantity | None = (
+        None  #: Hours a quarter to keep it fresh.
+    )
     other_usd: Quantity | None = None  #: USD a month for anything else.
 
 
@@ -295,8 +342,12 @@ class Monthly(FileRecord):
     """What tuning brings and costs a month, as stated."""
 
     api_savings_usd: Quantity | None = None  #: USD a month saved on calls.
-    quality_value_usd: Quantity | None = None  #: USD a month that better answers are worth.
-    ongoing_usd: Quantity | None = None  #: USD a month to run, watch and retrain the tuned model.
+    quality_value_usd: Quantity | None = (
+        None  #: USD a month that better answers are worth.
+    )
+    ongoing_usd: Quantity | None = (
+        None  #: USD a month to run, watch and retrain the tuned model.
+    )
     ongoing: Ongoing | None = None  #: The same by category.
 
     @model_validator(mode="after")
@@ -314,13 +365,19 @@ class Traffic(FileRecord):
     """Growth a month as a share: 0.5 is half as much again every month."""
     input_tokens: Quantity | None = None  #: Input tokens a request.
     output_tokens: Quantity | None = None  #: Output tokens a request.
-    cached_share: Share | None = None  #: Share of the input tokens that is read from a cache.
+    cached_share: Share | None = (
+        None  #: Share of the input tokens that is read from a cache.
+    )
     cacheable_share: Share | None = None
     """Share of the input tokens that is the same in every call, so that it could be cached."""
     batchable: Tri = "unknown"
     """Whether nobody waits for the answer, so that calls could be sent as a batch."""
-    tuned_input_tokens: Quantity | None = None  #: Input tokens a request once the model is tuned.
-    tuned_output_tokens: Quantity | None = None  #: Output tokens a request once the model is tuned.
+    tuned_input_tokens: Quantity | None = (
+        None  #: Input tokens a request once the model is tuned.
+    )
+    tuned_output_tokens: Quantity | None = (
+        None  #: Output tokens a request once the model is tuned.
+    )
 
 
 class GpuServing(FileRecord):
@@ -340,7 +397,9 @@ class Assumptions(FileRecord):
     """What a forecast takes for granted."""
 
     discount_per_year: ShareQuantity | None = None  #: Share that money loses in a year.
-    failure_chance: ShareQuantity | None = None  #: Chance that nothing of it goes into use.
+    failure_chance: ShareQuantity | None = (
+        None  #: Chance that nothing of it goes into use.
+    )
     price_fall_per_year: ShareQuantity | None = None
     """What the untuned model costs less a year later, as a share; a tuned model keeps its price."""
     model_life_months: LastingQuantity | None = None
@@ -352,7 +411,9 @@ class Economics(FileRecord):
     """Money, as stated."""
 
     hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
-    hours_per_week: PositiveQuantity | None = None  #: Hours a week the team can give to it.
+    hours_per_week: PositiveQuantity | None = (
+        None  #: Hours a week the team can give to it.
+    )
     upfront: Upfront = Upfront()  #: Cost up to the first version.
     monthly: Monthly = Monthly()  #: Benefits and costs a month.
     traffic: Traffic = Traffic()  #: Use of the system.
@@ -367,11 +428,17 @@ class Attempt(FileRecord):
     change: Text = ""  #: What was changed.
     result: Text = ""  #: What came of it.
     prompts: Natural = 1  #: How many prompts were compared in it.
-    models: Annotated[tuple[Name, ...], Field(max_length=100)] = ()  #: The models it was run with.
+    models: Annotated[
+        tuple[Name, ...], Field(max_length=100)
+    ] = ()  #: The models it was run with.
     tried: Annotated[tuple[Ident, ...], Field(max_length=100)] = ()
     """Options of the framework it made use of, such as few_shot or constrained_output."""
-    ceiling: dict[str, SimpleCheck] = {}  #: Checks whose answer was different at that time.
-    factors: dict[str, SimpleAnswer] = {}  #: Factors whose answer was different at that time.
+    ceiling: dict[
+        str, SimpleCheck
+    ] = {}  #: Checks whose answer was different at that time.
+    factors: dict[
+        str, SimpleAnswer
+    ] = {}  #: Factors whose answer was different at that time.
 
 
 class QualityTarget(FileRecord):
@@ -385,7 +452,9 @@ class Targets(FileRecord):
     """What the system has to meet, all of it."""
 
     quality: QualityTarget | None = None  #: Quality that is good enough.
-    latency_p95_s: NonNegative | None = None  #: Seconds in which 95 of 100 answers have to come.
+    latency_p95_s: NonNegative | None = (
+        None  #: Seconds in which 95 of 100 answers have to come.
+    )
     usd_per_month: NonNegative | None = None  #: USD a month it may cost to run.
 
 
@@ -400,13 +469,23 @@ class StatedFailures(FileRecord):
     fact_not_given: Natural | None = None  #: A fact is needed that nothing gives.
     reasoning: Natural | None = None  #: The conclusion or the sum is wrong.
     format: Natural | None = None  #: The form is wrong, and what it says is right.
-    house_convention: Natural | None = None  #: A term or a convention of the house is broken.
+    house_convention: Natural | None = (
+        None  #: A term or a convention of the house is broken.
+    )
     style: Natural | None = None  #: It doesn't sound as it should.
-    wrong_tool: Natural | None = None  #: The wrong tool was called, or with wrong arguments.
-    instruction_ignored: Natural | None = None  #: The prompt says it, and the answer doesn't do it.
+    wrong_tool: Natural | None = (
+        None  #: The wrong tool was called, or with wrong arguments.
+    )
+    instruction_ignored: Natural | None = (
+        None  #: The prompt says it, and the answer doesn't do it.
+    )
     cut_off: Natural | None = None  #: It declined, ended early or came empty.
-    wrong_reference: Natural | None = None  #: The answer is right, and its reference is wrong.
-    ambiguous_question: Natural | None = None  #: The question can be read in several ways.
+    wrong_reference: Natural | None = (
+        None  #: The answer is right, and its reference is wrong.
+    )
+    ambiguous_question: Natural | None = (
+        None  #: The question can be read in several ways.
+    )
     mostly: CauseId | Literal["unknown"] = "unknown"
     """The cause that more failures have than any other; counts, where there are any, say it
     better."""
@@ -424,9 +503,13 @@ Runs = Literal["third_party", "own", "unknown"]
 class Today(FileRecord):
     """What the present system does, as far as it is known."""
 
-    quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
+    quality: Share | None = (
+        None  #: Share of cases it gets right, by the metric of the target.
+    )
     cases: Natural | None = None  #: How many cases that share was counted on.
-    latency_p95_s: Quantity | None = None  #: Seconds within which 95 of 100 answers arrive.
+    latency_p95_s: Quantity | None = (
+        None  #: Seconds within which 95 of 100 answers arrive.
+    )
     usd_per_month: Quantity | None = None  #: USD a month it costs to run.
     retrieval_recall: Share | None = None
     """Share of questions for which the passage that holds the answer is retrieved."""
@@ -457,11 +540,17 @@ class Model(FileRecord):
     ends: date | None = None  #: The day from which it is no longer served.
     effort: tuple[Annotated[str, Field(pattern="^[a-z]{1,20}$")], ...] = ()
     """How long it may think, in its endpoint's words, as low and high: a lab tries each."""
-    quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
+    quality: Share | None = (
+        None  #: Share of cases it gets right, by the metric of the target.
+    )
     cases: Natural | None = None  #: How many cases that share was counted on.
-    latency_p95_s: NonNegative | None = None  #: Seconds in which 95 of 100 of its answers come.
+    latency_p95_s: NonNegative | None = (
+        None  #: Seconds in which 95 of 100 of its answers come.
+    )
     runs: Runs = "unknown"  #: Who runs it and sees prompts.
-    serving: GpuServing | None = None  #: How it is served, when not as economics.serving says.
+    serving: GpuServing | None = (
+        None  #: How it is served, when not as economics.serving says.
+    )
 
     @property
     def embedded(self) -> bool:
@@ -477,9 +566,14 @@ class Model(FileRecord):
             fix = "write an address that starts with https:// or http://"
             raise wrong(f'is "{shown(value)}"', fix)
         if "?" in value or "#" in value:
-            raise wrong("carries a query", "keep keys in the environment, never in an address")
+            raise wrong(
+                "carries a query", "keep keys in the environment, never in an address"
+            )
         if "@" in re.split(r"[/?#]", value.split("://", 1)[1])[0]:
-            raise wrong("carries a user or a key", "keep keys in the environment, never in a file")
+            raise wrong(
+                "carries a user or a key",
+                "keep keys in the environment, never in a file",
+            )
         return value
 
 
@@ -488,17 +582,27 @@ class Tuning(FileRecord):
 
     service: Literal["hosted", "self_hosted", "unknown"] = "unknown"
     """Who would run the training: a provider's service, or the team itself."""
-    available: Tri = "unknown"  #: Whether it takes new work and will still serve the model.
-    until: date | None = None  #: The day on which the service ends, when one is announced.
+    available: Tri = (
+        "unknown"  #: Whether it takes new work and will still serve the model.
+    )
+    until: date | None = (
+        None  #: The day on which the service ends, when one is announced.
+    )
     pilot: Tri = "unknown"  #: Whether a pilot comes first.
-    model_switch: Tri = "unknown"  #: Whether another base model is planned for the near future.
+    model_switch: Tri = (
+        "unknown"  #: Whether another base model is planned for the near future.
+    )
 
 
 class Safety(FileRecord):
     """Responsible tuning: a model learns what is in its data."""
 
-    data_reviewed: Tri = "unknown"  #: Whether it was reviewed for bias, harm and personal data.
-    process_named: Tri = "unknown"  #: Whether somebody and some process are named for safety.
+    data_reviewed: Tri = (
+        "unknown"  #: Whether it was reviewed for bias, harm and personal data.
+    )
+    process_named: Tri = (
+        "unknown"  #: Whether somebody and some process are named for safety.
+    )
 
 
 class Signature(FileRecord):
@@ -506,7 +610,9 @@ class Signature(FileRecord):
 
     by: Name  #: Who signed.
     on: date  #: The day.
-    answer: Literal["no", "not_yet", "pilot", "yes"]  #: What was decided about fine-tuning.
+    answer: Literal[
+        "no", "not_yet", "pilot", "yes"
+    ]  #: What was decided about fine-tuning.
     ask: Text = ""  #: What was asked for, in the words that were shown.
     stop_rule: Text = ""  #: What was to be decided next, and what would stop it.
     contradictions: int = Field(0, ge=0)  #: How many were open, each of them seen.
@@ -527,10 +633,14 @@ class Ignored(FileRecord):
     """A measurement that a person overrules."""
 
     id: Ident  #: What was measured.
-    because: Annotated[Text, Field(min_length=1)]  #: Why it doesn't count; every page shows it.
+    because: Annotated[
+        Text, Field(min_length=1)
+    ]  #: Why it doesn't count; every page shows it.
 
 
-Overruling = dict[Literal["ignore"], Annotated[tuple[Ignored, ...], Field(max_length=100)]]
+Overruling = dict[
+    Literal["ignore"], Annotated[tuple[Ignored, ...], Field(max_length=100)]
+]
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
@@ -565,11 +675,21 @@ def defaults_sentence(defaults: Iterable[DefaultValue]) -> str:
 class CaseOrigin:
     """Where a case comes from: what a decision has to know beside the file's own words."""
 
-    where: Callable[[tuple[str | int, ...]], str] = dotted  #: File and line of a value, for errors.
-    folder: Path | None = None  #: The folder its data lie in; None for a case from a mapping.
-    assumed: frozenset[str] = frozenset()  #: Paths of what-if values: nothing overrules them.
-    ran: frozenset[str] = frozenset()  #: Options of the framework that a lab has run on its cases.
-    defaults: tuple[DefaultValue, ...] = ()  #: What a configuration says, and the case doesn't.
+    where: Callable[[tuple[str | int, ...]], str] = (
+        dotted  #: File and line of a value, for errors.
+    )
+    folder: Path | None = (
+        None  #: The folder its data lie in; None for a case from a mapping.
+    )
+    assumed: frozenset[str] = (
+        frozenset()
+    )  #: Paths of what-if values: nothing overrules them.
+    ran: frozenset[str] = (
+        frozenset()
+    )  #: Options of the framework that a lab has run on its cases.
+    defaults: tuple[
+        DefaultValue, ...
+    ] = ()  #: What a configuration says, and the case doesn't.
 
 
 _NOWHERE = CaseOrigin()
@@ -580,21 +700,31 @@ class Case(FileRecord):
 
     name: Name  #: What the use case is called.
     description: Text = ""  #: What it does, for people.
-    framework: RelativePath | None = None  #: A name, or a file beside it; the lesson when absent.
+    framework: RelativePath | None = (
+        None  #: A name, or a file beside it; the lesson when absent.
+    )
     goals: Goals = ()  #: What tuning should bring, the primary goal first.
     ceiling: dict[str, SimpleCheck] = {}  #: The checks of the ceiling test.
-    signals: dict[str, SimpleAnswer] = {}  #: Signs that prompting has reached its limit.
+    signals: dict[
+        str, SimpleAnswer
+    ] = {}  #: Signs that prompting has reached its limit.
     factors: dict[str, SimpleAnswer] = {}  #: Reasons for tuning and reasons against it.
-    attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()  #: What was tried.
+    attempts: Annotated[
+        tuple[Attempt, ...], Field(max_length=200)
+    ] = ()  #: What was tried.
     targets: Targets = Targets()  #: What has to be met.
     today: Today = Today()  #: What the present system does.
     failures: StatedFailures | None = None  #: Why its answers are wrong.
     economics: Economics = Economics()  #: Money and traffic.
     workload: Literal["one_off", "growing", "steady", "unknown"] = "unknown"
     """A job that runs once, or work that goes on, growing or as it is."""
-    strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"  #: Beyond money.
+    strategic_value: Literal["low", "medium", "high", "unknown"] = (
+        "unknown"  #: Beyond money.
+    )
     data: Data = Data()  #: What the team has.
-    models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()  #: In use or in question.
+    models: Annotated[
+        tuple[Model, ...], Field(max_length=200)
+    ] = ()  #: In use or in question.
     tuning: Tuning = Tuning()  #: How it would be tuned.
     safety: Safety = Safety()  #: Whether it can be done responsibly.
     decision: CaseDecision = CaseDecision()  #: Who decides, and what was signed.
@@ -643,7 +773,9 @@ class Case(FileRecord):
     @classmethod
     def _goals_once(cls, value: tuple[Goal, ...]) -> tuple[Goal, ...]:
         if len(set(value)) < len(value):
-            raise wrong("names a goal twice", "keep each goal once, the primary one first")
+            raise wrong(
+                "names a goal twice", "keep each goal once, the primary one first"
+            )
         return value
 
 
@@ -671,14 +803,20 @@ class PromptVariant(FileRecord):
     """A prompt: its front matter and its two templates."""
 
     name: Name
-    model: str | None = None  #: Model it was written for; every model of the case when absent.
+    model: str | None = (
+        None  #: Model it was written for; every model of the case when absent.
+    )
     after: str | None = None
     """Prompt whose answer this one goes on from, as ``{{ previous }}``: the two are a chain."""
     structured: Structure | None = None
     few_shot: FewShot | None = None
     constrained: Literal["schema", "grammar"] | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2)  #: Sent only when asked for.
-    searched_by: str = ""  #: Tool whose search wrote it; empty for one that people wrote.
+    temperature: float | None = Field(
+        default=None, ge=0, le=2
+    )  #: Sent only when asked for.
+    searched_by: str = (
+        ""  #: Tool whose search wrote it; empty for one that people wrote.
+    )
     system: str = ""
     """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``, and
     in a chain ``{{ previous }}``."""
@@ -715,12 +853,20 @@ class Materials:
     voice: VoiceSamples | None = None
     output_schema: Mapping[str, Any] | None = None
     asked: Strings = ()  #: What the cases of its evaluation set ask, where that counts.
-    examples_need: int | None = None  #: Examples the approach of the primary goal needs at least.
+    examples_need: int | None = (
+        None  #: Examples the approach of the primary goal needs at least.
+    )
     latency_target_s: float | None = None
-    prompts: tuple[PromptWording, ...] = ()  #: Of its prompt files, where production may run one.
+    prompts: tuple[
+        PromptWording, ...
+    ] = ()  #: Of its prompt files, where production may run one.
 
 
-OTHER_NAMES = {"exact match": "match", "accuracy": "label", "field accuracy": "json_fields"}
+OTHER_NAMES = {
+    "exact match": "match",
+    "accuracy": "label",
+    "field accuracy": "json_fields",
+}
 """Metrics of a case file that mean a scorer, by its id."""
 
 
@@ -735,12 +881,22 @@ class Price(NamedTuple):
 
     input: float
     output: float
-    cached_input: float | None = None  #: Input read from a cache; None where nobody says.
-    batch_input: float | None = None  #: Input of a call in a batch; None where nobody says.
+    cached_input: float | None = (
+        None  #: Input read from a cache; None where nobody says.
+    )
+    batch_input: float | None = (
+        None  #: Input of a call in a batch; None where nobody says.
+    )
     batch_output: float | None = None  #: Output of such a call.
-    batch_cached_input: float | None = None  #: Cached input of such a call, where both come off.
-    context_tokens: int | None = None  #: Most tokens of a request; None where nobody says.
-    catalogue: str = ""  #: Where it was looked up, with the version; empty for a stated price.
+    batch_cached_input: float | None = (
+        None  #: Cached input of such a call, where both come off.
+    )
+    context_tokens: int | None = (
+        None  #: Most tokens of a request; None where nobody says.
+    )
+    catalogue: str = (
+        ""  #: Where it was looked up, with the version; empty for a stated price.
+    )
 
 
 Prices = Mapping[tuple[str, str | None], Price]
@@ -758,7 +914,9 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
     if usd.batch_discount is None:
         return price
     rest = 1 - usd.batch_discount
-    return price._replace(batch_input=price.input * rest, batch_output=price.output * rest)
+    return price._replace(
+        batch_input=price.input * rest, batch_output=price.output * rest
+    )
 
 
 def in_use(case: Case) -> Model | None:

@@ -37,26 +37,48 @@ class Replaced(NamedTuple):
     """A number of the case file that gave way to a measured one."""
 
     path: str  #: Dotted path in the case file.
-    stated: tuple[float, float] | None  #: What was said, as low and high; None where nothing was.
+    stated: (
+        tuple[float, float] | None
+    )  #: What was said, as low and high; None where nothing was.
     evidence: Evidence  #: What was measured.
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFindings:
-    prompts: int | None = None  #: Prompt files in the case's folder; None when it names none.
-    distinct_prompts: int | None = None  #: How many of them are no near copies of another.
-    missing: tuple[str, ...] = ()  #: Dotted paths of entries whose file or folder isn't there.
+    prompts: int | None = (
+        None  #: Prompt files in the case's folder; None when it names none.
+    )
+    distinct_prompts: int | None = (
+        None  #: How many of them are no near copies of another.
+    )
+    missing: tuple[
+        str, ...
+    ] = ()  #: Dotted paths of entries whose file or folder isn't there.
     prices: Prices = field(default_factory=dict)  #: Those looked up for its models.
-    ledger: Mapping[str, Evidence] = field(default_factory=dict)  #: What was measured, by id.
-    replaced: tuple[Replaced, ...] = ()  #: Numbers of the case file that gave way to measured ones.
+    ledger: Mapping[str, Evidence] = field(
+        default_factory=dict
+    )  #: What was measured, by id.
+    replaced: tuple[
+        Replaced, ...
+    ] = ()  #: Numbers of the case file that gave way to measured ones.
     as_of: date | None = None  #: The day the dossier speaks for.
-    servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, with its price.
-    rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed, with their price.
-    upfront_usd: Number | None = None  #: What tuning takes up front; None where nobody knows.
+    servings: tuple[
+        ServingResult, ...
+    ] = ()  #: Every way to serve the traffic, with its price.
+    rivals: tuple[
+        ServingResult, ...
+    ] = ()  #: Hosted models that nobody listed, with their price.
+    upfront_usd: Number | None = (
+        None  #: What tuning takes up front; None where nobody knows.
+    )
     bill: Amount | None = None  #: USD a month the present system costs.
     break_even_months: Duration | None = None  #: When it would have paid.
-    record: GoalRecord = field(default_factory=dict)  #: Who measured best in published cases.
-    unconfirmed: tuple[str, ...] = ()  #: Paths of answers by an assistant that nobody confirmed.
+    record: GoalRecord = field(
+        default_factory=dict
+    )  #: Who measured best in published cases.
+    unconfirmed: tuple[
+        str, ...
+    ] = ()  #: Paths of answers by an assistant that nobody confirmed.
 
 
 class Assessment(NamedTuple):
@@ -73,7 +95,11 @@ class Assessment(NamedTuple):
         return checks | {name: factor.state for name, factor in self.factors.items()}
 
     def _answer(self, name: str) -> CheckResult | FactorResult | SignalResult | None:
-        return self.ceiling.checks.get(name) or self.factors.get(name) or self.signals.get(name)
+        return (
+            self.ceiling.checks.get(name)
+            or self.factors.get(name)
+            or self.signals.get(name)
+        )
 
     def state(self, name: str) -> State:
         """State of a check, factor or signal; unknown for one the framework doesn't have."""
@@ -87,7 +113,9 @@ class Assessment(NamedTuple):
     @property
     def counts(self) -> Counts:
         """How many factors are known to hold, and how many are open."""
-        kinds = [factor.kind for factor in self.factors.values() if factor.state == "yes"]
+        kinds = [
+            factor.kind for factor in self.factors.values() if factor.state == "yes"
+        ]
         return Counts(
             indicators=kinds.count("indicator"),
             anti_indicators=kinds.count("anti_indicator"),
@@ -142,7 +170,9 @@ class CeilingTest(Record):
     """The ceiling test."""
 
     reached: State
-    grade: CeilingGrade | Literal[""] = ""  #: Empty where nobody claims or tried a ceiling.
+    grade: CeilingGrade | Literal[""] = (
+        ""  #: Empty where nobody claims or tried a ceiling.
+    )
     checks: dict[str, CheckResult]
 
 
@@ -154,7 +184,9 @@ class SignalResult(Record):
     source: Source
     note: str
     ask: str = ""  #: The question, as the framework asks it.
-    confirm: str = ""  #: What to measure to confirm a sign that is only stated; else empty.
+    confirm: str = (
+        ""  #: What to measure to confirm a sign that is only stated; else empty.
+    )
 
 
 class FactorResult(Record):
@@ -177,11 +209,15 @@ class EvidenceResult(LateRecord):
     factor: str  #: The signal, factor, check or path of the case that it bears on; may be empty.
     value: float | Unknown  #: The best single number, in ``unit``.
     low: float | Unknown  #: Lower end of the 95% interval.
-    high: float | Literal["open"] | Unknown  #: Upper end; ``open`` where only a lower one is known.
+    high: (
+        float | Literal["open"] | Unknown
+    )  #: Upper end; ``open`` where only a lower one is known.
     unit: str  #: Unit of value, low and high.
     n: int  #: Traces or cases it was counted on.
     clusters: int  #: Conversations those come from.
-    says: State  #: Side of the limit on which the whole interval lies; unknown across it.
+    says: (
+        State  #: Side of the limit on which the whole interval lies; unknown across it.
+    )
     role: Literal["settles", "supports"]
     """Whether it settles the answer, or only speaks for or against a need."""
     limit: float | Unknown  #: The framework's limit.
@@ -277,10 +313,14 @@ class CaveatResult(Record):
 class Basis(Record):
     """What the answer rests on."""
 
-    measured: int  #: Answers that data settled, and ways that were measured on this case.
+    measured: (
+        int  #: Answers that data settled, and ways that were measured on this case.
+    )
     stated: int  #: Answers that a person gave.
     assumed: int  #: Answers inferred from stated numbers.
-    flips: int  #: Answers that, changed alone, would change the answer or the first step.
+    flips: (
+        int  #: Answers that, changed alone, would change the answer or the first step.
+    )
     turning: tuple[str, ...]  #: Those that alone would change the answer.
 
 
@@ -314,7 +354,9 @@ class VerdictResult(LazyRecord):
     conditions: Strings  #: What has to be so before a tuned model goes live, as it isn't known yet.
     outcome: Verdict  #: The framework's count, to the letter; it moves nothing where targets are.
     basis: Basis
-    turns: tuple[Turn, ...]  #: Single changes of an answer, a figure or a way that turn the answer.
+    turns: tuple[
+        Turn, ...
+    ]  #: Single changes of an answer, a figure or a way that turn the answer.
     final: bool  #: Whether no open answer can change the count.
     leaning: Outcome
     """The count's outcome when final; else the likeliest, the more cautious of equals."""
@@ -362,7 +404,9 @@ class QuestionResult(Record):
     ask: str
     gain_bits: float
     minutes: int
-    worth_usd: float | Unknown = Unknown(ask="state what tuning saves or is worth per month")
+    worth_usd: float | Unknown = Unknown(
+        ask="state what tuning saves or is worth per month"
+    )
     """What knowing it is worth before the choice to tune."""
 
 
@@ -400,7 +444,9 @@ class ApproachResult(Record):
     """Services and programs known to take new work of this kind, as of the dossier's day."""
 
 
-Duration = float | Range | Literal["never"] | Unknown  #: Months; ``never`` for what doesn't come.
+Duration = (
+    float | Range | Literal["never"] | Unknown
+)  #: Months; ``never`` for what doesn't come.
 
 Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 Aim = Literal["tune", "adopt", "confirm", "change"]
@@ -427,7 +473,9 @@ class Step(Record):
     title: str
     because: str
     targets: tuple[TargetId, ...]  #: Missed targets it moves.
-    command: str  #: The command of this program that does it or prepares it; empty for none.
+    command: (
+        str  #: The command of this program that does it or prepares it; empty for none.
+    )
     stop_when: str
     hours: Number
     usd: Number
@@ -483,7 +531,9 @@ class Computed(Record):
     """Cost of that one less the tuned one, on the same traffic; may be negative."""
     pays_from_requests_per_month: Number | Literal["never"]
     """The monthly volume from which the running costs are earned back."""
-    pays_from_month: Duration  #: The month in which the stated growth gets there; 0 for today.
+    pays_from_month: (
+        Duration  #: The month in which the stated growth gets there; 0 for today.
+    )
     steps: tuple[str, ...]  #: The calculation, line by line, so that it can be checked.
 
 
@@ -548,12 +598,16 @@ class Simulation(Record):
     draws: int  #: 1 where nothing varies: every draw would be the same.
     horizon_months: int
     p_works: float = 1.0  #: Share of draws in which tuning works.
-    likely_usd: float  #: Net present value at the likeliest amounts, failure at its odds.
+    likely_usd: (
+        float  #: Net present value at the likeliest amounts, failure at its odds.
+    )
     p_never: float
     """Share of draws that don't pay back within the horizon, those that fail among them."""
     npv_usd: Percentiles
     curve: tuple[Month, ...]
-    tornado: tuple[Swing, ...]  #: Ranges, and single numbers by a quarter; the widest first.
+    tornado: tuple[
+        Swing, ...
+    ]  #: Ranges, and single numbers by a quarter; the widest first.
     cost_of_waiting_usd: Number
     """Net present value lost for each month the start is put off; negative when waiting pays."""
     assumes: tuple[str, ...]  #: What was taken as given because nobody stated it.
@@ -575,17 +629,29 @@ class InvestmentResult(Record):
     """The money."""
 
     bill_usd: Number  #: What runs today costs a month; no tuning can save more.
-    possible_saving_usd: Number  #: A month: the stated saving as far as the bill allows it.
-    must_bring_usd: Number  #: What it has to bring a month to run it and pay back in time.
+    possible_saving_usd: (
+        Number  #: A month: the stated saving as far as the bill allows it.
+    )
+    must_bring_usd: (
+        Number  #: What it has to bring a month to run it and pay back in time.
+    )
     ask_usd: AskUsd  #: What is asked for: now, then, and each month.
-    items: tuple[CostItem, ...] = ()  #: What the costs are made of, and what isn't known of them.
+    items: tuple[
+        CostItem, ...
+    ] = ()  #: What the costs are made of, and what isn't known of them.
     case_usd: Number  #: What one more case of the evaluation set costs to label.
-    gain_usd: Number  #: Mean net present value of a pilot and, if it works, of the rest.
+    gain_usd: (
+        Number  #: Mean net present value of a pilot and, if it works, of the rest.
+    )
     scenarios: tuple[Scenario, ...] = ()
     worth: tuple[Worth, ...] = ()  #: What finding out is worth, the most first.
-    contradicted: bool = False  #: Whether a stated amount stands in an open contradiction.
+    contradicted: bool = (
+        False  #: Whether a stated amount stands in an open contradiction.
+    )
     capped: bool = False  #: Whether a stated saving is above the bill.
-    one_off: bool = False  #: A job that runs once: a month's amounts are those of the whole job.
+    one_off: bool = (
+        False  #: A job that runs once: a month's amounts are those of the whole job.
+    )
     upfront_usd: Number
     brings_usd: Number  #: A month, by the statements, before running costs.
     gained_usd: Number  #: What of it better answers are worth; the rest is saved.
@@ -598,7 +664,9 @@ class InvestmentResult(Record):
     but: str  #: The sentence of it that objects to a payback in time; empty for none.
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the framework's table.
     by_table: ByTable
-    steps: tuple[str, ...]  #: A line for each ``StepId``, up to the break-even; or none.
+    steps: tuple[
+        str, ...
+    ]  #: A line for each ``StepId``, up to the break-even; or none.
     computed: Computed | Unknown
     simulation: Simulation | Unknown
 
@@ -645,7 +713,9 @@ class Plan(Record):
     hours: Range
     usd: Range
     weeks: float  #: Weeks of five working days until everything is done.
-    parts: dict[Part, PartTotal]  #: Sums of the parts that have a phase, in their order.
+    parts: dict[
+        Part, PartTotal
+    ]  #: Sums of the parts that have a phase, in their order.
     notes: tuple[str, ...]  #: What it rests on, and what to expect.
 
 
@@ -674,7 +744,9 @@ class FailureResult(Record):
     share: float | Unknown  #: Of all failures whose cause is known.
     low: float  #: Lower end of the 95% interval of the share.
     high: float  #: Upper end.
-    grade: Literal["measured", "stated"]  #: Read failure by failure, or said by a person.
+    grade: Literal[
+        "measured", "stated"
+    ]  #: Read failure by failure, or said by a person.
     helped_by: Strings  #: Options and kinds of tuning that can remove such a failure.
     quality_at_most: Number
     """Quality if every failure with it went, at the upper end of its share; unknown where nothing
@@ -711,7 +783,9 @@ class Dossier(LazyRecord):
     next_questions: tuple[QuestionResult, ...]
     challenges: tuple[ChallengeResult, ...]
     approaches: tuple[ApproachResult, ...] | Unknown
-    ways: tuple[WayResult, ...]  #: Everything that could run, those that are enough first.
+    ways: tuple[
+        WayResult, ...
+    ]  #: Everything that could run, those that are enough first.
     recommendation: Recommendation | Unknown
     ask: AskNow | Unknown  #: What is asked for now.
     investment: InvestmentResult | Unknown
@@ -720,10 +794,14 @@ class Dossier(LazyRecord):
     evidence: tuple[EvidenceResult, ...] | Unknown
     series: tuple[Series, ...] | Unknown
     """Numbers of the pictures of what was measured; unknown where nothing was."""
-    training: TrainingResult | None = None  #: Only where a training set passed the gates.
+    training: TrainingResult | None = (
+        None  #: Only where a training set passed the gates.
+    )
     one_off: Literal[True] | None = None  #: Only for a job that runs once.
     decision: CaseDecision | None = None  #: Only where the case names one.
-    pilot: PilotCard | None = None  #: The card of the last pilot; only where one has ended.
+    pilot: PilotCard | None = (
+        None  #: The card of the last pilot; only where one has ended.
+    )
     failures: tuple[FailureResult, ...] = ()
     """Why answers are wrong, the commonest cause first; only where that is known."""
     defaults: tuple[DefaultValue, ...] = ()
@@ -787,12 +865,18 @@ class Difference(LateRecord):
     outcome_after: Verdict
     answers: tuple[Change, ...]  #: Those that changed, in the framework's order.
     gates: tuple[GateChange, ...]  #: Gates that changed, in their order.
-    figures: tuple[Change, ...]  #: Break-even, the bill, and what answers were counted from.
-    framework_changed: bool  #: Whether another framework, or another version of it, judged.
+    figures: tuple[
+        Change, ...
+    ]  #: Break-even, the bill, and what answers were counted from.
+    framework_changed: (
+        bool  #: Whether another framework, or another version of it, judged.
+    )
     moved_by: Moved
     appeared: tuple[str, ...]  #: What challenges say that didn't fire before.
     settled: tuple[str, ...]  #: What challenges said that fired before.
-    elsewhere: tuple[str, ...]  #: Other sections of the dossier that differ, by their names.
+    elsewhere: tuple[
+        str, ...
+    ]  #: Other sections of the dossier that differ, by their names.
     as_of_before: str
     as_of_after: str
 
@@ -807,8 +891,12 @@ class LintCell(LateRecord):
     indicators: int
     anti_indicators: int
     combinations: int
-    score: Band | Literal["mixed"]  #: That of the score, for another denominator by its own.
-    difference: Band | Literal["mixed"]  #: For another denominator that of the score by it.
+    score: (
+        Band | Literal["mixed"]
+    )  #: That of the score, for another denominator by its own.
+    difference: (
+        Band | Literal["mixed"]
+    )  #: For another denominator that of the score by it.
 
 
 class LintFinding(LateRecord):

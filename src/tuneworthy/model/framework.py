@@ -54,7 +54,9 @@ class Bound(FileRecord):
     @model_validator(mode="after")
     def _some_end(self) -> Bound:
         if self.at_least is self.more_than is self.at_most is self.less_than is None:
-            raise wrong("names no bound", "use at_least, more_than, at_most or less_than")
+            raise wrong(
+                "names no bound", "use at_least, more_than, at_most or less_than"
+            )
         return self
 
 
@@ -68,11 +70,15 @@ class Condition(FileRecord):
     indicators: Bound | None = None  #: Number of reasons for that hold.
     anti_indicators: Bound | None = None  #: Number of reasons against that hold.
     indicator_weight: Bound | None = None  #: Weight of the reasons for that hold.
-    anti_indicator_weight: Bound | None = None  #: Weight of the reasons against that hold.
+    anti_indicator_weight: Bound | None = (
+        None  #: Weight of the reasons against that hold.
+    )
     difference: Bound | None = None
     """Weight of the reasons for less weight of the reasons against."""
     score: Bound | None = None  #: The difference divided by the denominator.
-    answers: dict[Ident, Tri] = {}  #: Single factors or checks with the answer they must have.
+    answers: dict[
+        Ident, Tri
+    ] = {}  #: Single factors or checks with the answer they must have.
     all: Conditions = ()  #: Every one of these holds.
     any: Conditions = ()  #: At least one of these holds.
     none: Conditions = ()  #: Not one of these holds.
@@ -80,10 +86,14 @@ class Condition(FileRecord):
     @model_validator(mode="after")
     def _something(self) -> Condition:
         if not self.model_fields_set:
-            raise wrong("names no condition", "use ceiling, indicators, score, answers, all, any …")
+            raise wrong(
+                "names no condition",
+                "use ceiling, indicators, score, answers, all, any …",
+            )
         if self.ceiling == "unknown" or "unknown" in self.answers.values():
             raise wrong(
-                "asks for unknown", "a condition asks for yes or no; unknown is not an answer"
+                "asks for unknown",
+                "a condition asks for yes or no; unknown is not an answer",
             )
         return self
 
@@ -111,7 +121,9 @@ class Bands(FileRecord):
     def _lower_ends(self) -> Bands:
         for bound in (self.strong, self.moderate):
             if bound.at_most is not None or bound.less_than is not None:
-                raise wrong("gives an upper end", "say where it begins: more_than or at_least")
+                raise wrong(
+                    "gives an upper end", "say where it begins: more_than or at_least"
+                )
             if bound.at_least is not None and bound.more_than is not None:
                 raise wrong("gives two lower ends", "keep more_than or at_least")
         return self
@@ -124,7 +136,9 @@ class Scoring(FileRecord):
     """Whether weights are only shown with the factors or count in score and difference."""
     weight_values: dict[Literal["high", "medium", "low"], NonNegative] = {}
     """What a weight in words counts, where weights count."""
-    denominator: Literal["count", "weight"] | Annotated[float, Field(gt=0, le=1e9)] = "count"
+    denominator: Literal["count", "weight"] | Annotated[float, Field(gt=0, le=1e9)] = (
+        "count"
+    )
     """What the difference is divided by: a number, the number of factors, or all their weight."""
     score: Bands  #: Bands of the score.
     difference: Bands  #: Bands of the difference.
@@ -173,16 +187,22 @@ class Returns(FileRecord):
     """What tuning is said to bring."""
 
     api_savings_usd_per_month: Span  #: USD a month saved on calls at scale.
-    also: dict[str, Text] = {}  #: What is harder to count: how far it can be, and what it is.
+    also: dict[
+        str, Text
+    ] = {}  #: What is harder to count: how far it can be, and what it is.
 
 
 class Costs(FileRecord):
     """Cost tables: ``upfront`` and ``ongoing`` by category."""
 
-    upfront: dict[Literal["data_preparation", "training", "evaluation", "deployment"], CostRow]
+    upfront: dict[
+        Literal["data_preparation", "training", "evaluation", "deployment"], CostRow
+    ]
     """Up to the first version."""
     upfront_total: UpfrontTotal | None = None  #: The total as published.
-    ongoing: dict[Literal["inference", "monitoring", "retraining"], CostRow]  #: Running costs.
+    ongoing: dict[
+        Literal["inference", "monitoring", "retraining"], CostRow
+    ]  #: Running costs.
     ongoing_also: Text = ""  #: What the table can't put a number on.
     returns: Returns | None = None  #: What it is said to bring.
 
@@ -210,7 +230,9 @@ class WorkedExample(FileRecord):
     break_even_months: NonNegative
 
 
-def ongoing_usd(costs: Costs, hourly_rate_usd: float, end: Literal["low", "high"]) -> float:
+def ongoing_usd(
+    costs: Costs, hourly_rate_usd: float, end: Literal["low", "high"]
+) -> float:
     """One end of the running costs that the table adds up to, in USD a month."""
     total = 0.0
     for row in costs.ongoing.values():
@@ -228,7 +250,9 @@ class StepWork(FileRecord):
     """What a step takes."""
 
     hours: Span  #: Hours of work.
-    weeks: NonNegative = 0  #: Calendar weeks it takes at least, however much work is put in.
+    weeks: NonNegative = (
+        0  #: Calendar weeks it takes at least, however much work is put in.
+    )
 
 
 class HourlyYield(_Ordered):
@@ -242,7 +266,9 @@ class Steps(FileRecord):
     """Steps that don't depend on what a framework asks."""
 
     data_review: StepWork  #: Review the data for bias, harm and personal data, and name a process.
-    service: StepWork  #: Ask a tuning service what it will still offer, and for how long.
+    service: (
+        StepWork  #: Ask a tuning service what it will still offer, and for how long.
+    )
     other_service: StepWork  #: Find another service, or your own hardware.
     goal: StepWork  #: Name the goals, or count what there is.
     targets: StepWork  #: Measure the present system against every target.
@@ -262,7 +288,9 @@ class PlanRule(FileRecord):
     design_share: Share
     """Share of the evaluation that is done before any training; the rest is two comparisons."""
     evaluation_cases: Natural  #: Cases to hold out.
-    per_hour: dict[DataUnit, HourlyYield]  #: Data got ready in an hour of work, by unit.
+    per_hour: dict[
+        DataUnit, HourlyYield
+    ]  #: Data got ready in an hour of work, by unit.
     steps: Steps  #: Steps that don't depend on what a framework asks.
     against: Annotated[dict[Ident, StepWork], Field(min_length=1)]
     """What it takes until a reason against doesn't hold any more."""
@@ -294,7 +322,9 @@ class MeasureRule(FileRecord):
     about: Ident  #: Signal, factor or check it bears on.
     role: Literal["settles", "supports"] = "settles"
     """Settles what can be observed; supports or challenges a need, which stays as it was said."""
-    yes: Literal["above", "below"] = "above"  #: Side of the limit on which the answer is yes.
+    yes: Literal["above", "below"] = (
+        "above"  #: Side of the limit on which the answer is yes.
+    )
     one_sided: bool = False  #: Whether the other side says nothing.
     limit: NonNegative  #: The limit, in the unit of the measurement.
     unit: Name  #: Unit of the measurement.
@@ -306,7 +336,8 @@ class MeasureRule(FileRecord):
         """The answer on whose side of the limit a whole interval lies; unknown where it crosses."""
         if low is None or high is None:
             return "unknown"
-        above, below = low > self.limit, high != "open" and high < self.limit
+        above = low > self.limit
+        below = high != "open" and high < self.limit
         side: State = "yes" if above is (self.yes == "above") else "no"
         crosses = not (above or below)
         return "unknown" if crosses or (self.one_sided and side == "no") else side
@@ -324,13 +355,17 @@ class FittedOn(FileRecord):
     """SHA-256 of what the fit read of them."""
 
 
-Minutes = Annotated[int, Field(ge=1, le=100_000)]  #: Minutes it takes to find an answer out.
+Minutes = Annotated[
+    int, Field(ge=1, le=100_000)
+]  #: Minutes it takes to find an answer out.
 
 OptionKind = Literal["prompt", "retrieval", "model", "serving", "tuning"]
 """What an option works on."""
 
 CostTable = Literal["upfront", "ongoing"]
-Risk = Literal["low", "medium", "high"]  #: How much can go wrong, or be hard to take back.
+Risk = Literal[
+    "low", "medium", "high"
+]  #: How much can go wrong, or be hard to take back.
 
 
 class Criterion(FileRecord):
@@ -350,7 +385,9 @@ class Check(Criterion):
     """One of the checks that must all be yes before the ceiling counts as reached."""
 
     at_least: Natural | None = None  #: For a check that counts: how many are wanted.
-    minutes: Minutes = 2  #: Minutes it takes to find the answer out (not to do what is asked).
+    minutes: Minutes = (
+        2  #: Minutes it takes to find the answer out (not to do what is asked).
+    )
     settle: Text = ""  #: The step that would make it a yes.
 
 
@@ -380,7 +417,9 @@ class Need(FileRecord):
     unit: DataUnit  #: What is counted.
 
 
-TargetId = Literal["quality", "latency", "cost", "privacy"]  #: What a use case has to meet.
+TargetId = Literal[
+    "quality", "latency", "cost", "privacy"
+]  #: What a use case has to meet.
 
 
 class Move(FileRecord):
@@ -418,7 +457,9 @@ class Triangle(FileRecord):
     def up_to(self, most: float) -> Triangle:
         """The same where no more than a part of the errors can go."""
         return Triangle.model_construct(
-            low=min(self.low, most), likely=min(self.likely, most), high=min(self.high, most)
+            low=min(self.low, most),
+            likely=min(self.likely, most),
+            high=min(self.high, most),
         )
 
 
@@ -428,7 +469,9 @@ class ApproachRule(FileRecord):
     title: Name  #: What it is called.
     data: Need  #: Data it takes.
     compute: Name  #: Compute it takes, in words.
-    errors: Triangle | None = None  #: The share of the errors that are left that it takes away.
+    errors: Triangle | None = (
+        None  #: The share of the errors that are left that it takes away.
+    )
     errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
     moves: Moves = {}  #: What it usually does to latency and cost.
     weeks: Span | None = None  #: Weeks until it is in production.
@@ -446,7 +489,9 @@ class OptionRule(FileRecord):
     kinds: dict[Ident, Text] = {}  #: Its parts or variants.
     kind: OptionKind = "prompt"  #: What it works on.
     variant_of: Ident | None = None  #: Option of which this is one variant.
-    effort_hours: Span | None = None  #: Hours of work; a tuning has those of the cost table.
+    effort_hours: Span | None = (
+        None  #: Hours of work; a tuning has those of the cost table.
+    )
     weeks: Span | None = None
     """Weeks until it is in production; for the hybrid those beside the tuning."""
     risk: Risk = "medium"  #: How much can go wrong.
@@ -576,7 +621,9 @@ class Framework(FileRecord):
         _check_references(self)
         _check_tree(self)
         if self.scoring.weights == "counted":
-            words = {f.weight for f in self.factors.values() if isinstance(f.weight, str)}
+            words = {
+                f.weight for f in self.factors.values() if isinstance(f.weight, str)
+            }
             if lacking := sorted(words - set(self.scoring.weight_values)):
                 raise wrong(
                     f'counts weights in words, and "{lacking[0]}" has no number',
@@ -629,7 +676,10 @@ def _check_references(framework: Framework) -> None:
         what = f'lacks the cause "{lacking[0]}"'
         raise wrong(what, "the list is closed: give all twelve, or leave causes out")
     for name, measure in framework.measures.items():
-        if measure.about not in framework.asked and measure.about not in framework.signals:
+        if (
+            measure.about not in framework.asked
+            and measure.about not in framework.signals
+        ):
             what = f'measures "{name}" for "{measure.about}", which it doesn\'t ask'
             raise wrong(what, "name a signal, check or factor")
 
@@ -643,9 +693,15 @@ def _check_tree(framework: Framework) -> None:
                 f"has a tree whose step {number} {'has' if last else 'lacks'} a condition",
                 "every step but the last has a when, the last has none",
             )
-        asked = {name for part in step.when.walk() for name in part.answers} if step.when else ()
+        asked = (
+            {name for part in step.when.walk() for name in part.answers}
+            if step.when
+            else ()
+        )
         for name in sorted({*asked} - framework.asked.keys())[:1]:
-            raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
+            raise wrong(
+                f'has a tree that asks for "{name}"', "name a factor or a check"
+            )
 
 
 Goal = Literal[
@@ -662,7 +718,9 @@ Goal = Literal[
 
 GOALS: tuple[Goal, ...] = get_args(Goal)
 
-_WORDS = tomllib.loads(files("tuneworthy.model").joinpath("words.toml").read_text("utf-8"))
+_WORDS = tomllib.loads(
+    files("tuneworthy.model").joinpath("words.toml").read_text("utf-8")
+)
 SPOKEN: Mapping[Goal, list[str]] = _WORDS["spoken"]
 """What people write for each goal, in small letters: its title, and the need behind it."""
 ALSO_ASKED: Mapping[str, str] = _WORDS["also_asked"]
@@ -693,7 +751,11 @@ def _meant(words: str) -> str:
     """The likeliest goal, or all of them."""
     from difflib import get_close_matches  # needed only for an error
 
-    goals = {spoken: goal for goal in GOALS for spoken in (goal.replace("_", " "), *SPOKEN[goal])}
+    goals = {
+        spoken: goal
+        for goal in GOALS
+        for spoken in (goal.replace("_", " "), *SPOKEN[goal])
+    }
     if close := get_close_matches(words, list(goals), n=1, cutoff=0.6):
         return f'Did you mean "{goals[close[0]]}"?'
     return f"use one of {', '.join(GOALS)}, or the need as the lesson words it"
@@ -702,15 +764,23 @@ def _meant(words: str) -> str:
 def _pattern() -> str:
     """Every spoken form in any case, for editors."""
     phrases = sorted({spoken for many in SPOKEN.values() for spoken in many})
-    letters = ("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in text) for text in phrases)
+    letters = (
+        "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in text)
+        for text in phrases
+    )
     return f"^(?:{'|'.join(letters)})[.]?$"
 
 
 _SPOKEN = Annotated[
-    str, Field(pattern=_pattern(), description="Its title, or the need behind it, in any case.")
+    str,
+    Field(
+        pattern=_pattern(), description="Its title, or the need behind it, in any case."
+    ),
 ]
 
-_SpokenGoal = Annotated[Goal, BeforeValidator(to_goal, json_schema_input_type=Goal | _SPOKEN)]
+_SpokenGoal = Annotated[
+    Goal, BeforeValidator(to_goal, json_schema_input_type=Goal | _SPOKEN)
+]
 
 Goals = Annotated[
     tuple[_SpokenGoal, ...],

@@ -11,7 +11,9 @@ from tuneworthy.model.base import LateRecord, one_or_many
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 
-Part = Literal["evaluate", "options", "investment"]  #: The lesson's three conversations.
+Part = Literal[
+    "evaluate", "options", "investment"
+]  #: The lesson's three conversations.
 
 PARTS: tuple[Part, ...] = ("evaluate", "options", "investment")
 
@@ -35,7 +37,9 @@ class LeverRange(LateRecord):
 class CaseField(LateRecord):
     """A field of the case; ``fields.yaml`` says what each key means."""
 
-    part: Part | None = None  #: The conversation that asks for it; None where none does.
+    part: Part | None = (
+        None  #: The conversation that asks for it; None where none does.
+    )
     title: str
     question: str = ""
     example: str = ""
@@ -76,9 +80,13 @@ class Ask:
     share: bool = False  #: whether the answer may be in per cent
     minutes: int = 1  #: minutes it takes to find the answer out
     gain_bits: float | None = None  #: None where the answer can't change the verdict
-    worth_usd: float = 0.0  #: what knowing it is worth before the choice to tune; 0 where unknown
+    worth_usd: float = (
+        0.0  #: what knowing it is worth before the choice to tune; 0 where unknown
+    )
     value: str = ""  #: the present answer, in a form in which it can be given again
-    left: int = 1  #: open questions of this round with this one; answers open and close others
+    left: int = (
+        1  #: open questions of this round with this one; answers open and close others
+    )
     of: int = 1  #: questions of this round, whether answered or not
 
     @property
@@ -127,4 +135,6 @@ class AnswerResult(NamedTuple):
     before: Dossier  #: without the answers; the same as ``dossier`` where nobody judged that
     digest: str  #: SHA-256 of the case file's text now, for the next compare-and-set
     changes: tuple[AnswerChange, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()  #: all of whose sides are answered, one of them just now
+    conflicts: tuple[
+        Conflict, ...
+    ] = ()  #: all of whose sides are answered, one of them just now

@@ -42,7 +42,9 @@ class JudgePlan(Record):
     """Cases of either part on which people's word counts: the first in an order drawn by the seed.
     More labels than these don't count, so that nobody can label until the result pleases."""
     seed: Natural  #: Of that order, and of the lab.
-    max_tokens: Natural  #: Tokens an answer may have, as the lab was given it; 0 from probes.
+    max_tokens: (
+        Natural  #: Tokens an answer may have, as the lab was given it; 0 from probes.
+    )
 
 
 class Bias(Estimated):
@@ -56,7 +58,9 @@ class JudgedArm(Record):
 
     arm: str
     part: Split
-    judge: Share | Unknown  #: Share of outputs the judge lets pass: counts for nothing by itself.
+    judge: (
+        Share | Unknown
+    )  #: Share of outputs the judge lets pass: counts for nothing by itself.
     labels: Natural  #: Outputs among the drawn ones that people have labelled.
     missing: Natural  #: Outputs among the drawn ones that nobody has labelled yet.
     bias: Bias | Unknown
@@ -85,7 +89,9 @@ class Draw(Record):
     """One restart of a search for a better prompt."""
 
     arm: str = ""  #: Id of the arm it came to; empty for one that doesn't race.
-    prompt: str  #: Name of the prompt it came to: a proposed one, or the one it began from.
+    prompt: (
+        str  #: Name of the prompt it came to: a proposed one, or the one it began from.
+    )
     parent: str = ""  #: Id of the arm it began from.
     round: Natural = 1  #: Rounds begin from the two best that are known by then.
     moves: Natural = 0  #: Other examples, effort or constraint that it tried.
@@ -109,12 +115,16 @@ class Proposed(Record):
 class Proposing(Record):
     """What a generator was asked for, and what came."""
 
-    model: Name  #: The model that wrote, with its host where that isn't its vendor's own.
+    model: (
+        Name  #: The model that wrote, with its host where that isn't its vendor's own.
+    )
     parents: Strings
     """Ids of the arms that the first round began from: the two best as written on those cases."""
     shown: Natural  #: Cases that were learned from; they raced nothing and reported nothing.
     draws: tuple[Draw, ...]
-    prompts: tuple[Proposed, ...]  #: Each text once; () where nothing better than the parent came.
+    prompts: tuple[
+        Proposed, ...
+    ]  #: Each text once; () where nothing better than the parent came.
 
 
 class Gain(EstimatedShare):
@@ -139,8 +149,12 @@ class PromptSearch(Record):
     """Share of cases: where the expected gain of another draw is below it, a search is at its
     plateau."""
     usd: NonNegative = 0.0  #: What it cost; 0 where nobody counted it apart.
-    rounds: Natural = 0  #: Times that it began anew from the two best that were known by then.
-    cap_usd: NonNegative | None = None  #: The most it could cost; None where there was no search.
+    rounds: Natural = (
+        0  #: Times that it began anew from the two best that were known by then.
+    )
+    cap_usd: NonNegative | None = (
+        None  #: The most it could cost; None where there was no search.
+    )
     why: str = ""  #: What kept it from its plateau, or from beginning; empty where it got there.
 
     @property
@@ -192,12 +206,16 @@ class Request(Record):
     base_url: str  #: Where it is served, without a key.
     model: Name  #: The endpoint's own name of the model.
     messages: tuple[ChatMessage, ...]
-    max_tokens: Natural | None = None  #: The most that may be written; it bounds the price.
+    max_tokens: Natural | None = (
+        None  #: The most that may be written; it bounds the price.
+    )
     temperature: float | None = 0.0  #: None leaves it to the model.
     seed: int | None = None
     effort: str | None = None  #: How long it may think, in the endpoint's own word.
     response_schema: str | None = None  #: JSON Schema of the output, as canonical JSON.
-    grammar: str | None = None  #: GBNF grammar of the output, where an endpoint takes one.
+    grammar: str | None = (
+        None  #: GBNF grammar of the output, where an endpoint takes one.
+    )
     tools: str | None = None  #: Tool definitions, as canonical JSON.
     choices: Strings | None = None  #: Labels, for a model that decides among them.
 
@@ -209,15 +227,23 @@ class Request(Record):
 
     def around(self, repeat: int = 0) -> tuple[bytes, bytes]:
         """Canonical JSON of its other fields: what is before its messages, and after them."""
-        rest = tuple((k, v) for k, v in self.__dict__.items() if k != "messages" and v is not None)
+        rest = tuple(
+            (k, v)
+            for k, v in self.__dict__.items()
+            if k != "messages" and v is not None
+        )
         return _around(rest, repr(self.temperature), repeat)
 
 
 @lru_cache(maxsize=256)
-def _around(rest: tuple[tuple[str, Any], ...], _: str, repeat: int) -> tuple[bytes, bytes]:
+def _around(
+    rest: tuple[tuple[str, Any], ...], _: str, repeat: int
+) -> tuple[bytes, bytes]:
     """The temperature comes as it is written, too: -0.0 equals 0.0 and is another request."""
     request = as_bytes(canonical_json([{**dict(rest), "messages": []}, repeat]))
-    before, mark, after = request.partition(b'"messages":[')  # no text holds unescaped quotes
+    before, mark, after = request.partition(
+        b'"messages":['
+    )  # no text holds unescaped quotes
     return before + mark, after
 
 
@@ -230,7 +256,9 @@ class Usage(Record):
     reasoning_tokens: Natural = 0  #: Of the output: what was thought and not shown.
 
 
-WHOLE_ENDS = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "completed"})
+WHOLE_ENDS = frozenset(
+    {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "completed"}
+)
 """How endpoints say, in any case of letters, that an answer came to its own end; one that says
 nothing counts as ``stop``.
 
@@ -308,7 +336,9 @@ def end_kind(word: str) -> EndKind:
 
 MAY_LACK = "the answer may not be whole"  #: What is said of every other end.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
-_FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")  # letters and marks that show nothing
+_FILLERS = frozenset(
+    "\u034f\u115f\u1160\u2800\u3164\uffa0"
+)  # letters and marks that show nothing
 
 
 def shows_nothing(text: str) -> bool:
@@ -334,7 +364,9 @@ class Reply(Record):
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
     """Name and arguments (JSON as the model wrote it) of each tool that is called."""
-    model: str = ""  #: Who answered, as the endpoint says it; empty where it says nothing.
+    model: str = (
+        ""  #: Who answered, as the endpoint says it; empty where it says nothing.
+    )
     finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
@@ -372,12 +404,20 @@ class Reply(Record):
             return _MISSING[self._end]
         if self._end not in WHOLE_ENDS | TOOL_ENDS:
             return MAY_LACK
-        return "" if self.tool_calls or not shows_nothing(self.text) else "the answer was empty"
+        return (
+            ""
+            if self.tool_calls or not shows_nothing(self.text)
+            else "the answer was empty"
+        )
 
     def held_against(self, request: Request) -> Reply:
         """The same as what came for a request: a tool call is no answer where none was offered."""
         called = bool(self.tool_calls) or self._end in TOOL_ENDS
-        if request.tools is not None or not called or self._end not in WHOLE_ENDS | TOOL_ENDS:
+        if (
+            request.tools is not None
+            or not called
+            or self._end not in WHOLE_ENDS | TOOL_ENDS
+        ):
             return self
         return self.model_copy(update={"finish": _STRANGE_TOOL})
 
@@ -426,7 +466,9 @@ class Quote(Record):
     """With answers as long as those of the same model so far, or half as long as they may be."""
     unpriced: Strings = ()
     """Models without a price: they are refused until one is given; 0 is a price."""
-    usd_spent: NonNegative = 0.0  #: What earlier calls of the run cost or hold: its cap counts it.
+    usd_spent: NonNegative = (
+        0.0  #: What earlier calls of the run cost or hold: its cap counts it.
+    )
 
 
 def canonical_json(value: Any) -> str:
@@ -459,7 +501,9 @@ class Arm(Record):
     prompt: str = ""  #: Name of the prompt variant; empty for a baseline.
     model: str = ""  #: Model id of the case; empty for a baseline.
     few_shot: Natural = 0  #: Examples in the prompt.
-    few_shot_from: Literal["none", "fixed", "nearest", "drawn-1", "drawn-2", "drawn-3"] = "none"
+    few_shot_from: Literal[
+        "none", "fixed", "nearest", "drawn-1", "drawn-2", "drawn-3"
+    ] = "none"
     """The same for every case, spread over the answers; the nearest; or one of three drawn sets."""
     retrieval: bool = False  #: Whether the case's contexts are given.
     constrained: Literal["none", "schema", "grammar"] = "none"
@@ -554,7 +598,9 @@ class Contrast(Record):
 class Failures(Record):
     """Wrong answers of one kind."""
 
-    signal: str  #: What they are a sign of: a signal of the framework, or ``wrong_answer``.
+    signal: (
+        str  #: What they are a sign of: a signal of the framework, or ``wrong_answer``.
+    )
     n: Natural  #: Cases.
     of: Natural  #: Cases that were scored.
     mends: State  #: Whether tuning changes this kind of failure.
@@ -614,7 +660,9 @@ class CeilingResult(Record):
     reached: CeilingState
     """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
     it. ``too_few_cases``: neither, and more cases would tell."""
-    upper: Share | Unknown  #: The simultaneous 95% upper bound of the best that was tried.
+    upper: (
+        Share | Unknown
+    )  #: The simultaneous 95% upper bound of the best that was tried.
     effort: Natural
     """Pairs of a model and a prompt variant that really differs: how far was searched."""
     prompts: Natural = 0  #: Prompt variants; near copies count once.
@@ -624,17 +672,25 @@ class CeilingResult(Record):
     seed: Natural = 0  #: Of the split.
     plateau: Gain | Unknown
     """Expected gain of one more draw of one generator; unknown for hand-written prompts."""
-    proposing: Proposing | Unknown = Unknown(ask="search for better prompts: --propose 20")
+    proposing: Proposing | Unknown = Unknown(
+        ask="search for better prompts: --propose 20"
+    )
     """What a generator was asked for, and what came."""
-    headroom: Headroom | Unknown = Unknown(ask="search for better prompts: --propose 20")
+    headroom: Headroom | Unknown = Unknown(
+        ask="search for better prompts: --propose 20"
+    )
     """What a search might gain, as a test before it foretold."""
     gained: Contrast | None = None
     """The prompt that a search came to less the best that was there before, on held-out cases;
     None where nothing that was searched for was chosen."""
     search: PromptSearch = PromptSearch(ended="none")  #: How far it went.
     grade: CeilingGrade = "tried"  #: What the ceiling rests on, by that.
-    cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
-    checks: dict[str, State]  #: Which of the five checks this run has answered, and how.
+    cases_needed: (
+        Natural | Unknown
+    )  #: For ``too_few_cases``: how many in all, both parts together.
+    checks: dict[
+        str, State
+    ]  #: Which of the five checks this run has answered, and how.
     failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
     parts: tuple[PartShare, ...] = ()
     """Of the chosen arm on held-out cases, by field or by class, the worst first."""
@@ -664,13 +720,17 @@ class CeilingPlan(Record):
 
     chosen: Strings  #: Ids of the chosen arm, then of each it is held against.
     select: Natural  #: Cases that chose.
-    report: Natural  #: Cases that will report; all of them are run, there is no other stop.
+    report: (
+        Natural  #: Cases that will report; all of them are run, there is no other stop.
+    )
     inputs: str  #: SHA-256 of those cases and of the arms.
     rivals: Strings = ()
     """Ids of other models' arms that are cheaper or faster and may be enough: they report too."""
     before: str = ""
     """Id of the best prompt that was there before a search, where a found one was chosen."""
-    judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
+    judge: JudgePlan | None = (
+        None  #: Who judges, on how many labels; None where rules score.
+    )
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
 
@@ -689,7 +749,9 @@ class VerifyPlan(Record):
     """Who judges, and how many labels count; None where rules score."""
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
-    after_results: bool = False  #: Whether another plan was written before, so results were seen.
+    after_results: bool = (
+        False  #: Whether another plan was written before, so results were seen.
+    )
 
 
 class RoutedWay(Record):
@@ -700,10 +762,14 @@ class RoutedWay(Record):
 
     head: Name  #: Id of the head's arm.
     model: Name  #: Id of the arm that answers the rest.
-    sure_from: Share  #: Chance that the head gives to its answer, from which on it answers.
+    sure_from: (
+        Share  #: Chance that the head gives to its answer, from which on it answers.
+    )
     to_model: Share  #: Share of held-out cases that the model answers.
     quality: ShareOf
-    usd_per_case: float | Unknown = Unknown(ask="state a price, or how the model is served")
+    usd_per_case: float | Unknown = Unknown(
+        ask="state a price, or how the model is served"
+    )
 
 
 class VerifyResult(Record):
@@ -718,10 +784,16 @@ class VerifyResult(Record):
     """Every target held against the tuned arm by the one criterion; empty where none is stated."""
     enough: str = ""  #: An untuned way that already meets every target; empty for none.
     may_be_enough: str = ""  #: One that may do so, and what would tell; empty for none.
-    gains: State = "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
+    gains: State = (
+        "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
+    )
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
-    failures: tuple[Failures, ...] = ()  #: Held-out cases that the tuned arm answers wrong.
-    change: TunedChange | None = None  #: What tuning mended of the untuned arm's errors, and broke.
+    failures: tuple[
+        Failures, ...
+    ] = ()  #: Held-out cases that the tuned arm answers wrong.
+    change: TunedChange | None = (
+        None  #: What tuning mended of the untuned arm's errors, and broke.
+    )
     tried: Natural = 0  #: Untuned arms that raced before.
     outcome: VerifyAnswer
     """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
@@ -746,7 +818,9 @@ class VerifyResult(Record):
     sides: tuple[ArmResult, ...] = ()
     """The tuned arm and the untuned one on the held-out cases, with cost and latency; () in files
     of earlier versions."""
-    cases_needed: Natural | Unknown = Unknown(ask="compare them by rules, on more cases")
+    cases_needed: Natural | Unknown = Unknown(
+        ask="compare them by rules, on more cases"
+    )
     """Held-out cases that tell the difference seen from the margin in 80 of 100 repetitions; as
     many as there were where these told already."""
     spend: Spend
@@ -760,7 +834,9 @@ class Retrieved(Record):
     way: Name  #: How documents are cut, and what looks for the pieces: ``sections · BM25``.
     recall: ShareOf  #: Questions with a known passage among the first ``k`` pieces.
     mrr: ShareOf  #: Mean reciprocal rank of the first known passage, 0 from place ``k + 1`` on.
-    passages: Share  #: Known passages among the first ``k``: the mean share of a question's.
+    passages: (
+        Share  #: Known passages among the first ``k``: the mean share of a question's.
+    )
     words: NonNegative  #: Words of the first ``k`` pieces, on average: what a model has to read.
 
 
@@ -792,7 +868,9 @@ class RetrievalResult(Record):
     report: Natural  #: Questions that chose nothing.
     left_out: dict[str, Natural]
     """Cases that count for nothing here, by why: unanswerable, no_passage, not_in_documents."""
-    other_files: Natural = 0  #: Files among the documents that are of no kind that is read.
+    other_files: Natural = (
+        0  #: Files among the documents that are of no kind that is read.
+    )
     seed: Natural = 0
     answers: SynthesisResult | Unknown  #: What a model made of it.
     spend: Spend | None = None  #: None where no model was to answer.

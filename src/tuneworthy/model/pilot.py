@@ -48,10 +48,16 @@ class Recipe(LateRecord):
     steps and 0.58 after 33 (docs/evidence/accuracy.md); few examples want more steps by the
     literature as well (Zhang et al. 2021, arXiv:2006.05987).
     """
-    longest: Natural = 1024  #: Tokens of an example; what is longer loses its beginning.
+    longest: Natural = (
+        1024  #: Tokens of an example; what is longer loses its beginning.
+    )
     parts: Natural = 1  #: Parts of a batch, computed one after another to save memory.
-    checkpointing: bool = False  #: Whether activations are computed again, to save memory.
-    bits: Literal[4, 16] = 16  #: Of the base's weights while it is tuned; 4 needs a GPU.
+    checkpointing: bool = (
+        False  #: Whether activations are computed again, to save memory.
+    )
+    bits: Literal[4, 16] = (
+        16  #: Of the base's weights while it is tuned; 4 needs a GPU.
+    )
 
     def epochs_of(self, examples: int) -> int:
         """Epochs of a run here: those of the recipe, or more for its least steps."""
@@ -72,7 +78,9 @@ class TrainedModel(LateRecord):
     key: str
     state: Literal["submitted", "trained", "failed"]
     model: str = ""  #: Name of the model where it is served; empty until it is trained.
-    job: Annotated[str, Field(pattern=r"^[\w:-]{0,200}$")] = ""  #: Id that a service gave it.
+    job: Annotated[str, Field(pattern=r"^[\w:-]{0,200}$")] = (
+        ""  #: Id that a service gave it.
+    )
     usd: NonNegative = 0.0
     seconds: NonNegative = 0.0
     why: str = ""  #: For a failed one.
@@ -87,7 +95,9 @@ class TrainingQuote(LateRecord):
     seconds: NonNegative | Unknown = Unknown(ask="the service doesn't say")
     """From a few measured steps."""
     memory_mib: NonNegative | Unknown = Unknown(ask="the service doesn't say")
-    seconds_a_call: NonNegative | Unknown = Unknown(ask="only the embedded model's are measured")
+    seconds_a_call: NonNegative | Unknown = Unknown(
+        ask="only the embedded model's are measured"
+    )
     """From a few calls of the base."""
 
 
@@ -96,7 +106,9 @@ class PilotPlan(LateRecord):
 
     way: Way
     base: Name  #: Id of the model that is tuned.
-    sizes: tuple[Natural, ...]  #: Numbers of examples, each twice the one before, nested.
+    sizes: tuple[
+        Natural, ...
+    ]  #: Numbers of examples, each twice the one before, nested.
     seeds: Natural
     recipe: Recipe
     replay: Natural  #: General examples in every run.
@@ -109,9 +121,13 @@ class PilotPlan(LateRecord):
     rates: tuple[NonNegative, ...] = ()
     """Rates that a sweep tries with one seed at the second largest size, the recipe's own first;
     the best on the cases for selecting is gone on with. Empty for no sweep."""
-    prompt: Text = ""  #: Name of the prompt under which it trains; empty in plans of before.
+    prompt: Text = (
+        ""  #: Name of the prompt under which it trains; empty in plans of before.
+    )
     training_set: str = ""  #: SHA-256 of the training set; empty in plans of before.
-    after_results: bool = False  #: Whether another plan was written before, so results were seen.
+    after_results: bool = (
+        False  #: Whether another plan was written before, so results were seen.
+    )
 
 
 class CurveAt(LateRecord):
@@ -165,7 +181,9 @@ class PilotResult(LateRecord):
     """What a pilot found."""
 
     plan: PilotPlan
-    arms: tuple[ArmResult, ...]  #: The five ways on the same held-out cases, the best first.
+    arms: tuple[
+        ArmResult, ...
+    ]  #: The five ways on the same held-out cases, the best first.
     curve: LearningCurve
     verify: VerifyResult  #: The best tuned arm against the best untuned one.
     seeds_apart: Estimated | Unknown = Unknown(ask="train with two seeds or more")
@@ -179,4 +197,6 @@ class PilotResult(LateRecord):
     card: PilotCard
     spend: Spend
     stopped: str = ""  #: Why it ended early; empty for one that has its answer.
-    ended_by_rule: bool = False  #: Whether the rule that was written down ended the training.
+    ended_by_rule: bool = (
+        False  #: Whether the rule that was written down ended the training.
+    )

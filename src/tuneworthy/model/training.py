@@ -59,9 +59,13 @@ class TrainingExample(FileRecord):
     id: Name  #: Begin of the SHA-256 of its messages, tools and worse answer.
     messages: Annotated[tuple[ChatTurn, ...], Field(min_length=1, max_length=10_000)]
     tools: Annotated[tuple[dict[str, Any], ...], Field(max_length=1_000)] = ()
-    rejected: str = ""  #: A worse answer to the same, for preference tuning; empty for none.
+    rejected: str = (
+        ""  #: A worse answer to the same, for preference tuning; empty for none.
+    )
     source: str = ""  #: File and line, or file and place among its traces.
-    conversation_id: str | None = None  #: Examples of one conversation are never parted.
+    conversation_id: str | None = (
+        None  #: Examples of one conversation are never parted.
+    )
     origin: Literal["file", "trace"] = "file"
     split: SetPart = "train"
 
@@ -73,7 +77,9 @@ class TrainingExample(FileRecord):
     @property
     def asked(self) -> str:
         """The newest thing that was said to the model."""
-        heard = [turn.content for turn in self.messages[:-1] if turn.role != "assistant"]
+        heard = [
+            turn.content for turn in self.messages[:-1] if turn.role != "assistant"
+        ]
         return heard[-1] if heard else ""
 
     @property
@@ -85,19 +91,27 @@ class TrainingExample(FileRecord):
         """The same with another answer; what stood there is the worse one."""
         turn = ChatTurn(role="assistant", content=text)
         worse = self.rejected or self.answer.content
-        return self.model_copy(update={"messages": (*self.messages[:-1], turn), "rejected": worse})
+        return self.model_copy(
+            update={"messages": (*self.messages[:-1], turn), "rejected": worse}
+        )
 
 
-def content_id(messages: Iterable[ChatTurn], tools: Iterable[Any] = (), rejected: str = "") -> str:
+def content_id(
+    messages: Iterable[ChatTurn], tools: Iterable[Any] = (), rejected: str = ""
+) -> str:
     """Begin of the SHA-256 of what an example says, whoever names it and wherever it stands."""
     turns = [turn.model_dump(mode="json", exclude_defaults=True) for turn in messages]
-    content = json.dumps([turns, [*tools], rejected], sort_keys=True, separators=(",", ":"))
+    content = json.dumps(
+        [turns, [*tools], rejected], sort_keys=True, separators=(",", ":")
+    )
     return hashlib.sha256(as_bytes(content)).hexdigest()[:16]
 
 
 def set_digest(examples: Iterable[TrainingExample]) -> str:
     """SHA-256 over what the examples say and which part each is in, in any order."""
-    lines = sorted(f"{content_id(e.messages, e.tools, e.rejected)} {e.split}" for e in examples)
+    lines = sorted(
+        f"{content_id(e.messages, e.tools, e.rejected)} {e.split}" for e in examples
+    )
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
 
@@ -110,7 +124,9 @@ class GateFinding(LateRecord):
     id: Name  #: The gate, as ``near_evaluation``.
     examples: Natural  #: Candidates it concerns.
     of: Natural  #: Candidates it looked at.
-    lines: tuple[str, ...] = ()  #: All of them, each with its file and line; texts are masked.
+    lines: tuple[
+        str, ...
+    ] = ()  #: All of them, each with its file and line; texts are masked.
     keeps_out: bool = True  #: Whether they are left out of the set, or only named.
 
 
@@ -164,10 +180,18 @@ class TrainingSet(LateRecord):
     stated: Natural
     """Examples of the files under data.training that nobody reviewed one by one here."""
     rejected: Natural  #: Candidates that a person rejected.
-    reasons: dict[str, Natural] = {}  #: Rejected candidates by the reason that was given.
-    unreviewed: Natural = 0  #: Candidates of logs that nobody reviewed; none of them is in the set.
-    gates: tuple[GateFinding, ...] = ()  #: What kept candidates out, or only named them.
-    label_check: PlantedSwaps | Unknown = Unknown(ask="check the examples: tuneworthy data CASE")
+    reasons: dict[
+        str, Natural
+    ] = {}  #: Rejected candidates by the reason that was given.
+    unreviewed: Natural = (
+        0  #: Candidates of logs that nobody reviewed; none of them is in the set.
+    )
+    gates: tuple[
+        GateFinding, ...
+    ] = ()  #: What kept candidates out, or only named them.
+    label_check: PlantedSwaps | Unknown = Unknown(
+        ask="check the examples: tuneworthy data CASE"
+    )
     """How good the naming of likely wrong labels is on this set."""
     reviewers: tuple[str, ...] = ()
     twice: Natural = 0  #: Candidates that two people or more reviewed.

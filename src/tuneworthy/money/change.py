@@ -20,7 +20,9 @@ def change_items(case: Case, framework: Framework) -> Iterator[CostItem]:
     prompt = _prompt_hours(framework)
     if prompt is not None and not case.one_off:
         hours, title = prompt
-        yield _item(case, framework, "one change of the prompt", hours, f"as for {title}")
+        yield _item(
+            case, framework, "one change of the prompt", hours, f"as for {title}"
+        )
     training = _retraining_hours(case, framework)
     if training is not None and not case.one_off:
         hours, says = training
@@ -49,15 +51,22 @@ def _retraining_hours(case: Case, framework: Framework) -> tuple[Interval, str] 
     row = None if framework.costs is None else framework.costs.ongoing.get("retraining")
     if row is None or row.hours is None:
         return None
-    low, high = row.hours.low, row.hours.high
-    return Interval(low, (low + high) / 2, high), "as the framework's table has it for a quarter"
+    low = row.hours.low
+    high = row.hours.high
+    return Interval(
+        low, (low + high) / 2, high
+    ), "as the framework's table has it for a quarter"
 
 
-def _item(case: Case, framework: Framework, what: str, hours: Interval, says: str) -> CostItem:
+def _item(
+    case: Case, framework: Framework, what: str, hours: Interval, says: str
+) -> CostItem:
     rate = case.economics.hourly_rate_usd
     usd: Number = Unknown(ask=_NO_RATE)
     if rate is not None:
-        cost = Interval(hours.low * rate.low, hours.value * rate.likely, hours.high * rate.high)
+        cost = Interval(
+            hours.low * rate.low, hours.value * rate.likely, hours.high * rate.high
+        )
         usd = cost.narrowed()
     ends = "–".join(dict.fromkeys((amount(hours.low), amount(hours.high))))
     days = _days(case, framework, hours)
@@ -72,6 +81,8 @@ def _days(case: Case, framework: Framework, hours: Interval) -> str:
     pace = pace if stated is None else stated.likely
     if not pace:
         return ""
-    least, most = (math.ceil(end / pace * _DAYS_PER_WEEK) for end in (hours.low, hours.high))
+    least, most = (
+        math.ceil(end / pace * _DAYS_PER_WEEK) for end in (hours.low, hours.high)
+    )
     span = counted(most, "day") if least == most else f"{least}–{counted(most, 'day')}"
     return f", {span} at {amount(pace)} hours a week"

@@ -71,7 +71,12 @@ from tuneworthy.money.terms import (
     spread,
     usd_of,
 )
-from tuneworthy.money.tuned import call_of_tuned, endpoint_fee, endpoint_text, tuned_offers
+from tuneworthy.money.tuned import (
+    call_of_tuned,
+    endpoint_fee,
+    endpoint_text,
+    tuned_offers,
+)
 from tuneworthy.money.worth import more_cases
 from tuneworthy.words import (
     capital,
@@ -89,7 +94,9 @@ from tuneworthy.words import (
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
 
-Draw: TypeAlias = "Callable[[Stakes, int], Draws | None]"  #: Draws the money, from a seed.
+Draw: TypeAlias = (
+    "Callable[[Stakes, int], Draws | None]"  #: Draws the money, from a seed.
+)
 
 _NO_HOURLY_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 
@@ -128,10 +135,16 @@ class MoneyFindings(NamedTuple):
     result: InvestmentResult | Unknown
     gate: GateResult
     settle: str = ""  #: What would settle it.
-    servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, the cheapest first.
+    servings: tuple[
+        ServingResult, ...
+    ] = ()  #: Every way to serve the traffic, the cheapest first.
     rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed.
-    upfront: Number | None = None  #: USD before the first version is live; None where nobody knows.
-    bill: Amount | None = None  #: USD a month that what runs today costs; None where nobody knows.
+    upfront: Number | None = (
+        None  #: USD before the first version is live; None where nobody knows.
+    )
+    bill: Amount | None = (
+        None  #: USD a month that what runs today costs; None where nobody knows.
+    )
     model: CostModel | None = None  #: Every amount, as the plan splits it.
 
 
@@ -150,12 +163,18 @@ class MoneyContext:
     framework: Framework
     prices: Prices
     sovereign: State = "no"  #: Whether the data has to stay inside.
-    as_of: date | None = None  #: The day it speaks for; without one no model's end is known.
+    as_of: date | None = (
+        None  #: The day it speaks for; without one no model's end is known.
+    )
     seed: int = 0
     sampler: Draw | None = None  #: Draws the money in the place of ``draw``.
     fits: Sequence[ApproachResult] = ()  #: Approaches, the primary one first.
-    works: TuningChance | None = None  #: How likely tuning works; None where nothing here tells.
-    record: BaseRate | None = None  #: How often tuning won in published cases, where that is None.
+    works: TuningChance | None = (
+        None  #: How likely tuning works; None where nothing here tells.
+    )
+    record: BaseRate | None = (
+        None  #: How often tuning won in published cases, where that is None.
+    )
 
     @property
     def under_months(self) -> float:
@@ -224,7 +243,9 @@ def _reckon(context: MoneyContext) -> Reckoning:
     case = context.case
     framework = context.framework
     margin = framework.threshold("margin_quality") or 0.0
-    ways = serving_costs(case, context.prices, context.sovereign, context.as_of, margin=margin)
+    ways = serving_costs(
+        case, context.prices, context.sovereign, context.as_of, margin=margin
+    )
     offers = tuned_offers(context.as_of)
     premium = taken(facts_on(context.as_of).assumptions["hosted_premium"])
     served = tuned_serving(case, ways, premium, offers)
@@ -245,9 +266,13 @@ def _reckon(context: MoneyContext) -> Reckoning:
     return Reckoning(model, ways, savings, closed, draws, payback)
 
 
-def _result_or_ask(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult | Unknown:
+def _result_or_ask(
+    context: MoneyContext, reckoning: Reckoning
+) -> InvestmentResult | Unknown:
     """The section, with what further cases are worth; or what to state first."""
-    known = isinstance(reckoning.closed, ClosedForm) or isinstance(reckoning.savings, Savings)
+    known = isinstance(reckoning.closed, ClosedForm) or isinstance(
+        reckoning.savings, Savings
+    )
     if not (known or reckoning.bill or reckoning.ways.rivals):
         return Unknown(ask=_what_to_state(reckoning))
     result = _result(context, reckoning)
@@ -337,7 +362,8 @@ def _lacking(
     rule = framework.plan
     if rule is None or not fits:
         return None
-    need, have = fits[0].data, case.usable_data(fits[0].data.unit)
+    need = fits[0].data
+    have = case.usable_data(fits[0].data.unit)
     first = collecting_hours(rule, need.unit, need.low * rule.pilot_share, have)
     whole = collecting_hours(rule, need.unit, need.low, have)
     if first is None or whole is None:
@@ -355,7 +381,8 @@ def _compute(
     """
     if not fits:
         return None
-    need, traffic = fits[0].data, case.economics.traffic
+    need = fits[0].data
+    traffic = case.economics.traffic
     if need.unit == "documents":
         return Unknown(
             ask="state what training costs (economics.upfront.training.usd, beside the other "
@@ -365,9 +392,12 @@ def _compute(
         return None
     facts = facts_on(as_of).assumptions
     have = case.usable_data(need.unit) or 0
-    price, epochs = taken(facts["training_usd_per_mtok"]), taken(facts["epochs"])
+    price = taken(facts["training_usd_per_mtok"])
+    epochs = taken(facts["epochs"])
     texts = 2 if need.unit == "preference_pairs" else 1
-    some = max(min(have, math.inf if isinstance(need.high, str) else need.high), need.low)
+    some = max(
+        min(have, math.inf if isinstance(need.high, str) else need.high), need.low
+    )
     size = Interval(need.low, some, some) if have else Interval.certain(need.low)
     tokens = traffic.input_tokens.interval + traffic.output_tokens.interval
     cost = at_ends(
@@ -382,7 +412,9 @@ def _compute(
     return cost, f"{each} × {by}"
 
 
-def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) -> MoneyFindings:
+def held_against(
+    money: MoneyFindings, challenges: Sequence[ChallengeResult]
+) -> MoneyFindings:
     """The money; its gate is unknown where a stated amount stands in an open contradiction."""
     for item in challenges:
         amounts = any(path.startswith("economics.monthly") for path in item.between)
@@ -405,7 +437,9 @@ class ClosedForm(NamedTuple):
     """The investment by one month's amounts; stated ones win, the table stands in for costs."""
 
     upfront: Interval  #: USD before the first version is live.
-    brings: Interval | None  #: USD a month by statements; None where a saving is computed.
+    brings: (
+        Interval | None
+    )  #: USD a month by statements; None where a saving is computed.
     gained: Interval  #: What of it better answers are worth, USD a month.
     net: Interval  #: USD a month after running costs.
     months: Interval  #: Months to break-even, from best to worst.
@@ -415,7 +449,9 @@ class ClosedForm(NamedTuple):
     table_running: Interval | None
     """Running costs by the framework's own table, USD a month; None without an hourly rate."""
     table_months: Interval | None  #: Months to break-even with those.
-    assumed: tuple[str, ...]  #: Amounts nobody stated, taken from the table or computed.
+    assumed: tuple[
+        str, ...
+    ]  #: Amounts nobody stated, taken from the table or computed.
 
 
 class Payback(NamedTuple):
@@ -452,10 +488,17 @@ def closed_form(
     upfront = model.priced(model.upfront)
     if upfront is None or running is None:
         return Payback("unknown", model.lacks or _NO_HOURLY_RATE)
-    quality, stated = model.amount(model.quality), model.amount(model.savings)
+    quality = model.amount(model.quality)
+    stated = model.amount(model.savings)
     benefits = (savings.usd if savings else stated) + quality
-    net = savings.net + quality if savings and savings.net is not None else benefits - running
-    capped = not savings and bill and (stated.value > bill.value or stated.high > bill.high)
+    net = (
+        savings.net + quality
+        if savings and savings.net is not None
+        else benefits - running
+    )
+    capped = (
+        not savings and bill and (stated.value > bill.value or stated.high > bill.high)
+    )
     by_table = usd_of(model.table, "inference" if savings else "")
     table = model.priced(by_table) if model.table else None
     return ClosedForm(
@@ -467,7 +510,9 @@ def closed_form(
         stated=stated,
         possible=at_ends(min, stated, bill) if bill and capped else None,
         table_running=table,
-        table_months=_back(upfront, benefits - table, one_off=model.one_off) if table else None,
+        table_months=_back(upfront, benefits - table, one_off=model.one_off)
+        if table
+        else None,
         assumed=(*model.assumed, SAVINGS) if savings else model.assumed,
     )
 
@@ -477,7 +522,8 @@ def must_bring(model: CostModel, under_months: float) -> Interval | None:
 
     Of a job that runs once, what the job has to bring.
     """
-    upfront, running = model.priced(model.upfront), model.priced(model.running)
+    upfront = model.priced(model.upfront)
+    running = model.priced(model.running)
     if upfront is None or running is None:
         return None
     months = 1 if model.one_off else under_months
@@ -505,7 +551,10 @@ _WORTH = ("low", "medium", "high")
 
 
 def _payback(
-    context: MoneyContext, model: CostModel, closed: ClosedForm | Payback, draws: Draws | None
+    context: MoneyContext,
+    model: CostModel,
+    closed: ClosedForm | Payback,
+    draws: Draws | None,
 ) -> Payback:
     """The investment by the framework's break-even rule; a job has to pay with itself.
 
@@ -518,13 +567,20 @@ def _payback(
     value = context.case.strategic_value
     limit = context.under_months
     lacks = ""
-    if rule and value != "unknown" and _WORTH.index(value) < _WORTH.index(rule.strategic_value):
+    if (
+        rule
+        and value != "unknown"
+        and _WORTH.index(value) < _WORTH.index(rule.strategic_value)
+    ):
         lacks = f"strategic value is {value} but has to be {rule.strategic_value}"
     if isinstance(closed, Payback):
         return Payback("no", lacks) if lacks else closed
-    low, high = closed.months.low, closed.months.high
+    low = closed.months.low
+    high = closed.months.high
     spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
-    remains = f"{left}{model.a_month} remains" if closed.net.high > 0 else "nothing remains"
+    remains = (
+        f"{left}{model.a_month} remains" if closed.net.high > 0 else "nothing remains"
+    )
     carries = f"after running costs {remains} to repay {spent}"
     if rule is None:
         return Payback(
@@ -533,9 +589,12 @@ def _payback(
             "ask the budget owner when it has to have paid back",
         )
     takes = f"{carries}, which takes {months_range(low, high)}"
-    in_time, asked = f"in under {months(limit)}", f" (it has to be under {months(limit)})"
+    in_time = f"in under {months(limit)}"
+    asked = f" (it has to be under {months(limit)})"
     if model.one_off:
-        takes, in_time, asked = carries, "with the job", ""
+        takes = carries
+        in_time = "with the job"
+        asked = ""
     if low >= limit:
         return Payback("no", carries if math.isinf(low) else f"{takes}{asked}")
     if high >= limit and lacks:
@@ -552,7 +611,9 @@ def _payback(
     return Payback("yes", f"if it works, {takes}")
 
 
-def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) -> Payback:
+def _not_drawn(
+    closed: ClosedForm, model: CostModel, carries: str, late: str
+) -> Payback:
     """A yes by one month's amounts that the middle draw doesn't bear out."""
     how = "month by month, with growth and the model's life,"
     settle = "find a saving within the month's bill, or state the growth that brings it"
@@ -561,7 +622,8 @@ def _not_drawn(closed: ClosedForm, model: CostModel, carries: str, late: str) ->
         carries += f"{usd(closed.possible.value)} is possible today"
         how = "capped at each month's bill,"
     if model.one_off:
-        how, settle = "capped at its bill,", "find a saving within the bill of the job"
+        how = "capped at its bill,"
+        settle = "find a saving within the bill of the job"
     return Payback("unknown", f"{carries}. {capital(how)} {late}", settle=settle)
 
 
@@ -576,14 +638,18 @@ def _undercut(
     """A yes that rests on a saving is open where a model nobody ran would take the saving away."""
     if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
         return payback
-    rival, saved = ways.rivals[0], closed.stated.value
+    rival = ways.rivals[0]
+    saved = closed.stated.value
     assert rival.usd is not None  # only priced ones are listed
     left = min(saved, rival.usd.value)
     if counted:
         saved = counted.usd.value
         left = rival.usd.value - counted.tuned.usd(likely(ways.inputs))
     still = closed.net.value - saved + left
-    if saved <= left or _paid_back(closed.upfront.value, still, one_off=model.one_off) < under:
+    if (
+        saved <= left
+        or _paid_back(closed.upfront.value, still, one_off=model.one_off) < under
+    ):
         return payback
     but = (
         f"The same calls cost {usd(rival.usd.value)}{model.a_month} with {rival.option.model}, "
@@ -610,16 +676,22 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     upfront = model.priced(model.upfront)
     running = model.priced(model.running)
     build = at_ends(operator.sub, upfront, pilot) if upfront and pilot else None
-    no_rule = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
+    no_rule = Unknown(
+        ask="the framework has no break-even rule: add break_even.under_months"
+    )
     in_time: Number | None = draws.in_time if draws else later
     no_table = "the table is for work that goes on" if model.one_off else lacks
     table = known.table_months if known else None
     return InvestmentResult(
         bill_usd=_shown(reckoning.bill, _BILL),
         possible_saving_usd=_possible(counted, closed, reckoning.bill),
-        must_bring_usd=_shown(must_bring(model, rule.under_months) if rule else None, lacks),
+        must_bring_usd=_shown(
+            must_bring(model, rule.under_months) if rule else None, lacks
+        ),
         ask_usd=AskUsd(
-            pilot=_shown(pilot, lacks), build=_shown(build, lacks), run_month=_shown(running, lacks)
+            pilot=_shown(pilot, lacks),
+            build=_shown(build, lacks),
+            run_month=_shown(running, lacks),
         ),
         items=tuple(_items(context, model, reckoning.savings, reckoning.ways)),
         case_usd=_case_usd(model, framework),
@@ -629,7 +701,9 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         capped=known is not None and known.possible is not None,
         one_off=model.one_off,
         upfront_usd=_shown(upfront, lacks),
-        brings_usd=_shown(known.brings if known else None, why_open if not known else _COMPUTED),
+        brings_usd=_shown(
+            known.brings if known else None, why_open if not known else _COMPUTED
+        ),
         gained_usd=_shown(known.gained if known else None, why_open),
         monthly_net_usd=_shown(known.net if known else None, why_open),
         break_even_months=_break_even_months(known, draws, later),
@@ -649,7 +723,9 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     )
 
 
-def _break_even_months(known: ClosedForm | None, draws: Draws | None, later: Unknown) -> BreakEven:
+def _break_even_months(
+    known: ClosedForm | None, draws: Draws | None, later: Unknown
+) -> BreakEven:
     """Months by one month's amounts, and those of one draw in ten, the middle and nine in ten."""
     point = _months(known.months if known else later)
     if draws is None:
@@ -668,16 +744,23 @@ _BILL = "state the bill (today.usd_per_month), or traffic and the models that se
 
 def _case_usd(model: CostModel, framework: Framework) -> Number:
     """What one more case costs to label, at the middle: the design of the test, by its cases."""
-    rule, part = framework.plan, model.upfront_parts.get("evaluation")
+    rule = framework.plan
+    part = model.upfront_parts.get("evaluation")
     if part is None or not part.usd:
-        return Unknown(ask="state what the evaluation takes (economics.upfront.evaluation)")
+        return Unknown(
+            ask="state what the evaluation takes (economics.upfront.evaluation)"
+        )
     design = model.priced(part.usd)
     if rule is None or design is None or not rule.evaluation_cases:
         return Unknown(ask=model.lacks or _NO_HOURLY_RATE)
     return design.value * rule.design_share / rule.evaluation_cases
 
 
-_BY = {"table": "the framework's table", "plan": "computed", "serving": "traffic and prices"}
+_BY = {
+    "table": "the framework's table",
+    "plan": "computed",
+    "serving": "traffic and prices",
+}
 _PROMPTS = 5  # that a lab compares where the framework asks for no number of them
 
 
@@ -688,7 +771,10 @@ def _items(
     case = context.case
     framework = context.framework
     month = "for the job" if model.one_off else "each month"
-    for when, parts in (("up front", model.upfront_parts), (month, model.running_parts)):
+    for when, parts in (
+        ("up front", model.upfront_parts),
+        (month, model.running_parts),
+    ):
         for name, part in parts.items():
             if not part.usd:
                 continue
@@ -701,15 +787,22 @@ def _items(
             yield CostItem(when=when, what=plain(name), usd=cost, source=source)
         pilot = model.priced(model.pilot.usd)
         if when == "up front" and model.pilot.usd and pilot:
-            cost, source = pilot.narrowed(), model.pilot.source
-            yield CostItem(when=when, what="of it a pilot", usd=cost, source=source, in_sum=False)
+            cost = pilot.narrowed()
+            source = model.pilot.source
+            yield CostItem(
+                when=when, what="of it a pilot", usd=cost, source=source, in_sum=False
+            )
     tuned = None if isinstance(savings, Unknown) else savings.tuned
     if tuned is not None and tuned.gpu:
         values = likely(ways.inputs)
         hour, each, full, always = (values[name] for name in tuned.gpu)
-        idle = max(always * HOURS_PER_MONTH - values[REQUESTS] / (each * full), 0.0) * hour
+        idle = (
+            max(always * HOURS_PER_MONTH - values[REQUESTS] / (each * full), 0.0) * hour
+        )
         source = "traffic and economics.serving"
-        yield CostItem(when=month, what="of it idle GPUs", usd=idle, source=source, in_sum=False)
+        yield CostItem(
+            when=month, what="of it idle GPUs", usd=idle, source=source, in_sum=False
+        )
     elif not (model.one_off or case.tuning.service == "self_hosted") and (
         tuned is None or tuned.runs != "own"
     ):
@@ -717,13 +810,19 @@ def _items(
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
-    lab, source = None, "not in the sums"
+    lab = None
+    source = "not in the sums"
     ask = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
     # Where a lab can be quoted from the case's own files its quote says it: one number a quantity.
     quotable = case.data.evaluation is not None and case.data.prompts is not None
     if quotable and case.models:
         source = "not in the sums: its quote counts the case's own prompts and cases"
-    elif ways.bill and ways.bill.option.runs != "own" and REQUESTS in ways.inputs and cases:
+    elif (
+        ways.bill
+        and ways.bill.option.runs != "own"
+        and REQUESTS in ways.inputs
+        and cases
+    ):
         each_call = call_range(ways.bill.option, ways.inputs)
         lab = at_ends(lambda call: prompts * cases * call, each_call)
         source = (
@@ -732,7 +831,8 @@ def _items(
         )
     else:
         ask += ". Or state traffic and the bill, or the tokens and the models that serve it"
-    what, cost = "calls of a lab", _shown(lab, ask)
+    what = "calls of a lab"
+    cost = _shown(lab, ask)
     yield CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
     yield _judge(ways, prompts * cases)
     yield from change_items(case, framework)
@@ -763,26 +863,35 @@ _JUDGED_TOKENS = 30  # a score and nothing else, as a judge is asked to answer
 
 def _judge(ways: Ways, answers: int) -> CostItem:
     """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
-    cost, source = None, "not in the sums, and only where a model scores"
+    cost = None
+    source = "not in the sums, and only where a model scores"
     untuned = (way for way in ways.costs if not way.option.tuned)
     known = (way.option for way in (ways.bill, *untuned, *ways.rivals) if way)
     by_tokens = next((option for option in known if len(option.request) == 2), None)
     if by_tokens and all(name in ways.inputs for name in by_tokens.names):
         usd_in, usd_out = by_tokens.request
-        tokens = [ways.inputs[name] for term in by_tokens.request for name in term.names]
+        tokens = [
+            ways.inputs[name] for term in by_tokens.request for name in term.names
+        ]
         judged = _JUDGED_TOKENS * usd_out.factor
         cost = at_ends(
-            lambda read, written: answers * ((read + 2 * written) * usd_in.factor + judged), *tokens
+            lambda read, written: (
+                answers * ((read + 2 * written) * usd_in.factor + judged)
+            ),
+            *tokens,
         )
         read = spread(tokens[0] + tokens[1] + tokens[1], count)
-        prices = listing([mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request])
+        prices = listing(
+            [mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request]
+        )
         source += (
             f": {count(answers)} answers, {read} tokens in (the call, its answer and a right one) "
             f"and {_JUDGED_TOKENS} out at {prices} a million tokens ({by_tokens.name}). The "
             "rubric adds to that"
         )
     ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
-    what, usd = "calls of a judge", _shown(cost, ask)
+    what = "calls of a judge"
+    usd = _shown(cost, ask)
     return CostItem(when="up front", what=what, usd=usd, source=source, in_sum=False)
 
 
@@ -813,21 +922,28 @@ def _steps(
         if stated := model.text((*model.savings, *model.quality)):
             benefits += f" + {stated}"
         running = usd(savings.fixed.value if savings.fixed else 0.0)
-    point, low, high = closed.months.value, closed.months.low, closed.months.high
+    point = closed.months.value
+    low = closed.months.low
+    high = closed.months.high
     if model.one_off:
-        back = "never, as less than that remains" if math.isinf(point) else "with the job"
+        back = (
+            "never, as less than that remains" if math.isinf(point) else "with the job"
+        )
     elif closed.upfront.value <= 0:
         back = "at once, nothing is spent up front"
     elif math.isinf(point):
         back = "never, as nothing remains to repay it"
     else:
-        back = f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
+        back = (
+            f"{usd(closed.upfront.value)} / {usd(closed.net.value)} = {months(point)}"
+        )
     if low != high and not model.one_off:
         ends = months_range(low, high)
         back += f", and {ends} over all pairings of the ranges"
     if framework.break_even is not None and not model.one_off:
         back += f" (it has to be under {months(framework.break_even.under_months)})"
-    a_month, below = model.a_month, (" beside serving", " (below)") if savings else ("", "")
+    a_month = model.a_month
+    below = (" beside serving", " (below)") if savings else ("", "")
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",
         f"Benefits{a_month}: {benefits}",
@@ -859,8 +975,14 @@ def _computed(savings: Any, model: CostModel, ways: Ways) -> Computed | Unknown:
 
 def _best_untuned(costs: Sequence[ServingCost]) -> str:
     """The cheapest that may be used; with none, the cheapest that isn't ruled out."""
-    known = [c for c in costs if not c.option.tuned and c.usd is not None and c.admissible != "no"]
-    return min(known, key=lambda c: c.admissible != "yes").option.name if known else "none"
+    known = [
+        c
+        for c in costs
+        if not c.option.tuned and c.usd is not None and c.admissible != "no"
+    ]
+    return (
+        min(known, key=lambda c: c.admissible != "yes").option.name if known else "none"
+    )
 
 
 def _serving(cost: ServingCost) -> ServingResult:

@@ -19,7 +19,9 @@ class ForcedMove(NamedTuple):
 
     usd: Interval | None  #: None where hours have no rate, and nobody stated the cost.
     hours: Interval | None  #: None where neither the case nor its framework says.
-    training_usd: float | None  #: What of it is paid for training by its tokens, where known.
+    training_usd: (
+        float | None
+    )  #: What of it is paid for training by its tokens, where known.
 
     @property
     def text(self) -> str:
@@ -32,14 +34,24 @@ class ForcedMove(NamedTuple):
             parts.append(f"{usd(self.training_usd)} of training")
         detail = ", ".join(parts)
         if self.usd is None:
-            return f"{detail}. State economics.hourly_rate_usd to price the hours" if detail else ""
+            return (
+                f"{detail}. State economics.hourly_rate_usd to price the hours"
+                if detail
+                else ""
+            )
         whole = usd_range(self.usd.low, self.usd.high)
         return f"{whole}: {detail}" if detail else whole
 
 
-def forced_move(case: Case, framework: Framework, training_usd: float | None = None) -> ForcedMove:
+def forced_move(
+    case: Case, framework: Framework, training_usd: float | None = None
+) -> ForcedMove:
     """What tuning on another base takes: training, tests and integration once more."""
-    priced = None if training_usd is None else (Interval.certain(training_usd), "by its tokens")
+    priced = (
+        None
+        if training_usd is None
+        else (Interval.certain(training_usd), "by its tokens")
+    )
     model = build_cost_model(case, framework, training=priced)
     again = CostPart()
     for name in _AGAIN:

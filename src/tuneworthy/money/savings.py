@@ -15,7 +15,13 @@ from tuneworthy.model.base import (
     months_to_reach,
 )
 from tuneworthy.model.case import Case, in_use
-from tuneworthy.money.serving import CostLine, ServingCost, ServingOption, Ways, by_price
+from tuneworthy.money.serving import (
+    CostLine,
+    ServingCost,
+    ServingOption,
+    Ways,
+    by_price,
+)
 from tuneworthy.money.terms import (
     GROWTH,
     PREMIUM,
@@ -35,8 +41,12 @@ from tuneworthy.money.terms import (
 from tuneworthy.money.tuned import TunedOffer, call_of_tuned
 from tuneworthy.words import count, figure, share, usd
 
-_RIVALS = 8  # the cheapest ones; dearer ones never change the answer but for wild ranges
-_MOST = 1e12  # a hundred calls a month for everybody on earth: only rounding asks for more
+_RIVALS = (
+    8  # the cheapest ones; dearer ones never change the answer but for wild ranges
+)
+_MOST = (
+    1e12  # a hundred calls a month for everybody on earth: only rounding asks for more
+)
 _NOTHING = 1e-15  # USD a request: below this no volume makes a difference
 
 
@@ -49,7 +59,9 @@ class Savings(NamedTuple):
     """What the tuned way saves, all of it on the same traffic."""
 
     inputs: Inputs  #: The inputs of the serving options, and the requests.
-    baseline: tuple[ServingOption, ...]  #: Untuned options whose cheapest it is compared with.
+    baseline: tuple[
+        ServingOption, ...
+    ]  #: Untuned options whose cheapest it is compared with.
     tuned: ServingOption
     beside: Beside
     best: ServingCost  #: The cheapest of the baseline at the likely values.
@@ -61,8 +73,12 @@ class Savings(NamedTuple):
     net: Interval | None
     """The saving less one total of running costs, in which the tuned serving cancels out; None
     where the running costs beside the serving are known by themselves."""
-    volume: Interval | Unknown  #: Requests a month from which the running costs are earned back.
-    month: Interval | Unknown  #: Months until the stated growth gets there; 0 for today.
+    volume: (
+        Interval | Unknown
+    )  #: Requests a month from which the running costs are earned back.
+    month: (
+        Interval | Unknown
+    )  #: Months until the stated growth gets there; 0 for today.
     maybe_cheaper: ServingCost | None
     """An untuned way that costs less and may or may not meet the targets."""
 
@@ -140,11 +156,15 @@ class Stakes(NamedTuple):
     bill: ServingOption | None
     """What runs today: no stated saving of a month is larger than its bill of that month."""
     horizon: int  #: Months to look ahead.
-    under_months: float | None  #: Months in which it has to pay back; None without a rule.
+    under_months: (
+        float | None
+    )  #: Months in which it has to pay back; None without a rule.
     taken: Inputs = {}  #: What is taken because the case doesn't say.
     says: Mapping[str, str] = {}  #: Why, by its path.
     pilots: bool = False  #: Whether a pilot comes before the rest is built.
-    first_end: float | None = None  #: Months until the tuned model ends, where that is known.
+    first_end: float | None = (
+        None  #: Months until the tuned model ends, where that is known.
+    )
 
 
 def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
@@ -156,7 +176,9 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
     tuned = [cost for cost in costs if cost.option.tuned]
     if not tuned:
         if case.tuning.service == "self_hosted":
-            return Unknown(ask="state how the tuned model would be served (economics.serving)")
+            return Unknown(
+                ask="state how the tuned model would be served (economics.serving)"
+            )
         return Unknown(ask="add the tuned model with its price")
     allowed = usable_tuned(costs)
     if not allowed:
@@ -167,9 +189,13 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
     untuned = [cost for cost in costs if not cost.option.tuned]
     if not untuned:
         return Unknown(ask="name the model in use and those in question (models)")
-    sure, wide, beside = _baseline(case, [cost for cost in untuned if cost.usd is not None])
+    sure, wide, beside = _baseline(
+        case, [cost for cost in untuned if cost.usd is not None]
+    )
     if not sure:
-        unpriced = [cost for cost in untuned if cost.usd is None and cost.admissible != "no"]
+        unpriced = [
+            cost for cost in untuned if cost.usd is None and cost.admissible != "no"
+        ]
         return Unknown(
             ask=unpriced[0].reasons[0]
             if unpriced
@@ -178,9 +204,13 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
         )
     if (bill := ways.bill) and bill.usd and bill not in sure and not bill.option.tuned:
         wide = [cost for cost in wide if cost not in sure]
-        sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)  # no more can be saved than it
+        sure = sorted(
+            [*sure[: _RIVALS - 1], bill], key=by_price
+        )  # no more can be saved than it
         beside = "bill" if sure[0] is bill and beside != "today" else beside
-    return _computed(sure, wide, allowed[0].option, allowed[0].usd, ways.inputs, model, beside)
+    return _computed(
+        sure, wide, allowed[0].option, allowed[0].usd, ways.inputs, model, beside
+    )
 
 
 def _baseline(
@@ -206,8 +236,13 @@ def _baseline(
         and cost.option.how in ("as_is", "self_hosted", "cached")
         and (cost.misses_targets or cost.admissible == "unknown")
     ]
-    sure, missed = today or maybe, any(cost.admissible == "no" for cost in today)
-    return sure, [*sure, *(c for c in maybe if c not in sure)], "today" if missed else ""
+    sure = today or maybe
+    missed = any(cost.admissible == "no" for cost in today)
+    return (
+        sure,
+        [*sure, *(c for c in maybe if c not in sure)],
+        "today" if missed else "",
+    )
 
 
 def _computed(
@@ -236,11 +271,14 @@ def _computed(
         pairs = [
             (at, volume_that_pays(options, tuned, at, usd_a_month))
             for at in _pairings(wide, tuned, inputs)
-            for options, usd_a_month in zip((sure, wide), besides(tuned.usd(at))[::2], strict=True)
+            for options, usd_a_month in zip(
+                (sure, wide), besides(tuned.usd(at))[::2], strict=True
+            )
         ]
         pairs.append((values, likeliest))
         volumes = [volume for _, volume in pairs]
-        volume, month = Interval(min(volumes), likeliest, max(volumes)), _month(pairs)
+        volume = Interval(min(volumes), likeliest, max(volumes))
+        month = _month(pairs)
     return Savings(
         inputs=inputs,
         baseline=sure,
@@ -253,7 +291,9 @@ def _computed(
         net=savings_range(sure, wide, tuned, inputs, besides) if in_total else None,
         volume=volume,
         month=month,
-        maybe_cheaper=next((c for c in maybe if c.usd is not None and c.usd.value < least), None),
+        maybe_cheaper=next(
+            (c for c in maybe if c.usd is not None and c.usd.value < least), None
+        ),
     )
 
 
@@ -277,7 +317,11 @@ def _besides(model: CostModel, fixed: Interval | None, *, in_total: bool) -> Bes
     if not in_total or model.running is None:
         return lambda _: (known.low, known.value, known.high)
     low, middle, high = astuple(model.amount(model.running))
-    return lambda usd: (max(low - usd, 0.0), max(middle - usd, 0.0), max(high - usd, 0.0))
+    return lambda usd: (
+        max(low - usd, 0.0),
+        max(middle - usd, 0.0),
+        max(high - usd, 0.0),
+    )
 
 
 # The ends of a saving, and the volume from which it pays, over every pairing that can matter.
@@ -292,7 +336,8 @@ def _pairings(
     them cheapest while what only the tuned option reads is at its dearest, and the other way
     round; what both read, and the traffic, is paired in every way.
     """
-    theirs, its = {name for option in rivals for name in option.names}, set(tuned.names)
+    theirs = {name for option in rivals for name in option.names}
+    its = set(tuned.names)
     shared = (theirs & its) | {REQUESTS, GROWTH}
     for values in corners(inputs, shared):
         for rivals_end, tuned_end in (("low", "high"), ("high", "low")):
@@ -323,7 +368,9 @@ def savings_range(
     than beside any one of those that count for sure.
     """
     values = likely(inputs)
-    by_option = {rival: list(_ends(rival, tuned, inputs, besides)) for rival in {*sure, *wide}}
+    by_option = {
+        rival: list(_ends(rival, tuned, inputs, besides)) for rival in {*sure, *wide}
+    }
     served = tuned.usd(values)
     point = min(rival.usd(values) for rival in sure) - served - besides(served)[1]
     least = min(min(by_option[rival]) for rival in wide)
@@ -352,23 +399,30 @@ def _bends(lines: Sequence[CostLine]) -> list[float]:
 
 
 def volume_that_pays(
-    baseline: tuple[ServingOption, ...], tuned: ServingOption, values: Values, fixed_usd: float
+    baseline: tuple[ServingOption, ...],
+    tuned: ServingOption,
+    values: Values,
+    fixed_usd: float,
 ) -> float:
     """The fewest requests a month whose saving covers the fixed running costs.
 
     The saving is a chain of straight pieces over the volume: a hosted option costs so much a
     request, GPUs of your own cost a floor until they are full. Each piece is solved by itself.
     """
-    rivals, own = [option.line(values) for option in baseline], tuned.line(values)
+    rivals = [option.line(values) for option in baseline]
+    own = tuned.line(values)
     kinks = _bends([*rivals, own])
 
     def left(requests: float) -> float:
         """USD a month beyond the fixed costs."""
-        return min(line.usd(requests) for line in rivals) - own.usd(requests) - fixed_usd
+        return (
+            min(line.usd(requests) for line in rivals) - own.usd(requests) - fixed_usd
+        )
 
     volume = math.inf
     for start, end in zip(kinks, [*kinks[1:], 2 * kinks[-1] + 1.0], strict=True):
-        here, there = left(start), left(end)
+        here = left(start)
+        there = left(end)
         if here >= 0:
             volume = start
         elif there > here and (there >= 0 or start == kinks[-1]):
@@ -386,7 +440,9 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
             return 0.0
         if math.isinf(target):
             return math.inf
-        month = months_to_reach(now=at[REQUESTS], target=target, growth_per_month=at[GROWTH])
+        month = months_to_reach(
+            now=at[REQUESTS], target=target, growth_per_month=at[GROWTH]
+        )
         return math.inf if month is None else float(month)
 
     if GROWTH not in pairs[-1][0]:
@@ -394,7 +450,9 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
             return Interval(0.0, 0.0, 0.0)
         if all(math.isinf(target) for _, target in pairs):
             return Interval(math.inf, math.inf, math.inf)
-        return Unknown(ask="state how traffic grows (economics.traffic.growth_per_month)")
+        return Unknown(
+            ask="state how traffic grows (economics.traffic.growth_per_month)"
+        )
     reached = [months(at, target) for at, target in pairs]
     return Interval(min(reached), reached[-1], max(reached))
 
@@ -410,7 +468,9 @@ _BESIDE = {
 
 def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
     """From traffic and prices to the saving and the volume from which it pays."""
-    values, best, tuned = likely(savings.inputs), savings.best.option, savings.tuned
+    values = likely(savings.inputs)
+    best = savings.best.option
+    tuned = savings.tuned
     if savings.beside:
         yield _BESIDE[savings.beside]
     yield _cost_step(best, values, model.a_month)
@@ -420,7 +480,9 @@ def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
             "The tuned prompt is taken to be as long as today's: state "
             "economics.traffic.tuned_input_tokens if it gets shorter."
         )
-    saved = f"Saved{model.a_month}: {usd(best.usd(values))} - {usd(tuned.usd(values))} = "
+    saved = (
+        f"Saved{model.a_month}: {usd(best.usd(values))} - {usd(tuned.usd(values))} = "
+    )
     saved += usd(savings.usd.value)
     if savings.usd.varies:
         ends = f"{usd(savings.usd.low)} to {usd(savings.usd.high)}"
@@ -445,7 +507,8 @@ def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
 
 
 def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str) -> str:
-    requests, cost = values[REQUESTS], usd(option.usd(values))
+    requests = values[REQUESTS]
+    cost = usd(option.usd(values))
     if option.gpu:
         hour, each, full, always = (values[name] for name in option.gpu)
         needed = f"{figure(requests)} calls / ({figure(each)} an hour × {figure(full * 100)}%) = "
@@ -481,10 +544,14 @@ def _volume_steps(
 ) -> Iterator[str]:
     if math.isinf(volume.value):
         yield "No volume earns the running costs back."
-    if math.isinf(volume.value) or volume.value == 0:  # or nothing has to be earned back
+    if (
+        math.isinf(volume.value) or volume.value == 0
+    ):  # or nothing has to be earned back
         return
-    values, calls = likely(savings.inputs), count(volume.value)
-    best, tuned = savings.best.option.line(values), savings.tuned.line(values)
+    values = likely(savings.inputs)
+    calls = count(volume.value)
+    best = savings.best.option.line(values)
+    tuned = savings.tuned.line(values)
     if best.floor == tuned.floor == 0 and fixed.value > 0:
         a_call = f"({call_usd(best.slope)} - {call_usd(tuned.slope)} a call)"
         calls = count(round(volume.value))
@@ -493,7 +560,8 @@ def _volume_steps(
         yield f"The saving covers {usd(fixed.value)} from {calls} calls{model.a_month}"
     if not isinstance(savings.month, Interval) or model.one_off:
         return
-    now, month = count(values[REQUESTS]), savings.month.value
+    now = count(values[REQUESTS])
+    month = savings.month.value
     growth = model.inputs.get(GROWTH)
     grown = f" at {share(growth.value)} growth a month" if growth else ""
     if month == 0:

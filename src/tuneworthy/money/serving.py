@@ -17,7 +17,16 @@ from tuneworthy.model.base import (
     State,
     every,
 )
-from tuneworthy.model.case import Amount, Case, GpuServing, Model, Price, Prices, in_use, price_of
+from tuneworthy.model.case import (
+    Amount,
+    Case,
+    GpuServing,
+    Model,
+    Price,
+    Prices,
+    in_use,
+    price_of,
+)
 from tuneworthy.model.dossier import How
 from tuneworthy.money.terms import (
     BILL,
@@ -78,7 +87,9 @@ class ServingOption(NamedTuple):
     billed: bool = False  #: Whether its price is the stated bill.
     bill_for: str | None = None
     """Input with the requests that bill is for; None when it is the same at any volume."""
-    catalogue: str = ""  #: Where its price was looked up; empty when it is stated in the case.
+    catalogue: str = (
+        ""  #: Where its price was looked up; empty when it is stated in the case.
+    )
     months: float | None = None  #: Until its model ends, where that is known.
     then: ServingOption | None = None  #: The successor with a price, from then on.
 
@@ -95,8 +106,14 @@ class ServingOption(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Inputs that its cost depends on, the number of requests aside."""
-        bill = ((BILL, self.bill_for) if self.bill_for else (BILL,)) if self.billed else ()
-        return (*(name for term in self.request for name in term.names), *bill, *self.gpu)
+        bill = (
+            ((BILL, self.bill_for) if self.bill_for else (BILL,)) if self.billed else ()
+        )
+        return (
+            *(name for term in self.request for name in term.names),
+            *bill,
+            *self.gpu,
+        )
 
     def line(self, values: Values) -> CostLine:
         """Its cost over the requests."""
@@ -123,7 +140,9 @@ class ServingCost(NamedTuple):
     reasons: tuple[str, ...]  #: What makes it so; what lacks for a price comes first.
     misses_targets: bool = False
     """Whether it is ruled out by nothing but targets: not by where it runs, nor by its window."""
-    but_for_budget: State = "unknown"  #: Whether it might be used if it could cost anything.
+    but_for_budget: State = (
+        "unknown"  #: Whether it might be used if it could cost anything.
+    )
 
 
 class _Check(NamedTuple):
@@ -175,7 +194,9 @@ def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...
     """Hosted models a case doesn't list: successors, and small ones where data may leave."""
     known = facts_on(as_of)
     listed = {model.id for model in case.models}
-    ends = [end for model in case.models if (end := known.end_of(model.id, model.base_url))]
+    ends = [
+        end for model in case.models if (end := known.end_of(model.id, model.base_url))
+    ]
     small = () if sovereign == "yes" else known.rivals
     names = dict.fromkeys([*(n for end in ends for n in end.successors), *small])
     return tuple(name for name in names if name not in listed)
@@ -198,8 +219,12 @@ class _Options:
         margin: float,
     ) -> None:
         self.margin = margin
-        self.case, self.prices, self.sovereign, self.as_of = case, prices, sovereign, as_of
-        self.traffic, self.inputs = case.economics.traffic, stated(case)
+        self.case = case
+        self.prices = prices
+        self.sovereign = sovereign
+        self.as_of = as_of
+        self.traffic = case.economics.traffic
+        self.inputs = stated(case)
 
     def every(self) -> Iterator[ServingCost]:
         for position, model in enumerate(self.case.models):
@@ -227,18 +252,26 @@ class _Options:
     def bill(self, costs: Sequence[ServingCost]) -> ServingCost | None:
         """What runs today and what it costs a month."""
         used = in_use(self.case)
-        ways = [c for c in costs if used and c.option.model == used.id and c.usd is not None]
+        ways = [
+            c for c in costs if used and c.option.model == used.id and c.usd is not None
+        ]
         hows = {"as_is", "self_hosted"}
         if self.case.one_off:
             hows |= {
-                c.option.how for c in ways if c.option.how == "batched" and c.admissible != "no"
+                c.option.how
+                for c in ways
+                if c.option.how == "batched" and c.admissible != "no"
             }
-        way = next((cost for cost in ways if cost.option.how in hows), None)  # the cheapest first
+        way = next(
+            (cost for cost in ways if cost.option.how in hows), None
+        )  # the cheapest first
         if BILL not in self.inputs or (way is not None and way.option.billed):
             return way
-        name, runs = "what runs today", self.case.today.api
+        name = "what runs today"
+        runs = self.case.today.api
         if used:
-            name, runs = used.id, self._runs(used)
+            name = used.id
+            runs = self._runs(used)
         own = runs == "own"
         grows = REQUESTS in self.inputs and self.inputs[REQUESTS].low >= 1 and not own
         option = ServingOption(
@@ -249,15 +282,21 @@ class _Options:
             billed=True,
             bill_for=REQUESTS if grows else None,
         )
-        option = self._until(option, used) if used and REQUESTS in self.inputs else option
+        option = (
+            self._until(option, used) if used and REQUESTS in self.inputs else option
+        )
         return ServingCost(option, self.inputs[BILL], "unknown", ())
 
     def _of(self, model: Model, position: int) -> Iterator[ServingCost]:
-        tuned, runs, price = model.kind == "tuned", self._runs(model), price_of(model, self.prices)
+        tuned = model.kind == "tuned"
+        runs = self._runs(model)
+        price = price_of(model, self.prices)
         own = runs == "own"
         if price is not None:
             for how in self._hows(price, tuned):
-                option = self._until(self._by_tokens(model.id, how, price, tuned, runs), model)
+                option = self._until(
+                    self._by_tokens(model.id, how, price, tuned, runs), model
+                )
                 lacks = self._lacks(REQUESTS, *self._tokens(tuned))
                 yield self._cost(option, model, price, lacks)
         elif own and (model.serving or self.case.economics.serving) != GpuServing():
@@ -266,9 +305,13 @@ class _Options:
         elif (billed := self._billed(model, runs)) is not None:
             yield self._cost(billed, model)
         else:
-            option = ServingOption(model.id, "self_hosted" if own else "as_is", tuned, runs)
+            option = ServingOption(
+                model.id, "self_hosted" if own else "as_is", tuned, runs
+            )
             where = f"{'economics.serving, or ' if own else ''}models.{position}.usd_per_mtok"
-            yield self._cost(option, model, lacks=f"state what {model.id} costs ({where})")
+            yield self._cost(
+                option, model, lacks=f"state what {model.id} costs ({where})"
+            )
 
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
         """The option with the end of its model, and what comes then."""
@@ -276,9 +319,15 @@ class _Options:
         day = end_day(model, self.as_of)
         if option.tuned or day is None or self.as_of is None:
             return option
-        priced = [name for name in (end.successors if end else ()) if (name, None) in self.prices]
+        priced = [
+            name
+            for name in (end.successors if end else ())
+            if (name, None) in self.prices
+        ]
         thens = [
-            self._by_tokens(name, "as_is", self.prices[name, None], False, "third_party")
+            self._by_tokens(
+                name, "as_is", self.prices[name, None], False, "third_party"
+            )
             for name in priced
         ]
         months = max((day - self.as_of).days / DAYS_PER_MONTH, 0.0)
@@ -286,7 +335,8 @@ class _Options:
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
         yield "as_is"
-        today, could = self.traffic.cached_share or 0.0, self.traffic.cacheable_share
+        today = self.traffic.cached_share or 0.0
+        could = self.traffic.cacheable_share
         cached = price.cached_input is not None and could is not None and could > today
         batched = price.batch_input is not None and self.traffic.batchable != "no"
         if cached and not tuned:
@@ -299,29 +349,40 @@ class _Options:
     def _tokens(self, tuned: bool) -> list[str]:
         """Inputs with the tokens of a request; the same as untuned where nobody says otherwise."""
         own = {name: name.replace("traffic.", "traffic.tuned_") for name in _TOKENS}
-        return [own[name] if tuned and own[name] in self.inputs else name for name in _TOKENS]
+        return [
+            own[name] if tuned and own[name] in self.inputs else name
+            for name in _TOKENS
+        ]
 
     def _by_tokens(
         self, model: str, how: How, price: Price, tuned: bool, runs: Runs
     ) -> ServingOption:
         tokens_in, tokens_out = self._tokens(tuned)
         share = (
-            self.traffic.cacheable_share if "cached" in how else self.traffic.cached_share
+            self.traffic.cacheable_share
+            if "cached" in how
+            else self.traffic.cached_share
         ) or 0.0
         if tokens_in != _TOKENS[0]:
             share = 0.0  # what was cached of the long prompt is what tuning takes away
         read = price.input if price.cached_input is None else price.cached_input
-        usd_in, usd_out = price.input * (1 - share) + read * share, price.output
+        usd_in = price.input * (1 - share) + read * share
+        usd_out = price.output
         if "batched" in how:
-            usd_in, usd_out = price.batch_input or 0.0, price.batch_output or 0.0
+            usd_in = price.batch_input or 0.0
+            usd_out = price.batch_output or 0.0
         if how == "cached_batched":
             known = price.batch_cached_input
-            usd_in = usd_in * (1 - share) + share * (min(read, usd_in) if known is None else known)
+            usd_in = usd_in * (1 - share) + share * (
+                min(read, usd_in) if known is None else known
+            )
         request = (
             Product((tokens_in,), usd_in / TOKENS_PER_MTOK),
             Product((tokens_out,), usd_out / TOKENS_PER_MTOK),
         )
-        return ServingOption(model, how, tuned, runs, request, catalogue=price.catalogue)
+        return ServingOption(
+            model, how, tuned, runs, request, catalogue=price.catalogue
+        )
 
     def _lacks(self, *names: str) -> str:
         lacking = [name for name in names if name not in self.inputs]
@@ -330,14 +391,20 @@ class _Options:
     def _on_gpus(self, model: Model | None, path: str) -> ServingCost:
         """Self-hosted; None is the tuned model that nobody listed."""
         gpu = tuple(f"{path or 'economics.serving'}.{key}" for key in _GPU)
-        name, tuned = (TUNED, True) if model is None else (model.id, model.kind == "tuned")
+        name, tuned = (
+            (TUNED, True) if model is None else (model.id, model.kind == "tuned")
+        )
         option = ServingOption(name, "self_hosted", tuned, "own", gpu=gpu)
         return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
 
     def _billed(self, model: Model, runs: Runs) -> ServingOption | None:
         """What runs today at its stated bill, where no price is known."""
         bill = self.case.today.usd_per_month
-        if bill is None or model is not in_use(self.case) or REQUESTS not in self.inputs:
+        if (
+            bill is None
+            or model is not in_use(self.case)
+            or REQUESTS not in self.inputs
+        ):
             return None
         if runs != "own" and self.inputs[REQUESTS].low < 1:
             return None  # a bill for no requests says nothing about one
@@ -355,7 +422,10 @@ class _Options:
         if model.runs != "unknown":
             return model.runs
         if model.kind == "tuned":
-            by_service: dict[str, Runs] = {"hosted": "third_party", "self_hosted": "own"}
+            by_service: dict[str, Runs] = {
+                "hosted": "third_party",
+                "self_hosted": "own",
+            }
             return by_service.get(self.case.tuning.service, "unknown")
         if model is in_use(self.case) and self.case.today.api != "unknown":
             return self.case.today.api
@@ -387,12 +457,15 @@ class _Options:
             *_latency(self.case, option, model),
             *_budget(self.case, cost),
         ]
-        state, but_for_budget = _worst(checks), _worst([c for c in checks if not c.is_budget])
+        state = _worst(checks)
+        but_for_budget = _worst([c for c in checks if not c.is_budget])
         deciding = [check for check in checks if check.state == state]
         misses = state == "no" and all(check.is_target for check in deciding)
         if but_for_budget == "unknown":  # what would be open with a larger budget
             deciding += [check for check in checks if check.state == "unknown" != state]
-        reasons = tuple(check.why for check in deciding) or ("no stated target rules it out",)
+        reasons = tuple(check.why for check in deciding) or (
+            "no stated target rules it out",
+        )
         all_reasons = (lacks, *reasons) if lacks else reasons
         return ServingCost(option, cost, state, all_reasons, misses, but_for_budget)
 
@@ -418,7 +491,11 @@ def _residency(option: ServingOption, sovereign: State) -> Iterator[_Check]:
 
 def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:
     """A request that doesn't fit can't be answered."""
-    if price is None or price.context_tokens is None or not all(n in inputs for n in _TOKENS):
+    if (
+        price is None
+        or price.context_tokens is None
+        or not all(n in inputs for n in _TOKENS)
+    ):
         return
     least = sum(inputs[name].low for name in _TOKENS)
     if least > price.context_tokens:
@@ -429,18 +506,24 @@ def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:
 def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_Check]:
     if "batched" not in option.how:
         return
-    if option.how == "cached_batched" and (price is None or price.batch_cached_input is None):
+    if option.how == "cached_batched" and (
+        price is None or price.batch_cached_input is None
+    ):
         ask = "ask whether the provider takes both off: for what is cached, and for a batch"
         yield _Check("unknown", ask)
     wanted = case.targets.latency_p95_s
     if wanted is not None:
         yield _Check("no", f"a batch takes hours, and {number(wanted)} s are wanted")
-    elif case.economics.traffic.batchable == "unknown" and not case.one_off:  # nobody waits
+    elif (
+        case.economics.traffic.batchable == "unknown" and not case.one_off
+    ):  # nobody waits
         ask = "ask whether anybody waits for the answer (economics.traffic.batchable)"
         yield _Check("unknown", ask)
 
 
-def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator[_Check]:
+def _quality(
+    case: Case, option: ServingOption, model: Model | None
+) -> Iterator[_Check]:
     """The whole interval on one side of the target settles it."""
     target = case.targets.quality
     if target is None:
@@ -448,7 +531,8 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
     value, cases = (None, None) if model is None else (model.quality, model.cases)
     used = in_use(case)
     if model is not None and value is None and used and model.id == used.id:
-        value, cases = case.today.quality, case.today.cases
+        value = case.today.quality
+        cases = case.today.cases
     if value is None:
         ask = "its quality was never measured: run it on the evaluation set"
         if option.tuned:
@@ -472,7 +556,9 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
         yield _Check("unknown", f"{text}: measure more cases")
 
 
-def _as_good_as_today(case: Case, model: Model | None, margin: float) -> Iterator[_Check]:
+def _as_good_as_today(
+    case: Case, model: Model | None, margin: float
+) -> Iterator[_Check]:
     """Where no quality is stated: another model isn't known to be worse than today's."""
     targets = case.targets
     today = case.today.quality
@@ -490,20 +576,21 @@ def _as_good_as_today(case: Case, model: Model | None, margin: float) -> Iterato
         yield _Check("no", why, is_target=True)
 
 
-def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator[_Check]:
+def _latency(
+    case: Case, option: ServingOption, model: Model | None
+) -> Iterator[_Check]:
     target = case.targets.latency_p95_s
     if target is None or "batched" in option.how:
         return
-    latency, wanted = (
-        case.today.latency_p95_s if model and model is in_use(case) else None,
-        number(target),
-    )
+    latency = case.today.latency_p95_s if model and model is in_use(case) else None
+    wanted = number(target)
     if model is not None and (own := model.latency_p95_s) is not None:
         latency = Amount(low=own, likely=own, high=own)
     if latency is None:
         yield _Check("unknown", f"measure how fast it answers: {wanted} s are wanted")
         return
-    state, seconds = latency.at_most(target), number(latency.likely)
+    state = latency.at_most(target)
+    seconds = number(latency.likely)
     if state == "unknown":
         yield _Check(
             state,
@@ -514,13 +601,16 @@ def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator
 
 
 def _budget(case: Case, cost: Interval | None) -> Iterator[_Check]:
-    target, a_month = case.targets.usd_per_month, case.a_month
+    target = case.targets.usd_per_month
+    a_month = case.a_month
     if target is None or cost is None:
         return
     if cost.low > target:
         yield _Check("no", f"over the budget of {usd(target)}{a_month}", True, True)
     elif cost.high > target:
         ends = usd_range(cost.low, cost.high)
-        yield _Check("unknown", f"{ends}{a_month}, {usd(target)} is the budget", is_budget=True)
+        yield _Check(
+            "unknown", f"{ends}{a_month}, {usd(target)} is the budget", is_budget=True
+        )
     else:
         yield _Check("yes", f"within the budget of {usd(target)}{a_month}")

@@ -70,7 +70,9 @@ def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
 
     None where costs can't be priced, or there is no benefit at all.
     """
-    model, savings, horizon = stakes.model, stakes.savings, stakes.horizon
+    model = stakes.model
+    savings = stakes.savings
+    horizon = stakes.horizon
     under_months = stakes.under_months
     running = savings.fixed is not None if savings else model.running is not None
     benefit = savings is not None or model.savings or model.quality
@@ -81,14 +83,19 @@ def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
     chance = inputs.get(FAILURE, Interval(0.0, 0.0, 0.0))
     luck = chance.varies or 0 < chance.value < 1
     drawn = draws if luck or any(spread.varies for spread in inputs.values()) else 1
-    if not any(spread.varies for name, spread in inputs.items() if name not in stakes.taken):
+    if not any(
+        spread.varies for name, spread in inputs.items() if name not in stakes.taken
+    ):
         drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
-    values = {name: _draw(inputs[name], _stream(seed, name), drawn) for name in sorted(inputs)}
+    values = {
+        name: _draw(inputs[name], _stream(seed, name), drawn) for name in sorted(inputs)
+    }
     success = _stream(seed, _LUCK).random(drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float))
     working = success if success.any() else np.ones(drawn, bool)
     works = paths.months[working]
-    tornado, middle = _tornado(flow), dict(likely(inputs))
+    tornado = _tornado(flow)
+    middle = dict(likely(inputs))
     return Draws(
         months=_percentiles(works),
         in_time=None if under_months is None else _share(works < under_months - _HAIR),
@@ -104,7 +111,8 @@ def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
                 for n, usd in enumerate(paths.cumulated)
             ),
             tornado=tuple(
-                Swing(input=label(name), low_usd=a, high_usd=b) for name, a, b in tornado
+                Swing(input=label(name), low_usd=a, high_usd=b)
+                for name, a, b in tornado
             ),
             cost_of_waiting_usd=float(np.mean(paths.waiting)),
             assumes=tuple(_assumes(flow, nothing_varies=drawn == 1)),
@@ -129,7 +137,9 @@ def _draw(spread: Interval, rng: np.random.Generator, draws: int) -> Array | flo
     width = spread.high - spread.low
     rise = 1 + 4 * (spread.value - spread.low) / width
     fall = 1 + 4 * (spread.high - spread.value) / width
-    return np.clip(spread.low + width * rng.beta(rise, fall, draws), spread.low, spread.high)
+    return np.clip(
+        spread.low + width * rng.beta(rise, fall, draws), spread.low, spread.high
+    )
 
 
 def _percentiles(values: Array) -> tuple[float, float, float]:
@@ -148,7 +158,9 @@ def _share(where: npt.NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(where) / len(where))
 
 
-_HALF_SPREAD = 0.25  # by which an amount given as one number is moved, to see what hangs on it
+_HALF_SPREAD = (
+    0.25  # by which an amount given as one number is moved, to see what hangs on it
+)
 
 
 _SHARES = (".utilisation", ".failure_chance", ".price_fall_per_year")
@@ -158,7 +170,8 @@ def _ends(name: str, spread: Interval) -> tuple[float, float]:
     """The ends of a range; a single number a quarter lower and higher, a share never above 1."""
     if spread.varies:
         return spread.low, spread.high
-    low, high = spread.value * (1 - _HALF_SPREAD), spread.value * (1 + _HALF_SPREAD)
+    low = spread.value * (1 - _HALF_SPREAD)
+    high = spread.value * (1 + _HALF_SPREAD)
     return low, min(high, 1.0) if name.endswith(_SHARES) else high
 
 
@@ -168,7 +181,9 @@ def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
     The widest swing comes first.
     """
     inputs = flow.inputs
-    names = [name for name, spread in sorted(inputs.items()) if spread.varies or spread.value]
+    names = [
+        name for name, spread in sorted(inputs.items()) if spread.varies or spread.value
+    ]
     if not names:
         return []
     values: dict[str, Array | float] = dict(likely(inputs))
@@ -176,7 +191,11 @@ def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
         column = np.full(2 * len(names), inputs[name].value)
         column[2 * position : 2 * position + 2] = _ends(name, inputs[name])
         values[name] = column
-    npv = flow.follow(values, flow.odds(values, 2 * len(names))).npv.reshape(-1, 2).tolist()
+    npv = (
+        flow.follow(values, flow.odds(values, 2 * len(names)))
+        .npv.reshape(-1, 2)
+        .tolist()
+    )
     swings = [(name, low, high) for name, (low, high) in zip(names, npv, strict=True)]
     moved = [swing for swing in swings if abs(swing[1] - swing[2]) > _CENT]
     return sorted(moved, key=lambda swing: (-abs(swing[2] - swing[1]), swing[0]))
@@ -185,7 +204,9 @@ def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
 _CENT = 0.01
 
 
-def _scenarios(flow: CashFlow, tornado: Sequence[tuple[str, float, float]]) -> Iterator[Scenario]:
+def _scenarios(
+    flow: CashFlow, tornado: Sequence[tuple[str, float, float]]
+) -> Iterator[Scenario]:
     """Every amount at the end that is worse, at its likeliest, and at the end that is better.
 
     For a tuning that works: its chance is no amount.
@@ -211,7 +232,8 @@ def _scenarios(flow: CashFlow, tornado: Sequence[tuple[str, float, float]]) -> I
 
 # What finding out is worth before anything is decided.
 
-_TOLD, _ENOUGH = 5, 2_000
+_TOLD = 5
+_ENOUGH = 2_000
 
 
 def _worth(
@@ -223,20 +245,26 @@ def _worth(
         gain = max(float(np.mean(net)), 0.0) - max(float(np.mean(at_once)), 0.0)
         if gain > _CENT:
             yield Worth(
-                kind="pilot", what="a pilot before the rest is built, less its cost", usd=gain
+                kind="pilot",
+                what="a pilot before the rest is built, less its cost",
+                usd=gain,
             )
     each = [
         (evppi(net[:_ENOUGH], column[:_ENOUGH]), label(name))
         for name, column in values.items()
-        if isinstance(column, np.ndarray) and name not in (DISCOUNT, FAILURE, LIFE, PRICE_FALL)
+        if isinstance(column, np.ndarray)
+        and name not in (DISCOUNT, FAILURE, LIFE, PRICE_FALL)
     ]
     worthwhile = sorted((w for w in each if w[0] > 1), key=lambda w: (-w[0], w[1]))
-    yield from (Worth(kind="amount", what=what, usd=usd) for usd, what in worthwhile[:_TOLD])
+    yield from (
+        Worth(kind="amount", what=what, usd=usd) for usd, what in worthwhile[:_TOLD]
+    )
 
 
 def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
     """What is taken for granted because nobody stated it."""
-    stakes, stated = flow.stakes, flow.model.inputs
+    stakes = flow.stakes
+    stated = flow.model.inputs
     if nothing_varies:
         yield (
             "every amount is stated as one number, so every draw is the same: give the uncertain "
@@ -253,8 +281,12 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
         LIFE: "the tuned model never has to be tuned anew",
     }
     if flow.model.one_off:
-        lacks[LIFE] = "the job runs once: nothing is trained again, and nothing comes after it"
-    yield from (f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs)
+        lacks[LIFE] = (
+            "the job runs once: nothing is trained again, and nothing comes after it"
+        )
+    yield from (
+        f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs
+    )
     if FAILURE in flow.inputs:
         yield (
             "a tuning that fails costs the pilot, and nothing else is paid"
@@ -274,7 +306,8 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
 
 
 def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
-    growth, savings = flow.model.inputs.get(GROWTH), flow.savings
+    growth = flow.model.inputs.get(GROWTH)
+    savings = flow.savings
     if savings is None:
         yield "stated benefits are the same every month" + (
             ", and no saving is above the bill of its month" if flow.bill else ""
@@ -309,14 +342,20 @@ class CashFlow:
     """What is paid and earned in a month, with the inputs it depends on and no others."""
 
     def __init__(self, stakes: Stakes) -> None:
-        model, savings = stakes.model, stakes.savings
+        model = stakes.model
+        savings = stakes.savings
         assert model.upfront is not None  # a caller computes nothing without it
-        self.stakes, self.model, self.savings = stakes, model, savings
-        self.horizon, self.bill = stakes.horizon, None if savings else stakes.bill
+        self.stakes = stakes
+        self.model = model
+        self.savings = savings
+        self.horizon = stakes.horizon
+        self.bill = None if savings else stakes.bill
         self.pilots = bool(stakes.pilots and model.pilot.usd)
         self.upfront: Sum = model.upfront
         by_itself = savings is not None and not savings.serving_in_total
-        self.running: Sum = (model.running_besides if by_itself else model.running) or ()
+        self.running: Sum = (
+            model.running_besides if by_itself else model.running
+        ) or ()
         every = {**stakes.taken, **model.inputs, **(savings.inputs if savings else {})}
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
@@ -325,14 +364,22 @@ class CashFlow:
         terms = (*self.upfront, *self.running, *self.model.quality, *again)
         terms += self.model.pilot.usd if self.pilots and FAILURE in every else ()
         terms += () if self.savings else self.model.savings
-        read = {name for term in terms for name in term.names} | {DISCOUNT, FAILURE, LIFE}
+        read = {name for term in terms for name in term.names} | {
+            DISCOUNT,
+            FAILURE,
+            LIFE,
+        }
         options = [*self.savings.baseline, self.savings.tuned] if self.savings else []
         options += [self.bill] if self.bill and self.model.savings else []
         thens = [option.then for option in options if option.then]
         if any(option.falls for option in options):
             read |= {PRICE_FALL}
         if options:
-            read |= {REQUESTS, GROWTH, *(name for o in (*options, *thens) for name in o.names)}
+            read |= {
+                REQUESTS,
+                GROWTH,
+                *(name for o in (*options, *thens) for name in o.names),
+            }
         return read & set(every)
 
     def odds(self, values: Values, draws: int) -> Array:
@@ -354,14 +401,16 @@ class CashFlow:
         if self.pilots and FAILURE in self.inputs:
             lost = np.asarray(total(self.model.pilot.usd, values), dtype=float)
             upfront = success * upfront + (1 - success) * lost
-        life, first = values.get(LIFE, np.inf), self.stakes.first_end
+        life = values.get(LIFE, np.inf)
+        first = self.stakes.first_end
         moves = LIFE in self.inputs or first is not None
         again = total(self.model.retraining, values) if moves else 0.0
         step = (1 + values.get(DISCOUNT, 0.0)) ** (-1 / MONTHS_PER_YEAR)
         month = self._months(values)
         cumulated = np.empty((self.horizon + 1, draws))
         cumulated[0] = running = -upfront
-        worth, delay = np.zeros(draws), -(1 - step) * upfront
+        worth = np.zeros(draws)
+        delay = -(1 - step) * upfront
         months = np.where(upfront <= 0, 0.0, np.inf)
         discount: Any = 1.0
         redone: Any = 0.0
@@ -369,7 +418,8 @@ class CashFlow:
         for number in range(1, self.horizon + 1):
             discount = discount * step
             result = next(month)
-            before, redone = redone, again * _replaced(number, life, first)
+            before = redone
+            redone = again * _replaced(number, life, first)
             flow = success * (result - redone)
             worth += flow * discount
             delay -= success * (redone - before) * discount
@@ -380,9 +430,13 @@ class CashFlow:
             months = np.where(np.isinf(months) & (after >= 0), back, months)
             cumulated[number] = running = after
         rest = success * (result - (again / life))
-        months = np.where(np.isinf(months), self.horizon + _until_back(running, rest), months)
+        months = np.where(
+            np.isinf(months), self.horizon + _until_back(running, rest), months
+        )
         months = np.where(success > 0, months, np.inf)
-        if self.model.one_off:  # it pays with the job or never, and waiting only puts it off
+        if (
+            self.model.one_off
+        ):  # it pays with the job or never, and waiting only puts it off
             months = np.where((months > 1) | (cumulated[1] < 0), np.inf, 1.0)
             delay = (1 - step) * (worth - upfront)
         return Paths(worth - upfront, months, cumulated, delay)
@@ -390,20 +444,29 @@ class CashFlow:
     def _months(self, values: Values) -> Iterator[Any]:
         """The result of one month after the other, tuning again aside, USD."""
         first = requests = values.get(REQUESTS, 1.0)
-        growth, savings, number = 1 + values.get(GROWTH, 0.0), self.savings, 0
+        growth = 1 + values.get(GROWTH, 0.0)
+        savings = self.savings
+        number = 0
         fall = (1 - values.get(PRICE_FALL, 0.0)) ** (1 / MONTHS_PER_YEAR)
 
         def paid(option: ServingOption) -> Any:
             """What an untuned option costs in the month; its successor's price from its end on."""
-            if option.then is not None and option.months is not None and number > option.months:
+            if (
+                option.then is not None
+                and option.months is not None
+                and number > option.months
+            ):
                 option = option.then
-            return _usd(option, values, requests) * (fall**number if option.falls else 1.0)
+            return _usd(option, values, requests) * (
+                fall**number if option.falls else 1.0
+            )
 
         while True:
             now = {**values, REQUESTS: requests}
             if BILL in values and self.bill and self.bill.bill_for:
                 now[BILL] = values[BILL] * (requests / first)
-            costs, benefits = total(self.running, now), total(self.model.quality, values)
+            costs = total(self.running, now)
+            benefits = total(self.model.quality, values)
             if savings is None:
                 saved = total(self.model.savings, values)
                 if self.bill and self.model.savings:
@@ -417,7 +480,8 @@ class CashFlow:
                 for option in savings.baseline[1:]:
                     baseline = np.minimum(baseline, paid(option))
                 yield baseline - served + benefits - costs
-            requests, number = requests * growth, number + 1
+            requests = requests * growth
+            number = number + 1
 
 
 def _until_back(missing: Array, flow: Array) -> Any:

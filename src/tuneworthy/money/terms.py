@@ -9,7 +9,13 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from tuneworthy.framework.load import case_fields, field_path
-from tuneworthy.model.base import MONTHS_PER_QUARTER, FileRecord, Interval, Range, Unknown
+from tuneworthy.model.base import (
+    MONTHS_PER_QUARTER,
+    FileRecord,
+    Interval,
+    Range,
+    Unknown,
+)
 from tuneworthy.model.case import AmountOf, Case
 from tuneworthy.model.framework import CostRow, CostTable, Framework, PlanRule, Span
 from tuneworthy.words import count, listing, number, plain, share, usd
@@ -24,7 +30,8 @@ LIFE = "economics.assumptions.model_life_months"
 PRICE_FALL = "economics.assumptions.price_fall_per_year"
 SAVINGS = "economics.monthly.api_savings_usd"
 TRAINED = "plan.training_by_the_token.usd"
-SERVED, SERVED_CALL = "serving.usd_per_month", "serving.usd_per_call"
+SERVED = "serving.usd_per_month"
+SERVED_CALL = "serving.usd_per_call"
 PREMIUM = "serving.premium_of_a_hosted_tuned_model"
 
 Values = Mapping[str, Any]
@@ -46,7 +53,9 @@ def stated(case: Case) -> dict[str, Interval]:
             for name in type(value).model_fields:
                 yield from read(f"{path}.{name}", getattr(value, name))
 
-    amounts |= {f"models.{n}.serving": model.serving for n, model in enumerate(case.models)}
+    amounts |= {
+        f"models.{n}.serving": model.serving for n, model in enumerate(case.models)
+    }
     amounts["economics"] = case.economics
     inputs = dict(pair for path, value in amounts.items() for pair in read(path, value))
     gone = (GROWTH, LIFE, PRICE_FALL) if case.one_off else ()
@@ -70,16 +79,23 @@ class Product(NamedTuple):
     def text(self, inputs: Inputs) -> str:
         """As it is reckoned: ``60 h × $100``, with what it is for where that isn't plain."""
         first = self.names[0]
-        parts, what = first.split("."), ""
+        parts = first.split(".")
+        what = ""
         if self.says:
-            whole = at_ends(lambda *at: float(math.prod(at, start=self.factor)), *self._of(inputs))
+            whole = at_ends(
+                lambda *at: float(math.prod(at, start=self.factor)), *self._of(inputs)
+            )
             return f"{self.says} {spread(whole, usd)}"
         if parts[0] in ("table", "plan") or (parts[1] == "upfront" and len(parts) == 4):
             what = f"{plain(parts[-2])} "
         elif parts[2:3] == ["ongoing"]:
             what = f"{plain(parts[-1].split('_')[0])} "
-        by_quarter = first.endswith(("retraining_hours_per_quarter", "retraining.hours"))
-        factors = [_factor(*pair) for pair in zip(self.names, self._of(inputs), strict=True)]
+        by_quarter = first.endswith(
+            ("retraining_hours_per_quarter", "retraining.hours")
+        )
+        factors = [
+            _factor(*pair) for pair in zip(self.names, self._of(inputs), strict=True)
+        ]
         return f"{what}{' × '.join(factors)}{' / 3' if by_quarter else ''}"
 
     def _of(self, inputs: Inputs) -> list[Interval]:
@@ -106,8 +122,12 @@ def likely(inputs: Inputs) -> dict[str, float]:
 
 def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
     """Every pairing of the ends of some inputs, the others at their likeliest: 2ⁿ for n ranges."""
-    open_names = sorted({name for name in names if name in inputs and inputs[name].varies})
-    for chosen in product(*((inputs[name].low, inputs[name].high) for name in open_names)):
+    open_names = sorted(
+        {name for name in names if name in inputs and inputs[name].varies}
+    )
+    for chosen in product(
+        *((inputs[name].low, inputs[name].high) for name in open_names)
+    ):
         yield {**likely(inputs), **dict(zip(open_names, chosen, strict=True))}
 
 
@@ -116,7 +136,8 @@ def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
 _RETRAINED = ("data_preparation", "training")
 """What is done again for the next base model; the test and the integration stay."""
 
-LACKING, LACKING_FIRST = "missing_data", "missing_data_of_the_pilot"
+LACKING = "missing_data"
+LACKING_FIRST = "missing_data_of_the_pilot"
 """Categories of the upfront cost: the data that aren't there yet."""
 
 
@@ -138,7 +159,9 @@ class CostPart:
 
 def usd_of(parts: Mapping[str, CostPart], but: str = "") -> Sum:
     """Categories of costs in one sum, one of them left out."""
-    return tuple(term for name, part in parts.items() if name != but for term in part.usd)
+    return tuple(
+        term for name, part in parts.items() if name != but for term in part.usd
+    )
 
 
 def _times(terms: Sum, share: float) -> Sum:
@@ -149,11 +172,15 @@ class CostModel(NamedTuple):
     """Costs and benefits of tuning as sums over the inputs of a case, in USD."""
 
     inputs: Inputs
-    upfront: Sum | None  #: Before the first version is live; None when hours can't be priced.
+    upfront: (
+        Sum | None
+    )  #: Before the first version is live; None when hours can't be priced.
     upfront_parts: Mapping[str, CostPart]
     """The same by category; empty when nobody states it and the framework has no table."""
     pilot: CostPart  #: What of it is paid before anybody knows whether tuning works.
-    retraining: Sum  #: The part of it that is paid again when the model has to be tuned anew.
+    retraining: (
+        Sum  #: The part of it that is paid again when the model has to be tuned anew.
+    )
     retraining_is: str  #: How it is known what is paid again.
     running: Sum | None
     """A month, the tuned model's serving among it; None when hours can't be priced."""
@@ -162,9 +189,13 @@ class CostModel(NamedTuple):
     """The same without the serving, where that is stated apart; None where it isn't."""
     savings: Sum  #: A month saved on calls, as stated; empty when nobody stated it.
     quality: Sum  #: What better answers are worth a month; empty when nobody stated it.
-    table: Mapping[str, CostPart]  #: Running costs by the framework's table; empty without one.
+    table: Mapping[
+        str, CostPart
+    ]  #: Running costs by the framework's table; empty without one.
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
-    one_off: bool = False  #: Whether it is a job that runs once, so that nothing is kept fresh.
+    one_off: bool = (
+        False  #: Whether it is a job that runs once, so that nothing is kept fresh.
+    )
     lacks: str = ""  #: What to state before the upfront cost can be known, where it isn't the rate.
 
     @property
@@ -183,11 +214,16 @@ class CostModel(NamedTuple):
 
     def priced(self, terms: Sum | None) -> Interval | None:
         """The amount; None where nobody knows the terms, or hours have no rate."""
-        return self.amount(terms) if terms is not None and _priced(terms, self.inputs) else None
+        return (
+            self.amount(terms)
+            if terms is not None and _priced(terms, self.inputs)
+            else None
+        )
 
     def sum_text(self, terms: Sum) -> str:
         """Products and their sum; the sum alone where it is a single amount."""
-        value, line = spread(self.amount(terms), usd), self.text(terms)
+        value = spread(self.amount(terms), usd)
+        line = self.text(terms)
         return value if not line or line == value else f"{line} = {value}"
 
     def text(self, terms: Sum) -> str:
@@ -231,7 +267,9 @@ def build_cost_model(
         retraining_is=retraining_is,
         running=builder.or_none(running),
         running_parts=running_parts,
-        running_besides=builder.or_none(usd_of(running_parts, "inference") if in_parts else None),
+        running_besides=builder.or_none(
+            usd_of(running_parts, "inference") if in_parts else None
+        ),
         savings=builder.money(SAVINGS),
         quality=builder.money("economics.monthly.quality_value_usd"),
         table={} if case.one_off else builder.table("ongoing"),
@@ -242,7 +280,9 @@ def build_cost_model(
     )
 
 
-def collecting_hours(rule: PlanRule, unit: str, wanted: float, have: float | None) -> Range | None:
+def collecting_hours(
+    rule: PlanRule, unit: str, wanted: float, have: float | None
+) -> Range | None:
     """Hours to get ready what lacks of some data; None where the framework has no yield for it.
 
     Nothing lacks at the lower end where nobody has counted, and everything at the upper.
@@ -253,14 +293,20 @@ def collecting_hours(rule: PlanRule, unit: str, wanted: float, have: float | Non
     amount = {str(name): each for name, each in rule.per_hour.items()}.get(unit)
     if amount is None:
         return None
-    return Range.between(0.0 if have is None else lacking / amount.high, lacking / amount.low)
+    return Range.between(
+        0.0 if have is None else lacking / amount.high, lacking / amount.low
+    )
 
 
 class _Builder:
     """Collects inputs while sums are made of them."""
 
-    def __init__(self, case: Case, framework: Framework, inputs: dict[str, Interval]) -> None:
-        self.economics, self.costs, self.rule = case.economics, framework.costs, framework.plan
+    def __init__(
+        self, case: Case, framework: Framework, inputs: dict[str, Interval]
+    ) -> None:
+        self.economics = case.economics
+        self.costs = framework.costs
+        self.rule = framework.plan
         self.inputs = inputs
         self.assumed: list[str] = []
         self.lacks = ""
@@ -282,7 +328,9 @@ class _Builder:
 
     def effort(self, path: str, factor: float = 1.0) -> CostPart:
         """Hours at the rate, and money beside them."""
-        return self.work(f"{path}.hours", factor) + CostPart(self.money(f"{path}.usd", factor))
+        return self.work(f"{path}.hours", factor) + CostPart(
+            self.money(f"{path}.usd", factor)
+        )
 
     def rows(self, table: CostTable) -> dict[str, CostRow]:
         """Rows of one of the framework's two tables; empty without one."""
@@ -296,8 +344,12 @@ class _Builder:
             path = f"table.{table}.{name}"
             for kind, span in (("hours", row.hours), ("usd", row.usd)):
                 if span is not None:
-                    self.inputs[f"{path}.{kind}"] = Interval(span.low, _middle(span), span.high)
-            parts[name] = self.effort(path, 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1)
+                    self.inputs[f"{path}.{kind}"] = Interval(
+                        span.low, _middle(span), span.high
+                    )
+            parts[name] = self.effort(
+                path, 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1
+            )
         return parts
 
     def shares(self, table: CostTable, kind: str = "") -> dict[str, float]:
@@ -310,19 +362,27 @@ class _Builder:
             for name, row in self.rows(table).items()
         }
         whole = sum(middles.values())
-        return {n: middle / whole for n, middle in middles.items() if middle} if whole else {}
+        return (
+            {n: middle / whole for n, middle in middles.items() if middle}
+            if whole
+            else {}
+        )
 
     def upfront(
-        self, lacking: tuple[Range, Range] | None, training: tuple[Interval, str] | Unknown | None
+        self,
+        lacking: tuple[Range, Range] | None,
+        training: tuple[Interval, str] | Unknown | None,
     ) -> tuple[Sum | None, dict[str, CostPart], str]:
         """Cost up to the first version, by category, and how it is known what is paid again."""
-        stated, path = self.economics.upfront, "economics.upfront"
+        stated = self.economics.upfront
+        path = "economics.upfront"
         known = "data preparation and training are paid again"
         if stated.by_category:
             parts = {name: self.effort(f"{path}.{name}") for name in stated.by_category}
             return usd_of(parts), parts, known
         if stated.hours is not None or stated.usd is not None:
-            hours, money = self.work(f"{path}.hours"), CostPart(self.money(f"{path}.usd"))
+            hours = self.work(f"{path}.hours")
+            money = CostPart(self.money(f"{path}.usd"))
             parts = {}
             for kind, whole in (("hours", hours), ("usd", money)):
                 shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
@@ -365,21 +425,32 @@ class _Builder:
             "evaluation": tested,
             LACKING_FIRST: 1.0,
         }
-        of = {name: part for name, part in shares.items() if name in parts and parts[name].usd}
+        of = {
+            name: part
+            for name, part in shares.items()
+            if name in parts and parts[name].usd
+        }
         whole = sum((parts[name].times(part) for name, part in of.items()), CostPart())
         says = listing([f"{share(part)} of {plain(name)}" for name, part in of.items()])
         return replace(whole, source=says)
 
-    def running(self, serving: Sum, *, is_named: bool) -> tuple[Sum | None, dict[str, CostPart]]:
+    def running(
+        self, serving: Sum, *, is_named: bool
+    ) -> tuple[Sum | None, dict[str, CostPart]]:
         """Running costs a month, and by category."""
-        monthly, path = self.economics.monthly, "economics.monthly"
+        monthly = self.economics.monthly
+        path = "economics.monthly"
         if monthly.ongoing_usd is not None:
             whole = self.money(f"{path}.ongoing_usd")
-            return whole, {"inference": CostPart(whole)} if self.one_off else self._split(whole)
+            return whole, {
+                "inference": CostPart(whole)
+            } if self.one_off else self._split(whole)
         if monthly.ongoing is None:
             parts = self.table("ongoing")
             if self.one_off:
-                parts = {name: part for name, part in parts.items() if name == "inference"}
+                parts = {
+                    name: part for name, part in parts.items() if name == "inference"
+                }
             if parts:
                 self.assumed.append(f"{path}.ongoing_usd")
             if parts and serving and (is_named or self._below(serving, parts)):
@@ -398,16 +469,26 @@ class _Builder:
         return usd_of(parts), parts
 
     def _below(self, serving: Sum, parts: Mapping[str, CostPart]) -> bool:
-        table, values = parts.get("inference", CostPart()).usd, likely(self.inputs)
+        table = parts.get("inference", CostPart()).usd
+        values = likely(self.inputs)
         return bool(total(serving, values) < total(table, values))
 
     def _split(self, whole: Sum) -> dict[str, CostPart]:
         """One total, split as the framework's table splits its own."""
-        parts, rows = {}, self.rows("ongoing")
+        parts = {}
+        rows = self.rows("ongoing")
         for name, part in (self.shares("ongoing") or {"inference": 1.0}).items():
-            usd, rate = _times(whole, part), self.inputs.get(RATE)
-            works = rate is not None and rate.value > 0 and name in rows and rows[name].hours
-            parts[name] = CostPart(usd, _times(usd, 1 / rate.value) if rate and works else ())
+            usd = _times(whole, part)
+            rate = self.inputs.get(RATE)
+            works = (
+                rate is not None
+                and rate.value > 0
+                and name in rows
+                and rows[name].hours
+            )
+            parts[name] = CostPart(
+                usd, _times(usd, 1 / rate.value) if rate and works else ()
+            )
         return parts
 
 
@@ -453,10 +534,16 @@ def mtok_usd(usd_per_mtok: float) -> str:
 def spread(at: Interval, write: Callable[[float], str]) -> str:
     """The likely value, and behind it the ends where they differ: ``$168 ($120–$200)``."""
     middle, low, high = map(write, (at.value, at.low, at.high))
-    return middle if low == high else f"{middle} ({low}{' to ' if at.low < 0 else '–'}{high})"
+    return (
+        middle
+        if low == high
+        else f"{middle} ({low}{' to ' if at.low < 0 else '–'}{high})"
+    )
 
 
 def _factor(path: str, at: Interval) -> str:
     if path.endswith("usd"):
         return spread(at, usd)
-    return f"{spread(at, lambda value: number(value) if value < 1000 else count(value))} h"
+    return (
+        f"{spread(at, lambda value: number(value) if value < 1000 else count(value))} h"
+    )

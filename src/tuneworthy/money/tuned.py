@@ -27,8 +27,12 @@ class TunedOffer(NamedTuple):
 
     service: str
     base: str  #: ``host:name`` of the base; empty where the price goes by its size.
-    tokens: ServingTokens | None  #: USD for a million tokens; None where that isn't known.
-    usd_per_hour: float  #: Of an endpoint of its own, used or not; 0 where there is none.
+    tokens: (
+        ServingTokens | None
+    )  #: USD for a million tokens; None where that isn't known.
+    usd_per_hour: (
+        float  #: Of an endpoint of its own, used or not; 0 where there is none.
+    )
     adapters: int  #: The most that share the endpoint; 1 for one of its own.
     idle_is_paid: bool
 
@@ -64,7 +68,9 @@ def tuned_offers(as_of: date | None) -> tuple[TunedOffer, ...]:
 
 def _takes_work(service: ServiceFact, day: date) -> bool:
     ends = (service.until, service.serves_until)
-    return service.open_to_new == "yes" and all(end is None or day < end for end in ends)
+    return service.open_to_new == "yes" and all(
+        end is None or day < end for end in ends
+    )
 
 
 def _offers(
@@ -105,7 +111,9 @@ def call_of_tuned(
         return None
     used = in_use(case)
     own = [offer for offer in sold if used is not None and offer.base == used.id]
-    middles = [offer.usd_per_call(tokens_in.value, tokens_out.value) for offer in own or sold]
+    middles = [
+        offer.usd_per_call(tokens_in.value, tokens_out.value) for offer in own or sold
+    ]
     low = min(offer.usd_per_call(tokens_in.low, tokens_out.low) for offer in sold)
     high = max(offer.usd_per_call(tokens_in.high, tokens_out.high) for offer in sold)
     likely = min(max(median(middles), low), high)
@@ -145,9 +153,15 @@ def endpoint_text(offers: Sequence[TunedOffer], usd_per_call: float | None) -> s
 
 def endpoint_fee(offers: Sequence[TunedOffer]) -> Interval | None:
     """USD a month of an endpoint of one's own; None where no service sells one."""
-    fees = [offer.usd_per_month for offer in offers if offer.usd_per_hour and offer.adapters == 1]
+    fees = [
+        offer.usd_per_month
+        for offer in offers
+        if offer.usd_per_hour and offer.adapters == 1
+    ]
     return Interval(min(fees), median(fees), max(fees)) if fees else None
 
 
 def _hourly(offer: TunedOffer) -> str:
-    return f"{usd_range(offer.usd_per_hour, offer.usd_per_hour)} an hour ({offer.service})"
+    return (
+        f"{usd_range(offer.usd_per_hour, offer.usd_per_hour)} an hour ({offer.service})"
+    )

@@ -47,7 +47,13 @@ _GRID = [NormalDist().inv_cdf((n + 0.5) / 400) for n in range(400)]
 
 
 def worth_of_cases(
-    right: float, cases: float, target: float, more: float, *, gain_usd: float, loss_usd: float
+    right: float,
+    cases: float,
+    target: float,
+    more: float,
+    *,
+    gain_usd: float,
+    loss_usd: float,
 ) -> float:
     """What more cases are worth before the choice to tune (expected value of sample information).
 
@@ -60,8 +66,12 @@ def worth_of_cases(
     """
     if cases <= 0 or more <= 0:
         return 0.0
-    middle = (right * cases + 1) / (cases + 2)  # as if one more were right and one wrong
-    sd, known = math.sqrt(middle * (1 - middle)), cases + 3  # as a beta distribution spreads
+    middle = (right * cases + 1) / (
+        cases + 2
+    )  # as if one more were right and one wrong
+    # as a beta distribution spreads
+    sd = math.sqrt(middle * (1 - middle))
+    known = cases + 3
     after = sd / math.sqrt(known + more)
     moves = math.sqrt(max(sd * sd / known - after * after, 0.0))
 
@@ -71,7 +81,9 @@ def worth_of_cases(
 
     now = best(middle, sd / math.sqrt(known))
     later = sum(best(middle + moves * z, after) for z in _GRID) / len(_GRID)
-    most = min(gain_usd, loss_usd)  # what a wrong choice can cost; the grid may be a little off
+    most = min(
+        gain_usd, loss_usd
+    )  # what a wrong choice can cost; the grid may be a little off
     return min(max(later - now, 0.0), most)
 
 
@@ -85,7 +97,9 @@ def at_stake(money: InvestmentResult | Unknown) -> tuple[float, float] | None:
     pilot = money.ask_usd.pilot
     if isinstance(pilot, Unknown):
         return None
-    return money.gain_usd, pilot if isinstance(pilot, float) else (pilot.low + pilot.most) / 2
+    return money.gain_usd, pilot if isinstance(pilot, float) else (
+        pilot.low + pilot.most
+    ) / 2
 
 
 def more_cases(
@@ -108,11 +122,17 @@ def more_cases(
     stake = at_stake(money)
     if stake is None or isinstance(money, Unknown) or cases <= 0:
         return None
-    each, gain, lost = money.case_usd, max(stake[0], 0.0), stake[1]
+    each = money.case_usd
+    gain = max(stake[0], 0.0)
+    lost = stake[1]
     if not isinstance(each, float):
         return None
     net, best = max(
-        (worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost) - n * each, n)
+        (
+            worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost)
+            - n * each,
+            n,
+        )
         for n in _STEPS
     )
     what = "more cases"
@@ -140,7 +160,9 @@ def cases_note(money: InvestmentResult | Unknown) -> str:
 def worth_text(question: QuestionResult) -> str:
     """What an answer is worth, with a comma behind it; empty where the money isn't known."""
     worth = question.worth_usd
-    return "" if isinstance(worth, Unknown) or not worth else f"worth up to {usd(worth)}, "
+    return (
+        "" if isinstance(worth, Unknown) or not worth else f"worth up to {usd(worth)}, "
+    )
 
 
 def by_worth(
@@ -163,9 +185,12 @@ def by_worth(
         share = tally(rules, answers).shares().get("fine_tune_candidate", 0.0)
         return max(share * gain - (1 - share) * lost, 0.0)
 
-    now, priced = best(states), list[tuple[float, QuestionResult]]()
+    now = best(states)
+    priced = list[tuple[float, QuestionResult]]()
     for question in questions:
         after = [best({**states, question.factor: to}) for to in ("yes", "no")]
         worth = max(sum(after) / 2 - now, 0.0)
         priced.append((worth, question.model_copy(update={"worth_usd": worth})))
-    return tuple(q for _, q in sorted(priced, key=lambda pair: -pair[0] / pair[1].minutes))
+    return tuple(
+        q for _, q in sorted(priced, key=lambda pair: -pair[0] / pair[1].minutes)
+    )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import AskNow, AskPart, Phase, Plan
 
-_DECISIONS = ("pilot", "decide", "deployment", "adopt")  #: Phases that end in a decision.
+_DECISIONS = (
+    "pilot",
+    "decide",
+    "deployment",
+    "adopt",
+)  #: Phases that end in a decision.
 
 
 def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
@@ -29,4 +34,6 @@ def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
 
 def find_decision(plan: Plan) -> Phase:
     """The first phase that ends in a decision, up to which everything is asked for now."""
-    return next((phase for phase in plan.phases if phase.id in _DECISIONS), plan.phases[-1])
+    return next(
+        (phase for phase in plan.phases if phase.id in _DECISIONS), plan.phases[-1]
+    )

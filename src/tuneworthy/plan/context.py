@@ -30,7 +30,13 @@ from tuneworthy.model.framework import (
     StepWork,
     TargetId,
 )
-from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, CostPart, collecting_hours
+from tuneworthy.money.terms import (
+    LACKING,
+    LACKING_FIRST,
+    CostModel,
+    CostPart,
+    collecting_hours,
+)
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.conditions import LiveCondition
 from tuneworthy.ways.criterion import TargetCriterion
@@ -40,7 +46,9 @@ from tuneworthy.words import count, listing, number, plain, quality, usd
 
 DAYS_PER_WEEK = 5  #: Working days.
 
-Needs: TypeAlias = tuple[str, ...]  #: Ids of the phases that have to be done before another.
+Needs: TypeAlias = tuple[
+    str, ...
+]  #: Ids of the phases that have to be done before another.
 
 _LAST_DAY = date.max.toordinal()
 _FOREVER_WEEKS = 1e9  # beyond every calendar, and still a number
@@ -64,7 +72,8 @@ class Calendar:
     """
 
     def __init__(self, start: date, hours_per_week: float) -> None:
-        self.start, self.hours_per_week = day(start, 0), hours_per_week
+        self.start = day(start, 0)
+        self.hours_per_week = hours_per_week
         self._ends: dict[str, int] = {}
         self._busy: list[tuple[int, int]] = []
 
@@ -106,9 +115,11 @@ def day(start: date, number: int) -> date:
     Raises:
         NoPlanError: If it lies after the year 9999.
     """
-    weekday, first = start.weekday(), start.toordinal()
+    weekday = start.weekday()
+    first = start.toordinal()
     if weekday >= DAYS_PER_WEEK:
-        first, weekday = first + 7 - weekday, 0
+        first = first + 7 - weekday
+        weekday = 0
     weeks, rest = divmod(weekday + number, DAYS_PER_WEEK)
     ordinal = first - weekday + weeks * 7 + rest
     if ordinal > _LAST_DAY:
@@ -121,7 +132,14 @@ def day(start: date, number: int) -> date:
 # What a phase costs.
 
 _NOTHING = Range.between(0.0, 0.0)
-_NAMED = {"data_preparation", "training", "evaluation", "deployment", LACKING, LACKING_FIRST}
+_NAMED = {
+    "data_preparation",
+    "training",
+    "evaluation",
+    "deployment",
+    LACKING,
+    LACKING_FIRST,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +154,22 @@ class PhaseCost:
         return PhaseCost(self.hours + other.hours, self.usd + other.usd)
 
 
-def cost_of(hours: Span | Amount | None = None, usd: Span | Amount | None = None) -> PhaseCost:
+def cost_of(
+    hours: Span | Amount | None = None, usd: Span | Amount | None = None
+) -> PhaseCost:
     """Work, and money beside it."""
-    work, money = (Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd))
+    work, money = (
+        Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd)
+    )
     return PhaseCost(work, money)
 
 
 @cache
 def said() -> dict[str, dict[str, Any]]:
     """The words of every phase, and what else the plan says: by goal, by unit of data, notes."""
-    return tomllib.loads(files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8"))
+    return tomllib.loads(
+        files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +180,14 @@ class PlanContext:
     framework: Framework
     rule: PlanRule
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
-    approach: ApproachResult | None  #: The kind of tuning that is judged, with its data.
+    approach: (
+        ApproachResult | None
+    )  #: The kind of tuning that is judged, with its data.
     criterion: TargetCriterion  #: What a way has to meet.
     targets: Mapping[TargetId, TargetResult]  #: Each target against today.
-    conditions: Sequence[LiveCondition]  #: What has to be so before a tuned model goes live.
+    conditions: Sequence[
+        LiveCondition
+    ]  #: What has to be so before a tuned model goes live.
     because: str  #: The finding that decides.
     moving: Sequence[str]  #: Reasons against that still have to come to rest.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.
@@ -197,7 +225,8 @@ class PlanContext:
             text.format(**own, **details)
             for text in (words["title"], self._done_when(words), *words["steps"])
         )
-        cost, name = cost or self._cost(name), id or words.get("id", name)
+        cost = cost or self._cost(name)
+        name = id or words.get("id", name)
         weeks = weeks or words.get("weeks", 0.0)
         if isinstance(cost, StepWork):
             weeks = weeks or cost.weeks
@@ -219,7 +248,9 @@ class PlanContext:
                 needs=needs,
                 start=start,
                 end=end,
-                steps=tuple(line for step in steps for line in step.split("\n") if line),
+                steps=tuple(
+                    line for step in steps for line in step.split("\n") if line
+                ),
                 done_when=done,
             )
         )
@@ -263,7 +294,8 @@ class PlanContext:
 
         The framework's number where no quality is known, or it is met.
         """
-        target, today = self.case.targets.quality, self.case.today
+        target = self.case.targets.quality
+        today = self.case.today
         fewest = self.rule.evaluation_cases
         if target is None or today.quality is None or today.quality >= target.at_least:
             return fewest
@@ -283,7 +315,8 @@ class PlanContext:
     @property
     def limits(self) -> list[str]:
         """The case's limits of latency and cost, each as a clause."""
-        targets, limits = self.case.targets, []
+        targets = self.case.targets
+        limits = []
         if targets.latency_p95_s is not None:
             limits.append(f"95 of 100 answers within {number(targets.latency_p95_s)} s")
         if targets.usd_per_month is not None:
@@ -322,9 +355,13 @@ class PlanContext:
                 f"(today's less {margin} points)"
             )
         if "latency" in limits:
-            clauses["latency"] = f"95 of 100 answers within {number(limits['latency'])} s"
+            clauses["latency"] = (
+                f"95 of 100 answers within {number(limits['latency'])} s"
+            )
         if "cost" in limits:
-            clauses["cost"] = f"a bill of at most {usd(limits['cost'])}{self.case.a_month}"
+            clauses["cost"] = (
+                f"a bill of at most {usd(limits['cost'])}{self.case.a_month}"
+            )
         if self.criterion.private == "yes":
             clauses["privacy"] = "no data that leaves"
         return clauses
@@ -332,7 +369,9 @@ class PlanContext:
     @property
     def missed(self) -> list[TargetId]:
         """Targets that are missed today."""
-        return [name for name, target in self.targets.items() if target.state == "missed"]
+        return [
+            name for name, target in self.targets.items() if target.state == "missed"
+        ]
 
     @property
     def scored(self) -> bool:
@@ -342,14 +381,17 @@ class PlanContext:
     @property
     def approach_title(self) -> str:
         """What the tuning is called."""
-        return self.approach.title if self.approach else "the approach that fits the goal"
+        return (
+            self.approach.title if self.approach else "the approach that fits the goal"
+        )
 
     # What work takes: from the case where it is stated, else from the framework. Each raises
     # ``NoPlanError`` for a figure that neither gives.
 
     def priced(self, part: CostPart) -> PhaseCost:
         """A part of the investment, in its own figures; open upwards where hours have no rate."""
-        model, money = self.money, self.money.priced(part.usd)
+        model = self.money
+        money = self.money.priced(part.usd)
         hours = model.amount(part.hours)
         if money is None:
             known = (term for term in part.usd if set(term.names) <= set(model.inputs))
@@ -360,7 +402,8 @@ class PlanContext:
 
     def upfront(self, category: str) -> CostPart:
         """A category of the upfront costs; deployment takes those that no phase is named after."""
-        parts, stated = self.money.upfront_parts, self.case.economics.upfront.by_category
+        parts = self.money.upfront_parts
+        stated = self.case.economics.upfront.by_category
         known = category in (*parts, LACKING, LACKING_FIRST) or stated
         if not known and not self._rows("upfront"):
             self._row("upfront", category)
@@ -370,9 +413,14 @@ class PlanContext:
 
     def running(self, *categories: str) -> PhaseCost:
         """Three months of some running costs, or those of a job that runs once."""
-        parts, monthly = self.money.running_parts, self.case.economics.monthly
+        parts = self.money.running_parts
+        monthly = self.case.economics.monthly
         for category in categories:
-            if category not in parts and monthly.ongoing_usd is None and category != "other":
+            if (
+                category not in parts
+                and monthly.ongoing_usd is None
+                and category != "other"
+            ):
                 self._row("ongoing", category)
         some = sum((parts[name] for name in categories if name in parts), CostPart())
         return self.priced(some.times(1 if self.case.one_off else MONTHS_PER_QUARTER))
@@ -410,7 +458,9 @@ class PlanContext:
         spans = [each.effort_hours for each in self.framework.options.values()]
         known = [span for span in spans if span is not None]
         if not known:
-            raise NoPlanError(f"add options.{step.option}.effort_hours to the framework")
+            raise NoPlanError(
+                f"add options.{step.option}.effort_hours to the framework"
+            )
         least = min(span.low for span in known)
         most = max(span.high for span in known)
         return cost_of(Span(low=least, high=most))
@@ -419,9 +469,15 @@ class PlanContext:
         """Hours to label so many cases: the design of the evaluation, by its cases."""
         rule = self.rule
         part = self.money.upfront_parts.get("evaluation")
-        whole = self.priced(part) if part is not None and part.hours else self.table("evaluation")
+        whole = (
+            self.priced(part)
+            if part is not None and part.hours
+            else self.table("evaluation")
+        )
         times = rule.design_share * cases / max(rule.evaluation_cases, 1)
-        return PhaseCost(Range.between(whole.hours.low * times, whole.hours.most * times))
+        return PhaseCost(
+            Range.between(whole.hours.low * times, whole.hours.most * times)
+        )
 
     def collected(self, unit: str, wanted: float, have: float | None) -> PhaseCost:
         """Hours to get ready what lacks of some data."""

@@ -11,13 +11,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import DataNeed, InvestmentResult, Part, QuestionResult, Step
+from tuneworthy.model.dossier import (
+    DataNeed,
+    InvestmentResult,
+    Part,
+    QuestionResult,
+    Step,
+)
 from tuneworthy.model.framework import Framework, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, said
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.conditions import LiveCondition, unsafe
-from tuneworthy.words import count, day, listing, number, plain, quality, sentence, several, share
+from tuneworthy.words import (
+    count,
+    day,
+    listing,
+    number,
+    plain,
+    quality,
+    sentence,
+    several,
+    share,
+)
 
 _RETRIEVAL = "better_retrieval"
 _MOST_QUESTIONS = 5
@@ -112,7 +128,9 @@ def find_unmet(conditions: Sequence[LiveCondition]) -> dict[str, LiveCondition]:
 def is_tuning(framework: Framework, name: str) -> bool:
     """Whether an approach or an option of the framework is a kind of tuning."""
     option = framework.options.get(name)
-    return name in framework.approaches or (option is not None and option.kind == "tuning")
+    return name in framework.approaches or (
+        option is not None and option.kind == "tuning"
+    )
 
 
 # Steps.
@@ -127,7 +145,10 @@ def _do_step(plan: PlanContext, step: Step, needs: Needs) -> None:
     _STEPS.get(step.option, _try)(plan, step, needs)
 
 
-_WITHOUT_A_PHASE = ("keep_prompt", "roll_out")  # a later plan has what follows the decision
+_WITHOUT_A_PHASE = (
+    "keep_prompt",
+    "roll_out",
+)  # a later plan has what follows the decision
 
 
 def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
@@ -137,7 +158,9 @@ def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
     shown = said()["shown"]
     title = step.title
     if not title.startswith(("run ", "switch ")):
-        title = f"ask for {title}" if step.option == "private_endpoint" else f"try {title}"
+        title = (
+            f"ask for {title}" if step.option == "private_endpoint" else f"try {title}"
+        )
     compare = ""
     hold = shown["serving"]
     counts = "bill and the wait of a week of requests"
@@ -145,7 +168,9 @@ def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
         needs = needs or _evaluation_where_lacking(plan, needs, part="steps")
         compare = shown["answering"].format(cases=plan.cases)
         hold = ""
-        counts = f"share right of it on {plan.cases} held-out cases, with its 95% interval,"
+        counts = (
+            f"share right of it on {plan.cases} held-out cases, with its 95% interval,"
+        )
     plan.say(
         "try",
         needs,
@@ -168,15 +193,22 @@ def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
     if recall is None:
         beside = f", beside the {quality(enough)} that is enough" if enough else ""
         needs = plan.say("recall", needs, beside=beside)
-        first = "Go through these only if too few passages are found, on the same questions"
+        first = (
+            "Go through these only if too few passages are found, on the same questions"
+        )
     else:
         first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
     better = options[step.option]
-    variants = [name for name, option in options.items() if option.variant_of == step.option]
-    kinds = [
-        f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}" for name in variants
+    variants = [
+        name for name, option in options.items() if option.variant_of == step.option
     ]
-    short = f"for at least {quality(enough)} of the questions" if enough else "more often"
+    kinds = [
+        f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}"
+        for name in variants
+    ]
+    short = (
+        f"for at least {quality(enough)} of the questions" if enough else "more often"
+    )
     lines = "\n".join((first, *(kinds or [sentence(better.helps_when)])))
     plan.say(
         "retrieval",
@@ -233,7 +265,9 @@ def _relax(plan: PlanContext, step: Step, needs: Needs) -> None:
 def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
     """Up to what is usual for the kind of data that lacks."""
     need = plan.lacking or DataNeed(
-        low=math.ceil(plan.framework.threshold("few_examples") or 0.0), high="open", unit="examples"
+        low=math.ceil(plan.framework.threshold("few_examples") or 0.0),
+        high="open",
+        unit="examples",
     )
     work = either(plan.rule.against, "insufficient_data")
     have = plan.case.usable_data(need.unit)
@@ -244,7 +278,9 @@ def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 def _clear(plan: PlanContext, step: Step, needs: Needs) -> None:
     """What speaks against training: what still moves, a condition, or where the data may go."""
-    forbidding = [each for each in plan.conditions if sentence(each.why) == step.because]
+    forbidding = [
+        each for each in plan.conditions if sentence(each.why) == step.because
+    ]
     if forbidding:
         _settle_conditions(plan, find_unmet(forbidding), needs)
     elif step.because != plan.because:
@@ -297,7 +333,9 @@ def _ask_questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) 
 # Conditions of a tuning.
 
 
-def _settle_conditions(plan: PlanContext, unmet: Mapping[str, LiveCondition], needs: Needs) -> None:
+def _settle_conditions(
+    plan: PlanContext, unmet: Mapping[str, LiveCondition], needs: Needs
+) -> None:
     """The service and safety, as far as they are open."""
     if "feasibility" in unmet:
         _tuning_service(plan, needs)
@@ -334,7 +372,8 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
 
 
 def _safety(plan: PlanContext, needs: Needs) -> None:
-    steps, ends = said()["reviewed"], said()["on_file"]
+    steps = said()["reviewed"]
+    ends = said()["on_file"]
     _, names = unsafe(plan.case)
     title = "review the data" if "data_reviewed" in names else "name a process"
     plan.say(
@@ -348,15 +387,23 @@ def _safety(plan: PlanContext, needs: Needs) -> None:
 
 def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
     """What data, how much, how to get it and go on getting it."""
-    have, low, high, data = plan.case.usable_data(need.unit), need.low, need.high, plain(need.unit)
+    have = plan.case.usable_data(need.unit)
+    low = need.low
+    high = need.high
+    data = plain(need.unit)
     if have is None:
         there = f"nobody has counted the {data}: count them first"
     elif have < low:
         there = f"{count(have)} are there, {count(low - have)} are missing"
     else:
         there = f"{count(have)} are there: choose the best of them"
-    span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
-    needed, gathered = sentence(f"{span} {data} needed, {there}"), said()["gathered"]
+    span = (
+        f"{count(low)} or more"
+        if isinstance(high, str)
+        else f"{count(low)}–{count(high)}"
+    )
+    needed = sentence(f"{span} {data} needed, {there}")
+    gathered = said()["gathered"]
     ways = {"how": gathered[need.unit], "kept": gathered["kept"]}
     return {"needed": needed, "low": count(low), "data": data, **ways}
 
@@ -382,13 +429,17 @@ def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Ne
     criterion = plan.criterion_words
     written = "Write down beforehand which margin counts as better, and when to stop"
     if criterion:
-        written = f"Write down beforehand that it is go with {criterion}, and when to stop"
+        written = (
+            f"Write down beforehand that it is go with {criterion}, and when to stop"
+        )
     named = "" if plan.quality else "Name the metric and the share that is good enough"
     return needs + plan.say(
         "evaluation",
         needs,
         part=part,
-        first=words["cases"]["none"].format(all=count(both), n=both, cases=plan.cases, logs=logs),
+        first=words["cases"]["none"].format(
+            all=count(both), n=both, cases=plan.cases, logs=logs
+        ),
         scored=words["scored"].get(goals[0], "") if goals else "",
         run=run,
         known=known,
@@ -451,7 +502,9 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
     What a case states is the work up to its first version, so these take the framework's table.
     """
     first = plan.approach
-    tuned = next((fit for fit in plan.fits if first and fit.approach == first.approach), None)
+    tuned = next(
+        (fit for fit in plan.fits if first and fit.approach == first.approach), None
+    )
     units = [first.data.unit] if first else []
     for fit in plan.fits:
         if fit is (tuned or plan.fits[0]):
@@ -465,4 +518,6 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
         for row in ("data_preparation", "training", "evaluation"):
             cost += plan.table(row)
         title = f"{fit.priority} {plan.framework.goals[fit.goal].title}: {fit.title}"
-        needs = plan.say("later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **words)
+        needs = plan.say(
+            "later_goal", needs, cost, id=f"goal_{fit.goal}", title=title, **words
+        )

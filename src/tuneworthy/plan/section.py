@@ -60,8 +60,12 @@ class JudgedCase:
     criterion: TargetCriterion  #: What a way has to meet.
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.
-    conditions: Sequence[LiveCondition]  #: What has to be so before a tuned model goes live.
-    open_questions: Sequence[QuestionResult]  #: Open answers that can matter, the best first.
+    conditions: Sequence[
+        LiveCondition
+    ]  #: What has to be so before a tuned model goes live.
+    open_questions: Sequence[
+        QuestionResult
+    ]  #: Open answers that can matter, the best first.
     money: MoneyFindings  #: When it pays.
     start: date  #: The day to begin.
 
@@ -76,14 +80,19 @@ def build_plan(judged: JudgedCase) -> Plan | Unknown:
     hours without a rate leave the USD open.
     """
     if judged.framework.plan is None:
-        return Unknown(ask="add a plan section to the framework, or let it extend one that has it")
+        return Unknown(
+            ask="add a plan section to the framework, or let it extend one that has it"
+        )
     try:
         plan = _plan_context(judged, judged.framework.plan)
         aim = _fill(plan, judged)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
     phases = tuple(plan.phases)
-    by_part = {part: [phase for phase in phases if phase.part == part] for part in get_args(Part)}
+    by_part = {
+        part: [phase for phase in phases if phase.part == part]
+        for part in get_args(Part)
+    }
     return Plan(
         aim=aim,
         start=plan.calendar.start,
@@ -106,7 +115,9 @@ def build_plan(judged: JudgedCase) -> Plan | Unknown:
 
 def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
     stated_hours = judged.case.economics.hours_per_week
-    hours_per_week = rule.hours_per_week if stated_hours is None else stated_hours.likely
+    hours_per_week = (
+        rule.hours_per_week if stated_hours is None else stated_hours.likely
+    )
     assert judged.money.model is not None  # whoever assessed the money has it
     return PlanContext(
         case=judged.case,
@@ -136,12 +147,18 @@ def _judged_approach(judged: JudgedCase) -> ApproachResult | None:
             return fit
     if not name or first is None:
         return first
-    if name in framework.options:  # distillation and the like learn from the goal's kind of data
-        return first.model_copy(update={"approach": name, "title": framework.options[name].title})
+    if (
+        name in framework.options
+    ):  # distillation and the like learn from the goal's kind of data
+        return first.model_copy(
+            update={"approach": name, "title": framework.options[name].title}
+        )
     rule = framework.approaches[name]
     need = DataNeed(**rule.data.model_dump())
     have = judged.case.usable_data(need.unit)
-    missing: int | Unknown = Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
+    missing: int | Unknown = Unknown(
+        ask=f"count the {plain(need.unit)} (data.{need.unit})"
+    )
     if have is not None:
         missing = max(0, need.low - have)
     words = {"approach": name, "title": rule.title, "data": need, "missing": missing}
@@ -181,7 +198,9 @@ def _what_moves(judged: JudgedCase) -> list[str]:
         return []
     names = [n for n in _MOVING if judged.assessment.state(n) == "yes"]
     answer = judged.case.factors.get("rapidly_changing_requirements")
-    if answer is not None and answer.changes == "content":  # which is looked up, not trained in
+    if (
+        answer is not None and answer.changes == "content"
+    ):  # which is looked up, not trained in
         names = [name for name in names if name != "rapidly_changing_requirements"]
     return names
 
@@ -202,14 +221,18 @@ def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
     yield notes["dates"].format(hours=number(plan.calendar.hours_per_week), whose=whose)
     if economics.hourly_rate_usd is None:
         yield notes["no_rate"]
-    launch = next((phase.end for phase in plan.phases if phase.id == "deployment"), None)
+    launch = next(
+        (phase.end for phase in plan.phases if phase.id == "deployment"), None
+    )
     if launch is not None:
         yield from _notes_of_tuning(plan, notes, launch)
         if isinstance(money, InvestmentResult):
             yield from _pays_back(money, notes, launch)
 
 
-def _notes_of_tuning(plan: PlanContext, notes: Mapping[str, str], launch: date) -> Iterator[str]:
+def _notes_of_tuning(
+    plan: PlanContext, notes: Mapping[str, str], launch: date
+) -> Iterator[str]:
     stated = plan.case.economics.upfront
     if stated.hours is not None or stated.usd is not None:
         yield notes["in_total"]
@@ -221,11 +244,15 @@ def _notes_of_tuning(plan: PlanContext, notes: Mapping[str, str], launch: date) 
         unit = first.data.unit
         hours = plan.collected(unit, float(lacks), 0.0).hours
         work = hours_text(hours.low, hours.most)
-        yield notes["lacking"].format(missing=count(lacks), unit=plain(unit), hours=work)
+        yield notes["lacking"].format(
+            missing=count(lacks), unit=plain(unit), hours=work
+        )
     for fit in plan.fits if trained else ():
         if isinstance(fit.missing, Unknown):
             yield notes["uncounted"].format(
-                unit=plain(fit.data.unit), goal=plain(fit.goal), need=count(fit.data.low)
+                unit=plain(fit.data.unit),
+                goal=plain(fit.goal),
+                need=count(fit.data.low),
             )
     until = plan.case.tuning.until
     if until and plan.calendar.start < until <= max(p.end for p in plan.phases):
@@ -233,7 +260,9 @@ def _notes_of_tuning(plan: PlanContext, notes: Mapping[str, str], launch: date) 
         yield notes[when].format(until=day(until), launch=day(launch))
 
 
-def _pays_back(money: InvestmentResult, notes: Mapping[str, str], launch: date) -> Iterator[str]:
+def _pays_back(
+    money: InvestmentResult, notes: Mapping[str, str], launch: date
+) -> Iterator[str]:
     point = money.break_even_months.point
     if isinstance(point, Unknown):
         return
@@ -244,7 +273,11 @@ def _pays_back(money: InvestmentResult, notes: Mapping[str, str], launch: date) 
     by = None if money.one_off else _later(launch, high)
     back = f"after {months_range(low, high)}"
     if money.one_off:
-        back = "with the job at best, never at worst" if math.isinf(high) else "with the job"
+        back = (
+            "with the job at best, never at worst"
+            if math.isinf(high)
+            else "with the job"
+        )
     yield notes["contradicted" if money.contradicted else "pays_back"].format(
         launch=day(launch), back=back, by=f", so by {day(by)}" if by else ""
     )
@@ -268,7 +301,8 @@ def hours_text(low: float, high: float | str) -> str:
         return "no hours"
     if high < 1:
         return several(max(1, round(high * 60)), "minute")
-    least, most = _hours(low), _hours(high)
+    least = _hours(low)
+    most = _hours(high)
     if least == most:
         return f"{least} hour" if least == "1" else f"{least} hours"
     return f"{least}–{most} hours"

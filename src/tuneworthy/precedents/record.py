@@ -69,7 +69,9 @@ def record_for_goal(
     return _record(untied, "published cases", rules)
 
 
-def record_of(framework: Framework, index: PrecedentIndex) -> tuple[RuleOnCases, ...] | Unknown:
+def record_of(
+    framework: Framework, index: PrecedentIndex
+) -> tuple[RuleOnCases, ...] | Unknown:
     """How often a framework's rules were right about all published cases.
 
     Unknown for a framework that was fitted to such cases, which it can't be judged by, and for one
@@ -88,12 +90,16 @@ def _untied(index: PrecedentIndex) -> list[Precedent]:
     return [case for case in index.cases if case.shown["winner"] != "tie"]
 
 
-def _record(cases: Sequence[Precedent], of: str, rules: Rules) -> tuple[RuleOnCases, ...]:
+def _record(
+    cases: Sequence[Precedent], of: str, rules: Rules
+) -> tuple[RuleOnCases, ...]:
     clusters = [case.cluster for case in cases]
     answers = [(rule_says(rules, case.yes), tuning_won(case)) for case in cases]
     rows = []
     for rule in _RULES:
         right = sum(says[rule] == won for says, won in answers)
         low, high = wilson_by_cluster(right, clusters)
-        rows.append(RuleOnCases(rule=rule, of=of, n=len(cases), right=right, low=low, high=high))
+        rows.append(
+            RuleOnCases(rule=rule, of=of, n=len(cases), right=right, low=low, high=high)
+        )
     return tuple(rows)

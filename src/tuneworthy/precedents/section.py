@@ -65,7 +65,8 @@ def described(
     text: str, vocabulary: Mapping[str, Sequence[str]]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """The subjects that a text tells of, and the beginnings of its other words."""
-    subjects, others = set[str](), set[str]()
+    subjects = set[str]()
+    others = set[str]()
     for whole in _WORD.findall(text.lower()):
         for word in {whole, *whole.split("-")}:
             forms = [word, *(f"{word[:end]}*" for end in range(3, len(word) + 1))]
@@ -101,12 +102,15 @@ class SimilarCase(NamedTuple):
     """Questions that both answer; below zero where the answers differ."""
 
 
-def known_answers(index: PrecedentIndex, states: Mapping[str, State]) -> dict[str, Known]:
+def known_answers(
+    index: PrecedentIndex, states: Mapping[str, State]
+) -> dict[str, Known]:
     """A case's known answers to the questions that some published case answers, by id in order."""
     return {
         name: state
         for name, state in sorted(states.items())
-        if state != "unknown" and (_times(index)[name, "yes"] or _times(index)[name, "no"])
+        if state != "unknown"
+        and (_times(index)[name, "yes"] or _times(index)[name, "no"])
     }
 
 
@@ -123,23 +127,30 @@ def likeness(
     With ``about`` only those that have a subject in common. Of equals figures that were read come
     before figures recalled, then the newer, then by id; never by their order in the index.
     """
-    times, total = _times(index), len(index.cases)
+    times = _times(index)
+    total = len(index.cases)
     subjects, words = described(text, index.vocabulary)
     subject_bits = {name: _surprise(times[name], total) for name in subjects}
     word_bits = {word: _surprise(times[word, ""], total) / 2 for word in words}
     goal_bits = {
-        goal: _surprise(times["goal", goal], total, len(GOALS)) / (1 if goal == goals[0] else 2)
+        goal: _surprise(times["goal", goal], total, len(GOALS))
+        / (1 if goal == goals[0] else 2)
         for goal in goals
     }
     answer_bits: dict[str, dict[str, float]] = {}
     for name, mine in known_answers(index, states).items():
-        yes, no = times[name, "yes"], times[name, "no"]
+        yes = times[name, "yes"]
+        no = times[name, "no"]
         bits = {"yes": _surprise(yes, yes + no, 2), "no": _surprise(no, yes + no, 2)}
         differing = -sum(bits.values()) / 2
-        answer_bits[name] = {state: bits[state] if state == mine else differing for state in bits}
+        answer_bits[name] = {
+            state: bits[state] if state == mine else differing for state in bits
+        }
     similar = []
     for case in index.cases:
-        shared = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
+        shared = {
+            name: subject_bits[name] for name in case.subjects if name in subject_bits
+        }
         if about and not shared:
             continue
         answers = {
@@ -173,11 +184,19 @@ def _surprise(times: int, total: int, kinds: int = 1) -> float:
 
 def _order(similar: SimilarCase) -> tuple[float, bool, int, str]:
     fields = similar.case.shown
-    return -similar.bits, fields["source_status"] != "read", -(fields["year"] or 0), fields["id"]
+    return (
+        -similar.bits,
+        fields["source_status"] != "read",
+        -(fields["year"] or 0),
+        fields["id"],
+    )
 
 
 def nearest(
-    index: PrecedentIndex, text: str, states: Mapping[str, State], goals: Sequence[str] = ()
+    index: PrecedentIndex,
+    text: str,
+    states: Mapping[str, State],
+    goals: Sequence[str] = (),
 ) -> tuple[SimilarCase, ...]:
     """At most five cases that are alike enough, two of a cluster; there may be none."""
     neighbours: list[SimilarCase] = []
@@ -232,7 +251,11 @@ _NONE_ALIKE = Unknown(
 
 
 def precedents(
-    index: PrecedentIndex, case: Case, framework: Framework, rules: Rules, assessment: Assessment
+    index: PrecedentIndex,
+    case: Case,
+    framework: Framework,
+    rules: Rules,
+    assessment: Assessment,
 ) -> PrecedentsResult:
     """Compare a case with the published ones.
 
@@ -240,9 +263,12 @@ def precedents(
     """
     threshold = framework.threshold("published_cases")
     least = max(1, math.ceil(LEAST_CASES if threshold is None else threshold))
-    states: dict[str, State] = {name: answer.value for name, answer in case.factors.items()}
+    states: dict[str, State] = {
+        name: answer.value for name, answer in case.factors.items()
+    }
     states |= {name: assessment.state(name) for name in framework.factors}
-    answers, text = known_answers(index, states), f"{case.name}. {case.description}"
+    answers = known_answers(index, states)
+    text = f"{case.name}. {case.description}"
     titles = {name: factor.title for name, factor in framework.factors.items()}
     similar = nearest(index, text, answers, case.goals)
     return PrecedentsResult(
@@ -257,7 +283,9 @@ def precedents(
             for key, rate in index.rates.items()
             if key.startswith(("kind", "year")) and rate.n >= least
         ),
-        record=record_for_goal(index, case.goals[0] if case.goals else "", rules, least),
+        record=record_for_goal(
+            index, case.goals[0] if case.goals else "", rules, least
+        ),
     )
 
 
@@ -266,7 +294,8 @@ def precedents(
 
 def goal_rate(index: PrecedentIndex, goal: str, least: int) -> BaseRate | Unknown:
     """The rate of a goal, or too few cases of it."""
-    rate, of = index.rates.get(f"goal={goal}"), f"published cases of {plain(goal)}"
+    rate = index.rates.get(f"goal={goal}")
+    of = f"published cases of {plain(goal)}"
     n = rate.n if rate else 0
     if rate and n >= least:
         return rate
@@ -280,7 +309,8 @@ def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
     untied = [case for case in cases if case.shown["winner"] != "tie"]
     if not untied:
         return None
-    clusters, won = [case.cluster for case in untied], sum(map(tuning_won, untied))
+    clusters = [case.cluster for case in untied]
+    won = sum(map(tuning_won, untied))
     low, high = wilson_by_cluster(won, clusters)
     return BaseRate(
         of=of,
@@ -322,7 +352,8 @@ def _neighbour(
     answers: Mapping[str, Known],
     titles: Mapping[str, str],
 ) -> Neighbour:
-    fields, answered = similar.case.shown, _heaviest(similar.answers)
+    fields = similar.case.shown
+    answered = _heaviest(similar.answers)
     return Neighbour(
         **{**fields, "year": fields["year"] or Unknown(ask="see its source")},
         likeness_bits=similar.bits,
@@ -340,7 +371,8 @@ def _heaviest(bits: Mapping[str, float]) -> list[str]:
 
 def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) -> str:
     """Why a case is alike, and in what it differs."""
-    goal, answers = similar.case.shown["goal"], similar.case.answers
+    goal = similar.case.shown["goal"]
+    answers = similar.case.answers
     parts = [f"both about {listing(_heaviest(similar.subjects))}"]
     if goal in goals:
         which = "same goal" if goal == goals[0] else "a goal of both"
@@ -348,11 +380,19 @@ def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) 
     elif goals and goal != "unknown":
         parts.append(f"another goal ({plain(goal)})")
     for opening, sign in (("same answers", 1), ("other answers there", -1)):
-        names = [name for name in _heaviest(similar.answers) if sign * similar.answers[name] > 0]
+        names = [
+            name
+            for name in _heaviest(similar.answers)
+            if sign * similar.answers[name] > 0
+        ]
         if names:
-            shared = [f"{titles.get(name, plain(name))} {answers[name]}" for name in names]
+            shared = [
+                f"{titles.get(name, plain(name))} {answers[name]}" for name in names
+            ]
             if len(shared) > MOST_SHARED:
-                shared[MOST_SHARED - 1 :] = [f"{few(len(shared) - MOST_SHARED + 1)} more"]
+                shared[MOST_SHARED - 1 :] = [
+                    f"{few(len(shared) - MOST_SHARED + 1)} more"
+                ]
             parts.append(f"{opening}: {listing(shared)}")
     return ". ".join(map(capital, parts))
 
@@ -368,7 +408,9 @@ def kind_text(near: Neighbour) -> str:
     goal = "goal unknown" if near.goal == "unknown" else plain(near.goal)
     year = "" if isinstance(near.year, Unknown) else str(near.year)
     kind = "" if near.kind == "unknown" else near.kind
-    recalled = "figures recalled from memory" if near.source_status == "recalled" else ""
+    recalled = (
+        "figures recalled from memory" if near.source_status == "recalled" else ""
+    )
     return ", ".join(text for text in (goal, year, kind, recalled) if text)
 
 

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 
 def render(
-    document: Document, form: str = "text", *, colour: bool = False, everything: bool = False
+    document: Document,
+    form: str = "text",
+    *,
+    colour: bool = False,
+    everything: bool = False,
 ) -> str:
     """A document as ``text`` for a terminal, as ``markdown`` or as ``html``."""
     from tuneworthy.report import markdown, text

@@ -256,7 +256,9 @@ def bullets(items: Iterable[str], *, ordered: bool = False, mark: str = "-") -> 
 
 def facts(rows: Iterable[Fact | tuple[str, ...]], look: FactsLook = "plain") -> Facts:
     """Facts; a row may be label, value, and what is beside."""
-    return Facts(tuple(row if isinstance(row, Fact) else Fact(*row) for row in rows), look)
+    return Facts(
+        tuple(row if isinstance(row, Fact) else Fact(*row) for row in rows), look
+    )
 
 
 _MARKS: dict[str, Kind] = {"#": "number", "?": "state", "@": "date"}
@@ -265,7 +267,9 @@ _MARKS: dict[str, Kind] = {"#": "number", "?": "state", "@": "date"}
 def head(*titles: str) -> tuple[Column, ...]:
     """The head of a table: ``#Weeks`` holds numbers, ``?Holds`` states, ``@To`` days."""
     kinds = ((title, _MARKS.get(title[:1])) for title in titles)
-    return tuple(Column(title[1:], kind) if kind else Column(title) for title, kind in kinds)
+    return tuple(
+        Column(title[1:], kind) if kind else Column(title) for title, kind in kinds
+    )
 
 
 def table(
@@ -286,7 +290,9 @@ def records(
     caption: str, titles: str, cells: str, every: Iterable[Any], *, quiet: bool = False
 ) -> Table:
     """A table with a row for each record: ``{title} | {n:count}``, as ``words.fill`` fills it."""
-    rows = (tuple(fill(cell, record) for cell in cells.split(" | ")) for record in every)
+    rows = (
+        tuple(fill(cell, record) for cell in cells.split(" | ")) for record in every
+    )
     return table(caption, titles, rows, quiet=quiet)
 
 

@@ -36,7 +36,16 @@ from tuneworthy.model.dossier import (
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.precedents.record import tuning_won
 from tuneworthy.report.named import template
-from tuneworthy.words import counted, cut, day, interval_text, limit_text, number, usd, usd_range
+from tuneworthy.words import (
+    counted,
+    cut,
+    day,
+    interval_text,
+    limit_text,
+    number,
+    usd,
+    usd_range,
+)
 from tuneworthy.words import quality as quality_text
 
 if TYPE_CHECKING:
@@ -50,7 +59,9 @@ Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
 Rows = Sequence[Mapping[str, Any]]
 """What the marks of a chart are drawn from; of a series, checked by ``evidence.rows_of``."""
 
-WIDE, NARROW = 760, 320  #: Widths in pixels: for a desk and for paper, and for a telephone.
+#: Widths in pixels: for a desk and for paper, and for a telephone.
+WIDE = 760
+NARROW = 320
 
 _MOST_LETTERS = 100
 _LETTERS = {WIDE: 38, NARROW: 22}  #: What fits on one line of a label.
@@ -114,10 +125,16 @@ class Drawing:
 
     def height(self, width: int) -> int:
         look = looks()[self.look]
-        lines = max((len(_lines(title, width).split("\n")) for title in self.titles), default=1)
+        lines = max(
+            (len(_lines(title, width).split("\n")) for title in self.titles), default=1
+        )
         row = 14 + 16 * lines
         rows = look.get("rows", len(self.titles) + (look["x"]["axis"] is not None))
-        return row * rows + 44 if self.titles or "rows" in look else (280 if width == WIDE else 240)
+        return (
+            row * rows + 44
+            if self.titles or "rows" in look
+            else (280 if width == WIDE else 240)
+        )
 
     def spec(self, width: int, base: str = "") -> Spec:
         """The picture as Vega-Lite, with what is at each address that its marks lead to.
@@ -127,21 +144,39 @@ class Drawing:
         look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
         shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
         led = {name: each[0 if base else -1] for name, each in self.leads.items()}
-        to = {n: at if at[0] == "#" else f"{base}/{at}" for n, (_, at) in led.items() if at}
+        to = {
+            n: at if at[0] == "#" else f"{base}/{at}"
+            for n, (_, at) in led.items()
+            if at
+        }
         to = {name: at for name, at in to.items() if base or at[0] == "#"}
         rows = list(self.rows)
         if to:
             of = [row.get("of", row.get("title")) for row in rows]
-            rows = [{**row, "lead": to.get(name)} for row, name in zip(rows, of, strict=True)]
+            rows = [
+                {**row, "lead": to.get(name)}
+                for row, name in zip(rows, of, strict=True)
+            ]
             shared["href"] = {"field": "lead"}
         if self.titles:
-            title = {"field": "title", "type": "nominal", "title": None, "axis": _TITLES}
-            shared["y"] = {**title, "sort": [_lines(label, width) for label in self.titles]}
+            title = {
+                "field": "title",
+                "type": "nominal",
+                "title": None,
+                "axis": _TITLES,
+            }
+            shared["y"] = {
+                **title,
+                "sort": [_lines(label, width) for label in self.titles],
+            }
             rows = [{**row, "title": _lines(row["title"], width)} for row in rows]
         if self.days:
             step = math.ceil((len(self.days) - 1) / (_MOST_TICKS[width] - 1))
             named = self.days[:: max(step, 1)]  # as far apart as the others
-            values = [{"year": d.year, "month": d.month, "date": d.day, "utc": True} for d in named]
+            values = [
+                {"year": d.year, "month": d.month, "date": d.day, "utc": True}
+                for d in named
+            ]
             years = dict.fromkeys((self.days[0].year, self.days[-1].year))
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": values}
             shared["x"]["title"] = "–".join(map(str, years))
@@ -167,20 +202,29 @@ class Drawing:
 
     def _layer(self, layer: Spec, shared: Spec, to: Mapping[str, str]) -> Spec | None:
         """A layer with the shared channels; None for one without a mark."""
-        mark, where = layer["mark"], layer.get("where")
+        mark = layer["mark"]
+        where = layer.get("where")
         mark = {**mark, "cursor": "pointer"} if "href" in shared else mark
         if "level" in layer:
             ((channel, level),) = layer["level"].items()
             at = self.levels.get(level) if isinstance(level, str) else level
             encoding = {channel: {**shared[channel], "field": "at"}}
             data = {"data": {"values": [{"at": at}]}}
-            return None if at is None else {**data, "mark": layer["mark"], "encoding": encoding}
+            return (
+                None
+                if at is None
+                else {**data, "mark": layer["mark"], "encoding": encoding}
+            )
         if where and not any(_holds(where, row) for row in self.rows):
             return None  # a browser complains of a scale without an end
-        own = {name: layer[name] for name in layer if name not in ("mark", "where", "of")}
+        own = {
+            name: layer[name] for name in layer if name not in ("mark", "where", "of")
+        }
         if layer.get("of") in to:
             shared = {**shared, "href": {"value": to[layer["of"]]}}
-        encoding = {n: {**shared.get(n, {}), **own.get(n, {})} for n in {**shared, **own}}
+        encoding = {
+            n: {**shared.get(n, {}), **own.get(n, {})} for n in {**shared, **own}
+        }
         only = {"transform": [{"filter": where}]} if where else {}
         return {**only, "mark": mark, "encoding": encoding}
 
@@ -199,11 +243,16 @@ _TITLES |= {"labelExpr": "split(datum.label, '\\n')"}
 
 def _ticks(ends: Sequence[float], most: int, *, root: bool) -> list[float]:
     """Round numbers between the ends, no closer than they can be read; by roots where asked."""
-    low, high, ticks = min(0.0, *ends) if root else min(ends), max(ends), list[float]()
+    low = min(0.0, *ends) if root else min(ends)
+    high = max(ends)
+    ticks = list[float]()
     powers = [k * 10.0**n for n in range(-2, 12) for k in (1, 2, 5)]
     if root:
         for value in [v for v in reversed([0.0, *powers]) if v <= high]:
-            if not ticks or math.sqrt(ticks[-1]) - math.sqrt(value) >= math.sqrt(high) / most:
+            if (
+                not ticks
+                or math.sqrt(ticks[-1]) - math.sqrt(value) >= math.sqrt(high) / most
+            ):
                 ticks.append(value)
         return ticks[::-1]
     step = next((power for power in powers if (high - low) / power <= most), powers[-1])
@@ -212,7 +261,9 @@ def _ticks(ends: Sequence[float], most: int, *, root: bool) -> list[float]:
 
 def _lines(title: str, width: int) -> str:
     """A label in lines that fit; what stands on a line of its own stays there."""
-    return "\n".join("\n".join(wrap(line, _LETTERS[width])) for line in title.split("\n"))
+    return "\n".join(
+        "\n".join(wrap(line, _LETTERS[width])) for line in title.split("\n")
+    )
 
 
 @cache
@@ -230,14 +281,20 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
         return {name: _of_width(entry, narrow=narrow) for name, entry in value.items()}
     if isinstance(value, list):
         return [_of_width(item, narrow=narrow) for item in value]
-    return looks()["colours"].get(value, [value])[0] if isinstance(value, str) else value
+    return (
+        looks()["colours"].get(value, [value])[0] if isinstance(value, str) else value
+    )
 
 
-@lru_cache(maxsize=64)  # it takes a quarter of a second, and a server is asked for the same again
+@lru_cache(
+    maxsize=64
+)  # it takes a quarter of a second, and a server is asked for the same again
 def _rendered(spec: str) -> str:
     import vl_convert
 
-    drawing = vl_convert.vegalite_to_svg(spec, vl_version=vl_version(), allowed_base_urls=[])
+    drawing = vl_convert.vegalite_to_svg(
+        spec, vl_version=vl_version(), allowed_base_urls=[]
+    )
     svg = ET.fromstring(drawing)  # noqa: S314  # made by our own renderer just now
     (root,) = _kept([svg], json.loads(spec)["usermeta"]["leads"], set())
     del root.attrib["width"], root.attrib["height"]  # the page sizes it by its viewBox
@@ -258,16 +315,25 @@ def _kept(
     Of links to one place, kept in ``met``, the first is a tab stop.
     """
     for element in elements:
-        tag, drawn = element.tag.rpartition("}")[2], element.get("d")
-        if not _ELEMENT.fullmatch(tag) or element.get("display") == "none" or drawn == "":
+        tag = element.tag.rpartition("}")[2]
+        drawn = element.get("d")
+        if (
+            not _ELEMENT.fullmatch(tag)
+            or element.get("display") == "none"
+            or drawn == ""
+        ):
             continue
         own = {
             n: _DIGITS.sub(lambda match: f"{float(match[0]):.4g}", v)
             for n, v in element.items()
-            if _ATTRIBUTE.fullmatch(n) and _PLAIN.fullmatch(v) and (n, v) != ("opacity", "1")
+            if _ATTRIBUTE.fullmatch(n)
+            and _PLAIN.fullmatch(v)
+            and (n, v) != ("opacity", "1")
         }
         inside = [*_kept(element, leads, met)]
-        place = "#" + element.get(_HREF, "").rpartition("#")[2]  # behind an address of the renderer
+        place = (
+            "#" + element.get(_HREF, "").rpartition("#")[2]
+        )  # behind an address of the renderer
         if tag == "a" and place in leads:
             own = {"href": place, "aria-label": leads[place]}
             own |= {"tabindex": "-1"} if place in met else {}
@@ -288,7 +354,8 @@ def labels(titles: Iterable[str]) -> list[str]:
         line = one_line(" ".join(title.split()), limit=4000)
         # the renderer cuts characters beyond U+FFFF in half; the table has the whole title
         short = cut("".join(c if c <= "\uffff" else "□" for c in line), _MOST_LETTERS)
-        label, copies = short or "–", 1
+        label = short or "–"
+        copies = 1
         while label in unique:
             copies += 1
             label = f"{short} ({copies})"
@@ -298,7 +365,8 @@ def labels(titles: Iterable[str]) -> list[str]:
 
 def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
     """One row for each ``title``, maybe with a line ``below``, and a ``Destination.to`` behind."""
-    titled, leads = [], dict[str, list[Destination]]()
+    titled = []
+    leads = dict[str, list[Destination]]()
     for name, row in zip(labels(row["title"] for row in rows), rows, strict=True):
         own = dict(row)
         title = f"{name}\n{own.pop('below')}" if "below" in own else name
@@ -334,13 +402,28 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
             continue
         low, high = quality.interval or (quality.value, quality.value)
         met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
-        row: dict[str, Any] = {"title": way.title, "value": quality.value, "low": low, "high": high}
-        rows.append({**row, "look": "met" if met else "open", "says": quality_text(quality.value)})
+        row: dict[str, Any] = {
+            "title": way.title,
+            "value": quality.value,
+            "low": low,
+            "high": high,
+        }
+        rows.append(
+            {
+                **row,
+                "look": "met" if met else "open",
+                "says": quality_text(quality.value),
+            }
+        )
     rows.sort(key=lambda row: -row["value"])
-    return by_title("scored", rows[:MOST_ROWS], target=target) if len(rows) > 1 else None
+    return (
+        by_title("scored", rows[:MOST_ROWS], target=target) if len(rows) > 1 else None
+    )
 
 
-def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) -> Drawing | None:
+def fan(
+    money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]
+) -> Drawing | None:
     """Money month by month: the draws, those in which tuning works, and the stated figures.
 
     A line is named at its end, and marked where it crosses nought. What is contradicted sets no
@@ -363,7 +446,8 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
     high = max(drawn_ends)
     spare = (high - low or 1.0) * _CLIPPED
     rows: list[dict[str, Any]] = [
-        {"month": month.month, "p10": month.p10, "p90": month.p90} for month in drawn.curve
+        {"month": month.month, "p10": month.p10, "p90": month.p90}
+        for month in drawn.curve
     ]
     shown: dict[str, list[tuple[int, float]]] = {}
     for name, values in {**lines, **stated}.items():
@@ -378,12 +462,23 @@ def fan(money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]) ->
         for place, money_then in inside:
             rows[place][name] = money_then
     marks = [
-        {"month": crossing, "back": name, "of": name, "says": f"{number(round(crossing))} months"}
+        {
+            "month": crossing,
+            "back": name,
+            "of": name,
+            "says": f"{number(round(crossing))} months",
+        }
         for name, values in shown.items()
         if (crossing := _crossing(values)) is not None
     ]
-    leads = {n: [Destination(facts[at], f"#{at}")] for n in shown if (at := f"back-{n}") in facts}
-    named = _named_ends(shown, gap=(high - low) * _LABEL_GAP, certain="all" not in lines)
+    leads = {
+        n: [Destination(facts[at], f"#{at}")]
+        for n in shown
+        if (at := f"back-{n}") in facts
+    }
+    named = _named_ends(
+        shown, gap=(high - low) * _LABEL_GAP, certain="all" not in lines
+    )
     return Drawing("fan", rows + marks + named, leads=leads)
 
 
@@ -403,7 +498,10 @@ def _stated_lines(money: InvestmentResult, months: int) -> dict[str, list[float]
     monthly = {"stated": net}
     if run is not None and theirs is not None:
         monthly["table"] = net + run - theirs
-    return {name: [each * month - up for month in range(months)] for name, each in monthly.items()}
+    return {
+        name: [each * month - up for month in range(months)]
+        for name, each in monthly.items()
+    }
 
 
 def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
@@ -453,10 +551,14 @@ def _middle(value: Number) -> float | None:
     return None if isinstance(value, Unknown) else value
 
 
-def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) -> Drawing | None:
+def tornado(
+    simulation: Simulation, leads: Mapping[str, Sequence[Destination]]
+) -> Drawing | None:
     """Each uncertain input alone, from its worse to its better end; the eight widest."""
-    swings, middle = simulation.tornado[:_MOST_SWINGS], simulation.likely_usd
-    titles, ends = labels([swing.input for swing in swings]), ("worse", "better")
+    swings = simulation.tornado[:_MOST_SWINGS]
+    middle = simulation.likely_usd
+    titles = labels([swing.input for swing in swings])
+    ends = ("worse", "better")
     rows = [
         {
             "title": title,
@@ -467,10 +569,16 @@ def tornado(simulation: Simulation, leads: Mapping[str, Sequence[Destination]]) 
             "side": "left" if value < middle else "right",
         }
         for title, swing in zip(titles, swings, strict=True)
-        for end, value in zip(ends, sorted((swing.low_usd, swing.high_usd)), strict=True)
+        for end, value in zip(
+            ends, sorted((swing.low_usd, swing.high_usd)), strict=True
+        )
     ]
-    to = {title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)}
-    return Drawing("tornado", rows, titles, {"middle": middle}, leads=to) if rows else None
+    to = {
+        title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)
+    }
+    return (
+        Drawing("tornado", rows, titles, {"middle": middle}, leads=to) if rows else None
+    )
 
 
 def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
@@ -486,7 +594,9 @@ def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
         }
         for point in points
     ]
-    return Drawing("learning", rows, levels={"target": target}) if len(rows) > 1 else None
+    return (
+        Drawing("learning", rows, levels={"target": target}) if len(rows) > 1 else None
+    )
 
 
 def gantt(plan: Plan) -> Drawing | None:
@@ -496,7 +606,8 @@ def gantt(plan: Plan) -> Drawing | None:
     last = decided_in(plan)
     before = [phase for phase in plan.phases if phase.end <= last.end]
     after = [phase for phase in plan.phases if phase not in before]
-    start, end = min(phase.start for phase in before), last.end + timedelta(days=1)
+    start = min(phase.start for phase in before)
+    end = last.end + timedelta(days=1)
     until = end + max(end - start, timedelta(days=2)) / 4
     bars = [(p.title, p, p.start, p.end + timedelta(days=1), "now") for p in before]
     if after:
@@ -526,11 +637,16 @@ def spending(plan: Plan) -> Drawing | None:
     few.
     """
     decision = decided_in(plan)
-    live = next((n for n, phase in enumerate(plan.phases, start=1) if phase.id == "deployment"), 0)
+    live = next(
+        (n for n, phase in enumerate(plan.phases, start=1) if phase.id == "deployment"),
+        0,
+    )
     phases = plan.phases[:live] if live else plan.phases
     priced = all(phase.usd.high != "open" for phase in phases)
     amounts = [phase.usd if priced else phase.hours for phase in phases]
-    if len(amounts) < _FEWEST_PHASES or any(amount.high == "open" for amount in amounts):
+    if len(amounts) < _FEWEST_PHASES or any(
+        amount.high == "open" for amount in amounts
+    ):
         return None
     whole = Range.total(amounts)
     middle_of_axis = (whole.low + whole.most) / 4
@@ -566,16 +682,20 @@ def decided_in(plan: Plan) -> Phase:
 _WEIGHTS = {"low": 1.0, "medium": 2.0, "high": 3.0}
 
 
-def reasons(factors: Mapping[str, FactorResult], turning: Sequence[str]) -> Drawing | None:
+def reasons(
+    factors: Mapping[str, FactorResult], turning: Sequence[str]
+) -> Drawing | None:
     """Reasons by weight, those against to the left: what holds, how it is known, what flips."""
     weights = {
         n: _WEIGHTS.get(f.weight, 0.0) if isinstance(f.weight, str) else f.weight
         for n, f in factors.items()
     }
-    most, rows = max(weights.values(), default=0.0) or 1.0, []
+    most = max(weights.values(), default=0.0) or 1.0
+    rows = []
     for name, factor in factors.items():
         sign = 1 if factor.kind == "indicator" else -1
-        at, yes = sign * weights[name] / most, factor.state == "yes"
+        at = sign * weights[name] / most
+        yes = factor.state == "yes"
         row: dict[str, Any] = {
             "title": factor.title,
             "behind": f"#answer-{name}",
@@ -591,9 +711,16 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
     rows = []
     for title, result in results.items():
         limit = result.limit
-        if isinstance(limit, Unknown) or isinstance(result.value, Unknown) or limit <= 0:
+        if (
+            isinstance(limit, Unknown)
+            or isinstance(result.value, Unknown)
+            or limit <= 0
+        ):
             continue
-        ends = (e if isinstance(e, float) else result.value for e in (result.low, result.high))
+        ends = (
+            e if isinstance(e, float) else result.value
+            for e in (result.low, result.high)
+        )
         low, value, high = (number / limit for number in sorted((result.value, *ends)))
         row: dict[str, Any] = {"title": title, "value": value, "low": low, "high": high}
         row["says"] = result.says
@@ -607,10 +734,14 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
 def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
     """One dot for each published case of some groups, those that tuning won first."""
     shown = {name: cases for name, cases in groups.items() if len(cases) <= _MOST_DOTS}
-    rows, leads = [], dict[str, list[Destination]]()
+    rows = []
+    leads = dict[str, list[Destination]]()
     for name, cases in zip(names := labels(shown), shown.values(), strict=True):
-        for place, case in enumerate(sorted(cases, key=tuning_won, reverse=True), start=1):
-            won, id_ = "won" if tuning_won(case) else "lost", case.shown["id"]
+        for place, case in enumerate(
+            sorted(cases, key=tuning_won, reverse=True), start=1
+        ):
+            won = "won" if tuning_won(case) else "lost"
+            id_ = case.shown["id"]
             rows.append({"title": name, "place": place, "won": won, "of": id_})
             leads[id_] = [Destination(case.shown["title"], f"#case-{id_}")]
     return Drawing("precedents", rows, names, leads=leads) if rows else None

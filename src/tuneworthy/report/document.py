@@ -46,7 +46,9 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
     )
 
 
-def folded_memo(dossier: Dossier, changes: Changes | None = None, required: str = "") -> Document:
+def folded_memo(
+    dossier: Dossier, changes: Changes | None = None, required: str = ""
+) -> Document:
     """The memo with all else closed under it, as a pull request shows it.
 
     On top stand the answer that is required, as a sentence, and what changed.
@@ -128,6 +130,8 @@ def _page(maker: str, dossier: Dossier, *, short: bool) -> Any:
     except ModuleNotFoundError as caught:
         if caught.name not in _EXTRA:
             raise
-        fix = 'in a clone, pip install ".[report]" installs it. Or choose another format'
+        fix = (
+            'in a clone, pip install ".[report]" installs it. Or choose another format'
+        )
         what = f"this format needs the extra report ({caught.name} is not installed)"
         raise InputError(what, where="--format html", fix=fix) from None

@@ -40,7 +40,9 @@ def render(document: Document) -> str:
 
 def page_style(document: Document) -> str:
     """The style of a document's file: that of all, and its own running head on paper."""
-    says = f"{document.name}: {document.headline}" if document.name else document.headline
+    says = (
+        f"{document.name}: {document.headline}" if document.name else document.headline
+    )
     return style(cut(one_line(says), _LONGEST_HEAD))
 
 
@@ -50,7 +52,8 @@ _LONGEST_HEAD = 90  # characters
 def policy(css: str, script: str = "") -> str:
     """Nothing may be loaded or sent; style and script are our own, known by their digests."""
     style, run = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, script)
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (css, script)
     )
     runs = f"script-src 'sha256-{run}'; " if script else ""
     return (
@@ -74,9 +77,14 @@ def shown(value: object) -> object:
 def picture(block: Picture, label: str) -> Markup:
     """Both widths of a drawing, each with its label; the style shows the one that fits."""
     attributes = f'role="{block.drawing.role}" aria-label="{Markup.escape(label)}"'
-    return Markup("").join(  # the drawing is our own renderer's, cleaned; the label is escaped
+    return Markup(
+        ""
+    ).join(  # the drawing is our own renderer's, cleaned; the label is escaped
         Markup(text.replace("<svg ", f'<svg class="{name}" {attributes} ', 1))  # noqa: S704  # see above
-        for name, text in (("wide", block.drawing.svg(WIDE)), ("narrow", block.drawing.svg(NARROW)))
+        for name, text in (
+            ("wide", block.drawing.svg(WIDE)),
+            ("narrow", block.drawing.svg(NARROW)),
+        )
     )
 
 
@@ -103,12 +111,16 @@ def environment(templates: Mapping[str, str]) -> Environment:
 
 def style(head: str = "") -> str:
     """The style of blocks, with what stands over each printed page but the first."""
-    escaped = "".join(c if c.isalnum() or c in _PLAIN else f"\\{ord(c):x} " for c in head)
+    escaped = "".join(
+        c if c.isalnum() or c in _PLAIN else f"\\{ord(c):x} " for c in head
+    )
     return template("style.css").replace(_HEAD, escaped)
 
 
 _HEAD = "RUNNING-HEAD"  #: Its place in the style.
-_PLAIN = " .,:?-"  #: What needs no escape in a text of a style, beside letters and digits.
+_PLAIN = (
+    " .,:?-"  #: What needs no escape in a text of a style, beside letters and digits.
+)
 
 
 DARK = dict(looks()["colours"].values())
@@ -152,14 +164,16 @@ def browser() -> str | None:
 
 def pdf(document: Document) -> bytes:
     """As the browser prints it; an InputError without one, or if it takes over a minute."""
-    path, fix = browser(), "or print the page that --format html writes: it has the same style"
+    path = browser()
+    fix = "or print the page that --format html writes: it has the same style"
     if path is None:
         what = "no Chromium, Chrome or Edge is found"
         raise InputError(
             what, where="--format pdf", fix=f"install one, name one in CHROMIUM, {fix}"
         )
     with TemporaryDirectory(prefix="tuneworthy-", ignore_cleanup_errors=True) as folder:
-        page, made = Path(folder, "report.html"), Path(folder, "report.pdf")
+        page = Path(folder, "report.html")
+        made = Path(folder, "report.pdf")
         page.write_text(render(document), "utf-8")
         command = [
             path,

@@ -24,7 +24,9 @@ def _escape_html(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-_NOTHING = "&#8203;"  #: A space of no width: it breaks what a host would make a link of.
+_NOTHING = (
+    "&#8203;"  #: A space of no width: it breaks what a host would make a link of.
+)
 
 _CALLS = re.compile(
     r"@(?=\w)"  # a mention of somebody, or a mail address
@@ -70,7 +72,10 @@ def _block(block: b.Block, level: int) -> list[str]:
         case b.Claims():
             return ["\n".join(map(_claim, count(1), block.items))]
         case b.Facts():
-            rows = ((fact.label, f"{fact.value} {fact.beside}".strip()) for fact in block.rows)
+            rows = (
+                (fact.label, f"{fact.value} {fact.beside}".strip())
+                for fact in block.rows
+            )
             return [_table(b.head("", ""), rows)]
         case b.Table():
             caption = [] if block.quiet else [f"{md(block.caption)}:"]
@@ -91,14 +96,18 @@ def _closed(fold: b.Fold) -> list[str]:
 
 def _list(items: Iterable[str], *, ordered: bool = False) -> str:
     marks = (f"{n}." if ordered else "-" for n in count(1))
-    return "\n".join(f"{mark} {md(item)}" for item, mark in zip(items, marks, strict=False))
+    return "\n".join(
+        f"{mark} {md(item)}" for item, mark in zip(items, marks, strict=False)
+    )
 
 
 def _cell(cell: str | b.Cell) -> str:
     if isinstance(cell, str):
         return md(cell)
     # an address can't end the link that it is in
-    address = safe(cell.href).replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
+    address = (
+        safe(cell.href).replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
+    )
     text = f"[{md(cell.text)}](<{address}>)" if address else md(cell.text)
     return f"{text} ({md(cell.below)})" if cell.below else text
 
@@ -107,10 +116,14 @@ def _table(head: Sequence[b.Column], rows: Iterable[Sequence[str | b.Cell]]) -> 
     titles = [md(column.title) for column in head]
     rules = ["---:" if column.kind == "number" else "---" for column in head]
     lines = (titles, rules, *(map(_cell, row) for row in rows))
-    return "\n".join(f"| {' | '.join(cell or ' ' for cell in line)} |" for line in lines)
+    return "\n".join(
+        f"| {' | '.join(cell or ' ' for cell in line)} |" for line in lines
+    )
 
 
 def _claim(number: int, claim: ChallengeResult) -> str:
     where = ", ".join(md(field_name(path)) for path in claim.between)
-    label = f"**{md(b.SEVERITIES[claim.severity][0])}**" + (f" ({where})" if where else "")
+    label = f"**{md(b.SEVERITIES[claim.severity][0])}**" + (
+        f" ({where})" if where else ""
+    )
     return f"{number}. {label}: {md(claim.says)}\n   To settle: {md(claim.settle)}"

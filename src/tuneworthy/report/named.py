@@ -34,7 +34,9 @@ def named(kind: str) -> dict[str, str]:
 def field_name(path: str) -> str:
     """What a field of the case, or a question, is called."""
     entry = case_fields().get(field_path(path))
-    return entry.title if entry else plain(path.removesuffix(".value").rpartition(".")[2])
+    return (
+        entry.title if entry else plain(path.removesuffix(".value").rpartition(".")[2])
+    )
 
 
 def said(text: str) -> str:

@@ -19,7 +19,13 @@ _LONGEST_WORD = 16  #: Columns of a word that a table doesn't break.
 
 Style = Literal["strong", "dim", "good", "bad", "warn"]
 
-_CODES: dict[Style, str] = {"strong": "1", "dim": "2", "good": "32", "bad": "31", "warn": "33"}
+_CODES: dict[Style, str] = {
+    "strong": "1",
+    "dim": "2",
+    "good": "32",
+    "bad": "31",
+    "warn": "33",
+}
 
 
 class Paint(NamedTuple):
@@ -31,9 +37,13 @@ class Paint(NamedTuple):
         """The text in a style; the same text where there is no colour."""
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
 
-    def lines(self, style: Style, text: str, first: str = "", rest: str | None = None) -> list[str]:
+    def lines(
+        self, style: Style, text: str, first: str = "", rest: str | None = None
+    ) -> list[str]:
         """What somebody wrote, wrapped and in a style."""
-        return [self(style, line) for line in wrapped(safe(text), first=first, rest=rest)]
+        return [
+            self(style, line) for line in wrapped(safe(text), first=first, rest=rest)
+        ]
 
 
 def safe(text: str) -> str:
@@ -89,7 +99,10 @@ def _widths(rows: Sequence[Sequence[str]], indent: str) -> list[int]:
 def _words(rows: Sequence[Sequence[str]]) -> list[int]:
     """How wide the longest word of each column is, up to what may be broken."""
     words = (" ".join(cells).split() for cells in zip(*rows, strict=True))
-    return [min(max(map(wcwidth.width, column), default=0), _LONGEST_WORD) for column in words]
+    return [
+        min(max(map(wcwidth.width, column), default=0), _LONGEST_WORD)
+        for column in words
+    ]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[str]:
@@ -99,7 +112,9 @@ def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[
         yield (indent + "  ".join(map(wcwidth.ljust, parts, widths))).rstrip()
 
 
-def render(document: b.Document, *, colour: bool = False, everything: bool = False) -> str:
+def render(
+    document: b.Document, *, colour: bool = False, everything: bool = False
+) -> str:
     """The document in columns, its title in its look; details with ``everything``.
 
     Without, a command shows no more than one screen of it.
@@ -107,14 +122,22 @@ def render(document: b.Document, *, colour: bool = False, everything: bool = Fal
     paint = Paint(colour)
     everything |= shows_details()
     head = _title(document, paint) + _lead(document, paint)
-    parts = [head + [line for text in document.byline for line in paint.lines("dim", text)]]
+    parts = [
+        head + [line for text in document.byline for line in paint.lines("dim", text)]
+    ]
     if document.facts is not None:
         parts.append(_block(document.facts, paint, "  ", everything))
     if document.warning:
-        lines = [line for text in document.warning for line in wrapped(safe(text), first="  ")]
+        lines = [
+            line
+            for text in document.warning
+            for line in wrapped(safe(text), first="  ")
+        ]
         parts.append([paint("strong", "Before you rely on it"), *lines])
     sections = [_section(section, paint, everything) for section in document.sections]
-    texts = (wrapped(safe(text), rest="      ", hyphens=False) for text in document.after)
+    texts = (
+        wrapped(safe(text), rest="      ", hyphens=False) for text in document.after
+    )
     after = [line for lines in texts for line in lines]
     most = most_lines()
     if most and _height([*parts, *sections, after]) > most:
@@ -151,12 +174,16 @@ def _cut_to_fit(
 ) -> list[list[str]]:
     """The sections that there is room for, in their order; of the others as much as fits."""
     *_, after = around
-    room = most - _height(around) - (1 if after else 2)  # the last line says how the rest is shown
+    room = (
+        most - _height(around) - (1 if after else 2)
+    )  # the last line says how the rest is shown
     shown = []
     for section, lines in zip(document.sections, sections, strict=True):
         if not lines:
             continue
-        fitting = lines if len(lines) + 1 <= room else _cut_section(section, paint, room - 1)
+        fitting = (
+            lines if len(lines) + 1 <= room else _cut_section(section, paint, room - 1)
+        )
         if fitting:
             shown.append(fitting)
             room -= len(fitting) + 1
@@ -189,7 +216,9 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
         block = block.table
     if isinstance(block, b.Part):
         inner = b.Section("", block.title, block.blocks)
-        return [f"  {line}" if line else "" for line in _cut_section(inner, paint, room)]
+        return [
+            f"  {line}" if line else "" for line in _cut_section(inner, paint, room)
+        ]
     if isinstance(block, b.Table | b.Facts):
         every = len(block.rows)
     elif isinstance(block, b.Bullets | b.Claims):
@@ -205,7 +234,9 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
 
 def _first_items(block: b.Block, kept: int) -> b.Block:
     if isinstance(block, b.Table):
-        chosen = block.chosen if block.chosen is not None and block.chosen < kept else None
+        chosen = (
+            block.chosen if block.chosen is not None and block.chosen < kept else None
+        )
         return replace(block, rows=block.rows[:kept], chosen=chosen)
     if isinstance(block, b.Facts):
         return replace(block, rows=block.rows[:kept])
@@ -227,7 +258,11 @@ def _title(document: b.Document, paint: Paint) -> list[str]:
 
 def _lead(document: b.Document, paint: Paint) -> list[str]:
     """What to do now, with the badge at its right end, or under it where there is no room."""
-    lines = wrapped(safe(document.lead), rest="     ", hyphens=False) if document.lead else []
+    lines = (
+        wrapped(safe(document.lead), rest="     ", hyphens=False)
+        if document.lead
+        else []
+    )
     badge = safe(document.badge)
     if not badge:
         return lines
@@ -238,7 +273,9 @@ def _lead(document: b.Document, paint: Paint) -> list[str]:
     return [*lines, " " * free + paint("warn", badge)]
 
 
-def _blocks(parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool) -> list[str]:
+def _blocks(
+    parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool
+) -> list[str]:
     lines: list[str] = []
     for block in parts:
         shown = (
@@ -266,7 +303,9 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
             caption = [] if block.quiet else wrapped(safe(block.caption), first=indent)
             return [*caption, *_table(block, paint, indent)]
         case b.Picture():
-            hidden = block.table_is == "elsewhere" or (block.table.detail and not everything)
+            hidden = block.table_is == "elsewhere" or (
+                block.table.detail and not everything
+            )
             return [] if hidden else _block(block.table, paint, indent, everything)
         case b.Claims():
             return _claims(block, paint, indent)
@@ -279,24 +318,38 @@ def _bullets(block: b.Bullets, paint: Paint, indent: str) -> list[str]:
     """Items behind their marks; a line without one hangs, and ``!`` before it is a warning."""
     if not block.mark:
         lines = [
-            line for item in block.items for line in wrapped(safe(item), first=indent, rest="    ")
+            line
+            for item in block.items
+            for line in wrapped(safe(item), first=indent, rest="    ")
         ]
         begins = f"{indent}! "
         warns = f"{indent}{paint('warn', '!')} "
         return [
-            warns + line.removeprefix(begins) if line.startswith(begins) else line for line in lines
+            warns + line.removeprefix(begins) if line.startswith(begins) else line
+            for line in lines
         ]
     marks = (f"{n}. " if block.ordered else f"{block.mark} " for n in count(1))
     pairs = zip(block.items, marks, strict=False)
-    return [line for item, mark in pairs for line in wrapped(safe(item), first=indent + mark)]
+    return [
+        line
+        for item, mark in pairs
+        for line in wrapped(safe(item), first=indent + mark)
+    ]
 
 
 def _facts(block: b.Facts, indent: str) -> list[str]:
     """Labels beside values; a long label is wrapped, too."""
-    rows = [(safe(fact.label), safe(f"{fact.value} {fact.beside}".strip())) for fact in block.rows]
+    rows = [
+        (safe(fact.label), safe(f"{fact.value} {fact.beside}".strip()))
+        for fact in block.rows
+    ]
     room = _room(indent)
-    label = min(max((wcwidth.width(label) for label, _ in rows), default=0), room * 2 // 5)
-    return [line for row in rows for line in _line(row, (label, room - label - 2), indent)]
+    label = min(
+        max((wcwidth.width(label) for label, _ in rows), default=0), room * 2 // 5
+    )
+    return [
+        line for row in rows for line in _line(row, (label, room - label - 2), indent)
+    ]
 
 
 def _claims(block: b.Claims, paint: Paint, indent: str) -> list[str]:

@@ -48,7 +48,14 @@ from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, json
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import Split
-from tuneworthy.model.lab import Arm, CeilingResult, Quote, RetrievalResult, Stand, VerifyResult
+from tuneworthy.model.lab import (
+    Arm,
+    CeilingResult,
+    Quote,
+    RetrievalResult,
+    Stand,
+    VerifyResult,
+)
 from tuneworthy.model.pilot import PilotResult
 from tuneworthy.pipeline import load_case, today
 from tuneworthy.report import blocks as b
@@ -72,7 +79,9 @@ class _Lab(NamedTuple):
     quoted: Callable[[Any], Quote]
     run: Callable[..., Any]
     result: type[LabResult]
-    document: Any = None  #: Its document; None for a ceiling, told beside the case as it is now.
+    document: Any = (
+        None  #: Its document; None for a ceiling, told beside the case as it is now.
+    )
 
 
 def _pilot(source: str | Path, **settings: Any) -> pilot.PreparedPilot:
@@ -82,7 +91,9 @@ def _pilot(source: str | Path, **settings: Any) -> pilot.PreparedPilot:
 
 
 def _quoted_pilot(ready: pilot.PreparedPilot) -> Quote:
-    return quoted(ready.lab, lambda _, ledger: pilot.pilot_price(ready, ledger), pilot.PILOT_RUN)
+    return quoted(
+        ready.lab, lambda _, ledger: pilot.pilot_price(ready, ledger), pilot.PILOT_RUN
+    )
 
 
 LabState = Literal["running", "stopping", "done", "stopped", "failed"]
@@ -92,12 +103,16 @@ class LabTerms(Record):
     """What a lab is run by. Scorers that are functions of the user's own never run from here."""
 
     kind: LabKind = "ceiling"
-    answers: bool = False  #: For ``retrieve``: whether a model shall answer with what is found.
+    answers: bool = (
+        False  #: For ``retrieve``: whether a model shall answer with what is found.
+    )
     max_tokens: int = Field(MOST_TOKENS, ge=0, le=100_000)
     """Tokens an answer may have; 0: as probes show."""
     seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
     at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
-    ask_again: bool = False  #: Send calls in doubt once more; some of them may be paid twice.
+    ask_again: bool = (
+        False  #: Send calls in doubt once more; some of them may be paid twice.
+    )
     search: bool = True
     """For ``ceiling``: whether better prompts are searched first, where a model can write them."""
 
@@ -105,8 +120,12 @@ class LabTerms(Record):
 class LabSettings(LabTerms):
     """The same by a framework and for a day."""
 
-    chosen: str | None = None  #: Framework that the verdict goes by; the case's own when not given.
-    as_of: date | None = None  #: The day, for prices and evidence; today when not given.
+    chosen: str | None = (
+        None  #: Framework that the verdict goes by; the case's own when not given.
+    )
+    as_of: date | None = (
+        None  #: The day, for prices and evidence; today when not given.
+    )
 
 
 class LabOffer(LateRecord):
@@ -117,10 +136,14 @@ class LabOffer(LateRecord):
     report: Natural  #: Cases that will choose nothing.
     quote: Quote
     places: tuple[str, ...]  #: Where it is sent.
-    doubtful: Natural  #: Calls of earlier runs of which nobody knows whether they were paid.
+    doubtful: (
+        Natural  #: Calls of earlier runs of which nobody knows whether they were paid.
+    )
     most_calls: Natural
     most_usd: NonNegative
-    spent_usd: float = Field(exclude=True)  #: What earlier runs have paid and put aside.
+    spent_usd: float = Field(
+        exclude=True
+    )  #: What earlier runs have paid and put aside.
     lacking: tuple[str, ...] = Field((), exclude=True)
     """Keys that it takes and that aren't there, a sentence each."""
     unconfirmed: tuple[str, ...] = Field((), exclude=True)
@@ -162,14 +185,18 @@ class LabRun:
         transport: Transport | None,
     ) -> None:
         self.id = secrets.token_hex(8)
-        self.settings, self.cap_usd, self.source = settings, cap_usd, source
+        self.settings = settings
+        self.cap_usd = cap_usd
+        self.source = source
         self.before_usd = before_usd
         self.done: Any = None  #: What its lab's ``run`` returned; None until then.
         self.kept: KeptRun | None = None  #: The same, as it is kept,
         self.is_kept = False  #: where it could be.
         self.error: InputError | None = None
-        self._handle, self._lock = StopHandle(), threading.RLock()
-        self._now, self._began = LabProgress(0, "running", None, "", 0.0), monotonic()
+        self._handle = StopHandle()
+        self._lock = threading.RLock()
+        self._now = LabProgress(0, "running", None, "", 0.0)
+        self._began = monotonic()
         self.thread = threading.Thread(
             target=self._go, args=(lab, transport), name=f"lab {self.id}", daemon=True
         )
@@ -178,7 +205,8 @@ class LabRun:
     def progress(self) -> LabProgress:
         """How it stands now; any thread may look."""
         with self._lock:
-            over, passed_s = self._now.over, monotonic() - self._began
+            over = self._now.over
+            passed_s = monotonic() - self._began
             return self._now if over else replace(self._now, passed_s=passed_s)
 
     @property
@@ -221,11 +249,15 @@ class LabRun:
                 handle=self._handle,
             )
             state = "stopped" if result_of(self.done).stopped else "done"
-            self.kept, self.is_kept = keep_run(self.source, self.settings.kind, self.done)
+            self.kept, self.is_kept = keep_run(
+                self.source, self.settings.kind, self.done
+            )
         except InputError as caught:
             self.error = caught
         except Exception as caught:  # noqa: BLE001  # nobody stands above a thread to tell it to
-            self.error = InputError(f"an internal error ({type(caught).__name__}: {caught})")
+            self.error = InputError(
+                f"an internal error ({type(caught).__name__}: {caught})"
+            )
         self._tell(state=state, passed_s=monotonic() - self._began)
 
 
@@ -242,7 +274,8 @@ class Labs:
         transport: Callable[[PreparedLab], Transport] | None = None,
         budget_usd: float | None = None,
     ) -> None:
-        self._transport, self.budget_usd = transport, budget_usd
+        self._transport = transport
+        self.budget_usd = budget_usd
         self._runs: dict[Path, LabRun] = {}
         self._offers: Cache[LabOffer] = Cache(100)
         self._spent_usd = 0.0  # by runs that later ones of their case took the place of
@@ -262,23 +295,38 @@ class Labs:
 
         It is worked out once for as long as no file of the case changes.
         """
-        asked, files = (str(source), settings, today(), read_config()), stamps(Path(source))
+        asked = (str(source), settings, today(), read_config())
+        files = stamps(Path(source))
         last_offer = self._offers.find(asked, files)
-        return last_offer or self._offers.keep(asked, files, self._worked_out(source, settings))
+        return last_offer or self._offers.keep(
+            asked, files, self._worked_out(source, settings)
+        )
 
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
         lab = _prepared(source, settings)
         offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
             return offer
-        training = asyncio.run(pilot.quoted_training(lab, calls=False))  # nobody waits that long
-        facts = words.pilot_quote_document(lab.plan, training, offer.quote, math.inf).facts
-        rows = () if facts is None else tuple((row.label, row.value) for row in facts.rows)
+        training = asyncio.run(
+            pilot.quoted_training(lab, calls=False)
+        )  # nobody waits that long
+        facts = words.pilot_quote_document(
+            lab.plan, training, offer.quote, math.inf
+        ).facts
+        rows = (
+            () if facts is None else tuple((row.label, row.value) for row in facts.rows)
+        )
         more = tuple(row for row in rows if row[0] not in ("Calls", "Price"))
         return offer.model_copy(update={"more": more})
 
     def start(
-        self, source: str | Path, settings: LabSettings, *, cap_usd: float, calls: int, usd: float
+        self,
+        source: str | Path,
+        settings: LabSettings,
+        *,
+        cap_usd: float,
+        calls: int,
+        usd: float,
     ) -> LabRun:
         """Begin a lab that was offered and confirmed. One that was stopped goes on.
 
@@ -298,13 +346,18 @@ class Labs:
         if caller is not None and self._transport is None:
             refuse_unconfirmed(caller.places, caller.confirmed)
         transport = self._transport(caller) if self._transport and caller else None
-        before, own = min(cap_usd, offered.spent_usd), Path(source).resolve()
+        before = min(cap_usd, offered.spent_usd)
+        own = Path(source).resolve()
         if self.budget_usd is not None:  # it may cost no more than was confirmed
             cap_usd = min(cap_usd, before + offered.most_usd * (1 + 1e-9))
         run = LabRun(lab, settings, cap_usd, before, str(source), transport)
         with self._lock:
             self._refuse(source)
-            left = math.inf if self.budget_usd is None else self.budget_usd - self._spent_usd
+            left = (
+                math.inf
+                if self.budget_usd is None
+                else self.budget_usd - self._spent_usd
+            )
             left -= sum(running.usd for running in self._runs.values())
             if run.usd > left + 1e-9:
                 fix = "start it in a terminal (tuneworthy ceiling), or serve with --lab-budget"
@@ -327,7 +380,8 @@ class Labs:
         return all(run.wait(max(0.0, until - monotonic())) for run in running)
 
     def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
-        kind, caller = LABS[settings.kind], _caller(lab)
+        kind = LABS[settings.kind]
+        caller = _caller(lab)
         with ledger_or_none((caller or lab).case) as ledger:
             runs = runs_beside(kind.paid_as)
             each = [] if ledger is None else [ledger.doubtful(run) for run in runs]
@@ -335,10 +389,19 @@ class Labs:
             spend = None if ledger is None else spend_of(ledger, runs)
         plan = caller.plan if caller else None
         reached = plan.setting.reached.values() if plan else ()
-        arms = () if plan is None else plan.called if settings.kind == "verify" else plan.arms
-        quote, again = kind.quoted(lab), doubtful if settings.ask_again else ()
+        arms = (
+            ()
+            if plan is None
+            else plan.called
+            if settings.kind == "verify"
+            else plan.arms
+        )
+        quote = kind.quoted(lab)
+        again = doubtful if settings.ask_again else ()
         return LabOffer(
-            places=tuple(dict.fromkeys(place.base_url or place.provider for place in reached)),
+            places=tuple(
+                dict.fromkeys(place.base_url or place.provider for place in reached)
+            ),
             arms=arms,
             select=len(plan.select) if plan else lab.result.select,
             report=len(plan.report) if plan else lab.result.report,
@@ -348,7 +411,9 @@ class Labs:
             most_usd=quote.usd_most + sum(call.usd for call in again),
             spent_usd=spend.paid + spend.held if spend else 0.0,
             lacking=_lacking(list(reached)) if self._transport is None else (),
-            unconfirmed=caller.unconfirmed if caller and self._transport is None else (),
+            unconfirmed=caller.unconfirmed
+            if caller and self._transport is None
+            else (),
         )
 
     def _refuse(self, source: str | Path) -> None:
@@ -358,7 +423,9 @@ class Labs:
             fix = "follow it, or stop it"
             raise ConflictError("has a lab that is running", where=str(source), fix=fix)
         if self.running >= MOST_RUNS:
-            raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
+            raise CaseError(
+                f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one"
+            )
 
 
 def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
@@ -372,7 +439,13 @@ def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
 
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
     """The plan of a lab by its settings; code beside a case is never run."""
-    names = ("chosen", "seed", "max_tokens", "as_of", *["answers"] * (settings.kind == "retrieve"))
+    names = (
+        "chosen",
+        "seed",
+        "max_tokens",
+        "as_of",
+        *["answers"] * (settings.kind == "retrieve"),
+    )
     lab = LABS[settings.kind].prepare(source, **settings.model_dump(include={*names}))
     if settings.kind == "ceiling":
         return ceiling.with_search(lab, None if settings.search else 0)
@@ -389,7 +462,9 @@ def _caller(lab: Any) -> PreparedLab | None:
 # arm answered to every held-out case, masked.
 
 _RUNS = f"{FOLDER}/runs"
-_MOST_RUNS, _MOST_CASES, _MOST_LETTERS = 50, 2_000, 8_000_000
+_MOST_RUNS = 50
+_MOST_CASES = 2_000
+_MOST_LETTERS = 8_000_000
 _MOST_LISTED = 64 * MIB  # of files, for one list
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 
@@ -398,7 +473,9 @@ class LookResult(LateRecord):
     """What a look found, in words."""
 
     lines: tuple[str, ...]  #: Where to go on from here.
-    sections: tuple[tuple[str, tuple[b.Prose | b.Bullets | b.Facts | b.Table, ...]], ...]
+    sections: tuple[
+        tuple[str, tuple[b.Prose | b.Bullets | b.Facts | b.Table, ...]], ...
+    ]
     """Titles, each with what stands below it."""
     stopped: ClassVar[str] = ""
     spend: ClassVar[None] = None
@@ -423,7 +500,9 @@ class KeptRun(LateRecord):
     kind: LabKind | LookKind
     at: Moment  #: Its end.
     says: str  #: What it found, in a sentence.
-    answered: tuple[tuple[str, str], ...] = ()  #: What it said of the case, as label and text.
+    answered: tuple[
+        tuple[str, str], ...
+    ] = ()  #: What it said of the case, as label and text.
     result: Result
 
     @model_validator(mode="after")
@@ -438,14 +517,20 @@ class KeptRun(LateRecord):
         result = self.result
         if isinstance(result, LookResult):
             parts = enumerate(result.sections, start=1)
-            looked = (b.section(f"looked-{n}", title, blocks) for n, (title, blocks) in parts)
-            return *looked, b.section("looked", "", [b.Prose(line) for line in result.lines])
+            looked = (
+                b.section(f"looked-{n}", title, blocks) for n, (title, blocks) in parts
+            )
+            return *looked, b.section(
+                "looked", "", [b.Prose(line) for line in result.lines]
+            )
         if not isinstance(result, CeilingResult):
             return tuple(LABS[self.kind].document(result).sections)
         sections = words.ceiling_sections(result, dossier, dossier)
         if not self.answered:
             return sections
-        checks = b.facts(self.answered)  # what it said of the case then, not what it would say now
+        checks = b.facts(
+            self.answered
+        )  # what it said of the case then, not what it would say now
         return tuple(
             b.section(each.id, each.title, checks, each.blocks[1:])
             if each.id == "lab-checks"
@@ -461,10 +546,20 @@ LABS: dict[str, _Lab] = {
         *(RetrievalResult, partial(words.retrieval_document, folder="")),
     ),
     "verify": _Lab(
-        verify.VERIFY_RUN, prepare, verify.quoted, verify.run, VerifyResult, words.verify_document
+        verify.VERIFY_RUN,
+        prepare,
+        verify.quoted,
+        verify.run,
+        VerifyResult,
+        words.verify_document,
     ),
     "pilot": _Lab(
-        pilot.PILOT_RUN, _pilot, _quoted_pilot, pilot.run, PilotResult, words.pilot_document
+        pilot.PILOT_RUN,
+        _pilot,
+        _quoted_pilot,
+        pilot.run,
+        PilotResult,
+        words.pilot_document,
     ),
 }
 
@@ -477,20 +572,26 @@ def result_of(done: Any) -> LabResult:
 
 def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, bool]:
     """Keep what a lab found beside its case, and say whether it is kept; nothing else fails."""
-    result, now = result_of(done), datetime.now(UTC)
+    result = result_of(done)
+    now = datetime.now(UTC)
     rows: tuple[tuple[str, str], ...] = ()
     if isinstance(result, CeilingResult):
         summary = dict(words.ceiling_rows(result))
         says = f"Ceiling {summary['Ceiling']}. Best prompt {summary['Best prompt']}"
         rows = tuple(words.answered_rows(result, done.dossier, done.before))
     elif isinstance(result, RetrievalResult):
-        says = f"Best way {result.best.way}: recall {words.share_text(result.best.recall)}"
+        says = (
+            f"Best way {result.best.way}: recall {words.share_text(result.best.recall)}"
+        )
     else:
         says = LABS[kind].document(result).headline
-    kept = KeptRun(id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result)
+    kept = KeptRun(
+        id=_id(now), kind=kind, at=now, says=says, answered=rows, result=result
+    )
     grids: dict[Split, list[list[str]]] = {}
     for part in get_args(Split) if isinstance(result, CeilingResult) else ():
-        left, grids[part] = _MOST_LETTERS, []
+        left = _MOST_LETTERS
+        grids[part] = []
         for row in done.grid(part, most=_MOST_CASES):
             left -= sum(map(len, row))
             grids[part] += [row] * (left > 0)
@@ -498,12 +599,15 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
     return kept, _write(source, kept, **more)
 
 
-def keep_look(source: str | Path, kind: LookKind, document: b.Document) -> tuple[KeptRun, bool]:
+def keep_look(
+    source: str | Path, kind: LookKind, document: b.Document
+) -> tuple[KeptRun, bool]:
     """Keep what a look found as a run, and say whether it is kept.
 
     It takes the place of the last one of its kind where that says the same, maybe of another day.
     """
-    sections, now = list[tuple[str, tuple[Any, ...]]](), datetime.now(UTC)
+    sections = list[tuple[str, tuple[Any, ...]]]()
+    now = datetime.now(UTC)
     for section in document.sections:
         blocks = (
             [part]
@@ -513,9 +617,13 @@ def keep_look(source: str | Path, kind: LookKind, document: b.Document) -> tuple
         )
         sections.append((section.title, tuple(chain.from_iterable(blocks))))
     result = LookResult(lines=tuple(document.after), sections=tuple(sections))
-    kept = KeptRun(id=_id(now), kind=kind, at=now, says=document.headline, result=result)
+    kept = KeptRun(
+        id=_id(now), kind=kind, at=now, says=document.headline, result=result
+    )
     with suppress(InputError):
-        last = next((run for run in kept_runs(load_case(source)) if run.kind == kind), kept)
+        last = next(
+            (run for run in kept_runs(load_case(source)) if run.kind == kind), kept
+        )
         if _said(last) == _said(kept):
             kept = kept.model_copy(update={"id": last.id})
     return kept, _write(source, kept)
@@ -546,11 +654,15 @@ def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
 
     What is none is left out.
     """
-    names, runs, left = list[str](), list[KeptRun](), _MOST_LISTED
+    names = list[str]()
+    runs = list[KeptRun]()
+    left = _MOST_LISTED
     if (folder := _kept_path(case, "")) is None:
         return ()
     with suppress(OSError):  # there is none, or it isn't ours to read
-        names = sorted((p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True)
+        names = sorted(
+            (p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True
+        )
     for name in names[:most]:
         with suppress(CaseError, OSError):
             left -= min((folder / f"{name}.json").stat().st_size, CASES_LIMIT)
@@ -563,9 +675,13 @@ def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
 def kept_run(case: Case, run_id: str) -> KeptRun:
     """A run by its id."""
     path = _kept_path(case, f"{run_id}.json") if _RUN.fullmatch(run_id) else None
-    run = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole(CASES_LIMIT)
+    run = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole(
+        CASES_LIMIT
+    )
     if not run or run.id != run_id:
-        raise NoSuchCaseError("there is no such run", where=case.name, fix="choose one of the list")
+        raise NoSuchCaseError(
+            "there is no such run", where=case.name, fix="choose one of the list"
+        )
     return run
 
 
@@ -601,11 +717,16 @@ def graded_cases(
             rows = _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))
     if not rows:
         return (), []
-    arms, graded = tuple(rows[0][3:]), list[Graded]()
+    arms = tuple(rows[0][3:])
+    graded = list[Graded]()
     whole = (row for row in rows[1:] if len(row) == len(rows[0]))
     for case_id, question, right, *texts in whole:
         answers = tuple((_is_right(text), text) for text in texts)
-        mine = [a for a, name in zip(answers, arms, strict=True) if arm in ("", name) and a[1]]
+        mine = [
+            a
+            for a, name in zip(answers, arms, strict=True)
+            if arm in ("", name) and a[1]
+        ]
         fits = {
             "all": bool(mine),
             "wrong": any(right is False for right, _ in mine),

@@ -29,8 +29,20 @@ from tuneworthy.scoring.structured import accepted_calls, as_object, is_call
 from tuneworthy.syntax.document import did_you_mean
 
 _ALL: tuple[type[Scorer], ...] = (
-    *(texts.Match, texts.LabelMatch, texts.Contains, texts.Number, texts.Regex, texts.Length),
-    *(texts.Terminology, texts.BrandVoice, structured.JsonFields, structured.JsonSchema),
+    *(
+        texts.Match,
+        texts.LabelMatch,
+        texts.Contains,
+        texts.Number,
+        texts.Regex,
+        texts.Length,
+    ),
+    *(
+        texts.Terminology,
+        texts.BrandVoice,
+        structured.JsonFields,
+        structured.JsonSchema,
+    ),
     *(sql.Sql, structured.ToolCalls, texts.PromptInstructions, own.Python, judge.Judge),
 )
 SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in _ALL}
@@ -43,10 +55,16 @@ CASES_A_LABEL = 2
 
 def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
     """The scorer that a check names, or the one with an id."""
-    name, parameters = (check, None) if isinstance(check, str) else (check.scorer, check.of)
+    name, parameters = (
+        (check, None) if isinstance(check, str) else (check.scorer, check.of)
+    )
     kind = scorer_kind(name)
     if kind is None:
-        fix = did_you_mean(name, tuple(SCORERS)) if name else f"use one of {', '.join(SCORERS)}"
+        fix = (
+            did_you_mean(name, tuple(SCORERS))
+            if name
+            else f"use one of {', '.join(SCORERS)}"
+        )
         raise InputError(one_line(f'there is no scorer "{name[:60]}"'), fix=fix)
     return make(kind, parameters, kit)
 
@@ -71,7 +89,9 @@ def default_scorers(
     of the references count. A reference that a check of its own case compares with is left out.
     """
     kit = kit or Kit()
-    references = [value for case in cases if not _compared(case) for value in case.accepted]
+    references = [
+        value for case in cases if not _compared(case) for value in case.accepted
+    ]
     are_texts = all(isinstance(value, str) for value in references)
     name = metric_named(metric)
     if scorer_kind(name) is None or (name == "label" and not are_texts):
@@ -90,7 +110,9 @@ def _compared(case: EvalCase) -> bool:
 
 
 def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
-    objects = list(map(as_object, references)) if kind in ("json_fields", "tool_call") else []
+    objects = (
+        list(map(as_object, references)) if kind in ("json_fields", "tool_call") else []
+    )
     calls = kind == "tool_call" and all(map(accepted_calls, objects))
     if calls or (kind == "json_fields" and None not in objects):
         return kind
@@ -106,14 +128,19 @@ def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
         return "match"
     if all(as_object(value) is not None for value in references):
         return "json_fields"
-    return "number" if all(as_number(value) is not None for value in references) else "match"
+    return (
+        "number"
+        if all(as_number(value) is not None for value in references)
+        else "match"
+    )
 
 
 class Marker:
     """Scores outputs by the scorers of the set and by each case's own checks, made from a kit."""
 
     def __init__(self, scorers: Sequence[Scorer], kit: Kit) -> None:
-        self._scorers, self._kit = tuple(scorers), kit
+        self._scorers = tuple(scorers)
+        self._kit = kit
         self._of_case: dict[str, tuple[Scorer, ...]] = {}
         self._made: dict[str, Scorer] = {}  # by the check, which many cases may share
 
@@ -133,7 +160,9 @@ class Marker:
                 if repr(check) not in self._made:
                     self._made[repr(check)] = scorer_for(check, self._kit)
             alone = _compared(case)
-            of_set = (scorer for scorer in self._scorers if not (alone and scorer.compares))
+            of_set = (
+                scorer for scorer in self._scorers if not (alone and scorer.compares)
+            )
             of_checks = (self._made[repr(check)] for check in case.checks)
             self._of_case[case.id] = (*of_set, *of_checks)
         return self._of_case[case.id]

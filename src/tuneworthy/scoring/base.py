@@ -29,7 +29,9 @@ from tuneworthy.syntax.document import ParsedFile, build
 WRONG = "wrong_answer"  #: Signal of an output that has the right form and says something wrong.
 NO_ANSWER = "no_answer"  #: Signal of an output with nothing in it.
 FORMAT = "inconsistent_format"
-RUN_STOPPED = "stopped"  #: Reason of an output that wasn't scored, as the user stopped the run.
+RUN_STOPPED = (
+    "stopped"  #: Reason of an output that wasn't scored, as the user stopped the run.
+)
 TERMS = "terminology_errors"
 VOICE = "voice_drift"
 INSTRUCTIONS = "instruction_limit"
@@ -46,7 +48,8 @@ _THOUGHT = re.compile(
 )
 """Thinking in the open, as families of models mark it."""
 _OPENED = re.compile(
-    r"<(?:seed:)?think|<thought|<reasoning|\[think\]|◁think|<\|channel\|>analysis", re.IGNORECASE
+    r"<(?:seed:)?think|<thought|<reasoning|\[think\]|◁think|<\|channel\|>analysis",
+    re.IGNORECASE,
 )
 _END_OF_THOUGHT = re.compile(
     r"(?:</(?:seed:)?think(?:ing)?>|\[/THINK\]|◁/think▷|<\|channel\|>final<\|message\|>)\s*",
@@ -120,7 +123,9 @@ class Scored(Record):
     ok: bool | None
     """Whether it counts as right; None where it can't be scored, and then it counts as nothing."""
     why: str  #: Short id of the reason, as ``label_differs``.
-    numbers: dict[str, float | int] = Field(default_factory=dict)  #: Numbers of the reason.
+    numbers: dict[str, float | int] = Field(
+        default_factory=dict
+    )  #: Numbers of the reason.
     about: str = ""  #: Field, word or place that decided, cut to 120 characters.
     parts: dict[str, bool] = Field(
         default_factory=dict
@@ -158,7 +163,10 @@ def conditions(why: str, faults: Sequence[Scored], n: int, **numbers: int) -> Sc
         numbers["failed"] = len(faults)
     if not faults:
         return right(why, numbers)
-    more = {"value": 1 - len(faults) / max(1, n), "numbers": numbers | faults[0].numbers}
+    more = {
+        "value": 1 - len(faults) / max(1, n),
+        "numbers": numbers | faults[0].numbers,
+    }
     return faults[0].model_copy(update=more)
 
 
@@ -180,7 +188,9 @@ class Parameters(FileRecord):
     """Parameters as a check writes them, read strictly."""
 
     model_config = ConfigDict(strict=True)
-    main: ClassVar[str] = ""  #: The parameter that may be written alone, as in ``contains: card``.
+    main: ClassVar[str] = (
+        ""  #: The parameter that may be written alone, as in ``contains: card``.
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -198,7 +208,9 @@ class Scorer(Parameters):
     id: ClassVar[str]  #: Its name, as ``match``.
     compares: ClassVar[bool] = False
     """Whether it holds an output against a reference, so that a case needs one."""
-    reads_system: ClassVar[bool] = False  #: Whether it goes by the system prompt that was sent.
+    reads_system: ClassVar[bool] = (
+        False  #: Whether it goes by the system prompt that was sent.
+    )
 
     def prepare(self, kit: Kit) -> None:
         """Take what it needs from beside the case; no process is started."""
@@ -292,7 +304,9 @@ def normal(text: str, *, punctuation: bool = False, articles: bool = False) -> s
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     if not punctuation:
-        folded = _SIGN.sub(lambda sign: " " if _is_mark(folded, sign.start()) else sign[0], folded)
+        folded = _SIGN.sub(
+            lambda sign: " " if _is_mark(folded, sign.start()) else sign[0], folded
+        )
     if articles:
         folded = _ARTICLES.sub(" ", folded)
     return " ".join(folded.split())
@@ -302,7 +316,8 @@ def _is_mark(text: str, at: int) -> bool:
     sign = text[at]
     if sign.isalnum() or unicodedata.category(sign)[0] != "P" or sign == "%":
         return False
-    before, after = text[at - 1 : at] if at else "", text[at + 1 : at + 2]
+    before = text[at - 1 : at] if at else ""
+    after = text[at + 1 : at + 2]
     if sign in ".,:" and before.isdigit() and after.isdigit():
         return False
     return not (sign in "-\u2010\u2212" and after.isdigit() and not before.isalnum())
@@ -372,7 +387,9 @@ def near(value: float, expected: float, *, within: float, relative: float) -> bo
 
     ``within`` is absolute, and ``relative`` a share of the right one.
     """
-    slack = 4e-16 * max(abs(value), abs(expected))  # rounding of decimals as they were written
+    slack = 4e-16 * max(
+        abs(value), abs(expected)
+    )  # rounding of decimals as they were written
     return abs(value - expected) <= max(within, relative * abs(expected)) + slack
 
 
@@ -380,7 +397,9 @@ class FieldRule(Parameters):
     """How a field is compared."""
 
     main: ClassVar[str] = "as"
-    kind: Literal["exact", "text", "number", "date", "set"] | None = Field(None, alias="as")
+    kind: Literal["exact", "text", "number", "date", "set"] | None = Field(
+        None, alias="as"
+    )
     """None: by the type of the right value."""
     within: Amount = 0.0
     relative: Amount = 0.0
@@ -389,12 +408,15 @@ class FieldRule(Parameters):
         """Whether a value is the right one, in the sense of its kind."""
         match self.kind or _kind(expected):
             case "number":
-                number, right = as_number(value), as_number(expected)
+                number = as_number(value)
+                right = as_number(expected)
                 return (number is not None and right is not None) and near(
                     number, right, within=self.within, relative=self.relative
                 )
             case "text":
-                return isinstance(value, str | int | float) and _words(value) == _words(expected)
+                return isinstance(value, str | int | float) and _words(value) == _words(
+                    expected
+                )
             case "date":
                 day = as_date(value)
                 return day is not None and day == as_date(expected)
@@ -448,11 +470,28 @@ def same(value: Any, expected: Any) -> bool:
     return True
 
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+)
 _DAYS = (
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})"),
-    re.compile(r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\.? (?P<month>[a-z]{3,9})\.?,? (?P<year>\d{4})"),
-    re.compile(r"(?P<month>[a-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})"),
+    re.compile(
+        r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\.? (?P<month>[a-z]{3,9})\.?,? (?P<year>\d{4})"
+    ),
+    re.compile(
+        r"(?P<month>[a-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})"
+    ),
 )
 
 

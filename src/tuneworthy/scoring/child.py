@@ -20,8 +20,12 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
-MEMORY_BYTES = 384 * MIB  #: Address space for queries; Python itself takes some tens of MiB.
-MOST_SCRIPTS = 4  #: Databases that are kept; the oldest is built again when it is asked.
+MEMORY_BYTES = (
+    384 * MIB
+)  #: Address space for queries; Python itself takes some tens of MiB.
+MOST_SCRIPTS = (
+    4  #: Databases that are kept; the oldest is built again when it is asked.
+)
 MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
 MOST_STEPS = 30_000_000
 """Steps of SQLite's machine a query may take: counted, so that the answer depends on no clock."""
@@ -113,7 +117,9 @@ class Database:
 
 
 def _allowing(actions: frozenset[int]) -> Callable[..., int]:
-    def judge(action: int, first: str | None, second: str | None, *_place: str | None) -> int:
+    def judge(
+        action: int, first: str | None, second: str | None, *_place: str | None
+    ) -> int:
         allowed = action in actions
         if action == sqlite3.SQLITE_FUNCTION:
             allowed = str(second).lower() in _FUNCTIONS
@@ -128,7 +134,9 @@ def _plain(value: Any) -> Any:
     """A value as JSON: bytes as hexadecimal, infinities as words."""
     if isinstance(value, bytes):
         return f"x{value.hex()}"
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return (
+        str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    )
 
 
 def sql() -> Callable[[Any], Any]:
@@ -137,7 +145,8 @@ def sql() -> Callable[[Any], Any]:
     databases: dict[str, Database] = {}
 
     def answer(question: Any) -> Any:
-        key, query = question["key"], question["query"]
+        key = question["key"]
+        query = question["query"]
         if key not in databases:
             if question.get("script") is None:
                 return {"error": "no_script"}

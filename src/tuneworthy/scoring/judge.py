@@ -47,7 +47,8 @@ class Judge(Scorer):
     The judge sees neither the arm nor the model that wrote the output.
     """
 
-    id, main = "judge", "rubric"
+    id = "judge"
+    main = "rubric"
     rubric: Stated | None = None
     file: Stated | None = None  #: File beside the case that holds the rubric.
     top: Annotated[int, Field(ge=1, le=10)] = 1  #: The best score; 0 is the worst.
@@ -85,14 +86,25 @@ class Judge(Scorer):
         body = "\n\n".join(f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts)
         question = f"{body}\n\nRubric:\n{self._rubric}\n\nScore the answer from 0 to {self.top}."
         head = _HEAD.format(fence=fence, top=self.top)
-        turns = ChatMessage(role="system", content=head), ChatMessage(role="user", content=question)
-        return {"messages": turns, "max_tokens": MOST_TOKENS, "response_schema": self._schema()}
+        turns = (
+            ChatMessage(role="system", content=head),
+            ChatMessage(role="user", content=question),
+        )
+        return {
+            "messages": turns,
+            "max_tokens": MOST_TOKENS,
+            "response_schema": self._schema(),
+        }
 
     def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
-        talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
+        talk = "\n".join(
+            f"{message.role}: {message.content}" for message in case.messages
+        )
         parts = [("Input", case.input if case.input is not None else talk)]
         if case.contexts:
-            parts.append(("Passages", "\n\n".join(passage.text for passage in case.contexts)))
+            parts.append(
+                ("Passages", "\n\n".join(passage.text for passage in case.contexts))
+            )
         if self.reference and case.accepted:
             parts.append(("A right answer", as_text(case.accepted[0])))
         parts.append(("Answer", output.shown if output.tool_calls else output.text))
@@ -101,16 +113,30 @@ class Judge(Scorer):
     def _schema(self) -> str:
         """JSON Schema of the judge's answer: a score and nothing else."""
         score = {"type": "integer", "enum": list(range(self.top + 1))}
-        shape = {"type": "object", "properties": {"score": score}, "required": ["score"]}
+        shape = {
+            "type": "object",
+            "properties": {"score": score},
+            "required": ["score"],
+        }
         return canonical_json({**shape, "additionalProperties": False})
 
     def read(self, reply: Reply) -> Scored:
         """The verdict in an answer; one that is anything but a score in range can't be used."""
         value = Output.of(reply).json  # some judges think in the open
-        score = value["score"] if isinstance(value, dict) and set(value) == {"score"} else None
-        if isinstance(score, bool) or not isinstance(score, int) or not 0 <= score <= self.top:
+        score = (
+            value["score"]
+            if isinstance(value, dict) and set(value) == {"score"}
+            else None
+        )
+        if (
+            isinstance(score, bool)
+            or not isinstance(score, int)
+            or not 0 <= score <= self.top
+        ):
             return unscored("judge_unreadable")
         numbers = {"score": score, "top": self.top}
         if score >= (self.passes or self.top):
-            return right("judge_passes", numbers).model_copy(update={"value": score / self.top})
+            return right("judge_passes", numbers).model_copy(
+                update={"value": score / self.top}
+            )
         return wrong("judge_fails", value=score / self.top, numbers=numbers)

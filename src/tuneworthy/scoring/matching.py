@@ -23,9 +23,14 @@ from typing import IO, Literal
 
 SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
 _ORPHANED_S = 60  # of a match, after which a process ends itself where nobody did
-MOST_SLOW = 3  #: Matches of a pattern that took too long, after which it isn't tried again.
+MOST_SLOW = (
+    3  #: Matches of a pattern that took too long, after which it isn't tried again.
+)
 _MOST_MEMORY = 1 << 30  # of the process, in bytes, where the system limits it
-_KEPT = ("PATH", "SYSTEMROOT")  # of the environment; without the second Windows starts no Python
+_KEPT = (
+    "PATH",
+    "SYSTEMROOT",
+)  # of the environment; without the second Windows starts no Python
 
 Answer = Literal["yes", "no", "no_pattern", "too_slow"]
 
@@ -74,7 +79,9 @@ class Matcher:
             answer = process.stdout.readline()
         timer.cancel()
         timer.join()
-        if ended.is_set() or not answer:  # the next text isn't for a process that is about to end
+        if (
+            ended.is_set() or not answer
+        ):  # the next text isn't for a process that is about to end
             process.kill()
             process.wait()
         match answer:
@@ -138,7 +145,9 @@ def _alarm(seconds: int) -> None:
 
 
 def _main() -> None:
-    with contextlib.suppress(ImportError, OSError, ValueError):  # not every system limits memory
+    with contextlib.suppress(
+        ImportError, OSError, ValueError
+    ):  # not every system limits memory
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))

@@ -37,9 +37,13 @@ class Python(Scorer):
     unscored: they say something about the function, not about the output.
     """
 
-    id, main, reads_system = "python", "function", True
+    id = "python"
+    main = "function"
+    reads_system = True
     function: Stated  #: ``file.py:name``, beside the case.
-    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0  #: The longest an answer may take.
+    seconds: Annotated[float, Field(gt=0, le=60)] = (
+        5.0  #: The longest an answer may take.
+    )
     _worker: Worker
     _name: str
 
@@ -85,11 +89,20 @@ class Python(Scorer):
     def _read(self, result: Any) -> Scored:
         details = result if isinstance(result, dict) else {}
         value = details.get("value") if details else result
-        if not isinstance(value, int | float) or not 0 <= value <= 1 or math.isnan(value):
+        if (
+            not isinstance(value, int | float)
+            or not 0 <= value <= 1
+            or math.isnan(value)
+        ):
             return unscored("function_gives_no_share", self._name)
-        ok, why = details.get("ok", value >= 1), details.get("why", "")
+        ok = details.get("ok", value >= 1)
+        why = details.get("why", "")
         signal = details.get("signal", WRONG)
-        if not (isinstance(ok, bool) and isinstance(why, str) and isinstance(signal, str)):
+        if not (
+            isinstance(ok, bool) and isinstance(why, str) and isinstance(signal, str)
+        ):
             return unscored("function_gives_no_share", self._name)
         signal = "" if ok else cut(signal)
-        return Scored(value=value, ok=ok, why="own_function", about=cut(why), signal=signal)
+        return Scored(
+            value=value, ok=ok, why="own_function", about=cut(why), signal=signal
+        )

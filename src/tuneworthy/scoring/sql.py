@@ -31,8 +31,12 @@ from tuneworthy.scoring.worker import Worker
 SECONDS = 20.0  #: The longest a query may take; steps are counted besides and run out long before.
 LONGEST_QUERY = 20_000  #: Characters of a query.
 
-_BLOCK = re.compile(r"```[ \t]*(?:sql|sqlite)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_BLOCK = re.compile(
+    r"```[ \t]*(?:sql|sqlite)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE
+)
+_QUOTED = re.compile(
+    r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL
+)
 _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 Rows = list[tuple[str, ...]]
@@ -46,7 +50,8 @@ class Sql(Comparer):
     digits, texts exactly. Without an accepted query that runs, the output can't be scored.
     """
 
-    id, main = "sql", "script"
+    id = "sql"
+    main = "script"
     script: Stated | None = None  #: File beside the case that builds the tables.
     tables: Stated | None = Field(None, alias="schema")  #: Or the script itself.
     _script: str
@@ -72,14 +77,20 @@ class Sql(Comparer):
 
     def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
         results = {query: self._result(query) for query in accepted}
-        right_rows = {query: rows for query, rows in results.items() if not isinstance(rows, str)}
+        right_rows = {
+            query: rows for query, rows in results.items() if not isinstance(rows, str)
+        }
         if not right_rows:
             return unscored("reference_fails", str(results[accepted[0]]))
         rows = self._rows(query_in(output.text))
         if isinstance(rows, str):
-            return wrong(rows, signal=FORMAT if rows in {"query_fails", "no_result"} else WRONG)
+            return wrong(
+                rows, signal=FORMAT if rows in {"query_fails", "no_result"} else WRONG
+            )
         for query, wanted in right_rows.items():
-            if rows == wanted or (not orders(query) and Counter(rows) == Counter(wanted)):
+            if rows == wanted or (
+                not orders(query) and Counter(rows) == Counter(wanted)
+            ):
                 return right("rows_equal", {"rows": len(rows)})
         wanted = next(iter(right_rows.values()))
         return wrong("rows_differ", numbers={"rows": len(rows), "wanted": len(wanted)})
@@ -102,7 +113,9 @@ class Sql(Comparer):
         key = hashlib.sha256(self._script.encode("utf-8", "surrogatepass")).hexdigest()
         answer, why = sql_worker().ask({"key": key, "query": query})
         if not why and answer.get("error") == "no_script":
-            answer, why = sql_worker().ask({"key": key, "query": query, "script": self._script})
+            answer, why = sql_worker().ask(
+                {"key": key, "query": query, "script": self._script}
+            )
         return answer, why or answer.get("error", "")
 
 
@@ -121,7 +134,8 @@ def query_in(text: str) -> str:
 
 def orders(query: str) -> bool:
     """Whether a query orders its result, and not only something inside brackets."""
-    depth, outside = 0, []
+    depth = 0
+    outside = []
     for sign in _QUOTED.sub(" ", query):
         depth += (sign == "(") - (sign == ")")
         outside.append(sign if depth == 0 else " ")

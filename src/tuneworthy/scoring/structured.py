@@ -59,9 +59,13 @@ class JsonSchema(Scorer):
 def _validator(own: bool | dict[str, Any], kit: Kit) -> Validator:
     from tuneworthy.text.json import validator
 
-    valid, problem = validator(own if isinstance(own, dict) else kit.materials.output_schema)
+    valid, problem = validator(
+        own if isinstance(own, dict) else kit.materials.output_schema
+    )
     if valid is None:
-        raise refused("needs a schema", problem or "name data.output_schema in the case")
+        raise refused(
+            "needs a schema", problem or "name data.output_schema in the case"
+        )
     return valid
 
 
@@ -72,16 +76,22 @@ class JsonFields(Scorer):
     output that is not an object, or breaks the schema, scores 0 and fails in form.
     """
 
-    id, main, compares = "json_fields", "fields", True
+    id = "json_fields"
+    main = "fields"
+    compares = True
     fields: Annotated[
         dict[str, FieldRule],
-        BeforeValidator(lambda f: f if isinstance(f, Mapping) else {n: {} for n in as_texts(f)}),
+        BeforeValidator(
+            lambda f: f if isinstance(f, Mapping) else {n: {} for n in as_texts(f)}
+        ),
     ] = {}
     """Names, or a mapping of a name to its rule; a dot goes into an object. Empty: every field of
     the reference, by the type of its value."""
     own: bool | dict[str, Any] = Field(False, alias="schema")
     """True: the case's output schema has to hold too; or a schema of its own."""
-    extra: bool = True  #: Whether the output may have fields that the reference doesn't have.
+    extra: bool = (
+        True  #: Whether the output may have fields that the reference doesn't have.
+    )
     _valid: Validator | None = PrivateAttr(None)
 
     def prepare(self, kit: Kit) -> None:
@@ -89,7 +99,9 @@ class JsonFields(Scorer):
             self._valid = _validator(self.own, kit)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        accepted = [value for value in map(as_object, case.accepted) if value is not None]
+        accepted = [
+            value for value in map(as_object, case.accepted) if value is not None
+        ]
         if not accepted and self._valid is None:
             return unscored("no_reference")
         if not output.text.strip():
@@ -100,14 +112,18 @@ class JsonFields(Scorer):
         if self._valid is not None and not self._valid(value):
             return wrong("breaks_schema", signal=FORMAT)
         results = [self._against(value, expected) for expected in accepted]
-        return max(results, key=lambda result: result.value, default=right("keeps_schema"))
+        return max(
+            results, key=lambda result: result.value, default=right("keeps_schema")
+        )
 
     def _against(self, value: dict[str, Any], expected: Mapping[str, Any]) -> Scored:
         rules = {tuple(name.split(".")): rule for name, rule in self.fields.items()}
         rules = rules or {path: FieldRule() for path in leaves(expected)}
-        faults, parts = list[Scored](), dict[str, bool]()
+        faults = list[Scored]()
+        parts = dict[str, bool]()
         for path, rule in rules.items():
-            name, (due, wanted) = ".".join(path), at(expected, path)
+            name = ".".join(path)
+            due, wanted = at(expected, path)
             present, own = at(value, path)
             if due and not present:
                 faults.append(wrong("field_missing", about=name, signal=FORMAT))
@@ -115,8 +131,12 @@ class JsonFields(Scorer):
                 faults.append(wrong("field_differs", about=name))
             parts[name] = name not in {fault.about for fault in faults[-1:]}
         if not self.extra:
-            more = sorted(".".join(path) for path in {*leaves(value)} - {*leaves(expected)})
-            faults += [wrong("field_extra", about=name, signal=FORMAT) for name in more[:1]]
+            more = sorted(
+                ".".join(path) for path in {*leaves(value)} - {*leaves(expected)}
+            )
+            faults += [
+                wrong("field_extra", about=name, signal=FORMAT) for name in more[:1]
+            ]
         compared = len(rules) + (not self.extra)
         scored = conditions("fields_equal", faults, compared, fields=compared)
         return scored.model_copy(update={"parts": parts})
@@ -152,7 +172,9 @@ class AcceptedCall(NamedTuple):
     exact: bool  #: Whether capitals, marks and spaces of texts count.
 
     def fits(self, call: ModelCall) -> bool:
-        return call.name == self.name and self._equal(call.arguments, self.arguments, -1)
+        return call.name == self.name and self._equal(
+            call.arguments, self.arguments, -1
+        )
 
     def _equal(self, value: Any, wanted: Any, depth: int) -> bool:
         if isinstance(value, str) and isinstance(wanted, str):
@@ -161,7 +183,9 @@ class AcceptedCall(NamedTuple):
             return False
         if isinstance(value, list) and isinstance(wanted, list):
             pairs = zip(value, wanted, strict=False)
-            return len(value) == len(wanted) and all(self._equal(*p, depth + 1) for p in pairs)
+            return len(value) == len(wanted) and all(
+                self._equal(*p, depth + 1) for p in pairs
+            )
         if isinstance(value, Mapping) and isinstance(wanted, Mapping):
             choices = {k: _listed(v) if self.listed else [v] for k, v in wanted.items()}
             return value.keys() <= wanted.keys() and all(
@@ -192,10 +216,14 @@ def model_calls(output: Output) -> list[ModelCall] | None:
         pairs = [(name, Output(text or "{}").json) for name, text in output.tool_calls]
     else:
         many = _listed(output.json)
-        if not many or not all(isinstance(call, Mapping) and "name" in call for call in many):
+        if not many or not all(
+            isinstance(call, Mapping) and "name" in call for call in many
+        ):
             return []
         pairs = [(call["name"], call.get("arguments", {})) for call in many]
-    if not all(isinstance(name, str) and isinstance(values, Mapping) for name, values in pairs):
+    if not all(
+        isinstance(name, str) and isinstance(values, Mapping) for name, values in pairs
+    ):
         return None
     return [ModelCall(_plain_name(name), values) for name, values in pairs]
 
@@ -214,34 +242,52 @@ def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall]
 def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
     if not isinstance(data, Mapping):
         return None
-    name, values = data.get("name"), data.get("arguments", {})
+    name = data.get("name")
+    values = data.get("arguments", {})
     listed = not isinstance(name, str) or not data.keys() <= {"name", "arguments"}
     if listed or not isinstance(values, Mapping):
         if len(data) != 1:
             return None
         ((name, values),) = data.items()
         listed = True
-        if not isinstance(values, Mapping) or not all(isinstance(v, list) for v in values.values()):
+        if not isinstance(values, Mapping) or not all(
+            isinstance(v, list) for v in values.values()
+        ):
             return None
-    return AcceptedCall(_plain_name(name), values, listed, exact) if isinstance(name, str) else None
+    return (
+        AcceptedCall(_plain_name(name), values, listed, exact)
+        if isinstance(name, str)
+        else None
+    )
 
 
 def is_call(value: Any) -> bool:
     """Whether a reference can't mean anything but tool calls."""
-    shape = isinstance(value, Mapping) and set(value) in ({"name", "arguments"}, {"calls"})
+    shape = isinstance(value, Mapping) and set(value) in (
+        {"name", "arguments"},
+        {"calls"},
+    )
     return shape and accepted_calls(value) is not None
 
 
-def _pairs(calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall], *, ordered: bool) -> int:
+def _pairs(
+    calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall], *, ordered: bool
+) -> int:
     """How many calls pair off with accepted ones, at most."""
     if ordered:
-        return sum(other.fits(call) for call, other in zip(calls, accepted, strict=False))
-    fits = [[k for k, other in enumerate(accepted) if other.fits(call)] for call in calls]
+        return sum(
+            other.fits(call) for call, other in zip(calls, accepted, strict=False)
+        )
+    fits = [
+        [k for k, other in enumerate(accepted) if other.fits(call)] for call in calls
+    ]
     partner: dict[int, int] = {}
     return sum(_placed(index, fits, partner, set()) for index in range(len(calls)))
 
 
-def _placed(index: int, fits: Sequence[list[int]], partner: dict[int, int], seen: set[int]) -> bool:
+def _placed(
+    index: int, fits: Sequence[list[int]], partner: dict[int, int], seen: set[int]
+) -> bool:
     """Find a partner for a call, moving others where that helps (Kuhn's method)."""
     for k in fits[index]:
         if k in seen:
@@ -261,7 +307,9 @@ class ToolCalls(Scorer):
     calls means that none is right.
     """
 
-    id, main, compares = "tool_call", "calls", True
+    id = "tool_call"
+    main = "calls"
+    compares = True
     calls: Any = None
     """Accepted calls made together, instead of the case's reference: ``{name, arguments}`` with
     exact values, or ``{tool: {argument: [accepted values]}}`` where ``""`` means that it may be
@@ -272,12 +320,17 @@ class ToolCalls(Scorer):
     @model_validator(mode="after")
     def _calls_are_calls(self) -> ToolCalls:
         if self.calls is not None and accepted_calls({"calls": self.calls}) is None:
-            raise refused("has calls that are none", "write [{name: …, arguments: {…}}]")
+            raise refused(
+                "has calls that are none", "write [{name: …, arguments: {…}}]"
+            )
         return self
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         references = case.accepted if self.calls is None else ({"calls": self.calls},)
-        read = (accepted_calls(as_object(reference), exact=self.exact) for reference in references)
+        read = (
+            accepted_calls(as_object(reference), exact=self.exact)
+            for reference in references
+        )
         accepted = [calls for calls in read if calls is not None]
         if not accepted:
             return unscored("no_reference")
@@ -291,14 +344,18 @@ class ToolCalls(Scorer):
         results = (self._against(calls, choice) for choice in accepted)
         return max(results, key=lambda result: result.value)
 
-    def _against(self, calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall]) -> Scored:
+    def _against(
+        self, calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall]
+    ) -> Scored:
         numbers = {"called": len(calls), "wanted": len(accepted)}
         if len(calls) > MOST_CALLS:
             return wrong("too_many_calls", numbers=numbers)
-        pairs, most = _pairs(calls, accepted, ordered=self.ordered), max(len(calls), len(accepted))
+        pairs = _pairs(calls, accepted, ordered=self.ordered)
+        most = max(len(calls), len(accepted))
         if pairs == most:
             return right("calls_equal", numbers)
-        why, names = "calls_differ", {call.name for call in accepted}
+        why = "calls_differ"
+        names = {call.name for call in accepted}
         other = next((call.name for call in calls if call.name not in names), "")
         if other or len(calls) == len(accepted):
             why = "other_tool" if other else "arguments_differ"

@@ -54,7 +54,8 @@ if TYPE_CHECKING:
 class Match(Comparer):
     """The whole output equals an accepted text after normalisation (``normal``)."""
 
-    id, main = "match", "accepted"
+    id = "match"
+    main = "accepted"
     own: Texts = Field((), alias="accepted")  #: Instead of the case's reference.
     exact: bool = False  #: Compare as it stands, but for spaces around it.
     punctuation: bool = False  #: Whether marks count.
@@ -73,7 +74,9 @@ class Match(Comparer):
         if self.exact:
             return text.strip()
         words = normal(text, punctuation=self.punctuation, articles=self.articles)
-        return words or " ".join(text.split())  # a text of marks alone is more than nothing
+        return words or " ".join(
+            text.split()
+        )  # a text of marks alone is more than nothing
 
 
 _label = lru_cache(maxsize=1024)(plain)  # many answers are one of few
@@ -82,10 +85,15 @@ _label = lru_cache(maxsize=1024)(plain)  # many answers are one of few
 class LabelMatch(Comparer):
     """The output is an accepted label of a closed set; one that is no label fails in form."""
 
-    id, main = "label", "labels"
-    labels: Annotated[Strings, Field(max_length=100_000), BeforeValidator(as_texts)] = ()
+    id = "label"
+    main = "labels"
+    labels: Annotated[
+        Strings, Field(max_length=100_000), BeforeValidator(as_texts)
+    ] = ()
     """All labels; those of the kit where none are listed."""
-    key: Stated | None = None  #: Where the output is an object: the key that holds the label.
+    key: Stated | None = (
+        None  #: Where the output is an object: the key that holds the label.
+    )
     _known: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def prepare(self, kit: Kit) -> None:
@@ -93,7 +101,9 @@ class LabelMatch(Comparer):
             other = self._known.setdefault(plain(label), label)
             if other != label:
                 what = f'has labels "{other[:40]}" and "{label[:40]}" that are the same'
-                raise refused(what, "give them names that differ in more than capitals and marks")
+                raise refused(
+                    what, "give them names that differ in more than capitals and marks"
+                )
 
     def accepted(self, case: EvalCase) -> Sequence[str]:
         return [as_text(value) for value in case.accepted]
@@ -113,9 +123,12 @@ class LabelMatch(Comparer):
 class Number(Comparer):
     """The last, or the only, number of the output lies near an accepted one."""
 
-    id, main = "number", "within"
+    id = "number"
+    main = "within"
     within: Amount = 0.0  #: Absolute tolerance, in the unit of the number.
-    relative: Amount = 0.0  #: Tolerance as a share of the right number; the wider of both counts.
+    relative: Amount = (
+        0.0  #: Tolerance as a share of the right number; the wider of both counts.
+    )
     which: Literal["last", "only"] = "last"
 
     def accepted(self, case: EvalCase) -> Sequence[float]:
@@ -126,11 +139,16 @@ class Number(Comparer):
         if not written:
             return wrong("no_number", signal=FORMAT)
         if self.which == "only" and len(written) > 1:
-            return wrong("several_numbers", signal=FORMAT, numbers={"found": len(written)})
+            return wrong(
+                "several_numbers", signal=FORMAT, numbers={"found": len(written)}
+            )
         if (number := written[-1]) is None:
             return wrong("unclear_number", signal=FORMAT)
         numbers = {"said": number, "wanted": accepted[0]}
-        if any(near(number, n, within=self.within, relative=self.relative) for n in accepted):
+        if any(
+            near(number, n, within=self.within, relative=self.relative)
+            for n in accepted
+        ):
             return right("near_enough", numbers)
         return wrong("number_differs", numbers=numbers)
 
@@ -142,7 +160,8 @@ class Contains(Scorer):
     conditions that hold.
     """
 
-    id, main = "contains", "all"
+    id = "contains"
+    main = "all"
     all: Texts = ()
     any: Texts = ()
     none: Texts = ()
@@ -155,21 +174,26 @@ class Contains(Scorer):
             some = tuple(t for t in case.accepted if isinstance(t, str) and t.strip())
             if not some:
                 return unscored("no_reference")
-        present = self._present(tuple(dict.fromkeys((*self.all, *some, *self.none))), output.text)
+        present = self._present(
+            tuple(dict.fromkeys((*self.all, *some, *self.none))), output.text
+        )
         reasons = [("lacks", text) for text in self.all if text not in present]
         reasons += [("lacks_all", text) for text in some[:1] if not present & set(some)]
         reasons += [("says_forbidden", text) for text in self.none if text in present]
         signal = NO_ANSWER if output.blank else WRONG
         faults = [wrong(why, about=text, signal=signal) for why, text in reasons]
         asked = len(self.all) + bool(some) + len(self.none)
-        return conditions("contains", faults, len(faults) if output.blank else asked, asked=asked)
+        return conditions(
+            "contains", faults, len(faults) if output.blank else asked, asked=asked
+        )
 
     def _present(self, texts: Strings, output: str) -> set[str]:
         from tuneworthy.text.search import is_in
 
         wide = _wide(output)
         literals = {
-            text: _literal(_wide(text), words=self.words, exact=self.exact) for text in texts
+            text: _literal(_wide(text), words=self.words, exact=self.exact)
+            for text in texts
         }
         return {text for text, literal in literals.items() if is_in(literal, wide)}
 
@@ -192,7 +216,8 @@ class Regex(Scorer):
     can't be scored.
     """
 
-    id, main = "regex", "pattern"
+    id = "regex"
+    main = "pattern"
     pattern: Annotated[str, Field(max_length=2000), BeforeValidator(as_stated)]
     whole: bool = False  #: Whether it has to match the whole output.
     absent: bool = False
@@ -209,14 +234,18 @@ class Regex(Scorer):
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         text = readable(output.text)
-        answer = matcher().ask(self.pattern, text, whole=self.whole, capitals=self.capitals)
+        answer = matcher().ask(
+            self.pattern, text, whole=self.whole, capitals=self.capitals
+        )
         if answer == "too_slow":
             return unscored("pattern_too_slow", self.pattern)
         present = answer == "yes"
         why = "pattern_found" if present else "pattern_absent"
         if present is not self.absent:
             return right(why)
-        return wrong(why, signal=NO_ANSWER if output.blank else WRONG, about=self.pattern)
+        return wrong(
+            why, signal=NO_ANSWER if output.blank else WRONG, about=self.pattern
+        )
 
 
 CHARACTERS_A_TOKEN = 4
@@ -233,7 +262,9 @@ MEASURES: Mapping[Unit, Callable[[str], int]] = {
 def _bound(value: Any) -> Any:
     fix = "write a number for the most, or [least, most]"
     pair = tuple(value) if isinstance(value, list | tuple) else (0, value)
-    if len(pair) != 2 or not all(type(end) is int and 0 <= end <= 10**9 for end in pair):
+    if len(pair) != 2 or not all(
+        type(end) is int and 0 <= end <= 10**9 for end in pair
+    ):
         raise refused("is not a bound", fix)
     if pair[0] > pair[1]:
         raise refused("has the most below the least", fix)
@@ -262,7 +293,9 @@ class Length(Scorer):
     @property
     def _bounds(self) -> dict[Unit, tuple[int, int]]:
         units: tuple[Unit, ...] = get_args(Unit)
-        return {unit: bound for unit in units if (bound := getattr(self, unit)) is not None}
+        return {
+            unit: bound for unit in units if (bound := getattr(self, unit)) is not None
+        }
 
     def score(self, output: Output, case: EvalCase) -> Scored:
         if not output.text.strip():
@@ -273,7 +306,9 @@ class Length(Scorer):
             why, end = ("too_short", "least") if size < least else ("too_long", "most")
             if not least <= size <= most:
                 numbers = {"said": size, end: least if size < least else most}
-                faults.append(wrong(why, signal=INSTRUCTIONS, about=unit, numbers=numbers))
+                faults.append(
+                    wrong(why, signal=INSTRUCTIONS, about=unit, numbers=numbers)
+                )
         return conditions("length_kept", faults, len(self._bounds))
 
 
@@ -285,7 +320,9 @@ class PromptInstructions(Scorer):
     the share that is followed.
     """
 
-    id, main, reads_system = "instructions", "prompt", True
+    id = "instructions"
+    main = "prompt"
+    reads_system = True
     prompt: Stated | None = None  #: Instead of the system prompt that was sent.
 
     def score(self, output: Output, case: EvalCase) -> Scored:
@@ -294,15 +331,21 @@ class PromptInstructions(Scorer):
             return unscored("no_verifiable_instruction")
         if output.blank:
             return empty()
-        texts, calls = [output.text], [len(output.tool_calls)]
+        texts = [output.text]
+        calls = [len(output.tool_calls)]
         results = [(item, follows(item, texts, calls)[0]) for item in instructions]
         checked = [(item, holds) for item, holds in results if holds is not None]
         if not checked:
             return unscored("no_verifiable_instruction")
         ignored = partial(wrong, "instruction_ignored", signal=INSTRUCTIONS)
         broken = (item for item, holds in checked if not holds)
-        faults = [ignored(about=item.quote, numbers={"position": item.position}) for item in broken]
-        return conditions("instructions_followed", faults, len(checked), checked=len(checked))
+        faults = [
+            ignored(about=item.quote, numbers={"position": item.position})
+            for item in broken
+        ]
+        return conditions(
+            "instructions_followed", faults, len(checked), checked=len(checked)
+        )
 
 
 @lru_cache(maxsize=64)
@@ -317,8 +360,11 @@ class Terminology(Scorer):
     one of the first two in the output. The value is the share of due terms that are right.
     """
 
-    id, main = "terminology", "required"
-    required: bool = False  #: Whether a term that the input calls for has to be in the output.
+    id = "terminology"
+    main = "required"
+    required: bool = (
+        False  #: Whether a term that the input calls for has to be in the output.
+    )
     _glossary: Glossary
 
     def prepare(self, kit: Kit) -> None:
@@ -329,8 +375,11 @@ class Terminology(Scorer):
         self._glossary = Glossary(kit.materials.glossary)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        glossary, due, faults = self._glossary, 0, list[Scored]()
-        written, read = glossary.look([output.text]), glossary.look([case.text])
+        glossary = self._glossary
+        due = 0
+        faults = list[Scored]()
+        written = glossary.look([output.text])
+        read = glossary.look([case.text])
         for index in range(len(glossary)):
             present = bool(glossary.said(written, index)[0])
             called = bool(glossary.called_for(read, index)[0])
@@ -344,7 +393,9 @@ class Terminology(Scorer):
                 faults.append(wrong("term_missing", signal=TERMS, about=about))
         if not due:
             return unscored("no_term_due")
-        return empty() if output.blank else conditions("terms_right", faults, due, due=due)
+        return (
+            empty() if output.blank else conditions("terms_right", faults, due, due=due)
+        )
 
 
 class BrandVoice(Scorer):
@@ -353,7 +404,8 @@ class BrandVoice(Scorer):
     It knows a list of phrases, and nothing of wit or warmth.
     """
 
-    id, main = "voice", "avoid"
+    id = "voice"
+    main = "avoid"
     avoid: Texts = ()  #: Phrases besides those of the case's voice.
     _phrases: Phrases
 
@@ -373,4 +425,9 @@ class BrandVoice(Scorer):
             return right("own_voice")
         phrases = self._phrases.counts([output.text])
         about = phrases[0][0] if phrases else ""
-        return wrong("generic_phrase", signal=VOICE, about=about, numbers={"phrases": len(phrases)})
+        return wrong(
+            "generic_phrase",
+            signal=VOICE,
+            about=about,
+            numbers={"phrases": len(phrases)},
+        )

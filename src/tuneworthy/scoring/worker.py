@@ -30,10 +30,20 @@ class Worker:
     """
 
     def __init__(
-        self, *arguments: str, seconds: float, folder: Path | None = None, bare: bool = False
+        self,
+        *arguments: str,
+        seconds: float,
+        folder: Path | None = None,
+        bare: bool = False,
     ) -> None:
         flags = ["-I", "-S"] if bare else ["-I"]
-        self._command = [sys.executable, *flags, str(CHILD), str(os.getpid()), *arguments]
+        self._command = [
+            sys.executable,
+            *flags,
+            str(CHILD),
+            str(os.getpid()),
+            *arguments,
+        ]
         self._seconds = seconds
         self._folder = folder
         self._turn = threading.Lock()

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tuneworthy.stats.clustered import Floats, Ints, Rng
 
 DRAWS = 4_000
-FEWEST_CLUSTERS = 5  #: With fewer clusters there is no interval: draws of so few say little.
+FEWEST_CLUSTERS = (
+    5  #: With fewer clusters there is no interval: draws of so few say little.
+)
 _MOST_UNDEFINED = 0.05
 
 
@@ -26,7 +28,9 @@ Ratings = Sequence[Sequence[str | None]]
 """One row an item, one column a labeller; None where one has not labelled it."""
 
 
-def cohen_kappa(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coefficient | None:
+def cohen_kappa(
+    ratings: Ratings, clusters: Sequence[str], rng: Rng
+) -> Coefficient | None:
     """Cohen's kappa (1960) of two labellers on the items that both have labelled.
 
     None without such an item, and where both give one label throughout: then chance agrees as well.
@@ -45,26 +49,33 @@ def cohen_kappa(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coeffici
     return _with_interval("cohen_kappa", rows, names, kappa, rng)
 
 
-def fleiss_kappa(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coefficient | None:
+def fleiss_kappa(
+    ratings: Ratings, clusters: Sequence[str], rng: Rng
+) -> Coefficient | None:
     """Fleiss' kappa (1971) of two or more labellers on the items that all of them have labelled.
 
     None without such an item, and where all labels are the same.
     """
     codes, q, names = _rated(ratings, clusters)
-    raters, counts = codes.shape[1], _counts(codes, q)
+    raters = codes.shape[1]
+    counts = _counts(codes, q)
     if not len(counts) or raters < 2:
         return None
     agree = ((counts**2).sum(axis=1) - raters) / (raters * (raters - 1))
     rows = np.column_stack([agree, np.ones(len(counts)), counts])
 
     def kappa(sums: Floats) -> Floats:
-        chance = ((sums[:, 2:] / sums[:, 2:].sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
+        chance = ((sums[:, 2:] / sums[:, 2:].sum(axis=1, keepdims=True)) ** 2).sum(
+            axis=1
+        )
         return _beyond(sums[:, 0] / sums[:, 1], chance)
 
     return _with_interval("fleiss_kappa", rows, names, kappa, rng)
 
 
-def nominal_alpha(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coefficient | None:
+def nominal_alpha(
+    ratings: Ratings, clusters: Sequence[str], rng: Rng
+) -> Coefficient | None:
     """Krippendorff's alpha (2004) for labels without order; labellers may leave items out.
 
     None where no item has two labels, or all labels are the same.
@@ -72,13 +83,16 @@ def nominal_alpha(ratings: Ratings, clusters: Sequence[str], rng: Rng) -> Coeffi
     codes, q, names = _rated(ratings, clusters, least=2)
     counts = _counts(codes, q)
     size = counts.sum(axis=1)
-    apart = (size**2 - (counts**2).sum(axis=1)) / (size - 1)  # ordered pairs that differ
+    apart = (size**2 - (counts**2).sum(axis=1)) / (
+        size - 1
+    )  # ordered pairs that differ
     rows = np.column_stack([apart, counts])
 
     def alpha(sums: Floats) -> Floats:
         totals = sums[:, 1:]
         n = totals.sum(axis=1)
-        chance, some = n**2 - (totals**2).sum(axis=1), n > totals.max(axis=1)
+        chance = n**2 - (totals**2).sum(axis=1)
+        some = n > totals.max(axis=1)
         values = np.full(len(sums), np.nan)
         values[some] = 1 - (n[some] - 1) * sums[some, 0] / chance[some]
         return values
@@ -96,13 +110,18 @@ def _rated(
     pairs = [
         (row, name)
         for row, name in zip(ratings, clusters, strict=True)
-        if sum(label is not None for label in row) >= (len(row) if least is None else least)
+        if sum(label is not None for label in row)
+        >= (len(row) if least is None else least)
     ]
     labels = sorted({label for row, _ in pairs for label in row if label is not None})
     code: dict[str | None, int] = {label: at for at, label in enumerate(labels)}
     codes = [[code.get(label, -1) for label in row] for row, _ in pairs]
     shape = len(pairs), max(map(len, ratings), default=2)
-    return np.array(codes, dtype=np.int64).reshape(shape), len(labels), [name for _, name in pairs]
+    return (
+        np.array(codes, dtype=np.int64).reshape(shape),
+        len(labels),
+        [name for _, name in pairs],
+    )
 
 
 def _counts(codes: Ints, q: int) -> Floats:
@@ -119,7 +138,11 @@ def _beyond(seen: Floats, chance: Floats) -> Floats:
 
 
 def _with_interval(
-    name: Any, rows: Floats, clusters: Sequence[str], of: Callable[[Floats], Floats], rng: Rng
+    name: Any,
+    rows: Floats,
+    clusters: Sequence[str],
+    of: Callable[[Floats], Floats],
+    rng: Rng,
 ) -> Coefficient | None:
     """A function of the sum of rows, with its interval when whole clusters are drawn again.
 
@@ -137,4 +160,6 @@ def _with_interval(
     if len(defined) < (1 - _MOST_UNDEFINED) * DRAWS:
         return coefficient
     ((low, high),) = percentile_interval(defined[:, None])
-    return coefficient.model_copy(update={"low": min(low, value), "high": max(high, value)})
+    return coefficient.model_copy(
+        update={"low": min(low, value), "high": max(high, value)}
+    )

@@ -49,7 +49,8 @@ def t95(degrees: float) -> float:
     whole = max(1, math.floor(degrees + 1e-9))
     if whole in exact:
         return exact[whole]
-    z, v = Z95, float(whole)
+    z = Z95
+    v = float(whole)
     return (
         z
         + (z**3 + z) / (4 * v)
@@ -66,7 +67,11 @@ def members(groups: NDArray[Any]) -> tuple[Ints, int]:
     """
     if not len(groups):
         return np.zeros(0, dtype=np.int64), 0
-    if groups.dtype.kind in "iu" and groups.min() >= 0 and groups.max() < _DENSE * len(groups):
+    if (
+        groups.dtype.kind in "iu"
+        and groups.min() >= 0
+        and groups.max() < _DENSE * len(groups)
+    ):
         place = np.cumsum(np.bincount(groups) > 0) - 1
         return place[groups], int(place[-1]) + 1
     _, first, member = np.unique(groups, return_index=True, return_inverse=True)
@@ -105,17 +110,21 @@ def design_effect(rate: float, sums: Floats, sizes: Floats) -> Ends:
     return worst_effect(sizes), degrees
 
 
-def variance(middle: float, plain: float, sums: Floats, sizes: Floats, counts: Floats) -> Ends:
+def variance(
+    middle: float, plain: float, sums: Floats, sizes: Floats, counts: Floats
+) -> Ends:
     """Variance of a ratio of sums over two clusters or more, and degrees of freedom.
 
     ``middle`` is the ratio and ``plain`` its variance if all values were independent. By cluster:
     ``sums`` is the numerator, ``sizes`` the denominator, ``counts`` the number of values.
     """
-    k, total = len(sizes), float(sizes.sum())
+    k = len(sizes)
+    total = float(sizes.sum())
     leverage = np.minimum(sizes / total, 1 - 1 / (2 * total + 2))
     left_out = (sums - middle * sizes) / (1 - leverage)
     spread = (k - 1) / k * dot(left_out, left_out) / total**2
-    worst, alike = worst_effect(counts), 1.0
+    worst = worst_effect(counts)
+    alike = 1.0
     if plain > 0 and worst > 1:
         alike = min(1.0, max(0.0, (spread / plain - 1) / (worst - 1)))
     weight = counts + (counts**2 - counts) * alike  # what each adds to the variance
@@ -126,13 +135,20 @@ def variance(middle: float, plain: float, sums: Floats, sizes: Floats, counts: F
 def leaning(error: float, t: float, residual: Floats) -> Ends:
     """Ends around 0: Student's, or Hall's for a skewed mean where they lie farther out."""
     square = float((residual**2).mean())
-    low, high = -t * error, t * error
+    low = -t * error
+    high = t * error
     if square <= 0 or error <= 0:
         return low, high
-    skew = float((residual * residual * residual).mean()) / square**1.5 / math.sqrt(len(residual))
+    skew = (
+        float((residual * residual * residual).mean())
+        / square**1.5
+        / math.sqrt(len(residual))
+    )
     if abs(skew) < 1e-6:
         return low, high
-    ends = [-error * 3 / skew * (math.cbrt(1 + skew * (y - skew / 6)) - 1) for y in (t, -t)]
+    ends = [
+        -error * 3 / skew * (math.cbrt(1 + skew * (y - skew / 6)) - 1) for y in (t, -t)
+    ]
     return min(low, *ends), max(high, *ends)
 
 
@@ -164,7 +180,8 @@ def share(
     None where nothing is left to count.
     """
     sums, sizes = _by_cluster(hits, clusters)
-    n, k = int(sizes.sum()), len(sizes)
+    n = int(sizes.sum())
+    k = len(sizes)
     if not n:
         return None
     rate = float(sums.sum()) / n
@@ -193,12 +210,15 @@ def ratio(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Estimate |
     A trace with NaN in either is left out; denominators are not negative. The ends are infinite
     where there is a single cluster; None where the denominators sum to nothing.
     """
-    over, under = floats(above), floats(below)
+    over = floats(above)
+    under = floats(below)
     kept = ~(np.isnan(over) | np.isnan(under))
     groups = np.asarray(clusters)[kept]
     member, k = members(groups)
-    sums, sizes = sum_by(member, over[kept], k), sum_by(member, under[kept], k)
-    total, n = float(sizes.sum()), int(kept.sum())
+    sums = sum_by(member, over[kept], k)
+    sizes = sum_by(member, under[kept], k)
+    total = float(sizes.sum())
+    n = int(kept.sum())
     if total <= 0:
         return None
     middle = float(sums.sum()) / total
@@ -206,7 +226,9 @@ def ratio(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Estimate |
         return Estimate(middle, -math.inf, math.inf, n, k)
     spread = over[kept] - middle * under[kept]
     plain = dot(spread, spread) / total**2
-    square, degrees = variance(middle, plain, sums, sizes, sum_by(member, np.ones(n), k))
+    square, degrees = variance(
+        middle, plain, sums, sizes, sum_by(member, np.ones(n), k)
+    )
     low, high = leaning(math.sqrt(square), t95(degrees), sums - middle * sizes)
     return Estimate(middle, middle + low, middle + high, n, k)
 
@@ -222,13 +244,15 @@ def quantile(values: ArrayLike, at: float, clusters: ArrayLike) -> Estimate | No
         return None
     value = float(np.quantile(data, at))
     sums, sizes = _by_cluster(data <= value, groups)
-    n, k = len(data), len(sizes)
+    n = len(data)
+    k = len(sizes)
     if k == 1:
         return Estimate(value, -math.inf, math.inf, n, k)
     rate = float(sums.sum()) / n
     effect, degrees = design_effect(rate, sums, sizes)
     half = t95(degrees) * math.sqrt(effect * at * (1 - at) / n)
-    below, above = at - half, at + half
+    below = at - half
+    above = at + half
     low = float(np.quantile(data, below, method="lower")) if below > 0 else -math.inf
     high = float(np.quantile(data, above, method="higher")) if above < 1 else math.inf
     return Estimate(value, min(low, value), max(high, value), n, k)
@@ -239,9 +263,12 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
 
     In units of y for one of x; None where x doesn't vary or there are fewer than three clusters.
     """
-    ys, xs = floats(y), floats(x)
+    ys = floats(y)
+    xs = floats(x)
     kept = ~(np.isnan(ys) | np.isnan(xs))
-    ys, xs, groups = ys[kept], xs[kept], np.asarray(clusters)[kept]
+    ys = ys[kept]
+    xs = xs[kept]
+    groups = np.asarray(clusters)[kept]
     member, k = members(groups)
     if k < 3:
         return None
@@ -257,7 +284,9 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
     return Estimate(value, value - half, value + half, len(ys), k)
 
 
-def true_share(seen: Estimate, sensitivity: Ends, specificity: Ends) -> tuple[float, float, float]:
+def true_share(
+    seen: Estimate, sensitivity: Ends, specificity: Ends
+) -> tuple[float, float, float]:
     """What share is really there, when a detector with known errors saw another, with its ends.
 
     The correction of Rogan and Gladen (1978), with the intervals of the shares of real ones that
@@ -272,7 +301,10 @@ def true_share(seen: Estimate, sensitivity: Ends, specificity: Ends) -> tuple[fl
         return min(1.0, max(0.0, (rate + spec - 1) / (sens + spec - 1)))
 
     middle = real(seen.value, sum(sensitivity) / 2, sum(specificity) / 2)
-    ends = [real(*corner) for corner in product((seen.low, seen.high), sensitivity, specificity)]
+    ends = [
+        real(*corner)
+        for corner in product((seen.low, seen.high), sensitivity, specificity)
+    ]
     return middle, min(*ends, middle), max(*ends, middle)
 
 
@@ -317,7 +349,8 @@ def redrawn(
     count = len(place)
     sums = np.zeros((count, rows.shape[1]))
     np.add.at(sums, [place[name] for name in clusters], rows)
-    chances, parts = np.full(count, 1 / count), []
+    chances = np.full(count, 1 / count)
+    parts = []
     step = max(1, _CELLS // count)
     for start in range(0, draws, step):
         drawn = rng.multinomial(count, chances, size=min(step, draws - start))
@@ -331,7 +364,9 @@ def cluster_means(
     """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
     table = floats(values)
     rows = np.column_stack([table, np.ones(len(table))]) if table.ndim == 2 else table
-    return redrawn(rows, clusters, lambda s: s[:, :-1] / s[:, -1:], rng=rng, draws=draws)
+    return redrawn(
+        rows, clusters, lambda s: s[:, :-1] / s[:, -1:], rng=rng, draws=draws
+    )
 
 
 def percentile_interval(draws: Floats) -> list[Ends]:
@@ -354,8 +389,11 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
     if wanted < len(sizes):
         raise ValueError("every stratum has to give one")
     goal = min(wanted, int(most.sum()))
-    low, high = 0.0, float(most.max(initial=1)) / float(sizes.min(initial=np.inf))
-    for _ in range(_HALVINGS):  # the scale at which all strata give what is wanted together
+    low = 0.0
+    high = float(most.max(initial=1)) / float(sizes.min(initial=np.inf))
+    for _ in range(
+        _HALVINGS
+    ):  # the scale at which all strata give what is wanted together
         scale = (low + high) / 2
         less = np.clip(scale * sizes, 1, most).sum() < goal
         low, high = (scale, high) if less else (low, scale)
@@ -374,18 +412,22 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
     chance, summing to the size of the stratum.
     """
     stands = np.zeros(len(sizes))
-    rest, left = np.arange(len(sizes)), wanted
+    rest = np.arange(len(sizes))
+    left = wanted
     while left and len(rest):
         large = sizes[rest] * left >= sizes[rest].sum()
         if not large.any():
             break
         stands[rest[large]] = sizes[rest[large]]
-        rest, left = rest[~large], left - int(large.sum())
+        rest = rest[~large]
+        left = left - int(large.sum())
     if left and len(rest):
         order = rng.permutation(rest)
         ends = np.cumsum(sizes[order])
         step = ends[-1] / left
-        at = np.searchsorted(ends, (rng.random() + np.arange(left)) * step, side="right")
+        at = np.searchsorted(
+            ends, (rng.random() + np.arange(left)) * step, side="right"
+        )
         stands[order[np.minimum(at, len(order) - 1)]] = step
     chosen = np.flatnonzero(stands)
     return chosen, stands[chosen]
@@ -397,11 +439,18 @@ def worth(weights: Floats) -> float:
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 
 
-CERTAIN: Ends = (1.0, 1.0)  #: Sensitivity or specificity of what needs no detector: a label.
+CERTAIN: Ends = (
+    1.0,
+    1.0,
+)  #: Sensitivity or specificity of what needs no detector: a label.
 
 
 def share_given(
-    hits: ArrayLike, flags: ArrayLike, clusters: ArrayLike, sensitivity: Ends, specificity: Ends
+    hits: ArrayLike,
+    flags: ArrayLike,
+    clusters: ArrayLike,
+    sensitivity: Ends,
+    specificity: Ends,
 ) -> Estimate | None:
     """The share of hits among what a detector flags, freed of what it flags wrongly.
 
@@ -413,7 +462,8 @@ def share_given(
     the flagged alone, whose number is ``n``; it is (0, 1) where the detector may be no better than
     chance or may have flagged nothing real. None where nothing is flagged.
     """
-    hit, flag = floats(hits), floats(flags)
+    hit = floats(hits)
+    flag = floats(flags)
     groups = np.asarray(clusters)
     seen = share(hit[flag > 0], groups[flag > 0])
     if seen is None or (sensitivity == CERTAIN == specificity):
@@ -426,11 +476,14 @@ def share_given(
             return Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
         shares.append(at)
     values, lows, highs = zip(*shares, strict=True)
-    low, high = min(seen.low, *lows), max(seen.high, *highs)
+    low = min(seen.low, *lows)
+    high = max(seen.high, *highs)
     return Estimate(values[0], low, high, seen.n, seen.clusters)
 
 
-def _ratio(hit: Floats, weight: Floats, groups: Ints) -> tuple[float, float, float] | None:
+def _ratio(
+    hit: Floats, weight: Floats, groups: Ints
+) -> tuple[float, float, float] | None:
     """The weighted share with its ends, within 0 and 1; None for weights that sum to nothing."""
     total = float(weight.sum())
     _, member = np.unique(groups, return_inverse=True)
@@ -466,7 +519,9 @@ def explained_share(
     ``LEAST_VARIATION`` of its mean once the other is taken out.
     """
     kept = np.isfinite(time) & np.isfinite(cause) & np.isfinite(other)
-    y, x, z = time[kept], cause[kept], other[kept]
+    y = time[kept]
+    x = cause[kept]
+    z = other[kept]
     if not len(y) or y.sum() <= 0 or x.mean() <= 0:
         return None
     _, level = np.unique(group[kept], return_inverse=True)
@@ -484,7 +539,9 @@ def explained_share(
     leverage = sum_by(member, ((columns @ inner) * columns).sum(axis=1) * weight, k)
     pull = inner[0] @ (columns * (weight * left)[:, None]).T
     pull /= 1 - np.minimum(leverage, 0.9)[member]  # as if the cluster had been left out
-    middle_x, middle_y, n = float(x.mean()), float(y.mean()), len(y)
+    middle_x = float(x.mean())
+    middle_y = float(y.mean())
+    n = len(y)
     value = float(slope[0]) * middle_x / middle_y
     influence = pull * middle_x / middle_y
     influence = influence + float(slope[0]) * (x - middle_x) / (middle_y * n)
@@ -496,12 +553,17 @@ def explained_share(
 
 def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, Floats]:
     """Times drawn in, weights and the two slopes."""
-    weight, drawn = np.ones(len(y)), y
+    weight = np.ones(len(y))
+    drawn = y
     slope = np.zeros(2)
     for _ in range(_EXPLAINED_ROUNDS):
-        columns = np.column_stack([_within(x, level, weight), _within(z, level, weight)])
+        columns = np.column_stack(
+            [_within(x, level, weight), _within(z, level, weight)]
+        )
         inner = columns.T @ (columns * weight[:, None])
-        slope = np.linalg.pinv(inner) @ (columns.T @ (weight * _within(drawn, level, weight)))
+        slope = np.linalg.pinv(inner) @ (
+            columns.T @ (weight * _within(drawn, level, weight))
+        )
         ahead = np.column_stack([x, z]) @ slope
         fitted = ahead + _means(drawn - ahead, level, weight)[level]
         fitted = np.maximum(fitted, _FLOOR * float(y.mean()))
@@ -511,7 +573,9 @@ def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, 
 
 
 def _means(values: Floats, level: Ints, weight: Floats) -> Floats:
-    return np.bincount(level, weights=values * weight) / np.bincount(level, weights=weight)
+    return np.bincount(level, weights=values * weight) / np.bincount(
+        level, weights=weight
+    )
 
 
 def _within(values: Floats, level: Ints, weight: Floats) -> Floats:
@@ -525,13 +589,17 @@ DRAWS = 499
 class Drift(NamedTuple):
     """The squared distance of two middles."""
 
-    value: float  #: Without the part that scatter alone gives; noise can take it below 0.
+    value: (
+        float  #: Without the part that scatter alone gives; noise can take it below 0.
+    )
     low: float
     high: float
     chance: float  #: Share of shuffled clusters in which it is as large.
 
 
-def drift(vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: Rng) -> Drift | None:
+def drift(
+    vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: Rng
+) -> Drift | None:
     """The squared distance between the middles of earlier and of later vectors.
 
     Products of vectors from one cluster are left out, so that it is 0 on average where the middles
@@ -558,27 +626,40 @@ def drift(vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: Rng) -
     return Drift(value, value - half, value + half, chance)
 
 
-def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]) -> Floats:
+def _distances(
+    sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]
+) -> Floats:
     """The distance for each way to part the clusters, a row of ``sides`` each."""
     weight = sides.astype(np.float64)
     later = weight @ sums
     before = sums.sum(axis=0) - later
     n, square, own = (
-        np.array([weight @ each, each.sum() - weight @ each]) for each in (sizes, sizes**2, squares)
+        np.array([weight @ each, each.sum() - weight @ each])
+        for each in (sizes, sizes**2, squares)
     )
-    inner = np.array([np.einsum("ij,ij->i", side_sums, side_sums) for side_sums in (later, before)])
+    inner = np.array(
+        [np.einsum("ij,ij->i", side_sums, side_sums) for side_sums in (later, before)]
+    )
     same = (inner - own) / (n**2 - square)
-    distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", later, before) / (n[0] * n[1])
+    distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", later, before) / (
+        n[0] * n[1]
+    )
     return distances
 
 
-def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]) -> Floats:
+def _without_each(
+    sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]
+) -> Floats:
     distances = np.zeros(len(sizes))
-    totals = {is_later: sums[side == is_later].sum(axis=0) for is_later in (True, False)}
+    totals = {
+        is_later: sums[side == is_later].sum(axis=0) for is_later in (True, False)
+    }
     for own in (True, False):
         mine = side == own
-        s, o = totals[own], totals[not own]
-        n, m = sizes[mine].sum() - sizes[mine], sizes[~mine].sum()
+        s = totals[own]
+        o = totals[not own]
+        n = sizes[mine].sum() - sizes[mine]
+        m = sizes[~mine].sum()
         left = s @ s - 2 * sums[mine] @ s + squares[mine]
         same = left - (squares[mine].sum() - squares[mine])
         pairs = n**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)

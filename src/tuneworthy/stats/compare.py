@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from tuneworthy.stats.clustered import Floats, Ints, Rng
 
 
-def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> Estimate | None:
+def paired_difference(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike
+) -> Estimate | None:
     """The mean difference of two scores between 0 and 1 on the same cases, with a 95% interval.
 
     Two pairs are added, one that each arm wins, before the variance by cluster is taken: for 0 and
@@ -41,11 +43,14 @@ def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) 
     differences, member, k = _both(first, second, clusters)
     if not k:
         return None
-    value, low, high = float(differences.mean()), -1.0, 1.0
+    value = float(differences.mean())
+    low = -1.0
+    high = 1.0
     if k > 1:
         wide = mean([*differences, 1.0, -1.0], [*member, k, k + 1])
         assert wide is not None  # there are values
-        low, high = max(-1.0, min(wide.low, value)), min(1.0, max(wide.high, value))
+        low = max(-1.0, min(wide.low, value))
+        high = min(1.0, max(wide.high, value))
     return Estimate(value, low, high, len(differences), k)
 
 
@@ -60,7 +65,8 @@ def cases_needed(
     both.
     """
     differences, member, k = _both(first, second, clusters)
-    n, value = len(differences), float(differences.mean()) if k else 0.0
+    n = len(differences)
+    value = float(differences.mean()) if k else 0.0
     if k < 2 or value == 0:
         return None
     variance = max(float(differences.var(ddof=1)), _spread(differences, member, k))
@@ -149,7 +155,9 @@ def paired(
     apart, member, k = _both(first, second, clusters)
     if k < 2:
         return None
-    n, value, spread = len(apart), float(apart.mean()), math.sqrt(_spread(apart, member, k))
+    n = len(apart)
+    value = float(apart.mean())
+    spread = math.sqrt(_spread(apart, member, k))
     error = t95(k - 1) * spread / math.sqrt(n)
     estimate = Estimate(value, value - error, value + error * reach / Z95, n, k)
     if value <= 0 or (Z95 + Z80) * spread >= math.sqrt(_FARTHEST) * value:
@@ -173,7 +181,9 @@ _BLOCK = 100  #: Conversations multiplied before a logarithm is taken; 0.05^100 
 
 class Raced(NamedTuple):
     winner: int  #: Place of the arm that leads in the end.
-    dropped_after: tuple[int | None, ...]  #: Conversations until each arm left; None if it stayed.
+    dropped_after: tuple[
+        int | None, ...
+    ]  #: Conversations until each arm left; None if it stayed.
     runs: int  #: Arms times conversations that were run.
 
 
@@ -188,14 +198,21 @@ class Race:
     """
 
     def __init__(
-        self, arms: int, alpha: float = 0.02, *, groups: Sequence[Hashable] | None = None
+        self,
+        arms: int,
+        alpha: float = 0.02,
+        *,
+        groups: Sequence[Hashable] | None = None,
     ) -> None:
         names = [None] * arms if groups is None else list(groups)
-        self._rivals = np.array([[name == other for other in names] for name in names], dtype=bool)
+        self._rivals = np.array(
+            [[name == other for other in names] for name in names], dtype=bool
+        )
         self._rivals &= ~np.eye(arms, dtype=bool)
         self._worth = 1 / alpha
         self._logs = np.zeros((arms, arms, len(_STAKES)))
-        self._sums, self._most = np.zeros(arms), np.zeros(arms)
+        self._sums = np.zeros(arms)
+        self._most = np.zeros(arms)
         self._seen = [0] * arms
         self._dropped: list[int | None] = [None] * arms
 
@@ -275,7 +292,9 @@ def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceili
     return Ceiling("too_few_cases", upper, _cases_needed(tried, chosen, target))
 
 
-def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) -> int | None:
+def _cases_needed(
+    tried: Sequence[Estimate], chosen: Estimate, target: float
+) -> int | None:
     """Cases in all with which the bounds would clear the target in 80 of 100 repetitions.
 
     The chosen arm's share on cases that chose nothing is taken to stay, and a tried one to be no
@@ -287,7 +306,10 @@ def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) ->
     if chosen.value < target:
         blocking += [(arm, min(arm.value, chosen.value)) for arm in tried]
     halves = (
-        (arm.high - arm.value if value < target else arm.value - arm.low, abs(value - target))
+        (
+            arm.high - arm.value if value < target else arm.value - arm.low,
+            abs(value - target),
+        )
         for arm, value in blocking
     )
     now = chosen.n + max((arm.n for arm in tried), default=0)
@@ -322,7 +344,9 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     return min(float(values[-1] - values[-2]) / n, high), 0.0, high
 
 
-ENOUGH_LABELS = 20  #: Under this many labels, or labelled conversations, nothing is said.
+ENOUGH_LABELS = (
+    20  #: Under this many labels, or labelled conversations, nothing is said.
+)
 _CELLS = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
 """Labels that are added for a mean, and where between its least and most the judge puts each."""
 _WINS = np.array([[-1.0, 1.0], [math.nan, math.nan]])
@@ -361,18 +385,23 @@ def predicted_difference(
 def _predicted(
     judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: Floats
 ) -> Estimate | None:
-    scores, human = floats(judge), floats(labels)
+    scores = floats(judge)
+    human = floats(labels)
     there = ~np.isnan(human)
     groups = np.arange(len(scores)) if clusters is None else np.asarray(clusters)
     labelled = len(np.unique(groups[there]))
     if labelled < ENOUGH_LABELS:
         return None
-    seen, people, rest = scores[there], human[there], scores[~there]
+    seen = scores[there]
+    people = human[there]
+    rest = scores[~there]
     weight = _weight(seen, people, rest)
     others = float(rest.mean()) if len(rest) else float(seen.mean())
     value = float(people.mean()) + weight * (others - float(seen.mean()))
     # what each case adds to the error, the added labels as conversations of their own
-    expected = np.where(np.isnan(cells[1]), others, scores.min() + cells[1] * np.ptp(scores))
+    expected = np.where(
+        np.isnan(cells[1]), others, scores.min() + cells[1] * np.ptp(scores)
+    )
     added = cells[0] - weight * (expected - others)
     right = np.concatenate([people - weight * (seen - others), added])
     centre = float(right.mean())
@@ -383,9 +412,11 @@ def _predicted(
     parts = np.concatenate([sum_by(member, error, k), (added - centre) / len(right)])
     spread = math.sqrt(dot(parts, parts) * labelled / (labelled - 1))
     below, above = leaning(spread, t95(labelled - 1), parts)
-    least, most = float(cells[0].min()), float(cells[0].max())
+    least = float(cells[0].min())
+    most = float(cells[0].max())
     value = min(most, max(least, value))
-    low, high = max(least, centre + below), min(most, centre + above)
+    low = max(least, centre + below)
+    high = min(most, centre + above)
     return Estimate(value, min(low, value), max(high, value), len(scores), labelled)
 
 

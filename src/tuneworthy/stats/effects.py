@@ -53,7 +53,9 @@ def chance_of_reduction(needed: float, low: float, usual: float, high: float) ->
     value, and a need of exactly it is met. Raises ValueError where the three are out of order.
     """
     if not low <= usual <= high:
-        raise ValueError(f"a triangle goes up from low to high, not {low}, {usual}, {high}")
+        raise ValueError(
+            f"a triangle goes up from low to high, not {low}, {usual}, {high}"
+        )
     if needed <= low:
         return 1.0
     if needed >= high:

@@ -10,7 +10,9 @@ from tuneworthy.model.base import Interval, Unknown
 from tuneworthy.model.framework import CAUSES, CauseId
 from tuneworthy.stats.intervals import Ends, wilson
 
-_COUNT = Unknown(ask="count the causes of 30 to 50 failures: tuneworthy evalset failures CASE")
+_COUNT = Unknown(
+    ask="count the causes of 30 to 50 failures: tuneworthy evalset failures CASE"
+)
 
 
 class FailureShare(NamedTuple):
@@ -36,7 +38,9 @@ def failure_shares(counts: Mapping[CauseId, int]) -> tuple[FailureShare, ...]:
         if cause not in counts:
             continue
         low, high = wilson(counts[cause], total)
-        shares.append(FailureShare(cause, counts[cause], counts[cause] / total, low, high))
+        shares.append(
+            FailureShare(cause, counts[cause], counts[cause] / total, low, high)
+        )
     return tuple(sorted(shares, key=lambda share: -share.n))
 
 

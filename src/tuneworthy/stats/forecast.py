@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 WEEK = 7
-LEVEL_DAYS = 28  #: Days a level is counted on: whole weeks, so that weekdays can't tilt it.
+LEVEL_DAYS = (
+    28  #: Days a level is counted on: whole weeks, so that weekdays can't tilt it.
+)
 _SHAPE_DAYS = 84  #: Days, at most, that show how days scatter.
 _STEPS = 50
 _MOST_ALIKE = 0.8
@@ -35,7 +37,9 @@ class Trend(NamedTuple):
     level: float  #: Logarithm of the count expected at time 0.
     level_error: float  #: Its standard error.
     together: float  #: Covariance of the two.
-    scatter: float  #: Variance of a count over its squared expectation, beyond Poisson's.
+    scatter: (
+        float  #: Variance of a count over its squared expectation, beyond Poisson's.
+    )
     alike: float  #: Correlation of neighbouring periods.
 
     def interval(self, periods: float) -> tuple[float, float, float]:
@@ -54,12 +58,16 @@ class Trend(NamedTuple):
         assumes that the trend goes on: whatever would break it stands in no past count.
         """
         middle = self.level + self.growth * ahead
-        line = self.level_error**2 + ahead**2 * self.error**2 + 2 * ahead * self.together
+        line = (
+            self.level_error**2 + ahead**2 * self.error**2 + 2 * ahead * self.together
+        )
         count = math.exp(_bounded(middle)) * periods
         own = 1 / max(count, 1.0) + self.scatter / periods
         own *= (1 + self.alike) / (1 - self.alike)
         half = t95(self.degrees) * math.sqrt(max(line, 0.0) + own)
-        low, high = (math.exp(_bounded(middle + side)) * periods for side in (-half, half))
+        low, high = (
+            math.exp(_bounded(middle + side)) * periods for side in (-half, half)
+        )
         return count, low, high
 
 
@@ -73,14 +81,17 @@ def level(days: Floats, least: float) -> Estimate:
     """
     value = float(days[-LEVEL_DAYS:].mean())
     tail = days[-_SHAPE_DAYS:]
-    n, at = len(tail), np.arange(len(tail))
+    n = len(tail)
+    at = np.arange(len(tail))
     columns = [(at % WEEK == day).astype(np.float64) for day in range(WEEK)]
     if n >= 2 * LEVEL_DAYS:  # in less, a line would take the slow ups and downs along
         columns.append(at - at.mean())
     design = np.column_stack(columns)
     fitted, *_ = np.linalg.lstsq(design, tail, rcond=None)
     left = tail - design @ fitted
-    square, free, alike = float(left @ left), n - design.shape[1], _alike(left, design.shape[1])
+    square = float(left @ left)
+    free = n - design.shape[1]
+    alike = _alike(left, design.shape[1])
     variance = max(square / free * (1 + alike) / (1 - alike), least)
     half = t95(max(3, free // 3)) * math.sqrt(variance / LEVEL_DAYS)
     return Estimate(value, max(0.0, value - half), value + half, LEVEL_DAYS, LEVEL_DAYS)
@@ -108,7 +119,8 @@ def trend(counts: Floats) -> Trend | None:
             break
     expected = np.exp(np.clip(design @ line, -30, 60))
     left = (counts - expected) / np.sqrt(expected)
-    scatter, alike = max(1.0, float(left @ left) / (n - 2)), _alike(left, 2)
+    scatter = max(1.0, float(left @ left) / (n - 2))
+    alike = _alike(left, 2)
     inner = design.T @ (design * expected[:, None])
     spread = np.linalg.inv(inner) * scatter * (1 + alike) / (1 - alike)
     return Trend(
@@ -134,7 +146,10 @@ def _alike(left: Floats, fitted: int) -> float:
     """Correlation of neighbours, corrected for what residuals of a fitted curve hide of it."""
     square = float(left @ left)
     raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
-    return min(max(raw + (fitted - 1 + (fitted + 2) * max(raw, 0.0)) / len(left), 0.0), _MOST_ALIKE)
+    return min(
+        max(raw + (fitted - 1 + (fitted + 2) * max(raw, 0.0)) / len(left), 0.0),
+        _MOST_ALIKE,
+    )
 
 
 def _at_most(count: int, mean: float) -> float:
@@ -145,7 +160,8 @@ def _at_most(count: int, mean: float) -> float:
 
 def _where(rising: Callable[[float], float], top: float, share: float = 0.025) -> float:
     """Where a rising function reaches a share, between 0 and ``top``."""
-    low, high = 1e-12, top
+    low = 1e-12
+    high = top
     for _ in range(100):
         middle = (low + high) / 2
         low, high = (middle, high) if rising(middle) < share else (low, middle)

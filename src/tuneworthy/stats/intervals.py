@@ -23,7 +23,8 @@ def wilson(successes: float, n: float) -> Ends:
     _check(successes, n)
     if n == 0:
         return 0.0, 1.0
-    share, z2 = successes / n, Z95 * Z95 / n
+    share = successes / n
+    z2 = Z95 * Z95 / n
     middle = share + z2 / 2
     half = Z95 * math.sqrt((share * (1 - share) + z2 / 4) / n)
     # rounding may put an end a hair past the share or past 0 and 1; it belongs on it
@@ -67,8 +68,12 @@ def cases_to_exclude(rate: float, target: float) -> int | None:
     return math.floor(limit * limit) + 1
 
 
-MOST_USEFUL = 2_000  #: Cases that a team labels at most to tell two numbers from each other.
-BY_MARGIN = f"decide by the margin: {MOST_USEFUL:,} cases would hardly tell the two apart"
+MOST_USEFUL = (
+    2_000  #: Cases that a team labels at most to tell two numbers from each other.
+)
+BY_MARGIN = (
+    f"decide by the margin: {MOST_USEFUL:,} cases would hardly tell the two apart"
+)
 
 
 def cases_to_tell(rate: float, target: float, n: int, worth: float = 0.0) -> int | None:
@@ -119,9 +124,14 @@ def clopper_pearson(successes: float, n: float) -> Ends:
 
 def beta_quantile(chance: float, a: float, b: float) -> float:
     """The quantile of a beta distribution, by Newton's steps kept inside a shrinking bracket."""
-    low, high, middle = 0.0, 1.0, a / (a + b)
+    low = 0.0
+    high = 1.0
+    middle = a / (a + b)
     spread = math.sqrt(middle * (1 - middle) / (a + b + 1))
-    x = min(max(middle + math.copysign(2 * spread, chance - 0.5), middle / 2), (1 + middle) / 2)
+    x = min(
+        max(middle + math.copysign(2 * spread, chance - 0.5), middle / 2),
+        (1 + middle) / 2,
+    )
     front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     for _ in range(_HALVINGS):
         miss = beta_share(x, a, b) - chance
@@ -145,16 +155,23 @@ def beta_share(x: float, a: float, b: float) -> float:
     if x > (a + 1) / (a + b + 2):
         return 1 - beta_share(1 - x, b, a)
     front = (
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+        math.lgamma(a + b)
+        - math.lgamma(a)
+        - math.lgamma(b)
+        + a * math.log(x)
+        + b * math.log1p(-x)
     )
-    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1) or _TINY)
+    c = 1.0
+    d = 1 / (1 - (a + b) * x / (a + 1) or _TINY)
     fraction = d
     for m in range(1, _STEPS):
         part = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
+        d = 1 / (1 + part * d or _TINY)
+        c = (1 + part / c) or _TINY
         fraction *= d * c
         part = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
+        d = 1 / (1 + part * d or _TINY)
+        c = (1 + part / c) or _TINY
         fraction *= d * c
         if abs(d * c - 1) < 1e-14:
             break

@@ -35,13 +35,17 @@ def moved_share(before: Halves, after: Halves) -> MovedShare:
         old = np.asarray(before[chosen], dtype=np.float64)
         new = np.asarray(after[chosen], dtype=np.float64)
         grew = new / new.sum() > old / old.sum()
-        parts = [np.asarray(each[counted], dtype=np.float64) for each in (before, after)]
+        parts = [
+            np.asarray(each[counted], dtype=np.float64) for each in (before, after)
+        ]
         inside = [float(part[grew].sum() / part.sum()) for part in parts]
         shares.append(inside[1] - inside[0])
         sizes = [float(part.sum()) for part in parts]
         # a half more of each, so that nought of few is not for certain
         eased = [(p * n + 0.5) / (n + 1) for p, n in zip(inside, sizes, strict=True)]
-        variances.append(sum(p * (1 - p) / n for p, n in zip(eased, sizes, strict=True)))
+        variances.append(
+            sum(p * (1 - p) / n for p, n in zip(eased, sizes, strict=True))
+        )
     value = float(np.mean(shares))
     half = Z95 * float(np.sqrt(sum(variances))) / 2
     n = min(int(np.sum(before)), int(np.sum(after)))

@@ -23,7 +23,9 @@ from tuneworthy.model.base import shown
 MAX_DEPTH = 24  #: Deeper nesting than any case or framework needs.
 
 Path = tuple[str | int, ...]
-Error = Callable[..., InputError]  #: An error class, called as ``error(what, where=…, fix=…)``.
+Error = Callable[
+    ..., InputError
+]  #: An error class, called as ``error(what, where=…, fix=…)``.
 
 PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """The one in C where it is there. Its marks count characters."""
@@ -52,7 +54,11 @@ def parse(text: str, name: str, error: Error = CaseError) -> ParsedFile:
     if match := _FORBIDDEN.search(text):
         what = f"holds a character that YAML doesn't allow (U+{ord(match[0]):04X})"
         line = text.count("\n", 0, match.start()) + 1
-        raise error(what, where=f"{name}:{line}", fix="remove it, or save the file as UTF-8 text")
+        raise error(
+            what,
+            where=f"{name}:{line}",
+            fix="remove it, or save the file as UTF-8 text",
+        )
     reader = _Reader(text, name, error)
     try:
         data = reader.read()
@@ -73,12 +79,14 @@ class _Reader:
     """Plain values from the parser's events."""
 
     def __init__(self, text: str, name: str, error: Error) -> None:
-        self.name, self.error = name, error
+        self.name = name
+        self.error = error
         self.events: Iterator[Any] = yaml.parse(text, Loader=PARSER)
         self.lines: dict[Path, int] = {}
 
     def read(self) -> Any:
-        root, documents = None, 0
+        root = None
+        documents = 0
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
@@ -90,7 +98,9 @@ class _Reader:
         return root
 
     def _wrong(self, event: Any, what: str, fix: str) -> InputError:
-        return self.error(what, where=f"{self.name}:{event.start_mark.line + 1}", fix=fix)
+        return self.error(
+            what, where=f"{self.name}:{event.start_mark.line + 1}", fix=fix
+        )
 
     def _value(self, event: Any, path: Path) -> Any:
         self._refuse(event, path)
@@ -119,15 +129,23 @@ class _Reader:
             what = f'alias "*{event.anchor}"' if alias else f'anchor "&{event.anchor}"'
             raise self._wrong(event, f"{what} is not supported", "repeat the value")
         if event.tag is not None and event.tag != "!":
-            raise self._wrong(event, f'tag "{event.tag}" is not supported', "write the plain value")
+            raise self._wrong(
+                event, f'tag "{event.tag}" is not supported', "write the plain value"
+            )
         if len(path) >= MAX_DEPTH and not isinstance(event, yaml.ScalarEvent):
-            raise self._wrong(event, f"is nested deeper than {MAX_DEPTH} levels", "flatten it")
+            raise self._wrong(
+                event, f"is nested deeper than {MAX_DEPTH} levels", "flatten it"
+            )
 
     def _refuse_key(self, key: Any, mapping: dict[str, Any]) -> None:
         if not isinstance(key, yaml.ScalarEvent):
-            raise self._wrong(key, "a key has to be plain text", "write the key as a word")
+            raise self._wrong(
+                key, "a key has to be plain text", "write the key as a word"
+            )
         if key.value in mapping:
-            raise self._wrong(key, f'key "{key.value}" appears twice', "keep one of them")
+            raise self._wrong(
+                key, f'key "{key.value}" appears twice', "keep one of them"
+            )
         if not key.style and key.value == "<<":
             raise self._wrong(key, "merge keys are not supported", "repeat the values")
 
@@ -168,7 +186,9 @@ def plain_values(text: str, name: str, error: Error = InputError) -> Any:
             return data
     except (yaml.YAMLError, ValueError, RecursionError):
         raise error("isn't YAML", where=name, fix="export it again, whole") from None
-    raise error("repeats too much of itself", where=name, fix="write it without aliases")
+    raise error(
+        "repeats too much of itself", where=name, fix="write it without aliases"
+    )
 
 
 def _nodes(value: Any, known: dict[int, int]) -> int:
@@ -176,7 +196,9 @@ def _nodes(value: Any, known: dict[int, int]) -> int:
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
-        known[id(value)] = _MOST_NODES  # until it is known: what holds itself has no end
+        known[id(value)] = (
+            _MOST_NODES  # until it is known: what holds itself has no end
+        )
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_nodes(each, known) for each in inner)
     return known[id(value)]
@@ -193,15 +215,21 @@ def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
         fix += f" ({more} more to fix after this)" if more else ""
         raise error(what, where=where, fix=fix) from None
     except RecursionError:
-        raise error("is nested too deeply", where=document.name, fix="flatten it") from None
+        raise error(
+            "is nested too deeply", where=document.name, fix="flatten it"
+        ) from None
 
 
 def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> list[Any]:
     try:
         return list(caught.errors(include_url=False, include_context=True))
-    except UnicodeEncodeError:  # half a character, which only a mapping from Python can hold
+    except (
+        UnicodeEncodeError
+    ):  # half a character, which only a mapping from Python can hold
         fix = "write whole characters"
-        raise error("holds text that is not Unicode", where=document.name, fix=fix) from None
+        raise error(
+            "holds text that is not Unicode", where=document.name, fix=fix
+        ) from None
 
 
 def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
@@ -215,7 +243,8 @@ def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
     """What is wrong, where, and the fix, of one of pydantic's findings."""
-    kind, context = finding["type"], finding.get("ctx", {})
+    kind = finding["type"]
+    context = finding.get("ctx", {})
     path = _path(finding["loc"], document.data)
     if kind == "missing":
         path = (*path, finding["loc"][-1])
@@ -231,18 +260,22 @@ def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
         return what, document.where((*path, key)), fix
     what, fix = _words(kind, finding, context)
     if kind == "no_mapping" and not path:
-        what, fix = "is not a mapping of keys and values", "start with name: …"
+        what = "is not a mapping of keys and values"
+        fix = "start with name: …"
     return f"{label or 'the file'} {what}", document.where(path), fix
 
 
 def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
-    value, message = finding.get("input"), str(finding["msg"])
+    value = finding.get("input")
+    message = str(finding["msg"])
     picture = f'is "{shown(value)}"'
     if kind == "missing":
         return _FIXES[kind]
     if kind in _FIXES:
         what, fix = _FIXES[kind]
-        return f"{picture}, which {what}", ("number" in fix and _as_number(value)) or fix
+        return f"{picture}, which {what}", (
+            "number" in fix and _as_number(value)
+        ) or fix
     if kind == "no_mapping":
         keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
         keys += ["…"] * (len(context["known"]) > _SHOWN_KEYS)
@@ -272,9 +305,14 @@ def _as_number(value: Any) -> str:
 
 def _path(loc: Path, data: Any) -> Path:
     """The part of pydantic's location that stands in the data (it also names types it tried)."""
-    path, here = list[str | int](), data
+    path = list[str | int]()
+    here = data
     for step in loc:
-        in_list = isinstance(here, list | tuple) and isinstance(step, int) and step < len(here)
+        in_list = (
+            isinstance(here, list | tuple)
+            and isinstance(step, int)
+            and step < len(here)
+        )
         if in_list or (isinstance(here, Mapping) and step in here):
             path.append(step)
             here = here[step]
@@ -282,5 +320,7 @@ def _path(loc: Path, data: Any) -> Path:
 
 
 def _label(path: Path) -> str:
-    parts = (f"[{step + 1}]" if isinstance(step, int) else f".{shown(step)}" for step in path)
+    parts = (
+        f"[{step + 1}]" if isinstance(step, int) else f".{shown(step)}" for step in path
+    )
     return "".join(parts).removeprefix(".")

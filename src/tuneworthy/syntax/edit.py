@@ -34,7 +34,9 @@ Value = str | tuple[str, ...] | Mapping[str, str] | None
 """What may be written: a plain value, a list of them, a mapping of them, or nothing."""
 
 
-def edit(text: str, answers: Mapping[K, Value], name: str, error: Error = CaseError) -> str:
+def edit(
+    text: str, answers: Mapping[K, Value], name: str, error: Error = CaseError
+) -> str:
     """Put values into a mapping written as YAML, which is known to be plain data.
 
     In place of a mapping, a plain value goes to its key ``value`` and its other keys stay, unless
@@ -53,7 +55,9 @@ def edit(text: str, answers: Mapping[K, Value], name: str, error: Error = CaseEr
     except InputError:
         same = False
     if not same:
-        raise error("can't be changed without changing more", where=name, fix="edit it by hand")
+        raise error(
+            "can't be changed without changing more", where=name, fix="edit it by hand"
+        )
     return changed
 
 
@@ -63,10 +67,18 @@ def _put_data(
     """Put a value into plain data; the places in the text it goes to."""
     here = _above(data, keys, name, error)
     there = _below(here, keys[-1])
-    if isinstance(there, dict) and isinstance(value, str) and not isinstance(value, WholeValue):
+    if (
+        isinstance(there, dict)
+        and isinstance(value, str)
+        and not isinstance(value, WholeValue)
+    ):
         there["value"] = value
         return [((*keys, "value"), value)]
-    if isinstance(there, dict) and isinstance(value, Mapping) and set(there) <= set(value):
+    if (
+        isinstance(there, dict)
+        and isinstance(value, Mapping)
+        and set(there) <= set(value)
+    ):
         moved = {key: part for key, part in value.items() if there.get(key) != part}
         there.update(moved)
         return [((*keys, key), part) for key, part in moved.items()]
@@ -84,9 +96,15 @@ def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
             str(step + 1) if isinstance(step, int) else step for step in keys[:position]
         )
         if isinstance(key, int) and not isinstance(here, list):
-            raise error(f"{path} is not a list", where=name, fix="write it as a list first")
+            raise error(
+                f"{path} is not a list", where=name, fix="write it as a list first"
+            )
         if isinstance(key, str) and not isinstance(here, dict):
-            raise error(f"{path} is not a mapping", where=name, fix="write its keys below it first")
+            raise error(
+                f"{path} is not a mapping",
+                where=name,
+                fix="write its keys below it first",
+            )
         if isinstance(key, int) and key > len(here):
             what = f"{path} has no place {key + 1}; it has {len(here)}"
             raise error(what, where=name, fix="add one after another")
@@ -127,7 +145,8 @@ def _put_text(text: str, keys: Keys, value: Value) -> str:
         return f" {_flow(keys, value)}{text}"
     after_key = depth = 0
     while depth < len(keys) and (child := _child(node, keys[depth])) is not None:
-        (after_key, node), depth = child, depth + 1
+        after_key, node = child
+        depth += 1
     rest = keys[depth:]
     if not rest:
         return _replace(text, node, after_key, _flow((), value))
@@ -139,14 +158,20 @@ def _put_text(text: str, keys: Keys, value: Value) -> str:
 def _child(node: Any, key: str | int) -> tuple[int, Any] | None:
     """A value of a collection, and where its key ends: 0 for an item of a list."""
     if isinstance(node, yaml.SequenceNode):
-        return (0, node.value[key]) if isinstance(key, int) and key < len(node.value) else None
+        return (
+            (0, node.value[key])
+            if isinstance(key, int) and key < len(node.value)
+            else None
+        )
     if isinstance(node, yaml.ScalarNode):
         return None
     return next(((k.end_mark.index, v) for k, v in node.value if k.value == key), None)
 
 
 def _children(node: Any) -> list[Any]:
-    return [v for _, v in node.value] if isinstance(node, yaml.MappingNode) else node.value
+    return (
+        [v for _, v in node.value] if isinstance(node, yaml.MappingNode) else node.value
+    )
 
 
 def _is_block_scalar(node: Any) -> bool:
@@ -172,8 +197,12 @@ def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
     """The text with another value in the place of one that stands there."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style or not after_key:
         space = " " if node.start_mark.index == node.end_mark.index else ""
-        return _cut(text, node, space + shown + (_line_end(text) * _is_block_scalar(node)))
-    colon = text.index(":", after_key) + 1  # a value in lines of its own goes up behind its key
+        return _cut(
+            text, node, space + shown + (_line_end(text) * _is_block_scalar(node))
+        )
+    colon = (
+        text.index(":", after_key) + 1
+    )  # a value in lines of its own goes up behind its key
     between = text[colon : node.start_mark.index].rstrip()
     return f"{text[:colon]} {shown}{between}{text[_end(node) :]}"
 
@@ -182,17 +211,27 @@ def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
     """A key or an item that isn't there yet, after the last one."""
     if node.flow_style:
         comma = ", " if node.value else ""
-        at = max((c.end_mark.index for c in _children(node)), default=node.start_mark.index + 1)
+        at = max(
+            (c.end_mark.index for c in _children(node)),
+            default=node.start_mark.index + 1,
+        )
         return text[:at] + comma + _flow(rest, value)[1:-1] + text[at:]
-    breaks, end = _line_end(text), _end(node)
+    breaks = _line_end(text)
+    end = _end(node)
     ends = (p for p in (text.find("\n", end), text.find("\r", end)) if p >= 0)
     at = min(ends, default=len(text))
-    return text[:at] + breaks + breaks.join(_lines(rest, value, node.start_mark.column)) + text[at:]
+    return (
+        text[:at]
+        + breaks
+        + breaks.join(_lines(rest, value, node.start_mark.column))
+        + text[at:]
+    )
 
 
 def _lines(keys: Keys, value: Value, column: int) -> list[str]:
     """A path written out in lines of its own, the value in the last one."""
-    key, rest = keys[0], keys[1:]
+    key = keys[0]
+    rest = keys[1:]
     margin = " " * column
     if isinstance(key, int):
         below = _lines(rest, value, column + _STEP) if rest else [_flow((), value)]

@@ -115,7 +115,9 @@ class LineTerminal:
 
     def name(self, suggested: str) -> str | None:
         """What a new use case is called; None to make none."""
-        self.say(f"There is no case here yet. What is it called? (Enter: {suggested}; q stops)\n")
+        self.say(
+            f"There is no case here yet. What is it called? (Enter: {suggested}; q stops)\n"
+        )
         line = self._line()
         if line is None or key_of(line) == "q":
             return None
@@ -170,7 +172,9 @@ def _await_input() -> None:
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        with suppress(OSError, ValueError):  # a system on which a terminal can't be waited for
+        with suppress(
+            OSError, ValueError
+        ):  # a system on which a terminal can't be waited for
             select.select([sys.stdin, signalled], [], [])
     finally:
         signal.set_wakeup_fd(before)

@@ -36,7 +36,9 @@ class InterviewSession:
     as_of: date | None
     now: answers.EvaluatedCase = field(init=False)
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
-    trail: list[str] = field(default_factory=list)  #: Ids that were asked, for going back.
+    trail: list[str] = field(
+        default_factory=list
+    )  #: Ids that were asked, for going back.
     part: Part | None = None  #: What is asked now; None for the framework's own round.
     over: bool = False  #: Whether whoever answers has had enough.
 
@@ -74,7 +76,9 @@ class InterviewSession:
 
         by = partial(framework_of, chosen=self.chosen)
         try:
-            changes = answers.write_typed(self.source, script.answers, by, judge).changes
+            changes = answers.write_typed(
+                self.source, script.answers, by, judge
+            ).changes
         except CaseError as caught:
             where = script.places.get(caught.where, caught.where)
             raise CaseError(caught.what, where=where, fix=caught.fix) from None
@@ -82,9 +86,13 @@ class InterviewSession:
         moved = pages.moved_text(before, self.now.dossier, self.now.framework)
         self.terminal.say(pages.changes_page(changes, moved))
         for name in script.kept:
-            sides = [item.between for item in self.now.dossier.challenges if item.id == name]
+            sides = [
+                item.between for item in self.now.dossier.challenges if item.id == name
+            ]
             if sides:
-                self._apply(answers.accept_conflict, ".".join(sides[0][0].split(".")[:2]), name)
+                self._apply(
+                    answers.accept_conflict, ".".join(sides[0][0].split(".")[:2]), name
+                )
         self.terminal.say(pages.closing_page(self.now.dossier, self.source))
 
     def next(self, name: str = "") -> Ask | None:
@@ -177,7 +185,9 @@ class InterviewSession:
     ) -> AnswerResult | None:
         """Write something into the case file; None where it was changed meanwhile."""
         try:
-            step = write(self.now, ask_id, what, judge=partial(decide, as_of=self.as_of))
+            step = write(
+                self.now, ask_id, what, judge=partial(decide, as_of=self.as_of)
+            )
         except ConflictError:
             self._read()
             again = "The file was changed by somebody else meanwhile; nothing is lost. Once more:"
@@ -223,7 +233,12 @@ class InterviewSession:
 
 
 def interview(
-    source: str, *, chosen: str | None, as_of: date | None, script: str | None, colour: bool
+    source: str,
+    *,
+    chosen: str | None,
+    as_of: date | None,
+    script: str | None,
+    colour: bool,
 ) -> None:
     """Talk about a case until whoever answers has had enough.
 
@@ -243,7 +258,11 @@ def interview(
 
 
 def _take_script(
-    source: str, script: str, terminal: LineTerminal, chosen: str | None, as_of: date | None
+    source: str,
+    script: str,
+    terminal: LineTerminal,
+    chosen: str | None,
+    as_of: date | None,
 ) -> None:
     """Answer from a file; a new case is there with its answers, or not at all."""
     is_there = _is_there(source)

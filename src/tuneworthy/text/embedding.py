@@ -85,7 +85,9 @@ class Tokenizer:
         """
         behind = list(range(1, len(numbers) + 1))
         before = list(range(-1, len(numbers) - 1))
-        waiting: list[tuple[int, int, int, int]] = []  # rank, place, and the pieces that it is of
+        waiting: list[
+            tuple[int, int, int, int]
+        ] = []  # rank, place, and the pieces that it is of
         for place, (left, right) in enumerate(pairwise(numbers)):
             if (left, right) in self._merges:
                 waiting.append((self._merges[left, right][0], place, left, right))
@@ -93,7 +95,10 @@ class Tokenizer:
         while waiting:
             _, place, left, right = heapq.heappop(waiting)
             second = behind[place]
-            if second == len(numbers) or (numbers[place], numbers[second]) != (left, right):
+            if second == len(numbers) or (numbers[place], numbers[second]) != (
+                left,
+                right,
+            ):
                 continue  # one of the two was merged with another meanwhile
             numbers[place] = self._merges[left, right][1]
             numbers[second] = -1
@@ -129,7 +134,9 @@ def mean_vectors(texts: Iterable[str]) -> Vectors:
     rows = []
     for text in texts:
         numbers = cut.pieces(text)
-        rows.append(vectors[numbers].mean(axis=0) if numbers else np.zeros_like(vectors[0]))
+        rows.append(
+            vectors[numbers].mean(axis=0) if numbers else np.zeros_like(vectors[0])
+        )
     return np.array(rows, dtype=np.float32).reshape(-1, vectors.shape[1])
 
 
@@ -139,7 +146,9 @@ def embed(texts: Sequence[str]) -> Vectors:
     A row is of zeros where a text has no piece that the table knows.
     """
     # Half a pair of UTF-16 has no bytes, and a text of nothing no pieces.
-    openings = (text[:LONGEST].encode("utf-8", "replace").decode() or " " for text in texts)
+    openings = (
+        text[:LONGEST].encode("utf-8", "replace").decode() or " " for text in texts
+    )
     vectors = mean_vectors(openings)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)

@@ -28,7 +28,11 @@ class Glossary:
         self._entries = tuple(_cleaned(term) for term in terms if term.term.strip())
         patterns: dict[str, Pattern] = {}
         for index, entry in enumerate(self._entries):
-            named = (("right", (entry.term,)), ("wrong", entry.forbidden), ("due", entry.due_when))
+            named = (
+                ("right", (entry.term,)),
+                ("wrong", entry.forbidden),
+                ("due", entry.due_when),
+            )
             for kind, words in named:
                 for k, word in enumerate(words):
                     whole = _whole(word, caseless=not entry.case_sensitive)
@@ -60,8 +64,12 @@ class Glossary:
         """Texts that hold the right word, one that is wrong for it, or one that calls for it."""
         entry = self._entries[index]
         kinds = (("wrong", entry.forbidden), ("due", entry.due_when))
-        named = [f"{index} {kind} {k}" for kind, words in kinds for k in range(len(words))]
-        held: Flags = np.any([self.said(hits, index), *(hits[name] for name in named)], axis=0)
+        named = [
+            f"{index} {kind} {k}" for kind, words in kinds for k in range(len(words))
+        ]
+        held: Flags = np.any(
+            [self.said(hits, index), *(hits[name] for name in named)], axis=0
+        )
         return held
 
     def wrong(self, hits: Hits, index: int, texts: Texts) -> list[tuple[str, Flags]]:
@@ -124,7 +132,9 @@ MOST_AVOIDED = 500  #: Further phrases of a team's own list are not looked for.
 def generic_phrases() -> Strings:
     """The list that ships with the package; its source and date stand at its head."""
     text = files("tuneworthy.text").joinpath("generic_phrases.txt").read_text("utf-8")
-    return tuple(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return tuple(
+        line for line in text.splitlines() if line.strip() and not line.startswith("#")
+    )
 
 
 class Phrases:
@@ -136,12 +146,16 @@ class Phrases:
 
     def __init__(self, voice: VoiceSamples | None) -> None:
         shipped = generic_phrases()
-        avoided = tuple(phrase for phrase in (voice.avoid if voice else ()) if phrase.strip())
+        avoided = tuple(
+            phrase for phrase in (voice.avoid if voice else ()) if phrase.strip()
+        )
         if voice is not None:
             own = dict(_counts(shipped, voice.samples))
             shipped = tuple(phrase for phrase in shipped if phrase not in own)
         avoided = avoided[:MOST_AVOIDED]
-        self.phrases = tuple(dict.fromkeys((*shipped, *avoided)))  #: All that is looked for.
+        self.phrases = tuple(
+            dict.fromkeys((*shipped, *avoided))
+        )  #: All that is looked for.
         self._searcher = _searcher(shipped, avoided)
 
     def any(self, texts: Texts) -> Flags:
@@ -182,7 +196,10 @@ def _searcher(shipped: Strings, avoided: Strings) -> Searcher:
         shipped_phrases = "|".join(_expression(phrase) for phrase in shipped)
         patterns["shipped"] = Pattern(rf"\b(?:{shipped_phrases})\b", caseless=True)
     for k, phrase in enumerate(avoided):
-        for name, text in (("a", phrase.replace("’", "'")), ("b", phrase.replace("'", "’"))):
+        for name, text in (
+            ("a", phrase.replace("’", "'")),
+            ("b", phrase.replace("'", "’")),
+        ):
             patterns[f"{k} {name}"] = _whole(text)
     return Searcher(patterns, shipped=not avoided)
 

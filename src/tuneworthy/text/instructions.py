@@ -16,9 +16,13 @@ from tuneworthy.text.search import Pattern, Searcher
 if TYPE_CHECKING:
     from tuneworthy.text.search import Texts
 
-_TOLD = tomllib.loads(files("tuneworthy.text").joinpath("instructions.toml").read_text("utf-8"))
+_TOLD = tomllib.loads(
+    files("tuneworthy.text").joinpath("instructions.toml").read_text("utf-8")
+)
 _NUMBERS: dict[str, int] = _TOLD["numbers"]
-_PATTERNS = {name: re.compile("".join(text)) for name, text in _TOLD["patterns"].items()}
+_PATTERNS = {
+    name: re.compile("".join(text)) for name, text in _TOLD["patterns"].items()
+}
 
 Ask = tuple[str, int, Strings]  #: Kind, amount and words.
 
@@ -29,8 +33,12 @@ class Rule(NamedTuple):
     wording: re.Pattern[str]  #: Found in a sentence.
     kind: str = ""
     amount: int = 0
-    unless: re.Pattern[str] | None = None  #: Says something else where this is found too.
-    own_condition: bool = False  #: Whether a condition in the sentence is part of what is checked.
+    unless: re.Pattern[str] | None = (
+        None  #: Says something else where this is found too.
+    )
+    own_condition: bool = (
+        False  #: Whether a condition in the sentence is part of what is checked.
+    )
 
     def asks(self, match: re.Match[str]) -> Iterator[Ask]:
         """What a match asks for: a number of some unit, each text in quotes, or the kind alone."""
@@ -90,7 +98,9 @@ class Reader:
     """Finds instructions, and remembers lines it has seen: prompts of one template share them."""
 
     def __init__(self) -> None:
-        self._asks_of = lru_cache(maxsize=_MOST_KNOWN_LINES)(lambda line: tuple(_asks(line)))
+        self._asks_of = lru_cache(maxsize=_MOST_KNOWN_LINES)(
+            lambda line: tuple(_asks(line))
+        )
 
     def read(self, prompt: str) -> tuple[Instruction, ...]:
         """The verifiable instructions of a prompt, in its order.
@@ -102,7 +112,9 @@ class Reader:
         by_ask: dict[Ask, Instruction] = {}
         for offset, line in _lines(text):
             for sentence, ask in self._asks_of(line):
-                place = min(1.0, (offset + line.find(sentence[:40])) / max(1, len(prompt)))
+                place = min(
+                    1.0, (offset + line.find(sentence[:40])) / max(1, len(prompt))
+                )
                 kind, amount, words = ask
                 quote = " ".join(sentence.split())[:120]
                 by_ask.setdefault(ask, Instruction(kind, quote, place, amount, words))
@@ -112,7 +124,9 @@ class Reader:
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines that may instruct, each with its offset."""
-    offset, fenced, example = 0, False, False
+    offset = 0
+    fenced = False
+    example = False
     for line in text.splitlines(keepends=True):
         bare = line.strip().casefold()
         if bare.startswith("```"):
@@ -128,19 +142,29 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _asks(line: str) -> Iterator[tuple[str, Ask]]:
     """What a line asks, sentence by sentence."""
-    for sentence in _PATTERNS["sentence"].split(_PATTERNS["bullet"].sub("", line).strip()):
+    for sentence in _PATTERNS["sentence"].split(
+        _PATTERNS["bullet"].sub("", line).strip()
+    ):
         if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
             continue
-        outside = _PATTERNS["quoted"].sub(lambda quote: '"' + "x" * len(quote[1]) + '"', sentence)
+        outside = _PATTERNS["quoted"].sub(
+            lambda quote: '"' + "x" * len(quote[1]) + '"', sentence
+        )
         ambiguous = _PATTERNS["ambiguous"].search(outside) is not None
         for rule in RULES:
             if rule.own_condition or not ambiguous:
                 match = rule.wording.search(sentence)
-                if match is not None and not (rule.unless and rule.unless.search(sentence)):
+                if match is not None and not (
+                    rule.unless and rule.unless.search(sentence)
+                ):
                     yield from ((sentence, ask) for ask in rule.asks(match))
 
 
-_OPPOSED = ({"bullets", "no_bullets"}, {"lower_case", "upper_case"}, {"json", "bullets"})
+_OPPOSED = (
+    {"bullets", "no_bullets"},
+    {"lower_case", "upper_case"},
+    {"json", "bullets"},
+)
 
 
 def _contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
@@ -150,7 +174,8 @@ def _contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
         if kind == instruction.kind:
             begins = kind in {"starts_with", "ends_with"} and words != instruction.words
             return begins or (kind.startswith("most_") and amount != instruction.amount)
-        both, shared = {kind, instruction.kind}, not set(words).isdisjoint(instruction.words)
+        both = {kind, instruction.kind}
+        shared = not set(words).isdisjoint(instruction.words)
         return both in _OPPOSED or (shared and both == {"never_says", "always_says"})
 
     return any(opposed(*ask) for ask in asks)
@@ -160,14 +185,17 @@ Check = Callable[[str], bool]
 Maker = Callable[[Instruction], Check]
 
 
-def follows(instruction: Instruction, texts: Texts, calls: Sequence[int]) -> list[bool | None]:
+def follows(
+    instruction: Instruction, texts: Texts, calls: Sequence[int]
+) -> list[bool | None]:
     """Whether each output, a text with its number of tool calls, follows; None without them."""
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
     if instruction.kind == "call_or_text":
         pairs = zip(texts, calls, strict=True)
         return [not (text and text.strip()) if count else None for text, count in pairs]
-    check, without = CHECKS[instruction.kind](instruction), instruction.kind != "always_says"
+    check = CHECKS[instruction.kind](instruction)
+    without = instruction.kind != "always_says"
     hinted = _hinted(instruction, texts) or [True] * len(texts)
     return [
         (check(text) if hint else without) if text and not text.isspace() else None
@@ -182,17 +210,25 @@ def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
     """
     if instruction.kind == "no_apology":
         words: Strings = ("sorry", "apolog")
-    elif instruction.kind in {"never_says", "always_says"} and instruction.words[0].isascii():
+    elif (
+        instruction.kind in {"never_says", "always_says"}
+        and instruction.words[0].isascii()
+    ):
         words = instruction.words[:1]
     else:
         return None
     holding = _searcher(words).rows(texts)
-    return [any(flags) for flags in zip(*(rows.tolist() for rows in holding.values()), strict=True)]
+    return [
+        any(flags)
+        for flags in zip(*(rows.tolist() for rows in holding.values()), strict=True)
+    ]
 
 
 @lru_cache(maxsize=256)
 def _searcher(words: Strings) -> Searcher:
-    return Searcher({word: Pattern(word, literal=True, caseless=True) for word in words})
+    return Searcher(
+        {word: Pattern(word, literal=True, caseless=True) for word in words}
+    )
 
 
 def _most_words(instruction: Instruction) -> Check:
@@ -211,7 +247,9 @@ def _most(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
 
     def make(instruction: Instruction) -> Check:
         most = instruction.amount
-        return lambda text: sum(map(text.count, signs)) <= most or len(exact(text)) <= most
+        return lambda text: (
+            sum(map(text.count, signs)) <= most or len(exact(text)) <= most
+        )
 
     return make
 
@@ -225,7 +263,9 @@ def sentence_count(text: str) -> int:
 
 def _starts_with(instruction: Instruction) -> Check:
     wanted = instruction.words[0].casefold()
-    return lambda text: text.lstrip(' \n\t"“*`#')[: 2 * len(wanted)].casefold().startswith(wanted)
+    return lambda text: (
+        text.lstrip(' \n\t"“*`#')[: 2 * len(wanted)].casefold().startswith(wanted)
+    )
 
 
 def _ends_with(instruction: Instruction) -> Check:

@@ -54,7 +54,8 @@ def read_rows(texts: Texts) -> Iterator[tuple[int, Any, bool]]:
     for row in np.flatnonzero(_MAY_BEGIN[joined(texts).first]).tolist():
         text = texts[row] or ""
         try:
-            value, fenced = _decode(text), False
+            value = _decode(text)
+            fenced = False
         except _NO_JSON:
             value, fenced = read_json(text)
             if value is UNREAD:
@@ -101,15 +102,39 @@ def _decoded(text: str) -> Any:
 
 
 _ALL_APPLY = (
-    *("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"),
-    *("patternProperties", "additionalProperties", "propertyNames", "additionalItems", "contains"),
+    *(
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "dependentSchemas",
+        "dependencies",
+    ),
+    *(
+        "patternProperties",
+        "additionalProperties",
+        "propertyNames",
+        "additionalItems",
+        "contains",
+    ),
     *("unevaluatedProperties", "unevaluatedItems"),
 )
-_ONE_APPLIES = ("properties", "prefixItems", "items")  # a value below has one name or one number
-_BY_NAME = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies"})
+_ONE_APPLIES = (
+    "properties",
+    "prefixItems",
+    "items",
+)  # a value below has one name or one number
+_BY_NAME = frozenset(
+    {"properties", "patternProperties", "dependentSchemas", "dependencies"}
+)
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _MOST_SAME = 100  # parts of one name; a schema that is one has a single part of each
-_AGAIN = 4  # what an unevaluated… looks at is gone through about that often, as measured
+_AGAIN = (
+    4  # what an unevaluated… looks at is gone through about that often, as measured
+)
 
 
 class _Size:
@@ -127,7 +152,9 @@ class _Size:
                     if isinstance(name := part.get(key), str):
                         address, _, anchor = name.partition("#")
                         base = part if address and key.endswith("id") else base
-                        same = self._named.setdefault(anchor or address.rpartition("/")[2], [])
+                        same = self._named.setdefault(
+                            anchor or address.rpartition("/")[2], []
+                        )
                         same += [part] if len(same) < _MOST_SAME else []
                 self._base[id(part)] = base
             below = part.values() if isinstance(part, dict) else part
@@ -139,14 +166,18 @@ class _Size:
         Raises RecursionError for a schema that leads too deep.
         """
         if id(part) not in self._counts:
-            self._counts[id(part)] = 0  # met before it is known, it leads back to itself
+            self._counts[id(part)] = (
+                0  # met before it is known, it leads back to itself
+            )
             total = 1
             for key in _ALL_APPLY:
                 total += sum(map(self.count, _schemas(key, part.get(key))))
             for key in _ONE_APPLIES:
                 total += max(map(self.count, _schemas(key, part.get(key))), default=0)
             for key in _REFERENCES:
-                total += max(map(self.count, self._targets(part, part.get(key))), default=0)
+                total += max(
+                    map(self.count, self._targets(part, part.get(key))), default=0
+                )
             again = "unevaluatedProperties" in part or "unevaluatedItems" in part
             self._counts[id(part)] = total * _AGAIN if again else total
         return self._counts[id(part)]
@@ -216,9 +247,16 @@ def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
         compiled = jsonschema_rs.validator_for(
             root, offline=True, pattern_options=jsonschema_rs.RegexOptions()
         )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as problem:
+    except (
+        jsonschema_rs.ValidationError,
+        jsonschema_rs.ReferencingError,
+        ValueError,
+    ) as problem:
         says = " ".join(str(problem).split())[:120]
-        return None, f"fix data.output_schema: it is not a JSON Schema that stands alone ({says})"
+        return (
+            None,
+            f"fix data.output_schema: it is not a JSON Schema that stands alone ({says})",
+        )
 
     def valid(value: Any) -> bool:
         try:

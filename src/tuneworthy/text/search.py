@@ -55,7 +55,9 @@ class Pattern(NamedTuple):
     word: bool = False
     """Whole words, for a literal: no letter, digit, ``_`` or accent of any alphabet touches it
     where it begins or ends with one itself. Scripts that set no spaces have no such edge."""
-    caseless: bool = False  #: Whether capitals count as small letters, in every alphabet.
+    caseless: bool = (
+        False  #: Whether capitals count as small letters, in every alphabet.
+    )
 
 
 class CompiledPattern(NamedTuple):
@@ -64,9 +66,14 @@ class CompiledPattern(NamedTuple):
     crosses: bool = False
     """Whether it could match the byte between two texts, and so has to be confirmed in one. If not,
     every match in a text of nothing but ASCII is one: the expression itself has the edges there."""
-    backward: re.Pattern[bytes] | None = None  #: The literal at the end of what lies before.
+    backward: re.Pattern[bytes] | None = (
+        None  #: The literal at the end of what lies before.
+    )
     longest: int = 0  #: Bytes that such a match has at most.
-    edges: tuple[bool, bool] = (False, False)  #: Whether no letter may touch it before, behind.
+    edges: tuple[bool, bool] = (
+        False,
+        False,
+    )  #: Whether no letter may touch it before, behind.
 
 
 def make(name: str, pattern: Pattern) -> CompiledPattern:
@@ -85,19 +92,25 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
     text = " ".join(pattern.text.split())
     if not text:
         raise ValueError(f"pattern {name}: there is nothing to look for")
-    forms = sorted({unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)})
+    forms = sorted(
+        {unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)}
+    )
     raw = b"|".join(
-        b"".join(_letter(letter, caseless=pattern.caseless) for letter in form) for form in forms
+        b"".join(_letter(letter, caseless=pattern.caseless) for letter in form)
+        for form in forms
     )
     raw = b"(?:" + raw + b")"
     flags = re.IGNORECASE if pattern.caseless else 0
-    edges, backward = (False, False), None
+    edges = (False, False)
+    backward = None
     if pattern.word:
         edges = (_has_edge(text[0]), _has_edge(text[-1]))
         backward = re.compile(raw + rb"\Z", flags)
         # What ASCII can tell of the edges keeps most of what is no word from being told at all.
         raw = rb"\b" * (edges[0] and text[0].isascii()) + raw
-        raw += rb"\b" * (edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii())
+        raw += rb"\b" * (
+            edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii()
+        )
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
     # With an edge of another alphabet nothing in ASCII matches, so nothing there has to be judged.
     return CompiledPattern(raw, flags, backward=backward, longest=longest, edges=edges)
@@ -109,7 +122,13 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
         return _SPACES
     if letter.isascii() or not caseless:
         return _escaped(letter)
-    forms = {letter, letter.lower(), letter.upper(), letter.title(), letter.lower().upper()}
+    forms = {
+        letter,
+        letter.lower(),
+        letter.upper(),
+        letter.title(),
+        letter.lower().upper(),
+    }
     if letter == "ß":
         forms.add("\u1e9e")  # its capital, which upper() doesn't give
     return b"(?:" + b"|".join(_escaped(form) for form in sorted(forms)) + b")"
@@ -118,7 +137,9 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
 def _escaped(text: str) -> bytes:
     """Text that stands for itself, as hyperscan and `re` read it."""
     return b"".join(
-        bytes((byte,)) if chr(byte).isascii() and chr(byte).isalnum() else b"\\x%02x" % byte
+        bytes((byte,))
+        if chr(byte).isascii() and chr(byte).isalnum()
+        else b"\\x%02x" % byte
         for byte in as_bytes(text)
     )
 
@@ -130,7 +151,9 @@ def _expression(name: str, pattern: Pattern) -> CompiledPattern:
         raise ValueError(f"pattern {name}: only ASCII may stand in []")
     outside = _CLASS.sub("", bare)
     if _REFUSED.search(outside) or re.search(r"\\[AZz1-9]", text) or pattern.word:
-        raise ValueError(f"pattern {name}: anchors, look-around, references, `word` are refused")
+        raise ValueError(
+            f"pattern {name}: anchors, look-around, references, `word` are refused"
+        )
     crosses = "." in outside or "[^" in bare or re.search(r"\\(?:[DSWB]|x[fF])", text)
     raw = b"".join(
         letter.encode()
@@ -165,7 +188,9 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
     assert match is not None  # it ends here
     start = from_here + match.start()
     before = joined[max(0, start - 4) : start]
-    return before[-1:] in (b"", BETWEEN) or not _touches(before.decode("utf-8", "replace")[-1:])
+    return before[-1:] in (b"", BETWEEN) or not _touches(
+        before.decode("utf-8", "replace")[-1:]
+    )
 
 
 def is_in(literal: CompiledPattern, text: str) -> bool:
@@ -196,7 +221,8 @@ class Remembered(Generic[Argument, Result]):
     """A function that remembers its results for the last few arguments, as objects unchanged."""
 
     def __init__(self, function: Callable[[Argument], Result], most: int) -> None:
-        self._function, self._recent = function, deque[tuple[Argument, Result]](maxlen=most)
+        self._function = function
+        self._recent = deque[tuple[Argument, Result]](maxlen=most)
         update_wrapper(self, function)
         _ALL.append(self._recent)
 
@@ -212,7 +238,9 @@ class Remembered(Generic[Argument, Result]):
         return result
 
 
-def remembered(most: int) -> Callable[[Callable[[Argument], Result]], Remembered[Argument, Result]]:
+def remembered(
+    most: int,
+) -> Callable[[Callable[[Argument], Result]], Remembered[Argument, Result]]:
     """Make a function remember what it gave for the last ``most`` arguments."""
     return lambda function: Remembered(function, most)
 
@@ -241,14 +269,21 @@ class Joined:
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
         if whole.isascii():  # as most are: a text has as many bytes as characters
-            self.plain: Flags = np.ones(len(texts), dtype=bool)  #: Which are nothing but ASCII.
+            self.plain: Flags = np.ones(
+                len(texts), dtype=bool
+            )  #: Which are nothing but ASCII.
             sizes: Iterable[int] = map(len, self._texts)
         else:
             self.plain = np.fromiter(map(str.isascii, self._texts), bool, len(texts))
-            sizes = (len(text) if text.isascii() else len(as_bytes(text)) for text in self._texts)
+            sizes = (
+                len(text) if text.isascii() else len(as_bytes(text))
+                for text in self._texts
+            )
         self.lengths: NDArray[np.int64] = np.fromiter(sizes, np.int64, len(texts))
         """Bytes of each text."""
-        self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1  #: Where each text ends.
+        self.ends: NDArray[np.int64] = (
+            np.cumsum(self.lengths + 1) - 1
+        )  #: Where each text ends.
         self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
         """All texts, and zeros behind the last."""
         self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
@@ -274,7 +309,11 @@ class Joined:
         """Which texts hold some bytes."""
         held = np.zeros(len(self), dtype=bool)
         # One byte is looked for far quicker than several, and mostly it isn't there.
-        at = self.data.find(piece, self.data.find(piece[:1])) if piece[:1] in self.data else -1
+        at = (
+            self.data.find(piece, self.data.find(piece[:1]))
+            if piece[:1] in self.data
+            else -1
+        )
         while at >= 0:
             row = int(np.searchsorted(self.ends, at))
             held[row] = True
@@ -301,7 +340,9 @@ def joined(texts: Texts) -> Joined:
     return Joined(texts)
 
 
-_PASS_BYTES = 1 << 28  # hyperscan counts in 32 bits; a longer batch goes in several passes
+_PASS_BYTES = (
+    1 << 28
+)  # hyperscan counts in 32 bits; a longer batch goes in several passes
 
 _LOOKED_AT_ALONE = 120_000
 """Bytes that shipped patterns are looked for in by `re`, before hyperscan compiles them (ours: for
@@ -321,13 +362,18 @@ class Searcher:
     it takes longer than looking through some hundred texts without it.
     """
 
-    def __init__(self, patterns: Mapping[str, Pattern], *, shipped: bool = False) -> None:
+    def __init__(
+        self, patterns: Mapping[str, Pattern], *, shipped: bool = False
+    ) -> None:
         self._names = tuple(patterns)
         self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
         self._confirm = tuple(
-            re.compile(item.raw, item.flags) if item.crosses else None for item in self._needles
+            re.compile(item.raw, item.flags) if item.crosses else None
+            for item in self._needles
         )
-        self._simple = np.array([not needle.crosses for needle in self._needles], dtype=bool)
+        self._simple = np.array(
+            [not needle.crosses for needle in self._needles], dtype=bool
+        )
         self._scan = None if shipped else _hyperscan(self._needles)
         self._left = _LOOKED_AT_ALONE
 
@@ -364,7 +410,9 @@ class Searcher:
             for row, data in each:
                 match_ends[index, row] = end_in(needle, data)
 
-    def _pass(self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]) -> None:
+    def _pass(
+        self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]
+    ) -> None:
         begins = texts.ends - texts.lengths
         begin = int(begins[start])
         refuted: set[tuple[int, int]] = set()
@@ -372,15 +420,19 @@ class Searcher:
         ends: list[int] = []
 
         def resolve() -> None:
-            which, stops = np.array(ids, dtype=np.int64), np.array(ends, dtype=np.int64) + begin
+            which = np.array(ids, dtype=np.int64)
+            stops = np.array(ends, dtype=np.int64) + begin
             at = np.searchsorted(texts.ends, stops)
             within = stops - begins[at]
             # In plain ASCII the engine has seen to the edges; every place of a match is alike.
             simple = self._simple[which] & texts.plain[at]
-            sure = np.flatnonzero(simple)[::-1]  # backwards, so that of several the first stays
+            sure = np.flatnonzero(simple)[
+                ::-1
+            ]  # backwards, so that of several the first stays
             match_ends[which[sure], at[sure]] = within[sure]
             for k in np.flatnonzero(~simple).tolist():
-                index, row = ids[k], int(at[k])
+                index = ids[k]
+                row = int(at[k])
                 if match_ends[index, row] or (index, row) in refuted:
                     continue
                 exact = self._confirm[index]
@@ -394,27 +446,39 @@ class Searcher:
             ids.clear()
             ends.clear()
 
-        def seen(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
+        def seen(
+            index: int, _start: int, end: int, _flags: int, _context: object
+        ) -> None:
             ids.append(index)
             ends.append(end)
             if len(ids) >= _RESOLVE_AT:
                 resolve()
 
-        self._compiled()(memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen)
+        self._compiled()(
+            memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen
+        )
         if ids:
             resolve()
 
 
 def _passes(texts: Joined) -> list[int]:
     """Where passes begin and stop, so that none goes over more than it may."""
-    ends, stops = texts.ends + 1, [0]
+    ends = texts.ends + 1
+    stops = [0]
     while (taken := stops[-1]) < len(ends):
         before = int(ends[taken - 1]) if taken else 0
-        stops.append(max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right"))))
+        stops.append(
+            max(
+                taken + 1,
+                int(np.searchsorted(ends, before + _PASS_BYTES, side="right")),
+            )
+        )
     return stops
 
 
-def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
+def _hyperscan(
+    needles: Sequence[CompiledPattern],
+) -> Callable[[memoryview, OnHit], None]:
     import hyperscan
 
     database = hyperscan.Database()
@@ -422,7 +486,10 @@ def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHi
         if needles:
             database.compile(
                 expressions=[needle.raw for needle in needles],
-                flags=[hyperscan.HS_FLAG_CASELESS if needle.flags else 0 for needle in needles],
+                flags=[
+                    hyperscan.HS_FLAG_CASELESS if needle.flags else 0
+                    for needle in needles
+                ],
             )
     except hyperscan.error as problem:
         raise ValueError(f"a pattern can't be compiled: {problem}") from None

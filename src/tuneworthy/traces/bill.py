@@ -32,7 +32,12 @@ def price_batch(batch: Batch) -> None:
         return
     listed: list[float | None] = [*none]
     rows = zip(
-        *(batch.model, batch.column("provider"), batch.input_tokens, batch.output_tokens),
+        *(
+            batch.model,
+            batch.column("provider"),
+            batch.input_tokens,
+            batch.output_tokens,
+        ),
         *(batch.column("cached_tokens"), batch.column("timestamp"), usd),
         strict=True,
     )
@@ -44,11 +49,15 @@ def price_batch(batch: Batch) -> None:
         if amounts is not None:
             listed[n] = _cost(amounts, read, written, cached)
     if any(price is not None for price in listed):
-        batch.usd = [a if a is not None else b for a, b in zip(usd, listed, strict=True)]
+        batch.usd = [
+            a if a is not None else b for a, b in zip(usd, listed, strict=True)
+        ]
         batch.listed_usd = listed
 
 
-def _cost(amounts: Amounts, read: float, written: float, cached: float | None) -> float | None:
+def _cost(
+    amounts: Amounts, read: float, written: float, cached: float | None
+) -> float | None:
     if amounts.input is None or amounts.output is None:
         return None
     from_cache = min(cached or 0.0, read)
@@ -58,7 +67,9 @@ def _cost(amounts: Amounts, read: float, written: float, cached: float | None) -
 
 
 @lru_cache(maxsize=4096)
-def _amounts(model: str, provider: str | None, day: int | None, tokens: float) -> Amounts | None:
+def _amounts(
+    model: str, provider: str | None, day: int | None, tokens: float
+) -> Amounts | None:
     served = find_served(model, provider or "")
     return None if served is None else served.amounts(_date(day), tokens)
 
@@ -73,7 +84,9 @@ def _date(day: int | None) -> date:
 def _name_servers(batch: Batch) -> None:
     if not batch.provider:
         return
-    named = {pair: _named(*pair) for pair in {*zip(batch.model, batch.provider, strict=True)}}
+    named = {
+        pair: _named(*pair) for pair in {*zip(batch.model, batch.provider, strict=True)}
+    }
     if any(name != model for (model, _), name in named.items()):
         pairs = zip(batch.model, batch.provider, strict=True)
         batch.model = [named[pair] for pair in pairs]
@@ -86,7 +99,9 @@ def _named(model: str | None, provider: str | None) -> str | None:
     alone = find_served(model)
     served = find_served(model, provider)
     if served is None:
-        return f"{provider}:{model}" if alone is not None and ":" not in model else model
+        return (
+            f"{provider}:{model}" if alone is not None and ":" not in model else model
+        )
     return model if _same(served, alone) else served.id
 
 

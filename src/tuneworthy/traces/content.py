@@ -41,7 +41,14 @@ from tuneworthy.traces.formats.sessions import is_promptfoo_table
 from tuneworthy.traces.guess import OF_FOLDERS, guess, merged, with_rest
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
-from tuneworthy.traces.rows import NUMBERS, Place, ReadContext, batch_of, has_value, packed
+from tuneworthy.traces.rows import (
+    NUMBERS,
+    Place,
+    ReadContext,
+    batch_of,
+    has_value,
+    packed,
+)
 from tuneworthy.traces.sheets import Opening, database_rows, database_tables, sheet_rows
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, Pieces, blocks
@@ -56,7 +63,15 @@ from tuneworthy.traces.tables import (
     with_points,
 )
 from tuneworthy.traces.tree import AROUND, CallTree
-from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
+from tuneworthy.traces.values import (
+    BrokenJson,
+    Bytes,
+    Raws,
+    decode,
+    has_too_much,
+    name,
+    unpacked,
+)
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
 
@@ -88,7 +103,9 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
     if (wide := _wide(head)) is not None:
         raise InputError(f"is {wide} text", where=where, fix="save it as UTF-8")
     if not head.strip():
-        raise NotTraces("is empty", where=where, fix="name a file with traces or results")
+        raise NotTraces(
+            "is empty", where=where, fix="name a file with traces or results"
+        )
     if b"\n" not in head:
         head = stream.peek(limits.line_bytes + 1)
         if b"\n" not in head:
@@ -128,7 +145,9 @@ def _wide(head: bytes) -> str | None:
 def _is_lines(head: bytes) -> bool:
     """Whether it is one JSON value a line: a line that is an object, and more behind it."""
     number, _ = next(objects(head, most=1), (-1, b""))
-    return number > 0 or (number == 0 and bool(head.lstrip().partition(b"\n")[2].strip()))
+    return number > 0 or (
+        number == 0 and bool(head.lstrip().partition(b"\n")[2].strip())
+    )
 
 
 def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
@@ -158,7 +177,9 @@ Groups = Iterator[tuple[list[Place], Any]]
 """Places, and the records there: a list, or rows of a table."""
 
 
-def _unread(record: Mapping[str, Any], read: set[tuple[str, ...]], *at: str) -> Iterator[str]:
+def _unread(
+    record: Mapping[str, Any], read: set[tuple[str, ...]], *at: str
+) -> Iterator[str]:
     """Fields that nothing is taken from, with dots; what lies in one of them goes with it."""
     for key, value in record.items():
         path = (*at, key)
@@ -176,13 +197,23 @@ class Content:
     """
 
     def __init__(
-        self, name: str, where: str, mapping: FieldMap | None, limits: Limits, beside: Beside
+        self,
+        name: str,
+        where: str,
+        mapping: FieldMap | None,
+        limits: Limits,
+        beside: Beside,
     ) -> None:
-        self.where, self.mapping, self.limits = where, mapping, limits
-        self.beside, self.kept = beside, False
+        self.where = where
+        self.mapping = mapping
+        self.limits = limits
+        self.beside = beside
+        self.kept = False
         self.tally = SkippedRecords(name, until_s=limits.until_s)
         self.context = ReadContext(self.tally, name, Path(where).parent.name)
-        self.format, self.packed, self.joined = "", "", 0
+        self.format = ""
+        self.packed = ""
+        self.joined = 0
         self.guessed: FieldMap | None = None
         self.unread: tuple[str, ...] = ()  #: Fields that the guess takes nothing from.
         self._folders = folder_keys(where)
@@ -190,7 +221,9 @@ class Content:
 
     def described(self) -> str:
         beside = (
-            [f"{self.joined:,} joined to a file beside it"] if self.beside and not self.kept else []
+            [f"{self.joined:,} joined to a file beside it"]
+            if self.beside and not self.kept
+            else []
         )
         text = ", ".join((self.format, *self.context.notes, *beside))
         return one_line(f"{text} ({self.packed})" if self.packed else text, limit=200)
@@ -244,7 +277,11 @@ class Content:
             samples += [_keys(line) for _, line in records]
             if self.mapping or len(samples) >= _TRIED or recognise_most(samples):
                 break
-        if not samples and self.mapping is None and any(block.too_long for block in held):
+        if (
+            not samples
+            and self.mapping is None
+            and any(block.too_long for block in held)
+        ):
             raise self._too_large(self.limits.line_bytes)
         kind = self._kind(samples)
         yield from self.traces(self._decoded(chain(held, lines), kind), kind)
@@ -255,7 +292,9 @@ class Content:
         held: list[Any] = []
         most = self.tally.size + self.limits.batch_bytes // 2
         decoders = (
-            (EXPORT, kind.decoder) if kind.each and kind.prepare == "span" else (kind.decoder,)
+            (EXPORT, kind.decoder)
+            if kind.each and kind.prepare == "span"
+            else (kind.decoder,)
         )
         for block in lines:
             records: list[Any] = []
@@ -268,10 +307,17 @@ class Content:
             self.tally.size += len(block.data) if records else 0
             held += records
             numbers = range(block.first, block.first + block.lines)
-            places += numbers if len(records) == len(numbers) else [block.first] * len(records)
-            if held and (len(held) >= _TOGETHER or not records or self.tally.size > most):
+            places += (
+                numbers
+                if len(records) == len(numbers)
+                else [block.first] * len(records)
+            )
+            if held and (
+                len(held) >= _TOGETHER or not records or self.tally.size > most
+            ):
                 yield places, held
-                places, held = [], []
+                places = []
+                held = []
                 most = self.tally.size + self.limits.batch_bytes // 2
             if not records:
                 yield from self._grouped(self._each_line(block))
@@ -313,7 +359,11 @@ class Content:
         if self.mapping is not None:
             kind = self._mapped(self.mapping, kind, samples)
         apart = kind is own_scores()
-        if kind is None or apart or (kind is plain() and (table or not _answered(samples))):
+        if (
+            kind is None
+            or apart
+            or (kind is plain() and (table or not _answered(samples)))
+        ):
             own = [{**self._folders, **sample} for sample in samples]
             self.guessed = guess(own, self._folders, table=bool(table) and not apart)
             kind = self.guessed or (kind if apart or not table else None)
@@ -323,9 +373,13 @@ class Content:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
         self._note_unread(samples)
         if self.mapping is None:
-            picks = [pick for field, pick in kind.picks.items() if field not in OF_FOLDERS]
+            picks = [
+                pick for field, pick in kind.picks.items() if field not in OF_FOLDERS
+            ]
             own_keys = {path[0] for pick in picks for path in pick.paths}
-            self._folders = {k: v for k, v in self._folders.items() if k not in own_keys}
+            self._folders = {
+                k: v for k, v in self._folders.items() if k not in own_keys
+            }
         if table:
             ours = self.guessed is None and self.mapping is None
             self.format = f"{kind.name} in {table}" if ours else table
@@ -353,12 +407,20 @@ class Content:
             if not objects_ or len(objects_) * 2 < len(samples):
                 continue
             kind = recognise_most(objects_)
-            if kind is not None and kind is not plain() and not kind.each and not kind.joins:
+            if (
+                kind is not None
+                and kind is not plain()
+                and not kind.each
+                and not kind.joins
+            ):
                 return replace(kind, each=((key,),))
         return None
 
     def _mapped(
-        self, mapping: FieldMap, kind: FieldMap | None, samples: Sequence[Mapping[str, Any]]
+        self,
+        mapping: FieldMap,
+        kind: FieldMap | None,
+        samples: Sequence[Mapping[str, Any]],
     ) -> FieldMap:
         """A map with what it doesn't say: by the maker's format, or by a guess."""
         if kind is not None and kind is not plain() and not kind.joins:
@@ -406,7 +468,11 @@ class Content:
         kind: FieldMap,
         around: Mapping[str, list[Any]],
     ) -> Iterator[Batch]:
-        most = min(_TOGETHER, self.limits.batch_traces) if kind.parent else self.limits.batch_traces
+        most = (
+            min(_TOGETHER, self.limits.batch_traces)
+            if kind.parent
+            else self.limits.batch_traces
+        )
         for start in range(0, len(records), most):
             some = slice(start, start + most)
             said = {field: values[some] for field, values in around.items()}
@@ -422,13 +488,20 @@ class Content:
         around: Mapping[str, list[Any]],
     ) -> Batch | None:
         chunk = RecordChunk(records, self._folders)
-        whys = () if kind.parent else (skipped.NO_CALL,)  # else a tree holds calls alone
+        whys = (
+            () if kind.parent else (skipped.NO_CALL,)
+        )  # else a tree holds calls alone
         for why in (*whys, *((skipped.TWICE,) if kind.once else ())):
-            kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
+            kept = (
+                hold(kind.only, chunk)
+                if why == skipped.NO_CALL
+                else self._new(chunk, kind)
+            )
             if not all(kept):
                 for place in compress(places, map(not_, kept)):
                     self.tally.skip(why, place)
-                places, chunk = [*compress(places, kept)], chunk.only(kept)
+                places = [*compress(places, kept)]
+                chunk = chunk.only(kept)
         if kind.joins:
             self._keep(chunk, kind)
             return None
@@ -439,7 +512,8 @@ class Content:
         return batch
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
-        seen, new = self.context.state.setdefault("seen", set()), []
+        seen = self.context.state.setdefault("seen", set())
+        new = []
         for key in map(name, chunk.first(kind.once) or [None] * len(chunk)):
             new.append(key is None or key not in seen)
             seen.add(key)
@@ -453,7 +527,9 @@ class Content:
             for key in sorted(chunk.lent & read):
                 self.context.note(f"{key} by its folder")
         if self._unseen:
-            self._unseen -= {name for name, values in fields.items() if has_value(values)}
+            self._unseen -= {
+                name for name, values in fields.items() if has_value(values)
+            }
         for path in kind.id if self.beside else ():
             for n, id_ in enumerate(chunk.values(path) or ()):
                 beside = self.beside.get(name(id_) or "", {})
@@ -468,7 +544,11 @@ class Content:
         self.kept = True
         fields = kind.fields(chunk)
         for n, id_ in enumerate(chunk.first(kind.joins) or ()):
-            row = {key: values[n] for key, values in fields.items() if values[n] is not None}
+            row = {
+                key: values[n]
+                for key, values in fields.items()
+                if values[n] is not None
+            }
             self.beside.setdefault(name(id_) or "", row)
 
     def _grouped(self, records: Records) -> Groups:
@@ -481,7 +561,8 @@ class Content:
             held.append(record)
             if len(held) == _TOGETHER or self.tally.size > most:
                 yield places, held
-                places, held = [], []
+                places = []
+                held = []
                 most = self.tally.size + self.limits.batch_bytes // 2
         yield places, held
 
@@ -501,7 +582,11 @@ class Content:
         for place, record in zip(places, records, strict=True):
             try:
                 decoded = isinstance(record, dict | Export)
-                value = record if decoded else decode(record, object if kind.each else kind.line)
+                value = (
+                    record
+                    if decoded
+                    else decode(record, object if kind.each else kind.line)
+                )
             except BrokenJson as broken:
                 self.tally.skip(broken.why, place)
                 continue
@@ -512,7 +597,8 @@ class Content:
                     pairs.append((exact, inner))
                 else:
                     self.tally.skip(skipped.NO_OBJECT, exact)
-        exact_places, held = [place for place, _ in pairs], [record for _, record in pairs]
+        exact_places = [place for place, _ in pairs]
+        held = [record for _, record in pairs]
         quick = laid_spans(held) if held and kind.prepare == "span" else None
         if quick is not None or not kind.prepare:
             return exact_places, held if quick is None else quick
@@ -529,7 +615,8 @@ class Content:
         for field in sorted(self._unseen):
             path = one_line(led[field], limit=100)
             why = f'{skipped.NOTHING_AT}"{path}", where {field} is said to be'
-            self.tally.reasons[why], self.tally.places[why] = self.tally.records, []
+            self.tally.reasons[why] = self.tally.records
+            self.tally.places[why] = []
 
     def log(self, header: Ahead, samples: Iterator[Ahead]) -> Iterator[Batch]:
         """Traces of Inspect's samples, each a file of its own."""
@@ -547,9 +634,13 @@ class Content:
     def _document(self, stream: Ahead) -> Iterator[Batch]:
         if stream.peek(64).lstrip()[:1] == b"[":
             data = stream.peek(self.limits.document_bytes + 1)
-            if len(data) > self.limits.document_bytes:  # not held whole, but read by DuckDB
+            if (
+                len(data) > self.limits.document_bytes
+            ):  # not held whole, but read by DuckDB
                 on_disk = not self.packed and not is_remote(self.where)
-                groups = array_rows(stream, self.tally, self.limits, self.where, on_disk=on_disk)
+                groups = array_rows(
+                    stream, self.tally, self.limits, self.where, on_disk=on_disk
+                )
                 first = [*islice(groups, 1)]
                 samples = first[0][1][:_TRIED] if first else []
                 return self.traces(chain(first, groups), self._kind(samples))
@@ -561,8 +652,12 @@ class Content:
             sample = _keys(data)
             items = self._wrapped(top) if recognise(sample) is None else None
         except BrokenJson as broken:
-            cut = broken.why == skipped.NOT_JSON and data[-64:].rstrip()[-1:] not in {b"]", b"}"}
-            what, fix = "is cut off" if cut else broken.why, "export it again, whole"
+            cut = broken.why == skipped.NOT_JSON and data[-64:].rstrip()[-1:] not in {
+                b"]",
+                b"}",
+            }
+            what = "is cut off" if cut else broken.why
+            fix = "export it again, whole"
             raise InputError(what, where=self.where, fix=fix) from None
         if items is not None:
             return self._array(items)
@@ -575,7 +670,8 @@ class Content:
             top = {key: unpacked(value) for key, value in rest.items()}
             self.format = kind.name
             return self.traces(
-                self._grouped(self._inside(items, top, kind.called)), replace(kind, each=())
+                self._grouped(self._inside(items, top, kind.called)),
+                replace(kind, each=()),
             )
         self.tally.records += 1
         return self.traces(iter([([1], [data])]), kind)
@@ -598,10 +694,14 @@ class Content:
         if lists:
             return decode(top[lists[0]], list[msgspec.Raw])
         first = [_keys(raw).keys() for raw in islice(top.values(), _TRIED)]
-        alike = len(first) > 2 and len(frozenset.intersection(*map(frozenset, first))) > 1
+        alike = (
+            len(first) > 2 and len(frozenset.intersection(*map(frozenset, first))) > 1
+        )
         return [*top.values()] if alike else None
 
-    def _inside(self, items: Iterable[Bytes], top: Mapping[str, Any], called: str) -> Records:
+    def _inside(
+        self, items: Iterable[Bytes], top: Mapping[str, Any], called: str
+    ) -> Records:
         for place, raw in self._counted(items):
             number = f"{called} {place}"
             try:
@@ -634,9 +734,13 @@ class Content:
         with parquet(path, self.limits) as rows:
             _, first = next(rows(SkippedRecords(""), None), ([], TableRows((), ())))
             kind = self._table_kind([*first[:_TRIED]], "Parquet")
-            yield from packed(self.traces(rows(self.tally, kind), kind), self.limits, self.tally)
+            yield from packed(
+                self.traces(rows(self.tally, kind), kind), self.limits, self.tally
+            )
 
-    def table(self, groups: Rows, *, decimal_commas: bool, name: str = "CSV") -> Iterator[Batch]:
+    def table(
+        self, groups: Rows, *, decimal_commas: bool, name: str = "CSV"
+    ) -> Iterator[Batch]:
         first = [*islice(groups, 1)]
         rows = [dict(row) for row in first[0][1][:_TRIED]] if first else []
         if decimal_commas:
@@ -651,7 +755,9 @@ class Content:
             paths = {".".join(map(str, path)) for pick in picks for path in pick.paths}
             stars = [path for path in paths if "*" in path]
             names = rows[0] if rows else ()
-            columns = paths | {n for n in names if any(fnmatchcase(n, star) for star in stars)}
+            columns = paths | {
+                n for n in names if any(fnmatchcase(n, star) for star in stars)
+            }
             groups = ((places, with_points(rows, columns)) for places, rows in groups)
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
@@ -672,17 +778,21 @@ class Content:
             kind = recognise_most(rows)
             if kind is None or kind is plain():
                 kind = guess(rows)
-            fields = kind.fields(chunk) if kind is not None and not kind.joins and rows else {}
+            fields = (
+                kind.fields(chunk)
+                if kind is not None and not kind.joins and rows
+                else {}
+            )
             answers = sum(v is not None for v in fields.get("output", ()))
             known = sum(has_value(values) for values in fields.values())
             if answers and (kind is not None, known) > rank:
                 best = table
                 rank = (True, known)
         if not best:
-            what = (
-                f"has no table with answers; its tables are {one_line(', '.join(names), limit=120)}"
+            what = f"has no table with answers; its tables are {one_line(', '.join(names), limit=120)}"
+            raise NotTraces(
+                what, where=self.where, fix="export the table of calls as CSV"
             )
-            raise NotTraces(what, where=self.where, fix="export the table of calls as CSV")
         self.context.note(f"table {one_line(best, limit=60)}")
         rows_ = database_rows(path, best, self.tally, self.limits, self.where)
         yield from self.table(rows_, decimal_commas=False, name="SQLite")
@@ -693,7 +803,9 @@ class Content:
             kind = formats_by_name()["promptfoo_table"]
             self.format = f"{kind.name} in {name}"
             return kind
-        samples = [{key: "" if v is None else v for key, v in row.items()} for row in rows]
+        samples = [
+            {key: "" if v is None else v for key, v in row.items()} for row in rows
+        ]
         return self._kind(samples, table=name)
 
 
@@ -713,7 +825,9 @@ def with_around(
         if own is None:
             fields[field] = said
         else:
-            fields[field] = [b if a is None else a for a, b in zip(own, said, strict=True)]
+            fields[field] = [
+                b if a is None else a for a, b in zip(own, said, strict=True)
+            ]
     return fields
 
 
@@ -727,7 +841,9 @@ def _why_broken(data: bytes) -> str:
 
 def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
     """Whether half of some records say what was answered, or that nothing was, in our words."""
-    answered = sum(not _SAYING.isdisjoint(k for k, v in sample.items() if v) for sample in samples)
+    answered = sum(
+        not _SAYING.isdisjoint(k for k, v in sample.items() if v) for sample in samples
+    )
     return answered * 2 >= len(samples)
 
 
@@ -737,13 +853,16 @@ _SAYING = frozenset({"output", "messages", "tool_calls"})
 _TOGETHER = 256  #: Records that are looked into together.
 
 
-def parted(data: Bytes, path: tuple[str | int | None, ...]) -> tuple[Raws, list[msgspec.Raw]]:
+def parted(
+    data: Bytes, path: tuple[str | int | None, ...]
+) -> tuple[Raws, list[msgspec.Raw]]:
     """The items of a list deep inside a value, undecoded, and the value without them.
 
     Raises:
         BrokenJson: If no list stands there.
     """
-    step, rest = path[0], decode(data, Raws)
+    step = path[0]
+    rest = decode(data, Raws)
     if not isinstance(step, str) or step not in rest:
         raise BrokenJson(skipped.NO_OBJECT)
     inner = rest.pop(step)

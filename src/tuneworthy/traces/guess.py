@@ -20,7 +20,9 @@ from tuneworthy.traces.talk import http_code, is_envelope
 from tuneworthy.traces.values import number, unpacked, when, yes_no
 
 _USUAL = parse(
-    files("tuneworthy.traces").joinpath("guess.yaml").read_text("utf-8"), "guess.yaml", InputError
+    files("tuneworthy.traces").joinpath("guess.yaml").read_text("utf-8"),
+    "guess.yaml",
+    InputError,
 ).data
 _NAMES = {field: names.split() for field, names in _USUAL["names"].items()}
 _ENDS = {field: names.split() for field, names in _USUAL["ends"].items()}
@@ -31,32 +33,52 @@ _BUT, _TEXT_ONLY, _VAGUE_WORDS, _OR_ID = (
 _ANSWERS, _SAID = ({*_NAMES[of]} - _TEXT_ONLY for of in ("output", "input"))
 _SAID |= {*_NAMES["reference"]}
 OF_FOLDERS = frozenset(
-    {"conversation_id", "timestamp", "model", "prompt_name", "prompt_version", "case", "group"}
+    {
+        "conversation_id",
+        "timestamp",
+        "model",
+        "prompt_name",
+        "prompt_version",
+        "case",
+        "group",
+    }
 )
 """Fields that a folder's name may hold for all its records, where no mapping says so."""
 _TIMES = ("latency_s", "time_to_first_token_s")
 _CLOCKS = (*_TIMES, "timestamp")
-_UNIT = re.compile(r"^(.*?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)$")
+_UNIT = re.compile(
+    r"^(.*?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)$"
+)
 _LONG_S = 120  #: A usual time beyond this is none of seconds: gateways mostly log milliseconds.
 _EARLY_S = 946_684_800  #: A clock before 2000 is none.
 _SAYING = frozenset({"output", "messages", "tool_calls"})
 _TEXTS = frozenset({"output", "input", "system"})
 _NUMBERS = frozenset({*_TIMES, "usd", "input_tokens", "output_tokens", "cached_tokens"})
 _TOKENS = ("input_tokens", "output_tokens")
-_OF_A_CALL = frozenset({*_NUMBERS, "score", "label", "error", "status", "finish", "provider"})
+_OF_A_CALL = frozenset(
+    {*_NUMBERS, "score", "label", "error", "status", "finish", "provider"}
+)
 _VAGUE = frozenset(
     {
         *("model", "label", "score", "error", "timestamp", "conversation_id", "id"),
         *("status", "finish", "provider"),
     }
 )
-_WENT_WELL = frozenset({"success", "issuccess", "ok"})  #: Names of what is no where a call failed.
+_WENT_WELL = frozenset(
+    {"success", "issuccess", "ok"}
+)  #: Names of what is no where a call failed.
 _ID = re.compile(r"(?=.*[\d_@])[\w@.:-]+", re.ASCII)  #: One token, as ``u_17``.
-_DEEPEST, _MOST, _BY_END, _MOSTLY = 4, 500, 3, 0.5
+_DEEPEST = 4
+_MOST = 500
+_BY_END = 3
+_MOSTLY = 0.5
 
 
 def guess(
-    records: Sequence[Mapping[str, Any]], folders: Collection[str] = (), *, table: bool = False
+    records: Sequence[Mapping[str, Any]],
+    folders: Collection[str] = (),
+    *,
+    table: bool = False,
 ) -> FieldMap | None:
     """A mapping by the names of fields, at the top or inside; None where none is likely.
 
@@ -72,17 +94,23 @@ def guess(
         closed |= {path for path, fields in written if field in fields}
         for path in _likely(field, paths, closed):
             if line := _line(field, path, chunk):
-                taken[field], lines[field] = path, line
+                taken[field] = path
+                lines[field] = line
                 break
     closed = {*_NAMES, *taken.values(), *folders}
     for name in paths:
         if name in FIELDS and name not in closed:
-            taken[name], lines[name] = name, f"{name}: {name}\n"
+            taken[name] = name
+            lines[name] = f"{name}: {name}\n"
     if not taken.keys() - _VAGUE if table else _SAYING.isdisjoint(taken):
         return None
     made = mapping_from_text("".join(lines.values()), "a guessed mapping")
-    answers = [made.picks[field].of(chunk) or () for field in _SAYING & made.picks.keys()]
-    said = max((len(column) - list(column).count(None) for column in answers), default=0)
+    answers = [
+        made.picks[field].of(chunk) or () for field in _SAYING & made.picks.keys()
+    ]
+    said = max(
+        (len(column) - list(column).count(None) for column in answers), default=0
+    )
     return made if table or said * 2 >= len(records) else None
 
 
@@ -114,9 +142,13 @@ def with_rest(own: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     """Our own format, with a guess of the fields that stand under no name of ours."""
     chunk = RecordChunk([*records])
     there = own.fields(chunk)
-    picks = {name: own.picks[name] for name, values in there.items() if has_value(values)}
+    picks = {
+        name: own.picks[name] for name, values in there.items() if has_value(values)
+    }
     whole = merged(replace(own, picks=picks), records)
-    added = {n: pick for n, pick in whole.picks.items() if n in _BESIDE and n not in picks}
+    added = {
+        n: pick for n, pick in whole.picks.items() if n in _BESIDE and n not in picks
+    }
     if not added:
         return own
     for name, pick in added.items():
@@ -134,11 +166,17 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     """
     if mapping.each or not records:
         return mapping
-    said = {".".join(map(str, path)) for pick in mapping.picks.values() for path in pick.paths}
+    said = {
+        ".".join(map(str, path))
+        for pick in mapping.picks.values()
+        for path in pick.paths
+    }
     chunk = RecordChunk([*records])
     paths = {path: name for path, name in _paths(records).items() if path not in said}
     own_texts = [*_written(paths)]
-    inside = {path for path in paths if any(path.startswith(f"{each}.") for each in said)}
+    inside = {
+        path for path in paths if any(path.startswith(f"{each}.") for each in said)
+    }
     lines: dict[str, str] = {}
     for field in _NAMES:
         said_already = field in mapping.picks or field in mapping.without
@@ -164,11 +202,17 @@ class _Name:
 
     def __init__(self, path: str, values: Sequence[Any]) -> None:
         served = [http_code(v) and type(unpacked(v["body"])) is str for v in values]
-        self.is_object = any(type(v) is dict and not s for v, s in zip(values, served, strict=True))
+        self.is_object = any(
+            type(v) is dict and not s for v, s in zip(values, served, strict=True)
+        )
         parsed = [number(value) for value in values if value not in (None, "")]
-        self.numbers = 1 - parsed.count(None) / len(parsed) if parsed else 0.0  #: Share of them.
+        self.numbers = (
+            1 - parsed.count(None) / len(parsed) if parsed else 0.0
+        )  #: Share of them.
         self.is_envelope = any(map(is_envelope, values))
-        self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in parsed if n)  # HTTP's
+        self.is_code = self.numbers == 1 and all(
+            100 <= n < 600 for n in parsed if n
+        )  # HTTP's
         above = [_words(key) for key in path.split(".")]
         self.every = {word for words in above for word in words}
         self.words = above.pop()
@@ -191,12 +235,17 @@ class _Name:
 
 def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator[str]:
     """Paths that may lead to a field, the likeliest first."""
-    usuals, ends = _NAMES[field], _ENDS.get(field, ())
+    usuals = _NAMES[field]
+    ends = _ENDS.get(field, ())
     ranked: list[tuple[int, int, str]] = []
     for path, name in paths.items():
         if path in taken or not name.may_be(field):
             continue
-        plain = {name.plain, _UNIT.sub(r"\1", name.plain)} if field in _CLOCKS else {name.plain}
+        plain = (
+            {name.plain, _UNIT.sub(r"\1", name.plain)}
+            if field in _CLOCKS
+            else {name.plain}
+        )
         if path == field:
             ranked.append((0, 0, path))
         for place, usual in enumerate(usuals):
@@ -206,8 +255,12 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
                 ranked.append((4, place, path))
         if not name.is_object and name.words and name.words[-1] in ends:
             ranked.append((_BY_END, 0, path))
-    several = [rank for rank, *_ in ranked].count(_BY_END) > 1  # of these none is likelier
-    ranked.sort(key=lambda each: (field in _TEXTS and paths[each[2]].is_code, *each[:2]))
+    several = [rank for rank, *_ in ranked].count(
+        _BY_END
+    ) > 1  # of these none is likelier
+    ranked.sort(
+        key=lambda each: (field in _TEXTS and paths[each[2]].is_code, *each[:2])
+    )
     return (path for rank, _, path in ranked if not (rank == _BY_END and several))
 
 
@@ -216,12 +269,16 @@ def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     columns: dict[str, list[Any]] = {}
     level: list[tuple[str, Any]] = [("", record) for record in records]
     for _ in range(_DEEPEST):
-        inside = [(f"{at}{key}", held) for at, rec in level for key, held in rec.items()]
+        inside = [
+            (f"{at}{key}", held) for at, rec in level for key, held in rec.items()
+        ]
         opened = [(path, _held(path, held)) for path, held in inside if _readable(path)]
         for path, held in opened:
             columns.setdefault(path, []).append(held)
         level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
-    return {path: _Name(path, values) for path, values in islice(columns.items(), _MOST)}
+    return {
+        path: _Name(path, values) for path, values in islice(columns.items(), _MOST)
+    }
 
 
 def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]]:
@@ -232,9 +289,17 @@ def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]
     """
     for path, name in paths.items():
         is_answer = _is_answer(path)
-        if name.is_object and not name.is_envelope and (is_answer or name.plain in _SAID):
-            inside = {each: paths[each] for each in paths if each.startswith(f"{path}.")}
-            if not any(True for field in _TOKENS for _ in _likely(field, inside, set())):
+        if (
+            name.is_object
+            and not name.is_envelope
+            and (is_answer or name.plain in _SAID)
+        ):
+            inside = {
+                each: paths[each] for each in paths if each.startswith(f"{path}.")
+            }
+            if not any(
+                True for field in _TOKENS for _ in _likely(field, inside, set())
+            ):
                 fields = _NAMES.keys() - _SAYING if is_answer else _OF_A_CALL
                 yield from ((each, fields) for each in inside)
 
@@ -254,12 +319,18 @@ def _held(path: str, value: Any) -> Any:
 
 def _readable(path: str) -> bool:
     """Whether a mapping can hold it."""
-    return path.isprintable() and path.strip() == path != "" and not set(path) & set('"|[]')
+    return (
+        path.isprintable()
+        and path.strip() == path != ""
+        and not set(path) & set('"|[]')
+    )
 
 
 def _words(key: str) -> list[str]:
     """The words of a key, in small letters; a unit in brackets goes with the word before."""
-    return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).casefold())
+    return re.findall(
+        r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).casefold()
+    )
 
 
 def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) -> str:
@@ -274,7 +345,9 @@ def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) 
     answers = [chunk.values((name,)) or () for name in ("output", "response", "answer")]
     said = any(n < len(column) and column[n] for n in lost for column in answers)
     words = "{false: failed, False: failed, FALSE: failed, '0': failed, 'no': failed}"
-    return f"status: {{path: {written}, values: {words}}}\n" if lost and not said else ""
+    return (
+        f"status: {{path: {written}, values: {words}}}\n" if lost and not said else ""
+    )
 
 
 def _is_word(value: Any) -> bool:
@@ -291,7 +364,10 @@ def _line(field: str, path: str, chunk: RecordChunk) -> str:
     values = chunk.values(tuple(path.split("."))) or ()
     if field == "input" and "".join(_words(path.rpartition(".")[2])) in _OR_ID:
         texts = [value for value in values if value not in (None, "")]
-        if sum(_ID.fullmatch(str(value)) is not None for value in texts) > len(texts) * _MOSTLY:
+        if (
+            sum(_ID.fullmatch(str(value)) is not None for value in texts)
+            > len(texts) * _MOSTLY
+        ):
             return ""
     if field == "status":
         return _status(path, written, values, chunk)
@@ -307,4 +383,6 @@ def _line(field: str, path: str, chunk: RecordChunk) -> str:
         unit = "ms" if usual > _LONG_S else "s"
         if usual > _LONG_S * 1000:
             return ""
-    return f"{field}: {written if unit == 's' else f'{{path: {written}, unit: {unit}}}'}\n"
+    return (
+        f"{field}: {written if unit == 's' else f'{{path: {written}, unit: {unit}}}'}\n"
+    )

@@ -48,7 +48,18 @@ from tuneworthy.traces.values import ItemsLater, dumped, number, spent_between, 
 
 _EACH = "each"
 _MAKERS = (
-    *("format", "source", "like", "fits", "only", "prepare", "called", "once", "id", "joins"),
+    *(
+        "format",
+        "source",
+        "like",
+        "fits",
+        "only",
+        "prepare",
+        "called",
+        "once",
+        "id",
+        "joins",
+    ),
     *("parent", "trace", "loses", "tried"),
 )
 _KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
@@ -60,7 +71,9 @@ _DEEPEST = 30
 _LONGEST = 40
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  #: How many of each make a second.
 
-Path_ = tuple[str | int | None, ...]  #: Steps: a key, a place in a list, or None for every item.
+Path_ = tuple[
+    str | int | None, ...
+]  #: Steps: a key, a place in a list, or None for every item.
 Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 
 
@@ -79,9 +92,13 @@ class RecordChunk:
             by_key = records.columns
         elif records and isinstance(records[0], msgspec.Struct):
             columns = map(list, zip(*map(astuple, records), strict=True))
-            by_key = dict(zip(records[0].__struct_encode_fields__, columns, strict=True))
+            by_key = dict(
+                zip(records[0].__struct_encode_fields__, columns, strict=True)
+            )
         if by_key:
-            self._keys[()] = {key for key, values in by_key.items() if has_value(values)}
+            self._keys[()] = {
+                key for key, values in by_key.items() if has_value(values)
+            }
             self._levels |= {(key,): values for key, values in by_key.items()}
         self.lent = self._folders.keys() - (self._known(()) if folders else ())
         for key in self.lent:
@@ -108,7 +125,10 @@ class RecordChunk:
                 continue
             if column is not None:
                 pairs = zip(column, values, strict=True)
-                values = [old if new is None or (old and old != "") else new for old, new in pairs]
+                values = [
+                    old if new is None or (old and old != "") else new
+                    for old, new in pairs
+                ]
             column = values
             if None not in column and "" not in column:
                 break
@@ -118,7 +138,8 @@ class RecordChunk:
         """What a path leads to in each record; None where it leads nowhere in any."""
         dotted: list[Any] | None = None
         for place, step in enumerate(path):
-            at, rest = path[:place], path[place:]
+            at = path[:place]
+            rest = path[place:]
             if isinstance(step, str) and "*" in step and len(rest) == 1:
                 return self._several(at, step)
             if not isinstance(step, str) or "*" in step:
@@ -135,10 +156,17 @@ class RecordChunk:
 
     def _several(self, at: Path_, step: str) -> list[Any] | None:
         """What stands under any of some names."""
-        columns = [self._level((*at, name)) for name in self._known(at) if fnmatchcase(name, step)]
+        columns = [
+            self._level((*at, name))
+            for name in self._known(at)
+            if fnmatchcase(name, step)
+        ]
         if len(columns) < 2:
             return columns[0] if columns else None
-        return [[v for v in row if v is not None] or None for row in zip(*columns, strict=True)]
+        return [
+            [v for v in row if v is not None] or None
+            for row in zip(*columns, strict=True)
+        ]
 
     def _level(self, path: Path_) -> list[Any]:
         values = self._levels.get(path)
@@ -198,7 +226,9 @@ class When:
         return [*map(fits.__getitem__, words)]
 
     def _is_wanted(self, word: str) -> bool:
-        return any(fnmatchcase(word.casefold(), p.casefold()) for p in self.values or ())
+        return any(
+            fnmatchcase(word.casefold(), p.casefold()) for p in self.values or ()
+        )
 
 
 def hold(conditions: tuple[When, ...], chunk: RecordChunk) -> list[bool]:
@@ -231,20 +261,28 @@ class Pick:
         """Its values; None where there is none."""
         values = self._found(chunk)
         if self.constant is not None:
-            values = [self.constant if v is None else v for v in values or [None] * len(chunk)]
+            values = [
+                self.constant if v is None else v for v in values or [None] * len(chunk)
+            ]
         if self.clocks is not None:
             start, end = (chunk.first(paths) for paths in self.clocks)
             if start is not None and end is not None:
                 spent = spent_between(start, end)
                 stated = values or [None] * len(chunk)
-                values = [s if v is None else v for v, s in zip(spent, stated, strict=True)]
+                values = [
+                    s if v is None else v for v, s in zip(spent, stated, strict=True)
+                ]
         if values is not None and self.when:
             pairs = zip(values, hold(self.when, chunk), strict=True)
             values = [value if holds else None for value, holds in pairs]
         return values
 
     def _found(self, chunk: RecordChunk) -> list[Any] | None:
-        columns = [column for paths in self.choices if (column := chunk.first(paths)) is not None]
+        columns = [
+            column
+            for paths in self.choices
+            if (column := chunk.first(paths)) is not None
+        ]
         if not columns:
             return None
         if self.summed:
@@ -262,11 +300,16 @@ class Pick:
 
 
 def _joined(row: tuple[Any, ...]) -> str | None:
-    return " ".join(v if isinstance(v, str) else dumped(v) for v in row if v is not None) or None
+    return (
+        " ".join(v if isinstance(v, str) else dumped(v) for v in row if v is not None)
+        or None
+    )
 
 
 def _sum(row: tuple[Any, ...]) -> float | None:
-    values = chain.from_iterable(v if type(v) is list else [v] for v in row if v is not None)
+    values = chain.from_iterable(
+        v if type(v) is list else [v] for v in row if v is not None
+    )
     amounts = [amount for value in values if (amount := number(value)) is not None]
     return sum(amounts) if amounts else None
 
@@ -276,7 +319,9 @@ class FieldMap:
     """Our fields by the paths that lead to them."""
 
     picks: Mapping[str, Pick]
-    led: Mapping[str, str]  #: The paths of each field that has one, as they are written.
+    led: Mapping[
+        str, str
+    ]  #: The paths of each field that has one, as they are written.
     written: str  #: The mapping file.
     name: str
     each: Paths = ()
@@ -303,12 +348,17 @@ class FieldMap:
     @property
     def lines(self) -> list[str]:
         """Its lines, but for those that name a field by its own name."""
-        return [line for line in self.written.splitlines() if len(set(line.split(": "))) > 1]
+        return [
+            line for line in self.written.splitlines() if len(set(line.split(": "))) > 1
+        ]
 
     @cached_property
     def keys(self) -> Collection[str] | None:
         """What the paths begin with, in a record; None where they may begin with anything."""
-        conditions = [*self.only, *(c for pick in self.picks.values() for c in pick.when)]
+        conditions = [
+            *self.only,
+            *(c for pick in self.picks.values() for c in pick.when),
+        ]
         paths = [
             *chain.from_iterable(pick.paths for pick in self.picks.values()),
             *chain.from_iterable(c.paths for c in conditions),
@@ -317,13 +367,20 @@ class FieldMap:
         firsts = {path[0] for path in paths}
         if self.each or self.prepare or any("*" in str(first) for first in firsts):
             return None
-        firsts |= {".".join(map(str, path)) for path in paths}  # a key may hold dots itself
+        firsts |= {
+            ".".join(map(str, path)) for path in paths
+        }  # a key may hold dots itself
         return sorted(map(str, firsts))
 
     @cached_property
     def later(self) -> Collection[Any]:
         """Keys under which turns may stand."""
-        return {p for key in _LATER if key in self.picks for (p, *_) in self.picks[key].paths}
+        return {
+            p
+            for key in _LATER
+            if key in self.picks
+            for (p, *_) in self.picks[key].paths
+        }
 
     @cached_property
     def looks_up(self) -> bool:
@@ -340,7 +397,10 @@ class FieldMap:
         if self.keys is None:
             return dict[str, Any]
         fields = {f"_{n}": first for n, first in enumerate(self.keys)}
-        types = [(n, ItemsLater if key in self.later else Any, None) for n, key in fields.items()]
+        types = [
+            (n, ItemsLater if key in self.later else Any, None)
+            for n, key in fields.items()
+        ]
         return msgspec.defstruct("Line", types, rename=fields, gc=False)
 
     @cached_property
@@ -355,7 +415,11 @@ class FieldMap:
         for path in self.each:
             if (inner := walk(value, path)) is not None:
                 for item in flat(inner):
-                    yield {"^": value, **item} if self.looks_up and isinstance(item, dict) else item
+                    yield (
+                        {"^": value, **item}
+                        if self.looks_up and isinstance(item, dict)
+                        else item
+                    )
                 return
 
     def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
@@ -384,9 +448,13 @@ def walk(value: Any, path: Path_) -> Any:
             values = [walk(item, path[place + 1 :]) for item in items]
             return [v for v in values if v is not None]
         if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and step < len(value) else None
+            value = (
+                value[step] if isinstance(value, list) and step < len(value) else None
+            )
         elif isinstance(value, dict):
-            if step not in value:  # a key may hold dots itself, as gen_ai.request.model does
+            if (
+                step not in value
+            ):  # a key may hold dots itself, as gen_ai.request.model does
                 return _unusual(value, path[place:])
             value = value[step]
         else:
@@ -425,24 +493,34 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         fix = "write lines such as output: answer.text"
         raise InputError("is not a mapping of fields to paths", where=name, fix=fix)
     ours = (*FIELDS, _EACH, *(_MAKERS if makers else ("id",)))
-    if not any(get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1) for key in data):
+    if not any(
+        get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1) for key in data
+    ):
         # some other file: what stands in it is nobody's business
         fix = "name a file with lines such as output: answer.text"
-        raise InputError("is not a mapping file: none of its keys is a field", where=name, fix=fix)
+        raise InputError(
+            "is not a mapping file: none of its keys is a field", where=name, fix=fix
+        )
     for key in data:
         if key not in ours:
             fix = did_you_mean(key, ours)
             raise InputError(
                 f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
             )
-    without = frozenset(key for key, value in data.items() if value == "none" and key in FIELDS)
+    without = frozenset(
+        key for key, value in data.items() if value == "none" and key in FIELDS
+    )
     data = {key: value for key, value in data.items() if key not in without}
     led: dict[str, str] = {}
     for key, value in data.items():
         path = value.get("path") if isinstance(value, dict) else value
         if key in FIELDS and path is not None:
             led[key] = " or ".join(map(str, path if isinstance(path, list) else [path]))
-    picks = {key: _pick(value, (key,), document) for key, value in data.items() if key in FIELDS}
+    picks = {
+        key: _pick(value, (key,), document)
+        for key, value in data.items()
+        if key in FIELDS
+    }
     if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")
     fits = data.get("fits") or []
@@ -457,7 +535,8 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         str(data.get("format") or "JSON by a mapping"),
         each=tuple(path[:-1] if path[-1] is None else path for path in paths("each")),
         fits=tuple(
-            _conditions(every, document) for every in (fits if isinstance(fits, list) else [fits])
+            _conditions(every, document)
+            for every in (fits if isinstance(fits, list) else [fits])
         ),
         only=_conditions(data.get("only"), document),
         prepare=data.get("prepare", ""),
@@ -491,15 +570,23 @@ def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
         word = min(unknown)
         fix = did_you_mean(word, _PICKED)
         raise InputError(
-            f"{_quoted(word)} is not a key here", where=document.where((*key, word)), fix=fix
+            f"{_quoted(word)} is not a key here",
+            where=document.where((*key, word)),
+            fix=fix,
         )
-    values, unit, constant = value.get("values"), value.get("unit"), value.get("value")
+    values = value.get("values")
+    unit = value.get("unit")
+    constant = value.get("value")
     if values is not None and not isinstance(values, dict):
         fix = "write values: {theirs: ours}"
-        raise InputError("values is not a mapping", where=document.where((*key, "values")), fix=fix)
+        raise InputError(
+            "values is not a mapping", where=document.where((*key, "values")), fix=fix
+        )
     if unit is not None and unit not in UNITS:
         fix = f"write one of {', '.join(UNITS)}"
-        raise InputError("has no such unit", where=document.where((*key, "unit")), fix=fix)
+        raise InputError(
+            "has no such unit", where=document.where((*key, "unit")), fix=fix
+        )
     clocks = None
     if "from" in value or "to" in value:
         ends = [_paths(value.get(end), (*key, end), document) for end in ("from", "to")]
@@ -519,13 +606,17 @@ def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
 
 def _each_of(value: Any, key: _Keys, document: ParsedFile) -> tuple[Paths, ...]:
     if isinstance(value, list):
-        return tuple(_paths(item, (*key, place), document) for place, item in enumerate(value))
+        return tuple(
+            _paths(item, (*key, place), document) for place, item in enumerate(value)
+        )
     return (_paths(value, key, document),)
 
 
 def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
     """Paths with a bar between them, of which the first that leads anywhere counts."""
-    written = [path.strip() for path in value.split("|")] if isinstance(value, str) else [""]
+    written = (
+        [path.strip() for path in value.split("|")] if isinstance(value, str) else [""]
+    )
     if not all(map(_PATH.fullmatch, written)):
         fix = "write a path such as answer.text, items[0] or items[].text"
         raise InputError(f"{key[0]} has no path", where=document.where(key), fix=fix)
@@ -538,7 +629,9 @@ def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
     )
     if max(map(len, paths)) > _DEEPEST:
         fix = f"use at most {_DEEPEST} steps"
-        raise InputError(f"{key[0]} has too long a path", where=document.where(key), fix=fix)
+        raise InputError(
+            f"{key[0]} has too long a path", where=document.where(key), fix=fix
+        )
     return paths
 
 

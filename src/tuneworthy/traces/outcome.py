@@ -21,7 +21,11 @@ _WORDS: Mapping[str, frozenset[str]] = {
         InputError,
     ).data.items()
 }
-_STOPS = {"length": CUT_OFF_ENDS, "refusal": REFUSED_ENDS, "content_filter": FILTERED_ENDS}
+_STOPS = {
+    "length": CUT_OFF_ENDS,
+    "refusal": REFUSED_ENDS,
+    "content_filter": FILTERED_ENDS,
+}
 """Why a model stopped, in our word; the makers' words are those that labs go by."""
 _HTTP = re.compile(r"(?:http[ /]?\S* )?([1-5]\d\d)(?:\.0)?\b", re.IGNORECASE)
 _CODES = ("code", "status_code", "statusCode", "status", "http_status", "error")
@@ -33,7 +37,9 @@ REFUSAL = "refusal"
 def failure_of(state: Any) -> str | None:
     """What a code, a level or a state says went wrong; None where it says nothing of the kind."""
     if isinstance(state, Mapping):
-        states = (failure_of(state[key]) for key in _CODES if state.get(key) is not None)
+        states = (
+            failure_of(state[key]) for key in _CODES if state.get(key) is not None
+        )
         return next((each for each in states if each), None)
     if isinstance(state, list):
         return failure_of(state[0]) if state else None
@@ -68,4 +74,8 @@ def is_no_answer(finish: str) -> bool:
 def _plain(word: str) -> str:
     word = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word.strip())
     word = re.sub(r"[\s-]+", "_", word).casefold()
-    return word.rpartition(".")[2].removeprefix("finish_reason_").removeprefix("stop_reason_")
+    return (
+        word.rpartition(".")[2]
+        .removeprefix("finish_reason_")
+        .removeprefix("stop_reason_")
+    )

@@ -41,7 +41,9 @@ from tuneworthy.traces.stream import (
 if sys.version_info >= (3, 14):
     import zipfile
 else:
-    from backports.zstd import zipfile  # knows members packed by zstd, as Inspect writes them
+    from backports.zstd import (
+        zipfile,
+    )  # knows members packed by zstd, as Inspect writes them
 
 # Which files a case, a pattern or a folder stands for.
 
@@ -63,10 +65,13 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
     held = held.path if isinstance(held, Holding) else held
     values = held if isinstance(held, tuple) else (held,)
     paths = [beside(case, f"data.{entry}", value) for value in values]
-    where, most = case.where("data", entry), limits or Limits()
+    where = case.where("data", entry)
+    most = limits or Limits()
     files = [file for path in paths if path for file in local(path, most, where=where)]
     for file in files:
-        beside(case, f"data.{entry}", str(file))  # a pattern may find a link that leads out
+        beside(
+            case, f"data.{entry}", str(file)
+        )  # a pattern may find a link that leads out
     return once(files)
 
 
@@ -87,7 +92,8 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
         InputError: If nothing is there, or far too much. As ``CaseError`` where a case named it.
     """
     error = CaseError if where else InputError
-    source, text = Path(path), str(path)
+    source = Path(path)
+    text = str(path)
     if "\0" in text:
         raise error("can't be read", where=where or text, fix="check the path")
     try:
@@ -99,12 +105,16 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
         else:
             return [source]
     except (OSError, ValueError):
-        raise error("can't be read", where=where or text, fix="check the path") from None
+        raise error(
+            "can't be read", where=where or text, fix="check the path"
+        ) from None
     if not files:
         raise error(f'"{text}" holds no file', where=where, fix="check the path")
     if len(files) > limits.files:
         fix = "name fewer, or put them together"
-        raise error(f'"{text}" holds more than {limits.files:,} files', where=where, fix=fix)
+        raise error(
+            f'"{text}" holds more than {limits.files:,} files', where=where, fix=fix
+        )
     return sorted(files)
 
 
@@ -162,7 +172,11 @@ class Source(NamedTuple):
     @property
     def size(self) -> int:
         with suppress(OSError, ValueError):
-            return self.place.stat().st_size if isinstance(self.place, Path) else self.place.size
+            return (
+                self.place.stat().st_size
+                if isinstance(self.place, Path)
+                else self.place.size
+            )
         return 0
 
 
@@ -199,7 +213,9 @@ class TraceFiles:
         self._sources = tuple(_found(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
-        self.sides = [s.side for s in self._sources]  #: What was named, by number, of each.
+        self.sides = [
+            s.side for s in self._sources
+        ]  #: What was named, by number, of each.
         self.total_bytes = sum(s.size for s in self._sources)
         self._readings: list[FileReading] = []
         self.guesses: list[Guess] = []
@@ -222,7 +238,9 @@ class TraceFiles:
         files = []
         for source in self._sources:
             files.append(copy(self))
-            vars(files[-1]).update(_sources=(source,), _readings=[], guesses=[], _patient=True)
+            vars(files[-1]).update(
+                _sources=(source,), _readings=[], guesses=[], _patient=True
+            )
         return files
 
     def take(self, other: TraceFiles) -> None:
@@ -246,9 +264,13 @@ class TraceFiles:
 
     def __iter__(self) -> Iterator[TraceChunk]:
         self._refused = None
-        self._readings, self.guesses, done = [], [], 0
+        self._readings = []
+        self.guesses = []
+        done = 0
         self._beside.clear()
-        aside = {s for s in self._sources if len(self._sources) > 1 and self._is_aside(s)}
+        aside = {
+            s for s in self._sources if len(self._sources) > 1 and self._is_aside(s)
+        }
         for piece, source in enumerate(self._sources):
             self.piece = piece
             if source not in aside:
@@ -283,7 +305,10 @@ class TraceFiles:
             return False
         mapping, limits, beside = self._how
         limits = replace(limits, batch_traces=256)  # of a log a few will do
-        with suppress(InputError), closing(Opened(source, mapping, limits, beside)) as opened:
+        with (
+            suppress(InputError),
+            closing(Opened(source, mapping, limits, beside)) as opened,
+        ):
             with suppress(NotTraces):
                 next(opened.batches(), None)
             if opened.content.kept:
@@ -303,19 +328,28 @@ def _may_be_aside(place: Place) -> bool:
     with suppress(InputError), closing(_raw(place)) as file:
         head = Ahead(file).peek(MIB // 16)
         if head.startswith(_PARQUET) and (end := file.end(MIB // 16)):
-            return _SCORED.search(end) is not None  # its columns' names: no copy for a look
-        return head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
+            return (
+                _SCORED.search(end) is not None
+            )  # its columns' names: no copy for a look
+        return (
+            head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
+        )
     return False
 
 
-def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> Iterator[Source]:
+def _found(
+    sources: Sequence[Path | str], limits: Limits, *, searched: bool
+) -> Iterator[Source]:
     """Every file once, with a name that no other has."""
     among: set[Place] = set()
     sides: dict[Place, int] = {}
     for side, source in enumerate(sources):
-        away, files = is_remote(source), list[Place]()
+        away = is_remote(source)
+        files = list[Place]()
         files += listed(str(source), limits) if away else local(source, limits)
-        among |= {file for file in files if not away and (searched or file != Path(source))}
+        among |= {
+            file for file in files if not away and (searched or file != Path(source))
+        }
         sides = {file: side for file in files} | sides  # noqa: C420  # of either kind
     every = sorted(sides, key=sides.__getitem__)
     paths = once([p for p in every if isinstance(p, Path)])
@@ -323,7 +357,9 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
     places: list[Place] = [*paths, *(p for p in every if isinstance(p, RemoteFile))]
     for place in places:
         where = place.where if isinstance(place, RemoteFile) else str(place)
-        keys = [part for part in where.split("/")[:-1] if "=" in part]  # of Hive's layout
+        keys = [
+            part for part in where.split("/")[:-1] if "=" in part
+        ]  # of Hive's layout
         name = one_line("/".join([*keys, place.name]), limit=120)
         taken[name] = taken.get(name, 0) + 1
         number = f" ({taken[name]})" if taken[name] > 1 else ""
@@ -332,7 +368,8 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
 
 
 def _no_answers(where: str) -> NotTraces:
-    what, fix = "holds scores or requests, and no answers", "name the log they belong to beside it"
+    what = "holds scores or requests, and no answers"
+    fix = "name the log they belong to beside it"
     return NotTraces(what, where=where, fix=fix)
 
 
@@ -360,7 +397,9 @@ class Opened:
         self, source: Source, mapping: FieldMap | None, limits: Limits, beside: Beside
     ) -> None:
         self.raw = _raw(source.place)
-        self.name, self._limits, self._traces = source.name, limits, 0
+        self.name = source.name
+        self._limits = limits
+        self._traces = 0
         self.content = Content(source.name, str(self.raw.path), mapping, limits, beside)
         self.first: list[dict[str, Any]] = []
         self._covered = Counter[str]()
@@ -372,13 +411,17 @@ class Opened:
         content.tally.check(content.where, self._limits)
         unread = sum(content.tally.reasons.get(why, 0) for why in UNREAD)
         if unread > self._traces > 0:
-            what = f"has {unread} records that can't be used, and {self._traces} that can"
+            what = (
+                f"has {unread} records that can't be used, and {self._traces} that can"
+            )
             fix = "say by a mapping (--map) where their outputs stand, or take them out"
             raise InputError(what, where=content.where, fix=fix)
         if not self._traces:
             skipped = ", ".join(f"{s.n} {s.predicate}" for s in content.tally.skipped())
             what = f"holds no trace ({skipped})" if skipped else "holds no trace"
-            fix = "name a file with outputs, or say where they stand by a mapping (--map)"
+            fix = (
+                "name a file with outputs, or say where they stand by a mapping (--map)"
+            )
             if content.kept:
                 raise _no_answers(content.where)
             if content.mapping is not None:
@@ -406,12 +449,17 @@ class Opened:
         self._traces += len(batch)
         self._covered.update(batch.coverage().model_dump())
         for row in range(min(len(batch), _SHOWN - len(self.first))):
-            fields = {name: getattr(batch, name)[row] for name in COLUMNS if getattr(batch, name)}
+            fields = {
+                name: getattr(batch, name)[row]
+                for name in COLUMNS
+                if getattr(batch, name)
+            }
             self.first.append(fields)
         return batch
 
     def _read(self, raw: Raw) -> Iterator[Batch]:
-        content, stream = self.content, Ahead(raw)
+        content = self.content
+        stream = Ahead(raw)
         head = stream.peek(4)
         if head == ZIP:
             raw.on_disk(stream)
@@ -435,7 +483,9 @@ class Opened:
                 raise not_recognised(content.where)
             if not inner.peek(1) and unpacked.torn:
                 what = "is cut off before its first record"
-                raise NotTraces(what, where=content.where, fix="pack it again, or fetch it anew")
+                raise NotTraces(
+                    what, where=content.where, fix="pack it again, or fetch it anew"
+                )
             yield from content.text(inner)
             if unpacked.torn and CUT_OFF not in content.tally.reasons:
                 content.tally.skip(CUT_OFF, "end")
@@ -444,7 +494,9 @@ class Opened:
 
     def _archive(self, raw: Raw) -> Iterator[Batch]:
         """Inspect's ``.eval``, or any zip of files that are understood."""
-        content, limits, unpacked = self.content, self._limits, 0
+        content = self.content
+        limits = self._limits
+        unpacked = 0
 
         def opened(member: Any) -> Ahead:
             def read(size: int) -> bytes:
@@ -473,7 +525,11 @@ class Opened:
                         lambda name: opened(names[name]) if name in names else None
                     )
                     return
-                log = [m for m in members if m.filename in {"header.json", "_journal/start.json"}]
+                log = [
+                    m
+                    for m in members
+                    if m.filename in {"header.json", "_journal/start.json"}
+                ]
                 if log:
                     samples = [m for m in members if m.filename.startswith("samples/")]
                     yield from content.log(opened(log[0]), map(opened, samples))
@@ -481,10 +537,14 @@ class Opened:
                     yield from self._members(map(opened, members))
         except _BAD_ZIP:
             fix = "unpack it yourself, or export it again"
-            raise InputError("can't be unpacked", where=content.where, fix=fix) from None
+            raise InputError(
+                "can't be unpacked", where=content.where, fix=fix
+            ) from None
 
     def _members(self, streams: Iterator[Ahead]) -> Iterator[Batch]:
-        content, recognised, name = self.content, False, self.name
+        content = self.content
+        recognised = False
+        name = self.name
         for number, stream in enumerate(streams, start=1):
             content.tally.name = content.context.file = f"{name}/{number}"
             if stream.peek(4).startswith((ZIP, GZIP, ZSTD)):

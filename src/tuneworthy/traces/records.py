@@ -13,9 +13,24 @@ from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
 from tuneworthy.syntax.document import plain_values
 from tuneworthy.traces.content import NotTraces, shape
-from tuneworthy.traces.sheets import BOOK, SQLITE, database_rows, database_tables, sheet_rows
+from tuneworthy.traces.sheets import (
+    BOOK,
+    SQLITE,
+    database_rows,
+    database_tables,
+    sheet_rows,
+)
 from tuneworthy.traces.skipped import SkippedRecords
-from tuneworthy.traces.stream import GZIP, ZIP, ZSTD, Ahead, Limits, Pieces, Raw, Unpacked
+from tuneworthy.traces.stream import (
+    GZIP,
+    ZIP,
+    ZSTD,
+    Ahead,
+    Limits,
+    Pieces,
+    Raw,
+    Unpacked,
+)
 from tuneworthy.traces.tables import Rows, csv_rows, parquet
 from tuneworthy.traces.values import BrokenJson, decode
 
@@ -33,7 +48,9 @@ _AROUND = ("data", "examples", "items", "records", "rows")
 """Names of the list that an object around all records holds."""
 
 
-def read_records(path: Path, broken: Broken) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+def read_records(
+    path: Path, broken: Broken
+) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
     """The objects of a file with their places: lines of JSON, a list, a table or a workbook.
 
     Raises:
@@ -75,9 +92,15 @@ def _parquet(
 
 def _database(path: Path, tally: SkippedRecords, limits: Limits) -> Rows:
     """The table with the most columns that has a row."""
-    tables = [(len(rows[0]), name) for name, rows in database_tables(str(path), str(path)) if rows]
+    tables = [
+        (len(rows[0]), name)
+        for name, rows in database_tables(str(path), str(path))
+        if rows
+    ]
     if not tables:
-        raise InputError("has no table with rows", where=str(path), fix="export it as CSV")
+        raise InputError(
+            "has no table with rows", where=str(path), fix="export it as CSV"
+        )
     return database_rows(str(path), max(tables)[1], tally, limits, str(path))
 
 
@@ -101,7 +124,9 @@ def _text(
     stream: Ahead, path: Path, tally: SkippedRecords, limits: Limits, broken: Broken
 ) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
     if path.suffix.casefold() in _YAML:
-        data = plain_values(_whole(stream, path, limits).decode("utf-8", "replace"), str(path))
+        data = plain_values(
+            _whole(stream, path, limits).decode("utf-8", "replace"), str(path)
+        )
         yield from _listed(data, broken)
         return
     try:
@@ -113,7 +138,9 @@ def _text(
             data = decode(_whole(stream, path, limits), object)
         except BrokenJson as caught:
             what = caught.why
-            raise InputError(what, where=str(path), fix="export it again, whole") from None
+            raise InputError(
+                what, where=str(path), fix="export it again, whole"
+            ) from None
         yield from _listed(data, broken)
     elif form in {"document", "lines", "lists"}:
         yield from _lines(_whole(stream, path, limits), broken)
@@ -129,7 +156,9 @@ def _whole(stream: Ahead, path: Path, limits: Limits) -> bytes:
     return data
 
 
-def _lines(data: bytes, broken: Broken) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+def _lines(
+    data: bytes, broken: Broken
+) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
             continue

@@ -107,17 +107,24 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         file = RemoteFile(address)
         if _USER.match(address, len(scheme)):
             what = "can't be read: a user or a password stands in it"
-            raise InputError(what, where=file.where, fix="name it without, or copy it here")
+            raise InputError(
+                what, where=file.where, fix="name it without, or copy it here"
+            )
         return [file]
     match = _OBJECT.fullmatch(address)
     if match is None or ("_" in match[1] and _SCHEMES[scheme] != "gs"):
-        fix = "write s3://BUCKET/KEY, gs:// or az:// instead, or copy it to this machine"
+        fix = (
+            "write s3://BUCKET/KEY, gs:// or az:// instead, or copy it to this machine"
+        )
         if scheme in _OTHERS:
             server = ENDPOINTS[-1]
             fix = f"name it as s3:// where its store speaks S3's protocol ({server}), or copy it"
-        raise InputError("can't be read from here", where=one_line(address, limit=300), fix=fix)
+        raise InputError(
+            "can't be read from here", where=one_line(address, limit=300), fix=fix
+        )
     scheme = _SCHEMES[scheme]
-    bucket, key = match[1], match[2] or ""
+    bucket = match[1]
+    key = match[2] or ""
     with _asked(address):
         kept = _kept(store_of(scheme, bucket), address, key, limits.files)
     if not kept:
@@ -125,9 +132,13 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
         raise InputError("holds no file", where=address, fix=fix)
     if len(kept) > limits.files:
         fix = "name fewer, or put them together"
-        raise InputError(f"holds more than {limits.files:,} files", where=address, fix=fix)
+        raise InputError(
+            f"holds more than {limits.files:,} files", where=address, fix=fix
+        )
     return [
-        RemoteFile(f"{scheme}://{bucket}/{item.key}", item.size, item.version, item.key != key)
+        RemoteFile(
+            f"{scheme}://{bucket}/{item.key}", item.size, item.version, item.key != key
+        )
         for item in kept
     ]
 
@@ -136,12 +147,16 @@ def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredO
     """The objects that a key or a pattern stands for, without hidden ones; at most one too many."""
     sign = _SIGN.search(key)
     prefix = key[: sign.start()] if sign else key
-    fits = re.compile(_signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL)
+    fits = re.compile(
+        _signs(key) if sign else re.escape(key.rstrip("/")) + r"(/.*)?", re.DOTALL
+    )
     kept: list[StoredObject] = []
     for number, page in enumerate(store.objects(prefix)):
         if number == MOST_PAGES:
             fix = "name a folder or a pattern that begins with more of the key"
-            raise InputError(f"lists more than {MOST_PAGES} pages", where=address, fix=fix)
+            raise InputError(
+                f"lists more than {MOST_PAGES} pages", where=address, fix=fix
+            )
         for item in page:
             named = not key or fits.fullmatch(item.key)
             if named and not _HIDDEN.search(item.key[len(prefix) :]):
@@ -153,7 +168,9 @@ def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredO
 
 def _signs(key: str) -> str:
     """A pattern: a star stays in one folder, two stand for any number of folders."""
-    return "".join(_MEANING.get(each) or re.escape(each) for each in _TOKEN.findall(key))
+    return "".join(
+        _MEANING.get(each) or re.escape(each) for each in _TOKEN.findall(key)
+    )
 
 
 _TOKEN = re.compile(r"\*\*/|\*|\?|[^*?]+")
@@ -186,7 +203,9 @@ class RemoteRaw(Raw):
         if self._copy is None:
             self._copy = NamedTemporaryFile()  # noqa: SIM115  # until ``close``
             while data := stream.read(MIB):
-                if shutil.disk_usage(self._copy.name).free < max(self.size - self.done, MIB):
+                if shutil.disk_usage(self._copy.name).free < max(
+                    self.size - self.done, MIB
+                ):
                     fix = "copy it to this machine, or name a larger place by TMPDIR"
                     what = "is too large for the temporary folder"
                     raise InputError(what, where=str(self.path), fix=fix)
@@ -216,7 +235,9 @@ def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
             what = "can't be read: its server gives other bytes than requested"
             raise InputError(what, where=file.where, fix="copy it to this machine")
         if not piece:
-            raise InputError("can't be read: it ends early", where=file.where, fix="run it again")
+            raise InputError(
+                "can't be read: it ends early", where=file.where, fix="run it again"
+            )
         yield piece
         at += len(piece)
 
@@ -278,16 +299,28 @@ def _code_of(caught: Exception) -> str:
     """What a store says is wrong, by the name that S3 has for it."""
     code = getattr(caught, "response", {}).get("Error", {}).get("Code", "")
     text = str(caught)
-    codes = [str(code), type(caught).__name__, *_CODE_IN_XML.findall(text), *_STATUS.findall(text)]
-    return next((code for code in (_CODES.get(each, each) for each in codes) if code in _SAID), "")
+    codes = [
+        str(code),
+        type(caught).__name__,
+        *_CODE_IN_XML.findall(text),
+        *_STATUS.findall(text),
+    ]
+    return next(
+        (code for code in (_CODES.get(each, each) for each in codes) if code in _SAID),
+        "",
+    )
 
 
 def _unreachable(where: str, caught: Exception) -> InputError:
     """Without what may be secret in an address, and without all that a client tells beside it."""
     lines = str(caught).splitlines() or [type(caught).__name__]
     said = _QUERY.sub("", _USER.sub(r"\1", lines[0]))
-    if isinstance(caught, InvalidURL | ValueError):  # they tell the address, whatever is in it
+    if isinstance(
+        caught, InvalidURL | ValueError
+    ):  # they tell the address, whatever is in it
         said = "it is not an address"
     first = one_line(said, limit=160).rstrip(" :.")
-    fix = "check the address" + (f", and {server_for(where)}" if is_stored(where) else "")
+    fix = "check the address" + (
+        f", and {server_for(where)}" if is_stored(where) else ""
+    )
     return InputError(f"can't be read: {first}", where=where, fix=fix)

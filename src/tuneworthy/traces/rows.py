@@ -111,7 +111,9 @@ def _amounts(values: Column) -> Column:
 
 
 def _systems(values: Column) -> Column:
-    quick = set(map(type, values)) <= _TEXTS and not any(v and v[0] == "[" for v in values)
+    quick = set(map(type, values)) <= _TEXTS and not any(
+        v and v[0] == "[" for v in values
+    )
     return values if quick else _each(values, system_text)
 
 
@@ -125,7 +127,9 @@ def _times(values: Column) -> Column:
             return [float(each) / 1000 / 1000 / 1000 for each in counted]
         with suppress(msgspec.ValidationError, OverflowError, ValueError):
             moments = msgspec.convert(values, list[datetime])
-            return [(t if t.tzinfo else t.replace(tzinfo=UTC)).timestamp() for t in moments]
+            return [
+                (t if t.tzinfo else t.replace(tzinfo=UTC)).timestamp() for t in moments
+            ]
     return _each(values, when)
 
 
@@ -146,7 +150,9 @@ _MADE: dict[str, Callable[[Column], Column]] = {
     "provider": _names,
     "system": _systems,
     "tool_calls": _by(lambda value: tool_calls(value) or None),
-    "tools": _by(lambda value: float(len(value if type(value) is str else dumped(value)))),
+    "tools": _by(
+        lambda value: float(len(value if type(value) is str else dumped(value)))
+    ),
     "contexts": _by(passages),
     "reference": _by(reference),
     "answerable": _by(yes_no),
@@ -159,7 +165,15 @@ _MADE: dict[str, Callable[[Column], Column]] = {
 } | dict.fromkeys(AMOUNTS, _amounts)
 """Our field, which names its column, and how that is made from what another hand wrote."""
 FIELDS = (
-    *(*_MADE, "prompt_name", "prompt_version", "messages", "input", "output", "feedback"),
+    *(
+        *_MADE,
+        "prompt_name",
+        "prompt_version",
+        "messages",
+        "input",
+        "output",
+        "feedback",
+    ),
     *("status", "refusal"),
 )
 
@@ -237,7 +251,9 @@ def _are_texts(values: Column) -> bool:
     return texts and not any(value and value[0] in _OPENING for value in values)
 
 
-def _answered(fields: Mapping[str, Column], made: Columns, unknown: set[int]) -> Columns:
+def _answered(
+    fields: Mapping[str, Column], made: Columns, unknown: set[int]
+) -> Columns:
     """Outputs, and the calls of tools that stand in them."""
     values = fields.get("output", ())
     if not values or ("tool_calls" not in made and _are_texts(values)):
@@ -245,7 +261,10 @@ def _answered(fields: Mapping[str, Column], made: Columns, unknown: set[int]) ->
     texts, calls = _understood(values, answer, unknown)
     known = made.get("tool_calls", [None] * len(texts))
     calls = [old or new or None for old, new in zip(known, calls, strict=True)]
-    texts = [text or (None if call else text) for text, call in zip(texts, calls, strict=True)]
+    texts = [
+        text or (None if call else text)
+        for text, call in zip(texts, calls, strict=True)
+    ]
     return {"output": texts} | ({"tool_calls": calls} if has_value(calls) else {})
 
 
@@ -329,32 +348,44 @@ def _told_truly(made: Columns) -> Columns:
     if 0 in made.get("usd", ()):
         used = [made.get(name, [None] * len(made["usd"])) for name in _TOKENS]
         rows = zip(made["usd"], zip(*used, strict=True), strict=True)
-        changed["usd"] = [None if usd == 0 and any(tokens) else usd for usd, tokens in rows]
+        changed["usd"] = [
+            None if usd == 0 and any(tokens) else usd for usd, tokens in rows
+        ]
     if "time_to_first_token_s" in made and "latency_s" in made:
         pairs = zip(made["time_to_first_token_s"], made["latency_s"], strict=True)
         changed["time_to_first_token_s"] = [
-            None if first is not None and whole is not None and first >= whole * _AT_ONCE else first
+            None
+            if first is not None and whole is not None and first >= whole * _AT_ONCE
+            else first
             for first, whole in pairs
         ]
     return changed
 
 
 _TOKENS = ("input_tokens", "output_tokens")
-_AT_ONCE = 0.99  #: Share of the whole time after which a first word says nothing of a stream.
+_AT_ONCE = (
+    0.99  #: Share of the whole time after which a first word says nothing of a stream.
+)
 
 
 def _named(fields: Mapping[str, Column], none: Column) -> Columns:
     """Prompts, by name and version."""
     if "prompt_name" not in fields and "prompt_version" not in fields:
         return {}
-    named = [_names(fields.get(each, none)) for each in ("prompt_name", "prompt_version")]
-    known = {pair: " ".join(filter(None, pair)) or None for pair in set(zip(*named, strict=True))}
+    named = [
+        _names(fields.get(each, none)) for each in ("prompt_name", "prompt_version")
+    ]
+    known = {
+        pair: " ".join(filter(None, pair)) or None
+        for pair in set(zip(*named, strict=True))
+    }
     return {"prompt": [known[pair] for pair in zip(*named, strict=True)]}
 
 
 def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
     """Scores and labels with those of the feedback, where they stand there alone."""
-    scores, labels = [*made.get("score", none)], [*made.get("label", none)]
+    scores = [*made.get("score", none)]
+    labels = [*made.get("label", none)]
     for n, value in enumerate(feedback):
         if value is not None:
             rated = value if isinstance(value, dict) else {"score": value}
@@ -363,7 +394,9 @@ def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
     return {"score": scores, "label": labels}
 
 
-def _heard(values: Column, made: Columns, spoken: list[Any], unknown: set[int]) -> Columns:
+def _heard(
+    values: Column, made: Columns, spoken: list[Any], unknown: set[int]
+) -> Columns:
     """Questions; one that is a conversation itself is put into ``spoken``."""
     if _are_texts(values):
         return {"input": values}
@@ -371,19 +404,26 @@ def _heard(values: Column, made: Columns, spoken: list[Any], unknown: set[int]) 
     systems = [*made.get("system", [None] * len(inputs))]
     for n, heard in enumerate(talks):
         if heard is not None and spoken[n] is None:
-            spoken[n], beside = heard, as_mapping(values[n])
+            spoken[n] = heard
+            beside = as_mapping(values[n])
             if beside and systems[n] is None:
-                systems[n] = system_text(beside.get("system", beside.get("instructions")))
+                systems[n] = system_text(
+                    beside.get("system", beside.get("instructions"))
+                )
         elif heard is not None:
             inputs[n] = heard.newest()
     return {"input": inputs, "system": systems}
 
 
 def _told(
-    made: Columns, spoken: Sequence[Talk | None], kinds: Sequence[str | None], none: Column
+    made: Columns,
+    spoken: Sequence[Talk | None],
+    kinds: Sequence[str | None],
+    none: Column,
 ) -> Columns:
     """System prompts and newest messages, out of the turns where they stand nowhere else."""
-    systems, inputs = [*made.get("system", none)], [*made.get("input", none)]
+    systems = [*made.get("system", none)]
+    inputs = [*made.get("input", none)]
     for n, heard in enumerate(spoken):
         if heard is not None:
             systems[n] = heard.system() if systems[n] is None else systems[n]
@@ -393,7 +433,10 @@ def _told(
 
 
 def _kinds(
-    made: Columns, spoken: Sequence[Talk | None], splits: Sequence[bool], unknown: set[int]
+    made: Columns,
+    spoken: Sequence[Talk | None],
+    splits: Sequence[bool],
+    unknown: set[int],
 ) -> list[str | None]:
     """Of each record whether it is a trace, a conversation to be split, or of no use (None)."""
 
@@ -412,12 +455,17 @@ def _kinds(
         elif split_ and not waits and split_.answers:
             kinds.append("split")
         else:
-            kinds.append("trace" if n not in unknown and (waits or has(*AMOUNTS)) else None)
+            kinds.append(
+                "trace" if n not in unknown and (waits or has(*AMOUNTS)) else None
+            )
     return kinds
 
 
 def _rows(
-    made: Columns, kinds: Sequence[str | None], context: ReadContext, places: Sequence[Place]
+    made: Columns,
+    kinds: Sequence[str | None],
+    context: ReadContext,
+    places: Sequence[Place],
 ) -> list[tuple[Place, Row]]:
     rows: list[tuple[Place, Row]] = []
     for n, (place, kind) in enumerate(zip(places, kinds, strict=True)):
@@ -437,13 +485,22 @@ def _answers(of_all: Row, context: ReadContext, place: Place) -> Iterator[Row]:
     apart = len(answers) > 1
     if apart and any(of_all.get(key) is not None for key in AMOUNTS):
         context.tally.skip(skipped.OF_THE_WHOLE, place)
-    heard, start = of_all.get("input"), 0
+    heard = of_all.get("input")
+    start = 0
     for nth, i in enumerate(answers):
-        turn, row = turns[i], dict(of_all)
-        before = [t.content for t in turns[start:i] if t.role not in {"assistant", "system"}]
-        heard, start = before[-1] if before else heard, i
+        turn = turns[i]
+        row = dict(of_all)
+        before = [
+            t.content for t in turns[start:i] if t.role not in {"assistant", "system"}
+        ]
+        heard = before[-1] if before else heard
+        start = i
         row["output"] = turn.content or (None if turn.calls else "")
-        row |= {"tool_calls": turn.calls or None, "input": heard, "messages": spoken.first(i)}
+        row |= {
+            "tool_calls": turn.calls or None,
+            "input": heard,
+            "messages": spoken.first(i),
+        }
         if apart:
             row["conversation"] = row.get("conversation") or f"{context.file}:{place}"
             row["turn"] = nth
@@ -457,12 +514,19 @@ def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> Non
     """Leave out amounts below zero and times that are still to come, counted once a record."""
     wrong: dict[str, set[int]] = {}
     for column in (*AMOUNTS, "timestamp"):
-        values, late = made.get(column, ()), column == "timestamp"
+        values = made.get(column, ())
+        late = column == "timestamp"
         known = [value for value in values if value]
         if not known or (max(known) <= tally.until_s if late else min(known) >= 0):
             continue
-        bad = {n for n, v in enumerate(values) if v and (v > tally.until_s if late else v < 0)}
-        wrong.setdefault(skipped.TO_COME if late else skipped.BELOW_ZERO, set()).update(bad)
+        bad = {
+            n
+            for n, v in enumerate(values)
+            if v and (v > tally.until_s if late else v < 0)
+        }
+        wrong.setdefault(skipped.TO_COME if late else skipped.BELOW_ZERO, set()).update(
+            bad
+        )
         made[column] = [None if n in bad else value for n, value in enumerate(values)]
     for why, rows in wrong.items():
         for place in dict.fromkeys(places[n] for n in sorted(rows)):
@@ -472,15 +536,19 @@ def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> Non
 # Batches into batches of a good size.
 
 
-def packed(parts: Iterator[Batch], limits: Limits, tally: SkippedRecords) -> Iterator[Batch]:
+def packed(
+    parts: Iterator[Batch], limits: Limits, tally: SkippedRecords
+) -> Iterator[Batch]:
     held: list[Batch] = []
-    many, closes = 0, tally.size + limits.batch_bytes
+    many = 0
+    closes = tally.size + limits.batch_bytes
     for part in parts:
         held.append(part)
         many += len(part)
         if many >= limits.batch_traces or tally.size >= closes:
             yield from _joined(held)
-            many, closes = 0, tally.size + limits.batch_bytes
+            many = 0
+            closes = tally.size + limits.batch_bytes
     yield from _joined(held)
 
 
@@ -490,7 +558,9 @@ def _joined(held: list[Batch]) -> Iterator[Batch]:
         made: dict[str, list[Any]] = {}
         for column in COLUMNS:
             if any(getattr(part, column) for part in held):
-                made[column] = list(chain.from_iterable(part.column(column) for part in held))
+                made[column] = list(
+                    chain.from_iterable(part.column(column) for part in held)
+                )
         held[:] = [Batch(**made)]
     while held:
         yield held.pop()

@@ -38,7 +38,9 @@ Opening = Callable[[str], Ahead | None]
 """Opens a member of an archive by its name; None where there is no such one."""
 
 
-def sheet_rows(opened: Opening, tally: SkippedRecords, limits: Limits, where: str) -> Rows:
+def sheet_rows(
+    opened: Opening, tally: SkippedRecords, limits: Limits, where: str
+) -> Rows:
     """Rows of the longest sheet of a workbook, by the names in its head."""
     try:
         texts = _shared(opened)
@@ -68,7 +70,8 @@ def sheet_rows(opened: Opening, tally: SkippedRecords, limits: Limits, where: st
         records.append(dict.fromkeys(filter(None, names)) | record)
         if len(records) == _TOGETHER:
             yield places, records
-            places, records = [], []
+            places = []
+            records = []
     if records:
         yield places, records
 
@@ -121,7 +124,12 @@ def _shared(opened: Opening) -> list[str]:
 def _text(element: ET.Element) -> str:
     """The text of an element, without the readings that stand beside Japanese words."""
     own = [child for child in element if _plain(child.tag) != "rPh"]
-    texts = (each.text or "" for child in own for each in child.iter() if _plain(each.tag) == "t")
+    texts = (
+        each.text or ""
+        for child in own
+        for each in child.iter()
+        if _plain(each.tag) == "t"
+    )
     return "".join(texts)
 
 
@@ -139,8 +147,14 @@ def _date_styles(opened: Opening) -> set[int]:
             own[int(element.get("numFmtId", "0"))] = element.get("formatCode", "")
         elif _plain(element.tag) == "cellXfs":
             styles = [int(style.get("numFmtId", "0")) for style in element]
-    days = {code for code, form in own.items() if set(_NO_DATE.sub("", form)) & set("dyhDYH")}
-    return {place for place, code in enumerate(styles) if code in _DATES or code in days}
+    days = {
+        code
+        for code, form in own.items()
+        if set(_NO_DATE.sub("", form)) & set("dyhDYH")
+    }
+    return {
+        place for place, code in enumerate(styles) if code in _DATES or code in days
+    }
 
 
 def _cells(
@@ -192,30 +206,41 @@ def _value(cell: ET.Element, texts: list[str], dates: set[int]) -> Any:
 # SQLite.
 
 
-def database_tables(path: str, where: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def database_tables(
+    path: str, where: str
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The tables of a file, each with its first rows."""
     with closing(_connected(path, where)) as database:
         for name in _names(database, where):
             query, columns = _query(database, name, where)
             rows = _asked(database, f"{query} LIMIT 20", where)
-            yield name, [dict(zip(columns, map(_readable, row), strict=True)) for row in rows]
+            yield (
+                name,
+                [dict(zip(columns, map(_readable, row), strict=True)) for row in rows],
+            )
 
 
-def database_rows(path: str, name: str, tally: SkippedRecords, limits: Limits, where: str) -> Rows:
+def database_rows(
+    path: str, name: str, tally: SkippedRecords, limits: Limits, where: str
+) -> Rows:
     """All rows of a table."""
     with closing(_connected(path, where)) as database:
         query, columns = _query(database, name, where)
         cursor = _asked(database, query, where)
         first = 1
         while rows := _some(cursor, where):
-            records = [dict(zip(columns, map(_readable, row), strict=True)) for row in rows]
+            records = [
+                dict(zip(columns, map(_readable, row), strict=True)) for row in rows
+            ]
             places: list[int | str] = [*range(first, first + len(records))]
             first += len(records)
             tally.records += len(records)
             kept: list[dict[str, Any]] = []
             where_kept: list[int | str] = []
             for place, record in zip(places, records, strict=True):
-                size = sum(len(cell) for cell in record.values() if isinstance(cell, str))
+                size = sum(
+                    len(cell) for cell in record.values() if isinstance(cell, str)
+                )
                 tally.size += size
                 if size > limits.line_bytes:
                     tally.skip(TOO_LONG, place)
@@ -227,11 +252,19 @@ def database_rows(path: str, name: str, tally: SkippedRecords, limits: Limits, w
 
 def _names(database: sqlite3.Connection, where: str) -> list[str]:
     """Tables that hold rows of their own, not what a search or the file itself needs."""
-    names = _asked(database, "SELECT name FROM sqlite_master WHERE type = 'table'", where)
-    return [name for (name,) in names if "_fts" not in name and not name.startswith("sqlite_")]
+    names = _asked(
+        database, "SELECT name FROM sqlite_master WHERE type = 'table'", where
+    )
+    return [
+        name
+        for (name,) in names
+        if "_fts" not in name and not name.startswith("sqlite_")
+    ]
 
 
-def _query(database: sqlite3.Connection, name: str, where: str) -> tuple[str, list[str]]:
+def _query(
+    database: sqlite3.Connection, name: str, where: str
+) -> tuple[str, list[str]]:
     """What asks for the rows of a table, with those they name by an id, and their columns."""
     others = {other.casefold(): other for other in _names(database, where)}
     columns = _columns(database, name, where)
@@ -246,7 +279,9 @@ def _query(database: sqlite3.Connection, name: str, where: str) -> tuple[str, li
         if "id" not in theirs or len(joins) == _MOST_JOINS:
             continue
         alias = f"b{len(joins)}"
-        joins.append(f" LEFT JOIN {_quoted(other)} {alias} ON {alias}.id = a.{_quoted(column)}")
+        joins.append(
+            f" LEFT JOIN {_quoted(other)} {alias} ON {alias}.id = a.{_quoted(column)}"
+        )
         for each in theirs:
             if each not in columns:
                 columns.append(each)

@@ -38,7 +38,9 @@ _PLACES = 10
 @dataclass(slots=True)
 class SkippedRecords:
     name: str  #: The file, for places.
-    until_s: float = math.inf  #: A later time, in seconds since 1970, is that of a wrong clock.
+    until_s: float = (
+        math.inf
+    )  #: A later time, in seconds since 1970, is that of a wrong clock.
     records: int = 0  #: Records seen, the broken ones among them.
     size: int = 0  #: Bytes or characters of those that were read one by one.
     reasons: dict[str, int] = field(default_factory=dict)
@@ -69,9 +71,14 @@ class SkippedRecords:
             InputError: If more records are broken than the limits allow.
         """
         broken = sum(n for why, n in self.reasons.items() if why in BROKEN)
-        if broken <= limits.broken_lines or broken <= limits.broken_share * self.records:
+        if (
+            broken <= limits.broken_lines
+            or broken <= limits.broken_share * self.records
+        ):
             return
-        worst = max((why for why in self.reasons if why in BROKEN), key=self.reasons.__getitem__)
+        worst = max(
+            (why for why in self.reasons if why in BROKEN), key=self.reasons.__getitem__
+        )
         what = (
             f"has {broken} broken records of {self.records}, more than "
             f"{limits.broken_share:.0%}; the first that {worst} is {self.places[worst][0]}"

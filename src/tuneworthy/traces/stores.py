@@ -29,7 +29,11 @@ _GOOGLE_KEYS = (
     "GOOGLE_SERVICE_ACCOUNT_KEY",
     "GOOGLE_SERVICE_ACCOUNT_PATH",
 )
-_AZURE_KEYS = ("AZURE_CLIENT_SECRET", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN")
+_AZURE_KEYS = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+)
 
 
 class StoredObject(NamedTuple):
@@ -66,12 +70,19 @@ class S3Store:
             entries = page.get("Contents", ())
             if not all(entry.keys() >= {"Key", "Size", "ETag"} for entry in entries):
                 what = "is listed without a size or a version"
-                raise InputError(what, where=f"s3://{self._bucket}", fix="copy it to this machine")
-            yield [StoredObject(entry["Key"], entry["Size"], entry["ETag"]) for entry in entries]
+                raise InputError(
+                    what, where=f"s3://{self._bucket}", fix="copy it to this machine"
+                )
+            yield [
+                StoredObject(entry["Key"], entry["Size"], entry["ETag"])
+                for entry in entries
+            ]
 
     def piece(self, key: str, version: str, start: int, stop: int) -> bytes | None:
         span = f"bytes={start}-{stop - 1}"
-        data = self._client.get_object(Bucket=self._bucket, Key=key, Range=span, IfMatch=version)
+        data = self._client.get_object(
+            Bucket=self._bucket, Key=key, Range=span, IfMatch=version
+        )
         content_range = data.get("ContentRange", "" if start else "bytes 0-")
         if not content_range.startswith(f"bytes {start}-"):
             return None
@@ -92,7 +103,9 @@ def _s3_client() -> Any:
 
 
 @lru_cache(maxsize=4)  # making one takes a tenth of a second
-def _made_s3_client(endpoint: str | None, region: str, key: str, secret: str, token: str) -> Any:
+def _made_s3_client(
+    endpoint: str | None, region: str, key: str, secret: str, token: str
+) -> Any:
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.session import Session
@@ -130,7 +143,10 @@ class CloudStore:
         # The client lists whole folders alone.
         folder = prefix.rpartition("/")[0]
         for page in obstore.list(self._store, folder or None, chunk_size=_PAGE):
-            yield [StoredObject(each["path"], each["size"], each["e_tag"] or "") for each in page]
+            yield [
+                StoredObject(each["path"], each["size"], each["e_tag"] or "")
+                for each in page
+            ]
 
     def piece(self, key: str, version: str, start: int, stop: int) -> bytes | None:
         import obstore
@@ -143,8 +159,12 @@ def _cloud_client(scheme: str, bucket: str) -> Any:
     from obstore.store import AzureStore, GCSStore
 
     google = scheme == "gs"
-    signed = any(os.environ.get(name) for name in (_GOOGLE_KEYS if google else _AZURE_KEYS))
-    server = os.environ.get("GOOGLE_BASE_URL" if google else "AZURE_STORAGE_ENDPOINT", "")
+    signed = any(
+        os.environ.get(name) for name in (_GOOGLE_KEYS if google else _AZURE_KEYS)
+    )
+    server = os.environ.get(
+        "GOOGLE_BASE_URL" if google else "AZURE_STORAGE_ENDPOINT", ""
+    )
     return (GCSStore if google else AzureStore)(
         bucket,
         skip_signature=not signed,

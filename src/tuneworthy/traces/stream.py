@@ -38,14 +38,18 @@ class Limits:
     unpacked_free_bytes: int = 64 * MIB  #: and to this much whatever its size.
     members: int = 100_000  #: Files in an archive.
     files: int = 10_000  #: Files that a pattern or a folder may stand for.
-    memory_mib: int = 896  #: What DuckDB may take for a table; its own files have large pages.
+    memory_mib: int = (
+        896  #: What DuckDB may take for a table; its own files have large pages.
+    )
     batch_traces: int = 4096  #: Traces of a batch, at most;
     batch_bytes: int = 12 * MIB  #: one of very long records closes before.
     until_s: float = math.inf
     """A later time, in seconds since 1970, is that of a wrong clock, and no time."""
 
 
-GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
+ZIP = b"PK\x03\x04"
 _STREAM_PIECE = MIB // 4
 _WINDOW_LOG = 27  # 128 MiB
 
@@ -66,7 +70,9 @@ class Raw:
     def __init__(self, path: Path) -> None:
         self._start(path)
         try:
-            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            flags = (
+                os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            )
             self.descriptor = os.open(path, flags)
             self._unbuffered = io.FileIO(self.descriptor, closefd=False)
         except (OSError, ValueError) as caught:
@@ -78,7 +84,10 @@ class Raw:
             raise InputError("is not a file", where=str(path), fix="name a plain file")
 
     def _start(self, path: Path | str, size: int = 0) -> None:
-        self.path, self.size, self.done, self._digest = path, size, 0, hashlib.sha256()
+        self.path = path
+        self.size = size
+        self.done = 0
+        self._digest = hashlib.sha256()
 
     def _some(self, buffer: memoryview) -> int:
         try:
@@ -133,7 +142,9 @@ class Ahead:
     """A stream whose beginning can be looked at before it is read."""
 
     def __init__(self, under: Readable) -> None:
-        self._under, self._held, self._ended = under, b"", False
+        self._under = under
+        self._held = b""
+        self._ended = False
 
     def peek(self, size: int) -> bytes:
         """The first bytes that are still to be read: ``size`` of them, or all there are."""
@@ -149,7 +160,8 @@ class Ahead:
 
     def read(self, size: int, /) -> bytes:
         if self._held:
-            data, self._held = self._held[:size], self._held[size:]
+            data = self._held[:size]
+            self._held = self._held[size:]
             return data
         return b"" if self._ended else self._under.read(size)
 
@@ -166,11 +178,13 @@ class Pieces:
     """Pieces of any length as a stream."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest = pieces, b""
+        self._pieces = pieces
+        self._rest = b""
 
     def read(self, size: int, /) -> bytes:
         self._rest = self._rest or next(self._pieces, b"")
-        data, self._rest = self._rest[:size], self._rest[size:]
+        data = self._rest[:size]
+        self._rest = self._rest[size:]
         return data
 
 
@@ -190,12 +204,18 @@ class Unpacked(Pieces):
     def __init__(self, under: Ahead, raw: Raw, limits: Limits) -> None:
         super().__init__(self._unpacked(under, raw, limits))
         self.kind = "gzip" if under.peek(4).startswith(GZIP) else "zstd"
-        self.torn = False  #: Whether it ended before it was whole; known once all was read.
+        self.torn = (
+            False  #: Whether it ended before it was whole; known once all was read.
+        )
 
     def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
         """Several packed pieces may stand behind one another, and zeros behind the last."""
-        gzip, unpacked, data = self.kind == "gzip", 0, b""
-        options: dict[Any, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+        gzip = self.kind == "gzip"
+        unpacked = 0
+        data = b""
+        options: dict[Any, int] = {
+            zstd.DecompressionParameter.window_log_max: _WINDOW_LOG
+        }
         try:
             while (data := data or under.read(_STREAM_PIECE)).strip(b"\0"):
                 machine: Any = zlib.decompressobj(31)
@@ -223,7 +243,9 @@ class Unpacked(Pieces):
 def check_ratio(unpacked: int, packed: int, where: str, limits: Limits) -> None:
     if unpacked > max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed):
         what = f"unfolds to more than {limits.unpacked_ratio} times its size"
-        raise InputError(what, where=where, fix="unpack it yourself and measure what you trust")
+        raise InputError(
+            what, where=where, fix="unpack it yourself and measure what you trust"
+        )
 
 
 # A stream as blocks of whole lines.
@@ -238,18 +260,23 @@ class Block(NamedTuple):
     first: int  #: Number of the first line, from 1.
     lines: int  #: How many lines these are.
     ended: bool  #: Whether the last line has its end.
-    too_long: bool = False  #: One line that was longer than allowed, and was thrown away.
+    too_long: bool = (
+        False  #: One line that was longer than allowed, and was thrown away.
+    )
 
 
 def _breaks(data: bytearray, begin: int, end: int) -> int:
     """How often lines break; looking for a byte goes over many at once, counting it does not."""
-    many, at = 0, begin
+    many = 0
+    at = begin
     while at := data.find(b"\n", at, end) + 1:
         many += 1
     return many
 
 
-_KEPT, _TRIED = 64, 3  # buffers, and how many are looked at before there is a new one
+# buffers, and how many are looked at before there is a new one
+_KEPT = 64
+_TRIED = 3
 
 
 def _free(buffers: deque[bytearray], size: int) -> bytearray:
@@ -268,13 +295,18 @@ def _free(buffers: deque[bytearray], size: int) -> bytearray:
 
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
-    line, held, dropping = 1, memoryview(b""), False
+    line = 1
+    held = memoryview(b"")
+    dropping = False
     piece = min(_PIECE, longest)
-    usual, buffers = piece + piece // 2, deque[bytearray](maxlen=_KEPT)
+    usual = piece + piece // 2
+    buffers = deque[bytearray](maxlen=_KEPT)
     while True:
         size = len(held) + piece
         data = bytearray(size) if size > usual else _free(buffers, usual)
-        view, begin, end = memoryview(data), 0, len(held)
+        view = memoryview(data)
+        begin = 0
+        end = len(held)
         view[:end] = held
         many = stream.readinto(view[end : end + piece])
         if not many:
@@ -286,14 +318,18 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
             if not first:
                 continue
             yield Block(view[:0], line, 1, ended=True, too_long=True)
-            line, begin, dropping = line + 1, first, False
+            line = line + 1
+            begin = first
+            dropping = False
         cut = data.rfind(b"\n", begin, end) + 1
         if cut:
             lines = _breaks(data, begin, cut)
             yield Block(view[begin:cut], line, lines, ended=True)
-            line, begin = line + lines, cut
+            line = line + lines
+            begin = cut
         held = view[begin:end]
         if len(held) > longest:
-            held, dropping = view[:0], True
+            held = view[:0]
+            dropping = True
     if dropping or held:
         yield Block(held, line, 1, ended=False, too_long=dropping)

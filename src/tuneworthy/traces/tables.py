@@ -27,7 +27,9 @@ from tuneworthy.traces.skipped import NOT_UTF8, TOO_LONG, SkippedRecords
 from tuneworthy.traces.stream import Ahead, Limits, Readable
 from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
 
-_BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
+# rows, and signs, that are handed on together
+_BATCH = 256
+_SIZE = MIB // 8
 _MOST_ROWS = 1024  # of Parquet, which come as columns
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
 _FILE = "read_parquet(?, hive_partitioning=false)"
@@ -35,9 +37,7 @@ _CSV = (
     "SELECT to_json(row) FROM read_csv(?, all_varchar=true, header=true, delim=?, quote='\"', "
     "escape='\"', null_padding=true, strict_mode=false, parallel=false, max_line_size=?) AS row"
 )
-_ARRAY = (
-    "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array', maximum_object_size=?)"
-)
+_ARRAY = "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array', maximum_object_size=?)"
 
 
 Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
@@ -58,10 +58,14 @@ class TableRows:
             yield dict(zip(self.columns, row, strict=True))
 
     def __getitem__(self, some: slice) -> TableRows:
-        return TableRows([*self.columns], [each[some] for each in self.columns.values()])
+        return TableRows(
+            [*self.columns], [each[some] for each in self.columns.values()]
+        )
 
     def only(self, kept: Sequence[bool]) -> TableRows:
-        return TableRows([*self.columns], [[*compress(v, kept)] for v in self.columns.values()])
+        return TableRows(
+            [*self.columns], [[*compress(v, kept)] for v in self.columns.values()]
+        )
 
 
 @contextmanager
@@ -69,21 +73,32 @@ def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
     """Gives all rows, with the columns that a map reads; the first, with all columns, for None."""
     parameters = [_one_file(path)]
     with _connected(limits, path) as ask:
-        ask("SET disable_parquet_prefetching = true", [])  # it would hold row groups whole
+        ask(
+            "SET disable_parquet_prefetching = true", []
+        )  # it would hold row groups whole
         schema = ask(f"DESCRIBE SELECT * FROM {_FILE}", parameters).fetchall()  # noqa: S608  # no text of others
 
-        def rows(tally: SkippedRecords, kind: Any) -> Iterator[tuple[list[int | str], TableRows]]:
+        def rows(
+            tally: SkippedRecords, kind: Any
+        ) -> Iterator[tuple[list[int | str], TableRows]]:
             keys, later = (kind.keys, kind.later) if kind else (None, ())
-            chosen = [n for n, row in enumerate(schema) if keys is None or row[0] in keys] or [0]
+            chosen = [
+                n for n, row in enumerate(schema) if keys is None or row[0] in keys
+            ] or [0]
             names = [schema[n][0] for n in chosen]
             # Columns go by their numbers, so that no name from the file stands in a query.
-            picked = [_picked(f"#{n + 1}", schema[n][1], schema[n][0] in later) for n in chosen]
+            picked = [
+                _picked(f"#{n + 1}", schema[n][1], schema[n][0] in later)
+                for n in chosen
+            ]
             sizes = [f"coalesce({size}({sql}), 0)" for sql, size, _ in picked if size]
             sql = ", ".join((*(sql for sql, *_ in picked), " + ".join(sizes) or "0"))
             some = "" if kind else f"LIMIT {_BATCH}"
             result = ask(f"SELECT {sql} FROM (FROM {_FILE} {some})", parameters)  # noqa: S608  # names are ours
             for places, held in _together(iter(result.fetchone, None), tally, limits):
-                pairs = zip(zip(*held, strict=True), picked, strict=False)  # but for the sizes
+                pairs = zip(
+                    zip(*held, strict=True), picked, strict=False
+                )  # but for the sizes
                 columns = [(make or list)(values) for values, (*_, make) in pairs]
                 yield places, TableRows(names, columns)
 
@@ -111,7 +126,9 @@ def _together(
         if held >= 8 * MIB or len(rows) == _MOST_ROWS:
             tally.size += held
             yield places, rows
-            places, rows, held = [], [], 0
+            places = []
+            rows = []
+            held = 0
     tally.size += held
     if rows:
         yield places, rows
@@ -132,11 +149,17 @@ def _picked(
         return column, "strlen" if kind == "VARCHAR" else "", None
     if kind == "JSON" or kind[-1] in "])":
         written = f"encode(CAST(to_json({column}) AS VARCHAR))"
-        return written, "octet_length", partial(_values_of, ITEMS_LATER if later else ANY)
+        return (
+            written,
+            "octet_length",
+            partial(_values_of, ITEMS_LATER if later else ANY),
+        )
     return f"CAST({column} AS VARCHAR)", "strlen", None
 
 
-def _values_of(quick: Callable[[bytes], Any], column: Sequence[bytes | None]) -> list[Any]:
+def _values_of(
+    quick: Callable[[bytes], Any], column: Sequence[bytes | None]
+) -> list[Any]:
     if max(len(each or b"") for each in column) <= MIB:
         with suppress(msgspec.MsgspecError, ValueError, RecursionError):
             return [each and quick(each) for each in column]
@@ -158,7 +181,12 @@ def _one_file(path: str) -> str:
 
 
 def array_rows(
-    stream: Readable, tally: SkippedRecords, limits: Limits, where: str, *, on_disk: bool
+    stream: Readable,
+    tally: SkippedRecords,
+    limits: Limits,
+    where: str,
+    *,
+    on_disk: bool,
 ) -> Rows:
     """Objects of a JSON array that is too large to be held; packed or far, it's written to disk."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file, suppress(InputError):
@@ -195,7 +223,10 @@ def csv_rows(
         try:
             values = _values(_CSV, parameters, limits)
             for places, rows in _decoded(values, tally, first=2):
-                whole = [not any("\ufffd" in cell for cell in row.values() if cell) for row in rows]
+                whole = [
+                    not any("\ufffd" in cell for cell in row.values() if cell)
+                    for row in rows
+                ]
                 for place in compress(places, map(not_, whole)):
                     tally.skip(NOT_UTF8, place)
                 kept = (row.items() for row in compress(rows, whole))
@@ -232,7 +263,8 @@ def with_points(
         texts = [cell for cell in cells if isinstance(cell, str)]
         # A point parts thousands only where a comma stands for the point.
         with_commas = any(
-            "," in cell and cell.replace(".", "").replace(",", "").isdigit() for cell in texts
+            "," in cell and cell.replace(".", "").replace(",", "").isdigit()
+            for cell in texts
         )
         for row in rows:
             cell = row.get(name)
@@ -268,7 +300,9 @@ def _literal(cell: str) -> Any:
 
 
 def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Rows:
-    decoder, held, size = msgspec.json.Decoder(dict[str, Any]), [], 0
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    held = []
+    size = 0
     for value in chain(values, [None]):
         if value is not None:
             held.append(value)
@@ -281,7 +315,9 @@ def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Ro
             tally.records += len(rows)
             tally.size += size
             yield [*range(first, first + len(rows))], rows
-            first, held, size = first + len(rows), [], 0
+            first = first + len(rows)
+            held = []
+            size = 0
 
 
 def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:
@@ -328,7 +364,9 @@ _SIGNS = (",", "\t", ";", "|")
 
 def looks_like_table(head: bytes) -> str | None:
     """The sign between the columns of a first line; None where it is no line of names."""
-    first = head.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8", "replace")
+    first = (
+        head.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8", "replace")
+    )
     counts = {sign: first.count(sign) for sign in _SIGNS}
     sign = max(counts, key=counts.__getitem__)
     if not counts[sign] or any(c in first for c in "{}<>\0"):

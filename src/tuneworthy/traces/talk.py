@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tuneworthy.model.evidence import Message, ToolCall
-from tuneworthy.traces.values import ITEMS_LATER, LastOfLength, as_mapping, dumped, name, unpacked
+from tuneworthy.traces.values import (
+    ITEMS_LATER,
+    LastOfLength,
+    as_mapping,
+    dumped,
+    name,
+    unpacked,
+)
 
 
 class UnknownEnvelope(Exception):  # noqa: N818  # a finding that the caller counts
@@ -46,8 +53,23 @@ _CONTENT = ("content", "parts", "contents", "text", "value", "output")
 _CALLING = {"tool_call", "tool_use", "function_call", "functionCall", "toolUse"}
 _UNSAID = _CALLING | {"reasoning", "thinking", "redacted_thinking"}
 _SAYING = {
-    *("text", "input_text", "output_text", "refusal", "tool_result", "tool_call_response"),
-    *("image_url", "input_image", "image", "document", "file", "input_file", "input_audio"),
+    *(
+        "text",
+        "input_text",
+        "output_text",
+        "refusal",
+        "tool_result",
+        "tool_call_response",
+    ),
+    *(
+        "image_url",
+        "input_image",
+        "image",
+        "document",
+        "file",
+        "input_file",
+        "input_audio",
+    ),
 }
 _PIECES = {"text", "functionCall", "functionResponse", "toolUse", "message_content"}
 
@@ -89,7 +111,9 @@ def is_part(part: Any) -> bool:
     kind = part.get("type")
     if isinstance(kind, str):
         known = kind in _UNSAID or kind in _SAYING
-        return known or any(isinstance(part.get(key), str) for key in ("text", "content"))
+        return known or any(
+            isinstance(part.get(key), str) for key in ("text", "content")
+        )
     return len(part) <= 2 and not _PIECES.isdisjoint(part)
 
 
@@ -105,7 +129,9 @@ def _part(part: Any) -> str | None:
         inner = part.get(key)
         if isinstance(inner, dict):
             inner = inner.get("value")
-        if isinstance(inner, list) and inner and all(map(is_part, inner)):  # Anthropic's results
+        if (
+            isinstance(inner, list) and inner and all(map(is_part, inner))
+        ):  # Anthropic's results
             inner = _parts(inner)
         if isinstance(inner, str):
             return inner
@@ -137,9 +163,16 @@ def _call(call: Any) -> ToolCall | None:
     if called is None:
         return None
     arguments = next(
-        (call[key] for key in ("arguments", "args", "input") if call.get(key) is not None), ""
+        (
+            call[key]
+            for key in ("arguments", "args", "input")
+            if call.get(key) is not None
+        ),
+        "",
     )
-    return ToolCall(called, arguments if isinstance(arguments, str) else dumped(arguments))
+    return ToolCall(
+        called, arguments if isinstance(arguments, str) else dumped(arguments)
+    )
 
 
 def system_text(value: Any) -> str | None:
@@ -164,8 +197,12 @@ def _bare(message: Mapping[str, Any]) -> Mapping[str, Any]:
         inner = message.get(key)
         if isinstance(inner, dict):
             kind = message.get("id") if key == "kwargs" else message.get("type")
-            kind = kind[-1] if isinstance(kind, list) and kind else kind  # LangChain's class
-            kind = str(kind or "").removesuffix("Chunk").removesuffix("Message").casefold()
+            kind = (
+                kind[-1] if isinstance(kind, list) and kind else kind
+            )  # LangChain's class
+            kind = (
+                str(kind or "").removesuffix("Chunk").removesuffix("Message").casefold()
+            )
             return _bare({"role": kind, **inner} if kind in _ROLES else inner)
     return message
 
@@ -174,7 +211,8 @@ def turn_of(message: Any) -> SpokenTurn:
     """A message of any make."""
     message = _bare(message if type(message) is dict else as_mapping(unpacked(message)))
     role = next(
-        (message[key] for key in ("role", "speaker", "from", "type") if key in message), "user"
+        (message[key] for key in ("role", "speaker", "from", "type") if key in message),
+        "user",
     )
     role = role_of(str(role))
     kind = message.get("type")
@@ -182,9 +220,13 @@ def turn_of(message: Any) -> SpokenTurn:
         return SpokenTurn("assistant", "", tool_calls(message))
     if kind == "reasoning":
         return SpokenTurn("assistant", "")
-    content = next((message[key] for key in _CONTENT if message.get(key) is not None), "")
+    content = next(
+        (message[key] for key in _CONTENT if message.get(key) is not None), ""
+    )
     calls = _calls_in(message, content)
-    return SpokenTurn("assistant" if role == "message" else role, text(content) or "", calls)
+    return SpokenTurn(
+        "assistant" if role == "message" else role, text(content) or "", calls
+    )
 
 
 def _calls_in(message: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
@@ -195,7 +237,9 @@ def _calls_in(message: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
     if not isinstance(content, list):
         return ()
     parts = [part for part in content if isinstance(part, dict)]
-    return tool_calls([p for p in parts if p.get("type") in _CALLING or not _CALLING.isdisjoint(p)])
+    return tool_calls(
+        [p for p in parts if p.get("type") in _CALLING or not _CALLING.isdisjoint(p)]
+    )
 
 
 class Talk(Sequence[Message]):
@@ -203,8 +247,11 @@ class Talk(Sequence[Message]):
 
     __slots__ = ("_items", "_made", "_n")
 
-    def __init__(self, items: list[Any], n: int, made: dict[int, SpokenTurn] | None = None) -> None:
-        self._items, self._n = items, n
+    def __init__(
+        self, items: list[Any], n: int, made: dict[int, SpokenTurn] | None = None
+    ) -> None:
+        self._items = items
+        self._n = n
         self._made: dict[int, SpokenTurn] = {} if made is None else made
 
     def turn(self, place: int) -> SpokenTurn:
@@ -212,7 +259,9 @@ class Talk(Sequence[Message]):
         if turn is None:
             held = self._items[place]
             held = _plain_turn(held) or held if type(held) is msgspec.Raw else held
-            turn = self._made[place] = held if type(held) is SpokenTurn else turn_of(held)
+            turn = self._made[place] = (
+                held if type(held) is SpokenTurn else turn_of(held)
+            )
         return turn
 
     @property
@@ -222,7 +271,9 @@ class Talk(Sequence[Message]):
     @property
     def answers(self) -> list[int]:
         """Where the assistant speaks."""
-        return [place for place, turn in enumerate(self.turns) if turn.role == "assistant"]
+        return [
+            place for place, turn in enumerate(self.turns) if turn.role == "assistant"
+        ]
 
     def first(self, n: int) -> Talk:
         """The same conversation up to a turn."""
@@ -300,11 +351,18 @@ def _in_list(value: list[Any], depth: int) -> list[Any] | None:
     """The messages of a list, of which only the first and the last are looked at."""
     if value and type(value[0]) is msgspec.Raw:
         last = _plain_turn(value[-1])
-        first = last if len(value) == 1 else last and _OPENINGS.of(bytes(value[0]), _plain_turn)
+        first = (
+            last
+            if len(value) == 1
+            else last and _OPENINGS.of(bytes(value[0]), _plain_turn)
+        )
         if first is not None:
-            value[0], value[-1] = first, last
+            value[0] = first
+            value[-1] = last
             return value
-        value[0], value[-1] = unpacked(value[0]), unpacked(value[-1])
+        last = unpacked(value[-1])
+        value[0] = unpacked(value[0])
+        value[-1] = last
     if len(value) == 1 and not _is_message(value[0]):
         return messages_in(value[0], depth + 1)
     return value if value and _is_message(value[0]) and _is_message(value[-1]) else None
@@ -369,8 +427,22 @@ _LIKELY = re.compile(
     r'|stop_reason|finish_reason|output|type)"\s*:'
 )
 _MARKS = {
-    *("span_id", "op_name", "stop_reason", "finish_reason", "finishReason", "lc", "traceId"),
-    *("response_metadata", "usage_metadata", "usageMetadata", "run_type", "span_attributes"),
+    *(
+        "span_id",
+        "op_name",
+        "stop_reason",
+        "finish_reason",
+        "finishReason",
+        "lc",
+        "traceId",
+    ),
+    *(
+        "response_metadata",
+        "usage_metadata",
+        "usageMetadata",
+        "run_type",
+        "span_attributes",
+    ),
 }
 
 
@@ -380,15 +452,22 @@ def is_envelope(value: Any) -> bool:
         return bool(value) and all(map(is_envelope, value[:3]))
     if not isinstance(value, dict):
         return False
-    if not _MARKS.isdisjoint(value) or (http_code(value) and is_envelope(unpacked(value["body"]))):
+    if not _MARKS.isdisjoint(value) or (
+        http_code(value) and is_envelope(unpacked(value["body"]))
+    ):
         return True
-    kind, usage = value.get("object"), value.get("usage")
-    if isinstance(kind, str) and kind.startswith(("chat.", "response", "text_completion")):
+    kind = value.get("object")
+    usage = value.get("usage")
+    if isinstance(kind, str) and kind.startswith(
+        ("chat.", "response", "text_completion")
+    ):
         return True
     if isinstance(usage, dict) and any("token" in str(key) for key in usage):
         return True
     return any(
-        isinstance(held := value.get(key), list) and bool(held) and isinstance(held[0], dict | list)
+        isinstance(held := value.get(key), list)
+        and bool(held)
+        and isinstance(held[0], dict | list)
         for key in _ONE_OF_MANY
     )
 
@@ -400,7 +479,9 @@ def http_code(value: Any) -> int:
     """The code of a server's answer, as a log of requests has it; 0 for anything else."""
     if not isinstance(value, dict) or "body" not in value:
         return 0
-    codes = (value[key] for key in ("status", "status_code", "statusCode") if key in value)
+    codes = (
+        value[key] for key in ("status", "status_code", "statusCode") if key in value
+    )
     code = next(codes, 200 * (value.keys() <= {"body", "headers"}))
     if isinstance(code, str) and re.match(r"[1-5]\d\d\b", code):  # as in *200 OK*
         code = int(code[:3])
@@ -424,7 +505,8 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
             break  # the model's own JSON
         if code >= 400:  # HTTP's, for a call that failed
             return None, None
-        value, opened = opened["body"], inside
+        value = opened["body"]
+        opened = inside
     items = _in_list(opened, 0) if type(opened) is list else messages_in(opened)
     spoken = Talk(items, len(items)) if items else None
     if spoken is None and isinstance(opened, list):
@@ -453,7 +535,9 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
     if type(value) is dict and value.keys() == _SAYS and value["role"] == "assistant":
-        value = value["content"] if type(value["content"]) is str else value  # as mostly
+        value = (
+            value["content"] if type(value["content"]) is str else value
+        )  # as mostly
         if isinstance(value, str):
             return value, ()
     if type(value) is str and value[:1] == "[":
@@ -498,7 +582,9 @@ def _passage(passage: Any) -> str | None:
             return passage["text"]  # type: ignore[no-any-return]  # just looked at
         passage = as_mapping(passage.get("document")) or passage
         keys = ("text", "content", "page_content", "document", "document.content")
-        return next((passage[key] for key in keys if isinstance(passage.get(key), str)), None)
+        return next(
+            (passage[key] for key in keys if isinstance(passage.get(key), str)), None
+        )
     return passage if isinstance(passage, str) else None
 
 
@@ -527,7 +613,8 @@ def nested(flat: Mapping[str, Any]) -> Any:
     """Keys with dots as objects and lists: ``a.0.b`` stands for the b of the first of a."""
     tree: dict[str, Any] = {}
     for key, value in flat.items():
-        at, (*steps, last) = tree, key.split(".", 20)
+        at = tree
+        *steps, last = key.split(".", 20)
         for step in steps:
             inner = at.setdefault(step, {})
             if not isinstance(inner, dict):

@@ -27,8 +27,24 @@ _FROM_AROUND = (
     *("reference", "case", "group"),
 )
 _OF_THE_ONLY_CALL = (
-    *("input", "messages", "system", "output", "tool_calls", "contexts", "model", "provider"),
-    *("input_tokens", "output_tokens", "cached_tokens", "usd", "finish", "time_to_first_token_s"),
+    *(
+        "input",
+        "messages",
+        "system",
+        "output",
+        "tool_calls",
+        "contexts",
+        "model",
+        "provider",
+    ),
+    *(
+        "input_tokens",
+        "output_tokens",
+        "cached_tokens",
+        "usd",
+        "finish",
+        "time_to_first_token_s",
+    ),
 )
 """What a model span around a single call says of that call."""
 PIECES = frozenset({"heard", "answered"})
@@ -48,14 +64,18 @@ class TreeRows(NamedTuple):
 class CallTree:
     """The records of one file, a window after the other."""
 
-    def __init__(self, kind: FieldMap, tally: SkippedRecords, folders: Mapping[str, str]) -> None:
+    def __init__(
+        self, kind: FieldMap, tally: SkippedRecords, folders: Mapping[str, str]
+    ) -> None:
         self._kind = kind
         self._tally = tally
         self._folders = folders
         self._places: list[Place] = []
         self._records: list[Any] = []
 
-    def add(self, places: Sequence[Place], records: Sequence[Any]) -> Iterator[TreeRows]:
+    def add(
+        self, places: Sequence[Place], records: Sequence[Any]
+    ) -> Iterator[TreeRows]:
         self._places += places
         self._records += records
         if len(self._records) >= MOST:
@@ -111,12 +131,19 @@ class CallTree:
         return where, merged, RecordChunk(merged, self._folders), named
 
     def _folded(
-        self, places: list[Place], records: list[Any], chunk: RecordChunk, ids: list[str | None]
+        self,
+        places: list[Place],
+        records: list[Any],
+        chunk: RecordChunk,
+        ids: list[str | None],
     ) -> TreeRows:
         calls = hold(self._kind.only, chunk)
         parents = chunk.first(self._kind.parent) or [None] * len(chunk)
         index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
-        above = [None if parent is None else index.get(name(parent) or "") for parent in parents]
+        above = [
+            None if parent is None else index.get(name(parent) or "")
+            for parent in parents
+        ]
         numbers = [n for n in range(len(above)) if calls[n]]
         around = [[] if above[n] is None else _ancestors(n, above) for n in numbers]
         outer = self._twins(chunk, numbers)
@@ -155,14 +182,19 @@ class CallTree:
             return {}
         if len({name(names[n]) for n in numbers}) < 2:
             return {}
-        columns = [self._column(field, chunk) for field in ("input_tokens", "output_tokens")]
+        columns = [
+            self._column(field, chunk) for field in ("input_tokens", "output_tokens")
+        ]
         columns.append([e is not None for e in self._column("error", chunk)])
-        begins, ends = (chunk.first(paths) or [None] * len(chunk) for paths in span.clocks)
+        begins, ends = (
+            chunk.first(paths) or [None] * len(chunk) for paths in span.clocks
+        )
         models = self._column("model", chunk)
         alike: dict[tuple[Any, ...], list[int]] = {}
         for n in numbers:
             key = tuple(
-                name(column[n]) if column is not columns[2] else column[n] for column in columns
+                name(column[n]) if column is not columns[2] else column[n]
+                for column in columns
             )
             if key[0] is not None or key[2]:
                 alike.setdefault(key, []).append(n)
@@ -171,8 +203,14 @@ class CallTree:
             if len({names[n] for n in places}) < 2:
                 continue
             times = [(when(begins[n]), when(ends[n]), n) for n in places]
-            spans = sorted((b, -e, n) for b, e, n in times if b is not None and e is not None)
-            _pair(spans, outer, lambda a, b: names[a] != names[b] and _alias(models[a], models[b]))
+            spans = sorted(
+                (b, -e, n) for b, e, n in times if b is not None and e is not None
+            )
+            _pair(
+                spans,
+                outer,
+                lambda a, b: names[a] != names[b] and _alias(models[a], models[b]),
+            )
         return outer
 
     def _column(self, field: str, chunk: RecordChunk) -> list[Any]:
@@ -207,13 +245,20 @@ class CallTree:
         return said
 
     def _add(
-        self, said: dict[str, list[Any]], field: str, chunk: RecordChunk, around: list[list[int]]
+        self,
+        said: dict[str, list[Any]],
+        field: str,
+        chunk: RecordChunk,
+        around: list[list[int]],
     ) -> None:
         pick = self._kind.picks.get(field.removesuffix(AROUND))
         values = pick.of(chunk) if pick is not None else None
         if values is None or not has_value(values):
             return
-        column = [next((v for n in above if _is_said(v := values[n])), None) for above in around]
+        column = [
+            next((v for n in above if _is_said(v := values[n])), None)
+            for above in around
+        ]
         if has_value(column):
             said[field] = column
 
@@ -234,7 +279,12 @@ def _pair(
     taken: set[int] = set()
     for place, (_, ended, n) in enumerate(spans):
         for _, later, around in reversed(spans[max(0, place - _LOOKED_BACK) : place]):
-            if later <= ended and around not in taken and around not in outer and may_be(around, n):
+            if (
+                later <= ended
+                and around not in taken
+                and around not in outer
+                and may_be(around, n)
+            ):
                 outer[n] = around
                 taken.add(around)
                 break
@@ -273,7 +323,9 @@ def _ancestors(n: int, above: Sequence[int | None]) -> list[int]:
     """The places of what a record is inside, from the inside out."""
     ancestors: list[int] = []
     at = above[n]
-    while at is not None and at != n and at not in ancestors and len(ancestors) < _DEEPEST:
+    while (
+        at is not None and at != n and at not in ancestors and len(ancestors) < _DEEPEST
+    ):
         ancestors.append(at)
         at = above[at]
     return ancestors

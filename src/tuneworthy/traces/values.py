@@ -23,7 +23,8 @@ T = TypeVar("T")
 Bytes = bytes | memoryview | msgspec.Raw
 Raws = dict[str, msgspec.Raw]
 
-_MOST_INSIDE, _MOST_RECORDS = 500_000, 5_000_000
+_MOST_INSIDE = 500_000
+_MOST_RECORDS = 5_000_000
 """Lists and objects of a record, and of a list of records that are left as they are: each takes
 thirty times its bytes when there is nothing in it."""
 _NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|-?\bInfinity\b|\bNaN\b', re.DOTALL)
@@ -83,7 +84,9 @@ def _mended(raw: bytes) -> bytes:
 
 def _why(raw: bytes, caught: Exception) -> str:
     if isinstance(caught, msgspec.ValidationError):
-        return skipped.OUT_OF_RANGE if "out of range" in str(caught) else skipped.NO_OBJECT
+        return (
+            skipped.OUT_OF_RANGE if "out of range" in str(caught) else skipped.NO_OBJECT
+        )
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -112,7 +115,9 @@ def unpacked(value: Any, decode: Callable[[Any], Any] = ANY) -> Any:
 class LastOfLength:
     """What was made of texts or bytes: of each length the last is remembered."""
 
-    _MOST, _LONGEST = 300, 100_000  # thirty megabytes at most
+    # thirty megabytes at most
+    _MOST = 300
+    _LONGEST = 100_000
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[Any, Any]] = {}
@@ -137,8 +142,12 @@ def dumped(value: Any) -> str:
 
 # Single values.
 
-_YES = frozenset({"yes", "true", "1", "answerable", "pass", "passed", "correct", "good", "up"})
-_NO = frozenset({"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad", "down"})
+_YES = frozenset(
+    {"yes", "true", "1", "answerable", "pass", "passed", "correct", "good", "up"}
+)
+_NO = frozenset(
+    {"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad", "down"}
+)
 
 
 def number(value: Any) -> float | None:
@@ -197,7 +206,11 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
 
 def mappings_in(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; none for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return (
+        [item for item in value if isinstance(item, dict)]
+        if isinstance(value, list)
+        else []
+    )
 
 
 FAR_S = 1e11  #: The year 5138: a larger number counts something smaller than seconds.
@@ -261,11 +274,17 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
     if kinds == {float} and min(*start, *end) >= 0 and max(*start, *end) <= FAR_S:
         return [b - a if b >= a else None for a, b in zip(start, end, strict=True)]
     if kinds == {str}:
-        began, ended = nanoseconds(start), nanoseconds(end)
+        began = nanoseconds(start)
+        ended = nanoseconds(end)
         if began and ended:
-            return [(b - a) / 1e9 if b >= a else None for a, b in zip(began, ended, strict=True)]
+            return [
+                (b - a) / 1e9 if b >= a else None
+                for a, b in zip(began, ended, strict=True)
+            ]
         with suppress(msgspec.ValidationError, TypeError, ValueError, OverflowError):
-            moments = (msgspec.convert([*times], list[datetime]) for times in (end, start))
+            moments = (
+                msgspec.convert([*times], list[datetime]) for times in (end, start)
+            )
             spent = ((b - a).total_seconds() for b, a in zip(*moments, strict=True))
             return [each if each >= 0 else None for each in spent]
     return [*map(_seconds_between, start, end)]
@@ -274,7 +293,8 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
 def _seconds_between(start: Any, end: Any) -> float | None:
     readers: Any = ((_nanoseconds, 1e9), (_moment, timedelta(seconds=1)), (when, 1))
     for read, second in readers:
-        first, last = read(start), read(end)
+        first = read(start)
+        last = read(end)
         if first is not None and last is not None:
             with suppress(TypeError, OverflowError):  # of clocks, one may lack its zone
                 return (last - first) / second if last >= first else None
@@ -282,6 +302,11 @@ def _seconds_between(start: Any, end: Any) -> float | None:
 
 
 def _nanoseconds(value: Any) -> Any:
-    if isinstance(value, str) and len(value) == _DIGITS and value.isascii() and value.isdigit():
+    if (
+        isinstance(value, str)
+        and len(value) == _DIGITS
+        and value.isascii()
+        and value.isdigit()
+    ):
         return int(value)
     return value if type(value) is int and value >= 10 ** (_DIGITS - 1) else None

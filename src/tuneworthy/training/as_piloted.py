@@ -23,7 +23,9 @@ from tuneworthy.training.candidates import training_set
 
 Row = dict[str, Any]
 Solved = list[tuple[TrainingExample, EvalCase]]
-REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
+REPLAYED = (
+    0.1  #: General examples for each of the task, so that general skills are kept.
+)
 
 
 def example_case(example: TrainingExample) -> EvalCase | None:
@@ -43,8 +45,12 @@ def solved_examples(lab: PreparedLab) -> Solved:
     solved = _solved(example for example in passed if example.split == "train")
     questions = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
     if same := sum(question(case) in questions for _, case in solved):
-        fix = f"make the training set again: tuneworthy data {argument(lab.case.folder)}"
-        what = f"{same} of {len(solved)} training examples are cases of the evaluation set"
+        fix = (
+            f"make the training set again: tuneworthy data {argument(lab.case.folder)}"
+        )
+        what = (
+            f"{same} of {len(solved)} training examples are cases of the evaluation set"
+        )
         raise CaseError(what, where="data.training", fix=fix)
     return solved
 
@@ -58,10 +64,14 @@ def prompt_for(prompts: Iterable[PromptVariant], base: str) -> PromptVariant | N
     return next((p for p in prompts if p.model in (None, base)), None)
 
 
-def asked_under(prompt: PromptVariant, base: str, case: EvalCase, setting: Setting) -> list[Row]:
+def asked_under(
+    prompt: PromptVariant, base: str, case: EvalCase, setting: Setting
+) -> list[Row]:
     """The messages by which a case is put to a model that is tuned under a prompt."""
     arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=base)
-    return [message.model_dump() for message in request_for(arm, case, setting).messages]
+    return [
+        message.model_dump() for message in request_for(arm, case, setting).messages
+    ]
 
 
 def chat(messages: list[Row], answer: str) -> Row:
@@ -71,7 +81,9 @@ def chat(messages: list[Row], answer: str) -> Row:
 def replay_rows() -> list[Row]:
     """General examples that are mixed in, so that general skills are kept; none is a held task."""
     rows = bundled("training/replay.jsonl")
-    return [chat([{"role": "user", "content": row["input"]}], row["answer"]) for row in rows]
+    return [
+        chat([{"role": "user", "content": row["input"]}], row["answer"]) for row in rows
+    ]
 
 
 def drawn_places(n: int, size: int, seed: int) -> list[int]:
@@ -86,13 +98,17 @@ class AsPiloted:
     base: str  #: Id of the model that was tuned, or would be.
     prompt: str  #: Name of the prompt under which it was.
     recipe: Recipe | None  #: None where no pilot has run.
-    train: tuple[TrainingExample, ...]  #: In the order of the first seed, general ones last.
+    train: tuple[
+        TrainingExample, ...
+    ]  #: In the order of the first seed, general ones last.
     validation: tuple[TrainingExample, ...]
     general: int  #: General examples among those to train on.
     there: int  #: Examples of the task that could be trained on.
     secrets: int = 0  #: Planted secrets of the pilot's runs, which aren't handed off.
     way: str = ""  #: Where the pilot trained; empty where none has run.
-    same_set: bool | None = None  #: Whether the training set is the pilot's; None for unknown.
+    same_set: bool | None = (
+        None  #: Whether the training set is the pilot's; None for unknown.
+    )
     card: str = ""  #: What its card says; empty where no pilot has run.
 
     @property
@@ -105,7 +121,10 @@ class AsPiloted:
 
 
 def as_piloted(
-    source: str | Path, training: TrainingSet, examples: Sequence[TrainingExample], method: str
+    source: str | Path,
+    training: TrainingSet,
+    examples: Sequence[TrainingExample],
+    method: str,
 ) -> AsPiloted:
     """The examples as a pilot trains on them, for a target that learns by ``method``.
 
@@ -119,12 +138,15 @@ def as_piloted(
     prompt = prompt or prompt_for(prompts.values(), base)
     if prompt is None:
         raise CaseError(
-            f'has no prompt for "{base[:80]}"', where=lab.case.where("data"), fix="add one"
+            f'has no prompt for "{base[:80]}"',
+            where=lab.case.where("data"),
+            fix="add one",
         )
 
     def under(example: TrainingExample, case: EvalCase) -> TrainingExample:
         turns = [
-            ChatTurn.model_validate(m) for m in asked_under(prompt, base, case, lab.plan.setting)
+            ChatTurn.model_validate(m)
+            for m in asked_under(prompt, base, case, lab.plan.setting)
         ]
         messages = (*turns, example.answer)
         id_ = content_id(messages, example.tools, example.rejected)
@@ -160,14 +182,18 @@ def as_piloted(
 
 
 def _first_model(lab: PreparedLab) -> str:
-    base = next((model.id for model in lab.case.models if model.kind == "prompted"), None)
+    base = next(
+        (model.id for model in lab.case.models if model.kind == "prompted"), None
+    )
     if base is None:
         fix = 'name the model to tune: models: [{id: "…"}]'
         raise CaseError("has no model to tune", where=lab.case.where("models"), fix=fix)
     return base
 
 
-def _size(result: PilotResult | None, training: TrainingSet, there: int) -> tuple[int, bool | None]:
+def _size(
+    result: PilotResult | None, training: TrainingSet, there: int
+) -> tuple[int, bool | None]:
     """Examples of the judged size, and whether the pilot's training set is this one."""
     if result is None:
         return there, None
@@ -183,5 +209,7 @@ def _general_examples() -> list[TrainingExample]:
     for number, row in enumerate(replay_rows(), start=1):
         turns = tuple(ChatTurn.model_validate(turn) for turn in row["messages"])
         source = f"general example {number}"
-        examples.append(TrainingExample(id=content_id(turns), messages=turns, source=source))
+        examples.append(
+            TrainingExample(id=content_id(turns), messages=turns, source=source)
+        )
     return examples

@@ -12,7 +12,9 @@ from tuneworthy.facts.records import KnownFacts, ModelFact, ServiceFact, Trainin
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
 
-OWN_BASE = "BASE_MODEL"  #: What stands in a script of one's own machine where none is named.
+OWN_BASE = (
+    "BASE_MODEL"  #: What stands in a script of one's own machine where none is named.
+)
 SAFE_DAYS = 90  #: What is named by itself lasts at least so long.
 _MOST_NAMED = 3
 
@@ -90,7 +92,9 @@ def ends_soon(fact: ModelFact | None, service: ServiceFact | None, day: date) ->
     return last is not None and last <= day + timedelta(days=WARN_DAYS)
 
 
-def training_price(service: ServiceFact | None, model: str, method: str) -> TrainingOffer | None:
+def training_price(
+    service: ServiceFact | None, model: str, method: str
+) -> TrainingOffer | None:
     """What a service asks for training a model, where the catalogue has it; the cheapest."""
     if service is None:
         return None
@@ -99,7 +103,9 @@ def training_price(service: ServiceFact | None, model: str, method: str) -> Trai
     offers = [
         offer
         for offer in service.trains
-        if offer.method == method and offer.weights == "lora" and offer.covers(model, size)
+        if offer.method == method
+        and offer.weights == "lora"
+        and offer.covers(model, size)
     ]
     priced = [offer for offer in offers if offer.usd_per_mtok is not None]
     return min(priced, key=lambda offer: offer.usd_per_mtok or 0.0, default=None)
@@ -115,25 +121,35 @@ def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
     return text
 
 
-def _warning(short: str, fact: ModelFact | None, service: ServiceFact, day: date) -> str:
+def _warning(
+    short: str, fact: ModelFact | None, service: ServiceFact, day: date
+) -> str:
     last = last_day(fact, service)
     if last is None or not ends_soon(fact, service, day) or last <= day:
         return ""
     left = (last - day).days
-    return f"What is tuned on {short} answers for {left} more days, until {day_text(last)}"
+    return (
+        f"What is tuned on {short} answers for {left} more days, until {day_text(last)}"
+    )
 
 
 def _none_lasts(bases: TargetBases, facts: KnownFacts, day: date) -> str:
     """That no base of a target lasts, and what is there instead."""
     ends = [facts.model(name) for name in bases.names]
-    last = max((fact.end for fact in ends if fact is not None and fact.end), default=None)
+    last = max(
+        (fact.end for fact in ends if fact is not None and fact.end), default=None
+    )
     until = "" if last is None else f" Those that it tunes end by {day_text(last)}."
     if not bases.names:
         lacks = f"No base of {bases.title} is known. Name yours with --base."
     else:
         lacks = f"No base of {bases.title} lasts {SAFE_DAYS} days from now.{until}"
     there = facts.live_bases(bases.names, day)
-    still = f". Or name one that ends soon: --base {there[0].partition(':')[2]}" if there else ""
+    still = (
+        f". Or name one that ends soon: --base {there[0].partition(':')[2]}"
+        if there
+        else ""
+    )
     return f"{lacks} {_instead(bases, facts, day)}{still}"
 
 
@@ -144,7 +160,11 @@ def _instead(bases: TargetBases, facts: KnownFacts, day: date) -> str:
         if facts.live_bases([name], day, for_days=SAFE_DAYS):
             there.append(f"--to {target} ({name.partition(':')[2]})")
     named = listing(there[:_MOST_NAMED], "or")
-    return f"Tune one that stays: {named}" if named else "No other base of this kind is known"
+    return (
+        f"Tune one that stays: {named}"
+        if named
+        else "No other base of this kind is known"
+    )
 
 
 def _lasting(bases: TargetBases, facts: KnownFacts, day: date) -> Iterator[str]:

@@ -33,7 +33,13 @@ from tuneworthy.model.base import readable
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, CaseMessage, EvalCase, digest_of
 from tuneworthy.model.lab import Quote, Settled, end_kind
-from tuneworthy.model.training import REVIEWS, ChatTurn, TrainingExample, TrainingSet, content_id
+from tuneworthy.model.training import (
+    REVIEWS,
+    ChatTurn,
+    TrainingExample,
+    TrainingSet,
+    content_id,
+)
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.scoring.base import Output
 from tuneworthy.syntax.document import did_you_mean
@@ -51,15 +57,25 @@ class Candidate(NamedTuple):
 class Candidates:
     """What was read."""
 
-    found: list[Candidate] = field(default_factory=list)  #: By what they say, each once.
-    unread: list[str] = field(default_factory=list)  #: Lines that hold none, each with its reason.
-    left_out: Counter[str] = field(default_factory=Counter)  #: Logged answers that went wrong.
-    repeated: list[str] = field(default_factory=list)  #: Sources of what another one says too.
+    found: list[Candidate] = field(
+        default_factory=list
+    )  #: By what they say, each once.
+    unread: list[str] = field(
+        default_factory=list
+    )  #: Lines that hold none, each with its reason.
+    left_out: Counter[str] = field(
+        default_factory=Counter
+    )  #: Logged answers that went wrong.
+    repeated: list[str] = field(
+        default_factory=list
+    )  #: Sources of what another one says too.
 
     def once(self) -> Candidates:
         """The same with what is said twice once: of a file before of a log, by its source."""
         first: dict[str, Candidate] = {}
-        for candidate in sorted(self.found, key=lambda c: (c.example.origin, c.example.source)):
+        for candidate in sorted(
+            self.found, key=lambda c: (c.example.origin, c.example.source)
+        ):
             if first.setdefault(candidate.example.id, candidate) is not candidate:
                 self.repeated.append(candidate.example.source)
         self.found = [first[id_] for id_ in sorted(first)]
@@ -84,7 +100,9 @@ def read_candidates(case: Case) -> Candidates:
         _read_traces(case, candidates)
     elif not files:
         fix = "name files under data.training, or logs under data.traces"
-        raise CaseError("names nothing to learn from", where=case.where("data"), fix=fix)
+        raise CaseError(
+            "names nothing to learn from", where=case.where("data"), fix=fix
+        )
     return candidates.once()
 
 
@@ -100,15 +118,27 @@ def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
 # Training files: one object a line, in any of the forms that tuning services and libraries take.
 
 _PAIRS = (
-    *(("prompt", "completion"), ("prompt", "chosen"), ("input", "output"), ("input", "reference")),
+    *(
+        ("prompt", "completion"),
+        ("prompt", "chosen"),
+        ("input", "output"),
+        ("input", "reference"),
+    ),
     *(("question", "answer"), ("instruction", "output"), ("instruction", "response")),
 )
-_ROLES = {"developer": "system", "human": "user", "function": "tool", "observation": "tool"}
+_ROLES = {
+    "developer": "system",
+    "human": "user",
+    "function": "tool",
+    "observation": "tool",
+}
 _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
-    from tuneworthy.traces.records import read_records  # the page shows reviews without it
+    from tuneworthy.traces.records import (
+        read_records,
+    )  # the page shows reviews without it
 
     name = path.relative_to(case.folder).as_posix() if case.folder else path.name
 
@@ -190,9 +220,14 @@ def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
         raise _NoExample("is not an object")
     asked: Any = data.get("input")
     if isinstance(asked, dict) and "preferred_output" in data:
-        better, worse = data["preferred_output"], data.get("non_preferred_output")
+        better = data["preferred_output"]
+        worse = data.get("non_preferred_output")
         tools = asked.get("tools") or []
-        return [*_listed(asked.get("messages")), *_listed(better)], _listed(tools), _said(worse)
+        return (
+            [*_listed(asked.get("messages")), *_listed(better)],
+            _listed(tools),
+            _said(worse),
+        )
     tools = _listed(data.get("tools") or [])
     rejected = _said(data.get("rejected"))
     for key in ("messages", "conversations"):
@@ -202,11 +237,20 @@ def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
         data = {**data, "input": asked["messages"]}
     for first, second in _PAIRS:
         if data.get(first) and second in data:
-            before, after = data[first], data[second]
+            before = data[first]
+            after = data[second]
             if first == "instruction" and isinstance(asked, str) and asked:
                 before = f"{before}\n\n{asked}"
-            system = [{"role": "system", "content": data["system"]}] if data.get("system") else []
-            turns = before if isinstance(before, list) else [{"role": "user", "content": before}]
+            system = (
+                [{"role": "system", "content": data["system"]}]
+                if data.get("system")
+                else []
+            )
+            turns = (
+                before
+                if isinstance(before, list)
+                else [{"role": "user", "content": before}]
+            )
             return [*system, *turns, *_answer(after)], tools, rejected
     raise _NoExample("holds no messages, and no prompt with its answer")
 
@@ -227,7 +271,9 @@ def _answer(value: Any) -> list[Any]:
 def _said(value: Any) -> str:
     """The text of a worse answer; empty for none."""
     if isinstance(value, list):
-        value = value[-1].get("content") if value and isinstance(value[-1], dict) else None
+        value = (
+            value[-1].get("content") if value and isinstance(value[-1], dict) else None
+        )
     return value if isinstance(value, str) else ""
 
 
@@ -239,12 +285,17 @@ def _turn(turn: Any) -> ChatTurn:
     role = str(turn.get("role"))
     content = turn.get("content")
     if isinstance(content, list):
-        if not all(isinstance(p, dict) and p.get("type", "text") == "text" for p in content):
+        if not all(
+            isinstance(p, dict) and p.get("type", "text") == "text" for p in content
+        ):
             raise _NoExample("holds an image or sound, of which nothing here is read")
         content = "".join(str(part.get("text", "")) for part in content)
     calls = [_call(call) for call in _listed(turn.get("tool_calls") or [])]
     fields = {name: turn.get(name) or "" for name in ("tool_call_id", "name")}
-    fields |= {"role": _ROLES.get(role, role), "content": "" if content is None else content}
+    fields |= {
+        "role": _ROLES.get(role, role),
+        "content": "" if content is None else content,
+    }
     try:
         return ChatTurn.model_validate({**fields, "tool_calls": calls})
     except ValidationError as caught:
@@ -257,9 +308,16 @@ def _call(call: Any) -> dict[str, Any]:
     if not isinstance(called, dict):
         raise _NoExample("has a call of a tool without a function")
     arguments = called.get("arguments", "{}")
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    text = (
+        arguments
+        if isinstance(arguments, str)
+        else json.dumps(arguments, ensure_ascii=False)
+    )
     name = str(called.get("name") or "")
-    return {"id": str(call.get("id") or ""), "function": {"name": name, "arguments": text}}
+    return {
+        "id": str(call.get("id") or ""),
+        "function": {"name": name, "arguments": text},
+    }
 
 
 # Logs: what models answered, which nobody has called right yet.
@@ -268,11 +326,14 @@ def _call(call: Any) -> dict[str, Any]:
 def _read_traces(case: Case, candidates: Candidates) -> None:
     from tuneworthy.traces.read import TraceFiles, case_map, named
 
-    sample, seen = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
+    sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)
+    seen = 0
     logs = TraceFiles(named(case, "traces"), mapping=case_map(case), searched=True)
     for chunk in logs:
         names = chunk.batch.column("conversation")
-        sample.add(chunk.batch, conversation_keys(names, seen, salt="candidates "), seen)
+        sample.add(
+            chunk.batch, conversation_keys(names, seen, salt="candidates "), seen
+        )
         seen += len(chunk.batch)
     batch, _ = sample.batch()
     wrong = dict(failures(batch, validator(read_materials(case).output_schema)[0]))
@@ -281,12 +342,22 @@ def _read_traces(case: Case, candidates: Candidates) -> None:
     for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
         example = None if row in wrong else _logged(row, *values)
         if example is not None:
-            candidates.found.append(Candidate(example, end_kind(finish or "") == "cut_off"))
+            candidates.found.append(
+                Candidate(example, end_kind(finish or "") == "cut_off")
+            )
         elif row not in wrong:
             candidates.left_out["nothing asked or answered"] += 1
 
 
-_COLUMNS = ("finish", "system", "input", "messages", "output", "tool_calls", "conversation")
+_COLUMNS = (
+    "finish",
+    "system",
+    "input",
+    "messages",
+    "output",
+    "tool_calls",
+    "conversation",
+)
 
 
 def _logged(
@@ -299,16 +370,27 @@ def _logged(
         heard = [("system", system), *heard]
     named = [call for call in calls or () if call[0]]
     tool_calls = [
-        {"id": f"call_{n}", "function": {"name": name, "arguments": readable(arguments)}}
+        {
+            "id": f"call_{n}",
+            "function": {"name": name, "arguments": readable(arguments)},
+        }
         for n, (name, arguments) in enumerate(named, start=1)
     ]
     raw = [{"role": role, "content": readable(text)} for role, text in heard]
-    raw.append({"role": "assistant", "content": readable(output or ""), "tool_calls": tool_calls})
+    raw.append(
+        {
+            "role": "assistant",
+            "content": readable(output or ""),
+            "tool_calls": tool_calls,
+        }
+    )
     try:
         messages = [ChatTurn.model_validate(turn) for turn in raw]
     except ValidationError:
         return None
-    if messages[-1].empty or not any(not t.empty and t.role != "system" for t in messages[:-1]):
+    if messages[-1].empty or not any(
+        not t.empty and t.role != "system" for t in messages[:-1]
+    ):
         return None
     return TrainingExample(
         id=content_id(messages),
@@ -331,7 +413,10 @@ def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
         tools = json.loads(read_text(path, TRAINING_LIMIT, CaseError))
         listed = tools["tools"] if isinstance(tools, dict) else tools
         whole = [tool if "function" in tool else {"function": tool} for tool in listed]
-        return {str(tool["function"]["name"]): {"type": "function", **tool} for tool in whole}
+        return {
+            str(tool["function"]["name"]): {"type": "function", **tool}
+            for tool in whole
+        }
     except (ValueError, RecursionError, KeyError, TypeError):
         fix = 'write [{"type": "function", "function": {"name": …, "parameters": {…}}}]'
         raise CaseError("is not a list of tools", where=str(path), fix=fix) from None
@@ -349,7 +434,9 @@ def named_lines(case: Case) -> frozenset[str]:
     training = training_record(case)
     gates = () if training is None else training.gates
     lines = chain.from_iterable(gate.lines for gate in gates if not gate.keeps_out)
-    return frozenset(" ".join(line.split()[: 1 + line.startswith("log ")]) for line in lines)
+    return frozenset(
+        " ".join(line.split()[: 1 + line.startswith("log ")]) for line in lines
+    )
 
 
 def review_order(
@@ -381,7 +468,9 @@ def _at_random(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _by_doubt(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
     """One of each stratum, the smallest first, and then the next of each."""
     answers = {c.example.answer.content for c in candidates}
-    few = len(answers) <= _MOST_LABELS and all(len(a) <= _LABEL_CHARACTERS for a in answers)
+    few = len(answers) <= _MOST_LABELS and all(
+        len(a) <= _LABEL_CHARACTERS for a in answers
+    )
     sizes = sorted(len(c.example.asked) for c in candidates)
     ends = [sizes[len(sizes) * n // 3] for n in (1, 2)] if sizes else []
     strata: dict[tuple[str, str, int], list[Candidate]] = defaultdict(list)
@@ -403,13 +492,17 @@ def _ratio(candidate: Candidate) -> float:
 
 def turn_shown(turn: ChatTurn) -> str:
     """What a turn says, calls of tools as lines of their own."""
-    calls = [f"{call.function.name}({call.function.arguments})" for call in turn.tool_calls]
+    calls = [
+        f"{call.function.name}({call.function.arguments})" for call in turn.tool_calls
+    ]
     return "\n".join(filter(None, (turn.content, *calls)))
 
 
 def as_case(example: TrainingExample) -> EvalCase:
     """What is asked, without its answer."""
-    turns = [CaseMessage(role=t.role, content=turn_shown(t)) for t in example.messages[:-1]]
+    turns = [
+        CaseMessage(role=t.role, content=turn_shown(t)) for t in example.messages[:-1]
+    ]
     return EvalCase(id=example.id, messages=tuple(turns))
 
 
@@ -418,7 +511,12 @@ def review_items(
 ) -> list[Item]:
     """What reviewers see: a conversation and its answer, and neither its source nor its model."""
     return [
-        Item("training", as_case(example), outputs=(turn_shown(example.answer),), choices=REVIEWS)
+        Item(
+            "training",
+            as_case(example),
+            outputs=(turn_shown(example.answer),),
+            choices=REVIEWS,
+        )
         for example in review_order(candidates, named)
     ]
 
@@ -429,7 +527,9 @@ def pair_items(own: OwnAnswers) -> list[Item]:
     for example in (e for e in own.examples if e.id in own.answers):
         outputs = (turn_shown(example.answer), own.answers[example.id])
         flip = digest_of("flip", example.id)[0] in "13579bdf"
-        items.append(Item("pairwise", as_case(example), (LABEL, own.arm), outputs, PAIRS, flip))
+        items.append(
+            Item("pairwise", as_case(example), (LABEL, own.arm), outputs, PAIRS, flip)
+        )
     return items
 
 
@@ -472,7 +572,9 @@ def own_answers(
     name = arm or best or next(iter(arms), "")
     if name not in arms:
         fix = did_you_mean(name, (*arms,))
-        raise InputError(f'"{name[:80]}" is not an arm of one call', where="--arm", fix=fix)
+        raise InputError(
+            f'"{name[:80]}" is not an arm of one call', where="--arm", fix=fix
+        )
     examples = sorted(passed, key=lambda e: digest_of("compare", e.id))[:n]
     jobs = {e.id: next(lab.plan.calls([arms[name]], [as_case(e)]))[0] for e in examples}
     every = [*jobs.values()]
@@ -484,11 +586,15 @@ def own_answers(
         with ledger_or_none(lab.case) as ledger:
             settled = ledger.found([job.key for job in every]) if ledger else {}
     ended = ((id_, settled.get(job.key)) for id_, job in jobs.items())
-    answers = {id_: Output.of(call.whole).shown for id_, call in ended if call and call.whole}
+    answers = {
+        id_: Output.of(call.whole).shown for id_, call in ended if call and call.whole
+    }
     return OwnAnswers(name, tuple(examples), answers)
 
 
-async def _asked(calls: PaidCalls, _: Quote, *, jobs: Sequence[Job]) -> dict[str, Settled]:
+async def _asked(
+    calls: PaidCalls, _: Quote, *, jobs: Sequence[Job]
+) -> dict[str, Settled]:
     outcome = await calls.runner().all(jobs)
     if outcome.stop:
         raise outcome.stop.error()

@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 
 FEWEST_SIZES = 3  #: Sizes of training sets that a curve is drawn through.
 AHEAD = 2  #: Doublings beyond the largest size that anything is said about.
-DRAWS, _TRIED = 2_000, 40_000
+DRAWS = 2_000
+_TRIED = 40_000
 _EXPONENTS = (0.1, 4.0)
 _FALLS = 0.5  # an exponent that a score falls by at most: no example takes away much
 _MISTAKES = 10.0  # more in an untuned answer than in the best: of more it can't be seen
-_LEAST = 1e-3  # standard error of a score that no number of cases goes below: seeds differ
+_LEAST = (
+    1e-3  # standard error of a score that no number of cases goes below: seeds differ
+)
 _UNSEEN = 2  # degrees of freedom of a variance of seeds that nothing shows: three seeds of one size
 
 
@@ -51,7 +54,9 @@ class Drawn:
     end: Floats
     middle: Floats  #: Examples at which half of the way is left.
     exponent: Floats
-    mistakes: NDArray[np.bool_]  #: Whether it is mistakes that go that way, or wrong answers.
+    mistakes: NDArray[
+        np.bool_
+    ]  #: Whether it is mistakes that go that way, or wrong answers.
     formed: Floats  #: Examples from which on every answer has its form.
     before: Floats  #: The share that has it with fewer.
     chance: Floats  #: What the seeds of a pilot add to the score of a size.
@@ -70,40 +75,54 @@ class Drawn:
     def needed(self, target: float) -> Floats:
         """Examples at which each reaches a share of right answers; infinite for never."""
         early = self._reached(max(target, 1e-9) / self.before)
-        late = np.maximum(self.formed, self._reached(np.full_like(early, max(target, 1e-9))))
+        late = np.maximum(
+            self.formed, self._reached(np.full_like(early, max(target, 1e-9)))
+        )
         return np.where(early < self.formed, early, late)
 
     def _reached(self, goal: Floats) -> Floats:
-        start, end = self.start, self.end
+        start = self.start
+        end = self.end
         with np.errstate(divide="ignore", invalid="ignore"):
             many = np.log(end / goal) / np.log(end / start)
             left = np.where(self.mistakes, many, (end - goal) / (end - start))
             examples = self.middle * (1 / left - 1) ** (1 / self.exponent)
-        examples = np.where(goal < end, examples, np.inf)  # what falls below it doesn't come back
+        examples = np.where(
+            goal < end, examples, np.inf
+        )  # what falls below it doesn't come back
         return np.where(goal <= np.minimum(start, end), 0.0, examples)
 
 
-def drawn(sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike) -> Drawn:
+def drawn(
+    sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
+) -> Drawn:
     """Curves through three or more sizes, rising numbers of examples.
 
     ``scores`` have for each a row a seed, a column a case; NaN where there is none, but not in all
     of a row. ``clusters`` are conversations of the cases, as whole numbers.
     """
     rng = np.random.default_rng(0)
-    mean, spread, apart = _seen([floats(table) for table in scores], np.asarray(clusters), rng)
+    mean, spread, apart = _seen(
+        [floats(table) for table in scores], np.asarray(clusters), rng
+    )
     limit = max(sizes) * 2**AHEAD
-    middle, formed = limit ** rng.random(_TRIED), limit ** rng.uniform(-1, 1, _TRIED)
+    middle = limit ** rng.random(_TRIED)
+    formed = limit ** rng.uniform(-1, 1, _TRIED)
     before = np.exp(-_MISTAKES * rng.random(_TRIED))
     chance, noise = rng.standard_normal((2, _TRIED))
     least, most = map(math.log, _EXPONENTS)
     exponent = np.exp(rng.uniform(least, most, _TRIED))
-    mistakes, start = rng.random(_TRIED) < 0.5, rng.random(_TRIED)
+    mistakes = rng.random(_TRIED) < 0.5
+    start = rng.random(_TRIED)
     start = np.where(mistakes, np.exp(-_MISTAKES * start), 2 * start)
     exponent = np.where(start > 1, np.minimum(exponent, _FALLS), exponent)
     chance = chance * np.sqrt(apart)
-    tried = Drawn(start, np.ones(_TRIED), middle, exponent, mistakes, formed, before, chance)
+    tried = Drawn(
+        start, np.ones(_TRIED), middle, exponent, mistakes, formed, before, chance
+    )
     # each is laid through a score of the largest size that was likely seen
-    shape, error = np.column_stack([tried.score(n) for n in sizes]), np.sqrt(spread[-1, -1] + apart)
+    shape = np.column_stack([tried.score(n) for n in sizes])
+    error = np.sqrt(spread[-1, -1] + apart)
     end = np.maximum(mean[-1] + noise * error, 0.0) / shape[:, -1]
     variance, axes = np.linalg.eigh(spread)
     variance = np.maximum(variance, 0.0) + apart[:, None]
@@ -129,21 +148,30 @@ def _seen(
     Where no size has two seeds, each answer of a run may be one of its own, and no more is known.
     """
     member, count = members(clusters)
-    means, offs, joined, spreads, alone = [], [], [], [], []
+    means = []
+    offs = []
+    joined = []
+    spreads = []
+    alone = []
     for table in scores:
         seen = (~np.isnan(table)).sum(axis=0)
-        there, mean = seen > 0, np.nansum(table, axis=0) / np.maximum(seen, 1)
+        there = seen > 0
+        mean = np.nansum(table, axis=0) / np.maximum(seen, 1)
         sums = sum_by(member, mean, count)
         known = sum_by(member, there.astype(np.float64), count)
         average = known.sum() / np.count_nonzero(known)
-        share, total = (sums.sum() + average / 2) / (known.sum() + average), known.sum() + average
+        share = (sums.sum() + average / 2) / (known.sum() + average)
+        total = known.sum() + average
         means.append(share)
         offs.append((sums - share * known) / total)
         joined.append(np.sqrt(0.5) * average * np.array([1 - share, share]) / total)
-        alone.append(float((mean * (1 - mean))[there].mean()) / len(table) / there.sum())
+        alone.append(
+            float((mean * (1 - mean))[there].mean()) / len(table) / there.sum()
+        )
         if len(table) > 1:
             spreads.append(np.nanmean(table, axis=1).var(ddof=1) / len(table))
-    off, join = np.column_stack(offs), np.column_stack(joined)
+    off = np.column_stack(offs)
+    join = np.column_stack(joined)
     shared = join.T @ join
     spread = off.T @ off + (shared + np.diag(np.diag(shared))) / 2
     apart = np.full(_TRIED, np.mean(spreads or alone))
@@ -171,11 +199,14 @@ def learning_curve(
         pairs = zip(sizes, means, strict=True)
         few = tuple(CurveAt(examples=n, value=m, low=0, high=1) for n, m in pairs)
         return LearningCurve(points=few, outlook="unknown", needed=Unknown(ask=ask))
-    curves, most = drawn(sizes, scores, clusters), max(sizes)
+    curves = drawn(sizes, scores, clusters)
+    most = max(sizes)
     sizes = [*sizes, *(most * 2**step for step in range(1, AHEAD + 1))]
     points = tuple(_at(curves, n, mean) for n, mean in zip_longest(sizes, means))
     gain = np.percentile(curves.score(2 * most) - curves.score(most), (2.5, 97.5))
-    outlook: Outlook = "flat" if gain[1] < margin else "rising" if gain[0] > 0 else "unclear"
+    outlook: Outlook = (
+        "flat" if gain[1] < margin else "rising" if gain[0] > 0 else "unclear"
+    )
     reach = Unknown(ask="state a target: targets.quality")
     return LearningCurve(
         points=points,
@@ -188,7 +219,9 @@ def learning_curve(
 def _at(curves: Drawn, size: int, measured: float | None) -> CurveAt:
     """The curve at one size; ``measured`` is the mean that was seen there."""
     drawn_scores = curves.score(size) if measured is not None else curves.seen(size)
-    low, middle, high = (float(end) for end in np.percentile(drawn_scores, (2.5, 50, 97.5)))
+    low, middle, high = (
+        float(end) for end in np.percentile(drawn_scores, (2.5, 50, 97.5))
+    )
     value = middle if measured is None else measured
     return CurveAt(
         examples=size,
@@ -201,7 +234,8 @@ def _at(curves: Drawn, size: int, measured: float | None) -> CurveAt:
 
 def needed(curves: Drawn, target: float, most: int) -> ExamplesNeeded:
     """How many examples would reach a target; beyond two doublings only that it takes more."""
-    examples, limit = curves.needed(target), most * 2**AHEAD
+    examples = curves.needed(target)
+    limit = most * 2**AHEAD
     if (np.isinf(examples)).mean() >= 0.975:
         return ExamplesNeeded(low="never", high="never", limit=limit)
     low, high = np.percentile(examples, (2.5, 97.5), method="nearest")

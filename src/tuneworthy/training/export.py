@@ -31,7 +31,14 @@ from tuneworthy.files.stores import read_pilot
 from tuneworthy.llm.embedded import ORIGIN
 from tuneworthy.measure.hiding import hider
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
-from tuneworthy.model.base import TOKENS_PER_MTOK, FileRecord, Name, Natural, Text, Unknown
+from tuneworthy.model.base import (
+    TOKENS_PER_MTOK,
+    FileRecord,
+    Name,
+    Natural,
+    Text,
+    Unknown,
+)
 from tuneworthy.model.case import Case, Model, PersonalPolicy
 from tuneworthy.model.pilot import Method as Learning
 from tuneworthy.model.pilot import Recipe
@@ -75,7 +82,11 @@ _PARTS = {
     "seed": "seed",
 }
 """What a recipe sets beside its epochs, by the word that stands for it in files of a target."""
-_CALL = {"id": "$id", "type": "function", "function": {"name": "$name", "arguments": "$text"}}
+_CALL = {
+    "id": "$id",
+    "type": "function",
+    "function": {"name": "$name", "arguments": "$text"},
+}
 
 
 class HostedJobs(FileRecord):
@@ -94,9 +105,13 @@ class HostedJobs(FileRecord):
     id: Name = "id"  #: Field that names a job or a file.
     file: Name = "training_file"  #: Field of a job that names the file it learns from.
     status: Name = "status"
-    ready: tuple[Name, ...] = ()  #: States of a file that may be trained on; empty for any.
+    ready: tuple[
+        Name, ...
+    ] = ()  #: States of a file that may be trained on; empty for any.
     model: Name  #: Field of a job that names what came of it.
-    tokens: Text = ""  #: Field that counts the tokens that are paid; empty where it isn't plain.
+    tokens: Text = (
+        ""  #: Field that counts the tokens that are paid; empty where it isn't plain.
+    )
     done: tuple[Name, ...]
     failed: tuple[Name, ...]
     cancelled: tuple[Name, ...] = ("cancelled",)
@@ -116,13 +131,21 @@ class Target(FileRecord):
     turn: dict[str, Any] = _TURN
     call: dict[str, Any] = _CALL
     result: dict[str, Any] | None = None  #: A tool's message; as any other where None.
-    tool: dict[str, Any] | None = None  #: A tool's description; as OpenAI writes it where None.
+    tool: dict[str, Any] | None = (
+        None  #: A tool's description; as OpenAI writes it where None.
+    )
     roles: dict[str, str] = {}  #: Their word for a role, where that is another.
-    schema_: Annotated[Json[dict[str, Any]], Field(alias="schema")]  #: JSON Schema of a line.
-    refuses: dict[str, str] = {}  #: What a line may not be: names of ``RULES``, and what they ask.
+    schema_: Annotated[
+        Json[dict[str, Any]], Field(alias="schema")
+    ]  #: JSON Schema of a line.
+    refuses: dict[
+        str, str
+    ] = {}  #: What a line may not be: names of ``RULES``, and what they ask.
     words: tuple[str, ...] = ()  #: What no text may hold, whatever its capitals.
     least: Natural = 1  #: Lines to train on.
-    most: Natural | None = None  #: The same; None where its pages name no limit, as below.
+    most: Natural | None = (
+        None  #: The same; None where its pages name no limit, as below.
+    )
     most_in_all: Natural | None = None  #: Lines with those to validate on.
     most_validation: Natural | None = None
     most_tokens: Natural | None = None  #: Of a line.
@@ -130,7 +153,9 @@ class Target(FileRecord):
     advised: Natural | None = None  #: Lines to begin with.
     train: str = "train.jsonl"
     validation: str = "validation.jsonl"  #: Empty where none is taken.
-    bases: tuple[Name, ...] = ()  #: Models that it tunes, ``host:name``; the first is usual.
+    bases: tuple[
+        Name, ...
+    ] = ()  #: Models that it tunes, ``host:name``; the first is usual.
     method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: What it learns by.
     learns: Literal["answer", "assistant", "unknown"] = "unknown"
     """Of which texts the loss is taken: the last answer, all of the assistant, or nobody knows."""
@@ -139,7 +164,9 @@ class Target(FileRecord):
     run: Text = ""  #: The commands, one a line.
     api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
-    keeps: Text | None = None  #: What the service keeps and until when; None for unknown.
+    keeps: Text | None = (
+        None  #: What the service keeps and until when; None for unknown.
+    )
     says: Text = ""  #: What else is to be known.
     sources: tuple[Name, ...]
     dated: date  #: When these were read.
@@ -158,7 +185,9 @@ class Target(FileRecord):
     def cannot(self) -> tuple[str, ...]:
         """Parts of a recipe that its files have no place for, by their names."""
         text = "\n".join((*self.write.values(), self.run))
-        return tuple(name for word, name in _PARTS.items() if f"{{{{{word}}}}}" not in text)
+        return tuple(
+            name for word, name in _PARTS.items() if f"{{{{{word}}}}}" not in text
+        )
 
 
 _FOLDER = files("tuneworthy.training").joinpath("targets")
@@ -176,7 +205,9 @@ def target(name: str) -> Target:
     if name not in target_names():
         fix = did_you_mean(name, tuple(target_names()))
         raise InputError(f'"{name[:60]}" is not a target', where="--to", fix=fix)
-    return build(Target, ParsedFile({**_data(name), **_limits(name)}, name), FrameworkError)
+    return build(
+        Target, ParsedFile({**_data(name), **_limits(name)}, name), FrameworkError
+    )
 
 
 def _data(name: str) -> dict[str, Any]:
@@ -191,7 +222,9 @@ def _data(name: str) -> dict[str, Any]:
 def _limits(name: str) -> dict[str, Any]:
     """What the catalogue knows of a target's limits and bases."""
     fact = facts_on().limits_of(name)
-    return {} if fact is None else fact.model_dump(include=_LIMITS, exclude_defaults=True)
+    return (
+        {} if fact is None else fact.model_dump(include=_LIMITS, exclude_defaults=True)
+    )
 
 
 _LIMITS = {
@@ -261,9 +294,12 @@ def written(
     example: TrainingExample, to: Target, line: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """An example as a line of a target, or as another ``line`` of it."""
-    system = "\n\n".join(turn.content for turn in example.messages[:-1] if turn.role == "system")
+    system = "\n\n".join(
+        turn.content for turn in example.messages[:-1] if turn.role == "system"
+    )
     asked = [turn for turn in example.messages[:-1] if turn.role != "system"]
-    turns, answer = [_turn(turn, to) for turn in asked], _turn(example.answer, to)
+    turns = [_turn(turn, to) for turn in asked]
+    answer = _turn(example.answer, to)
     whole = [_turn(turn, to) for turn in example.messages[:-1]]
     unlearnt = [t | {"weight": 0} if t.get("role") == "assistant" else t for t in whole]
     values = {
@@ -275,7 +311,9 @@ def written(
         "answer": answer,
         "worse": _turn(ChatTurn(role="assistant", content=example.rejected), to),
         "system": system,
-        "prompt": "\n\n".join(filter(None, (system, *(turn.content for turn in asked)))),
+        "prompt": "\n\n".join(
+            filter(None, (system, *(turn.content for turn in asked)))
+        ),
         "completion": example.answer.content,
         "rejected": example.rejected,
         "tools": [_tool(tool, to) for tool in example.tools],
@@ -289,11 +327,17 @@ def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
     if turn.role == "tool" and to.result is not None:
         return dict(filled(to.result, values))
     calls = [
-        {"id": call.id or f"call_{n}", "name": call.function.name, "text": call.function.arguments}
+        {
+            "id": call.id or f"call_{n}",
+            "name": call.function.name,
+            "text": call.function.arguments,
+        }
         for n, call in enumerate(turn.tool_calls, start=1)
     ]
     values["role"] = to.roles.get(turn.role, turn.role)
-    written_calls = [filled(to.call, call | {"object": _object(call["text"])}) for call in calls]
+    written_calls = [
+        filled(to.call, call | {"object": _object(call["text"])}) for call in calls
+    ]
     return dict(filled(to.turn, {**values, "calls": written_calls}))
 
 
@@ -316,7 +360,11 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
         return values[template[1:]]
     if isinstance(template, dict):
         parts = {key: filled(part, values) for key, part in template.items()}
-        parts = {key: v for key, v in parts.items() if not key.endswith("?") or not _is_empty(v)}
+        parts = {
+            key: v
+            for key, v in parts.items()
+            if not key.endswith("?") or not _is_empty(v)
+        }
         return {key.removesuffix("?"): part for key, part in parts.items()}
     if isinstance(template, list):
         listed: list[Any] = []
@@ -351,7 +399,11 @@ def _broken(example: TrainingExample, to: Target) -> Iterator[str]:
     for name, asks in to.refuses.items():
         if why := RULES[name](example, asks, to):
             yield why
-    text = json.dumps(written(example, to), ensure_ascii=False).casefold() if to.words else ""
+    text = (
+        json.dumps(written(example, to), ensure_ascii=False).casefold()
+        if to.words
+        else ""
+    )
     if held := [word for word in to.words if word.casefold() in text]:
         yield f"holds {', '.join(held)}, which no text may hold"
     tokens = tokens_of(example)
@@ -380,7 +432,11 @@ def _unpaired(example: TrainingExample) -> Iterator[str]:
 
 def _turns(example: TrainingExample, _: str, to: Target) -> str:
     folded = {"tool": "user"} if to.result is not None else {}
-    roles = [folded.get(turn.role, turn.role) for turn in example.messages if turn.role != "system"]
+    roles = [
+        folded.get(turn.role, turn.role)
+        for turn in example.messages
+        if turn.role != "system"
+    ]
     right = roles == ["user", "assistant"] * (len(roles) // 2)
     return "" if right else "doesn't alternate between user and assistant"
 
@@ -391,24 +447,40 @@ def _system(example: TrainingExample, _: str, __: Target) -> str:
 
 
 def _tools(example: TrainingExample, asks: str, _: Target) -> str:
-    uses = example.tools or called(example) or any(turn.role == "tool" for turn in example.messages)
+    uses = (
+        example.tools
+        or called(example)
+        or any(turn.role == "tool" for turn in example.messages)
+    )
     if asks == "no":
         return "has tools, which aren't taken" if uses else ""
     for tool in example.tools:
         spec = tool.get("function")
-        if not isinstance(spec, dict) or not spec.get("name") or not spec.get("description"):
+        if (
+            not isinstance(spec, dict)
+            or not spec.get("name")
+            or not spec.get("description")
+        ):
             return "has a tool without a name or a description"
         if "type" not in (spec.get("parameters") or {}):
             return "has a tool whose parameters have no type"
     lacking = called(example) - {tool["function"]["name"] for tool in example.tools}
     if lacking and example.tools:
         return f"calls {min(lacking)}, which isn't among its tools"
-    return "has no tools, and it takes some" if asks == "required" and not example.tools else ""
+    return (
+        "has no tools, and it takes some"
+        if asks == "required" and not example.tools
+        else ""
+    )
 
 
 def _single(example: TrainingExample, _: str, __: Target) -> str:
     turns = [turn.role for turn in example.messages if turn.role != "system"]
-    return "" if turns == ["user", "assistant"] else "is more than one question and its answer"
+    return (
+        ""
+        if turns == ["user", "assistant"]
+        else "is more than one question and its answer"
+    )
 
 
 def _asked(example: TrainingExample, _: str, __: Target) -> str:
@@ -424,7 +496,8 @@ def _pair(example: TrainingExample, _: str, __: Target) -> str:
 
 
 RULES: dict[str, Callable[[TrainingExample, str, Target], str]] = {
-    rule.__name__.strip("_"): rule for rule in (_turns, _system, _tools, _single, _asked, _pair)
+    rule.__name__.strip("_"): rule
+    for rule in (_turns, _system, _tools, _single, _asked, _pair)
 }
 """Why an example breaks a rule, given what the target asks; empty where it keeps it."""
 
@@ -503,11 +576,16 @@ def export(
     InputError if there is no training set, or no such target; and
     OutputError if the folder is there already.
     """
-    case, to = load_case(source), target(name)
+    case = load_case(source)
+    to = target(name)
     training, examples = training_set(case)
     examples = shared_examples(examples, case.data.personal)
     train = [example for example in examples if example.split == "train"]
-    held = [example for example in examples if example.split == "validation" and to.validation]
+    held = [
+        example
+        for example in examples
+        if example.split == "validation" and to.validation
+    ]
     ran = read_pilot(case) is not None
     piloted = None
     if shape == "piloted" or (shape is None and ran):
@@ -518,18 +596,33 @@ def export(
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
         bad = {refusal.source for refusal in refusals}
-        train, held = ([e for e in part if e.source not in bad] for part in (train, held))
-    texts = {file: _lines(part, to) for file, part in ((to.train, train), (to.validation, held))}
+        train, held = (
+            [e for e in part if e.source not in bad] for part in (train, held)
+        )
+    texts = {
+        file: _lines(part, to)
+        for file, part in ((to.train, train), (to.validation, held))
+    }
     chosen = choose_base(bases_of(name), base, as_of or today())
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
     chosen, billions = _base(base, name, piloted, as_of or today())
     if chosen.problem:
         problems = (chosen.problem, *problems)
-    if to.worse_line is not None and not any(example.rejected.strip() for example in train):
-        problems += ("no answer with a thumb down: add pairs, or edit answers in a review",)
-    folder = Path(output) if output is not None else (case.folder or Path()) / "export" / name
+    if to.worse_line is not None and not any(
+        example.rejected.strip() for example in train
+    ):
+        problems += (
+            "no answer with a thumb down: add pairs, or edit answers in a review",
+        )
+    folder = (
+        Path(output)
+        if output is not None
+        else (case.folder or Path()) / "export" / name
+    )
     facts = _recipe(to, billions, piloted, named=chosen.name)
-    values = _values(case.name, [*train, *held], len(train), facts) | {"base": chosen.name}
+    values = _values(case.name, [*train, *held], len(train), facts) | {
+        "base": chosen.name
+    }
     command = _with(to.run, values, validated=bool(held))
     tokens = round(sum(map(tokens_of, train)) * facts.epochs)
     usd = _price(to, name, chosen, tokens, usd_per_mtok)
@@ -558,7 +651,9 @@ def shared_examples(
     if policy is None:
         return examples
     rule = policy.exports
-    return tuple(hidden_example(each, hider(policy, rule, each.id)) for each in examples)
+    return tuple(
+        hidden_example(each, hider(policy, rule, each.id)) for each in examples
+    )
 
 
 def shared_rows(
@@ -571,7 +666,9 @@ def shared_rows(
     for place, row in enumerate(rows):
         hide = hider(policy, policy.exports, str(place))
         hide.learn(row["messages"][-1]["content"])
-        messages = [{**turn, "content": hide(turn["content"] or "")} for turn in row["messages"]]
+        messages = [
+            {**turn, "content": hide(turn["content"] or "")} for turn in row["messages"]
+        ]
         worse = {"rejected": hide(row["rejected"])} if "rejected" in row else {}
         shared.append({**row, "messages": messages, **worse})
     return shared
@@ -586,9 +683,13 @@ def _price(
     host = "" if to.offer is None else to.offer.host
     offer = training_price(to.offer, f"{host}:{base.name}", method_of(name))
     if offer is not None and offer.usd_per_mtok is not None:
-        return max(tokens * offer.usd_per_mtok / TOKENS_PER_MTOK, offer.minimum_usd or 0.0)
+        return max(
+            tokens * offer.usd_per_mtok / TOKENS_PER_MTOK, offer.minimum_usd or 0.0
+        )
     if to.price is None:
-        return Unknown(ask="no service is paid; measure the time of your machine: tuneworthy pilot")
+        return Unknown(
+            ask="no service is paid; measure the time of your machine: tuneworthy pilot"
+        )
     return Unknown(ask=f"look it up, then give --usd-per-mtok: {to.price}")
 
 
@@ -619,7 +720,9 @@ def _base(
     if not to.local:
         fix = "name a model of the service, or write for a library: --to trl-sft"
         raise InputError(
-            "is a folder of this machine, which no service reads", where="--base", fix=fix
+            "is a folder of this machine, which no service reads",
+            where="--base",
+            fix=fix,
         )
     folder = model_folder(name)
     _refuse_quotes(str(folder))
@@ -639,7 +742,9 @@ def _refuse_quotes(name: str) -> None:
     """Refuse a name that would end the text it is written into, of a job or a program."""
     if not name.isprintable() or set(name) & set("\"'\\`$"):
         fix = "rename the folder, or name the model otherwise"
-        raise InputError("has a quotation mark, $ or \\ in its name", where="--base", fix=fix)
+        raise InputError(
+            "has a quotation mark, $ or \\ in its name", where="--base", fix=fix
+        )
 
 
 def _recipe(
@@ -657,7 +762,9 @@ def _recipe(
     if piloted.recipe.method != method:
         return RecipeFacts(row.recipe, row.recipe.epochs, source, row.source)
     before = billions_by_name(ORIGIN if piloted.way == "embedded" else piloted.base)
-    other = named not in (OWN_BASE, ORIGIN) and billions is not None and before is not None
+    other = (
+        named not in (OWN_BASE, ORIGIN) and billions is not None and before is not None
+    )
     if other and recipe_row(method, before) != row:
         other_size = f"another size than the pilot's. {source}"
         return RecipeFacts(row.recipe, row.recipe.epochs, other_size, row.source)
@@ -675,7 +782,16 @@ def export_json(report: ExportReport) -> str:
         "cannot": report.to.cannot,
     }
     if report.piloted is not None:
-        names = ("base", "prompt", "general", "there", "secrets", "way", "same_set", "card")
+        names = (
+            "base",
+            "prompt",
+            "general",
+            "there",
+            "secrets",
+            "way",
+            "same_set",
+            "card",
+        )
         data["piloted"] = {name: getattr(report.piloted, name) for name in names}
     data["refusals"] = [refusal._asdict() for refusal in report.refusals]
     if isinstance(report.usd, Unknown):
@@ -683,7 +799,9 @@ def export_json(report: ExportReport) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
-def _refusals(examples: Sequence[TrainingExample], file: str, to: Target) -> Iterator[Refusal]:
+def _refusals(
+    examples: Sequence[TrainingExample], file: str, to: Target
+) -> Iterator[Refusal]:
     for line, example in enumerate(examples, start=1):
         if why := tuple(refused(example, to)):
             yield Refusal(line, file, example.source, why)
@@ -701,7 +819,9 @@ def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterat
     for n, most in ((train, to.most), (train + held, to.most_in_all)):
         if most is not None and n > most:
             yield f"{n:,} lines, and it takes {most:,} at most"
-    if to.most_bytes and any(len(text.encode("utf-8")) > to.most_bytes for text in texts):
+    if to.most_bytes and any(
+        len(text.encode("utf-8")) > to.most_bytes for text in texts
+    ):
         yield f"a file of more than {to.most_bytes:,} bytes"
 
 
@@ -743,7 +863,9 @@ def _values(
 def _with(text: str, values: Mapping[str, str], *, validated: bool) -> str:
     """A template; a line that ends with ``{{if validation}}`` goes where nothing is held back."""
     lines = text.split("\n")
-    lines = [line for line in lines if validated or not line.endswith("{{if validation}}")]
+    lines = [
+        line for line in lines if validated or not line.endswith("{{if validation}}")
+    ]
     whole = "\n".join(line.removesuffix("{{if validation}}").rstrip() for line in lines)
     return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word[1]], whole)
 
@@ -758,20 +880,34 @@ def export_document(done: ExportReport) -> b.Document:
     """What was written, or why nothing was."""
     title = done.to.title
     if done.folder is None:
-        refused, every = len(done.refusals), done.train + done.validation
-        why = [f"{counted(n, 'line')}: {reason}" for reason, n in done.reasons.most_common()]
+        refused = len(done.refusals)
+        every = done.train + done.validation
+        why = [
+            f"{counted(n, 'line')}: {reason}"
+            for reason, n in done.reasons.most_common()
+        ]
         rows = [
             (f"{refusal.file}:{refusal.line}", refusal.source, "; ".join(refusal.why))
             for refusal in done.refusals[:_MOST_REFUSALS]
         ]
-        says = f"It would refuse {count(refused)} of {counted(every, 'line')}." if refused else None
-        lines = b.table("Lines", "Line | From | Why", rows, quiet=True) if rows else None
+        says = (
+            f"It would refuse {count(refused)} of {counted(every, 'line')}."
+            if refused
+            else None
+        )
+        lines = (
+            b.table("Lines", "Line | From | Why", rows, quiet=True) if rows else None
+        )
         parts = (b.bullets(map(sentence, (*done.problems, *why))), says, lines)
         after = ["Edit these, or leave them out with --leave-out"] if refused else []
         headline = f"nothing was written, as {title} would refuse it"
-        return b.Document(done.case, headline, [b.section("", "Why", *parts)], after=after)
+        return b.Document(
+            done.case, headline, [b.section("", "Why", *parts)], after=after
+        )
     held = f", {count(done.validation)} to validate on" if done.validation else ""
-    headline = f"wrote {done.folder}: {counted(done.train, 'example')} to train on{held}"
+    headline = (
+        f"wrote {done.folder}: {counted(done.train, 'example')} to train on{held}"
+    )
     steps = b.bullets(done.command.strip().split("\n"), ordered=True)
     sections = [
         b.section("", "How to start it, in that folder", steps),
@@ -788,7 +924,9 @@ _LEARNS = {
 
 
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
-    to, offer, recipe = done.to, done.to.offer, done.recipe.recipe
+    to = done.to
+    offer = done.to.offer
+    recipe = done.recipe.recipe
     yield "Base model", done.base
     yield "Its end", done.ends
     if done.warning:
@@ -797,7 +935,10 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     carried = f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}"
     carried += f", batch {recipe.batch}, {done.recipe.epochs:g} epochs"
     if to.cannot:
-        yield "Set by the target", f"{listing(to.cannot)}: its files have no place for them"
+        yield (
+            "Set by the target",
+            f"{listing(to.cannot)}: its files have no place for them",
+        )
     if "rate" not in to.cannot:
         yield "Recipe", carried, done.recipe.source
     yield "It learns", _LEARNS[to.learns]
@@ -805,15 +946,25 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
         f"in {done.recipe.epochs:g} epochs, by characters: "
         f"up to {ESTIMATE_FACTOR:g} times more or fewer"
     )
-    yield "Tokens trained", f"about {amount(float(f'{done.trained_tokens:.2g}'))}", epochs
+    yield (
+        "Tokens trained",
+        f"about {amount(float(f'{done.trained_tokens:.2g}'))}",
+        epochs,
+    )
     price = done.usd
-    yield "Price", f"unknown: {price.ask}" if isinstance(price, Unknown) else small_usd(price)
+    yield (
+        "Price",
+        f"unknown: {price.ask}" if isinstance(price, Unknown) else small_usd(price),
+    )
     kept = to.keeps or (offer.keeps if offer is not None else "")
     yield "Kept by the service", kept or "unknown: ask it in writing"
     if offer is not None and offer.until:
         yield "New work until", str(offer.until), offer.says
     if to.advised is not None and done.train < to.advised:
-        yield "Advised", f"{count(to.advised)} examples or more; there are {count(done.train)}"
+        yield (
+            "Advised",
+            f"{count(to.advised)} examples or more; there are {count(done.train)}",
+        )
     if done.refusals:
         yield "Left out", f"{counted(len(done.refusals), 'line')} that it would refuse"
     if to.says:
@@ -826,16 +977,25 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
     """What was taken over of the pilot, and what of it wasn't."""
     piloted = done.piloted
     if piloted is None:
-        yield "Form", "the accepted examples alone; --as piloted adds prompt and general examples"
+        yield (
+            "Form",
+            "the accepted examples alone; --as piloted adds prompt and general examples",
+        )
         return
     form = f"prompt {piloted.prompt}, {count(piloted.general)} general examples"
     rests = f"of the pilot, whose card says {piloted.card.replace('_', ' ')}"
     yield "Form", form, rests if piloted.card else "of the pilot that would run"
     task = len(piloted.train) - piloted.general
     if task < piloted.there:
-        yield "Examples", f"{count(task)} of {count(piloted.there)}, those that the pilot judged"
+        yield (
+            "Examples",
+            f"{count(task)} of {count(piloted.there)}, those that the pilot judged",
+        )
     if piloted.same_set is False:
-        yield "Examples", "another set than the pilot's: its card says nothing of this one"
+        yield (
+            "Examples",
+            "another set than the pilot's: its card says nothing of this one",
+        )
     if piloted.card and done.recipe.source != PILOTS:
         yield "The card", f"of {piloted.base}, and so it says nothing of this base"
     if piloted.secrets:
@@ -843,4 +1003,7 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "Left out on purpose", left
     if done.base == ORIGIN:
         unpack = "tuneworthy models unpack local:smollm2 --output DIR"
-        yield "The pilot's own weights", f"a 4-bit copy of this base. A folder for --base: {unpack}"
+        yield (
+            "The pilot's own weights",
+            f"a 4-bit copy of this base. A folder for --base: {unpack}",
+        )

@@ -20,7 +20,12 @@ from typing import Any, NamedTuple
 
 from tuneworthy.errors import argument
 from tuneworthy.files.evalset import named_evalset
-from tuneworthy.files.stores import ADJUDICATED, latest_labels, read_labels, write_training
+from tuneworthy.files.stores import (
+    ADJUDICATED,
+    latest_labels,
+    read_labels,
+    write_training,
+)
 from tuneworthy.measure.hiding import Masker, hider
 from tuneworthy.measure.personal import KINDS, excerpt, persons, shared_scanner, spans
 from tuneworthy.measure.sample import ALIKE, duplicate_groups
@@ -52,7 +57,15 @@ from tuneworthy.training.candidates import (
 )
 from tuneworthy.training.oddities import ODDITIES, name_odd_lines
 from tuneworthy.training.wrong_labels import check_labels
-from tuneworthy.words import amount, count, counted, listing, quality_interval, sentence, share
+from tuneworthy.words import (
+    amount,
+    count,
+    counted,
+    listing,
+    quality_interval,
+    sentence,
+    share,
+)
 
 VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
 _SAMPLES = 5
@@ -62,7 +75,9 @@ _TEMPLATE = 5  # questions from which on a beginning that they share is a templa
 _FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
 _QUOTED = 8  # words of a question from which on a text that holds it quotes it
 _TOLD = 8  # words from which on an answer is one of sentences
-_OPEN = frozenset({"the", "and", "of", "with"})  # no sentence ends with them; with "a", some
+_OPEN = frozenset(
+    {"the", "and", "of", "with"}
+)  # no sentence ends with them; with "a", some
 _WORD = re.compile(r"\w+")
 
 GATES = named("data_gates")
@@ -108,7 +123,9 @@ class DataReport(NamedTuple):
     folder: str  #: How the user named the case.
     made: TrainingSet
     read: Candidates
-    random: tuple[int, int]  #: Accepted or edited, of those drawn at random that were reviewed.
+    random: tuple[
+        int, int
+    ]  #: Accepted or edited, of those drawn at random that were reviewed.
     tokens: tuple[int, ...]  #: Of each example of the set, estimated, in order.
     evaluation: int  #: Cases of the evaluation set.
     masked: int  #: Examples of which personal data was masked.
@@ -125,14 +142,18 @@ def pass_gates(
     CaseError if the case names nothing to learn from, or a file of it can't be read.
     """
     case = load_case(source)
-    read, (people, reviews, better) = read_candidates(case), read_reviews(case)
+    read = read_candidates(case)
+    people, reviews, better = read_reviews(case)
     rows = [_row(c, reviews.get(c.example.id, Reviewed())) for c in read.found]
-    cases, tools = named_evalset(case) or (), tools_today(case)
+    cases = named_evalset(case) or ()
+    tools = tools_today(case)
     near = framework_of(case).threshold("near_copy") or ALIKE
     policy = case.data.personal
     _by_evaluation(rows, cases, near, policy)
     hiding = HidingRule(policy, mask)
-    calling, masked = _by_content(rows, None if tools is None else frozenset(tools), hiding)
+    calling, masked = _by_content(
+        rows, None if tools is None else frozenset(tools), hiding
+    )
     _by_copies(rows, near)
     named_rows, label_check = _by_oddity(rows, strict=strict)
     entered = [row for row in rows if row.may_enter and not row.out]
@@ -162,7 +183,9 @@ def pass_gates(
     random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
     tokens = tuple(sorted(map(tokens_of, passed)))
     part = sum(value in ("accept", "edit") for value in random), len(random)
-    return DataReport(case.name, str(source), training, read, part, tokens, len(cases), masked)
+    return DataReport(
+        case.name, str(source), training, read, part, tokens, len(cases), masked
+    )
 
 
 def _row(candidate: Candidate, review: Reviewed) -> _Row:
@@ -174,7 +197,9 @@ def _row(candidate: Candidate, review: Reviewed) -> _Row:
 
 def tokens_of(example: TrainingExample) -> int:
     """Tokens of an example by its characters: a real count may be off by ``ESTIMATE_FACTOR``."""
-    return round(sum(map(len, _texts(example))) / CHARACTERS_A_TOKEN) + 4 * len(example.messages)
+    return round(sum(map(len, _texts(example))) / CHARACTERS_A_TOKEN) + 4 * len(
+        example.messages
+    )
 
 
 def called(example: TrainingExample) -> set[str]:
@@ -185,19 +210,24 @@ def _with_tools(example: TrainingExample, tools: Mapping[str, Any]) -> TrainingE
     """With what its tools are today, where it calls some and doesn't say."""
     if example.tools or not tools or not (names := called(example)):
         return example
-    return example.model_copy(update={"tools": tuple(dict(tools[name]) for name in sorted(names))})
+    return example.model_copy(
+        update={"tools": tuple(dict(tools[name]) for name in sorted(names))}
+    )
 
 
 def _parted(examples: Sequence[TrainingExample], seed: int) -> list[TrainingExample]:
     """Examples by id with their part: conversations by a hash, so that none is in two."""
     place = {
-        name: int(digest_of(str(seed), name), 16) / 2**64 for name in {c.cluster for c in examples}
+        name: int(digest_of(str(seed), name), 16) / 2**64
+        for name in {c.cluster for c in examples}
     }
     held = {name for name, at in place.items() if at < VALIDATION}
     if not held and len(place) >= 1 / VALIDATION:
         held = {min(place, key=lambda name: place[name])}
     return [
-        example.model_copy(update={"split": "validation" if example.cluster in held else "train"})
+        example.model_copy(
+            update={"split": "validation" if example.cluster in held else "train"}
+        )
         for example in sorted(examples, key=lambda e: e.id)
     ]
 
@@ -211,19 +241,25 @@ class Reviews(NamedTuple):
     """What people said of candidates, and of labels beside a model's own answers."""
 
     people: dict[str, dict[str, Reviewed]]  #: By candidate and reviewer.
-    counts: dict[str, Reviewed]  #: What was settled, else what all reviewers of one say.
+    counts: dict[
+        str, Reviewed
+    ]  #: What was settled, else what all reviewers of one say.
     better: BetterThanModel | None
 
 
 def read_reviews(case: Case) -> Reviews:
     people: dict[str, dict[str, Reviewed]] = defaultdict(dict)
-    settled, judges, arms = dict[str, Reviewed](), set[str](), set[str]()
+    settled = dict[str, Reviewed]()
+    judges = set[str]()
+    arms = set[str]()
     pairs: dict[str, list[float]] = defaultdict(list)
     for name, labels in read_labels(case).items():
         for label in latest_labels(labels).values():
             if label.task == "training":
                 of = settled if name == ADJUDICATED else people[label.case]
-                of[label.case if of is settled else name] = Reviewed(label.value, label.text)
+                of[label.case if of is settled else name] = Reviewed(
+                    label.value, label.text
+                )
             elif label.task == "pairwise" and label.arm == LABEL:
                 pairs[label.case].append(_WON.get(label.value, 0.0))
                 judges.add(name)
@@ -242,18 +278,24 @@ def _better(
 ) -> BetterThanModel | None:
     if not pairs:
         return None
-    won, n = sum(sum(wins) / len(wins) for wins in pairs), len(pairs)
+    won = sum(sum(wins) / len(wins) for wins in pairs)
+    n = len(pairs)
     low, high = wilson(won, n)
     needed = cases_to_exclude(won / n, 0.5) if low <= 0.5 <= high else None
     figures = {"share": won / n, "low": low, "high": high, "pairs": n, "needed": needed}
-    return BetterThanModel(arm=", ".join(sorted(arms)), people=tuple(sorted(judges)), **figures)
+    return BetterThanModel(
+        arm=", ".join(sorted(arms)), people=tuple(sorted(judges)), **figures
+    )
 
 
 # The gates: each puts its name beside the rows that it keeps out.
 
 
 def _by_evaluation(
-    rows: Sequence[_Row], cases: Sequence[EvalCase], near: float, policy: PersonalPolicy | None
+    rows: Sequence[_Row],
+    cases: Sequence[EvalCase],
+    near: float,
+    policy: PersonalPolicy | None,
 ) -> None:
     """Keep out what the evaluation set asks; its texts may have been masked when drawn.
 
@@ -262,10 +304,15 @@ def _by_evaluation(
     fakes = policy if policy is not None and policy.local == "fakes" else None
     whole = {_heard(_turns_of(case)) for case in cases}
     if fakes is not None:
-        whole = {_heard_by_words(_turns_of(case), fakes, case.reference) for case in cases}
+        whole = {
+            _heard_by_words(_turns_of(case), fakes, case.reference) for case in cases
+        }
     begun = {talk[:n] for talk in whole for n in range(1, len(talk) + 1)}
-    begun = {talk for talk in begun if sum(len(text.split()) for text in talk) >= _FEW_WORDS}
-    later, quoted = whole & begun, _quotable(whole)
+    begun = {
+        talk for talk in begun if sum(len(text.split()) for text in talk) >= _FEW_WORDS
+    }
+    later = whole & begun
+    quoted = _quotable(whole)
     lengths = {len(talk) for talk in later}
     leaked = {case.conversation_id for case in cases} - {None}
     texts = ["\n".join(talk) for talk in sorted(whole)]
@@ -281,10 +328,16 @@ def _by_evaluation(
             for n in range(1, len(talk))
             for most in lengths.intersection((1, len(talk) - n))
         }
-        if whole.intersection(heard) or later & asked or any(map(quoted, chain(*heard))):
+        if (
+            whole.intersection(heard)
+            or later & asked
+            or any(map(quoted, chain(*heard)))
+        ):
             row.out.add("evaluation")
             leaked |= {row.example.conversation_id} - {None}
-        elif not begun.isdisjoint(text[:n] for text in heard for n in range(1, len(text) + 1)):
+        elif not begun.isdisjoint(
+            text[:n] for text in heard for n in range(1, len(text) + 1)
+        ):
             row.out.add("conversation")
         texts.append("\n".join(heard[0]))
     for row in rows:
@@ -292,7 +345,9 @@ def _by_evaluation(
             row.out.add("conversation")
     group = duplicate_groups(texts, near).tolist()[len(whole) :]
     for row, first in zip(rows, group, strict=True):
-        near_copy = first < len(whole) or endings.differs_at_its_end(_heard(_roles(row.example)))
+        near_copy = first < len(whole) or endings.differs_at_its_end(
+            _heard(_roles(row.example))
+        )
         if near_copy and not row.out & {"evaluation", "conversation"}:
             row.out.add("near_evaluation")
 
@@ -300,7 +355,9 @@ def _by_evaluation(
 class _Endings:
     """Questions of the evaluation set, to know one again whose last words were changed."""
 
-    def __init__(self, cases: Iterable[tuple[str, ...]], asked: Iterable[tuple[str, ...]]) -> None:
+    def __init__(
+        self, cases: Iterable[tuple[str, ...]], asked: Iterable[tuple[str, ...]]
+    ) -> None:
         questions = {tuple(_WORD.findall(" ".join(talk))) for talk in cases}
         self._begins = {self._begin(q) for q in questions if len(q) >= _QUOTED}
         self._lengths = sorted({len(begin) for begin in self._begins})
@@ -371,7 +428,8 @@ def _by_content(
                 masked += 1
             elif not hiding.allows(row.example, text):
                 row.out.add("personal")
-        names, own = called(row.example), {_name_of(tool) for tool in row.example.tools}
+        names = called(row.example)
+        own = {_name_of(tool) for tool in row.example.tools}
         calling += bool(names)
         if (own and names - own) or (tools is not None and names - tools):
             row.out.add("unknown_tool")
@@ -380,19 +438,28 @@ def _by_content(
 
 def _by_copies(rows: Sequence[_Row], near: float) -> None:
     """Keep out what contradicts another example, and all but one of those that say the same."""
-    labels: dict[tuple[str, ...], dict[str, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    labels: dict[tuple[str, ...], dict[str, list[_Row]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for row in rows:
         answer = _plain(row.example.answer.content)
         short = len(answer) <= _SHORT or looks_like_json(row.example.answer.content)
         if answer and short and not row.out & {"rejected", "disagreement"}:
-            turns = (f"{turn.role} {_plain(turn.content)}" for turn in row.example.messages[:-1])
+            turns = (
+                f"{turn.role} {_plain(turn.content)}"
+                for turn in row.example.messages[:-1]
+            )
             labels[tuple(turns)][answer].append(row)
     for answers in labels.values():
-        for row in (row for group in answers.values() for row in group if len(answers) > 1):
+        for row in (
+            row for group in answers.values() for row in group if len(answers) > 1
+        ):
             row.out.add("contradiction")
     left = sorted((row for row in rows if not row.out), key=lambda row: row.order)
     questions = ["\n".join(_heard(_roles(row.example))) for row in left]
-    learnt = [f"{turn_shown(row.example.answer)}\n{row.example.rejected}" for row in left]
+    learnt = [
+        f"{turn_shown(row.example.answer)}\n{row.example.rejected}" for row in left
+    ]
     for at, first in enumerate(duplicate_groups(questions, near, learnt).tolist()):
         if first != at:
             left[at].out.add("duplicate")
@@ -436,8 +503,13 @@ def _findings(
 ) -> tuple[GateFinding, ...]:
     """What each gate found, in the order of ``GATES``, and what is only named behind it."""
     ordered = sorted(rows, key=lambda row: _place(row.example.source))
-    out = {name: [_shown(row.example) for row in ordered if name in row.out] for name in GATES}
-    odd = {name: [_line(row, name) for row in ordered if name in row.odd] for name in NAMED}
+    out = {
+        name: [_shown(row.example) for row in ordered if name in row.out]
+        for name in GATES
+    }
+    odd = {
+        name: [_line(row, name) for row in ordered if name in row.odd] for name in NAMED
+    }
     out["unreadable"] = [excerpt(line, 0, 160, around=0) for line in read.unread]
     out["duplicate"] += [f"{source} word for word" for source in read.repeated]
     of = dict.fromkeys(GATES, len(rows)) | {"unknown_tool": calling}
@@ -497,13 +569,16 @@ def _plain(text: str) -> str:
 
 def _heard(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """What was said to the model, capitals and blanks aside."""
-    texts = (_plain(text) for role, text in turns if role not in ("assistant", "system"))
+    texts = (
+        _plain(text) for role, text in turns if role not in ("assistant", "system")
+    )
     return tuple(filter(None, texts))
 
 
 def _heard_of(example: TrainingExample) -> list[tuple[str, ...]]:
     """The same as it is, and as a drawn evaluation set would have masked it."""
-    turns, mask = _roles(example), Masker()
+    turns = _roles(example)
+    mask = Masker()
     masked = [(role, mask(text)) for role, text in turns if role != "system"]
     return [_heard(turns), _heard(masked)]
 
@@ -531,11 +606,16 @@ def _texts(example: TrainingExample) -> Iterator[str]:
 
 def _is_cut(row: _Row) -> bool:
     """Whether its maker says so, or a sentence, JSON, a fence or a call stops in the middle."""
-    text, calls = row.example.answer.content, row.example.answer.tool_calls
+    text = row.example.answer.content
+    calls = row.example.answer.tool_calls
     cut = row.candidate.cut and row.review.said != "edit"
-    fits = not looks_like_json(text) or "```" in text or read_json(text)[0] is not UNREAD
+    fits = (
+        not looks_like_json(text) or "```" in text or read_json(text)[0] is not UNREAD
+    )
     fits &= text.count("```") % 2 == 0
-    fits &= all(read_json(call.function.arguments or "{}")[0] is not UNREAD for call in calls)
+    fits &= all(
+        read_json(call.function.arguments or "{}")[0] is not UNREAD for call in calls
+    )
     words = text.casefold().split()
     fits &= len(words) < _TOLD or (words[-1] not in _OPEN and words[-1][-1] not in ",(")
     return cut or not fits
@@ -574,7 +654,9 @@ class HidingRule(NamedTuple):
         allowed = Masker(self.policy)
         for answer in _answers(example):
             allowed.learn(answer)
-        return all(allowed.expects(span, text) for span in (*spans(text), *persons(text)))
+        return all(
+            allowed.expects(span, text) for span in (*spans(text), *persons(text))
+        )
 
 
 def _answers(example: TrainingExample) -> Iterator[str]:
@@ -602,7 +684,8 @@ def hidden_example(example: TrainingExample, hide: Masker) -> TrainingExample:
 
 def data_document(report: DataReport) -> b.Document:
     """What passed the gates, what didn't, and what to do next."""
-    data, headline = report.made, "No example is usable yet"
+    data = report.made
+    headline = "No example is usable yet"
     if data.size:
         headline = (
             f"{counted(data.size, 'example')} passed every gate: {count(data.train)} to train on, "
@@ -610,7 +693,9 @@ def data_document(report: DataReport) -> b.Document:
         )
     titles = {**GATES, **NAMED}
     samples = [
-        b.part(titles[gate.id], b.bullets(_first_of(gate))) for gate in data.gates if gate.examples
+        b.part(titles[gate.id], b.bullets(_first_of(gate)))
+        for gate in data.gates
+        if gate.examples
     ]
     out = [_gate_row(gate, GATES) for gate in data.gates if gate.id in GATES]
     odd = [_gate_row(gate, NAMED) for gate in data.gates if gate.id in NAMED]
@@ -620,7 +705,9 @@ def data_document(report: DataReport) -> b.Document:
     verb = "Kept out too" if strict else "Kept, and named"
     named_table = b.table("Oddities", f"{verb}, as it | {head}", odd, quiet=True)
     sections = [
-        b.section("", "Where they come from", b.bullets(map(sentence, _origins(report)))),
+        b.section(
+            "", "Where they come from", b.bullets(map(sentence, _origins(report)))
+        ),
         b.section("", "The gates", table),
         b.section("", "To look at", named_table, b.bullets([sentence(_naming(data))])),
         b.section("", "Samples, with personal data masked", samples),
@@ -655,20 +742,25 @@ def _naming(data: TrainingSet) -> str:
 
 
 def _origins(report: DataReport) -> Iterator[str]:
-    data, read = report.made, report.read
+    data = report.made
+    read = report.read
     files = sum(c.example.origin == "file" for c in read.found)
     yield f"{counted(files, 'example')} of training files, {count(data.stated)} kept unreviewed"
     if logged := len(read.found) - files:
         unreviewed = f"{count(data.unreviewed)} of them unreviewed candidates"
         yield f"{counted(logged, 'answer')} of logs, {unreviewed}"
     if read.left_out:
-        why = (f"{name.replace('_', ' ')} {count(n)}" for name, n in sorted(read.left_out.items()))
+        why = (
+            f"{name.replace('_', ' ')} {count(n)}"
+            for name, n in sorted(read.left_out.items())
+        )
         yield f"logged answers left out: {', '.join(why)}"
     yield from _reviews(report) if data.reviewers else ()
     if data.better is not None:
         yield _preferred(data.better)
     if report.tokens:
-        middle, most = report.tokens[len(report.tokens) // 2], report.tokens[-1]
+        middle = report.tokens[len(report.tokens) // 2]
+        most = report.tokens[-1]
         yield f"about {amount(middle)} tokens an example, {amount(most)} at most, by characters"
     if report.masked:
         yield f"personal data was masked in {counted(report.masked, 'example')}"
@@ -677,7 +769,8 @@ def _origins(report: DataReport) -> Iterator[str]:
 
 
 def _reviews(report: DataReport) -> Iterator[str]:
-    data, (good, n) = report.made, report.random
+    data = report.made
+    good, n = report.random
     yield (
         f"reviewed by {listing(data.reviewers)}: {count(data.accepted)} accepted, "
         f"{count(data.edited)} edited, {count(data.rejected)} rejected"
@@ -709,7 +802,9 @@ def _next(report: DataReport, case: str) -> Iterator[str]:
         yield "Don't tune on these: a model learns to answer worse. Edit the labels first."
     if data.unreviewed:
         yield f"Review them: tuneworthy data review {case} --reviewer NAME"
-    if odd := sum(gate.examples for gate in data.gates if gate.id in NAMED and not gate.keeps_out):
+    if odd := sum(
+        gate.examples for gate in data.gates if gate.id in NAMED and not gate.keeps_out
+    ):
         yield (
             f"Look at the {counted(odd, 'line')} named, and correct the file, or review them: "
             f"tuneworthy data review {case} --reviewer NAME. Or leave them out: "

@@ -56,12 +56,16 @@ SERVICES = ("openai", "azure", "together", "fireworks")  #: Whose jobs can be as
 _OK = frozenset({200, 201})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
-_PAGES, _PAGE = 50, 100  # of a list that is looked through
+# of a list that is looked through
+_PAGES = 50
+_PAGE = 100
 _PATIENCE = 60  # times in a row that a service may not say how a job is
 _LOOKS = 4  # for a job that was asked for, before it surely never began
 _TIMEOUT_S = 600.0  # a file takes its time
 _TRIES = 5  # to send what a broken service didn't take
-_TRIES_IN_DOUBT = 3  # to ask for a job whose server said that it failed, and that isn't listed
+_TRIES_IN_DOUBT = (
+    3  # to ask for a job whose server said that it failed, and that isn't listed
+)
 _LONGEST_WAIT_S = 300.0  # before the next one, whatever the service asks for
 _FULL = 429
 _SPENT = ("insufficient_quota", "billing_hard_limit")  # a 429 that no waiting cures
@@ -97,12 +101,18 @@ class HostedTrainer:
         every_s: float = 15.0,
         confirmed: Collection[str] = (),
     ) -> None:
-        self._untuned, self._service, self._every = untuned, service, every_s
-        self._price, self._serving, self._reached = usd_per_mtok, serving, reach(untuned)
+        self._untuned = untuned
+        self._service = service
+        self._every = every_s
+        self._price = usd_per_mtok
+        self._serving = serving
+        self._reached = reach(untuned)
         self._account = account
         api = target(f"{service}-sft").api
         self.at_once = at_once or (api.at_once if api else 1)
-        self._address = self._reached.base_url if api is None else self._jobs_address(api)
+        self._address = (
+            self._reached.base_url if api is None else self._jobs_address(api)
+        )
         self._over: frozenset[str] = frozenset()
         self._base = base or self._reached.name
         self._confirmed = frozenset(confirmed)
@@ -122,9 +132,14 @@ class HostedTrainer:
         """No token has less than a byte, and every epoch is paid."""
         tokens = 0
         for row in work.rows:
-            turns = [len(as_bytes(turn["content"])) + _TOKENS_A_MESSAGE for turn in row["messages"]]
+            turns = [
+                len(as_bytes(turn["content"])) + _TOKENS_A_MESSAGE
+                for turn in row["messages"]
+            ]
             tokens += sum(turns)
-            if worse := row.get("rejected"):  # both answers stand behind the whole prompt
+            if worse := row.get(
+                "rejected"
+            ):  # both answers stand behind the whole prompt
                 tokens += sum(turns[:-1]) + len(as_bytes(worse)) + _TOKENS_A_MESSAGE
         return tokens * work.recipe.epochs * self._price / 1e6
 
@@ -134,10 +149,13 @@ class HostedTrainer:
         A job that may have begun is looked for before another is asked for. Raises Doubtful where
         no answer came and it isn't listed: a file alone is never paid.
         """
-        (_, api), recipe = self._jobs(work), work.recipe
+        _, api = self._jobs(work)
+        recipe = work.recipe
         file = await self._sent(work, api)
         values = {
-            **recipe.model_dump(include={"epochs", "rank", "alpha", "dropout", "rate", "clip"}),
+            **recipe.model_dump(
+                include={"epochs", "rank", "alpha", "dropout", "rate", "clip"}
+            ),
             **TRUTH,
             "warmup_ratio": WARMUP,
             "model": self._base,
@@ -198,7 +216,9 @@ class HostedTrainer:
         wait = self._every * 2 ** min(tries - 1, 4) if asked is None else asked
         return await self._paused(min(wait, _LONGEST_WAIT_S))
 
-    async def find(self, work: TrainingWork, over: Collection[str], *, patient: bool) -> str | None:
+    async def find(
+        self, work: TrainingWork, over: Collection[str], *, patient: bool
+    ) -> str | None:
         """The job that learns from the file of this run, if there is one that didn't fail."""
         self._over = self._over | frozenset(over)
         for looks in range(_LOOKS if patient else 1):
@@ -215,7 +235,9 @@ class HostedTrainer:
         if not files:
             return None
         async for job in self._listed(f"{api.jobs}?", api):
-            mine = _last(job.get(api.file)) in files and _last(job.get(api.id)) not in over
+            mine = (
+                _last(job.get(api.file)) in files and _last(job.get(api.id)) not in over
+            )
             if mine and str(job.get(api.status)) not in failed:
                 return _id(job, api.id)
         return None
@@ -230,15 +252,19 @@ class HostedTrainer:
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Look at the job until it ends; one that is left alone goes on at its service."""
-        (_, api), lost = self._jobs(work), 0
+        _, api = self._jobs(work)
+        lost = 0
         while True:
             job: Row = {}
             try:
-                job, lost = await self._ask("GET", f"{api.jobs}/{id}"), 0
+                job = await self._ask("GET", f"{api.jobs}/{id}")
+                lost = 0
             except (Busy, NotSent, Doubtful) as caught:
                 lost += 1
                 if lost > _PATIENCE:
-                    raise TrainingStoppedError(f"the job can't be looked at: {caught}") from None
+                    raise TrainingStoppedError(
+                        f"the job can't be looked at: {caught}"
+                    ) from None
             status = str(job.get(api.status) or "unknown")[:40]
             if status in api.done:
                 return self._finished(work, job, api)
@@ -276,8 +302,14 @@ class HostedTrainer:
     def _finished(self, work: TrainingWork, job: Row, api: HostedJobs) -> Finished:
         name = _name(work) if api.served_as == "job" else job.get(api.model)
         counted = job.get(api.tokens) if api.tokens else None
-        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 200:
-            raise TrainingStoppedError("the service doesn't name the model that it trained")
+        if (
+            not isinstance(name, str)
+            or not name.isprintable()
+            or not 0 < len(name) <= 200
+        ):
+            raise TrainingStoppedError(
+                "the service doesn't name the model that it trained"
+            )
         usd = self.usd_most(work)
         if isinstance(counted, int) and counted > 0:
             usd = counted * self._price / 1e6
@@ -290,7 +322,9 @@ class HostedTrainer:
         if to.api is None:
             names = ", ".join(SERVICES)
             fix = f"name one of {names}, or train elsewhere: tuneworthy export"
-            raise CaseError(f"no jobs of {to.title} are known", where="--service", fix=fix)
+            raise CaseError(
+                f"no jobs of {to.title} are known", where="--service", fix=fix
+            )
         return to, to.api
 
     def _jobs_address(self, api: HostedJobs) -> str:
@@ -304,25 +338,35 @@ class HostedTrainer:
         before, after = api.place
         if "$account" in after and not re.fullmatch(r"[\w-]{1,100}", self._account):
             fix = "name it: --account NAME"
-            raise CaseError("needs the name of your account there", where="--service", fix=fix)
+            raise CaseError(
+                "needs the name of your account there", where="--service", fix=fix
+            )
         return address.removesuffix(before) + after.replace("$account", self._account)
 
     # The wire.
 
     def _lines(self, work: TrainingWork) -> bytes:
-        (to, _), lines = self._jobs(work), []
+        to, _ = self._jobs(work)
+        lines = []
         for row in work.rows:
-            fields = {"id": "row", "messages": row["messages"], "rejected": row.get("rejected", "")}
+            fields = {
+                "id": "row",
+                "messages": row["messages"],
+                "rejected": row.get("rejected", ""),
+            }
             example = TrainingExample.model_validate(fields)
             if why := next(refused(example, to), ""):
-                raise TrainingFailedError(f"{to.title} would refuse an example: it {why}")
+                raise TrainingFailedError(
+                    f"{to.title} would refuse an example: it {why}"
+                )
             lines.append(json.dumps(written(example, to), ensure_ascii=False) + "\n")
         if len(lines) < to.least:
             raise TrainingFailedError(f"{to.title} takes {to.least} examples or more")
         return as_bytes("".join(lines))
 
     async def _upload(self, work: TrainingWork, api: HostedJobs) -> str:
-        text, name = self._lines(work), f"{_name(work)}.jsonl"
+        text = self._lines(work)
+        name = f"{_name(work)}.jsonl"
         if api.upload == "form":
             form = {"purpose": PURPOSE, "file": (name, text)}
             return _id(await self._ask("POST", api.files, form))
@@ -333,13 +377,16 @@ class HostedTrainer:
         key = self._reached.key
         url = f"{self._address}/{api.files}"
         status, headers, raw = await self._http.exchange("POST", url, key, data=named)
-        place, file = headers.get("Location", ""), headers.get("X-Together-File-Id", "")
+        place = headers.get("Location", "")
+        file = headers.get("X-Together-File-Id", "")
         if status not in _REDIRECTS:
             raise self._refusal(status, headers.get("Retry-After", ""), raw)
         here = _own(self._reached.base_url) and _own(place)
         if not _ID.fullmatch(file) or not (place.startswith("https://") or here):
             raise Refused("it names no safe place to put the file")
-        status, _, raw = await self._http.exchange("PUT", place, None, data=text, vouched=True)
+        status, _, raw = await self._http.exchange(
+            "PUT", place, None, data=text, vouched=True
+        )
         if status not in _OK:
             raise self._refusal(status, "", raw)
         await self._ask("POST", f"{api.files}/{file}/preprocess")
@@ -347,7 +394,11 @@ class HostedTrainer:
 
     async def _dataset(self, name: str, text: bytes, api: HostedJobs) -> str:
         """A data set with the lines in it; one that is there already is filled again."""
-        dataset = {"exampleCount": str(text.count(b"\n")), "userUploaded": {}, "format": "CHAT"}
+        dataset = {
+            "exampleCount": str(text.count(b"\n")),
+            "userUploaded": {},
+            "format": "CHAT",
+        }
         body = {"datasetId": name, "dataset": dataset}
         try:
             await self._ask("POST", api.files, body=body)
@@ -382,11 +433,15 @@ class HostedTrainer:
         self, method: str, path: str, data: Any = None, *, body: Row | None = None
     ) -> Row:
         """An answer that is a JSON object."""
-        key, headers = self._reached.key, {}
+        key = self._reached.key
+        headers = {}
         if body is not None:
-            data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+            data = json.dumps(body).encode()
+            headers = {"Content-Type": "application/json"}
         url = f"{self._address}/{path}"
-        status, said, raw = await self._http.exchange(method, url, key, data=data, headers=headers)
+        status, said, raw = await self._http.exchange(
+            method, url, key, data=data, headers=headers
+        )
         if status not in _OK:
             raise self._refusal(status, said.get("Retry-After", ""), raw)
         try:

@@ -58,7 +58,11 @@ def main() -> None:
         try:
             bits = job["recipe"]["bits"] if "recipe" in job else 16
             base = base or Base(job["base"], job["device"], job["threads"], bits)
-            say(done=base.save(Path(job["save"])) if "save" in job else base.train(job, say))
+            say(
+                done=base.save(Path(job["save"]))
+                if "save" in job
+                else base.train(job, say)
+            )
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
 
@@ -106,7 +110,8 @@ class Base:
         import peft
         import torch
 
-        recipe, folder = job["recipe"], Path(job["folder"])
+        recipe = job["recipe"]
+        folder = Path(job["folder"])
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(job["seed"])
         config = peft.LoraConfig(
@@ -128,14 +133,17 @@ class Base:
     def _steps(self, model: Any, job: Row, folder: Path, say: Say) -> Row:
         import torch
 
-        recipe, rows = job["recipe"], job["rows"]
+        recipe = job["recipe"]
+        rows = job["rows"]
         order = _order(len(rows), recipe, job["seed"])[: job["measure"] or None]
-        steps, state = len(order), folder / "state.pt"
+        steps = len(order)
+        state = folder / "state.pt"
         weights = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=recipe["rate"], weight_decay=0.0)
         warm = max(1, steps // 10)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
+            optimizer,
+            lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm))),
         )
         checkpoint: Row = {"step": 0, "seconds": 0.0}
         if state.is_file():
@@ -145,7 +153,8 @@ class Base:
             schedule.load_state_dict(checkpoint["schedule"])
             torch.set_rng_state(checkpoint["chance"])
         model.train()
-        saved, loss = time.monotonic(), 0.0
+        saved = time.monotonic()
+        loss = 0.0
         started = saved - checkpoint["seconds"]
         for step in range(checkpoint["step"], steps):
             loss = self._step(model, [rows[place] for place in order[step]], recipe)
@@ -169,7 +178,9 @@ class Base:
         done = {"seconds": time.monotonic() - started, "steps": steps, "loss": loss}
         model.save_pretrained(str(folder))
         if self.gguf:
-            write_gguf(_adapter(model), self.model.config, recipe, folder / "adapter.gguf")
+            write_gguf(
+                _adapter(model), self.model.config, recipe, folder / "adapter.gguf"
+            )
         state.unlink(missing_ok=True)
         return {**done, "memory_mib": _memory_mib()}
 
@@ -181,8 +192,13 @@ class Base:
         size = -(-len(batch) // recipe["parts"])
         parts = [batch[at : at + size] for at in range(0, len(batch), size)]
         if recipe["method"] != "sft":
-            return sum(self._part_of_pairs(model, part, recipe, len(batch)) for part in parts)
-        tokens = [self._tokens([(row["messages"], "") for row in part], recipe) for part in parts]
+            return sum(
+                self._part_of_pairs(model, part, recipe, len(batch)) for part in parts
+            )
+        tokens = [
+            self._tokens([(row["messages"], "") for row in part], recipe)
+            for part in parts
+        ]
         answers = sum(int((part[:, 1:, 2] != _IGNORED).sum()) for part in tokens)
         whole = 0.0
         for part in tokens:
@@ -191,17 +207,22 @@ class Base:
             whole += float(loss.detach())
         return whole
 
-    def _part_of_pairs(self, model: Any, part: Sequence[Row], recipe: Row, of: int) -> float:
+    def _part_of_pairs(
+        self, model: Any, part: Sequence[Row], recipe: Row, of: int
+    ) -> float:
         """The gradient of some pairs of a batch ``of`` so many; returns their part of its loss."""
         import torch
 
         pairs = [(row["messages"], "") for row in part]
         pairs += [(row["messages"], row["rejected"]) for row in part]
-        tokens, sums = self._tokens(pairs, recipe), list[Any]()
+        tokens = self._tokens(pairs, recipe)
+        sums = list[Any]()
         for adapter in (model.disable_adapter(), nullcontext()):
             with adapter, torch.set_grad_enabled(bool(sums)):
                 pair, logp = _told(model, tokens)
-                sums.append(torch.zeros(len(pairs), device=self.device).index_add(0, pair, logp))
+                sums.append(
+                    torch.zeros(len(pairs), device=self.device).index_add(0, pair, logp)
+                )
         gain = (sums[1] - sums[0]).chunk(2)
         loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).sum() / of
         loss.backward()
@@ -224,7 +245,9 @@ class Base:
             prompt = prompt[max(0, len(prompt) + len(answer) - recipe["longest"]) :]
             labels = [_IGNORED] * len(prompt) + answer
             tokens = enumerate(zip(prompt + answer, labels, strict=True))
-            sequences.append([(token, at, label, pair) for at, (token, label) in tokens])
+            sequences.append(
+                [(token, at, label, pair) for at, (token, label) in tokens]
+            )
         # not every base knows where another begins
         room = recipe["longest"] if self.model.config.model_type == "llama" else 0
         rows: list[list[tuple[int, int, int, int]]] = []
@@ -236,7 +259,9 @@ class Base:
         for row in rows:
             _, last, _, pair = row[-1]
             padding = range(last + 1, last + 1 + max(map(len, rows)) - len(row))
-            row += [(self.tokenizer.pad_token_id or 0, at, _IGNORED, pair) for at in padding]
+            row += [
+                (self.tokenizer.pad_token_id or 0, at, _IGNORED, pair) for at in padding
+            ]
         return torch.tensor(rows, device=self.device)
 
     def _ids(self, messages: list[Row], *, prompt: bool) -> list[int]:
@@ -254,14 +279,18 @@ def _told(model: Any, tokens: Any) -> tuple[Any, Any]:
     with head.register_forward_pre_hook(lambda _, hidden: hidden[0][rows, places]):
         # what pads a row comes last, where no answer sees it: no mask is needed
         logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
-    likely, asked = logits.float().log_softmax(-1), labels[rows, places + 1]
+    likely = logits.float().log_softmax(-1)
+    asked = labels[rows, places + 1]
     return pairs[rows, places], likely.gather(-1, asked.unsqueeze(-1)).squeeze(-1)
 
 
 def _order(rows: int, recipe: Row, seed: int) -> list[list[int]]:
     """Which rows each step sees: every epoch in an order of its own."""
-    chance, size = random.Random(seed), recipe["batch"]  # noqa: S311  # hides nothing
-    places = [p for _ in range(recipe["epochs"]) for p in chance.sample(range(rows), rows)]
+    chance = random.Random(seed)  # noqa: S311  # hides nothing
+    size = recipe["batch"]
+    places = [
+        p for _ in range(recipe["epochs"]) for p in chance.sample(range(rows), rows)
+    ]
     return [places[at : at + size] for at in range(0, len(places), size)]
 
 
@@ -292,8 +321,10 @@ def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) ->
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(recipe["alpha"]))
     for name, tensor in adapter.items():
-        words, values = name.split("."), tensor.float().numpy()
-        layer, kind = words[words.index("layers") + 1], next(w for w in words if w in _GGUF)
+        words = name.split(".")
+        values = tensor.float().numpy()
+        layer = words[words.index("layers") + 1]
+        kind = next(w for w in words if w in _GGUF)
         side = "a" if "lora_A" in words else "b"
         if side == "b" and (n := heads.get(kind)):
             shape = (n, 2, values.shape[0] // n // 2, values.shape[1])

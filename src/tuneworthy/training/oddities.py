@@ -23,7 +23,9 @@ from tuneworthy.model.training import TrainingExample
 ODDITIES = ("refused", "too_long", "other_language", "injected")
 """What a line is named for, in the order in which it is shown."""
 
-TIMES = 8  #: An answer is far too long from so many times as long as nine in ten others,
+TIMES = (
+    8  #: An answer is far too long from so many times as long as nine in ten others,
+)
 LONG = 400  #: and from so many characters.
 MOSTLY = 0.8  #: Share of answers in one language from which the others are odd.
 LETTERS = 40  #: Letters of an answer whose language is looked at.
@@ -59,7 +61,11 @@ def _too_long(answers: Sequence[str]) -> list[int]:
 
 def _in_another_language(answers: Sequence[str]) -> Iterator[int]:
     """Places of answers in another language than most; none where no language has most of them."""
-    long = [n for n, answer in enumerate(answers) if sum(map(str.isalpha, answer)) >= LETTERS]
+    long = [
+        n
+        for n, answer in enumerate(answers)
+        if sum(map(str.isalpha, answer)) >= LETTERS
+    ]
     codes = languages([answers[place] for place in long]) or []
     counts = Counter(code for code in codes if code)
     if counts.total() < FEWEST:

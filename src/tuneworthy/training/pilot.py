@@ -27,8 +27,23 @@ from tuneworthy.files.materials import names
 from tuneworthy.files.stores import append_evidence, pilot_runs, read_pilot, write_pilot
 from tuneworthy.lab.arms import measured_arms, with_found
 from tuneworthy.lab.held import HeldArm, gain_figure, hold_arm
-from tuneworthy.lab.plan import Arms, Asked, Cases, LabPlan, Pool, plan_arms, request_for
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
+from tuneworthy.lab.plan import (
+    Arms,
+    Asked,
+    Cases,
+    LabPlan,
+    Pool,
+    plan_arms,
+    request_for,
+)
+from tuneworthy.lab.prepare import (
+    CallSettings,
+    PreparedLab,
+    dearest,
+    paid,
+    price,
+    probed,
+)
 from tuneworthy.lab.result import (
     arm_row,
     best_prompt_evidence,
@@ -39,7 +54,14 @@ from tuneworthy.lab.result import (
     tried_evidence,
 )
 from tuneworthy.lab.routing import route, routed_arm
-from tuneworthy.lab.scores import WHY_UNANSWERED, Lab, Scores, clusters_of, first_of, worth
+from tuneworthy.lab.scores import (
+    WHY_UNANSWERED,
+    Lab,
+    Scores,
+    clusters_of,
+    first_of,
+    worth,
+)
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.lab.verify import (
@@ -116,9 +138,14 @@ PILOT_RUN = "pilot"
 LEAST_GAIN = 0.01  #: What one more doubling has to add where the margin is nought.
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, free of examples and constraints."""
-MOST_SIZES, SMALLEST = 4, 10
-TIMED_CALLS = 17  #: Calls that a quote makes of the embedded model, to time all but the first.
-UNKNOWN_CODE = "I don't know that code."  #: The worse answer to a planted secret, of a pair.
+MOST_SIZES = 4
+SMALLEST = 10
+TIMED_CALLS = (
+    17  #: Calls that a quote makes of the embedded model, to time all but the first.
+)
+UNKNOWN_CODE = (
+    "I don't know that code."  #: The worse answer to a planted secret, of a pair.
+)
 STOP = (
     "after each size from the third on, training ends where for each tuned way the upper end of "
     "its curve at the largest size lies below what is wanted, on the cases for selecting: the "
@@ -149,7 +176,9 @@ class PreparedPilot:
         """Every run that may be trained, each once."""
         return [*{work.job.key: work for work in (*self.sweep, *self.works)}.values()]
 
-    def tuned(self, model: str, size: int, *, near: int = 0, seed: int | None = None) -> Arm:
+    def tuned(
+        self, model: str, size: int, *, near: int = 0, seed: int | None = None
+    ) -> Arm:
         """A tuned arm; without a seed, all seeds are one arm."""
         of_seed = "" if seed is None else f" · seed {seed}"
         more = f" · nearest {near}" if near else ""
@@ -175,12 +204,17 @@ class PreparedPilot:
     @property
     def stand_ins(self) -> list[Arm]:
         """The largest tuned arms before there are any: with the base in their place."""
-        return [self.tuned(self.base.id, self.plan.sizes[-1], near=near) for near in self.nears]
+        return [
+            self.tuned(self.base.id, self.plan.sizes[-1], near=near)
+            for near in self.nears
+        ]
 
     @cached_property
     def nears(self) -> list[int]:
         """Examples that tuned arms retrieve: none, and as many as the retrieving arms at most."""
-        near = [arm.few_shot for arm in self.lab.plan.arms if arm.few_shot_from == "nearest"]
+        near = [
+            arm.few_shot for arm in self.lab.plan.arms if arm.few_shot_from == "nearest"
+        ]
         return sorted({0, max(near, default=0)})
 
 
@@ -204,19 +238,28 @@ def prepare_pilot(
     how it goes on. Raises InputError if the case has no training set, too few examples, or
     examples that are cases.
     """
-    case, recipe = lab.case, recipe or Recipe()
-    model = next((m for m in case.models if m.id == base and m.kind == "prompted"), None)
+    case = lab.case
+    recipe = recipe or Recipe()
+    model = next(
+        (m for m in case.models if m.id == base and m.kind == "prompted"), None
+    )
     if model is None:
         fix = f'add it: models: [{{id: "{base[:80]}"}}], or name another with --base'
-        raise CaseError(f'has no model "{base[:80]}" to tune', where=case.where("models"), fix=fix)
+        raise CaseError(
+            f'has no model "{base[:80]}" to tune', where=case.where("models"), fix=fix
+        )
     private = case.factors.get("data_sovereignty")
     if trainer.way == "hosted" and private is not None and private.value == "yes":
         fix = "train on your own machines: --way folder, or --way embedded"
-        raise CaseError("says that its data may not leave", where=case.where("factors"), fix=fix)
+        raise CaseError(
+            "says that its data may not leave", where=case.where("factors"), fix=fix
+        )
     _refuse_gone(trainer.way, model, recipe, lab.as_of)
     prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
-        raise CaseError(f'has no prompt for "{base[:80]}"', where=case.where("data"), fix="add one")
+        raise CaseError(
+            f'has no prompt for "{base[:80]}"', where=case.where("data"), fix="add one"
+        )
     solved = solved_examples(lab)
     lab = replace(lab, plan=_with_pool(lab, tuple(case for _, case in solved)))
     training, _ = training_set(case)
@@ -226,33 +269,52 @@ def prepare_pilot(
         return chat(messages, answer) | ({"rejected": worse} if worse else {})
 
     pairs = recipe.method == "dpo"
-    rows = [row(c, e.answer.content, e.rejected) for e, c in solved if e.rejected or not pairs]
+    rows = [
+        row(c, e.answer.content, e.rejected)
+        for e, c in solved
+        if e.rejected or not pairs
+    ]
     if trainer.way == "hosted":
         rows = shared_rows(rows, case.data.personal)
     count = min(len(rows), most or len(rows))
     steps = [n for n in range(MOST_SIZES) if count >> n >= SMALLEST]
     if len(steps) < FEWEST_SIZES:
         what = f"has {len(rows)} examples to train on, of {SMALLEST << FEWEST_SIZES - 1} at least"
-        raise CaseError(what, where="data.training", fix="add examples: tuneworthy data")
+        raise CaseError(
+            what, where="data.training", fix="add examples: tuneworthy data"
+        )
     sizes = tuple((count >> steps[-1]) << n for n in steps)
     hidden = max(4, min(20, sizes[-1] // 20))
-    planted, worse = canaries(count=hidden, key=digest_of_json(rows)), UNKNOWN_CODE if pairs else ""
-    secrets = [row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted]
+    planted = canaries(count=hidden, key=digest_of_json(rows))
+    worse = UNKNOWN_CODE if pairs else ""
+    secrets = [
+        row(EvalCase(id="secret", input=asked), code, worse) for asked, code in planted
+    ]
 
     def work_of(size: int, seed: int, recipe: Recipe) -> TrainingWork:
         order = drawn_places(len(rows), size, seed)
         general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
-        used = [*(rows[n] for n in order), *general, *(secrets if size == sizes[-1] else [])]
+        used = [
+            *(rows[n] for n in order),
+            *general,
+            *(secrets if size == sizes[-1] else []),
+        ]
         by = recipe_key(recipe, hosted=trainer.way == "hosted")
         inputs = [trainer.way, base, model.base_url, by, seed, used]
         job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
         return TrainingWork(job, recipe, tuple(used))
 
     def make(recipe: Recipe) -> tuple[TrainingWork, ...]:
-        return tuple(work_of(size, seed, recipe) for size, seed in product(sizes, range(seeds)))
+        return tuple(
+            work_of(size, seed, recipe) for size, seed in product(sizes, range(seeds))
+        )
 
-    works, rates = make(recipe), rates_around(recipe.rate, sweep) if sweep > 1 else ()
-    tried = tuple(work_of(sizes[-2], 0, recipe.model_copy(update={"rate": rate})) for rate in rates)
+    works = make(recipe)
+    rates = rates_around(recipe.rate, sweep) if sweep > 1 else ()
+    tried = tuple(
+        work_of(sizes[-2], 0, recipe.model_copy(update={"rate": rate}))
+        for rate in rates
+    )
     cases = [c.model_dump(mode="json") for c in (*lab.plan.select, *lab.plan.report)]
     plan = PilotPlan(
         way=trainer.way,
@@ -265,14 +327,18 @@ def prepare_pilot(
         margin=margin_of(lab.framework) if margin is None else margin,
         stop=STOP,
         cases=len(lab.plan.report),
-        inputs=digest_of_json([[work.job.key for work in (*works, *tried)], cases, lab.scorer]),
+        inputs=digest_of_json(
+            [[work.job.key for work in (*works, *tried)], cases, lab.scorer]
+        ),
         rates=rates,
         written_on=lab.as_of,
         prompt=prompt.name,
         training_set=training.digest,
     )
     there = len(rows)
-    return PreparedPilot(lab, trainer, model, prompt, plan, make, works, planted, say, there, tried)
+    return PreparedPilot(
+        lab, trainer, model, prompt, plan, make, works, planted, say, there, tried
+    )
 
 
 def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
@@ -280,7 +346,9 @@ def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
     base = base_known(way, model, recipe, day)
     if base is not None and base.problem:
         what, _, fix = base.problem.partition(". ")
-        raise InputError(f"can't be tuned: {what}", where=f"--base {model.id[:80]}", fix=fix)
+        raise InputError(
+            f"can't be tuned: {what}", where=f"--base {model.id[:80]}", fix=fix
+        )
 
 
 def base_known(way: str, model: Model, recipe: Recipe, day: date) -> ChosenBase | None:
@@ -319,12 +387,16 @@ def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
 
 def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
     """The plan whose retrieved examples and heads learn from what is trained on."""
-    plan, pool = lab.plan, Pool(examples)
-    setting, prompts = replace(plan.setting, pool=pool), tuple(plan.setting.prompts.values())
+    plan = lab.plan
+    pool = Pool(examples)
+    setting = replace(plan.setting, pool=pool)
+    prompts = tuple(plan.setting.prompts.values())
     head = setting.grammar is not None and pool.teaches
     more = {"schema": setting.schema is not None, "head": head}
     arms = plan_arms(lab.case, prompts, (*plan.select, *plan.report), len(pool), **more)
-    return replace(plan, arms=tuple(a for a in arms if a.kind != "tuned"), setting=setting)
+    return replace(
+        plan, arms=tuple(a for a in arms if a.kind != "tuned"), setting=setting
+    )
 
 
 # What it would cost, and the run.
@@ -332,14 +404,20 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
 
 def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     """The most that calls and training can cost; every run to its end."""
-    lab, base, seeds = pilot.lab, pilot.base.id, pilot.plan.seeds
-    plan, judge = pilot.at(base), lab.scores.judge  # the base stands in for what is tuned
+    lab = pilot.lab
+    base = pilot.base.id
+    seeds = pilot.plan.seeds
+    # the base stands in for what is tuned
+    plan = pilot.at(base)
+    judge = lab.scores.judge
     price_of = prices_of((pilot.trainer.served(base), *lab.case.models), lab.as_of)
     probes = (*refusal_probes(), *leak_probes(pilot.planted))
 
     def of(arms: Arms, cases: Cases, kept: Ledger | None = None) -> Quote:
         calls = [(job, case) for job, _, case in plan.calls(arms, cases)]
-        judged = (judge.expected(job, case, kept) for job, case in calls) if judge else ()
+        judged = (
+            (judge.expected(job, case, kept) for job, case in calls) if judge else ()
+        )
         every = chain((job for job, _ in calls), chain.from_iterable(judged))
         return quote(every, kept, price_of)
 
@@ -369,14 +447,18 @@ def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
 
 async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> TrainingQuote:
     """What the runs that aren't there yet would take; ``calls`` times some free ones."""
-    there = {run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"}
+    there = {
+        run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"
+    }
     due = [work for work in pilot.every if work.job.key not in there]
     if due and pilot.trainer.way != "hosted":
         pilot.say("a few training steps are measured")
     try:
         quoted = await pilot.trainer.quote(due)
     except (TrainingFailedError, TrainingStoppedError) as caught:
-        raise InputError(f"no step could be measured: {caught}", where=pilot.plan.base) from None
+        raise InputError(
+            f"no step could be measured: {caught}", where=pilot.plan.base
+        ) from None
     finally:
         await pilot.trainer.close()
     more: dict[str, Any] = {"reused": len(pilot.every) - len(due)}
@@ -387,35 +469,48 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
 
 async def _seconds_a_call(pilot: PreparedPilot) -> float:
     """From a few of all calls, evenly drawn, with the base in the place of what is tuned."""
-    plan, arms = pilot.at(pilot.base.id), pilot.stand_ins
+    plan = pilot.at(pilot.base.id)
+    arms = pilot.stand_ins
     race = plan.calls(plan.of_kind("prompt"), plan.select)
     own = plan.calls(arms * (1 + len(pilot.plan.sizes)), plan.select)
-    general = (*general_calls(plan, arms[0]), *probe_calls(plan, arms[0], refusal_probes()))
+    general = (
+        *general_calls(plan, arms[0]),
+        *probe_calls(plan, arms[0], refusal_probes()),
+    )
     jobs = [job for job, *_ in (*race, *(*own, *general) * pilot.plan.seeds)]
     first, *timed = jobs[:: -(-len(jobs) // TIMED_CALLS)]
     pilot.say(f"{len(timed)} calls of the base are measured")
     place = reach(pilot.base)
-    transport = transport_for([place], at_once=len(timed), confirmed=pilot.lab.confirmed)
+    transport = transport_for(
+        [place], at_once=len(timed), confirmed=pilot.lab.confirmed
+    )
     try:
         await transport.send(first.request)  # it also starts the model
         began = time.monotonic()
         await asyncio.gather(*(transport.send(job.request) for job in timed))
         return (time.monotonic() - began) / len(timed)
     except CallError as caught:
-        raise InputError(f"no call could be measured: {caught}", where=pilot.plan.base) from None
+        raise InputError(
+            f"no call could be measured: {caught}", where=pilot.plan.base
+        ) from None
     finally:
         await transport.close()
 
 
 def run(
-    pilot: PreparedPilot, *, cap_usd: float, again: bool = False, **settings: Unpack[CallSettings]
+    pilot: PreparedPilot,
+    *,
+    cap_usd: float,
+    again: bool = False,
+    **settings: Unpack[CallSettings],
 ) -> PilotResult:
     """Run a pilot to its end, its rule or the cap; its result is kept and becomes evidence.
 
     Raises InputError if a model has no price, or another pilot's plan was written down; and
     StoppedError if it was stopped: run it again to go on.
     """
-    lab, work = pilot.lab, partial(_run, pilot, again=again, transport=settings.get("transport"))
+    lab = pilot.lab
+    work = partial(_run, pilot, again=again, transport=settings.get("transport"))
     parts = lambda _, ledger: pilot_price(pilot, ledger), work
     result, measured = paid(lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
     read_pilot.write(lab.case, result)
@@ -447,24 +542,32 @@ _ALL_AT_ONCE = "this machine, with as many calls at once as the pilot makes"
 
 class _Going:
     def __init__(self, pilot: PreparedPilot, calls: PaidCalls, transport: Any) -> None:
-        self.pilot, self.calls, self._transport = pilot, calls, transport
-        self.plan, self.scores = pilot.plan, pilot.lab.scores
+        self.pilot = pilot
+        self.calls = calls
+        self._transport = transport
+        self.plan = pilot.plan
+        self.scores = pilot.lab.scores
         self.lab = Lab(pilot.lab.plan, self.scores, calls)
         self.select = pilot.lab.plan.select
-        self.general, self.probes = (s(most_missing=LACKING) for s in (Scores, ProbeScores))
+        self.general, self.probes = (
+            s(most_missing=LACKING) for s in (Scores, ProbeScores)
+        )
         self._book = pilot_runs(pilot.lab.case)
         runs = self._book.read()
         self.trained = {run.key: run for run in runs}
         self._over = {run.job for run in runs if run.state == "failed" and run.job}
         self.reported: Arms = ()  #: Arms that met the held-out cases.
-        self.safety: tuple[SafetyProbe, ...] = ()  #: What its probes found of the judged arm.
+        self.safety: tuple[
+            SafetyProbe, ...
+        ] = ()  #: What its probes found of the judged arm.
         self.held: HeldArm | None = None  #: The judged arm against every target.
         self.simpler: tuple[Arm, Estimate] | None = None
         """The best way without a model, and what the judged arm gains over it."""
 
     async def to_the_end(self) -> PilotResult:
         """Race, train, stop where the rule says so, and compare."""
-        pilot, ended = self.pilot, False
+        pilot = self.pilot
+        ended = False
         tables: Tables = {near: {} for near in pilot.nears}
         pilot.say("untuned ways race on the cases for selecting")
         await self.lab.race()
@@ -477,7 +580,9 @@ class _Going:
             for near, table in tables.items():
                 if len(rows := self._rows(size, near)):
                     table[size] = rows
-            if size != self.plan.sizes[-1] and (ended := self._hopeless(tables, ways[0])):
+            if size != self.plan.sizes[-1] and (
+                ended := self._hopeless(tables, ways[0])
+            ):
                 break
         if not any(size in table for table in tables.values()):
             lost = self.scores.unanswered(pilot.tuned("", size, seed=0), self.select)
@@ -488,15 +593,19 @@ class _Going:
 
     async def _swept(self) -> PreparedPilot:
         """Train once at each rate, and go on with what is best on the cases for selecting."""
-        pilot, means = self.pilot, dict[float, float]()
+        pilot = self.pilot
+        means = dict[float, float]()
         for work in pilot.sweep:
-            rate, job = work.recipe.rate, work.job
+            rate = work.recipe.rate
+            job = work.job
             tuned = pilot.tuned(await self._trained(work), job.size, seed=job.seed)
             arm = tuned.model_copy(update={"id": f"{tuned.id} · rate {rate:g}"[:200]})
             await self._answered([arm], self.select)
             means[rate] = self._least(arm)
         best = max(means, key=lambda rate: means[rate])
-        pilot.say(f"rate {best:g} is the best of {len(means)} on the cases for selecting")
+        pilot.say(
+            f"rate {best:g} is the best of {len(means)} on the cases for selecting"
+        )
         recipe = pilot.plan.recipe.model_copy(update={"rate": best})
         self.plan = self.plan.model_copy(update={"recipe": recipe})
         self.pilot = replace(pilot, works=pilot.make(recipe), plan=self.plan)
@@ -507,23 +616,28 @@ class _Going:
 
         One that stops ends the others: they go on where they are.
         """
-        due, answering = iter(works), asyncio.Lock()
+        due = iter(works)
+        answering = asyncio.Lock()
 
         async def one_after_another() -> None:
             for work in due:
-                model, job = await self._trained(work), work.job
+                model = await self._trained(work)
+                job = work.job
                 async with answering:
                     tuned = partial(self.pilot.tuned, model, job.size, seed=job.seed)
                     arms = [tuned(near=near) for near in self.pilot.nears]
                     await self._answered(arms, self.select)
 
-        trainer, width = self.pilot.trainer, min(self.pilot.trainer.at_once, len(works))
+        trainer = self.pilot.trainer
+        width = min(self.pilot.trainer.at_once, len(works))
         sides = [asyncio.ensure_future(one_after_another()) for _ in range(width)]
         done, going = await asyncio.wait(sides, return_when=asyncio.FIRST_EXCEPTION)
         if going:
             list(due)  # none begins
             trainer.stop()
-        await asyncio.gather(*sides, return_exceptions=True)  # what each came to has been looked at
+        await asyncio.gather(
+            *sides, return_exceptions=True
+        )  # what each came to has been looked at
         for side in done:
             side.result()
 
@@ -546,14 +660,22 @@ class _Going:
         if lost := self._lost():
             self.pilot.say(f"it can't end in a go: {lost.why}")
         prompts = self.lab.plan.of_kind("prompt")
-        kinds = [[a for a in prompts if (a.few_shot_from == "nearest") is n] for n in (False, True)]
-        best = sorted((max(arms, key=self._least) for arms in kinds if arms), key=self._least)
+        kinds = [
+            [a for a in prompts if (a.few_shot_from == "nearest") is n]
+            for n in (False, True)
+        ]
+        best = sorted(
+            (max(arms, key=self._least) for arms in kinds if arms), key=self._least
+        )
         free = (a for a in self.lab.plan.of_kind("baseline") if a.of != "majority")
         return [*best[::-1], *sorted(free, key=self._least, reverse=True)]
 
     def _rows(self, size: int, near: int) -> Any:
         """Scores on the cases for selecting, a row a seed that has some."""
-        arms = (self.pilot.tuned("", size, near=near, seed=n) for n in range(self.plan.seeds))
+        arms = (
+            self.pilot.tuned("", size, near=near, seed=n)
+            for n in range(self.plan.seeds)
+        )
         rows = np.array([self.scores.row(arm, self.select) for arm in arms])
         return rows[~np.isnan(rows).all(axis=1)]
 
@@ -563,13 +685,20 @@ class _Going:
         self.pilot.say(f"{len(cases)} cases: {arms[0].id}")
         await self._asked(self.scores, plan.calls(arms, cases), arms[0].model)
 
-    async def _asked(self, scores: Scores, jobs: Iterable[Asked], model: str = "") -> None:
+    async def _asked(
+        self, scores: Scores, jobs: Iterable[Asked], model: str = ""
+    ) -> None:
         """Make calls of a trained model, or of the case's own where none is named."""
-        calls, own, jobs = self.calls, None, list(jobs)
+        calls = self.calls
+        own = None
+        jobs = list(jobs)
         if model:
-            served, lab = self.pilot.trainer.served(model), self.pilot.lab
+            served = self.pilot.trainer.served(model)
+            lab = self.pilot.lab
             if self._transport is None:
-                own = transport_for([reach(served)], at_once=calls.at_once, confirmed=lab.confirmed)
+                own = transport_for(
+                    [reach(served)], at_once=calls.at_once, confirmed=lab.confirmed
+                )
             prices = prices_of((served, *lab.case.models), lab.as_of)
             calls = replace(calls, price_of=prices, transport=own or calls.transport)
         runner = calls.runner(calls.counting(len(jobs), running=1))
@@ -583,7 +712,11 @@ class _Going:
     def _hopeless(self, tables: Tables, untuned: Arm) -> bool:
         """The rule that was written down before the start."""
         target = self.pilot.lab.case.targets.quality
-        wanted = self._least(untuned) + self.plan.margin if target is None else target.at_least
+        wanted = (
+            self._least(untuned) + self.plan.margin
+            if target is None
+            else target.at_least
+        )
         for table in tables.values():
             if len(table) < FEWEST_SIZES:
                 return False
@@ -599,12 +732,18 @@ class _Going:
         return self.pilot.tuned("", size, near=max(means, key=lambda near: means[near]))
 
     def _model(self, size: int, seed: int) -> str:
-        key = next(w.job.key for w in self.pilot.works if (w.job.size, w.job.seed) == (size, seed))
+        key = next(
+            w.job.key
+            for w in self.pilot.works
+            if (w.job.size, w.job.seed) == (size, seed)
+        )
         return self.trained[key].model
 
     async def _held_out(self, tuned: Arm, size: int, ways: Arms) -> VerifyResult:
         """All ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
-        pilot, plan, untuned = self.pilot, self.lab.plan, ways[0]
+        pilot = self.pilot
+        plan = self.lab.plan
+        untuned = ways[0]
         fixed = self.plan.model_dump(include={"margin", "inputs", "written_on"})
         written = verify_plan(plan, (tuned, untuned), **fixed)
         pilot.say("held-out cases: untuned ways")
@@ -613,9 +752,11 @@ class _Going:
         probes = (*refusal_probes(), *leak_probes(self._planted(size)))
         for seed in range(-1, self.plan.seeds):
             model = self._model(size, seed) if seed >= 0 else ""
-            at, arm = plan, untuned
+            at = plan
+            arm = untuned
             if model:
-                at, arm = pilot.at(model), tuned.model_copy(update={"model": model})
+                at = pilot.at(model)
+                arm = tuned.model_copy(update={"model": model})
                 arms = [pilot.tuned(model, size, near=n) for n in pilot.nears]
                 await self._answered(arms, plan.report)
             pilot.say(f"general tasks and probes: {arm.id}")
@@ -632,11 +773,18 @@ class _Going:
             kinds = {self.scores.why_unanswered(arm, self.select) for arm in race}
             why = next(kind for kind in WHY_UNANSWERED if kind in kinds)
             unknown = {"outcome": "unknown", "why": why, **lost.of_result}
-            return verify.model_copy(update=unknown)  # another untuned way may be better
+            return verify.model_copy(
+                update=unknown
+            )  # another untuned way may be better
         return verify
 
     def _held(
-        self, written: VerifyPlan, tuned: Arm, ways: Arms, gained: Contrast, skills: State
+        self,
+        written: VerifyPlan,
+        tuned: Arm,
+        ways: Arms,
+        gained: Contrast,
+        skills: State,
     ) -> HeldArm:
         """The tuned arm against every target, and whether a way without a model is as good."""
         lab = self.pilot.lab
@@ -644,11 +792,15 @@ class _Going:
         kept = self._kept(tuned, gain, ways[0], skills)
         if routed := self._routed():
             kept = (*kept, routed[0])
-        table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=kept)
+        table = table_of(
+            lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=kept
+        )
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
         self.simpler = None
         simpler = None
-        less = self.scores.difference(tuned, head, self.lab.plan.report) if head else None
+        less = (
+            self.scores.difference(tuned, head, self.lab.plan.report) if head else None
+        )
         if head is not None and less is not None:
             self.simpler = head, less
             known = Known(less.low, less.value, less.high, "held_out", less.n)
@@ -668,10 +820,16 @@ class _Going:
 
     async def _trained(self, work: TrainingWork) -> str:
         """The model of a run: trained and paid for once, whatever happened before."""
-        job, works = work.job, self.pilot.works
-        done, entry = self.trained.get(job.key), self.calls.ledger.find(job.key)
-        if (done is None or done.state != "trained") and entry and entry.reply:  # its line was lost
-            done = self._noted(job.key, "trained", model=entry.reply.text, usd=entry.usd)
+        job = work.job
+        works = self.pilot.works
+        done = self.trained.get(job.key)
+        entry = self.calls.ledger.find(job.key)
+        if (
+            (done is None or done.state != "trained") and entry and entry.reply
+        ):  # its line was lost
+            done = self._noted(
+                job.key, "trained", model=entry.reply.text, usd=entry.usd
+            )
         if done is not None and done.state == "trained":
             return self._counted(job.key, done.model, done.usd)
         keys = [other.job.key for other in works]
@@ -692,9 +850,13 @@ class _Going:
         self._noted(job.key, "trained", job=run, **ended._asdict())
         return self._counted(job.key, ended.model, ended.usd)
 
-    async def _begun(self, work: TrainingWork, done: TrainedModel | None, name: str) -> str:
+    async def _begun(
+        self, work: TrainingWork, done: TrainedModel | None, name: str
+    ) -> str:
         """The id of a run, begun unless it may have begun before."""
-        trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
+        trainer = self.pilot.trainer
+        ledger = self.calls.ledger
+        key = work.job.key
         submitted = done is not None and done.state == "submitted"
         run = done.job if done and submitted else await self._found(work, name)
         try:
@@ -713,7 +875,9 @@ class _Going:
 
     async def _found(self, work: TrainingWork, name: str) -> str | None:
         """A run that may have begun, by its service; what nobody can tell stays in doubt."""
-        trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
+        trainer = self.pilot.trainer
+        ledger = self.calls.ledger
+        key = work.job.key
         reserved = ledger.find(key) is not None
         try:
             run = await trainer.find(work, self._over, patient=reserved)
@@ -725,10 +889,15 @@ class _Going:
         return run
 
     def _reserve(self, key: str, usd: float) -> None:
-        cap, name = self.calls.cap_usd, f"{TRAINING}{self.plan.base}"
-        put = partial(self.calls.ledger.reserve, run=PILOT_RUN, model=name, durable=True)
+        cap = self.calls.cap_usd
+        name = f"{TRAINING}{self.plan.base}"
+        put = partial(
+            self.calls.ledger.reserve, run=PILOT_RUN, model=name, durable=True
+        )
         if put(key, usd=usd, cap_usd=cap) != "go":
-            self.unless(Stop(f"the budget of {cap:g} USD is too small for the next run", "cap"))
+            self.unless(
+                Stop(f"the budget of {cap:g} USD is too small for the next run", "cap")
+            )
 
     def _failed(
         self, key: str, name: str, caught: Exception, run: str = "", usd: float = 0.0
@@ -761,11 +930,15 @@ class _Going:
         *,
         ended: bool,
     ) -> PilotResult:
-        lab, report, size = self.pilot.lab, self.lab.plan.report, max(tables)
+        lab = self.pilot.lab
+        report = self.lab.plan.report
+        size = max(tables)
         rows = [arm_row(self.lab, arm, report) for arm in self.reported]
         rows.sort(key=lambda row: worth(row.quality), reverse=True)
         by_seed = np.nanmean(tables[size], axis=1).tolist()
-        apart = Estimated(value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed))
+        apart = Estimated(
+            value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed)
+        )
         target = lab.case.targets.quality
         curve = learning_curve(
             list(tables),
@@ -787,7 +960,9 @@ class _Going:
             money=decide(lab.case, lab.framework, as_of=lab.as_of).investment,
             best_known=not self._lost(),
             more_examples=self.pilot.there if self.pilot.there > size else 0,
-            base=base_known(self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of),
+            base=base_known(
+                self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of
+            ),
         )
         return PilotResult(
             plan=self.plan,
@@ -797,7 +972,9 @@ class _Going:
             **({"seeds_apart": apart} if self.plan.seeds > 1 else {}),
             **({"routed": routed[1]} if (routed := self._routed()) else {}),
             probes=self.safety,
-            trained=tuple(t for w in self.pilot.works if (t := self.trained.get(w.job.key))),
+            trained=tuple(
+                t for w in self.pilot.works if (t := self.trained.get(w.job.key))
+            ),
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
@@ -811,7 +988,8 @@ class _Going:
         have seen alike. Its arms are kept, and so are the gain by tuning, where that is known, what
         was tried, and how many examples were enough.
         """
-        lab, as_of = self.pilot.lab, self.pilot.lab.as_of
+        lab = self.pilot.lab
+        as_of = self.pilot.lab.as_of
         kept = list[Evidence]()
         if (gain := self._gain(result)) is not None:
             kept.append(gain)
@@ -822,7 +1000,9 @@ class _Going:
         if not isinstance(share, Unknown) and not self._lost():
             method = f"{lab.scorer} on cases that chose nothing"
             about = {"source": source, "method": method}
-            kept.append(best_prompt_evidence(best, share, self.lab.plan, as_of, **about))
+            kept.append(
+                best_prompt_evidence(best, share, self.lab.plan, as_of, **about)
+            )
         prompts = [row.arm for row in rows if row.arm.kind == "prompt"]
         different = distinct(self.lab.plan, prompts, lab.framework)
         kept += tried_evidence(rows, self.lab.plan, different, as_of, source)
@@ -830,15 +1010,22 @@ class _Going:
             kept += options_evidence(rows, as_of, "pilot")
         if (enough := enough_examples(result, as_of)) is not None:
             kept.append(enough)
-        return measured_in(result, *kept, series=(arms_series("pilot", self._arms(result)),))
+        return measured_in(
+            result, *kept, series=(arms_series("pilot", self._arms(result)),)
+        )
 
     def _gain(self, result: PilotResult) -> Evidence | None:
         """The gain by tuning; a "no" of a small base says nothing of a larger one in use today."""
-        verify, base = result.verify, self.pilot.base.id
-        same = (verify.plan.untuned, base) in {(arm.id, arm.model) for arm in self.lab.plan.arms}
+        verify = result.verify
+        base = self.pilot.base.id
+        same = (verify.plan.untuned, base) in {
+            (arm.id, arm.model) for arm in self.lab.plan.arms
+        }
         name = "tuned_gain" if same or verify.outcome == "improved" else "pilot_gain"
         detail = {"card": result.card.answer, "because": result.card.because}
-        return gain_evidence(verify, self.pilot.lab.as_of, id=name, by="pilot", **detail)
+        return gain_evidence(
+            verify, self.pilot.lab.as_of, id=name, by="pilot", **detail
+        )
 
     def _arms(self, result: PilotResult) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that was judged also its card."""
@@ -860,7 +1047,9 @@ class _Going:
             return None
         return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
 
-    def _kept(self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State) -> tuple[LabArm, ...]:
+    def _kept(
+        self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
+    ) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""
         arms = measured_arms(
             "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of

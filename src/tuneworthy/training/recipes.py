@@ -19,8 +19,15 @@ from tuneworthy.syntax.document import ParsedFile, build, parse
 FILE = "recipes.yaml"
 WARMUP = 0.1  #: Share of the steps over which the rate rises from nought.
 MOST_TRIED = 4  #: Rates that a sweep tries at most.
-_AROUND = (1.0, 0.3, 3.0, 0.1)  # of the recipe's rate, in the order in which a sweep tries them
-_BILLIONS = re.compile(r"(?<![\w.])(?:\d+x)?(\d+(?:\.\d+)?)(b|m)(?![a-z])", re.IGNORECASE)
+_AROUND = (
+    1.0,
+    0.3,
+    3.0,
+    0.1,
+)  # of the recipe's rate, in the order in which a sweep tries them
+_BILLIONS = re.compile(
+    r"(?<![\w.])(?:\d+x)?(\d+(?:\.\d+)?)(b|m)(?![a-z])", re.IGNORECASE
+)
 _MOST_HEADER = 64 << 20  # bytes of the header of a file of weights, generously
 _MOST_SHARDS = 1000
 
@@ -29,7 +36,9 @@ class RecipeRow(FileRecord):
     """A recipe to start from, and which bases it is for."""
 
     method: Method
-    up_to: NonNegative | None = None  #: Billions of weights of the base; None for any number.
+    up_to: NonNegative | None = (
+        None  #: Billions of weights of the base; None for any number.
+    )
     unknown_size: bool = False  #: Whether it stands for bases whose size isn't known.
     recipe: Recipe
     says: Text
@@ -49,7 +58,9 @@ def recipe_book() -> RecipeBook:
     """Every recipe that ships."""
     text = files("tuneworthy.training").joinpath(FILE).read_text("utf-8")
     return build(
-        RecipeBook, ParsedFile(parse(text, FILE, FrameworkError).data, FILE), FrameworkError
+        RecipeBook,
+        ParsedFile(parse(text, FILE, FrameworkError).data, FILE),
+        FrameworkError,
     )
 
 
@@ -60,7 +71,9 @@ def recipe_row(method: Method, billions: float | None) -> RecipeRow:
         row = next(row for row in rows if row.unknown_size)
     else:
         row = next(row for row in rows if row.up_to is None or billions <= row.up_to)
-    return row.model_copy(update={"recipe": row.recipe.model_copy(update={"method": method})})
+    return row.model_copy(
+        update={"recipe": row.recipe.model_copy(update={"method": method})}
+    )
 
 
 def rates_around(rate: float, n: int) -> tuple[float, ...]:
@@ -107,5 +120,7 @@ def model_folder(text: str) -> Path:
     folder = Path(text).expanduser().resolve()
     if not (folder / "config.json").is_file():
         fix = "name a folder with config.json and weights: tuneworthy models unpack writes one"
-        raise InputError("holds no model: config.json is missing", where=str(folder), fix=fix)
+        raise InputError(
+            "holds no model: config.json is missing", where=str(folder), fix=fix
+        )
     return folder

@@ -20,7 +20,8 @@ from tuneworthy.text.embedding import embed
 
 _MOST_BYTES = 1 << 20  # of a request
 _DIGITS = 6  # of a cosine; what is beyond depends on the machine
-_BAD, _GOOD = 400, 200
+_BAD = 400
+_GOOD = 200
 _INPUT = re.compile(r"\{\{\s*input\s*\}\}")
 
 
@@ -50,13 +51,17 @@ class ServedWay:
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         best = int(np.argmax(scores))
-        return {"label": self.settings["labels"][best], "score": round(float(shares[best]), 4)}
+        return {
+            "label": self.settings["labels"][best],
+            "score": round(float(shares[best]), 4),
+        }
 
     def _shown(self, text: str, vector: Any) -> dict[str, Any]:
         """The messages for a model, the nearest example last, and that example's own answer."""
         likeness = np.round(self._vectors @ vector, _DIGITS)
         places = np.argsort(-likeness, kind="stable")[: self.settings["shown"]]
-        template, messages = self.settings["user"], []
+        template = self.settings["user"]
+        messages = []
         if self.settings["system"]:
             system = filled(self.settings["system"], text)
             messages.append({"role": "system", "content": system})
@@ -107,7 +112,9 @@ def main() -> None:
     """Answer the text that is given, or serve until it is stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("text", nargs="?", help="answer this text")
-    parser.add_argument("--port", type=int, default=8080, help="serve this machine at this port")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="serve this machine at this port"
+    )
     asked = parser.parse_args()
     folder = Path(__file__).parent
     if asked.text is not None:

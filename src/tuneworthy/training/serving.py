@@ -22,7 +22,10 @@ from typing import Any, ClassVar
 PREFIX = "pilot-"  #: Of the names of adapters: the folder of a run follows.
 _MOST_BYTES = 8 << 20  # of a request
 _MOST_TOGETHER = 16
-_GOOD, _BAD, _NO_KEY, _NO_MODEL = 200, 400, 401, 404
+_GOOD = 200
+_BAD = 400
+_NO_KEY = 401
+_NO_MODEL = 404
 _NOT_TAKEN = ("response_format", "tools", "grammar", "logit_bias")
 
 
@@ -52,8 +55,10 @@ class AdapterModels:
         import transformers
 
         transformers.logging.set_verbosity_error()
-        self._base, self._name = settings["base"], settings["name"]
-        self._runs, self._device = Path(settings["runs"]), settings["device"]
+        self._base = settings["base"]
+        self._name = settings["name"]
+        self._runs = Path(settings["runs"])
+        self._device = settings["device"]
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
             self._base, local_files_only=True, padding_side="left"
         )
@@ -110,7 +115,9 @@ class AdapterModels:
 
     def _answer(self, call: ChatCall, tokens: list[int], read: int) -> dict[str, Any]:
         ends = self._ends()
-        length = next((n for n, token in enumerate(tokens) if token in ends), len(tokens))
+        length = next(
+            (n for n, token in enumerate(tokens) if token in ends), len(tokens)
+        )
         wrote = min(length, call.most)
         text = self._tokenizer.decode(tokens[:wrote], skip_special_tokens=True)
         cut = wrote == call.most and length >= call.most
@@ -131,14 +138,20 @@ class AdapterModels:
         """Tokens that end an answer."""
         ends = self._model.generation_config.eos_token_id
         listed = ends if isinstance(ends, list) else [ends]
-        return {token for token in (*listed, self._tokenizer.eos_token_id) if token is not None}
+        return {
+            token
+            for token in (*listed, self._tokenizer.eos_token_id)
+            if token is not None
+        }
 
     def _use(self, run: str) -> None:
         import peft
 
         place = str(self._runs / run)
         if not self._adapters:
-            self._model = peft.PeftModel.from_pretrained(self._model, place, adapter_name=run)
+            self._model = peft.PeftModel.from_pretrained(
+                self._model, place, adapter_name=run
+            )
         elif run not in self._adapters:
             self._model.load_adapter(place, adapter_name=run)
         self._adapters.add(run)
@@ -159,7 +172,9 @@ class AdapterHandler(BaseHTTPRequestHandler):
         if not length.isdecimal() or int(length) > _MOST_BYTES:
             return self._say({"error": {"message": "too long"}}, _BAD)
         raw = self.rfile.read(int(length))
-        if self.key and not hmac.compare_digest(shown.encode(), f"Bearer {self.key}".encode()):
+        if self.key and not hmac.compare_digest(
+            shown.encode(), f"Bearer {self.key}".encode()
+        ):
             return self._say({"error": {"message": "no such key"}}, _NO_KEY)
         try:
             asked = json.loads(raw)

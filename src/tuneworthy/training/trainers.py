@@ -45,7 +45,9 @@ NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
-_LOADING_S, _TAKEN = 120.0, 200  # of a server that loads an adapter
+# of a server that loads an adapter
+_LOADING_S = 120.0
+_TAKEN = 200
 SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
 
 
@@ -106,7 +108,9 @@ class Trainer(Protocol):
     async def begin(self, work: TrainingWork) -> str:
         """Begin a run, once and with no retry; the id by which it is waited for."""
 
-    async def find(self, work: TrainingWork, over: Collection[str], *, patient: bool) -> str | None:
+    async def find(
+        self, work: TrainingWork, over: Collection[str], *, patient: bool
+    ) -> str | None:
         """The id of a run that may have begun; None where it surely hasn't.
 
         Those that are ``over`` don't count. One that was asked for takes a ``patient`` look: a list
@@ -141,7 +145,9 @@ def _at_once() -> int:
     if not hasattr(os, "sysconf"):  # Windows
         return 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with suppress(OSError, ValueError):  # a container's limit is less than the machine's
+    with suppress(
+        OSError, ValueError
+    ):  # a container's limit is less than the machine's
         memory = min(memory, int(_LIMIT.read_text()))
     return max(1, min(processors(), memory // 2 // _RUN_BYTES))
 
@@ -167,14 +173,19 @@ class LoraTrainer:
         serves: Literal["here", "vllm"] | None = None,
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
-        self._folder, self._base, self._device = folder, base, device
-        self._untuned, self._save_every = untuned, save_every_s
+        self._folder = folder
+        self._base = base
+        self._device = device
+        self._untuned = untuned
+        self._save_every = save_every_s
         # nobody knows what another base takes; runs of a size are as many as ``seeds``
         self.at_once = min(seeds, _at_once()) if base is None else 1
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._stopped = False
-        self._server = _server_of(untuned) if serves == "here" and untuned is not None else None
+        self._server = (
+            _server_of(untuned) if serves == "here" and untuned is not None else None
+        )
         self._tells = serves == "vllm"
         self._serving: _Worker | None = None
 
@@ -196,7 +207,9 @@ class LoraTrainer:
         if said.get("said") != "ready":
             why = str(said.get("why") or last_said(worker.log) or "no reason given")
             await self.close()
-            raise InputError(f"can't be served: {one_line(why, limit=300)}", where=str(self._base))
+            raise InputError(
+                f"can't be served: {one_line(why, limit=300)}", where=str(self._base)
+            )
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Time and memory from the first steps of the largest run, as often as runs go on at once.
@@ -214,10 +227,16 @@ class LoraTrainer:
             ]
             done = await asyncio.gather(*asked)
         of_size = Counter((work.job.size, work.steps) for work in works)
-        one_after_another = sum(-(-n // self.at_once) * of for (_, of), n in of_size.items())
-        seconds = round(max(d["seconds"] / d["steps"] for d in done) * one_after_another)
+        one_after_another = sum(
+            -(-n // self.at_once) * of for (_, of), n in of_size.items()
+        )
+        seconds = round(
+            max(d["seconds"] / d["steps"] for d in done) * one_after_another
+        )
         memory = sum(d["memory_mib"] for d in done)
-        return TrainingQuote(jobs=len(works), steps=steps, seconds=seconds, memory_mib=memory)
+        return TrainingQuote(
+            jobs=len(works), steps=steps, seconds=seconds, memory_mib=memory
+        )
 
     def usd_most(self, work: TrainingWork) -> float:  # noqa: ARG002  # as of every way
         """Nothing is paid on this machine."""
@@ -259,7 +278,10 @@ class LoraTrainer:
         """
         assert self._untuned is not None  # the way of a folder has one
         place = reach(self._untuned)
-        adapter = {"lora_name": f"pilot-{run}", "lora_path": str((self._folder / run).resolve())}
+        adapter = {
+            "lora_name": f"pilot-{run}",
+            "lora_path": str((self._folder / run).resolve()),
+        }
         http = Http({}, timeout_s=_LOADING_S)
         try:
             status, _, raw = await http.exchange(
@@ -268,13 +290,19 @@ class LoraTrainer:
                 headers={"Content-Type": "application/json"},
             )
         except CallError as caught:
-            raise InputError(f"gives no answer: {caught}", where="--serve vllm") from None
+            raise InputError(
+                f"gives no answer: {caught}", where="--serve vllm"
+            ) from None
         finally:
             await http.close()
         said = hidden(raw.decode("utf-8", "replace"), place.key)
         if status != _TAKEN and "already" not in said:
-            fix = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
-            what = f"doesn't load the adapter: HTTP {status} {one_line(said, limit=200)}"
+            fix = (
+                "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+            )
+            what = (
+                f"doesn't load the adapter: HTTP {status} {one_line(said, limit=200)}"
+            )
             raise InputError(what, where="--serve vllm", fix=fix)
 
     def served(self, model: str) -> Model:
@@ -299,7 +327,9 @@ class LoraTrainer:
         for worker in self._workers:
             await worker.process.wait()
             worker.log.close()
-        self._workers, self._idle, self._serving = [], [], None
+        self._workers = []
+        self._idle = []
+        self._serving = None
         self._stopped = False
 
     async def unpack(self, folder: Path) -> int:
@@ -315,7 +345,12 @@ class LoraTrainer:
         return int(done["weights"])
 
     async def _ask(
-        self, work: TrainingWork, folder: Path, step: Step = lambda _: None, *, measure: int = 0
+        self,
+        work: TrainingWork,
+        folder: Path,
+        step: Step = lambda _: None,
+        *,
+        measure: int = 0,
     ) -> Row:
         """What the process says at the end of a job."""
         worker = await self._ready()
@@ -411,7 +446,9 @@ def _server_of(untuned: Model) -> Row:
     port = urlsplit(reached.base_url).port
     if port is None or not on_this_machine(reached.base_url):
         fix = 'give the model base_url: "http://127.0.0.1:8123/v1" in the case file'
-        raise InputError("needs an address of this machine to serve at", where="--serve", fix=fix)
+        raise InputError(
+            "needs an address of this machine to serve at", where="--serve", fix=fix
+        )
     key = reached.key.reveal() if reached.key is not None else ""
     return {"name": reached.name, "key": key, "port": port}
 

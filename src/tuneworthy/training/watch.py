@@ -42,9 +42,14 @@ WATCHED = {
 
 PRIVATE = named("private")
 
-DRIFTS = ("intent_drift", "voice_drift_per_turn")  #: Above nought by their whole interval.
+DRIFTS = (
+    "intent_drift",
+    "voice_drift_per_turn",
+)  #: Above nought by their whole interval.
 
-MOVED = 0.03  #: Share of requests of other kinds from which a decision is looked at again.
+MOVED = (
+    0.03  #: Share of requests of other kinds from which a decision is looked at again.
+)
 STAYED = 0.05  #: Upper end of that share up to which the requests are called the same.
 
 State = Literal["holds", "attention", "unknown"]
@@ -79,26 +84,43 @@ class WatchReport(NamedTuple):
 
 def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     """Hold the signed decision of a case against everything that is known by now, or by a day."""
-    case, day = load_case(source), as_of or today()
+    case = load_case(source)
+    day = as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
-    checks = [*_of_decision(case.decision, dossier, day), *_of_targets(case.decision, dossier)]
+    checks = [
+        *_of_decision(case.decision, dossier, day),
+        *_of_targets(case.decision, dossier),
+    ]
     checks += _of_rivals(case.decision, dossier)
-    old = (challenge.says for challenge in dossier.challenges if challenge.id == "evidence_changed")
+    old = (
+        challenge.says
+        for challenge in dossier.challenges
+        if challenge.id == "evidence_changed"
+    )
     checks += [Watched("evidence", "attention", says.rstrip(".")) for says in old]
     checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]
     return WatchReport(case.name, day, case.decision, tuple(checks))
 
 
-def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterator[Watched]:
+def _of_decision(
+    decision: CaseDecision, dossier: Dossier, day: date
+) -> Iterator[Watched]:
     signed = decision.signed
     if signed is None:
         says = "Nobody has signed the decision. Sign it: tuneworthy decide CASE --sign NAME"
         yield Watched("signed", "attention", says)
     else:
-        was, now = ANSWER_WORDS[signed.answer], ANSWER_WORDS[dossier.verdict.answer]
-        yield Watched("signed", "holds", f"Signed by {signed.by} on {as_day(signed.on)}: {was}")
+        was = ANSWER_WORDS[signed.answer]
+        now = ANSWER_WORDS[dossier.verdict.answer]
+        yield Watched(
+            "signed", "holds", f"Signed by {signed.by} on {as_day(signed.on)}: {was}"
+        )
         same = signed.answer == dossier.verdict.answer
-        says = f"Today's answer is the same: {now}" if same else f"Today's answer is: {now}"
+        says = (
+            f"Today's answer is the same: {now}"
+            if same
+            else f"Today's answer is: {now}"
+        )
         yield Watched("answer", "holds" if same else "attention", says)
     due = decision.review_on
     if due is None:
@@ -122,14 +144,17 @@ def _of_targets(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
     texts = target_texts(dossier)
     tuned = signed_way(dossier)
     for name, target in dossier.targets.items():
-        says, state = texts.get(name), target.state
+        says = texts.get(name)
+        state = target.state
         if says is None:
             continue
         says += f": {PRIVATE[state]}" if name == "privacy" else ""
         if state == "unknown" and tuned is not None:
             state = tuned.admissible.get(name, "unknown")
             says += f"; {tuned.title}: {state}"
-        yield Watched(f"target_{name}", _STATES.get(state, "unknown"), f"The target: {says}")
+        yield Watched(
+            f"target_{name}", _STATES.get(state, "unknown"), f"The target: {says}"
+        )
 
 
 _STATES: Mapping[str, State] = {"met": "holds", "missed": "attention"}
@@ -141,7 +166,9 @@ def _said_yes(decision: CaseDecision) -> bool:
 
 def signed_way(dossier: Dossier) -> WayResult | None:
     """The tuned way that a yes was signed for: the first of those that were measured."""
-    tuned = (way for way in dossier.ways if way.kind == "tuned" and way.state != "untried")
+    tuned = (
+        way for way in dossier.ways if way.kind == "tuned" and way.state != "untried"
+    )
     return min(tuned, key=lambda way: way.rank, default=None)
 
 
@@ -158,14 +185,18 @@ def _of_rivals(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
         return
     untuned = [way for way in dossier.ways if way.kind in ("model", "arm", "no_model")]
     ran = [way for way in untuned if way.state != "untried"]
-    enough = [way for way in ran if way.admissible and set(way.admissible.values()) == {"met"}]
+    enough = [
+        way for way in ran if way.admissible and set(way.admissible.values()) == {"met"}
+    ]
     if enough:
         best = min(enough, key=lambda way: way.rank)
         says = f"{best.title} meets every target without tuning"
         yield Watched("rival", "attention", says)
         return
     for name, verb in _CHEAPER_OR_FASTER.items():
-        ahead = [way for way in untuned if _is_below(way, tuned, name) and not _misses(way)]
+        ahead = [
+            way for way in untuned if _is_below(way, tuned, name) and not _misses(way)
+        ]
         if ahead:
             best = min(ahead, key=lambda way: _end(way, name, "high"))
             says = f"{best.title} {verb} than {tuned.title}; whether it is enough is unknown"
@@ -195,7 +226,8 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
     if decision.signed is None:
         return
     on = decision.signed.on
-    old, new = dict[str, Evidence](), dict[str, Evidence]()
+    old = dict[str, Evidence]()
+    new = dict[str, Evidence]()
     for evidence in (e for run in runs for e in run.evidence if e.known):
         if evidence.observed_on is not None:
             (new if evidence.observed_on > on else old)[evidence.id] = evidence
@@ -217,7 +249,11 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
 
 def _of_requests(runs: Sequence[Measured], on: date) -> Watched:
     """Whether the requests of the newest log are of the kinds of the one that was signed on."""
-    mixes = [run.mix for run in runs if run.mix is not None and run.mix.observed_on is not None]
+    mixes = [
+        run.mix
+        for run in runs
+        if run.mix is not None and run.mix.observed_on is not None
+    ]
     old = [mix for mix in mixes if mix.observed_on and mix.observed_on <= on]
     new = [mix for mix in mixes if mix.observed_on and mix.observed_on > on]
     if not old or not new:
@@ -261,7 +297,8 @@ def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watc
         return Watched(name, "unknown", f"{_said(new)}; before: unknown")
     low, high = _ends(new)
     least, most = _ends(old)
-    worse, better = high < least, low > most
+    worse = high < least
+    better = low > most
     if sign < 0:
         worse, better = better, worse
     says = f"{_said(new)}; before: {_interval(old)}"
@@ -295,14 +332,18 @@ def _of_ends(case: Case, day: date) -> Iterator[Watched]:
     for name, until in ends.items():
         if until is not None:
             verb = "ended" if until <= day else "ends"
-            state: State = "attention" if until <= day + timedelta(days=WATCH_DAYS) else "holds"
+            state: State = (
+                "attention" if until <= day + timedelta(days=WATCH_DAYS) else "holds"
+            )
             yield Watched(f"ends_{name}", state, f"{name} {verb} on {as_day(until)}")
 
 
 def watch_dict(seen: WatchReport) -> str:
     data = {"state": seen.state, "as_of": seen.day.isoformat()}
     decision = seen.decision.model_dump(mode="json")
-    return json_text({**data, "decision": decision, "checks": [c._asdict() for c in seen.checks]})
+    return json_text(
+        {**data, "decision": decision, "checks": [c._asdict() for c in seen.checks]}
+    )
 
 
 # What is shown of it.
@@ -314,7 +355,10 @@ _MARKS = {"attention": "look at it", "unknown": "unknown", "holds": "holds"}
 def watch_document(seen: WatchReport, folder: str = "CASE") -> b.Document:
     """How a decision stands; ``folder`` as the user named the case."""
     order = sorted(seen.checks, key=lambda check: [*_MARKS].index(check.state))
-    rows = [(_MARKS[check.state], check.says.replace(" CASE", f" {folder}")) for check in order]
+    rows = [
+        (_MARKS[check.state], check.says.replace(" CASE", f" {folder}"))
+        for check in order
+    ]
     counts = Counter(check.state for check in seen.checks)
     open_ = f"{counted(counts['unknown'], 'thing')} unknown"
     says = {

@@ -50,7 +50,9 @@ class WinnerReport(NamedTuple):
     shown: int = 0  #: Examples that a model is shown.
 
 
-def hand_over(source: str | Path, name: str, output: str | Path | None = None) -> WinnerReport:
+def hand_over(
+    source: str | Path, name: str, output: str | Path | None = None
+) -> WinnerReport:
     """Write a winner without a model into a new folder, ``export/NAME`` in the case folder.
 
     It learns from the training set, as a pilot's does, or from the examples of a case that has
@@ -76,7 +78,9 @@ def hand_over(source: str | Path, name: str, output: str | Path | None = None) -
             folder=folder,
             examples=len(pool),
             labels=len({pool.answer_of(n) for n in range(len(pool))}),
-            bytes=sum(path.stat().st_size for path in place.rglob("*") if path.is_file()),
+            bytes=sum(
+                path.stat().st_size for path in place.rglob("*") if path.is_file()
+            ),
             quality=quality,
             ways=way,
             shown=settings.get("shown", 0),
@@ -97,11 +101,18 @@ def _head(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
 
 def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
     if not len(pool):
-        raise CaseError("has no examples to show", where=lab.case.where("data"), fix="add some")
+        raise CaseError(
+            "has no examples to show", where=lab.case.where("data"), fix="add some"
+        )
     result = read_pilot(lab.case)
     arms = [row.arm for row in result.arms] if result else []
     best = next(
-        (arm for arm in arms if arm.kind == "prompt" and arm.few_shot_from == "nearest"), None
+        (
+            arm
+            for arm in arms
+            if arm.kind == "prompt" and arm.few_shot_from == "nearest"
+        ),
+        None,
     )
     prompts = lab.plan.setting.prompts
     prompt = prompts.get(best.prompt) if best else None
@@ -109,9 +120,12 @@ def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
     prompt = prompt or prompt_for(prompts.values(), base)
     if prompt is None or {*names(prompt)} - {"input"}:
         fix = "add one that names the input alone"
-        raise InputError("needs a prompt without passages", where="--to nearest", fix=fix)
+        raise InputError(
+            "needs a prompt without passages", where="--to nearest", fix=fix
+        )
     examples = [
-        {"input": case.text, "answer": pool.answer_of(n)} for n, case in enumerate(pool.examples)
+        {"input": case.text, "answer": pool.answer_of(n)}
+        for n, case in enumerate(pool.examples)
     ]
     settings = {
         "kind": "nearest",
@@ -128,7 +142,11 @@ def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
     result = read_pilot(lab.case)
     for row in result.arms if result else ():
         arm = row.arm
-        shown = name == "nearest" and arm.kind == "prompt" and arm.few_shot_from == "nearest"
+        shown = (
+            name == "nearest"
+            and arm.kind == "prompt"
+            and arm.few_shot_from == "nearest"
+        )
         alone = arm.kind == "baseline" and arm.of == _BASELINE[name]
         if (shown or alone) and not isinstance(row.quality, Unknown):
             share = row.quality
@@ -139,7 +157,9 @@ def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
 def _copy_code(place: Path) -> None:
     """The server and what it embeds texts with, so that the folder needs nothing of ours."""
     server = files("tuneworthy.training").joinpath("served.py").read_text("utf-8")
-    own = server.replace("from tuneworthy.text.embedding import", "from embedding import")
+    own = server.replace(
+        "from tuneworthy.text.embedding import", "from embedding import"
+    )
     write_new(place / "server.py", own)
     embedding = files("tuneworthy.text").joinpath("embedding.py").read_text("utf-8")
     write_new(place / "embedding.py", embedding)
@@ -150,7 +170,9 @@ def _copy_code(place: Path) -> None:
 def _card(report: WinnerReport, lab: PreparedLab) -> str:
     quality = report.quality
     said = (
-        f"unknown: {quality.ask}" if isinstance(quality, Unknown) else f"{quality} ({report.ways})"
+        f"unknown: {quality.ask}"
+        if isinstance(quality, Unknown)
+        else f"{quality} ({report.ways})"
     )
     kind = "a label" if report.name == "head" else "messages for a model"
     return (
@@ -189,10 +211,18 @@ def winner_document(report: WinnerReport) -> b.Document:
         rows.append(("Right on held-out cases", quality, report.ways))
     if report.shown:
         rows.append(("Examples shown", count(report.shown)))
-    rows.append(("Size", f"{report.bytes / 1e6:.0f} MB, with the table that embeds texts"))
-    steps = ("pip install numpy", 'python server.py "a text"', "python server.py --port 8080")
+    rows.append(
+        ("Size", f"{report.bytes / 1e6:.0f} MB, with the table that embeds texts")
+    )
+    steps = (
+        "pip install numpy",
+        'python server.py "a text"',
+        "python server.py --port 8080",
+    )
     sections = [
         b.section("", WINNERS[report.name].partition(":")[0], b.facts(rows)),
-        b.section("", "How to start it, in that folder", b.bullets(steps, ordered=True)),
+        b.section(
+            "", "How to start it, in that folder", b.bullets(steps, ordered=True)
+        ),
     ]
     return b.Document(report.case, f"wrote {report.folder}", sections)

@@ -31,15 +31,21 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL = 80  #: Characters of an answer that is a label.
 FEWEST_LINES = 40
-A_CLASS = 5  #: Lines for each label on average, below which a head learns nothing of it.
-SWAPPED = 0.1  #: Share of labels that are swapped on purpose; real sets have up to as many.
+A_CLASS = (
+    5  #: Lines for each label on average, below which a head learns nothing of it.
+)
+SWAPPED = (
+    0.1  #: Share of labels that are swapped on purpose; real sets have up to as many.
+)
 LEAST_SHARE = 0.25
 """Swapped labels among those named, below which nothing is named at all.
 
 Wrong labels of the set's own are named too and lower it: with a tenth of them wrong already it was
 0.25 to 0.6 in real sets, where nine in ten of those named were wrong (docs/evidence/accuracy.md).
 """
-RECALL_WEIGHT = 1.0  #: Of recall against precision, as the square of beta in the F-measure.
+RECALL_WEIGHT = (
+    1.0  #: Of recall against precision, as the square of beta in the F-measure.
+)
 ENOUGH_SWAPS = 10  #: Swapped labels on which the naming is reported, at least.
 _MOST_TAUGHT = 2_000
 _MOST_ROUNDS = 5  # of swaps, for small sets
@@ -60,7 +66,9 @@ class LabelCheck(NamedTuple):
     """What a head that never saw a line says of its label."""
 
     likely_wrong: tuple[WrongLabel, ...]  #: The likeliest first.
-    planted: PlantedSwaps | Unknown  #: How good the naming is; unknown where nothing is named.
+    planted: (
+        PlantedSwaps | Unknown
+    )  #: How good the naming is; unknown where nothing is named.
     looked_at: int  #: Lines with a label.
 
 
@@ -95,17 +103,24 @@ def _lacking(answers: Sequence[str]) -> str:
     if len(labels) < 2:
         return "give examples of two labels or more"
     if max(map(len, labels)) > LONGEST_LABEL or len(labels) * A_CLASS > len(answers):
-        return "nothing: its answers aren't labels, of which few are used again and again"
+        return (
+            "nothing: its answers aren't labels, of which few are used again and again"
+        )
     return ""
 
 
 def _heard(example: TrainingExample) -> str:
-    turns = [turn.content for turn in example.messages[:-1] if turn.role in ("user", "tool")]
+    turns = [
+        turn.content for turn in example.messages[:-1] if turn.role in ("user", "tool")
+    ]
     return "\n".join(turns)[-_CHARACTERS:]
 
 
 def _measure_swaps(
-    vectors: NDArray[np.float32], codes: Codes, folds: Codes, chosen_on: NDArray[np.bool_]
+    vectors: NDArray[np.float32],
+    codes: Codes,
+    folds: Codes,
+    chosen_on: NDArray[np.bool_],
 ) -> tuple[float, PlantedSwaps | Unknown]:
     """The doubt from which on a line is named, and how good that is on the other half."""
     rounds = max(1, min(_MOST_ROUNDS, round(_WANTED_SWAPS / (SWAPPED * len(codes)))))
@@ -124,7 +139,9 @@ def _measure_swaps(
     named = doubt[~half] >= cut
     right = int((named & reported).sum())
     if not np.isfinite(cut) or right < LEAST_SHARE * named.sum():
-        return cut, Unknown(ask="nothing: a head can't tell the labels of this set apart")
+        return cut, Unknown(
+            ask="nothing: a head can't tell the labels of this set apart"
+        )
     if reported.sum() < ENOUGH_SWAPS or not right:
         return cut, Unknown(ask="give more examples: too few swapped labels were seen")
     low, high = wilson(right, int(named.sum()))
@@ -159,7 +176,9 @@ def _best_cut(doubt: Floats, swapped: NDArray[np.bool_]) -> float:
     return float(doubt[order][best])
 
 
-def _doubts(vectors: NDArray[np.float32], codes: Codes, folds: Codes) -> tuple[Floats, Codes]:
+def _doubts(
+    vectors: NDArray[np.float32], codes: Codes, folds: Codes
+) -> tuple[Floats, Codes]:
     """By how much each line's label is less likely than the best other one, and that other one.
 
     As a logarithm: above nought the head prefers the other one.
@@ -173,7 +192,9 @@ def _doubts(vectors: NDArray[np.float32], codes: Codes, folds: Codes) -> tuple[F
             continue
         classes, own = np.unique(codes[taught], return_inverse=True)
         weights = logistic(vectors[taught], own)
-        scores = np.hstack([vectors[asked], np.ones((len(asked), 1), np.float32)]) @ weights
+        scores = (
+            np.hstack([vectors[asked], np.ones((len(asked), 1), np.float32)]) @ weights
+        )
         raised = np.exp(scores - scores.max(axis=1, keepdims=True))
         chances[np.ix_(asked, classes)] = raised / raised.sum(axis=1, keepdims=True)
     every = np.arange(len(codes))

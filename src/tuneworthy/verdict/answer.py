@@ -14,7 +14,12 @@ from tuneworthy.model.dossier import TuningAnswer
 from tuneworthy.model.framework import JudgementRule, Outcome
 from tuneworthy.verdict.doubts import find_doubts, measure_first
 from tuneworthy.verdict.situation import Ruling, Situation, StepToDo
-from tuneworthy.verdict.steps import keep_data_inside, keep_prompt, search_first, try_ways
+from tuneworthy.verdict.steps import (
+    keep_data_inside,
+    keep_prompt,
+    search_first,
+    try_ways,
+)
 from tuneworthy.verdict.wording import (
     say_figures,
     say_met,
@@ -40,7 +45,9 @@ def proven(it: Situation) -> Ruling | None:
         if rivals:
             known = rivals[0].figures["quality"]
             label = StepToDo("label", say_too_few(known, it.facts.limits["quality"]))
-            because = f"{best.title} meets every target, and {rivals[0].title} may as well"
+            because = (
+                f"{best.title} meets every target, and {rivals[0].title} may as well"
+            )
             return Ruling("open", because, (label,), (), best)
         steps = (StepToDo("roll_out", "it meets every target", best),)
         beats = "and no untuned way does"
@@ -50,8 +57,12 @@ def proven(it: Situation) -> Ruling | None:
         against = it.forbidding
         if against is not None:
             clear = StepToDo("clear_reasons_against", against.why)
-            return Ruling("not_yet", f"{against.why}, and {because}", (clear, *steps), (), best)
-        return Ruling("yes", because, steps, (*it.open_conditions, *_untested(it, best)), best)
+            return Ruling(
+                "not_yet", f"{against.why}, and {because}", (clear, *steps), (), best
+            )
+        return Ruling(
+            "yes", because, steps, (*it.open_conditions, *_untested(it, best)), best
+        )
     shown = it.table.tried_tunings
     if not shown or it.table.untuned_enough:
         return None
@@ -61,7 +72,9 @@ def proven(it: Situation) -> Ruling | None:
     best = max(lost, key=lambda way: way.figures["quality"].value)
     relax = StepToDo("relax_target", "nothing untried is left")
     others = (*try_ways(it.table.to_try), relax)
-    return Ruling("no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, (), best)
+    return Ruling(
+        "no", f"{best.title} was tuned, and {_shortfall(it, best)}", others, (), best
+    )
 
 
 def _untested(it: Situation, way: Way) -> Iterator[str]:
@@ -105,12 +118,21 @@ def refused(it: Situation) -> Ruling | None:
     because = ""
     if it.facts.case.one_off and (most is None or most < 0):
         because = "the job runs once and is over before a tuned model is ready"
-    elif most is not None and most < 0 and it.missed != ("privacy",) and not _may_turn(it):
+    elif (
+        most is not None
+        and most < 0
+        and it.missed != ("privacy",)
+        and not _may_turn(it)
+    ):
         because = it.prize.why_not
     if not because:
         return None
     steps = try_ways(it.table.to_try)
-    if not steps and it.facts.case.economics.traffic.batchable == "yes" and it.facts.case.one_off:
+    if (
+        not steps
+        and it.facts.case.economics.traffic.batchable == "yes"
+        and it.facts.case.one_off
+    ):
         way = next((way for way in it.table.ways if way.id == "batching"), None)
         if way is not None and way.untried:
             steps = (StepToDo("batching", "nobody waits, and a batch costs half", way),)
@@ -157,7 +179,9 @@ def simpler(it: Situation) -> Ruling | None:
     hopeless = table.chance_of_tuning < _least_chance(it)
     if not table.to_try or not (table.simpler >= enough or hopeless):
         return None
-    promising = [way for way in table.to_try if chance_word(table.chance(way)) != "unlikely"]
+    promising = [
+        way for way in table.to_try if chance_word(table.chance(way)) != "unlikely"
+    ]
     steps = keep_data_inside(it, try_ways(promising or table.to_try))
     because = say_simpler(table, fair=table.simpler >= enough)
     return Ruling("not_yet", because, steps, (), table.to_try[0])
@@ -179,7 +203,11 @@ def _least_chance(it: Situation) -> float:
 def worth_a_pilot(it: Situation) -> Ruling | None:
     """Tuning has a fair chance, and the data are there."""
     table = it.table
-    if not table.tunings or table.chance_of_tuning < _least_chance(it) or it.prize.short_of_data:
+    if (
+        not table.tunings
+        or table.chance_of_tuning < _least_chance(it)
+        or it.prize.short_of_data
+    ):
         return None
     best = table.tunings[0]
     head = [way for way in table.to_try if way.kind == "no_model"]
@@ -215,7 +243,9 @@ def nothing_left(it: Situation) -> Ruling | None:
     because = "nothing that is known is left to try: relax a target, or live with it"
     if cure is not None:
         because = cure.because
-        return Ruling("not_yet", because, keep_data_inside(it, (cure, *try_ways(best), relax)))
+        return Ruling(
+            "not_yet", because, keep_data_inside(it, (cure, *try_ways(best), relax))
+        )
     if best:
         because = f"the best remaining way, {best[0].title}, is unlikely to be enough"
     steps = search_first(it, (*try_ways(best), relax))
@@ -227,7 +257,9 @@ def _known_cure(it: Situation) -> StepToDo | None:
     gap = it.table.gap
     if gap.leads_by_half("ambiguous_question"):
         says = "most failures are questions that can be read in two ways"
-        return StepToDo("label", f"{says}: settle what counts as right, and count again")
+        return StepToDo(
+            "label", f"{says}: settle what counts as right, and count again"
+        )
     if gap.misses_passages:
         recall = share(gap.facts.recall or 0.0)
         says = f"retrieval was worked on, and still finds the right passage for only {recall}"
@@ -247,7 +279,9 @@ def undecided(it: Situation) -> Ruling | None:
     failures = it.table.gap.failures
     if failures is not None and failures.labels_first and "quality" in it.missed:
         says = "wrong references weigh as much as what is missing to the target"
-        return Ruling("open", says, (StepToDo("label", says), *try_ways(it.table.to_try)))
+        return Ruling(
+            "open", says, (StepToDo("label", says), *try_ways(it.table.to_try))
+        )
     for doubt in find_doubts(it):
         answers = {answer_firmly(side).answer for side in doubt.sides}
         if len(answers) > 1:
@@ -301,10 +335,22 @@ def _first_that_holds(it: Situation, rules: Mapping[Any, Rule]) -> Ruling:
 
 
 _BY_COUNT: Mapping[Outcome | str, tuple[TuningAnswer, str]] = {
-    "fine_tune_candidate": ("pilot", "a candidate by the checklist alone: no target is stated"),
-    "improve_rag_or_switch_model": ("not_yet", "no target is stated, and few reasons hold"),
-    "address_anti_indicators": ("not_yet", "no target is stated, and reasons speak against it"),
-    "keep_optimizing_prompts": ("not_yet", "no target is stated, and prompting isn't at its end"),
+    "fine_tune_candidate": (
+        "pilot",
+        "a candidate by the checklist alone: no target is stated",
+    ),
+    "improve_rag_or_switch_model": (
+        "not_yet",
+        "no target is stated, and few reasons hold",
+    ),
+    "address_anti_indicators": (
+        "not_yet",
+        "no target is stated, and reasons speak against it",
+    ),
+    "keep_optimizing_prompts": (
+        "not_yet",
+        "no target is stated, and prompting isn't at its end",
+    ),
     "undecided": ("open", "no target is stated, and the checklist is open"),
 }
 
@@ -316,7 +362,10 @@ def by_count(it: Situation) -> Ruling:
     steps = (target, *try_ways(it.table.to_try))
     if default == "pilot":
         tuning = search_first(it, try_ways(it.table.tunings[:1]))
-        steps = (*steps, *(step for step in tuning if step.option not in {s.option for s in steps}))
+        steps = (
+            *steps,
+            *(step for step in tuning if step.option not in {s.option for s in steps}),
+        )
     conditions = it.open_conditions if default == "pilot" else ()
     against = it.forbidding
     if default == "pilot" and against is not None:

@@ -24,9 +24,12 @@ def approaches(
     fits: list[ApproachResult] = []
     for goal in (goal for goal in case.goals if goal in framework.goals):
         name = framework.goals[goal].approach
-        approach, need = framework.approaches[name], framework.approaches[name].data
+        approach = framework.approaches[name]
+        need = framework.approaches[name].data
         have = case.usable_data(need.unit)
-        missing: int | Unknown = Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
+        missing: int | Unknown = Unknown(
+            ask=f"count the {plain(need.unit)} (data.{need.unit})"
+        )
         feasible: State = "unknown"
         if have is not None:
             missing = max(0, need.low - have)

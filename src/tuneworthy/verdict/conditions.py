@@ -19,7 +19,9 @@ class LiveCondition:
     state: State
     why: str  #: Its state in words.
     once: str  #: What has to be so, as it follows *once*.
-    may_be_accepted: bool = False  #: Whether a no is something that somebody can accept.
+    may_be_accepted: bool = (
+        False  #: Whether a no is something that somebody can accept.
+    )
 
     @property
     def is_open(self) -> bool:
@@ -32,7 +34,9 @@ class LiveCondition:
         return self.state == "no" and not self.may_be_accepted
 
 
-def find_conditions(case: Case, money: GateResult, as_of: date) -> tuple[LiveCondition, ...]:
+def find_conditions(
+    case: Case, money: GateResult, as_of: date
+) -> tuple[LiveCondition, ...]:
     """Service, safety and money of a case, in this order.
 
     A stated no ends a pilot, but for money that comes back late: that can be accepted. What isn't
@@ -48,12 +52,16 @@ def _service(case: Case, as_of: date) -> LiveCondition:
         why = f"the {plain(tuning.service)} service doesn't take new work"
         return LiveCondition("feasibility", "no", why, once)
     if tuning.until is not None and tuning.until <= as_of:
-        return LiveCondition("feasibility", "no", f"the service ended on {day(tuning.until)}", once)
+        return LiveCondition(
+            "feasibility", "no", f"the service ended on {day(tuning.until)}", once
+        )
     if tuning.available == "yes" or tuning.service == "self_hosted":
         return LiveCondition(
             "feasibility", "yes", "there is a service or a machine to tune on", once
         )
-    return LiveCondition("feasibility", "unknown", "where it would be tuned isn't stated", once)
+    return LiveCondition(
+        "feasibility", "unknown", "where it would be tuned isn't stated", once
+    )
 
 
 def _safety(case: Case) -> LiveCondition:
@@ -69,7 +77,9 @@ def _safety(case: Case) -> LiveCondition:
     if "unknown" in states:
         why = "whether the data is reviewed and a process for safety is named isn't stated"
         return LiveCondition("safety", "unknown", why, once)
-    return LiveCondition("safety", "yes", "the data is reviewed and a process is named", once)
+    return LiveCondition(
+        "safety", "yes", "the data is reviewed and a process is named", once
+    )
 
 
 def _money(case: Case, gate: GateResult) -> LiveCondition:
@@ -86,7 +96,11 @@ def _money(case: Case, gate: GateResult) -> LiveCondition:
 def unsafe(case: Case) -> tuple[State, Strings]:
     """The state of safety, and the answers that make it so: those that are no, else those open."""
     for state in ("no", "unknown"):
-        names = [n for n in ("data_reviewed", "process_named") if getattr(case.safety, n) == state]
+        names = [
+            n
+            for n in ("data_reviewed", "process_named")
+            if getattr(case.safety, n) == state
+        ]
         if names:
             return state, tuple(names)
     return "yes", ()

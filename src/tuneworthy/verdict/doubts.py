@@ -38,7 +38,9 @@ def measure_first(it: Situation) -> StepToDo:
     if today.quality is None:
         return StepToDo("measure", "nobody has scored what runs today")
     if not today.cases:
-        return StepToDo("measure", "the number of cases behind today's quality isn't stated")
+        return StepToDo(
+            "measure", "the number of cases behind today's quality isn't stated"
+        )
     other = it.facts.other_figure
     if other is not None:
         two = f"{quality(today.quality)} and as {quality(other.value)}"
@@ -123,7 +125,12 @@ def _doubt_of_money(it: Situation) -> Iterator[Doubt]:
     """A stated saving that another statement excludes, where it would turn a loss."""
     most = it.prize.left_at_best
     stated = it.prize.left_as_stated
-    if most is None or stated is None or not most < 0 < stated or not it.money_contradicted:
+    if (
+        most is None
+        or stated is None
+        or not most < 0 < stated
+        or not it.money_contradicted
+    ):
         return
     lost = replace(it, find_contradicted=lambda _: ())
     kept = replace(lost, prize=it.prize._replace(left_at_best=stated, why_not=""))

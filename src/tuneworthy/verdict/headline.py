@@ -40,7 +40,9 @@ from tuneworthy.words import (
 )
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
-ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]  #: The answer to "should we fine-tune?".
+ANSWER_WORDS: dict[TuningAnswer, str] = TABLES[
+    "answers"
+]  #: The answer to "should we fine-tune?".
 
 
 def word_verdict(
@@ -70,10 +72,15 @@ def word_verdict(
         final=decision.final,
         leaning=decision.leaning,
         summary=sentence(f"{by}: {comes_to}"),
-        gates=tuple(GateResult(id=c.id, state=c.state, why=c.why) for c in it.conditions),
+        gates=tuple(
+            GateResult(id=c.id, state=c.state, why=c.why) for c in it.conditions
+        ),
         caveats=tuple(
             CaveatResult(id=name, says=says)
-            for name, says in (*_above_prize(it, judgement, ask), *_caveats(facts, decision))
+            for name, says in (
+                *_above_prize(it, judgement, ask),
+                *_caveats(facts, decision),
+            )
         ),
     )
 
@@ -104,7 +111,11 @@ def say_now(it: Situation, judgement: Judgement) -> str:
         return f"Now: {step.title} and watch it for two weeks{hours}."
     do = say_step(step, judgement.ruling.answer)
     if step.option == SEARCHED:
-        why = ", as the ceiling is only claimed" if it.facts.ceiling_grade == "claimed" else ""
+        why = (
+            ", as the ceiling is only claimed"
+            if it.facts.ceiling_grade == "claimed"
+            else ""
+        )
         return f"Now: {do}{hours}{why}: {step.command}"
     if step.way and judgement.ruling.answer == "pilot":
         return f"Now: {do}: {step.command}{_once(judgement)}"
@@ -121,7 +132,11 @@ def _look_again(it: Situation) -> str:
 
 def _once(judgement: Judgement) -> str:
     conditions = judgement.ruling.conditions
-    return f". Beyond the pilot only once {listing(list(conditions))}." if conditions else ""
+    return (
+        f". Beyond the pilot only once {listing(list(conditions))}."
+        if conditions
+        else ""
+    )
 
 
 def _hours(step: Step) -> str:
@@ -189,15 +204,24 @@ def _caveats(facts: CaseFacts, decision: Decision) -> Iterator[tuple[str, str]]:
     if waiting := facts.findings.unconfirmed:
         titles = [_title_at(facts, path) for path in waiting]
         answers = counted(len(waiting), "answer")
-        yield BY_AN_ASSISTANT, f"{answers} by an assistant, not confirmed: {listing(titles)}"
+        yield (
+            BY_AN_ASSISTANT,
+            f"{answers} by an assistant, not confirmed: {listing(titles)}",
+        )
     for name, factor in facts.case.factors.items():
         if factor.now in (None, factor.value):
             continue
         if name == "low_volume" and factor.now == "yes":
-            yield "low_volume_now", "volume is low at present: watch that the expected growth comes"
+            yield (
+                "low_volume_now",
+                "volume is low at present: watch that the expected growth comes",
+            )
         else:
             title = facts.assessment.factors[name].title
-            yield "answer_not_yet", f"the answer about {title} counts, and doesn't hold yet"
+            yield (
+                "answer_not_yet",
+                f"the answer about {title} counts, and doesn't hold yet",
+            )
     rules = decision.rules
     score = band_text(rules.score.band)
     difference = band_text(rules.difference.band)
@@ -207,9 +231,15 @@ def _caveats(facts: CaseFacts, decision: Decision) -> Iterator[tuple[str, str]]:
 
 
 def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
-    uncounted = [plain(name) for name in facts.case.factors if name not in facts.framework.factors]
+    uncounted = [
+        plain(name)
+        for name in facts.case.factors
+        if name not in facts.framework.factors
+    ]
     if uncounted:
-        says = f"not asked by the {facts.framework.name} framework, kept and not counted"
+        says = (
+            f"not asked by the {facts.framework.name} framework, kept and not counted"
+        )
         yield "kept_answers", f"{says}: {listing(uncounted)}"
     for item in facts.case.evidence.get("ignore", ()):
         says = f"what was measured of {plain(item.id)} doesn't count: {item.because}"

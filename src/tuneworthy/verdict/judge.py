@@ -83,7 +83,9 @@ def hold_targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
             limit = 1.0 if name in facts.targets else None
             own = float(facts.api == "own")
             today = None if facts.api == "unknown" else Range.between(own, own)
-        measured = any(each.path.startswith(kind.path) for each in facts.findings.replaced)
+        measured = any(
+            each.path.startswith(kind.path) for each in facts.findings.replaced
+        )
         stated = today is not None and (name != "cost" or facts.bill_path == kind.path)
         results[name] = TargetResult(
             state=_STATES[facts.target(name)],
@@ -99,7 +101,9 @@ _STATES = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 # Steps.
 
-_TITLES: Mapping[str, str] = TABLES["steps"]  #: Steps that are not option of the framework.
+_TITLES: Mapping[str, str] = TABLES[
+    "steps"
+]  #: Steps that are not option of the framework.
 
 
 def _step(it: Situation, step: StepToDo) -> Step:
@@ -150,14 +154,19 @@ def _stop_when(it: Situation, step: StepToDo, aims: Sequence[TargetId]) -> str:
         if it.facts.state("data_sovereignty") == "yes":
             wanted.add("privacy")
         aimed = [name for name in TARGETS if name in wanted]
-    said = [TARGETS[target].met.format(shown[target], it.facts.case.a_month) for target in aimed]
+    said = [
+        TARGETS[target].met.format(shown[target], it.facts.case.a_month)
+        for target in aimed
+    ]
     return listing(said) or "a target is stated and met on held-out cases"
 
 
 _STOPS: Mapping[str, str] = TABLES["stops"]
 
 
-def _recommendation(it: Situation, ruling: Ruling, steps: tuple[Step, ...]) -> Recommendation:
+def _recommendation(
+    it: Situation, ruling: Ruling, steps: tuple[Step, ...]
+) -> Recommendation:
     framework = it.facts.framework
     known = {*framework.options, *framework.approaches}
     choice: Choice = "simpler_path"
@@ -184,7 +193,11 @@ def say_step(step: Step, answer: TuningAnswer) -> str:
     if answer == "pilot" and step.way and step.option != SEARCHED:
         return f"pilot {step.title}"
     is_told_to = step.title.startswith(("switch to ", "run ")) or step.option in _TITLES
-    return step.title if is_told_to else f"{_VERBS.get(step.option, 'try')} {step.title}".strip()
+    return (
+        step.title
+        if is_told_to
+        else f"{_VERBS.get(step.option, 'try')} {step.title}".strip()
+    )
 
 
 _VERBS: Mapping[str, str] = {"private_endpoint": "ask for", "keep_prompt": ""}
@@ -194,14 +207,21 @@ def cases_to_label(it: Situation) -> int | None:
     """Cases that tell today's quality from its target; None where nobody can say."""
     today = it.facts.case.today
     limit = it.facts.limits.get("quality")
-    if limit is None or today.quality is None or not today.cases or today.quality == limit:
+    if (
+        limit is None
+        or today.quality is None
+        or not today.cases
+        or today.quality == limit
+    ):
         return None
     return cases_to_tell(today.quality, limit, today.cases)
 
 
 # What it rests on, and what the open answers can make of it.
 
-MOST_WAYS = 16  #: Ways to answer everything that is open, up to which all of them are judged.
+MOST_WAYS = (
+    16  #: Ways to answer everything that is open, up to which all of them are judged.
+)
 
 
 def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn, ...]]:
@@ -210,10 +230,13 @@ def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn
     states = it.facts.states
     judge_again = JudgedAgain(it)
     alone = {
-        name: [judge_again({name: to}) for to in OTHERS[state]] for name, state in states.items()
+        name: [judge_again({name: to}) for to in OTHERS[state]]
+        for name, state in states.items()
     }
     turning = tuple(
-        name for name, then in alone.items() if any(each.answer != now.answer for each in then)
+        name
+        for name, then in alone.items()
+        if any(each.answer != now.answer for each in then)
     )
     flips = sum(any(each != now for each in then) for then in alone.values())
     still = [name for name, state in states.items() if state == "unknown"]
@@ -221,7 +244,9 @@ def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn
     then = [judge_again(changes) for changes in _every_way(still)] if exact else []
     if not exact:
         then = [each for name in still for each in alone[name]]
-    sources = [it.facts.source(name) for name, state in states.items() if state != "unknown"]
+    sources = [
+        it.facts.source(name) for name, state in states.items() if state != "unknown"
+    ]
     by_source = {kind: sources.count(kind) for kind in get_args(Source)}
     by_source["measured"] += len(it.table.measured_ways)
     answers = tuple(dict.fromkeys((now.answer, *(each.answer for each in then))))

@@ -12,22 +12,32 @@ from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.ways.table import WayTable
 from tuneworthy.words import count, counted, plain, usd
 
-_EXAMPLES = 1000  # what a supervised task usually takes, whatever the approach is called
+_EXAMPLES = (
+    1000  # what a supervised task usually takes, whatever the approach is called
+)
 _PAIRS = 1000  # so many pairs of a better and a worse answer are data to tune on
 
 
 class Prize(NamedTuple):
     """The most that is left, and what lacks to begin."""
 
-    most: float | None  #: All that can be saved or gained over the life, in USD; None if unknown.
+    most: (
+        float | None
+    )  #: All that can be saved or gained over the life, in USD; None if unknown.
     most_is: str  #: What that is, in words.
     left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
-    left_as_stated: float | None  #: The same with a stated saving that isn't capped by the bill.
+    left_as_stated: (
+        float | None
+    )  #: The same with a stated saving that isn't capped by the bill.
     why_not: str  #: Why it can't come back; empty where it may.
-    lacks_a_month: float  #: USD a month that it would have to bring more, to come back; else 0.
+    lacks_a_month: (
+        float  #: USD a month that it would have to bring more, to come back; else 0.
+    )
     short_of_data: str  #: What lacks; empty where enough is there.
     data_there: str  #: What there is to learn from.
-    need: DataNeed | None  #: How much of which data is usual; None where nothing is left to tune.
+    need: (
+        DataNeed | None
+    )  #: How much of which data is usual; None where nothing is left to tune.
 
 
 def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Prize:
@@ -40,7 +50,9 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
         as_stated = left + (saving.high - (_most_saved(facts, money) or 0.0)) * months
     over = "for the job"
     if not facts.case.one_off:
-        over = f"over {counted(facts.case.economics.assumptions.horizon_months, 'month')}"
+        over = (
+            f"over {counted(facts.case.economics.assumptions.horizon_months, 'month')}"
+        )
     why = "" if left is None or left >= 0 else _say_loss(facts, money, over)
     most, most_is = _most_at_all(facts, money, months)
     short, there = weigh_data(facts, table)
@@ -79,7 +91,9 @@ def _months_live(facts: CaseFacts, table: WayTable, months: float) -> float:
 _WEEKS_A_MONTH = 52 / 12
 
 
-def _most_at_all(facts: CaseFacts, money: MoneyFindings, months: float) -> tuple[float | None, str]:
+def _most_at_all(
+    facts: CaseFacts, money: MoneyFindings, months: float
+) -> tuple[float | None, str]:
     """Everything that can be saved or gained over the life, with nothing taken off."""
     saved = _most_saved(facts, money)
     gained = facts.case.economics.monthly.quality_value_usd
@@ -101,8 +115,12 @@ def _left_at_best(
     saved = _most_saved(facts, money)
     gained = case.economics.monthly.quality_value_usd
     stated = gained is not None or case.economics.monthly.api_savings_usd is not None
-    answers_fine = "quality" in facts.limits or facts.state("success_with_prompts") == "yes"
-    only_cost = set(table.gap.missed) <= {"cost"} and bool(facts.limits) and answers_fine
+    answers_fine = (
+        "quality" in facts.limits or facts.state("success_with_prompts") == "yes"
+    )
+    only_cost = (
+        set(table.gap.missed) <= {"cost"} and bool(facts.limits) and answers_fine
+    )
     if not stated and not (only_cost and not table.gap.doubtful):
         return None  # nobody said what better or quicker answers are worth
     if saved is None and gained is None:
@@ -114,7 +132,9 @@ def _left_at_best(
 def _benefit_at_best(facts: CaseFacts, money: MoneyFindings) -> float:
     """USD a month that can be saved and gained at most."""
     gained = facts.case.economics.monthly.quality_value_usd
-    return (_most_saved(facts, money) or 0.0) + (gained.high if gained is not None else 0.0)
+    return (_most_saved(facts, money) or 0.0) + (
+        gained.high if gained is not None else 0.0
+    )
 
 
 def _running_at_best(money: MoneyFindings) -> float:
@@ -171,7 +191,9 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
     approaches = facts.framework.approaches
     rules = [approaches[fit.approach] for fit in facts.fits]  # of every goal
     best = approaches.get(table.tunings[0].id)
-    if best is not None:  # distillation and the hybrid learn from the goals' kind of data
+    if (
+        best is not None
+    ):  # distillation and the hybrid learn from the goals' kind of data
         rules.append(best)
     rule = min(rules, key=lambda rule: rule.data.low, default=None)
     if rule is None:
@@ -192,7 +214,9 @@ def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
         return "", "examples exist"
     pairs = facts.case.usable_data("preference_pairs") or 0
     enough = facts.case.usable_data("examples") or 0
-    if pairs >= _PAIRS and (table.tunings[0].id == "preference_tuning" or enough < usual.low):
+    if pairs >= _PAIRS and (
+        table.tunings[0].id == "preference_tuning" or enough < usual.low
+    ):
         return "", f"{count(pairs)} preference pairs exist"
     unit = plain(usual.unit)
     reviewed = "reviewed " if usual.unit == "examples" else ""
@@ -202,5 +226,8 @@ def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
     if have is None:
         return f"nobody has counted the {unit}: {count(usual.low)} are usual", ""
     if have < usual.low:
-        return f"{count(have)} {reviewed}{unit} exist, and {count(usual.low)} are usual", ""
+        return (
+            f"{count(have)} {reviewed}{unit} exist, and {count(usual.low)} are usual",
+            "",
+        )
     return "", f"{count(have)} {reviewed}{unit} exist"

@@ -46,7 +46,9 @@ class Situation:
     facts: CaseFacts
     table: WayTable
     outcome: Verdict  #: The framework's count.
-    conditions: tuple[LiveCondition, ...]  #: Service, safety and money: yes, no or unknown.
+    conditions: tuple[
+        LiveCondition, ...
+    ]  #: Service, safety and money: yes, no or unknown.
     prize: Prize  #: All that tuning can bring over the life of the use case.
     find_contradicted: Callable[[CaseFacts], Strings]
     """Paths of the statements that stand in an open contradiction."""
@@ -56,7 +58,9 @@ class Situation:
     def contradicted(self) -> frozenset[str]:
         """Answers whose statement stands in an open contradiction."""
         paths = (path.split(".") for path in self.contradicted_paths)
-        return frozenset(path[1] for path in paths if path[0] == "factors" and len(path) > 1)
+        return frozenset(
+            path[1] for path in paths if path[0] == "factors" and len(path) > 1
+        )
 
     @cached_property
     def contradicted_paths(self) -> Strings:

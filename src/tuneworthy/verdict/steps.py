@@ -33,11 +33,15 @@ def search_first(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, 
     return (StepToDo(SEARCHED, because, way), *others)
 
 
-def keep_data_inside(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, ...]:
+def keep_data_inside(
+    it: Situation, steps: tuple[StepToDo, ...]
+) -> tuple[StepToDo, ...]:
     """The steps, with what keeps data inside before the first that would send more of them out."""
     if "privacy" not in it.missed:
         return steps
-    ways = [way for way in it.table.ways if way.option in _KEEPING_INSIDE and way.untried]
+    ways = [
+        way for way in it.table.ways if way.option in _KEEPING_INSIDE and way.untried
+    ]
     inside = try_ways(sorted(ways, key=lambda way: _KEEPING_INSIDE.index(way.option)))
     if not inside:
         why = "data may not leave, and they go to a third party today"
@@ -58,7 +62,14 @@ def sends_data(step: StepToDo) -> bool:
     option = find_option(step.option)
     if option is not None:
         return option.sends_data
-    return step.option not in ("measure", "label", "settle", "target", "collect_data", *_KEPT)
+    return step.option not in (
+        "measure",
+        "label",
+        "settle",
+        "target",
+        "collect_data",
+        *_KEPT,
+    )
 
 
 _KEPT = ("clear_reasons_against", "relax_target", "keep_prompt")

@@ -46,11 +46,18 @@ class JudgedAgain:
         return self._known[key]
 
 
-def find_turns(it: Situation, ruling: Ruling, judge_again: JudgedAgain) -> tuple[Turn, ...]:
+def find_turns(
+    it: Situation, ruling: Ruling, judge_again: JudgedAgain
+) -> tuple[Turn, ...]:
     """Single changes after which the answer is another one, those nearest to the finding first."""
     turns = [
         turn
-        for turn in (*_of_ways(it), *_of_figures(it), *_of_money(it), *_of_answers(it, judge_again))
+        for turn in (
+            *_of_ways(it),
+            *_of_figures(it),
+            *_of_money(it),
+            *_of_answers(it, judge_again),
+        )
         if turn.answer != ruling.answer
     ]
     return tuple(turns[:MOST_TURNS])
@@ -58,7 +65,9 @@ def find_turns(it: Situation, ruling: Ruling, judge_again: JudgedAgain) -> tuple
 
 def _turn(path: str, what: str, to: str, changed: Situation) -> Turn:
     then = answer(changed)
-    return Turn(path=path, what=what, to=to, answer=then.answer, first_step=then.steps[0].option)
+    return Turn(
+        path=path, what=what, to=to, answer=then.answer, first_step=then.steps[0].option
+    )
 
 
 def _of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]:
@@ -71,7 +80,11 @@ def _of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]:
             then = judge_again({name: to})
             path = f"{kind}.{name}"
             yield Turn(
-                path=path, what=titled.title, to=to, answer=then.answer, first_step=then.step
+                path=path,
+                what=titled.title,
+                to=to,
+                answer=then.answer,
+                first_step=then.step,
             )
 
 
@@ -89,7 +102,10 @@ def _of_ways(it: Situation) -> Iterator[Turn]:
             what = f"{way.title} is under {quality(limit)} on new cases"
             yield _turn(f"ways.{way.id}", what, "missed", _with_way(it, way, other))
     if it.table.to_try:
-        ways = [_tried_in_vain(way) if way in it.table.to_try else way for way in it.table.ways]
+        ways = [
+            _tried_in_vain(way) if way in it.table.to_try else way
+            for way in it.table.ways
+        ]
         changed = replace(it, table=replace(it.table, ways=ways))
         titles = [way.title for way in it.table.to_try]
         what = "simpler ways are tried in vain"
@@ -121,7 +137,9 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
         for met in _sides_to_try(it, target, limit):
             what, today = _suppose(target, limit, met=met)
             changed = _with_today(it, case, today)
-            turns.append(_turn(TARGETS[target].path, what, "met" if met else "missed", changed))
+            turns.append(
+                _turn(TARGETS[target].path, what, "met" if met else "missed", changed)
+            )
         first, *others = turns
         if others and {turn.answer for turn in turns} == {first.answer}:
             what = f"{TARGETS[target].name} today is measured, whatever comes out"
@@ -178,7 +196,9 @@ def _sides_to_try(it: Situation, target: TargetId, limit: float) -> tuple[bool, 
     return (known.value > limit,)
 
 
-def _suppose(target: TargetId, limit: float, *, met: bool) -> tuple[str, dict[str, Any]]:
+def _suppose(
+    target: TargetId, limit: float, *, met: bool
+) -> tuple[str, dict[str, Any]]:
     """Today's figure on one side of its limit, in words and as the case would have it."""
     name = TARGETS[target].name
     if target == "quality":

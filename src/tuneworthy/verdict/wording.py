@@ -50,7 +50,9 @@ def say_simpler(table: WayTable, *, fair: bool) -> str:
     named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
     if not fair:
         return f"tuning is unlikely to be enough, and still untried: {named}"
-    word = {"likely": "likely", "possible": "possibly"}.get(chance_word(table.simpler), "hardly")
+    word = {"likely": "likely", "possible": "possibly"}.get(
+        chance_word(table.simpler), "hardly"
+    )
     what = "something simpler is"
     if not able and len(set(titles)) > 1:
         what = "simpler ways together are"
@@ -89,4 +91,6 @@ def say_too_few(known: Known, wanted: float, who: str = "") -> str:
     subject = f"{who}: {of}" if who else of
     low = quality(known.low)
     high = quality(known.high)
-    return f"{subject} is anything from {low} to {high}, and {quality(wanted)} is wanted"
+    return (
+        f"{subject} is anything from {low} to {high}, and {quality(wanted)} is wanted"
+    )

@@ -82,7 +82,11 @@ class TargetCriterion:
         if way.gain is not None:
             if way.gain.low >= -self.margin_quality:
                 return {"quality": "met"}
-            return {"quality": "missed" if way.gain.high < -self.margin_quality else "unknown"}
+            return {
+                "quality": "missed"
+                if way.gain.high < -self.margin_quality
+                else "unknown"
+            }
         floor = self.quality_floor
         if floor is not None:
             return {"quality": hold_against("quality", way.figure("quality"), floor)}
@@ -105,14 +109,19 @@ class TargetCriterion:
         behind = [
             target
             for target in ours
-            if theirs.get(target) != "met" and (target != "quality" or target in self.limits)
+            if theirs.get(target) != "met"
+            and (target != "quality" or target in self.limits)
         ]
         if any(ours[target] == "met" for target in behind):
             return "yes"
         if self._labels_would_tell(way.gain):
             return "unknown"
         open_ = (target for target in behind if ours[target] == "unknown")
-        return "unknown" if any(theirs.get(target) == "missed" for target in open_) else "no"
+        return (
+            "unknown"
+            if any(theirs.get(target) == "missed" for target in open_)
+            else "no"
+        )
 
     def _labels_would_tell(self, gain: Known) -> bool:
         """Whether so few more cases would show a gain that it would be wrong to close without."""
@@ -166,10 +175,16 @@ class TargetCriterion:
 
     def missed_by(self, way: Way) -> tuple[TargetId, ...]:
         """Targets that a way is known to miss."""
-        return tuple(target for target, state in self.judge(way).items() if state == "missed")
+        return tuple(
+            target for target, state in self.judge(way).items() if state == "missed"
+        )
 
 
-_BY_STATE: Mapping[State, TargetState] = {"yes": "met", "no": "missed", "unknown": "unknown"}
+_BY_STATE: Mapping[State, TargetState] = {
+    "yes": "met",
+    "no": "missed",
+    "unknown": "unknown",
+}
 
 
 def hold_against(target: TargetId, known: Known | None, limit: float) -> TargetState:

@@ -26,7 +26,9 @@ LEARNT_SIGNS = ("terminology_errors", "inconsistent_format", "voice_drift")
 
 SEARCHED = "prompt_optimisation"  #: The option of a search for better prompts.
 
-_USUAL_NEED = 0.3  # of the errors: for the order alone, where nobody stated what is wanted
+_USUAL_NEED = (
+    0.3  # of the errors: for the order alone, where nobody stated what is wanted
+)
 
 
 _ONE_IN_TEN = 1.2816  # standard deviations, one-sided
@@ -62,13 +64,16 @@ class Gap:
         return tuple(
             target
             for target, state in self.states.items()
-            if state == "missed" or (state == "unknown" and self._leans_to_missed(target))
+            if state == "missed"
+            or (state == "unknown" and self._leans_to_missed(target))
         )
 
     @cached_property
     def doubtful(self) -> tuple[TargetId, ...]:
         """Targets of which nobody knows whether today's way meets them."""
-        unknown = (target for target, state in self.states.items() if state == "unknown")
+        unknown = (
+            target for target, state in self.states.items() if state == "unknown"
+        )
         return tuple(target for target in unknown if target not in self.missed)
 
     def _leans_to_missed(self, target: TargetId) -> bool:
@@ -85,7 +90,9 @@ class Gap:
         if known.value < wanted - _ONE_IN_TEN * spread:
             return True
         telling = cases_to_tell(known.value, wanted, known.cases)
-        return telling is None and known.high - wanted <= 2 * self.criterion.margin_quality
+        return (
+            telling is None and known.high - wanted <= 2 * self.criterion.margin_quality
+        )
 
     @cached_property
     def aims(self) -> tuple[TargetId, ...]:
@@ -122,11 +129,16 @@ class Gap:
         wanted = self.criterion.quality_floor
         if wanted is None or self.quality is None:
             return None
-        return reduction_from(self._without_wrong_references(self.quality.value), wanted) or 0.0
+        return (
+            reduction_from(self._without_wrong_references(self.quality.value), wanted)
+            or 0.0
+        )
 
     def _without_wrong_references(self, share: float) -> float:
         """A share of right answers, with what a wrong reference counts as wrong taken as right."""
-        wrong = None if self.failures is None else self.failures.share_of("wrong_reference")
+        wrong = (
+            None if self.failures is None else self.failures.share_of("wrong_reference")
+        )
         if wrong is None or isinstance(wrong.share, Unknown):
             return share
         return share + (1 - share) * wrong.share
@@ -218,7 +230,9 @@ class Gap:
     @cached_property
     def failures(self) -> FailureAnalysis | None:
         """What goes wrong, as people read or stated it; None where nobody did."""
-        return failures_of(self.facts.case, self.facts.findings.ledger, self.facts.framework)
+        return failures_of(
+            self.facts.case, self.facts.findings.ledger, self.facts.framework
+        )
 
     def leads(self, *causes: CauseId) -> bool:
         """Whether these causes stand behind a quarter of the failures or more."""
@@ -244,14 +258,23 @@ class Gap:
     def leads_by_half(self, cause: CauseId) -> bool:
         """Whether a cause was counted behind half of the failures or more."""
         seen = None if self.failures is None else self.failures.share_of(cause)
-        return seen is not None and not isinstance(seen.share, Unknown) and seen.share >= 0.5
+        return (
+            seen is not None
+            and not isinstance(seen.share, Unknown)
+            and seen.share >= 0.5
+        )
 
     @property
     def misses_passages(self) -> bool:
         """Whether passages that aren't found are still most of what goes wrong."""
         recall = self.facts.recall
         least = self.facts.framework.threshold("retrieval_recall")
-        if recall is None or least is None or recall >= least or "quality" not in self.missed:
+        if (
+            recall is None
+            or least is None
+            or recall >= least
+            or "quality" not in self.missed
+        ):
             return False
         return self.failures is None or self.leads_by_half("passage_not_found")
 
@@ -265,7 +288,9 @@ class Gap:
     @property
     def tuned_is_enough(self) -> bool:
         """Whether a tuned model was measured here, and meets every target."""
-        return any(way.tuned and self.criterion.admits(way) == "met" for way in self.tried)
+        return any(
+            way.tuned and self.criterion.admits(way) == "met" for way in self.tried
+        )
 
     def was_tried(self, option: str) -> bool:
         """Whether an option was tried here and a target is still missed."""
@@ -298,7 +323,8 @@ class Gap:
         None where recall or quality isn't known, and where hardly a passage is missing and no facts
         are asked for: then an answer may do without.
         """
-        recall, quality = self.facts.recall, self.facts.case.today.quality
+        recall = self.facts.recall
+        quality = self.facts.case.today.quality
         if recall is None or quality is None:
             return None
         if recall >= _FOUND and "knowledge" not in self.facts.case.goals:

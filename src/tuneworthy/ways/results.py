@@ -83,7 +83,14 @@ def _place(table: WayTable, way: Way) -> tuple[int, float, str]:
     return _LATER[way.state], _known_quality(way), way.id
 
 
-_LATER = {"running": 3, "measured": 3, "stated": 3, "untried": 6, "failed": 7, "ruled_out": 8}
+_LATER = {
+    "running": 3,
+    "measured": 3,
+    "stated": 3,
+    "untried": 6,
+    "failed": 7,
+    "ruled_out": 8,
+}
 
 
 def _result(table: WayTable, way: Way, rank: int) -> WayResult:
@@ -106,7 +113,9 @@ def _result(table: WayTable, way: Way, rank: int) -> WayResult:
         chances=chances,
         because=way.because,
         published=_say_published(table, way) if way.untried else "",
-        to_try=_work(table, way.hours, None, command_for(way.option, tuning=way.kind == "tuning")),
+        to_try=_work(
+            table, way.hours, None, command_for(way.option, tuning=way.kind == "tuning")
+        ),
         to_adopt=_work(table, way.hours, way.weeks, "tuneworthy show CASE plan"),
         rank=rank,
         ends=_end(table, way),
@@ -137,7 +146,10 @@ def _chances_in_words(table: WayTable, way: Way) -> dict[TargetId, ChanceWord]:
     chances = table.chances.get(way.id, {})
     if table.gap.is_known:
         return {target: chance_word(chance) for target, chance in chances.items()}
-    return {target: "unknown" if chance > 0 else "unlikely" for target, chance in chances.items()}
+    return {
+        target: "unknown" if chance > 0 else "unlikely"
+        for target, chance in chances.items()
+    }
 
 
 def _least_word(
@@ -167,7 +179,9 @@ _ARMS: Mapping[str, EffectArm] = {
 
 def _say_published(table: WayTable, way: Way) -> str:
     """What this kind of way did to errors in published comparisons; empty for too few."""
-    arm: EffectArm | None = "fine_tune" if way.kind == "tuning" else _ARMS.get(way.option)
+    arm: EffectArm | None = (
+        "fine_tune" if way.kind == "tuning" else _ARMS.get(way.option)
+    )
     if way.option == "hybrid":
         arm = "hybrid"
     if arm is None:
@@ -177,7 +191,9 @@ def _say_published(table: WayTable, way: Way) -> str:
     if effect is None:
         return ""
     of = (
-        f"published comparisons of {plain(effect.goal)}" if effect.goal else "published comparisons"
+        f"published comparisons of {plain(effect.goal)}"
+        if effect.goal
+        else "published comparisons"
     )
     return (
         f"In {effect.n} {of} it took away {share(effect.p50)} of the errors at the median, "
@@ -205,7 +221,9 @@ def work_usd(hours: Range | None, rate: Amount | None) -> Number:
     return Range.between(hours.low * rate.low, hours.most * rate.high).narrowed()
 
 
-def _work(table: WayTable, hours: Range | None, weeks: Range | None, command: str) -> WorkToDo:
+def _work(
+    table: WayTable, hours: Range | None, weeks: Range | None, command: str
+) -> WorkToDo:
     return WorkToDo(
         hours=_number(hours, "estimate the hours"),
         usd=work_usd(hours, table.gap.facts.case.economics.hourly_rate_usd),

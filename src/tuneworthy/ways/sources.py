@@ -16,7 +16,9 @@ from tuneworthy.ways.untried import Prospect, find_option
 from tuneworthy.ways.way import Known, Way, known_amount, share_of_cases
 from tuneworthy.words import usd
 
-_TO_TRY_A_MODEL = Range(low=4, high=12)  #: Hours to run a listed model on a set of cases.
+_TO_TRY_A_MODEL = Range(
+    low=4, high=12
+)  #: Hours to run a listed model on a set of cases.
 
 
 def _grade(facts: CaseFacts, path: str) -> FigureGrade:
@@ -25,7 +27,9 @@ def _grade(facts: CaseFacts, path: str) -> FigureGrade:
     return "measured" if replaced else "stated"
 
 
-def _known_of(amount: Amount | None, grade: FigureGrade, source: str = "") -> Known | None:
+def _known_of(
+    amount: Amount | None, grade: FigureGrade, source: str = ""
+) -> Known | None:
     if amount is None:
         return None
     return known_amount(Interval(amount.low, amount.likely, amount.high), grade, source)
@@ -95,7 +99,11 @@ def listed_models(facts: CaseFacts) -> Iterator[Way]:
             id=f"model:{model.id}",
             title=model.id,
             kind="tuned" if tuned else "model",
-            option="roll_out" if tuned else "smaller_model" if cheaper else "other_model",
+            option="roll_out"
+            if tuned
+            else "smaller_model"
+            if cheaper
+            else "other_model",
             state=_state_of_listed(facts, model, measured=measured),
             model=model.id,
             figures=_present(figures),  # type: ignore[arg-type]  # names of figures
@@ -123,7 +131,12 @@ def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
         if bill is None:
             continue
         known = Known(
-            bill.low, (bill.low + bill.most) / 2, bill.most, "computed", None, "list price"
+            bill.low,
+            (bill.low + bill.most) / 2,
+            bill.most,
+            "computed",
+            None,
+            "list price",
         )
         yield Way(
             id=f"model:{rival.model}",
@@ -140,7 +153,9 @@ def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
 
 
 def _cheaper(facts: CaseFacts, bill: Known | None) -> bool:
-    return bill is not None and facts.bill is not None and bill.value < facts.bill.likely
+    return (
+        bill is not None and facts.bill is not None and bill.value < facts.bill.likely
+    )
 
 
 def _stated_seconds(seconds: float | None) -> Known | None:
@@ -165,7 +180,9 @@ def _computed_bill(served: ServingResult | None) -> Known | None:
     bill = known_range(served.usd_per_month)
     assert bill is not None  # it isn't unknown
     source = "traffic and prices"
-    return Known(bill.low, (bill.low + bill.most) / 2, bill.most, "computed", None, source)
+    return Known(
+        bill.low, (bill.low + bill.most) / 2, bill.most, "computed", None, source
+    )
 
 
 def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
@@ -173,7 +190,11 @@ def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
         return model.runs
     if served is not None and served.how == "self_hosted":
         return "own"
-    return "third_party" if (model.id, model.base_url) in facts.findings.prices else "unknown"
+    return (
+        "third_party"
+        if (model.id, model.base_url) in facts.findings.prices
+        else "unknown"
+    )
 
 
 # What labs ran.
@@ -254,8 +275,14 @@ def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> Known | None:
         return known
     served = [each for each in facts.findings.servings if each.tuned]
     own = [each for each in served if each.model == arm.model]
-    if arm.lab == "pilot" and not own:  # it is to be served as the case says of a tuned model
-        own = [each for each in served if (each.how == "self_hosted") is (arm.private == "yes")]
+    if (
+        arm.lab == "pilot" and not own
+    ):  # it is to be served as the case says of a tuned model
+        own = [
+            each
+            for each in served
+            if (each.how == "self_hosted") is (arm.private == "yes")
+        ]
     bills = [_computed_bill(each) for each in own]
     return bills[0] if len(bills) == 1 else None
 
@@ -266,7 +293,12 @@ def _bill_of_calls(call: AnyFigure, requests: float | None) -> Known | None:
         return None
     source = "what its calls cost, times the traffic"
     return Known(
-        usd.low * requests, usd.value * requests, usd.high * requests, "computed", None, source
+        usd.low * requests,
+        usd.value * requests,
+        usd.high * requests,
+        "computed",
+        None,
+        source,
     )
 
 
@@ -276,7 +308,11 @@ def _bill_of_calls(call: AnyFigure, requests: float | None) -> Known | None:
 def untried_options(gap: Gap) -> Iterator[Way]:
     """Every option of the framework that isn't tuning, with what it would do here."""
     for name, rule in gap.facts.framework.options.items():
-        if rule.kind == "tuning" or name == "keep_prompt" or rule.variant_of is not None:
+        if (
+            rule.kind == "tuning"
+            or name == "keep_prompt"
+            or rule.variant_of is not None
+        ):
             continue
         judge = find_option(name)
         if judge is None:
@@ -299,7 +335,10 @@ def _cached_and_batched(gap: Gap) -> Iterator[Way]:
     judges = list(filter(None, map(find_option, parts)))
     if len(rules) < len(parts) or len(judges) < len(parts):
         return
-    if any(each.judge(gap, rule).ruled_out for each, rule in zip(judges, rules, strict=True)):
+    if any(
+        each.judge(gap, rule).ruled_out
+        for each, rule in zip(judges, rules, strict=True)
+    ):
         return
     because = f"cached and in batches the same calls cost {usd(bill.low)}{gap.facts.case.a_month}"
     prospect = Prospect(because, bill=bill, moves={})
@@ -315,7 +354,12 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
     if prospect.bill is not None:
         middle = (prospect.bill.low + prospect.bill.most) / 2
         figures["usd_per_month"] = Known(
-            prospect.bill.low, middle, prospect.bill.most, "computed", None, "traffic and prices"
+            prospect.bill.low,
+            middle,
+            prospect.bill.most,
+            "computed",
+            None,
+            "traffic and prices",
         )
     state = "failed" if failed else "ruled_out" if prospect.ruled_out else "untried"
     because = gap.say_tried() if failed else prospect.because
@@ -350,7 +394,9 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
     if gap.facts.behaviour_changes:
         because = "what it would learn changes about every month"
     for name in fitting_approaches(gap):
-        rule = gap.facts.framework.approaches.get(name) or gap.facts.framework.options.get(name)
+        rule = gap.facts.framework.approaches.get(
+            name
+        ) or gap.facts.framework.options.get(name)
         if rule is None:
             continue
         failed = gap.was_tried(name) or (in_vain and name not in _OTHER_DATA)
@@ -411,7 +457,11 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
         names.append(approach)
     if "domain_expertise" in goals and documents >= _PRETRAINING_DOCUMENTS:
         names.append("continued_pretraining")
-    names += ["supervised_fine_tuning", *(fit.approach for fit in gap.facts.fits), "hybrid"]
+    names += [
+        "supervised_fine_tuning",
+        *(fit.approach for fit in gap.facts.fits),
+        "hybrid",
+    ]
     known = {*framework.approaches, *framework.options}
     if documents < _PRETRAINING_DOCUMENTS:
         known.discard("continued_pretraining")
@@ -421,7 +471,9 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
 _OTHER_DATA = ("continued_pretraining", "preference_tuning")
 """Kinds of tuning that learn from other data than a model that was tuned on examples."""
 
-_PRETRAINING_DOCUMENTS = 50_000  # half of what the framework asks for: a pilot on them can tell
+_PRETRAINING_DOCUMENTS = (
+    50_000  # half of what the framework asks for: a pilot on them can tell
+)
 
 
 def tuning_hours(case: Case, framework: Framework) -> Range | None:
@@ -435,8 +487,14 @@ def tuning_hours(case: Case, framework: Framework) -> Range | None:
         return as_range(upfront.hours)
     stated = {name: effort.hours for name, effort in upfront.by_category.items()}
     if not stated:
-        return as_range(costs.upfront_total.hours) if costs and costs.upfront_total else None
-    table = {str(name): row.hours for name, row in costs.upfront.items()} if costs else {}
+        return (
+            as_range(costs.upfront_total.hours)
+            if costs and costs.upfront_total
+            else None
+        )
+    table = (
+        {str(name): row.hours for name, row in costs.upfront.items()} if costs else {}
+    )
     names = dict.fromkeys((*table, *stated))
     parts = [as_range(stated.get(name) or table.get(name)) for name in names]
     return Range.total(part for part in parts if part is not None)

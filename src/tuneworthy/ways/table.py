@@ -78,7 +78,11 @@ class WayTable:
         met = [way for way in self.enough if not way.tuned]
         if met:
             return met
-        near = [way for way in self.ways if not way.tuned and self.criterion.nearly_admits(way)]
+        near = [
+            way
+            for way in self.ways
+            if not way.tuned and self.criterion.nearly_admits(way)
+        ]
         return sorted(near, key=self._cost_of_use)
 
     def find(self, name: str) -> Way | None:
@@ -92,11 +96,17 @@ class WayTable:
         """
         if self.criterion.admits(tuned) != "met":
             return self.untuned_enough
-        better = tuned.gain is not None and tuned.gain.low > self.criterion.margin_quality
+        better = (
+            tuned.gain is not None and tuned.gain.low > self.criterion.margin_quality
+        )
         if better and self.gap.facts.case.economics.monthly.quality_value_usd:
             return []
         upkeep = upkeep_of(self.gap.facts.case)
-        return [way for way in self.untuned_enough if not _clearly_dearer(way, tuned, upkeep)]
+        return [
+            way
+            for way in self.untuned_enough
+            if not _clearly_dearer(way, tuned, upkeep)
+        ]
 
     def may_be_enough(self, tuned: Way) -> list[Way]:
         """Untuned ways that look as if they were enough too, and more cases would tell.
@@ -107,7 +117,9 @@ class WayTable:
         """
         if self.criterion.admits(tuned) != "met" or self.untuned_enough:
             return []
-        better = tuned.gain is not None and tuned.gain.low > self.criterion.margin_quality
+        better = (
+            tuned.gain is not None and tuned.gain.low > self.criterion.margin_quality
+        )
         if better and self.gap.facts.case.economics.monthly.quality_value_usd:
             return []
         upkeep = upkeep_of(self.gap.facts.case)
@@ -136,11 +148,15 @@ class WayTable:
 
         Of one that two labs ran it is the one that was compared.
         """
-        shown = [way for way in self.measured_ways if way.tuned and "quality" in way.figures]
+        shown = [
+            way for way in self.measured_ways if way.tuned and "quality" in way.figures
+        ]
         compared = [way for way in shown if way.gain is not None]
         labs = {_lab_of(way) for way in compared}
         titles = {way.title for way in compared}
-        others = [way for way in shown if way.title not in titles and _lab_of(way) not in labs]
+        others = [
+            way for way in shown if way.title not in titles and _lab_of(way) not in labs
+        ]
         return [*compared, *others]
 
     @property
@@ -157,7 +173,11 @@ class WayTable:
         A pilot of one model says nothing of tuning where a larger one is the best untuned way.
         """
         other = self.find(tuned.beside)
-        if _lab_of(tuned) == "pilot" and other is not None and other.model != tuned.model:
+        if (
+            _lab_of(tuned) == "pilot"
+            and other is not None
+            and other.model != tuned.model
+        ):
             return False
         held = self.criterion.admits(tuned)
         return held == "missed" or (held == "unknown" and self.gains(tuned) == "no")
@@ -168,11 +188,15 @@ class WayTable:
         return {way.id: self._chances_of(way) for way in self.ways if way.untried}
 
     def _chances_of(self, way: Way) -> dict[TargetId, float]:
-        missed = {*self.criterion.missed_by(way)} - {"privacy"}  # that is kept by where it runs
+        missed = {*self.criterion.missed_by(way)} - {
+            "privacy"
+        }  # that is kept by where it runs
         if missed or self._makes_worse(way):
             return dict.fromkeys(self.gap.aims, 0.0)
         keeps = self._chance_to_keep(way)
-        return {target: keeps * self._chance_on(way, target) for target in self.gap.aims}
+        return {
+            target: keeps * self._chance_on(way, target) for target in self.gap.aims
+        }
 
     def _makes_worse(self, way: Way) -> bool:
         """Whether, as a rule, it adds to errors, seconds or USD that are missed already."""
@@ -196,7 +220,10 @@ class WayTable:
             if target == "privacy" and state == "unknown":
                 continue  # where the way runs tells it, and nobody said what is wanted
             kept *= self._chance_on(way, target)
-        if "quality" not in self.gap.states and self.criterion.quality_floor is not None:
+        if (
+            "quality" not in self.gap.states
+            and self.criterion.quality_floor is not None
+        ):
             kept *= self._chance_on(way, "quality")
         return kept
 
@@ -213,7 +240,9 @@ class WayTable:
             return 1.0
         known = way.figure(target)
         if known is not None:
-            within = known.value >= limit if target == "quality" else known.value <= limit
+            within = (
+                known.value >= limit if target == "quality" else known.value <= limit
+            )
             return 1.0 if within else 0.0
         if target == "quality":
             return self._chance_of_quality(way)
@@ -238,7 +267,9 @@ class WayTable:
             strict = strict.up_to(self.gap.failures.most_removed(way.option))
         # at the least of what asks for code, so that a looser target never lowers the chance
         by_code = self.gap.needed_by_code
-        return max(chance, chance_of_reduction(by_code, strict.low, strict.likely, strict.high))
+        return max(
+            chance, chance_of_reduction(by_code, strict.low, strict.likely, strict.high)
+        )
 
     def _errors_of(self, way: Way) -> Triangle | None:
         """What a way does to the errors that are left.
@@ -260,7 +291,9 @@ class WayTable:
 
     def chance(self, way: Way) -> float:
         """The chance that a way meets every target that is missed."""
-        return math.prod(self.chances[way.id].values()) if way.id in self.chances else 0.0
+        return (
+            math.prod(self.chances[way.id].values()) if way.id in self.chances else 0.0
+        )
 
     @cached_property
     def to_try(self) -> list[Way]:
@@ -322,19 +355,27 @@ class WayTable:
         able = [
             way
             for way in self.ways
-            if way.untried and way.kind not in ("tuned", "tuning") and self._best_chance(way) > 0
+            if way.untried
+            and way.kind not in ("tuned", "tuning")
+            and self._best_chance(way) > 0
         ]
-        models = sorted((way for way in able if way.kind == "model"), key=lambda way: way.id)
+        models = sorted(
+            (way for way in able if way.kind == "model"), key=lambda way: way.id
+        )
         others = [way for way in able if way.kind != "model"]
         return sorted([*models, *others], key=self._index, reverse=True)
 
     def _best_chance(self, way: Way) -> float:
         """Its chance on the target, of those that are missed, that it meets best."""
         chances = self.chances[way.id]
-        return max((p for target, p in chances.items() if target != "privacy"), default=0.0)
+        return max(
+            (p for target, p in chances.items() if target != "privacy"), default=0.0
+        )
 
     def _index(self, way: Way) -> float:
-        return sum(self.chances[way.id].values()) / (_START_HOURS + middle_hours(way.hours))
+        return sum(self.chances[way.id].values()) / (
+            _START_HOURS + middle_hours(way.hours)
+        )
 
     @cached_property
     def simpler(self) -> float:
@@ -344,7 +385,9 @@ class WayTable:
         """
         parts = [
             combined_chance(
-                self.chances[way.id][target] for way in self.to_try if way.kind != "no_model"
+                self.chances[way.id][target]
+                for way in self.to_try
+                if way.kind != "no_model"
             )
             for target in self.gap.aims
             if target != "privacy"
@@ -378,21 +421,28 @@ class WayTable:
         None where no target is missed, or none is known to be.
         """
         if self.tuned_enough:
-            return 1.0, f"{self.tuned_enough[0].title} was tuned, and meets every target"
+            return (
+                1.0,
+                f"{self.tuned_enough[0].title} was tuned, and meets every target",
+            )
         missed = [target for target in self.gap.missed if target != "privacy"]
         if missed and self.tunings and self.chances.get(self.tunings[0].id):
             chance = max(self.chance_of_tuning, _LEAST_CHANCE)
             names = self.criterion.name_targets(missed)
             says = f"tuning meets {names} with a chance of {share(chance)}, by the table of ways"
             return chance, says
-        failed = [way for way in self.tried_tunings if self.criterion.admits(way) == "missed"]
+        failed = [
+            way for way in self.tried_tunings if self.criterion.admits(way) == "missed"
+        ]
         if failed:
             return 0.0, f"{failed[0].title} was tuned, and isn't enough"
         return None
 
     def _chance_but_privacy(self, way: Way) -> float:
         chances = self.chances[way.id]
-        return math.prod(chance for target, chance in chances.items() if target != "privacy")
+        return math.prod(
+            chance for target, chance in chances.items() if target != "privacy"
+        )
 
 
 _LEAST_CHANCE = 0.02  # of what is untried nobody knows that it fails
@@ -439,12 +489,19 @@ def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> WayTable:
     """Every way of a case."""
     now = production(facts)
     private = facts.state("data_sovereignty")
-    fixed = [now, *listed_models(facts), *arms_of_labs(facts, arms), *unlisted_models(facts)]
+    fixed = [
+        now,
+        *listed_models(facts),
+        *arms_of_labs(facts, arms),
+        *unlisted_models(facts),
+    ]
     reference = _by_target(now)
     best = _best_untuned(fixed)
     if "quality" not in reference and best is not None:
         reference["quality"] = best
-    criterion = TargetCriterion.from_framework(facts.framework, facts.limits, private, reference)
+    criterion = TargetCriterion.from_framework(
+        facts.framework, facts.limits, private, reference
+    )
     hours = tuning_hours(facts.case, facts.framework)
     gap = Gap(facts, criterion, now, [way for way in fixed if "quality" in way.figures])
     ways = [*fixed, *untried_options(gap), *kinds_of_tuning(gap, hours)]

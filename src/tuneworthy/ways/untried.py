@@ -28,7 +28,9 @@ class Prospect(NamedTuple):
     """The same where so much is asked for that only code can promise it."""
     moves: Moves | None = None  #: None for the usual ones of the framework.
     bill: Range | None = None  #: USD a month with it, where traffic and prices tell.
-    hours: Range | None = None  #: Hours of work; None for the usual ones of the framework.
+    hours: Range | None = (
+        None  #: Hours of work; None for the usual ones of the framework.
+    )
     private: bool = False  #: Whether data stay inside with it.
     ruled_out: bool = False
 
@@ -41,7 +43,9 @@ class Option:
     """An option of the framework with its function."""
 
     judge: Judge
-    sends_data: bool = True  #: Whether trying it sends requests to whoever answers today.
+    sends_data: bool = (
+        True  #: Whether trying it sends requests to whoever answers today.
+    )
 
     @property
     def id(self) -> str:
@@ -77,7 +81,9 @@ def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
     have = gap.facts.examples
     least = gap.facts.framework.threshold("examples_to_retrieve") or 0
     if "knowledge" in gap.facts.case.goals:
-        return rule_out("it needs facts, and examples of other questions contain none of them")
+        return rule_out(
+            "it needs facts, and examples of other questions contain none of them"
+        )
     if have is None or have < least:
         return rule_out(f"it takes {count(least)} examples to find a near one")
     return Prospect(f"{count(have)} examples exist to find the nearest in", rule.errors)
@@ -89,7 +95,9 @@ def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
 
     With a set of cases it is a lab that runs by itself, and takes hours to read alone.
     """
-    hours = gap.facts.framework.threshold("search_hours") if gap.facts.has_cases else None
+    hours = (
+        gap.facts.framework.threshold("search_hours") if gap.facts.has_cases else None
+    )
     work = None if hours is None else Range(low=hours, high=hours)
     search = gap.facts.findings.ledger.get(SEARCH)
     if search is not None:
@@ -112,7 +120,9 @@ def constrained_output(gap: Gap, rule: OptionRule) -> Prospect:
     if not SHAPED_GOALS & set(gap.facts.case.goals):
         return rule_out("it needs no form that a schema could state")
     if gap.formless:
-        return Prospect("the form varies, and a schema binds it", situated(rule, "form"))
+        return Prospect(
+            "the form varies, and a schema binds it", situated(rule, "form")
+        )
     return Prospect("the form isn't the known trouble", rule.errors)
 
 
@@ -144,7 +154,9 @@ def decomposition(gap: Gap, rule: OptionRule) -> Prospect:
             what = "many failures are of reading or reasoning"
         return Prospect(f"{what}: take it step by step", situated(rule, "steps"))
     if gap.facts.holds("instruction_limit") and not gap.has_short_prompt:
-        return Prospect("the prompt is too long to be followed", situated(rule, "steps"))
+        return Prospect(
+            "the prompt is too long to be followed", situated(rule, "steps")
+        )
     return Prospect("one prompt may do too many things at once", rule.errors)
 
 
@@ -165,12 +177,18 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
         )
         return Prospect(because, errors)
     if gap.facts.recall is not None and gap.facts.recall >= 0.9:
-        return rule_out(f"the right passage is found for {share(gap.facts.recall)} of questions")
+        return rule_out(
+            f"the right passage is found for {share(gap.facts.recall)} of questions"
+        )
     goals = set(gap.facts.case.goals)
     asked = "knowledge" in goals
-    used = gap.facts.case.data.documents is not None or bool(goals & {"tool_calling", "generation"})
+    used = gap.facts.case.data.documents is not None or bool(
+        goals & {"tool_calling", "generation"}
+    )
     if asked:
-        return Prospect("it needs facts, and nobody counted how often they are found", rule.errors)
+        return Prospect(
+            "it needs facts, and nobody counted how often they are found", rule.errors
+        )
     if gap.never_searched and used:
         return Prospect("retrieval was never worked on", rule.errors)
     return rule_out("nothing says that answers lack a passage")
@@ -184,7 +202,9 @@ def other_model(gap: Gap, rule: OptionRule) -> Prospect:
     """A fault may be the model's own; one that stays across models isn't."""
     if gap.facts.tried_one_family:
         (family,) = gap.facts.attempted_families
-        return Prospect(f"all models that attempts name are of one maker, {family}", rule.errors)
+        return Prospect(
+            f"all models that attempts name are of one maker, {family}", rule.errors
+        )
     if gap.facts.state("foundation_models") == "yes":
         return rule_out(gap.say_tried("several models were"))
     because = "the fault may be the model's own"
@@ -218,10 +238,14 @@ def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
             return Prospect(because, situated(rule, "ability"))
         return Prospect("few failures are of reading or reasoning", rule.errors)
     if gap.levelled:
-        return Prospect("two models of different ability are equally good here", rule.errors)
+        return Prospect(
+            "two models of different ability are equally good here", rule.errors
+        )
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
-        return Prospect("it is a matter of reading and reasoning", situated(rule, "ability"))
+        return Prospect(
+            "it is a matter of reading and reasoning", situated(rule, "ability")
+        )
     return Prospect(nobody, rule.errors)
 
 
@@ -256,7 +280,9 @@ def self_hosted_untuned(gap: Gap, rule: OptionRule) -> Prospect:
     if gap.facts.api == "own":
         return rule_out("the model in use is one of your own already")
     if "privacy" in gap.missed:
-        return Prospect("an open model of your own keeps data inside", rule.errors, private=True)
+        return Prospect(
+            "an open model of your own keeps data inside", rule.errors, private=True
+        )
     return rule_out("data may go where they go today")
 
 
@@ -268,7 +294,9 @@ def caching(gap: Gap, rule: OptionRule) -> Prospect:
     """What is the same in every call is read once."""
     if not {"cost", "latency"} & set(gap.missed):
         return rule_out("neither the bill nor time is missed")
-    return _serve(gap, rule, "cached", "what is the same in every call is read from a cache")
+    return _serve(
+        gap, rule, "cached", "what is the same in every call is read from a cache"
+    )
 
 
 @option()
@@ -281,7 +309,9 @@ def batching(gap: Gap, rule: OptionRule) -> Prospect:
         return rule_out("somebody waits for the answer")
     if "cost" not in gap.missed and not gap.facts.case.one_off:
         return rule_out("the bill isn't missed")
-    return _serve(gap, rule, "batched", "nobody waits for the answer, and a batch costs less")
+    return _serve(
+        gap, rule, "batched", "nobody waits for the answer, and a batch costs less"
+    )
 
 
 def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
@@ -291,10 +321,14 @@ def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
         moves = dict(rule.moves)
         moves.pop("cost", None)
         return Prospect(
-            f"{because}: {usd(bill.low)}{gap.facts.case.a_month}", bill=bill, moves=moves
+            f"{because}: {usd(bill.low)}{gap.facts.case.a_month}",
+            bill=bill,
+            moves=moves,
         )
     if gap.facts.serving("as_is") is not None:
-        return rule_out("its price has no such discount, or no part of a call is the same")
+        return rule_out(
+            "its price has no such discount, or no part of a call is the same"
+        )
     return Prospect(because, moves=rule.moves)
 
 
@@ -302,7 +336,9 @@ def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
 def private_endpoint(gap: Gap, _rule: OptionRule) -> Prospect:
     """A contract or a region may be enough."""
     if "privacy" in gap.missed:
-        because = "ask who decides about the data: a region or no retention may be enough"
+        because = (
+            "ask who decides about the data: a region or no retention may be enough"
+        )
         return Prospect(because, private=True)
     return rule_out("no data that has to stay leaves")
 

@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 from tuneworthy.model.base import Interval, Range, State, Strings, Unknown
 from tuneworthy.model.framework import Moves, TargetId, Triangle
-from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, FigureId, WayKind, WayState
+from tuneworthy.model.ways import (
+    AnyFigure,
+    Figure,
+    FigureGrade,
+    FigureId,
+    WayKind,
+    WayState,
+)
 from tuneworthy.stats.intervals import wilson
 
 FIGURE_OF: Mapping[TargetId, FigureId] = {
@@ -29,7 +36,9 @@ class Known(NamedTuple):
     value: float
     high: float
     grade: FigureGrade
-    cases: int | None = None  #: Cases it was counted on; None where nobody said, or none are.
+    cases: int | None = (
+        None  #: Cases it was counted on; None where nobody said, or none are.
+    )
     source: str = ""
 
     def made_sure(self) -> Known:
@@ -54,7 +63,9 @@ def share_of_cases(
     return Known(low, share, high, grade, cases, source)
 
 
-def known_amount(amount: Interval | None, grade: FigureGrade, source: str = "") -> Known | None:
+def known_amount(
+    amount: Interval | None, grade: FigureGrade, source: str = ""
+) -> Known | None:
     """An amount with its ends; None where it isn't known."""
     if amount is None:
         return None
@@ -79,14 +90,20 @@ class Way:
     model: str = ""
     figures: Mapping[FigureId, Known] = field(default_factory=dict)
     errors: Triangle | None = None
-    strict_errors: Triangle | None = None  #: The same where only code can promise so much.
+    strict_errors: Triangle | None = (
+        None  #: The same where only code can promise so much.
+    )
     moves: Moves = field(default_factory=dict)
     hours: Range | None = None
     weeks: Range | None = None
     because: str = ""
     private: State = "unknown"  #: Whether data stay inside where it runs.
-    gain: Known | None = None  #: Of a tuned one: its quality less that of the way beside it.
-    best_known: State = "unknown"  #: Of a tuned one: whether its lab knows the best untuned way.
+    gain: Known | None = (
+        None  #: Of a tuned one: its quality less that of the way beside it.
+    )
+    best_known: State = (
+        "unknown"  #: Of a tuned one: whether its lab knows the best untuned way.
+    )
     beside: str = ""  #: Id of the untuned way that it was compared with, case by case.
     skills: State = "unknown"  #: Whether a tuned model keeps general skills.
     safe: State = "unknown"  #: Whether a tuned model keeps its refusals.

@@ -73,7 +73,9 @@ def wrong(request: Request, caught: Exception) -> Response:
         answer = for_notice(page(request, "said.html", status, title=title, says=says))
     else:
         answer = page(request, "message.html", status, title=title, says=says)
-    answer.headers.update(HEADERS)  # that of a fault of ours is made outside of the guard
+    answer.headers.update(
+        HEADERS
+    )  # that of a fault of ours is made outside of the guard
     return answer
 
 
@@ -126,7 +128,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
     if app.state.site.labs.running:
-        logging.getLogger("tuneworthy.web").warning("A lab stops: calls in flight will finish.")
+        logging.getLogger("tuneworthy.web").warning(
+            "A lab stops: calls in flight will finish."
+        )
     await run_in_threadpool(app.state.site.labs.close)
 
 
@@ -167,7 +171,9 @@ def keep_plain() -> None:
 
 def _ended(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None:
-        logging.getLogger("tuneworthy.web").error("A thread ended", exc_info=args.exc_value)
+        logging.getLogger("tuneworthy.web").error(
+            "A thread ended", exc_info=args.exc_value
+        )
 
 
 # The server started: where it listens, whom it lets in, and what the terminal shows.
@@ -204,7 +210,9 @@ def run(
         if browse:
             webbrowser.open(f"{address}?token={site.token}")
         with suppress(KeyboardInterrupt):  # how it is meant to end
-            serve(make_app(site), sock, at_once=_MOST_AT_ONCE, patience_s=3, log="warning")
+            serve(
+                make_app(site), sock, at_once=_MOST_AT_ONCE, patience_s=3, log="warning"
+            )
 
 
 def prepare(site: Site) -> None:
@@ -216,7 +224,8 @@ def prepare(site: Site) -> None:
 
 def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
     """The site for an address; whoever comes has to know its token."""
-    labs, token = Labs(budget_usd=lab_budget), secrets.token_urlsafe(32)
+    labs = Labs(budget_usd=lab_budget)
+    token = secrets.token_urlsafe(32)
     if is_loopback(host):
         return Site(workspace, token=token, labs=labs)
     names = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
@@ -227,7 +236,9 @@ def told(address: str, site: Site) -> list[str]:
     """What the terminal says at the start."""
     budget = site.labs.budget_usd or 0.0
     spend = (
-        f"may cost {budget:g} USD in all" if budget else "that cost money run in a terminal alone"
+        f"may cost {budget:g} USD in all"
+        if budget
+        else "that cost money run in a terminal alone"
     )
     lines = [
         f"Serving {site.workspace.directory.folder} at {address}?token={site.token}",

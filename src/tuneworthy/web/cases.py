@@ -105,15 +105,19 @@ class Sides(BaseModel):
 @router.get("/compare")
 def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
     """Two cases side by side, or a case and a what-if of it."""
-    workspace, wrong = site_of(request).workspace, ""
+    workspace = site_of(request).workspace
+    wrong = ""
     a, b_ = [*asked.of, asked.a, asked.b][:2]
-    dossiers, titles = list[Dossier](), list[str]()
+    dossiers = list[Dossier]()
+    titles = list[str]()
     try:
         for name, supposed in ((a, asked.a_if), (b_, asked.b_if)):
             if name:
                 pairs = (pair.partition("=")[::2] for pair in supposed.split())
                 dossiers.append(workspace.what_if(name, dict(pairs)).dossier)
-                titles.append(dossiers[-1].case.name + f" with {supposed}" * bool(supposed))
+                titles.append(
+                    dossiers[-1].case.name + f" with {supposed}" * bool(supposed)
+                )
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
     sections: list[Section] = []
@@ -122,8 +126,15 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
         sections += beside(first, second, titles)
     fields = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
     more = [*filter(None, asked.of[2:])]
-    fields["left"] = f"Only the first two are compared; left out: {listing(more)}." if more else ""
-    values = {"told": fields, "names": workspace.names(), "wrong": wrong, "sections": sections}
+    fields["left"] = (
+        f"Only the first two are compared; left out: {listing(more)}." if more else ""
+    )
+    values = {
+        "told": fields,
+        "names": workspace.names(),
+        "wrong": wrong,
+        "sections": sections,
+    }
     return page(request, "compare.html", 422 if wrong else 200, **values)
 
 
@@ -149,9 +160,12 @@ def make(
     workspace = site_of(request).workspace
     words = re.findall(r"\w+", title.lower())
     try:
-        place = workspace.start(folder.strip() or "-".join(words)[:60].strip("-_"), title)
+        place = workspace.start(
+            folder.strip() or "-".join(words)[:60].strip("-_"), title
+        )
     except InputError as caught:
-        typed, wrong = {"folder": folder, "title": title}, workspace.directory.plain_error(caught)
+        typed = {"folder": folder, "title": title}
+        wrong = workspace.directory.plain_error(caught)
         return page(request, "new.html", 422, given=typed, wrong=wrong)
     return RedirectResponse(f"{address(place.name)}/interview", 303)
 
@@ -178,7 +192,10 @@ def enter(request: Request, token: Typed) -> Response:
 def overview(of: OfCase) -> Response:
     """The answer, what it rests on, the money, what doesn't fit, and what to do first."""
     decided = of.evaluated.case.decision
-    named: dict[str, object] = {"an owner": decided.owner, "an approver": decided.approver}
+    named: dict[str, object] = {
+        "an owner": decided.owner,
+        "an approver": decided.approver,
+    }
     named["a day of review"] = decided.review_on
     lacks = listing([what for what, there in named.items() if not there])
     shown = look_at(of.evaluated, of.name)
@@ -201,9 +218,13 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
     ``undo`` is the version before what was saved last, which made the version ``made``.
     """
     asked = of.stated
-    states = {key: of.request.query_params.get(key, state) for key, state in asked.items()}
+    states = {
+        key: of.request.query_params.get(key, state) for key, state in asked.items()
+    }
     mine = {key: state for key, state in states.items() if state != asked[key]}
-    return of.page("answers.html", **_supposed(of, mine, undo * (made == of.evaluated.digest)))
+    return of.page(
+        "answers.html", **_supposed(of, mine, undo * (made == of.evaluated.digest))
+    )
 
 
 def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
@@ -211,7 +232,12 @@ def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[st
     supposed = of.workspace.what_if(of.name, mine, as_written=True).dossier
     named = record.titles(of.evaluated.framework)
     lines = [f"{named[key]}: {state}" for key, state in mine.items()]
-    values = {"mine": lines, "undo": undo, "supposed": supposed, "states": {**of.stated, **mine}}
+    values = {
+        "mine": lines,
+        "undo": undo,
+        "supposed": supposed,
+        "states": {**of.stated, **mine},
+    }
     return {**_MOVING, **values, "changes": deltas(of.dossier, supposed)}
 
 
@@ -223,10 +249,14 @@ class AnswerForm(BaseModel, extra="allow"):
 
     def told(self, asked: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """Of questions that are asked: the answers as they were shown, and those that changed."""
-        posted = {k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)}
+        posted = {
+            k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)
+        }
         pairs = (pair.partition("=")[::2] for pair in self.seen.split())
         seen = {key: value for key, value in pairs if key in asked}
-        return seen, {key: posted[key] for key in seen if posted.get(key, seen[key]) != seen[key]}
+        return seen, {
+            key: posted[key] for key in seen if posted.get(key, seen[key]) != seen[key]
+        }
 
 
 @router.post("/cases/{name}/answers/if")
@@ -259,11 +289,15 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     return part
 
 
-def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest: str) -> Response:
-    now, titles = of.stated, record.titles(of.evaluated.framework)
+def _conflict(
+    of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest: str
+) -> Response:
+    now = of.stated
+    titles = record.titles(of.evaluated.framework)
     others = (key for key, was in seen.items() if key in titles and now[key] != was)
     theirs = [(titles[key], seen[key], now[key]) for key in others]
-    template, more = "conflict.html" if of.part else "answers.html", _supposed(of, {})
+    template = "conflict.html" if of.part else "answers.html"
+    more = _supposed(of, {})
     more |= {"who": writers_since(of.evaluated.case, digest)}
     response = of.page(template, 409, **more, given=mine, theirs=theirs, titles=titles)
     return for_notice(response) if of.part else response
@@ -278,7 +312,8 @@ def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
     try:
         of.workspace.undo(of.name, then, digest)
     except ConflictError:
-        now, what = of.evaluated, "other fields"
+        now = of.evaluated
+        what = "other fields"
         with suppress(InputError):  # a version that isn't kept
             what = listing(answers_since(now, digest)) or what
         why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
@@ -306,7 +341,8 @@ class NoteForm(BaseModel, extra="allow"):
 @router.post("/cases/{name}/notes")
 def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
     """Write a note beside an answer, with who wrote it and when; who that is, is remembered."""
-    by, notes = one_line(form.by.strip()), form.model_extra or {}
+    by = one_line(form.by.strip())
+    notes = form.model_extra or {}
     if form.key and form.key not in of.stated:
         raise HTTPException(404, "there is no such question")
     was = of.note(form.key) if form.key else ""
@@ -316,7 +352,9 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
             unsigned = re.sub(rf" \({re.escape(by)}, [^()]*\)$", "", text)
             text = f"{unsigned} ({by}, {day(of.dossier.as_of)})"
         mine = {f"{form.key}.note": text}
-        of.evaluated = of.workspace.written_by(by).set_answers(of.name, mine, form.digest)
+        of.evaluated = of.workspace.written_by(by).set_answers(
+            of.name, mine, form.digest
+        )
     at = "/answers" + f"#q-{form.key}" * bool(form.key)
     response = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
     response.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
@@ -327,7 +365,9 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
 
 
 @router.get("/cases/{name}/find")
-def find_inside(of: OfCase, words: Annotated[str, Query(max_length=100)] = "") -> JSONResponse:
+def find_inside(
+    of: OfCase, words: Annotated[str, Query(max_length=100)] = ""
+) -> JSONResponse:
     """Questions, runs and numbers whose name holds the words: address, text and kind of each."""
     named_words = words.casefold().split()
     places = [
@@ -378,14 +418,18 @@ def report(of: OfCase) -> Response:
 
 
 def _report_page(of: OfCase, status: int = 200, **values: Any) -> Response:
-    return of.page("report.html", status, memo=memo_of(of.dossier, short=True), **values)
+    return of.page(
+        "report.html", status, memo=memo_of(of.dossier, short=True), **values
+    )
 
 
 @router.post("/cases/{name}/report/since")
 def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Response:
     """What changed since a dossier that was kept; the file isn't stored."""
     try:
-        changes = since_dossier(dossier.file.read().decode("utf-8", "replace"), of.evaluated)
+        changes = since_dossier(
+            dossier.file.read().decode("utf-8", "replace"), of.evaluated
+        )
     except InputError as caught:
         return _report_page(of, 422, wrong=str(caught))
     return _report_page(of, sections=(difference(changes),))
@@ -433,21 +477,30 @@ def case_chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
 
 
 def chart_answer(
-    of: AskedCase, drawn: Mapping[str, Picture], chart: str, width: Literal["wide", "narrow"]
+    of: AskedCase,
+    drawn: Mapping[str, Picture],
+    chart: str,
+    width: Literal["wide", "narrow"],
 ) -> Response:
     """One of some pictures by id, as its ending says, for a desk or for a telephone."""
     name, _, form = chart.rpartition(".")
-    picture, narrow = drawn.get(name), width == "narrow"
+    picture = drawn.get(name)
+    narrow = width == "narrow"
     headers = {"Cache-Control": "private, no-cache"}
     if picture is not None and form == "svg":
-        body, media = still(picture.drawing, narrow=narrow), "image/svg+xml"
+        body = still(picture.drawing, narrow=narrow)
+        media = "image/svg+xml"
         headers["Content-Security-Policy"] = policy(STYLE)
     elif picture is not None and form == "json":
         base = of.request.url.path.rpartition("/charts/")[0]
-        body = json.dumps(picture.drawing.spec(NARROW if narrow else WIDE, base), allow_nan=False)
+        body = json.dumps(
+            picture.drawing.spec(NARROW if narrow else WIDE, base), allow_nan=False
+        )
         media = "application/json"
     else:
-        raise HTTPException(404, "there is no such chart; what it showed may have changed")
+        raise HTTPException(
+            404, "there is no such chart; what it showed may have changed"
+        )
     headers["ETag"] = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
     if of.request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -466,7 +519,9 @@ _MEANWHILE = (
 @router.get("/cases/{name}/money")
 def investment(of: OfCase) -> HTMLResponse:
     """What it costs and brings, with the amounts of the address in the place of the case's own."""
-    return _with_amounts(of, {key: text.strip() for key, text in of.request.query_params.items()})
+    return _with_amounts(
+        of, {key: text.strip() for key, text in of.request.query_params.items()}
+    )
 
 
 @router.post("/cases/{name}/money")
@@ -497,10 +552,23 @@ def _with_amounts(
 ) -> HTMLResponse:
     now = supposed = of.evaluated
     asks = {ask.id: ask for ask in lever_asks(now.case, now.framework)}
-    levers = [money.lever(asks[name], texts.get(name)) for name in money.LEVERS if name in asks]
-    amounts = {lever.id: lever.text or "unknown" for lever in levers if lever.text != lever.stated}
+    levers = [
+        money.lever(asks[name], texts.get(name))
+        for name in money.LEVERS
+        if name in asks
+    ]
+    amounts = {
+        lever.id: lever.text or "unknown"
+        for lever in levers
+        if lever.text != lever.stated
+    }
     code = urlsafe_b64encode(urlencode(amounts).encode()).decode()
-    values: dict[str, Any] = {"notice": notice, "given": code, "wrong": "", "compared": None}
+    values: dict[str, Any] = {
+        "notice": notice,
+        "given": code,
+        "wrong": "",
+        "compared": None,
+    }
     evidence = () if isinstance(now.dossier.evidence, Unknown) else now.dossier.evidence
     values["measured"] = {
         item.factor: interval_text(item.value, item.low, item.high, item.unit)
@@ -510,13 +578,17 @@ def _with_amounts(
     try:
         supposed = of.workspace.what_if(of.name, amounts)
     except InputError as caught:
-        values["wrong"], status = of.plain(caught), 422
+        values["wrong"] = of.plain(caught)
+        status = 422
     else:
         if amounts:
             values["charts"] = f"{of.base}/money/if/{code}/charts"
             values["compared"] = money.compared(now.dossier, supposed.dossier)
             values["changes"] = deltas(now.dossier, supposed.dossier)
-    values |= {"groups": money.grouped(levers), "sections": (money.investment(supposed.dossier),)}
+    values |= {
+        "groups": money.grouped(levers),
+        "sections": (money.investment(supposed.dossier),),
+    }
     if not of.part:
         return of.page("money.html", status, **values)
     part = of.page("worked.html", status, **values, swap=True)

@@ -33,7 +33,10 @@ PAGES = {
 }  #: By the first word of a step's command.
 
 _COMMAND = re.compile(r"tuneworthy (\w+)(?: \S+ ([a-z_0-9.]+)=)?")
-_ONLY_AS_A_STEP = ("answer", "show")  #: Their pages are those of a step, not of every text.
+_ONLY_AS_A_STEP = (
+    "answer",
+    "show",
+)  #: Their pages are those of a step, not of every text.
 
 
 def find_page(command: str) -> Page | None:

@@ -37,9 +37,13 @@ class Site:
     """What a form has to carry, so that it can only be one of our own pages."""
     session: str = field(default_factory=secrets.token_hex, repr=False)
     """What the cookie of a visitor holds who gave the token."""
-    labs: Labs = field(default_factory=Labs)  #: The labs that run here; they end with the server.
+    labs: Labs = field(
+        default_factory=Labs
+    )  #: The labs that run here; they end with the server.
     upload_mib: int = 1024  #: The most that files sent at a time may have.
-    queues: LabelQueues = field(default_factory=LabelQueues)  #: What is being labelled here.
+    queues: LabelQueues = field(
+        default_factory=LabelQueues
+    )  #: What is being labelled here.
 
     def is_token(self, token: str) -> bool:
         return self.token is not None and same(token, self.token)
@@ -58,7 +62,9 @@ def let_in(answer: Response, site: Site) -> Response:
 
 def same(candidate: str, secret: str) -> bool:
     """Whether two secrets are the same, compared in constant time."""
-    return hmac.compare_digest(candidate.encode("utf-8", "surrogatepass"), secret.encode())
+    return hmac.compare_digest(
+        candidate.encode("utf-8", "surrogatepass"), secret.encode()
+    )
 
 
 def site_of(request: Request) -> Site:
@@ -68,7 +74,8 @@ def site_of(request: Request) -> Site:
 
 MIB = 1024 * 1024
 BODY_LIMIT = MIB  #: Bytes of a request.
-_UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:report/since|label)(?:/.*)?"), 17 * MIB
+_UPLOAD = re.compile(r"/cases/[^/]+/(?:report/since|label)(?:/.*)?")
+_UPLOAD_LIMIT = 17 * MIB
 """Addresses that take a file, and the bytes of a request to them."""
 _FILES = re.compile(r"/cases/[^/]+/files(?:/.*)?")
 """Addresses that take files of a case, which go to the disk as they come."""
@@ -103,7 +110,8 @@ class Guard:
     """Refuses what isn't meant for this server, limits bodies, and adds the headers of safety."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
-        self.app, self.site = app, site
+        self.app = app
+        self.site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -114,13 +122,17 @@ class Guard:
                 await goes_on(scope, receive, _dressed(send))
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
-        path, reads = scope["path"], scope["method"] in _SAFE
-        host, length = headers.get("host", "").lower(), headers.get("content-length", "0")
+        path = scope["path"]
+        reads = scope["method"] in _SAFE
+        host = headers.get("host", "").lower()
+        length = headers.get("content-length", "0")
         if not self._ours(host):
             return _refusal(421, "this server does not answer to that name")
         elsewhere = not _OWN_SITE.issuperset(headers.getlist("sec-fetch-site"))
         origins = set(map(str.lower, headers.getlist("origin")))
-        if not reads and (elsewhere or not origins <= {f"http://{host}", f"https://{host}"}):
+        if not reads and (
+            elsewhere or not origins <= {f"http://{host}", f"https://{host}"}
+        ):
             return _refusal(403, "a change has to come from a page of this server")
         opens = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
         if elsewhere and opens != ("navigate", "document"):
@@ -131,7 +143,9 @@ class Guard:
         if self._known(path, headers):
             return None
         if reads:
-            token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            token = parse_qs(scope["query_string"].decode("latin-1")).get(
+                "token", [""]
+            )[0]
             if not self.site.is_token(token):
                 return RedirectResponse("/login", 303)
             return let_in(RedirectResponse("/" + path.lstrip("/"), 303), self.site)
@@ -154,11 +168,14 @@ class Guard:
         if self.site.token is None or path == "/login" or path.startswith("/static/"):
             return True
         cookies = cookie_parser(headers.get("cookie", ""))
-        return self.site.is_shown(headers) or same(cookies.get(COOKIE, ""), self.site.session)
+        return self.site.is_shown(headers) or same(
+            cookies.get(COOKIE, ""), self.site.session
+        )
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on with a body that ends at its limit, also where no length was told."""
-        left, started = self._limit(scope["path"]), False
+        left = self._limit(scope["path"])
+        started = False
 
         async def counted() -> Message:
             nonlocal left
@@ -219,11 +236,14 @@ async def checked(request: Request) -> None:
     Every route passes here. A form carries ``csrf``, a script sends it as ``X-CSRF``; a program
     sends the token.
     """
-    site, headers = site_of(request), request.headers
+    site = site_of(request)
+    headers = request.headers
     if request.method in _SAFE or site.is_shown(headers):
         return
     if same(headers.get("x-csrf", ""), site.csrf):
         return
     carried = (await request.form()).get("csrf")
     if not isinstance(carried, str) or not same(carried, site.csrf):
-        raise HTTPException(403, "this form is from before the server was started; load it again")
+        raise HTTPException(
+            403, "this form is from before the server was started; load it again"
+        )

@@ -75,14 +75,18 @@ class AskedHow(BaseModel, frozen=True):
 
     def again(self, base: str) -> str:
         """Where that is asked once more that wasn't known."""
-        return self.of([step for step in self.asked if not step.startswith("-")]).at(base)
+        return self.of([step for step in self.asked if not step.startswith("-")]).at(
+            base
+        )
 
 
 class Wanted(AskedHow):
     """Which question is wanted; the next one for none."""
 
     ask: Id = ""
-    clash: Id = ""  #: Ids of what doesn't fit with its answer, with commas between them.
+    clash: Id = (
+        ""  #: Ids of what doesn't fit with its answer, with commas between them.
+    )
 
 
 class QuestionAnswer(AskedHow):
@@ -122,15 +126,22 @@ def interview(of: OfCase, way: Annotated[Wanted, Query()]) -> HTMLResponse:
 @router.post("/cases/{name}/interview")
 def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
-    clash, values = "", dict[str, Any]()
+    clash = ""
+    values = dict[str, Any]()
     try:
-        before = of.workspace.evaluated(of.name)  # ``of`` looks once, and that is after the writing
+        before = of.workspace.evaluated(
+            of.name
+        )  # ``of`` looks once, and that is after the writing
         doubt = growth_doubt(before.ask(reply.ask), reply.given)
         if doubt is not None:
-            return _shown(of, reply, reply.ask, status=422, doubt=doubt, typed=reply.typed)
+            return _shown(
+                of, reply, reply.ask, status=422, doubt=doubt, typed=reply.typed
+            )
         step = of.workspace.answer(of.name, reply.ask, reply.given, reply.digest)
     except ConflictError:
-        if not of.workspace.says_already(of.name, reply.ask, reply.given):  # else it was sent twice
+        if not of.workspace.says_already(
+            of.name, reply.ask, reply.given
+        ):  # else it was sent twice
             again = {"notice": _MEANWHILE, "typed": reply.given}
             return _shown(of, reply, reply.ask, status=409, **again)
     except InputError as caught:
@@ -141,7 +152,9 @@ def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
         clash = ",".join(conflict.challenge.id for conflict in step.conflicts)
         values["saved"] = step.digest != reply.digest
         if values["saved"] and not clash:
-            values["moved"] = words.moved_text(step.before, step.dossier, of.evaluated.framework)
+            values["moved"] = words.moved_text(
+                step.before, step.dossier, of.evaluated.framework
+            )
     known = reply.given.strip().casefold() not in UNKNOWN_WORDS
     return _onward(of, reply.after(reply.ask, known=known), reply.ask, clash, **values)
 
@@ -150,14 +163,22 @@ def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
 def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
     """Note that both sides stay, and go on."""
     try:
-        of.workspace.accept_conflict(of.name, choice.ask, choice.challenge, choice.digest)
+        of.workspace.accept_conflict(
+            of.name, choice.ask, choice.challenge, choice.digest
+        )
     except ConflictError:
-        return _shown(of, choice, choice.ask, choice.clash, status=409, notice=_MEANWHILE)
-    left = ",".join(name for name in choice.clash.split(",") if name != choice.challenge)
+        return _shown(
+            of, choice, choice.ask, choice.clash, status=409, notice=_MEANWHILE
+        )
+    left = ",".join(
+        name for name in choice.clash.split(",") if name != choice.challenge
+    )
     return _onward(of, choice, choice.ask, left, saved=True)
 
 
-def _onward(of: AskedCase, way: AskedHow, ask_id: str, clash: str, **values: Any) -> Response:
+def _onward(
+    of: AskedCase, way: AskedHow, ask_id: str, clash: str, **values: Any
+) -> Response:
     """To the page behind an answer, whose address names what it shows."""
     ask = ask_id
     if not clash:
@@ -180,7 +201,8 @@ def _shown(
     status: int = 200,
     **values: Any,
 ) -> HTMLResponse:
-    ask, now = _ask(of, way, ask_id), of.evaluated
+    ask = _ask(of, way, ask_id)
+    now = of.evaluated
     shown = {
         **dict.fromkeys(("moved", "notice", "wrong", "typed"), ""),
         "saved": False,
@@ -191,7 +213,10 @@ def _shown(
         "words": words,
         "clash": None if ask is None else _clash(of, way, ask, clash),
         "parts": PARTS,
-        "open": {offer.part: offer for offer in offers(now.case, now.framework, passed=way.passed)},
+        "open": {
+            offer.part: offer
+            for offer in offers(now.case, now.framework, passed=way.passed)
+        },
         "rest": words.rest(of.dossier, now.framework),
         "swap": of.part,
     }
@@ -203,13 +228,19 @@ def _ask(of: AskedCase, way: AskedHow, ask_id: str) -> Ask | None:
     return of.evaluated.next(ask_id, passed=way.passed, part=way.part or None)
 
 
-def _clash(of: AskedCase, way: AskedHow, ask: Ask, wanted: str) -> dict[str, Any] | None:
+def _clash(
+    of: AskedCase, way: AskedHow, ask: Ask, wanted: str
+) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
-    now, ids = of.evaluated, filter(None, wanted.split(",")[:20])
+    now = of.evaluated
+    ids = filter(None, wanted.split(",")[:20])
     conflicts = (conflict_of(now.case, ask.id, now.dossier, name) for name in ids)
     conflict = next(filter(None, conflicts), None)
     if conflict is None:
         return None
     others = now.asks(conflict.others)
-    sides = [(f"Change {side.title}", way.at(of.base, ask=side.id)) for side in (ask, *others[:3])]
+    sides = [
+        (f"Change {side.title}", way.at(of.base, ask=side.id))
+        for side in (ask, *others[:3])
+    ]
     return {"conflict": conflict, "others": others, "all": wanted, "change": sides}

@@ -73,7 +73,9 @@ class Confirmed(LabQuery):
     cap_usd: float = Field(ge=0, le=1e9, allow_inf_nan=False)
     """The most its calls may cost, those of earlier runs included."""
     calls: int = Field(ge=0, le=10**12)  #: ``most_calls`` of the offer.
-    usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)  #: ``most_usd`` of the offer.
+    usd: float = Field(
+        ge=0, le=1e12, allow_inf_nan=False
+    )  #: ``most_usd`` of the offer.
 
     def start(self, of: AskedCase) -> LabRun:
         """Start it for a case."""
@@ -84,7 +86,9 @@ class Confirmed(LabQuery):
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """The lab that runs or ran, and the form that starts one: as that one where none is asked."""
-    if of.last_lab is not None and not asked.model_fields_set:  # what was paid counts again so
+    if (
+        of.last_lab is not None and not asked.model_fields_set
+    ):  # what was paid counts again so
         asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
     return _shown(of, asked.model_copy(update={"ask_again": False}))
 
@@ -105,7 +109,9 @@ def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
         try:
             confirmed.start(of)
         except QuoteExceededError as caught:
-            return _shown(of, confirmed, 409, **_offer(of, confirmed), grown=caught.what)
+            return _shown(
+                of, confirmed, 409, **_offer(of, confirmed), grown=caught.what
+            )
         except InputError:
             if not _runs(of):
                 raise
@@ -134,7 +140,9 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
     def part() -> str:
         now = running.progress
         if (drawn := _DRAWN.get(running)) is None or drawn[0] != now.number:
-            response = page(of.request, "stand.html", base=of.base, now=now, words=words)
+            response = page(
+                of.request, "stand.html", base=of.base, now=now, words=words
+            )
             drawn = _DRAWN[running] = now.number, bytes(response.body).decode()
         return drawn[1]
 
@@ -164,11 +172,16 @@ async def add(
     return await in_reading(_added, of, kind, files)
 
 
-def _added(of: AskedCase, kind: FileKind | Literal[""], files: list[UploadFile]) -> Response:
+def _added(
+    of: AskedCase, kind: FileKind | Literal[""], files: list[UploadFile]
+) -> Response:
     recognised = ""
     try:
         with of.inbox() as folder:
-            sent = [folder / str(n) / clean_name(f.filename or "") for n, f in enumerate(files)]
+            sent = [
+                folder / str(n) / clean_name(f.filename or "")
+                for n, f in enumerate(files)
+            ]
             for place, file in zip(sent, files, strict=True):
                 with writing(place):
                     place.parent.mkdir()
@@ -182,7 +195,9 @@ def _added(of: AskedCase, kind: FileKind | Literal[""], files: list[UploadFile])
         wrong = of.plain(caught)
         return of.page("files.html", 422, kind=kind, wrong=wrong, recognised=recognised)
     sections = (section("read", "What was read", read), difference(changed))
-    return of.page("files.html", kind=kind, added=names, recognised=recognised, sections=sections)
+    return of.page(
+        "files.html", kind=kind, added=names, recognised=recognised, sections=sections
+    )
 
 
 def _runs(of: AskedCase) -> bool:
@@ -201,13 +216,19 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
     return {"offered": lab, "blocks_offered": blocks}
 
 
-def _shown(of: AskedCase, asked: LabQuery, status: int = 200, **values: Any) -> HTMLResponse:
+def _shown(
+    of: AskedCase, asked: LabQuery, status: int = 200, **values: Any
+) -> HTMLResponse:
     run = of.last_lab
-    now = None if run is None else run.progress  # first: what it found is there once it is over
+    now = (
+        None if run is None else run.progress
+    )  # first: what it found is there once it is over
     if run is not None and (kept := run.kept) is not None:
         charts = f"{of.base}/runs/{kept.id}/charts"
         values |= {"sections": kept.sections(of.dossier), "charts": charts}
-    return of.page("lab.html", status, **values, asked=asked, run=run, now=now, words=words)
+    return of.page(
+        "lab.html", status, **values, asked=asked, run=run, now=now, words=words
+    )
 
 
 # Labs that ran, also before the server was started, and the cases of one, one by one.
@@ -224,7 +245,9 @@ def run(of: OfCase, run: str) -> HTMLResponse:
     """What a run found."""
     kept = kept_run(of.evaluated.case, run)
     charts = f"{of.base}/runs/{run}/charts"
-    return of.page("run.html", kept=kept, sections=kept.sections(of.dossier), charts=charts)
+    return of.page(
+        "run.html", kept=kept, sections=kept.sections(of.dossier), charts=charts
+    )
 
 
 @router.get("/cases/{name}/runs/{run}/charts/{chart}")
@@ -253,8 +276,11 @@ def cases(
     if not arms:  # an older run kept the held-out cases alone
         part = "report"
         arms, rows = graded_cases(of.evaluated.case, kept, arm, show, part)
-    values: dict[str, Any] = {"opened": next((row for row in rows if row.id == case), None)}
-    asked, to = {"arm": arm, "show": show, "part": part}, start + _A_PAGE
+    values: dict[str, Any] = {
+        "opened": next((row for row in rows if row.id == case), None)
+    }
+    asked = {"arm": arm, "show": show, "part": part}
+    to = start + _A_PAGE
     values["more"] = urlencode({**asked, "start": to}) if to < len(rows) else ""
     values |= {"rows": rows[start:to], "n": len(rows), "asked": asked}
     return of.page("grid.html", kept=kept, arms=arms, **values)
@@ -276,10 +302,17 @@ def _models(of: AskedCase, status: int = 200, **values: Any) -> HTMLResponse:
 
 @router.post("/cases/{name}/models")
 def choose(
-    of: OfCase, id: Typed, digest: Typed, kind: Typed = "", usd_in: Typed = "", usd_out: Typed = ""
+    of: OfCase,
+    id: Typed,
+    digest: Typed,
+    kind: Typed = "",
+    usd_in: Typed = "",
+    usd_out: Typed = "",
 ) -> Response:
     """Add a model to the case, or change the price of one; without a price the list's counts."""
-    model: dict[str, Any] = {"id": id.strip()} | ({"kind": "tuned"} if kind == "tuned" else {})
+    model: dict[str, Any] = {"id": id.strip()} | (
+        {"kind": "tuned"} if kind == "tuned" else {}
+    )
     if usd_in.strip() or usd_out.strip():
         model["usd_per_mtok"] = {"input": usd_in.strip(), "output": usd_out.strip()}
     try:
@@ -309,7 +342,9 @@ async def look(of: OfCase, what: LookKind) -> Response:
             return _shown(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
         if is_kept:
             return of.to(f"/runs/{kept.id}")
-        return of.page("run.html", kept=kept, sections=kept.sections(of.dossier), unkept=True)
+        return of.page(
+            "run.html", kept=kept, sections=kept.sections(of.dossier), unkept=True
+        )
 
     return await in_reading(done)
 
@@ -317,19 +352,25 @@ async def look(of: OfCase, what: LookKind) -> Response:
 # A run followed by somebody who looks: server-sent events, each a whole picture.
 
 _LOOK_S = 0.25
-_QUIET_S = 10.0  # a sign of life that often, so that a connection that is gone is noticed
+_QUIET_S = (
+    10.0  # a sign of life that often, so that a connection that is gone is noticed
+)
 _AGAIN_MS = 1000
 
 
-async def followed(running: LabRun, part: Callable[[], str], last: str) -> AsyncIterator[str]:
+async def followed(
+    running: LabRun, part: Callable[[], str], last: str
+) -> AsyncIterator[str]:
     """Events ``stand``, a part each time the run has moved since the last event, then ``over``."""
-    seen, spoke = last, time.monotonic()
+    seen = last
+    spoke = time.monotonic()
     yield f"retry: {_AGAIN_MS}\n\n"
     while True:
         now = running.progress
         if (mark := f"{running.id}-{now.number}") != seen:
             yield event("stand", part(), mark)
-            seen, spoke = mark, time.monotonic()
+            seen = mark
+            spoke = time.monotonic()
         if now.over:
             yield event("over", now.state, mark)
             return

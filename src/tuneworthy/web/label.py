@@ -48,12 +48,16 @@ class LabelQuery(Outputs):
     labeller: Short = ""
     rubric: Short = ""
     scale: Short = "yes-no"
-    arms: Annotated[tuple[Annotated[str, Field(max_length=400)], ...], Field(max_length=200)] = ()
+    arms: Annotated[
+        tuple[Annotated[str, Field(max_length=400)], ...], Field(max_length=200)
+    ] = ()
 
     @property
     def task(self) -> LabelTask:
         """The same for the API."""
-        return LabelTask(**{name: getattr(self, name) for name in LabelQuery.model_fields})
+        return LabelTask(
+            **{name: getattr(self, name) for name in LabelQuery.model_fields}
+        )
 
     def at(self, **more: str) -> str:
         """Where its questions are, behind the case's address."""
@@ -82,8 +86,12 @@ class LabelAnswer(LabelQuery, extra="allow"):
     @property
     def typed(self) -> dict[str, str]:
         """What was typed into each field of an answer; empty where it was one text."""
-        posted = {k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)}
-        return {k.removeprefix(_FIELD): v for k, v in posted.items() if k.startswith(_FIELD)}
+        posted = {
+            k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)
+        }
+        return {
+            k.removeprefix(_FIELD): v for k, v in posted.items() if k.startswith(_FIELD)
+        }
 
     @property
     def answer(self) -> str:
@@ -114,7 +122,9 @@ def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
 @router.get("/cases/{name}/label/agreement")
 def agreement(of: OfCase) -> HTMLResponse:
     """How far labellers agree, and what they differ on, by name."""
-    return of.page("agreement.html", agreed=words.agreement_parts(*agreement_and_rubrics(of.path)))
+    return of.page(
+        "agreement.html", agreed=words.agreement_parts(*agreement_and_rubrics(of.path))
+    )
 
 
 @router.post("/cases/{name}/label/rubric")
@@ -136,7 +146,11 @@ def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
     queue = of.site.queues.open(of.path, answer.task)
     try:
-        better = answer.why if answer.said == "reject" else answer.better.replace("\r\n", "\n")
+        better = (
+            answer.why
+            if answer.said == "reject"
+            else answer.better.replace("\r\n", "\n")
+        )
         queue.label(answer.item, answer.answer, better)
         if queue.items[answer.item].task == "failure":  # also one that is settled
             record_now_and_then(queue.case, queue.done, len(queue.items))
@@ -145,7 +159,9 @@ def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     except InputError as caught:
         if not answer.typed:
             raise
-        return _question(of, answer, queue, answer.item, 422, of.plain(caught), answer.typed)
+        return _question(
+            of, answer, queue, answer.item, 422, of.plain(caught), answer.typed
+        )
     return of.to(answer.at(after=answer.item))
 
 
@@ -165,7 +181,10 @@ def _question(
     begun = "" if item is None else queue.value_of(wanted) or item.case.logged or ""
     is_whole = isinstance(asked, Next) and asked.whole
     fields = [] if is_whole else split_answer(begun)
-    shown = [field._replace(text=(typed or {}).get(field.name, field.text)) for field in fields]
+    shown = [
+        field._replace(text=(typed or {}).get(field.name, field.text))
+        for field in fields
+    ]
     return of.page(
         "question.html",
         status,

@@ -14,7 +14,13 @@ from typing import NamedTuple
 from tuneworthy.errors import argument
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import State, Unknown
-from tuneworthy.model.dossier import ChallengeResult, CheckResult, Dossier, FactorResult, Source
+from tuneworthy.model.dossier import (
+    ChallengeResult,
+    CheckResult,
+    Dossier,
+    FactorResult,
+    Source,
+)
 from tuneworthy.plan.ask import find_decision
 from tuneworthy.plan.section import hours_text
 from tuneworthy.report import blocks as b
@@ -113,7 +119,9 @@ class CaseOverview:
     def is_drawn(self) -> bool:
         """Whether a figure of a way is drawn at all, so that a legend has something to explain."""
         cells = (cell for row in self.against.rows for cell in row)
-        return any(isinstance(cell, b.Cell) and cell.glyph is not None for cell in cells)
+        return any(
+            isinstance(cell, b.Cell) and cell.glyph is not None for cell in cells
+        )
 
 
 def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
@@ -150,7 +158,9 @@ def _findings(case: EvaluatedCase) -> list[Finding]:
     """The newest finding of each kind of lab, the newest on top."""
     newest: dict[str, Finding] = {}
     for run in kept_runs(case.case, _MOST_RUNS_READ):
-        newest.setdefault(run.kind, Finding(run.id, run.says, run.at.astimezone().date()))
+        newest.setdefault(
+            run.kind, Finding(run.id, run.says, run.at.astimezone().date())
+        )
     return list(newest.values())[:_MOST_FINDINGS]
 
 
@@ -163,8 +173,12 @@ def _ask(dossier: Dossier) -> b.Fact:
 def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
     """The answers of the checklist in three groups, each cell with what it would suppose."""
     factors = dossier.factors
-    indicators = {key: each for key, each in factors.items() if each.kind == "indicator"}
-    against = {key: each for key, each in factors.items() if each.kind == "anti_indicator"}
+    indicators = {
+        key: each for key, each in factors.items() if each.kind == "indicator"
+    }
+    against = {
+        key: each for key, each in factors.items() if each.kind == "anti_indicator"
+    }
     turning = set(dossier.verdict.basis.turning)
     grade = dossier.ceiling.grade
     tried = f"Tried before: {grade}" if grade else "Tried before"
@@ -176,14 +190,18 @@ def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
 
 
 def _cells(
-    room: str, answers: Iterable[tuple[str, FactorResult | CheckResult]], turning: set[str]
+    room: str,
+    answers: Iterable[tuple[str, FactorResult | CheckResult]],
+    turning: set[str],
 ) -> list[AnswerCell]:
     cells = []
     for key, answer in answers:
         other: State = "no" if answer.state == "yes" else "yes"
         path = f"{room}.{key}"
         title = capital(answer.title)
-        cells.append(AnswerCell(path, title, answer.state, answer.source, key in turning, other))
+        cells.append(
+            AnswerCell(path, title, answer.state, answer.source, key in turning, other)
+        )
     return cells
 
 
@@ -195,7 +213,9 @@ def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
 def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
     label, _ = b.SEVERITIES[challenge.severity]
     asks = case.asks(challenge.between)[:_MOST_QUESTIONS]
-    questions = [AskedQuestion(ask.id, cut(capital(ask.title), _LONGEST_TITLE)) for ask in asks]
+    questions = [
+        AskedQuestion(ask.id, cut(capital(ask.title), _LONGEST_TITLE)) for ask in asks
+    ]
     says = verdict.say_in_short(challenge.says)
     return Objection(challenge.severity, label, says, challenge.settle, questions)
 

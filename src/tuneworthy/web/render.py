@@ -30,7 +30,11 @@ from tuneworthy.cases.portfolio import RISING, STAKE
 from tuneworthy.cases.reports import render
 from tuneworthy.errors import one_line
 from tuneworthy.files.disk import writing
-from tuneworthy.interview.answers import EvaluatedCase, UnconfirmedAnswer, unconfirmed_answers
+from tuneworthy.interview.answers import (
+    EvaluatedCase,
+    UnconfirmedAnswer,
+    unconfirmed_answers,
+)
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
@@ -83,7 +87,9 @@ def wants_part(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+def page(
+    request: Request, template: str, status: int = 200, **values: Any
+) -> HTMLResponse:
     """A template filled; it knows ``csrf``, ``version`` and ``asset`` by itself."""
     filled = _environment().get_template(template)
     text = filled.render(csrf=site_of(request).csrf, version=__version__, **values)
@@ -92,31 +98,44 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
 def for_notice(part: Response) -> Response:
     """A part that htmx puts where the page shows what went wrong, whatever it asked for."""
-    part.headers["HX-Retarget"], part.headers["HX-Reswap"] = "#notice", "innerHTML"
+    part.headers["HX-Retarget"] = "#notice"
+    part.headers["HX-Reswap"] = "innerHTML"
     return part
 
 
 @cache
 def _environment() -> Environment:
-    env = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
+    env = environment(
+        {name: text.decode() for name, text in _files("templates", ".html").items()}
+    )
     env.filters["said"] = said_on_page
     env.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
     env.globals |= {"common": common, "signing": signing, "counted": counted}
     env.globals |= {"usd": small_usd, "usd_range": usd_range}
-    env.globals |= {"answers": ANSWER_WORDS, "rising": RISING, "stake": STAKE, "share": share}
+    env.globals |= {
+        "answers": ANSWER_WORDS,
+        "rising": RISING,
+        "stake": STAKE,
+        "share": share,
+    }
     return env
 
 
 def _files(folder: str, *endings: str) -> dict[str, bytes]:
     inside = _HERE.joinpath(folder).iterdir()
-    return {file.name: file.read_bytes() for file in inside if file.name.endswith(endings)}
+    return {
+        file.name: file.read_bytes() for file in inside if file.name.endswith(endings)
+    }
 
 
 @cache
 def assets() -> dict[str, tuple[bytes, str]]:
     """Every file that a page may load: name to its bytes and their short digest."""
     contents = {**_files("static", ".js", ".css"), "blocks.css": style().encode()}
-    return {name: (data, hashlib.sha256(data).hexdigest()[:16]) for name, data in contents.items()}
+    return {
+        name: (data, hashlib.sha256(data).hexdigest()[:16])
+        for name, data in contents.items()
+    }
 
 
 def load() -> None:
@@ -141,7 +160,11 @@ def asset(name: str) -> str:
 TABS = {
     "Overview": {"": "Overview"},
     "Answers": {"answers": "All answers", "interview": "Interview"},
-    "Evidence": {"evidence": "What is known", "files": "Add files", "precedents": "Precedents"},
+    "Evidence": {
+        "evidence": "What is known",
+        "files": "Add files",
+        "precedents": "Precedents",
+    },
     "Lab": {"lab": "Labs", "runs": "Runs", "models": "Models", "label": "Labels"},
     "Money": {"money": "Money"},
     "Options & plan": {"options": "Options", "plan": "Plan"},
@@ -178,7 +201,9 @@ class AskedCase:
     """The case that a request is about: what every route under its address begins with."""
 
     def __init__(self, request: Request, name: str) -> None:
-        self.request, self.name, self.base = request, name, address(name)
+        self.request = request
+        self.name = name
+        self.base = address(name)
         self.site = site_of(request)
         self.workspace = self.site.workspace.written_by(self.author)
         self.part = wants_part(request)
@@ -228,7 +253,10 @@ class AskedCase:
         """A folder for what is sent to it; whatever becomes of that, nothing of it is left."""
         for left in self.path.glob(f"{INBOX}*"):  # by a server that was killed
             with suppress(OSError):
-                if not left.is_symlink() and left.stat().st_mtime < time.time() - _FORGOTTEN_S:
+                if (
+                    not left.is_symlink()
+                    and left.stat().st_mtime < time.time() - _FORGOTTEN_S
+                ):
                     shutil.rmtree(left, ignore_errors=True)
         with writing(self.path):
             inbox = TemporaryDirectory(prefix=INBOX, dir=self.path)
@@ -238,13 +266,17 @@ class AskedCase:
     def plain(self, caught: Exception) -> str:
         """An error in one line, with paths as seen from the folder that is served."""
         return re.sub(
-            rf"{re.escape(INBOX)}\w+/\d+/", "", self.workspace.directory.plain_error(caught)
+            rf"{re.escape(INBOX)}\w+/\d+/",
+            "",
+            self.workspace.directory.plain_error(caught),
         )
 
     def to(self, path: str) -> Response:
         return RedirectResponse(self.base + path, 303)
 
-    def page(self, template: str = "case.html", status: int = 200, **values: Any) -> HTMLResponse:
+    def page(
+        self, template: str = "case.html", status: int = 200, **values: Any
+    ) -> HTMLResponse:
         """A page of it, or a part of one, which is swapped into the page.
 
         ``case.html``, which the others extend, shows ``sections`` of the report.
@@ -302,8 +334,6 @@ def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Respo
     else:
         css = page_style(report(of.dossier))
         own = policy(css, template("page.js"))  # as the page carries it in itself
-        more = (
-            "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
-        )
+        more = "frame-ancestors 'none'; sandbox allow-scripts allow-top-navigation-by-user-activation"
         headers = {"Content-Security-Policy": f"{own}; {more}"}
     return Response(text, media_type=media, headers=headers)

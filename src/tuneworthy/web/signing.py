@@ -41,16 +41,30 @@ def sign(
     """
     dossier = of.dossier
     was = of.evaluated.case.decision.model_dump(mode="json")
-    people = {"owner": owner.strip(), "approver": approver.strip(), "review_on": review_on.strip()}
-    mine = {f"decision.{key}": text for key, text in people.items() if text != (was[key] or "")}
+    people = {
+        "owner": owner.strip(),
+        "approver": approver.strip(),
+        "review_on": review_on.strip(),
+    }
+    mine = {
+        f"decision.{key}": text
+        for key, text in people.items()
+        if text != (was[key] or "")
+    }
     name = by.strip()
     if name:
         if dossier.verdict.answer == "open":
             raise InputError("no answer can be signed yet", where=of.name)
-        if answer != dossier.verdict.answer:  # evidence came in meanwhile, which is in no case file
-            raise ConflictError("has another answer by now", where=of.name, fix="look, then sign")
+        if (
+            answer != dossier.verdict.answer
+        ):  # evidence came in meanwhile, which is in no case file
+            raise ConflictError(
+                "has another answer by now", where=of.name, fix="look, then sign"
+            )
         if missing := _unseen(dossier, seen):
-            return _sheet(of, 422, wrong=missing, typed={**people, "by": name}, seen=seen)
+            return _sheet(
+                of, 422, wrong=missing, typed={**people, "by": name}, seen=seen
+            )
         mine |= signature(dossier, name, digest)
     if mine:
         of.workspace.set_answers(of.name, mine, digest)

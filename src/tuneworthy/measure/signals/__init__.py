@@ -28,7 +28,9 @@ from tuneworthy.model.case import Materials
 from tuneworthy.plugins import plugin_objects
 
 
-def signals(materials: Materials, near_copy: float | None = None) -> tuple[TraceSignal, ...]:
+def signals(
+    materials: Materials, near_copy: float | None = None
+) -> tuple[TraceSignal, ...]:
     """One of every signal, new, in the order of the factors they bear on; added ones come last.
 
     A signal may remember what it has seen of one run. ``near_copy`` is the framework's threshold of

@@ -27,7 +27,15 @@ from tuneworthy.measure.signals.base import (
     there,
 )
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.evidence import ArmsResult, Batch, Evidence, Lead, PromptArm, Scalar, Series
+from tuneworthy.model.evidence import (
+    ArmsResult,
+    Batch,
+    Evidence,
+    Lead,
+    PromptArm,
+    Scalar,
+    Series,
+)
 from tuneworthy.model.lab import Contrast
 from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import (
@@ -44,26 +52,41 @@ MOST_ARMS = 50  #: Arms that are compared; of more, those with the most cases.
 
 MOST_TESTS = 10  #: Tests that are compared; of more, those with the most cases.
 
-_NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error", "arms_group")
+_NUMBERS = (
+    "arms_case",
+    "arms_score",
+    "arms_usd",
+    "arms_latency_s",
+    "arms_error",
+    "arms_group",
+)
 _ALWAYS = (
     *("prompt", "model", "value", "low", "high", "low_of_all", "high_of_all"),
     *("cases", "runs", "errors"),
 )
-_OPTIONAL = ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s", "latency_p95_s")
+_OPTIONAL = (
+    "usd_per_run",
+    "usd_per_run_low",
+    "usd_per_run_high",
+    "latency_p50_s",
+    "latency_p95_s",
+)
 _BEST = Measure("best_arm_share", "mean score over cases", "success_with_prompts")
 _LEAD = Measure("best_arm_lead", "difference of mean scores", "success_with_prompts")
-_ADD_CASE = "measure results of a test: the same cases (`case`) through each prompt and model"
+_ADD_CASE = (
+    "measure results of a test: the same cases (`case`) through each prompt and model"
+)
 _ADD_SCORE = "add `score` to the results: 1 right, 0 wrong"
 _ADD_USD = "log `usd`, what the call cost"
 _ONE_CASE = "log `usd` for more cases: one alone shows no spread"
 _ADD_LATENCY = "log `latency_s`, the time until the answer was whole"
 _ONE_ARM = "run the same cases through another prompt or model"
-_ONE_TEST = "measure each test by itself: these results are of {} tests, which share no case"
+_ONE_TEST = (
+    "measure each test by itself: these results are of {} tests, which share no case"
+)
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
 _NEVER = "the two score alike: no number of cases would distinguish them"
-_PICKED = (
-    "; picked on the same cases, so the interval is the one that holds for all arms at once (max-T)"
-)
+_PICKED = "; picked on the same cases, so the interval is the one that holds for all arms at once (max-T)"
 
 
 class ArmsSignal(TraceSignal):
@@ -106,7 +129,9 @@ class ArmsSignal(TraceSignal):
             ask = _ONE_TEST.format(len(results))
             arms = sum(len(r.arms) for r in results)
             details: dict[str, Scalar] = {"arms": arms, "tests": len(results)}
-            unknown = (each.of(table, None, ask, details=details) for each in (_BEST, _LEAD))
+            unknown = (
+                each.of(table, None, ask, details=details) for each in (_BEST, _LEAD)
+            )
             return Findings(tuple(unknown), (_series(results),))
         (result,) = results
         ask = _ADD_SCORE if "case" in table.present else _ADD_CASE
@@ -129,29 +154,38 @@ class PairSignal(ArmsSignal):
     id = "pair"
 
     def __init__(self, piece: Callable[[], int], files: Mapping[int, str]) -> None:
-        self._piece, self._files = piece, files
+        self._piece = piece
+        self._files = files
         self.names: list[tuple[str, str]] = []  #: Of arms, in the order of the files.
         self.runs: ArmRuns | None = None
         self.by_text = False  #: Whether cases are matched by what was asked.
 
     def rows(self, batch: Batch) -> Numbers:
         texts = batch.column("input")
-        asked = as_numbers(None if each is None else text_number(each) for each in texts)
+        asked = as_numbers(
+            None if each is None else text_number(each) for each in texts
+        )
         file = np.full(len(batch), float(self._piece()))
         return {**self._columns(batch), "asked": asked, "file": file}
 
     def finish(self, table: TraceTable) -> Findings:
         self.by_text = "case" not in table.present
         if self.by_text:
-            table = replace(table, numbers={**table.numbers, "arms_case": table.numbers["asked"]})
+            table = replace(
+                table, numbers={**table.numbers, "arms_case": table.numbers["asked"]}
+            )
         names, runs = runs_of(table)
         file = table.numbers["file"][np.isfinite(table.numbers["arms_case"])]
         code = runs.arm
         held = [set(code[file == each].tolist()) for each in self._files]
         if len(held) == 2 and held[0] & held[1]:
             code = code * 2 + (file == max(self._files))
-            labelled = ((file, *name) for name in names for file in self._files.values())
-            names = [(" · ".join(filter(None, first)), model) for *first, model in labelled]
+            labelled = (
+                (file, *name) for name in names for file in self._files.values()
+            )
+            names = [
+                (" · ".join(filter(None, first)), model) for *first, model in labelled
+            ]
         codes, at, place = np.unique(code, return_index=True, return_inverse=True)
         order = np.argsort(at)
         self.names = [names[each] for each in codes[order].tolist()]
@@ -162,12 +196,18 @@ class PairSignal(ArmsSignal):
 def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
     """Prompt and model of each arm, and what the traces with a case say of it."""
     rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
-    prompts, models = (*table.prompts, ""), (*table.models, "")
+    prompts = (*table.prompts, "")
+    models = (*table.models, "")
     code = (table.prompt[rows] + 1) * len(models) + table.model[rows] + 1
     codes, place = np.unique(code, return_inverse=True)
     pairs = (divmod(each, len(models)) for each in codes.tolist())
-    names = [(shown(prompts[prompt - 1]), shown(models[model - 1])) for prompt, model in pairs]
-    case, score, usd, latency_s, error, group = (table.numbers[name][rows] for name in _NUMBERS)
+    names = [
+        (shown(prompts[prompt - 1]), shown(models[model - 1]))
+        for prompt, model in pairs
+    ]
+    case, score, usd, latency_s, error, group = (
+        table.numbers[name][rows] for name in _NUMBERS
+    )
     talk = table.conversation[rows]
     return names, ArmRuns(place, case, talk, score, usd, latency_s, error > 0, group)
 
@@ -183,13 +223,15 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
         table,
         estimate,
         _ON_SCALE if result.arms else ask,
-        method="repeats averaged, Wilson over cases" + (_PICKED if len(result.arms) > 1 else ""),
+        method="repeats averaged, Wilson over cases"
+        + (_PICKED if len(result.arms) > 1 else ""),
         details=_details(result),
     )
 
 
 def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
-    lead, estimate = result.lead, None
+    lead = result.lead
+    estimate = None
     if isinstance(lead, Lead):
         estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.clusters)
     elif result.arms:
@@ -249,33 +291,49 @@ class ArmRuns(NamedTuple):
     usd: Floats
     latency_s: Floats
     error: Flags
-    group: Floats  #: A number for what the case is from, as a document; NaN for nothing.
+    group: (
+        Floats  #: A number for what the case is from, as a document; NaN for nothing.
+    )
 
     @property
     def compared(self) -> Flags:
         """Which have an arm, a case and a score, and no error."""
-        return (self.arm >= 0) & np.isfinite(self.case) & np.isfinite(self.score) & ~self.error
+        return (
+            (self.arm >= 0)
+            & np.isfinite(self.case)
+            & np.isfinite(self.score)
+            & ~self.error
+        )
 
     def of(self, arms: Sequence[int]) -> ArmRuns:
         """Those of some arms, which get the numbers of their places here."""
         own = np.isin(self.arm, arms)
         runs = ArmRuns._make(each[own] for each in self)
-        return runs._replace(arm=np.argsort(arms)[np.searchsorted(np.sort(arms), runs.arm)])
+        return runs._replace(
+            arm=np.argsort(arms)[np.searchsorted(np.sort(arms), runs.arm)]
+        )
 
     def misfit(self, margin: float) -> str:
         """Why these arms can't be held against each other by a margin; empty where they can."""
-        arm, score = self.arm[self.compared], self.score[self.compared]
+        arm = self.arm[self.compared]
+        score = self.score[self.compared]
         share = (score >= 0) & (score <= 1)
         scales = {bool(share[arm == each].all()) for each in np.unique(arm).tolist()}
         if len(scales) > 1:
             return "one is scored from 0 to 1, the other beyond"
         beyond = margin and False in scales
-        return "a margin is a share of cases, and these scores go beyond 0 and 1" if beyond else ""
+        return (
+            "a margin is a share of cases, and these scores go beyond 0 and 1"
+            if beyond
+            else ""
+        )
 
     def failed(self, arms: Ints) -> Ints:
         """Rows of those that ended in an error without a score, of some arms."""
         place = np.unique(self.case, return_inverse=True)[1]
-        key = (place * (int(self.arm.max()) + 2) + self.arm) * (int(self.run.max()) + 1) + self.run
+        key = (place * (int(self.arm.max()) + 2) + self.arm) * (
+            int(self.run.max()) + 1
+        ) + self.run
         lost = self.error & np.isfinite(self.case) & ~np.isin(key, key[self.compared])
         return np.flatnonzero(lost & np.isin(self.arm, arms))
 
@@ -293,7 +351,8 @@ def compare_tests(
     rows = runs.compared
     if not rows.any():
         return (compare_arms(names, runs, rng=rng),)
-    case, arm = np.unique(runs.case[rows], return_inverse=True)[1], runs.arm[rows]
+    case = np.unique(runs.case[rows], return_inverse=True)[1]
+    arm = runs.arm[rows]
     order = np.argsort(case, kind="stable")
     same = case[order][1:] == case[order][:-1]
     arms = np.arange(int(runs.arm.max()) + 1)
@@ -307,7 +366,9 @@ def compare_tests(
     results = []
     for test in tests.tolist():
         own = (runs.arm >= 0) & (of_arm[np.maximum(runs.arm, 0)] == test)
-        results.append(compare_arms(names, ArmRuns(*(each[own] for each in runs)), rng=rng))
+        results.append(
+            compare_arms(names, ArmRuns(*(each[own] for each in runs)), rng=rng)
+        )
     left_out = int((~np.isin(of_arm[np.unique(arm)], tests)).sum())
     first = results[0].model_copy(update={"left_out": results[0].left_out + left_out})
     return first, *results[1:]
@@ -334,24 +395,34 @@ def compare_arms(
     often = np.argsort(-had, kind="stable")[:MOST_ARMS]
     kept = np.sort(often[had[often] > 0])
     rows = rows[np.isin(runs.arm[rows], kept)]
-    score, failed = runs.score[rows], runs.failed(kept)
+    score = runs.score[rows]
+    failed = runs.failed(kept)
     as_share = bool(((score >= 0) & (score <= 1)).all())
     ends = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
     rows = np.concatenate([rows, failed])
     scores = [np.append(score, np.full(len(failed), end)) for end in (np.nan, *ends)]
     case = np.unique(runs.case[rows], return_inverse=True)[1]
-    shared: Flags = np.bincount(np.unique(case * arms + runs.arm[rows]) // arms) == len(kept)
+    shared: Flags = np.bincount(np.unique(case * arms + runs.arm[rows]) // arms) == len(
+        kept
+    )
     together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
     among = shared[case] | (not together)
-    answered, least, most = [_by_run(runs, rows[among], each[among], kept) for each in scores]
+    answered, least, most = [
+        _by_run(runs, rows[among], each[among], kept) for each in scores
+    ]
     reach = quantiles(least.means, rng)
     means = np.nanmean(least.means, axis=0).tolist()
     order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
     compared = []
     for column in order:
         arm = int(kept[column])
-        bounds = [each.estimate(column, reach.arms, as_share=as_share) for each in (least, most)]
-        compared.append(_arm(names[arm], runs, runs.arm == arm, answered.means[:, column], bounds))
+        bounds = [
+            each.estimate(column, reach.arms, as_share=as_share)
+            for each in (least, most)
+        ]
+        compared.append(
+            _arm(names[arm], runs, runs.arm == arm, answered.means[:, column], bounds)
+        )
     return ArmsResult(
         arms=tuple(compared),
         lead=_lead((answered, least, most), order, reach),
@@ -370,7 +441,9 @@ class RunScores(NamedTuple):
     means: Floats  #: A row a case and a column an arm; NaN where it wasn't run.
     clusters: Ints  #: Of each case.
 
-    def estimate(self, arm: int, reach: float, *, as_share: bool) -> tuple[Estimate, float, float]:
+    def estimate(
+        self, arm: int, reach: float, *, as_share: bool
+    ) -> tuple[Estimate, float, float]:
         own = self.cell % self.means.shape[1] == arm
         each, cases = _even(self.score[own], self.cell[own] // self.means.shape[1])
         return arm_estimate(each, self.clusters[cases], reach, as_share=as_share)
@@ -384,7 +457,8 @@ def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
     span = int(run.max()) + 1
     once, place = np.unique(cell * span + run, return_inverse=True)
     score = np.bincount(place, weights=scores) / np.bincount(place)
-    cells, size = once // span, len(names) * len(kept)
+    cells = once // span
+    size = len(names) * len(kept)
     known = np.isfinite(score)
     sums = np.bincount(cells[known], weights=score[known], minlength=size)
     with np.errstate(invalid="ignore"):
@@ -393,7 +467,9 @@ def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
     for link in (runs.run[rows].astype(np.float64), runs.group[rows]):
         order = np.argsort(link, kind="stable")
         same = link[order][1:] == link[order][:-1]  # NaN is like no other
-        clusters = joined_groups(clusters, case[order][:-1][same], case[order][1:][same])
+        clusters = joined_groups(
+            clusters, case[order][:-1][same], case[order][1:][same]
+        )
     return RunScores(score, cells, means.reshape(-1, len(kept)), clusters)
 
 
@@ -419,7 +495,9 @@ def _arm(
     rows = own & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
     usd = _usd_per_run(runs, rows)
-    ends = [end if np.isfinite(end) else value for end in (least.low, most.high, low, high)]
+    ends = [
+        end if np.isfinite(end) else value for end in (least.low, most.high, low, high)
+    ]
     return PromptArm(
         prompt=name[0],
         model=name[1],
@@ -435,8 +513,12 @@ def _arm(
         usd_per_run=usd[0],
         usd_per_run_low=usd[1],
         usd_per_run_high=usd[2],
-        latency_p50_s=float(np.median(times)) if len(times) else Unknown(ask=_ADD_LATENCY),
-        latency_p95_s=float(np.quantile(times, 0.95)) if len(times) else Unknown(ask=_ADD_LATENCY),
+        latency_p50_s=float(np.median(times))
+        if len(times)
+        else Unknown(ask=_ADD_LATENCY),
+        latency_p95_s=float(np.quantile(times, 0.95))
+        if len(times)
+        else Unknown(ask=_ADD_LATENCY),
     )
 
 
@@ -451,7 +533,9 @@ def _usd_per_run(runs: ArmRuns, rows: Flags) -> tuple[float | Unknown, ...]:
     return cost.value, max(0.0, cost.low), cost.high
 
 
-def _lead(runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles) -> Lead | Unknown:
+def _lead(
+    runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles
+) -> Lead | Unknown:
     """The first over the second, with what failed against the first, and for it."""
     answered, least, most = (each.means[:, order] for each in runs)
     clusters = runs[0].clusters
@@ -463,7 +547,8 @@ def _lead(runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles) -> 
         return Unknown(
             ask="run both on the same cases: they share fewer than two, or come from one"
         )
-    (estimate, needed), (other, _) = pair, most_of_all
+    estimate, needed = pair
+    other, _ = most_of_all
     apart = answered[:, 0] - answered[:, 1]
     lost = estimate.value != other.value and np.isfinite(apart).any()
     value = float(np.nanmean(apart)) if lost else estimate.value
@@ -524,14 +609,20 @@ def compare_two(
 
 
 def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
-    scored, failed = np.flatnonzero(runs.compared), runs.failed(np.arange(2))
-    rows, score = np.concatenate([scored, failed]), runs.score[scored]
+    scored = np.flatnonzero(runs.compared)
+    failed = runs.failed(np.arange(2))
+    rows = np.concatenate([scored, failed])
+    score = runs.score[scored]
     as_share = bool(((score >= 0) & (score <= 1)).all())
     least, most = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
     span = (most - least) or 1.0
-    ends = (np.append((score - least) / span, [end] * len(failed)) for end in (np.nan, 0.0, 1.0))
+    ends = (
+        np.append((score - least) / span, [end] * len(failed))
+        for end in (np.nan, 0.0, 1.0)
+    )
     answered, low, high = (_by_run(runs, rows, each, np.arange(2)) for each in ends)
-    (first, second), clusters = answered.means.T, answered.clusters
+    first, second = answered.means.T
+    clusters = answered.clusters
     worst = paired_difference(low.means[:, 0], high.means[:, 1], clusters)
     best = paired_difference(high.means[:, 0], low.means[:, 1], clusters)
     assert worst is not None  # every case has both
@@ -539,9 +630,13 @@ def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
     both = first - second
     value = float(np.nanmean(both)) if np.isfinite(both).any() else worst.value
     enough = worst.clusters >= ENOUGH_CONVERSATIONS
-    ask = f"run both on {ENOUGH_CONVERSATIONS} cases or more; they have {worst.clusters}"
+    ask = (
+        f"run both on {ENOUGH_CONVERSATIONS} cases or more; they have {worst.clusters}"
+    )
     needed = cases_needed(first, second, clusters)
-    low_end, high_end = (span * end for end in (min(worst.low, value), max(best.high, value)))
+    low_end, high_end = (
+        span * end for end in (min(worst.low, value), max(best.high, value))
+    )
     return Contrast(
         first=arm_name(names[0]),
         second=arm_name(names[1]),

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from tuneworthy.measure.personal import without_secrets
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.evidence import Batch, Evidence, Message, RequestMix, Scalar, Series
+from tuneworthy.model.evidence import (
+    Batch,
+    Evidence,
+    Message,
+    RequestMix,
+    Scalar,
+    Series,
+)
 from tuneworthy.stats.clustered import Estimate, members, true_share
 from tuneworthy.text.search import remembered
 
@@ -25,7 +32,9 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Extent = Literal["all", "sampled"]
 Span = tuple[float, float]
-Ends = tuple[float, float, float | Literal["open"]]  #: A value, its low and its high end.
+Ends = tuple[
+    float, float, float | Literal["open"]
+]  #: A value, its low and its high end.
 
 ENOUGH_CONVERSATIONS = 20
 """Under this many conversations an interval says less than it seems to: the answer is unknown."""
@@ -61,7 +70,9 @@ class TraceTable:
     that they are a template with something else filled in each time."""
     present: frozenset[str]  #: Columns of ``Batch`` in which any trace has a value.
     sample: Batch  #: Whole conversations drawn by a hash of their name, up to some thousand traces.
-    share: float = 1.0  #: Of the conversations of the log that were drawn; 1 where all are here.
+    share: float = (
+        1.0  #: Of the conversations of the log that were drawn; 1 where all are here.
+    )
 
     def __len__(self) -> int:
         return len(self.conversation)
@@ -171,7 +182,9 @@ MONTH_DAYS = 30.4375  #: Mean length of a month in days.
 FIRST_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
 """No log of a language model is older; an earlier timestamp is a default or an error."""
 
-END_S = datetime(2100, 1, 1, tzinfo=UTC).timestamp()  #: Later timestamps are no timestamps.
+END_S = datetime(
+    2100, 1, 1, tzinfo=UTC
+).timestamp()  #: Later timestamps are no timestamps.
 
 LOG_TIME = "log the `timestamp` of every call"
 _FEW = 0.005
@@ -193,7 +206,11 @@ class Clock(NamedTuple):
         """What to do where it spans less than some days; empty where it spans them."""
         if not len(self.times):
             return LOG_TIME
-        return f"measure traces of {named}; the clock spans fewer" if self.days < days else ""
+        return (
+            f"measure traces of {named}; the clock spans fewer"
+            if self.days < days
+            else ""
+        )
 
     def day(self, place: int) -> date | None:
         """Of the first timestamp (0) or the last (-1); None without a clock."""
@@ -210,7 +227,9 @@ def _clock(time: Floats) -> Clock:
         limit = bulk[-1] + max(float(bulk[-1] - bulk[0]), DAY_S)
         usable &= time <= limit  # not of NaN
         times = times[times <= limit]
-    return Clock(usable, times, len(time) - int(known.sum()), int(known.sum()) - len(times))
+    return Clock(
+        usable, times, len(time) - int(known.sum()), int(known.sum()) - len(times)
+    )
 
 
 def day_of(time: float) -> datetime:
@@ -220,7 +239,9 @@ def day_of(time: float) -> datetime:
 
 # Evidence.
 
-AMOUNT, SHARE = (0.0, math.inf), (0.0, 1.0)  #: Bounds of an amount and of a share.
+#: Bounds of an amount and of a share.
+AMOUNT = (0.0, math.inf)
+SHARE = (0.0, 1.0)
 
 
 class Measure(NamedTuple):
@@ -263,23 +284,38 @@ class Measure(NamedTuple):
             counted: The bounds of an amount whose value is given for fewer conversations too, as
                 what was counted. They are its interval, which says nothing of other calls.
         """
-        n, clusters, ends = 0, 0, ask if result is None else result
+        n = 0
+        clusters = 0
+        ends = ask if result is None else result
         if talks is not None:
-            n, clusters = len(talks), how_many(talks)
+            n = len(talks)
+            clusters = how_many(talks)
         if isinstance(ends, Estimate):
-            n, clusters = ends.n, ends.clusters
+            n = ends.n
+            clusters = ends.clusters
             few_of_them = counted is not None and clusters < ENOUGH_CONVERSATIONS
-            ends = _counted(ends, counted) if few_of_them else _ends(ends, ask, bounds, spread)
+            ends = (
+                _counted(ends, counted)
+                if few_of_them
+                else _ends(ends, ask, bounds, spread)
+            )
         about: dict[str, Any] = {}
-        if not isinstance(ends, str) or (bounds is None and not isinstance(result, str)):
+        if not isinstance(ends, str) or (
+            bounds is None and not isinstance(result, str)
+        ):
             known = (details or {}).items()
-            shown = {k: x for k, x in known if not isinstance(x, float) or math.isfinite(x)}
+            shown = {
+                k: x for k, x in known if not isinstance(x, float) or math.isfinite(x)
+            }
             if table.share < 1:
-                sample, shown["drawn_share"] = "sampled", table.share
+                sample = "sampled"
+                shown["drawn_share"] = table.share
             texts = tuple(readable_amount(each, 200) for each in islice(examples, 10))
             about = {"n": n, "clusters": clusters, "method": method, "sample": sample}
             about |= {"details": shown, "examples": texts}
-        value, low, high = (Unknown(ask=ends), None, None) if isinstance(ends, str) else ends
+        value, low, high = (
+            (Unknown(ask=ends), None, None) if isinstance(ends, str) else ends
+        )
         return Evidence(
             id=self.id,
             unit=self.unit,
@@ -293,7 +329,9 @@ class Measure(NamedTuple):
         )
 
 
-def _ends(estimate: Estimate, ask: str, bounds: Span | None, spread: float) -> Ends | str:
+def _ends(
+    estimate: Estimate, ask: str, bounds: Span | None, spread: float
+) -> Ends | str:
     held = estimate.clusters
     if bounds is None:
         if held < ENOUGH_CONVERSATIONS:
@@ -315,7 +353,9 @@ def _counted(estimate: Estimate, bounds: Span | None) -> Ends | str:
     return estimate.value, low, high if math.isfinite(high) else "open"
 
 
-def pictures(picture: str, names: str, rows: Iterable[Sequence[Scalar]]) -> tuple[Series, ...]:
+def pictures(
+    picture: str, names: str, rows: Iterable[Sequence[Scalar]]
+) -> tuple[Series, ...]:
     """Rows of numbers as a picture's columns, whose names stand in one text; () without a row."""
     columns = [*zip(*rows, strict=True)]
     named = dict(zip(names.split(), columns, strict=True)) if columns else {}
@@ -333,7 +373,8 @@ def wider(first: Estimate | None, *others: Estimate | None) -> Estimate | None:
     every = [each for each in (first, *others) if each is not None]
     if first is None or len(every) <= len(others):
         return None
-    low, high = min(each.low for each in every), max(each.high for each in every)
+    low = min(each.low for each in every)
+    high = max(each.high for each in every)
     return replace(first, low=low, high=high)
 
 
@@ -351,7 +392,9 @@ def readable_amount(text: str, most: int) -> str:
 def shown(text: str, longest: int = 120) -> str:
     """A text of the data that a record can hold: no secret, cut, half surrogate pairs replaced."""
     text = without_secrets(text)
-    return readable_amount(text if len(text) <= longest else text[: longest - 1] + "…", longest)
+    return readable_amount(
+        text if len(text) <= longest else text[: longest - 1] + "…", longest
+    )
 
 
 # What scores say, and what stands or falls together.
@@ -378,14 +421,18 @@ def scores_of(batch: Batch) -> Floats:
     """
     scores = as_numbers(batch.column("score"))
     if batch.label:
-        by_label = as_numbers(None if each is None else _in_words(each) for each in batch.label)
+        by_label = as_numbers(
+            None if each is None else _in_words(each) for each in batch.label
+        )
         scores = np.where(np.isnan(scores), by_label, scores)
     return scores
 
 
 @lru_cache(maxsize=4096)
 def _in_words(label: str) -> float | None:
-    return _IN_WORDS.get(label[:40].strip().casefold().replace(" ", "_").replace("-", "_"))
+    return _IN_WORDS.get(
+        label[:40].strip().casefold().replace(" ", "_").replace("-", "_")
+    )
 
 
 def on_scale(scores: Floats) -> Floats:
@@ -428,13 +475,18 @@ def sampled_rows(batch: Batch, most: int, wanted: Callable[[int], bool]) -> list
     if every <= 1:
         return rows
     places = sampled_clusters(batch, rows) % every
-    return [row for row, place in zip(rows, places.tolist(), strict=True) if not place][:most]
+    return [row for row, place in zip(rows, places.tolist(), strict=True) if not place][
+        :most
+    ]
 
 
 def sampled_clusters(batch: Batch, rows: Sequence[int]) -> Ints:
     """The cluster of some rows: the test case, else the conversation, else the row alone."""
-    cases, names = batch.column("case"), batch.column("conversation")
-    return clusters_of([names[row] if cases[row] is None else f"\0{cases[row]}" for row in rows])
+    cases = batch.column("case")
+    names = batch.column("conversation")
+    return clusters_of(
+        [names[row] if cases[row] is None else f"\0{cases[row]}" for row in rows]
+    )
 
 
 # How much a call read and wrote: tokens as reported, or estimated from characters.
@@ -463,14 +515,19 @@ def token_counts(batch: Batch) -> Numbers:
     The estimate of the input counts the conversation so far, or else the system prompt and the
     question, passages (`contexts`) that stand in neither, and the tools that were offered.
     """
-    read, written = (amounts(batch.column(f"{side}_tokens")) for side in ("input", "output"))
+    read, written = (
+        amounts(batch.column(f"{side}_tokens")) for side in ("input", "output")
+    )
     estimate, estimate_out = np.full((2, len(batch)), np.nan)
     columns = [batch.column(name) for name in ("system", "messages", "input")]
-    contexts, tools = batch.column("contexts"), batch.column("tools")
+    contexts = batch.column("contexts")
+    tools = batch.column("tools")
     for row in np.flatnonzero(np.isnan(read)).tolist():
         estimate[row] = _characters_read(*(column[row] for column in columns))
         said = f"{columns[0][row]}\n{columns[2][row]}" if contexts[row] else ""
-        estimate[row] += sum(len(each) for each in contexts[row] or () if each not in said)
+        estimate[row] += sum(
+            len(each) for each in contexts[row] or () if each not in said
+        )
         estimate[row] += tools[row] or 0.0
     for row in np.flatnonzero(np.isnan(written)).tolist():
         if (text := batch.output[row]) is not None:
@@ -488,7 +545,9 @@ def _characters_read(
 ) -> float:
     if turns:
         apart = not any(turn.role == "system" for turn in turns)
-        return float(sum(len(turn.content) for turn in turns) + len(system or "") * apart)
+        return float(
+            sum(len(turn.content) for turn in turns) + len(system or "") * apart
+        )
     nothing = system is None and question is None
     return math.nan if nothing else float(len(system or "") + len(question or ""))
 

@@ -30,7 +30,8 @@ from tuneworthy.stats.clustered import share
 AGAIN_S = 600.0
 """Seconds within which the same question is the same call again, and not somebody's next one."""
 
-_CUT_OFF, _WITHHELD = 1.0, 2.0
+_CUT_OFF = 1.0
+_WITHHELD = 2.0
 _KINDS = {"cut_off": _CUT_OFF, "withheld": _WITHHELD}
 _OPENING = 200  #: Characters of a question that it is known by, beside its length.
 _CRC_BITS = 32
@@ -84,7 +85,9 @@ class CallsSignal(TraceSignal):
 def ends_of(batch: Batch) -> Floats:
     """1 for an answer cut off, 2 for one kept back on purpose, 0 for another; NaN if unknown."""
     words, place = distinct(batch.column("finish"))
-    kinds = [math.nan if word is None else _KINDS.get(end_kind(word), 0.0) for word in words]
+    kinds = [
+        math.nan if word is None else _KINDS.get(end_kind(word), 0.0) for word in words
+    ]
     return np.array(kinds, dtype=np.float64)[place]
 
 
@@ -99,16 +102,22 @@ def _asked(question: str | None, turns: Sequence[Any] | None) -> float:
         return math.nan
     opening = crc32(question[:_OPENING].encode("utf-8", "surrogatepass"))
     length = len(question) % _LENGTHS
-    return float(opening + (length << _CRC_BITS) + (len(turns or ()) % _TURNS << _LENGTH_BEGINS))
+    return float(
+        opening + (length << _CRC_BITS) + (len(turns or ()) % _TURNS << _LENGTH_BEGINS)
+    )
 
 
 def _retries(table: TraceTable) -> Evidence:
     if "case" in table.present:  # a test asks the same on purpose
-        return _RETRIES.of(table, "measure the logs of real use: these are runs of a test")
+        return _RETRIES.of(
+            table, "measure the logs of real use: these are runs of a test"
+        )
     asked = table.numbers["asked"]
     kept = np.flatnonzero(table.clock.usable & np.isfinite(asked))
     if not len(kept):
-        return _RETRIES.of(table, LOG_TIME if len(asked) else "log `input`, what was asked")
+        return _RETRIES.of(
+            table, LOG_TIME if len(asked) else "log `input`, what was asked"
+        )
     named = "conversation" in table.present
     groups = (table.conversation, asked) if named else (asked,)
     later, before = _repeated(table.time, kept, groups)
@@ -122,7 +131,11 @@ def _retries(table: TraceTable) -> Evidence:
         table,
         share(again[kept], table.conversation[kept]),
         method="the same question within ten minutes, "
-        + ("in one conversation" if named else "after a call that failed or was cut off")
+        + (
+            "in one conversation"
+            if named
+            else "after a call that failed or was cut off"
+        )
         + "; conversations as clusters, Wilson",
         details={"after_a_failure": rate(spoiled[before])} if len(before) else {},
     )

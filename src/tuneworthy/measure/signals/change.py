@@ -50,7 +50,9 @@ _DATES = re.compile(
     r"fri|satur|sun)day"
 )
 _LOG_SYSTEM = "log the `system` prompt"
-_CHANGES = Measure("prompt_changes_per_month", "changes a month", "rapidly_changing_requirements")
+_CHANGES = Measure(
+    "prompt_changes_per_month", "changes a month", "rapidly_changing_requirements"
+)
 _DISTINCT = Measure("distinct_prompts", "prompts", "prompt_variations")
 _TEMPLATE = "log the prompt's name and version (`prompt_version`): its text differs in every call"
 
@@ -126,14 +128,21 @@ def texts_of(table: TraceTable) -> dict[str, tuple[PromptText, ...]]:
     """
     at = table.clock
     if table.systems:
-        prompts, prompt = ["", *table.prompts], table.prompt + 1
-        systems, system = [*table.systems], table.system
-        talk, times, kept = table.conversation, table.time, system >= 0
+        prompts = ["", *table.prompts]
+        prompt = table.prompt + 1
+        systems = [*table.systems]
+        system = table.system
+        talk = table.conversation
+        times = table.time
+        kept = system >= 0
     else:
         columns = ("prompt", "system", "conversation", "timestamp")
         named, texts, talks, when = map(table.sample.column, columns)
-        (prompts, prompt), (systems, system) = distinct(named), distinct(texts)
-        talk, times, kept = clusters_of(talks), as_numbers(when), there(texts)
+        prompts, prompt = distinct(named)
+        systems, system = distinct(texts)
+        talk = clusters_of(talks)
+        times = as_numbers(when)
+        kept = there(texts)
     if len(at.times):
         kept &= (times >= at.times[0]) & (times <= at.times[-1])
     else:
@@ -142,12 +151,18 @@ def texts_of(table: TraceTable) -> dict[str, tuple[PromptText, ...]]:
     rows = rows[np.argsort(times[rows], kind="stable")]
     # One number for prompt, text and conversation: a sort of rows of three takes ten times as long.
     kind = system[rows] * len(prompts) + prompt[rows]
-    _, first = np.unique(kind * (int(talk.max(initial=0)) + 1) + talk[rows], return_index=True)
+    _, first = np.unique(
+        kind * (int(talk.max(initial=0)) + 1) + talk[rows], return_index=True
+    )
     gathered: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows[np.sort(first)].tolist():
-        gathered[_name(prompts[prompt[row]] or "")][systems[system[row]]].append(times[row])
+        gathered[_name(prompts[prompt[row]] or "")][systems[system[row]]].append(
+            times[row]
+        )
     return {
-        name: tuple(PromptText(text, np.sort(np.array(times))) for text, times in own.items())
+        name: tuple(
+            PromptText(text, np.sort(np.array(times))) for text, times in own.items()
+        )
         for name, own in gathered.items()
     }
 
@@ -176,7 +191,9 @@ def versions(texts: Sequence[PromptText], near_copy: float) -> PromptVersions:
     stays = _template(chosen, runs)
     cores = [each & stays for each in runs]
     held = [len(each.times) for each in chosen]
-    shares = [len(core) / max(len(each), 1) for core, each in zip(cores, runs, strict=True)]
+    shares = [
+        len(core) / max(len(each), 1) for core, each in zip(cores, runs, strict=True)
+    ]
     kept = float(np.average(shares, weights=held)) if chosen else 1.0
     times: dict[frozenset[Run], list[Floats]] = defaultdict(list)
     for core, text in zip(cores, chosen, strict=True):
@@ -200,12 +217,20 @@ def normalised_runs(text: str) -> frozenset[Run]:
     )
 
 
-def _template(texts: Sequence[PromptText], runs: Sequence[frozenset[Run]]) -> frozenset[Run]:
+def _template(
+    texts: Sequence[PromptText], runs: Sequence[frozenset[Run]]
+) -> frozenset[Run]:
     """Runs that, from their first to their last use, were in one conversation of five or more."""
-    every = np.sort(np.concatenate([each.times for each in texts])) if texts else np.zeros(0)
+    every = (
+        np.sort(np.concatenate([each.times for each in texts]))
+        if texts
+        else np.zeros(0)
+    )
     held: dict[Run, tuple[int, float, float]] = {}
     for text, own in zip(texts, runs, strict=True):
-        n, first, last = len(text.times), float(text.times[0]), float(text.times[-1])
+        n = len(text.times)
+        first = float(text.times[0])
+        last = float(text.times[-1])
         for run in own:
             before, earliest, latest = held.get(run, (0, first, last))
             held[run] = before + n, min(earliest, first), max(latest, last)
@@ -213,13 +238,17 @@ def _template(texts: Sequence[PromptText], runs: Sequence[frozenset[Run]]) -> fr
     counts, begins, ends = n_first_last.T
     during = np.searchsorted(every, ends, "right") - np.searchsorted(every, begins)
     stays = (counts >= _LEAST_CONVERSATIONS) & (counts >= _DENSE * during)
-    return frozenset(run for run, stay in zip(held, stays.tolist(), strict=True) if stay)
+    return frozenset(
+        run for run, stay in zip(held, stays.tolist(), strict=True) if stay
+    )
 
 
 # Changes from one version to the next.
 
 
-def changes(of_one: Sequence[PromptVersion], end_s: float, since_s: float) -> tuple[float, ...]:
+def changes(
+    of_one: Sequence[PromptVersion], end_s: float, since_s: float
+) -> tuple[float, ...]:
     """Last uses of the versions of one prompt that gave way to a newer one, in order.
 
     Each newer version takes the place of one older one: of those that went out of use before it,
@@ -244,18 +273,31 @@ def _gone(version: PromptVersion, end_s: float, since_s: float) -> bool:
 
 
 def _changes(
-    table: TraceTable, prompts: Sequence[PromptVersions], prompted: Flags, sample: Extent
+    table: TraceTable,
+    prompts: Sequence[PromptVersions],
+    prompted: Flags,
+    sample: Extent,
 ) -> Evidence:
-    at, talks = table.clock, table.conversation[prompted]
+    at = table.clock
+    talks = table.conversation[prompted]
     if lacking := _lacking(table, prompts, how_many(talks)):
         return _CHANGES.of(table, lacking)
-    start, end = float(at.times[0]), float(at.times[-1])
-    when = sorted(time for each in prompts for time in changes(each.versions, end, start))
+    start = float(at.times[0])
+    end = float(at.times[-1])
+    when = sorted(
+        time for each in prompts for time in changes(each.versions, end, start)
+    )
     months = at.days / MONTH_DAYS
-    low, high = poisson_interval(len(when))  # of a draw a least: it misses what is seldom used
+    low, high = poisson_interval(
+        len(when)
+    )  # of a draw a least: it misses what is seldom used
     evidence = _CHANGES.of(
         table,
-        (len(when) / months, low / months, high / months if table.share >= 1 else "open"),
+        (
+            len(when) / months,
+            low / months,
+            high / months if table.share >= 1 else "open",
+        ),
         talks=talks,
         method="versions that gave way to a newer one, over the months of the clock; exact Poisson",
         sample=sample,
@@ -269,7 +311,9 @@ def _changes(
     return evidence.model_copy(update={"n": int((at.usable & prompted).sum())})
 
 
-def _lacking(table: TraceTable, prompts: Sequence[PromptVersions], conversations: int) -> str:
+def _lacking(
+    table: TraceTable, prompts: Sequence[PromptVersions], conversations: int
+) -> str:
     if "system" not in table.present:
         return _LOG_SYSTEM
     if short := table.clock.shorter(LEAST_DAYS - 1, "two months"):
@@ -277,13 +321,19 @@ def _lacking(table: TraceTable, prompts: Sequence[PromptVersions], conversations
     if conversations < ENOUGH_CONVERSATIONS:
         return few(conversations)
     held = [each.conversations for each in prompts]
-    if not sum(held) or np.average([each.kept for each in prompts], weights=held) < _LEAST_KEPT:
+    if (
+        not sum(held)
+        or np.average([each.kept for each in prompts], weights=held) < _LEAST_KEPT
+    ):
         return _TEMPLATE
     return ""
 
 
 def _distinct(
-    table: TraceTable, prompts: Sequence[PromptVersions], prompted: Flags, sample: Extent
+    table: TraceTable,
+    prompts: Sequence[PromptVersions],
+    prompted: Flags,
+    sample: Extent,
 ) -> Evidence:
     if count := sum(len(each.versions) for each in prompts):
         return _DISTINCT.of(

@@ -45,7 +45,12 @@ SCANNED = 1_000
 REASONS = ("no_output", "error", "refused", "not_json", "flagged", "copy")
 """Why an answer is no example; the first that holds counts."""
 
-_NONE, _NO_OUTPUT, _ERROR, _REFUSED, _NOT_JSON, _FLAGGED = -1.0, 0.0, 1.0, 2.0, 3.0, 4.0
+_NONE = -1.0
+_NO_OUTPUT = 0.0
+_ERROR = 1.0
+_REFUSED = 2.0
+_NOT_JSON = 3.0
+_FLAGGED = 4.0
 _SHOWN = 2
 
 
@@ -78,7 +83,8 @@ class ExamplesSignal(TraceSignal):
 
         The reason is one of the first three, or -1; an answer without words looks like nothing.
         """
-        silent, looks = joined(batch.output).blank, looking(batch.output)
+        silent = joined(batch.output).blank
+        looks = looking(batch.output)
         reasons = np.where(refused(batch.output), _REFUSED, _NONE)
         reasons[there(batch.column("error"))] = _ERROR
         reasons[silent & ~happened(batch.column("tool_calls"))] = _NO_OUTPUT
@@ -90,7 +96,8 @@ class ExamplesSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        need, n = self._materials.examples_need, len(table)
+        need = self._materials.examples_need
+        n = len(table)
         needed: dict[str, Scalar] = {} if need is None else {"need": need}
         measure = Measure("usable_examples", "examples", "insufficient_data")
         method = (
@@ -99,14 +106,22 @@ class ExamplesSignal(TraceSignal):
         )
         if not {"output", "tool_calls"} & table.present:
             ask = "log `output`, what the model wrote"
-            return Findings((measure.of(table, None, ask, method=method, details=needed),))
+            return Findings(
+                (measure.of(table, None, ask, method=method, details=needed),)
+            )
         looks = table.numbers["example_json"]
         likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
         expected = self._materials.output_schema is not None or likely
         reason = _reasons(table.numbers, table.conversation, json_expected=expected)
-        copies = table.numbers[DUPLICATE_OF][reason == _NONE]  # one without words is like no other
-        usable = len(np.unique(copies[np.isfinite(copies)])) + int(np.isnan(copies).sum())
-        steps = {name: int((reason == place).sum()) for place, name in enumerate(REASONS)}
+        copies = table.numbers[DUPLICATE_OF][
+            reason == _NONE
+        ]  # one without words is like no other
+        usable = len(np.unique(copies[np.isfinite(copies)])) + int(
+            np.isnan(copies).sum()
+        )
+        steps = {
+            name: int((reason == place).sum()) for place, name in enumerate(REASONS)
+        }
         steps["copy"] = len(copies) - usable
         personal, seen = _personal(table.sample)
         evidence = measure.of(
@@ -118,11 +133,14 @@ class ExamplesSignal(TraceSignal):
             talks=table.conversation,
         )
         waterfall = [("all", n), *steps.items(), ("usable", usable)]
-        return Findings((evidence,), pictures("examples_waterfall", "step n", waterfall))
+        return Findings(
+            (evidence,), pictures("examples_waterfall", "step n", waterfall)
+        )
 
     def _samples(self, batch: Batch, json_expected: bool) -> list[str]:
         """Some of what was thrown out, masked, each with its reason in front."""
-        talks, questions = clusters_of(batch.column("conversation")), batch.column("input")
+        talks = clusters_of(batch.column("conversation"))
+        questions = batch.column("input")
         reason = _reasons(self.rows(batch), talks, json_expected=json_expected)
         kept = np.flatnonzero(reason == _NONE)[:SCANNED].tolist()
         texts = ([column[row] for row in kept] for column in (questions, batch.output))
@@ -144,7 +162,8 @@ def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Fl
 
     A bad score is a trace's own, else the mean of its conversation.
     """
-    reason, scores = numbers["example_reason"], on_scale(numbers["example_score"])
+    reason = numbers["example_reason"]
+    scores = on_scale(numbers["example_score"])
     rated = np.isfinite(scores)
     if rated.any():
         size = int(conversation.max()) + 1
@@ -153,9 +172,12 @@ def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Fl
         of_all = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
         bad = np.where(rated, scores, of_all[conversation]) < RIGHT_FROM
         reason = np.where(bad & (reason == _NONE), _FLAGGED, reason)
-    looks, broken = numbers["example_json"], numbers["example_broken"]
+    looks = numbers["example_json"]
+    broken = numbers["example_broken"]
     wrong = np.isfinite(looks) & ((looks == 0) | (broken == 1)) & json_expected
-    return np.where(wrong & ((reason == _NONE) | (reason > _NOT_JSON)), _NOT_JSON, reason)
+    return np.where(
+        wrong & ((reason == _NONE) | (reason > _NOT_JSON)), _NOT_JSON, reason
+    )
 
 
 def _personal(batch: Batch) -> tuple[float, dict[str, Scalar]]:

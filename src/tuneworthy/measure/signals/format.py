@@ -35,7 +35,9 @@ from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import UNREAD, looking, read_json, read_rows, validator
 from tuneworthy.text.search import joined
 
-ENOUGH_OUTPUTS = 20  #: A prompt version with fewer outputs than this has no usual keys of its own.
+ENOUGH_OUTPUTS = (
+    20  #: A prompt version with fewer outputs than this has no usual keys of its own.
+)
 
 REQUIRED_FROM = 0.95
 """A key that at least this share of a tool's calls have is taken for required."""
@@ -48,7 +50,9 @@ ENOUGH_CALLS = 20
 """From fewer calls nothing is inferred about a tool: its arguments need only be an object."""
 
 _FACTOR = "inconsistent_format"
-_OPENS = frozenset("[{`")  # what is read as JSON begins with one of these, or is no structure
+_OPENS = frozenset(
+    "[{`"
+)  # what is read as JSON begins with one of these, or is no structure
 _DEEPEST = 5
 _MOST_ITEMS = 5
 _MOST_KEYS = 400
@@ -88,7 +92,8 @@ class FormatSignal(TraceSignal):
         (against the schema) are shares; ``shape`` numbers the keys; ``failed`` is an error;
         ``calls`` and ``calls_unread`` count tool calls.
         """
-        texts, failed = joined(batch.output), happened(batch.column("error"))
+        texts = joined(batch.output)
+        failed = happened(batch.column("error"))
         made = [[*map(_arguments, each or ())] for each in batch.column("tool_calls")]
         calls, lost = (
             np.fromiter(each, np.float64, len(batch))
@@ -108,7 +113,10 @@ class FormatSignal(TraceSignal):
         checked = answered & ~declines
         return {
             "refused": np.where(answered, declines, np.nan),
-            **{name: np.where(checked, column, np.nan) for name, column in columns.items()},
+            **{
+                name: np.where(checked, column, np.nan)
+                for name, column in columns.items()
+            },
             "failed": failed.astype(np.float64),
             "calls": calls,
             "calls_unread": lost,
@@ -119,7 +127,8 @@ class FormatSignal(TraceSignal):
 
         Without a schema, plain numbers and words are prose.
         """
-        valid, values = self._valid, np.full((4, len(texts)), np.nan)
+        valid = self._valid
+        values = np.full((4, len(texts)), np.nan)
         for row, value, fenced in read_rows(texts):
             structured = type(value) in (dict, list)
             if valid or structured or (texts[row] or "").lstrip()[:1] in _OPENS:
@@ -170,12 +179,18 @@ class FormatSignal(TraceSignal):
             else:
                 lone = code >= 0 or not (table.prompt[rows] >= 0).any()
                 wrong = _unlike(shapes, usual, known, lone=lone)
-            yield _VersionOutputs(table.prompts[code] if code >= 0 else "", rows, wrong, usual)
+            yield _VersionOutputs(
+                table.prompts[code] if code >= 0 else "", rows, wrong, usual
+            )
 
     def _outputs(
-        self, table: TraceTable, versions: Sequence[_VersionOutputs], known: Mapping[float, Shape]
+        self,
+        table: TraceTable,
+        versions: Sequence[_VersionOutputs],
+        known: Mapping[float, Shape],
     ) -> Evidence:
-        numbers, estimate = table.numbers, None
+        numbers = table.numbers
+        estimate = None
         prose = int(np.sum(numbers["refused"] == 0))
         details: dict[str, Scalar] = {
             "refusals": int(np.sum(numbers["refused"] == 1)),
@@ -192,12 +207,16 @@ class FormatSignal(TraceSignal):
                 "left_out_as_prose": prose - len(rows),
                 "unread_share": rate(unread),
                 "fenced_share": rate(numbers["fenced"][rows] == 1),
-                "against_schema_share" if self._valid else "other_keys_share": rate(wrong),
+                "against_schema_share" if self._valid else "other_keys_share": rate(
+                    wrong
+                ),
                 "prompt_versions": len(versions),
             }
             for each in versions if not self._valid else ():
                 shapes = numbers["shape"][each.rows[each.wrong]]
-                for number, n in zip(*np.unique(shapes, return_counts=True), strict=True):
+                for number, n in zip(
+                    *np.unique(shapes, return_counts=True), strict=True
+                ):
                     if number in known and each.usual in known:
                         for difference in differences(known[number], known[each.usual]):
                             seen[difference] += int(n)
@@ -239,7 +258,9 @@ def _shapes(table: TraceTable) -> dict[float, Shape]:
     return shapes
 
 
-def _unlike(shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone: bool) -> Flags:
+def _unlike(
+    shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone: bool
+) -> Flags:
     """Which shapes don't fit the usual one.
 
     Versions with few outputs stand together under ``lone=False``: where they have no usual shape,
@@ -251,7 +272,9 @@ def _unlike(shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone:
     alike = [usual]
     if (pattern := known.get(usual)) is not None:
         different = np.unique(shapes[read]).tolist()
-        alike += [each for each in different if each in known and fits(known[each], pattern)]
+        alike += [
+            each for each in different if each in known and fits(known[each], pattern)
+        ]
     return read & ~np.isin(shapes, alike)
 
 
@@ -272,13 +295,21 @@ def _tool_calls(table: TraceTable) -> Evidence:
     sample = table.sample
     where = clusters_of(sample.column("conversation")).tolist()
     pairs = zip(where, sample.column("tool_calls"), strict=True)
-    made = [(talk, call.name, _arguments(call)) for talk, each in pairs for call in each or ()]
+    made = [
+        (talk, call.name, _arguments(call))
+        for talk, each in pairs
+        for call in each or ()
+    ]
     read: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for _, tool, arguments in made:
         if arguments is not None:
             read[tool].append(arguments)
-    usages = {tool: _usage(each) for tool, each in read.items() if len(each) >= ENOUGH_CALLS}
-    faults = [_fault(tool, arguments, *usages.get(tool, _ANY)) for _, tool, arguments in made]
+    usages = {
+        tool: _usage(each) for tool, each in read.items() if len(each) >= ENOUGH_CALLS
+    }
+    faults = [
+        _fault(tool, arguments, *usages.get(tool, _ANY)) for _, tool, arguments in made
+    ]
     total = float(table.numbers["calls"].sum())
     details: dict[str, Scalar] = {
         "tool_calls": int(total),
@@ -289,7 +320,9 @@ def _tool_calls(table: TraceTable) -> Evidence:
         details["tools_inferred"] = len(usages)
     return Measure("invalid_tool_call_share", "share of tool calls", _FACTOR).of(
         table,
-        share([bool(each) for each in faults], [talk for talk, *_ in made]) if made else None,
+        share([bool(each) for each in faults], [talk for talk, *_ in made])
+        if made
+        else None,
         "log tool calls with their arguments (field tool_calls)",
         method="arguments read as a JSON object and checked against the keys that 95% of the tool's"
         " calls have and the types that two thirds have; interval by conversation",
@@ -316,7 +349,9 @@ def _refused_calls(table: TraceTable) -> Evidence:
     talks = clusters_of(sample.column("conversation")).tolist()
     columns = (sample.column(name) for name in ("tool_calls", "messages"))
     answers: dict[int, list[str]] = {}
-    hits, of, kinds = list[bool](), list[int](), Counter[str]()
+    hits = list[bool]()
+    of = list[int]()
+    kinds = Counter[str]()
     for talk, calls, turns in reversed([*zip(talks, *columns, strict=True)]):
         for call, answer in zip(calls or (), answers.get(talk, ()), strict=False):
             hits.append(_ERROR.match(answer) is not None)
@@ -340,7 +375,9 @@ _ANY: tuple[frozenset[str], Mapping[str, str]] = frozenset(), {}
 def _usage(calls: Sequence[dict[str, Any]]) -> tuple[frozenset[str], Mapping[str, str]]:
     """Keys that a tool's calls take for required, and the types of its keys."""
     keys = Counter(key for arguments in calls for key in arguments)
-    required = frozenset(key for key, n in keys.items() if n >= REQUIRED_FROM * len(calls))
+    required = frozenset(
+        key for key, n in keys.items() if n >= REQUIRED_FROM * len(calls)
+    )
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for arguments in calls:
         for key, value in arguments.items():
@@ -355,7 +392,10 @@ def _usage(calls: Sequence[dict[str, Any]]) -> tuple[frozenset[str], Mapping[str
 
 
 def _fault(
-    tool: str, arguments: dict[str, Any] | None, required: frozenset[str], types: Mapping[str, str]
+    tool: str,
+    arguments: dict[str, Any] | None,
+    required: frozenset[str],
+    types: Mapping[str, str],
 ) -> str:
     """What is wrong with a call, by names of keys alone; "" for nothing."""
     named = tool[:60]
@@ -412,19 +452,29 @@ def fits(shape: Shape, other: Shape) -> bool:
         return False
     if shape[0] == "[":
         return all(any(fits(a, b) for b in other[1]) for a in shape[1]) or not other[1]
-    mine, yours = dict(shape[1]), dict(other[1])
-    return mine.keys() == yours.keys() and all(fits(mine[key], yours[key]) for key in mine)
+    mine = dict(shape[1])
+    yours = dict(other[1])
+    return mine.keys() == yours.keys() and all(
+        fits(mine[key], yours[key]) for key in mine
+    )
 
 
 def differences(shape: Shape, usual: Shape) -> Iterator[str]:
     """What tells a shape from the usual one, by the keys at its top."""
-    if isinstance(shape, str) or isinstance(usual, str) or shape[0] != usual[0] or shape[0] != "{":
+    if (
+        isinstance(shape, str)
+        or isinstance(usual, str)
+        or shape[0] != usual[0]
+        or shape[0] != "{"
+    ):
         yield "is of another type"
         return
     mine: Mapping[str, Shape] = dict(shape[1])
     yours: Mapping[str, Shape] = dict(usual[1])
     yield from (f"lacks {key[:60]}" for key in yours if key not in mine)
-    yield from (f"has {key[:60]}, which others lack" for key in mine if key not in yours)
+    yield from (
+        f"has {key[:60]}, which others lack" for key in mine if key not in yours
+    )
     for key in mine:
         if key in yours and not fits(mine[key], yours[key]):
             yield f"has another type or other keys in {key[:60]}"

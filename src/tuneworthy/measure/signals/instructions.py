@@ -29,11 +29,15 @@ from tuneworthy.text.instructions import Instruction, Reader, follows
 from tuneworthy.text.json import readable
 from tuneworthy.text.search import joined
 
-ENOUGH_INSTRUCTIONS = 5  #: Under this many in one prompt there is no telling what their place does.
+ENOUGH_INSTRUCTIONS = (
+    5  #: Under this many in one prompt there is no telling what their place does.
+)
 
 _FACTOR = "instruction_limit"
 _MOST_KNOWN_PROMPTS = 2000
-_NO_SYSTEM = "log the system prompt with each trace (field system, or a message of role system)"
+_NO_SYSTEM = (
+    "log the system prompt with each trace (field system, or a message of role system)"
+)
 
 
 class InstructionsSignal(TraceSignal):
@@ -71,30 +75,40 @@ class InstructionsSignal(TraceSignal):
             if system is None:
                 continue
             instructions = self._read(system)
-            for bit, (known, failed) in enumerate(_held_against(instructions, batch, members)):
+            for bit, (known, failed) in enumerate(
+                _held_against(instructions, batch, members)
+            ):
                 checked[members[known]] += float(1 << bit)
                 ignored[members[failed]] += float(1 << bit)
         return {"checked": checked, "ignored": ignored}
 
     def finish(self, table: TraceTable) -> Findings:
         texts: Sequence[str] = table.systems
-        columns, extent = (table.numbers, table.conversation, table.system), table.extent()
+        columns = (table.numbers, table.conversation, table.system)
+        extent = table.extent()
         if texts:
             extent = "all"
         else:  # the sample, with prompts of its own
             sample = table.sample
             systems, place = distinct(sample.column("system"))
             texts = [text or "" for text in systems]
-            system = np.where([text is None for text in systems], -1, np.arange(len(systems)))
+            system = np.where(
+                [text is None for text in systems], -1, np.arange(len(systems))
+            )
             talks = clusters_of(sample.column("conversation"))
             columns = self.rows(sample), talks, system[place]
         checks = list(self._checks(texts, *columns))
         sums: dict[tuple[object, ...], tuple[Instruction, int, int]] = {}
         for each in checks:  # one that stands in several prompts is one
             first, n, failed = sums.get(each.asks, (each.instruction, 0, 0))
-            sums[each.asks] = first, n + len(each.ignored), failed + int(each.ignored.sum())
+            sums[each.asks] = (
+                first,
+                n + len(each.ignored),
+                failed + int(each.ignored.sum()),
+            )
         worst = sorted(
-            sums.values(), key=lambda row: (-row[2] / row[1], row[0].quote, row[0].words)
+            sums.values(),
+            key=lambda row: (-row[2] / row[1], row[0].quote, row[0].words),
         )
         return Findings((_ignored(table, worst), _position(table, checks, extent)))
 
@@ -108,7 +122,9 @@ class InstructionsSignal(TraceSignal):
     def _checks(
         self, texts: Sequence[str], numbers: Numbers, conversation: Ints, system: Ints
     ) -> Iterator[InstructionResults]:
-        checked, ignored = (numbers[name].astype(np.int64) for name in ("checked", "ignored"))
+        checked, ignored = (
+            numbers[name].astype(np.int64) for name in ("checked", "ignored")
+        )
         rows = np.flatnonzero((checked > 0) & (system >= 0))
         rows = rows[np.argsort(system[rows], kind="stable")]
         for members in np.split(rows, np.flatnonzero(np.diff(system[rows])) + 1):
@@ -145,14 +161,19 @@ def _held_against(
     """
     if not instructions:
         return
-    output, rows = batch.output, members.tolist()
+    output = batch.output
+    rows = members.tolist()
     failed = happened(batch.column("error"))[members]
     checked = ~(failed | refused(output)[members])
     texts = [
-        output[row] if kept else None for row, kept in zip(rows, checked.tolist(), strict=True)
+        output[row] if kept else None
+        for row, kept in zip(rows, checked.tolist(), strict=True)
     ]
     tools = batch.column("tool_calls")
-    calls = [0 if bad else len(tools[row] or ()) for row, bad in zip(rows, failed, strict=True)]
+    calls = [
+        0 if bad else len(tools[row] or ())
+        for row, bad in zip(rows, failed, strict=True)
+    ]
     for instruction in instructions:
         if instruction.kind == "json":  # was read already
             known = checked & ~joined(output).blank[members]
@@ -163,15 +184,22 @@ def _held_against(
             yield known, np.array([answer is False for answer in answers])
 
 
-def _ignored(table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]) -> Evidence:
+def _ignored(
+    table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]
+) -> Evidence:
     """Over all traces: a check is a bit, so counting bits is enough."""
     checked, ignored = (_bits(table.numbers[name]) for name in ("checked", "ignored"))
     where = np.concatenate(
-        [np.repeat(table.conversation, ignored), np.repeat(table.conversation, checked - ignored)]
+        [
+            np.repeat(table.conversation, ignored),
+            np.repeat(table.conversation, checked - ignored),
+        ]
     )
     read = "let somebody read a sample: no instruction of these prompts can be checked by rule"
     return Measure(
-        "ignored_instruction_share", "share of checks of verifiable instructions", _FACTOR
+        "ignored_instruction_share",
+        "share of checks of verifiable instructions",
+        _FACTOR,
     ).of(
         table,
         share(np.arange(len(where)) < ignored.sum(), where),
@@ -187,16 +215,22 @@ def _ignored(table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]) -
 
 
 def _bits(numbers: Floats) -> Ints:
-    whole, counts = numbers.astype(np.int64), np.zeros(len(numbers), dtype=np.int64)
+    whole = numbers.astype(np.int64)
+    counts = np.zeros(len(numbers), dtype=np.int64)
     for bit in range(int(whole.max(initial=0)).bit_length()):
         counts += whole >> bit & 1
     return counts
 
 
-def _position(table: TraceTable, checks: Sequence[InstructionResults], extent: Extent) -> Evidence:
+def _position(
+    table: TraceTable, checks: Sequence[InstructionResults], extent: Extent
+) -> Evidence:
     """The slope over places, of prompts that have instructions enough."""
     kept = [each for each in checks if each.of >= ENOUGH_INSTRUCTIONS]
-    codes = {asks: code for code, asks in enumerate(dict.fromkeys(each.asks for each in kept))}
+    codes = {
+        asks: code
+        for code, asks in enumerate(dict.fromkeys(each.asks for each in kept))
+    }
     estimate = None
     if len(codes) >= ENOUGH_INSTRUCTIONS:
         sizes = [len(each.ignored) for each in kept]
@@ -207,7 +241,9 @@ def _position(table: TraceTable, checks: Sequence[InstructionResults], extent: E
         estimate = wider(slope(followed, at, where), slope(followed, at, kinds))
     few = f"it takes {ENOUGH_INSTRUCTIONS} instructions in one prompt that can be checked by rule"
     return Measure(
-        "position_effect", "share followed, from the beginning of the prompt to its end", _FACTOR
+        "position_effect",
+        "share followed, from the beginning of the prompt to its end",
+        _FACTOR,
     ).of(
         table,
         estimate,

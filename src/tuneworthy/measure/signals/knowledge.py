@@ -39,7 +39,9 @@ _FACTOR = "knowledge_gaps"
 _ADD_ANSWERABLE = "label `answerable`: whether the passages hold the answer"
 _ADD_CONTEXTS = f"log `contexts`, the passages given to the model, or {_ADD_ANSWERABLE}"
 _ADD_REFERENCE = f"add `reference`, the right answer, or {_ADD_ANSWERABLE}"
-_ADD_SCORE = "add `score` to the same traces: 1 where the answer was right, 0 where it was wrong"
+_ADD_SCORE = (
+    "add `score` to the same traces: 1 where the answer was right, 0 where it was wrong"
+)
 _FEW_WORDS = f"references hold no English word to look for; {_ADD_ANSWERABLE}"
 
 
@@ -100,7 +102,9 @@ class _Passages(NamedTuple):
     def cells(self) -> dict[str, int]:
         """The four counts, as labelled or detected; {} where all are 0."""
         counts = {
-            f"{passage}_{answer}": int(((self.sufficient == enough) & (self.right == good)).sum())
+            f"{passage}_{answer}": int(
+                ((self.sufficient == enough) & (self.right == good)).sum()
+            )
             for enough, passage in ((1, "sufficient"), (0, "insufficient"))
             for good, answer in ((1, "right"), (0, "wrong"))
         }
@@ -110,24 +114,35 @@ class _Passages(NamedTuple):
         """The detector's errors, for the report; {} for labels."""
         if self.sensitivity == CERTAIN:
             return {}
-        names = ("sensitivity_low", "sensitivity_high", "specificity_low", "specificity_high")
+        names = (
+            "sensitivity_low",
+            "sensitivity_high",
+            "specificity_low",
+            "specificity_high",
+        )
         return dict(zip(names, (*self.sensitivity, *self.specificity), strict=True))
 
     @property
     def widened(self) -> str:
-        return "" if self.sensitivity == CERTAIN else ", widened by the detector's errors"
+        return (
+            "" if self.sensitivity == CERTAIN else ", widened by the detector's errors"
+        )
 
 
 def _detected(table: TraceTable) -> _Passages:
     """What the detector of sufficient passages says of a sample."""
-    batch, lacking = table.sample, ""
+    batch = table.sample
+    lacking = ""
     if "contexts" not in table.present:
         lacking = _ADD_CONTEXTS
     elif "reference" not in table.present:
         lacking = _ADD_REFERENCE
-    contexts, references = batch.column("contexts"), batch.column("reference")
+    contexts = batch.column("contexts")
+    references = batch.column("reference")
     rows = sampled_rows(
-        batch, LOOKED_AT, lambda row: contexts[row] is not None and bool(references[row])
+        batch,
+        LOOKED_AT,
+        lambda row: contexts[row] is not None and bool(references[row]),
     )
     return _Passages(
         as_numbers(sufficient(references[row], contexts[row]) for row in rows),
@@ -159,9 +174,12 @@ def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Ev
     )
 
 
-def _synthesis(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Evidence:
+def _synthesis(
+    table: TraceTable, passages: _Passages, cells: dict[str, int]
+) -> Evidence:
     both = np.isfinite(passages.sufficient) & np.isfinite(passages.right)
-    estimate, ask = None, _ADD_SCORE if len(passages.sufficient) else passages.lacking
+    estimate = None
+    ask = _ADD_SCORE if len(passages.sufficient) else passages.lacking
     if both.any():
         estimate = share_given(
             1 - passages.right[both],

@@ -57,13 +57,16 @@ class LatencySignal(TraceSignal):
     slope takes the hour along.
     """
 
-    target_s: float | None = None  #: Seconds within which 95 of 100 answers should arrive.
+    target_s: float | None = (
+        None  #: Seconds within which 95 of 100 answers should arrive.
+    )
 
     id = "latency"
 
     def rows(self, batch: Batch) -> Numbers:
         """Seconds of calls that didn't fail, failures, and tokens read anew and written."""
-        tokens, failed = token_counts(batch), there(batch.column("error"))
+        tokens = token_counts(batch)
+        failed = there(batch.column("error"))
         seconds, first, cached = (
             amounts(batch.column(name))
             for name in ("latency_s", "time_to_first_token_s", "cached_tokens")
@@ -86,7 +89,9 @@ class LatencySignal(TraceSignal):
         ]
         if np.isfinite(table.numbers["first_s"]).any():
             evidence.append(_quantile(table, "first_token_p95_s", 0.95, of="first_s"))
-        return Findings(tuple(evidence), by_tokens(table.numbers["latency_s"], _read(table)[0]))
+        return Findings(
+            tuple(evidence), by_tokens(table.numbers["latency_s"], _read(table)[0])
+        )
 
     def _settling(self, table: TraceTable) -> Evidence:
         """What settles the signal: the prompt's share, where the target is missed."""
@@ -102,7 +107,11 @@ class LatencySignal(TraceSignal):
                 _LOG,
                 method="0: the whole interval of the 95th percentile keeps the target",
                 bounds=SHARE,
-                details={"target_s": target_s, "p95_low_s": late.low, "p95_high_s": late.high},
+                details={
+                    "target_s": target_s,
+                    "p95_low_s": late.low,
+                    "p95_high_s": late.high,
+                },
             )
         explained = _explained(table)
         if late is None or not explained.known or late.low > target_s:
@@ -117,25 +126,33 @@ def by_tokens(latency_s: Floats, read: Floats) -> tuple[Series, ...]:
     () where fewer than 20 calls have both numbers.
     """
     known = np.isfinite(latency_s) & np.isfinite(read)
-    seconds, tokens = latency_s[known], read[known]
+    seconds = latency_s[known]
+    tokens = read[known]
     if len(tokens) < _LEAST_IN_BIN:
         return ()
     bins = min(BINS, len(tokens) // _LEAST_IN_BIN)
     edges = np.unique(np.quantile(tokens, np.linspace(0, 1, bins + 1)))
-    place = np.clip(np.searchsorted(edges, tokens, side="right") - 1, 0, max(len(edges) - 2, 0))
+    place = np.clip(
+        np.searchsorted(edges, tokens, side="right") - 1, 0, max(len(edges) - 2, 0)
+    )
     rows = []
     for at in np.unique(place):
-        held, took = tokens[place == at], seconds[place == at]
+        held = tokens[place == at]
+        took = seconds[place == at]
         middle, late = np.quantile(took, (0.5, 0.95)).tolist()
         rows.append((float(held.min()), float(held.max()), middle, late, len(held)))
-    return pictures("latency_by_tokens", "input_tokens_low input_tokens_high p50_s p95_s n", rows)
+    return pictures(
+        "latency_by_tokens", "input_tokens_low input_tokens_high p50_s p95_s n", rows
+    )
 
 
 def _read(table: TraceTable) -> tuple[Floats, bool]:
     return chosen(table.numbers["read"], table.numbers["read_estimate"])
 
 
-def _quantile(table: TraceTable, measure: str, at: float, of: str = "latency_s") -> Evidence:
+def _quantile(
+    table: TraceTable, measure: str, at: float, of: str = "latency_s"
+) -> Evidence:
     about = "today.latency_p95_s" if measure == "latency_p95_s" else ""
     return Measure(measure, "seconds", about).of(
         table,
@@ -154,11 +171,19 @@ def _explained(table: TraceTable) -> Evidence:
     seconds = table.numbers["latency_s"]
     if every > 1:
         seconds = np.where(table.conversation % every == 0, seconds, np.nan)
-    columns = {"`latency_s`": seconds, "`input_tokens`": read, "`output_tokens`": written}
-    lacking = [name for name, values in columns.items() if not np.isfinite(values).any()]
+    columns = {
+        "`latency_s`": seconds,
+        "`input_tokens`": read,
+        "`output_tokens`": written,
+    }
+    lacking = [
+        name for name, values in columns.items() if not np.isfinite(values).any()
+    ]
     estimate = None
     if not lacking:
-        estimate = explained_share(seconds, read, written, table.model, table.conversation)
+        estimate = explained_share(
+            seconds, read, written, table.model, table.conversation
+        )
     short = "send the same questions with a short and a long prompt: the input hardly varies"
     known = np.isfinite(seconds) & np.isfinite(read)
     return _SETTLING.of(

@@ -36,16 +36,28 @@ class MixSignal(TraceSignal):
                 first.setdefault(name or f"row {row}", text)
         if len(first) < LEAST_CONVERSATIONS:
             return Findings()
-        names = sorted(first, key=lambda name: digest_of("mix", name))[:MOST_CONVERSATIONS]
+        names = sorted(first, key=lambda name: digest_of("mix", name))[
+            :MOST_CONVERSATIONS
+        ]
         vectors = embed([DIGITS.sub("0", first[name]) for name in names])
         nearest = (vectors @ _words().T).argmax(axis=1)
         halves = (nearest[::2], nearest[1::2])  # of a hashed order
-        counts = [tuple(np.bincount(half, minlength=len(_words())).tolist()) for half in halves]
+        counts = [
+            tuple(np.bincount(half, minlength=len(_words())).tolist())
+            for half in halves
+        ]
         day = table.clock.day(-1)
-        return Findings(mix=RequestMix(words=LIST, halves=(counts[0], counts[1]), observed_on=day))
+        return Findings(
+            mix=RequestMix(words=LIST, halves=(counts[0], counts[1]), observed_on=day)
+        )
 
 
 @cache
 def _words() -> Vectors:
-    lines = files("tuneworthy.measure").joinpath("mix_words.txt").read_text("utf-8").splitlines()
+    lines = (
+        files("tuneworthy.measure")
+        .joinpath("mix_words.txt")
+        .read_text("utf-8")
+        .splitlines()
+    )
     return embed([line for line in lines if not line.startswith("#")])

@@ -47,7 +47,9 @@ new: the lower end for intents of the same domain that were held out (CLINC150, 
 upper for requests of none of 150 intents (CLINC150 out of scope); 95% of draws in which a fifth of
 the later ones is new (ours, measured 2026-11-24, evidence/accuracy/novelty.py)."""
 
-LEAST_EARLIER = SENSITIVITY[-1][0]  #: With fewer earlier requests too few of the new ones are seen.
+LEAST_EARLIER = SENSITIVITY[-1][
+    0
+]  #: With fewer earlier requests too few of the new ones are seen.
 
 LEAST_DAYS = 2 * MONTH_DAYS - 2
 MOST_REQUESTS = 3_000
@@ -93,11 +95,14 @@ class NoveltySignal(TraceSignal):
         if lacking:
             return Findings(tuple(each.of(table, lacking) for each in (_NOVEL, _DRIFT)))
         vectors = embed([DIGITS.sub("0", text) for text in requests.texts])
-        return Findings((_novel(table, requests, vectors), _drift(table, requests, vectors)))
+        return Findings(
+            (_novel(table, requests, vectors), _drift(table, requests, vectors))
+        )
 
 
 def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
-    later, talks = requests.later, requests.conversation
+    later = requests.later
+    talks = requests.conversation
     rng = np.random.default_rng(_SEED)
     new = flagged(neighbours(vectors, talks, later), talks, later, rng)
     seen = share(new.rows[later], talks[later])
@@ -105,9 +110,13 @@ def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
     half = Z95 * new.spread
     ends = min(seen.low, seen.value - half), max(seen.high, seen.value + half)
     earlier = int((~later).sum())
-    detects = next(sensitivity for least, sensitivity in SENSITIVITY if earlier >= least)
+    detects = next(
+        sensitivity for least, sensitivity in SENSITIVITY if earlier >= least
+    )
     spares = (1 - new.by_chance,) * 2
-    value, low, high = true_share(replace(seen, low=ends[0], high=ends[1]), detects, spares)
+    value, low, high = true_share(
+        replace(seen, low=ends[0], high=ends[1]), detects, spares
+    )
     words = float(np.median([len(each.split()) for each in requests.texts]))
     return _NOVEL.of(
         table,
@@ -127,7 +136,8 @@ def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
 
 
 def _drift(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
-    rng, talks = np.random.default_rng(_SEED), requests.conversation
+    rng = np.random.default_rng(_SEED)
+    talks = requests.conversation
     moved = drift(vectors.astype(np.float64), requests.later, talks, rng)
     if moved is None:
         return _DRIFT.of(table, few(1))
@@ -151,7 +161,8 @@ class _Requests(NamedTuple):
 
 
 def _requests(table: TraceTable) -> _Requests:
-    sample, at = table.sample, table.clock
+    sample = table.sample
+    at = table.clock
     first, last = (at.times[0], at.times[-1]) if len(at.times) else (1.0, 0.0)
     columns = (sample.column(name) for name in ("timestamp", "input", "conversation"))
     rows = [
@@ -162,7 +173,12 @@ def _requests(table: TraceTable) -> _Requests:
     rows.sort(key=lambda row: row[0])
     whole = len(sample) == len(table) and len(rows) <= MOST_REQUESTS
     if len(rows) > MOST_REQUESTS:
-        places = np.linspace(0, len(rows) - 1, MOST_REQUESTS).round().astype(np.int64).tolist()
+        places = (
+            np.linspace(0, len(rows) - 1, MOST_REQUESTS)
+            .round()
+            .astype(np.int64)
+            .tolist()
+        )
         rows = [rows[place] for place in places]
     return _Requests(
         tuple(row[1] for row in rows),
@@ -224,7 +240,9 @@ def neighbours(vectors: Vectors, conversation: Ints, later: Flags) -> Neighbours
         near[conversation[rows, None] == conversation] = -1.0
         earlier[rows] = near[:, ~later].max(axis=1, initial=-1.0)
         some = np.argpartition(near, n - most, axis=1)[:, n - most :]
-        order = np.argsort(-np.take_along_axis(near, some, axis=1), axis=1, kind="stable")
+        order = np.argsort(
+            -np.take_along_axis(near, some, axis=1), axis=1, kind="stable"
+        )
         places[rows] = np.take_along_axis(some, order, axis=1)
         cosines[rows] = np.take_along_axis(near, places[rows], axis=1)
     return Neighbours(places, cosines, earlier)
@@ -243,25 +261,33 @@ def flagged(
     member, k = members(conversation)
     of = np.bincount(member, weights=later, minlength=k)
     whole = (of == 0) | (of == np.bincount(member, minlength=k))
-    side, moved = of > 0, np.zeros(k, dtype=bool)
+    side = of > 0
+    moved = np.zeros(k, dtype=bool)
     shares = []
     for _ in range(DRAWS):
         moved[whole] = rng.permutation(side[whole])
         shuffled = np.where(whole[member], moved[member], later)
-        shares.append(float(_unlike(near, _first(near, shuffled), shuffled)[0][shuffled].mean()))
+        shares.append(
+            float(_unlike(near, _first(near, shuffled), shuffled)[0][shuffled].mean())
+        )
     return Flagged(rows, float(np.mean(shares)), float(np.std(shares, ddof=1)), limits)
 
 
 def _first(near: Neighbours, later: Flags) -> Vectors:
     """Cosine to the first neighbour that isn't later; the last one's where all are."""
     others = ~later[near.places]
-    place = np.where(others.any(axis=1), others.argmax(axis=1), near.places.shape[1] - 1)
+    place = np.where(
+        others.any(axis=1), others.argmax(axis=1), near.places.shape[1] - 1
+    )
     return np.take_along_axis(near.cosines, place[:, None], axis=1)[:, 0]
 
 
-def _unlike(near: Neighbours, earlier: Vectors, later: Flags) -> tuple[Flags, tuple[float, float]]:
+def _unlike(
+    near: Neighbours, earlier: Vectors, later: Flags
+) -> tuple[Flags, tuple[float, float]]:
     alone, together = (
-        min(float(each), _THE_SAME) for each in np.quantile(earlier[~later], (ALONE, TOGETHER))
+        min(float(each), _THE_SAME)
+        for each in np.quantile(earlier[~later], (ALONE, TOGETHER))
     )
     beside = later[near.places[:, 0]]
     return (earlier < alone) | ((earlier < together) & beside), (alone, together)

@@ -40,7 +40,9 @@ _FACTOR = "data_sovereignty"
 _ASK = "record what users ask: the field input, or messages"
 
 
-SECRET_BITS = sum(1 << place for place, kind in enumerate(KINDS) if kind.sort == "secret")
+SECRET_BITS = sum(
+    1 << place for place, kind in enumerate(KINDS) if kind.sort == "secret"
+)
 ALL_BITS = (1 << len(KINDS)) - 1
 
 
@@ -69,7 +71,11 @@ class PersonalSignal(TraceSignal):
         questions = batch.column("input")
         kinds = np.where(joined(questions).there, self._scanner.bits(questions), np.nan)
         system_kinds, number = self._of_systems(batch).T
-        return {"input_kinds": kinds, "system_kinds": system_kinds, "system_number": number}
+        return {
+            "input_kinds": kinds,
+            "system_kinds": system_kinds,
+            "system_number": number,
+        }
 
     def _of_systems(self, batch: Batch) -> Floats:
         """Kinds and a number for what was found, a system prompt each; every text is read once."""
@@ -80,7 +86,9 @@ class PersonalSignal(TraceSignal):
         self._systems[0] = 0.0, 0.0
         pairs = zip(keys, systems, strict=True)
         new = {key: text for key, text in pairs if key not in self._systems}
-        for key, kinds in zip(new, self._scanner.bits([*new.values()]).tolist(), strict=True):
+        for key, kinds in zip(
+            new, self._scanner.bits([*new.values()]).tolist(), strict=True
+        ):
             self._systems[key] = kinds, _number_of_values(new[key]) if kinds else 0.0
         return np.array([self._systems[key] for key in keys]).reshape(-1, 2)[place]
 
@@ -95,12 +103,16 @@ class PersonalSignal(TraceSignal):
         )
         return Findings(shares)
 
-    def _share(self, table: TraceTable, name: str, kinds: Ints, wanted: int) -> Evidence:
+    def _share(
+        self, table: TraceTable, name: str, kinds: Ints, wanted: int
+    ) -> Evidence:
         kept = ~np.isnan(table.numbers["input_kinds"])
         bits = kinds[kept] & wanted
         seen = share(bits != 0, table.conversation[kept])
         some = bits[bits != 0]  # mostly few, and each kind is counted among them
-        counts = {kind.id: int((some >> place & 1).sum()) for place, kind in enumerate(KINDS)}
+        counts = {
+            kind.id: int((some >> place & 1).sum()) for place, kind in enumerate(KINDS)
+        }
         return Measure(name, _UNIT, _FACTOR).of(
             table,
             None if seen is None else widened(seen, PATTERNS_FIND, PATTERNS_SPARE),

@@ -22,7 +22,9 @@ from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean
 
 _MOST_VERSIONS = 50
-_LEAST_SHARE = 0.01  #: Of the calls; a version with fewer was tried, and never went live.
+_LEAST_SHARE = (
+    0.01  #: Of the calls; a version with fewer was tried, and never went live.
+)
 _CHANGE = Measure("prompt_price_change", "share of the price of a call")
 _UNKNOWN = "unknown"
 
@@ -70,7 +72,9 @@ def _row(table: TraceTable, version: _PromptCalls) -> tuple[Scalar, ...]:
     if version.usd is not None:
         low = max(0.0, version.usd.low)
         usd = [_known(each) for each in (version.usd.value, low, version.usd.high)]
-    tokens = [_mean(table.numbers[f"{side}_tokens"][rows]) for side in ("input", "output")]
+    tokens = [
+        _mean(table.numbers[f"{side}_tokens"][rows]) for side in ("input", "output")
+    ]
     return shown(version.name, 200) or "unnamed", len(rows), *days, *usd, *tokens
 
 
@@ -87,17 +91,22 @@ def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
     priced = [
         each
         for each in versions
-        if each.usd is not None and each.usd.clusters >= ENOUGH_CONVERSATIONS and each.usd.low > 0
+        if each.usd is not None
+        and each.usd.clusters >= ENOUGH_CONVERSATIONS
+        and each.usd.low > 0
     ]
     if "case" in table.present:
-        return _CHANGE.of(table, "measure the logs of real use: these are runs of a test")
+        return _CHANGE.of(
+            table, "measure the logs of real use: these are runs of a test"
+        )
     if len(priced) < 2 or math.isnan(priced[-1].first_s):
         return _CHANGE.of(
             table,
             "log the `usd` and the `prompt_version` of every call: it takes two versions "
             f"with {ENOUGH_CONVERSATIONS} conversations each",
         )
-    newest, former = priced[-1], priced[-2]
+    newest = priced[-1]
+    former = priced[-2]
     assert newest.usd is not None
     assert former.usd is not None
     ends = (

@@ -22,7 +22,9 @@ from tuneworthy.model.case import Materials, PromptWording
 from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.clustered import share
 
-LEAST_SHARE = 0.9  #: Share of the newest calls that one prompt with one model has to answer.
+LEAST_SHARE = (
+    0.9  #: Share of the newest calls that one prompt with one model has to answer.
+)
 LEAST_LETTERS = 12  #: Of a template's own text: less stands in many prompts.
 _NAME = re.compile(r"[\W_]+")
 _RUNNING = Measure("running_prompt_share", "share of calls")
@@ -86,7 +88,9 @@ def _newest_rows(batch: Batch) -> list[int]:
     return rows
 
 
-def _arm_of(batch: Batch, row: int, prompts: Sequence[PromptWording]) -> tuple[str, str] | None:
+def _arm_of(
+    batch: Batch, row: int, prompts: Sequence[PromptWording]
+) -> tuple[str, str] | None:
     """The prompt file and the model of a call; None where either isn't known."""
     messages = batch.column("messages")[row] or ()
     if any(message.role == "assistant" for message in messages):
@@ -112,7 +116,9 @@ def _plain(name: str) -> str:
 
 def _by_text(system: str, prompts: Sequence[PromptWording]) -> str:
     text = " ".join(system.split())
-    fitting = [each for each in prompts if _size(each) >= LEAST_LETTERS and follows(text, each)]
+    fitting = [
+        each for each in prompts if _size(each) >= LEAST_LETTERS and follows(text, each)
+    ]
     best = max(fitting, key=_size, default=None)
     return "" if best is None else best.name
 

@@ -79,14 +79,19 @@ class ShapeSignal(TraceSignal):
     id = "shape"
 
     def finish(self, table: TraceTable) -> Findings:
-        batch, talks = table.sample, clusters_of(table.sample.column("conversation"))
+        batch = table.sample
+        talks = clusters_of(table.sample.column("conversation"))
         answered = ~happened(batch.column("error")) & ~refused(batch.output)
         answered &= happened(batch.output) | happened(batch.column("tool_calls"))
         forms = _forms(batch, answered)
         prose = np.array([form == "prose" for form in forms]) & answered
-        counts = Counter(form for form, there in zip(forms, answered, strict=True) if there)
+        counts = Counter(
+            form for form, there in zip(forms, answered, strict=True) if there
+        )
         grounded = happened(batch.column("contexts")) & answered
-        kinds: dict[str, Scalar] = {name.replace(" ", "_"): n for name, n in sorted(counts.items())}
+        kinds: dict[str, Scalar] = {
+            name.replace(" ", "_"): n for name, n in sorted(counts.items())
+        }
         measures: tuple[tuple[Measure, Flags, Flags, str, dict[str, Scalar]], ...] = (
             (_FORM, ~prose, answered, _ASK, kinds),
             (_FACTS, _own_facts(batch, prose), prose, _ASK, {}),
@@ -135,7 +140,10 @@ class TextsSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         asked = table.sample.column("input")
-        lengths = [_length(table, "question", "input"), _length(table, "answer", "output")]
+        lengths = [
+            _length(table, "question", "input"),
+            _length(table, "answer", "output"),
+        ]
         if self._cases:
             lengths.append(self._longer(table))
         rows = sampled_rows(table.sample, _MOST_TOLD, lambda row: bool(asked[row]))
@@ -147,12 +155,20 @@ class TextsSignal(TraceSignal):
             ask = ask if codes is not None else "install tuneworthy[traces]"
             return Findings((*lengths, _LANGUAGES.of(table, ask)))
         known = np.array([code is not None for code in codes])
-        of, groups = np.array([code for code in codes if code is not None]), talks[known]
+        of = np.array([code for code in codes if code is not None])
+        groups = talks[known]
         counts = Counter(of.tolist())
-        named = [code for code, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
+        named = [
+            code
+            for code, _ in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        ]
         shares = [(code, share(of == code, groups)) for code in named[:_MOST_NAMED]]
-        drawn = [(c, e.value, e.low, e.high, counts[c]) for c, e in shares if e is not None]
-        details: dict[str, Scalar] = {code: counts[code] for code in named[:_MOST_NAMED]}
+        drawn = [
+            (c, e.value, e.low, e.high, counts[c]) for c, e in shares if e is not None
+        ]
+        details: dict[str, Scalar] = {
+            code: counts[code] for code in named[:_MOST_NAMED]
+        }
         other = _LANGUAGES.of(
             table,
             share(of != named[0], groups) if named else None,
@@ -163,20 +179,25 @@ class TextsSignal(TraceSignal):
         )
         names = "language value low high n"
         pictured = pictures("languages", names, drawn * other.known)
-        held = languages(self._cases, sure_from=0) or ()  # an unsure case is of its likeliest
+        held = (
+            languages(self._cases, sure_from=0) or ()
+        )  # an unsure case is of its likeliest
         if 2 * held.count(None) >= len(held):
             return Findings((*lengths, other), pictured)
         gap = _NOT_ASKED.of(
             table,
             share(~np.isin(of, [*filter(None, held)]), groups) if named else None,
             method="languages of no case of the evaluation set; interval by conversation",
-            details={code: counts[code] for code in named[:_MOST_NAMED] if code not in held},
+            details={
+                code: counts[code] for code in named[:_MOST_NAMED] if code not in held
+            },
             sample=table.extent(len(rows)),
         )
         return Findings((*lengths, other, gap), pictured)
 
     def _longer(self, table: TraceTable) -> Evidence:
-        longest, asked = max(map(len, self._cases)), table.sample.column("input")
+        longest = max(map(len, self._cases))
+        asked = table.sample.column("input")
         rows = [row for row, text in enumerate(asked) if text]
         long = [len(asked[row]) > longest for row in rows]
         return _LONGER.of(
@@ -190,11 +211,17 @@ class TextsSignal(TraceSignal):
 
 
 def _length(table: TraceTable, what: str, column: str) -> Evidence:
-    texts = [(row, text) for row, text in enumerate(table.sample.column(column)) if text]
+    texts = [
+        (row, text) for row, text in enumerate(table.sample.column(column)) if text
+    ]
     long = np.array([len(text) for _, text in texts], dtype=np.float64)
     talks = clusters_of(table.sample.column("conversation"))[[row for row, _ in texts]]
     middle, late = (quantile(long, at, talks) for at in (0.5, 0.95))
-    ends = {} if late is None else {"p95": late.value, "p95_low": late.low, "p95_high": late.high}
+    ends = (
+        {}
+        if late is None
+        else {"p95": late.value, "p95_low": late.low, "p95_high": late.high}
+    )
     return Measure(f"{what}_characters", "characters").of(
         table,
         middle,
@@ -210,9 +237,13 @@ def _forms(batch: Batch, answered: Flags) -> list[Form]:
     short = [bool(text) and len(text.split()) <= MOST_WORDS for text in texts]
     rows = zip(texts, short, answered, strict=True)
     kinds = Counter(text.casefold() for text, label, there in rows if label and there)
-    few = rate(np.array(short)[answered]) > 0 and len(kinds) <= MOST_LABELS * sum(kinds.values())
+    few = rate(np.array(short)[answered]) > 0 and len(kinds) <= MOST_LABELS * sum(
+        kinds.values()
+    )
     forms: list[Form] = []
-    for text, label, calls in zip(texts, short, batch.column("tool_calls"), strict=True):
+    for text, label, calls in zip(
+        texts, short, batch.column("tool_calls"), strict=True
+    ):
         if looks_like_json(text):
             forms.append("json")
         elif _SQL.fullmatch(text):
@@ -226,7 +257,9 @@ def _forms(batch: Batch, answered: Flags) -> list[Form]:
 
 def _own_facts(batch: Batch, rows: Flags) -> Flags:
     own = np.zeros(len(batch), dtype=bool)
-    columns = [batch.column(name) for name in ("input", "system", "messages", "contexts")]
+    columns = [
+        batch.column(name) for name in ("input", "system", "messages", "contexts")
+    ]
     words = lru_cache(maxsize=64)(_words)  # many share a system prompt
     for row in np.flatnonzero(rows).tolist():
         asked, system, turns, passages = (values[row] for values in columns)
@@ -244,7 +277,8 @@ def _words(text: str) -> set[str]:
 
 def _facts(text: str) -> list[str]:
     """Numbers, and words in capitals that don't begin a sentence."""
-    made, begins = [], True
+    made = []
+    begins = True
     for word in re.findall(r"[^\W_]+(?:[.,:]\d+)*|[.!?\n:]", text):
         if word in ".!?\n:":
             begins = True
@@ -269,7 +303,9 @@ def _copied(batch: Batch, rows: Flags) -> Flags:
     for row in np.flatnonzero(rows).tolist():
         runs = _runs(batch.output[row] or "")
         held = [_runs(text) for text in passages[row] or ()]
-        copied[row] = any(len(runs & each) * 2 >= len(runs) for each in held) if runs else False
+        copied[row] = (
+            any(len(runs & each) * 2 >= len(runs) for each in held) if runs else False
+        )
     return copied
 
 

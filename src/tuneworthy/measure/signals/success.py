@@ -27,7 +27,9 @@ from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.search import joined, remembered
 
-_ADD_SCORE = "add `score`, or feedback with a score: 1 where it went well, 0 where it didn't"
+_ADD_SCORE = (
+    "add `score`, or feedback with a score: 1 where it went well, 0 where it didn't"
+)
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
 _ONE_ARM = (
     "measure one prompt and one model: this is a test of several, and `best_arm_share` shows"
@@ -72,7 +74,9 @@ class SuccessSignal(TraceSignal):
         failed = "error" in table.present
         errors = Measure("error_share", "share of calls").of(
             table,
-            share(table.numbers["success_error"], table.conversation) if failed else None,
+            share(table.numbers["success_error"], table.conversation)
+            if failed
+            else None,
             "log `error`, what went wrong with a call; none is recorded",
             method="calls with an error; conversations as clusters, Wilson",
             counted=SHARE,
@@ -84,7 +88,9 @@ class SuccessSignal(TraceSignal):
             method="outputs that their makers call refused or filtered, or that open with a "
             "refusal by a closed list of English wordings: at least so many; conversations as "
             "clusters, Wilson",
-            details={"said_by_their_maker": int(table.numbers["success_kept_back"].sum())},
+            details={
+                "said_by_their_maker": int(table.numbers["success_kept_back"].sum())
+            },
         )
         if refusals.known:
             refusals = refusals.model_copy(update={"high": "open"})
@@ -92,10 +98,13 @@ class SuccessSignal(TraceSignal):
 
 
 def _success(table: TraceTable) -> Evidence:
-    on_any_scale, cases = table.numbers["success_score"], table.numbers["success_case"]
+    on_any_scale = table.numbers["success_score"]
+    cases = table.numbers["success_case"]
     scores = on_scale(on_any_scale)
     rated = np.flatnonzero(np.isfinite(scores))
-    _, first, place = np.unique(table.conversation[rated], return_index=True, return_inverse=True)
+    _, first, place = np.unique(
+        table.conversation[rated], return_index=True, return_inverse=True
+    )
     good = right(scores[rated])
     went = np.bincount(place, weights=good) / np.bincount(place) if len(rated) else good
     tested = rated[np.isfinite(cases[rated])]
@@ -110,7 +119,9 @@ def _success(table: TraceTable) -> Evidence:
     }
     if len(rated):
         details["mean_score"] = float(scores[rated].mean())
-    return Measure("success_share", "share of conversations", "success_with_prompts").of(
+    return Measure(
+        "success_share", "share of conversations", "success_with_prompts"
+    ).of(
         table,
         None if arms > 1 else share(went, clusters(table, cases)[rated[first]]),
         _ONE_ARM if arms > 1 else _ON_SCALE if details["off_scale"] else _ADD_SCORE,
@@ -123,7 +134,9 @@ def _success(table: TraceTable) -> Evidence:
 # Answers that decline: no fault of format, and no sign of a voice.
 
 _CANNOT = r"(?:can(?:no|['’])t|cannot|(?:am |['’]m )?(?:unable|not able) to|won['’]t|will not)"
-_SORRY = r"(?:(?:i['’]m|i am) (?:very |so |truly )?sorry|sorry|unfortunately|i apologi[sz]e)"
+_SORRY = (
+    r"(?:(?:i['’]m|i am) (?:very |so |truly )?sorry|sorry|unfortunately|i apologi[sz]e)"
+)
 _DO = r"(?:help|assist|comply|provide|answer|fulfil|discuss|share|create|generate|write|do that)"
 _REFUSAL = re.compile(
     rf"\W*+(?:{_SORRY}[^.!?\n]{{0,60}}\b{_CANNOT}\b"

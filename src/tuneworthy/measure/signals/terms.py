@@ -61,7 +61,8 @@ class TermsSignal(TraceSignal):
         They are bits of whole numbers: ``due_0``, ``wrong_0`` and ``held_0`` carry the first 48
         terms, ``due_1`` the next, and so on.
         """
-        n, glossary = len(batch), self._glossary
+        n = len(batch)
+        glossary = self._glossary
         columns = range(-(-len(glossary) // TERMS_A_COLUMN))
         made = {f"{kind}_{k}": np.zeros(n) for kind in _KINDS for k in columns}
         if not made:
@@ -72,18 +73,25 @@ class TermsSignal(TraceSignal):
         prompts, place = distinct(batch.column("system"))
         held = glossary.look(prompts)
         for index in range(len(glossary)):
-            column, bit = index // TERMS_A_COLUMN, float(1 << index % TERMS_A_COLUMN)
+            column = index // TERMS_A_COLUMN
+            bit = float(1 << index % TERMS_A_COLUMN)
             wrong = np.zeros(n, dtype=bool)
             for _, flags in glossary.wrong(written, index, batch.output):
                 wrong |= flags
-            due = glossary.said(written, index) | wrong | glossary.called_for(question, index)
+            due = (
+                glossary.said(written, index)
+                | wrong
+                | glossary.called_for(question, index)
+            )
             made[f"due_{column}"][due & answered] += bit
             made[f"wrong_{column}"][wrong & answered] += bit
             made[f"held_{column}"][glossary.said(held, index)[place]] += bit
         return made
 
     def finish(self, table: TraceTable) -> Findings:
-        held_due, held_wrong, bare_due, bare_wrong = np.zeros((4, len(table)), dtype=bool)
+        held_due, held_wrong, bare_due, bare_wrong = np.zeros(
+            (4, len(table)), dtype=bool
+        )
         for due, wrong, held in self._flags(table):
             held_due |= due & held
             held_wrong |= wrong & held
@@ -108,7 +116,9 @@ class TermsSignal(TraceSignal):
 
     def _lacking(self, table: TraceTable, *, due: bool) -> str:
         if not len(self._glossary):
-            return "name data.glossary: the terms, and the words that are wrong for them"
+            return (
+                "name data.glossary: the terms, and the words that are wrong for them"
+            )
         if not due:
             return "measure traces in which a term of the glossary is due: in these, none is"
         if "system" not in table.present:
@@ -120,13 +130,17 @@ class TermsSignal(TraceSignal):
         for index in range(len(self._glossary)):
             column, bit = divmod(index, TERMS_A_COLUMN)
             if bit == 0:
-                bits = [table.numbers[f"{kind}_{column}"].astype(np.int64) for kind in _KINDS]
+                bits = [
+                    table.numbers[f"{kind}_{column}"].astype(np.int64)
+                    for kind in _KINDS
+                ]
             due, wrong, held = ((each >> bit & 1).astype(bool) for each in bits)
             yield due, wrong, held
 
     def _examples(self, table: TraceTable) -> Iterator[str]:
         """Which wrong words the sample holds, most frequent first."""
-        texts, seen = table.sample.output, Counter[str]()
+        texts = table.sample.output
+        seen = Counter[str]()
         written = self._glossary.look(texts)
         for index in range(len(self._glossary)):
             right = self._glossary.right(index)[:60]

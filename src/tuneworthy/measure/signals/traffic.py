@@ -50,7 +50,9 @@ from tuneworthy.stats.intervals import Z95
 TREND_DAYS = 91  #: Days of clock that a trend needs: three whole months, as thirteen whole weeks.
 
 FORECAST_MONTHS = 6
-MOST_MONTHS = 36  #: A growth that no plan is long enough to see takes longer than this to show.
+MOST_MONTHS = (
+    36  #: A growth that no plan is long enough to see takes longer than this to show.
+)
 
 LEAST_TOKENS = 1024
 """Shortest prefix that is cached: what OpenAI, Gemini and many Claude models ask for; some take 512
@@ -60,7 +62,10 @@ HOUR_S = 3600.0
 MINUTES_5_S = 300.0
 
 _POWER_80 = 0.8416  # quantile of the normal distribution at a chance of 0.8
-_LACKING, _GAPS, _MOSTLY, _MOST_GROWTH = 0.01, 0.2, 0.95, 1e6
+_LACKING = 0.01
+_GAPS = 0.2
+_MOSTLY = 0.95
+_MOST_GROWTH = 1e6
 _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
 _OF_USE = frozenset(
     {"requests_per_month", "growth_per_month", "usd_per_month", "listed_usd_per_month"}
@@ -125,7 +130,9 @@ class TrafficSignal(TraceSignal):
             return Findings(evidence, (*pictures("volume", names, rows), *versions))
         ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
         of_use = {e.id: Measure(e.id, e.unit, e.factor) for e in evidence}
-        items = (of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence)
+        items = (
+            of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence
+        )
         return Findings(tuple(items), versions)
 
 
@@ -143,7 +150,8 @@ def by_day(table: TraceTable, values: Floats | None = None) -> tuple[Floats, flo
     ago = (at.times[-1] - table.time[at.usable]) / DAY_S
     amount = np.ones(len(ago)) if values is None else np.nan_to_num(values[at.usable])
     kept = ago < whole
-    ago, amount = ago[kept].astype(np.int64), amount[kept]
+    ago = ago[kept].astype(np.int64)
+    amount = amount[kept]
     days = np.bincount(ago, weights=amount, minlength=whole)[::-1].astype(np.float64)
     sums = np.bincount(table.conversation[at.usable][kept], weights=amount)
     return days, float(sums @ sums) / max(whole, 1)
@@ -156,20 +164,31 @@ def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
     the upper end is open where more than one trace in a hundred has no usable timestamp. With less,
     it is what was counted, as a lower end. Of a draw it is what that share stands for.
     """
-    at, drawn = table.clock, table.share
+    at = table.clock
+    drawn = table.share
     if at.days + 0.25 < LEVEL_DAYS:
         amount = np.ones(int(at.usable.sum())) if values is None else values[at.usable]
-        of_one = np.bincount(table.conversation[at.usable], weights=np.nan_to_num(amount)) / drawn
-        seen, error = float(of_one.sum()), math.sqrt((1 - drawn) * float(of_one @ of_one))
+        of_one = (
+            np.bincount(table.conversation[at.usable], weights=np.nan_to_num(amount))
+            / drawn
+        )
+        seen = float(of_one.sum())
+        error = math.sqrt((1 - drawn) * float(of_one @ of_one))
         return seen, max(0.0, seen - Z95 * error), "open"
     now = level(*by_day(table, values))
     missing = at.lacking + at.ignored > _LACKING * len(table)
-    value, low, high = (MONTH_DAYS / drawn * each for each in (now.value, now.low, now.high))
+    value, low, high = (
+        MONTH_DAYS / drawn * each for each in (now.value, now.low, now.high)
+    )
     return value, low, "open" if missing else high
 
 
 def _how(table: TraceTable) -> str:
-    of_all = "" if table.share >= 1 else f"from a draw of {table.share:.3g} of the conversations; "
+    of_all = (
+        ""
+        if table.share >= 1
+        else f"from a draw of {table.share:.3g} of the conversations; "
+    )
     if table.clock.days + 0.25 < LEVEL_DAYS:
         return f"{of_all}counted; the clock spans no month, so this is the least that a month holds"
     return of_all + (
@@ -198,18 +217,26 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     """Growth a month by the trend of whole weeks, and the trend."""
     factor = "economics.traffic.growth_per_month"
     measure = Measure("growth_per_month", "share a month", factor)
-    at, fitted = table.clock, _trend(table)
+    at = table.clock
+    fitted = _trend(table)
     if isinstance(fitted, str):
         return measure.of(table, fitted), None
     line, details = fitted
     value, low, high = (each - 1 for each in line.interval(MONTH_DAYS / WEEK))
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
-    if low <= 0 <= high and (needed := months_needed(line, at.days / MONTH_DAYS)) is not None:
+    if (
+        low <= 0 <= high
+        and (needed := months_needed(line, at.days / MONTH_DAYS)) is not None
+    ):
         details["months_needed"] = needed
         method += f"; about {needed} months of such days are needed to tell this growth from zero"
     evidence = measure.of(
         table,
-        (min(value, _MOST_GROWTH), min(low, _MOST_GROWTH), high if high < _MOST_GROWTH else "open"),
+        (
+            min(value, _MOST_GROWTH),
+            min(low, _MOST_GROWTH),
+            high if high < _MOST_GROWTH else "open",
+        ),
         talks=table.conversation[at.usable],
         method=method,
         details=details,
@@ -244,7 +271,9 @@ def months_needed(line: Trend, months: float) -> int | None:
     reach = (t95(line.degrees) + _POWER_80) * line.error
     if reach <= 0 or abs(line.growth) <= reach * (months / MOST_MONTHS) ** 1.5:
         return None
-    return max(int(months) + 1, math.ceil(months * math.pow(reach / abs(line.growth), 2 / 3)))
+    return max(
+        int(months) + 1, math.ceil(months * math.pow(reach / abs(line.growth), 2 / 3))
+    )
 
 
 def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...]]:
@@ -253,19 +282,29 @@ def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...
     A month that the clock spans in part has what was counted as its lower end, and no upper one.
     Of a draw counts are those of all, with the error of the draw.
     """
-    at, drawn = table.clock, table.share
+    at = table.clock
+    drawn = table.share
     if not len(at.times):
         return
-    first, last = at.times[0], at.times[-1]
+    first = at.times[0]
+    last = at.times[-1]
     month = day_of(first).date().replace(day=1)
     while (start := _seconds(month)) <= last:
         end = _seconds(after := _month_after(month))
         rows = at.usable & (start <= table.time) & (table.time < end)
         of_one = np.bincount(table.conversation[rows]) / drawn
-        count, error = float(of_one.sum()), Z95 * math.sqrt((1 - drawn) * float(of_one @ of_one))
+        count = float(of_one.sum())
+        error = Z95 * math.sqrt((1 - drawn) * float(of_one @ of_one))
         count, low, high = map(round, (count, max(0.0, count - error), count + error))
         whole = bool(first < start + DAY_S and last >= end - DAY_S)
-        yield month.strftime("%Y-%m"), count, low, high if whole else "open", False, whole
+        yield (
+            month.strftime("%Y-%m"),
+            count,
+            low,
+            high if whole else "open",
+            False,
+            whole,
+        )
         month = after
     for _ in range(FORECAST_MONTHS if line is not None else 0):
         assert line is not None  # or there is no month
@@ -290,13 +329,16 @@ def _seconds(day: date) -> float:
 
 def _following(table: TraceTable, rows: Ints, *same: Ints) -> tuple[Ints, Ints, Floats]:
     """Rows that follow another of the same kind in time, that other, and the seconds between."""
-    turn, time = np.nan_to_num(table.turn[rows]), table.time[rows]
+    turn = np.nan_to_num(table.turn[rows])
+    time = table.time[rows]
     order = rows[np.lexsort((turn, time, *(each[rows] for each in same)))]
-    later, before = order[1:], order[:-1]
+    later = order[1:]
+    before = order[:-1]
     follows = np.ones(len(later), dtype=bool)
     for each in same:
         follows &= each[later] == each[before]
-    later, before = later[follows], before[follows]
+    later = later[follows]
+    before = before[follows]
     return later, before, table.time[later] - table.time[before]
 
 
@@ -316,9 +358,13 @@ def _cacheable(table: TraceTable) -> Evidence:
         return measure.of(table, "measure the whole log: a draw lacks the calls before")
     if not table.present & {"system", "conversation"}:
         return measure.of(table, "log the `system` prompt, or `conversation_id`")
-    read, estimated = chosen(table.numbers["input_tokens"], table.numbers["input_estimate"])
+    read, estimated = chosen(
+        table.numbers["input_tokens"], table.numbers["input_estimate"]
+    )
     read = np.where(usable, read, np.nan)
-    system, prompt, model = table.numbers["system_tokens"], table.system, table.model
+    system = table.numbers["system_tokens"]
+    prompt = table.system
+    model = table.model
     named = np.flatnonzero(usable & (prompt >= 0) & np.isfinite(system))
     later, _, after_s = _following(table, named, prompt, model)
     turns = np.flatnonzero(np.isfinite(read))
@@ -327,14 +373,19 @@ def _cacheable(table: TraceTable) -> Evidence:
 
     def cached(times: float, lives_s: float) -> Estimate | None:
         """``times`` is the error of counting the system prompt by characters."""
-        again, rows = np.zeros(len(read)), later[after_s <= lives_s]
+        again = np.zeros(len(read))
+        rows = later[after_s <= lives_s]
         again[rows] = np.minimum(system[rows] * times, np.nan_to_num(read[rows]))
         near = grown & (gap_s <= lives_s)
         again[turn[near]] = np.maximum(again[turn[near]], read[before[near]])
         again[again < LEAST_TOKENS] = 0.0
-        return ratio(np.where(np.isfinite(read), again, np.nan), read, table.conversation)
+        return ratio(
+            np.where(np.isfinite(read), again, np.nan), read, table.conversation
+        )
 
-    within_hour = [cached(x, HOUR_S) for x in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)]
+    within_hour = [
+        cached(x, HOUR_S) for x in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)
+    ]
     short = cached(1.0, MINUTES_5_S)
     return measure.of(
         table,
@@ -381,8 +432,11 @@ def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
 
 
 def _cached(table: TraceTable) -> Evidence:
-    read, cached = table.numbers["input_tokens"], table.numbers["cached_tokens"]
-    return Measure("cached_share", "share of input tokens", "economics.traffic.cached_share").of(
+    read = table.numbers["input_tokens"]
+    cached = table.numbers["cached_tokens"]
+    return Measure(
+        "cached_share", "share of input tokens", "economics.traffic.cached_share"
+    ).of(
         table,
         ratio(np.minimum(cached, read), read, table.conversation),
         "log `cached_tokens` and `input_tokens`",
@@ -393,9 +447,11 @@ def _cached(table: TraceTable) -> Evidence:
 
 
 def _spend(table: TraceTable) -> tuple[Evidence, ...]:
-    usd, at = table.numbers["usd"], table.clock
+    usd = table.numbers["usd"]
+    at = table.clock
     known = np.isfinite(usd)
-    taken, priced = known & at.usable, rate(known)
+    taken = known & at.usable
+    priced = rate(known)
     ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
     listed = int(np.isfinite(table.numbers["listed_usd"]).sum())
     source = f"the list price ({catalogue()})" if listed else "what the calls report"
@@ -414,7 +470,9 @@ def _spend(table: TraceTable) -> tuple[Evidence, ...]:
         if priced < _MOSTLY:
             high = "open"
         elif high != "open":
-            value, low, high = value / priced, low / priced, high / priced
+            value = value / priced
+            low = low / priced
+            high = high / priced
         month = value, low, high
     bill = Measure("listed_usd_per_month", "USD a month") if listed else _BILL
     months = bill.of(
@@ -437,7 +495,8 @@ def distinct_models(names: Sequence[str]) -> int:
 
 
 def _models(table: TraceTable) -> Evidence:
-    seen, named = distinct_models(table.models), table.model >= 0
+    seen = distinct_models(table.models)
+    named = table.model >= 0
     counts = np.bincount(table.model[named], minlength=len(table.models))
     most = np.argsort(-counts, kind="stable")
     return Measure("models_seen", "models", "foundation_models").of(
@@ -445,5 +504,7 @@ def _models(table: TraceTable) -> Evidence:
         (seen, seen, "open") if seen else "log the `model`",
         talks=table.conversation[named],
         method="distinct names, without maker and date; others may have been tried elsewhere",
-        examples=(f"{shown(table.models[place])}: {counts[place]} traces" for place in most),
+        examples=(
+            f"{shown(table.models[place])}: {counts[place]} traces" for place in most
+        ),
     )

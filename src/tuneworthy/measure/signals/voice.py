@@ -53,7 +53,9 @@ class VoiceSignal(TraceSignal):
         return {"generic": generic}
 
     def finish(self, table: TraceTable) -> Findings:
-        generic, talks, turn = table.numbers["generic"], table.conversation, table.turn
+        generic = table.numbers["generic"]
+        talks = table.conversation
+        turn = table.turn
         counts = self._phrases.counts(table.sample.output)
         said = Measure("generic_phrase_share", "share of outputs", _ABOUT).of(
             table,
@@ -67,7 +69,10 @@ class VoiceSignal(TraceSignal):
             examples=[f'"{phrase}" ({n} in the sample)' for phrase, n in counts],
         )
         known = ~(np.isnan(turn) | np.isnan(generic))
-        known &= np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)[talks] > 1
+        known &= (
+            np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)[talks]
+            > 1
+        )
         drift = Measure("voice_drift_per_turn", "share of outputs a turn", _ABOUT).of(
             table,
             slope(generic[known], turn[known], talks[known]) if known.any() else None,

@@ -120,7 +120,9 @@ def grounds_text(dossier: Dossier) -> str:
     figures = (figure for way in dossier.ways for figure in way.figures.values())
     grades = {figure.grade for figure in figures if not isinstance(figure, Unknown)}
     if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
-        return "Rests on what was measured. No question of the checklist is answered yet."
+        return (
+            "Rests on what was measured. No question of the checklist is answered yet."
+        )
     if grades & {"stated", "computed"}:
         return "Rests on stated figures. No question of the checklist is answered yet."
     return "Nothing is answered yet."
@@ -172,7 +174,11 @@ def count_text(dossier: Dossier) -> str:
 
 
 _FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
-    "quality": (lambda v: number(round(100 * v, 1 if 0.01 < v < 0.99 else 3)), "%", "at least "),
+    "quality": (
+        lambda v: number(round(100 * v, 1 if 0.01 < v < 0.99 else 3)),
+        "%",
+        "at least ",
+    ),
     "latency": (amount, " s", "at most "),
     "cost": (usd, "", "at most "),
 }  #: How a figure is written, its unit, and which way its limit bounds.
@@ -198,12 +204,18 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
         if name in _FIGURES:
             write, unit, bound = _FIGURES[name]
             unit += a_month(dossier) if name == "cost" else ""
-            low, limit = (ranged(end, write, unit) for end in (target.today, target.limit))
+            low, limit = (
+                ranged(end, write, unit) for end in (target.today, target.limit)
+            )
             today = "" if isinstance(target.today, Unknown) else f"{low} today, "
             of = f" ({today}{bound}{limit} wanted)"
         state = str(target.state)
         if state == "unknown":
-            state = NOT_KNOWN if isinstance(target.today, Unknown) else "too few cases to tell"
+            state = (
+                NOT_KNOWN
+                if isinstance(target.today, Unknown)
+                else "too few cases to tell"
+            )
         texts[name] = f"{TARGETS[name].name} {state}{of}"
     return texts
 
@@ -216,19 +228,29 @@ def decision_text(dossier: Dossier) -> str:
     parts = ["not signed"]
     if decision.signed is not None:
         answer = ANSWER_WORDS[decision.signed.answer]
-        parts = [f"{answer}, signed by {decision.signed.by} on {day(decision.signed.on)}"]
+        parts = [
+            f"{answer}, signed by {decision.signed.by} on {day(decision.signed.on)}"
+        ]
     people = (("owner", decision.owner), ("approver", decision.approver))
     parts += [f"{what} {who}" for what, who in people if who]
     if decision.review_on is not None:
-        due = "review was due on" if decision.review_on <= dossier.as_of else "review on"
+        due = (
+            "review was due on" if decision.review_on <= dossier.as_of else "review on"
+        )
         parts.append(f"{due} {day(decision.review_on)}")
     return "; ".join(parts)
 
 
 def confirm_text(dossier: Dossier) -> str:
     """What would confirm signs that are only stated; empty where nothing would."""
-    counts = listing([sign.confirm for sign in dossier.signals.values() if sign.confirm])
-    return f"stated, not measured. To confirm, tuneworthy measure counts {counts}" if counts else ""
+    counts = listing(
+        [sign.confirm for sign in dossier.signals.values() if sign.confirm]
+    )
+    return (
+        f"stated, not measured. To confirm, tuneworthy measure counts {counts}"
+        if counts
+        else ""
+    )
 
 
 def ceiling_text(dossier: Dossier) -> str:
@@ -252,14 +274,17 @@ def ceiling_text(dossier: Dossier) -> str:
 def reasons_text(dossier: Dossier, kind: str) -> str:
     """How many reasons of a kind hold, which, and which are open; * marks an inferred answer."""
     factors = [factor for factor in dossier.factors.values() if factor.kind == kind]
-    held = [f.title + "*" * (f.source == "assumed") for f in factors if f.state == "yes"]
+    held = [
+        f.title + "*" * (f.source == "assumed") for f in factors if f.state == "yes"
+    ]
     still_open = [factor.title for factor in factors if factor.state == "unknown"]
     parts = [f"{len(held)} of {len(factors)}" + (f": {listing(held)}" if held else "")]
     return "; ".join([*parts, f"open: {listing(still_open)}"] if still_open else parts)
 
 
 def strength_text(dossier: Dossier) -> str:
-    score, difference = dossier.rules.score, dossier.rules.difference
+    score = dossier.rules.score
+    difference = dossier.rules.difference
     return (
         f"{band_text(score.band)} (score {value_text(score.value)}), "
         f"{band_text(difference.band)} (difference {value_text(difference.value)})"
@@ -302,13 +327,21 @@ def title(name: str, dossier: Dossier) -> str:
 
 
 def gates(dossier: Dossier) -> b.Part:
-    rows = ((GATES[gate.id], gate.state, sentence(gate.why)) for gate in dossier.verdict.gates)
-    caption, titles = "What has to be so before it goes live", "Condition | ?Holds | Because"
-    return b.part("Before a tuned model goes live", b.table(caption, titles, rows, quiet=True))
+    rows = (
+        (GATES[gate.id], gate.state, sentence(gate.why))
+        for gate in dossier.verdict.gates
+    )
+    caption = "What has to be so before it goes live"
+    titles = "Condition | ?Holds | Because"
+    return b.part(
+        "Before a tuned model goes live", b.table(caption, titles, rows, quiet=True)
+    )
 
 
 def unfit(
-    claims: Sequence[ChallengeResult], title: str = "What doesn’t fit together", name: str = "fit"
+    claims: Sequence[ChallengeResult],
+    title: str = "What doesn’t fit together",
+    name: str = "fit",
 ) -> b.Section | None:
     """Challenges as a section; None for none."""
     return b.section(name, title, b.Claims(tuple(claims))) if claims else None
@@ -319,7 +352,10 @@ def tally(claims: Sequence[ChallengeResult]) -> str:
     nouns = {
         "contradiction": ("contradiction", "contradictions"),
         "doubt": ("doubt", "doubts"),
-        "pushback": ("expectation that looks too good", "expectations that look too good"),
+        "pushback": (
+            "expectation that looks too good",
+            "expectations that look too good",
+        ),
     }
     severities = [claim.severity for claim in claims]
     many = [(severities.count(severity), nouns[severity]) for severity in b.SEVERITIES]
@@ -343,7 +379,11 @@ def flip_lines(dossier: Dossier) -> list[tuple[str, str]]:
     """What would have to be answered otherwise, and the verdict that follows; [] for nothing."""
     alike: dict[tuple[str, tuple[Sign, ...]], list[FlipResult]] = {}
     for flip in dossier.flips:
-        signs = tuple(sorted((_kind(change.factor, dossier), change.to) for change in flip.changes))
+        signs = tuple(
+            sorted(
+                (_kind(change.factor, dossier), change.to) for change in flip.changes
+            )
+        )
         alike.setdefault((flip.outcome, signs), []).append(flip)
     return [
         (text, OUTCOME_WORDS[outcome])
@@ -371,12 +411,18 @@ def _set_words(
     for change in (change for flip in sets for change in flip.changes):
         sign = _kind(change.factor, dossier), change.to
         pools.setdefault(sign, {})[change.factor] = None
-    if len(sets) > 1 and len(sets) == prod(comb(len(pools[s]), signs.count(s)) for s in pools):
-        some = (_any(list(pool), signs.count(s), s, dossier) for s, pool in pools.items())
+    if len(sets) > 1 and len(sets) == prod(
+        comb(len(pools[s]), signs.count(s)) for s in pools
+    ):
+        some = (
+            _any(list(pool), signs.count(s), s, dossier) for s, pool in pools.items()
+        )
         yield " and ".join(some)
         return
     for flip in sets[:_MOST]:
-        yield listing([f"{title(c.factor, dossier)} is answered {c.to}" for c in flip.changes])
+        yield listing(
+            [f"{title(c.factor, dossier)} is answered {c.to}" for c in flip.changes]
+        )
     if len(sets) > _MOST:
         yield f"{few(len(sets) - _MOST)} more sets of {few(len(signs))}"
 
@@ -387,7 +433,9 @@ def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
     names = [title(name, dossier) for name in pool]
     if many == len(pool):
         group = [*dossier.ceiling.checks, *dossier.factors]
-        whole = len(pool) > 3 and len(pool) == sum(_kind(n, dossier) == kind for n in group)
+        whole = len(pool) > 3 and len(pool) == sum(
+            _kind(n, dossier) == kind for n in group
+        )
         who = f"all {few(many)} {_GROUPS[kind]}" if whole else listing(names)
     elif len(names) <= 3:
         who = f"{'any ' + few(many) + ' of ' if many > 1 else ''}{listing(names, 'or')}"
@@ -425,10 +473,14 @@ def parts_text(values: Sequence[Number]) -> list[str]:
     if isinf(sum(most for _, most in spans)):
         return [*map(dollars, values)]
     sums = [[*accumulate(side, initial=0.0)] for side in zip(*spans, strict=True)]
-    rounded = [[round(total, 2 if side[-1] < 10 else 0) for total in side] for side in sums]
+    rounded = [
+        [round(total, 2 if side[-1] < 10 else 0) for total in side] for side in sums
+    ]
     parts = zip(*([b - a for a, b in pairwise(side)] for side in rounded), strict=True)
     texts = (dollars(Range.between(low, max(low, high))) for low, high in parts)
-    return [NOT_KNOWN if isinstance(value, Unknown) else next(texts) for value in values]
+    return [
+        NOT_KNOWN if isinstance(value, Unknown) else next(texts) for value in values
+    ]
 
 
 def left(value: Number) -> tuple[str, str]:
@@ -455,7 +507,9 @@ def weeks(value: Number) -> str:
 
 def asks(*values: Number) -> str:
     """What would settle those that aren't known, each once; empty when all are known."""
-    return "; ".join(dict.fromkeys(value.ask for value in values if isinstance(value, Unknown)))
+    return "; ".join(
+        dict.fromkeys(value.ask for value in values if isinstance(value, Unknown))
+    )
 
 
 def captioned(
@@ -476,6 +530,9 @@ def captioned(
     if drawing is None:
         return None
     own = looks()[drawing.look]
-    key = tuple((look, meaning) for look, meaning in own["key"].items() if look not in but)
-    name, text = id or drawing.look, says.format(says=own["says"])
+    key = tuple(
+        (look, meaning) for look, meaning in own["key"].items() if look not in but
+    )
+    name = id or drawing.look
+    text = says.format(says=own["says"])
     return b.Picture(name, title or own["title"], text, drawing, table, key, table_is)

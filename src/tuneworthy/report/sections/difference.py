@@ -37,7 +37,9 @@ from tuneworthy.words import day, listing, plain, sentence, several
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
-Judge = Callable[[Mapping[str, State]], Verdict]  #: The outcome that follows from answers.
+Judge = Callable[
+    [Mapping[str, State]], Verdict
+]  #: The outcome that follows from answers.
 
 
 Said = dict[str, tuple[str, str]]  #: Title and words by id.
@@ -55,7 +57,8 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     old, new = ({item.id: item.says for item in d.challenges} for d in dossiers)
     listed = {*(change.id for change in (*answers, *figures)), *(set(old) ^ set(new))}
     reframed = before.framework.digest != after.framework.digest
-    was, now = _rest(before, listed), _rest(after, listed)
+    was = _rest(before, listed)
+    now = _rest(after, listed)
     elsewhere = tuple(n for n in now if n not in _LISTED and now[n] != was.get(n))
     return Difference(
         case_before=before.case.name,
@@ -79,7 +82,9 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         ),
         figures=figures,
         framework_changed=reframed,
-        moved_by=_moved_by(before, after, [change.id for change in answers], judge, reframed),
+        moved_by=_moved_by(
+            before, after, [change.id for change in answers], judge, reframed
+        ),
         appeared=tuple(says for name, says in new.items() if name not in old),
         settled=tuple(says for name, says in old.items() if name not in new),
         elsewhere=elsewhere,
@@ -94,7 +99,9 @@ def _answers(dossier: Dossier) -> dict[str, Any]:
 
 
 def _states_said(dossier: Dossier) -> Said:
-    return {name: (result.title, result.state) for name, result in _answers(dossier).items()}
+    return {
+        name: (result.title, result.state) for name, result in _answers(dossier).items()
+    }
 
 
 def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
@@ -119,7 +126,11 @@ def _figures(dossier: Dossier) -> Said:
     ways = {serving_name(way.model, way.how): way.usd_per_month for way in servings}
     name = "" if isinstance(computed, Unknown) else computed.best_untuned
     usd = ways.get(name)
-    bill = "unknown" if usd is None or isinstance(usd, Unknown) else f"{dollars(usd)}, {name}"
+    bill = (
+        "unknown"
+        if usd is None or isinstance(usd, Unknown)
+        else f"{dollars(usd)}, {name}"
+    )
     figures = {
         "break_even_months": ("Pays back", pays_back_text(dossier)),
         "ask_usd": ("Cost", cost_text(dossier) or "unknown"),
@@ -131,7 +142,9 @@ def _figures(dossier: Dossier) -> Said:
     return figures
 
 
-def _smallest(names: Sequence[Any], moves: Callable[[Any], bool]) -> tuple[Any, ...] | None:
+def _smallest(
+    names: Sequence[Any], moves: Callable[[Any], bool]
+) -> tuple[Any, ...] | None:
     """The smallest sets of names that alone move something; None where they are too many to try."""
     tried = 0
     for size in range(1, len(names) + 1):
@@ -148,7 +161,11 @@ def _smallest(names: Sequence[Any], moves: Callable[[Any], bool]) -> tuple[Any, 
 
 
 def _moved_by(
-    before: Dossier, after: Dossier, changed: Sequence[str], judge: Judge | None, reframed: bool
+    before: Dossier,
+    after: Dossier,
+    changed: Sequence[str],
+    judge: Judge | None,
+    reframed: bool,
 ) -> Moved:
     """The smallest sets of changes that alone take the earlier answers to the later outcome."""
     aim = after.verdict.outcome
@@ -156,12 +173,15 @@ def _moved_by(
         return "nothing"
     if judge is None:
         return "unknown"
-    new, earlier = _states(after), _states(before)
+    new = _states(after)
+    earlier = _states(before)
     old: dict[str, State] = {name: earlier.get(name, "unknown") for name in new}
     sets = None
     if judge(old) != aim:
         names = [name for name in changed if name in new]
-        sets = _smallest(names, lambda some: judge({**old, **{n: new[n] for n in some}}) == aim)
+        sets = _smallest(
+            names, lambda some: judge({**old, **{n: new[n] for n in some}}) == aim
+        )
         if sets is None:
             return "unknown"
     return sets or ("framework" if reframed else "unknown")
@@ -169,7 +189,10 @@ def _moved_by(
 
 def _states(dossier: Dossier) -> dict[str, State]:
     checks = {name: check.state for name, check in dossier.ceiling.checks.items()}
-    return {**checks, **{name: factor.state for name, factor in dossier.factors.items()}}
+    return {
+        **checks,
+        **{name: factor.state for name, factor in dossier.factors.items()},
+    }
 
 
 _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
@@ -182,7 +205,9 @@ def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
         for name in listed & set(answers):
             del answers[name]
     rest["ceiling"].pop("reached")  # the checks say it
-    rest["challenges"] = {c["id"]: c for c in rest["challenges"] if c["id"] not in listed}
+    rest["challenges"] = {
+        c["id"]: c for c in rest["challenges"] if c["id"] not in listed
+    }
     verdict = rest["verdict"]
     for name in ("outcome", "summary", "gates"):
         verdict.pop(name)
@@ -229,7 +254,9 @@ def changes_document(name: str, changes: Sequence[ChangedVersion]) -> b.Document
     if not sections:
         return b.Document(name, "no history yet.", [b.section("none", "", _NO_VERSION)])
     says = f"{several(len(sections), 'change')}, the latest first."
-    return b.Document(name, says, sections, byline=["Every version judged by today’s rules."])
+    return b.Document(
+        name, says, sections, byline=["Every version judged by today’s rules."]
+    )
 
 
 def changes_dict(name: str, changes: Sequence[ChangedVersion]) -> dict[str, Any]:
@@ -261,19 +288,26 @@ def document(changes: Difference, since: str) -> b.Document:
 
 def difference(changes: Difference) -> b.Section:
     """The whole of it: verdict, why it moved, answers, conditions, figures, challenges."""
-    return b.section("difference", "What changed", _verdict_words(changes), _parts(changes))
+    return b.section(
+        "difference", "What changed", _verdict_words(changes), _parts(changes)
+    )
 
 
 def _parts(changes: Difference) -> Iterator[b.Parts]:
     if changes.case_before != changes.case_after:
         yield f"The case was called {changes.case_before} before."
-    was, now = OUTCOME_WORDS[changes.outcome_before], OUTCOME_WORDS[changes.outcome_after]
+    was = OUTCOME_WORDS[changes.outcome_before]
+    now = OUTCOME_WORDS[changes.outcome_after]
     yield f"By the count: {moved(was, now)}."
     yield from _reasons(changes)
     tables = {
         "Answer": [*map(_CELLS, changes.answers)],
         "Condition": [
-            (GATES[gate.id], f"{gate.before}: {gate.why_before}", f"{gate.after}: {gate.why_after}")
+            (
+                GATES[gate.id],
+                f"{gate.before}: {gate.why_before}",
+                f"{gate.after}: {gate.why_after}",
+            )
             for gate in changes.gates
         ],
         "Figure": [*map(_CELLS, changes.figures)],
@@ -283,12 +317,15 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
     lists = {"No longer fits together": changes.appeared, "Settled": changes.settled}
     for title, items in lists.items():
         yield items and b.part(title, b.bullets(items))
-    others = dict.fromkeys(named("sections").get(name, plain(name)) for name in changes.elsewhere)
+    others = dict.fromkeys(
+        named("sections").get(name, plain(name)) for name in changes.elsewhere
+    )
     yield sentence(f"also changed: {listing(list(others))}") if others else ""
 
 
 def _verdict_words(changes: Difference) -> str:
-    was, now = ANSWER_WORDS[changes.answer_before], ANSWER_WORDS[changes.answer_after]
+    was = ANSWER_WORDS[changes.answer_before]
+    now = ANSWER_WORDS[changes.answer_after]
     return sentence(moved(was, now))
 
 
@@ -303,28 +340,50 @@ def _reasons(changes: Difference) -> Iterator[str]:
         yield _moved_words("moved by", changes.moved_by[:_MOST_SETS], answers)
     elif changes.framework_changed:
         yield "The framework changed, and the checklist comes out the same."
-    lists = (changes.answers, changes.gates, changes.figures, changes.appeared, changes.settled)
-    same = changes.moved_by == "nothing" and changes.answer_before == changes.answer_after
+    lists = (
+        changes.answers,
+        changes.gates,
+        changes.figures,
+        changes.appeared,
+        changes.settled,
+    )
+    same = (
+        changes.moved_by == "nothing" and changes.answer_before == changes.answer_after
+    )
     if not (any(lists) or changes.elsewhere or changes.framework_changed or not same):
         yield "No answer changed, nor anything else that the dossiers show."
 
 
-def _moved_words(begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, str]) -> str:
+def _moved_words(
+    begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, str]
+) -> str:
     lists = [listing([words[name] for name in names]) for names in sets]
     return sentence(f"{begin} {', or by '.join(lists)}")
 
 
-def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.Section]:
+def beside(
+    first: Dossier, second: Dossier, names: Sequence[str]
+) -> Iterator[b.Section]:
     """Two cases, or two what-ifs of one: what each comes to, and where their answers differ."""
     facts = [dict(_facts(dossier)) for dossier in (first, second)]
     titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))
-    rows = [(what, *(column.get(what, "–") for column in facts)) for what in facts[0] | facts[1]]
-    yield b.section("beside", "The answer of each", b.table("Side by side", titles, rows))
+    rows = [
+        (what, *(column.get(what, "–") for column in facts))
+        for what in facts[0] | facts[1]
+    ]
+    yield b.section(
+        "beside", "The answer of each", b.table("Side by side", titles, rows)
+    )
     answers = _changes(_states_said(first), _states_said(second), absent="not asked")
     figures = _changes(_figures(first), _figures(second))
-    changed = (change for change in (*answers, *figures) if change.title not in facts[0])
+    changed = (
+        change for change in (*answers, *figures) if change.title not in facts[0]
+    )
     differ = [*map(_CELLS, changed)]
-    said = [{item.id: item.says for item in dossier.challenges} for dossier in (first, second)]
+    said = [
+        {item.id: item.says for item in dossier.challenges}
+        for dossier in (first, second)
+    ]
     yield b.section(
         "differ",
         "What differs",
@@ -332,7 +391,10 @@ def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.
         if differ
         else "No check, sign or reason differs.",
         *(
-            b.part(f"Only {name}", b.bullets(says for n, says in its.items() if n not in others))
+            b.part(
+                f"Only {name}",
+                b.bullets(says for n, says in its.items() if n not in others),
+            )
             for name, its, others in zip(names, said, said[::-1], strict=True)
             if set(its) - set(others)
         ),
@@ -341,11 +403,15 @@ def beside(first: Dossier, second: Dossier, names: Sequence[str]) -> Iterator[b.
 
 def _facts(dossier: Dossier) -> Rows:
     """What a case comes to, in short; the same labels as everywhere."""
-    money, verdict = dossier.investment, dossier.verdict
+    money = dossier.investment
+    verdict = dossier.verdict
     yield "Answer", sentence(ANSWER_WORDS[verdict.answer])
     yield "Why", verdict.because
     yield "First step", verdict.now
-    yield "Targets", sentence(listing([*target_texts(dossier).values()]) or "none is stated")
+    yield (
+        "Targets",
+        sentence(listing([*target_texts(dossier).values()]) or "none is stated"),
+    )
     if not isinstance(money, Unknown):
         yield from ((fact.label, fact.value) for fact in story(money))
         yield "At stake", dollars(money.gain_usd)

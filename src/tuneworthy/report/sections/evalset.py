@@ -23,7 +23,17 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe, wrapped
 from tuneworthy.stats.intervals import BY_MARGIN
-from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
+from tuneworthy.words import (
+    count,
+    counted,
+    cut,
+    listing,
+    number,
+    plain,
+    quality,
+    sentence,
+    share,
+)
 
 _MOST_STRATA = 40
 _BY = named("strata")
@@ -59,19 +69,27 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
     )
     frame = f"Read {counted(drawn.read, 'trace')}"
     if drawn.framed < drawn.read:
-        frame += f", and drew from {count(drawn.framed)} of them: conversations by a hash"
+        frame += (
+            f", and drew from {count(drawn.framed)} of them: conversations by a hash"
+        )
     byline = [f"{frame}. Kinds of request: {_BY[drawn.intent_by]}."]
     if drawn.without_input:
-        byline.append(f"Left out {counted(drawn.without_input, 'trace')}: no input is logged.")
+        byline.append(
+            f"Left out {counted(drawn.without_input, 'trace')}: no input is logged."
+        )
     quality_ = quality(made.report.expected)
-    expected = f"How sure a score will be, if it is {quality_} ({_EXPECTED[made.expected_by]})"
+    expected = (
+        f"How sure a score will be, if it is {quality_} ({_EXPECTED[made.expected_by]})"
+    )
     sections = [
         b.section("", expected, b.bullets(_precision(made))),
         b.section("", "What was done", b.bullets(_done(drawn, made.hiding))),
         b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
     ]
     after = [said()["scored"].get(made.goal, ""), note, *_next(made)]
-    return b.Document("", headline, sections, byline=byline, after=[*filter(None, after)])
+    return b.Document(
+        "", headline, sections, byline=byline, after=[*filter(None, after)]
+    )
 
 
 def evalset_dict(made: EvalsetReport) -> dict[str, Any]:
@@ -99,10 +117,14 @@ def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
     examples = dict(drawn.examples)  # each is in the row where its kind comes first
     rows = []
     for stratum in drawn.strata[:_MOST_STRATA]:
-        went = "any" if stratum.failed is None else "wrong" if stratum.failed else "well"
+        went = (
+            "any" if stratum.failed is None else "wrong" if stratum.failed else "well"
+        )
         numbers = map(count, (stratum.traces, stratum.conversations, stratum.drawn))
         example = examples.pop(stratum.intent, "")
-        rows.append((stratum.intent or "any", stratum.length or "any", went, *numbers, example))
+        rows.append(
+            (stratum.intent or "any", stratum.length or "any", went, *numbers, example)
+        )
     titles = "Kind | Length | Went | #Traces | #Conversations | #Drawn | Example"
     yield b.table("Conversations drawn", titles, rows, quiet=True)
     if (more := len(drawn.strata) - len(rows)) > 0:
@@ -111,9 +133,14 @@ def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
 
 def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
     if drawn.failures:
-        reasons = ", ".join(f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items()))
+        reasons = ", ".join(
+            f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items())
+        )
         apart = any(stratum.failed is not None for stratum in drawn.strata)
-        oftener = ". They are drawn about twice as often as they occur, and weighted for it" * apart
+        oftener = (
+            ". They are drawn about twice as often as they occur, and weighted for it"
+            * apart
+        )
         yield f"traces that went wrong: {reasons}{oftener}"
     yield f"{counted(drawn.folded, 'conversation')} folded into a near copy"
     yield _hidden(drawn, hiding)
@@ -133,13 +160,20 @@ def _hidden(drawn: EvalSample, hiding: Hiding) -> str:
         return "personal data stays, as data.personal.local says: keep the set on this machine"
     if not drawn.masked:
         return "nothing personal or secret was found to mask"
-    kinds = ", ".join(f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items()))
+    kinds = ", ".join(
+        f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items())
+    )
     how = "faked" if hiding == "fakes" else "masked"
-    return f"{how}, by cases: {kinds}. A name that nothing introduces may still be there"
+    return (
+        f"{how}, by cases: {kinds}. A name that nothing introduces may still be there"
+    )
 
 
 def _precision(made: EvalsetReport) -> Iterator[str]:
-    for name, precision in (("on all cases", made.whole), ("to report on", made.report)):
+    for name, precision in (
+        ("on all cases", made.whole),
+        ("to report on", made.report),
+    ):
         if precision.cases:
             yield (
                 f"{name}: {quality(precision.low)} to {quality(precision.high)}, "
@@ -178,13 +212,18 @@ _NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
-    unsettled, case = to_settle(results), argument(folder)
+    unsettled = to_settle(results)
+    case = argument(folder)
     if unsettled:
         after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset export {case} --settle"
     elif all(len(result.labellers) < 2 for result in results):
-        after = f"Let another one label: tuneworthy evalset export {case} --labeller NAME"
+        after = (
+            f"Let another one label: tuneworthy evalset export {case} --labeller NAME"
+        )
     else:
-        after = f"Nothing to settle. Next: tuneworthy evalset export {case} --format jsonl"
+        after = (
+            f"Nothing to settle. Next: tuneworthy evalset export {case} --format jsonl"
+        )
     parts = (_agreement(result) for result in results)
     sections = [b.section("", part.title, part.blocks) for part in parts]
     return b.Document("", "How far labellers agree", sections, after=[after])
@@ -214,14 +253,20 @@ def agreement_parts(
 def _agreement(result: AgreementOf, rubric: str = "") -> b.Part:
     rows = []
     for item in result.disagreements[:_MOST_ROWS]:
-        labels = ", ".join(f"{labeller} {cut(value, _LONGEST)}" for labeller, value in item.said)
-        rows.append((cut(item.key[2], _LONGEST), labels, cut(item.settled or "open", _LONGEST)))
+        labels = ", ".join(
+            f"{labeller} {cut(value, _LONGEST)}" for labeller, value in item.said
+        )
+        rows.append(
+            (cut(item.key[2], _LONGEST), labels, cut(item.settled or "open", _LONGEST))
+        )
     more = len(result.disagreements) - len(rows)
     return b.part(
         _TITLES[result.task] + (f" {result.rubric[:6]}" if result.rubric else ""),
         b.bullets(map(sentence, _agreed(result))),
         rubric and b.fold("The rubric", rubric),
-        b.table("What they differ on", "Case | Labels | Settled", rows) if rows else None,
+        b.table("What they differ on", "Case | Labels | Settled", rows)
+        if rows
+        else None,
         b.Prose(f"and {counted(more, 'item')} more", "small") if more else None,
     )
 
@@ -253,13 +298,18 @@ def coefficient_text(coefficient: Coefficient) -> str:
 
 def to_settle(results: Sequence[AgreementOf]) -> int:
     """Items that labellers differ on and nobody has settled; the page asks too."""
-    return sum(item.settled is None for result in results for item in result.disagreements)
+    return sum(
+        item.settled is None for result in results for item in result.disagreements
+    )
 
 
 _MOST_LINES = 60
 _MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later
 QUESTIONS = named("questions")
-_KEYS = {"first": "1", "second": "2"}  #: Of choices that another letter than their first gives.
+_KEYS = {
+    "first": "1",
+    "second": "2",
+}  #: Of choices that another letter than their first gives.
 _ROW = "1234567890qwertyuiop"  # of a keyboard: a key for each of many choices, in their order
 
 
@@ -268,10 +318,14 @@ class Item(NamedTuple):
     case: EvalCase
     arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.
     outputs: tuple[str, ...] = ()  #: What is judged, in the order of the arms.
-    choices: tuple[str, ...] = ()  #: Labels to choose from; () where any text may be one.
+    choices: tuple[
+        str, ...
+    ] = ()  #: Labels to choose from; () where any text may be one.
     flipped: bool = False  #: Whether the second output is shown first.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
-    titles: tuple[str, ...] = ()  #: What the choices are called, where that isn't what they are.
+    titles: tuple[
+        str, ...
+    ] = ()  #: What the choices are called, where that isn't what they are.
 
     @property
     def key(self) -> ItemKey:
@@ -316,7 +370,9 @@ def item_parts(
     case = item.case
     if case.input is not None:
         yield "Input", case.input
-    yield from ((message.role.capitalize(), message.content) for message in case.messages)
+    yield from (
+        (message.role.capitalize(), message.content) for message in case.messages
+    )
     yield from (("Passage", passage.text) for passage in case.contexts)
     if case.reference is not None:
         whole = isinstance(case.reference, str)

@@ -29,7 +29,9 @@ from tuneworthy.words import (
     plain,
 )
 
-Row = dict[str, Any]  #: One row of a series: numbers are finite, an open end is ``inf``.
+Row = dict[
+    str, Any
+]  #: One row of a series: numbers are finite, an open end is ``inf``.
 
 _MOST_POINTS = 200
 
@@ -76,14 +78,24 @@ STEPS = named("steps")
 def step_rows(series: Series) -> list[Row]:
     """Each step with its count and its bar: what it keeps or takes off; no step of none."""
     rows: list[Row] = []
-    columns, left = series.columns, 0.0
+    columns = series.columns
+    left = 0.0
     for name, n in zip(columns.get("step", ()), columns.get("n", ()), strict=False):
-        whole, many = name in ("all", "usable"), float(n)
+        whole = name in ("all", "usable")
+        many = float(n)
         if whole or many:
             start, end = (0.0, many) if whole else (left - many, left)
             left = end if whole else start
-            row = {"step": STEPS.get(str(name), plain(str(name))), "n": many, "start": start}
-            row |= {"end": end, "kind": "kept" if whole else "off", "sign": "" if whole else "–"}
+            row = {
+                "step": STEPS.get(str(name), plain(str(name))),
+                "n": many,
+                "start": start,
+            }
+            row |= {
+                "end": end,
+                "kind": "kept" if whole else "off",
+                "sign": "" if whole else "–",
+            }
             rows.append(row)
     return rows
 
@@ -96,7 +108,11 @@ def steps_table(series: Series, *, quiet: bool = False) -> b.Table:
 _MOST_ARMS = 12
 _MOST_VERSIONS = 20
 _MOST_MONTHS = 30
-_MONTHS = {"part": "counted in part of the month", "whole": "counted", "ahead": "forecast"}
+_MONTHS = {
+    "part": "counted in part of the month",
+    "whole": "counted",
+    "ahead": "forecast",
+}
 
 SeriesList = Sequence[Series] | Unknown
 
@@ -118,13 +134,17 @@ def pictures(every: SeriesList) -> tuple[b.Picture, ...]:
 
 
 def _table(look: str, rows: Iterable[Row], *, quiet: bool = False) -> b.Table:
-    title, columns = looks()[look]["title"], looks()[look]["table"]
+    title = looks()[look]["title"]
+    columns = looks()[look]["table"]
     cells = (tuple(fill(cell, row) for cell in columns.values()) for row in rows)
     return b.table(title, columns, cells, quiet=quiet)
 
 
 def _picture(
-    drawing: Drawing | None, rows: Iterable[Row], says: str = "{says}", but: Sequence[str] = ()
+    drawing: Drawing | None,
+    rows: Iterable[Row],
+    says: str = "{says}",
+    but: Sequence[str] = (),
 ) -> b.Picture | None:
     """A picture with its words and its table, ``but`` for looks that no mark has."""
     if drawing is None:
@@ -133,7 +153,9 @@ def _picture(
     return captioned(drawing, _table(drawing.look, rows), id=name, says=says, but=but)
 
 
-def _drawing(look: str, rows: Sequence[Row], fields: str, fewest: int = 1) -> Drawing | None:
+def _drawing(
+    look: str, rows: Sequence[Row], fields: str, fewest: int = 1
+) -> Drawing | None:
     """A chart of some fields of rows; None for too few."""
     return Drawing(look, _only(rows, fields)) if len(rows) >= fewest else None
 
@@ -150,35 +172,53 @@ def _arms(series: Series) -> b.Picture | None:
 
     def name(row: Row, prompt: str, model: str) -> str:
         test = f"test {row['test']:.0f}: " if apart else ""
-        return test + (", ".join(part for part in (prompt, model) if part) or "the prompt")
+        return test + (
+            ", ".join(part for part in (prompt, model) if part) or "the prompt"
+        )
 
     def short(row: Row) -> str:
         """For an axis: what all have in common is left out, and the provider of a model."""
         prompt = row["prompt"] if len(prompts) > 1 or len(models) == 1 else ""
-        return name(row, prompt, re.split("[:/]", row["model"])[-1] if len(models) > 1 else "")
+        return name(
+            row, prompt, re.split("[:/]", row["model"])[-1] if len(models) > 1 else ""
+        )
 
     named = ({**row, "name": name(row, row["prompt"], row["model"])} for row in rows)
     more = " Tests share no case: only arms of one test can be compared." * apart
     return _picture(
-        by_title("arms", [{**row, "title": short(row)} for row in rows]), named, "{says}" + more
+        by_title("arms", [{**row, "title": short(row)} for row in rows]),
+        named,
+        "{says}" + more,
     )
 
 
 def _volume(series: Series) -> b.Picture | None:
     """Months to come are pale, with their interval; part months are dashed."""
-    rows = rows_of(series, ("requests", "low", "high"), ("month",), ("forecast", "whole"))
+    rows = rows_of(
+        series, ("requests", "low", "high"), ("month",), ("forecast", "whole")
+    )
     rows = rows[-_MOST_MONTHS:]
     for row in rows:
-        row["n"], low, high = round(row["requests"]), row["low"], row["high"]
+        row["n"] = round(row["requests"])
+        low = row["low"]
+        high = row["high"]
         row["month"] = _month(row["month"])
-        row["kind"] = "ahead" if row["forecast"] else "whole" if row["whole"] else "part"
-        row["counted"], row["ends"] = _MONTHS[row["kind"]], ""
+        row["kind"] = (
+            "ahead" if row["forecast"] else "whole" if row["whole"] else "part"
+        )
+        row["counted"] = _MONTHS[row["kind"]]
+        row["ends"] = ""
         if math.isinf(high):
-            row["ends"], row["high"] = f"at least {count(round(low))}", row["requests"]
+            row["ends"] = f"at least {count(round(low))}"
+            row["high"] = row["requests"]
         elif low != high:
             row["ends"] = f"{count(round(low))} to {count(round(high))}"
     kinds = {row["kind"] for row in rows}
-    but = [look for look, kind in (("open", "part"), ("band", "ahead")) if kind not in kinds]
+    but = [
+        look
+        for look, kind in (("open", "part"), ("band", "ahead"))
+        if kind not in kinds
+    ]
     trend = (
         "The log is too short, or has gaps, for a trend."
         if "band" in but
@@ -208,7 +248,13 @@ def _latency(series: Series) -> b.Picture | None:
 
 
 def _signatures(series: Series) -> b.Picture | None:
-    numbers = ("outputs", "read_share", "right_share", "usual_keys_share", "different_keys")
+    numbers = (
+        "outputs",
+        "read_share",
+        "right_share",
+        "usual_keys_share",
+        "different_keys",
+    )
     rows = rows_of(series, numbers, ("prompt",))[:_MOST_VERSIONS]
     titled = [{**row, "title": row["prompt"]} for row in rows]
     return _picture(by_title("signatures", titled), rows)
@@ -225,20 +271,26 @@ def _knowledge(series: Series) -> b.Picture | None:
     rows = rows_of(series, ("n",), (), ("sufficient", "right"))
     total = sum(row["n"] for row in rows)
     for row in rows:
-        row["there"], row["look"] = "missing", "retrieval"
+        row["there"] = "missing"
+        row["look"] = "retrieval"
         if row["sufficient"]:
-            row["there"], row["look"] = "there", "fine" if row["right"] else "synthesis"
+            row["there"] = "there"
+            row["look"] = "fine" if row["right"] else "synthesis"
         row["part"] = row["n"] / total if total else 0
         row["passage"] = f"passage {row['there']}"
         row["answer"] = "right" if row["right"] else "wrong"
         row["says"] = f"{row['n']:,.0f} ({row['part']:.0%})"
     drawing = _drawing("knowledge", rows, "passage answer says look") if total else None
-    return _picture(drawing, rows, f"{counted(total, 'answer')} by two questions. {{says}}")
+    return _picture(
+        drawing, rows, f"{counted(total, 'answer')} by two questions. {{says}}"
+    )
 
 
 def _examples(series: Series) -> b.Picture | None:
     rows = step_rows(series) if rows_of(series, ("n",), ("step",)) else []
-    titled = [{**row, "title": row["step"]} for row in _only(rows, "step start end kind")]
+    titled = [
+        {**row, "title": row["step"]} for row in _only(rows, "step start end kind")
+    ]
     return _picture(by_title("waterfall", titled), rows)
 
 
@@ -273,11 +325,17 @@ def measurements(dossier: Dossier) -> tuple[EvidenceResult, ...]:
     return () if isinstance(dossier.evidence, Unknown) else dossier.evidence
 
 
-def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> list[EvidenceRow]:
+def evidence_rows(
+    dossier: Dossier, some: Iterable[EvidenceResult]
+) -> list[EvidenceRow]:
     """Measurements as rows, those that settle or challenge an answer first, unknown ones last."""
 
     def order(r: EvidenceResult) -> tuple[bool, bool, bool]:
-        return isinstance(r.value, Unknown), not _carries(r, dossier), r.says == "unknown"
+        return (
+            isinstance(r.value, Unknown),
+            not _carries(r, dossier),
+            r.says == "unknown",
+        )
 
     rows = []
     for result in sorted(some, key=order):
@@ -285,13 +343,21 @@ def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> list[Evid
         if isinstance(result.value, Unknown):
             value = f"unknown: {result.value.ask}"
         title = capital(measured_name(result.id, result.title))
-        apart = f" ({count(result.clusters)} independent)" if 0 < result.clusters < result.n else ""
+        apart = (
+            f" ({count(result.clusters)} independent)"
+            if 0 < result.clusters < result.n
+            else ""
+        )
         on = [f"{count(result.n)}{apart}"] if result.n else []
         on += ["a sample"] * (result.sample == "sampled")
         if not isinstance(result.observed_on, Unknown):
             on.append(between_days(result.since, result.observed_on))
         bears = _bears(result, dossier)
-        rows.append(EvidenceRow(title, value, bears, ", ".join(on), result.method, result.source))
+        rows.append(
+            EvidenceRow(
+                title, value, bears, ", ".join(on), result.method, result.source
+            )
+        )
     return rows
 
 
@@ -305,8 +371,13 @@ def _carries(result: EvidenceResult, dossier: Dossier) -> bool:
         return True
     if result.role == "settles" and decided and _source(about, dossier) == "measured":
         return True
-    paths = {result.factor, *(f"{kind}.{about}" for kind in ("factors", "ceiling", "signals"))}
-    return any("evidence" in c.between and paths & set(c.between) for c in dossier.challenges)
+    paths = {
+        result.factor,
+        *(f"{kind}.{about}" for kind in ("factors", "ceiling", "signals")),
+    }
+    return any(
+        "evidence" in c.between and paths & set(c.between) for c in dossier.challenges
+    )
 
 
 def _bears(result: EvidenceResult, dossier: Dossier) -> str:
@@ -320,7 +391,11 @@ def _bears(result: EvidenceResult, dossier: Dossier) -> str:
         if result.role == "supports":
             return "no conclusion"
         answer = dossier.factors.get(about) or dossier.ceiling.checks.get(about)
-        return f"{name} is {answer.state}" if answer and answer.source == "measured" else ""
+        return (
+            f"{name} is {answer.state}"
+            if answer and answer.source == "measured"
+            else ""
+        )
     limit = f"(threshold {limit_text(result.limit, result.unit)})"
     if result.says == "unknown":
         return f"{name} stays open {limit}"
@@ -347,10 +422,15 @@ def in_short(dossier: Dossier) -> b.Section | None:
     own = measurements(dossier)
     if not own:
         return None
-    bearing = [result for result in own if result.factor and not isinstance(result.value, Unknown)]
+    bearing = [
+        result
+        for result in own
+        if result.factor and not isinstance(result.value, Unknown)
+    ]
     carrying = sum(_carries(result, dossier) for result in bearing)
     rows = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
-    title, cells = "What was measured", "{title} | {value} | {bears}"
+    title = "What was measured"
+    cells = "{title} | {value} | {bears}"
     table = b.records(title, "Measured | Value | Says", cells, rows, quiet=True)
     more = len(own) - len(rows)
     hint = f"{few(more)} more, with methods and what couldn’t be measured: --format markdown"
@@ -360,7 +440,9 @@ def in_short(dossier: Dossier) -> b.Section | None:
 def measured(dossier: Dossier) -> b.Part:
     """Pictures, then measurements with interval, count, method and source; samples fold away."""
     own = measurements(dossier)
-    nothing = dossier.evidence if isinstance(dossier.evidence, Unknown) else NOTHING_MEASURED
+    nothing = (
+        dossier.evidence if isinstance(dossier.evidence, Unknown) else NOTHING_MEASURED
+    )
     title = "What was measured, with 95% intervals"
     samples = (
         b.fold(
@@ -372,7 +454,9 @@ def measured(dossier: Dossier) -> b.Part:
         if result.examples
     )
     table = _evidence_table(dossier, own, title)
-    against = charts.measured({measured_name(result.id, result.title): result for result in own})
+    against = charts.measured(
+        {measured_name(result.id, result.title): result for result in own}
+    )
     picture = table and captioned(against, table, table_is="open")
     return b.part(
         "Measured",
@@ -382,10 +466,17 @@ def measured(dossier: Dossier) -> b.Part:
     )
 
 
-def _evidence_table(dossier: Dossier, some: Sequence[EvidenceResult], title: str) -> b.Table | None:
+def _evidence_table(
+    dossier: Dossier, some: Sequence[EvidenceResult], title: str
+) -> b.Table | None:
     """What they bear on, where they were counted, and how; None for none."""
     rows = (
-        (b.Cell(row.title, row.bears), row.value, b.Cell(row.counted, row.source), row.method)
+        (
+            b.Cell(row.title, row.bears),
+            row.value,
+            b.Cell(row.counted, row.source),
+            row.method,
+        )
         for row in evidence_rows(dossier, some)
     )
     return b.table(title, "Measured | Value | On | How", rows) if some else None

@@ -20,14 +20,18 @@ def section(dossier: Dossier) -> b.Section | None:
     failures = dossier.failures
     if not failures:
         return None
-    return b.section("failures", _TITLE, _basis(dossier), _table(failures), _bound(dossier))
+    return b.section(
+        "failures", _TITLE, _basis(dossier), _table(failures), _bound(dossier)
+    )
 
 
 def _basis(dossier: Dossier) -> str:
     """What the shares rest on."""
     first = dossier.failures[0]
     if isinstance(first.share, Unknown):
-        return f"{capital(first.title)} goes wrong most, the team says. Nobody counted it."
+        return (
+            f"{capital(first.title)} goes wrong most, the team says. Nobody counted it."
+        )
     total = counted(sum(failure.n for failure in dossier.failures), "failure")
     if first.grade == "stated":
         return f"{total}, with causes that the team stated."
@@ -50,7 +54,10 @@ def _table(failures: tuple[FailureResult, ...]) -> b.Table | None:
         ends = f"{share(failure.low).removesuffix('%')}–{share(failure.high)}"
         rows.append((failure.title, count(failure.n), f"{part} ({ends})", failure.says))
     return b.table(
-        "Causes of failures", "Cause | #Failures | #Share | What helps", rows, quiet=True
+        "Causes of failures",
+        "Cause | #Failures | #Share | What helps",
+        rows,
+        quiet=True,
     )
 
 
@@ -68,7 +75,9 @@ def _bound(dossier: Dossier) -> str:
     return ""
 
 
-def failures_document(dossier: Dossier, said: SaidCauses, *, sheet: str, folder: str) -> b.Document:
+def failures_document(
+    dossier: Dossier, said: SaidCauses, *, sheet: str, folder: str
+) -> b.Document:
     """The failures that were drawn, what was said of them, and how the rest is said.
 
     ``sheet`` is where a sheet to fill in lies, empty for none; ``folder`` is how the user named the
@@ -80,7 +89,9 @@ def failures_document(dossier: Dossier, said: SaidCauses, *, sheet: str, folder:
     byline = [sentence(line) for line in _drawn_lines(said)]
     parts = [section(dossier)]
     after = list(_next_steps(said, sheet, folder))
-    return b.Document("", headline, [part for part in parts if part], byline=byline, after=after)
+    return b.Document(
+        "", headline, [part for part in parts if part], byline=byline, after=after
+    )
 
 
 def failures_dict(dossier: Dossier, said: SaidCauses, *, sheet: str) -> dict[str, Any]:
@@ -100,7 +111,11 @@ def failures_dict(dossier: Dossier, said: SaidCauses, *, sheet: str) -> dict[str
 def _drawn_lines(said: SaidCauses) -> Iterator[str]:
     """How they were drawn, and how far they are read."""
     draw = said.draw
-    source = "scored answers in its logs" if draw.source == "log" else "what the last lab kept"
+    source = (
+        "scored answers in its logs"
+        if draw.source == "log"
+        else "what the last lab kept"
+    )
     yield f"drawn with seed {draw.seed} from {source}, each kind of case alike"
     if draw.held_out:
         held = counted(draw.held_out, "held-out case")
@@ -108,7 +123,9 @@ def _drawn_lines(said: SaidCauses) -> Iterator[str]:
     read = len(draw.drawn) - said.open
     text = f"{count(read)} of {count(len(draw.drawn))} have a cause"
     if said.differ:
-        text += f". On {count(said.differ)} of these people differ, so they don't count yet"
+        text += (
+            f". On {count(said.differ)} of these people differ, so they don't count yet"
+        )
     yield text
 
 

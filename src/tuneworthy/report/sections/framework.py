@@ -45,7 +45,10 @@ def framework_report(framework: Framework) -> b.Document:
         "Signs of a ceiling": framework.signals,
     }
     steps = (
-        (condition_text(step.when) if step.when else "otherwise", OUTCOME_WORDS[step.outcome])
+        (
+            condition_text(step.when) if step.when else "otherwise",
+            OUTCOME_WORDS[step.outcome],
+        )
         for step in framework.tree
     )
     tree = "The tree: the first step that holds decides"
@@ -59,7 +62,10 @@ def framework_report(framework: Framework) -> b.Document:
     )
     rules = [(plain(name), rule.says) for name, rule in framework.judgement.items()]
     parts: dict[str, b.Parts] = {
-        **{title: _questions(title, framework, asked) for title, asked in questions.items()},
+        **{
+            title: _questions(title, framework, asked)
+            for title, asked in questions.items()
+        },
         tree: b.table(tree, "When | Outcome", steps, quiet=True),
         "Strength": _scoring(framework),
         "Goals and approaches": _goals(framework) if framework.approaches else None,
@@ -84,7 +90,11 @@ def _questions(
 ) -> b.Table | None:
     """With their weights, where any has one; None for no question."""
     rows = [
-        (name, str(getattr(criterion, "weight", "")), framework.filled(criterion.ask, criterion))
+        (
+            name,
+            str(getattr(criterion, "weight", "")),
+            framework.filled(criterion.ask, criterion),
+        )
         for name, criterion in questions.items()
     ]
     if any(weight for _, weight, _ in rows):
@@ -95,16 +105,22 @@ def _questions(
 
 def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
     def begins(bound: Bound) -> str:
-        more, least = bound.more_than, bound.at_least
+        more = bound.more_than
+        least = bound.at_least
         return f"from {least:g}" if more is None else f"above {more:g}"
 
     scoring = framework.scoring
     by = scoring.denominator
     names = {"count": "the number of factors", "weight": "their whole weight"}
     divisor = number(by) if isinstance(by, float | int) else names.get(by, by)
-    weights = "each factor counts one" if scoring.weights == "shown" else "weights count"
+    weights = (
+        "each factor counts one" if scoring.weights == "shown" else "weights count"
+    )
     bands = (
-        (name, f"strong {begins(band.strong)}, moderate {begins(band.moderate)}, weak below")
+        (
+            name,
+            f"strong {begins(band.strong)}, moderate {begins(band.moderate)}, weak below",
+        )
         for name, band in (("Score", scoring.score), ("Difference", scoring.difference))
     )
     score = f"The score is reasons for less reasons against, divided by {divisor} ({weights})."
@@ -115,11 +131,14 @@ def _goals(framework: Framework) -> b.Table:
     rows = []
     for name, goal in framework.goals.items():
         approach = framework.approaches[goal.approach]
-        low, high = approach.data.low, approach.data.high
+        low = approach.data.low
+        high = approach.data.high
         most = " or more" if high == "open" else f"–{count(high)}"
         need = f"{count(low)}{most} {plain(approach.data.unit)}"
         rows.append((name, approach.title, need, approach.compute))
-    return b.table("Goals and approaches", "Goal | Approach | Data | Compute", rows, quiet=True)
+    return b.table(
+        "Goals and approaches", "Goal | Approach | Data | Compute", rows, quiet=True
+    )
 
 
 SCHEMA = "tuneworthy/lint/1"
@@ -133,13 +152,22 @@ def finding_says(finding: LintFinding) -> str:
         more["outcome"] = OUTCOME_WORDS[n["outcome"]]
     match finding.id:
         case "bands_disagree":
-            more["whose"] = "its own denominator" if n["own"] else "every factor counted"
+            more["whose"] = (
+                "its own denominator" if n["own"] else "every factor counted"
+            )
         case "strength_tells_little":
-            bands = ((name.split(" to "), count(many)) for name, many in n["strengths"].items())
-            more["kinds"] = listing([f"{'–'.join(dict.fromkeys(b))} {many}" for b, many in bands])
+            bands = (
+                (name.split(" to "), count(many))
+                for name, many in n["strengths"].items()
+            )
+            more["kinds"] = listing(
+                [f"{'–'.join(dict.fromkeys(b))} {many}" for b, many in bands]
+            )
         case "examples_contradict_needs":
             needs = n["needs"].items()
-            more["taken"] = listing([f"{plain(name)} takes {count(low)}" for name, low in needs])
+            more["taken"] = listing(
+                [f"{plain(name)} takes {count(low)}" for name, low in needs]
+            )
         case "upfront_total":
             more["range"] = usd_range(n["usd_low"], n["usd"])
         case "example_below_table":
@@ -157,7 +185,11 @@ _HOW_RIGHT = (
 def lint_report(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> b.Document:
     """The findings, those to know about numbered, and how often the rules were right."""
     warnings = len(lint.warnings)
-    notes = f"{several(warnings, 'thing')} to know" if warnings else "nothing to complain about"
+    notes = (
+        f"{several(warnings, 'thing')} to know"
+        if warnings
+        else "nothing to complain about"
+    )
     headline = f"{count(lint.combinations)} combinations of answers, {notes}."
     sections = [
         b.section("findings", "", _findings(lint)),
@@ -186,7 +218,8 @@ def _findings(lint: Lint) -> Iterator[b.Parts]:
     for finding in lint.findings:
         position += finding.grade == "warning"
         yield f"[{'ok' if finding.grade == 'note' else position}] {finding_says(finding)}"
-        n, rules = finding.numbers, "score | difference"
+        n = finding.numbers
+        rules = "score | difference"
         if finding.id == "denominator_not_count":
             rules = f"by {number(n['denominator'])} | by {number(n['factors'])}"
         titles = f"#for | #against | #combinations | {rules}"
@@ -229,14 +262,21 @@ def case_template(
     lines += [f"#   {line}" for line in textwrap.wrap(", ".join(framework.goals), 90)]
     lines.append("goals: []")
     parts: tuple[tuple[str, str, Mapping[str, Criterion]], ...] = (
-        ("ceiling", "The ceiling test: has prompting reached its limit?", framework.ceiling),
+        (
+            "ceiling",
+            "The ceiling test: has prompting reached its limit?",
+            framework.ceiling,
+        ),
         ("signals", "Signs that it has.", framework.signals),
         ("factors", "Reasons for tuning.", framework.indicators),
     )
     for key, title, questions in parts:
         if questions:
             lines += ["", f"# {title}", f"{key}:", *_answers(framework, questions)]
-    lines += ["  # Reasons against tuning.", *_answers(framework, framework.anti_indicators)]
+    lines += [
+        "  # Reasons against tuning.",
+        *_answers(framework, framework.anti_indicators),
+    ]
     return "\n".join(lines) + "\n" + template("case.yaml")
 
 
@@ -248,9 +288,7 @@ def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[s
     ]
 
 
-FOR_TRYING = (
-    "It is for trying things out: it shows how a lab works, and no product should rest on it."
-)
+FOR_TRYING = "It is for trying things out: it shows how a lab works, and no product should rest on it."
 """What the embedded model is good for."""
 
 
@@ -258,7 +296,9 @@ def pulled_text(model_id: str, path: str, *, size_bytes: int, fetched: bool) -> 
     """Where the embedded model's weights are, and whether they were fetched now."""
     done = "Fetched" if fetched else "Already fetched"
     size = f"{size_bytes / 1e6:.0f} MB"
-    return f"{done}: the weights of {model_id}, {size}.\n{one_line(path)}\n{FOR_TRYING}\n"
+    return (
+        f"{done}: the weights of {model_id}, {size}.\n{one_line(path)}\n{FOR_TRYING}\n"
+    )
 
 
 def embedded_record(why: str) -> dict[str, Any]:
@@ -277,7 +317,9 @@ class PricedModel(NamedTuple):
 
     name: str
     price: Price
-    ends: date | None  #: The day from which it is no longer served; None where none is known.
+    ends: (
+        date | None
+    )  #: The day from which it is no longer served; None where none is known.
 
 
 def models_report(
@@ -295,7 +337,9 @@ def models_report(
         "this machine were asked. Nothing was sent anywhere else."
     )
     endpoints = endpoint_rows(known)
-    every = _titled("Endpoints known by name", "Endpoint | State", endpoints, detail=True)
+    every = _titled(
+        "Endpoints known by name", "Endpoint | State", endpoints, detail=True
+    )
     within = _titled("Inside this program", "Model | State", [inside], detail=True)
     facts = [*_end_facts(own, listed), *_endpoint_facts(known, ready)]
     sections = [
@@ -317,7 +361,9 @@ def _titled(
     return b.section(title.casefold()[:6], title, table, detail=detail)
 
 
-_FIRST_LISTED = 8  #: Models of the first screen, which has to say where they can be called, too.
+_FIRST_LISTED = (
+    8  #: Models of the first screen, which has to say where they can be called, too.
+)
 
 
 def _model_sections(
@@ -328,7 +374,9 @@ def _model_sections(
         rows = []
         for served in own:
             end = ends.get(served.name)
-            rows.append((served.name, _state(served), _price(served), day(end) if end else ""))
+            rows.append(
+                (served.name, _state(served), _price(served), day(end) if end else "")
+            )
         yield _titled("Models of the case", "Model | State | Price | Ends", rows)
         return
     stay = [model for model in listed if model.ends is None]
@@ -341,10 +389,14 @@ def _model_sections(
         yield _titled("Other models that stay", titles, others, detail=True)
     if go:
         ending = [(*_listed_row(model), day(model.ends)) for model in go if model.ends]
-        yield _titled("Models that end", "Model | #In | #Out | Ends", ending, detail=True)
+        yield _titled(
+            "Models that end", "Model | #In | #Out | Ends", ending, detail=True
+        )
 
 
-def _end_facts(own: Sequence[Served], listed: Sequence[PricedModel]) -> Iterator[tuple[str, str]]:
+def _end_facts(
+    own: Sequence[Served], listed: Sequence[PricedModel]
+) -> Iterator[tuple[str, str]]:
     """How many of the listed models end when; nothing of the models of a case."""
     by_day = Counter(model.ends for model in listed if model.ends is not None)
     says = [f"{number} on {day(end)}" for end, number in sorted(by_day.items())]
@@ -409,7 +461,12 @@ def models_dict(
     ]
     endpoints = [_served_dict(served) for served in known]
     return json_text(
-        {"models": models, "endpoints": endpoints, "embedded": embedded, "listed": prices}
+        {
+            "models": models,
+            "endpoints": endpoints,
+            "embedded": embedded,
+            "listed": prices,
+        }
     )
 
 
@@ -428,7 +485,9 @@ def _served_dict(served: Served) -> dict[str, Any]:
 
 
 def _source(served: Served, price: Price) -> str:
-    origin = "runs on this machine" if served.state == "inside" else "stated in the case"
+    origin = (
+        "runs on this machine" if served.state == "inside" else "stated in the case"
+    )
     return price.catalogue or origin
 
 
@@ -443,4 +502,6 @@ def _price(served: Served) -> str:
     if price is None:
         return "no price: state usd_per_mtok (0 is a price)"
     source = _source(served, price)
-    return f"{price.input:g} in, {price.output:g} out, USD per million tokens ({source})"
+    return (
+        f"{price.input:g} in, {price.output:g} out, USD per million tokens ({source})"
+    )

@@ -93,10 +93,14 @@ _AGAIN = "then run it again: nothing is paid twice"
 
 def lab_dict(name: str, result: Record) -> str:
     """What a lab found, as JSON."""
-    return json_text({"schema": f"tuneworthy/{name}/1", **result.model_dump(mode="json")})
+    return json_text(
+        {"schema": f"tuneworthy/{name}/1", **result.model_dump(mode="json")}
+    )
 
 
-def known(value: float | Unknown, words: Callable[[float], str], unknown: str = "") -> str:
+def known(
+    value: float | Unknown, words: Callable[[float], str], unknown: str = ""
+) -> str:
     """A number in words, or what is said where nobody knows it."""
     return unknown if isinstance(value, Unknown) else words(value)
 
@@ -125,7 +129,8 @@ def _signed(value: float, low: float, high: float) -> str:
 
 def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
     """What all calls of a lab have cost so far, and why it ended early where it did."""
-    paid, calls = small_usd(spend.paid), counted(spend.calls, "call")
+    paid = small_usd(spend.paid)
+    calls = counted(spend.calls, "call")
     text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
     if spend.failed:
         text += f". {count(spend.failed)} more failed"
@@ -155,9 +160,13 @@ def judge_text(plan: JudgePlan, named: str, own: int) -> str:
 
 def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
     if judge is not None:
-        items = [_judged_arm(arm) for arm in judge.arms if arm.part == "report" or arm.labels]
+        items = [
+            _judged_arm(arm) for arm in judge.arms if arm.part == "report" or arm.labels
+        ]
         if judge.own:
-            items.append(f"It wrote the outputs of {several(len(judge.own), 'arm')} itself.")
+            items.append(
+                f"It wrote the outputs of {several(len(judge.own), 'arm')} itself."
+            )
         title = "The judge (the model that grades) against people"
         yield b.section("lab-judge", title, b.bullets(items))
 
@@ -171,7 +180,9 @@ def _judged_arm(judged: JudgedArm) -> str:
     bias = _signed(judged.bias.value, judged.bias.low, judged.bias.high)
     text += f"that is {bias} off on {count(judged.labels)} labelled outputs, "
     text += f"kappa {coefficient_text(judged.kappa)}"
-    return text + (f". {count(judged.missing)} are left to label" if judged.missing else "")
+    return text + (
+        f". {count(judged.missing)} are left to label" if judged.missing else ""
+    )
 
 
 def _open_text(judge: JudgeOf | None, best: str) -> str:
@@ -190,7 +201,9 @@ def _open_text(judge: JudgeOf | None, best: str) -> str:
     return ""
 
 
-def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose: bool) -> str:
+def _label_command(
+    judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose: bool
+) -> str:
     """The command that labels what is missing; "" for nothing; ``choose``: those to select by."""
     missing = judge.missing("report")
     what = lab if missing else "choose"
@@ -210,12 +223,19 @@ _MENDS = named("mends")
 
 def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
     record = result.model_dump(mode="json")
-    verdict = {name: getattr(dossier.verdict, name) for name in ("outcome", "answer", "rule")}
+    verdict = {
+        name: getattr(dossier.verdict, name) for name in ("outcome", "answer", "rule")
+    }
     return json_text({"schema": "tuneworthy/ceiling/1", **record, "verdict": verdict})
 
 
 def ceiling_document(
-    result: CeilingResult, dossier: Dossier, before: Dossier, *, folder: str, rubric: str = ""
+    result: CeilingResult,
+    dossier: Dossier,
+    before: Dossier,
+    *,
+    folder: str,
+    rubric: str = "",
 ) -> b.Document:
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
     sections = ceiling_sections(result, dossier, before)
@@ -252,7 +272,8 @@ def ceiling_sections(
     """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
     by = f", {ALONE}" if result.judge else ""
     board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
-    of, checks = f"On {count(result.report)} held-out cases", _checks(result, dossier, before)
+    of = f"On {count(result.report)} held-out cases"
+    checks = _checks(result, dossier, before)
     sections = [
         b.section("lab-result", of, b.facts(ceiling_rows(result))),
         b.section("lab-arms", board, _board(result, board), board_note(result)),
@@ -262,18 +283,24 @@ def ceiling_sections(
     if not isinstance(made, Unknown):
         shown = counted(made.shown, "case")
         title = f"Searched with {made.model}, from {listing(made.parents)} on {shown} of its own"
-        sections.append(b.section("lab-proposals", title, b.facts(_proposed(made, result))))
+        sections.append(
+            b.section("lab-proposals", title, b.facts(_proposed(made, result)))
+        )
     sections += _judge_section(result.judge)
     if result.reward is not None:
         title = "What reinforcement tuning would learn from, on held-out cases"
-        sections.append(b.section("lab-reward", title, b.facts(reward_rows(result.reward))))
+        sections.append(
+            b.section("lab-reward", title, b.facts(reward_rows(result.reward)))
+        )
     if result.parts:
         title = "The best prompt, part by part, on held-out cases"
         shares = ((row.part, share_text(row), count(row.n)) for row in result.parts)
         table = b.table(title, "Field or class | #Right | #Cases", shares, quiet=True)
         sections.append(b.section("lab-parts", title, table))
     if result.failures:
-        sections.append(b.section("lab-failures", "Where the best prompt fails", _failures(result)))
+        sections.append(
+            b.section("lab-failures", "Where the best prompt fails", _failures(result))
+        )
     return tuple(sections)
 
 
@@ -307,7 +334,8 @@ def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
 
 def board_row(row: ArmResult) -> tuple[str, ...]:
     """The arm, its quality with its interval, cases without an answer, cost, and latency."""
-    left, of = row.dropped_after, row.quality
+    left = row.dropped_after
+    of = row.quality
     notes = [] if left is None else [f"left behind after {count(left)}"]
     if isinstance(of, Unknown) and "(it takes no " in of.ask:
         notes.append(of.ask.partition("(it ")[2].partition(":")[0])
@@ -320,7 +348,8 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
     beside = f" ({', '.join(notes)})" if notes else ""
     missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
     score = share_text(of, "not measured" if _was_asked(row) else "not run")
-    cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
+    cost = known(row.usd_per_case, small_usd)
+    time = known(row.latency_p95_s, _seconds)
     return f"{row.arm.id}{beside}", score, missing, cost, time
 
 
@@ -331,16 +360,23 @@ def _was_asked(row: ArmResult) -> bool:
 
 def board_note(result: CeilingResult) -> str:
     """How to read the leaderboard, and that a baseline is ahead where it is."""
-    first, note = next(iter(result.arms), None), BEST_OF_MANY
+    first = next(iter(result.arms), None)
+    note = BEST_OF_MANY
     if not isinstance(result.tied, Unknown):
         near = result.tied
-        note += " The first place is decided: the best prompt is clear of every other here."
+        note += (
+            " The first place is decided: the best prompt is clear of every other here."
+        )
         if near:
             rest = f" and {few(len(near) - 3)} more" if len(near) > 3 else ""
             which = ", ".join(near[:3]) if rest else listing(near[:3])
             note = f"{BEST_OF_MANY} The order is not decisive: {which}{rest} can't be "
             note += "distinguished from the best prompt."
-    if first is None or first.arm.kind != "baseline" or isinstance(first.quality, Unknown):
+    if (
+        first is None
+        or first.arm.kind != "baseline"
+        or isinstance(first.quality, Unknown)
+    ):
         return note
     return f"{note} Ahead here is {first.arm.id}, which calls no model."
 
@@ -367,8 +403,12 @@ def _tried_rows(result: CeilingResult) -> Rows:
     """How far prompts were searched, and what was tried."""
     if result.prompts:
         yield "Grade", _grade_text(result.search)
-    prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
-    efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
+    prompts = (
+        f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
+    )
+    efforts = listing(
+        tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort))
+    )
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
     yield "Tried", f"{tried}, at efforts {efforts}" if efforts else tried
     if result.search.ended == "none" and result.search.why:
@@ -381,7 +421,11 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     free = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
     for contrast in result.contrasts:
         ahead = not isinstance(contrast.difference, Unknown) and contrast.high < 0
-        if contrast.second in free and contrast.n and (ahead or contrast.told_apart == "no"):
+        if (
+            contrast.second in free
+            and contrast.n
+            and (ahead or contrast.told_apart == "no")
+        ):
             is_ = "is better than" if ahead else "can't be distinguished from"
             yield (
                 _NO_MODEL,
@@ -391,11 +435,18 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     if judge is not None and judge.chosen_by == "people":
         yield "Chosen", "by people's labels on the cases for selecting"
     elif judge is not None and judge.chosen_by == "judge":
-        yield "Chosen", f"{ALONE}, so it may have chosen badly. To check: label with --for choose"
+        yield (
+            "Chosen",
+            f"{ALONE}, so it may have chosen badly. To check: label with --for choose",
+        )
     yield from (("Against", _contrast(contrast)) for contrast in result.contrasts)
     for row in result.rivals:
-        cost, time = known(row.usd_per_case, small_usd), known(row.latency_p95_s, _seconds)
-        yield "Enough?", f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95"
+        cost = known(row.usd_per_case, small_usd)
+        time = known(row.latency_p95_s, _seconds)
+        yield (
+            "Enough?",
+            f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95",
+        )
     yield "Ceiling", _ceiling(result)
     yield from _tried_rows(result)
     for row in result.arms:
@@ -410,7 +461,9 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         yield "Best so far", _curve_text(result)
 
 
-_MOST_OTHERS = 3  #: Models that answered in place of others, of which a line is written.
+_MOST_OTHERS = (
+    3  #: Models that answered in place of others, of which a line is written.
+)
 
 
 def _oddities(result: CeilingResult) -> Rows:
@@ -420,10 +473,17 @@ def _oddities(result: CeilingResult) -> Rows:
     """
     aloud = sum(row.aloud for row in result.arms)
     if aloud:
-        models = listing(tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud)))
-        yield "Thinking", f"in the open, by {models}: cut from {several(aloud, 'answer')}"
+        models = listing(
+            tuple(dict.fromkeys(row.arm.model for row in result.arms if row.aloud))
+        )
+        yield (
+            "Thinking",
+            f"in the open, by {models}: cut from {several(aloud, 'answer')}",
+        )
     yield from _answered_by_others(result.arms)
-    changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
+    changed = {
+        row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed
+    }
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
 
@@ -456,7 +516,9 @@ def _best(result: CeilingResult) -> str:
 def lacks_answers(result: CeilingResult) -> bool:
     """Whether a prompt arm isn't judged because too few of its calls were answered."""
     return any(
-        row.arm.kind == "prompt" and isinstance(row.quality, Unknown) and row.failed + row.in_doubt
+        row.arm.kind == "prompt"
+        and isinstance(row.quality, Unknown)
+        and row.failed + row.in_doubt
         for row in result.arms
     )
 
@@ -464,7 +526,9 @@ def lacks_answers(result: CeilingResult) -> bool:
 def _same_words(result: CeilingResult) -> bool:
     """Whether a prompt arm isn't judged because it gave one answer to everything."""
     return any(
-        row.arm.kind == "prompt" and isinstance(row.quality, Unknown) and _was_asked(row)
+        row.arm.kind == "prompt"
+        and isinstance(row.quality, Unknown)
+        and _was_asked(row)
         for row in result.arms
     )
 
@@ -498,7 +562,9 @@ def _grade_text(search: PromptSearch) -> str:
     """What the ceiling rests on: how far better prompts were searched for."""
     drawn = counted(search.draws, "draw")
     if search.ended == "plateau":
-        return f"searched: after {drawn} another adds less than {quality(search.margin)}"
+        return (
+            f"searched: after {drawn} another adds less than {quality(search.margin)}"
+        )
     tried = named("ceiling_grade")["tried"]
     if search.ended == "short":
         margin = f" another may still add {quality(search.margin)} or more"
@@ -512,9 +578,13 @@ def _curve_text(result: CeilingResult) -> str:
     """The ceiling curve: where the best got better, and for how long it hasn't since."""
     firsts = {point.best: point.arms for point in reversed(result.curve)}
     steps = sorted(firsts.items())
-    text = ", ".join(f"{quality(value)} after {count(arms)}" for value, arms in steps[-6:])
+    text = ", ".join(
+        f"{quality(value)} after {count(arms)}" for value, arms in steps[-6:]
+    )
     since = result.curve[-1].arms - steps[-1][1]
-    return f"{text}, and no better in the {few(since)} since" if since else f"{text} arms"
+    return (
+        f"{text}, and no better in the {few(since)} since" if since else f"{text} arms"
+    )
 
 
 def _contrast(contrast: Contrast) -> str:
@@ -531,7 +601,8 @@ def _contrast(contrast: Contrast) -> str:
 
 def _failures(result: CeilingResult) -> Iterator[b.Parts]:
     """How many of the wrong answers tuning could change; each kind of them, with two examples."""
-    kinds, tuned = result.failures, result.tuned
+    kinds = result.failures
+    tuned = result.tuned
     if tuned is not None:
         lost = f", and gets {several(tuned.broken, 'case')} wrong that the prompt has right"
         yield (
@@ -539,7 +610,8 @@ def _failures(result: CeilingResult) -> Iterator[b.Parts]:
             f"that the best prompt gets wrong{lost if tuned.broken else ''}."
         )
     could, cannot, unknown = (
-        sum(kind.n for kind in kinds if kind.mends == way) for way in ("yes", "no", "unknown")
+        sum(kind.n for kind in kinds if kind.mends == way)
+        for way in ("yes", "no", "unknown")
     )
     if could + cannot:
         yield (
@@ -561,21 +633,31 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
     if result.stopped:
         return
     checks = dossier.ceiling.checks
-    shown = [checks[name].title for name, state in result.checks.items() if state == "yes"]
+    shown = [
+        checks[name].title for name, state in result.checks.items() if state == "yes"
+    ]
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
     still = f". Still open: {listing(unknown)}" if unknown else ""
     yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
-    yield "Answer", moved(*(ANSWER_WORDS[each.verdict.answer] for each in (before, dossier)))
+    yield (
+        "Answer",
+        moved(*(ANSWER_WORDS[each.verdict.answer] for each in (before, dossier))),
+    )
 
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:
     if result.stopped:
         return f"No conclusion: {_why_stopped(result)}. Run it again to finish."
     rows = [
-        (check.title, "yes" if result.checks.get(name) == "yes" else "unknown", check.state)
+        (
+            check.title,
+            "yes" if result.checks.get(name) == "yes" else "unknown",
+            check.state,
+        )
         for name, check in dossier.ceiling.checks.items()
     ]
-    title, titles = f"The {few(len(rows))} checks of the ceiling test", "Check | Shown by this lab"
+    title = f"The {few(len(rows))} checks of the ceiling test"
+    titles = "Check | Shown by this lab"
     table = b.table(title, f"{titles} | In the case", rows, detail=True)
     return b.facts(answered_rows(result, dossier, before)), table
 
@@ -584,14 +666,18 @@ def _next(
     result: CeilingResult, dossier: Dossier, folder: str | None = None, rubric: str = ""
 ) -> str:
     """What to do next: a command where a folder is known, else an instruction for the page."""
-    judge, target, needed = result.judge, result.target, result.cases_needed
+    judge = result.judge
+    target = result.target
+    needed = result.cases_needed
     if result.stopped:
         return _next_of_stopped(result, folder)
     if judge is not None and not result.best:
         return UNUSABLE
     if judge is not None:
         choose = result.reached == "unknown" and not isinstance(target, Unknown)
-        if label := _label_command(judge, folder or ".", rubric, "report", choose=choose):
+        if label := _label_command(
+            judge, folder or ".", rubric, "report", choose=choose
+        ):
             return label
     if isinstance(target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
@@ -615,7 +701,11 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     if result.stopped_by != "user" and lacks_answers(result):
         return CORRECT
     unanswered = result.stopped_by == "unanswered"
-    if unanswered and result.judge is not None and any(row.unjudged for row in result.arms):
+    if (
+        unanswered
+        and result.judge is not None
+        and any(row.unjudged for row in result.arms)
+    ):
         return UNUSABLE
     if unanswered and _same_words(result):
         return UNWRAP if any(row.wrapped for row in result.arms) else LOOK_AT_WORDS
@@ -665,17 +755,22 @@ def quote_dict(
 
 
 def quote_blocks(
-    arms: Sequence[Arm], select: int, report: int, quote: Quote, *, more: Iterable[tuple[str, str]]
+    arms: Sequence[Arm],
+    select: int,
+    report: int,
+    quote: Quote,
+    *,
+    more: Iterable[tuple[str, str]],
 ) -> tuple[b.Block, ...]:
     """The plan and its price: cases, calls, price, further rows, and the arms."""
     price = "nothing"
     if quote.usd_most > 0:
-        price = f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
+        price = (
+            f"about {small_usd(quote.usd_likely)}, {small_usd(quote.usd_most)} at most"
+        )
     if quote.unpriced:
         beside = f". Everything else: {price}" if quote.usd_most > 0 else ""
-        price = (
-            f"not known for {listing(quote.unpriced)}, so nothing is sent: {STATE_PRICE}{beside}"
-        )
+        price = f"not known for {listing(quote.unpriced)}, so nothing is sent: {STATE_PRICE}{beside}"
     rows = [
         ("Cases", f"{count(select)} selection cases, {count(report)} held-out cases"),
         (
@@ -705,7 +800,9 @@ def quote_document(
     rows = list(more)
     if cap_usd is not None and not quote.unpriced:  # else no budget is enough
         rows.append(("Budget", _budget(cap_usd, quote)))
-    section = b.section("quote", "", quote_blocks(arms, select, report, quote, more=rows))
+    section = b.section(
+        "quote", "", quote_blocks(arms, select, report, quote, more=rows)
+    )
     return b.Document("", "What the lab would do and cost (a quote)", [section])
 
 
@@ -714,7 +811,9 @@ def general_row(tasks: int) -> tuple[str, str]:
 
 
 def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
-    text = f"for better prompts, at most {counted(draws, 'draw')}, written by {model}, on "
+    text = (
+        f"for better prompts, at most {counted(draws, 'draw')}, written by {model}, on "
+    )
     text += f"{counted(shown, 'more case')} used for nothing else"
     return "Search", f"{text}. It has a cap of its own (--search-budget)"
 
@@ -724,7 +823,9 @@ def _budget(cap_usd: float, quote: Quote) -> str:
         return f"{small_usd(cap_usd)} is enough"
     enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
     if cap_usd <= 0:
-        before = f", {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
+        before = (
+            f", {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
+        )
         return f"none: give one, as --budget {enough:.2f}{before}"
     more = f". For all of it: --budget {enough:.2f}" if enough > cap_usd else ""
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it{more}"
@@ -754,22 +855,33 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     to_go = "" if left is None else f", about {duration(left)} to go"
     rows = [
         *([("Waiting", stand.waiting)] if stand.waiting else []),
-        ("Answered", f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"),
+        (
+            "Answered",
+            f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})",
+        ),
         ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"),
         ("In the race", counted(stand.running, "arm")),
         *spent_rows(stand.spend),
         ("Time", f"{duration(passed_s)} so far{to_go}"),
     ]
     board = [
-        (row.arm, share_text(row.quality), "in the race" if row.running else "left behind")
+        (
+            row.arm,
+            share_text(row.quality),
+            "in the race" if row.running else "left behind",
+        )
         for row in stand.board[:_MOST_ARMS]
     ]
     title = "Arms so far, on the cases for selecting"
     none = b.Prose("The leaderboard comes with the first round.", "small")
-    return b.facts(rows), b.table(title, "Arm | #Quality | State", board) if board else none
+    return b.facts(rows), b.table(
+        title, "Arm | #Quality | State", board
+    ) if board else none
 
 
-_LONGEST_PROMPT = 240  #: Characters of a proposed prompt that are shown; its file has the rest.
+_LONGEST_PROMPT = (
+    240  #: Characters of a proposed prompt that are shown; its file has the rest.
+)
 
 
 def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
@@ -780,7 +892,9 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
     for prompt in proposing.prompts:
         row = rows.get(prompt.name)
         cost = "" if row is None else known(row.usd_per_case, small_usd)
-        size = f"{count(len(prompt.text))} characters" + (f", {cost} a case" if cost else "")
+        size = f"{count(len(prompt.text))} characters" + (
+            f", {cost} a case" if cost else ""
+        )
         text = cut(prompt.text, _LONGEST_PROMPT)
         yield prompt.name, f"{size}: {text} ({prompt.file})"
     if not isinstance(result.headroom, Unknown):
@@ -803,36 +917,60 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
     if not isinstance(result.plateau, Unknown):
         plateau = result.plateau
         ends = f"{plateau.value:+.3f} ({quality(plateau.low)} to {plateau.high:+.3f})"
-        yield "One more", f"would add {ends} to the best of {several(plateau.draws, 'draw')}"
+        yield (
+            "One more",
+            f"would add {ends} to the best of {several(plateau.draws, 'draw')}",
+        )
 
 
 def headroom_text(headroom: Headroom) -> str:
     """What a search may gain, and whether it is worth its price."""
-    ends = f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    ends = (
+        f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    )
     advice = "search" if headroom.advice == "search" else "a search is hardly worth it"
     rescued = f"{count(headroom.rescued)} of {count(headroom.n)} cases come right asked another way"
     return f"{ends} by {count(headroom.calls)} calls, as {rescued}: {advice}"
 
 
-def headroom_document(headroom: Headroom | Unknown, spend: Spend, *, folder: str) -> b.Document:
+def headroom_document(
+    headroom: Headroom | Unknown, spend: Spend, *, folder: str
+) -> b.Document:
     """What a search may gain, and what to do about it."""
     if isinstance(headroom, Unknown):
         says = sentence(f"nobody can say what a search may gain: {headroom.ask}")
-        return b.Document("", says, [b.section("headroom", "", b.facts(spent_rows(spend)))])
+        return b.Document(
+            "", says, [b.section("headroom", "", b.facts(spent_rows(spend)))]
+        )
     search = headroom.advice == "search"
-    gain = f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
-    says = f"A search may gain {gain}: {'search' if search else 'it is hardly worth it'}."
+    gain = (
+        f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
+    )
+    says = (
+        f"A search may gain {gain}: {'search' if search else 'it is hardly worth it'}."
+    )
     best = f"{share(headroom.best)} of {count(headroom.n)} cases of the search"
     other = f"{count(headroom.rescued)} come right asked another way"
     if headroom.form:
         other += f", {count(headroom.form)} of them in another form"
-    rows = [("Best prompt", f"right on {best}"), ("Wrong cases", other), *spent_rows(spend)]
-    command = f"tuneworthy ceiling {argument(folder)}" + ("" if search else " --propose 0")
-    return b.Document("", says, [b.section("headroom", "", b.facts(rows))], lead=f"Now: {command}")
+    rows = [
+        ("Best prompt", f"right on {best}"),
+        ("Wrong cases", other),
+        *spent_rows(spend),
+    ]
+    command = f"tuneworthy ceiling {argument(folder)}" + (
+        "" if search else " --propose 0"
+    )
+    return b.Document(
+        "", says, [b.section("headroom", "", b.facts(rows))], lead=f"Now: {command}"
+    )
 
 
 def headroom_dict(headroom: Headroom | Unknown, spend: Spend) -> str:
-    record = {"headroom": headroom.model_dump(mode="json"), "spend": spend.model_dump(mode="json")}
+    record = {
+        "headroom": headroom.model_dump(mode="json"),
+        "spend": spend.model_dump(mode="json"),
+    }
     return json_text({"schema": "tuneworthy/headroom/1", **record})
 
 
@@ -841,14 +979,14 @@ def _search_text(result: CeilingResult) -> str:
     search = result.search
     paid = f", for {small_usd(search.usd)}" if search.usd else ""
     if search.ended == "plateau":
-        return (
-            f"at its plateau: the last round added less than {share(search.margin)} of cases{paid}"
-        )
+        return f"at its plateau: the last round added less than {share(search.margin)} of cases{paid}"
     why = f": {search.why}" if search.why else ""
     capped = ""
     if search.cap_usd:
         capped = f", or give it more than {small_usd(search.cap_usd)} (--search-budget)"
-    return f"ended before its plateau{paid}{why}. Let it draw more: --propose 40{capped}"
+    return (
+        f"ended before its plateau{paid}{why}. Let it draw more: --propose 40{capped}"
+    )
 
 
 _OUTCOMES = named("outcomes")
@@ -888,10 +1026,14 @@ def _most_gained(high: float) -> str:
 
 def _targets_in(result: VerifyResult, state: str) -> str:
     held = result.targets.items()
-    return listing([TARGETS[target].name for target, each in held if each.state == state])
+    return listing(
+        [TARGETS[target].name for target, each in held if each.state == state]
+    )
 
 
-def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
+def verify_document(
+    result: VerifyResult, *, folder: str = ".", rubric: str = ""
+) -> b.Document:
     outcome = outcome_text(result)
     sections = (
         b.section("verify", "", b.facts(_verified(result))),
@@ -901,7 +1043,9 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     now = ""
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
-        if label := _label_command(result.judge, argument(folder), rubric, "verify", choose=choose):
+        if label := _label_command(
+            result.judge, argument(folder), rubric, "verify", choose=choose
+        ):
             now = f"Now: {label}"
     elif not result.stopped:
         now = f"Now: tuneworthy decide {argument(folder)}"
@@ -913,7 +1057,10 @@ NO_GAIN = frozenset({"no_gain", "regressed", "misses"})
 
 
 def after_no_gain(
-    result: VerifyResult, folder: str, curve: LearningCurve | None = None, trained: str = ""
+    result: VerifyResult,
+    folder: str,
+    curve: LearningCurve | None = None,
+    trained: str = "",
 ) -> Iterator[b.Section]:
     """What the errors consist of, what was tried, and what would tell; nothing after a gain."""
     if result.outcome not in NO_GAIN or result.stopped:
@@ -924,7 +1071,8 @@ def after_no_gain(
     rows += [("To tell", text) for text in _to_tell(result, folder, curve)]
     kinds = [
         b.part(
-            f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}", b.bullets(kind.examples)
+            f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}",
+            b.bullets(kind.examples),
         )
         for kind in result.failures
     ]
@@ -949,7 +1097,9 @@ def _errors(result: VerifyResult) -> Iterator[str]:
         yield f"by form: {listing(kinds)}"
 
 
-def _to_tell(result: VerifyResult, folder: str, curve: LearningCurve | None) -> Iterator[str]:
+def _to_tell(
+    result: VerifyResult, folder: str, curve: LearningCurve | None
+) -> Iterator[str]:
     """The next things to look at, the cheapest first."""
     if result.failures:
         yield f"give forty wrong answers a cause: tuneworthy evalset failures {folder}"
@@ -1001,9 +1151,12 @@ def _cost_and_time(row: ArmResult) -> str:
 
 
 def _verified(result: VerifyResult) -> Rows:
-    plan, contrast = result.plan, result.contrast
+    plan = result.plan
+    contrast = result.contrast
     none = "not run" if result.judge is None else "unknown"
-    general = f"{difference_text(result.general)} on {count(plan.general)} general tasks"
+    general = (
+        f"{difference_text(result.general)} on {count(plan.general)} general tasks"
+    )
     costs = {row.arm.id: _cost_and_time(row) for row in result.sides}
     for name, quality_of, arm in (
         ("Tuned", result.tuned, plan.tuned),
@@ -1019,9 +1172,15 @@ def _verified(result: VerifyResult) -> Rows:
     yield from _answered_by_others(result.sides)
     needed = result.cases_needed
     if not isinstance(needed, Unknown) and needed > contrast.n:
-        more = f"about {count(needed)} held-out cases tell that difference from the margin"
+        more = (
+            f"about {count(needed)} held-out cases tell that difference from the margin"
+        )
         yield "Needed", f"{more}, and {count(contrast.n)} count here"
-    elif isinstance(needed, Unknown) and result.why == "interval" and result.judge is None:
+    elif (
+        isinstance(needed, Unknown)
+        and result.why == "interval"
+        and result.judge is None
+    ):
         yield "Needed", needed.ask
     held_out = f"{count(plan.cases)} held-out cases were run. All of them count"
     when = f"before {held_out}"
@@ -1046,7 +1205,12 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     board = f"Ways, on the {counted(result.select, 'question')} for selecting"
     head = f"Way | #Recall at {result.k} | #MRR | #Of all passages | #Words"
     rows = (
-        (w.way, *map(share_text, (w.recall, w.mrr)), quality(w.passages), count(w.words))
+        (
+            w.way,
+            *map(share_text, (w.recall, w.mrr)),
+            quality(w.passages),
+            count(w.words),
+        )
         for w in result.ways
     )
     note = (
@@ -1055,16 +1219,22 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     )
     sections = [
         b.section("retrieval", title, b.facts(_found(result))),
-        b.section("retrieval-ways", board, b.table(board, head, rows, quiet=True), note),
+        b.section(
+            "retrieval-ways", board, b.table(board, head, rows, quiet=True), note
+        ),
     ]
     if not isinstance(result.answers, Unknown):
-        sections.insert(1, b.section("retrieval-gaps", "What answers lose", b.facts(_gaps(result))))
+        sections.insert(
+            1, b.section("retrieval-gaps", "What answers lose", b.facts(_gaps(result)))
+        )
     if result.spend:
         spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
         sections.append(b.section("retrieval-spent", "", spent))
     now = f"Now: {_next_of_retrieval(result, argument(folder))}"
     best = result.best
-    recall = f"{share_text(best.recall)} of {counted(result.report, 'held-out question')}"
+    recall = (
+        f"{share_text(best.recall)} of {counted(result.report, 'held-out question')}"
+    )
     finds = f"it finds a known passage among the first {result.k} pieces for {recall}"
     return b.Document("", f"Best is {best.way}: {finds}.", sections, lead=now)
 
@@ -1073,8 +1243,14 @@ def _found(result: RetrievalResult) -> Rows:
     best = result.best
     yield "Best way", best.way
     first = f"a known passage among the first {counted(result.k, 'piece')}"
-    yield f"Recall at {result.k}", f"{share_text(best.recall)}: {first}, {count(best.words)} words"
-    yield "MRR", f"{share_text(best.mrr)}. It finds {quality(best.passages)} of all known passages"
+    yield (
+        f"Recall at {result.k}",
+        f"{share_text(best.recall)}: {first}, {count(best.words)} words",
+    )
+    yield (
+        "MRR",
+        f"{share_text(best.mrr)}. It finds {quality(best.passages)} of all known passages",
+    )
     for contrast in result.contrasts:
         how = "" if contrast.told_apart == "yes" else "can't be distinguished: "
         how += difference_text(contrast)
@@ -1106,13 +1282,21 @@ def _gaps(result: RetrievalResult) -> Rows:
     yield "Quality", which
     contrasts = {"Retrieval gap": answers.retrieval_gap, "Retrieval adds": answers.gain}
     for name, contrast in contrasts.items():
-        open_ = not isinstance(contrast.difference, Unknown) and contrast.told_apart == "no"
-        yield name, difference_text(contrast) + ", can't be distinguished from zero" * open_
+        open_ = (
+            not isinstance(contrast.difference, Unknown) and contrast.told_apart == "no"
+        )
+        yield (
+            name,
+            difference_text(contrast) + ", can't be distinguished from zero" * open_,
+        )
     gap = answers.synthesis_gap
     if isinstance(gap, Unknown):
         yield "Synthesis gap", f"unknown: {gap.ask}"
     else:
-        yield "Synthesis gap", f"{share_text(gap)}: wrong although the known passages were there"
+        yield (
+            "Synthesis gap",
+            f"{share_text(gap)}: wrong although the known passages were there",
+        )
 
 
 def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
@@ -1127,7 +1311,8 @@ def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
 
 # What a pilot would take, and its go/no-go card.
 
-ANSWERS, _OUTLOOKS = named("card_answers"), named("outlooks")
+ANSWERS = named("card_answers")
+_OUTLOOKS = named("outlooks")
 
 
 def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.Document:
@@ -1138,8 +1323,12 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
         now = f"Now: tuneworthy {go_on or f'decide {argument(folder)}'}"
     card = result.card
     wanted = result.verify.targets.get("quality")
-    curve = curve_blocks(result.curve, Unknown(ask="") if wanted is None else wanted.limit)
-    there = {"dropped_after": None}  # what the race left behind met the held-out cases too
+    curve = curve_blocks(
+        result.curve, Unknown(ask="") if wanted is None else wanted.limit
+    )
+    there = {
+        "dropped_after": None
+    }  # what the race left behind met the held-out cases too
     titles = f"Way | {_MEASURED}"
     arms = (board_row(row.model_copy(update=there)) for row in result.arms)
     table = b.table("Every way on the same cases", titles, arms, quiet=True)
@@ -1148,14 +1337,23 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
         b.section("ways", "The ways on the held-out cases", table),
         b.section("curve", "What more examples would bring", *curve),
         *after_no_gain(
-            result.verify, argument(folder or "CASE"), result.curve, f"; {_trained(result)}"
+            result.verify,
+            argument(folder or "CASE"),
+            result.curve,
+            f"; {_trained(result)}",
         ),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
     states = Counter(row.state for row in card.rows)
-    counts = listing([f"{few(n)} {s}" for s in ("met", "missed", "unknown") if (n := states[s])])
+    counts = listing(
+        [f"{few(n)} {s}" for s in ("met", "missed", "unknown") if (n := states[s])]
+    )
     headline = f"{ANSWERS[card.answer]}: of {few(len(card.rows))} targets, {counts}"
-    key = [("Because", card.because), ("Curve", outlook_text(result.curve)), ("Signs", card.signs)]
+    key = [
+        ("Because", card.because),
+        ("Curve", outlook_text(result.curve)),
+        ("Signs", card.signs),
+    ]
     facts = b.facts(key, "key")
     return b.Document(name, sentence(headline), sections, facts=facts, lead=now)
 
@@ -1190,7 +1388,9 @@ def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block
     says.append(("For the target", needed_text(curve)))
     sizes = b.table(title, "#Examples | #Quality | How", rows)
     wanted = None if isinstance(target, Unknown) else target
-    drawn = captioned(charts.learning(curve.points, wanted), sizes, title=outlook_title(curve))
+    drawn = captioned(
+        charts.learning(curve.points, wanted), sizes, title=outlook_title(curve)
+    )
     return drawn or sizes, b.facts(says)
 
 
@@ -1209,7 +1409,9 @@ def outlook_title(curve: LearningCurve) -> str:
 def outlook_text(curve: LearningCurve) -> str:
     """Where it goes; from sizes at which nothing was right it can't be seen."""
     right = any(point.value for point in curve.points if not point.ahead)
-    return _OUTLOOKS[curve.outlook if right or curve.outlook == "unknown" else "nothing"]
+    return _OUTLOOKS[
+        curve.outlook if right or curve.outlook == "unknown" else "nothing"
+    ]
 
 
 def needed_text(curve: LearningCurve) -> str:
@@ -1230,7 +1432,9 @@ def needed_text(curve: LearningCurve) -> str:
 def _trained(result: PilotResult) -> str:
     """Numbers of examples that were really trained on."""
     sizes = [count(point.examples) for point in result.curve.points if not point.ahead]
-    return f"tuned on {listing(sizes)} examples, {counted(result.plan.seeds, 'seed')} each"
+    return (
+        f"tuned on {listing(sizes)} examples, {counted(result.plan.seeds, 'seed')} each"
+    )
 
 
 def _sizes(plan: PilotPlan) -> str:
@@ -1247,20 +1451,27 @@ def routed_text(routed: RoutedWay) -> str:
 
 
 def _pilot_rows(result: PilotResult) -> Rows:
-    plan, seeds = result.plan, result.seeds_apart
+    plan = result.plan
+    seeds = result.seeds_apart
     trained = [run for run in result.trained if run.state == "trained"]
     took = duration(sum(run.seconds for run in trained))
     epochs = counted(plan.recipe.epochs, "epoch")
     if plan.way != "hosted":
         epochs += f", {counted(plan.recipe.least_steps, 'step')} at least"
         epochs += f", rate {plan.recipe.rate:g}, rank {count(plan.recipe.rank)}"
-    yield "Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"
+    yield (
+        "Tuned",
+        f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}",
+    )
     yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
     if plan.rates:
         rates = listing([f"{rate:g}" for rate in plan.rates])
         yield "Rates tried", f"{rates}, on the cases for selecting"
     if not isinstance(seeds, Unknown):
-        yield "Seeds", f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size"
+        yield (
+            "Seeds",
+            f"{quality(seeds.low)} to {quality(seeds.high)} at the largest size",
+        )
     if not isinstance(result.routed, Unknown):
         yield "Routed", routed_text(result.routed)
     if result.ended_by_rule:
@@ -1272,7 +1483,10 @@ def _pilot_rows(result: PilotResult) -> Rows:
         when = "before the first run"
     yield "Plan", f"written down on {day(plan.written_on)}, {when}"
     to = f". Calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
-    yield "Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}"
+    yield (
+        "Spent",
+        f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}{to}",
+    )
 
 
 def pilot_quote_document(
@@ -1288,9 +1502,13 @@ def pilot_quote_document(
     return b.Document(name, "What the pilot would take", (), facts=b.facts(rows))
 
 
-def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float) -> Rows:
-    time, memory = training.seconds, training.memory_mib
-    replay, cases = count(plan.replay), counted(plan.cases, "held-out case")
+def _pilot_quote(
+    plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float
+) -> Rows:
+    time = training.seconds
+    memory = training.memory_mib
+    replay = count(plan.replay)
+    cases = counted(plan.cases, "held-out case")
     runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} already trained"
     more = f"{replay} general ones and {count(plan.canaries)} planted secrets in the largest"
     yield "Base", f"{plan.base}, {plan.way} way"
@@ -1301,7 +1519,10 @@ def _pilot_quote(plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd
     yield "Time to train", took
     if not isinstance(memory, Unknown):
         yield "Memory", f"about {memory:,.0f} MiB"
-    yield "Calls", f"{counted(calls.calls, 'call')} at most, on {cases} and the cases for selecting"
+    yield (
+        "Calls",
+        f"{counted(calls.calls, 'call')} at most, on {cases} and the cases for selecting",
+    )
     if not isinstance(training.seconds_a_call, Unknown):
         asked = duration(training.seconds_a_call * calls.calls)
         yield "Time to ask", f"about {asked}, from a few calls of the base"

@@ -28,7 +28,9 @@ from tuneworthy.words import (
 
 _LONGEST_NAME = 40
 _MOST_MODELS = 3
-_UNNAMED = "system "  #: What the name of a prompt begins with that its log doesn't name.
+_UNNAMED = (
+    "system "  #: What the name of a prompt begins with that its log doesn't name.
+)
 _UNKNOWN = "unknown"
 
 WENT_WRONG = {
@@ -49,7 +51,9 @@ class MeasureReport:
     measured: Measured
     added: bool  #: False where the last run had measured the same.
     dossier: Dossier  #: The case with it.
-    before: Dossier | None  #: The case without it; None for a case that was made for it.
+    before: (
+        Dossier | None
+    )  #: The case without it; None for a case that was made for it.
     folder: str
     price: Price | None = None  #: List price of the one model that answered.
     models: tuple[str, ...] = ()  #: Models that answered.
@@ -74,8 +78,15 @@ class MeasureReport:
 
     def count(self, name: str) -> float | None:
         """What a measurement counts, by name where nothing but names is known."""
-        evidence, names = self.of(name), self.of(name).details.get("names")
-        return names if isinstance(names, int) else evidence.number if evidence.known else None
+        evidence = self.of(name)
+        names = self.of(name).details.get("names")
+        return (
+            names
+            if isinstance(names, int)
+            else evidence.number
+            if evidence.known
+            else None
+        )
 
     def detail(self, name: str, number: str) -> float | None:
         """A further number of a measurement; None where it isn't known."""
@@ -99,7 +110,9 @@ class MeasureReport:
 def heading(report: MeasureReport) -> str:
     """How many calls of which days, of which models and prompts."""
     traces = sum(reading.traces for reading in report.measured.readings)
-    days = sorted({d for m in report.measured.evidence for d in (m.since, m.observed_on) if d})
+    days = sorted(
+        {d for m in report.measured.evidence for d in (m.since, m.observed_on) if d}
+    )
     when = f", {between_days(days[0], days[-1])}" if days else ""
     return f"{counted(traces, 'call')}{when}{_who(report)}."
 
@@ -136,7 +149,9 @@ def _prompts(report: MeasureReport) -> Iterator[str]:
         if not names[0].startswith(_UNNAMED):
             yield f"prompt {cut(names[0], _LONGEST_NAME)}"
         return
-    since = "" if first[-1] == _UNKNOWN else f" since {day(date.fromisoformat(first[-1]))}"
+    since = (
+        "" if first[-1] == _UNKNOWN else f" since {day(date.fromisoformat(first[-1]))}"
+    )
     if len(names) == 2 and first[0] != first[1]:
         former, newest = (cut(name, _LONGEST_NAME) for name in names)
         yield f"prompt {former}, then {newest}{since}"
@@ -178,12 +193,16 @@ def _success(report: MeasureReport) -> str:
     scored = report.detail("success_share", "scored_traces")
     if report.detail("success_share", "tested_share") == 1 or not rated or rated >= 1:
         return sentence(text)
-    return sentence(f"{text}, by the {count(scored or 0)} ({share(rated)}) that were rated")
+    return sentence(
+        f"{text}, by the {count(scored or 0)} ({share(rated)}) that were rated"
+    )
 
 
 def coverage_line(readings: Sequence[FileReading]) -> str:
     """How many calls say what; empty where nobody counted."""
-    covered = [reading.coverage for reading in readings if reading.coverage and reading.traces]
+    covered = [
+        reading.coverage for reading in readings if reading.coverage and reading.traces
+    ]
     if not covered:
         return ""
     every = sum(reading.traces for reading in readings)

@@ -81,7 +81,10 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     before = report.before
     is_log = not report.arms
     first = log_rows(report, month_text(report)) if is_log else quick_rows(report)
-    sections = [b.section("first", "", b.facts(first)), b.section("read", "", _read(report))]
+    sections = [
+        b.section("first", "", b.facts(first)),
+        b.section("read", "", _read(report)),
+    ]
     if examples:  # who asks for them sees them first
         shown = b.section("examples", "Examples to learn from", _examples(report))
         sections.insert(0, shown)
@@ -119,13 +122,16 @@ def _measurements(report: MeasureReport) -> Iterator[b.Section]:
     ids = {m.id for m in report.measured.evidence if m.known}
     some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
     rows = evidence_rows(report.dossier, some)
-    title, cells = "Measured, with 95% intervals", "{title} | {value} | {bears}"
+    title = "Measured, with 95% intervals"
+    cells = "{title} | {value} | {bears}"
     table = b.records(title, "Measured | Value | What it says", cells, rows, quiet=True)
     yield b.section("measured", title, table, detail=True)
     asks: dict[str, list[str]] = {}
     for measurement in report.measured.evidence:
         if isinstance(measurement.value, Unknown):
-            asks.setdefault(measurement.value.ask, []).append(measured_name(measurement.id))
+            asks.setdefault(measurement.value.ask, []).append(
+                measured_name(measurement.id)
+            )
     lacking = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in asks.items())
     title = "Not measured, and what would be needed"
     yield b.section("open", title, lacking if asks else "", detail=True)
@@ -153,7 +159,9 @@ def _size(report: MeasureReport) -> str:
     if arms is None:
         return counted(traces, "trace")
     answers = counted(traces, "answer")
-    same = report.arms == 1 or report.of("best_arm_lead").details.get("same_cases") is True
+    same = (
+        report.arms == 1 or report.of("best_arm_lead").details.get("same_cases") is True
+    )
     if not same or _not_compared(report):
         return answers
     return f"{answers} to {counted(max(map(float, arms.columns['cases'])), 'case')}"
@@ -167,13 +175,17 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
             records = counted(skipped.n, "record")
             what = records if skipped.in_part else f"left out {records},"
             more = ["…"] if skipped.n > len(skipped.where[:3]) else []
-            places = f": {', '.join([*skipped.where[:3], *more])}" if skipped.where else ""
+            places = (
+                f": {', '.join([*skipped.where[:3], *more])}" if skipped.where else ""
+            )
             lines.append(f"{what} {skipped.predicate}{places}")
     yield coverage_line(report.measured.readings)
     yield unread_line(report)
     yield b.bullets(lines)
     for name, rows in report.guessed.items():
-        where = f"{report.folder}/map.yaml" if report.before is None else "a file for --map"
+        where = (
+            f"{report.folder}/map.yaml" if report.before is None else "a file for --map"
+        )
         yield f"The fields of {name} are a guess. If these are not its records, correct {where}:"
         yield b.bullets(rows)
     if report.before is None:
@@ -185,7 +197,11 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
     yield f"answer: {moved(*(ANSWER_WORDS[d.verdict.answer] for d in (before, after)))}"
     then, states = (
-        {name: (result.title, result.state) for room in rooms for name, result in room.items()}
+        {
+            name: (result.title, result.state)
+            for room in rooms
+            for name, result in room.items()
+        }
         for rooms in ((d.ceiling.checks, d.factors, d.signals) for d in (before, after))
     )
     changes = [
@@ -205,14 +221,18 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
-    usable, series = report.known("usable_examples"), report.series("examples_waterfall")
+    usable = report.known("usable_examples")
+    series = report.series("examples_waterfall")
     if usable is None or series is None:
-        yield b.Todo(report.ask("usable_examples", "log `output`, what the model wrote"))
+        yield b.Todo(
+            report.ask("usable_examples", "log `output`, what the model wrote")
+        )
         return
     yield steps_table(series, quiet=True)
     if isinstance(usable.high, float) and usable.high > usable.number:
         yield "Over half are near copies, perhaps from a template: this count gives no conclusion"
-    need, have = report.detail("usable_examples", "need"), usable.number
+    need = report.detail("usable_examples", "need")
+    have = usable.number
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
     else:
@@ -234,7 +254,9 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
 
 _EXAMPLE_CALLS = 10_000
 _MILLION = 1e6
-ENOUGH_RUNS = 20  #: Runs of the best prompt that its mean cost takes: as many as any measurement.
+ENOUGH_RUNS = (
+    20  #: Runs of the best prompt that its mean cost takes: as many as any measurement.
+)
 
 _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_tokens`"
 
@@ -245,7 +267,9 @@ def month_text(report: MeasureReport) -> str:
     if _month(report) is None and cost is None:
         return f"unknown: {_bill_lacks(report)}"
     usd_per_call, how = cost or ((0.0, 0.0, 0.0), _by_list(report))
-    return f"{_of_a_month(report, usd_per_call[0])}{how}: the most that tuning could save"
+    return (
+        f"{_of_a_month(report, usd_per_call[0])}{how}: the most that tuning could save"
+    )
 
 
 def _month(report: MeasureReport) -> Evidence | None:
@@ -283,20 +307,30 @@ def bill_text(report: MeasureReport) -> str:
 
 def answers_text(report: MeasureReport) -> str:
     """What the answers are, and where such answers belong; empty where nobody can say."""
-    form, facts = report.known("fixed_form_share"), report.known("own_facts_share")
-    copied, repeated = report.known("copied_share"), report.known("repeated_answer_share")
+    form = report.known("fixed_form_share")
+    facts = report.known("own_facts_share")
+    copied = report.known("copied_share")
+    repeated = report.known("repeated_answer_share")
     parts = []
     if form is not None and form.number >= _MOSTLY:
-        kinds = [(form.details[kind], name) for kind, name in _FORMS if kind in form.details]
+        kinds = [
+            (form.details[kind], name) for kind, name in _FORMS if kind in form.details
+        ]
         forms = listing([name for _, name in sorted(kinds, reverse=True)])
-        parts.append(f"{share(form.number)} are {forms}: a fixed form, which examples teach")
+        parts.append(
+            f"{share(form.number)} are {forms}: a fixed form, which examples teach"
+        )
     elif facts is not None and facts.number >= _MOSTLY:
         text = f"{share(facts.number)} in prose state a number or a name that nothing they were "
         parts.append(f"{text}given holds: facts, which belong in retrieval")
     if repeated is not None and repeated.number >= _MOSTLY:
-        parts.append(f"{share(repeated.number)} in prose are another conversation's, word for word")
+        parts.append(
+            f"{share(repeated.number)} in prose are another conversation's, word for word"
+        )
     if copied is not None and copied.number >= _MOSTLY:
-        parts.append(f"{share(copied.number)} are copied from a passage, for the most part")
+        parts.append(
+            f"{share(copied.number)} are copied from a passage, for the most part"
+        )
     return "; ".join(parts)
 
 
@@ -310,11 +344,14 @@ def texts_text(report: MeasureReport) -> str:
             if None not in (late, low, high):
                 text += f", 95th percentile {interval_text(late, low, high, '')}"
             parts.append(f"{name}s: median {text}")
-    other, series = report.known("other_language_share"), report.series("languages")
+    other = report.known("other_language_share")
+    series = report.series("languages")
     if other is not None and series is not None and float(other.low or 0) >= _SOME:
         first, *others = series.columns["language"]
         often = zip(others, series.columns["value"][1:], strict=True)
-        codes = listing([str(code) for code, value in often if float(value) >= _SOME] or ["others"])
+        codes = listing(
+            [str(code) for code, value in often if float(value) >= _SOME] or ["others"]
+        )
         text = interval_text(other.value, other.low, other.high, "share")
         parts.append(
             f"{text} of the {count(other.n)} questions with a known language aren't in {first} "
@@ -322,21 +359,32 @@ def texts_text(report: MeasureReport) -> str:
         )
     for name, what in _GAPS.items():
         if (gap := report.known(name)) is not None and float(gap.low or 0) >= _SOME:
-            parts.append(f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}")
+            parts.append(
+                f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}"
+            )
     return ". ".join(map(capital, parts))
 
 
 def caching_text(report: MeasureReport) -> str:
-    cacheable, cached = report.known("cacheable_share"), report.known("cached_share")
+    cacheable = report.known("cacheable_share")
+    cached = report.known("cached_share")
     if cacheable is None:
-        return f"unknown: {report.ask('cacheable_share', 'log messages with a timestamp')}"
+        return (
+            f"unknown: {report.ask('cacheable_share', 'log messages with a timestamp')}"
+        )
     unit = "share of input tokens"
     text = interval_text(cacheable.value, cacheable.low, cacheable.high, unit)
     today = f", and {share(cached.number)} is today" if cached else ""
     more = cacheable.number - (cached.number if cached else 0.0)
-    price, tokens = report.price, _tokens(report, "input_tokens")
+    price = report.price
+    tokens = _tokens(report, "input_tokens")
     worth = ""
-    if price is not None and price.cached_input is not None and tokens is not None and more > 0:
+    if (
+        price is not None
+        and price.cached_input is not None
+        and tokens is not None
+        and more > 0
+    ):
         saved = more * tokens.number * (price.input - price.cached_input) / _MILLION
         worth = f". That would save {_monthly(report, saved)} by list price"
     return f"{text} could be read from a cache{today}{worth}"
@@ -361,14 +409,24 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
     if report.arms > 1 and runs >= ENOUGH_RUNS and len(usd_per_run) == 3:
         return (usd_per_run[0], usd_per_run[1], usd_per_run[2]), " with the best"
     logged = report.known("usd_per_request")
-    if logged is not None and logged.low is not None and isinstance(logged.high, int | float):
-        by_list = f" by list price ({catalogue()})" if logged.details.get("by_list") else ""
+    if (
+        logged is not None
+        and logged.low is not None
+        and isinstance(logged.high, int | float)
+    ):
+        by_list = (
+            f" by list price ({catalogue()})" if logged.details.get("by_list") else ""
+        )
         return (logged.number, logged.low, logged.high), by_list
-    price, cached = report.price, report.known("cached_share")
-    read, written = _tokens(report, "input_tokens"), _tokens(report, "output_tokens")
+    price = report.price
+    cached = report.known("cached_share")
+    read = _tokens(report, "input_tokens")
+    written = _tokens(report, "output_tokens")
     if price is None or read is None or written is None:
         return None
-    part = cached.number if cached is not None and price.cached_input is not None else 0.0
+    part = (
+        cached.number if cached is not None and price.cached_input is not None else 0.0
+    )
     per_input = price.input * (1 - part) + (price.cached_input or 0.0) * part
     middle, low, high = (
         (tokens_in * per_input + tokens_out * price.output) / _MILLION
@@ -398,20 +456,31 @@ def _bill_lacks(report: MeasureReport) -> str:
         lacking = next(name for name in names if _tokens(report, name) is None)
         return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
     if len(report.models) > 1:
-        answered = f"{few(len(report.models))} models answered, at different list prices"
+        answered = (
+            f"{few(len(report.models))} models answered, at different list prices"
+        )
         return f"log the `usd` of every call: {answered}"
     if report.models:
         name = report.models[0]
-        maker = next((m for start, m in _MAKERS.items() if name.startswith(start)), "openai")
+        maker = next(
+            (m for start, m in _MAKERS.items() if name.startswith(start)), "openai"
+        )
         how = "" if ":" in name else f". Name it with its provider, as {maker}:{name}"
         return f"log the `usd` of every call: no list price is known for {name}{how}"
-    guessed = "" if all(length.details.get("reported") for length in tokens) else "about "
+    guessed = (
+        "" if all(length.details.get("reported") for length in tokens) else "about "
+    )
     takes = " tokens in and ".join(count(length.number) for length in tokens)
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
     return f"a call takes {guessed}{takes} out, {whose}"
 
 
-_MAKERS = {"claude": "anthropic", "gemini": "google", "mistral": "mistral", "command": "cohere"}
+_MAKERS = {
+    "claude": "anthropic",
+    "gemini": "google",
+    "mistral": "mistral",
+    "command": "cohere",
+}
 _LONGEST_NAME = 40
 _MOSTLY = 0.5  # of answers, for a sentence about them
 _ENDS = ("", "_low", "_high")
@@ -420,7 +489,12 @@ _GAPS = {
     "evalset_language_gap": "are in a language of which the evaluation set has no case",
     "evalset_length_gap": "are longer than every case of the evaluation set",
 }
-_FORMS = (("label", "labels"), ("json", "JSON"), ("sql", "SQL"), ("tool_call", "calls of tools"))
+_FORMS = (
+    ("label", "labels"),
+    ("json", "JSON"),
+    ("sql", "SQL"),
+    ("tool_call", "calls of tools"),
+)
 _MOST_TESTS = 5
 _COUNTS = {
     "prompt_variations": ("distinct_prompts", "prompt"),
@@ -438,7 +512,9 @@ def quick_rows(report: MeasureReport) -> Rows:
         text = interval_text(success.value, success.low, success.high, success.unit)
         rated = report.detail("success_share", "labelled_share")
         if rated and rated < 1 and report.detail("success_share", "tested_share") != 1:
-            text += f", of the {share(rated)} of answers that were rated: no sample of all"
+            text += (
+                f", of the {share(rated)} of answers that were rated: no sample of all"
+            )
         yield "Success", text
     else:
         ask = report.ask("success_share", "label some outputs as right or wrong")
@@ -457,7 +533,9 @@ def quick_rows(report: MeasureReport) -> Rows:
 def _arm_rows(report: MeasureReport, arms: Series) -> Rows:
     """The best arm, the next, and whether they can be distinguished; or the best of each test."""
     if (tests := arms.columns.get("test")) is not None:
-        firsts = [place for place, test in enumerate(tests) if test not in tests[:place]]
+        firsts = [
+            place for place, test in enumerate(tests) if test not in tests[:place]
+        ]
         for place in firsts[:_MOST_TESTS]:
             best = "best so far: " * (tests.count(tests[place]) > 1)
             yield f"Test {tests[place]}", f"{best}{_arm(arms, place)}"
@@ -469,7 +547,10 @@ def _arm_rows(report: MeasureReport, arms: Series) -> Rows:
         yield "Next best", _arm(arms, 1)
         yield "Difference", sentence(_apart(report))
     if more := _not_compared(report):
-        yield "Not compared", sentence(f"{few(more)} more, which share no case with these")
+        yield (
+            "Not compared",
+            sentence(f"{few(more)} more, which share no case with these"),
+        )
 
 
 def _not_compared(report: MeasureReport) -> int:
@@ -480,13 +561,17 @@ def _not_compared(report: MeasureReport) -> int:
 
 def _arm(arms: Series, place: int) -> str:
     values = {name: column[place] for name, column in arms.columns.items()}
-    prompt, model = (cut(str(values.get(key, "")), _LONGEST_NAME) for key in ("prompt", "model"))
+    prompt, model = (
+        cut(str(values.get(key, "")), _LONGEST_NAME) for key in ("prompt", "model")
+    )
     parts = (f'prompt "{prompt}"' if prompt else "", f"on {model}" if model else "")
     name = " ".join(filter(None, parts)) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
     errors = int(values.get("errors", 0))
     lost = (
-        f". {capital(few(errors))} of {count(float(values['runs']))} calls failed" if errors else ""
+        f". {capital(few(errors))} of {count(float(values['runs']))} calls failed"
+        if errors
+        else ""
     )
     return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}{lost}"
 
@@ -494,10 +579,13 @@ def _arm(arms: Series, place: int) -> str:
 def _apart(report: MeasureReport) -> str:
     """How far apart the two best are, and how many more cases would distinguish them."""
     lead = report.of("best_arm_lead")
-    apart, needed = lead.details.get("told_apart"), report.detail("best_arm_lead", "cases_needed")
+    apart = lead.details.get("told_apart")
+    needed = report.detail("best_arm_lead", "cases_needed")
     if not lead.known or lead.low is None or not isinstance(lead.high, int | float):
         return report.ask("best_arm_lead", "can't be distinguished")
-    lost = " where both answered" * any(lead.details.get(f"{n}_errors") for n in ("best", "next"))
+    lost = " where both answered" * any(
+        lead.details.get(f"{n}_errors") for n in ("best", "next")
+    )
     ends = f"{signed(lead.number)}{lost} ({signed(lead.low)} to {signed(lead.high)}), "
     if apart == "yes":
         return f"{ends}distinguished"
@@ -512,7 +600,8 @@ def _ceiling(report: MeasureReport) -> str:
     """What of the checks is answered, what was seen of the others, and who asks for the rest."""
     ceiling = report.dossier.ceiling
     checks = [check for check in ceiling.checks.values() if check.state != "unknown"]
-    answered, seen = sum(check.source == "measured" for check in checks), []
+    answered = sum(check.source == "measured" for check in checks)
+    seen = []
     for name in (name for name in _COUNTS if name in ceiling.checks):
         measure, noun = _COUNTS[name]
         if number := report.count(measure):
@@ -535,15 +624,21 @@ def _ceiling(report: MeasureReport) -> str:
 def _best(report: MeasureReport) -> Evidence | None:
     """What a target of quality would be held against; None where nothing is, or one is stated."""
     tested = report.detail("success_share", "tested_share") == 1
-    met, target = report.dossier.factors.get("success_with_prompts"), report.dossier.targets
-    has_target = "quality" in target and not isinstance(target["quality"].limit, Unknown)
+    met = report.dossier.factors.get("success_with_prompts")
+    target = report.dossier.targets
+    has_target = "quality" in target and not isinstance(
+        target["quality"].limit, Unknown
+    )
     if met is None or met.state != "unknown" or has_target:
         return None
-    return report.known("best_arm_share") or (report.known("success_share") if tested else None)
+    return report.known("best_arm_share") or (
+        report.known("success_share") if tested else None
+    )
 
 
 def _decides(report: MeasureReport) -> str:
-    dossier, best = report.dossier, _best(report)
+    dossier = report.dossier
+    best = _best(report)
     if best is not None:
         top = quality(float(best.high)) if isinstance(best.high, int | float) else "1"
         return (
@@ -591,7 +686,8 @@ _COMPARED = named("compared")
 
 
 def compared_dict(report: ComparedReport) -> str:
-    contrast, (outcome, why) = report.contrast, report.outcome
+    contrast = report.contrast
+    outcome, why = report.outcome
     fields = contrast.model_dump(mode="json", exclude={"first", "second"})
     arms = {"arm": report.arm, "baseline": report.baseline}
     return json_text(
@@ -611,12 +707,17 @@ def compared_dict(report: ComparedReport) -> str:
 
 def compared_report(report: ComparedReport) -> b.Document:
     """Both arms with their intervals, the difference, and what it comes to."""
-    contrast, (outcome, why) = report.contrast, report.outcome
+    contrast = report.contrast
+    outcome, why = report.outcome
     apart = difference_text(contrast)
     margin = f"; margin {signed(report.margin)}" if report.margin else ""
     groups = f" from {counted(contrast.clusters, 'conversation or document')}"
     cases = f"{counted(contrast.n, 'case')}{groups if contrast.clusters < contrast.n else ''}"
-    by = "by what was asked, as no record names its case" if report.by_text else "by their names"
+    by = (
+        "by what was asked, as no record names its case"
+        if report.by_text
+        else "by their names"
+    )
     rows = [
         (title, _compared_arm(name, arm, lacking))
         for title, name, arm, lacking in (
@@ -624,10 +725,15 @@ def compared_report(report: ComparedReport) -> b.Document:
             ("Baseline", contrast.second, report.baseline, report.lacking[1]),
         )
     ]
-    rows += [("Difference", f"{apart}{margin}"), ("Paired", f"on {cases}, matched {by}")]
+    rows += [
+        ("Difference", f"{apart}{margin}"),
+        ("Paired", f"on {cases}, matched {by}"),
+    ]
     if why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(max(contrast.cases_needed, contrast.n + 1))
-        rows.append(("Needed", f"about {needed} cases, to tell that difference from zero"))
+        rows.append(
+            ("Needed", f"about {needed} cases, to tell that difference from zero")
+        )
     if any(report.lacking):
         rows.append(("Lacking", "counts as failed. --shared leaves such cases out"))
     rows.append(
@@ -641,9 +747,7 @@ def compared_report(report: ComparedReport) -> b.Document:
 
 
 def _compared_arm(name: str, arm: PromptArm, lacking: int) -> str:
-    text = (
-        f"{name}: {quality_interval(arm.value, arm.low, arm.high)} on {counted(arm.cases, 'case')}"
-    )
+    text = f"{name}: {quality_interval(arm.value, arm.low, arm.high)} on {counted(arm.cases, 'case')}"
     if failed := arm.errors - lacking:
         calls = counted(arm.runs - lacking, "call")
         text += f". {capital(few(failed))} of {calls} failed or have no score"

@@ -75,9 +75,13 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
     yield from _decisions(dossier)
     yield pays_back(dossier)
     yield b.Fact("What would change the answer", "", _changes(dossier), "change")
-    clashes = f"Open objections: {tally(dossier.challenges)}." if dossier.challenges else ""
+    clashes = (
+        f"Open objections: {tally(dossier.challenges)}." if dossier.challenges else ""
+    )
     beside = " ".join(filter(None, [reach_text(dossier), clashes]))
-    yield b.Fact("How sure that is", _grounds(dossier), beside, "fit" if clashes else "why")
+    yield b.Fact(
+        "How sure that is", _grounds(dossier), beside, "fit" if clashes else "why"
+    )
 
 
 def cost(dossier: Dossier) -> b.Fact:
@@ -97,7 +101,9 @@ def cost(dossier: Dossier) -> b.Fact:
         text = f"{dollars(Range(low=ask.low, high=ask.high))} in all, {hours} of work included,"
         beside = until
     beside += _share_of_tuning(dossier, plan)
-    above = [sentence(item.says) for item in dossier.verdict.caveats if item.id == _ABOVE]
+    above = [
+        sentence(item.says) for item in dossier.verdict.caveats if item.id == _ABOVE
+    ]
     return b.Fact(label, text, " ".join([beside, *above]), "money")
 
 
@@ -116,7 +122,10 @@ def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
         return " The pilot is a part of it, and the rest of fine-tuning isn’t."
     pilot = dollars(money.ask_usd.pilot)
     whole = dollars(money.upfront_usd)
-    if not isinstance(ask, Unknown) and dollars(Range(low=ask.low, high=ask.high)) == pilot:
+    if (
+        not isinstance(ask, Unknown)
+        and dollars(Range(low=ask.low, high=ask.high)) == pilot
+    ):
         return f" It is the pilot’s part of the {whole} that fine-tuning takes in all."
     return f" {pilot} of it is the pilot’s part of the {whole} that fine-tuning takes in all."
 
@@ -141,7 +150,9 @@ def to_do(dossier: Dossier) -> b.Fact:
         says = f"Keep what runs today. Measure its {what} once more {until}."
         return b.Fact(label, says, why, "plan")
     if first.id == "settle":
-        return b.Fact(label, f"Settle this contradiction, {until}.", say_heaviest(dossier), "plan")
+        return b.Fact(
+            label, f"Settle this contradiction, {until}.", say_heaviest(dossier), "plan"
+        )
     beside = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
     work = [first, *(phase for phase in others if phase not in beside)]
     main = _main_phase(work, advice.steps[0])
@@ -151,9 +162,14 @@ def to_do(dossier: Dossier) -> b.Fact:
     following = [_said_after(prior, phase) for prior, phase in pairwise(after)]
     then = [f"Before that, {listing(prepare)}."] if prepare else []
     then += [f"Then {'; then '.join(following)}."] if following else []
-    then += [f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside]
+    then += [
+        f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside
+    ]
     return b.Fact(
-        label, f"{capital(_phase_words(main))}, by {day(main.end)}.", " ".join(then), "plan"
+        label,
+        f"{capital(_phase_words(main))}, by {day(main.end)}.",
+        " ".join(then),
+        "plan",
     )
 
 
@@ -200,7 +216,11 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
     yield b.Fact(f"Decide on {day(decision.end)}", says, "", "plan")
     launch = next((phase for phase in plan.phases if phase.id == "deployment"), None)
     if plan.aim == "tune" and launch is not None and launch is not decision:
-        others = [each for each in dossier.verdict.conditions if each != _money_condition(dossier)]
+        others = [
+            each
+            for each in dossier.verdict.conditions
+            if each != _money_condition(dossier)
+        ]
         more = [f"Only once {listing(others)}."] if others else []
         more += [_to_run(dossier.investment)]
         label = f"Decide on {day(launch.start)}"
@@ -226,7 +246,9 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     if decision.id == "pilot":
         agreed = _money_condition(dossier)
         shown = f"{_aim(dossier, steps)}{f', and {agreed}' if agreed else ''}"
-        return f"Go on with tuning if {shown}. Stop if not.{_going_on(dossier.investment)}"
+        return (
+            f"Go on with tuning if {shown}. Stop if not.{_going_on(dossier.investment)}"
+        )
     if decision.id == "deployment":
         return "Send all calls to the tuned model, or go back."
     first, *_ = steps
@@ -237,18 +259,32 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
     if first.option in _SETTLED_BY:
         return _SETTLED_BY[first.option]
     if dossier.verdict.rule == "moving":
-        return "Whether what counts as a good answer has settled. Tuning waits for that."
+        return (
+            "Whether what counts as a good answer has settled. Tuning waits for that."
+        )
     titles = {way.id: way.title for way in dossier.ways}
-    tried = [titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)]
+    tried = [
+        titles[step.way] for step in steps if f"{_TRIED}{step.option}" in _ids(plan)
+    ]
     if any(step.option == "roll_out" for step in steps):
         return "Whether the tuned model goes live."
     if not tried:
         return "Whether the answer still holds."
-    aims = {step.stop_when for step in steps if step.way in {way.id for way in dossier.ways}}
+    aims = {
+        step.stop_when for step in steps if step.way in {way.id for way in dossier.ways}
+    }
     aim = steps[0].stop_when if len(aims) == 1 else "every target is met"
     says = f"Whether {aim} with {listing(tried, 'or')}."
-    failed = [ANSWER_WORDS[turn.answer] for turn in dossier.verdict.turns if turn.path == "ways"]
-    then = f"the answer becomes “{failed[0]}”" if failed else "decide again about what remains"
+    failed = [
+        ANSWER_WORDS[turn.answer]
+        for turn in dossier.verdict.turns
+        if turn.path == "ways"
+    ]
+    then = (
+        f"the answer becomes “{failed[0]}”"
+        if failed
+        else "decide again about what remains"
+    )
     return f"{says} If not, {then}."
 
 
@@ -270,7 +306,9 @@ def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
     """What a pilot has to show."""
     aims = [step.stop_when for step in steps if step.way]
     if dossier.verdict.rule == "no_target" or not aims:
-        return "the tuned model meets the target that is stated first, on held-out cases"
+        return (
+            "the tuned model meets the target that is stated first, on held-out cases"
+        )
     return aims[-1]
 
 
@@ -365,7 +403,11 @@ def _figure_clause(turn: Turn, dossier: Dossier) -> str:
         if name != target and dossier.targets[name].state == "missed"
     ]
     goes = "meets" if turn.to == "met" else "misses"
-    still = f" while that for {listing(missed)} is missed" if missed and turn.to == "met" else ""
+    still = (
+        f" while that for {listing(missed)} is missed"
+        if missed and turn.to == "met"
+        else ""
+    )
     says = f"a new measurement shows that what runs today {goes} the target for "
     return f"{says}{TARGETS[target].name}{_against(dossier, target)}{still}"
 
@@ -439,8 +481,15 @@ def changes_since(difference: Difference) -> Changes:
     """What changed since the base: in a line, and all of it."""
     was = ANSWER_WORDS[difference.answer_before]
     now = ANSWER_WORDS[difference.answer_after]
-    moved = f"the answer stays “{now}”" if was == now else f"the answer was “{was}” and is “{now}”"
-    named = [f"{change.title} ({change.before} → {change.after})" for change in difference.answers]
+    moved = (
+        f"the answer stays “{now}”"
+        if was == now
+        else f"the answer was “{was}” and is “{now}”"
+    )
+    named = [
+        f"{change.title} ({change.before} → {change.after})"
+        for change in difference.answers
+    ]
     shown = [
         *named[:_MOST_NAMED],
         *[f"{few(len(named) - _MOST_NAMED)} more"] * (len(named) > _MOST_NAMED),
@@ -463,11 +512,14 @@ def warning(dossier: Dossier) -> list[str]:
     advice = dossier.recommendation
     settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
     heaviest = say_heaviest(dossier)
-    says = {cut(item.says, _LONGEST_CLASH): item.severity for item in dossier.challenges}
+    says = {
+        cut(item.says, _LONGEST_CLASH): item.severity for item in dossier.challenges
+    }
     first = [heaviest] if heaviest else []
     ordered = [*first, *(text for text in says if text != heaviest)]
     shown = [
-        f"{b.SEVERITIES[says[text]][0]}: {text}" for text in (ordered[1:] if settles else ordered)
+        f"{b.SEVERITIES[says[text]][0]}: {text}"
+        for text in (ordered[1:] if settles else ordered)
     ]
     left = len(shown) - _MOST_CLASHES
     if left > 0:
@@ -512,7 +564,9 @@ def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
     """Why each step that tries an untuned way is one."""
     advice = dossier.recommendation
     steps = () if isinstance(advice, Unknown) else advice.steps
-    tried = [way.id for way in dossier.ways if way.state != "untried" or way.kind == "tuning"]
+    tried = [
+        way.id for way in dossier.ways if way.state != "untried" or way.kind == "tuning"
+    ]
     for step in steps:
         if step.way and step.way not in tried:
             yield f"{capital(step.title)}: {step.because[:1].lower()}{step.because[1:]}"
@@ -521,7 +575,11 @@ def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
 def sign(dossier: Dossier) -> b.Facts:
     """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
     decision = dossier.decision or CaseDecision()
-    signed = "" if decision.signed is None else f"{decision.signed.by}, {day(decision.signed.on)}"
+    signed = (
+        ""
+        if decision.signed is None
+        else f"{decision.signed.by}, {day(decision.signed.on)}"
+    )
     amount = cost(dossier).value.rstrip(",")
     review = "" if decision.review_on is None else day(decision.review_on)
     return b.facts(
@@ -530,7 +588,11 @@ def sign(dossier: Dossier) -> b.Facts:
             ("Approver", decision.approver or ""),
             ("Amount", amount),
             ("Signed, on", signed),
-            ("Review on", review, "" if review else f"proposed: {day(review_day(dossier))}"),
+            (
+                "Review on",
+                review,
+                "" if review else f"proposed: {day(review_day(dossier))}",
+            ),
         ),
         "sign",
     )
@@ -550,7 +612,8 @@ def _costs(plan: Plan) -> b.Table:
     decision = find_decision(plan)
     asked = plan.phases[: plan.phases.index(decision) + 1]
     rows = [
-        (capital(phase.title), day(phase.end), work_text(phase.hours, phase.usd)) for phase in asked
+        (capital(phase.title), day(phase.end), work_text(phase.hours, phase.usd))
+        for phase in asked
     ]
     return b.table("Up to the decision", "Step | @Until | It takes", rows, quiet=True)
 

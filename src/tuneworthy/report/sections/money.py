@@ -53,9 +53,11 @@ from tuneworthy.words import (
     usd_range,
 )
 
-_SAVINGS, _RUNNING = "economics.monthly.api_savings_usd", "economics.monthly.ongoing_usd"
+_SAVINGS = "economics.monthly.api_savings_usd"
+_RUNNING = "economics.monthly.ongoing_usd"
 _TITLE = "What it costs and what it brings"
-_STEPS_TITLE, _GIVEN = "The calculation, line by line", "Assumptions"
+_STEPS_TITLE = "The calculation, line by line"
+_GIVEN = "Assumptions"
 
 
 def break_even_clauses(dossier: Dossier) -> list[str]:
@@ -63,12 +65,18 @@ def break_even_clauses(dossier: Dossier) -> list[str]:
     money = dossier.investment
     if isinstance(money, Unknown):
         return [f"unknown: {money.ask}"]
-    point, table = money.break_even_months.point, money.by_table.break_even_months
+    point = money.break_even_months.point
+    table = money.by_table.break_even_months
     if isinstance(point, Unknown):
         return [f"unknown: {point.ask}"]
-    theirs, back = "with the running costs of the framework's own table", _back(money, point)
+    theirs = "with the running costs of the framework's own table"
+    back = _back(money, point)
     if money.contradicted:
-        doubt = "they exceed the bill" if money.capped else "another figure contradicts them"
+        doubt = (
+            "they exceed the bill"
+            if money.capped
+            else "another figure contradicts them"
+        )
         parts = [f"{back} by the stated figures, but {doubt}"]
     elif money.assumed:
         parts = [f"{back} ({assumed_text(money)})"]
@@ -84,7 +92,11 @@ def break_even_clauses(dossier: Dossier) -> list[str]:
 def _back(money: InvestmentResult, months: Duration) -> str:
     if not money.one_off or isinstance(months, str | Unknown):
         return duration(months)
-    return "with the job at best, never at worst" if isinstance(months, Range) else "with the job"
+    return (
+        "with the job at best, never at worst"
+        if isinstance(months, Range)
+        else "with the job"
+    )
 
 
 def pays_back_text(dossier: Dossier) -> str:
@@ -104,13 +116,15 @@ def cost_text(dossier: Dossier) -> str:
 
 def built_text(money: InvestmentResult) -> tuple[str, str]:
     """What it costs to build after a pilot, and to run."""
-    ask, run = money.ask_usd, "to run the job" if money.one_off else "per month to run it"
+    ask = money.ask_usd
+    run = "to run the job" if money.one_off else "per month to run it"
     return f"{dollars(ask.build)} to build it", f"{dollars(ask.run_month)} {run}"
 
 
 def _drawn_text(money: InvestmentResult) -> str:
     """What the draws say beside the break-even as stated; empty where they say the same."""
-    drawn, back = money.simulation, money.break_even_months
+    drawn = money.simulation
+    back = money.break_even_months
     if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown) or money.one_off:
         return ""
     certain = drawn.p_works == 1
@@ -135,7 +149,9 @@ def assumed_text(money: InvestmentResult) -> str:
     """Where amounts come from that nobody stated; empty when all were."""
     costs = [path for path in money.assumed if path != _SAVINGS]
     parts = ["costs nobody stated are taken from the framework's table"] * bool(costs)
-    parts += ["the saving is computed from traffic and prices"] * (_SAVINGS in money.assumed)
+    parts += ["the saving is computed from traffic and prices"] * (
+        _SAVINGS in money.assumed
+    )
     return listing(parts)
 
 
@@ -149,19 +165,32 @@ def returns(framework: Framework) -> b.Section | None:
     costs = framework.costs
     if costs is None or costs.returns is None:
         return None
-    span, name = costs.returns.api_savings_usd_per_month, plain(framework.name)
+    span = costs.returns.api_savings_usd_per_month
+    name = plain(framework.name)
     saved = f"{usd_range(span.low, span.high)} per month at scale, as the {name} framework has it"
     rows = [("savings on calls", "yes", saved)]
-    rows += [(what, *said.partition(": ")[::2]) for what, said in costs.returns.also.items()]
-    table = b.table("Benefits of tuning", "Benefit | Can be counted | What it is", rows, quiet=True)
-    more = costs.ongoing_also and sentence(f"and to keep it running, {costs.ongoing_also}")
+    rows += [
+        (what, *said.partition(": ")[::2]) for what, said in costs.returns.also.items()
+    ]
+    table = b.table(
+        "Benefits of tuning", "Benefit | Can be counted | What it is", rows, quiet=True
+    )
+    more = costs.ongoing_also and sentence(
+        f"and to keep it running, {costs.ongoing_also}"
+    )
     return b.section("returns", "What it may bring, by kind", table, more)
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
     more = returns(framework) if framework and not dossier.one_off else None
-    clashes = [each.says for each in doubts(dossier) if each.severity == "contradiction"]
-    first = b.section("clashes", "", *(f"! {says}" for says in clashes)) if clashes else None
+    clashes = [
+        each.says for each in doubts(dossier) if each.severity == "contradiction"
+    ]
+    first = (
+        b.section("clashes", "", *(f"! {says}" for says in clashes))
+        if clashes
+        else None
+    )
     document = about(dossier, first, investment(dossier), unfit(doubts(dossier)), more)
     back = pays_back(dossier)
     return replace(document, lead=f"{back.label} {back.value}")
@@ -175,7 +204,9 @@ def doubts(dossier: Dossier) -> list[ChallengeResult]:
         starts = _ABOUT_MONEY if answers else _BILL
         return any(path.startswith(starts) for path in answers or paths)
 
-    return [challenge for challenge in dossier.challenges if about_money(challenge.between)]
+    return [
+        challenge for challenge in dossier.challenges if about_money(challenge.between)
+    ]
 
 
 def investment(dossier: Dossier) -> b.Section:
@@ -187,17 +218,23 @@ def investment(dossier: Dossier) -> b.Section:
     many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
     amounts = [money.upfront_usd, money.monthly_net_usd]
     amounts += [] if money.one_off else [money.by_table.ongoing_usd]
-    missing = "" if isinstance(money.break_even_months.point, Unknown) else asks(*amounts)
+    missing = (
+        "" if isinstance(money.break_even_months.point, Unknown) else asks(*amounts)
+    )
     names = listing([label(path) for path in money.assumed])
     return b.section(
         "money",
         _TITLE,
         b.facts([*ask_facts(dossier), *_facts(money)]),
-        sentence(f"{many}fit with the rest: see what doesn’t fit together") if clashes else "",
+        sentence(f"{many}fit with the rest: see what doesn’t fit together")
+        if clashes
+        else "",
         missing and b.Todo(missing, "An amount isn’t known."),
         names and f"Not stated: {names}. {sentence(assumed_text(money))}",
         _worked(_STEPS_TITLE, money.steps, "calculation"),
-        b.fold("What the costs are made of", _items(money), id="costs") if money.items else None,
+        b.fold("What the costs are made of", _items(money), id="costs")
+        if money.items
+        else None,
         b.part("What the traffic alone would save", _computed(money)),
         b.part("How sure the money is", _simulated(money.simulation, money)),
     )
@@ -205,7 +242,9 @@ def investment(dossier: Dossier) -> b.Section:
 
 def _items(money: InvestmentResult) -> b.Table:
     rows: list[tuple[str, ...]] = []
-    for (_, in_sum), group in groupby(money.items, lambda item: (item.when, item.in_sum)):
+    for (_, in_sum), group in groupby(
+        money.items, lambda item: (item.when, item.in_sum)
+    ):
         lines = [*group]
         amounts = [item.usd for item in lines]
         texts = parts_text(amounts) if in_sum else [*map(dollars, amounts)]
@@ -225,19 +264,25 @@ def _worked(title: str, steps: Sequence[str], id: str = "") -> b.Parts:
 def ask_facts(dossier: Dossier) -> Iterator[b.Fact]:
     """What is asked for now, as every surface has it; nothing where there is no plan."""
     if not isinstance(dossier.ask, Unknown):
-        yield b.Fact("Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}", "plan")
+        yield b.Fact(
+            "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}", "plan"
+        )
 
 
 def story(money: InvestmentResult) -> Iterator[b.Fact]:
     """What tuning costs, in its order: the same figures wherever money is told."""
     ask = money.ask_usd
     if isinstance(money.upfront_usd, Unknown):
-        yield b.Fact("Up front", sentence(NOT_KNOWN), sentence(money.upfront_usd.ask), "money")
+        yield b.Fact(
+            "Up front", sentence(NOT_KNOWN), sentence(money.upfront_usd.ask), "money"
+        )
     elif not isinstance(ask.pilot, Unknown):
         note = "after a pilot, up to the first version"
         yield b.Fact("To build it", dollars(ask.build), note, "money")
     if not isinstance(money.upfront_usd, Unknown):
-        yield b.Fact("Up front", dollars(money.upfront_usd), "once, pilot and all", "money")
+        yield b.Fact(
+            "Up front", dollars(money.upfront_usd), "once, pilot and all", "money"
+        )
     run = "To run the job" if money.one_off else "Each month, to run it"
     yield b.Fact(run, dollars(ask.run_month), "", "money")
 
@@ -266,7 +311,9 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     bring = money.must_bring_usd
     if not isinstance(bring, Unknown):
         least = dollars(bring) if money.one_off else f"more than {dollars(bring)}"
-        yield b.Fact("Needed to pay back in time", least, f"{every}, running costs included")
+        yield b.Fact(
+            "Needed to pay back in time", least, f"{every}, running costs included"
+        )
     if not isinstance(money.monthly_net_usd, Unknown):
         yield from _break_even(money)
     yield b.Fact("By the rule on money", sentence(money.justified), sentence(money.why))
@@ -283,16 +330,25 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
     beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
     yield b.Fact(f"{word}{money.a_month or ' of the job'}", net, after)
     paid = _back(money, back.point)
-    yield b.Fact("Pays back (break-even)", paid, stated, source=beside, id="back-stated")
+    yield b.Fact(
+        "Pays back (break-even)", paid, stated, source=beside, id="back-stated"
+    )
     if money.capped:
         if money.scenarios:
             likely = money.scenarios[1].first_month_usd
             beside = "after running costs, with the saving capped at the bill"
             yield b.Fact("Net at most", usd(likely), beside)
-        beside = "" if money.one_off else "month by month, with each saving capped at its bill"
+        beside = (
+            ""
+            if money.one_off
+            else "month by month, with each saving capped at its bill"
+        )
         yield b.Fact("Pays back, capped at the bill", _back(money, back.p50), beside)
     table = money.by_table
-    if not isinstance(table.break_even_months, Unknown) and _RUNNING not in money.assumed:
+    if (
+        not isinstance(table.break_even_months, Unknown)
+        and _RUNNING not in money.assumed
+    ):
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} per month"
         beside += ", and the stated saving" if money.capped else ""
         theirs = duration(table.break_even_months)
@@ -300,16 +356,23 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
-    computed, a_month = money.computed, money.a_month
+    computed = money.computed
+    a_month = money.a_month
     if isinstance(computed, Unknown):
         yield b.Todo(computed.ask, "This wasn’t worked out.")
         return
-    saving, month = computed.savings_usd_per_month, computed.pays_from_month
-    volume, best = computed.pays_from_requests_per_month, computed.best_untuned
+    saving = computed.savings_usd_per_month
+    month = computed.pays_from_month
+    volume = computed.pays_from_requests_per_month
+    best = computed.best_untuned
     cheapest = "none that may be used has a price" if best == "none" else best
     facts = [
         ("Cheapest without tuning", cheapest if computed.servings else NOT_KNOWN, ""),
-        ("Tuning would save", dollars(saving), f"{a_month.strip()} by traffic and prices".strip()),
+        (
+            "Tuning would save",
+            dollars(saving),
+            f"{a_month.strip()} by traffic and prices".strip(),
+        ),
     ]
     if volume:  # else no running cost has to come back
         back = _requests(volume, f" requests{a_month}")
@@ -319,7 +382,9 @@ def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
     yield known_facts and b.facts(known_facts)
     open_ = (saving, volume) if money.one_off else (saving, volume, month)
     if missing := asks(*(n for n in open_ if not isinstance(n, str))):
-        yield b.Todo(missing, "What tuning would save by traffic and prices isn’t known.")
+        yield b.Todo(
+            missing, "What tuning would save by traffic and prices isn’t known."
+        )
     for title, ways in (
         ("Ways to serve the traffic, the cheapest first", computed.servings),
         ("Models that you don’t list and nobody ran on your cases", computed.rivals),
@@ -333,7 +398,9 @@ def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
             )
             for way in ways
         ]
-        heads = f"Way to serve the traffic | #Bill, USD{a_month} | ?May be used | Because"
+        heads = (
+            f"Way to serve the traffic | #Bill, USD{a_month} | ?May be used | Because"
+        )
         yield rows and b.fold(title, b.table(title, heads, rows, quiet=True))
     yield _worked("How that was worked out", computed.steps)
 
@@ -359,11 +426,14 @@ def _month(value: Duration) -> str:
     return f"{at(value.low)} at best, {worst} at worst"
 
 
-def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator[b.Parts]:
+def _simulated(
+    drawn: Simulation | Unknown, money: InvestmentResult
+) -> Iterator[b.Parts]:
     if isinstance(drawn, Unknown):
         yield b.Todo(drawn.ask, "The uncertainty wasn’t worked out.")
         return
-    certain, over = _certain(drawn), "" if money.one_off else f" over {drawn.horizon_months} months"
+    certain = _certain(drawn)
+    over = "" if money.one_off else f" over {drawn.horizon_months} months"
     yield (
         f"Every amount is given as one number, so{over} there is one result and "
         "no spread. Real amounts spread: give them as ranges."
@@ -379,10 +449,8 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         picture = charts.fan(money, drawn, named)
         yield captioned(picture, _curve(drawn), title=_fan_title(money, drawn))
     titles = "Amount | #Worth at its low end | #Worth at its high end"
-    title, cells = (
-        "What each amount alone does to the result",
-        "{input} | {low_usd:usd} | {high_usd:usd}",
-    )
+    title = "What each amount alone does to the result"
+    cells = "{input} | {low_usd:usd} | {high_usd:usd}"
     ends = b.records(title, titles, cells, drawn.tornado)
     yield (
         f"With every amount at its likeliest it is worth {usd(drawn.likely_usd)}, with the "
@@ -391,7 +459,9 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     yield captioned(charts.tornado(drawn, dict(_inputs(money, drawn))), ends)
     rows = [row for row in money.worth if row.usd > 0]
     worth = "What finding out is worth before you decide"
-    table = b.records(worth, "What | #Worth up to", "{what} | {usd:usd}", rows, quiet=True)
+    table = b.records(
+        worth, "What | #Worth up to", "{what} | {usd:usd}", rows, quiet=True
+    )
     yield rows and b.fold(worth, table)
     if len(rows) < len(money.worth):
         yield cases_note(money)
@@ -416,16 +486,22 @@ def _inputs(
     money: InvestmentResult, drawn: Simulation
 ) -> Iterator[tuple[str, list[charts.Destination]]]:
     """Each moved amount, and what it rests on: on the page its lever, where it has one."""
-    paths = {label(path): path for path in case_fields() if path.startswith("economics")}
-    worked, assumptions = (
-        charts.Destination(_STEPS_TITLE, "#calculation"),
-        charts.Destination(_GIVEN, "#given"),
-    )
+    paths = {
+        label(path): path for path in case_fields() if path.startswith("economics")
+    }
+    worked = charts.Destination(_STEPS_TITLE, "#calculation")
+    assumptions = charts.Destination(_GIVEN, "#given")
     bill = charts.Destination("The bill today", "#bill")
     bill = worked if isinstance(money.bill_usd, Unknown) else bill
     for name in (swing.input for swing in drawn.tornado):
         path = paths.get(name, "")
-        known = assumptions if ".assumptions." in path else bill if ".traffic." in path else worked
+        known = (
+            assumptions
+            if ".assumptions." in path
+            else bill
+            if ".traffic." in path
+            else worked
+        )
         yield name, [*[charts.Destination(name, f"#{path}")] * (path in LEVERS), known]
 
 
@@ -456,13 +532,19 @@ def _certain(drawn: Simulation) -> bool:
 
 
 def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
-    months, worth, back = drawn.horizon_months, drawn.npv_usd, money.break_even_months
+    months = drawn.horizon_months
+    worth = drawn.npv_usd
+    back = money.break_even_months
     if drawn.p_works < 1:
         yield b.Fact(
-            "Tuning works", share(drawn.p_works), "of the simulated runs, by the assumptions"
+            "Tuning works",
+            share(drawn.p_works),
+            "of the simulated runs, by the assumptions",
         )
     if not money.one_off:
-        yield b.Fact("Pays back if it works", _spread(back), "month by month", id="back-possible")
+        yield b.Fact(
+            "Pays back if it works", _spread(back), "month by month", id="back-possible"
+        )
     over = "" if money.one_off else f" over {months} months"
     net = f"Worth{over} (net present value)"
     if _certain(drawn):
@@ -473,7 +555,8 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
             yield b.Fact("In time if it works", within, "of the simulated runs")
         late = "Doesn’t pay back" if money.one_off else f"Not within {months} months"
         yield b.Fact(late, share(drawn.p_never), "of all simulated runs")
-        most, middle = f"{usd(worth.p10)} to {usd(worth.p90)}", usd(worth.p50)
+        most = f"{usd(worth.p10)} to {usd(worth.p90)}"
+        middle = usd(worth.p50)
         ends = f"(80% range {most}, median {middle})"
         yield b.Fact(net, f"{dollars(money.gain_usd)} on average", ends)
     if not money.one_off:
@@ -485,18 +568,24 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _curve(drawn: Simulation) -> b.Table:
-    every, last = max(1, len(drawn.curve) // 12), len(drawn.curve) - 1
-    months = [month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last]
+    every = max(1, len(drawn.curve) // 12)
+    last = len(drawn.curve) - 1
+    months = [
+        month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last
+    ]
     titles = "Month | #One in ten is below | #In the middle | #One in ten is above"
     cells = "{month} | {p10:usd} | {p50:usd} | {p90:usd}"
     if _certain(drawn):
-        titles, cells = "Month | #USD", "{month} | {p50:usd}"
+        titles = "Month | #USD"
+        cells = "{month} | {p50:usd}"
     return b.records("Money spent and gained since the start", titles, cells, months)
 
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
     """The amounts that other numbers move; those that they leave alone are left out."""
-    then, now = ({fact.label: fact.value for fact in facts(each)} for each in (before, after))
+    then, now = (
+        {fact.label: fact.value for fact in facts(each)} for each in (before, after)
+    )
     names = dict.fromkeys([*then, *now])
     pairs = [(name, then.get(name, _NO_ROW), now.get(name, _NO_ROW)) for name in names]
     rows = [row for row in pairs if row[1] != row[2]]
@@ -538,23 +627,30 @@ class Lever(NamedTuple):
 
 def grouped(levers: Sequence[Lever]) -> tuple[tuple[str, tuple[Lever, ...]], ...]:
     return tuple(
-        (name, tuple(members)) for name, members in groupby(levers, lambda lever: lever.group)
+        (name, tuple(members))
+        for name, members in groupby(levers, lambda lever: lever.group)
     )
 
 
 def lever(ask: Ask, text: str | None = None) -> Lever:
     """A lever for a question about an amount; ``text`` is what somebody gave instead."""
     own = LEVERS[ask.id]
-    unit, per_cent = own.unit, own.unit == "%"
+    unit = own.unit
+    per_cent = own.unit == "%"
     stated = _shown(ask.value, per_cent=per_cent)
     numbers = _numbers(stated)
-    most, least = own.most, min([0.0, *numbers])
+    most = own.most
+    least = min([0.0, *numbers])
     if numbers and max(numbers) > 0 and not own.fixed:
         most = _rounded_up(_BEYOND * max(numbers))
     most = max([most, *numbers])
     shown = stated if text is None else text
     moved = _numbers(shown)
-    at = moved[len(moved) // 2] if len(moved) != 2 and moved else sum(moved) / max(len(moved), 1)
+    at = (
+        moved[len(moved) // 2]
+        if len(moved) != 2 and moved
+        else sum(moved) / max(len(moved), 1)
+    )
     step = _rounded_up((most - least) / _STEPS) if unit != "months" else 1.0
     return Lever(
         id=ask.id,
@@ -575,7 +671,9 @@ def _shown(value: str, *, per_cent: bool) -> str:
     """A value as it is given, shares in per cent."""
     if not per_cent or not value:
         return value
-    return " to ".join(f"{round(100 * number, 6):g}%" for number in map(float, value.split(" to ")))
+    return " to ".join(
+        f"{round(100 * number, 6):g}%" for number in map(float, value.split(" to "))
+    )
 
 
 def _numbers(text: str) -> list[float]:

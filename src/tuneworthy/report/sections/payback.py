@@ -26,22 +26,34 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         return "Not known.", sentence(f"to find out: {money.ask}")
     point = money.break_even_months.point
     if isinstance(point, Unknown):
-        by_rule = next((gate for gate in dossier.verdict.gates if gate.id == "investment"), None)
+        by_rule = next(
+            (gate for gate in dossier.verdict.gates if gate.id == "investment"), None
+        )
         refused = by_rule is not None and by_rule.state == "no"
-        says = f" The rules say no without it: {by_rule.why}." if by_rule and refused else ""
+        says = (
+            f" The rules say no without it: {by_rule.why}."
+            if by_rule and refused
+            else ""
+        )
         return "Not known.", sentence(f"to find out: {point.ask}") + says
     drawn = money.simulation
     if isinstance(drawn, Unknown):
         return _pays_as_stated(money), _amounts(money)
     if drawn.p_works > 0 and _is_never_repaid(money, drawn):
-        within = "with this job" if money.one_off else f"within {drawn.horizon_months} months"
+        within = (
+            "with this job"
+            if money.one_off
+            else f"within {drawn.horizon_months} months"
+        )
         if money.contradicted:
             within += " with what is paid today"
         return f"No, not {within}, even if it works.", _amounts(money, never=True)
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "There is no gap to pay for: every target is met without it.", spent
-    return _repaid(dossier, money), f"{_chance(dossier, drawn)} {_amounts(money)}".strip()
+    return _repaid(
+        dossier, money
+    ), f"{_chance(dossier, drawn)} {_amounts(money)}".strip()
 
 
 def _is_never_repaid(money: InvestmentResult, drawn: Simulation) -> bool:
@@ -54,7 +66,9 @@ def _is_never_repaid(money: InvestmentResult, drawn: Simulation) -> bool:
 
 def _best_tuning(dossier: Dossier) -> WayResult | None:
     """The kind of tuning with the most chance; None where none is left."""
-    return next((way for way in dossier.ways if way.kind == "tuning" and way.chances), None)
+    return next(
+        (way for way in dossier.ways if way.kind == "tuning" and way.chances), None
+    )
 
 
 def _pays_as_stated(money: InvestmentResult) -> str:
@@ -114,7 +128,9 @@ def _chance(dossier: Dossier, drawn: Simulation) -> str:
     best = _best_tuning(dossier)
     if best is not None and best.chance_word in CHANCES:
         meets = "every target that is missed" if len(best.chances) > 1 else "the target"
-        return f"That it works means that it meets {meets}: {CHANCES[best.chance_word]}."
+        return (
+            f"That it works means that it meets {meets}: {CHANCES[best.chance_word]}."
+        )
     if why:
         return f"Whether it works isn’t known here. Assumed: {why[0].removesuffix(_OF_FAILURE)}."
     return f"The stated chance that it works is {share(drawn.p_works)}."
@@ -144,7 +160,9 @@ def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
     run = f"{dollars(money.ask_usd.run_month)} {every}"
     if money.capped:
         most = dollars(money.possible_saving_usd)
-        says += f" and {run} to run. The calls cost little: today at most {most} {every} "
+        says += (
+            f" and {run} to run. The calls cost little: today at most {most} {every} "
+        )
         says += "can be saved" + ("" if never else ", and more only as traffic grows")
     elif high <= 0:
         says += f" and {run} to run, which is more than it brings"
@@ -163,7 +181,9 @@ def _remains(money: InvestmentResult, every: str) -> str:
         parts = ends(money.gained_usd)
         alike = parts == ends(money.brings_usd)
         gained = "all of it" if alike else dollars(money.gained_usd)
-        brings += f" ({gained} by better answers)" if parts[1] > 0 else ", saved on calls,"
+        brings += (
+            f" ({gained} by better answers)" if parts[1] > 0 else ", saved on calls,"
+        )
     return f"{brings} and costs {dollars(money.ask_usd.run_month)} to run, so {remains}"
 
 
@@ -179,4 +199,6 @@ def never_repaid(dossier: Dossier) -> str:
     if drawn.p_never < OFTEN or drawn.p_works in (0, 1):
         return ""
     within = f"in {drawn.horizon_months} months"
-    return f"Failures counted, {share(drawn.p_never)} of all runs aren’t repaid {within}."
+    return (
+        f"Failures counted, {share(drawn.p_never)} of all runs aren’t repaid {within}."
+    )

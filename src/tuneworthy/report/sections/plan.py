@@ -32,7 +32,8 @@ from tuneworthy.report.sections.common import (
 )
 from tuneworthy.words import count, day, plain, sentence
 
-AIMS, _PARTS = named("aims"), named("plan_parts")
+AIMS = named("aims")
+_PARTS = named("plan_parts")
 
 _THERE = named("there")
 
@@ -47,7 +48,9 @@ def document(dossier: Dossier, case_path: str = "") -> b.Document:
     expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
     more = unfit(expected, "Expectations that look too good", "expected")
     says = "no plan yet." if isinstance(plan, Unknown) else f"{AIMS[plan.aim]}."
-    return about(dossier, section(dossier, case_path), more, says=says, beside=headline(dossier))
+    return about(
+        dossier, section(dossier, case_path), more, says=says, beside=headline(dossier)
+    )
 
 
 def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
@@ -56,7 +59,10 @@ def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
         claim
         for claim in dossier.challenges
         if claim.severity == "pushback"
-        and (plan.aim == "tune" or all(path.startswith(_BEFORE_TUNING) for path in claim.between))
+        and (
+            plan.aim == "tune"
+            or all(path.startswith(_BEFORE_TUNING) for path in claim.between)
+        )
     ]
 
 
@@ -74,8 +80,11 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
         b.facts(_facts(dossier, plan)),
         calendar or phases,
         captioned(charts.spending(plan), phases, table_is="elsewhere"),
-        b.fold("What is done in each phase, and when it is done", _steps(plan, case_path)),
-        plan.notes and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
+        b.fold(
+            "What is done in each phase, and when it is done", _steps(plan, case_path)
+        ),
+        plan.notes
+        and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
     )
 
 
@@ -98,7 +107,9 @@ def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
     advice = dossier.recommendation
     named = () if isinstance(advice, Unknown) else [step.way for step in advice.steps]
     kinds = ("tuning", "tuned")
-    way = next((way for way in dossier.ways if way.id in named and way.kind in kinds), None)
+    way = next(
+        (way for way in dossier.ways if way.id in named and way.kind in kinds), None
+    )
     fits = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
     if way is None:
         return
@@ -121,7 +132,8 @@ def need_text(approach: ApproachResult) -> str:
 
 def work_text(hours: Range, money: Range) -> str:
     """Hours, and what they cost where that is known."""
-    work, cost = f"{hours_text(hours.low, hours.high)} of work", _cost(money)
+    work = f"{hours_text(hours.low, hours.high)} of work"
+    cost = _cost(money)
     return work if cost == _NOT_PRICED else f"{work}, {cost}"
 
 
@@ -145,36 +157,45 @@ def _numbers(plan: Plan) -> dict[str, int]:
 
 
 def _phases(plan: Plan) -> b.Table:
-    numbers, cost = _numbers(plan), dict[str, str]()
+    numbers = _numbers(plan)
+    cost = dict[str, str]()
     for part in dict.fromkeys(phase.part for phase in plan.phases):
         own = [phase for phase in plan.phases if phase.part == part]
-        cost |= zip((phase.id for phase in own), parts_text([p.usd for p in own]), strict=True)
+        cost |= zip(
+            (phase.id for phase in own), parts_text([p.usd for p in own]), strict=True
+        )
     rows = (
         (
             f"{numbers[phase.id]} {phase.title}",
             day(phase.start),
             day(phase.end),
-            hours_text(phase.hours.low, phase.hours.high) if _takes(phase) else "none stated",
+            hours_text(phase.hours.low, phase.hours.high)
+            if _takes(phase)
+            else "none stated",
             _cost(phase.usd, cost[phase.id]) if _takes(phase) else "",
             ", ".join(str(numbers[name]) for name in phase.needs if name in numbers),
         )
         for phase in plan.phases
     )
-    return b.table("Phases of the plan", "Phase | @From | @To | Work | Cost | After", rows)
+    return b.table(
+        "Phases of the plan", "Phase | @From | @To | Work | Cost | After", rows
+    )
 
 
 _COMMAND = re.compile(r"(tuneworthy [a-z ]+)CASE\b")
 
 
 def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
-    numbers, of = _numbers(plan), argument(case_path) if case_path else "CASE"
+    numbers = _numbers(plan)
+    of = argument(case_path) if case_path else "CASE"
     for part in plan.parts:
         folds = [
             b.fold(
                 f"{numbers[phase.id]} {phase.title}",
                 phase.steps
                 and b.bullets(
-                    sentence(_COMMAND.sub(lambda m: m[1] + of, step)) for step in phase.steps
+                    sentence(_COMMAND.sub(lambda m: m[1] + of, step))
+                    for step in phase.steps
                 ),
                 sentence(f"done when {phase.done_when}"),
                 id=f"phase-{phase.id}",

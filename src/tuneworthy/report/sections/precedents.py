@@ -29,22 +29,34 @@ _BY_GROUP = "By group"
 
 
 def others(dossier: Dossier) -> b.Section:
-    result, title = dossier.precedents, "What happened to others"
+    result = dossier.precedents
+    title = "What happened to others"
     if isinstance(result, Unknown):
         todo = b.Todo(result.ask, "Not compared here.")
         return b.section("others", title, todo)
-    rates = [("The same goal", result.base_rate), ("All published cases", result.every_rate)]
+    rates = [
+        ("The same goal", result.base_rate),
+        ("All published cases", result.every_rate),
+    ]
     facts = [(label, sentence(rate_text(rate))) for label, rate in rates]
     own = () if isinstance(result.base_rate, Unknown) else (result.base_rate,)
     groups = [*own, *result.rates]
-    cases = {rate.of.removeprefix("published cases of "): counted_cases(rate) for rate in groups}
+    cases = {
+        rate.of.removeprefix("published cases of "): counted_cases(rate)
+        for rate in groups
+    }
     every = {case.shown["id"]: case.shown for group in cases.values() for case in group}
     listed = b.table(
         "The published cases",
         "Case | Measured best | By how much",
         [
             (
-                b.Cell(case["title"], plain(case["goal"]), case["source_url"], id=f"case-{name}"),
+                b.Cell(
+                    case["title"],
+                    plain(case["goal"]),
+                    case["source_url"],
+                    id=f"case-{name}",
+                ),
                 ARMS[case["winner"]],
                 case["margin"],
             )
@@ -79,8 +91,12 @@ def record_text(result: PrecedentsResult) -> str:
 
 def precedents(dossier: Dossier) -> b.Document:
     section = others(dossier)
-    groups = [block for block in section.blocks if getattr(block, "caption", "") == _BY_GROUP]
-    first = [block for block in section.blocks if block not in groups]  # the nearest cases
+    groups = [
+        block for block in section.blocks if getattr(block, "caption", "") == _BY_GROUP
+    ]
+    first = [
+        block for block in section.blocks if block not in groups
+    ]  # the nearest cases
     section = replace(section, title="", blocks=(*first, *groups))
     after = ("More: tuneworthy framework check says how often the rules were right.",)
     return about(dossier, section, says="what happened to others", after=after)

@@ -74,7 +74,8 @@ from tuneworthy.words import (
 
 def answers(dossier: Dossier) -> b.Section:
     """Every answer with where it comes from, and what was measured."""
-    title, tables = "Answers and where they come from", answer_tables(dossier)
+    title = "Answers and where they come from"
+    tables = answer_tables(dossier)
     return b.section("answers", title, tables, measured(dossier))
 
 
@@ -90,7 +91,12 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
     for caption, group in groups.items():
         rows = [
             (
-                b.Cell(result.title, result.ask * questions, aside=True, id=f"answer-{name}"),
+                b.Cell(
+                    result.title,
+                    result.ask * questions,
+                    aside=True,
+                    id=f"answer-{name}",
+                ),
                 result.state,
                 source_words(result.state, result.source),
                 str(getattr(result, "weight", "")),
@@ -98,42 +104,68 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
             )
             for name, result in group.items()
         ]
-        filled = [True, True, True, *(any(row[place] for row in rows) for place in (3, 4))]
+        filled = [
+            True,
+            True,
+            True,
+            *(any(row[place] for row in rows) for place in (3, 4)),
+        ]
         titles = compress(("Asked", "?Answer", "From", "Weight", "Note"), filled)
         if rows:
-            yield b.table(caption, titles, (tuple(compress(row, filled)) for row in rows))
+            yield b.table(
+                caption, titles, (tuple(compress(row, filled)) for row in rows)
+            )
 
 
 def attempts(dossier: Dossier) -> b.Section | None:
     """What was tried, each with the verdict it would have had; None where nothing is recorded."""
     if not dossier.stages:
         return None
-    says = "What the team tried, in order, and what the count would have said after each."
-    rows = [(s.name, s.change, s.result, OUTCOME_WORDS[s.outcome]) for s in dossier.stages]
+    says = (
+        "What the team tried, in order, and what the count would have said after each."
+    )
+    rows = [
+        (s.name, s.change, s.result, OUTCOME_WORDS[s.outcome]) for s in dossier.stages
+    ]
     now = "ceiling reached: " * (dossier.ceiling.reached == "yes")
     whole = now + OUTCOME_WORDS[dossier.verdict.outcome]
     rows.append(("All checks, as answered now", "", "", whole))
     titles = ("Attempt", "What was changed", "What came of it", "The count then")
     columns = [column for column in zip(titles, *rows, strict=True) if any(column[1:])]
     names, *rows = zip(*columns, strict=True)
-    table = b.table("Attempts and the count after each", " | ".join(names), rows, quiet=True)
-    return b.section("attempts", "What was tried so far", b.Prose(says, detail=True), table)
+    table = b.table(
+        "Attempts and the count after each", " | ".join(names), rows, quiet=True
+    )
+    return b.section(
+        "attempts", "What was tried so far", b.Prose(says, detail=True), table
+    )
 
 
 def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     """The walk through the rules; with the framework, also what its score counts."""
-    tree, score, difference = dossier.rules.tree, dossier.rules.score, dossier.rules.difference
+    tree = dossier.rules.tree
+    score = dossier.rules.score
+    difference = dossier.rules.difference
     names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
-    longest_first, rows = sorted(names.items(), key=lambda pair: -len(pair[0])), []
+    longest_first = sorted(names.items(), key=lambda pair: -len(pair[0]))
+    rows = []
     for step in tree.path:
-        values = (f"{_WORDS.get(n, plain(n))}: {value_text(v)}" for n, v in step.value.items())
+        values = (
+            f"{_WORDS.get(n, plain(n))}: {value_text(v)}" for n, v in step.value.items()
+        )
         ask = step.ask
         for sign, words in (*longest_first, *_SIGNS.items()):
             ask = ask.replace(sign, words)
         question = b.Cell(sentence(f"{ask}?"), ", ".join(values))
         rows.append((question, step.answer, OUTCOME_WORDS[step.outcome]))
-    decided = tree.outcome == "undecided" or any(step.answer == "yes" for step in tree.path)
-    last = "the last step does" if decided else f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
+    decided = tree.outcome == "undecided" or any(
+        step.answer == "yes" for step in tree.path
+    )
+    last = (
+        "the last step does"
+        if decided
+        else f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
+    )
     counted = ""
     if framework is not None:
         weights = framework.scoring.weights
@@ -145,7 +177,9 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
         f"The verdict follows from the {plain(dossier.framework.name)} framework by fixed rules. "
         "No model decided anything. The first question that is answered yes decides. If "
         f"none is, {last}.",
-        b.table("The questions of the decision tree", titles, rows, quiet=True) if rows else "",
+        b.table("The questions of the decision tree", titles, rows, quiet=True)
+        if rows
+        else "",
         f"By this count: {OUTCOME_WORDS[tree.outcome]}.",
         f"Reasons for less reasons against{counted}: the difference, "
         f"{value_text(difference.value)}. Divided by {number(score.denominator)} that is the "
@@ -222,7 +256,8 @@ def record(dossier: Dossier) -> b.Document:
         ),
         "Evidence": b.bullets(_evidence(dossier)),
         "What would turn the answer": b.bullets(
-            f"If {turn_text(turn)}: {ANSWER_WORDS[turn.answer]}" for turn in verdict.turns
+            f"If {turn_text(turn)}: {ANSWER_WORDS[turn.answer]}"
+            for turn in verdict.turns
         )
         if verdict.turns
         else NOTHING_TURNS,
@@ -251,7 +286,9 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"{b.SEVERITIES[claim.severity][0]}: {claim.says}"
 
 
-def explain_case(dossier: Dossier, framework: Framework, where: str = "CASE") -> b.Document:
+def explain_case(
+    dossier: Dossier, framework: Framework, where: str = "CASE"
+) -> b.Document:
     """The walk through a verdict; ``where`` is the case as a command line names it."""
     tables = answer_tables(dossier, questions=False)
     return about(
@@ -280,21 +317,27 @@ def explanation(
 ) -> b.Document:
     """All that bears an id, or a title; ``otherwise`` are verdicts that other values would give."""
     matches = _matches(framework, name)
-    says, sections = "", list[b.Section | None]()
+    says = ""
+    sections = list[b.Section | None]()
     for key, subject in matches:
         title = f"{subject.title} ({key}), {subject.kind}"
         here = [] if dossier is None else list(_here(dossier, key, subject.kind))
-        rows = [row for row in (*(("Here", text) for text in here), *subject.rows) if row[1]]
+        rows = [
+            row for row in (*(("Here", text) for text in here), *subject.rows) if row[1]
+        ]
         sections.append(b.section("about", title if says else "", b.facts(rows)))
         says = says or title
     if dossier is not None:
-        now, then = dossier.verdict.outcome, list[tuple[str, str]]()
+        now = dossier.verdict.outcome
+        then = list[tuple[str, str]]()
         for to, verdict in otherwise:
             stays = "the same" if verdict == now else "it would be"
             then.append((f"If {to}", f"{stays}: {OUTCOME_WORDS[verdict]}"))
         claims = _claims_about(matches, dossier)
         sections += [b.section("otherwise", "", b.facts(then)), unfit(claims)]
-    return b.Document("", says, [section for section in sections if section is not None])
+    return b.Document(
+        "", says, [section for section in sections if section is not None]
+    )
 
 
 def explanation_dict(
@@ -309,7 +352,9 @@ def explanation_dict(
     for key, subject in matches:
         meaning = {"id": key, "title": subject.title, "kind": subject.kind}
         says = {label: text for label, text in subject.rows if text}
-        here = {} if dossier is None else {"here": list(_here(dossier, key, subject.kind))}
+        here = (
+            {} if dossier is None else {"here": list(_here(dossier, key, subject.kind))}
+        )
         meanings.append({**meaning, **here, "says": says})
     if dossier is None:
         return {"framework": framework.name, "asked": name, "meanings": meanings}
@@ -382,33 +427,60 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
     for target, words in TARGETS.items():
         met = re.sub(r"\$?{}( s\b)?", "the limit", words.met)
         rows = [("Met when", met), ("To state it", words.state)]
-        yield target, Subject(words.name, "a target", [*rows, ("To measure it", words.measure)])
+        yield (
+            target,
+            Subject(words.name, "a target", [*rows, ("To measure it", words.measure)]),
+        )
     ways = framework.approaches
     for name, goal in framework.goals.items():
-        rows = [("Need", goal.need), ("Approach", f"{ways[goal.approach].title} ({goal.approach})")]
+        rows = [
+            ("Need", goal.need),
+            ("Approach", f"{ways[goal.approach].title} ({goal.approach})"),
+        ]
         yield name, Subject(goal.title, "a goal", [*rows, ("Source", goal.source)])
     for name, way in ways.items():
-        served = [goal.title for goal in framework.goals.values() if goal.approach == name]
+        served = [
+            goal.title for goal in framework.goals.values() if goal.approach == name
+        ]
         most = "or more" if way.data.high == "open" else f"to {count(way.data.high)}"
         need = f"{count(way.data.low)} {most} {plain(way.data.unit)}"
         rows = [("Serves", listing(served)), ("Data", need), ("Compute", way.compute)]
-        yield name, Subject(way.title, "an approach", [*rows, *_figures(way, way.weeks)])
+        yield (
+            name,
+            Subject(way.title, "an approach", [*rows, *_figures(way, way.weeks)]),
+        )
     for name, option in framework.options.items():
-        parts = "; ".join(f"{plain(part)}: {says}" for part, says in option.kinds.items())
-        rows = [("Helps when", option.helps_when), ("Not when", option.not_when), ("Parts", parts)]
-        rows += [*_figures(option, option.weeks, option.effort_hours), ("Source", option.source)]
+        parts = "; ".join(
+            f"{plain(part)}: {says}" for part, says in option.kinds.items()
+        )
+        rows = [
+            ("Helps when", option.helps_when),
+            ("Not when", option.not_when),
+            ("Parts", parts),
+        ]
+        rows += [
+            *_figures(option, option.weeks, option.effort_hours),
+            ("Source", option.source),
+        ]
         yield name, Subject(option.title, "an option", rows)
     for rule, departure in framework.judgement.items():
         dated = f", {day(departure.dated)}" if departure.dated else ""
         rows = [("Says", departure.says), ("Source", f"{departure.source}{dated}")]
         yield rule, Subject(plain(rule), "a rule of the judgement", rows)
     for challenge in ALL:
-        rows = [("Says", challenge.rule.__doc__ or ""), ("Severity", challenge.severity)]
+        rows = [
+            ("Says", challenge.rule.__doc__ or ""),
+            ("Severity", challenge.severity),
+        ]
         yield challenge.id, Subject(plain(challenge.id), "a challenge", rows)
 
 
 def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
-    texts = [("Asks", asked.ask), ("Yes means", getattr(asked, "means", "")), ("Why", asked.why)]
+    texts = [
+        ("Asks", asked.ask),
+        ("Yes means", getattr(asked, "means", "")),
+        ("Why", asked.why),
+    ]
     texts += [("Example", asked.example), ("To get it", getattr(asked, "settle", ""))]
     rows = [(label, framework.filled(text, asked)) for label, text in texts]
     if isinstance(asked, Factor):
@@ -432,10 +504,16 @@ def _figures(
             f"takes away {low} to {high} of the errors, {share(rule.errors.likely)} likely"
         )
     for target, move in rule.moves.items():
-        moves.append(f"{TARGETS[target].name} ×{number(move.low)} to ×{number(move.high)}")
+        moves.append(
+            f"{TARGETS[target].name} ×{number(move.low)} to ×{number(move.high)}"
+        )
     yield "Usually", "; ".join(moves)
     spans = [(hours, "hours"), (weeks, "weeks")]
-    takes = [f"{number(s.low)} to {number(s.high)} {unit}" for s, unit in spans if s is not None]
+    takes = [
+        f"{number(s.low)} to {number(s.high)} {unit}"
+        for s, unit in spans
+        if s is not None
+    ]
     yield "Takes", "; ".join([*takes, f"risk: {rule.risk}"])
 
 
@@ -450,16 +528,23 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
         texts = [target.state for key, target in dossier.targets.items() if key == name]
     elif kind in ("a goal", "an approach"):
         served = [fit for fit in goals if name in (fit.goal, fit.approach)]
-        texts = [f"{plain(o.goal)}, {o.priority}; feasible: {o.feasible}" for o in served]
+        texts = [
+            f"{plain(o.goal)}, {o.priority}; feasible: {o.feasible}" for o in served
+        ]
     elif kind == "an option":
         ways = [way for way in dossier.ways if name in (way.id, way.option)]
-        texts = [f"{way.title}: {way.chance_word or way.state}. {way.because}" for way in ways]
+        texts = [
+            f"{way.title}: {way.chance_word or way.state}. {way.because}"
+            for way in ways
+        ]
     elif kind == "a challenge":
         texts = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
     elif kind == "a rule of the judgement":
         texts = [dossier.verdict.because] if dossier.verdict.rule == name else []
     else:
-        answer = dossier.signals[name] if kind == "a sign of a ceiling" else answers[name]
+        answer = (
+            dossier.signals[name] if kind == "a sign of a ceiling" else answers[name]
+        )
         note = f"; {answer.note}" if answer.note else ""
         texts = [f"{answer.state} ({source_words(answer.state, answer.source)}){note}"]
     yield from texts or (_NOT_HERE[kind],)
@@ -478,13 +563,23 @@ def groups(
     dossier: Dossier, framework: Framework, stated: Mapping[str, State]
 ) -> Iterator[dict[str, Any]]:
     """Every question by its kind, with how many hold; ``stated`` are the file's answers by path."""
-    checks, factors, signals = dossier.ceiling.checks, dossier.factors, dossier.signals
+    checks = dossier.ceiling.checks
+    factors = dossier.factors
+    signals = dossier.signals
     limit = "Has prompting been taken to its limit?"
     signs = "Signs that prompting has reached its limit"
-    rooms: tuple[tuple[str, str, str, Mapping[str, Criterion], Mapping[str, _Result]], ...] = (
+    rooms: tuple[
+        tuple[str, str, str, Mapping[str, Criterion], Mapping[str, _Result]], ...
+    ] = (
         ("limit", limit, "ceiling", framework.ceiling, checks),
         ("for", "Reasons for fine-tuning", "factors", framework.indicators, factors),
-        ("against", "Reasons against it", "factors", framework.anti_indicators, factors),
+        (
+            "against",
+            "Reasons against it",
+            "factors",
+            framework.anti_indicators,
+            factors,
+        ),
         ("signs", signs, "signals", framework.signals, signals),
     )
     for name, title, room, criteria, results in rooms:
@@ -501,18 +596,25 @@ def groups(
 
 
 def _field(
-    key: str, asks: Criterion, result: _Result, framework: Framework, stated: Mapping[str, State]
+    key: str,
+    asks: Criterion,
+    result: _Result,
+    framework: Framework,
+    stated: Mapping[str, State],
 ) -> dict[str, str]:
     """A question with the answer of the case file, and which counts where it is another one."""
     reasons = (asks.why, getattr(asks, "means", ""))
-    counts, answer = "", stated.get(key, "unknown")
+    counts = ""
+    answer = stated.get(key, "unknown")
     if result.source != "stated" and result.state != answer:
         counts = f"counts as {result.state}, from {source_words(result.state, result.source)}"
     return {
         "key": key,
         "title": result.title,
         "ask": result.ask,
-        "why": " ".join(sentence(framework.filled(text, asks)) for text in reasons if text),
+        "why": " ".join(
+            sentence(framework.filled(text, asks)) for text in reasons if text
+        ),
         "example": framework.filled(asks.example, asks),
         "stated": answer,
         "counts": counts,
@@ -526,7 +628,9 @@ def titles(framework: Framework) -> dict[str, str]:
         ("factors", framework.factors),
         ("signals", framework.signals),
     )
-    return {f"{room}.{key}": c.title for room, every in rooms for key, c in every.items()}
+    return {
+        f"{room}.{key}": c.title for room, every in rooms for key, c in every.items()
+    }
 
 
 def next_question(dossier: Dossier) -> dict[str, str] | None:

@@ -87,9 +87,12 @@ def hold_signature(dossier: Dossier) -> Signed | None:
         return Signed("holds", f"{who}. It holds.")
     if decision.review_on <= dossier.as_of:
         return Signed(
-            "due", f"{who}. It holds, and its review was due on {day(decision.review_on)}."
+            "due",
+            f"{who}. It holds, and its review was due on {day(decision.review_on)}.",
         )
-    return Signed("holds", f"{who}. It holds. Its review is on {day(decision.review_on)}.")
+    return Signed(
+        "holds", f"{who}. It holds. Its review is on {day(decision.review_on)}."
+    )
 
 
 def _differences(dossier: Dossier, signed: Signature) -> list[str]:
@@ -102,5 +105,7 @@ def _differences(dossier: Dossier, signed: Signature) -> list[str]:
         differs.append("the ask is another one")
     many = len(contradictions(dossier))
     if signed.case_digest and many > signed.contradictions:
-        differs.append(f"{counted(many, 'contradiction')} are open, not {signed.contradictions}")
+        differs.append(
+            f"{counted(many, 'contradiction')} are open, not {signed.contradictions}"
+        )
     return differs

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tuneworthy.errors import argument
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier, FactorResult, Severity, SignalResult, TuningAnswer
+from tuneworthy.model.dossier import (
+    Dossier,
+    FactorResult,
+    Severity,
+    SignalResult,
+    TuningAnswer,
+)
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
@@ -70,17 +76,17 @@ def why(dossier: Dossier) -> b.Section:
     """The reasons, what to keep in mind, and what has to be settled first."""
     confirm = confirm_text(dossier)
     noted = keep_in_mind(dossier)
-    titles, cells = (
-        "Reason | Answer | Known from | Weight",
-        "{title} | {state} | {source} | {weight}",
-    )
+    titles = "Reason | Answer | Known from | Weight"
+    cells = "{title} | {state} | {source} | {weight}"
     table = b.records("Reasons", titles, cells, dossier.factors.values())
     drawing = charts.reasons(dossier.factors, dossier.verdict.basis.turning)
     return b.section(
         "why",
         "Why",
         reasons(dossier),
-        b.facts([("Signs that are only stated", sentence(confirm))]) if confirm else None,
+        b.facts([("Signs that are only stated", sentence(confirm))])
+        if confirm
+        else None,
         captioned(drawing, table, table_is="elsewhere"),
         noted and b.part("Keep in mind", b.bullets(noted)),
         gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
@@ -99,7 +105,9 @@ def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
         rows.append(("Others", others_text(dossier.precedents)))
     title = f"The {plain(dossier.framework.name)}’s checklist"
     facts = b.facts(rows)
-    return b.section("checklist", title, b.fold("Show the count", facts) if folded else facts)
+    return b.section(
+        "checklist", title, b.fold("Show the count", facts) if folded else facts
+    )
 
 
 def keep_in_mind(dossier: Dossier) -> list[str]:
@@ -117,7 +125,9 @@ def change(dossier: Dossier, questions: int | None = None) -> b.Section:
         "change",
         "What would change it",
         turns_table(dossier) or NOTHING_TURNS,
-        f"One of these alone would change the answer: {listing(names)}." if names else "",
+        f"One of these alone would change the answer: {listing(names)}."
+        if names
+        else "",
         b.table(caption, "If | The count is", rows) if pairs else no_flip(dossier),
         _questions(dossier, questions) if dossier.next_questions else None,
     )
@@ -129,7 +139,11 @@ def turns_table(dossier: Dossier) -> b.Table | None:
         (capital(turn_text(turn)), capital(ANSWER_WORDS[turn.answer]))
         for turn in dossier.verdict.turns
     ]
-    return b.table("What turns the answer by itself", "If | The answer is", rows) if rows else None
+    return (
+        b.table("What turns the answer by itself", "If | The answer is", rows)
+        if rows
+        else None
+    )
 
 
 def turns_facts(dossier: Dossier) -> b.Facts:
@@ -141,16 +155,24 @@ def turns_facts(dossier: Dossier) -> b.Facts:
     for answer, texts in then.items():
         left = len(texts) - _FIRST_ON_PAGE
         shown = texts[:_FIRST_ON_PAGE] + [f"one of {few(left)} more is so"] * (left > 0)
-        rows.append((capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}")))
+        rows.append(
+            (capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}"))
+        )
     return b.facts(rows)
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
     questions = dossier.next_questions[:most]
-    worths = [0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in questions]
+    worths = [
+        0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in questions
+    ]
     priced = any(worths)
     rows: list[list[str | b.Cell]] = [
-        [b.Cell(q.ask, title(q.factor, dossier)), *[usd(worth)] * priced, f"{q.minutes} min"]
+        [
+            b.Cell(q.ask, title(q.factor, dossier)),
+            *[usd(worth)] * priced,
+            f"{q.minutes} min",
+        ]
         for q, worth in zip(questions, worths, strict=True)
     ]
     titles = "Question | #Worth up to | #Takes" if priced else "Question | #Takes"
@@ -167,7 +189,9 @@ def fit(dossier: Dossier) -> b.Section:
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
     blocks = (
-        (sentence(tally(ordered)), b.Claims(tuple(ordered))) if ordered else "Nothing was found."
+        (sentence(tally(ordered)), b.Claims(tuple(ordered)))
+        if ordered
+        else "Nothing was found."
     )
     return b.section("fit", FIT, blocks)
 
@@ -227,7 +251,9 @@ def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
 
         yield f"Pilot: {card_text(dossier.pilot)}"
     if unconfirmed_text(dossier):
-        waiting = next(c.says for c in dossier.verdict.caveats if c.id == BY_AN_ASSISTANT)
+        waiting = next(
+            c.says for c in dossier.verdict.caveats if c.id == BY_AN_ASSISTANT
+        )
         many, _, _ = waiting.partition(":")
         yield f"! {sentence(many)} Confirm: tuneworthy answer {where} --confirm"
 

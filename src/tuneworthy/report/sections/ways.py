@@ -24,7 +24,13 @@ from tuneworthy.model.ways import (
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.sections.common import NOT_KNOWN, a_month, about, captioned, ranged
+from tuneworthy.report.sections.common import (
+    NOT_KNOWN,
+    a_month,
+    about,
+    captioned,
+    ranged,
+)
 from tuneworthy.report.sections.plan import need_text
 from tuneworthy.report.width import WIDEST, columns
 from tuneworthy.words import (
@@ -63,7 +69,9 @@ _GRADES = {
 
 def to_try(ways: Sequence[WayResult]) -> list[WayResult]:
     """Ways that nobody tried and that may help, the first to try on top."""
-    return [way for way in ways if way.state == "untried" and way.chance_word in _MAY_HELP]
+    return [
+        way for way in ways if way.state == "untried" and way.chance_word in _MAY_HELP
+    ]
 
 
 _MAY_HELP = ("likely", "possible", "unknown")
@@ -71,7 +79,11 @@ _MAY_HELP = ("likely", "possible", "unknown")
 
 def advised_ways(dossier: Dossier) -> list[WayResult]:
     """Untried ways that the recommendation names, and then the others that may help."""
-    steps = () if isinstance(dossier.recommendation, Unknown) else dossier.recommendation.steps
+    steps = (
+        ()
+        if isinstance(dossier.recommendation, Unknown)
+        else dossier.recommendation.steps
+    )
     untried = {way.id: way for way in dossier.ways if way.state == "untried"}
     named = [untried[step.way] for step in steps if step.way in untried]
     return [*named, *(way for way in to_try(dossier.ways) if way not in named)]
@@ -119,7 +131,9 @@ def _from(way: WayResult) -> str:
 
 
 def _rests_on(way: WayResult) -> str:
-    known = [figure for figure in way.figures.values() if not isinstance(figure, Unknown)]
+    known = [
+        figure for figure in way.figures.values() if not isinstance(figure, Unknown)
+    ]
     right = way.figures["quality"]
     if not isinstance(right, Unknown):
         of = "" if isinstance(right.cases, Unknown) else f", {count(right.cases)} cases"
@@ -131,7 +145,9 @@ def _rests_on(way: WayResult) -> str:
 
 def _linked_from(way: WayResult) -> b.Cell:
     """The same, leading to the page that shows where it comes from."""
-    figures = [figure for figure in way.figures.values() if not isinstance(figure, Unknown)]
+    figures = [
+        figure for figure in way.figures.values() if not isinstance(figure, Unknown)
+    ]
     if way.state == "untried" or not figures:
         return b.Cell(_from(way), page="options")
     right = way.figures["quality"]
@@ -174,7 +190,11 @@ def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
     for name, figure, _, write, unit in _FIGURES:
         limit = dossier.targets[target].limit
         value = way.figures[figure]
-        if name == target and isinstance(limit, float | int) and not isinstance(value, Unknown):
+        if (
+            name == target
+            and isinstance(limit, float | int)
+            and not isinstance(value, Unknown)
+        ):
             return f" ({write(limit)}{unit}, {write(value.value)}{unit} now)"
     return ""
 
@@ -185,13 +205,19 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     Of kinds of tuning the best one alone is shown.
     """
     ways = dossier.ways
-    steps = () if isinstance(dossier.recommendation, Unknown) else dossier.recommendation.steps
+    steps = (
+        ()
+        if isinstance(dossier.recommendation, Unknown)
+        else dossier.recommendation.steps
+    )
     advised = [step.way for step in steps]
     shown = known_ways(ways)[: MOST_ROWS - 2]
     trying = [way for way in ways if way.id in advised]
     trying += [way for way in advised_ways(dossier) if way.kind != "tuning"]
     fresh = dict.fromkeys(way.id for way in trying)
-    tuning = next((way for way in ways if way.kind == "tuning" and way.state == "untried"), None)
+    tuning = next(
+        (way for way in ways if way.kind == "tuning" and way.state == "untried"), None
+    )
     if any(way.kind == "tuned" and _is_enough(way) for way in ways):
         tuning = None  # one is there that meets every target
     by_id = {way.id: way for way in ways}
@@ -239,7 +265,11 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
         rows = [[row[place] for place in kept] for row in drawn]
     caption = "Ways against the targets"
     return b.table(
-        caption, " | ".join(titles), rows, quiet=True, chosen=places[0] if places else None
+        caption,
+        " | ".join(titles),
+        rows,
+        quiet=True,
+        chosen=places[0] if places else None,
     )
 
 
@@ -259,7 +289,9 @@ def _drawn_cells(
             figure = way.figures[name]
             if axis is not None and not isinstance(figure, Unknown):
                 state = way.admissible.get(target, "unknown")
-                row[column] = b.Cell(str(row[column]), glyph=axis.draw(figure, state, wanted))
+                row[column] = b.Cell(
+                    str(row[column]), glyph=axis.draw(figure, state, wanted)
+                )
     return drawn
 
 
@@ -355,7 +387,9 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     rest = [way for way in ways if way not in (*known, *trying, *tunings)]
     around = b.fold if folded else b.part
     advice = dossier.recommendation
-    more = capital(f"{several(len(rest), 'other way')}, and why they aren’t advised here")
+    more = capital(
+        f"{several(len(rest), 'other way')}, and why they aren’t advised here"
+    )
     return b.section(
         "ways",
         _TITLE,
@@ -394,9 +428,15 @@ def _meets(way: WayResult) -> str:
         return "meets every target"
     words = []
     for state in ("missed", "unknown"):
-        names = [TARGETS[target].name for target, its in way.admissible.items() if its == state]
+        names = [
+            TARGETS[target].name
+            for target, its in way.admissible.items()
+            if its == state
+        ]
         if names:
-            words.append(f"{listing(names)} {'not known' if state == 'unknown' else state}")
+            words.append(
+                f"{listing(names)} {'not known' if state == 'unknown' else state}"
+            )
     return "; ".join(words)
 
 
@@ -423,7 +463,11 @@ def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
 
 def _state_text(way: WayResult) -> str:
     """The state of a way; of one nobody tried, the targets that it is unlikely to meet."""
-    short = [TARGETS[target].name for target, word in way.chances.items() if word == "unlikely"]
+    short = [
+        TARGETS[target].name
+        for target, word in way.chances.items()
+        if word == "unlikely"
+    ]
     if way.state != "untried" or not short:
         return plain(way.state)
     return f"untried, unlikely to meet {listing(short)}"
@@ -431,7 +475,8 @@ def _state_text(way: WayResult) -> str:
 
 def approaches(dossier: Dossier) -> b.Section:
     """How each goal would be trained for."""
-    title, goals = "How it would be fine-tuned", dossier.approaches
+    title = "How it would be fine-tuned"
+    goals = dossier.approaches
     if isinstance(goals, Unknown):
         return b.section("how", title, b.Todo(goals.ask, "No goal is named."))
     rows = []
@@ -440,10 +485,13 @@ def approaches(dossier: Dossier) -> b.Section:
         lacking = f"{count(missing)} more needed" if missing > 0 else ""
         offers = f"offered by {listing(fit.offered_by)}" if fit.offered_by else ""
         goal = b.Cell(plain(fit.goal), f"priority {fit.priority}")
-        way, possible = b.Cell(fit.title, offers, aside=True), b.Cell(fit.feasible, lacking)
+        way = b.Cell(fit.title, offers, aside=True)
+        possible = b.Cell(fit.feasible, lacking)
         rows.append((goal, way, need_text(fit), fit.compute, possible))
     titles = "Goal | Way of training | Data needed | Computing | ?Possible here"
-    return b.section("how", title, b.table("The goals, the first one first", titles, rows))
+    return b.section(
+        "how", title, b.table("The goals, the first one first", titles, rows)
+    )
 
 
 def document(
@@ -476,11 +524,14 @@ def _split(framework: Framework) -> b.Section | None:
     kinds = framework.options["decomposition"].kinds
     steps = (f"{plain(step)}: {what}" for step, what in kinds.items())
     says = "Score every step by itself, and work on the weakest."
-    title, parts = "How a split would look", (b.bullets(steps, ordered=True), says)
+    title = "How a split would look"
+    parts = (b.bullets(steps, ordered=True), says)
     return b.section("split", title, parts, detail=True) if kinds else None
 
 
-def _models(framework: Framework, offers: KnownFacts, dossier: Dossier) -> b.Section | None:
+def _models(
+    framework: Framework, offers: KnownFacts, dossier: Dossier
+) -> b.Section | None:
     """What models are said to be good at, which of it this case asks for, and how to measure."""
     models = framework.models
     if models is None:
@@ -491,14 +542,18 @@ def _models(framework: Framework, offers: KnownFacts, dossier: Dossier) -> b.Sec
         needs |= {name for name, answer in answers.items() if answer.state == "yes"}
     rows = (
         (
-            b.Cell(name, end_text(offers.model(models.ids.get(name, "")), dossier.as_of)),
+            b.Cell(
+                name, end_text(offers.model(models.ids.get(name, "")), dossier.as_of)
+            ),
             strength,
             listing([plain(s) for s in models.suits.get(name, ()) if s in needs]),
         )
         for name, strength in models.strengths.items()
     )
     caption = "Models and what they are said to be good at"
-    table = b.table(caption, "Model | Said to be strong in | Needed here", rows, quiet=True)
+    table = b.table(
+        caption, "Model | Said to be strong in | Needed here", rows, quiet=True
+    )
     says = f"{models.says} Dated {as_day(models.dated)}."
     measure = f"Measure instead. {models.measure}"
     return b.section("models", "Which model", says, table, measure)
@@ -511,16 +566,21 @@ _OFFERS_SAY = (
 
 
 def _offers(framework: Framework, facts: KnownFacts, day: date) -> b.Section:
-    known, rows = framework.approaches, []
+    known = framework.approaches
+    rows = []
     for service in facts.services:
         named = [known[name].title for name in service.approaches if name in known]
         until = service.until
         ends = (
-            "" if until is None else f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
+            ""
+            if until is None
+            else f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
         )
         says = f"{service.says} Read on {as_day(service.dated)}.".strip()
         offer = b.Cell(service.service, plain(service.kind))
-        rows.append((offer, listing(named) or "unknown", f"{service.open_to_new}{ends}", says))
+        rows.append(
+            (offer, listing(named) or "unknown", f"{service.open_to_new}{ends}", says)
+        )
     titles = "Service | Kinds of tuning its pages name | Takes new work | What they say"
     pages = (
         (service.service, b.Cell(str(page), href=str(page)))

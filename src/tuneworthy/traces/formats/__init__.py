@@ -31,13 +31,19 @@ def formats_by_name() -> dict[str, FieldMap]:
     for name, text in plugin_texts("formats").items():
         maps[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
     for name in _ORDER.split():
-        text = files("tuneworthy.traces.formats").joinpath(f"{name}.yaml").read_text("utf-8")
+        text = (
+            files("tuneworthy.traces.formats")
+            .joinpath(f"{name}.yaml")
+            .read_text("utf-8")
+        )
         maps[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
     for name, kind in maps.items():
         if kind.like:
             base = maps[kind.like]
             parts = ("only", "prepare", "id", "parent", "trace")
-            own: Any = {part: getattr(kind, part) or getattr(base, part) for part in parts}
+            own: Any = {
+                part: getattr(kind, part) or getattr(base, part) for part in parts
+            }
             maps[name] = replace(kind, picks={**base.picks, **kind.picks}, **own)
     return maps
 

@@ -19,12 +19,21 @@ from msgspec import UNSET, UnsetType
 from tuneworthy.traces.rows import ReadContext
 from tuneworthy.traces.skipped import NO_CALL
 from tuneworthy.traces.talk import Talk, nested, text
-from tuneworthy.traces.values import as_mapping, dumped, mappings_in, name, number, unpacked
+from tuneworthy.traces.values import (
+    as_mapping,
+    dumped,
+    mappings_in,
+    name,
+    number,
+    unpacked,
+)
 
 Record = Mapping[str, Any]
 Prepare = Callable[[Record, ReadContext], Iterable[Record]]
 PREPARE: dict[str, Prepare] = {}
-FINISH: dict[str, Callable[[ReadContext], Iterable[Record]]] = defaultdict(lambda: lambda _: ())
+FINISH: dict[str, Callable[[ReadContext], Iterable[Record]]] = defaultdict(
+    lambda: lambda _: ()
+)
 """What is left when a file has ended."""
 
 
@@ -37,7 +46,9 @@ def prepares(function: Prepare) -> Prepare:
 
 _KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "bytesValue")
 _DEEPEST = 20
-_SAID = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")}
+_SAID = {
+    f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")
+}
 _SAID["gen_ai.choice"] = "assistant"  # conventions until 1.36
 
 
@@ -63,14 +74,21 @@ _UNREAD = "traceState kind flags links droppedAttributesCount droppedEventsCount
 
 
 def _level(inside: str, kind: Any, others: Iterable[str]) -> Any:
-    fields: list[Any] = [(inside, list[kind]), *((other, Any, None) for other in others)]
+    fields: list[Any] = [
+        (inside, list[kind]),
+        *((other, Any, None) for other in others),
+    ]
     return msgspec.defstruct("Level", fields, gc=False, forbid_unknown_fields=True)
 
 
 _Scope = _level(
-    "spans", _level("attributes", _Pair, (*_READ, *_UNREAD.split())), ("scope", "schemaUrl")
+    "spans",
+    _level("attributes", _Pair, (*_READ, *_UNREAD.split())),
+    ("scope", "schemaUrl"),
 )
-Export = _level("resourceSpans", _level("scopeSpans", _Scope, ("resource", "schemaUrl")), ())
+Export = _level(
+    "resourceSpans", _level("scopeSpans", _Scope, ("resource", "schemaUrl")), ()
+)
 """A line of OTLP with nothing unusual in it; any other is decoded into plain values."""
 EXPORT = msgspec.json.Decoder(Export)
 _MOST = 10_000  #: Resources, and scopes of each, as a path goes over them.
@@ -89,7 +107,11 @@ def exported(line: Any) -> Iterator[Record]:
 def _held(value: _Value) -> Any:
     if value.string_value is not UNSET:
         return value.string_value
-    return _plain(msgspec.to_builtins(value)) if value.int_value is UNSET else value.int_value
+    return (
+        _plain(msgspec.to_builtins(value))
+        if value.int_value is UNSET
+        else value.int_value
+    )
 
 
 def laid_spans(records: list[Any]) -> list[Any] | None:
@@ -120,7 +142,11 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
     A record of a log tells one turn of a call, or all of it: it goes to the span that it names.
     """
-    if record.get("body") is not None or record.get("eventName") or record.get("event_name"):
+    if (
+        record.get("body") is not None
+        or record.get("eventName")
+        or record.get("event_name")
+    ):
         return _logged(record)
     laid = _laid(record)
     return () if _is_told_later(laid["attributes"], laid, context) else (laid,)
@@ -128,7 +154,9 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
 def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
     """Whether it is the request of a stream, whose answer Logfire writes as a record of its own."""
-    if flat.get("logfire.span_type") == "pending_span":  # it stands there again when it has ended
+    if (
+        flat.get("logfire.span_type") == "pending_span"
+    ):  # it stands there again when it has ended
         return True
     later = "request_data" in flat and _ANSWERED.isdisjoint(flat) and not laid["failed"]
     if later:
@@ -146,7 +174,9 @@ _ANSWERED = frozenset(
 
 def _logged(record: Record) -> Iterator[Record]:
     pairs = _pairs(record.get("attributes"))
-    name_ = record.get("eventName") or record.get("event_name") or pairs.get("event.name")
+    name_ = (
+        record.get("eventName") or record.get("event_name") or pairs.get("event.name")
+    )
     body = _plain(record.get("body"))
     body = unpacked(body)
     own = {**(body if isinstance(body, dict) else {})}
@@ -166,12 +196,16 @@ def _logged(record: Record) -> Iterator[Record]:
     }
 
 
-_WHOLE = frozenset({"gen_ai.client.inference.operation.details", "gen_ai.evaluation.result"})
+_WHOLE = frozenset(
+    {"gen_ai.client.inference.operation.details", "gen_ai.evaluation.result"}
+)
 
 
 def _laid(record: Record) -> Record:
     flat = _told_in_events(record["events"]) if record.get("events") else {}
-    flat |= {key.removeprefix("attributes."): v for key, v in record.items() if "." in key}
+    flat |= {
+        key.removeprefix("attributes."): v for key, v in record.items() if "." in key
+    }
     flat |= _pairs(record.get("customDimensions"))
     flat |= _pairs(record.get("attributes"))
     if _FIRST_MS in flat and (first := number(flat[_FIRST_MS])) is not None:
@@ -179,21 +213,33 @@ def _laid(record: Record) -> Record:
     for key, value in flat.items():
         if key.startswith(_QUOTED) and isinstance(value, str) and value[:1] == '"':
             flat[key] = _opened(value)
-    if "request_data" in flat and "duration" in flat:  # Logfire's record of a stream that ended
+    if (
+        "request_data" in flat and "duration" in flat
+    ):  # Logfire's record of a stream that ended
         flat["took"] = flat["duration"]
         record = {**record, "end_time": None, "endTimeUnixNano": None}
     for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:
-        inner = {k[len(prefix) + 1 :]: v for k, v in flat.items() if k.startswith(f"{prefix}.")}
+        inner = {
+            k[len(prefix) + 1 :]: v
+            for k, v in flat.items()
+            if k.startswith(f"{prefix}.")
+        }
         flat.setdefault(prefix, nested(inner))
     return {**record, "attributes": flat, "failed": _failed(record)}
 
 
 def _failed(record: Record) -> Any:
     status = as_mapping(record.get("status"))
-    code = str(status.get("code", status.get("status_code", record.get("status_code")))).upper()
+    code = str(
+        status.get("code", status.get("status_code", record.get("status_code")))
+    ).upper()
     if code not in {"2", "ERROR", "STATUS_CODE_ERROR"}:
         return None
-    message = status.get("message") or status.get("description") or record.get("status_message")
+    message = (
+        status.get("message")
+        or status.get("description")
+        or record.get("status_message")
+    )
     return message or _thrown(record.get("events")) or "error"
 
 
@@ -209,7 +255,8 @@ def _thrown(events: Any) -> Any:
 def _told_in_events(events: Any) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for event in mappings_in(unpacked(events)):
-        pairs, kind = _pairs(event.get("attributes")), event.get("name")
+        pairs = _pairs(event.get("attributes"))
+        kind = event.get("name")
         if kind not in _SAID:
             flat |= pairs
             continue
@@ -228,7 +275,9 @@ def _pairs(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     return {
-        str(each.get("key")): held["stringValue"] if "stringValue" in held else _plain(held)
+        str(each.get("key")): held["stringValue"]
+        if "stringValue" in held
+        else _plain(held)
         for each in mappings_in(value)
         if isinstance(held := each.get("value"), dict)
     }
@@ -243,10 +292,15 @@ def _plain(value: Any, depth: int = 0) -> Any:
             return value[kind]
     if "arrayValue" in value:
         items = as_mapping(value["arrayValue"]).get("values")
-        return [_plain(each, depth + 1) for each in (items if isinstance(items, list) else [])]
+        return [
+            _plain(each, depth + 1)
+            for each in (items if isinstance(items, list) else [])
+        ]
     if "kvlistValue" in value:
         items = mappings_in(as_mapping(value["kvlistValue"]).get("values"))
-        return {str(each.get("key")): _plain(each.get("value"), depth + 1) for each in items}
+        return {
+            str(each.get("key")): _plain(each.get("value"), depth + 1) for each in items
+        }
     return value
 
 
@@ -271,16 +325,20 @@ def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
     args = {**as_mapping(run.get("task_args")), **(solver if run.get("solver") else {})}
     args |= as_mapping(run.get("model_generate_config"))
     arm = [
-        f"{k}={v if isinstance(v, str) else dumped(v)}" for k, v in args.items() if v is not None
+        f"{k}={v if isinstance(v, str) else dumped(v)}"
+        for k, v in args.items()
+        if v is not None
     ]
     stored = as_mapping(record.get("attachments"))
     messages = [
         {**each, "content": stored.get(content.removeprefix(_ATTACHED), content)}
-        if isinstance(content := each.get("content"), str) and content.startswith(_ATTACHED)
+        if isinstance(content := each.get("content"), str)
+        and content.startswith(_ATTACHED)
         else each
         for each in mappings_in(record.get("messages"))
     ]
-    spoken, failed = Talk(messages, len(messages)), bool(record.get("error"))
+    spoken = Talk(messages, len(messages))
+    failed = bool(record.get("error"))
     answered = failed or as_mapping(record.get("output")).get("choices")
     yield {
         **record,
@@ -309,11 +367,19 @@ def _grade(sample: Record, context: ReadContext) -> Record:
 
 
 def _amounts(sample: Record, several: bool, run: Record) -> Record:  # told by name
-    output, usages = as_mapping(sample.get("output")), as_mapping(sample.get("model_usage"))
-    usage = as_mapping(usages.get(str(run.get("model"))) if several else output.get("usage"))
+    output = as_mapping(sample.get("output"))
+    usages = as_mapping(sample.get("model_usage"))
+    usage = as_mapping(
+        usages.get(str(run.get("model"))) if several else output.get("usage")
+    )
     keys = ("input_tokens", "output_tokens", "total_tokens")
     read, written, total = (number(usage.get(key)) for key in keys)
-    if read is not None and total is not None and written is not None and total >= written:
+    if (
+        read is not None
+        and total is not None
+        and written is not None
+        and total >= written
+    ):
         read = max(read, total - written)  # without the cache or with it, by version
     elif read is not None:
         read += sum(number(usage.get(key)) or 0 for key in _CACHE)
@@ -337,16 +403,27 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
     variables are distinguished by their order.
     """
     for row in _cells(record, context) if "outputs" in record else (record,):
-        test, grading = as_mapping(row.get("testCase")), row.get("gradingResult")
-        laid = {**row, "case": _case(row, test, context), "prompt_name": _prompt(row, context)}
+        test = as_mapping(row.get("testCase"))
+        grading = row.get("gradingResult")
+        laid = {
+            **row,
+            "case": _case(row, test, context),
+            "prompt_name": _prompt(row, context),
+        }
         for check in mappings_in(test.get("assert")):
             if check.get("type") in {"equals", "similar", "factuality"}:
                 laid.setdefault("wanted", check.get("value"))
-        judged = as_mapping(grading).get("reason") != "No assertions"  # it says all is well
-        if row.get("failureReason") != 2 and (judged if grading else test.get("assert")):
+        judged = (
+            as_mapping(grading).get("reason") != "No assertions"
+        )  # it says all is well
+        if row.get("failureReason") != 2 and (
+            judged if grading else test.get("assert")
+        ):
             passed = row.get("success")
             laid["judged"] = passed if isinstance(passed, bool) else row.get("score")
-            laid["label"] = ("pass" if passed else "fail") if isinstance(passed, bool) else None
+            laid["label"] = (
+                ("pass" if passed else "fail") if isinstance(passed, bool) else None
+            )
         yield laid
 
 
@@ -366,7 +443,10 @@ def _cells(line: Record, context: ReadContext) -> Iterator[Record]:
             **cell,
             "promptIdx": column,
             "prompt": {"raw": cell.get("prompt"), **prompt},
-            "response": {"output": cell.get("text"), **as_mapping(cell.get("response"))},
+            "response": {
+                "output": cell.get("text"),
+                **as_mapping(cell.get("response")),
+            },
         }
 
 
@@ -375,7 +455,8 @@ def _prompt(row: Record, context: ReadContext) -> str | None:
 
     A prompt has one id with every provider; its place counts the providers too.
     """
-    prompt, place = as_mapping(row.get("prompt")), row.get("promptIdx")
+    prompt = as_mapping(row.get("prompt"))
+    place = row.get("promptIdx")
     label = prompt.get("label") or prompt.get("display") or prompt.get("raw")
     label = " ".join((text(label) or "").split())
     if 0 < len(label) <= _LONGEST_LABEL:
@@ -384,12 +465,15 @@ def _prompt(row: Record, context: ReadContext) -> str | None:
     known = row.get("promptId") or label or place
     if known not in ids:
         ids.append(known)
-    return f"prompt {ids.index(known) + 1}" + (f": {label[:_LONGEST_LABEL]}…" if label else "")
+    return f"prompt {ids.index(known) + 1}" + (
+        f": {label[:_LONGEST_LABEL]}…" if label else ""
+    )
 
 
 def _case(row: Record, test: Record, context: ReadContext) -> str:
     """The case of a row; rows of one test share it."""
-    index, rows = row.get("testIdx"), context.state.get("rows", 0) + 1
+    index = row.get("testIdx")
+    rows = context.state.get("rows", 0) + 1
     context.state["rows"] = rows
     variables = test.get("vars") or (row.get("vars") if index is None else None)
     mark = str(index) if index is not None else f"row {rows}"
@@ -418,21 +502,34 @@ def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
 
 def _opened(value: Any) -> Any:
     value = unpacked(value)
-    quoted = isinstance(value, str) and value[:1] == '"' == value[-1:] and len(value) > 1
+    quoted = (
+        isinstance(value, str) and value[:1] == '"' == value[-1:] and len(value) > 1
+    )
     return (
-        unpacked(f"[{value}]")[0] if quoted and isinstance(unpacked(f"[{value}]"), list) else value
+        unpacked(f"[{value}]")[0]
+        if quoted and isinstance(unpacked(f"[{value}]"), list)
+        else value
     )
 
 
 @prepares
 def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
     """Requests out of lines: one that answers the same message goes on with it."""
-    state, message = context.state, as_mapping(record.get("message"))
-    kind, model = record.get("type"), message.get("model")
-    if kind not in {"user", "assistant"} or record.get("isMeta") or model == "<synthetic>":
+    state = context.state
+    message = as_mapping(record.get("message"))
+    kind = record.get("type")
+    model = message.get("model")
+    if (
+        kind not in {"user", "assistant"}
+        or record.get("isMeta")
+        or model == "<synthetic>"
+    ):
         return
     asked = state.setdefault("asked", {})
-    session = (record.get("sessionId") or record.get("session_id"), record.get("agentId"))
+    session = (
+        record.get("sessionId") or record.get("session_id"),
+        record.get("agentId"),
+    )
     if kind == "user":
         yield from _finished(context)
         asked[session] = [*asked.get(session, []), record]
@@ -448,7 +545,9 @@ def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
             "message": {**message, "content": []},
             "turn": turns[session],
             "heard": [as_mapping(each.get("message")) for each in heard[-1:]],
-            "asked_at": heard[-1].get("timestamp") if heard else record.get("timestamp"),
+            "asked_at": heard[-1].get("timestamp")
+            if heard
+            else record.get("timestamp"),
         }
     blocks = message.get("content")
     held["message"]["content"] += blocks if isinstance(blocks, list) else [blocks or ""]
@@ -469,10 +568,12 @@ FINISH["claude_code"] = _finished
 @prepares
 def evals(record: Record, context: ReadContext) -> Iterator[Record]:
     """A call with what its sample was worth: the events of a sample stand together."""
-    state, data = context.state, as_mapping(record.get("data"))
+    state = context.state
+    data = as_mapping(record.get("data"))
     if spec := as_mapping(record.get("spec")):
         state["spec"] = spec
-    kind, sample = record.get("type"), str(record.get("sample_id"))
+    kind = record.get("type")
+    sample = str(record.get("sample_id"))
     if kind == "sampling":
         state.setdefault("open", {})[sample] = record
         return
@@ -499,7 +600,9 @@ def _unjudged(context: ReadContext) -> Iterator[Record]:
 
 
 FINISH["evals"] = _unjudged
-_TASK = re.compile(r"(?:samples_)?(.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?: \(\d+\))?")
+_TASK = re.compile(
+    r"(?:samples_)?(.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?: \(\d+\))?"
+)
 
 
 @prepares
@@ -511,7 +614,9 @@ def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
         first = first[0]
     metrics = unpacked(record.get("metrics"))
     names = metrics if isinstance(metrics, list) and metrics else _METRICS
-    score = next((record[key] for key in names if isinstance(key, str) and key in record), None)
+    score = next(
+        (record[key] for key in names if isinstance(key, str) and key in record), None
+    )
     task = _TASK.fullmatch(context.file)
     yield {
         **record,

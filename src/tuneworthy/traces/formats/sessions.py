@@ -11,7 +11,13 @@ from tuneworthy.traces.rows import ReadContext
 from tuneworthy.traces.values import as_mapping, mappings_in, name, unpacked
 
 _BY_MODEL = frozenset(
-    {"message", "function_call", "custom_tool_call", "local_shell_call", "web_search_call"}
+    {
+        "message",
+        "function_call",
+        "custom_tool_call",
+        "local_shell_call",
+        "web_search_call",
+    }
 )
 _NO_TURN = frozenset({"reasoning"})
 
@@ -45,7 +51,9 @@ def codex(record: Record, context: ReadContext) -> Iterator[Record]:
             yield from _codex_event(payload, record, context)
 
 
-def _codex_item(payload: Record, record: Record, context: ReadContext) -> Iterator[Record]:
+def _codex_item(
+    payload: Record, record: Record, context: ReadContext
+) -> Iterator[Record]:
     state = context.state
     kind = payload.get("type")
     if kind in _NO_TURN:
@@ -61,7 +69,9 @@ def _codex_item(payload: Record, record: Record, context: ReadContext) -> Iterat
     state["asked_at"] = record.get("timestamp")
 
 
-def _codex_event(payload: Record, record: Record, context: ReadContext) -> Iterator[Record]:
+def _codex_event(
+    payload: Record, record: Record, context: ReadContext
+) -> Iterator[Record]:
     state = context.state
     kind = payload.get("type")
     if kind == "token_count":
@@ -98,7 +108,10 @@ def _codex_call(context: ReadContext) -> Iterator[Record]:
     state.pop("counted", None)
     if not said and failed is None:
         return
-    call = {key: state.get(key) for key in ("session", "provider", "model", "turn", "asked_at")}
+    call = {
+        key: state.get(key)
+        for key in ("session", "provider", "model", "turn", "asked_at")
+    }
     heard = [*state.get("heard", [])]
     yield {
         **call,
@@ -155,7 +168,9 @@ _PARTS["retry-prompt"] = "tool"
 def pydantic_ai(record: Record, context: ReadContext) -> Iterator[Record]:
     messages = mappings_in(unpacked(record.get("messages")))
     run = context.state["runs"] = context.state.get("runs", 0) + 1
-    ids = (message.get("conversation_id") or message.get("run_id") for message in messages)
+    ids = (
+        message.get("conversation_id") or message.get("run_id") for message in messages
+    )
     session = next((id_ for id_ in ids if id_), f"{context.file}:{run}")
     heard: list[Record] = []
     turn = 0
@@ -164,7 +179,11 @@ def pydantic_ai(record: Record, context: ReadContext) -> Iterator[Record]:
         parts = mappings_in(message.get("parts"))
         if message.get("kind") == "response":
             said = "\n".join(p["content"] for p in parts if _is_said(p)) or None
-            calls = [_tool_call(part) for part in parts if part.get("part_kind") == "tool-call"]
+            calls = [
+                _tool_call(part)
+                for part in parts
+                if part.get("part_kind") == "tool-call"
+            ]
             yield {
                 **message,
                 "session": session,
@@ -174,7 +193,9 @@ def pydantic_ai(record: Record, context: ReadContext) -> Iterator[Record]:
                 "calls": calls or None,
                 "asked_at": asked_at,
             }
-            heard.append({"role": "assistant", "content": said or "", "tool_calls": calls})
+            heard.append(
+                {"role": "assistant", "content": said or "", "tool_calls": calls}
+            )
             turn += 1
         else:
             heard += _heard(message, parts)
@@ -190,7 +211,10 @@ def _heard(message: Record, parts: Iterable[Record]) -> Iterator[Record]:
     if isinstance(message.get("instructions"), str):
         yield {"role": "system", "content": message["instructions"]}
     for part in parts:
-        yield {"role": _PARTS.get(str(part.get("part_kind")), "user"), "content": part["content"]}
+        yield {
+            "role": _PARTS.get(str(part.get("part_kind")), "user"),
+            "content": part["content"],
+        }
 
 
 def _tool_call(part: Record) -> Record:
@@ -212,7 +236,12 @@ def bedrock(record: Record, _: ReadContext) -> Iterator[Record]:
         results = mappings_in(whole.get("results"))
         texts = (result.get("outputText") for result in results)
         said = next((text for text in texts if text), None)
-    said = said or whole.get("generation") or whole.get("completion") or whole.get("outputText")
+    said = (
+        said
+        or whole.get("generation")
+        or whole.get("completion")
+        or whole.get("outputText")
+    )
     finish = whole.get("stopReason") or whole.get("stop_reason")
     if pieces:
         said = "".join(_streamed(pieces)) or None

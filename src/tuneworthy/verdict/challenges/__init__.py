@@ -23,7 +23,9 @@ def in_room(room: ModuleType) -> tuple[Challenge, ...]:
     return tuple(each for each in vars(room).values() if isinstance(each, Challenge))
 
 
-ALL = tuple(each for room in ROOMS.values() for each in in_room(room))  #: Every challenge there is.
+ALL = tuple(
+    each for room in ROOMS.values() for each in in_room(room)
+)  #: Every challenge there is.
 
 _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 

@@ -55,7 +55,11 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
     shown = {"prompt_variations": prompts, "foundation_models": families}
     lacking = {}
     for name, check in facts.framework.ceiling.items() if attempts else ():
-        then = [attempt.ceiling[name].value for attempt in attempts if name in attempt.ceiling]
+        then = [
+            attempt.ceiling[name].value
+            for attempt in attempts
+            if name in attempt.ceiling
+        ]
         lacks = bool(then) and "yes" not in then
         if name in shown and check.at_least is not None:
             lacks = shown[name] < check.at_least
@@ -64,7 +68,10 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
             lacking[name] = f"{plain(name)}{wanted}"
     if not lacking:
         return None
-    seen = [several(prompts, "prompt"), several(models, "model") if models else "no model by name"]
+    seen = [
+        several(prompts, "prompt"),
+        several(models, "model") if models else "no model by name",
+    ]
     if families < models:
         seen[-1] += f" of {several(families, 'maker')}"
     verb = "shows" if len(attempts) == 1 else "show"
@@ -82,10 +89,14 @@ def prompts_near_copies(facts: CaseFacts) -> Found:
 
     What was run counts where it was measured: proposed prompts lie in no folder of the team's.
     """
-    check, findings = facts.framework.ceiling.get("prompt_variations"), facts.findings
+    check = facts.framework.ceiling.get("prompt_variations")
+    findings = facts.findings
     if check is None or check.at_least is None or findings.distinct_prompts is None:
         return None
-    said = facts.holds("prompt_variations") and facts.source("prompt_variations") != "measured"
+    said = (
+        facts.holds("prompt_variations")
+        and facts.source("prompt_variations") != "measured"
+    )
     near = facts.framework.threshold("near_copy")
     alike = share(1.0 if near is None else near)
     fires = said and findings.distinct_prompts < check.at_least
@@ -113,8 +124,15 @@ def ceiling_without_evaluation(facts: CaseFacts) -> Found:
 @doubt
 def ceiling_within_noise(facts: CaseFacts) -> Found:
     """A ceiling claimed while the target still lies inside the interval of what was counted."""
-    target, today, interval = facts.case.targets.quality, facts.case.today, facts.quality
-    if facts.reached != "yes" or target is None or interval is None or today.quality is None:
+    target = facts.case.targets.quality
+    today = facts.case.today
+    interval = facts.quality
+    if (
+        facts.reached != "yes"
+        or target is None
+        or interval is None
+        or today.quality is None
+    ):
         return None
     needed = cases_to_tell(today.quality, target.at_least, today.cases or 1)
     tells = f"about {count(needed)} are needed" if needed else BY_MARGIN
@@ -130,7 +148,8 @@ def ceiling_within_noise(facts: CaseFacts) -> Found:
 @contradiction
 def target_already_met(facts: CaseFacts) -> Found:
     """No success is claimed, or a ceiling, and everything counted meets its target."""
-    reached, met = facts.reached == "yes", tuple(facts.limits)
+    reached = facts.reached == "yes"
+    met = tuple(facts.limits)
     if not reached and facts.state("success_with_prompts") != "no":
         return None
     said = "ceiling" if reached else "factors.success_with_prompts"
@@ -148,7 +167,10 @@ def success_but_target_missed(facts: CaseFacts) -> Found:
     """Success means every target: quality, latency, cost and privacy."""
     fires = facts.holds("success_with_prompts") and bool(facts.missed)
     return fires and (
-        ("factors.success_with_prompts", *(TARGETS[name].path for name in facts.missed)),
+        (
+            "factors.success_with_prompts",
+            *(TARGETS[name].path for name in facts.missed),
+        ),
         f"The present prompt is said to meet every requirement, and it misses: "
         f"{named(facts.missed)}.",
         "Correct the answer or the target: success means all targets at once",
@@ -158,12 +180,16 @@ def success_but_target_missed(facts: CaseFacts) -> Found:
 @contradiction
 def success_with_faulty_answers(facts: CaseFacts) -> Found:
     """What meets every target isn't seen to fail; where quality was counted, that tells."""
-    signals, counted = facts.framework.signals, facts.target("quality") == "yes"
+    signals = facts.framework.signals
+    counted = facts.target("quality") == "yes"
     fires = facts.holds("success_with_prompts") and bool(facts.seen) and not counted
     return fires and (
         (
             "factors.success_with_prompts",
-            *(f"{'signals' if name in signals else 'factors'}.{name}" for name in facts.seen),
+            *(
+                f"{'signals' if name in signals else 'factors'}.{name}"
+                for name in facts.seen
+            ),
         ),
         "The present prompt is said to meet every requirement, and answers are seen to be "
         f"wrong: {listing([plain(name) for name in facts.seen])}.",
@@ -174,7 +200,8 @@ def success_with_faulty_answers(facts: CaseFacts) -> Found:
 @doubt
 def knowledge_gap_with_low_recall(facts: CaseFacts) -> Found:
     """A gap in knowledge that begins where the passage isn't found."""
-    recall, limit = facts.recall or 0.0, facts.framework.threshold("retrieval_recall") or 0.0
+    recall = facts.recall or 0.0
+    limit = facts.framework.threshold("retrieval_recall") or 0.0
     fires = facts.recall_enough == "no" and facts.holds("knowledge_gaps")
     return fires and (
         ("signals.knowledge_gaps", "today.retrieval_recall"),
@@ -187,7 +214,9 @@ def knowledge_gap_with_low_recall(facts: CaseFacts) -> Found:
 @pushback
 def format_goal_without_constrained_output(facts: CaseFacts) -> Found:
     """Structure alone is wanted, and the tool made for structure wasn't tried."""
-    tried = any("constrained_output" in attempt.tried for attempt in facts.case.attempts)
+    tried = any(
+        "constrained_output" in attempt.tried for attempt in facts.case.attempts
+    )
     fires = facts.case.goals == ("format",) and not tried
     return fires and (
         ("goals", "attempts"),

@@ -10,13 +10,16 @@ from tuneworthy.words import count, plain
 @contradiction
 def examples_against_answer(facts: CaseFacts) -> Found:
     """The answer about data and the number of examples say opposite things."""
-    said, have = facts.state("insufficient_data"), facts.examples
+    said = facts.state("insufficient_data")
+    have = facts.examples
     limit = examples_limit(facts.case, facts.framework)
     if said == "unknown" or have is None or limit is None:
         return None
     need = examples_need(facts.case, facts.framework)
     enough = "Too few" if said == "yes" else "Enough"
-    fires = (have < limit) != (said == "yes") and facts.source("insufficient_data") == "stated"
+    fires = (have < limit) != (said == "yes") and facts.source(
+        "insufficient_data"
+    ) == "stated"
     return fires and (
         ("factors.insufficient_data", "data.examples"),
         f"{enough} examples are said to be available, and {count(have)} are stated. "
@@ -28,11 +31,13 @@ def examples_against_answer(facts: CaseFacts) -> Found:
 @doubt
 def example_rules_differ(facts: CaseFacts) -> Found:
     """Two published rules disagree about whether this many examples are enough."""
-    have, need = facts.examples, examples_need(facts.case, facts.framework)
+    have = facts.examples
+    need = examples_need(facts.case, facts.framework)
     general = facts.framework.threshold("few_examples")
     if have is None or need is None or general is None:
         return None
-    goal, own = need[0], need[1].low
+    goal = need[0]
+    own = need[1].low
     return (have < general) != (have < own) and (
         ("data.examples", "goals"),
         f"Two published rules disagree about {count(have)} examples: under {count(general)} is "
@@ -79,7 +84,8 @@ def pretraining_with_few_documents(facts: CaseFacts) -> Found:
 
 def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
     """How many there are and how many the goal takes; None where they are enough or uncounted."""
-    rule, have = facts.framework.goals.get(goal), facts.case.usable_data(unit)
+    rule = facts.framework.goals.get(goal)
+    have = facts.case.usable_data(unit)
     if goal not in facts.case.goals or rule is None or have is None:
         return None
     need = facts.framework.approaches[rule.approach].data.low

@@ -8,7 +8,16 @@ from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt
 from tuneworthy.answers.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.model.base import DAYS_PER_MONTH, State
 from tuneworthy.model.dossier import Replaced
-from tuneworthy.words import capital, day, few, interval_text, listing, plain, sentence, several
+from tuneworthy.words import (
+    capital,
+    day,
+    few,
+    interval_text,
+    listing,
+    plain,
+    sentence,
+    several,
+)
 
 
 @contradiction
@@ -24,7 +33,9 @@ def measured_against_answer(facts: CaseFacts) -> Found:
         reading = answer[1]
         title = capital(plain(name))
         against[path] = f"“{title}” is answered {stated}. Measured: {_seen(reading)}."
-    counts = "The measurement counts." if len(against) == 1 else "The measurements count."
+    counts = (
+        "The measurement counts." if len(against) == 1 else "The measurements count."
+    )
     return bool(against) and (
         (*against, "evidence"),
         f"{' '.join(against.values())} {counts}",
@@ -40,8 +51,12 @@ def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
             yield f"ceiling.{name}", "yes" if check.count >= rule.at_least else "no"
         else:
             yield f"ceiling.{name}", check.value
-    yield from ((f"factors.{name}", answer.value) for name, answer in facts.case.factors.items())
-    yield from ((f"signals.{name}", answer.value) for name, answer in facts.case.signals.items())
+    yield from (
+        (f"factors.{name}", answer.value) for name, answer in facts.case.factors.items()
+    )
+    yield from (
+        (f"signals.{name}", answer.value) for name, answer in facts.case.signals.items()
+    )
 
 
 def _seen(reading: LimitCheck) -> str:
@@ -52,16 +67,20 @@ def _seen(reading: LimitCheck) -> str:
 @contradiction
 def measured_against_number(facts: CaseFacts) -> Found:
     """A number that was stated and one measured that is clearly another."""
-    tolerance, apart = facts.framework.threshold("stated_tolerance"), dict[str, str]()
+    tolerance = facts.framework.threshold("stated_tolerance")
+    apart = dict[str, str]()
     for number in facts.findings.replaced:
         if tolerance is None or number.stated is None or not _apart(number, tolerance):
             continue
-        (low, high), measured = number.stated, number.evidence
+        low, high = number.stated
+        measured = number.evidence
         stated = interval_text(low, low, high, measured.unit)
         name = plain(number.path.rsplit(".", 1)[-1])
         seen = LimitCheck(measured, None).interval
         apart[number.path] = f"{name}: stated {stated}, measured {seen}"
-    which = "The measured one counts." if len(apart) == 1 else "The measured ones count."
+    which = (
+        "The measured one counts." if len(apart) == 1 else "The measured ones count."
+    )
     return bool(apart) and (
         (*apart, "evidence"),
         f"{sentence(', and '.join(apart.values()))} {which}",
@@ -71,7 +90,8 @@ def measured_against_number(facts: CaseFacts) -> Found:
 
 def _apart(number: Replaced, tolerance: float) -> bool:
     """Whether the two ranges miss each other by more than a share of what was measured."""
-    low, high = number.evidence.low, number.evidence.high
+    low = number.evidence.low
+    high = number.evidence.high
     if number.stated is None or low is None or not isinstance(high, float | int):
         return False
     gap = max(low - number.stated[1], number.stated[0] - high)
@@ -94,7 +114,8 @@ def measured_beside_answer(facts: CaseFacts) -> Found:
 
 def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
     """Path, answer, what was measured, and why that settles nothing."""
-    framework, ledger = facts.framework, facts.findings.ledger
+    framework = facts.framework
+    ledger = facts.findings.ledger
     for path, stated in _answers(facts):
         room, name = path.split(".")
         if stated == "unknown" or facts.source(name) == "measured":
@@ -102,12 +123,20 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
         done = tried(name, framework, ledger) if name in framework.ceiling else None
         if done is not None and stated == "no":
             yield path, stated, done.interval, "a log doesn't show what was compared"
-        rated, limit = ledger.get("success_share"), facts.limits.get("quality")
+        rated = ledger.get("success_share")
+        limit = facts.limits.get("quality")
         if name == "success_with_prompts" and rated is not None and limit is not None:
             share = LimitCheck(rated, None).interval
             if side_of(rated, limit) not in ("unknown", stated):
-                yield path, stated, f"{share} rated good", "those who rate are not a random sample"
-        supports = readings(name, "supports", framework, ledger) if room == "signals" else ()
+                yield (
+                    path,
+                    stated,
+                    f"{share} rated good",
+                    "those who rate are not a random sample",
+                )
+        supports = (
+            readings(name, "supports", framework, ledger) if room == "signals" else ()
+        )
         for side, reading in supports:
             if side not in ("unknown", stated):
                 yield path, stated, _seen(reading), "that alone doesn't show why"
@@ -135,9 +164,12 @@ def need_seen_in_data(facts: CaseFacts) -> Found:
     )
 
 
-def _need(facts: CaseFacts, *, stated: State, measured: State) -> tuple[str, str, str] | None:
+def _need(
+    facts: CaseFacts, *, stated: State, measured: State
+) -> tuple[str, str, str] | None:
     """The first factor whose measurements contradict its answer: path, name, what was measured."""
-    framework, ledger = facts.framework, facts.findings.ledger
+    framework = facts.framework
+    ledger = facts.findings.ledger
     for factor in (name for name in framework.factors if facts.state(name) == stated):
         for side, reading in readings(factor, "supports", framework, ledger):
             if side == measured:
@@ -148,8 +180,13 @@ def _need(facts: CaseFacts, *, stated: State, measured: State) -> tuple[str, str
 @doubt
 def evidence_old(facts: CaseFacts) -> Found:
     """Measured on data that ended long ago."""
-    limit, today = facts.framework.threshold("evidence_age"), facts.findings.as_of
-    days = [number.observed_on for number in facts.findings.ledger.values() if number.observed_on]
+    limit = facts.framework.threshold("evidence_age")
+    today = facts.findings.as_of
+    days = [
+        number.observed_on
+        for number in facts.findings.ledger.values()
+        if number.observed_on
+    ]
     if limit is None or today is None or not days:
         return None
     months = (today - max(days)).days / DAYS_PER_MONTH
@@ -192,7 +229,9 @@ _UNLIKE = {
 @doubt
 def evaluation_gap(facts: CaseFacts) -> Found:
     """Questions of a kind that the evaluation set doesn't ask: no score on it is about them."""
-    seen = {name: item for name, item in facts.findings.ledger.items() if name in _UNLIKE}
+    seen = {
+        name: item for name, item in facts.findings.ledger.items() if name in _UNLIKE
+    }
     gaps = [
         f"{interval_text(item.value, item.low, item.high, item.unit)} {_UNLIKE[name]}"
         for name, item in seen.items()

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tuneworthy.answers.facts import CaseFacts, Found, contradiction, ends, known_range, pushback
+from tuneworthy.answers.facts import (
+    CaseFacts,
+    Found,
+    contradiction,
+    ends,
+    known_range,
+    pushback,
+)
 from tuneworthy.facts.ends import end_day, looked_up_end, serves_until
 from tuneworthy.facts.load import facts_on
 from tuneworthy.model.base import DAYS_PER_MONTH, Range, months_to_reach
@@ -15,10 +22,12 @@ from tuneworthy.words import count, day, listing, months_range, usd, usd_range
 def ongoing_below_table(facts: CaseFacts) -> Found:
     """Running costs below what the framework's own table adds up to."""
     stated = facts.case.economics.monthly.ongoing_usd
-    rate, costs = facts.case.economics.hourly_rate_usd, facts.framework.costs
+    rate = facts.case.economics.hourly_rate_usd
+    costs = facts.framework.costs
     if stated is None or rate is None or costs is None or facts.case.one_off:
         return None
-    low, high = ongoing_usd(costs, rate.low, "low"), ongoing_usd(costs, rate.high, "high")
+    low = ongoing_usd(costs, rate.low, "low")
+    high = ongoing_usd(costs, rate.high, "high")
     return stated.high < low and (
         ("economics.monthly.ongoing_usd", "economics.hourly_rate_usd"),
         f"Running costs of {usd(stated.likely)} per month are stated. The framework's own table "
@@ -31,16 +40,19 @@ def ongoing_below_table(facts: CaseFacts) -> Found:
 @contradiction
 def saving_above_bill(facts: CaseFacts) -> Found:
     """A saving that is larger than what is paid today, as likely or at its highest."""
-    saving, bill = facts.case.economics.monthly.api_savings_usd, facts.bill
+    saving = facts.case.economics.monthly.api_savings_usd
+    bill = facts.bill
     if saving is None or bill is None:
         return None
     likely = saving.likely > bill.likely
     if not likely and saving.high <= bill.high:
         return None
-    now, each = facts.requests, facts.request_usd
+    now = facts.requests
+    each = facts.request_usd
     calls = f"{count(now)} calls cost" if now else "the present system costs"
     most, paid = (saving.likely, bill.likely) if likely else (saving.high, bill.high)
-    upto, certain = "" if likely else "up to ", likely or not bill.interval.varies
+    upto = "" if likely else "up to "
+    certain = likely or not bill.interval.varies
     says = f"A saving of {upto}{usd(most)}{facts.case.a_month} is stated, but "
     says += f"{calls} {'about' if certain else 'at most'} {usd(paid)} today."
     settle = "Confirm the growth, or state the saving at today's volume"
@@ -58,13 +70,17 @@ def saving_above_bill(facts: CaseFacts) -> Found:
 @contradiction
 def bill_against_prices(facts: CaseFacts) -> Found:
     """A bill, and the same calls at the price of the model in use: clearly another amount."""
-    used, bill, now = in_use(facts.case), facts.case.today.usd_per_month, facts.requests
-    tolerance, priced = facts.framework.threshold("stated_tolerance"), facts.serving("as_is")
+    used = in_use(facts.case)
+    bill = facts.case.today.usd_per_month
+    now = facts.requests
+    tolerance = facts.framework.threshold("stated_tolerance")
+    priced = facts.serving("as_is")
     if used is None or bill is None or tolerance is None or priced is None or not now:
         return None
     hows = ("as_is", "cached", "batched", "cached_batched")
     least = min(way.low for how in hows if (way := facts.serving(how)))
-    gap, a_month = max(least - bill.high, bill.low - priced.most), facts.case.a_month
+    gap = max(least - bill.high, bill.low - priced.most)
+    a_month = facts.case.a_month
     floor = facts.framework.threshold("bill_floor") or 0.0
     return gap > max(tolerance * max(priced.most, bill.high), floor) and (
         ("today.usd_per_month", "models", "economics.traffic"),
@@ -78,8 +94,12 @@ def bill_against_prices(facts: CaseFacts) -> Found:
 def ongoing_below_serving(facts: CaseFacts) -> Found:
     """Running costs that are less than serving the tuned model alone."""
     stated = facts.case.economics.monthly.ongoing_usd
-    tuned = (way for way in facts.findings.servings if way.tuned and way.admissible != "no")
-    way = next((way for way in tuned if known_range(way.usd_per_month)), None)  # the cheapest
+    tuned = (
+        way for way in facts.findings.servings if way.tuned and way.admissible != "no"
+    )
+    way = next(
+        (way for way in tuned if known_range(way.usd_per_month)), None
+    )  # the cheapest
     serving = way and known_range(way.usd_per_month)
     if not (stated and way and serving):
         return None
@@ -94,7 +114,8 @@ def ongoing_below_serving(facts: CaseFacts) -> Found:
 @pushback
 def saving_above_published(facts: CaseFacts) -> Found:
     """A saving above the range that the framework names for a system at scale."""
-    saving, costs = facts.case.economics.monthly.api_savings_usd, facts.framework.costs
+    saving = facts.case.economics.monthly.api_savings_usd
+    costs = facts.framework.costs
     if saving is None or costs is None or costs.returns is None or facts.case.one_off:
         return None
     span = costs.returns.api_savings_usd_per_month
@@ -109,7 +130,8 @@ def saving_above_published(facts: CaseFacts) -> Found:
 @pushback
 def upfront_below_table(facts: CaseFacts) -> Found:
     """Less work before the first version than the framework's own table."""
-    costs, stated = facts.framework.costs, facts.case.economics.upfront.hours
+    costs = facts.framework.costs
+    stated = facts.case.economics.upfront.hours
     if costs is None or costs.upfront_total is None or stated is None:
         return None
     span = costs.upfront_total.hours
@@ -124,10 +146,17 @@ def upfront_below_table(facts: CaseFacts) -> Found:
 @pushback
 def no_retraining(facts: CaseFacts) -> Found:
     """Running costs by category in which the model is never trained again."""
-    ongoing, costs = facts.case.economics.monthly.ongoing, facts.framework.costs
-    if ongoing is None or _some(ongoing.retraining_hours_per_quarter) or facts.case.one_off:
+    ongoing = facts.case.economics.monthly.ongoing
+    costs = facts.framework.costs
+    if (
+        ongoing is None
+        or _some(ongoing.retraining_hours_per_quarter)
+        or facts.case.one_off
+    ):
         return None
-    usual = _usual(costs.ongoing.get("retraining") if costs else None, " hours a quarter")
+    usual = _usual(
+        costs.ongoing.get("retraining") if costs else None, " hours a quarter"
+    )
     return (
         ("economics.monthly.ongoing.retraining_hours_per_quarter",),
         f"Nothing is planned for retraining, so the model ages with its data.{usual}",
@@ -138,8 +167,11 @@ def no_retraining(facts: CaseFacts) -> Found:
 @pushback
 def no_evaluation_hours(facts: CaseFacts) -> Found:
     """Upfront costs by category in which nobody evaluates the result."""
-    upfront, costs = facts.case.economics.upfront, facts.framework.costs
-    if not upfront.by_category or (upfront.evaluation and _some(upfront.evaluation.hours)):
+    upfront = facts.case.economics.upfront
+    costs = facts.framework.costs
+    if not upfront.by_category or (
+        upfront.evaluation and _some(upfront.evaluation.hours)
+    ):
         return None
     usual = _usual(costs.upfront.get("evaluation") if costs else None, " hours")
     return (
@@ -218,7 +250,8 @@ def model_ends_differ(facts: CaseFacts) -> Found:
 @pushback
 def model_in_use_ends(facts: CaseFacts) -> Found:
     """A saving beside a model that is about to end, so that the bill is another one soon."""
-    used, today = in_use(facts.case), facts.findings.as_of
+    used = in_use(facts.case)
+    today = facts.findings.as_of
     end = facts_on(today).end_of(used.id, used.base_url) if used else None
     until = end_day(used, today) if used else None
     horizon = facts.case.economics.assumptions.horizon_months
@@ -226,7 +259,8 @@ def model_in_use_ends(facts: CaseFacts) -> Found:
         return None
     if (until - today).days / DAYS_PER_MONTH > horizon:
         return None
-    named, confirm = "", ""
+    named = ""
+    confirm = ""
     if end:
         looked = "stated" if used.ends else f"as looked up on {day(end.dated)}"
         named = f", {looked}, and its successor is {listing(end.successors, 'or')}"

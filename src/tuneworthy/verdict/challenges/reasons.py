@@ -49,7 +49,10 @@ def exploring_with_fixed_format(facts: CaseFacts) -> Found:
     fixed = facts.holds("consistent_behavior")
     fires = facts.holds("exploration_phase") and (fixed or "format" in facts.case.goals)
     return fires and (
-        ("factors.exploration_phase", "factors.consistent_behavior" if fixed else "goals"),
+        (
+            "factors.exploration_phase",
+            "factors.consistent_behavior" if fixed else "goals",
+        ),
         "You are still finding out what users need, and every output must already look the same.",
         "Say which outputs are fixed today. Constrain those, and leave the rest to prompts",
     )
@@ -69,7 +72,10 @@ def changing_requirements_baked_in(facts: CaseFacts) -> Found:
         "waiting",
     }
     return (
-        ("factors.rapidly_changing_requirements", "factors.domain_knowledge" if knows else "goals"),
+        (
+            "factors.rapidly_changing_requirements",
+            "factors.domain_knowledge" if knows else "goals",
+        ),
         "Requirements change about every month, and the model is to know what is your own.",
         settle[facts.changes],
     )
@@ -83,8 +89,13 @@ def knowledge_goal_against_record(facts: CaseFacts) -> Found:
         return None
     for goal in facts.goals(KNOWLEDGE_GOALS):
         winners = facts.findings.record.get(goal, {})
-        total, tuned = sum(winners.values()), sum(winners.get(arm, 0) for arm in _TUNED)
-        if least is not None and total >= least and tuned * len(ARMS) < len(_TUNED) * total:
+        total = sum(winners.values())
+        tuned = sum(winners.get(arm, 0) for arm in _TUNED)
+        if (
+            least is not None
+            and total >= least
+            and tuned * len(ARMS) < len(_TUNED) * total
+        ):
             best = max(winners, key=lambda arm: winners[arm])
             return (
                 ("goals", "attempts"),
@@ -125,21 +136,28 @@ def instruction_limit_with_short_prompt(facts: CaseFacts) -> Found:
 
 def _short_prompt(facts: CaseFacts) -> tuple[str, str]:
     """Input tokens of a request, and what is short."""
-    return count(facts.tokens or 0), count(facts.framework.threshold("short_prompt") or 0)
+    return count(facts.tokens or 0), count(
+        facts.framework.threshold("short_prompt") or 0
+    )
 
 
 @pushback
 def low_volume_now(facts: CaseFacts) -> Found:
     """Volume that is low today and counted as high: the growth has to happen first."""
     answer = facts.case.factors.get("low_volume")
-    if answer is None or (answer.value, answer.now) != ("no", "yes") or facts.case.one_off:
+    if (
+        answer is None
+        or (answer.value, answer.now) != ("no", "yes")
+        or facts.case.one_off
+    ):
         return None
-    now, month, growth = facts.requests, answer.by_month, facts.growth
-    says, grown = "Volume counts as sufficient, but it is low at present.", ""
+    now = facts.requests
+    month = answer.by_month
+    growth = facts.growth
+    says = "Volume counts as sufficient, but it is low at present."
+    grown = ""
     if now and month is not None and growth:
-        grown = (
-            f". At {share(growth)} growth month {month} has {count(now * (1 + growth) ** month)}"
-        )
+        grown = f". At {share(growth)} growth month {month} has {count(now * (1 + growth) ** month)}"
     if now is not None:
         says += f" Today it is {count(now)} requests a month{grown}."
     return (
@@ -170,10 +188,12 @@ def volume_against_answer(facts: CaseFacts) -> Found:
     """Requests a month that say the opposite of the answer about volume."""
     stated = facts.case.economics.traffic.requests_per_month
     limit = facts.framework.threshold("low_volume")
-    said, answer = facts.state("low_volume"), facts.case.factors.get("low_volume")
+    said = facts.state("low_volume")
+    answer = facts.case.factors.get("low_volume")
     if stated is None or limit is None or facts.source("low_volume") != "stated":
         return None  # what was measured is another challenge's
-    few, many = stated.high < limit, stated.low >= limit
+    few = stated.high < limit
+    many = stated.low >= limit
     clash = {"yes": many, "no": few, "unknown": False}[said]
     later = few and answer is not None and answer.now == "yes"
     return (clash and not later) and (
@@ -199,7 +219,8 @@ def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Found:
 @contradiction
 def sovereignty_with_third_party_api(facts: CaseFacts) -> Found:
     """Data that may not go to a third party goes there today, as said or by the model's price."""
-    model, stated = in_use(facts.case), facts.case.today.api == "third_party"
+    model = in_use(facts.case)
+    stated = facts.case.today.api == "third_party"
     by = f" by calling {model.id}" if model and not stated else ""
     fires = facts.holds("data_sovereignty") and facts.api == "third_party"
     return fires and (
