@@ -455,9 +455,10 @@ def test_packing_is_counted_wherever_it_hides() -> None:
         "l = [m for m in [n for n in o]]\n"
         "p = [q for q in r]\n"
         "class _Going:\n    def of(self): ...\n"
+        "a, b = b, a\n"
     )
     size = house.measure_text(text, "m.py")
-    assert (size.statements, size.packed_assignments, size.if_expressions) == (9, 1, 1)
+    assert (size.statements, size.packed_assignments, size.if_expressions) == (10, 1, 1)
     assert size.nested_comprehensions == 2
     assert size.riddles == ("m.py:8 _Going", "m.py:9 of")
     assert house.Size().density() == dict.fromkeys(house.Size().density(), 0)

@@ -166,10 +166,14 @@ def _is_statement(node: ast.AST) -> bool:
 
 
 def _packs(node: ast.AST) -> bool:
-    """Whether a statement gives several names several values at once."""
+    """Whether a statement gives several names several values at once; a swap doesn't."""
     if not isinstance(node, ast.Assign):
         return False
-    return isinstance(node.value, ast.Tuple) and isinstance(node.targets[0], ast.Tuple)
+    target = node.targets[0]
+    if not isinstance(node.value, ast.Tuple) or not isinstance(target, ast.Tuple):
+        return False
+    names = sorted(ast.unparse(each) for each in target.elts)
+    return names != sorted(ast.unparse(each) for each in node.value.elts)
 
 
 def _nests(node: ast.AST) -> bool:
