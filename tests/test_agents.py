@@ -183,6 +183,7 @@ def git(place: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_comment_says_what_a_pull_request_changes(copied: Path) -> None:
     checkout = copied / "checkout"
     checkout.mkdir()

@@ -63,6 +63,7 @@ def test_an_export_writes_the_messages_of_the_judged_run_and_no_secret(
     assert done.piloted.same_set is True
 
 
+@pytest.mark.slow
 def test_the_recipe_of_the_pilot_stands_in_every_file_that_has_a_place_for_it(
     folder: Path, tmp_path: Path
 ) -> None:

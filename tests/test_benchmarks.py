@@ -38,6 +38,7 @@ def test_the_light_signals_are_thirteen_and_all_of_them_see_every_trace(
     assert figures["known"] >= figures["signals"] - len(timing.SILENT)
 
 
+@pytest.mark.slow
 def test_no_signal_at_all_is_no_figure(
     timing: Any, log: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

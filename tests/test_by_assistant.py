@@ -181,6 +181,7 @@ def test_whatever_an_assistant_answers_what_is_for_people_stays(
 # What it writes is marked ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_an_assistant_answers_is_marked_everywhere_until_a_person_confirms_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -287,6 +288,7 @@ def test_another_answer_by_a_person_is_the_persons(
     assert waiting(folder) == ["factors.low_volume"]
 
 
+@pytest.mark.slow
 def test_the_page_confirms_what_it_showed_and_nothing_newer(folder: Path) -> None:
     assist(folder, brand_voice="yes")
     client = a_client(a_site(folder))

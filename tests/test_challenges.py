@@ -697,6 +697,7 @@ def test_every_challenge_has_its_pair() -> None:
     assert len(set(IDS)) == len(IDS)
 
 
+@pytest.mark.slow
 def test_every_challenge_fires_and_points_at_both_statements(
     firing: list[tuple[str, Pair, model_dossier.ChallengeResult | None]],
 ) -> None:
@@ -888,6 +889,7 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_says_the_numbers_of_the_case(folder: Path) -> None:
     for name, (data, wanted) in SAYS.items():
         result = challenges(data, folder)[name]

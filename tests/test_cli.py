@@ -117,6 +117,7 @@ def test_an_error_says_where_what_and_the_fix(
     assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
 
 
+@pytest.mark.slow
 def test_why_walks_the_tree_with_the_case_s_numbers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -220,6 +221,7 @@ def test_next_commands_of_a_folder_with_a_blank_can_be_pasted(
         )
 
 
+@pytest.mark.slow
 def test_one_ask_is_shown_by_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """A page once asked $1,425, and its conditions, $2,800–$7,600, stood beside it."""
     ask = json.loads(said(capsys, "decide", TASK, *ON, "--format", "json"))["ask"]

@@ -468,6 +468,7 @@ def test_the_frameworks_of_the_guide_load_and_decide(copy: Path) -> None:
         assert decide(case, framework).verdict.outcome == "fine_tune_candidate"
 
 
+@pytest.mark.slow
 def test_the_mapping_of_the_guide_reads_output_items_of_hosted_evals(
     copy: Path,
 ) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def test_the_table_is_the_one_its_note_names() -> None:
     assert "MIT" in (FOLDER / "LICENSE").read_text("utf-8")
 
 
+@pytest.mark.slow
 @given(TEXTS.filter(lambda text: "<" not in text))
 def test_the_pieces_of_a_text_spell_it(text: str) -> None:
     expected = " " + text.replace("\u2581", " ") if text else ""

@@ -107,6 +107,7 @@ QUOTED = [
 ]
 
 
+@pytest.mark.slow
 def test_every_string_of_the_product_its_help_and_its_guides_keeps_the_rules() -> None:
     texts = prose.every_text()
     assert {text.kind for text in texts} == {"help", "report", "shown", "docs"}

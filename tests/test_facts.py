@@ -78,6 +78,7 @@ def named_in(text: str, names: set[str]) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
+@pytest.mark.slow
 def test_no_page_no_help_no_target_and_no_default_names_a_model_that_ends_soon() -> (
     None
 ):

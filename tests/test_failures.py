@@ -414,6 +414,7 @@ def test_a_sheet_with_a_wrong_line_is_refused_in_one_line_and_nothing_is_kept(
     assert files_stores.read_evidence(load_case(logged)) == ()
 
 
+@pytest.mark.slow
 def test_a_sheet_of_another_case_is_refused(
     logged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -546,6 +547,7 @@ def test_failures_of_the_best_arm_leave_held_out_cases_alone_where_there_are_eno
 # On the page ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_page_takes_a_cause_with_one_key_and_adds_it_to_the_evidence(
     logged: Path,
 ) -> None:

@@ -62,6 +62,7 @@ def test_every_section_of_a_gallery_case_begins_with_one_screen(
         screen(capsys, "show", str(case), section, *ON)
 
 
+@pytest.mark.slow
 def test_what_a_screen_leaves_out_is_shown_by_all(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_case_with_nothing_but_a_name_has_its_screens(
     screen(capsys, "watch", str(tmp_path), *ON)
 
 
+@pytest.mark.slow
 def test_the_look_ups_begin_with_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
     screen(capsys, "models", *ON)
     screen(capsys, "models", str(ROOT / "examples" / "task-api"), *ON)
@@ -93,6 +95,7 @@ def test_the_look_ups_begin_with_one_screen(capsys: pytest.CaptureFixture[str]) 
     screen(capsys, "framework", "list")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bank-call-routing", "municipal-services"])
 def test_what_is_measured_drawn_and_gated_begins_with_one_screen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
@@ -141,6 +144,7 @@ def library(folder: Path) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_labs_begin_with_their_answer_and_what_to_do_now(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +168,7 @@ def test_retrieval_begins_with_its_answer(
     assert "recall" not in lines[0].casefold()
 
 
+@pytest.mark.slow
 def test_a_pilots_card_is_one_screen(tmp_path: Path) -> None:
     document = section_lab.pilot_document(
         piloted(pilot_case(tmp_path)), "Library", "library"
@@ -176,6 +181,7 @@ def test_a_pilots_card_is_one_screen(tmp_path: Path) -> None:
     assert lines[1] == "Now: tuneworthy decide library"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 3, 20, 22, 23, 24, 500])
 @pytest.mark.parametrize("after", [(), ("Next: go on", "Then: rest")])
 @pytest.mark.parametrize("kind", ["table", "bullets", "facts", "prose"])

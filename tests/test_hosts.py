@@ -267,6 +267,7 @@ def test_a_judge_that_is_named_with_its_address_confirms_that_host_alone(
     assert "--to elsewhere.example" in page
 
 
+@pytest.mark.slow
 def test_a_page_says_which_host_nobody_confirmed_and_refuses_the_lab(
     tmp_path: Path,
 ) -> None:
@@ -306,6 +307,7 @@ def test_the_wire_itself_refuses_a_host_that_nobody_confirmed() -> None:
         asyncio.run(sent())
 
 
+@pytest.mark.slow
 def test_a_pilot_names_the_host_of_its_base_and_sends_it_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -193,6 +193,7 @@ def sizes_by_room() -> tuple[tuple[house.Room, house.Size], ...]:
     return tuple(house.sizes_by_room(rooms))
 
 
+@pytest.mark.slow
 def test_every_room_stays_below_its_ceiling() -> None:
     rooms, _ = house.read_book()
     sizes = dict(sizes_by_room())
@@ -342,6 +343,7 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     assert done.stdout.splitlines()[-1] == ""
 
 
+@pytest.mark.slow
 def test_a_decision_without_money_or_prompts_loads_no_numpy(project: Path) -> None:
     code = (
         "from tuneworthy import decide, load_case, load_framework\n"

@@ -286,6 +286,7 @@ def test_every_section_is_there_with_its_numbers() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
     found = full(decided("task-api"))
     assert isinstance(found.investment, model_dossier.InvestmentResult)
@@ -304,6 +305,7 @@ def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
     assert text.count("To find out: count first") == 3
 
 
+@pytest.mark.slow
 def test_an_open_verdict_says_where_it_can_go_without_a_percentage() -> None:
     text = made("first-idea")
     assert "t say yet." in text

@@ -272,6 +272,7 @@ def test_going_back_over_several_changes_each_and_goes_on_after_them(
     assert "Now: 7  (Enter keeps it)" in seen.out
 
 
+@pytest.mark.slow
 def test_from_the_end_of_a_part_one_can_go_back_too(folder: Path) -> None:
     passed = "d\n" * 15
     seen = tuneworthy("interview", folder, typed=f"{passed}n\nb\ny\nq\n")
@@ -280,6 +281,7 @@ def test_from_the_end_of_a_part_one_can_go_back_too(folder: Path) -> None:
     assert seen.out.count("17/17") == 2
 
 
+@pytest.mark.slow
 def test_quitting_while_another_answer_is_changed_is_quitting(folder: Path) -> None:
     answer_in(folder, "cost_optimization", "yes")
     asks = part_asks(load_case(folder), framework_of(load_case(folder)))
@@ -289,6 +291,7 @@ def test_quitting_while_another_answer_is_changed_is_quitting(folder: Path) -> N
     assert seen.out.count("All answers are in the case file.") == 1
 
 
+@pytest.mark.slow
 def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth_knowing(
     folder: Path,
 ) -> None:
@@ -314,6 +317,7 @@ def test_it_says_what_is_settled_for_today_asks_on_and_offers_what_else_is_worth
     assert requests.likely == 2000
 
 
+@pytest.mark.slow
 def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(
     folder: Path,
 ) -> None:
@@ -507,6 +511,7 @@ def test_a_whole_word_and_enter_is_one_answer(folder: Path, screen: Screen) -> N
     assert len(answers) == len(words)
 
 
+@pytest.mark.slow
 def test_what_is_no_answer_is_followed_by_the_same_question(
     folder: Path, screen: Screen
 ) -> None:
@@ -533,6 +538,7 @@ def test_what_is_no_answer_is_followed_by_the_same_question(
     assert screen.end() == 0
 
 
+@pytest.mark.slow
 def test_lines_typed_ahead_answer_no_question_that_was_not_shown(
     folder: Path, screen: Screen
 ) -> None:
@@ -551,6 +557,7 @@ def test_lines_typed_ahead_answer_no_question_that_was_not_shown(
     assert {answer.value for answer in case.factors.values()} == {"unknown"}
 
 
+@pytest.mark.slow
 def test_typed_ahead_lines_settle_no_conflict_and_choose_no_part(
     folder: Path, screens: list[Screen]
 ) -> None:
@@ -571,6 +578,7 @@ def test_typed_ahead_lines_settle_no_conflict_and_choose_no_part(
     assert CLASH not in case_text(folder)
 
 
+@pytest.mark.slow
 def test_one_word_at_every_question_skips_none_of_them(
     folder: Path, screen: Screen
 ) -> None:
@@ -592,6 +600,7 @@ def test_one_word_at_every_question_skips_none_of_them(
     assert {answer.value for answer in case.factors.values()} == {"yes"}
 
 
+@pytest.mark.slow
 def test_a_growth_is_asked_back_in_a_terminal_and_no_line_typed_ahead_settles_it(
     folder: Path, screens: list[Screen]
 ) -> None:
@@ -621,6 +630,7 @@ def test_a_growth_is_asked_back_in_a_terminal_and_no_line_typed_ahead_settles_it
     assert growth.likely == 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "value"),
     [

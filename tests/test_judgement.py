@@ -452,6 +452,7 @@ def test_few_expert_cases_are_missed() -> None:
     assert not OPEN_ROWS or KNOWN_MISSES.keys() <= known
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXPERT.is_dir(), reason=NO_SHARED)
 def test_the_expert_cases_that_nobody_looked_at_are_judged_as_well() -> None:
     """Every third case; what it says of one of them is never shown."""

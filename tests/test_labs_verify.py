@@ -137,6 +137,7 @@ def test_without_a_target_the_outcome_follows_from_both_intervals(
     assert set(as_json) == set(schema("verify")["properties"])
 
 
+@pytest.mark.slow
 def test_a_comparison_says_what_both_arms_cost_and_take_and_how_many_cases_would_tell(
     tmp_path: Path,
 ) -> None:
@@ -245,6 +246,7 @@ def test_an_equal_tuned_model_at_a_fiftieth_of_the_price_is_proven_where_the_bil
     assert worse.targets["quality"].state == "missed"
 
 
+@pytest.mark.slow
 def test_results_that_were_seen_before_the_plan_are_said(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=TWO)
     fake = known({"base": 0.5, "mine": 0.9}, general=WELL)

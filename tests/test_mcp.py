@@ -230,6 +230,7 @@ def test_a_tool_gives_the_dossiers_own_sections(
     assert len(told) > len(mcp_tools.DATA) + 40
 
 
+@pytest.mark.slow
 def test_the_whole_dossier_is_that_of_the_command_line(
     reader: Assistant, shelf: Path
 ) -> None:
@@ -562,6 +563,7 @@ def test_an_error_tells_the_case_and_not_where_on_the_disk_it_lies(
         assert "cases/" not in told
 
 
+@pytest.mark.slow
 def test_a_fault_of_ours_is_a_line_too(
     desk: mcp_tools.Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -968,6 +970,7 @@ def test_without_the_extra_one_line_says_what_to_install(shelf: Path) -> None:
     assert 'pip install ".[mcp]"' in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [["gone"], [".", "--as-of", "never"], [".", "--http", "--host", "256.1.1.1"],

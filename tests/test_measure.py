@@ -223,6 +223,7 @@ def said_json(capsys: pytest.CaptureFixture[str], folder: str) -> str:
     return said(capsys, "measure", folder, "--from", "a.jsonl", "--format", "json")
 
 
+@pytest.mark.slow
 def test_the_same_file_in_a_folder_that_says_something_else_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -359,6 +360,7 @@ def test_a_log_answers_on_its_first_screen(
         assert row in whole
 
 
+@pytest.mark.slow
 def test_coverage_names_the_column_that_a_log_lacks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -834,6 +836,7 @@ def test_tau_bench_is_measured_by_a_mapping(
     assert int(found["usable_examples"].details["flagged"]) > 1000
 
 
+@pytest.mark.slow
 def test_mtrag_s_questions_keep_their_own_passages(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1113,6 +1113,7 @@ def test_an_untuned_survivor_that_is_cheaper_and_good_enough_ends_the_case() -> 
     assert found["verdict"]["rule"] != "met"
 
 
+@pytest.mark.slow
 def test_a_way_that_money_calls_admissible_is_never_missed_by_the_criterion() -> None:
     """Money counts a serving that may be used; nothing says of the same way that it may not."""
     seen = 0
@@ -1399,6 +1400,7 @@ def test_a_cheaper_untuned_model_never_raises_the_saving(
         assert beside.usd == alone.usd
 
 
+@pytest.mark.slow
 @given(st.floats(0.5, 100), st.integers(1, 400))
 def test_a_covered_volume_covers_and_a_smaller_one_does_not(
     hour: float, each: int

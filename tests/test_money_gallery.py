@@ -622,6 +622,7 @@ def back(spent: float, left: float) -> float:
     return spent / left if left > 0 else math.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", WITH_MONEY)
 def test_bills_come_to_the_same_on_paper(slug: str) -> None:
     said, sheet = told(slug)["investment"], paper(slug)

@@ -32,6 +32,7 @@ def held_on(source: str) -> Sequence[World]:
     return spread(SOURCES[source](), 90)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "at_least"), [("gallery", 1), ("expert", 1), ("random", 0)]
 )

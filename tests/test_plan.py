@@ -379,6 +379,7 @@ def test_where_an_evaluation_set_is_there_none_is_made_and_the_ask_stays_the_sam
     assert phase(there, "pilot").hours.low == pytest.approx(sum(h.low for h in before))
 
 
+@pytest.mark.slow
 def test_a_plan_names_the_approach_that_is_judged() -> None:
     """Not the one that the table of goals has: a plan once said another than the headline."""
     case = load_case({"name": "x", **BASE, "goals": ["format"]})

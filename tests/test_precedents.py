@@ -243,6 +243,7 @@ GOALS = st.sampled_from(((), ("persona",), ("format", "persona")))
 TEXTS = st.sampled_from(("", "fields of invoices", "a voice", "untitled"))
 
 
+@pytest.mark.slow
 @given(CASES, ANSWERS, GOALS, st.randoms(use_true_random=False))
 def test_the_order_of_the_file_changes_nothing(
     cases: list[model_precedents.Precedent],
@@ -758,6 +759,7 @@ def test_the_page_fits_a_terminal_and_breaks_no_address(folder: Path) -> None:
     assert re.findall(r"\bNone\b|\bnan\b|\binf\b|[{}]| [;.,]", text) == []
 
 
+@pytest.mark.slow
 def test_a_figure_from_memory_says_so() -> None:
     read = precedent("r", source_status="read")
     recalled = precedent("m", source_status="recalled")

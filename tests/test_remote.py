@@ -209,6 +209,7 @@ PATTERNS = ("app/*/*/*.jsonl", "app/**/*.jsonl*", "**/b.jsonl.gz", "app/date=202
             "app/date=2026-11-02/*/b.jsonl.gz", "app/*.jsonl")  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_finds_what_it_finds_on_a_disk(
     store: Any, tmp_path: Path, pattern: str
@@ -455,6 +456,7 @@ def test_a_store_that_is_not_quite_one_is_one_line(
     assert said in refused(capsys, "--from", "s3://logs/a.jsonl")
 
 
+@pytest.mark.slow
 def test_a_small_file_of_a_store_without_ranges_is_read(
     loopback: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1038,6 +1038,7 @@ def attempt(path: Path) -> tuple[list[Row], str]:
     return [], told if "\n" not in told else ""
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 def test_bytes_behind_a_good_file_lose_none_of_its_lines(
     tmp_path_factory: pytest.TempPathFactory, tail: bytes

@@ -354,6 +354,7 @@ def test_likely_wrong_labels_are_named_with_the_better_one_and_how_sure_that_is(
     assert check.recall > 0.5
 
 
+@pytest.mark.slow
 def test_labels_that_say_nothing_of_the_text_name_no_line(tmp_path: Path) -> None:
     rows = [
         chat(f"note {n * 37} of {n * 11}", ("a", "b", "c")[n * 7 % 5 % 3])

@@ -1,7 +1,8 @@
 """Laws of the table of ways, the criterion and the order, over cases of every kind.
 
 A quick run holds each law against a part of the cases, another part for each law. With
-``TUNEWORTHY_EXAMPLES=thorough`` every law is held against every case.
+``TUNEWORTHY_EXAMPLES=thorough`` every law is held against every case, but that one which judges a
+case many times takes a part of the random ones; with ``search`` it takes them all.
 """
 
 from __future__ import annotations
@@ -466,6 +467,7 @@ def test_no_hosted_tuning_of_data_that_may_not_leave(source: str) -> None:
     law.judge(at_least=enough(source))
 
 
+@pytest.mark.slow
 def test_the_prompt_is_kept_only_where_no_target_is_missed_or_tuning_is_refused() -> (
     None
 ):
@@ -530,10 +532,11 @@ def test_a_way_is_admissible_by_its_own_figures() -> None:
 # Moving one thing --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @EVERYWHERE
 def test_more_strategic_value_never_lowers_an_answer(source: str) -> None:
     law = Broken("low, medium, high: the answer never falls")
-    for world in worlds_of(source, "strategic"):
+    for world in worlds_of(source, "strategic", thin=2):
         found = {value: judged(world, changed(world.case, "strategic_value", value))
                  for value in ("low", "medium", "high")}  # fmt: skip
         for less, more in (("low", "medium"), ("medium", "high")):
@@ -556,10 +559,11 @@ PAYS: dict[str, Any] = {
 """Money that comes back in days, whatever else is so."""
 
 
+@pytest.mark.slow
 @EVERYWHERE
 def test_strategic_value_moves_nothing_where_money_pays_back(source: str) -> None:
     law = Broken("with money that pays back, strategic value moves no answer")
-    for world in worlds_of(source, "pays"):
+    for world in worlds_of(source, "pays", thin=3):
         case = changed_all(world.case, PAYS)
         found = {value: judged(world, changed(case, "strategic_value", value))
                  for value in (None, "low", "medium", "high")}  # fmt: skip
@@ -610,10 +614,11 @@ def test_a_looser_target_never_makes_a_way_worse(source: str, target: str) -> No
     law.judge(at_least=enough(source))
 
 
+@pytest.mark.slow
 @EVERYWHERE
 def test_more_reviewed_data_never_lowers_tuning(source: str) -> None:
     law = Broken("more reviewed data lowers neither tuning's chance nor the answer")
-    for world in worlds_of(source, "data", thin=2):
+    for world in worlds_of(source, "data", thin=3):
         bare = changed_all(
             world.case, {"factors.insufficient_data": None, "data.training": None}
         )
@@ -664,6 +669,7 @@ def scaled(amount: Any, by: float) -> Any:
     return amount * by
 
 
+@pytest.mark.slow
 @EVERYWHERE
 def test_more_traffic_never_lowers_what_tuning_can_bring(source: str) -> None:
     law = Broken(
@@ -711,6 +717,7 @@ def best_tuning(found: Any) -> int:
     return min((way.rank for way in found.ways if way.kind == "tuning"), default=10_000)
 
 
+@pytest.mark.slow
 @EVERYWHERE
 def test_a_cheaper_model_that_nobody_measured_never_raises_tuning(source: str) -> None:
     law = Broken(
@@ -815,6 +822,7 @@ def test_orders_and_repetitions_move_nothing(source: str) -> None:
     law.judge(at_least=enough(source))
 
 
+@pytest.mark.slow
 @given(cases)
 @settings(
     phases=(Phase.explicit, Phase.reuse, Phase.generate)
@@ -831,11 +839,12 @@ def test_any_case_is_judged_by_a_rule_and_in_one_piece(case: Mapped) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["expert", "random"])
 def test_an_answer_turns_exactly_what_it_is_said_to_turn(source: str) -> None:
     """Every stated flip flips, and there is no single flip that isn't stated."""
     law = Broken("what one answer alone turns is what is said of it")
-    for world in worlds_of(source, "flips", thin=4):
+    for world in worlds_of(source, "flips", thin=6):
         before = as_it_is(world, source)
         turning = set(before.verdict.basis.turning)
         rooms = {
@@ -903,9 +912,10 @@ SILENCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] 
 
 def silence_cases(source: str, law: str) -> list[World]:
     """Some cases of a source, and one that is worth a pilot."""
-    return [made("worth"), *worlds_of(source, law, thin=2)]
+    return [made("worth"), *worlds_of(source, law, thin=3)]
 
 
+@pytest.mark.slow
 @EVERYWHERE
 @pytest.mark.parametrize("about", SILENCES)
 def test_silence_gives_at_most_what_the_favourable_statement_gives(
@@ -1000,6 +1010,7 @@ def without_good_models(case: Mapped) -> Mapped:
     return {**case, "models": models} if models else case
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RELIEF)
 def test_the_decisive_finding_is_the_operative_one(rule: str) -> None:
     """Change what the headline names, and the answer or its reason moves."""

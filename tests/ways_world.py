@@ -25,6 +25,7 @@ LESSON = load_framework("lesson")
 DAY = date(2026, 11, 30)
 
 RANDOM_CASES = 300
+SEARCHES = os.environ.get("TUNEWORTHY_EXAMPLES", "quick") == "search"
 LOOKS_HARD = os.environ.get("TUNEWORTHY_EXAMPLES", "quick") in {"thorough", "search"}
 """Whether every law is held against every case, as in the thorough profile of conftest.py."""
 
@@ -122,11 +123,14 @@ def worlds_of(source: str, law: str, *, thin: int = 1) -> tuple[World, ...]:
     Args:
         source: ``gallery``, ``expert`` or ``random``.
         law: Its name; the cases of a quick run are drawn by it.
-        thin: A law that judges often takes only one in so many of these.
+        thin: A law that judges often takes only one in so many of a quick run and of the random
+            cases; a search takes them all.
     """
     every = SOURCES[source]()
-    if LOOKS_HARD:
+    if SEARCHES or (LOOKS_HARD and source != "random"):
         return every
+    if LOOKS_HARD:
+        return every[len(law) % thin :: thin]
     step = QUICK_SHARE[source] * thin
     first = random.Random(f"{source} {law}").randrange(min(step, len(every)))
     return every[first::step]
