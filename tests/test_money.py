@@ -29,6 +29,7 @@ from internals import (
     money_terms,
     report_text,
     sections_money,
+    sections_payback,
     sections_ways,
     serving_costs,
     short,
@@ -456,6 +457,22 @@ def test_by_hand_it_pays_back_in_time_with_more_than_it_must_bring(
         {**WORK, "upfront": {"hours": 12}, "monthly": monthly}, strategic_value="high"
     )
     assert (found["must_bring_usd"], found["justified"]) == (300, justified)
+
+
+@pytest.mark.parametrize(("worth", "is_said"), [(300, True), (301, True), (900, False)])
+def test_where_a_few_dollars_decide_the_answer_says_so(
+    worth: int, is_said: bool
+) -> None:
+    monthly = {"quality_value_usd": worth, "ongoing_usd": 100}
+    economics = {
+        **WORK,
+        "upfront": {"hours": 12},
+        "monthly": monthly,
+        "assumptions": SURE,
+    }
+    answer = sections_payback.pays_back(decide(case_of(economics), LESSON, as_of=DAY))
+    says = f"more than $300 per month is needed, and ${worth} is stated."
+    assert (says in str(answer.value)) == is_said
 
 
 @pytest.mark.parametrize("value", ["low", "medium", "high", "unknown"])

@@ -51,9 +51,30 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "There is no gap to pay for: every target is met without it.", spent
-    return _repaid(
-        dossier, money
-    ), f"{_chance(dossier, drawn)} {_amounts(money)}".strip()
+    repaid = (_repaid(dossier, money), _closeness(money))
+    beside = (_chance(dossier, drawn), _amounts(money))
+    return " ".join(filter(None, repaid)), " ".join(filter(None, beside))
+
+
+_CLOSE = 0.05  #: Of what it has to bring: nearer than that, the limit hangs on a few dollars.
+
+
+def _closeness(money: InvestmentResult) -> str:
+    """How near what it brings is to what the limit asks for, where a little would turn it."""
+    bring = money.must_bring_usd
+    brings = money.brings_usd
+    if money.one_off or isinstance(bring, Unknown) or isinstance(brings, Unknown):
+        return ""
+    least, most = ends(bring)
+    low, high = ends(brings)
+    if least != most or low != high or least <= 0:
+        return ""
+    if abs(low / least - 1) > _CLOSE:
+        return ""
+    return (
+        f"A few dollars decide: more than {dollars(bring)} per month is needed, "
+        f"and {dollars(brings)} is stated."
+    )
 
 
 def _is_never_repaid(money: InvestmentResult, drawn: Simulation) -> bool:
