@@ -371,12 +371,16 @@ class Ledger:
         finally:
             self._run("PRAGMA synchronous=NORMAL")
 
-    def settle(self, key: str, reply: Reply, usd: float) -> Settled:
-        """Keep an answer with what it cost, and free what was put aside for it."""
+    def settle(
+        self, key: str, reply: Reply, usd: float, miscounted: str = ""
+    ) -> Settled:
+        """Keep an answer with what it cost, and free what was put aside for it.
+
+        ``miscounted`` says why the count of its tokens isn't believed.
+        """
         paid = pico(usd)
-        return self._close(
-            Settled(key=key, status="settled", reply=reply, usd=paid / PICO), paid
-        )
+        call = Settled(key=key, status="settled", reply=reply, usd=paid / PICO)
+        return self._close(call.model_copy(update={"why": miscounted[:500]}), paid)
 
     def fail(self, key: str, why: str, usd: float = 0.0) -> Settled:
         """It came to nothing, for nothing or for an amount: free what was put aside."""
@@ -433,12 +437,12 @@ class Ledger:
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
         held, paid = self._money(run)
-        count = dict[str, int](
-            self._rows(
-                "SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status",
-                (run,),
-            )
+        rows = self._rows(
+            "SELECT status, COUNT(*), SUM(why <> '') FROM calls WHERE run = ? GROUP BY status",
+            (run,),
         )
+        count = {status: calls for status, calls, _ in rows}
+        with_why = {status: calls for status, _, calls in rows}
         return Spend(
             cap=cap_usd,
             paid=paid / PICO,
@@ -447,7 +451,24 @@ class Ledger:
             reused=0,
             in_doubt=count.get("in_doubt", 0),
             failed=count.get("failed", 0),
+            miscounted=with_why.get("settled", 0),
         )
+
+    def correct(self, run: str, usd: float) -> None:
+        """Say what a run has paid so far, as the bill of its vendor has it.
+
+        Each of its calls then cost its part of that. What is put aside stays so.
+        """
+        paid = pico(usd)
+        with self.together():
+            _, before = self._money(run)
+            rows = self._rows(
+                "SELECT key, paid FROM calls WHERE run = ? AND paid > 0", (run,)
+            )
+            for key, cost in rows:
+                share = cost * paid // before
+                self._run("UPDATE calls SET paid = ? WHERE key = ?", (share, key))
+            self._add(run, held=0, paid=paid - before)
 
     def usual(self, model: str) -> tuple[float, float, float] | None:
         """Means of a model's settled calls: tokens written, those not shown, and seconds."""

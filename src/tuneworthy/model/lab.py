@@ -434,7 +434,8 @@ class Settled(Record):
     reply: Reply | None = None  #: None unless it was settled.
     usd: NonNegative = 0.0  #: Paid, or put aside while that isn't known.
     why: Annotated[str, Field(max_length=500)] = ""
-    """For a failed or doubtful one: what happened, without a key or a header."""
+    """For a failed or doubtful one: what happened, without a key or a header. For a settled one: why
+    the count of its tokens isn't believed."""
     reused: bool = False
 
     @property
@@ -454,6 +455,8 @@ class Spend(Record):
     in_doubt: Natural
     failed: Natural
     hosts: Strings = ()  #: Hosts that calls of the run go to and that aren't their vendors' own.
+    miscounted: Natural = 0
+    """Answers whose endpoint counted more tokens than can be: each counts as what was put aside."""
 
 
 class Quote(Record):
