@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -16,6 +17,10 @@ for _name in (
     "NO_PROXY",
 ):  # servers of tests are on the loopback, whoever asks
     os.environ[_name] = "127.0.0.1,localhost"
+
+# What tests seal is sealed with a secret of their own, and not with that of whoever runs them.
+_STATE = tempfile.TemporaryDirectory(prefix="tuneworthy-state-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from internals import (
     FREE,
+    PRESETS,
     Busy,
     ChatMessage,
     Fake,
@@ -129,14 +130,76 @@ def test_sixty_four_at_once_never_pass_the_cap(
 def test_usage_above_what_was_put_aside_counts_and_stops_the_run(
     tmp_path: Path,
 ) -> None:
-    fake = Fake(echo, Manners(latency_s=0.001, usage_factor=1000))
+    """As where an endpoint keeps to no limit: the answer is as long as it is counted."""
+    fake = Fake(lambda _: "word " * 1000, Manners(latency_s=0.001, usage_factor=1000))
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(200), price=A_DOLLAR_A_TOKEN, at_once=8)
         spend = ledger.spend("r")
     assert outcome.stop.by == "cap"
     assert fake.sent <= 8
-    # Two words are read and two written, counted a thousandfold, at a dollar each.
-    assert spend.paid == pytest.approx(4000 * fake.sent)
+    # Two words are read and four written, counted a thousandfold, at a dollar each.
+    assert spend.paid == pytest.approx(6000 * fake.sent)
+    assert spend.miscounted == 0
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        model_lab.Usage(input_tokens=2, output_tokens=10**9),
+        model_lab.Usage(input_tokens=10**9, output_tokens=2),
+        model_lab.Usage(input_tokens=2, output_tokens=10**9, reasoning_tokens=10**9),
+    ],
+)
+def test_a_count_of_tokens_that_cannot_be_is_none(
+    tmp_path: Path, usage: model_lab.Usage
+) -> None:
+    """Once three calls cost "$6,000 of $5", and no run of the case went on."""
+
+    class Counts(Fake):
+        async def send(self, request: Request) -> Reply:
+            return (await super().send(request)).model_copy(update={"usage": usage})
+
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, Counts(echo), many(3), price=A_DOLLAR_A_TOKEN)
+        spend = ledger.spend("r")
+        most = [llm_endpoints.most_usd(j.request, A_DOLLAR_A_TOKEN) for j in many(3)]
+        calls = ledger.found([job.key for job in many(3)])
+        assert ledger.usual("m") == (0, 0, 0)  # a quote is none the wiser
+    assert not outcome.stop
+    assert spend.paid == pytest.approx(sum(usd or 0.0 for usd in most))
+    assert (spend.calls, spend.miscounted) == (3, 3)
+    assert all("can't be" in call.why and call.whole for call in calls.values())
+
+
+@pytest.mark.parametrize(
+    ("costs", "bill", "doubtful"),
+    [([3, 0, 7], 1 / 3, 1), ([1], 1e3, 0), ([2, 2, 2], 0.0, 2), ([0], 5.0, 0)],
+)
+def test_a_bill_corrects_a_sum_and_leaves_what_is_put_aside(
+    costs: list[int], bill: float, doubtful: int
+) -> None:
+    """The ledger adds up afterwards, and what is left of the cap is by the bill."""
+    with TemporaryDirectory() as place:
+        path = Path(place) / "c.sqlite3"
+        with Ledger(path) as ledger:
+            for number, cost in enumerate([*costs, *[1] * doubtful]):
+                key = f"{number}"
+                ledger.reserve(key, run="r", model="m", usd=9, cap_usd=1e4)
+                if number < len(costs):
+                    ledger.settle(key, Reply(text="a"), cost)
+                else:
+                    ledger.doubt(key, "late")
+            ledger.correct("r", bill)
+        with Ledger(path) as ledger:
+            spend = ledger.spend("r")
+            found = ledger.found([f"{number}" for number in range(len(costs))])
+            left = 9 * doubtful + bill
+            price = {"run": "r", "model": "m", "usd": 0.5}
+            assert ledger.reserve("one", **price, cap_usd=left + 0.51) == "go"  # type: ignore[arg-type] # names as stated
+            assert ledger.reserve("two", **price, cap_usd=left + 0.99) == "over_cap"  # type: ignore[arg-type] # the same
+    assert spend.paid == pytest.approx(bill)
+    assert spend.held == pytest.approx(9 * doubtful)
+    assert sum(call.usd for call in found.values()) <= bill + 1e-9
 
 
 def test_a_small_cap_waits_for_what_is_on_the_wire(tmp_path: Path) -> None:
@@ -241,10 +304,10 @@ def test_one_answer_that_cant_be_kept_loses_no_other(
 ) -> None:
     settle = Ledger.settle
 
-    def careful(ledger: Ledger, key: str, reply: Reply, usd: float) -> Any:
+    def careful(ledger: Ledger, key: str, reply: Reply, *more: Any) -> Any:
         if reply.text.endswith("7"):
             raise ValueError("this one can't be kept")
-        return settle(ledger, key, reply, usd)
+        return settle(ledger, key, reply, *more)
 
     monkeypatch.setattr(Ledger, "settle", careful)
     jobs = [asked(str(number)) for number in range(10)]
@@ -828,6 +891,37 @@ def test_a_file_cannot_make_a_vendor_cheaper_than_its_list(
     assert (trusted.input, trusted.output) == (stated, stated)
 
 
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("gpt-4o:latest", (150.0, 600.0)),  # the dearest of all that it has listed
+        ("gpt-of-tomorrow", (150.0, 600.0)),
+        ("ft:gpt-4o:me:x", (2.5, 10.0)),  # its base
+    ],
+)
+@pytest.mark.parametrize("kind", ["prompted", "tuned"])
+def test_a_name_that_is_not_listed_lifts_no_cap_at_a_vendor(
+    name: str, least: tuple[float, float], kind: str
+) -> None:
+    """A file once said 0.0001 for ``gpt-4o:latest``, and a budget of a cent sufficed."""
+
+    def of(
+        usd: float, trusted: frozenset[str] = frozenset()
+    ) -> tuple[float, float] | None:
+        price = {"input": usd, "output": usd}
+        stated = {"id": f"openai:{name}", "kind": kind, "usd_per_mtok": price}
+        place = {"provider": "openai", "base_url": PRESETS["openai"].base_url}
+        request = asked("a").request.model_copy(update={**place, "model": name})
+        model = Model.model_validate(stated)
+        counted = prices_of([model], DAY, trusted)(request)
+        return None if counted is None else (counted.input, counted.output)
+
+    assert of(1e-30) == of(1e-4) == least
+    assert of(1e4) == (1e4, 1e4)
+    assert of(0.0) is None  # as before: 0 is a price on this machine alone
+    assert of(1e-4, frozenset({f"openai:{name}"})) == (1e-4, 1e-4)
+
+
 def test_a_price_of_nothing_counts_on_this_machine_alone() -> None:
     free = TokenPrice(input=0, output=0)
 
@@ -907,10 +1001,10 @@ def test_a_call_that_cannot_be_kept_ends_the_run_and_loses_no_call_of_another_mo
 ) -> None:
     plain = Ledger.settle
 
-    def settle(ledger: Ledger, key: str, reply: Reply, usd: float) -> Any:
+    def settle(ledger: Ledger, key: str, reply: Reply, *more: Any) -> Any:
         if reply.text == "case 20":
             raise ValueError("it can't be written")
-        return plain(ledger, key, reply, usd)
+        return plain(ledger, key, reply, *more)
 
     monkeypatch.setattr(Ledger, "settle", settle)
     with (

@@ -174,6 +174,39 @@ def test_an_answer_in_parts_is_read_and_its_thinking_left_out() -> None:
     assert (reply.text, reply.model) == ("shelf 9", "other-2")
 
 
+def test_an_answer_holds_no_more_bytes_than_its_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One of four MiB to a call of nine tokens was kept, and a ledger grew to 614 MB."""
+    sent = list[int]()
+
+    async def long(_: object, *__: object, most_bytes: int, **___: object) -> Any:
+        sent.append(most_bytes)
+        text = "a" * (most_bytes + 1)
+        return (
+            200,
+            {},
+            json.dumps({"choices": [{"message": {"content": text}}]}).encode(),
+        )
+
+    async def ask_for(tokens: int | None) -> None:
+        request = Request(
+            provider="own",
+            base_url="https://a.test/v1",
+            model="m",
+            messages=(ChatMessage(role="user", content="x"),),
+            max_tokens=tokens,
+        )
+        with pytest.raises(llm_endpoints.Doubtful, match="is larger than"):
+            await llm_http.Http({}).send(request)
+
+    monkeypatch.setattr(llm_http.Http, "exchange", long)
+    for tokens in (9, 4096, 100_000, None):
+        asyncio.run(ask_for(tokens))
+    assert sent[0] < 300_000 < sent[1] < 600_000
+    assert sent[2:] == [4 << 20, 4 << 20]
+
+
 @pytest.mark.parametrize(
     "part", [{"type": "image_url", "image_url": {}}, 7, {"text": "no type"}]
 )
@@ -233,6 +266,12 @@ def test_another_address_never_gets_a_preset_s_key(
         "https://a..test/v1",
         "https://-a.test/v1",
         "http://10.0.0.1/v1",
+        "https://api.corp.test.port.8443/v1",  # its key would be that of another port
+        "https://a.-b.test/v1",
+        "https://a-.b.test/v1",
+        "https://1.2.3/v1",
+        "https://2130706433/v1",
+        "https://10.0.0.0x1/v1",
     ],
 )
 def test_an_address_that_could_be_read_in_two_ways_is_refused(base_url: str) -> None:
@@ -243,7 +282,10 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused(base_url: str) -> 
 def test_each_address_has_a_variable_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    places = ["a-b.test", "a.b.test", "a.b-test", "a.b.test:8443", "a--b.test"]
+    places = [
+        "a-b.test", "a.b.test", "a.b-test", "a.b.test:8443", "a--b.test", "ae.b-c", "[ae:b::c]",
+        "[a::b]", "a--b", "[::1:2:3:4]", "[::1.2.3.4]", "[::1]:2", "127.0.0.1:80",
+    ]  # fmt: skip
     assert len(
         {llm_endpoints.key_variable(f"https://{place}/v1") for place in places}
     ) == len(places)

@@ -380,6 +380,11 @@ PAIRS: dict[str, Pair] = {
         "evidence.0.changed", [],
         ("evidence",),
     ),
+    "evidence_unchecked": Pair(
+        {"evidence": [{**VOLUME, "brought": True}]},
+        "evidence.0.brought", False,
+        ("evidence",),
+    ),
     "evaluation_gap": Pair(
         {"evidence": [
             {**VOLUME, "id": "evalset_language_gap", "factor": "", "unit": "share of questions",
@@ -884,6 +889,9 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "evidence_changed": (
         PAIRS["evidence_changed"].fires,
         ("[Oo]ne measurement is of an earlier version of logs/may.jsonl", "low volume")),
+    "evidence_unchecked": (
+        PAIRS["evidence_unchecked"].fires,
+        ("^One measurement came with the folder and was not checked here", "low volume")),
     "no_retraining": (PAIRS["no_retraining"].fires, ("10", "20")),
     "no_evaluation_hours": (PAIRS["no_evaluation_hours"].fires, ("10", "20")),
 }  # fmt: skip

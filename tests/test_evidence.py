@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -558,6 +559,76 @@ def test_a_line_that_was_edited_is_told_and_not_believed(
     assert read_evidence(case) == (run("a"),)
 
 
+def unchecked(folder: Path) -> list[str]:
+    """What a decision says of measurements that nobody can check here."""
+    return [
+        challenge.says
+        for challenge in cases_judging.judge_case(folder).challenges
+        if challenge.id == "evidence_unchecked"
+    ]
+
+
+@pytest.mark.parametrize("by", ["nobody", "hand", "another machine"])
+def test_what_was_measured_elsewhere_counts_as_brought_and_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Once a line without its seal, with 0.99 for 0.49, was believed without a word."""
+    case = measured_on_files(tmp_path)
+    assert unchecked(tmp_path) == []
+    kept = tmp_path / ".tuneworthy" / files_stores.LEDGER
+    text, sealed = kept.read_text("utf-8").rsplit(',"seal":"', 1)
+    forged = text.replace("0.55", "0.58")
+    digest = hashlib.sha256(forged.encode()).hexdigest()
+    match by:
+        case "nobody":
+            kept.write_text(f"{text}}}\n", "utf-8")
+        case "hand":
+            kept.write_text(f'{forged},"seal":"{digest}{sealed[64:128]}"}}\n', "utf-8")
+        case _:
+            monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    (says,) = unchecked(tmp_path)
+    assert "One measurement came with the folder and was not checked here" in says
+    assert "The answer takes success with prompts and quality from there" in says
+    assert any(check.says == says.rstrip(".") for check in watch(tmp_path).checks)
+    again = Measured(inputs="b", evidence=read_evidence(case)[0].evidence)
+    assert files_stores.append_evidence(case, again)
+    assert unchecked(tmp_path) == []
+
+
+def test_what_rests_on_answers_that_were_brought_is_brought(tmp_path: Path) -> None:
+    write_case(tmp_path)
+    case = load_case(tmp_path)
+    rests = run("a").model_copy(update={"brought_answers": 7})
+    files_stores.append_evidence(case, rests)
+    assert len(unchecked(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "here", "brought"),
+    [("eval.jsonl", 1, 1), ("prompts/one.md", 1, 1), ("logs/a.jsonl", 0, 1)],
+)
+def test_a_source_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, here: int, brought: int
+) -> None:
+    """Of what was measured here a log may go with time: it was read when it was there."""
+    measured_on_files(tmp_path)
+    (tmp_path / name).unlink()
+    assert sum(f"rests on {name}: missing" in says for says in gone(tmp_path)) == here
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    assert (
+        sum(f"rests on {name}: missing" in says for says in gone(tmp_path)) == brought
+    )
+
+
+def gone(folder: Path) -> list[str]:
+    """The same, of a case whose evaluation set may be gone."""
+    path = folder / "case.yaml"
+    told = json.loads(path.read_text("utf-8"))
+    told["data"] = {}
+    path.write_text(json.dumps(told), "utf-8")
+    return unchecked(folder)
+
+
 # What was measured, and the files it was measured on ----------------------------------------------
 
 
@@ -812,7 +883,9 @@ def test_a_ledger_that_names_a_grade_is_read_where_it_was_measured(
     assert "grade" in graded
     file.write_text(graded, "utf-8")
     if is_read:
-        assert read_evidence(case) == before
+        assert [line.evidence for line in read_evidence(case)] == [
+            line.evidence for line in before
+        ]
     else:
         with pytest.raises(CaseError, match="is not valid evidence"):
             read_evidence(case)

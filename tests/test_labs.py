@@ -661,6 +661,24 @@ def test_at_the_cap_what_was_paid_is_kept_and_a_run_goes_on(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_a_bill_that_says_less_lets_a_run_go_on_under_the_same_cap(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = "[{id: 'fake:echo', usd_per_mtok: {input: 100, output: 100}}]"
+    folder = str(folder_of(tmp_path, n=40, models=models))
+    lab = ["ceiling", folder, "--propose", "0", "--budget"]
+    assert command([*lab, "0.1"]) == 3
+    assert command([*lab, "0.05"]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "If your bill says less, correct it: --billed USD" in said
+    assert command([*lab, "0.05", "--billed", "0.01", "--dry-run"]) == 2
+    assert "leave out --dry-run" in capsys.readouterr().err.lower()
+    assert command([*lab, "0.05", "--billed", "0.01", "--format", "json"]) == 3
+    spend = json.loads(capsys.readouterr().out)["spend"]
+    assert 0.01 < spend["paid"] <= 0.05
+
+
+@pytest.mark.slow
 def test_the_budget_that_a_quote_names_is_enough_after_any_run(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=PRICED)
     cut = api.run(ready_of(folder), cap_usd=0.2, transport=known(SHARES))._replace(

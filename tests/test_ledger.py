@@ -245,7 +245,7 @@ def test_what_ends_the_making_of_a_ledger_leaves_none(
 
 @pytest.mark.parametrize("more", ["", "CREATE TABLE prices (usd INTEGER)"])
 def test_a_ledger_of_a_later_version_is_left_where_it_is(path: Path, more: str) -> None:
-    tables(path, "PRAGMA user_version = 2", more)
+    tables(path, "PRAGMA user_version = 3", more)
     before = path.read_bytes()
     for opened in (Ledger, ReadOnlyLedger):
         with pytest.raises(
@@ -256,14 +256,96 @@ def test_a_ledger_of_a_later_version_is_left_where_it_is(path: Path, more: str) 
     assert path.read_bytes() == before
 
 
-def test_a_ledger_from_before_there_were_versions_is_read_and_gets_one(
-    path: Path,
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_ledger_from_before_there_were_seals_is_read_and_its_answers_are_brought(
+    path: Path, version: int
 ) -> None:
-    tables(path, "PRAGMA user_version = 0")
-    with ReadOnlyLedger(path) as ledger:
-        assert ledger.text("paid") == "yes"
-    with Ledger(path) as ledger:
-        assert ledger.text("paid") == "yes"
+    old = "ALTER TABLE calls DROP COLUMN seal"
+    tables(path, f"PRAGMA user_version = {version}", old)
+    for opened in (ReadOnlyLedger, Ledger, Ledger):
+        with opened(path) as ledger:
+            assert ledger.text("paid") == "yes"
+            assert ledger.spend("r").brought == 1
     base = sqlite3.connect(path)
-    assert base.execute("PRAGMA user_version").fetchone() == (1,)
+    assert base.execute("PRAGMA user_version").fetchone() == (2,)
     base.close()
+
+
+# Who gave the answers ----------------------------------------------------------------------------
+
+
+def test_an_answer_that_was_given_here_is_not_brought(path: Path) -> None:
+    for opened in (Ledger, ReadOnlyLedger):
+        with opened(path) as ledger:
+            assert ledger.text("paid") == "yes"
+            assert ledger.spend("r").brought == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE calls SET reply = replace(reply, 'yes', 'no')",
+        "UPDATE calls SET reply = replace(reply, 'yes', 'no'), seal = seal || seal",
+        "UPDATE calls SET model = 'another'",
+        "UPDATE calls SET key = 'another' WHERE key = 'paid'",
+    ],
+)
+def test_an_answer_that_was_changed_is_refused_in_one_line(
+    path: Path, statement: str
+) -> None:
+    """Once 97 texts were changed, and the next run said that the ceiling is reached."""
+    change(path, statement)
+    with (
+        Ledger(path) as ledger,
+        pytest.raises(InputError, match="was changed after it was kept") as caught,
+    ):
+        ledger.found(["paid", "another"])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_answer_without_a_seal_of_this_machine_is_brought_and_counted_once(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the seal was taken off, half of it was made again, or another machine made it."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+        with Ledger(path) as ledger:
+            ledger.reserve("there", run="r", model="m", usd=1, cap_usd=9)
+            ledger.settle("there", Reply(text="yes"), 1)
+            assert ledger.text("there") == "yes"
+            assert ledger.spend("r").brought == 0
+            ledger.text("paid")
+            assert ledger.spend("r").brought == 1
+    change(path, "UPDATE calls SET seal = '' WHERE key = 'paid'")
+    with Ledger(path) as ledger:
+        assert ledger.found(["there", "paid"])["there"].brought
+        assert ledger.text("paid") == "yes"
+        assert ledger.spend("r").brought == 2
+    change(path, "UPDATE calls SET seal = substr(seal, 1, 64)")
+    with Ledger(path) as ledger:
+        assert ledger.text("there") == "yes"
+        assert ledger.spend("r").brought == 1
+
+
+def test_where_no_secret_can_be_kept_answers_are_kept_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").write_text("in the way", "utf-8")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        ledger.reserve("k", run="r", model="m", usd=1, cap_usd=9)
+        ledger.settle("k", Reply(text="yes"), 1)
+        assert ledger.text("k") == "yes"
+        assert ledger.spend("r").brought == 1
+
+
+def test_only_its_user_reads_the_secret_of_a_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        ledger.reserve("k", run="r", model="m", usd=1, cap_usd=9)
+        ledger.settle("k", Reply(text="yes"), 1)
+    (kept,) = (tmp_path / "state" / "tuneworthy").iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    assert kept.read_bytes() not in (tmp_path / "c.sqlite3").read_bytes()

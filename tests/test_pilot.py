@@ -55,7 +55,7 @@ from pilot_world import (
     pilot_of,
     rising,
 )
-from tuneworthy import InputError, decide, load_case, load_framework
+from tuneworthy import CaseError, InputError, decide, load_case, load_framework
 
 CASES = np.arange(200)
 EXAMPLE = Path(__file__).parents[1] / "examples" / "task-api"
@@ -611,6 +611,29 @@ def good(
     folder = case_of(tmp_path_factory.mktemp("good"), cases=240)
     result = piloted(folder, shares=rising(top=0.99))
     return load_case(folder), result, decided(load_case(EXAMPLE)).investment
+
+
+@pytest.mark.slow
+def test_a_pilot_that_was_run_elsewhere_says_so_and_an_edited_one_says_nothing(
+    good: tuple[Any, model_pilot.PilotResult, Any], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    case, result, _ = good
+    kept = Path(str(case.folder)) / ".tuneworthy" / "pilot" / "result.json"
+    whole = kept.read_text("utf-8")
+    assert files_stores.read_pilot(case) == result
+    assert decide(case).pilot == result.card
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("XDG_STATE_HOME", str(tmp_path))
+        card = decide(case).pilot
+        assert card is not None
+        assert card.because.startswith("it came with the folder and was not checked")
+    try:
+        kept.write_text(whole.replace('"answer": "go"', '"answer": "no_go"'), "utf-8")
+        with pytest.raises(CaseError, match="was edited after it was written"):
+            decide(case)
+    finally:
+        kept.write_text(whole, "utf-8")
 
 
 PROBED = {"met": "held", "missed": "fell", "unknown": "unknown"}

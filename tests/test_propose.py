@@ -440,10 +440,10 @@ def test_a_ledger_that_fails_while_prompts_are_written_ends_it_with_its_own_word
 ) -> None:
     settle, before = Ledger.settle, {*threading.enumerate()}
 
-    def full(ledger: Ledger, key: str, reply: Reply, usd: float) -> Any:
+    def full(ledger: Ledger, key: str, reply: Reply, *more: Any) -> Any:
         if "library" in reply.text:
             raise InputError("can't be written", where="calls.sqlite3", fix="make room")
-        return settle(ledger, key, reply, usd)
+        return settle(ledger, key, reply, *more)
 
     monkeypatch.setattr(Ledger, "settle", full)
     with pytest.raises(InputError, match="can't be written"):

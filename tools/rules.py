@@ -55,6 +55,7 @@ _ELSEWHERE = {"answer_differs_now": {"low_volume"}}  # what has a challenge of i
 _NAMED = {
     "data_missing": "data.<entry>",
     "evidence_changed": "evidence",
+    "evidence_unchecked": "evidence",
 }  # of no fixed field
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneworthy.answers.arms import arms_series, lab_arms, table_name
 from tuneworthy.answers.count import (
@@ -61,7 +61,7 @@ from tuneworthy.model.dossier import (
     TrainingResult,
     Verdict,
 )
-from tuneworthy.model.evidence import Evidence, Series
+from tuneworthy.model.evidence import Evidence, PilotCard, Series
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.model.precedents import PrecedentIndex
 from tuneworthy.model.ways import LabArm, LabName
@@ -86,6 +86,9 @@ from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.situation import build_situation
 from tuneworthy.ways.results import list_results
 from tuneworthy.ways.table import WayTable, build_table
+
+if TYPE_CHECKING:  # a decision reads none where there was no pilot
+    from tuneworthy.model.pilot import PilotResult
 
 
 def load_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -234,7 +237,7 @@ def decide(
         series=series or NOTHING_MEASURED,
         training=_training(stated),
         one_off=stated.one_off or None,
-        pilot=(ended := read_pilot(stated)) and ended.card,
+        pilot=_card_of(read_pilot(stated)),
         decision=stated.decision if stated.decision != CaseDecision() else None,
         defaults=stated.origin.defaults,
         failures=failure_results(
@@ -371,6 +374,14 @@ def _whole_months(end: date, as_of: date) -> tuple[int, int]:
     """The months left, both ways to a whole one: they are compared with whole months alone."""
     months = max(_months(end, as_of), -1.0)
     return math.floor(months), math.ceil(months)
+
+
+def _card_of(pilot: PilotResult | None) -> PilotCard | None:
+    """What a pilot came to; of one that was run elsewhere it is said first."""
+    if pilot is None or not pilot.brought:
+        return pilot and pilot.card
+    because = f"it came with the folder and was not checked here. {pilot.card.because}"
+    return pilot.card.model_copy(update={"because": because})
 
 
 def _training(case: Case) -> TrainingResult | None:

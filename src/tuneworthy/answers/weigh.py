@@ -39,7 +39,7 @@ from tuneworthy.model.dossier import (
     SignalResult,
     Source,
 )
-from tuneworthy.model.evidence import Evidence, Series
+from tuneworthy.model.evidence import READ_BESIDE, Evidence, Series
 from tuneworthy.model.framework import (
     ALSO_ASKED,
     Check,
@@ -730,7 +730,7 @@ def _result(
     no_clock = Unknown(ask="log a timestamp with each trace")
     nobody = evidence.value
     reads: dict[str, Any] = {
-        **{name: value for name, value in evidence if name != "changed"},
+        **{name: value for name, value in evidence if name not in READ_BESIDE},
         "low": nobody if evidence.low is None else evidence.low,
         "high": nobody if evidence.high is None else evidence.high,
         "observed_on": evidence.observed_on or no_clock,

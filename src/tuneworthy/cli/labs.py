@@ -31,6 +31,12 @@ _CALLS = opt.with_options(
     opt.flag(
         "--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True
     ),
+    opt.option(
+        "--billed USD",
+        "Correct what earlier runs of this lab have cost, by the bill. The budget then counts that.",
+        rare=True,
+        type=opt.AnyNumber(0),
+    ),
     opt.flag(
         "--allow-code", "Run scorers that are your own Python functions.", rare=True
     ),
@@ -176,7 +182,7 @@ def _foretell(
         )
     settings = {name: options[name] for name in _PREPARED if name in options}
     lab = ready(prepare(case, **settings))
-    calls = {name: options[name] for name in ("at_once", "ask_again")}
+    calls = {name: options[name] for name in ("at_once", "ask_again", "billed")}
     with opt.live_line(opt.lab_progress) as watch:
         headroom, spend = foretold(lab, cap_usd=options["budget"], watch=watch, **calls)
     document = headroom_document(headroom, spend, folder=case)
@@ -242,7 +248,7 @@ def verify(
     """
     own = {name: options.pop(name) for name in ("arm", "baseline", "mapping", "shared")}
     if sources:
-        of_calls = ("budget", "dry_run", "again", "ask_again", "to")
+        of_calls = ("budget", "dry_run", "again", "ask_again", "to", "billed")
         if judge or any(options[name] for name in of_calls):
             fix = "leave out the options for model calls"
             raise InputError(
@@ -339,6 +345,9 @@ def _run(
     from tuneworthy.runs.labs import LABS, keep_run, result_of
 
     opt.refuse_output()
+    if dry_run and options["billed"] is not None:
+        what = "changes what was counted, and a dry run changes nothing"
+        raise InputError(what, where="--billed", fix="leave out --dry-run")
     opt.say_defaults(case)
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
     if "judge" in options:

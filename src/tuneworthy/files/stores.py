@@ -35,6 +35,7 @@ from tuneworthy.files.disk import (
     writing,
 )
 from tuneworthy.files.materials import prompt_text
+from tuneworthy.llm.seals import origin, seal
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
 from tuneworthy.model.evidence import (
@@ -102,15 +103,17 @@ class JsonLines(NamedTuple, Generic[R]):
         return self._one(read_text(self.path, limit), str(self.path))
 
     def _one(self, text: str, where: str) -> R:
-        if sealed := _SEALED.fullmatch(text.rstrip("\r")):
+        sealed = _SEALED.fullmatch(text.rstrip("\r\n"))
+        comes = origin(sealed[1], sealed[2]) if sealed else "brought"
+        if comes == "edited":
+            what = "was edited after it was written, so it says nothing"
+            raise CaseError(what, where=where, fix="undo that, or take the line out")
+        if sealed:
             text = sealed[1] + "}"
-            if _seal(sealed[1]) != sealed[2]:
-                what = "was edited after it was written, so it says nothing"
-                raise CaseError(
-                    what, where=where, fix="undo that, or take the line out"
-                )
         try:
-            return self.record.model_validate_json(text)
+            record = self.record.model_validate_json(text)
+            brought = comes == "brought" and "brought" in self.record.model_fields
+            return record.model_copy(update={"brought": True}) if brought else record
         except (ValueError, RecursionError):  # pydantic's own is a ValueError
             raise CaseError(
                 f"is not valid {self.name}", where=where, fix=self.fix
@@ -119,22 +122,26 @@ class JsonLines(NamedTuple, Generic[R]):
     def append(
         self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any
     ) -> None:
-        """Add records, written as ``dumped`` says; a sealed one is believed as long as it stays."""
+        """Add records, written as ``dumped`` says; a sealed one says where it was made."""
         texts = [record.model_dump_json(**dumped) for record in records]
         if sealed:
-            texts = [f'{text[:-1]},"seal":"{_seal(text[:-1])}"}}' for text in texts]
+            texts = [_with_seal(text) for text in texts]
         lines = "".join(f"{text}\n" for text in texts)
         with writing(self.path, fix="check it"):
             make_folder(self.path.parent)
             append_line(self.path, lines.encode("utf-8"), sync=sync)
 
 
-_SEALED = re.compile(r'(\{.*),"seal":"([0-9a-f]{64})"\}')
+_SEALED = re.compile(r'(\{.*?),\s*"seal": ?"((?:[0-9a-f]{64}){1,2})"\s*\}', re.DOTALL)
 
 
-def _seal(text: str) -> str:
-    """SHA-256 of a line up to its seal: it tells a slip of the hand, and keeps out no forger."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _with_seal(text: str) -> str:
+    """A record as JSON with its seal as the last field; over lines where it has some."""
+    body = text[:-1].rstrip()
+    gap = "\n  " if "\n" in body else ""
+    end = "\n}" if gap else "}"
+    colon = ": " if gap else ":"
+    return f'{body},{gap}"seal"{colon}"{seal(body)}"{end}'
 
 
 class KeptFile(NamedTuple, Generic[R]):
@@ -144,6 +151,8 @@ class KeptFile(NamedTuple, Generic[R]):
     kind: str  #: Module of ``model`` and class, as ``lab.VerifyPlan``: most runs read none.
     name: str  #: What a record is called in an error.
     fix: str  #: What to do about what is none; ``{}`` is the case folder.
+    sealed: bool = False
+    """Whether it says where it was made; its record has a field ``brought`` then."""
 
     def __call__(self, case: Case) -> R | None:
         path = _beside(case, self.file)
@@ -157,8 +166,9 @@ class KeptFile(NamedTuple, Generic[R]):
 
     def write(self, case: Case, record: R, *, force: bool = True) -> None:
         """Write it down; without ``force`` only where there is none."""
-        text = record.model_dump_json(indent=2) + "\n"
-        write_new(_place(case, self.file), text, force=force)
+        text = record.model_dump_json(indent=2)
+        text = _with_seal(text) if self.sealed else text
+        write_new(_place(case, self.file), f"{text}\n", force=force)
 
     def same_as(self, plan: R, before: R | None) -> bool:
         """Whether a plan is the one of before, but for when it was written."""
@@ -252,24 +262,37 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
 def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     """The latest measurement of each id beside a case, unknown ones too, and of each picture.
 
-    Each says which of the files it rests on were changed since.
+    Each says which of the files it rests on were changed since, which are gone, and whether it was
+    made elsewhere.
     """
     runs = read_evidence(case)
     newest = latest(runs)
     for run in runs:
-        current = (
-            [item for item in run.evidence if item is newest[item.id]]
-            if run.files
-            else []
-        )
-        if current and (
-            changed := tuple(file.path for file in run.files if _changed(case, file))
-        ):
-            newest |= {
-                item.id: item.model_copy(update={"changed": changed})
-                for item in current
-            }
+        current = [item for item in run.evidence if item is newest[item.id]]
+        about = _read_beside(case, run) if current else {}
+        if about:
+            newest |= {item.id: item.model_copy(update=about) for item in current}
     return newest, latest_series(runs)
+
+
+def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
+    """What is worked out of a run as it is read: where it was made, and its files as they are."""
+    about: dict[str, Any] = {}
+    if run.brought or run.brought_answers:
+        about["brought"] = True
+    if changed := tuple(file.path for file in run.files if _changed(case, file)):
+        about["changed"] = changed
+    if gone := tuple(file.path for file in run.files if _is_gone(case, file, run)):
+        about["gone"] = gone
+    return about
+
+
+def _is_gone(case: Case, was: MeasuredFile, run: Measured) -> bool:
+    """Whether a file isn't there to check it by; what was measured here outlives its log."""
+    if was.entry in MEASURED_ON and not run.brought:
+        return False
+    path = beside(case, f"data.{was.entry}", was.path)
+    return path is None or not path.is_file()
 
 
 def files_now(case: Case, *entries: str) -> tuple[MeasuredFile, ...]:
@@ -551,6 +574,7 @@ read_pilot: KeptFile[PilotResult] = KeptFile(
     "pilot.PilotResult",
     "result of a pilot",
     "move it away and run the pilot again; nothing is trained twice",
+    sealed=True,
 )  #: What the last pilot found; it takes the place of what one found before.
 
 

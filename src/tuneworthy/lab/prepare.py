@@ -42,13 +42,21 @@ from tuneworthy.lab.session import (
     PaidCalls,
     StopHandle,
     Watch,
+    correct_spent,
     ledger_of,
     ledger_or_none,
     spend_of,
     stopped_by_user,
 )
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
-from tuneworthy.llm.endpoints import STATE_PRICE, Reached, Transport, reach
+from tuneworthy.llm.endpoints import (
+    STATE_PRICE,
+    UNLISTED,
+    Reached,
+    Transport,
+    price_on,
+    reach,
+)
 from tuneworthy.llm.hosts import (
     find_strange_hosts,
     list_unconfirmed,
@@ -157,6 +165,9 @@ class PreparedLab:
             less = stated(request)
             if price and less and price != less:
                 text = f"{price.input:g} and {price.output:g} USD a million tokens"
+                own = f"{place.provider}:{place.name}"
+                if price_on(own, self.as_of, base_url=place.base_url) is None:
+                    text += f" ({UNLISTED})"
                 yield name, f"the list price counts, {text}, as the case states less"
         yield from self.host_rows
         for key in lacking_keys(reached.values()):
@@ -625,6 +636,8 @@ class CallSettings(TypedDict, total=False):
 
     at_once: int  #: The most calls on the wire.
     ask_again: bool  #: Send calls in doubt once more; some of them may be paid twice.
+    billed: float | None
+    """USD that earlier runs have cost by the vendor's bill, if that isn't what was counted."""
     watch: Watch | None
     transport: Transport | None  #: What sends, in place of the case's own endpoints.
     handle: StopHandle | None  #: Stops it from another thread.
@@ -687,6 +700,8 @@ def paid(
         if settings.get("ask_again"):
             for name in runs_beside(run):
                 ledger.release(name)
+        if (billed := settings.get("billed")) is not None:
+            correct_spent(ledger, runs_beside(run), billed)
         quote = with_spent(price(lab, ledger), ledger, run)
         refuse_unpriced(quote)
         return asyncio.run(go(ledger, quote))

@@ -533,7 +533,10 @@ def measured_in(
     """A run's evidence under the digest of what it found, its money left out."""
     text = of.model_dump_json(exclude=_NOT_FOUND)
     inputs = hashlib.sha256(text.encode()).hexdigest()
-    return Measured(inputs=inputs, evidence=kept, series=series)
+    brought = 0 if of.spend is None else of.spend.brought
+    return Measured(
+        inputs=inputs, evidence=kept, series=series, brought_answers=brought
+    )
 
 
 _NOT_FOUND: Any = {

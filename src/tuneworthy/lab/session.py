@@ -150,7 +150,15 @@ def _taken(spend: Spend) -> float:
     return spend.paid + spend.held
 
 
-_ADDED = ("paid", "held", "calls", "reused", "in_doubt", "failed")
+_ADDED = (
+    "paid",
+    "held",
+    "calls",
+    "reused",
+    "in_doubt",
+    "failed",
+    "miscounted",
+)
 
 
 def spend_of(ledger: Ledger, runs: Sequence[str], cap_usd: float = 0.0) -> Spend:
@@ -158,6 +166,15 @@ def spend_of(ledger: Ledger, runs: Sequence[str], cap_usd: float = 0.0) -> Spend
     spends = [ledger.spend(run, cap_usd) for run in runs]
     sums = {name: sum(getattr(spend, name) for spend in spends) for name in _ADDED}
     return spends[0].model_copy(update=sums)
+
+
+def correct_spent(ledger: Ledger, runs: Sequence[str], usd: float) -> None:
+    """Say what several runs have paid together; each has its part of what was counted."""
+    counted = [ledger.spend(run).paid for run in runs]
+    whole = sum(counted)
+    for run, before in zip(runs, counted, strict=True):
+        if before:
+            ledger.correct(run, usd * before / whole)
 
 
 class StopHandle:

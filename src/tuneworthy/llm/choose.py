@@ -22,6 +22,7 @@ from tuneworthy.llm.endpoints import (
     Reached,
     Secret,
     Transport,
+    least_price,
     list_price,
     look_up,
     most_input_tokens,
@@ -175,7 +176,8 @@ def prices_of(
 
     A model that states its price has it, and at a vendor that is known by name at least the list
     price of the day ``as_of`` for prompts as long as they can be: a cap has to hold whatever a file
-    says. So a price of 0 counts on this machine alone. Stated prices of models ``trusted`` by id
+    says. One that isn't on its list counts at least as ``least_price`` says. A price of 0 counts on
+    this machine alone. Stated prices of models ``trusted`` by id
     count as they are. A function of ours, or a model inside this program, costs nothing.
     """
     by_place: dict[tuple[str, str], Model] = {}
@@ -192,9 +194,12 @@ def prices_of(
             return list_price(model, as_of, tokens)
         place = reach(model)  # whatever it calls itself there
         at = model.base_url and place.base_url
-        return price_on(
-            f"{place.provider}:{place.name}", as_of, base_url=at, input_tokens=tokens
-        )
+        name = f"{place.provider}:{place.name}"
+        by_list = price_on(name, as_of, base_url=at, input_tokens=tokens)
+        free = not model.usd_per_mtok.input + model.usd_per_mtok.output
+        if by_list is not None or free:
+            return by_list
+        return least_price(place.name, place.base_url, as_of)
 
     def price(request: Request) -> Price | None:
         model = by_place.get((request.base_url or request.provider, request.model))

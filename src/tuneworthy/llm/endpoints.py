@@ -25,6 +25,7 @@ from tuneworthy.llm.prices import (
     NO_AMOUNTS,
     amounts_for,
     catalogue,
+    dearest_amounts,
     find_model,
     rates_on,
 )
@@ -36,7 +37,13 @@ if TYPE_CHECKING:
 
 LOCAL = "local"  #: Provider of the embedded model.
 FAKE = "fake"  #: Provider of models that are functions of ours, for tests and trials.
-_HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_NUMBER = r"(?:[0-9]+|0x[0-9a-f]*)"
+_HOST = re.compile(
+    rf"\[[0-9a-f:.]+\]|[0-9]+(?:\.[0-9]+){{3}}|"
+    rf"(?!(?:.*\.)?{_NUMBER}$){_LABEL}(?:\.{_LABEL})*"
+)
+"""A name doesn't end in a number: some readers would take it for an IPv4 address."""
 LOOPBACK = frozenset(
     {"localhost", "127.0.0.1", "[::1]"}
 )  #: Hosts that are this machine.
@@ -179,12 +186,13 @@ def key_variable(base_url: str) -> str:
     """The environment variable that holds the key of an address; a CaseError if it is none.
 
     It is the host in capitals: a dot becomes one underscore and a hyphen two, so that no two hosts
-    share a key. A port that isn't the usual one follows as ``_PORT_8443``.
+    share a key. A port that isn't the usual one follows as ``_PORT_8443``. An IPv6 address begins
+    with one more underscore, as no name does, and its dots become three.
     """
     _, host, port = _place(base_url)
-    name = (
-        host.strip("[]").upper().replace("-", "__").replace(".", "_").replace(":", "_")
-    )
+    dot = "___" if host.startswith("[") else "_"
+    spelt = host.removesuffix("]").replace("[", "_").replace(".", dot)
+    name = spelt.upper().replace("-", "__").replace(":", "_")
     return f"TUNEWORTHY_KEY_{name}" + (f"_PORT_{port}" if port else "")
 
 
@@ -349,6 +357,26 @@ def listed_price(
     )
 
 
+UNLISTED = "its own isn't listed: the dearest there, or that of its base"
+"""What is said of the price of a model by ``least_price``."""
+_TUNED_NAME = re.compile(r"ft:([^:]+):")
+
+
+def least_price(name: str, address: str, day: date) -> Price | None:
+    """The least that an unlisted model counts at an address; None where nobody listed serves.
+
+    A name that says which model was tuned counts as that one, any other as the dearest there.
+    """
+    tuned = _TUNED_NAME.match(name)
+    base = tuned and listed_price(f"tuned:{tuned[1]}", day, base_url=address)
+    if base:
+        return base
+    dearest = dearest_amounts(address, day)
+    if dearest.input is None or dearest.output is None:
+        return None
+    return Price(dearest.input, dearest.output, catalogue=catalogue())
+
+
 TAKES_NO = "it takes no "  #: How the reason begins for which a model can't be asked in some way.
 
 
@@ -462,6 +490,32 @@ def most_usd(request: Request, price: Price, tokens: int | None = None) -> float
 def _usd(price: Price, read: int, wrote: int) -> float:
     rates = {"usd_per_mtok_input": price.input, "usd_per_mtok_output": price.output}
     return usd_per_request(input_tokens=read, output_tokens=wrote, **rates)
+
+
+_TOKENS_ADDED = 32_768  # what a gateway may put before a prompt of ours
+_TOKENS_THOUGHT = 131_072  # where thinking doesn't count as a part of the answer
+
+
+def miscount(reply: Reply, request: Request) -> str:
+    """Why the tokens that an endpoint counted can't be; empty where they can.
+
+    An answer has no more tokens than it was allowed to have, or than it has bytes, if an endpoint
+    keeps to no limit. One number too large would otherwise spend the money of a case for ever.
+    """
+    usage = reply.usage
+    texts = [reply.text, *(part for call in reply.tool_calls for part in call)]
+    allowed = [TOKENS_A_MESSAGE + sum(len(as_bytes(text)) for text in texts)]
+    allowed.append(TOKENS_A_MESSAGE + (request.max_tokens or _TOKENS_THOUGHT))
+    if usage.reasoning_tokens:
+        allowed.append(_TOKENS_THOUGHT)
+    most = {
+        "read": (usage.input_tokens, most_input_tokens(request) + _TOKENS_ADDED),
+        "written": (usage.output_tokens, max(allowed)),
+    }
+    for done, (counted, possible) in most.items():
+        if counted > possible:
+            return f"{counted} tokens {done} can't be: at most {possible} are possible"
+    return ""
 
 
 def paid_usd(reply: Reply, price: Price, reserved: float) -> float:

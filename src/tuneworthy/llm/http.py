@@ -39,6 +39,8 @@ _FORBIDDEN = 403
 _OK = 200
 _REDIRECT = 300
 _MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any model gives
+_BYTES_A_TOKEN = 64  # sixteen times the usual ones
+_BYTES_AROUND = 256 * 1024  # of thinking that no limit of tokens counts, and of JSON
 _MOST_TOKENS = 10**9
 _FORGOTTEN_AFTER = timedelta(days=7)
 _IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be in doubt
@@ -127,8 +129,9 @@ class Http:
         path = "chat/completions" if request.choices is None else "decisions"
         url = f"{request.base_url}/{path}"
         kind = {"Content-Type": "application/json"}
+        most = _most_bytes(request)
         status, headers, raw = await self.exchange(
-            "POST", url, key, data=raw_body, headers=kind
+            "POST", url, key, data=raw_body, headers=kind, most_bytes=most
         )
         if status != _OK:
             answers = request.base_url in self._answered
@@ -145,7 +148,8 @@ class Http:
             )
             raise NotTaken(name, str(refusal)) if name else refusal
         self._answered.add(request.base_url)
-        return parse(raw, latency_s=time.monotonic() - sent, key=key)
+        latency_s = time.monotonic() - sent
+        return parse(raw, latency_s=latency_s, key=key, most_bytes=most)
 
     async def exchange(
         self,
@@ -156,8 +160,9 @@ class Http:
         data: bytes | Mapping[str, str | tuple[str, bytes]] | None = None,
         headers: Mapping[str, str] | None = None,
         vouched: bool = False,
+        most_bytes: int = _MOST_BYTES,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of an answer; a body past its limit is cut.
+        """Status, headers and body of an answer; a body past ``most_bytes`` is cut.
 
         What is sent is a body, or the fields of a form: texts, and files with their names.
         No redirect is followed. An address is ``vouched`` for where a service that may be sent to
@@ -180,7 +185,7 @@ class Http:
                 raw = bytearray()
                 async for chunk in response.content.iter_any():
                     raw += chunk
-                    if len(raw) > _MOST_BYTES:
+                    if len(raw) > most_bytes:
                         break
                 return response.status, response.headers, bytes(raw)
         except aiohttp.InvalidURL:
@@ -212,6 +217,13 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+def _most_bytes(request: Request) -> int:
+    """Bytes of the longest answer to a request that can be one, by the tokens it may have."""
+    if request.max_tokens is None:
+        return _MOST_BYTES
+    return min(_MOST_BYTES, _BYTES_AROUND + request.max_tokens * _BYTES_A_TOKEN)
 
 
 def _now(ago: timedelta = timedelta()) -> str:
@@ -322,15 +334,21 @@ def _as_chat(body: Any) -> Any:
     return {"choices": [choice], "usage": {**counts, **details}}
 
 
-def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
+def parse(
+    raw: bytes,
+    *,
+    latency_s: float,
+    key: Secret | None = None,
+    most_bytes: int = _MOST_BYTES,
+) -> Reply:
     """An endpoint's answer, from its body.
 
     The key that was sent with the request is kept nowhere; it is looked for in decoded texts, as
     JSON can spell it in many ways. Raises Doubtful for what can't be read: it was answered, and so
     paid.
     """
-    if len(raw) > _MOST_BYTES:
-        raise Doubtful(f"the answer is larger than {_MOST_BYTES >> 20} MiB")
+    if len(raw) > most_bytes:
+        raise Doubtful(f"the answer is larger than {most_bytes >> 10} KiB")
     try:
         body = json.loads(raw)
         error = _error_end(body, key)

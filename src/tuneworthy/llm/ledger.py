@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import PICO, pico, whole_cap
+from tuneworthy.llm.seals import origin, seal
 from tuneworthy.model.lab import Reply, Settled, Spend
 
 
@@ -105,6 +106,11 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
         raise InputError(what, where=path, fix=fix)
 
 
+def _has_seals(base: sqlite3.Connection) -> bool:
+    """Whether answers have a place for their seal."""
+    return "seal" in {row[1] for row in base.execute("PRAGMA table_info(calls)")}
+
+
 def _kinds(base: sqlite3.Connection) -> list[tuple[str, str]]:
     """The tables of a database, and whatever else it has."""
     return sorted(base.execute("SELECT type, name FROM sqlite_schema").fetchall())
@@ -166,9 +172,10 @@ def _adds_up(base: sqlite3.Connection) -> bool:
     )
 
 
-VERSION = 1
+VERSION = 2
 """Of the file, as its ``user_version``: a later one may hold what this program can't read. Ledgers
-from before there were versions have 0, and are like those of 1."""
+from before there were versions have 0, and are like those of 1, whose answers have no seals."""
+_ADD_SEALS = "ALTER TABLE calls ADD COLUMN seal TEXT NOT NULL DEFAULT ''"
 _TABLES = [("table", "calls"), ("table", "runs")]
 _SCHEMA = """
 CREATE TABLE calls (
@@ -179,7 +186,8 @@ CREATE TABLE calls (
     held INTEGER NOT NULL DEFAULT 0,
     paid INTEGER NOT NULL DEFAULT 0,
     reply TEXT,
-    why TEXT NOT NULL DEFAULT ''
+    why TEXT NOT NULL DEFAULT '',
+    seal TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, paid INTEGER NOT NULL)
 WITHOUT ROWID;
@@ -197,11 +205,14 @@ class Ledger:
     """
 
     _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
+    _columns = "status, held, paid, reply, why, model, seal"
     _base: sqlite3.Connection | None
+    _brought: set[str]  #: Keys of answers that were read and not given on this machine.
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._base = None
+        self._brought = set[str]()
         self._lock = locked(path)
         try:
             if not os.path.lexists(path) or self._is_empty():
@@ -221,6 +232,8 @@ class Ledger:
         settings = "journal_mode=WAL", "synchronous=NORMAL"  # survives a killed process
         with self._opening(path.absolute(), *settings) as base:
             refuse_strange(base, path)
+            if not _has_seals(base):
+                base.execute(_ADD_SEALS)
             base.execute(f"PRAGMA user_version = {VERSION}")
             base.execute(  # on the wire when the last process died
                 "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
@@ -317,8 +330,10 @@ class Ledger:
 
     def found(self, keys: Sequence[str]) -> dict[str, Settled]:
         """The same of some, by key."""
-        rows = self._of(keys, "calls.key, status, held, paid, reply, why")
-        return {key: _settled(key, row) for key, *row in rows}
+        rows = self._of(keys, f"calls.key, {self._columns}")
+        calls = {key: _settled(key, row) for key, *row in rows}
+        self._brought |= {key for key, call in calls.items() if call.brought}
+        return calls
 
     def statuses(self, keys: Sequence[str]) -> dict[str, str]:
         """How they stand, without their answers."""
@@ -371,12 +386,16 @@ class Ledger:
         finally:
             self._run("PRAGMA synchronous=NORMAL")
 
-    def settle(self, key: str, reply: Reply, usd: float) -> Settled:
-        """Keep an answer with what it cost, and free what was put aside for it."""
+    def settle(
+        self, key: str, reply: Reply, usd: float, miscounted: str = ""
+    ) -> Settled:
+        """Keep an answer with what it cost, and free what was put aside for it.
+
+        ``miscounted`` says why the count of its tokens isn't believed.
+        """
         paid = pico(usd)
-        return self._close(
-            Settled(key=key, status="settled", reply=reply, usd=paid / PICO), paid
-        )
+        call = Settled(key=key, status="settled", reply=reply, usd=paid / PICO)
+        return self._close(call.model_copy(update={"why": miscounted[:500]}), paid)
 
     def fail(self, key: str, why: str, usd: float = 0.0) -> Settled:
         """It came to nothing, for nothing or for an amount: free what was put aside."""
@@ -396,12 +415,14 @@ class Ledger:
     def _close(self, call: Settled, paid: int = 0) -> Settled:
         reply = call.reply.model_dump_json() if call.reply else None
         with self.together():
-            ((run, held),) = self._rows(
-                "SELECT run, held FROM calls WHERE key = ?", (call.key,)
+            ((run, held, model),) = self._rows(
+                "SELECT run, held, model FROM calls WHERE key = ?", (call.key,)
             )
+            sealed = seal(_as_sealed(call.key, model, reply)) if reply else ""
             self._run(
-                "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ? WHERE key = ?",
-                (call.status, paid, reply, call.why, call.key),
+                "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ?, seal = ? "
+                "WHERE key = ?",
+                (call.status, paid, reply, call.why, sealed, call.key),
             )
             self._add(run, held=-held, paid=paid)
         return call
@@ -425,7 +446,7 @@ class Ledger:
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
         """Calls of which nobody knows whether they were paid."""
         rows = self._rows(
-            "SELECT key, status, held, paid, reply, why FROM calls WHERE status IN (?, ?) "
+            f"SELECT key, {self._columns} FROM calls WHERE status IN (?, ?) "  # noqa: S608  # words of ours
             "AND (? IS NULL OR run = ?) ORDER BY key",
             (*self._unsettled, run, run),
         )
@@ -433,12 +454,12 @@ class Ledger:
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
         held, paid = self._money(run)
-        count = dict[str, int](
-            self._rows(
-                "SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status",
-                (run,),
-            )
+        rows = self._rows(
+            "SELECT status, COUNT(*), SUM(why <> '') FROM calls WHERE run = ? GROUP BY status",
+            (run,),
         )
+        count = {status: calls for status, calls, _ in rows}
+        with_why = {status: calls for status, _, calls in rows}
         return Spend(
             cap=cap_usd,
             paid=paid / PICO,
@@ -447,7 +468,25 @@ class Ledger:
             reused=0,
             in_doubt=count.get("in_doubt", 0),
             failed=count.get("failed", 0),
+            miscounted=with_why.get("settled", 0),
+            brought=len(self._brought),
         )
+
+    def correct(self, run: str, usd: float) -> None:
+        """Say what a run has paid so far, as the bill of its vendor has it.
+
+        Each of its calls then cost its part of that. What is put aside stays so.
+        """
+        paid = pico(usd)
+        with self.together():
+            _, before = self._money(run)
+            rows = self._rows(
+                "SELECT key, paid FROM calls WHERE run = ? AND paid > 0", (run,)
+            )
+            for key, cost in rows:
+                share = cost * paid // before
+                self._run("UPDATE calls SET paid = ? WHERE key = ?", (share, key))
+            self._add(run, held=0, paid=paid - before)
 
     def usual(self, model: str) -> tuple[float, float, float] | None:
         """Means of a model's settled calls: tokens written, those not shown, and seconds."""
@@ -491,15 +530,31 @@ class Ledger:
 
 
 def _settled(key: str, row: Sequence[Any]) -> Settled:
-    status, held, paid, text, why = row
+    status, held, paid, text, why, model, sealed = row
     try:
+        comes = text is not None and origin(_as_sealed(key, model, text), sealed)
         reply = None if text is None else Reply.model_validate_json(text)
-        return Settled(
-            key=key, status=status, reply=reply, usd=(held + paid) / PICO, why=why
+        call = Settled(
+            key=key,
+            status=status,
+            reply=reply,
+            usd=(held + paid) / PICO,
+            why=why,
+            brought=comes == "brought",
         )
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, AttributeError):
         what = f"a call in the ledger can't be read ({key[:12]})"
         raise InputError(what, fix="move .tuneworthy/calls.sqlite3 away") from None
+    if comes == "edited":
+        what = f"an answer in the ledger was changed after it was kept ({key[:12]})"
+        fix = "restore an earlier copy of .tuneworthy/calls.sqlite3, or move it away"
+        raise InputError(what, fix=fix)
+    return call
+
+
+def _as_sealed(key: str, model: str, reply: str) -> str:
+    """What the seal of an answer is of: no answer can be put in the place of another."""
+    return f"{key}\n{model}\n{reply}"
 
 
 class ReadOnlyLedger(Ledger):
@@ -515,6 +570,7 @@ class ReadOnlyLedger(Ledger):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = -1
+        self._brought = set[str]()
         try:
             self._look("mode=rw")
         except InTheWayError:
@@ -528,3 +584,5 @@ class ReadOnlyLedger(Ledger):
             f"{self._path.absolute().as_uri()}?{how}", "query_only=ON"
         ) as base:
             refuse_strange(base, self._path)
+            if not _has_seals(base):  # of an earlier version
+                self._columns = self._columns.replace("seal", "''")

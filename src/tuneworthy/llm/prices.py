@@ -8,6 +8,7 @@ own package would bring an HTTP client, there to fetch newer lists; ours is rene
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -124,6 +125,20 @@ def providers_with(name: str) -> tuple[tuple[str, ListedModel], ...]:
         if listed is not None:
             rows.append((provider["id"], listed))
     return tuple(rows)
+
+
+@lru_cache(maxsize=256)
+def dearest_amounts(address: str, day: date) -> Amounts:
+    """The most that a provider asks for input and for output of any model it has listed.
+
+    Both None at an address of nobody who is listed.
+    """
+    listed = _find_provider("", None, address)
+    models = () if listed is None else listed["models"]
+    amounts = [amounts_for(rates_on(model, day), math.inf) for model in models]
+    inputs = [each.input for each in amounts if each.input is not None]
+    outputs = [each.output for each in amounts if each.output is not None]
+    return Amounts(max(inputs, default=None), max(outputs, default=None), None)
 
 
 def _find_provider(

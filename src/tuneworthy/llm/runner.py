@@ -23,6 +23,7 @@ from tuneworthy.llm.endpoints import (
     Place,
     Refused,
     Transport,
+    miscount,
     most_input_tokens,
     most_usd,
     paid_usd,
@@ -34,9 +35,11 @@ from tuneworthy.model.lab import (
     MAY_LACK,
     ChatMessage,
     Quote,
+    Reply,
     Request,
     Settled,
     StopKind,
+    Usage,
 )
 
 PROBES = 5
@@ -626,11 +629,20 @@ class Runner:
                 key, f"a fault while it was in flight: {type(caught).__name__}"
             )
             raise
-        reply = reply.held_against(request)
+        return await self._count(key, request, reply.held_against(request), price, most)
+
+    async def _count(
+        self, key: str, request: Request, reply: Reply, price: Price, most: float
+    ) -> Settled:
+        """Keep an answer with what it cost, and note whether its model has answered at all."""
+        probe = self._probes[request.base_url, request.model]
         if lacks := reply.lacks:
             probe.lacked(lacks, alike=reply.lack)
         else:
             probe.answered = True
+        miscounted = miscount(reply, request)
+        if miscounted:  # then what was put aside counts
+            reply = reply.model_copy(update={"usage": Usage()})
         paid = paid_usd(reply, price, most)
         if pico(paid) > pico(
             most
@@ -638,11 +650,12 @@ class Runner:
             self._end(
                 "cap", f"an answer of {request.model} cost more than it could at most"
             )
-        if (
-            reply.lack == MAY_LACK
-        ):  # whatever went wrong may have passed when it is run again
-            return await self._kept(partial(ledger.fail, key, reply.lacks, paid))
-        return await self._kept(partial(ledger.settle, key, reply, paid))
+        # whatever went wrong may have passed when it is run again
+        if reply.lack == MAY_LACK:
+            keep = partial(self._ledger.fail, key, reply.lacks, paid)
+        else:
+            keep = partial(self._ledger.settle, key, reply, paid, miscounted)
+        return await self._kept(keep)
 
     def _wait(self, caught: Busy | NotSent, before: int) -> float:
         if isinstance(caught, Busy) and caught.retry_after_s:

@@ -63,6 +63,10 @@ class Evidence(LateRecord):
     ] = ()  #: A few masked samples.
     changed: Strings = Field(default=(), exclude=True)
     """Files it was measured on that are others now; worked out as it is read, and never kept."""
+    gone: Strings = Field(default=(), exclude=True)
+    """Files it was measured on that aren't there to check it by; the same."""
+    brought: bool = Field(default=False, exclude=True)
+    """Whether it, or an answer it rests on, was made elsewhere: it isn't checked here; the same."""
 
     @model_validator(mode="before")
     @classmethod
@@ -178,6 +182,10 @@ class Measured(LateRecord):
     mix: RequestMix | None = (
         None  #: None of results, and of logs with few conversations.
     )
+    brought_answers: Natural = 0
+    """Answers of models that it rests on and that weren't given on this machine."""
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
 class CardRow(LateRecord):
@@ -198,6 +206,12 @@ class PilotCard(LateRecord):
     rows: tuple[CardRow, ...]  #: Every target, money, general skills and safety.
     signs: str  #: Who signs; or how to name somebody.
     on: date  #: The day of the pilot.
+
+
+READ_BESIDE = frozenset(
+    name for name, field in Evidence.model_fields.items() if field.exclude
+)
+"""What is worked out of a measurement as it is read, and never kept."""
 
 
 def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:

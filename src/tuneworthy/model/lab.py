@@ -434,8 +434,10 @@ class Settled(Record):
     reply: Reply | None = None  #: None unless it was settled.
     usd: NonNegative = 0.0  #: Paid, or put aside while that isn't known.
     why: Annotated[str, Field(max_length=500)] = ""
-    """For a failed or doubtful one: what happened, without a key or a header."""
+    """For a failed or doubtful one: what happened, without a key or a header. For a settled one: why
+    the count of its tokens isn't believed."""
     reused: bool = False
+    brought: bool = False  #: Whether its answer wasn't given on this machine.
 
     @property
     def whole(self) -> Reply | None:
@@ -454,6 +456,10 @@ class Spend(Record):
     in_doubt: Natural
     failed: Natural
     hosts: Strings = ()  #: Hosts that calls of the run go to and that aren't their vendors' own.
+    miscounted: Natural = 0
+    """Answers whose endpoint counted more tokens than can be: each counts as what was put aside."""
+    brought: Natural = 0
+    """Answers that came with the folder: none of them was given, or checked, on this machine."""
 
 
 class Quote(Record):

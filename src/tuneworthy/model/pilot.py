@@ -197,6 +197,8 @@ class PilotResult(LateRecord):
     card: PilotCard
     spend: Spend
     stopped: str = ""  #: Why it ended early; empty for one that has its answer.
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
     ended_by_rule: bool = (
         False  #: Whether the rule that was written down ended the training.
     )

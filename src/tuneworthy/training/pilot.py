@@ -75,7 +75,7 @@ from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
 from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.ledger import TRAINING, Ledger
-from tuneworthy.llm.runner import Job, Stop, quote, total
+from tuneworthy.llm.runner import Job, PriceOf, Stop, quote, total
 from tuneworthy.model.base import Estimated, State, Unknown
 from tuneworthy.model.case import Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
@@ -402,6 +402,13 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
 # What it would cost, and the run.
 
 
+def _prices(pilot: PreparedPilot, served: Model) -> PriceOf:
+    """Prices of a pilot's calls; what a service asks for its model, the command itself says."""
+    by_command = frozenset({served.id} if pilot.trainer.way == "hosted" else ())
+    lab = pilot.lab
+    return prices_of((served, *lab.case.models), lab.as_of, by_command)
+
+
 def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     """The most that calls and training can cost; every run to its end."""
     lab = pilot.lab
@@ -410,7 +417,7 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     # the base stands in for what is tuned
     plan = pilot.at(base)
     judge = lab.scores.judge
-    price_of = prices_of((pilot.trainer.served(base), *lab.case.models), lab.as_of)
+    price_of = _prices(pilot, pilot.trainer.served(base))
     probes = (*refusal_probes(), *leak_probes(pilot.planted))
 
     def of(arms: Arms, cases: Cases, kept: Ledger | None = None) -> Quote:
@@ -699,7 +706,7 @@ class _Going:
                 own = transport_for(
                     [reach(served)], at_once=calls.at_once, confirmed=lab.confirmed
                 )
-            prices = prices_of((served, *lab.case.models), lab.as_of)
+            prices = _prices(self.pilot, served)
             calls = replace(calls, price_of=prices, transport=own or calls.transport)
         runner = calls.runner(calls.counting(len(jobs), running=1))
         try:

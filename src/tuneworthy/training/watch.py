@@ -95,7 +95,7 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
     old = (
         challenge.says
         for challenge in dossier.challenges
-        if challenge.id == "evidence_changed"
+        if challenge.id in {"evidence_changed", "evidence_unchecked"}
     )
     checks += [Watched("evidence", "attention", says.rstrip(".")) for says in old]
     checks += [*_of_logs(case.decision, read_evidence(case)), *_of_ends(case, day)]

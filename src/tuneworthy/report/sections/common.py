@@ -115,14 +115,15 @@ def nothing_answered(dossier: Dossier) -> bool:
 
 def grounds_text(dossier: Dossier) -> str:
     """What the answer rests on, in a sentence."""
+    elsewhere = any(doubt.id == "evidence_unchecked" for doubt in dossier.challenges)
+    checked = ", not all of it checked here" if elsewhere else ""
     if not nothing_answered(dossier):
-        return f"Rests on {grounds(dossier.verdict.basis)}."
+        return f"Rests on {grounds(dossier.verdict.basis)}{checked}."
     figures = (figure for way in dossier.ways for figure in way.figures.values())
     grades = {figure.grade for figure in figures if not isinstance(figure, Unknown)}
     if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
-        return (
-            "Rests on what was measured. No question of the checklist is answered yet."
-        )
+        none = "No question of the checklist is answered yet"
+        return f"Rests on what was measured{checked}. {none}."
     if grades & {"stated", "computed"}:
         return "Rests on stated figures. No question of the checklist is answered yet."
     return "Nothing is answered yet."

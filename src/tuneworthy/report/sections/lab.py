@@ -136,6 +136,13 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
         text += f". {count(spend.failed)} more failed"
     if spend.in_doubt:
         text += f". {count(spend.in_doubt)} in doubt may have cost {small_usd(spend.held)} more"
+    if spend.miscounted:
+        answers = counted(spend.miscounted, "answer")
+        text += f". {answers} came with an impossible count of tokens: each counts at its most"
+    if spend.brought:
+        text += f". {counted(spend.brought, 'answer')} came with the folder, not checked here"
+    if spend.paid > spend.cap:
+        text += ". If your bill says less, correct it: --billed USD"
     if saved:
         text += f". The race saved {counted(saved, 'call')}"
     if spend.hosts:

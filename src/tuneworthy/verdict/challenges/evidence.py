@@ -215,6 +215,42 @@ def evidence_changed(facts: CaseFacts) -> Found:
     )
 
 
+@doubt
+def evidence_unchecked(facts: CaseFacts) -> Found:
+    """Measurements that were made elsewhere, or whose files aren't there: nobody can check them."""
+    ledger = facts.findings.ledger
+    brought = [name for name, item in ledger.items() if item.brought]
+    alone = [name for name, item in ledger.items() if item.gone]
+    says = [*_brought(len(brought)), *_without_files(facts, len(alone))]
+    rests = [plain(name) for name in _rest_on(facts, [*brought, *alone])]
+    if rests:
+        says.append(f"The answer takes {listing(rests[:5])} from there.")
+    return bool(brought or alone) and (
+        ("evidence",),
+        " ".join(says),
+        "Measure again on this machine, or ask whoever measured it: what came counts until then",
+    )
+
+
+def _brought(number: int) -> Iterator[str]:
+    """How many measurements were made elsewhere."""
+    if number:
+        was = "was" if number == 1 else "were"
+        came = f"{several(number, 'measurement')} came with the folder"
+        yield sentence(f"{came} and {was} not checked here")
+
+
+def _without_files(facts: CaseFacts, number: int) -> Iterator[str]:
+    """How many measurements rest on files that aren't there."""
+    gone = sorted(
+        {path for item in facts.findings.ledger.values() for path in item.gone}
+    )
+    if gone:
+        what = listing([*gone[:3], *["others"] * (len(gone) > 3)])
+        rest = "rests" if number == 1 else "rest"
+        yield sentence(f"{several(number, 'measurement')} {rest} on {what}: missing")
+
+
 _MOST_UNLIKE = 0.05
 """Share of the questions that may be unlike every case of the evaluation set (ours)."""
 _ENOUGH_CASES = 60

@@ -1,0 +1,94 @@
+"""What was made on this machine, told from what a folder brought.
+
+A case folder may be a stranger's, and with it what was measured and answered. So each line of
+evidence, each answer and each result of a pilot ends in a seal of two halves: a SHA-256, which
+tells that something was edited, and the same with a secret of this machine, which nobody else can
+make. What lacks the second half counts as brought, and was not checked here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import tempfile
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+Origin = Literal["here", "brought", "edited"]
+"""Made on this machine; by whoever; or by somebody, and edited since."""
+
+_KEY = re.compile(rb"[0-9a-f]{64}")
+_HALF = 64  # hexadecimal digits
+
+
+def seal(text: str) -> str:
+    """The seal of a text; its first half alone where this machine can keep no secret."""
+    key = _read_key()
+    if not key:
+        _make_key()
+        key = _read_key()
+    return _digest(text) + (_digest(text, key) if key else "")
+
+
+def origin(text: str, sealed: str) -> Origin:
+    """Where a text comes from, by its seal; one without a seal is brought."""
+    if sealed and not hmac.compare_digest(sealed[:_HALF], _digest(text)):
+        return "edited"
+    key = _read_key()
+    own = bool(key) and hmac.compare_digest(sealed[_HALF:], _digest(text, key))
+    return "here" if own else "brought"
+
+
+def _digest(text: str, key: bytes = b"") -> str:
+    data = text.encode("utf-8", "surrogatepass")
+    if key:
+        return hmac.digest(key, data, "sha256").hex()
+    return hashlib.sha256(data).hexdigest()
+
+
+def _key_path() -> Path | None:
+    """Where the secret of this machine lies; None without a home."""
+    named = os.environ.get("XDG_STATE_HOME", "")
+    with suppress(RuntimeError):  # no home is known
+        base = Path(named)
+        if not base.is_absolute():
+            base = Path.home() / ".local" / "state"
+        return base / "tuneworthy" / "seal"
+    return None
+
+
+def _read_key() -> bytes:
+    """The secret of this machine; empty where there is none."""
+    path = _key_path()
+    with suppress(OSError):
+        if path is not None:
+            return _cached_key(path, path.stat().st_mtime_ns)
+    return b""
+
+
+@lru_cache(maxsize=8)
+def _cached_key(path: Path, modified_ns: int) -> bytes:  # noqa: ARG001  # another file by it
+    key = path.read_bytes()[:_HALF]
+    return key if _KEY.fullmatch(key) else b""
+
+
+def _make_key() -> None:
+    """Make a secret that only this user reads; the first of several that do so counts."""
+    path = _key_path()
+    if path is None:
+        return
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".seal.")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(_HALF // 2))
+            path.hardlink_to(part)
+        finally:
+            part.unlink()
