@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,7 +48,6 @@ from tuneworthy.llm.endpoints import listed_prices
 from tuneworthy.model.base import (
     DAYS_PER_MONTH,
     Interval,
-    Unknown,
     digest,
     remembered_digest,
 )
@@ -66,12 +66,14 @@ from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.model.precedents import PrecedentIndex
 from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.money.investment import (
+    Amounts,
     Draw,
     MoneyContext,
     MoneyFindings,
     TuningChance,
     assess_money,
     held_against,
+    reckon_amounts,
 )
 from tuneworthy.money.serving import serving_costs, unlisted
 from tuneworthy.money.worth import at_stake, by_worth
@@ -202,9 +204,20 @@ def decide(
         )
     )
     ask = ask_now(plan)
-    flip_sets, searched_to = flips(states, rules, decision.outcome)
+    later: dict[str, Callable[[], Any]] = {
+        "reach": lambda: judgement.ahead().reach,
+        "precedents": lambda: precedents(
+            looked.published, case, framework, rules, assessment
+        ),
+        "failures": lambda: failure_results(
+            failures_of(case, looked.ledger, framework), framework
+        ),
+    }
+    flipped = cache(partial(flips, states, rules, decision.outcome))
+    later["flips"] = lambda: flipped()[0]
+    later["flips_searched_to"] = lambda: flipped()[1]
     return Dossier.waiting(
-        lambda: {"reach": judgement.ahead()[1]},
+        later,
         case=NamedDigest(name=case.name, digest=digest(stated)),
         framework=NamedDigest(name=framework.name, digest=remembered_digest(framework)),
         as_of=as_of,
@@ -222,8 +235,6 @@ def decide(
         targets=judgement.targets,
         distribution=decision.distribution,
         bounds=decision.bounds,
-        flips=flip_sets,
-        flips_searched_to=searched_to,
         next_questions=asked,
         challenges=challenges,
         approaches=fits or NO_GOAL,
@@ -231,7 +242,6 @@ def decide(
         recommendation=judgement.recommendation,
         ask=ask,
         investment=money.result,
-        precedents=precedents(looked.published, case, framework, rules, assessment),
         plan=plan,
         evidence=evidence_section(measured, framework, case),
         series=series or NOTHING_MEASURED,
@@ -240,9 +250,6 @@ def decide(
         pilot=_card_of(read_pilot(stated)),
         decision=stated.decision if stated.decision != CaseDecision() else None,
         defaults=stated.origin.defaults,
-        failures=failure_results(
-            failures_of(case, looked.ledger, framework), framework
-        ),
     )
 
 
@@ -285,24 +292,24 @@ def _look_at(
         f"goal={case.goals[0]}" if case.goals else "", published.rates[""]
     )
 
-    reckoned = MoneyContext(
+    context = MoneyContext(
         case=case,
         framework=framework,
         prices=prices,
         sovereign=sovereign,
         as_of=as_of,
         seed=seed,
-        sampler=_draw_nothing,
+        sampler=draw,
         fits=fits,
         record=rate,
     )
-    amounts = assess_money(reckoned)
+    amounts = reckon_amounts(context)
     findings = _look(case, stated, framework, prices, ledger, replaced, as_of, amounts)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     arms = lab_arms(case, measured, series)
     works = build_table(facts, arms).tuning_works
     chance = None if works is None else TuningChance(*works)
-    money = assess_money(replace(reckoned, sampler=draw, works=chance))
+    money = assess_money(replace(context, works=chance), amounts)
     return _Looked(facts, money, arms, ledger, published)
 
 
@@ -403,7 +410,7 @@ def _look(
     ledger: Ledger,
     replaced: tuple[Replaced, ...],
     as_of: date,
-    money: MoneyFindings,
+    amounts: Amounts,
 ) -> CaseFindings:
     """What is next to the case file, what was measured, and what its models cost."""
     texts = prompt_texts(case)
@@ -415,7 +422,6 @@ def _look(
         distinct = distinct_prompts(
             texts, 1.0 if near is None else near
         )  # else identical ones
-    result = None if isinstance(money.result, Unknown) else money.result
     return CaseFindings(
         prompts=None if texts is None else len(texts),
         distinct_prompts=distinct,
@@ -424,11 +430,11 @@ def _look(
         ledger=ledger,
         replaced=replaced,
         as_of=as_of,
-        servings=money.servings,
-        rivals=money.rivals,
-        upfront_usd=money.upfront,
-        bill=money.bill,
-        break_even_months=result.break_even_months.point if result else None,
+        servings=amounts.servings,
+        rivals=amounts.rivals,
+        upfront_usd=amounts.upfront,
+        bill=amounts.stated_bill,
+        break_even_months=amounts.break_even_months,
         record=published_counts(),
         unconfirmed=tuple(answer.key for answer in unconfirmed(stated)),
     )

@@ -839,9 +839,11 @@ class KeptCases:
                 return dossier if dossier.as_of == day else None
         return None
 
-    def keep(self, place: str, kept: KeptRow, dossier: Dossier) -> None:
-        """Keep a row and its dossier in the place of what was there."""
-        data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
+    def keep(self, place: str, kept: KeptRow, dossier: Dossier | None = None) -> None:
+        """Keep a row, and its dossier where there is one, in the place of what was there."""
+        data = None
+        if dossier is not None:
+            data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
         text = kept.row.model_dump_json(exclude_defaults=True)
         statement = "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?)"
         key = f"{_program()} {kept.key}"

@@ -78,7 +78,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult
-from tuneworthy.money.investment import RememberedDraws
+from tuneworthy.money.investment import RememberedDraws, draw_for_list
 from tuneworthy.pipeline import (
     decide,
     framework_of,
@@ -613,9 +613,7 @@ class Workspace:
                 )
             if kept.key == snapshot.lasting_key and kept.counts == _counts(snapshot):
                 return self._carry_over(name, kept, snapshot)
-            return case_row(
-                name, self._evaluate(name, snapshot).dossier, snapshot.case.models
-            )
+            return self._judge_row(name, snapshot)
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             row = CaseRow(name=name, problem=self.directory.plain_error(caught, name))
             self._rows[name] = KeptRow("", "", row)
@@ -644,6 +642,18 @@ class Workspace:
 
     def _snapshot(self, name: str) -> CaseSnapshot:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
+
+    def _judge_row(self, name: str, snapshot: CaseSnapshot) -> CaseRow:
+        """The row of a dossier that nobody reads whole: what no list shows isn't worked out."""
+        dossier = decide(
+            snapshot.case, snapshot.framework, as_of=self._day(), draw=draw_for_list
+        )
+        row = case_row(name, dossier, snapshot.case.models)
+        if self._snapshot(name).key == snapshot.key:  # else it changed meanwhile
+            kept = KeptRow(snapshot.lasting_key, _counts(snapshot), row)
+            self._rows[name] = kept
+            self._kept.keep(self._place, kept)
+        return row
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
         key = snapshot.lasting_key

@@ -85,14 +85,26 @@ def _read(name: str) -> Any:
 class LazyRecord(LateRecord):
     """A record of which some fields are worked out when one of them is first read."""
 
-    _later: Callable[[], Mapping[str, Any]] | None = PrivateAttr(None)
+    _later: dict[str, Callable[[], Any]] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def waiting(cls, later: Callable[[], Mapping[str, Any]], **known: Any) -> Self:
-        """With the fields that are ``known``, unchecked; ``later`` gives the others."""
+    def waiting(cls, later: Mapping[str, Callable[[], Any]], **known: Any) -> Self:
+        """With the fields that are ``known``, unchecked; ``later`` works out each other one."""
         record = cls.model_construct(**known)
-        record._later = later  # noqa: SLF001  # a record of its own kind, seen by nobody yet
+        for name in later:  # a default would stand in its place
+            record.__dict__.pop(name, None)
+        record._later = {**later}  # noqa: SLF001  # a record of its own kind, seen by nobody yet
         return record  # type: ignore[return-value]  # the plugin forgets subclasses
+
+    def postpone(self, later: Mapping[str, Callable[[], Any]]) -> Self:
+        """The same, checked, with ``later`` in the place of what some fields hold."""
+        return self.waiting(later, **self.__dict__)
+
+    def changed(self, **fields: Any) -> Self:
+        """The same with other values of some fields; what waits goes on waiting."""
+        with _ONE_AT_A_TIME:
+            later = {n: work for n, work in self._later.items() if n not in fields}
+            return self.waiting(later, **{**self.__dict__, **fields})
 
     if not TYPE_CHECKING:
 
@@ -100,11 +112,11 @@ class LazyRecord(LateRecord):
             if name not in type(self).model_fields:
                 return super().__getattr__(name)
             with _ONE_AT_A_TIME:
-                if (later := self._later) is not None:
-                    values = {**later(), **self.__dict__}
-                    fields = {n: values[n] for n in type(self).model_fields}
-                    object.__setattr__(self, "__dict__", fields)
-                    self._later = None
+                if name in self._later:
+                    values = {**self.__dict__, name: self._later[name]()}
+                    order = (n for n in type(self).model_fields if n in values)
+                    object.__setattr__(self, "__dict__", {n: values[n] for n in order})
+                    del self._later[name]
             return (
                 self.__dict__[name]
                 if name in self.__dict__

@@ -310,7 +310,7 @@ class CaveatResult(Record):
     says: str
 
 
-class Basis(Record):
+class Basis(LazyRecord):
     """What the answer rests on."""
 
     measured: (
@@ -592,7 +592,7 @@ class Worth(Record):
     usd: float  #: Expected gain over deciding now; for what costs something, less its cost.
 
 
-class Simulation(Record):
+class Simulation(LazyRecord):
     """The investment drawn many times."""
 
     draws: int  #: 1 where nothing varies: every draw would be the same.
@@ -625,7 +625,7 @@ class AskUsd(Record):
     run_month: Number  #: Each month from then on.
 
 
-class InvestmentResult(Record):
+class InvestmentResult(LazyRecord):
     """The money."""
 
     bill_usd: Number  #: What runs today costs a month; no tuning can save more.
@@ -757,8 +757,9 @@ class FailureResult(Record):
 class Dossier(LazyRecord):
     """Everything Tuneworthy has to say about a case.
 
-    Frozen; what open answers would make of it is worked out when first read. ``to_dict`` gives the
-    published names in their order, ``to_json`` the same as bytes that are equal for equal inputs.
+    Frozen; what a list of cases doesn't show, as what open answers would make of it, is worked out
+    when first read. ``to_dict`` gives the published names in their order, ``to_json`` the same as
+    bytes that are equal for equal inputs.
     """
 
     schema_: str = Field(default=SCHEMA, alias="schema")

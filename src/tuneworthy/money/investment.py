@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -39,6 +39,7 @@ from tuneworthy.model.dossier import (
     GateResult,
     InvestmentResult,
     ServingResult,
+    Worth,
 )
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import BaseRate
@@ -106,6 +107,13 @@ def draw(stakes: Stakes, seed: int) -> Draws | None:
     from tuneworthy.money.simulate import simulate
 
     return simulate(stakes, seed)
+
+
+def draw_for_list(stakes: Stakes, seed: int) -> Draws | None:
+    """The same numbers; what no list shows of them is drawn again when it is read."""
+    from tuneworthy.money.simulate import simulate
+
+    return simulate(stakes, seed, in_full=False)
 
 
 class RememberedDraws:
@@ -185,16 +193,14 @@ class MoneyContext:
         return rule.under_months
 
 
-@dataclass(frozen=True, slots=True)
-class Reckoning:
-    """The amounts of a case, and what they come to."""
+@dataclass(frozen=True)
+class Amounts:
+    """The amounts of a case before anything is drawn, and what they come to in a month."""
 
     model: CostModel
     ways: Ways
     savings: Savings | Unknown
     closed: ClosedForm | Payback
-    draws: Draws | None
-    payback: Payback
 
     @property
     def counted(self) -> Savings | None:
@@ -206,40 +212,88 @@ class Reckoning:
         """USD a month that what runs today costs; None where nobody knows."""
         return self.ways.bill.usd if self.ways.bill else None
 
+    @property
+    def stated_bill(self) -> Amount | None:
+        """The same as a case would state it."""
+        bill = self.bill
+        if bill is None:
+            return None
+        return Amount(
+            low=min(bill.low, MOST_USD),
+            likely=min(bill.value, MOST_USD),
+            high=min(bill.high, MOST_USD),
+        )
+
+    @property
+    def upfront(self) -> Number | None:
+        """USD before the first version is live; None where nobody knows."""
+        upfront = self.model.priced(self.model.upfront)
+        return upfront.narrowed() if upfront else None
+
+    @cached_property
+    def servings(self) -> tuple[ServingResult, ...]:
+        """Every way to serve the traffic, the cheapest first."""
+        return tuple(map(_serving, self.ways.costs))
+
+    @cached_property
+    def rivals(self) -> tuple[ServingResult, ...]:
+        """Hosted models that nobody listed."""
+        return tuple(map(_serving, self.ways.rivals))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything to say of the money."""
+        known = isinstance(self.closed, ClosedForm) or isinstance(self.savings, Savings)
+        return bool(known or self.bill or self.ways.rivals)
+
+    @property
+    def break_even_months(self) -> Any:
+        """Months by one month's amounts; None where nothing is known of the money."""
+        if not self.is_known:
+            return None
+        if isinstance(self.closed, Payback):
+            return Unknown(ask=self.closed.why)
+        return _months(self.closed.months)
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """The amounts of a case, drawn, and whether they pay back."""
+
+    amounts: Amounts
+    draws: Draws | None
+    payback: Payback
+
 
 def counted_saving(model: CostModel, savings: Savings | Unknown) -> Savings | None:
     """A computed saving, unless one is stated, which wins."""
     return None if isinstance(savings, Unknown) or model.savings else savings
 
 
-def assess_money(context: MoneyContext) -> MoneyFindings:
-    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
-    reckoning = _reckon(context)
-    ways = reckoning.ways
+def assess_money(
+    context: MoneyContext, amounts: Amounts | None = None
+) -> MoneyFindings:
+    """Costs, ways to serve the traffic, the investment, and the same drawn many times.
+
+    ``amounts`` are those of the context where they are known already.
+    """
+    amounts = amounts or reckon_amounts(context)
+    reckoning = _draw_and_judge(context, amounts)
     payback = reckoning.payback
-    upfront = reckoning.model.priced(reckoning.model.upfront)
-    bill = reckoning.bill
-    stated_bill = None
-    if bill is not None:
-        stated_bill = Amount(
-            low=min(bill.low, MOST_USD),
-            likely=min(bill.value, MOST_USD),
-            high=min(bill.high, MOST_USD),
-        )
     return MoneyFindings(
         result=_result_or_ask(context, reckoning),
         gate=GateResult(id="investment", state=payback.state, why=payback.why),
         settle=payback.settle,
-        servings=tuple(map(_serving, ways.costs)),
-        rivals=tuple(map(_serving, ways.rivals)),
-        upfront=upfront.narrowed() if upfront else None,
-        bill=stated_bill,
-        model=reckoning.model,
+        servings=amounts.servings,
+        rivals=amounts.rivals,
+        upfront=amounts.upfront,
+        bill=amounts.stated_bill,
+        model=amounts.model,
     )
 
 
-def _reckon(context: MoneyContext) -> Reckoning:
-    """The amounts of a case, and whether they pay back."""
+def reckon_amounts(context: MoneyContext) -> Amounts:
+    """The amounts of a case, which rest on no draw and on no chance that tuning works."""
     case = context.case
     framework = context.framework
     margin = framework.threshold("margin_quality") or 0.0
@@ -256,40 +310,50 @@ def _reckon(context: MoneyContext) -> Reckoning:
     counted = counted_saving(model, savings)
     bill = ways.bill.usd if ways.bill else None
     closed = closed_form(model, counted, bill, context.under_months)
+    return Amounts(model, ways, savings, closed)
+
+
+def _draw_and_judge(context: MoneyContext, amounts: Amounts) -> Reckoning:
+    closed = amounts.closed
+    counted = amounts.counted
     draws = None
     if isinstance(closed, ClosedForm):
-        stakes = stakes_of(context, model, counted, ways)
+        stakes = stakes_of(context, amounts.model, counted, amounts.ways)
         sampler = context.sampler or draw
         draws = sampler(stakes, context.seed)
-    payback = _payback(context, model, closed, draws)
-    payback = _undercut(payback, closed, counted, ways, model, context.under_months)
-    return Reckoning(model, ways, savings, closed, draws, payback)
+    payback = _payback(context, amounts.model, closed, draws)
+    payback = _undercut(
+        payback, closed, counted, amounts.ways, amounts.model, context.under_months
+    )
+    return Reckoning(amounts, draws, payback)
 
 
 def _result_or_ask(
     context: MoneyContext, reckoning: Reckoning
 ) -> InvestmentResult | Unknown:
     """The section, with what further cases are worth; or what to state first."""
-    known = isinstance(reckoning.closed, ClosedForm) or isinstance(
-        reckoning.savings, Savings
-    )
-    if not (known or reckoning.bill or reckoning.ways.rivals):
+    if not reckoning.amounts.is_known:
         return Unknown(ask=_what_to_state(reckoning))
-    result = _result(context, reckoning)
+    return _result(context, reckoning)
+
+
+def _worth(
+    context: MoneyContext, draws: Draws | None, result: InvestmentResult
+) -> tuple[Worth, ...]:
+    """What finding out is worth: what was drawn, with more cases on top where they can tell."""
+    worth = draws.details().worth if draws else ()
     today = context.case.today
     target = context.case.targets.quality
     if target is None or today.quality is None or not today.cases:
-        return result
+        return worth
     more = more_cases(result, today.quality, today.cases, target.at_least)
-    if not more:
-        return result
-    return result.model_copy(update={"worth": (more, *result.worth)})
+    return (more, *worth) if more else worth
 
 
 def _what_to_state(reckoning: Reckoning) -> str:
-    closed = reckoning.closed
+    closed = reckoning.amounts.closed
     asks = [closed.why if isinstance(closed, Payback) else reckoning.payback.why]
-    if RATE not in reckoning.model.inputs:
+    if RATE not in reckoning.amounts.model.inputs:
         asks.append(_NO_HOURLY_RATE)
     asks.append(_BILL)
     return "; ".join(dict.fromkeys(ask for ask in asks if ask))
@@ -423,8 +487,8 @@ def held_against(
             gate = GateResult(id="investment", state="unknown", why=why)
             result = money.result
             if isinstance(result, InvestmentResult):
-                result = result.model_copy(
-                    update={"justified": "unknown", "why": why, "contradicted": True}
+                result = result.changed(
+                    justified="unknown", why=why, contradicted=True
                 )
             return money._replace(result=result, gate=gate, settle=item.settle)
     return money
@@ -663,11 +727,12 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     """The section; what a benefit would tell is unknown where nobody states one."""
     framework = context.framework
     rule = framework.break_even
-    model = reckoning.model
-    closed = reckoning.closed
+    amounts = reckoning.amounts
+    model = amounts.model
+    closed = amounts.closed
     draws = reckoning.draws
     payback = reckoning.payback
-    counted = reckoning.counted
+    counted = amounts.counted
     known = closed if isinstance(closed, ClosedForm) else None
     why_open = closed.why if isinstance(closed, Payback) else payback.why
     later = Unknown(ask=why_open)
@@ -682,9 +747,9 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     in_time: Number | None = draws.in_time if draws else later
     no_table = "the table is for work that goes on" if model.one_off else lacks
     table = known.table_months if known else None
-    return InvestmentResult(
-        bill_usd=_shown(reckoning.bill, _BILL),
-        possible_saving_usd=_possible(counted, closed, reckoning.bill),
+    result = InvestmentResult(
+        bill_usd=_shown(amounts.bill, _BILL),
+        possible_saving_usd=_possible(counted, closed, amounts.bill),
         must_bring_usd=_shown(
             must_bring(model, rule.under_months) if rule else None, lacks
         ),
@@ -693,11 +758,8 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
             build=_shown(build, lacks),
             run_month=_shown(running, lacks),
         ),
-        items=tuple(_items(context, model, reckoning.savings, reckoning.ways)),
         case_usd=_case_usd(model, framework),
         gain_usd=draws.gain_usd if draws else later,
-        scenarios=draws.scenarios if draws else (),
-        worth=draws.worth if draws else (),
         capped=known is not None and known.possible is not None,
         one_off=model.one_off,
         upfront_usd=_shown(upfront, lacks),
@@ -717,10 +779,18 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
             ongoing_usd=_shown(known.table_running if known else None, no_table),
             break_even_months=_months(table or Unknown(ask=no_table)),
         ),
-        steps=_steps(model, counted, known, framework) if known else (),
-        computed=_computed(reckoning.savings, model, reckoning.ways),
+        steps=(),
+        computed=later,
         simulation=draws.simulation if draws else later,
     )
+    waiting: dict[str, Callable[[], Any]] = {
+        "items": lambda: tuple(_items(context, model, amounts.savings, amounts.ways)),
+        "scenarios": lambda: draws.details().scenarios if draws else (),
+        "worth": lambda: _worth(context, draws, result),
+        "steps": lambda: _steps(model, counted, known, framework) if known else (),
+        "computed": lambda: _computed(amounts),
+    }
+    return result.postpone(waiting)
 
 
 def _break_even_months(
@@ -959,12 +1029,15 @@ def _months(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _computed(savings: Any, model: CostModel, ways: Ways) -> Computed | Unknown:
+def _computed(amounts: Amounts) -> Computed | Unknown:
+    savings: Any = amounts.savings
+    model = amounts.model
+    ways = amounts.ways
     if (lacks := isinstance(savings, Unknown)) and not ways.costs and not ways.rivals:
         return savings
     return Computed(
-        servings=tuple(map(_serving, ways.costs)),
-        rivals=tuple(map(_serving, ways.rivals)),
+        servings=amounts.servings,
+        rivals=amounts.rivals,
         best_untuned=_best_untuned(ways.costs),
         savings_usd_per_month=savings if lacks else savings.usd.narrowed(),
         pays_from_requests_per_month=savings if lacks else _months(savings.volume),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple, get_args
 from zlib import crc32
 
@@ -47,6 +48,16 @@ _QUANTILES = (0.1, 0.5, 0.9)
 _HAIR = 1e-9  # months; what rounding may move a break-even that is exactly the limit
 
 
+class DrawnDetails(NamedTuple):
+    """What a report shows of the draws, and no list of cases does."""
+
+    curve: tuple[Month, ...]
+    tornado: tuple[Swing, ...]
+    scenarios: tuple[Scenario, ...]
+    worth: tuple[Worth, ...]
+    """What finding out is worth, the most first."""
+
+
 class Draws(NamedTuple):
     """The investment drawn many times."""
 
@@ -55,24 +66,24 @@ class Draws(NamedTuple):
     in_time: float | None
     """Share of draws that pay back in time if it works; None without a rule."""
     simulation: Simulation
-    scenarios: tuple[Scenario, ...]
     gain_usd: float
     """Mean net present value of a pilot and, if it works, of the rest."""
-    worth: tuple[Worth, ...]
-    """What finding out is worth, the most first."""
+    details: Callable[[], DrawnDetails]
 
 
-def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
+def simulate(
+    stakes: Stakes, seed: int, draws: int = DRAWS, *, in_full: bool = True
+) -> Draws | None:
     """Draw the investment; once where nothing varies, because every draw would be the same.
 
     Each amount is drawn from a stream of its own. So another saving leaves alone how often tuning
-    works, and what two cases differ by isn't luck.
+    works, and what two cases differ by isn't luck. Unless ``in_full``, the details are drawn again
+    when they are read, so that nothing of the draws is kept.
 
     None where costs can't be priced, or there is no benefit at all.
     """
     model = stakes.model
     savings = stakes.savings
-    horizon = stakes.horizon
     under_months = stakes.under_months
     running = savings.fixed is not None if savings else model.running is not None
     benefit = savings is not None or model.savings or model.quality
@@ -88,38 +99,87 @@ def simulate(stakes: Stakes, seed: int, draws: int = DRAWS) -> Draws | None:
     ):
         drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
     values = {
-        name: _draw(inputs[name], _stream(seed, name), drawn) for name in sorted(inputs)
+        name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)
     }
-    success = _stream(seed, _LUCK).random(drawn) >= values.get(FAILURE, 0.0)
-    paths = flow.follow(values, success.astype(float))
+    success = _luck(seed, drawn) >= values.get(FAILURE, 0.0)
+    paths = flow.follow(values, success.astype(float), each_month=in_full)
     working = success if success.any() else np.ones(drawn, bool)
     works = paths.months[working]
-    tornado = _tornado(flow)
-    middle = dict(likely(inputs))
+    details = cache(partial(_draw_details, stakes, seed, draws))
+    if in_full:
+        shown = _details(flow, values, success, working, paths)
+        details = cache(partial(_as_drawn, shown))
     return Draws(
         months=_percentiles(works),
         in_time=None if under_months is None else _share(works < under_months - _HAIR),
-        simulation=Simulation(
-            draws=drawn,
-            horizon_months=horizon,
-            p_works=float(np.mean(success)),
-            likely_usd=float(flow.follow(middle, flow.odds(middle, 1)).npv[0]),
-            p_never=_share(paths.months > horizon + _HAIR),
-            npv_usd=Percentiles(**_named(paths.npv)),
-            curve=tuple(
-                Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
-                for n, usd in enumerate(paths.cumulated)
-            ),
-            tornado=tuple(
-                Swing(input=label(name), low_usd=a, high_usd=b)
-                for name, a, b in tornado
-            ),
-            cost_of_waiting_usd=float(np.mean(paths.waiting)),
-            assumes=tuple(_assumes(flow, nothing_varies=drawn == 1)),
-        ),
-        scenarios=tuple(_scenarios(flow, tornado)),
+        simulation=_simulation(flow, success, paths, details),
         gain_usd=float(np.mean(paths.npv)),
-        worth=tuple(_worth(flow, values, success, paths.npv)) if drawn > 1 else (),
+        details=details,
+    )
+
+
+def _simulation(
+    flow: CashFlow,
+    success: npt.NDArray[np.bool_],
+    paths: Paths,
+    details: Callable[[], DrawnDetails],
+) -> Simulation:
+    drawn = len(success)
+    middle = dict(likely(flow.inputs))
+    at_middle = flow.follow(middle, flow.odds(middle, 1), each_month=False)
+    simulation = Simulation(
+        draws=drawn,
+        horizon_months=flow.horizon,
+        p_works=float(np.mean(success)),
+        likely_usd=float(at_middle.npv[0]),
+        p_never=_share(paths.months > flow.horizon + _HAIR),
+        npv_usd=Percentiles(**_named(paths.npv)),
+        curve=(),
+        tornado=(),
+        cost_of_waiting_usd=float(np.mean(paths.waiting)),
+        assumes=(),
+    )
+    return simulation.postpone(
+        {
+            "curve": lambda: details().curve,
+            "tornado": lambda: details().tornado,
+            "assumes": lambda: tuple(_assumes(flow, nothing_varies=drawn == 1)),
+        }
+    )
+
+
+def _as_drawn(details: DrawnDetails) -> DrawnDetails:
+    return details
+
+
+def _draw_details(stakes: Stakes, seed: int, draws: int) -> DrawnDetails:
+    drawn = simulate(stakes, seed, draws)
+    assert drawn is not None  # it was drawn before
+    return drawn.details()
+
+
+def _details(
+    flow: CashFlow,
+    values: Values,
+    success: npt.NDArray[np.bool_],
+    working: npt.NDArray[np.bool_],
+    paths: Paths,
+) -> DrawnDetails:
+    tornado = _tornado(flow)
+    curve = [
+        Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
+        for n, usd in enumerate(paths.cumulated)
+    ]
+    swings = [
+        Swing(input=label(name), low_usd=low, high_usd=high)
+        for name, low, high in tornado
+    ]
+    varies = len(success) > 1
+    return DrawnDetails(
+        curve=tuple(curve),
+        tornado=tuple(swings),
+        scenarios=tuple(_scenarios(flow, tornado)),
+        worth=tuple(_worth(flow, values, success, paths.npv)) if varies else (),
     )
 
 
@@ -130,16 +190,32 @@ def _stream(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, crc32(name.encode())])
 
 
-def _draw(spread: Interval, rng: np.random.Generator, draws: int) -> Array | float:
+def _draw(spread: Interval, seed: int, name: str, draws: int) -> Array | float:
     """PERT: a beta distribution between the ends whose mean is (low + 4 likely + high) / 6."""
     if not spread.varies:
         return spread.value
     width = spread.high - spread.low
     rise = 1 + 4 * (spread.value - spread.low) / width
     fall = 1 + 4 * (spread.high - spread.value) / width
-    return np.clip(
-        spread.low + width * rng.beta(rise, fall, draws), spread.low, spread.high
-    )
+    places = _beta(seed, name, rise, fall, draws)
+    return np.clip(spread.low + width * places, spread.low, spread.high)
+
+
+# What all cases assume alike is drawn once.
+
+
+@lru_cache(maxsize=64)
+def _beta(seed: int, name: str, rise: float, fall: float, draws: int) -> Array:
+    places = _stream(seed, name).beta(rise, fall, draws)
+    places.flags.writeable = False
+    return places
+
+
+@lru_cache(maxsize=4)
+def _luck(seed: int, draws: int) -> Array:
+    chances = _stream(seed, _LUCK).random(draws)
+    chances.flags.writeable = False
+    return chances
 
 
 def _percentiles(values: Array) -> tuple[float, float, float]:
@@ -334,7 +410,8 @@ class Paths(NamedTuple):
     npv: Array  #: Net present value, USD.
     months: Array  #: Months to break-even; ``inf`` for never.
     cumulated: Array
-    """USD at the end of each month (rows, from month 0 on) of each draw (columns)."""
+    """USD at the end of each month (rows, from month 0 on) of each draw (columns); of the first
+    alone where not each month was asked for."""
     waiting: Array  #: Net present value lost when the start is put off by a month.
 
 
@@ -386,7 +463,9 @@ class CashFlow:
         """The chance that tuning works."""
         return np.broadcast_to(1 - np.asarray(values.get(FAILURE, 0.0)), draws)
 
-    def follow(self, values: Values, success: Array) -> Paths:
+    def follow(
+        self, values: Values, success: Array, *, each_month: bool = True
+    ) -> Paths:
         """Follow every draw to the horizon.
 
         Upfront cost is paid at month 0, everything else at the end of its month. The traffic of
@@ -407,7 +486,7 @@ class CashFlow:
         again = total(self.model.retraining, values) if moves else 0.0
         step = (1 + values.get(DISCOUNT, 0.0)) ** (-1 / MONTHS_PER_YEAR)
         month = self._months(values)
-        cumulated = np.empty((self.horizon + 1, draws))
+        cumulated = np.empty((self.horizon + 1 if each_month else 2, draws))
         cumulated[0] = running = -upfront
         worth = np.zeros(draws)
         delay = -(1 - step) * upfront
@@ -428,7 +507,9 @@ class CashFlow:
             after = running + flow
             back = number - 1 + _until_back(running, flow)
             months = np.where(np.isinf(months) & (after >= 0), back, months)
-            cumulated[number] = running = after
+            running = after
+            if number < len(cumulated):
+                cumulated[number] = after
         rest = success * (result - (again / life))
         months = np.where(
             np.isinf(months), self.horizon + _until_back(running, rest), months

@@ -225,7 +225,8 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
         every = len(block.items)
     else:
         return []
-    for kept in range(every - 1, 0, -1):
+    most = min(every - 1, room)  # none has less than a line
+    for kept in range(most, 0, -1):
         lines = _block(_first_items(block, kept), paint, "  ", False)
         if len(lines) < room:
             return [*lines, f"  … {every - kept} more"]

@@ -48,20 +48,16 @@ ANSWER_WORDS: dict[TuningAnswer, str] = TABLES[
 def word_verdict(
     it: Situation, decision: Decision, judgement: Judgement, ask: AskNow | Unknown
 ) -> VerdictResult:
-    """The verdict in words; what it rests on and what turns it is worked out when first read."""
+    """The verdict in words; what turns it is worked out when first read."""
     facts = it.facts
     by = f"by the {plain(facts.framework.name)}'s checklist"
     comes_to = OUTCOME_WORDS[decision.outcome]
     if decision.outcome == "undecided":
         comes_to += f" between {listing([OUTCOME_WORDS[o] for o in decision.reach])}"
-
-    def look_ahead() -> dict[str, object]:
-        basis, _, turns = judgement.ahead()
-        return {"basis": basis, "turns": turns}
-
     ruling = judgement.ruling
     return VerdictResult.waiting(
-        look_ahead,
+        {"turns": lambda: judgement.ahead().turns},
+        basis=judgement.basis,
         answer=ruling.answer,
         headline=headline(judgement),
         now=say_now(it, judgement),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.count import OTHERS
@@ -37,6 +37,15 @@ from tuneworthy.words import count, listing, number, quality, sentence, usd
 MOST_STEPS = 4
 
 
+class LookAhead(NamedTuple):
+    """What comes of judging again."""
+
+    flips: int  #: Answers that, changed alone, would change the answer or the first step.
+    turning: tuple[str, ...]  #: Those that alone would change the answer.
+    reach: Reach
+    turns: tuple[Turn, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The one result that everything which advises reads."""
@@ -46,9 +55,9 @@ class Judgement:
     recommendation: Recommendation
     targets: dict[TargetId, TargetResult]
     contradictions: int
-    ahead: Callable[[], tuple[Basis, Reach, tuple[Turn, ...]]]
-    """What it rests on, what open answers would make of it, and what turns it: worked out when
-    asked for."""
+    basis: Basis  #: What it rests on.
+    ahead: Callable[[], LookAhead]
+    """What open answers would make of it, and what turns it: worked out when asked for."""
 
     @property
     def answer(self) -> TuningAnswer:
@@ -60,13 +69,15 @@ def judge(it: Situation, challenges: Sequence[ChallengeResult]) -> Judgement:
     """The answer of a situation, with everything that follows from it."""
     ruling = answer(it)
     steps = tuple(_step(it, step) for step in ruling.steps[:MOST_STEPS])
+    ahead = cache(partial(_look_ahead, it, ruling))
     return Judgement(
         ruling=ruling,
         outcome=it.outcome,
         recommendation=_recommendation(it, ruling, steps),
         targets=hold_targets(it.facts),
         contradictions=[item.severity for item in challenges].count("contradiction"),
-        ahead=cache(partial(_look_ahead, it, ruling)),
+        basis=_basis(it, ahead),
+        ahead=ahead,
     )
 
 
@@ -224,7 +235,20 @@ MOST_WAYS = (
 )
 
 
-def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn, ...]]:
+def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:
+    states = it.facts.states
+    sources = [
+        it.facts.source(name) for name, state in states.items() if state != "unknown"
+    ]
+    by_source = {kind: sources.count(kind) for kind in get_args(Source)}
+    by_source["measured"] += len(it.table.measured_ways)
+    return Basis.waiting(
+        {"flips": lambda: ahead().flips, "turning": lambda: ahead().turning},
+        **by_source,
+    )
+
+
+def _look_ahead(it: Situation, ruling: Ruling) -> LookAhead:
     """By judging again, with one answer changed, or with every open one answered."""
     now = AnswerAndStep(ruling.answer, ruling.steps[0].option)
     states = it.facts.states
@@ -244,17 +268,13 @@ def _look_ahead(it: Situation, ruling: Ruling) -> tuple[Basis, Reach, tuple[Turn
     then = [judge_again(changes) for changes in _every_way(still)] if exact else []
     if not exact:
         then = [each for name in still for each in alone[name]]
-    sources = [
-        it.facts.source(name) for name, state in states.items() if state != "unknown"
-    ]
-    by_source = {kind: sources.count(kind) for kind in get_args(Source)}
-    by_source["measured"] += len(it.table.measured_ways)
     answers = tuple(dict.fromkeys((now.answer, *(each.answer for each in then))))
     steps = tuple(dict.fromkeys((now.step, *(each.step for each in then))))
-    return (
-        Basis(**by_source, flips=flips, turning=turning),
-        Reach(answers=answers, first_steps=steps, exact=exact),
-        find_turns(it, ruling, judge_again),
+    return LookAhead(
+        flips=flips,
+        turning=turning,
+        reach=Reach(answers=answers, first_steps=steps, exact=exact),
+        turns=find_turns(it, ruling, judge_again),
     )
 
 
