@@ -483,7 +483,7 @@ def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) ->
     text = squeezed(memo.text)
     assert (
         squeezed(
-            "$4,125–$7,825 in all, 41–78 hours of work included, up to the decision on 21 Dec 2026."
+            "$4,125–$7,825, 41–78 hours of work included, up to the decision on 21 Dec 2026."
         )
         in text
     )

@@ -106,8 +106,26 @@ def test_a_memo_asks_what_the_dossier_asks_until_its_decision(name: str) -> None
     until = re.findall(r"up to the decision on (\d+ \w+ \d+)\.", memo)
     assert len(until) == 1
     assert f"| Decide on {until[0]} |" in memo
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_memo_says_which_way_each_fact_turns_the_answer(name: str) -> None:
+    dossier = judged(name)
+    nearness = {"no": 0, "open": 1, "not_yet": 1, "pilot": 2, "yes": 3}
+    words = {
+        1: "Nearer to tuning",
+        0: "Still no tuning",
+        -1: "Farther from tuning",
+    }
+    here = nearness[dossier.verdict.answer]
+    memo = rendered(name, "markdown")
     for turn in dossier.verdict.turns:
-        assert f"“{ANSWER_WORDS[turn.answer]}” if " in memo
+        way = nearness[turn.answer] - here
+        way = max(-1, min(1, way))
+        assert f"{words[way]}: “{ANSWER_WORDS[turn.answer]}”" in memo
+    leads = any(nearness[turn.answer] > 1 for turn in dossier.verdict.turns)
+    if dossier.verdict.turns and here < 2:
+        assert ("No single fact that was tried leads to tuning." in memo) != leads
 
 
 def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it() -> (

@@ -487,9 +487,7 @@ def held_against(
             gate = GateResult(id="investment", state="unknown", why=why)
             result = money.result
             if isinstance(result, InvestmentResult):
-                result = result.changed(
-                    justified="unknown", why=why, contradicted=True
-                )
+                result = result.changed(justified="unknown", why=why, contradicted=True)
             return money._replace(result=result, gate=gate, settle=item.settle)
     return money
 

@@ -98,9 +98,7 @@ def simulate(
         spread.varies for name, spread in inputs.items() if name not in stakes.taken
     ):
         drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
-    values = {
-        name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)
-    }
+    values = {name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)}
     success = _luck(seed, drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float), each_month=in_full)
     working = success if success.any() else np.ones(drawn, bool)

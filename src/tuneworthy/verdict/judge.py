@@ -40,7 +40,9 @@ MOST_STEPS = 4
 class LookAhead(NamedTuple):
     """What comes of judging again."""
 
-    flips: int  #: Answers that, changed alone, would change the answer or the first step.
+    flips: (
+        int  #: Answers that, changed alone, would change the answer or the first step.
+    )
     turning: tuple[str, ...]  #: Those that alone would change the answer.
     reach: Reach
     turns: tuple[Turn, ...]

@@ -142,7 +142,7 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
             )
         first, *others = turns
         if others and {turn.answer for turn in turns} == {first.answer}:
-            what = f"{TARGETS[target].name} today is measured, whatever comes out"
+            what = f"{TARGETS[target].name} today is measured, whatever the figure"
             yield first.model_copy(update={"what": what, "to": "measured"})
             continue
         yield from turns
@@ -166,7 +166,8 @@ def _of_money(it: Situation) -> Iterator[Turn]:
         return
     monthly = case.economics.monthly
     stated = monthly.quality_value_usd
-    worth = math.ceil((0.0 if stated is None else stated.high) + lacks)
+    now = 0.0 if stated is None else stated.high
+    worth = math.ceil(now + lacks)
     if worth > MOST_USD:
         return  # more than a case can state
     amount = Amount(low=worth, likely=worth, high=worth)
@@ -174,6 +175,7 @@ def _of_money(it: Situation) -> Iterator[Turn]:
     economics = case.economics.model_copy(update={"monthly": changed_monthly})
     changed = case.model_copy(update={"economics": economics})
     what = f"better answers are worth {usd(worth)}{case.a_month} or more"
+    what += f" ({usd(now)} is stated)" if now else " (nobody has said how much)"
     path = "economics.monthly.quality_value_usd"
     yield _turn(path, what, "worth", it.rebuild(it.facts.with_case(changed)))
 

@@ -6,7 +6,7 @@ row, in words that need no glossary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -96,9 +96,11 @@ def cost(dossier: Dossier) -> b.Fact:
     until = f"up to the decision on {day(find_decision(plan).end)}."
     if ask.high == "open":
         text = f"{capital(hours)} of work"
-        beside = f"{until} Nobody has said what an hour costs."
+        beside = f"{until} There is no sum yet: nobody has said what an hour costs."
     else:
-        text = f"{dollars(Range(low=ask.low, high=ask.high))} in all, {hours} of work included,"
+        text = (
+            f"{dollars(Range(low=ask.low, high=ask.high))}, {hours} of work included,"
+        )
         beside = until
     beside += _share_of_tuning(dossier, plan)
     above = [
@@ -126,8 +128,8 @@ def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
         not isinstance(ask, Unknown)
         and dollars(Range(low=ask.low, high=ask.high)) == pilot
     ):
-        return f" It is the pilot’s part of the {whole} that fine-tuning takes in all."
-    return f" {pilot} of it is the pilot’s part of the {whole} that fine-tuning takes in all."
+        return f" It is the pilot’s part of the {whole} that fine-tuning takes."
+    return f" {pilot} of it is the pilot’s part of the {whole} that fine-tuning takes."
 
 
 # What to do.
@@ -142,7 +144,7 @@ def to_do(dossier: Dossier) -> b.Fact:
         ask = advice.ask if isinstance(advice, Unknown) else advice.says
         return b.Fact(label, sentence(ask), "", "plan")
     first, *others = _work(plan)
-    until = f"by {day(first.end)}"
+    until = _until(first, dossier)
     if first.id == "watch":
         what = "quality, speed, bill and traffic"
         because = advice.steps[0].because
@@ -160,17 +162,26 @@ def to_do(dossier: Dossier) -> b.Fact:
     after = work[work.index(main) :]
     prepare = [f"{_phase_words(phase)} by {day(phase.end)}" for phase in before]
     following = [_said_after(prior, phase) for prior, phase in pairwise(after)]
-    then = [f"Before that, {listing(prepare)}."] if prepare else []
-    then += [f"Then {'; then '.join(following)}."] if following else []
+    then = []
+    if prepare:
+        then.append(f"Begin with this: {'; then '.join(prepare)}.")
+    if following:
+        then.append(f"Then {'; then '.join(following)}.")
     then += [
         f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside
     ]
     return b.Fact(
         label,
-        f"{capital(_phase_words(main))}, by {day(main.end)}.",
+        f"{capital(_phase_words(main))}, {_until(main, dossier)}.",
         " ".join(then),
         "plan",
     )
+
+
+def _until(phase: Phase, dossier: Dossier) -> str:
+    """The last day of a phase; the day of the memo is called today."""
+    when = day(phase.end)
+    return f"today, {when}" if phase.end == dossier.as_of else f"by {when}"
 
 
 def _main_phase(work: Sequence[Phase], step: Step) -> Phase:
@@ -191,7 +202,8 @@ def _work(plan: Plan) -> list[Phase]:
 
 def _said_after(before: Phase, phase: Phase) -> str:
     both_tried = before.id.startswith(_TRIED) and phase.id.startswith(_TRIED)
-    return f"{_phase_words(phase)}{' if that isn’t enough' if both_tried else ''}"
+    says = f"{_phase_words(phase)} by {day(phase.end)}"
+    return f"{says} if that isn’t enough" if both_tried else says
 
 
 _TRIED = "try_"
@@ -338,17 +350,43 @@ def _to_run(money: InvestmentResult | Unknown) -> str:
 
 
 def _changes(dossier: Dossier) -> str:
-    """Which fact would turn the answer, and into what: a sentence for each other answer."""
+    """Which fact would turn the answer, which way, and into what: a sentence for each."""
     then: dict[TuningAnswer, list[Turn]] = {}
     for turn in dossier.verdict.turns:
         then.setdefault(turn.answer, []).append(turn)
     if not then:
         return _unchanged(dossier)
-    words = (
-        f"It becomes “{ANSWER_WORDS[answer]}” if {_conditions(turns, dossier)}."
-        for answer, turns in then.items()
-    )
-    return " ".join(words)
+    here = _NEARNESS[dossier.verdict.answer]
+    says = []
+    for answer in sorted(then, key=_NEARNESS.__getitem__, reverse=True):
+        way = "Still no tuning"
+        if _NEARNESS[answer] > here:
+            way = "Nearer to tuning"
+        elif _NEARNESS[answer] < here:
+            way = "Farther from tuning"
+        conditions = _conditions(then[answer], dossier)
+        says.append(f"{way}: {_MEANINGS[answer]} if {conditions}.")
+    if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
+        says.append("No single fact that was tried leads to tuning.")
+    return " ".join(says)
+
+
+_NEARNESS: Mapping[TuningAnswer, int] = {
+    "no": 0,
+    "open": 1,
+    "not_yet": 1,  # neither is nearer: one waits for a figure, the other for something else
+    "pilot": 2,
+    "yes": 3,
+}
+"""How near each answer is to tuning."""
+
+_MEANINGS: Mapping[TuningAnswer, str] = {
+    "no": "“don't tune”",
+    "open": "“can't say yet”, until it is measured,",
+    "not_yet": "“not yet”, so tuning waits,",
+    "pilot": "“pilot it”, so tuning is tried,",
+    "yes": "“yes”, so tuning goes ahead,",
+}  #: What each answer means to somebody who reads it for the first time.
 
 
 def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
@@ -383,7 +421,7 @@ def _answer_clause(to: str, questions: Sequence[str]) -> str:
     named = listing([*shown, *[f"{few(more)} more"] * (more > 0)], "or")
     if to == "unknown":
         return f"nobody can answer {named}"
-    return f"the answer to {named} is {to} after all"
+    return f"{named} is answered {to} after all"
 
 
 _MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
@@ -408,8 +446,10 @@ def _figure_clause(turn: Turn, dossier: Dossier) -> str:
         if missed and turn.to == "met"
         else ""
     )
-    says = f"a new measurement shows that what runs today {goes} the target for "
-    return f"{says}{TARGETS[target].name}{_against(dossier, target)}{still}"
+    against = _against(dossier, target)
+    again = "a new measurement" if against else "a measurement"
+    says = f"{again} shows that what runs today {goes} the target for "
+    return f"{says}{TARGETS[target].name}{against}{still}"
 
 
 def _against(dossier: Dossier, target: TargetId) -> str:
