@@ -257,11 +257,10 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     runs = read_evidence(case)
     newest = latest(runs)
     for run in runs:
-        current = (
-            [item for item in run.evidence if item is newest[item.id]]
-            if run.files
-            else []
-        )
+        if run.files:
+            current = [item for item in run.evidence if item is newest[item.id]]
+        else:
+            current = []
         if current and (
             changed := tuple(file.path for file in run.files if _changed(case, file))
         ):

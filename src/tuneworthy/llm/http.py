@@ -138,11 +138,10 @@ class Http:
             refusal = refusal_of(
                 status, headers.get("Retry-After", ""), said, known=answers
             )
-            name = (
-                refused_parameter(said, sent_body)
-                if isinstance(refusal, Refused)
-                else ""
-            )
+            if isinstance(refusal, Refused):
+                name = refused_parameter(said, sent_body)
+            else:
+                name = ""
             raise NotTaken(name, str(refusal)) if name else refusal
         self._answered.add(request.base_url)
         return parse(raw, latency_s=time.monotonic() - sent, key=key)
@@ -334,7 +333,8 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
     try:
         body = json.loads(raw)
         error = _error_end(body, key)
-        body = _as_chat(body) if "answers" in body else body
+        if "answers" in body:
+            body = _as_chat(body)
         choice = body["choices"][0]
         usage = body.get("usage") or {}
         message = choice["message"]
@@ -402,7 +402,9 @@ _THINKING_PARTS = frozenset({"thinking", "reasoning", "redacted_thinking"})
 
 def _model(value: object, key: Secret | None) -> str:
     """The name of who answered; empty for what is no name."""
-    return one_line(_text(value, key), limit=100) if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return one_line(_text(value, key), limit=100)
+    return ""
 
 
 def _text(value: object, key: Secret | None) -> str:
