@@ -46,7 +46,9 @@ def usd_range(low: float, high: float) -> str:
     """Two amounts, or one where they are the same."""
     if usd(low) == usd(high):
         return usd(low)
-    return f"{usd(low)} to {usd(high)}" if low < 0 else f"{usd(low)}–{usd(high)}"
+    if low < 0:
+        return f"{usd(low)} to {usd(high)}"
+    return f"{usd(low)}–{usd(high)}"
 
 
 def count(number: float) -> str:
@@ -64,19 +66,26 @@ def few(number: int) -> str:
 
 def several(number: int, noun: str) -> str:
     """A small count with its noun: ``one prompt``, ``four prompts``."""
-    return f"{few(number)} {noun}" if number == 1 else f"{few(number)} {noun}s"
+    if number == 1:
+        return f"{few(number)} {noun}"
+    return f"{few(number)} {noun}s"
 
 
 def counted(number: float, noun: str) -> str:
     """A count in digits with its noun: ``1 prompt``, ``4,000 prompts``."""
-    return (
-        f"{count(number)} {noun}" if round(number) == 1 else f"{count(number)} {noun}s"
-    )
+    if round(number) == 1:
+        return f"{count(number)} {noun}"
+    return f"{count(number)} {noun}s"
 
 
 def share(value: float) -> str:
     """A share as a percentage, never rounded onto 0% or 100% from beside them."""
-    near = "under 1%" if 0 < value < 0.005 else "over 99%" if 0.995 <= value < 1 else ""
+    if 0 < value < 0.005:
+        near = "under 1%"
+    elif 0.995 <= value < 1:
+        near = "over 99%"
+    else:
+        near = ""
     return near or f"{value * 100:.0f}%"
 
 
@@ -162,7 +171,9 @@ def plain(name: str) -> str:
 def capital(text: str) -> str:
     """With a capital; an id that it begins with stays as it is, as every model's does."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
-    return text if _is_id(first.rstrip(".,:;!?")) else text[:1].upper() + text[1:]
+    if _is_id(first.rstrip(".,:;!?")):
+        return text
+    return text[:1].upper() + text[1:]
 
 
 def _is_id(word: str) -> bool:
@@ -178,10 +189,14 @@ def sentence(text: str) -> str:
 
 class _Words(Formatter):
     def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:  # noqa: ARG002  # a Formatter's
-        return kwargs[key] if isinstance(kwargs, Mapping) else getattr(kwargs, str(key))
+        if isinstance(kwargs, Mapping):
+            return kwargs[key]
+        return getattr(kwargs, str(key))
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return str(globals()[format_spec](value)) if format_spec else str(value)
+        if format_spec:
+            return str(globals()[format_spec](value))
+        return str(value)
 
 
 def fill(template: str, values: Any) -> str:
@@ -230,7 +245,9 @@ def limit_text(limit: float, unit: str) -> str:
 def _percent(value: float) -> str:
     """Percent with a digit behind the point under ten, so that small shares stay apart."""
     hundred = value * 100
-    return f"{hundred:.1f}%" if 0 < abs(hundred) < 10 else f"{hundred:.0f}%"
+    if 0 < abs(hundred) < 10:
+        return f"{hundred:.1f}%"
+    return f"{hundred:.0f}%"
 
 
 def amount(value: float) -> str:

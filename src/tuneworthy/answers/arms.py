@@ -184,9 +184,10 @@ def _imported_arm(
     quality = {"quality": row.get("value", ""), **_named("quality", about | ends)}
     cells: dict[str, Scalar] = {"arm": title, "title": title, "prompt": prompt}
     cells["model"] = model if listed is None else listed.id
-    cells["kind"] = (
-        "tuned" if listed is not None and listed.kind == "tuned" else "prompted"
-    )
+    if listed is not None and listed.kind == "tuned":
+        cells["kind"] = "tuned"
+    else:
+        cells["kind"] = "prompted"
     seconds = row.get("latency_p95_s", "log `latency_s` with each result")
     usd = row.get("usd_per_run", "log `usd` with each result")
     usd_ends = {end: row.get(f"usd_per_run_{end}", usd) for end in ("low", "high")}
@@ -258,4 +259,6 @@ def running_arm(arms: Iterable[LabArm]) -> LabArm | None:
 
 
 def _rank_grade(figure: AnyFigure) -> int:
-    return len(_GRADES) if isinstance(figure, Unknown) else _GRADES.index(figure.grade)
+    if isinstance(figure, Unknown):
+        return len(_GRADES)
+    return _GRADES.index(figure.grade)

@@ -96,7 +96,9 @@ _RETRIEVAL = frozenset(
 def ends(number: Number) -> tuple[float, float]:
     """The least and the most of a number that is known, infinite where it is open upwards."""
     assert not isinstance(number, Unknown)
-    return (number.low, number.most) if isinstance(number, Range) else (number, number)
+    if isinstance(number, Range):
+        return (number.low, number.most)
+    return (number, number)
 
 
 def counted(quality: float | None, cases: int | None) -> Range | None:
@@ -107,15 +109,15 @@ def counted(quality: float | None, cases: int | None) -> Range | None:
 
 
 def as_range(amount: Amount | Span | None) -> Range | None:
-    return None if amount is None else Range.between(amount.low, amount.high)
+    if amount is None:
+        return None
+    return Range.between(amount.low, amount.high)
 
 
 def known_range(number: Number | None) -> Range | None:
-    return (
-        None
-        if number is None or isinstance(number, Unknown)
-        else Range.between(*ends(number))
-    )
+    if number is None or isinstance(number, Unknown):
+        return None
+    return Range.between(*ends(number))
 
 
 def likely(amount: AnyAmount | None) -> float | None:
@@ -193,7 +195,9 @@ class CaseFacts:
         )
 
     def source(self, name: str) -> Source:
-        return "stated" if name in self.supposed else self.assessment.source(name)
+        if name in self.supposed:
+            return "stated"
+        return self.assessment.source(name)
 
     def tried(self, option: str) -> bool:
         """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""
@@ -296,9 +300,9 @@ class CaseFacts:
     def bill_path(self) -> str:
         """What the bill comes from, as a path of the case."""
         stated = self.case.today.usd_per_month is not None
-        return (
-            "today.usd_per_month" if stated else "economics.traffic.requests_per_month"
-        )
+        if stated:
+            return "today.usd_per_month"
+        return "economics.traffic.requests_per_month"
 
     @property
     def request_usd(self) -> float | None:
@@ -349,11 +353,9 @@ class CaseFacts:
         """Whether all of a figure lies inside the limit; unknown without one of them."""
         limit = self.limits.get(target)
         holds = reaches if target == "quality" else within
-        return (
-            "unknown"
-            if limit is None or value is None
-            else holds(value.low, value.most, limit)
-        )
+        if limit is None or value is None:
+            return "unknown"
+        return holds(value.low, value.most, limit)
 
     @cached_property
     def targets(self) -> dict[TargetId, State]:

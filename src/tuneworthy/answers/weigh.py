@@ -204,11 +204,10 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
             was: Any = (
                 usable_examples(case) if name == TRAINING else attrgetter(path)(case)
             )
-            ends = (
-                (was, was)
-                if isinstance(was, float | int)
-                else was and (was.low, was.high)
-            )
+            if isinstance(was, float | int):
+                ends = (was, was)
+            else:
+                ends = was and (was.low, was.high)
             replaced.append(Replaced(path, ends, evidence))
     counts = {option: ledger.get(arms) for option, arms in RUN_OPTIONS.items()}
     ran = frozenset(
@@ -246,16 +245,19 @@ def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, 
         stated = case.data.examples
         if usable < _FEWEST_EXAMPLES:
             return {}
-        whole = (
-            {f"{path}.count": usable} if stated is None or stated.count is None else {}
-        )
+        if stated is None or stated.count is None:
+            whole = {f"{path}.count": usable}
+        else:
+            whole = {}
         return {f"{path}.usable": usable, **whole}
     if name in _SHARES:
         # Quality takes as many independent cases as give the interval back.
         cases = {"today.cases": independent(evidence)} if name in _QUALITIES else {}
         if not 0 <= evidence.number <= 1 or 0 in cases.values():
             return {}
-        return {path: evidence.number, **cases} if not cases or scored(evidence) else {}
+        if not cases or scored(evidence):
+            return {path: evidence.number, **cases}
+        return {}
     if evidence.low is None or not isinstance(evidence.high, float | int):
         return {}
     bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
@@ -286,9 +288,9 @@ def independent(evidence: Evidence) -> int:
     ]
     far = max(ends, key=lambda end: abs(share - end), default=share)
     # Divided twice: the square of a tiny distance is zero.
-    worth = (
-        0 if far == share else Z95**2 * far * (1 - far) / (share - far) / (share - far)
-    )
+    if far == share:
+        return 0
+    worth = Z95**2 * far * (1 - far) / (share - far) / (share - far)
     return math.floor(min(worth, _MOST) + 1e-6)
 
 
@@ -341,9 +343,9 @@ def settled(
         return _below("requests_per_month", framework.threshold("low_volume"), ledger)
     if name == "insufficient_data":
         known = TRAINING in ledger and ledger[TRAINING].number >= _FEWEST_EXAMPLES
-        return (
-            _below(TRAINING, examples_limit(case, framework), ledger) if known else None
-        )
+        if known:
+            return _below(TRAINING, examples_limit(case, framework), ledger)
+        return None
     if name == "instruction_limit":
         return _instructions(framework, ledger)
     if name in framework.ceiling:
@@ -352,7 +354,9 @@ def settled(
         answer = case.ceiling.get(name)
         check = framework.ceiling[name]
         denied = answer is not None and _check(check, answer).state == "no"
-        return None if reading is None or (doubtful and denied) else ("yes", reading)
+        if reading is None or (doubtful and denied):
+            return None
+        return ("yes", reading)
     sides = list(readings(name, "settles", framework, ledger))
     yes = next((each for each in sides if each[0] == "yes"), None)
     return yes or (
@@ -388,7 +392,9 @@ def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
     state = _side(rule, share)
     later = place is not None and isinstance(place.high, float | int) and place.high < 0
     settles = state == "no" or (state == "yes" and later)
-    return (state, LimitCheck(share, rule.limit, rule.title)) if settles else None
+    if settles:
+        return (state, LimitCheck(share, rule.limit, rule.title))
+    return None
 
 
 def _too_few(evidence: Evidence) -> bool:
@@ -421,7 +427,9 @@ def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
     if evidence is None or limit is None:
         return None
     state = _OPPOSITE[side_of(evidence, limit)]
-    return None if state == "unknown" else (state, LimitCheck(evidence, limit))
+    if state == "unknown":
+        return None
+    return (state, LimitCheck(evidence, limit))
 
 
 def _success(case: Case, ledger: Ledger) -> Settled | None:
@@ -442,12 +450,15 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
         meets = (reaches if share else within)(*_ends(evidence), target)
         if meets == "no":
             return "no", LimitCheck(evidence, target)
-        met += [LimitCheck(evidence, target)] * (meets == "yes")
+        if meets == "yes":
+            met.append(LimitCheck(evidence, target))
     sovereign = case.factors.get("data_sovereignty")
     private = case.today.api == "own" or (
         sovereign is not None and sovereign.value == "no"
     )
-    return ("yes", met[0]) if quality and private and len(met) == len(stated) else None
+    if quality and private and len(met) == len(stated):
+        return ("yes", met[0])
+    return None
 
 
 def _production_quality(ledger: Ledger) -> Evidence | None:
@@ -463,7 +474,11 @@ _OPPOSITE: dict[State, State] = {"yes": "no", "no": "yes", "unknown": "unknown"}
 
 def reaches(low: float, high: float, limit: float) -> State:
     """Whether a whole interval is at least a limit; unknown where it goes across."""
-    return "yes" if low >= limit else "no" if high < limit else "unknown"
+    if low >= limit:
+        return "yes"
+    if high < limit:
+        return "no"
+    return "unknown"
 
 
 def within(low: float, high: float, limit: float) -> State:
@@ -602,7 +617,9 @@ def _joined(*notes: str) -> str:
 
 
 def _stated(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
-    return _Weighed(answer.value, "stated", answer.note) if answer else _NOTHING
+    if answer:
+        return _Weighed(answer.value, "stated", answer.note)
+    return _NOTHING
 
 
 def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:

@@ -98,11 +98,10 @@ class _Known(NamedTuple):
         """What is known of the base's weights, whoever serves them."""
         fact = self.facts.model(self.base) if self.base else None
         name = self.base.partition(":")[2]
-        own = (
-            self.facts.model(f"open:{name.removesuffix('-Reference')}")
-            if name
-            else None
-        )
+        if name:
+            own = self.facts.model(f"open:{name.removesuffix('-Reference')}")
+        else:
+            own = None
         return own or fact
 
 
@@ -143,11 +142,10 @@ def _card(known: _Known) -> Iterator[PaperField]:
         "Owner", owner, "decision.owner" if owner else "state decision.owner"
     )
     signed = case.decision.signed
-    text = (
-        ""
-        if signed is None
-        else f"{signed.by} on {day(signed.on)}: {plain(signed.answer)}"
-    )
+    if signed is None:
+        text = ""
+    else:
+        text = f"{signed.by} on {day(signed.on)}: {plain(signed.answer)}"
     fix = "tuneworthy decide CASE --sign NAME"
     yield PaperField("Signed", text, "decision.signed" if text else fix)
 
@@ -158,9 +156,10 @@ def _base(known: _Known) -> Iterator[PaperField]:
         "Base", known.base, source if known.base else "run a pilot, or list it"
     )
     weights = known.weights
-    looked_up = (
-        "" if weights is None else f"the catalogue, looked up on {day(weights.dated)}"
-    )
+    if weights is None:
+        looked_up = ""
+    else:
+        looked_up = f"the catalogue, looked up on {day(weights.dated)}"
     size = weights.parameters_b if weights is not None else None
     text = "" if size is None else f"{amount(size)} billion"
     ask = "look it up with its maker"
@@ -225,11 +224,10 @@ def _data(known: _Known) -> Iterator[PaperField]:
     )
     tokens = sum(map(tokens_of, known.examples))
     text = f"about {amount(float(f'{tokens:.2g}'))}" if tokens else ""
-    says = (
-        "by characters: up to 1.5 times more or fewer"
-        if text
-        else "gate the examples first"
-    )
+    if text:
+        says = "by characters: up to 1.5 times more or fewer"
+    else:
+        says = "gate the examples first"
     yield PaperField("Tokens", text, says)
     reviewed = case.safety.data_reviewed
     words = {"yes": "reviewed for bias, harm and personal data", "no": "not reviewed"}
@@ -275,12 +273,14 @@ def _set(training: TrainingSet) -> Iterator[PaperField]:
 
 def _threshold(known: _Known) -> Iterator[PaperField]:
     """The compute of the tuning beside a third of the base's, or of what stands in for it."""
-    epochs = (
-        known.pilot.plan.recipe.epochs if known.pilot is not None else Recipe().epochs
-    )
-    whose = (
-        "the pilot's epochs" if known.pilot is not None else "the default of a pilot"
-    )
+    if known.pilot is not None:
+        epochs = known.pilot.plan.recipe.epochs
+    else:
+        epochs = Recipe().epochs
+    if known.pilot is not None:
+        whose = "the pilot's epochs"
+    else:
+        whose = "the default of a pilot"
     tokens = float(sum(map(tokens_of, known.examples)) * epochs)
     weights = known.weights
     size = weights.parameters_b if weights is not None else None
@@ -293,9 +293,10 @@ def _threshold(known: _Known) -> Iterator[PaperField]:
     lacks = "gate the examples, and name a base whose size is known"
     yield PaperField("Compute of the tuning", text, how if text else lacks)
     base = None if trained is None else _compute(size, trained * _MTOK)
-    looked_up = (
-        "" if weights is None else f"the catalogue, looked up on {day(weights.dated)}"
-    )
+    if weights is None:
+        looked_up = ""
+    else:
+        looked_up = f"the catalogue, looked up on {day(weights.dated)}"
     text = "" if base is None else f"about {base:.2g} operations"
     fix = "its tokens of pretraining aren't published, or nobody looked them up"
     yield PaperField("Compute of the base", text, looked_up if text else fix)
@@ -350,11 +351,10 @@ def _section(id_: str, title: str, fields: Sequence[PaperField]) -> b.Section:
         (field.name, field.value, field.source) for field in fields if field.value
     ]
     lacks = [f"{field.name}: {field.source}" for field in fields if not field.value]
-    table = (
-        b.table(title, "Field | What is known | From", filled, quiet=True)
-        if filled
-        else None
-    )
+    if filled:
+        table = b.table(title, "Field | What is known | From", filled, quiet=True)
+    else:
+        table = None
     return b.section(
         id_, title, table, b.part("Open", b.bullets(lacks)) if lacks else None
     )

@@ -145,9 +145,11 @@ class CaseRow(LateRecord):
 
     @property
     def review(self) -> str:
-        return (
-            "" if self.review_on is None else day(self.review_on) + ", due" * self.due
-        )
+        if self.review_on is None:
+            return ""
+        if self.due:
+            return f"{day(self.review_on)}, due"
+        return day(self.review_on)
 
 
 def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseRow:
@@ -331,7 +333,9 @@ def _barred(row: CaseRow) -> str:
         if top(amount) is None:
             ask = amount.ask if isinstance(amount, Unknown) else "it has no upper end"
             return f"{what} isn’t known: {ask}"
-    return f"worth {usd(worth)} on average" if worth is not None and worth <= 0 else ""
+    if worth is not None and worth <= 0:
+        return f"worth {usd(worth)} on average"
+    return ""
 
 
 ANSWERS: tuple[TuningAnswer, ...] = ("yes", "pilot", "open", "not_yet", "no")
@@ -494,11 +498,9 @@ def _scale(amounts: Iterable[float]) -> Scale | None:
 def _worth_ends(row: CaseRow) -> list[float]:
     worth = top(row.worth_usd)
     known = [] if worth is None else [worth]
-    return (
-        known
-        if row.worth_range is None
-        else [row.worth_range.low, row.worth_range.most, *known]
-    )
+    if row.worth_range is None:
+        return known
+    return [row.worth_range.low, row.worth_range.most, *known]
 
 
 # A budget: the cases in the order of what they are worth for a dollar, as far as it goes.
@@ -541,8 +543,12 @@ class Funding(LateRecord):
         """What comes of a case that asks for something; empty for another."""
         if row.name in self.funded:
             worth = self.funded[row.name]
-            return "funded" if worth is None else f"funded: worth {usd(worth)} a dollar"
-        return self.left_out.get(row.name, "") if row.ask_usd is not None else ""
+            if worth is None:
+                return "funded"
+            return f"funded: worth {usd(worth)} a dollar"
+        if row.ask_usd is not None:
+            return self.left_out.get(row.name, "")
+        return ""
 
 
 def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
@@ -575,11 +581,10 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
     )
     for row in below:
         fits = spent_cents + _ask_cents(row) <= budget_cents
-        why = (
-            "which fits; one worth more a dollar comes first and doesn't"
-            if fits
-            else f"and {spent}"
-        )
+        if fits:
+            why = "which fits; one worth more a dollar comes first and doesn't"
+        else:
+            why = f"and {spent}"
         left_out[row.name] = f"below the line: asks {usd(_ask_cents(row) / 100)}, {why}"
     return Funding(
         budget_usd=budget,
@@ -618,7 +623,9 @@ class Portfolio(LateRecord):
     def says(self) -> str:
         """How many cases there are, and how many of them fit."""
         cases = counted(self.total, "case")
-        return cases if self.total == self.matching else f"{self.matching:,} of {cases}"
+        if self.total == self.matching:
+            return cases
+        return f"{self.matching:,} of {cases}"
 
 
 def portfolio(
@@ -682,21 +689,27 @@ def document(listed: Portfolio, folder: str) -> b.Document:
     chosen = listed.funding
     people = any(row.owner or row.review_on for row in listed.cases)
     titles = "Case | Answer | #Ask now | #At stake | #Measured"
-    titles += " | Owner, review" * people + " | Budget" * bool(chosen)
+    if people:
+        titles += " | Owner, review"
+    if chosen:
+        titles += " | Budget"
     empty = [""] * titles.count("|")
     rows: list[tuple[str, ...]] = []
     for row in listed.cases:
         if chosen and row.name == listed.line:
             rows.append((chosen.says_line, *empty))
-        clash = f"; {several(row.contradictions, 'contradiction')}" * bool(
-            row.contradictions
-        )
+        clash = ""
+        if row.contradictions:
+            clash = f"; {several(row.contradictions, 'contradiction')}"
         state = row.problem or ("being worked out" if row.pending else "")
         worth = "–" if row.worth_usd is None else dollars(row.worth_usd)
         amounts = (row.asks or "–", worth)
         measured = share(row.measured / row.answered) if row.answered else "–"
-        more = [", ".join(filter(None, (row.owner, row.review)))] * people
-        more += [chosen.of(row)] if chosen else []
+        more = []
+        if people:
+            more.append(", ".join(filter(None, (row.owner, row.review))))
+        if chosen:
+            more.append(chosen.of(row))
         answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else state
         rows.append((row.title or row.name, answer, *amounts, measured, *more))
     sections = [
@@ -708,6 +721,10 @@ def document(listed: Portfolio, folder: str) -> b.Document:
     return b.Document(folder, listed.says, sections, after=(STAKE,))
 
 
+def _lacks(unknown: int) -> str:
+    return f"; not known for {few(unknown)}" if unknown else ""
+
+
 def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
     """Cases in sum, in words."""
     sums = listed.totals
@@ -717,14 +734,16 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
         if many
     ]
     yield b.Fact("Answers", listing(by) or "none")
-    lacks = [
-        f"; not known for {few(n)}" * bool(n)
-        for n in (sums.ask_unknown, sums.worth_unknown)
-    ]
     asked = usd_range(sums.ask_usd.low, float(sums.ask_usd.high))
-    yield b.Fact("Asked now", asked, f"by {counted(sums.asking, 'case')}{lacks[0]}")
     yield b.Fact(
-        "At stake", usd(sums.worth_usd), f"where the answer isn’t no{lacks[1]}"
+        "Asked now",
+        asked,
+        f"by {counted(sums.asking, 'case')}{_lacks(sums.ask_unknown)}",
+    )
+    yield b.Fact(
+        "At stake",
+        usd(sums.worth_usd),
+        f"where the answer isn’t no{_lacks(sums.worth_unknown)}",
     )
     measured = share(sums.measured / sums.answered) if sums.answered else "nothing"
     yield b.Fact("Measured", measured, f"of {counted(sums.answered, 'answer')}")
@@ -732,11 +751,10 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
         "with an open contradiction": sums.contradictions,
         "due for review": sums.due,
     }
-    until = (
-        f" (until then shown as they were on {day(sums.since)} or later)"
-        if sums.since
-        else ""
-    )
+    if sums.since:
+        until = f" (until then shown as they were on {day(sums.since)} or later)"
+    else:
+        until = ""
     counts |= {
         "that can’t be read": sums.problems,
         f"being worked out{until}": sums.pending,

@@ -143,7 +143,8 @@ def answer(
     if case is not None and "=" in case and not Path(case).exists():  # CASE is left out
         answers = (case, *answers)
         case = None
-    case = opt.nearest_case() if case is None else case
+    if case is None:
+        case = opt.nearest_case()
     if not answers:
         if not confirms:
             fix = "write brand_voice=yes, or --confirm"
@@ -296,11 +297,9 @@ def measure(
         opt.say_defaults(case)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
     apart = run.of("best_arm_lead").details.get("told_apart")
-    return (
-        NOT_MET
-        if compare and (apart != "yes" or not run.known("best_arm_lead"))
-        else ANSWERED
-    )
+    if compare and (apart != "yes" or not run.known("best_arm_lead")):
+        return NOT_MET
+    return ANSWERED
 
 
 @opt.group(
@@ -422,7 +421,12 @@ def export(
         print_sheet(case, kind="settle", rubric=rubric or "", **options)
         return
     if labeller is not None:
-        kind = "pairwise" if pairwise else "rubric" if rubric else "answer"
+        if pairwise:
+            kind = "pairwise"
+        elif rubric:
+            kind = "rubric"
+        else:
+            kind = "answer"
         named = {"labeller": labeller, "rubric": rubric or "", "arms": pairwise or arms}
         print_sheet(case, kind=kind, **named, **options)
         return

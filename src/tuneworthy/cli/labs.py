@@ -261,7 +261,8 @@ def verify(
     if any(own.values()) or (margin or 0.0) < 0:
         fix = "name results to compare: --from RESULTS"
         named = next((name for name, value in own.items() if value), "margin")
-        named = "map" if named == "mapping" else named
+        if named == "mapping":
+            named = "map"
         raise InputError("is for existing results", where=f"--{named}", fix=fix)
     shown = {"folder": case, "rubric": judge or ""}
     return _run("verify", case, shown, judge=judge, **options)

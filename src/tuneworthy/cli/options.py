@@ -201,7 +201,8 @@ def option(
     """
     flag, _, metavar = spec.partition(" ")
     names = (flag,) if name is None else (flag, name)
-    kind = RareOption if rare else kind
+    if rare:
+        kind = RareOption
     return click.option(*names, cls=kind, metavar=metavar or None, help=help, **more)
 
 
@@ -464,7 +465,9 @@ def deliver(text: str | bytes, *, painted: bool = True) -> None:
 def _escaped(strange: re.Match[str]) -> str:
     """A character as a terminal may have it; spaces of any width are as good as letters."""
     letter = strange[0]
-    return letter if unicodedata.category(letter) == "Zs" else visible(letter)
+    if unicodedata.category(letter) == "Zs":
+        return letter
+    return visible(letter)
 
 
 T = TypeVar("T")
@@ -542,11 +545,10 @@ def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
             return
         seconds = left_s(stand, time.monotonic() - started)
         left = "" if seconds is None else f", {duration(seconds)} left"
-        best = (
-            f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}"
-            if stand.arm
-            else ""
-        )
+        if stand.arm:
+            best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}"
+        else:
+            best = ""
         show(
             f"{stand.done / stand.of:.0%}, {stand.running} arms in, {paid}{left}{best}"
         )

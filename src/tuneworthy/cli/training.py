@@ -341,11 +341,10 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
         )
     trainer = _trainer(lab, way, base, options)
     settings |= {"most": options["examples"], "sweep": options["sweep"]}
-    recipe = (
-        plan.recipe
-        if options["resume"] and plan is not None
-        else _recipe(base, options)
-    )
+    if options["resume"] and plan is not None:
+        recipe = plan.recipe
+    else:
+        recipe = _recipe(base, options)
     return prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **settings)
 
 
@@ -427,11 +426,10 @@ def _hosted(
         serving = TokenPrice(input=read, output=wrote)
         TokenPrice(input=trained, output=trained)  # a number of 0 or more
     except ValueError:
-        what = (
-            f'are not prices: "{prices[:40]}"'
-            if prices
-            else "are needed for --way hosted"
-        )
+        if prices:
+            what = f'are not prices: "{prices[:40]}"'
+        else:
+            what = "are needed for --way hosted"
         fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
         raise InputError(what, where="--prices", fix=fix) from None
     return HostedTrainer(

@@ -78,8 +78,9 @@ def end_text(fact: ModelFact | None, as_of: date) -> str:
         verb = "ends on or after"
     else:
         verb = "ends on"
-    then = (
-        f". Its successor: {listing(fact.successors, 'or')}" if fact.successors else ""
-    )
+    if fact.successors:
+        then = f". Its successor: {listing(fact.successors, 'or')}"
+    else:
+        then = ""
     unsure = "" if fact.confirmed == "yes" else " (one source, not confirmed)"
     return f"{verb} {day_text(fact.ends)}{unsure}{then}"

@@ -81,7 +81,9 @@ def case_from_text(text: str, path: Path) -> Case:
 def prompt_texts(case: Case) -> tuple[str, ...] | None:
     """The texts of the team's prompt variants; None when the case names no folder of them."""
     files = prompt_files(case)
-    return None if files is None else tuple(read_text(path, MIB) for path in files)
+    if files is None:
+        return None
+    return tuple(read_text(path, MIB) for path in files)
 
 
 def prompt_files(case: Case) -> tuple[Path, ...] | None:

@@ -194,9 +194,9 @@ def with_defaults(case: Case) -> Case:
             case = case.model_copy(update={"models": whole})
             names = listing([model.id for model in whole])
             used.append(_default("models", names, place))
-    return (
-        case.with_origin(replace(case.origin, defaults=tuple(used))) if used else case
-    )
+    if used:
+        return case.with_origin(replace(case.origin, defaults=tuple(used)))
+    return case
 
 
 def _default(path: str, value: str, place: _Place) -> DefaultValue:

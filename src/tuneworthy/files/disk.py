@@ -149,7 +149,8 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
             number = int(re.findall(r"Errno (\d{1,4})", f"{problem} Errno 5")[0])
         message = getattr(problem, "strerror", "")
         reason = message or (os.strerror(number) if number else "not a usable name")
-        fix = "make room" if number in (errno.ENOSPC, errno.EDQUOT) else fix
+        if number in (errno.ENOSPC, errno.EDQUOT):
+            fix = "make room"
         raise OutputError(f"can't be written ({reason})", where=path, fix=fix) from None
 
 

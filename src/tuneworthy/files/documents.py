@@ -52,11 +52,10 @@ def read_documents(
     files = sorted(path for path in entries if path == root or path.is_file())
     usable = [path for path in files if path.suffix.casefold() in _READERS]
     if not usable or len(usable) > MOST_FILES:
-        what = (
-            f"holds more than {MOST_FILES:,} documents"
-            if usable
-            else "holds no document"
-        )
+        if usable:
+            what = f"holds more than {MOST_FILES:,} documents"
+        else:
+            what = "holds no document"
         raise CaseError(what, where=root, fix=f"name a folder with some: {_KINDS}")
     documents = []
     left = MOST_CHARACTERS
@@ -106,10 +105,13 @@ def html_text(source: str) -> str:
         elif not match:
             rest = "" if part.startswith(("!", "?")) else f"<{part}"
         elif block := _BLOCK.fullmatch(name):
-            level = int(name[1]) if re.fullmatch("h[1-6]", name) else 0
-            visible.append(
-                "\n" if block[2] else f"\n\n{'#' * level}{' ' * (level > 0)}"
-            )
+            heading = re.fullmatch("h([1-6])", name)
+            if block[2]:
+                visible.append("\n")
+            elif heading:
+                visible.append(f"\n\n{'#' * int(heading[1])} ")
+            else:
+                visible.append("\n\n")
         visible.append(rest)
     return html.unescape("".join(visible))
 

@@ -216,7 +216,9 @@ def guarded(text: str) -> str:
 
 
 def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+    if text.startswith("'") and _FORMULA.match(text):
+        return text[1:]
+    return text
 
 
 def _dumped(value: Any) -> str:
@@ -232,11 +234,10 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
     renamed = _ours(names)
     names = [renamed.get(name, name) for name in names]
     if not {"input", "messages"} & set(names):
-        fix = (
-            did_you_mean(names[0], (*TEXTS, *JSONS))
-            if names
-            else "write input, reference"
-        )
+        if names:
+            fix = did_you_mean(names[0], (*TEXTS, *JSONS))
+        else:
+            fix = "write input, reference"
         columns = ", ".join(names)[:120]
         raise CaseError(
             f"has no input: its columns are {columns}", where=f"{path}:1", fix=fix

@@ -328,11 +328,10 @@ def _check(body: str, path: Path, above: int) -> None:
     for number, line in enumerate(body.split("\n"), start=above + 1):
         other = sorted(set(_VARIABLE.findall(line)) - set(VARIABLES))
         if other or _OTHER.search(_VARIABLE.sub("", line)):
-            what = (
-                f'uses "{other[0][:40]}"'
-                if other
-                else "uses more of a template language"
-            )
+            if other:
+                what = f'uses "{other[0][:40]}"'
+            else:
+                what = "uses more of a template language"
             raise CaseError(what, where=f"{path}:{number}", fix=f"use {listed} alone")
 
 

@@ -295,4 +295,6 @@ def _noise_text(analysis: FailureAnalysis) -> str:
         fix = "mend these references"
     else:
         fix = f"mend about {counted(many, 'reference')}"
-    return f"{text}: {fix} first" if analysis.labels_first else f"{text}; {fix}"
+    if analysis.labels_first:
+        return f"{text}: {fix} first"
+    return f"{text}; {fix}"

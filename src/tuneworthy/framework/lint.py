@@ -85,7 +85,9 @@ class _Table:
     def counted(self) -> Rules:
         """With the number of factors as denominator, in place of another number."""
         numeric = not isinstance(self.framework.scoring.denominator, str)
-        return compile_rules(self.framework, "count") if numeric else self.rules
+        if numeric:
+            return compile_rules(self.framework, "count")
+        return self.rules
 
     @cached_property
     def trees(self) -> tuple[Tests, ...]:
@@ -108,11 +110,12 @@ class _Table:
     def pairs(self, name: str, *, bands: bool = True) -> Pairs:
         """Of a factor; those of equal ones are counted once, and without bands at less expense."""
         weight = self.rules.weights[name]
-        side, sign = (
-            ("indicator", 1)
-            if name in self.rules.indicators
-            else ("anti_indicator", -1)
-        )
+        if name in self.rules.indicators:
+            side = "indicator"
+            sign = 1
+        else:
+            side = "anti_indicator"
+            sign = -1
         adds: Any = {
             f"{side}s": 1,
             f"{side}_weight": weight,

@@ -247,11 +247,10 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     if condition.ceiling is not None:
         parts.append(_answered(_CEILING, condition.ceiling))
     for name, bound in bounded(condition):
-        by = (
-            Fraction(scale)
-            if name.endswith("_weight") or name == "difference"
-            else Fraction(1)
-        )
+        if name.endswith("_weight") or name == "difference":
+            by = Fraction(scale)
+        else:
+            by = Fraction(1)
         if name == "score":
             parts.extend(_ends("difference", bound, scale * divisor))
         else:

@@ -63,10 +63,13 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
                     ):
                         docs[name] = inspect.cleandoc(text)
                     case ast.AnnAssign(
-                        target=ast.Name(id=name), end_lineno=int(line)
+                        target=ast.Name(id=name), lineno=first, end_lineno=int(last)
                     ), _:
-                        _, behind, text = lines[line - 1].partition("  #: ")
-                        docs |= {name: text} if behind else {}
+                        # The formatter may leave the comment on any line of the field.
+                        for line in lines[first - 1 : last]:
+                            _, behind, text = line.partition("  #: ")
+                            if behind:
+                                docs[name] = text
     return by_class
 
 

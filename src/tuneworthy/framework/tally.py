@@ -254,34 +254,38 @@ def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
     (checks, _), (indicators, i_weighs), (_, a_weighs) = _kinds(rules)
     for name, state in named:
         grown: Trees = Counter()
-        place = 0 if name in checks else 1 if name in indicators else 2
-        weighs = (0, rules.weights[name] * i_weighs, rules.weights[name] * a_weighs)[
-            place
-        ]
-        left = {
-            forest: tuple(
-                tuple(_left(tests, name, answer) for tests in forest)
-                for answer in (False, True)
-            )
-            for forest in {forest for forest, *_ in trees}
-        }
-        for (forest, cell, (i, a)), many in trees.items():
+        # What a yes adds to the cell, and to the weights of the two sides.
+        if name in checks:
+            counts = (1, 0, 0)
+            weighs = (0, 0)
+        elif name in indicators:
+            counts = (0, 1, 0)
+            weighs = (rules.weights[name] * i_weighs, 0)
+        else:
+            counts = (0, 0, 1)
+            weighs = (0, rules.weights[name] * a_weighs)
+        forests = {forest for forest, *_ in trees}
+        after_no = {forest: _answer(forest, name, False) for forest in forests}
+        after_yes = {forest: _answer(forest, name, True) for forest in forests}
+        for (forest, cell, weights), many in trees.items():
             if state != "yes":
-                grown[left[forest][0], cell, (i, a)] += many
+                grown[after_no[forest], cell, weights] += many
             if state == "yes":
-                grown[left[forest][1], cell, (i, a)] += many
+                grown[after_yes[forest], cell, weights] += many
             elif state == "unknown":
-                more = (i + weighs * (place == 1), a + weighs * (place == 2))
-                yes = (
-                    cell[0] + (place == 0),
-                    cell[1] + (place == 1),
-                    cell[2] + (place == 2),
-                )
-                grown[left[forest][1], yes, more] += many
+                checked, pro, con = cell
+                cell_if_yes = (checked + counts[0], pro + counts[1], con + counts[2])
+                pro_weight, con_weight = weights
+                weights_if_yes = (pro_weight + weighs[0], con_weight + weighs[1])
+                grown[after_yes[forest], cell_if_yes, weights_if_yes] += many
         trees = grown
         if len(trees) > _LOOP_UP_TO * 8:
             raise _too_many(sum(state == "unknown" for _, state in named))
     return trees
+
+
+def _answer(forest: tuple[Tests, ...], name: str, answer: bool) -> tuple[Tests, ...]:
+    return tuple(_left(tests, name, answer) for tests in forest)
 
 
 def _left(tests: Tests, name: str, answer: bool) -> Tests:
@@ -311,9 +315,10 @@ def _pairs(
 ) -> Iterable[Pair]:
     states = [_states(left), _states(right)]
     few = [counts for counts in states if counts is not None]
-    most = (
-        _LOOP_UP_TO if len(left.open) + len(right.open) <= _EXACT else _TABLE_UP_TO >> 4
-    )
+    if len(left.open) + len(right.open) <= _EXACT:
+        most = _LOOP_UP_TO
+    else:
+        most = _TABLE_UP_TO >> 4
     if len(few) == 2 and len(few[0]) * len(few[1]) <= most:
         return (
             (*i, *a, i[1] - a[1], i_many * a_many)

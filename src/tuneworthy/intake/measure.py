@@ -123,11 +123,14 @@ def model_id(name: str, day: date) -> str:
     sign = ":" if ":" in name else "/"
     provider, _, rest = name.partition(sign)
     kind, _, bare = rest.partition(":")
-    rest = bare if kind in _KINDS and bare else rest
+    if kind in _KINDS and bare:
+        rest = bare
     if not rest or rest.startswith("/") or not _PROVIDER.fullmatch(provider):
         return name
     whole = f"{provider.lower()}:{rest}"
-    return whole if sign == ":" or price_on(whole, day) is not None else name
+    if sign == ":" or price_on(whole, day) is not None:
+        return whole
+    return name
 
 
 def _list_price(measured: Measured, as_of: date) -> Price | None:
@@ -595,7 +598,8 @@ def _pair(
     if len(labels) == 2:  # what isn't named is the other of the two
         if second is None:
             second = 0 if first is None else 1 - first
-        first = 1 - second if first is None else first
+        if first is None:
+            first = 1 - second
     if first is None or second is None or first == second:
         what = f"holds {len(labels)} arms: {every}"
         raise InputError(

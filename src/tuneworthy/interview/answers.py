@@ -190,7 +190,10 @@ def _choice(ask: Ask, text: str) -> WholeValue:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(ids):
         return WholeValue(ids[int(text) - 1])
     word = text.casefold()
-    word = "yes" if word in YES_WORDS else "no" if word in NO_WORDS else word
+    if word in YES_WORDS:
+        word = "yes"
+    elif word in NO_WORDS:
+        word = "no"
     for choice in ask.choices:
         if word in (choice.id, choice.title.casefold(), choice.id.replace("_", " ")):
             return WholeValue(choice.id)
@@ -241,7 +244,9 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
     value = _PARSERS[ask.kind](ask, plain)
     if section in ROOMS:
         return _answer(case, ask, str(value))
-    return _counted(case, ask, str(value)) if ask.kind == "count" else {keys: value}
+    if ask.kind == "count":
+        return _counted(case, ask, str(value))
+    return {keys: value}
 
 
 def _taken_back(case: Case, ask: Ask) -> Places:
@@ -264,11 +269,10 @@ def _taken_back(case: Case, ask: Ask) -> Places:
 
 
 def _fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
-    fields = (
-        answer.model_dump(mode="json", exclude_defaults=True)
-        if answer is not None
-        else {}
-    )
+    if answer is not None:
+        fields = answer.model_dump(mode="json", exclude_defaults=True)
+    else:
+        fields = {}
     return {name: str(value) for name, value in fields.items()}
 
 
@@ -303,11 +307,10 @@ def _counted(case: Case, ask: Ask, value: str | None) -> Places:
     above = keys[:2]
     name = "usable" if len(keys) == 3 else "count"
     now = value_at(case, ".".join(map(str, above)))
-    fields = (
-        now.model_dump(mode="json", exclude_none=True)
-        if isinstance(now, Holding)
-        else {}
-    )
+    if isinstance(now, Holding):
+        fields = now.model_dump(mode="json", exclude_none=True)
+    else:
+        fields = {}
     if name == "count" and value is None:
         fields.pop("usable", None)
     plain = {
@@ -558,7 +561,8 @@ def _unasked(case: Case, at: str, text: str) -> Places:
 
 def _plain(value: Any, at: str) -> Value:
     """What was typed in brackets or braces, as it is written: no more than one level of it."""
-    value = tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        value = tuple(value)
     parts = value.values() if isinstance(value, dict) else value
     if not all(isinstance(part, str) for part in parts):
         fix = "write it into the file by hand"

@@ -60,7 +60,9 @@ class Sheet:
 
     def question(self, ask: Ask, first: str = MARGIN) -> Sheet:
         self.add(safe(ask.question), "strong", first, MARGIN)
-        return self.add(f"e.g. {safe(ask.example)}", "dim") if ask.example else self
+        if ask.example:
+            return self.add(f"e.g. {safe(ask.example)}", "dim")
+        return self
 
     def text(self, *, colour: bool = False) -> str:
         """The page for a terminal."""
@@ -122,9 +124,10 @@ def changes_page(changes: Iterable[AnswerChange], moved: str) -> Sheet:
         called = f"{title} ({path})" if title != path else path
         was = before or "unknown"
         now = after or "unknown"
-        says = (
-            f"{called}: {was} → {now}" if was != now else f"{called}: {now}, as before"
-        )
+        if was != now:
+            says = f"{called}: {was} → {now}"
+        else:
+            says = f"{called}: {now}, as before"
         page.add(safe(says), first="", rest="  ")
     return page.add(moved, first="", rest="  ")
 
@@ -226,7 +229,9 @@ def conflict_head(others: Sequence[Ask]) -> str:
     sides = listing(
         [f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]]
     )
-    return f"That doesn't fit with {sides}." if others else "That seems unlikely."
+    if others:
+        return f"That doesn't fit with {sides}."
+    return "That seems unlikely."
 
 
 def conflict_choices(
@@ -338,7 +343,9 @@ def part(
 
 
 def unknowns(many: int) -> str:
-    return f"Ask again what I didn’t know: {several(many, 'question')}" if many else ""
+    if many:
+        return f"Ask again what I didn’t know: {several(many, 'question')}"
+    return ""
 
 
 def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
@@ -353,6 +360,6 @@ def doubts(dossier: Dossier) -> str:
     """How many things don't fit together; empty for none."""
     many = len(dossier.challenges)
     verb = "is" if many == 1 else "are"
-    return (
-        sentence(f"{common.tally(dossier.challenges)} {verb} to settle") if many else ""
-    )
+    if many:
+        return sentence(f"{common.tally(dossier.challenges)} {verb} to settle")
+    return ""

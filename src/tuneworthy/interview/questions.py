@@ -131,10 +131,14 @@ def _below(here: Any, step: str) -> Any:
     """What lies one step below a value; None where there is nothing."""
     if isinstance(here, tuple):
         place = read_place(step)
-        return here[place - 1] if place is not None and place <= len(here) else None
+        if place is not None and place <= len(here):
+            return here[place - 1]
+        return None
     if isinstance(here, Mapping):
         return here.get(step)
-    return getattr(here, step, None) if isinstance(here, BaseModel) else None
+    if isinstance(here, BaseModel):
+        return getattr(here, step, None)
+    return None
 
 
 def keys_of(case: Case, path: str) -> Keys:
@@ -168,9 +172,10 @@ def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
     if place is not None and place <= many + 1:
         return place
     has = f"which has {many}" if many else "which is empty"
-    places = (
-        f"1 to {many}, or {many + 1} to add one" if many > 1 else "1, or 2 to add one"
-    )
+    if many > 1:
+        places = f"1 to {many}, or {many + 1} to add one"
+    else:
+        places = "1, or 2 to add one"
     fix = f"places count from 1: write {places if many else '1 for the first'}"
     raise CaseError(
         f'"{shown(step)}" is not a place in {".".join(above)}, {has}',
@@ -227,14 +232,18 @@ def shown_value(value: Any) -> str:
 def _quoted(value: Any) -> str:
     """A value of a record on one line, quoted where YAML would read something else."""
     text = str(value)
-    return text if _UNQUOTED.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    if _UNQUOTED.fullmatch(text):
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 _UNQUOTED = re.compile(r"[\w. -]+")
 
 
 def plain_number(value: float) -> str:
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(value)
+    if value == int(value) and abs(value) < 1e15:
+        return f"{value:.0f}"
+    return repr(value)
 
 
 def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
@@ -259,15 +268,17 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     if room in ROOMS and len(rest) == 1:
         criterion = asked_by(framework)[room].get(rest[0])
         own = case_fields().get(path, _PLAIN)
-        return (
-            None if criterion is None else _framework_field(framework, criterion, own)
-        )
+        if criterion is None:
+            return None
+        return _framework_field(framework, criterion, own)
     if room in FIRST:
         return _listed_field(case, room, rest)
     field = case_fields().get(path)
     if room == "safety" and field is not None and framework.safety is not None:
         return field.model_copy(update={"question": getattr(framework.safety, rest[0])})
-    return field if field is not None and field.is_asked and room != "safety" else None
+    if field is not None and field.is_asked and room != "safety":
+        return field
+    return None
 
 
 def _framework_field(

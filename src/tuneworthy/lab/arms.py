@@ -104,9 +104,10 @@ def _shares(scores: Scores, arms: Arms, cases: Cases) -> dict[str, ShareOf | Unk
         return {}
     rows = np.array([scores.row(arm, cases) for arm in arms])
     scored = rows[~np.isnan(rows).all(axis=1)]
-    reach = (
-        quantiles(scored.T, np.random.default_rng(0)).arms if len(scored) > 1 else Z95
-    )
+    if len(scored) > 1:
+        reach = quantiles(scored.T, np.random.default_rng(0)).arms
+    else:
+        reach = Z95
     return {arm.id: scores.share(arm, cases, exact=True, reach=reach) for arm in arms}
 
 

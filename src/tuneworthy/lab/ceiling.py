@@ -141,14 +141,13 @@ def run(
     work = partial(_run, lab)
     result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
     proposing = result.proposing
-    proposed = (
-        ()
-        if isinstance(proposing, Unknown)
-        else [each.name for each in proposing.prompts]
-    )
+    proposed = list[str]()
+    if not isinstance(proposing, Unknown):
+        proposed = [each.name for each in proposing.prompts]
     chosen = [result.best, *(each.second for each in result.contrasts)]
     chosen += [row.arm.id for row in result.rivals]
-    chosen += [result.gained.second] if result.gained else []
+    if result.gained:
+        chosen.append(result.gained.second)
     reported = [arm for arm in plan.arms if arm.id in chosen] if result.best else []
     arms = measured_arms(
         "ceiling", plan, lab.scores, reported, as_of, proposed=proposed
@@ -404,7 +403,9 @@ def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
         lab.plan, lab.request, lab.scores.marker, kept_in(None)
     )
     cap = own_cap(evaluator, calls.ledger, calls.price_of)
-    return cap if lab.request.cap_usd is not None else min(cap, calls.cap_usd / 2)
+    if lab.request.cap_usd is not None:
+        return cap
+    return min(cap, calls.cap_usd / 2)
 
 
 def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str, Any]:

@@ -99,7 +99,9 @@ class LabJudge:
     def job(self, output: Output, case: EvalCase) -> Job | None:
         """The call about an output; None where it is too long to be shown whole."""
         asked = self.judge.question(output, case)
-        return None if asked is None else Job(request_to(self.place, **asked))
+        if asked is None:
+            return None
+        return Job(request_to(self.place, **asked))
 
     async def ask(
         self, runner: Runner, outputs: Iterable[tuple[Output, EvalCase]]

@@ -92,10 +92,13 @@ def plan_arms(
         }
         near = {"few_shot": min(NEAREST, most), "few_shot_from": "nearest"}
         ways: list[dict[str, Any]] = [{}, *({"effort": each} for each in efforts)]
-        ways += [near] if most and written["few_shot_from"] != "nearest" else []
-        ways += [{"retrieval": False}] if own and first else []
+        if most and written["few_shot_from"] != "nearest":
+            ways.append(near)
+        if own and first:
+            ways.append({"retrieval": False})
         free = schema and first and not prompt.constrained and model.api == "chat"
-        ways += [{"constrained": "schema"}] if free else []
+        if free:
+            ways.append({"constrained": "schema"})
         called = name_with_host(model.id, model.base_url)
         arms += [_arm(written | way, called) for way in ways]
     if examples and any(row.accepted for row in evalset):
@@ -611,11 +614,10 @@ class LabPlan:
     def _job(
         self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()
     ) -> Job:
-        most = (
-            PROBE_TOKENS
-            if (arm.id, case.id) in self.probes
-            else self.setting.max_tokens
-        )
+        if (arm.id, case.id) in self.probes:
+            most = PROBE_TOKENS
+        else:
+            most = self.setting.max_tokens
         if (form := self.made.get(name := (arm.id, len(said), most))) is None:
             form = self.made[name] = Form(
                 arm, self.setting, len(said), most, self.repeats

@@ -380,11 +380,9 @@ def _labels(cases: Cases) -> tuple[str, ...]:
     labels = sorted({answer_text(answer) for answer in answers})
     short = all(isinstance(answer, str) and 0 < len(answer) <= 80 for answer in answers)
     labelled = sum(bool(case.accepted) for case in cases)
-    return (
-        tuple(labels)
-        if short and len(labels) <= min(200, max(2, labelled // 2))
-        else ()
-    )
+    if short and len(labels) <= min(200, max(2, labelled // 2)):
+        return tuple(labels)
+    return ()
 
 
 def _by_rules(
@@ -535,7 +533,8 @@ def render_quote(
     if (judge := lab.scores.judge) is not None:
         own = len(own_work(judge, plan.arms))
         more.append(("Judge", judge_text(judge.plan, judge.named, own)))
-    more += [general_row(general)] if general else []
+    if general:
+        more.append(general_row(general))
     document = quote_document(arms, *parts, quote, more=more, cap_usd=cap_usd)
     return render_document(document, colour=colour, everything=True)
 

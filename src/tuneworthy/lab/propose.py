@@ -178,11 +178,10 @@ def _writing_request(
     )
 
     held = [f"{{{{ {name} }}}}" for name in variables(parent.system)]
-    put_in = (
-        f"Keep {', '.join(held)} where the program puts it in, each as often as now."
-        if held
-        else "Write no double braces."
-    )
+    if held:
+        put_in = f"Keep {', '.join(held)} where the program puts it in, each as often as now."
+    else:
+        put_in = "Write no double braces."
     template = _ASKS.replace("{size}", str(longest(parent) // 2)).replace(
         "{put_in}", put_in
     )

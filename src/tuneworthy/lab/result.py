@@ -111,7 +111,9 @@ def tried_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate,
     A ceiling rests on every arm that was tried, so a part of them says nothing.
     """
     estimates = [scores.estimate(arm, cases, exact=True) for arm in arms]
-    return tuple(e for e in estimates if e is not None) if all(estimates) else ()
+    if all(estimates):
+        return tuple(e for e in estimates if e is not None)
+    return ()
 
 
 def chosen_arms(lab: Lab) -> tuple[Arm, ...]:

@@ -161,7 +161,9 @@ class Shelf:
         letters = "".join(passage.text.split())
         if not letters:
             number = self._names.get(passage.id)
-            return () if number is None else ((number, (0, len(self._texts[number]))),)
+            if number is None:
+                return ()
+            return ((number, (0, len(self._texts[number]))),)
         places: list[tuple[int, Span]] = []
         at = self._all.find(letters)
         while at >= 0 and len(places) < _MOST_PLACES:
@@ -392,9 +394,10 @@ def prepare(
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses what leads out
-    searched = (
-        {"documents": Holding.model_construct(path=documents)} if documents else {}
-    )
+    if documents:
+        searched = {"documents": Holding.model_construct(path=documents)}
+    else:
+        searched = {}
     data = case.data.model_copy(update=searched)
     files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
@@ -667,6 +670,7 @@ def render_quote(
     )
     cap = cap_usd if answering else None
     more = [("Searched", searched)]
-    more += prepared.lab.price_rows if prepared.lab else ()
+    if prepared.lab:
+        more += prepared.lab.price_rows
     document = quote_document(arms, *parts, quote, cap_usd=cap, more=more)
     return render_document(document, colour=colour, everything=True)

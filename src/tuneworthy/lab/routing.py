@@ -125,11 +125,10 @@ def routed_arm(
         usd_per_call=usd,
         observed_on=as_of,
     )
-    shown = (
-        way
-        if isinstance(usd, Unknown)
-        else way.model_copy(update={"usd_per_case": usd.value})
-    )
+    if isinstance(usd, Unknown):
+        shown = way
+    else:
+        shown = way.model_copy(update={"usd_per_case": usd.value})
     return arm, shown
 
 

@@ -599,7 +599,9 @@ class Scores:
             return self.judged(first, cases, mine).less(right, clusters)
 
         known = counted(math.nan, math.nan) if cases else None
-        return widened(known, counted(0.0, 1.0), counted(1.0, 0.0)) if known else None
+        if known:
+            return widened(known, counted(0.0, 1.0), counted(1.0, 0.0))
+        return None
 
     def share(
         self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
@@ -691,9 +693,10 @@ def worth(quality: ShareOf | Unknown) -> float:
 
 def first_of(sentences: Sequence[str]) -> Stop:
     """Sentences about arms without answers as one: the first, and how many more there are."""
-    more = (
-        f"; the same goes for {len(sentences) - 1} more" if len(sentences) > 1 else ""
-    )
+    if len(sentences) > 1:
+        more = f"; the same goes for {len(sentences) - 1} more"
+    else:
+        more = ""
     return Stop(sentences[0] + more, "unanswered") if sentences else Stop()
 
 

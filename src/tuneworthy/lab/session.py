@@ -137,13 +137,17 @@ class PaidCalls:
     @property
     def spent_beside(self) -> float:
         """What the run beside has paid and holds."""
-        return _taken(self.ledger.spend(self.beside)) if self.beside else 0.0
+        if self.beside:
+            return _taken(self.ledger.spend(self.beside))
+        return 0.0
 
     @property
     def spend(self) -> Spend:
         runs = (self.run, self.beside) if self.beside else (self.run,)
         spend = spend_of(self.ledger, runs, self.cap_usd)
-        return spend.model_copy(update={"hosts": self.hosts}) if self.hosts else spend
+        if self.hosts:
+            return spend.model_copy(update={"hosts": self.hosts})
+        return spend
 
 
 def _taken(spend: Spend) -> float:

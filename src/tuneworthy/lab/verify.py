@@ -134,7 +134,8 @@ def run(
     arms were chosen, or an arm got too few answers to be chosen among.
     """
     _refuse_one_sided(lab)
-    margin = margin_of(lab.framework) if margin is None else margin
+    if margin is None:
+        margin = margin_of(lab.framework)
     if not again:
         _refuse_another(lab, margin)
     work = partial(_run, lab, margin=margin, again=again)
@@ -438,7 +439,9 @@ def cases_to_decide(
         return task.n
     tuned, untuned = (scores.row(arm, cases) for arm in arms)
     needed = cases_needed(tuned - margin, untuned, clusters_of(cases))
-    return Unknown(ask=BY_MARGIN) if needed is None else max(needed, task.n + 1)
+    if needed is None:
+        return Unknown(ask=BY_MARGIN)
+    return max(needed, task.n + 1)
 
 
 def judge_outcome(
@@ -456,7 +459,9 @@ def judge_outcome(
     if task.high < 0:
         return "regressed", "task"
     if task.low > written.margin:
-        return ("improved", "task") if skills == "yes" else ("too_few_cases", "general")
+        if skills == "yes":
+            return ("improved", "task")
+        return ("too_few_cases", "general")
     return _no_gain(written, task)
 
 

@@ -90,7 +90,9 @@ def _without(text: str, *, before: str, after: str) -> str | None:
     if not text.startswith(before):
         return None
     inner = text[len(before) :]
-    return inner[: len(inner) - len(after)].strip() if inner.endswith(after) else None
+    if inner.endswith(after):
+        return inner[: len(inner) - len(after)].strip()
+    return None
 
 
 def _shorter(text: str) -> list[str]:

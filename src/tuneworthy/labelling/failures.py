@@ -82,11 +82,10 @@ def said_causes(case: Case, draw: FailureDraw) -> SaidCauses:
     differ = 0
     for item in failure_items(case, draw):
         cause = _said_of(item, settled)
-        values = (
-            {cause}
-            if cause
-            else {_said_of(item, own) for own in labels.values()} - {""}
-        )
+        if cause:
+            values = {cause}
+        else:
+            values = {_said_of(item, own) for own in labels.values()} - {""}
         if not values:
             not_read += 1
             continue

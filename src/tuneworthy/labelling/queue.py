@@ -163,7 +163,9 @@ class LabelQueue:
 
     def place(self, name: str) -> int | None:
         """The place of an item, from 1; None for one that isn't there."""
-        return [*self.items].index(name) + 1 if name in self.items else None
+        if name in self.items:
+            return [*self.items].index(name) + 1
+        return None
 
     def value_of(self, name: str) -> str:
         """This labeller's label, as of the outputs as they are shown; empty for none."""
@@ -601,7 +603,9 @@ def _given(label: Label) -> str:
 
 def _plain(task: str, value: str) -> str:
     """A label as it is compared: case and blanks of an answer don't count."""
-    return " ".join(value.casefold().split()) if task == "answer" else value
+    if task == "answer":
+        return " ".join(value.casefold().split())
+    return value
 
 
 def _labels(case: Case) -> LabelsByName:

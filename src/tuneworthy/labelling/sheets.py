@@ -84,11 +84,10 @@ def sheet_path(source: str | Path, labeller: str, output: str | None = None) -> 
     """Where a labeller's sheet of failures lies: beside the case, where no other place is named."""
     if output is not None:
         return Path(output)
-    name = (
-        "failures.csv"
-        if labeller == ME
-        else f"failures-{stores.labeller_name(labeller)}.csv"
-    )
+    if labeller == ME:
+        name = "failures.csv"
+    else:
+        name = f"failures-{stores.labeller_name(labeller)}.csv"
     return case_path(source).parent / name
 
 

@@ -130,9 +130,10 @@ def transport_for(
                 raise CaseError(
                     f'there is no model "{name}"', fix=f"there is {', '.join(FAKES)}"
                 )
-            by_place[name] = (
-                Fake(FAKES[place.name]) if fake else local_model(place.name)
-            )
+            if fake:
+                by_place[name] = Fake(FAKES[place.name])
+            else:
+                by_place[name] = local_model(place.name)
     if keys:
         more["confirmed"] = confirmed
         http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
@@ -312,16 +313,12 @@ def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
 def _models_at(place: Reached) -> Strings | None:
     """The models that a place lists; () for an answer that is no list, None for no answer."""
     parts = urlsplit(place.base_url)
-    kind = (
-        http.client.HTTPSConnection
-        if parts.scheme == "https"
-        else http.client.HTTPConnection
-    )
-    headers = (
-        {"Authorization": f"Bearer {place.key.reveal()}"}
-        if place.key is not None
-        else {}
-    )
+    kind: type[http.client.HTTPConnection] = http.client.HTTPConnection
+    if parts.scheme == "https":
+        kind = http.client.HTTPSConnection
+    headers = {}
+    if place.key is not None:
+        headers["Authorization"] = f"Bearer {place.key.reveal()}"
     with (
         suppress(OSError, http.client.HTTPException, ValueError),
         closing(kind(parts.hostname or "", parts.port, timeout=WAIT_S)) as connection,

@@ -275,7 +275,9 @@ def lacking() -> str:
         _want_runtime()
     except InputError as caught:
         return str(caught)
-    return "" if present() else f"its weights are not there. Fetch them: {PULL_COMMAND}"
+    if present():
+        return ""
+    return f"its weights are not there. Fetch them: {PULL_COMMAND}"
 
 
 def _want_runtime() -> None:

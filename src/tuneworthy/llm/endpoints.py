@@ -88,11 +88,9 @@ class Secret:
         stand in many an answer.
         """
         spelt = (rf"\\{{0,8}}(?:{re.escape(c)}|u(?i:{ord(c):04x}))" for c in self._key)
-        return (
-            text
-            if len(self._key) < _SHORTEST_KEY
-            else re.sub("".join(spelt), "***", text)
-        )
+        if len(self._key) < _SHORTEST_KEY:
+            return text
+        return re.sub("".join(spelt), "***", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,9 @@ def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
     ):
         return True
     preset = PRESETS.get(place.provider)
-    return host in _VENDORS if preset is None else host == host_of(preset.base_url)
+    if preset is None:
+        return host in _VENDORS
+    return host == host_of(preset.base_url)
 
 
 def list_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> Strings:

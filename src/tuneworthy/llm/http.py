@@ -141,11 +141,10 @@ class Http:
             refusal = refusal_of(
                 status, headers.get("Retry-After", ""), said, known=answers
             )
-            name = (
-                refused_parameter(said, sent_body)
-                if isinstance(refusal, Refused)
-                else ""
-            )
+            if isinstance(refusal, Refused):
+                name = refused_parameter(said, sent_body)
+            else:
+                name = ""
             raise NotTaken(name, str(refusal)) if name else refusal
         self._answered.add(request.base_url)
         latency_s = time.monotonic() - sent
@@ -352,7 +351,8 @@ def parse(
     try:
         body = json.loads(raw)
         error = _error_end(body, key)
-        body = _as_chat(body) if "answers" in body else body
+        if "answers" in body:
+            body = _as_chat(body)
         choice = body["choices"][0]
         usage = body.get("usage") or {}
         message = choice["message"]
@@ -420,7 +420,9 @@ _THINKING_PARTS = frozenset({"thinking", "reasoning", "redacted_thinking"})
 
 def _model(value: object, key: Secret | None) -> str:
     """The name of who answered; empty for what is no name."""
-    return one_line(_text(value, key), limit=100) if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return one_line(_text(value, key), limit=100)
+    return ""
 
 
 def _text(value: object, key: Secret | None) -> str:

@@ -497,7 +497,9 @@ class Ledger:
             "FROM calls WHERE model = ? AND status = 'settled'",
             (model,),
         )
-        return None if wrote is None else (wrote, more[0] or 0.0, more[1] or 0.0)
+        if wrote is None:
+            return None
+        return (wrote, more[0] or 0.0, more[1] or 0.0)
 
     def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
         """By address and model: what it was sent instead of parameters that it refused, and when.

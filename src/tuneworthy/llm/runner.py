@@ -122,7 +122,9 @@ class Gate:
     @property
     def limit(self) -> float:
         """Calls that may be on the wire at present, a whole number."""
-        return max(1.0, self._limit // 1) if self._limit < math.inf else math.inf
+        if self._limit < math.inf:
+            return max(1.0, self._limit // 1)
+        return math.inf
 
     async def enter(self) -> None:
         """Wait for a place, and for the time the endpoint asked for."""
@@ -254,7 +256,9 @@ class Stop(NamedTuple):
 
     def error(self, kept: str = "") -> StoppedError:
         """What is raised where nothing else came of the run; ``kept`` says what did."""
-        larger = ", with a larger --budget: --dry-run says which" * (self.by == "cap")
+        larger = ""
+        if self.by == "cap":
+            larger = ", with a larger --budget: --dry-run says which"
         return StoppedError(f"{self.why}{kept}", fix=f"run it again to go on{larger}")
 
 
@@ -691,9 +695,10 @@ def quotes(
     bounds = _Bounds(ledger, price_of)
     for some in batches(jobs):
         known = ledger is not None and not anew
-        statuses = (
-            ledger.statuses([job.key for _, job in some]) if known and ledger else {}
-        )
+        if known and ledger:
+            statuses = ledger.statuses([job.key for _, job in some])
+        else:
+            statuses = {}
         for name, job in some:
             if name not in groups:
                 groups[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()

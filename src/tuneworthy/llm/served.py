@@ -80,23 +80,22 @@ def find_served(name: str, provider: str = "") -> ServedModel | None:
     if makers is not None and id_ is not None:
         return ServedModel(id_, bare, makers, batch)
     lone = providers_with(bare)
-    return (
-        ServedModel(*lone[0][:1], bare, lone[0][1], batch) if len(lone) == 1 else None
-    )
+    if len(lone) == 1:
+        return ServedModel(*lone[0][:1], bare, lone[0][1], batch)
+    return None
 
 
 def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
     """Pairs of a provider and a name, the likelier first."""
     bares = [*_bares(name)]
     if provider:
-        places = (
-            [provider]
-            if "://" in provider or "." not in provider
-            else [
+        if "://" in provider or "." not in provider:
+            places = [provider]
+        else:
+            places = [
                 f"https://{provider}",
                 provider,
             ]
-        )
         for place in places:
             for bare in bares:
                 yield place, bare

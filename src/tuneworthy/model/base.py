@@ -117,11 +117,9 @@ class LazyRecord(LateRecord):
                     order = (n for n in type(self).model_fields if n in values)
                     object.__setattr__(self, "__dict__", {n: values[n] for n in order})
                     del self._later[name]
-            return (
-                self.__dict__[name]
-                if name in self.__dict__
-                else super().__getattr__(name)
-            )
+            if name in self.__dict__:
+                return self.__dict__[name]
+            return super().__getattr__(name)
 
         def __eq__(self, other: object) -> bool:
             return type(self) is type(other) and self._held() == other._held()
@@ -181,7 +179,11 @@ def _keys(record: type[FileRecord]) -> tuple[str, ...]:
 def every(states: Iterable[State]) -> State:
     """No where one is, else unknown where one is, else yes."""
     distinct = set(states)
-    return "no" if "no" in distinct else "unknown" if "unknown" in distinct else "yes"
+    if "no" in distinct:
+        return "no"
+    if "unknown" in distinct:
+        return "unknown"
+    return "yes"
 
 
 def to_state(value: Any) -> Any:
@@ -232,7 +234,9 @@ def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
 
     def mapping(value: Any) -> Any:
         key = count if count and is_whole_number(value) else name
-        return value if isinstance(value, Mapping | Record) else {key: value}
+        if isinstance(value, Mapping | Record):
+            return value
+        return {key: value}
 
     return mapping
 
@@ -366,9 +370,9 @@ class Interval:
 
     def narrowed(self) -> float | Range:
         """The value alone where the ends are equal, else the ends."""
-        return (
-            Range.between(self.low, self.high) if self.low != self.high else self.value
-        )
+        if self.low != self.high:
+            return Range.between(self.low, self.high)
+        return self.value
 
     def __add__(self, other: Interval) -> Interval:
         return Interval(

@@ -737,7 +737,9 @@ class Case(FileRecord):
         """Whether the traffic is a job that ends, and no stream of requests."""
         growth = self.economics.traffic.growth_per_month
         ends = growth is not None and growth.high <= -1
-        return ends if self.workload == "unknown" else self.workload == "one_off"
+        if self.workload == "unknown":
+            return ends
+        return self.workload == "one_off"
 
     @property
     def a_month(self) -> str:

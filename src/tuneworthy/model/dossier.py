@@ -108,7 +108,9 @@ class Assessment(NamedTuple):
 
     def source(self, name: str) -> Source:
         """Where it comes from; assumed for one the framework doesn't have."""
-        return answer.source if (answer := self._answer(name)) else "assumed"
+        if answer := self._answer(name):
+            return answer.source
+        return "assumed"
 
     @property
     def counts(self) -> Counts:

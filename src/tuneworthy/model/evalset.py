@@ -79,11 +79,9 @@ class EvalCase(FileRecord):
         if not isinstance(conversation, dict) or set(conversation) != {"messages"}:
             return data
         rest = {key: value for key, value in data.items() if key != "input"}
-        return (
-            data
-            if "messages" in data
-            else {**rest, "messages": conversation["messages"]}
-        )
+        if "messages" in data:
+            return data
+        return {**rest, "messages": conversation["messages"]}
 
     @model_validator(mode="after")
     def _has_input(self) -> EvalCase:
@@ -109,11 +107,9 @@ class EvalCase(FileRecord):
         """Every output that counts as right; () where nobody said."""
         if self.reference is None:
             return ()
-        return (
-            tuple(self.reference)
-            if isinstance(self.reference, list)
-            else (self.reference,)
-        )
+        if isinstance(self.reference, list):
+            return tuple(self.reference)
+        return (self.reference,)
 
 
 IntentBy = Literal["reference", "embedding", "nothing"]

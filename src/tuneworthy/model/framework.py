@@ -340,7 +340,9 @@ class MeasureRule(FileRecord):
         below = high != "open" and high < self.limit
         side: State = "yes" if above is (self.yes == "above") else "no"
         crosses = not (above or below)
-        return "unknown" if crosses or (self.one_sided and side == "no") else side
+        if crosses or (self.one_sided and side == "no"):
+            return "unknown"
+        return side
 
 
 class FittedOn(FileRecord):
@@ -693,12 +695,11 @@ def _check_tree(framework: Framework) -> None:
                 f"has a tree whose step {number} {'has' if last else 'lacks'} a condition",
                 "every step but the last has a when, the last has none",
             )
-        asked = (
-            {name for part in step.when.walk() for name in part.answers}
-            if step.when
-            else ()
-        )
-        for name in sorted({*asked} - framework.asked.keys())[:1]:
+        asked = set[str]()
+        if step.when:
+            for part in step.when.walk():
+                asked.update(part.answers)
+        for name in sorted(asked - framework.asked.keys())[:1]:
             raise wrong(
                 f'has a tree that asks for "{name}"', "name a factor or a check"
             )

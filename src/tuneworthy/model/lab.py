@@ -331,7 +331,9 @@ def end_kind(word: str) -> EndKind:
         return "tool"
     if _MISSING.get(end) == _CUT_OFF:
         return "cut_off"
-    return "withheld" if _MISSING.get(end) in (_REFUSED, _FILTERED) else "other"
+    if _MISSING.get(end) in (_REFUSED, _FILTERED):
+        return "withheld"
+    return "other"
 
 
 MAY_LACK = "the answer may not be whole"  #: What is said of every other end.
@@ -404,11 +406,9 @@ class Reply(Record):
             return _MISSING[self._end]
         if self._end not in WHOLE_ENDS | TOOL_ENDS:
             return MAY_LACK
-        return (
-            ""
-            if self.tool_calls or not shows_nothing(self.text)
-            else "the answer was empty"
-        )
+        if self.tool_calls or not shows_nothing(self.text):
+            return ""
+        return "the answer was empty"
 
     def held_against(self, request: Request) -> Reply:
         """The same as what came for a request: a tool call is no answer where none was offered."""

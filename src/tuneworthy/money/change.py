@@ -78,7 +78,8 @@ def _days(case: Case, framework: Framework, hours: Interval) -> str:
     """Days that the hours take at the team's pace; empty where nobody says how much it gives."""
     stated = case.economics.hours_per_week
     pace = framework.plan.hours_per_week if framework.plan is not None else None
-    pace = pace if stated is None else stated.likely
+    if stated is not None:
+        pace = stated.likely
     if not pace:
         return ""
     least, most = (

@@ -267,7 +267,9 @@ class Reckoning:
 
 def counted_saving(model: CostModel, savings: Savings | Unknown) -> Savings | None:
     """A computed saving, unless one is stated, which wins."""
-    return None if isinstance(savings, Unknown) or model.savings else savings
+    if isinstance(savings, Unknown) or model.savings:
+        return None
+    return savings
 
 
 def assess_money(
@@ -553,11 +555,10 @@ def closed_form(
     quality = model.amount(model.quality)
     stated = model.amount(model.savings)
     benefits = (savings.usd if savings else stated) + quality
-    net = (
-        savings.net + quality
-        if savings and savings.net is not None
-        else benefits - running
-    )
+    if savings and savings.net is not None:
+        net = savings.net + quality
+    else:
+        net = benefits - running
     capped = (
         not savings and bill and (stated.value > bill.value or stated.high > bill.high)
     )
@@ -640,9 +641,10 @@ def _payback(
     low = closed.months.low
     high = closed.months.high
     spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
-    remains = (
-        f"{left}{model.a_month} remains" if closed.net.high > 0 else "nothing remains"
-    )
+    if closed.net.high > 0:
+        remains = f"{left}{model.a_month} remains"
+    else:
+        remains = "nothing remains"
     carries = f"after running costs {remains} to repay {spent}"
     if rule is None:
         return Payback(
@@ -994,9 +996,10 @@ def _steps(
     low = closed.months.low
     high = closed.months.high
     if model.one_off:
-        back = (
-            "never, as less than that remains" if math.isinf(point) else "with the job"
-        )
+        if math.isinf(point):
+            back = "never, as less than that remains"
+        else:
+            back = "with the job"
     elif closed.upfront.value <= 0:
         back = "at once, nothing is spent up front"
     elif math.isinf(point):
@@ -1051,9 +1054,9 @@ def _best_untuned(costs: Sequence[ServingCost]) -> str:
         for c in costs
         if not c.option.tuned and c.usd is not None and c.admissible != "no"
     ]
-    return (
-        min(known, key=lambda c: c.admissible != "yes").option.name if known else "none"
-    )
+    if known:
+        return min(known, key=lambda c: c.admissible != "yes").option.name
+    return "none"
 
 
 def _serving(cost: ServingCost) -> ServingResult:

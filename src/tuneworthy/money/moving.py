@@ -34,11 +34,9 @@ class ForcedMove(NamedTuple):
             parts.append(f"{usd(self.training_usd)} of training")
         detail = ", ".join(parts)
         if self.usd is None:
-            return (
-                f"{detail}. State economics.hourly_rate_usd to price the hours"
-                if detail
-                else ""
-            )
+            if detail:
+                return f"{detail}. State economics.hourly_rate_usd to price the hours"
+            return ""
         whole = usd_range(self.usd.low, self.usd.high)
         return f"{whole}: {detail}" if detail else whole
 
@@ -47,11 +45,10 @@ def forced_move(
     case: Case, framework: Framework, training_usd: float | None = None
 ) -> ForcedMove:
     """What tuning on another base takes: training, tests and integration once more."""
-    priced = (
-        None
-        if training_usd is None
-        else (Interval.certain(training_usd), "by its tokens")
-    )
+    if training_usd is None:
+        priced = None
+    else:
+        priced = (Interval.certain(training_usd), "by its tokens")
     model = build_cost_model(case, framework, training=priced)
     again = CostPart()
     for name in _AGAIN:

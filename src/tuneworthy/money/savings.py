@@ -207,7 +207,8 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
         sure = sorted(
             [*sure[: _RIVALS - 1], bill], key=by_price
         )  # no more can be saved than it
-        beside = "bill" if sure[0] is bill and beside != "today" else beside
+        if sure[0] is bill and beside != "today":
+            beside = "bill"
     return _computed(
         sure, wide, allowed[0].option, allowed[0].usd, ways.inputs, model, beside
     )

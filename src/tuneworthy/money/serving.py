@@ -282,9 +282,8 @@ class _Options:
             billed=True,
             bill_for=REQUESTS if grows else None,
         )
-        option = (
-            self._until(option, used) if used and REQUESTS in self.inputs else option
-        )
+        if used and REQUESTS in self.inputs:
+            option = self._until(option, used)
         return ServingCost(option, self.inputs[BILL], "unknown", ())
 
     def _of(self, model: Model, position: int) -> Iterator[ServingCost]:
@@ -391,9 +390,12 @@ class _Options:
     def _on_gpus(self, model: Model | None, path: str) -> ServingCost:
         """Self-hosted; None is the tuned model that nobody listed."""
         gpu = tuple(f"{path or 'economics.serving'}.{key}" for key in _GPU)
-        name, tuned = (
-            (TUNED, True) if model is None else (model.id, model.kind == "tuned")
-        )
+        if model is None:
+            name = TUNED
+            tuned = True
+        else:
+            name = model.id
+            tuned = model.kind == "tuned"
         option = ServingOption(name, "self_hosted", tuned, "own", gpu=gpu)
         return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
 
@@ -429,7 +431,9 @@ class _Options:
             return by_service.get(self.case.tuning.service, "unknown")
         if model is in_use(self.case) and self.case.today.api != "unknown":
             return self.case.today.api
-        return "third_party" if (model.id, model.base_url) in self.prices else "unknown"
+        if (model.id, model.base_url) in self.prices:
+            return "third_party"
+        return "unknown"
 
     def _cost(
         self,

@@ -437,7 +437,8 @@ class CashFlow:
     def _read(self, every: Inputs) -> set[str]:
         again = self.model.retraining if LIFE in every or self.stakes.first_end else ()
         terms = (*self.upfront, *self.running, *self.model.quality, *again)
-        terms += self.model.pilot.usd if self.pilots and FAILURE in every else ()
+        if self.pilots and FAILURE in every:
+            terms += self.model.pilot.usd
         terms += () if self.savings else self.model.savings
         read = {name for term in terms for name in term.names} | {
             DISCOUNT,
@@ -445,7 +446,8 @@ class CashFlow:
             LIFE,
         }
         options = [*self.savings.baseline, self.savings.tuned] if self.savings else []
-        options += [self.bill] if self.bill and self.model.savings else []
+        if self.bill and self.model.savings:
+            options.append(self.bill)
         thens = [option.then for option in options if option.then]
         if any(option.falls for option in options):
             read |= {PRICE_FALL}
@@ -577,7 +579,9 @@ def _replaced(number: int, life: Any, first: float | None) -> Any:
     since = number - (first or 0.0)
     if first is not None and since <= 1:
         return 1.0 if since > 0 else 0.0
-    return np.ceil(since / life) - np.ceil((since - 1) / life) if number > 1 else 0.0
+    if number > 1:
+        return np.ceil(since / life) - np.ceil((since - 1) / life)
+    return 0.0
 
 
 def _usd(option: ServingOption, values: Values, requests: Any) -> Any:

@@ -214,11 +214,9 @@ class CostModel(NamedTuple):
 
     def priced(self, terms: Sum | None) -> Interval | None:
         """The amount; None where nobody knows the terms, or hours have no rate."""
-        return (
-            self.amount(terms)
-            if terms is not None and _priced(terms, self.inputs)
-            else None
-        )
+        if terms is not None and _priced(terms, self.inputs):
+            return self.amount(terms)
+        return None
 
     def sum_text(self, terms: Sum) -> str:
         """Products and their sum; the sum alone where it is a single amount."""
@@ -314,7 +312,9 @@ class _Builder:
 
     def or_none(self, terms: Sum | None) -> Sum | None:
         """A sum that can be priced."""
-        return terms if terms is not None and _priced(terms, self.inputs) else None
+        if terms is not None and _priced(terms, self.inputs):
+            return terms
+        return None
 
     def money(self, name: str, factor: float = 1.0) -> Sum:
         """An amount of money as it is stated; nothing when nobody stated it."""
@@ -362,11 +362,9 @@ class _Builder:
             for name, row in self.rows(table).items()
         }
         whole = sum(middles.values())
-        return (
-            {n: middle / whole for n, middle in middles.items() if middle}
-            if whole
-            else {}
-        )
+        if whole:
+            return {n: middle / whole for n, middle in middles.items() if middle}
+        return {}
 
     def upfront(
         self,
@@ -534,11 +532,9 @@ def mtok_usd(usd_per_mtok: float) -> str:
 def spread(at: Interval, write: Callable[[float], str]) -> str:
     """The likely value, and behind it the ends where they differ: ``$168 ($120–$200)``."""
     middle, low, high = map(write, (at.value, at.low, at.high))
-    return (
-        middle
-        if low == high
-        else f"{middle} ({low}{' to ' if at.low < 0 else '–'}{high})"
-    )
+    if low == high:
+        return middle
+    return f"{middle} ({low}{' to ' if at.low < 0 else '–'}{high})"
 
 
 def _factor(path: str, at: Interval) -> str:

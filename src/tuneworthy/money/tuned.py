@@ -81,7 +81,10 @@ def _offers(
     hours = offer.usd_per_hour or 0.0
     adapters = (offer.adapters or 1) if offer.by == "shared" else 1
     idle_is_paid = offer.idle == "paid"
-    for base in facts.live_bases(offer.models, day) or ("",) * (not offer.models):
+    bases = facts.live_bases(offer.models, day)
+    if not bases and not offer.models:
+        bases = ("",)
+    for base in bases:
         tokens = offer.usd_per_mtok or _times_base(facts, base, offer.times_base, day)
         if not hours and offer.by != "tokens":
             continue

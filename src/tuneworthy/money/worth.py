@@ -160,9 +160,9 @@ def cases_note(money: InvestmentResult | Unknown) -> str:
 def worth_text(question: QuestionResult) -> str:
     """What an answer is worth, with a comma behind it; empty where the money isn't known."""
     worth = question.worth_usd
-    return (
-        "" if isinstance(worth, Unknown) or not worth else f"worth up to {usd(worth)}, "
-    )
+    if isinstance(worth, Unknown) or not worth:
+        return ""
+    return f"worth up to {usd(worth)}, "
 
 
 def by_worth(

@@ -261,7 +261,9 @@ class PlanContext:
         done: str = words["done"]
         lacks_quality = "{quality}" in done and not self.quality
         lacks_criterion = "{criterion}" in done and not self.criterion_words
-        return words["untargeted"] if lacks_quality or lacks_criterion else done
+        if lacks_quality or lacks_criterion:
+            done = words["untargeted"]
+        return done
 
     def _cost(self, name: str) -> PhaseCost | StepWork:
         """Shares of upfront costs, a quarter of running ones, or a step of the framework."""
@@ -310,7 +312,9 @@ class PlanContext:
     def quality(self) -> str:
         """The case's target of quality, as ``0.90 by exact match``; empty when none is stated."""
         target = self.case.targets.quality
-        return f"{quality(target.at_least)} by {plain(target.metric)}" if target else ""
+        if target:
+            return f"{quality(target.at_least)} by {plain(target.metric)}"
+        return ""
 
     @property
     def limits(self) -> list[str]:
@@ -381,9 +385,9 @@ class PlanContext:
     @property
     def approach_title(self) -> str:
         """What the tuning is called."""
-        return (
-            self.approach.title if self.approach else "the approach that fits the goal"
-        )
+        if self.approach:
+            return self.approach.title
+        return "the approach that fits the goal"
 
     # What work takes: from the case where it is stated, else from the framework. Each raises
     # ``NoPlanError`` for a figure that neither gives.
@@ -469,11 +473,10 @@ class PlanContext:
         """Hours to label so many cases: the design of the evaluation, by its cases."""
         rule = self.rule
         part = self.money.upfront_parts.get("evaluation")
-        whole = (
-            self.priced(part)
-            if part is not None and part.hours
-            else self.table("evaluation")
-        )
+        if part is not None and part.hours:
+            whole = self.priced(part)
+        else:
+            whole = self.table("evaluation")
         times = rule.design_share * cases / max(rule.evaluation_cases, 1)
         return PhaseCost(
             Range.between(whole.hours.low * times, whole.hours.most * times)

@@ -158,9 +158,10 @@ def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
     shown = said()["shown"]
     title = step.title
     if not title.startswith(("run ", "switch ")):
-        title = (
-            f"ask for {title}" if step.option == "private_endpoint" else f"try {title}"
-        )
+        if step.option == "private_endpoint":
+            title = f"ask for {title}"
+        else:
+            title = f"try {title}"
     compare = ""
     hold = shown["serving"]
     counts = "bill and the wait of a week of requests"
@@ -206,9 +207,10 @@ def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
         f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}"
         for name in variants
     ]
-    short = (
-        f"for at least {quality(enough)} of the questions" if enough else "more often"
-    )
+    if enough:
+        short = f"for at least {quality(enough)} of the questions"
+    else:
+        short = "more often"
     lines = "\n".join((first, *(kinds or [sentence(better.helps_when)])))
     plan.say(
         "retrieval",
@@ -397,11 +399,10 @@ def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
         there = f"{count(have)} are there, {count(low - have)} are missing"
     else:
         there = f"{count(have)} are there: choose the best of them"
-    span = (
-        f"{count(low)} or more"
-        if isinstance(high, str)
-        else f"{count(low)}–{count(high)}"
-    )
+    if isinstance(high, str):
+        span = f"{count(low)} or more"
+    else:
+        span = f"{count(low)}–{count(high)}"
     needed = sentence(f"{span} {data} needed, {there}")
     gathered = said()["gathered"]
     ways = {"how": gathered[need.unit], "kept": gathered["kept"]}

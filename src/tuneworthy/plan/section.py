@@ -115,9 +115,10 @@ def build_plan(judged: JudgedCase) -> Plan | Unknown:
 
 def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
     stated_hours = judged.case.economics.hours_per_week
-    hours_per_week = (
-        rule.hours_per_week if stated_hours is None else stated_hours.likely
-    )
+    if stated_hours is None:
+        hours_per_week = rule.hours_per_week
+    else:
+        hours_per_week = stated_hours.likely
     assert judged.money.model is not None  # whoever assessed the money has it
     return PlanContext(
         case=judged.case,
@@ -273,11 +274,10 @@ def _pays_back(
     by = None if money.one_off else _later(launch, high)
     back = f"after {months_range(low, high)}"
     if money.one_off:
-        back = (
-            "with the job at best, never at worst"
-            if math.isinf(high)
-            else "with the job"
-        )
+        if math.isinf(high):
+            back = "with the job at best, never at worst"
+        else:
+            back = "with the job"
     yield notes["contradicted" if money.contradicted else "pays_back"].format(
         launch=day(launch), back=back, by=f", so by {day(by)}" if by else ""
     )

@@ -408,9 +408,10 @@ def kind_text(near: Neighbour) -> str:
     goal = "goal unknown" if near.goal == "unknown" else plain(near.goal)
     year = "" if isinstance(near.year, Unknown) else str(near.year)
     kind = "" if near.kind == "unknown" else near.kind
-    recalled = (
-        "figures recalled from memory" if near.source_status == "recalled" else ""
-    )
+    if near.source_status == "recalled":
+        recalled = "figures recalled from memory"
+    else:
+        recalled = ""
     return ", ".join(text for text in (goal, year, kind, recalled) if text)
 
 

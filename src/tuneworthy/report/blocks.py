@@ -219,7 +219,9 @@ class Document:
 
     @property
     def title(self) -> str:
-        return f"{self.name}: {self.headline}" if self.name else self.headline
+        if self.name:
+            return f"{self.name}: {self.headline}"
+        return self.headline
 
 
 Parts: TypeAlias = Block | str | Iterable["Parts"] | None
@@ -230,7 +232,8 @@ def flat(*parts: Parts) -> tuple[Block, ...]:
     made: list[Block] = []
     for each in parts:
         if isinstance(each, str):
-            made += [Prose(each)] if each else []
+            if each:
+                made.append(Prose(each))
         elif isinstance(each, Iterable):
             made += flat(*each)
         elif each is not None:

@@ -129,12 +129,13 @@ class Drawing:
             (len(_lines(title, width).split("\n")) for title in self.titles), default=1
         )
         row = 14 + 16 * lines
-        rows = look.get("rows", len(self.titles) + (look["x"]["axis"] is not None))
-        return (
-            row * rows + 44
-            if self.titles or "rows" in look
-            else (280 if width == WIDE else 240)
-        )
+        if self.titles or "rows" in look:
+            has_axis = look["x"]["axis"] is not None
+            rows: int = look.get("rows", len(self.titles) + has_axis)
+            return row * rows + 44
+        if width == WIDE:
+            return 280
+        return 240
 
     def spec(self, width: int, base: str = "") -> Spec:
         """The picture as Vega-Lite, with what is at each address that its marks lead to.
@@ -204,17 +205,16 @@ class Drawing:
         """A layer with the shared channels; None for one without a mark."""
         mark = layer["mark"]
         where = layer.get("where")
-        mark = {**mark, "cursor": "pointer"} if "href" in shared else mark
+        if "href" in shared:
+            mark = {**mark, "cursor": "pointer"}
         if "level" in layer:
             ((channel, level),) = layer["level"].items()
             at = self.levels.get(level) if isinstance(level, str) else level
             encoding = {channel: {**shared[channel], "field": "at"}}
             data = {"data": {"values": [{"at": at}]}}
-            return (
-                None
-                if at is None
-                else {**data, "mark": layer["mark"], "encoding": encoding}
-            )
+            if at is None:
+                return None
+            return {**data, "mark": layer["mark"], "encoding": encoding}
         if where and not any(_holds(where, row) for row in self.rows):
             return None  # a browser complains of a scale without an end
         own = {
@@ -233,7 +233,9 @@ def _holds(where: str, row: Mapping[str, Any]) -> bool:
     """What a browser finds of ``where`` in a row."""
     ((name, sign, value),) = _WHERE.findall(where)
     cell = row.get(name)
-    return (str(cell) == value) is (sign == "==") if sign else cell is not None
+    if sign:
+        return (str(cell) == value) is (sign == "==")
+    return cell is not None
 
 
 _AXIS: Spec = {"type": "quantitative", "title": None}
@@ -281,9 +283,9 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
         return {name: _of_width(entry, narrow=narrow) for name, entry in value.items()}
     if isinstance(value, list):
         return [_of_width(item, narrow=narrow) for item in value]
-    return (
-        looks()["colours"].get(value, [value])[0] if isinstance(value, str) else value
-    )
+    if isinstance(value, str):
+        return looks()["colours"].get(value, [value])[0]
+    return value
 
 
 @lru_cache(
@@ -336,7 +338,8 @@ def _kept(
         )  # behind an address of the renderer
         if tag == "a" and place in leads:
             own = {"href": place, "aria-label": leads[place]}
-            own |= {"tabindex": "-1"} if place in met else {}
+            if place in met:
+                own |= {"tabindex": "-1"}
             met.add(place)
             title = ET.Element("title")
             title.text = leads[place]
@@ -374,7 +377,9 @@ def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
             leads[title] = [Destination(name, own.pop("behind"))]
         titled.append({**own, "title": title})
     names = [row["title"] for row in titled]
-    return Drawing(look, titled, names, levels, leads=leads) if rows else None
+    if rows:
+        return Drawing(look, titled, names, levels, leads=leads)
+    return None
 
 
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
@@ -416,9 +421,9 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
             }
         )
     rows.sort(key=lambda row: -row["value"])
-    return (
-        by_title("scored", rows[:MOST_ROWS], target=target) if len(rows) > 1 else None
-    )
+    if len(rows) > 1:
+        return by_title("scored", rows[:MOST_ROWS], target=target)
+    return None
 
 
 def fan(
@@ -547,7 +552,9 @@ def _named_ends(
 def _middle(value: Number) -> float | None:
     """A number, or the middle of its ends; None for what has none."""
     if isinstance(value, Range):
-        return None if value.high == "open" else (value.low + float(value.high)) / 2
+        if value.high == "open":
+            return None
+        return (value.low + float(value.high)) / 2
     return None if isinstance(value, Unknown) else value
 
 
@@ -576,9 +583,9 @@ def tornado(
     to = {
         title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)
     }
-    return (
-        Drawing("tornado", rows, titles, {"middle": middle}, leads=to) if rows else None
-    )
+    if rows:
+        return Drawing("tornado", rows, titles, {"middle": middle}, leads=to)
+    return None
 
 
 def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
@@ -594,9 +601,9 @@ def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
         }
         for point in points
     ]
-    return (
-        Drawing("learning", rows, levels={"target": target}) if len(rows) > 1 else None
-    )
+    if len(rows) > 1:
+        return Drawing("learning", rows, levels={"target": target})
+    return None
 
 
 def gantt(plan: Plan) -> Drawing | None:
@@ -666,7 +673,8 @@ def spending(plan: Plan) -> Drawing | None:
             says = usd_range(spent.low, spent.most) if priced else hours
             side = "right" if after < middle_of_axis else "left"
             row |= {"decides": after, "says": says, "side": side}
-        part = "later" if phase is decision else part
+        if phase is decision:
+            part = "later"
         rows.append(row)
     return by_title("spending", rows)
 
@@ -744,4 +752,6 @@ def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
             id_ = case.shown["id"]
             rows.append({"title": name, "place": place, "won": won, "of": id_})
             leads[id_] = [Destination(case.shown["title"], f"#case-{id_}")]
-    return Drawing("precedents", rows, names, leads=leads) if rows else None
+    if rows:
+        return Drawing("precedents", rows, names, leads=leads)
+    return None

@@ -40,9 +40,10 @@ def render(document: Document) -> str:
 
 def page_style(document: Document) -> str:
     """The style of a document's file: that of all, and its own running head on paper."""
-    says = (
-        f"{document.name}: {document.headline}" if document.name else document.headline
-    )
+    if document.name:
+        says = f"{document.name}: {document.headline}"
+    else:
+        says = document.headline
     return style(cut(one_line(says), _LONGEST_HEAD))
 
 

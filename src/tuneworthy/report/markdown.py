@@ -46,7 +46,8 @@ def render(document: b.Document) -> str:
         parts += ["**Before you rely on it**", _list(document.warning)]
     parts += _blocks(document.opening, 2)
     for section in document.sections:
-        parts += [f"## {md(section.title)}"] if section.title else []
+        if section.title:
+            parts.append(f"## {md(section.title)}")
         parts += _blocks(section.blocks, 3)
     parts += [text for fold in document.closed for text in _closed(fold)]
     if document.record:
@@ -81,7 +82,9 @@ def _block(block: b.Block, level: int) -> list[str]:
             caption = [] if block.quiet else [f"{md(block.caption)}:"]
             return [*caption, _table(block.head, block.rows)]
         case b.Picture():
-            return [] if block.table_is == "elsewhere" else _block(block.table, level)
+            if block.table_is == "elsewhere":
+                return []
+            return _block(block.table, level)
         case b.Fold() | b.Part():
             heading = f"{'#' * level} {md(block.title)}"
             return [heading, *_blocks(block.blocks, min(level + 1, 6))]

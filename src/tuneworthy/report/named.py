@@ -34,16 +34,18 @@ def named(kind: str) -> dict[str, str]:
 def field_name(path: str) -> str:
     """What a field of the case, or a question, is called."""
     entry = case_fields().get(field_path(path))
-    return (
-        entry.title if entry else plain(path.removesuffix(".value").rpartition(".")[2])
-    )
+    if entry:
+        return entry.title
+    return plain(path.removesuffix(".value").rpartition(".")[2])
 
 
 def said(text: str) -> str:
     """A sentence for a page, where nobody edits the file: fields have names in place of paths."""
 
     def beside(match: re.Match[str]) -> str:
-        return "" if all(map(_known, re.findall(_PATH, match[0]))) else match[0]
+        if all(map(_known, re.findall(_PATH, match[0]))):
+            return ""
+        return match[0]
 
     def bare(match: re.Match[str]) -> str:
         return field_name(match[0]) if _known(match[0]) else match[0]

@@ -35,7 +35,9 @@ class Paint(NamedTuple):
 
     def __call__(self, style: Style, text: str) -> str:
         """The text in a style; the same text where there is no colour."""
-        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
+        if self.colour and text:
+            return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+        return text
 
     def lines(
         self, style: Style, text: str, first: str = "", rest: str | None = None
@@ -156,7 +158,9 @@ def _section(section: b.Section, paint: Paint, everything: bool) -> list[str]:
     """The lines of a section; none where all of it is a detail."""
     blocks = section.blocks if everything or not section.detail else ()
     lines = _blocks(blocks, paint, "  ", everything)
-    return paint.lines("strong", section.title) * bool(section.title and lines) + lines
+    if not section.title or not lines:
+        return lines
+    return paint.lines("strong", section.title) + lines
 
 
 def _height(parts: Iterable[Sequence[str]]) -> int:
@@ -181,9 +185,10 @@ def _cut_to_fit(
     for section, lines in zip(document.sections, sections, strict=True):
         if not lines:
             continue
-        fitting = (
-            lines if len(lines) + 1 <= room else _cut_section(section, paint, room - 1)
-        )
+        if len(lines) + 1 <= room:
+            fitting = lines
+        else:
+            fitting = _cut_section(section, paint, room - 1)
         if fitting:
             shown.append(fitting)
             room -= len(fitting) + 1
@@ -207,7 +212,9 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
         lines += ["", *added] if lines else added
         if added is not whole:
             break
-    return title + lines if len(title) + len(lines) >= _LEAST_LINES or not title else []
+    if len(title) + len(lines) >= _LEAST_LINES or not title:
+        return title + lines
+    return []
 
 
 def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
@@ -235,9 +242,10 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
 
 def _first_items(block: b.Block, kept: int) -> b.Block:
     if isinstance(block, b.Table):
-        chosen = (
-            block.chosen if block.chosen is not None and block.chosen < kept else None
-        )
+        if block.chosen is not None and block.chosen < kept:
+            chosen = block.chosen
+        else:
+            chosen = None
         return replace(block, rows=block.rows[:kept], chosen=chosen)
     if isinstance(block, b.Facts):
         return replace(block, rows=block.rows[:kept])
@@ -259,11 +267,10 @@ def _title(document: b.Document, paint: Paint) -> list[str]:
 
 def _lead(document: b.Document, paint: Paint) -> list[str]:
     """What to do now, with the badge at its right end, or under it where there is no room."""
-    lines = (
-        wrapped(safe(document.lead), rest="     ", hyphens=False)
-        if document.lead
-        else []
-    )
+    if document.lead:
+        lines = wrapped(safe(document.lead), rest="     ", hyphens=False)
+    else:
+        lines = []
     badge = safe(document.badge)
     if not badge:
         return lines
@@ -279,20 +286,19 @@ def _blocks(
 ) -> list[str]:
     lines: list[str] = []
     for block in parts:
-        shown = (
-            _block(block, paint, indent, everything)
-            if everything or not getattr(block, "detail", False)
-            else []
-        )
+        if everything or not getattr(block, "detail", False):
+            shown = _block(block, paint, indent, everything)
+        else:
+            shown = []
         lines += ["", *shown] if lines and shown else shown
     return lines
 
 
 def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[str]:
     match block:
+        case b.Prose(look="small"):
+            return paint.lines("dim", block.text, indent)
         case b.Prose():
-            if block.look == "small":
-                return paint.lines("dim", block.text, indent)
             return wrapped(safe(block.text), first=indent)
         case b.Todo():
             return wrapped(safe(f"{block.what} To find out: {block.ask}"), first=indent)
@@ -304,15 +310,23 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
             caption = [] if block.quiet else wrapped(safe(block.caption), first=indent)
             return [*caption, *_table(block, paint, indent)]
         case b.Picture():
-            hidden = block.table_is == "elsewhere" or (
-                block.table.detail and not everything
-            )
-            return [] if hidden else _block(block.table, paint, indent, everything)
+            return _picture(block, paint, indent, everything)
         case b.Claims():
             return _claims(block, paint, indent)
         case b.Fold() | b.Part():
             inner = _blocks(block.blocks, paint, indent + "  ", everything)
             return paint.lines("strong", block.title, indent) + inner if inner else []
+
+
+def _picture(
+    block: b.Picture, paint: Paint, indent: str, everything: bool
+) -> list[str]:
+    """The table of a picture, unless it stands elsewhere or is a detail."""
+    if block.table_is == "elsewhere":
+        return []
+    if block.table.detail and not everything:
+        return []
+    return _block(block.table, paint, indent, everything)
 
 
 def _bullets(block: b.Bullets, paint: Paint, indent: str) -> list[str]:

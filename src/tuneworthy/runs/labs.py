@@ -207,7 +207,9 @@ class LabRun:
         with self._lock:
             over = self._now.over
             passed_s = monotonic() - self._began
-            return self._now if over else replace(self._now, passed_s=passed_s)
+            if over:
+                return self._now
+            return replace(self._now, passed_s=passed_s)
 
     @property
     def usd(self) -> float:
@@ -313,11 +315,11 @@ class Labs:
         facts = words.pilot_quote_document(
             lab.plan, training, offer.quote, math.inf
         ).facts
-        rows = (
-            () if facts is None else tuple((row.label, row.value) for row in facts.rows)
-        )
-        more = tuple(row for row in rows if row[0] not in ("Calls", "Price"))
-        return offer.model_copy(update={"more": more})
+        more = list[tuple[str, str]]()
+        for row in () if facts is None else facts.rows:
+            if row.label not in ("Calls", "Price"):
+                more.append((row.label, row.value))
+        return offer.model_copy(update={"more": tuple(more)})
 
     def start(
         self,
@@ -353,17 +355,17 @@ class Labs:
         run = LabRun(lab, settings, cap_usd, before, str(source), transport)
         with self._lock:
             self._refuse(source)
-            left = (
-                math.inf
-                if self.budget_usd is None
-                else self.budget_usd - self._spent_usd
-            )
+            if self.budget_usd is None:
+                left = math.inf
+            else:
+                left = self.budget_usd - self._spent_usd
             left -= sum(running.usd for running in self._runs.values())
             if run.usd > left + 1e-9:
                 fix = "start it in a terminal (tuneworthy ceiling), or serve with --lab-budget"
                 what = f"may cost {run.usd:.2f} USD, and labs on this page {max(0, left):.2f} more"
                 raise CaseError(what, where="the lab", fix=fix)
-            self._spent_usd += self._runs[own].usd if own in self._runs else 0.0
+            if own in self._runs:
+                self._spent_usd += self._runs[own].usd
             self._runs[own] = run
             run.thread.start()
         return run
@@ -389,13 +391,12 @@ class Labs:
             spend = None if ledger is None else spend_of(ledger, runs)
         plan = caller.plan if caller else None
         reached = plan.setting.reached.values() if plan else ()
-        arms = (
-            ()
-            if plan is None
-            else plan.called
-            if settings.kind == "verify"
-            else plan.arms
-        )
+        if plan is None:
+            arms: tuple[Arm, ...] = ()
+        elif settings.kind == "verify":
+            arms = plan.called
+        else:
+            arms = plan.arms
         quote = kind.quoted(lab)
         again = doubtful if settings.ask_again else ()
         return LabOffer(
@@ -433,20 +434,17 @@ def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
     lacks = list(lacking_keys(places))
     if any(place.provider == LOCAL for place in places):
         missing = lacking_embedded()
-        lacks += [f"The embedded model can’t run: {missing}"] if missing else []
+        if missing:
+            lacks.append(f"The embedded model can’t run: {missing}")
     return tuple(lacks)
 
 
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
     """The plan of a lab by its settings; code beside a case is never run."""
-    names = (
-        "chosen",
-        "seed",
-        "max_tokens",
-        "as_of",
-        *["answers"] * (settings.kind == "retrieve"),
-    )
-    lab = LABS[settings.kind].prepare(source, **settings.model_dump(include={*names}))
+    names = {"chosen", "seed", "max_tokens", "as_of"}
+    if settings.kind == "retrieve":
+        names.add("answers")
+    lab = LABS[settings.kind].prepare(source, **settings.model_dump(include=names))
     if settings.kind == "ceiling":
         return ceiling.with_search(lab, None if settings.search else 0)
     return lab
@@ -594,7 +592,8 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
         grids[part] = []
         for row in done.grid(part, most=_MOST_CASES):
             left -= sum(map(len, row))
-            grids[part] += [row] * (left > 0)
+            if left > 0:
+                grids[part].append(row)
     more = {_GRIDS[part]: json_text(rows) for part, rows in grids.items()}
     return kept, _write(source, kept, **more)
 

@@ -55,16 +55,18 @@ CASES_A_LABEL = 2
 
 def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
     """The scorer that a check names, or the one with an id."""
-    name, parameters = (
-        (check, None) if isinstance(check, str) else (check.scorer, check.of)
-    )
+    if isinstance(check, str):
+        name = check
+        parameters = None
+    else:
+        name = check.scorer
+        parameters = check.of
     kind = scorer_kind(name)
     if kind is None:
-        fix = (
-            did_you_mean(name, tuple(SCORERS))
-            if name
-            else f"use one of {', '.join(SCORERS)}"
-        )
+        if name:
+            fix = did_you_mean(name, tuple(SCORERS))
+        else:
+            fix = f"use one of {', '.join(SCORERS)}"
         raise InputError(one_line(f'there is no scorer "{name[:60]}"'), fix=fix)
     return make(kind, parameters, kit)
 
@@ -74,7 +76,9 @@ def scorer_kind(name: str) -> type[Scorer] | None:
     if name in SCORERS:
         return SCORERS[name]
     added = plugin_object("scorers", name)
-    return added if isinstance(added, type) and issubclass(added, Scorer) else None
+    if isinstance(added, type) and issubclass(added, Scorer):
+        return added
+    return None
 
 
 def default_scorers(
@@ -110,9 +114,10 @@ def _compared(case: EvalCase) -> bool:
 
 
 def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
-    objects = (
-        list(map(as_object, references)) if kind in ("json_fields", "tool_call") else []
-    )
+    if kind in ("json_fields", "tool_call"):
+        objects = list(map(as_object, references))
+    else:
+        objects = []
     calls = kind == "tool_call" and all(map(accepted_calls, objects))
     if calls or (kind == "json_fields" and None not in objects):
         return kind
@@ -128,11 +133,9 @@ def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
         return "match"
     if all(as_object(value) is not None for value in references):
         return "json_fields"
-    return (
-        "number"
-        if all(as_number(value) is not None for value in references)
-        else "match"
-    )
+    if all(as_number(value) is not None for value in references):
+        return "number"
+    return "match"
 
 
 class Marker:
@@ -183,7 +186,8 @@ class Marker:
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         """What all scorers of a case say together; ``system`` is the prompt as it was sent."""
-        output = replace(output, system=system) if system else output
+        if system:
+            output = replace(output, system=system)
         return together([scorer.score(output, case) for scorer in self.scorers(case)])
 
 

@@ -109,7 +109,9 @@ class Database:
             return "too_much_work"
         if "not authorized" in says or "prohibited" in says:
             return "not_allowed"
-        return "too_much_memory" if "out of memory" in says else "query_fails"
+        if "out of memory" in says:
+            return "too_much_memory"
+        return "query_fails"
 
     def _spent(self) -> int:
         self._steps += 1
@@ -134,9 +136,9 @@ def _plain(value: Any) -> Any:
     """A value as JSON: bytes as hexadecimal, infinities as words."""
     if isinstance(value, bytes):
         return f"x{value.hex()}"
-    return (
-        str(value) if isinstance(value, float) and not math.isfinite(value) else value
-    )
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def sql() -> Callable[[Any], Any]:

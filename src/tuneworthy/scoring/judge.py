@@ -123,11 +123,10 @@ class Judge(Scorer):
     def read(self, reply: Reply) -> Scored:
         """The verdict in an answer; one that is anything but a score in range can't be used."""
         value = Output.of(reply).json  # some judges think in the open
-        score = (
-            value["score"]
-            if isinstance(value, dict) and set(value) == {"score"}
-            else None
-        )
+        if isinstance(value, dict) and set(value) == {"score"}:
+            score = value["score"]
+        else:
+            score = None
         if (
             isinstance(score, bool)
             or not isinstance(score, int)

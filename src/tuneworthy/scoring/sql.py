@@ -144,5 +144,7 @@ def orders(query: str) -> bool:
 
 def _key(value: Any) -> str:
     if isinstance(value, int | float):
-        return f"n{float(value):.9g}" if abs(value) < 2**53 else f"n{value}"
+        if abs(value) < 2**53:
+            return f"n{float(value):.9g}"
+        return f"n{value}"
     return "null" if value is None else f"t{value}"

@@ -178,7 +178,9 @@ class AcceptedCall(NamedTuple):
 
     def _equal(self, value: Any, wanted: Any, depth: int) -> bool:
         if isinstance(value, str) and isinstance(wanted, str):
-            return value == wanted if self.exact else plain(value) == plain(wanted)
+            if self.exact:
+                return value == wanted
+            return plain(value) == plain(wanted)
         if depth > _DEEPEST:
             return False
         if isinstance(value, list) and isinstance(wanted, list):
@@ -254,11 +256,9 @@ def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
             isinstance(v, list) for v in values.values()
         ):
             return None
-    return (
-        AcceptedCall(_plain_name(name), values, listed, exact)
-        if isinstance(name, str)
-        else None
-    )
+    if isinstance(name, str):
+        return AcceptedCall(_plain_name(name), values, listed, exact)
+    return None
 
 
 def is_call(value: Any) -> bool:

@@ -393,9 +393,9 @@ class Terminology(Scorer):
                 faults.append(wrong("term_missing", signal=TERMS, about=about))
         if not due:
             return unscored("no_term_due")
-        return (
-            empty() if output.blank else conditions("terms_right", faults, due, due=due)
-        )
+        if output.blank:
+            return empty()
+        return conditions("terms_right", faults, due, due=due)
 
 
 class BrandVoice(Scorer):

@@ -71,7 +71,9 @@ def cases_needed(
         return None
     variance = max(float(differences.var(ddof=1)), _spread(differences, member, k))
     needed = (Z95 + Z80) ** 2 * variance / value**2
-    return max(2, math.ceil(needed)) if needed <= max(MOST_USEFUL, 2 * n) else None
+    if needed <= max(MOST_USEFUL, 2 * n):
+        return max(2, math.ceil(needed))
+    return None
 
 
 def _both(

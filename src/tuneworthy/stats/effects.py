@@ -76,7 +76,9 @@ def combined_chance(chances: Iterable[float]) -> float:
 
 
 def _as_range(share: float | Range) -> Range:
-    return share if isinstance(share, Range) else Range(low=share, high=share)
+    if isinstance(share, Range):
+        return share
+    return Range(low=share, high=share)
 
 
 def _needed(today: float, target: float) -> float:

@@ -83,7 +83,8 @@ def cases_to_tell(rate: float, target: float, n: int, worth: float = 0.0) -> int
     which are worth ``worth`` independent ones (all of them, if that is left out). None where they
     are more than labelling is worth.
     """
-    low, high = clopper_pearson(rate * (worth or n), worth or n)
+    independent = worth or n
+    low, high = clopper_pearson(rate * independent, independent)
     half = high - rate if rate < target else rate - low
     return useful(2 * n, times_longer(half, abs(rate - target)))
 
@@ -99,7 +100,9 @@ def times_longer(half: float, distance: float) -> float:
 def useful(now: int, longer: float) -> int | None:
     """So many times the cases there are; None where that is more than labelling is worth."""
     needed = math.ceil(now * max(1.0, longer))
-    return max(needed, now + 1) if needed <= max(MOST_USEFUL, 2 * now) else None
+    if needed <= max(MOST_USEFUL, 2 * now):
+        return max(needed, now + 1)
+    return None
 
 
 _TINY = 1e-300

@@ -105,7 +105,9 @@ class _Reader:
     def _value(self, event: Any, path: Path) -> Any:
         self._refuse(event, path)
         if isinstance(event, yaml.ScalarEvent):
-            return None if not event.style and event.value in _NOTHING else event.value
+            if not event.style and event.value in _NOTHING:
+                return None
+            return event.value
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Any] = []
             while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
@@ -212,7 +214,8 @@ def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
         findings = _findings(caught, document, error)
         more = len({_path(finding["loc"], document.data) for finding in findings}) - 1
         what, where, fix = _explain(findings[0], document)
-        fix += f" ({more} more to fix after this)" if more else ""
+        if more:
+            fix += f" ({more} more to fix after this)"
         raise error(what, where=where, fix=fix) from None
     except RecursionError:
         raise error(
@@ -278,7 +281,8 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
         ) or fix
     if kind == "no_mapping":
         keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
-        keys += ["…"] * (len(context["known"]) > _SHOWN_KEYS)
+        if len(context["known"]) > _SHOWN_KEYS:
+            keys.append("…")
         return f"{picture}, which is not a mapping", f"write {{{', '.join(keys)}}}"
     if kind == "fix":
         return str(context["what"]), str(context["fix"])
@@ -300,7 +304,9 @@ def _as_number(value: Any) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if match := _PERCENT.fullmatch(text):
         return f"write {float(match[1]) / 100:g}"
-    return f"write {text.replace(',', '')}" if _THOUSANDS.fullmatch(text) else ""
+    if _THOUSANDS.fullmatch(text):
+        return f"write {text.replace(',', '')}"
+    return ""
 
 
 def _path(loc: Path, data: Any) -> Path:

@@ -158,20 +158,18 @@ def _put_text(text: str, keys: Keys, value: Value) -> str:
 def _child(node: Any, key: str | int) -> tuple[int, Any] | None:
     """A value of a collection, and where its key ends: 0 for an item of a list."""
     if isinstance(node, yaml.SequenceNode):
-        return (
-            (0, node.value[key])
-            if isinstance(key, int) and key < len(node.value)
-            else None
-        )
+        if isinstance(key, int) and key < len(node.value):
+            return (0, node.value[key])
+        return None
     if isinstance(node, yaml.ScalarNode):
         return None
     return next(((k.end_mark.index, v) for k, v in node.value if k.value == key), None)
 
 
 def _children(node: Any) -> list[Any]:
-    return (
-        [v for _, v in node.value] if isinstance(node, yaml.MappingNode) else node.value
-    )
+    if isinstance(node, yaml.MappingNode):
+        return [value for _, value in node.value]
+    return list(node.value)
 
 
 def _is_block_scalar(node: Any) -> bool:

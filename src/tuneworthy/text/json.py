@@ -151,11 +151,13 @@ class _Size:
                 for key in ("$id", "id", "$anchor", "$dynamicAnchor"):
                     if isinstance(name := part.get(key), str):
                         address, _, anchor = name.partition("#")
-                        base = part if address and key.endswith("id") else base
+                        if address and key.endswith("id"):
+                            base = part
                         same = self._named.setdefault(
                             anchor or address.rpartition("/")[2], []
                         )
-                        same += [part] if len(same) < _MOST_SAME else []
+                        if len(same) < _MOST_SAME:
+                            same.append(part)
                 self._base[id(part)] = base
             below = part.values() if isinstance(part, dict) else part
             waiting += [(item, base) for item in below if isinstance(item, dict | list)]

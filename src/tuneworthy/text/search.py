@@ -107,10 +107,10 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
         edges = (_has_edge(text[0]), _has_edge(text[-1]))
         backward = re.compile(raw + rb"\Z", flags)
         # What ASCII can tell of the edges keeps most of what is no word from being told at all.
-        raw = rb"\b" * (edges[0] and text[0].isascii()) + raw
-        raw += rb"\b" * (
-            edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii()
-        )
+        if edges[0] and text[0].isascii():
+            raw = rb"\b" + raw
+        if edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii():
+            raw += rb"\b"
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
     # With an edge of another alphabet nothing in ASCII matches, so nothing there has to be judged.
     return CompiledPattern(raw, flags, backward=backward, longest=longest, edges=edges)
@@ -309,11 +309,10 @@ class Joined:
         """Which texts hold some bytes."""
         held = np.zeros(len(self), dtype=bool)
         # One byte is looked for far quicker than several, and mostly it isn't there.
-        at = (
-            self.data.find(piece, self.data.find(piece[:1]))
-            if piece[:1] in self.data
-            else -1
-        )
+        if piece[:1] in self.data:
+            at = self.data.find(piece, self.data.find(piece[:1]))
+        else:
+            at = -1
         while at >= 0:
             row = int(np.searchsorted(self.ends, at))
             held[row] = True

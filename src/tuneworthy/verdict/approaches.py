@@ -36,7 +36,12 @@ def approaches(
             # tuning won 14 of 16 published cases with fewer examples than a thousand, so a rule of
             # thumb leaves it open; with none at all there is nothing to try
             open_to_trial = need.unit == "examples" and have > 0
-            feasible = "yes" if not missing else "unknown" if open_to_trial else "no"
+            if not missing:
+                feasible = "yes"
+            elif open_to_trial:
+                feasible = "unknown"
+            else:
+                feasible = "no"
         fits.append(
             ApproachResult(
                 goal=goal,

@@ -107,11 +107,10 @@ def say_now(it: Situation, judgement: Judgement) -> str:
         return f"Now: {step.title} and watch it for two weeks{hours}."
     do = say_step(step, judgement.ruling.answer)
     if step.option == SEARCHED:
-        why = (
-            ", as the ceiling is only claimed"
-            if it.facts.ceiling_grade == "claimed"
-            else ""
-        )
+        if it.facts.ceiling_grade == "claimed":
+            why = ", as the ceiling is only claimed"
+        else:
+            why = ""
         return f"Now: {do}{hours}{why}: {step.command}"
     if step.way and judgement.ruling.answer == "pilot":
         return f"Now: {do}: {step.command}{_once(judgement)}"
@@ -128,11 +127,9 @@ def _look_again(it: Situation) -> str:
 
 def _once(judgement: Judgement) -> str:
     conditions = judgement.ruling.conditions
-    return (
-        f". Beyond the pilot only once {listing(list(conditions))}."
-        if conditions
-        else ""
-    )
+    if conditions:
+        return f". Beyond the pilot only once {listing(list(conditions))}."
+    return ""
 
 
 def _hours(step: Step) -> str:
@@ -244,4 +241,6 @@ def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
 
 def band_text(band: Band | BandRange) -> str:
     """A band, or two of them."""
-    return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
+    if isinstance(band, BandRange):
+        return f"{band.low} to {band.high}"
+    return band

@@ -206,11 +206,9 @@ def say_step(step: Step, answer: TuningAnswer) -> str:
     if answer == "pilot" and step.way and step.option != SEARCHED:
         return f"pilot {step.title}"
     is_told_to = step.title.startswith(("switch to ", "run ")) or step.option in _TITLES
-    return (
-        step.title
-        if is_told_to
-        else f"{_VERBS.get(step.option, 'try')} {step.title}".strip()
-    )
+    if is_told_to:
+        return step.title
+    return f"{_VERBS.get(step.option, 'try')} {step.title}".strip()
 
 
 _VERBS: Mapping[str, str] = {"private_endpoint": "ask for", "keep_prompt": ""}

@@ -71,13 +71,17 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
 
 def _lacks_a_month(left: float | None, months_live: float) -> float:
     """USD a month that are short of coming back; 0 where nothing is known to be."""
-    return -left / months_live if left is not None and left < 0 < months_live else 0.0
+    if left is not None and left < 0 < months_live:
+        return -left / months_live
+    return 0.0
 
 
 def _months(facts: CaseFacts) -> float:
     """The months that it is reckoned over; one for a job."""
     case = facts.case
-    return 1.0 if case.one_off else float(case.economics.assumptions.horizon_months)
+    if case.one_off:
+        return 1.0
+    return float(case.economics.assumptions.horizon_months)
 
 
 def _months_live(facts: CaseFacts, table: WayTable, months: float) -> float:
@@ -166,7 +170,9 @@ def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:
     bill = facts.bill
     stated = facts.case.economics.monthly.api_savings_usd
     if stated is not None:
-        return min(stated.high, bill.high) if bill is not None else stated.high
+        if bill is not None:
+            return min(stated.high, bill.high)
+        return stated.high
     if isinstance(money.result, InvestmentResult):
         possible = money.result.possible_saving_usd
         if not isinstance(possible, Unknown):

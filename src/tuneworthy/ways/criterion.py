@@ -117,11 +117,9 @@ class TargetCriterion:
         if self._labels_would_tell(way.gain):
             return "unknown"
         open_ = (target for target in behind if ours[target] == "unknown")
-        return (
-            "unknown"
-            if any(theirs.get(target) == "missed" for target in open_)
-            else "no"
-        )
+        if any(theirs.get(target) == "missed" for target in open_):
+            return "unknown"
+        return "no"
 
     def _labels_would_tell(self, gain: Known) -> bool:
         """Whether so few more cases would show a gain that it would be wrong to close without."""

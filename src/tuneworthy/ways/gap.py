@@ -136,9 +136,10 @@ class Gap:
 
     def _without_wrong_references(self, share: float) -> float:
         """A share of right answers, with what a wrong reference counts as wrong taken as right."""
-        wrong = (
-            None if self.failures is None else self.failures.share_of("wrong_reference")
-        )
+        if self.failures is None:
+            wrong = None
+        else:
+            wrong = self.failures.share_of("wrong_reference")
         if wrong is None or isinstance(wrong.share, Unknown):
             return share
         return share + (1 - share) * wrong.share

@@ -190,11 +190,10 @@ def _say_published(table: WayTable, way: Way) -> str:
     effect = effect_of(arm, goals[0] if goals else None)
     if effect is None:
         return ""
-    of = (
-        f"published comparisons of {plain(effect.goal)}"
-        if effect.goal
-        else "published comparisons"
-    )
+    if effect.goal:
+        of = f"published comparisons of {plain(effect.goal)}"
+    else:
+        of = "published comparisons"
     return (
         f"In {effect.n} {of} it took away {share(effect.p50)} of the errors at the median, "
         f"{share(effect.p25)} to {share(effect.p75)} in the middle half."

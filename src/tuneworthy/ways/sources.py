@@ -159,7 +159,9 @@ def _cheaper(facts: CaseFacts, bill: Known | None) -> bool:
 
 
 def _stated_seconds(seconds: float | None) -> Known | None:
-    return None if seconds is None else Known(seconds, seconds, seconds, "stated")
+    if seconds is None:
+        return None
+    return Known(seconds, seconds, seconds, "stated")
 
 
 def _serving_of(facts: CaseFacts, model: Model) -> ServingResult | None:
@@ -190,11 +192,9 @@ def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
         return model.runs
     if served is not None and served.how == "self_hosted":
         return "own"
-    return (
-        "third_party"
-        if (model.id, model.base_url) in facts.findings.prices
-        else "unknown"
-    )
+    if (model.id, model.base_url) in facts.findings.prices:
+        return "third_party"
+    return "unknown"
 
 
 # What labs ran.
@@ -361,7 +361,12 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
             None,
             "traffic and prices",
         )
-    state = "failed" if failed else "ruled_out" if prospect.ruled_out else "untried"
+    if failed:
+        state = "failed"
+    elif prospect.ruled_out:
+        state = "ruled_out"
+    else:
+        state = "untried"
     because = gap.say_tried() if failed else prospect.because
     return Way(
         id=name,
@@ -487,14 +492,13 @@ def tuning_hours(case: Case, framework: Framework) -> Range | None:
         return as_range(upfront.hours)
     stated = {name: effort.hours for name, effort in upfront.by_category.items()}
     if not stated:
-        return (
-            as_range(costs.upfront_total.hours)
-            if costs and costs.upfront_total
-            else None
-        )
-    table = (
-        {str(name): row.hours for name, row in costs.upfront.items()} if costs else {}
-    )
+        if costs and costs.upfront_total:
+            return as_range(costs.upfront_total.hours)
+        return None
+    if costs:
+        table = {str(name): row.hours for name, row in costs.upfront.items()}
+    else:
+        table = {}
     names = dict.fromkeys((*table, *stated))
     parts = [as_range(stated.get(name) or table.get(name)) for name in names]
     return Range.total(part for part in parts if part is not None)

@@ -240,9 +240,10 @@ class WayTable:
             return 1.0
         known = way.figure(target)
         if known is not None:
-            within = (
-                known.value >= limit if target == "quality" else known.value <= limit
-            )
+            if target == "quality":
+                within = known.value >= limit
+            else:
+                within = known.value <= limit
             return 1.0 if within else 0.0
         if target == "quality":
             return self._chance_of_quality(way)
@@ -291,9 +292,9 @@ class WayTable:
 
     def chance(self, way: Way) -> float:
         """The chance that a way meets every target that is missed."""
-        return (
-            math.prod(self.chances[way.id].values()) if way.id in self.chances else 0.0
-        )
+        if way.id in self.chances:
+            return math.prod(self.chances[way.id].values())
+        return 0.0
 
     @cached_property
     def to_try(self) -> list[Way]:

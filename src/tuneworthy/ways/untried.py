@@ -95,9 +95,10 @@ def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
 
     With a set of cases it is a lab that runs by itself, and takes hours to read alone.
     """
-    hours = (
-        gap.facts.framework.threshold("search_hours") if gap.facts.has_cases else None
-    )
+    if gap.facts.has_cases:
+        hours = gap.facts.framework.threshold("search_hours")
+    else:
+        hours = None
     work = None if hours is None else Range(low=hours, high=hours)
     search = gap.facts.findings.ledger.get(SEARCH)
     if search is not None:

@@ -235,11 +235,10 @@ def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
 def told(address: str, site: Site) -> list[str]:
     """What the terminal says at the start."""
     budget = site.labs.budget_usd or 0.0
-    spend = (
-        f"may cost {budget:g} USD in all"
-        if budget
-        else "that cost money run in a terminal alone"
-    )
+    if budget:
+        spend = f"may cost {budget:g} USD in all"
+    else:
+        spend = "that cost money run in a terminal alone"
     lines = [
         f"Serving {site.workspace.directory.folder} at {address}?token={site.token}",
         "Ctrl-C ends it. Anyone with this link can read and change every case here.",

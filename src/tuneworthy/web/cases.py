@@ -115,9 +115,10 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
             if name:
                 pairs = (pair.partition("=")[::2] for pair in supposed.split())
                 dossiers.append(workspace.what_if(name, dict(pairs)).dossier)
-                titles.append(
-                    dossiers[-1].case.name + f" with {supposed}" * bool(supposed)
-                )
+                title = dossiers[-1].case.name
+                if supposed:
+                    title += f" with {supposed}"
+                titles.append(title)
     except InputError as caught:
         wrong = workspace.directory.plain_error(caught)
     sections: list[Section] = []
@@ -126,9 +127,10 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
         sections += beside(first, second, titles)
     fields = {"a": a, "b": b_, "a_if": asked.a_if, "b_if": asked.b_if}
     more = [*filter(None, asked.of[2:])]
-    fields["left"] = (
-        f"Only the first two are compared; left out: {listing(more)}." if more else ""
-    )
+    if more:
+        fields["left"] = f"Only the first two are compared; left out: {listing(more)}."
+    else:
+        fields["left"] = ""
     values = {
         "told": fields,
         "names": workspace.names(),
@@ -222,9 +224,9 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
         key: of.request.query_params.get(key, state) for key, state in asked.items()
     }
     mine = {key: state for key, state in states.items() if state != asked[key]}
-    return of.page(
-        "answers.html", **_supposed(of, mine, undo * (made == of.evaluated.digest))
-    )
+    if made != of.evaluated.digest:
+        undo = ""
+    return of.page("answers.html", **_supposed(of, mine, undo))
 
 
 def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
@@ -355,7 +357,9 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
         of.evaluated = of.workspace.written_by(by).set_answers(
             of.name, mine, form.digest
         )
-    at = "/answers" + f"#q-{form.key}" * bool(form.key)
+    at = "/answers"
+    if form.key:
+        at += f"#q-{form.key}"
     response = of.page("noted.html", key=form.key, swap=True) if of.part else of.to(at)
     response.set_cookie(AUTHOR, quote(by), 31_536_000, httponly=True, samesite="strict")
     return response

@@ -71,7 +71,9 @@ class AskedHow(BaseModel, frozen=True):
     def back(self, base: str) -> str:
         """Where it goes back to; empty at its beginning."""
         *before, last = self.asked or [""]
-        return self.of(before).at(base, ask=last.removeprefix("-")) if last else ""
+        if last:
+            return self.of(before).at(base, ask=last.removeprefix("-"))
+        return ""
 
     def again(self, base: str) -> str:
         """Where that is asked once more that wasn't known."""

@@ -100,7 +100,9 @@ class LabelAnswer(LabelQuery, extra="allow"):
         Raises:
             InputError: If a field can't hold what was typed.
         """
-        return join_answer(self.said, self.typed) if self.typed else self.said
+        if self.typed:
+            return join_answer(self.said, self.typed)
+        return self.said
 
 
 class Rubric(LabelQuery):
@@ -146,11 +148,10 @@ def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
     queue = of.site.queues.open(of.path, answer.task)
     try:
-        better = (
-            answer.why
-            if answer.said == "reject"
-            else answer.better.replace("\r\n", "\n")
-        )
+        if answer.said == "reject":
+            better = answer.why
+        else:
+            better = answer.better.replace("\r\n", "\n")
         queue.label(answer.item, answer.answer, better)
         if queue.items[answer.item].task == "failure":  # also one that is settled
             record_now_and_then(queue.case, queue.done, len(queue.items))

@@ -204,7 +204,8 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
         of = ""
         if name in _FIGURES:
             write, unit, bound = _FIGURES[name]
-            unit += a_month(dossier) if name == "cost" else ""
+            if name == "cost":
+                unit += a_month(dossier)
             low, limit = (
                 ranged(end, write, unit) for end in (target.today, target.limit)
             )
@@ -212,11 +213,10 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
             of = f" ({today}{bound}{limit} wanted)"
         state = str(target.state)
         if state == "unknown":
-            state = (
-                NOT_KNOWN
-                if isinstance(target.today, Unknown)
-                else "too few cases to tell"
-            )
+            if isinstance(target.today, Unknown):
+                state = NOT_KNOWN
+            else:
+                state = "too few cases to tell"
         texts[name] = f"{TARGETS[name].name} {state}{of}"
     return texts
 
@@ -235,9 +235,10 @@ def decision_text(dossier: Dossier) -> str:
     people = (("owner", decision.owner), ("approver", decision.approver))
     parts += [f"{what} {who}" for what, who in people if who]
     if decision.review_on is not None:
-        due = (
-            "review was due on" if decision.review_on <= dossier.as_of else "review on"
-        )
+        if decision.review_on <= dossier.as_of:
+            due = "review was due on"
+        else:
+            due = "review on"
         parts.append(f"{due} {day(decision.review_on)}")
     return "; ".join(parts)
 
@@ -247,11 +248,9 @@ def confirm_text(dossier: Dossier) -> str:
     counts = listing(
         [sign.confirm for sign in dossier.signals.values() if sign.confirm]
     )
-    return (
-        f"stated, not measured. To confirm, tuneworthy measure counts {counts}"
-        if counts
-        else ""
-    )
+    if counts:
+        return f"stated, not measured. To confirm, tuneworthy measure counts {counts}"
+    return ""
 
 
 def ceiling_text(dossier: Dossier) -> str:
@@ -268,19 +267,24 @@ def ceiling_text(dossier: Dossier) -> str:
     parts = [f"{reached} ({done} of {len(checks)} checks done)"]
     for state, what in (("no", "not done"), ("unknown", "not answered")):
         titles = [check.title for check in checks if check.state == state]
-        parts += [f"{what}: {listing(titles)}"] if titles else []
+        if titles:
+            parts.append(f"{what}: {listing(titles)}")
     return "; ".join(parts)
 
 
 def reasons_text(dossier: Dossier, kind: str) -> str:
     """How many reasons of a kind hold, which, and which are open; * marks an inferred answer."""
     factors = [factor for factor in dossier.factors.values() if factor.kind == kind]
-    held = [
-        f.title + "*" * (f.source == "assumed") for f in factors if f.state == "yes"
-    ]
+    held = [_marked(factor) for factor in factors if factor.state == "yes"]
     still_open = [factor.title for factor in factors if factor.state == "unknown"]
     parts = [f"{len(held)} of {len(factors)}" + (f": {listing(held)}" if held else "")]
     return "; ".join([*parts, f"open: {listing(still_open)}"] if still_open else parts)
+
+
+def _marked(factor: FactorResult) -> str:
+    if factor.source == "assumed":
+        return f"{factor.title}*"
+    return factor.title
 
 
 def strength_text(dossier: Dossier) -> str:
@@ -345,7 +349,9 @@ def unfit(
     name: str = "fit",
 ) -> b.Section | None:
     """Challenges as a section; None for none."""
-    return b.section(name, title, b.Claims(tuple(claims))) if claims else None
+    if claims:
+        return b.section(name, title, b.Claims(tuple(claims)))
+    return None
 
 
 def tally(claims: Sequence[ChallengeResult]) -> str:
@@ -402,7 +408,9 @@ def no_flip(dossier: Dossier) -> str:
 
 
 def _kind(name: str, dossier: Dossier) -> str:
-    return dossier.factors[name].kind if name in dossier.factors else "check"
+    if name in dossier.factors:
+        return dossier.factors[name].kind
+    return "check"
 
 
 def _set_words(
@@ -461,7 +469,9 @@ def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
     high = words(value.high)
     if low == high:
         return low + unit
-    return f"{low} to {high}{unit}" if value.low < 0 else f"{low}–{high}{unit}"
+    if value.low < 0:
+        return f"{low} to {high}{unit}"
+    return f"{low}–{high}{unit}"
 
 
 def dollars(value: Number) -> str:

@@ -61,9 +61,8 @@ def _money(dossier: Dossier) -> Iterator[tuple[str, str]]:
     back = money.break_even_months
     months = back.point if isinstance(back.p50, Unknown) else back.p50
     yield "Pays back if it works", duration(months)
-    repaid = (
-        NOT_KNOWN
-        if isinstance(drawn, Unknown)
-        else f"{share(1 - drawn.p_never)} of all runs"
-    )
+    if isinstance(drawn, Unknown):
+        repaid = NOT_KNOWN
+    else:
+        repaid = f"{share(1 - drawn.p_never)} of all runs"
     yield "Repaid in", repaid

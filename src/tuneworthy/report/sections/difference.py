@@ -126,11 +126,10 @@ def _figures(dossier: Dossier) -> Said:
     ways = {serving_name(way.model, way.how): way.usd_per_month for way in servings}
     name = "" if isinstance(computed, Unknown) else computed.best_untuned
     usd = ways.get(name)
-    bill = (
-        "unknown"
-        if usd is None or isinstance(usd, Unknown)
-        else f"{dollars(usd)}, {name}"
-    )
+    if usd is None or isinstance(usd, Unknown):
+        bill = "unknown"
+    else:
+        bill = f"{dollars(usd)}, {name}"
     figures = {
         "break_even_months": ("Pays back", pays_back_text(dossier)),
         "ask_usd": ("Cost", cost_text(dossier) or "unknown"),

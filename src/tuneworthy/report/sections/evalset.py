@@ -117,9 +117,12 @@ def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
     examples = dict(drawn.examples)  # each is in the row where its kind comes first
     rows = []
     for stratum in drawn.strata[:_MOST_STRATA]:
-        went = (
-            "any" if stratum.failed is None else "wrong" if stratum.failed else "well"
-        )
+        if stratum.failed is None:
+            went = "any"
+        elif stratum.failed:
+            went = "wrong"
+        else:
+            went = "well"
         numbers = map(count, (stratum.traces, stratum.conversations, stratum.drawn))
         example = examples.pop(stratum.intent, "")
         rows.append(
@@ -136,11 +139,9 @@ def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
         reasons = ", ".join(
             f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items())
         )
-        apart = any(stratum.failed is not None for stratum in drawn.strata)
-        oftener = (
-            ". They are drawn about twice as often as they occur, and weighted for it"
-            * apart
-        )
+        oftener = ""
+        if any(stratum.failed is not None for stratum in drawn.strata):
+            oftener = ". They are drawn about twice as often as they occur, and weighted for it"
         yield f"traces that went wrong: {reasons}{oftener}"
     yield f"{counted(drawn.folded, 'conversation')} folded into a near copy"
     yield _hidden(drawn, hiding)

@@ -157,7 +157,9 @@ def _drawing(
     look: str, rows: Sequence[Row], fields: str, fewest: int = 1
 ) -> Drawing | None:
     """A chart of some fields of rows; None for too few."""
-    return Drawing(look, _only(rows, fields)) if len(rows) >= fewest else None
+    if len(rows) >= fewest:
+        return Drawing(look, _only(rows, fields))
+    return None
 
 
 def _only(rows: Iterable[Row], fields: str) -> list[Row]:
@@ -184,7 +186,9 @@ def _arms(series: Series) -> b.Picture | None:
         )
 
     named = ({**row, "name": name(row, row["prompt"], row["model"])} for row in rows)
-    more = " Tests share no case: only arms of one test can be compared." * apart
+    more = ""
+    if apart:
+        more = " Tests share no case: only arms of one test can be compared."
     return _picture(
         by_title("arms", [{**row, "title": short(row)} for row in rows]),
         named,
@@ -203,9 +207,12 @@ def _volume(series: Series) -> b.Picture | None:
         low = row["low"]
         high = row["high"]
         row["month"] = _month(row["month"])
-        row["kind"] = (
-            "ahead" if row["forecast"] else "whole" if row["whole"] else "part"
-        )
+        if row["forecast"]:
+            row["kind"] = "ahead"
+        elif row["whole"]:
+            row["kind"] = "whole"
+        else:
+            row["kind"] = "part"
         row["counted"] = _MONTHS[row["kind"]]
         row["ends"] = ""
         if math.isinf(high):
@@ -219,12 +226,13 @@ def _volume(series: Series) -> b.Picture | None:
         for look, kind in (("open", "part"), ("band", "ahead"))
         if kind not in kinds
     ]
-    trend = (
-        "The log is too short, or has gaps, for a trend."
-        if "band" in but
-        else "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
-        "months of 20."
-    )
+    if "band" in but:
+        trend = "The log is too short, or has gaps, for a trend."
+    else:
+        trend = (
+            "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
+            "months of 20."
+        )
     drawing = _drawing("volume", rows, "month requests low high kind", 2)
     return _picture(drawing, rows, f"{{says}} {trend}", but)
 
@@ -322,7 +330,9 @@ def measured_name(measure: str, otherwise: str = "") -> str:
 
 def measurements(dossier: Dossier) -> tuple[EvidenceResult, ...]:
     """What was measured; () where nothing was."""
-    return () if isinstance(dossier.evidence, Unknown) else dossier.evidence
+    if isinstance(dossier.evidence, Unknown):
+        return ()
+    return dossier.evidence
 
 
 def evidence_rows(
@@ -343,13 +353,13 @@ def evidence_rows(
         if isinstance(result.value, Unknown):
             value = f"unknown: {result.value.ask}"
         title = capital(measured_name(result.id, result.title))
-        apart = (
-            f" ({count(result.clusters)} independent)"
-            if 0 < result.clusters < result.n
-            else ""
-        )
+        if 0 < result.clusters < result.n:
+            apart = f" ({count(result.clusters)} independent)"
+        else:
+            apart = ""
         on = [f"{count(result.n)}{apart}"] if result.n else []
-        on += ["a sample"] * (result.sample == "sampled")
+        if result.sample == "sampled":
+            on.append("a sample")
         if not isinstance(result.observed_on, Unknown):
             on.append(between_days(result.since, result.observed_on))
         bears = _bears(result, dossier)
@@ -391,11 +401,9 @@ def _bears(result: EvidenceResult, dossier: Dossier) -> str:
         if result.role == "supports":
             return "no conclusion"
         answer = dossier.factors.get(about) or dossier.ceiling.checks.get(about)
-        return (
-            f"{name} is {answer.state}"
-            if answer and answer.source == "measured"
-            else ""
-        )
+        if answer and answer.source == "measured":
+            return f"{name} is {answer.state}"
+        return ""
     limit = f"(threshold {limit_text(result.limit, result.unit)})"
     if result.says == "unknown":
         return f"{name} stays open {limit}"
@@ -440,9 +448,10 @@ def in_short(dossier: Dossier) -> b.Section | None:
 def measured(dossier: Dossier) -> b.Part:
     """Pictures, then measurements with interval, count, method and source; samples fold away."""
     own = measurements(dossier)
-    nothing = (
-        dossier.evidence if isinstance(dossier.evidence, Unknown) else NOTHING_MEASURED
-    )
+    if isinstance(dossier.evidence, Unknown):
+        nothing = dossier.evidence
+    else:
+        nothing = NOTHING_MEASURED
     title = "What was measured, with 95% intervals"
     samples = (
         b.fold(
@@ -479,4 +488,6 @@ def _evidence_table(
         )
         for row in evidence_rows(dossier, some)
     )
-    return b.table(title, "Measured | Value | On | How", rows) if some else None
+    if some:
+        return b.table(title, "Measured | Value | On | How", rows)
+    return None

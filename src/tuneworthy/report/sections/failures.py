@@ -111,11 +111,10 @@ def failures_dict(dossier: Dossier, said: SaidCauses, *, sheet: str) -> dict[str
 def _drawn_lines(said: SaidCauses) -> Iterator[str]:
     """How they were drawn, and how far they are read."""
     draw = said.draw
-    source = (
-        "scored answers in its logs"
-        if draw.source == "log"
-        else "what the last lab kept"
-    )
+    if draw.source == "log":
+        source = "scored answers in its logs"
+    else:
+        source = "what the last lab kept"
     yield f"drawn with seed {draw.seed} from {source}, each kind of case alike"
     if draw.held_out:
         held = counted(draw.held_out, "held-out case")

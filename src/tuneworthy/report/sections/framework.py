@@ -100,7 +100,9 @@ def _questions(
     if any(weight for _, weight, _ in rows):
         return b.table(title, "Name | #Weight | Question", rows, quiet=True)
     unweighted = ((name, ask) for name, _, ask in rows)
-    return b.table(title, "Name | Question", unweighted, quiet=True) if rows else None
+    if rows:
+        return b.table(title, "Name | Question", unweighted, quiet=True)
+    return None
 
 
 def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
@@ -113,9 +115,10 @@ def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
     by = scoring.denominator
     names = {"count": "the number of factors", "weight": "their whole weight"}
     divisor = number(by) if isinstance(by, float | int) else names.get(by, by)
-    weights = (
-        "each factor counts one" if scoring.weights == "shown" else "weights count"
-    )
+    if scoring.weights == "shown":
+        weights = "each factor counts one"
+    else:
+        weights = "weights count"
     bands = (
         (
             name,
@@ -152,9 +155,10 @@ def finding_says(finding: LintFinding) -> str:
         more["outcome"] = OUTCOME_WORDS[n["outcome"]]
     match finding.id:
         case "bands_disagree":
-            more["whose"] = (
-                "its own denominator" if n["own"] else "every factor counted"
-            )
+            if n["own"]:
+                more["whose"] = "its own denominator"
+            else:
+                more["whose"] = "every factor counted"
         case "strength_tells_little":
             bands = (
                 (name.split(" to "), count(many))
@@ -185,11 +189,10 @@ _HOW_RIGHT = (
 def lint_report(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> b.Document:
     """The findings, those to know about numbered, and how often the rules were right."""
     warnings = len(lint.warnings)
-    notes = (
-        f"{several(warnings, 'thing')} to know"
-        if warnings
-        else "nothing to complain about"
-    )
+    if warnings:
+        notes = f"{several(warnings, 'thing')} to know"
+    else:
+        notes = "nothing to complain about"
     headline = f"{count(lint.combinations)} combinations of answers, {notes}."
     sections = [
         b.section("findings", "", _findings(lint)),
@@ -436,7 +439,9 @@ def _endpoint(served: Served) -> str:
     """An endpoint by its name; with what is wrong, or where the environment puts it."""
     text = f"{served.name} ({served.why})" if served.why else served.name
     host = find_strange_host(f"{served.name}:any", served.base_url)
-    return f"{text} at {host}, by {served.name.upper()}_BASE_URL" if host else text
+    if host:
+        return f"{text} at {host}, by {served.name.upper()}_BASE_URL"
+    return text
 
 
 def models_dict(
@@ -485,16 +490,19 @@ def _served_dict(served: Served) -> dict[str, Any]:
 
 
 def _source(served: Served, price: Price) -> str:
-    origin = (
-        "runs on this machine" if served.state == "inside" else "stated in the case"
-    )
+    if served.state == "inside":
+        origin = "runs on this machine"
+    else:
+        origin = "stated in the case"
     return price.catalogue or origin
 
 
 def _state(served: Served) -> str:
     names = ", ".join(served.models[:5]) + (", …" if len(served.models) > 5 else "")
     text = fill(named("served")[served.state], served)
-    return f"{text}: {names}" if served.state == "answers" and names else text
+    if served.state == "answers" and names:
+        return f"{text}: {names}"
+    return text
 
 
 def _price(served: Served) -> str:

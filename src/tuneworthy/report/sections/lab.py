@@ -410,9 +410,8 @@ def _tried_rows(result: CeilingResult) -> Rows:
     """How far prompts were searched, and what was tried."""
     if result.prompts:
         yield "Grade", _grade_text(result.search)
-    prompts = (
-        f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
-    )
+    differ = "differs" if result.prompts == 1 else "differ"
+    prompts = f"{several(result.prompts, 'prompt')} that {differ}"
     efforts = listing(
         tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort))
     )
@@ -589,9 +588,9 @@ def _curve_text(result: CeilingResult) -> str:
         f"{quality(value)} after {count(arms)}" for value, arms in steps[-6:]
     )
     since = result.curve[-1].arms - steps[-1][1]
-    return (
-        f"{text}, and no better in the {few(since)} since" if since else f"{text} arms"
-    )
+    if since:
+        return f"{text}, and no better in the {few(since)} since"
+    return f"{text} arms"
 
 
 def _contrast(contrast: Contrast) -> str:
@@ -692,11 +691,9 @@ def _next(
     enough = worth is not None and not worth.usd
     final = judge is None and (isinstance(needed, Unknown) or enough)
     if result.reached != "too_few_cases" or final:
-        return (
-            "added to the evidence, and the verdict is updated"
-            if folder is None
-            else f"tuneworthy decide {folder}"
-        )
+        if folder is None:
+            return "added to the evidence, and the verdict is updated"
+        return f"tuneworthy decide {folder}"
     if judge is not None or isinstance(needed, Unknown):
         return f"let people label more, with a larger --labels, {_AGAIN}"
     more = count(needed - result.select - result.report)
@@ -715,7 +712,9 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     ):
         return UNUSABLE
     if unanswered and _same_words(result):
-        return UNWRAP if any(row.wrapped for row in result.arms) else LOOK_AT_WORDS
+        if any(row.wrapped for row in result.arms):
+            return UNWRAP
+        return LOOK_AT_WORDS
     if folder is not None:
         return _again(result, f"tuneworthy ceiling {folder}")
     if result.stopped_by == "cap":
@@ -728,7 +727,9 @@ def _again(result: CeilingResult | RetrievalResult, command: str) -> str:
     if result.stopped_by == "cap":
         return f"see what the rest costs: {command} --dry-run"
     cap = result.spend.cap if result.spend else 0
-    return command + f" --budget {cap:.15g}" * bool(cap)
+    if not cap:
+        return command
+    return f"{command} --budget {cap:.15g}"
 
 
 def quote_dict(
@@ -830,9 +831,10 @@ def _budget(cap_usd: float, quote: Quote) -> str:
         return f"{small_usd(cap_usd)} is enough"
     enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
     if cap_usd <= 0:
-        before = (
-            f", {small_usd(quote.usd_spent)} of it is spent" if quote.usd_spent else ""
-        )
+        if quote.usd_spent:
+            before = f", {small_usd(quote.usd_spent)} of it is spent"
+        else:
+            before = ""
         return f"none: give one, as --budget {enough:.2f}{before}"
     more = f". For all of it: --budget {enough:.2f}" if enough > cap_usd else ""
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it{more}"
@@ -845,7 +847,9 @@ STATES = named("states")
 def left_s(stand: Stand, passed_s: float) -> float | None:
     """Seconds to go at the pace so far, if no more arms are dropped; None before 1% is done."""
     begun = stand.done and stand.done >= stand.of / 100
-    return passed_s * (stand.of - stand.done) / stand.done if begun else None
+    if begun:
+        return passed_s * (stand.of - stand.done) / stand.done
+    return None
 
 
 def duration(seconds: float) -> str:
@@ -1289,13 +1293,11 @@ def _gaps(result: RetrievalResult) -> Rows:
     yield "Quality", which
     contrasts = {"Retrieval gap": answers.retrieval_gap, "Retrieval adds": answers.gain}
     for name, contrast in contrasts.items():
-        open_ = (
-            not isinstance(contrast.difference, Unknown) and contrast.told_apart == "no"
-        )
-        yield (
-            name,
-            difference_text(contrast) + ", can't be distinguished from zero" * open_,
-        )
+        gained = difference_text(contrast)
+        measured = not isinstance(contrast.difference, Unknown)
+        if measured and contrast.told_apart == "no":
+            gained += ", can't be distinguished from zero"
+        yield name, gained
     gap = answers.synthesis_gap
     if isinstance(gap, Unknown):
         yield "Synthesis gap", f"unknown: {gap.ask}"

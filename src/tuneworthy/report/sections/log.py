@@ -80,13 +80,11 @@ class MeasureReport:
         """What a measurement counts, by name where nothing but names is known."""
         evidence = self.of(name)
         names = self.of(name).details.get("names")
-        return (
-            names
-            if isinstance(names, int)
-            else evidence.number
-            if evidence.known
-            else None
-        )
+        if isinstance(names, int):
+            return names
+        if evidence.known:
+            return evidence.number
+        return None
 
     def detail(self, name: str, number: str) -> float | None:
         """A further number of a measurement; None where it isn't known."""
@@ -149,9 +147,10 @@ def _prompts(report: MeasureReport) -> Iterator[str]:
         if not names[0].startswith(_UNNAMED):
             yield f"prompt {cut(names[0], _LONGEST_NAME)}"
         return
-    since = (
-        "" if first[-1] == _UNKNOWN else f" since {day(date.fromisoformat(first[-1]))}"
-    )
+    if first[-1] == _UNKNOWN:
+        since = ""
+    else:
+        since = f" since {day(date.fromisoformat(first[-1]))}"
     if len(names) == 2 and first[0] != first[1]:
         former, newest = (cut(name, _LONGEST_NAME) for name in names)
         yield f"prompt {former}, then {newest}{since}"
@@ -226,7 +225,9 @@ def coverage_table(readings: Sequence[FileReading]) -> b.Table | None:
         )
         for reading in covered
     )
-    return b.table("What each file says", " | ".join(heads), rows) if covered else None
+    if covered:
+        return b.table("What each file says", " | ".join(heads), rows)
+    return None
 
 
 def prompt_table(report: MeasureReport) -> b.Table | None:
@@ -263,7 +264,9 @@ def _price(usd: object, low: object, high: object) -> str:
         return _UNKNOWN
     ends = [small_usd(each) for each in (low, high) if isinstance(each, int | float)]
     inside = len(ends) == 2 and {*ends} != {small_usd(usd)}
-    return f"{small_usd(usd)} ({ends[0]}–{ends[1]})" if inside else small_usd(usd)
+    if inside:
+        return f"{small_usd(usd)} ({ends[0]}–{ends[1]})"
+    return small_usd(usd)
 
 
 def _tokens(number: object) -> str:
@@ -284,4 +287,6 @@ def next_line(report: MeasureReport, case: str) -> str:
 def unread_line(report: MeasureReport) -> str:
     """Fields that nothing was taken from, by name; empty where all were read."""
     names = [name for fields in report.unread.values() for name in fields]
-    return f"Not read: {listing([*dict.fromkeys(names)])}." if names else ""
+    if names:
+        return f"Not read: {listing([*dict.fromkeys(names)])}."
+    return ""

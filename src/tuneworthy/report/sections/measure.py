@@ -175,17 +175,19 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
             records = counted(skipped.n, "record")
             what = records if skipped.in_part else f"left out {records},"
             more = ["…"] if skipped.n > len(skipped.where[:3]) else []
-            places = (
-                f": {', '.join([*skipped.where[:3], *more])}" if skipped.where else ""
-            )
+            if skipped.where:
+                places = f": {', '.join([*skipped.where[:3], *more])}"
+            else:
+                places = ""
             lines.append(f"{what} {skipped.predicate}{places}")
     yield coverage_line(report.measured.readings)
     yield unread_line(report)
     yield b.bullets(lines)
     for name, rows in report.guessed.items():
-        where = (
-            f"{report.folder}/map.yaml" if report.before is None else "a file for --map"
-        )
+        if report.before is None:
+            where = f"{report.folder}/map.yaml"
+        else:
+            where = "a file for --map"
         yield f"The fields of {name} are a guess. If these are not its records, correct {where}:"
         yield b.bullets(rows)
     if report.before is None:
@@ -414,9 +416,10 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
         and logged.low is not None
         and isinstance(logged.high, int | float)
     ):
-        by_list = (
-            f" by list price ({catalogue()})" if logged.details.get("by_list") else ""
-        )
+        if logged.details.get("by_list"):
+            by_list = f" by list price ({catalogue()})"
+        else:
+            by_list = ""
         return (logged.number, logged.low, logged.high), by_list
     price = report.price
     cached = report.known("cached_share")
@@ -424,9 +427,10 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
     written = _tokens(report, "output_tokens")
     if price is None or read is None or written is None:
         return None
-    part = (
-        cached.number if cached is not None and price.cached_input is not None else 0.0
-    )
+    if cached is not None and price.cached_input is not None:
+        part = cached.number
+    else:
+        part = 0.0
     per_input = price.input * (1 - part) + (price.cached_input or 0.0) * part
     middle, low, high = (
         (tokens_in * per_input + tokens_out * price.output) / _MILLION
@@ -467,9 +471,10 @@ def _bill_lacks(report: MeasureReport) -> str:
         )
         how = "" if ":" in name else f". Name it with its provider, as {maker}:{name}"
         return f"log the `usd` of every call: no list price is known for {name}{how}"
-    guessed = (
-        "" if all(length.details.get("reported") for length in tokens) else "about "
-    )
+    if all(length.details.get("reported") for length in tokens):
+        guessed = ""
+    else:
+        guessed = "about "
     takes = " tokens in and ".join(count(length.number) for length in tokens)
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
     return f"a call takes {guessed}{takes} out, {whose}"
@@ -537,7 +542,9 @@ def _arm_rows(report: MeasureReport, arms: Series) -> Rows:
             place for place, test in enumerate(tests) if test not in tests[:place]
         ]
         for place in firsts[:_MOST_TESTS]:
-            best = "best so far: " * (tests.count(tests[place]) > 1)
+            best = ""
+            if tests.count(tests[place]) > 1:
+                best = "best so far: "
             yield f"Test {tests[place]}", f"{best}{_arm(arms, place)}"
         ask = report.ask("best_arm_share", "measure each test by itself")
         yield "Not compared", sentence(ask)
@@ -568,11 +575,12 @@ def _arm(arms: Series, place: int) -> str:
     name = " ".join(filter(None, parts)) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
     errors = int(values.get("errors", 0))
-    lost = (
-        f". {capital(few(errors))} of {count(float(values['runs']))} calls failed"
-        if errors
-        else ""
-    )
+    if errors:
+        lost = (
+            f". {capital(few(errors))} of {count(float(values['runs']))} calls failed"
+        )
+    else:
+        lost = ""
     return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}{lost}"
 
 
@@ -583,9 +591,9 @@ def _apart(report: MeasureReport) -> str:
     needed = report.detail("best_arm_lead", "cases_needed")
     if not lead.known or lead.low is None or not isinstance(lead.high, int | float):
         return report.ask("best_arm_lead", "can't be distinguished")
-    lost = " where both answered" * any(
-        lead.details.get(f"{n}_errors") for n in ("best", "next")
-    )
+    lost = ""
+    if lead.details.get("best_errors") or lead.details.get("next_errors"):
+        lost = " where both answered"
     ends = f"{signed(lead.number)}{lost} ({signed(lead.low)} to {signed(lead.high)}), "
     if apart == "yes":
         return f"{ends}distinguished"
@@ -610,8 +618,10 @@ def _ceiling(report: MeasureReport) -> str:
             seen.append(f"{counted(number, noun)}{short if number < wanted else ''}")
     of_all = f"{few(answered) if answered else 'none'} of the {few(len(ceiling.checks))} checks"
     first = f"{of_all} {'is' if answered <= 1 else 'are'} answered by data"
-    first += f", {few(stated)} stated" if (stated := len(checks) - answered) else ""
-    first += f" (seen: {'; '.join(seen)})" if seen else ""
+    if stated := len(checks) - answered:
+        first += f", {few(stated)} stated"
+    if seen:
+        first += f" (seen: {'; '.join(seen)})"
     more = f"tuneworthy interview {argument(report.folder)}"
     reached = {
         "yes": ", and it is reached",
@@ -679,7 +689,9 @@ class ComparedReport(NamedTuple):
         if contrast.high <= self.margin:
             return "no_gain", "task"
         missing = self.arm.errors + self.baseline.errors
-        return ("unknown", "unanswered") if missing else ("too_few_cases", "interval")
+        if missing:
+            return ("unknown", "unanswered")
+        return ("too_few_cases", "interval")
 
 
 _COMPARED = named("compared")
@@ -713,11 +725,10 @@ def compared_report(report: ComparedReport) -> b.Document:
     margin = f"; margin {signed(report.margin)}" if report.margin else ""
     groups = f" from {counted(contrast.clusters, 'conversation or document')}"
     cases = f"{counted(contrast.n, 'case')}{groups if contrast.clusters < contrast.n else ''}"
-    by = (
-        "by what was asked, as no record names its case"
-        if report.by_text
-        else "by their names"
-    )
+    if report.by_text:
+        by = "by what was asked, as no record names its case"
+    else:
+        by = "by their names"
     rows = [
         (title, _compared_arm(name, arm, lacking))
         for title, name, arm, lacking in (

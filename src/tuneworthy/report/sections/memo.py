@@ -75,9 +75,10 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
     yield from _decisions(dossier)
     yield pays_back(dossier)
     yield b.Fact("What would change the answer", "", _changes(dossier), "change")
-    clashes = (
-        f"Open objections: {tally(dossier.challenges)}." if dossier.challenges else ""
-    )
+    if dossier.challenges:
+        clashes = f"Open objections: {tally(dossier.challenges)}."
+    else:
+        clashes = ""
     beside = " ".join(filter(None, [reach_text(dossier), clashes]))
     yield b.Fact(
         "How sure that is", _grounds(dossier), beside, "fit" if clashes else "why"
@@ -292,11 +293,10 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
         for turn in dossier.verdict.turns
         if turn.path == "ways"
     ]
-    then = (
-        f"the answer becomes “{failed[0]}”"
-        if failed
-        else "decide again about what remains"
-    )
+    if failed:
+        then = f"the answer becomes “{failed[0]}”"
+    else:
+        then = "decide again about what remains"
     return f"{says} If not, {then}."
 
 
@@ -416,9 +416,11 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 def _answer_clause(to: str, questions: Sequence[str]) -> str:
     """That questions have another answer than the one that is given."""
-    shown = questions[:_MOST_ASKED]
+    shown = [*questions[:_MOST_ASKED]]
     more = len(questions) - len(shown)
-    named = listing([*shown, *[f"{few(more)} more"] * (more > 0)], "or")
+    if more > 0:
+        shown.append(f"{few(more)} more")
+    named = listing(shown, "or")
     if to == "unknown":
         return f"nobody can answer {named}"
     return f"{named} is answered {to} after all"
@@ -441,11 +443,10 @@ def _figure_clause(turn: Turn, dossier: Dossier) -> str:
         if name != target and dossier.targets[name].state == "missed"
     ]
     goes = "meets" if turn.to == "met" else "misses"
-    still = (
-        f" while that for {listing(missed)} is missed"
-        if missed and turn.to == "met"
-        else ""
-    )
+    if missed and turn.to == "met":
+        still = f" while that for {listing(missed)} is missed"
+    else:
+        still = ""
     against = _against(dossier, target)
     again = "a new measurement" if against else "a measurement"
     says = f"{again} shows that what runs today {goes} the target for "
@@ -521,19 +522,17 @@ def changes_since(difference: Difference) -> Changes:
     """What changed since the base: in a line, and all of it."""
     was = ANSWER_WORDS[difference.answer_before]
     now = ANSWER_WORDS[difference.answer_after]
-    moved = (
-        f"the answer stays “{now}”"
-        if was == now
-        else f"the answer was “{was}” and is “{now}”"
-    )
+    if was == now:
+        moved = f"the answer stays “{now}”"
+    else:
+        moved = f"the answer was “{was}” and is “{now}”"
     named = [
         f"{change.title} ({change.before} → {change.after})"
         for change in difference.answers
     ]
-    shown = [
-        *named[:_MOST_NAMED],
-        *[f"{few(len(named) - _MOST_NAMED)} more"] * (len(named) > _MOST_NAMED),
-    ]
+    shown = named[:_MOST_NAMED]
+    if len(named) > _MOST_NAMED:
+        shown.append(f"{few(len(named) - _MOST_NAMED)} more")
     other = f" Answers that changed: {listing(shown)}." if named else ""
     says = f"Compared with the base, {moved}.{other}"
     return Changes(says, what_changed(difference).blocks)
@@ -615,11 +614,10 @@ def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
 def sign(dossier: Dossier) -> b.Facts:
     """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
     decision = dossier.decision or CaseDecision()
-    signed = (
-        ""
-        if decision.signed is None
-        else f"{decision.signed.by}, {day(decision.signed.on)}"
-    )
+    if decision.signed is None:
+        signed = ""
+    else:
+        signed = f"{decision.signed.by}, {day(decision.signed.on)}"
     amount = cost(dossier).value.rstrip(",")
     review = "" if decision.review_on is None else day(decision.review_on)
     return b.facts(

@@ -72,11 +72,10 @@ def break_even_clauses(dossier: Dossier) -> list[str]:
     theirs = "with the running costs of the framework's own table"
     back = _back(money, point)
     if money.contradicted:
-        doubt = (
-            "they exceed the bill"
-            if money.capped
-            else "another figure contradicts them"
-        )
+        if money.capped:
+            doubt = "they exceed the bill"
+        else:
+            doubt = "another figure contradicts them"
         parts = [f"{back} by the stated figures, but {doubt}"]
     elif money.assumed:
         parts = [f"{back} ({assumed_text(money)})"]
@@ -92,11 +91,9 @@ def break_even_clauses(dossier: Dossier) -> list[str]:
 def _back(money: InvestmentResult, months: Duration) -> str:
     if not money.one_off or isinstance(months, str | Unknown):
         return duration(months)
-    return (
-        "with the job at best, never at worst"
-        if isinstance(months, Range)
-        else "with the job"
-    )
+    if isinstance(months, Range):
+        return "with the job at best, never at worst"
+    return "with the job"
 
 
 def pays_back_text(dossier: Dossier) -> str:
@@ -142,16 +139,19 @@ def _drawn_text(money: InvestmentResult) -> str:
 def _spread(back: BreakEven) -> str:
     low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
     shorter = low.removesuffix(" months") if high.endswith(" months") else low
-    return middle if low == high else f"{middle} (80% range {shorter} to {high})"
+    if low == high:
+        return middle
+    return f"{middle} (80% range {shorter} to {high})"
 
 
 def assumed_text(money: InvestmentResult) -> str:
     """Where amounts come from that nobody stated; empty when all were."""
     costs = [path for path in money.assumed if path != _SAVINGS]
-    parts = ["costs nobody stated are taken from the framework's table"] * bool(costs)
-    parts += ["the saving is computed from traffic and prices"] * (
-        _SAVINGS in money.assumed
-    )
+    parts = []
+    if costs:
+        parts.append("costs nobody stated are taken from the framework's table")
+    if _SAVINGS in money.assumed:
+        parts.append("the saving is computed from traffic and prices")
     return listing(parts)
 
 
@@ -186,11 +186,10 @@ def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
     clashes = [
         each.says for each in doubts(dossier) if each.severity == "contradiction"
     ]
-    first = (
-        b.section("clashes", "", *(f"! {says}" for says in clashes))
-        if clashes
-        else None
-    )
+    if clashes:
+        first = b.section("clashes", "", *(f"! {says}" for says in clashes))
+    else:
+        first = None
     document = about(dossier, first, investment(dossier), unfit(doubts(dossier)), more)
     back = pays_back(dossier)
     return replace(document, lead=f"{back.label} {back.value}")
@@ -218,9 +217,10 @@ def investment(dossier: Dossier) -> b.Section:
     many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
     amounts = [money.upfront_usd, money.monthly_net_usd]
     amounts += [] if money.one_off else [money.by_table.ongoing_usd]
-    missing = (
-        "" if isinstance(money.break_even_months.point, Unknown) else asks(*amounts)
-    )
+    if isinstance(money.break_even_months.point, Unknown):
+        missing = ""
+    else:
+        missing = asks(*amounts)
     names = listing([label(path) for path in money.assumed])
     return b.section(
         "money",
@@ -338,11 +338,10 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
             likely = money.scenarios[1].first_month_usd
             beside = "after running costs, with the saving capped at the bill"
             yield b.Fact("Net at most", usd(likely), beside)
-        beside = (
-            ""
-            if money.one_off
-            else "month by month, with each saving capped at its bill"
-        )
+        if money.one_off:
+            beside = ""
+        else:
+            beside = "month by month, with each saving capped at its bill"
         yield b.Fact("Pays back, capped at the bill", _back(money, back.p50), beside)
     table = money.by_table
     if (
@@ -350,7 +349,8 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
         and _RUNNING not in money.assumed
     ):
         beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} per month"
-        beside += ", and the stated saving" if money.capped else ""
+        if money.capped:
+            beside += ", and the stated saving"
         theirs = duration(table.break_even_months)
         yield b.Fact("Pays back, by the table", theirs, beside, id="back-table")
 
@@ -479,7 +479,9 @@ def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
         return f"Not repaid {within}, even if it works"
     if_so = "" if drawn.p_works == 1 else " if it works"
     repaid = f"Repaid after {duration(back)}{if_so}"
-    return f"{repaid}. {capital(late)}" if drawn.p_never >= OFTEN else repaid
+    if drawn.p_never >= OFTEN:
+        return f"{repaid}. {capital(late)}"
+    return repaid
 
 
 def _inputs(
@@ -492,17 +494,20 @@ def _inputs(
     worked = charts.Destination(_STEPS_TITLE, "#calculation")
     assumptions = charts.Destination(_GIVEN, "#given")
     bill = charts.Destination("The bill today", "#bill")
-    bill = worked if isinstance(money.bill_usd, Unknown) else bill
+    if isinstance(money.bill_usd, Unknown):
+        bill = worked
     for name in (swing.input for swing in drawn.tornado):
         path = paths.get(name, "")
-        known = (
-            assumptions
-            if ".assumptions." in path
-            else bill
-            if ".traffic." in path
-            else worked
-        )
-        yield name, [*[charts.Destination(name, f"#{path}")] * (path in LEVERS), known]
+        if ".assumptions." in path:
+            known = assumptions
+        elif ".traffic." in path:
+            known = bill
+        else:
+            known = worked
+        first: list[charts.Destination] = []
+        if path in LEVERS:
+            first.append(charts.Destination(name, f"#{path}"))
+        yield name, [*first, known]
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
@@ -646,11 +651,10 @@ def lever(ask: Ask, text: str | None = None) -> Lever:
     most = max([most, *numbers])
     shown = stated if text is None else text
     moved = _numbers(shown)
-    at = (
-        moved[len(moved) // 2]
-        if len(moved) != 2 and moved
-        else sum(moved) / max(len(moved), 1)
-    )
+    if len(moved) != 2 and moved:
+        at = moved[len(moved) // 2]
+    else:
+        at = sum(moved) / max(len(moved), 1)
     step = _rounded_up((most - least) / _STEPS) if unit != "months" else 1.0
     return Lever(
         id=ask.id,

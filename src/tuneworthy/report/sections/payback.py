@@ -30,21 +30,19 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
             (gate for gate in dossier.verdict.gates if gate.id == "investment"), None
         )
         refused = by_rule is not None and by_rule.state == "no"
-        says = (
-            f" The rules say no without it: {by_rule.why}."
-            if by_rule and refused
-            else ""
-        )
+        if by_rule and refused:
+            says = f" The rules say no without it: {by_rule.why}."
+        else:
+            says = ""
         return "Not known.", sentence(f"to find out: {point.ask}") + says
     drawn = money.simulation
     if isinstance(drawn, Unknown):
         return _pays_as_stated(money), _amounts(money)
     if drawn.p_works > 0 and _is_never_repaid(money, drawn):
-        within = (
-            "with this job"
-            if money.one_off
-            else f"within {drawn.horizon_months} months"
-        )
+        if money.one_off:
+            within = "with this job"
+        else:
+            within = f"within {drawn.horizon_months} months"
         if money.contradicted:
             within += " with what is paid today"
         return f"No, not {within}, even if it works.", _amounts(money, never=True)

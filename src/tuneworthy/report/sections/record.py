@@ -127,7 +127,9 @@ def attempts(dossier: Dossier) -> b.Section | None:
     rows = [
         (s.name, s.change, s.result, OUTCOME_WORDS[s.outcome]) for s in dossier.stages
     ]
-    now = "ceiling reached: " * (dossier.ceiling.reached == "yes")
+    now = ""
+    if dossier.ceiling.reached == "yes":
+        now = "ceiling reached: "
     whole = now + OUTCOME_WORDS[dossier.verdict.outcome]
     rows.append(("All checks, as answered now", "", "", whole))
     titles = ("Attempt", "What was changed", "What came of it", "The count then")
@@ -161,11 +163,10 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     decided = tree.outcome == "undecided" or any(
         step.answer == "yes" for step in tree.path
     )
-    last = (
-        "the last step does"
-        if decided
-        else f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
-    )
+    if decided:
+        last = "the last step does"
+    else:
+        last = f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
     counted = ""
     if framework is not None:
         weights = framework.scoring.weights
@@ -352,9 +353,10 @@ def explanation_dict(
     for key, subject in matches:
         meaning = {"id": key, "title": subject.title, "kind": subject.kind}
         says = {label: text for label, text in subject.rows if text}
-        here = (
-            {} if dossier is None else {"here": list(_here(dossier, key, subject.kind))}
-        )
+        if dossier is None:
+            here = {}
+        else:
+            here = {"here": list(_here(dossier, key, subject.kind))}
         meanings.append({**meaning, **here, "says": says})
     if dossier is None:
         return {"framework": framework.name, "asked": name, "meanings": meanings}
@@ -542,9 +544,7 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
     elif kind == "a rule of the judgement":
         texts = [dossier.verdict.because] if dossier.verdict.rule == name else []
     else:
-        answer = (
-            dossier.signals[name] if kind == "a sign of a ceiling" else answers[name]
-        )
+        answer = (dossier.signals if kind == "a sign of a ceiling" else answers)[name]
         note = f"; {answer.note}" if answer.note else ""
         texts = [f"{answer.state} ({source_words(answer.state, answer.source)}){note}"]
     yield from texts or (_NOT_HERE[kind],)

@@ -67,7 +67,9 @@ def reasons(dossier: Dossier) -> b.Facts:
         held = [reason for reason in group if reason.state == "yes"]
         noted = (f"{r.title} ({r.note})" if r.note else r.title for r in held)
         unanswered = sum(reason.state == "unknown" for reason in group)
-        still = f"; {few(unanswered)} open" * (unanswered > 0)
+        still = ""
+        if unanswered > 0:
+            still = f"; {few(unanswered)} open"
         rows.append((label, sentence((listing(list(noted)) or "nothing") + still)))
     return b.facts(rows)
 
@@ -139,11 +141,9 @@ def turns_table(dossier: Dossier) -> b.Table | None:
         (capital(turn_text(turn)), capital(ANSWER_WORDS[turn.answer]))
         for turn in dossier.verdict.turns
     ]
-    return (
-        b.table("What turns the answer by itself", "If | The answer is", rows)
-        if rows
-        else None
-    )
+    if rows:
+        return b.table("What turns the answer by itself", "If | The answer is", rows)
+    return None
 
 
 def turns_facts(dossier: Dossier) -> b.Facts:
@@ -154,7 +154,9 @@ def turns_facts(dossier: Dossier) -> b.Facts:
     rows = []
     for answer, texts in then.items():
         left = len(texts) - _FIRST_ON_PAGE
-        shown = texts[:_FIRST_ON_PAGE] + [f"one of {few(left)} more is so"] * (left > 0)
+        shown = texts[:_FIRST_ON_PAGE]
+        if left > 0:
+            shown.append(f"one of {few(left)} more is so")
         rows.append(
             (capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}"))
         )
@@ -188,12 +190,9 @@ def fit(dossier: Dossier) -> b.Section:
     """What doesn't fit together, the heaviest first."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
-    blocks = (
-        (sentence(tally(ordered)), b.Claims(tuple(ordered)))
-        if ordered
-        else "Nothing was found."
-    )
-    return b.section("fit", FIT, blocks)
+    if not ordered:
+        return b.section("fit", FIT, "Nothing was found.")
+    return b.section("fit", FIT, sentence(tally(ordered)), b.Claims(tuple(ordered)))
 
 
 def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Document:

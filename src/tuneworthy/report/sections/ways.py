@@ -11,7 +11,7 @@ from tuneworthy.errors import argument
 from tuneworthy.facts.ends import end_text
 from tuneworthy.facts.records import KnownFacts
 from tuneworthy.model.base import Number, Range, Unknown
-from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.dossier import Dossier, Step
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import Framework, TargetId
 from tuneworthy.model.ways import (
@@ -79,14 +79,15 @@ _MAY_HELP = ("likely", "possible", "unknown")
 
 def advised_ways(dossier: Dossier) -> list[WayResult]:
     """Untried ways that the recommendation names, and then the others that may help."""
-    steps = (
-        ()
-        if isinstance(dossier.recommendation, Unknown)
-        else dossier.recommendation.steps
-    )
     untried = {way.id: way for way in dossier.ways if way.state == "untried"}
-    named = [untried[step.way] for step in steps if step.way in untried]
+    named = [untried[step.way] for step in _advised(dossier) if step.way in untried]
     return [*named, *(way for way in to_try(dossier.ways) if way not in named)]
+
+
+def _advised(dossier: Dossier) -> tuple[Step, ...]:
+    if isinstance(dossier.recommendation, Unknown):
+        return ()
+    return dossier.recommendation.steps
 
 
 def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
@@ -120,7 +121,12 @@ def _cells(way: WayResult) -> list[str]:
             text = _CHANCES[way.chances[target]]
         cells.append(text)
     private = way.figures["private"]
-    kept = "–" if isinstance(private, Unknown) else "ok" if private.value else "no"
+    if isinstance(private, Unknown):
+        kept = "–"
+    elif private.value:
+        kept = "ok"
+    else:
+        kept = "no"
     return [*cells, kept]
 
 
@@ -205,12 +211,7 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     Of kinds of tuning the best one alone is shown.
     """
     ways = dossier.ways
-    steps = (
-        ()
-        if isinstance(dossier.recommendation, Unknown)
-        else dossier.recommendation.steps
-    )
-    advised = [step.way for step in steps]
+    advised = [step.way for step in _advised(dossier)]
     shown = known_ways(ways)[: MOST_ROWS - 2]
     trying = [way for way in ways if way.id in advised]
     trying += [way for way in advised_ways(dossier) if way.kind != "tuning"]
@@ -450,7 +451,9 @@ def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
         )
         for way in ways
     ]
-    return b.table(caption, "Way | Enough? | #Work | Because", rows) if rows else None
+    if rows:
+        return b.table(caption, "Way | Enough? | #Work | Because", rows)
+    return None
 
 
 def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
@@ -571,11 +574,10 @@ def _offers(framework: Framework, facts: KnownFacts, day: date) -> b.Section:
     for service in facts.services:
         named = [known[name].title for name in service.approaches if name in known]
         until = service.until
-        ends = (
-            ""
-            if until is None
-            else f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
-        )
+        if until is None:
+            ends = ""
+        else:
+            ends = f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
         says = f"{service.says} Read on {as_day(service.dated)}.".strip()
         offer = b.Cell(service.service, plain(service.kind))
         rows.append(

@@ -33,9 +33,10 @@ def measured_against_answer(facts: CaseFacts) -> Found:
         reading = answer[1]
         title = capital(plain(name))
         against[path] = f"“{title}” is answered {stated}. Measured: {_seen(reading)}."
-    counts = (
-        "The measurement counts." if len(against) == 1 else "The measurements count."
-    )
+    if len(against) == 1:
+        counts = "The measurement counts."
+    else:
+        counts = "The measurements count."
     return bool(against) and (
         (*against, "evidence"),
         f"{' '.join(against.values())} {counts}",
@@ -61,7 +62,9 @@ def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
 
 def _seen(reading: LimitCheck) -> str:
     """What was measured: ``outputs out of format: 9% (8–11%) of outputs``."""
-    return f"{reading.title}: {reading.interval}" if reading.title else reading.interval
+    if reading.title:
+        return f"{reading.title}: {reading.interval}"
+    return reading.interval
 
 
 @contradiction
@@ -78,9 +81,10 @@ def measured_against_number(facts: CaseFacts) -> Found:
         name = plain(number.path.rsplit(".", 1)[-1])
         seen = LimitCheck(measured, None).interval
         apart[number.path] = f"{name}: stated {stated}, measured {seen}"
-    which = (
-        "The measured one counts." if len(apart) == 1 else "The measured ones count."
-    )
+    if len(apart) == 1:
+        which = "The measured one counts."
+    else:
+        which = "The measured ones count."
     return bool(apart) and (
         (*apart, "evidence"),
         f"{sentence(', and '.join(apart.values()))} {which}",
@@ -134,10 +138,9 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
                     f"{share} rated good",
                     "those who rate are not a random sample",
                 )
-        supports = (
-            readings(name, "supports", framework, ledger) if room == "signals" else ()
-        )
-        for side, reading in supports:
+        if room != "signals":
+            continue
+        for side, reading in readings(name, "supports", framework, ledger):
             if side not in ("unknown", stated):
                 yield path, stated, _seen(reading), "that alone doesn't show why"
 
@@ -205,7 +208,10 @@ def evidence_changed(facts: CaseFacts) -> Found:
     changed = sorted({path for item in ledger.values() for path in item.changed})
     old = [name for name, item in ledger.items() if item.changed]
     rests = [plain(name) for name in _rest_on(facts, old)]
-    what = listing([*changed[:3], *["others"] * (len(changed) > 3)])
+    named = changed[:3]
+    if len(changed) > 3:
+        named.append("others")
+    what = listing(named)
     carries = f". The answer takes {listing(rests[:5])} from there" if rests else ""
     return bool(changed) and (
         ("evidence",),
