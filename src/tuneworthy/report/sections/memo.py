@@ -159,30 +159,24 @@ def to_do(dossier: Dossier) -> b.Fact:
     beside = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
     work = [first, *(phase for phase in others if phase not in beside)]
     main = _main_phase(work, advice.steps[0])
-    before = work[: work.index(main)]
     after = work[work.index(main) :]
-    prepare = [f"{_phase_words(phase)} by {day(phase.end)}" for phase in before]
+    upto = work[: work.index(main) + 1]
+    first_words = [f"{_phase_words(phase)} {_until(phase, dossier)}" for phase in upto]
     following = [_said_after(prior, phase) for prior, phase in pairwise(after)]
     then = []
-    if prepare:
-        then.append(f"Begin with this: {'; then '.join(prepare)}.")
     if following:
         then.append(f"Then {'; then '.join(following)}.")
     then += [
         f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside
     ]
-    return b.Fact(
-        label,
-        f"{capital(_phase_words(main))}, {_until(main, dossier)}.",
-        " ".join(then),
-        "plan",
-    )
+    says = f"{capital('; then '.join(first_words))}."
+    return b.Fact(label, says, " ".join(then), "plan")
 
 
 def _until(phase: Phase, dossier: Dossier) -> str:
     """The last day of a phase; the day of the memo is called today."""
     when = day(phase.end)
-    return f"today, {when}" if phase.end == dossier.as_of else f"by {when}"
+    return f"today ({when})" if phase.end == dossier.as_of else f"by {when}"
 
 
 def _main_phase(work: Sequence[Phase], step: Step) -> Phase:
@@ -202,9 +196,12 @@ def _work(plan: Plan) -> list[Phase]:
 
 
 def _said_after(before: Phase, phase: Phase) -> str:
-    both_tried = before.id.startswith(_TRIED) and phase.id.startswith(_TRIED)
     says = f"{_phase_words(phase)} by {day(phase.end)}"
-    return f"{says} if that isn’t enough" if both_tried else says
+    if not before.id.startswith(_TRIED):
+        return says
+    if phase.id.startswith(_TRIED):
+        return f"{says} if that isn’t enough"
+    return f"{says} unless that is enough" if phase.id == "pilot" else says
 
 
 _TRIED = "try_"
@@ -297,7 +294,7 @@ def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
         then = f"the answer becomes “{failed[0]}”"
     else:
         then = "decide again about what remains"
-    return f"{says} If not, {then}."
+    return f"{says} If so, that is enough. If not, {then}."
 
 
 _SETTLED_BY = {
@@ -365,9 +362,9 @@ def _changes(dossier: Dossier) -> str:
         elif _NEARNESS[answer] < here:
             way = "Farther from tuning"
         conditions = _conditions(then[answer], dossier)
-        says.append(f"{way}: {_MEANINGS[answer]} if {conditions}.")
+        says.append(f"{way}, if {conditions}: the answer is then {_MEANINGS[answer]}.")
     if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
-        says.append("No single fact that was tried leads to tuning.")
+        says.append("No single fact that was checked leads to tuning.")
     return " ".join(says)
 
 
@@ -382,10 +379,10 @@ _NEARNESS: Mapping[TuningAnswer, int] = {
 
 _MEANINGS: Mapping[TuningAnswer, str] = {
     "no": "“don't tune”",
-    "open": "“can't say yet”, until it is measured,",
-    "not_yet": "“not yet”, so tuning waits,",
-    "pilot": "“pilot it”, so tuning is tried,",
-    "yes": "“yes”, so tuning goes ahead,",
+    "open": "“can't say yet”, and a measurement decides",
+    "not_yet": "“not yet”, and tuning waits",
+    "pilot": "“pilot it”, and tuning is tried",
+    "yes": "“yes”, and tuning goes ahead",
 }  #: What each answer means to somebody who reads it for the first time.
 
 
@@ -419,7 +416,7 @@ def _answer_clause(to: str, questions: Sequence[str]) -> str:
     shown = [*questions[:_MOST_ASKED]]
     more = len(questions) - len(shown)
     if more > 0:
-        shown.append(f"{few(more)} more")
+        shown.append(f"one of {few(more)} more")
     named = listing(shown, "or")
     if to == "unknown":
         return f"nobody can answer {named}"
@@ -433,7 +430,12 @@ def _figure_clause(turn: Turn, dossier: Dossier) -> str:
     """A figure or a way as a clause that a reader can check."""
     kinds = {kind.path: target for target, kind in TARGETS.items()}
     if turn.path == "ways":
-        return "the simpler ways are tried and aren’t enough"
+        ways, are, _ = turn.what.rpartition(" are tried")
+        if are:
+            return f"{ways} are tried and aren’t enough"
+        return (
+            f"{turn.what.removesuffix(' is tried in vain')} is tried and isn’t enough"
+        )
     if turn.path not in kinds or turn.to == "measured":
         return turn.what
     target = kinds[turn.path]

@@ -119,7 +119,7 @@ def _repaid(dossier: Dossier, money: InvestmentResult) -> str:
         says += f" (80% range: {low.removesuffix(' months')} to {high})"
     if _is_late(money) and not isinstance(money.limit_months, Unknown):
         limit = duration(money.limit_months)
-        return f"Later than the limit of under {limit}: {if_so}{says}."
+        return f"Too late: {if_so}{says}, and the limit is under {limit}."
     return f"{likely}: {if_so}{says}."
 
 
@@ -151,7 +151,8 @@ def _chance(dossier: Dossier, drawn: Simulation) -> str:
             f"That it works means that it meets {meets}: {CHANCES[best.chance_word]}."
         )
     if why:
-        return f"Whether it works isn’t known here. Assumed: {why[0].removesuffix(_OF_FAILURE)}."
+        assumed = why[0].removesuffix(_OF_FAILURE)
+        return f"Whether it works isn’t known here. The sum assumes that {assumed}."
     return f"The stated chance that it works is {share(drawn.p_works)}."
 
 
@@ -200,9 +201,12 @@ def _remains(money: InvestmentResult, every: str) -> str:
         parts = ends(money.gained_usd)
         alike = parts == ends(money.brings_usd)
         gained = "all of it" if alike else dollars(money.gained_usd)
-        brings += (
-            f" ({gained} by better answers)" if parts[1] > 0 else ", saved on calls,"
-        )
+        if parts[1] <= 0:
+            brings += ", saved on calls,"
+        elif alike:
+            brings += f" ({gained} by better answers)"
+        else:
+            brings += f" ({gained} by better answers, the rest saved on calls)"
     return f"{brings} and costs {dollars(money.ask_usd.run_month)} to run, so {remains}"
 
 
