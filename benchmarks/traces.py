@@ -140,7 +140,7 @@ class Timed:
         before = time.process_time()
         found = self.signal.finish(table)
         self.finish_s += time.process_time() - before
-        self.known += sum(evidence.known for evidence in found.evidence)
+        self.known += sum(evidence.is_known for evidence in found.evidence)
         return found
 
 

@@ -187,7 +187,7 @@ from tuneworthy.report import text as report_text
 from tuneworthy.report import width as report_width
 from tuneworthy.report.blocks import Document
 from tuneworthy.report.document import html
-from tuneworthy.report.named import said
+from tuneworthy.report.named import name_fields
 from tuneworthy.report.sections import common as section_common
 from tuneworthy.report.sections import evalset as section_evalset
 from tuneworthy.report.sections import evidence as section_evidence

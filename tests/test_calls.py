@@ -163,7 +163,7 @@ def test_a_count_of_tokens_that_cannot_be_is_none(
         outcome = send(ledger, Counts(echo), many(3), price=A_DOLLAR_A_TOKEN)
         spend = ledger.spend("r")
         most = [llm_endpoints.most_usd(j.request, A_DOLLAR_A_TOKEN) for j in many(3)]
-        calls = ledger.found([job.key for job in many(3)])
+        calls = ledger.find_all([job.key for job in many(3)])
         assert ledger.usual("m") == (0, 0, 0)  # a quote is none the wiser
     assert not outcome.stop
     assert spend.paid == pytest.approx(sum(usd or 0.0 for usd in most))
@@ -192,7 +192,7 @@ def test_a_bill_corrects_a_sum_and_leaves_what_is_put_aside(
             ledger.correct("r", bill)
         with Ledger(path) as ledger:
             spend = ledger.spend("r")
-            found = ledger.found([f"{number}" for number in range(len(costs))])
+            found = ledger.find_all([f"{number}" for number in range(len(costs))])
             left = 9 * doubtful + bill
             price = {"run": "r", "model": "m", "usd": 0.5}
             assert ledger.reserve("one", **price, cap_usd=left + 0.51) == "go"  # type: ignore[arg-type] # names as stated

@@ -24,7 +24,7 @@ def a_way(
 ) -> Way:
     """A way with so many right of its cases, and its seconds."""
     quality = ways_way.share_of_cases(share, cases, "measured")
-    latency = ways_way.Known(seconds, seconds, seconds, "measured")
+    latency = ways_way.KnownNumber(seconds, seconds, seconds, "measured")
     figures = {"quality": quality, "latency_p95_s": latency}
     return Way(
         "x",

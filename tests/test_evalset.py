@@ -411,9 +411,11 @@ def test_any_two_units_may_be_drawn_together() -> None:
 
 
 def test_unequal_weights_are_worth_fewer_cases() -> None:
-    assert stats_clustered.worth(np.ones(10)) == pytest.approx(10)
-    assert stats_clustered.worth(np.array([3.0, 1.0])) == pytest.approx(1.6)  # 16 / 10
-    assert stats_clustered.worth(np.array([])) == 0.0
+    assert stats_clustered.effective_size(np.ones(10)) == pytest.approx(10)
+    assert stats_clustered.effective_size(np.array([3.0, 1.0])) == pytest.approx(
+        1.6
+    )  # 16 / 10
+    assert stats_clustered.effective_size(np.array([])) == 0.0
 
 
 def test_groups_part_what_lies_apart() -> None:

@@ -532,7 +532,7 @@ def test_an_unknown_one_never_hides_what_was_known() -> None:
     )
     later = Measured(inputs="b", evidence=(unknown,))
     assert model_evidence.latest([run("a"), later])["success_share"].value == 0.5
-    assert not model_evidence.latest([later])["success_share"].known
+    assert not model_evidence.latest([later])["success_share"].is_known
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,11 @@ from internals import (
     framework_of,
     html,
     model_dossier,
+    name_fields,
     render,
     report_charts,
     report_html,
     run,
-    said,
 )
 from internals import report_charts as outlook_charts
 from made_up import full
@@ -250,7 +250,7 @@ def test_a_page_says_what_the_dossier_says(name: str) -> None:
         if isinstance(value, Unknown) and section != "recommendation":
             wanted.append(value.ask)
     for one in wanted:
-        assert squeezed(said(one)).lower() in text.lower()
+        assert squeezed(name_fields(one)).lower() in text.lower()
     assert (
         re.findall(
             r"\bNone\b(?! of)|\bnan\b|\binf\b|Unknown\(|\bundefined\b", page.text
@@ -334,8 +334,8 @@ def test_what_hides_or_turns_text_is_shown_as_an_escape() -> None:
         sign in text for sign in "\u202e\u202c\u2066\u2069\ufeff\u200b\x1b\x07"
     )
     assert "\\u202etxt.exe\\u202c" in text
-    assert report_html.shown("a\nb\u200dc") == "a\nb\u200dc"
-    assert report_html.shown(HIDDEN + "\ud800").isprintable()  # type: ignore[attr-defined]  # text stays text
+    assert report_html.escape_invisible("a\nb\u200dc") == "a\nb\u200dc"
+    assert report_html.escape_invisible(HIDDEN + "\ud800").isprintable()  # type: ignore[attr-defined]  # text stays text
 
 
 @pytest.mark.slow

@@ -511,7 +511,7 @@ def test_whatever_is_given_is_written_and_read_back_or_refused(
 
 
 def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
-    files_case.put(folder, {("data", "examples"): "logs/a.jsonl"})
+    files_case.write_answers(folder, {("data", "examples"): "logs/a.jsonl"})
     assert say(folder, "data.examples", "900").case.data.examples is not None
     say(folder, "data.examples.usable", "700")
     held = say(folder, "data.examples", "1000").case.data.examples
@@ -524,7 +524,7 @@ def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_notes_and_later_answers_stay_when_an_answer_changes(folder: Path) -> None:
-    files_case.put(
+    files_case.write_answers(
         folder, {("factors", "low_volume"): {"value": "no", "note": "growth, they say"}}
     )
     say(folder, f"{LOW}.now", "yes")
@@ -583,7 +583,7 @@ def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> No
 
 @pytest.mark.slow
 def test_a_note_about_keeping_goes_with_the_answer_it_was_about(folder: Path) -> None:
-    files_case.put(
+    files_case.write_answers(
         folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}}
     )
     say(folder, COST, "yes")
@@ -671,8 +671,10 @@ def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
     def write(name: str) -> None:
         try:
             for n in range(25):
-                files_case.put(folder, {("ceiling", name): "yes" if n % 2 else "no"})
-            files_case.put(folder, {("ceiling", name): "yes"})
+                files_case.write_answers(
+                    folder, {("ceiling", name): "yes" if n % 2 else "no"}
+                )
+            files_case.write_answers(folder, {("ceiling", name): "yes"})
         except Exception as caught:  # noqa: BLE001  # whatever it is, the test shall show it
             failed.append(caught)
 
@@ -699,7 +701,9 @@ def test_of_two_who_saw_the_same_file_exactly_one_writes(folder: Path) -> None:
     def write(name: str) -> None:
         gate.wait(10)
         try:
-            files_case.put(folder, {("ceiling", name): "yes"}, read_digest=seen)
+            files_case.write_answers(
+                folder, {("ceiling", name): "yes"}, read_digest=seen
+            )
             came.append(name)
         except ConflictError:
             came.append("conflict")
@@ -748,9 +752,9 @@ def test_a_file_that_stays_locked_is_said_to_be(
         lock.alone(folder / "case.yaml"),
         pytest.raises(CaseError, match="is being written"),
     ):
-        files_case.put(folder, {("ceiling", "few_shot"): "yes"})
+        files_case.write_answers(folder, {("ceiling", "few_shot"): "yes"})
     assert text_of(folder) == before
-    files_case.put(folder, {("ceiling", "few_shot"): "yes"})
+    files_case.write_answers(folder, {("ceiling", "few_shot"): "yes"})
 
 
 # Lists and whole values in a file ---------------------------------------------------------------

@@ -710,6 +710,6 @@ def test_a_judged_lab_goes_from_the_command_line_to_its_end(
 def test_a_reply_is_labelled_by_the_text_that_was_judged() -> None:
     reply = Reply(text=" Moved. ", tool_calls=(("move", '{"tour": 1}'),))
     assert (
-        Output.of(reply).shown
+        Output.from_reply(reply).text_with_calls
         == 'Moved. \n[{"name": "move", "arguments": "{\\"tour\\": 1}"}]'
     )

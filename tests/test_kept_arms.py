@@ -269,7 +269,7 @@ def log_of(folder: Path, system: str, model: str = "one", **more: Any) -> None:
 def test_a_labs_best_arm_is_an_arm_and_not_today(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, more="today: {quality: 0.6, cases: 200}\n")
     raced(folder, known({"careful": 1.0, "Answer": 0.2}))
-    case = answers_weigh.seen(load_case(folder))[0]
+    case = answers_weigh.with_own_evidence(load_case(folder))[0]
     assert (case.today.quality, case.today.cases) == (0.6, 200)
     dossier = decide(load_case(folder), LESSON, as_of=AS_OF)
     assert dossier.factors["success_with_prompts"].source != "measured"
@@ -294,7 +294,7 @@ def test_the_arm_that_the_log_shows_is_today_and_no_other(
     log_of(folder, system, model)
     running = [arm for arm in arms_of(folder).values() if arm.runs_today]
     assert len(running) == runs
-    case = answers_weigh.seen(load_case(folder))[0]
+    case = answers_weigh.with_own_evidence(load_case(folder))[0]
     if not runs:
         assert case.today.quality == 0.3
         return
@@ -312,7 +312,7 @@ def test_what_ledgers_of_earlier_versions_say_of_a_lab_is_not_today() -> None:
         clusters=99, factor="today.quality", source="ceiling lab: v3 · fake:one",
     )  # fmt: skip
     case = load_case({"name": "x", "today": {"quality": 0.5, "cases": 100}})
-    ledger = answers_weigh.known({"success_share": old}, case)
+    ledger = answers_weigh.usable_evidence({"success_share": old}, case)
     assert set(ledger) == {"best_prompt_share"}
     assert answers_weigh.with_evidence(case, ledger)[0].today.quality == 0.5
 

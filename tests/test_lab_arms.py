@@ -101,7 +101,7 @@ def test_a_step_without_an_answer_is_no_wrong_answer(
     lab = prepare(chained(tmp_path), as_of=DAY)
     done = lab_ceiling.run(lab, cap_usd=5, transport=clerk([], silent=silent))
     chain = next(arm for arm in lab.plan.arms if arm.id == CHAIN)
-    steps, result = lab.scores.of(chain).steps, cast("Any", done.result)
+    steps, result = lab.scores.arm_scores(chain).steps, cast("Any", done.result)
     numbers = {
         prompt: [int(case.split()[-1]) for case, *_ in told]
         for prompt, told in steps.items()

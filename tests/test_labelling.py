@@ -491,7 +491,8 @@ def test_a_choice_between_two_is_of_the_arms_however_they_were_shown(lab: Path) 
     for item in unlabelled(session):
         flipped.add(item.flipped)
         session.keep(
-            item, "first" if item.shown[0].startswith("by loud:") else "second"
+            item,
+            "first" if item.outputs_in_order[0].startswith("by loud:") else "second",
         )
     assert flipped == {True, False}
     labels = files_stores.read_labels(load_case(lab))["ada"]

@@ -801,7 +801,7 @@ def test_whoever_ends_a_run_at_once_waits_for_no_scorer() -> None:
         yield
 
     async def go() -> None:
-        scoring = asyncio.ensure_future(lab_scores.aside(scored()))
+        scoring = asyncio.ensure_future(lab_scores.run_in_thread(scored()))
         await asyncio.to_thread(begun.wait)
         scoring.cancel()
 

@@ -484,7 +484,7 @@ def test_an_answer_that_is_withheld_in_any_way_is_no_wrong_answer(way: str) -> N
     world = World(SHARES, 120, way=way)
     lab, _ = replace(world, held=frozenset(world.order("any"))).raced()
     for arm in lab.plan.arms:
-        missing, calls = lab.scores.of(arm).missing(lab.plan.select)
+        missing, calls = lab.scores.arm_scores(arm).missing(lab.plan.select)
         assert missing == calls > 0
         assert lab.scores.estimate(arm, lab.plan.select) is None
 

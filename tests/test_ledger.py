@@ -299,7 +299,7 @@ def test_an_answer_that_was_changed_is_refused_in_one_line(
         Ledger(path) as ledger,
         pytest.raises(InputError, match="was changed after it was kept") as caught,
     ):
-        ledger.found(["paid", "another"])
+        ledger.find_all(["paid", "another"])
     assert "\n" not in str(caught.value)
 
 
@@ -318,7 +318,7 @@ def test_an_answer_without_a_seal_of_this_machine_is_brought_and_counted_once(
             assert ledger.spend("r").brought == 1
     change(path, "UPDATE calls SET seal = '' WHERE key = 'paid'")
     with Ledger(path) as ledger:
-        assert ledger.found(["there", "paid"])["there"].brought
+        assert ledger.find_all(["there", "paid"])["there"].brought
         assert ledger.text("paid") == "yes"
         assert ledger.spend("r").brought == 2
     change(path, "UPDATE calls SET seal = substr(seal, 1, 64)")

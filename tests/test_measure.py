@@ -128,7 +128,7 @@ def ledger(folder: Path) -> list[Measured]:
 
 def known(folder: Path) -> dict[str, Evidence]:
     """What the last run showed."""
-    return {one.id: one for one in ledger(folder)[-1].evidence if one.known}
+    return {one.id: one for one in ledger(folder)[-1].evidence if one.is_known}
 
 
 # A case that names its traces -------------------------------------------------------------------

@@ -534,7 +534,7 @@ def test_under_twenty_conversations_it_is_unknown() -> None:
     for each in evidence(personal=0.5, n=19).values():
         assert isinstance(each.value, Unknown)
         assert "20" in each.value.ask
-    assert evidence(personal=0.5, n=20)["personal_data_share"].known
+    assert evidence(personal=0.5, n=20)["personal_data_share"].is_known
 
 
 def test_batches_together_say_what_one_batch_says() -> None:

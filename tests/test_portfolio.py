@@ -94,7 +94,8 @@ def test_with_a_budget_cases_come_by_what_they_are_worth_for_a_dollar(
     can = [
         row
         for row in found.cases
-        if row.name in found.funding.funded or "below the line" in found.funding.of(row)
+        if row.name in found.funding.funded
+        or "below the line" in found.funding.describe_funding(row)
     ]
     values = [per_dollar(row) for row in can]
     assert values == sorted(values, reverse=True)

@@ -280,7 +280,7 @@ def test_a_few_stray_cases_are_no_test_of_their_own() -> None:
     found = results(trial(THREE), renamed(trial([[1, 1]] * 19), "stray"))
     assert len(found) == 1
     assert (len(found[0].arms), found[0].left_out) == (3, 2)
-    assert evidence(measure(Arms(), trial(THREE)), "best_arm_share").known
+    assert evidence(measure(Arms(), trial(THREE)), "best_arm_share").is_known
 
 
 def test_a_case_that_leads_from_one_to_the_other_makes_one_test() -> None:

@@ -46,7 +46,7 @@ def evidence(traces: Batch) -> tuple[Evidence, Evidence]:
 
 def counted(traces: Batch) -> int:
     found = evidence(traces)[0]
-    assert found.known, found
+    assert found.is_known, found
     return int(found.details["changes"])
 
 
@@ -245,7 +245,7 @@ def test_too_many_texts_are_thinned_evenly_over_time() -> None:
 
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
     assert all(
-        not each.known
+        not each.is_known
         for each in measure(signal_change.ChangeSignal(), Batch()).evidence
     )
 

@@ -201,7 +201,7 @@ def test_a_few_examples_are_a_count_and_no_rate() -> None:
 )
 def test_hostile_answers_do_no_harm(hostile: str) -> None:
     found = evidence(batch(output=[hostile, *answers(5)]), output_schema={})
-    assert found.known
+    assert found.is_known
 
 
 def test_planted_faults_are_thrown_out_and_clean_examples_are_not() -> None:

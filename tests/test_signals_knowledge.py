@@ -89,7 +89,7 @@ def test_what_is_missing_is_named() -> None:
     no_score = measure(
         signal_knowledge.KnowledgeSignal(), batch(answerable=[True] * 30)
     )
-    assert evidence(no_score, "retrieval_recall").known
+    assert evidence(no_score, "retrieval_recall").is_known
     assert "score" in asks(no_score, "synthesis_failure_share")
     assert nothing.series == no_reference.series == no_score.series == ()
 
@@ -145,7 +145,7 @@ def detected(*, missing: int, of: int = 60, wrong: float = 0.0) -> Found:
 def test_passages_without_the_words_of_the_reference_are_insufficient() -> None:
     found = evidence(detected(missing=30), "retrieval_recall")
     assert found.details["seen_share"] == 0.5
-    assert found.known
+    assert found.is_known
 
 
 def test_the_detector_widens_the_interval() -> None:

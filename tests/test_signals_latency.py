@@ -157,7 +157,7 @@ def test_bins_of_few_or_equal_sizes_are_no_error(tokens: list[float]) -> None:
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
     found = measure(signal_latency.LatencySignal(2.0), Batch())
     assert not found.series
-    assert all(not each.known for each in found.evidence)
+    assert all(not each.is_known for each in found.evidence)
 
 
 @pytest.mark.slow

@@ -210,11 +210,11 @@ def test_requests_that_are_broken_are_no_error() -> None:
     traces = world(0.0)
     traces.input[:4] = ["", "\0\ud800", "x" * 10**6, None]
     traces.timestamp[4:7] = [math.nan, None, 1e300]
-    assert evidence(traces)[0].known
+    assert evidence(traces)[0].is_known
 
 
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
-    assert all(not each.known for each in evidence(Batch()))
+    assert all(not each.is_known for each in evidence(Batch()))
 
 
 @pytest.mark.slow

@@ -90,9 +90,9 @@ def test_a_test_of_several_prompts_says_nothing_of_the_present_one() -> None:
     }
     prompts = ["a" if each < 30 else "b" for each in range(60)]
     assert "several" in asks("success_share", batch(**columns, prompt=prompts))
-    assert evidence("success_share", batch(**columns, prompt=["a"] * 60)).known
+    assert evidence("success_share", batch(**columns, prompt=["a"] * 60)).is_known
     # without cases it is traffic, whatever prompts it came through
-    assert evidence("success_share", batch(score=[1.0] * 60, prompt=prompts)).known
+    assert evidence("success_share", batch(score=[1.0] * 60, prompt=prompts)).is_known
 
 
 def test_what_is_missing_is_named() -> None:

@@ -117,7 +117,7 @@ def test_tokens_that_are_not_reported_are_estimated_and_their_interval_says_so()
         input=["x" * 80] * 40, output=["y" * 40] * 40, system=["z" * 320] * 40
     )
     found = evidence(texts)
-    assert not found["input_tokens"].known
+    assert not found["input_tokens"].is_known
     read = found["input_tokens_estimate"]
     # 80 and 320 characters at four a token; every call alike, so only the factor 1.5 is left
     assert (read.value, read.low, read.high) == pytest.approx((100, 100 / 1.5, 150))
@@ -316,8 +316,8 @@ def test_the_order_of_the_log_changes_nothing(order: list[int]) -> None:
         batch(**{name: [v[each] for each in order] for name, v in columns.items()})
     )
     for name, found in one.items():
-        assert other[name].known == found.known
-        if found.known:
+        assert other[name].is_known == found.is_known
+        if found.is_known:
             ends = (found.value, found.low, found.high)
             same = (other[name].value, other[name].low, other[name].high)
             assert same == pytest.approx(ends) or "open" in ends
@@ -326,7 +326,7 @@ def test_the_order_of_the_log_changes_nothing(order: list[int]) -> None:
 def test_nothing_at_all_is_unknown_and_no_error() -> None:
     found = measure(signal_traffic.TrafficSignal(), Batch())
     assert not found.series
-    assert all(not each.known for each in found.evidence)
+    assert all(not each.is_known for each in found.evidence)
 
 
 @pytest.mark.slow
@@ -388,9 +388,9 @@ def test_runs_of_a_test_say_nothing_about_the_volume_of_real_use() -> None:
     )
     found = {one.id: one for one in tested.evidence}
     for name in ("requests_per_month", "usd_per_month"):
-        assert used[name].known
-        assert not found[name].known
-    assert found["usd_per_request"].known
+        assert used[name].is_known
+        assert not found[name].is_known
+    assert found["usd_per_request"].is_known
     assert tested.series == ()
 
 

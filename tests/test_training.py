@@ -1347,7 +1347,7 @@ def test_the_model_is_asked_once_and_the_two_answers_are_shown_blind(
     assert len(queue.items) == 12
     assert {item.flipped for item in queue.items.values()} == {True, False}
     for item in queue.items.values():
-        best = item.shown.index(item.outputs[0])
+        best = item.outputs_in_order.index(item.outputs[0])
         queue.keep(item, ("first", "second")[best])  # the label, wherever it stands
     better = training_gate.pass_gates(place).made.better
     assert better is not None

@@ -260,7 +260,8 @@ def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
         for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1")
     ]
     assert all(
-        "encrypted" not in "".join(web_app.told("http://x/", site)) for site in near
+        "encrypted" not in "".join(web_app.start_lines("http://x/", site))
+        for site in near
     )
     assert len({site.token for site in near} - {None}) == len(near)
     sites = [
@@ -272,7 +273,7 @@ def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
     for site in sites:
         assert site.token is not None
         assert len(site.token) >= 40
-        said = "\n".join(web_app.told("http://x/", site))
+        said = "\n".join(web_app.start_lines("http://x/", site))
         assert said.count(site.token) == 1
         assert "isn't encrypted" in said
         assert site.token not in repr(site)

@@ -639,18 +639,18 @@ def test_an_answer_to_a_file_that_changed_meanwhile_is_refused(folder: Path) -> 
     seen = files_case.text_digest(path.read_text("utf-8"))
     answers = {BRAND_VOICE: "no"}
     assert (
-        files_case.put(folder, answers, read_digest=seen)
+        files_case.write_answers(folder, answers, read_digest=seen)
         .case.factors["brand_voice"]
         .value
         == "no"
     )
     now = path.read_bytes()
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
-        files_case.put(folder, {LOW_VOLUME: "yes"}, read_digest=seen)
+        files_case.write_answers(folder, {LOW_VOLUME: "yes"}, read_digest=seen)
     assert path.read_bytes() == now
     path.write_bytes(now + b"# theirs\n")
     with pytest.raises(CaseError, match="was changed by somebody else meanwhile"):
-        files_case.put(
+        files_case.write_answers(
             folder, answers, read_digest=files_case.text_digest(now.decode())
         )
     assert path.read_bytes() == now + b"# theirs\n"

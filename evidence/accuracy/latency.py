@@ -62,8 +62,8 @@ def late(share: float, sets: int) -> str:
         )
         found = {e.id: e for e in measure(Latency(target_s=TARGET_S), world).evidence}
         p95 = found["latency_p95_s"]
-        missed += p95.known and p95.low is not None and p95.low > TARGET_S
-        kept += p95.known and isinstance(p95.high, float) and p95.high <= TARGET_S
+        missed += p95.is_known and p95.low is not None and p95.low > TARGET_S
+        kept += p95.is_known and isinstance(p95.high, float) and p95.high <= TARGET_S
     return f"| {share:.0%} of conversations slow | {says(missed, sets)} | {kept / sets:.3f} |"
 
 

@@ -433,7 +433,7 @@ def cut_off(name: str, folder: Path) -> list[tuple[int, int]]:
     with ReadOnlyLedger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
         for arm in lab.plan.called:
             for part in (lab.plan.select, lab.plan.report):
-                calls = ledger.found(
+                calls = ledger.find_all(
                     [job.key for job, *_ in lab.plan.calls([arm], part)]
                 ).values()
                 replies = [call.reply for call in calls if call.reply is not None]

@@ -35,7 +35,7 @@ def main() -> None:
             report = measure_new([str(path)])
             found = {each.id: each for each in report.measured.evidence}
             cells = [
-                f"{found[name].number:.2f}" if found[name].known else "-"
+                f"{found[name].number:.2f}" if found[name].is_known else "-"
                 for name in SHARES
             ]
             print(f"{path.relative_to(folder).as_posix():<60}", *cells)

@@ -48,7 +48,7 @@ def main(path: str) -> None:
     all_traces = traces(conversations)
     for signal in (Format(Materials()), Instructions(), Voice(Materials())):
         for each in measure(signal, all_traces).evidence:
-            if each.known:
+            if each.is_known:
                 print(f"{each.id}: {each.value:.4g} ({each.low:.4g} to {each.high:.4g}),"
                       f" n {each.n}, {each.clusters} conversations")  # fmt: skip
                 print(*(f"    {example}" for example in each.examples[:5]), sep="\n")

@@ -50,7 +50,7 @@ def row(months: float, growth: float, sets: int) -> str:
         # the level is that of the last 28 days, which lie 14 before the end on average
         truth = A_DAY * MONTH_DAYS * (1 + growth) ** (-14 / MONTH_DAYS)
         volume += low <= truth <= high
-        if found["growth_per_month"].known:
+        if found["growth_per_month"].is_known:
             low, high = ends(found["growth_per_month"])
             estimates.append(math.log1p(found["growth_per_month"].number))
             grows += low <= growth <= high

@@ -26,11 +26,11 @@ from tuneworthy.answers.weigh import (
     Ledger,
     evidence_section,
     gathered,
-    known,
-    seen,
     states_of,
+    usable_evidence,
     weigh,
     with_evidence,
+    with_own_evidence,
 )
 from tuneworthy.errors import FrameworkError
 from tuneworthy.facts.ends import end_day, serves_until
@@ -278,7 +278,7 @@ def _look_at(
     The amounts come first, then the table that rests on them, and then the draws, which rest on how
     likely the table has it that tuning works.
     """
-    ledger = known(measured, stated)
+    ledger = usable_evidence(measured, stated)
     case, replaced = with_evidence(stated, ledger)
     assessment = weigh(case, framework, ledger=ledger)
     sovereign = assessment.state("data_sovereignty")
@@ -335,7 +335,7 @@ def table_of(
 
 def monthly_bill(case: Case, as_of: date) -> Interval | None:
     """What a case pays a month for what runs today, in USD; None where nobody can tell."""
-    case, _ = with_evidence(case, known(gathered(case)[0], case))
+    case, _ = with_evidence(case, usable_evidence(gathered(case)[0], case))
     ways = serving_costs(case, listed_prices(case, as_of), "unknown", as_of)
     return None if ways.bill is None else ways.bill.usd
 
@@ -348,7 +348,7 @@ def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str
     age of what was measured; and the plan, whose dates move every day and move no judgement. Who
     shows a case compares the day of its review. What reads the day anew is added here.
     """
-    ledger = known(gathered(case)[0], case)
+    ledger = usable_evidence(gathered(case)[0], case)
     case, _ = with_evidence(case, ledger)
     until = serves_until(case, as_of)
     review = case.decision.review_on
@@ -461,7 +461,7 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[QuickVerdict]:
     Raises:
         CaseError: As ``decide``.
     """
-    return [_quickly(*seen(case), framework) for case in cases]
+    return [_quickly(*with_own_evidence(case), framework) for case in cases]
 
 
 def _quickly(case: Case, ledger: Ledger, framework: Framework) -> QuickVerdict:

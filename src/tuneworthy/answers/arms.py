@@ -241,7 +241,7 @@ def _marked(arm: LabArm, running: Evidence | None) -> LabArm:
     Production runs a prompt file as it is written, so an arm with anything added isn't known to be
     what runs.
     """
-    if running is None or not running.known or arm.made_of or arm.kind == "no_model":
+    if running is None or not running.is_known or arm.made_of or arm.kind == "no_model":
         return arm
     prompt = running.details.get("prompt")
     model = str(running.details.get("model", ""))

@@ -409,7 +409,7 @@ class CaseFacts:
         """
         aims = [name for name in TARGETS if name in self.missed]
         fine = all(self.state(sign) == "no" for sign in QUALITY_SIGNS) and aims
-        said = self.state("success_with_prompts") == "no" or bool(self.seen)
+        said = self.state("success_with_prompts") == "no" or bool(self.quality_signs)
         if self.target("quality") == "unknown" and said and not fine:
             aims.insert(0, "quality")
         pressed = [name for name in self.pressed_by if name not in self.targets]
@@ -441,7 +441,7 @@ class CaseFacts:
         return known and self.target("cost") != "no"
 
     @property
-    def seen(self) -> Strings:
+    def quality_signs(self) -> Strings:
         """Signs that answers are wrong, whatever they cost."""
         return tuple(name for name in QUALITY_SIGNS if self.holds(name))
 

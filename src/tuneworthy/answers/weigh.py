@@ -66,7 +66,7 @@ SEARCH = "ceiling_search"  #: Draws of a search for better prompts, and how it e
 Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
 
-def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
+def usable_evidence(measured: Mapping[str, Evidence], case: Case) -> Ledger:
     """What was measured here and has a value, but for what a person overrules.
 
     A CaseError where nothing that was measured has the id of what is to be ignored.
@@ -79,7 +79,7 @@ def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
             what = f'nothing that was measured is called "{name}"'
             where = case.where("evidence", "ignore", place, "id")
             raise CaseError(what, where=where, fix=did_you_mean(name, list(measured)))
-    counts = (each for each in _of_production(measured).values() if each.known)
+    counts = (each for each in _of_production(measured).values() if each.is_known)
     return {each.id: each for each in counts if each.id not in ignored}
 
 
@@ -219,9 +219,9 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     return filled, tuple(replaced)
 
 
-def seen(case: Case) -> tuple[Case, Ledger]:
+def with_own_evidence(case: Case) -> tuple[Case, Ledger]:
     """A case with what its ledger and files show in it, and that."""
-    ledger = known(gathered(case)[0], case)
+    ledger = usable_evidence(gathered(case)[0], case)
     return with_evidence(case, ledger)[0], ledger
 
 
@@ -532,20 +532,20 @@ def weigh(
     signals = {}
     factors = {}
 
-    def of(room: str, name: str, criterion: Criterion) -> dict[str, Any]:
+    def answer_fields(room: str, name: str, criterion: Criterion) -> dict[str, Any]:
         """What all three kinds of answers say."""
         ask = framework.filled(criterion.ask, criterion)
         return {"title": criterion.title, "ask": ask, **weighed[room, name]._asdict()}
 
     for name, check in framework.ceiling.items():
-        about = of("ceiling", name, check)
+        about = answer_fields("ceiling", name, check)
         answer = ceiling.get(name)
         count = answer.count if answer and about["source"] == "stated" else None
         checks[name] = CheckResult(
             value=about["state"] if count is None else count, **about
         )
     for name, signal in framework.signals.items():
-        about = of("signals", name, signal)
+        about = answer_fields("signals", name, signal)
         rules = [
             rule.title for rule in framework.measures.values() if rule.about == name
         ]
@@ -553,7 +553,7 @@ def weigh(
         signals[name] = SignalResult(confirm=listing(rules) if lacks else "", **about)
     for name, factor in framework.factors.items():
         kind: Any = "indicator" if name in framework.indicators else "anti_indicator"
-        about = of("factors", name, factor)
+        about = answer_fields("factors", name, factor)
         factors[name] = FactorResult(kind=kind, weight=factor.weight, **about)
     reached = every(check.state for check in checks.values())
     graded = grade_of_ceiling(reached, {} if attempt else ledger or {})
@@ -759,7 +759,7 @@ def _result(
         "ignored": ignored,
     }
     if rule is not None:
-        side = _side(rule, evidence) if evidence.known else "unknown"
+        side = _side(rule, evidence) if evidence.is_known else "unknown"
         reads |= {
             "title": rule.title,
             "says": side,

@@ -69,7 +69,7 @@ class Papers(NamedTuple):
         return len(self.card) + len(self.data) + len(self.threshold)
 
 
-class _Known(NamedTuple):
+class _PaperSources(NamedTuple):
     """What the papers are written from."""
 
     case: Case
@@ -109,7 +109,7 @@ def write_papers(case: Case, dossier: Dossier) -> Papers:
     """The papers of a case, from its dossier, its training set and its pilot."""
     stored = read_training(case)
     training, examples = stored if stored is not None else (None, ())
-    known = _Known(
+    known = _PaperSources(
         case=case,
         dossier=dossier,
         pilot=read_pilot(case),
@@ -123,7 +123,7 @@ def write_papers(case: Case, dossier: Dossier) -> Papers:
 # The model card.
 
 
-def _card(known: _Known) -> Iterator[PaperField]:
+def _card(known: _PaperSources) -> Iterator[PaperField]:
     case = known.case
     tuned = known.tuned
     name = "" if tuned is None else tuned.id
@@ -150,7 +150,7 @@ def _card(known: _Known) -> Iterator[PaperField]:
     yield PaperField("Signed", text, "decision.signed" if text else fix)
 
 
-def _base(known: _Known) -> Iterator[PaperField]:
+def _base(known: _PaperSources) -> Iterator[PaperField]:
     source = "the pilot" if known.pilot is not None else "models"
     yield PaperField(
         "Base", known.base, source if known.base else "run a pilot, or list it"
@@ -173,7 +173,7 @@ def _base(known: _Known) -> Iterator[PaperField]:
     )
 
 
-def _how(known: _Known) -> Iterator[PaperField]:
+def _how(known: _PaperSources) -> Iterator[PaperField]:
     pilot = known.pilot
     text = "" if pilot is None else _recipe(pilot.plan.recipe, pilot.plan.seeds)
     source = "the pilot's plan, written down before it began"
@@ -190,7 +190,7 @@ def _recipe(recipe: Recipe, seeds: int) -> str:
     )
 
 
-def _scores(known: _Known) -> Iterator[PaperField]:
+def _scores(known: _PaperSources) -> Iterator[PaperField]:
     """What was measured of it: each row of the pilot's card."""
     pilot = known.dossier.pilot
     if pilot is None:
@@ -207,7 +207,7 @@ def _scores(known: _Known) -> Iterator[PaperField]:
 # The training data.
 
 
-def _data(known: _Known) -> Iterator[PaperField]:
+def _data(known: _PaperSources) -> Iterator[PaperField]:
     training = known.training
     if training is None:
         fix = "gate the examples: tuneworthy data CASE"
@@ -271,7 +271,7 @@ def _set(training: TrainingSet) -> Iterator[PaperField]:
 # The threshold of the guidelines on general-purpose models.
 
 
-def _threshold(known: _Known) -> Iterator[PaperField]:
+def _threshold(known: _PaperSources) -> Iterator[PaperField]:
     """The compute of the tuning beside a third of the base's, or of what stands in for it."""
     if known.pilot is not None:
         epochs = known.pilot.plan.recipe.epochs

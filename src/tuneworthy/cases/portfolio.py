@@ -539,7 +539,7 @@ class Funding(LateRecord):
         """The line in the list, where the budget ends."""
         return f"The budget of {usd(self.budget_usd)} ends here: {usd(self.ask_usd)} asked above"
 
-    def of(self, row: CaseRow) -> str:
+    def describe_funding(self, row: CaseRow) -> str:
         """What comes of a case that asks for something; empty for another."""
         if row.name in self.funded:
             worth = self.funded[row.name]
@@ -709,7 +709,7 @@ def document(listed: Portfolio, folder: str) -> b.Document:
         if people:
             more.append(", ".join(filter(None, (row.owner, row.review))))
         if chosen:
-            more.append(chosen.of(row))
+            more.append(chosen.describe_funding(row))
         answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else state
         rows.append((row.title or row.name, answer, *amounts, measured, *more))
     sections = [

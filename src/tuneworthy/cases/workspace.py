@@ -590,13 +590,13 @@ class Workspace:
             self._names = at, names
         return names
 
-    def _seen(self, name: str) -> KeptRow:
+    def _kept_row(self, name: str) -> KeptRow:
         """As it was looked at last, with its key; an empty one of no key where it never was."""
         return self._rows.get(name) or KeptRow("", "", CaseRow(name=name))
 
     def _last(self, name: str, day: date) -> CaseRow:
         """As it was looked at last; pending where that was on another day, or never."""
-        row = self._seen(name).row
+        row = self._kept_row(name).row
         old = not row.problem and row.as_of != day
         return row.model_copy(update={"pending": True}) if old else row
 
@@ -604,7 +604,7 @@ class Workspace:
         """A case as a row; one that can't be read says why. After ``until`` none is judged."""
         try:
             snapshot = self._snapshot(name)
-            kept = self._seen(name)
+            kept = self._kept_row(name)
             if (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day):
                 return kept.row
             if monotonic() > until:
@@ -675,7 +675,7 @@ class Workspace:
         *,
         again: bool = False,
     ) -> EvaluatedCase:
-        kept = self._seen(name)
+        kept = self._kept_row(name)
         known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
         if not again or not known:
             row = case_row(name, dossier, snapshot.case.models)

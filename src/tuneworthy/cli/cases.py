@@ -296,8 +296,8 @@ def measure(
     if case is not None:
         opt.say_defaults(case)
     opt.show(measure_report(run, examples=show_examples), lambda: measure_dict(run))
-    apart = run.of("best_arm_lead").details.get("told_apart")
-    if compare and (apart != "yes" or not run.known("best_arm_lead")):
+    apart = run.measurement("best_arm_lead").details.get("told_apart")
+    if compare and (apart != "yes" or not run.known_measurement("best_arm_lead")):
         return NOT_MET
     return ANSWERED
 

@@ -262,15 +262,15 @@ class FactsFile(FileRecord):
         first = min((fact.dated for fact in self.entries), default=date.min)
         until = date.max if day is None else max(day, first)
         return KnownFacts(
-            models=_known(self.models, until),
-            services=_known(self.services, until),
-            limits=_known(self.limits, until),
-            assumptions=_known(self.assumptions, until),
-            rivals=_known(self.rivals, until),
+            models=_entries_until(self.models, until),
+            services=_entries_until(self.services, until),
+            limits=_entries_until(self.limits, until),
+            assumptions=_entries_until(self.assumptions, until),
+            rivals=_entries_until(self.rivals, until),
         )
 
 
-def _known(entries: Sequence[F], until: date) -> tuple[F, ...]:
+def _entries_until(entries: Sequence[F], until: date) -> tuple[F, ...]:
     """Entries up to a day which no later one of them replaces."""
     there = [entry for entry in entries if entry.dated <= until]
     gone = {entry.replaces for entry in there}

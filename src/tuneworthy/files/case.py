@@ -112,7 +112,7 @@ def _files_of_prompts(case: Case, endings: frozenset[str]) -> tuple[Path, ...] |
 def missing_entries(case: Case) -> tuple[str, ...]:
     """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder."""
     return tuple(
-        name for name, value in _entries(case) if not _found(case, name, value)
+        name for name, value in _entries(case) if not _find_files(case, name, value)
     )
 
 
@@ -120,7 +120,7 @@ def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
     """Files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
     for name, value in _entries(case):
         entry = name.removeprefix("data.").partition("[")[0]
-        for root in _found(case, name, value) if entry in entries else ():
+        for root in _find_files(case, name, value) if entry in entries else ():
             every = partial(matching, "**/*") if entry == "documents" else Path.iterdir
             within = islice(every(root), MOST_PROMPTS) if root.is_dir() else (root,)
             own = (path for path in within if path == root or not path.is_symlink())
@@ -134,13 +134,13 @@ def training_texts(case: Case) -> Iterator[str]:
         for name, value in _entries(case)
         if name.startswith("data.training")
     )
-    own = (_found(case, name, value) for name, value in named)
+    own = (_find_files(case, name, value) for name, value in named)
     files = [path for paths in own for path in paths if path.suffix == ".jsonl"]
     if sum(path.stat().st_size for path in files) <= MOST_COUNTED:
         yield from (read_text(path, MOST_COUNTED) for path in files)
 
 
-def _found(case: Case, name: str, pattern: str) -> list[Path]:
+def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
     """What a path or a pattern finds; every one of the first finds has to lie inside."""
     assert case.folder is not None  # only called with one
     if not any(sign in pattern for sign in "*?["):
@@ -212,7 +212,7 @@ def _inside(case: Case, path: Path, name: str) -> None:
 # Answers written into a user's own YAML: comments, order and everything else stay.
 
 
-def put(
+def write_answers(
     source: str | Path, answers: Mapping[K, Value], *, read_digest: str | None = None
 ) -> Written:
     """Write answers into a case file; a second writer waits, so that no answer is lost.

@@ -128,7 +128,7 @@ def failures_of(
     stated = case.failures
     if stated is None:
         return None
-    shares = _seen(failure_shares(stated.counts))
+    shares = _with_cases(failure_shares(stated.counts))
     if not shares and stated.mostly != "unknown":
         shares = (leading_share(stated.mostly),)
     if not shares:
@@ -178,7 +178,7 @@ def _measured(
     )
 
 
-def _seen(shares: tuple[FailureShare, ...]) -> tuple[FailureShare, ...]:
+def _with_cases(shares: tuple[FailureShare, ...]) -> tuple[FailureShare, ...]:
     return tuple(share for share in shares if share.n)
 
 

@@ -147,7 +147,7 @@ class _Table:
                 many,
             )
 
-    def at(self, row: int) -> _Kind:
+    def kind_of_row(self, row: int) -> _Kind:
         """The combination in which factor k is yes when bit k of ``row`` is set."""
         yes = {name for k, name in enumerate(self.names) if row >> k & 1}
         sides = self.rules.indicators, self.rules.anti_indicators
@@ -162,7 +162,9 @@ class _Table:
 
     @cached_property
     def first(self) -> list[_Kind]:
-        return [self.at(row) for row in range(min(1 << len(self.names), _LISTED))]
+        return [
+            self.kind_of_row(row) for row in range(min(1 << len(self.names), _LISTED))
+        ]
 
     def candidate(self, kind: _Kind) -> bool:
         return self.rules.steps[kind.step][1] == "fine_tune_candidate"
@@ -196,10 +198,12 @@ _Rule = Literal["score", "counted", "difference"]
 
 
 def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
-    def held(kind: _Kind) -> tuple[int, int]:
+    def yeses(kind: _Kind) -> tuple[int, int]:
         return kind.indicators, kind.anti_indicators
 
-    for (indicators, anti_indicators), alike in groupby(sorted(kinds, key=held), held):
+    for (indicators, anti_indicators), alike in groupby(
+        sorted(kinds, key=yeses), yeses
+    ):
         members = list(alike)
         bands = dict[str, Band | Literal["mixed"]]()
         for rule, name in zip(rules, ("score", "difference"), strict=True):
@@ -308,7 +312,7 @@ def _backfires(table: _Table) -> Findings:
                 for row, kind in enumerate(table.first)
                 if not row >> k & 1
                 and kind in wrong
-                and backfires((kind, table.at(row | 1 << k)))
+                and backfires((kind, table.kind_of_row(row | 1 << k)))
             )
             rest: Any = {"rows": rows, "of": 1 << len(table.names) - 1, "factor": name}
             yield table.finding("reason_backfires", wrong, ("score", "score"), **rest)

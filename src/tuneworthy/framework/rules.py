@@ -68,12 +68,12 @@ def _any(parts: Iterable[Test]) -> Test:
     return Not(Every(frozenset(map(Not, parts))))
 
 
-def held(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
+def holds(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
     """Whether a test holds for one combination."""
     if isinstance(test, Every):
-        return all(held(part, read) for part in test.parts)
+        return all(holds(part, read) for part in test.parts)
     if isinstance(test, Not):
-        return not held(test.part, read)
+        return not holds(test.part, read)
     return test if isinstance(test, bool) else read(test)
 
 
@@ -85,24 +85,24 @@ def put_in(test: Test, name: str, answer: bool) -> Test:
 def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
     """A test of the other answers, where this one is yes and adds to the measures."""
 
-    def put(atom: Reaches | YesTo) -> Test:
+    def replace_atom(atom: Reaches | YesTo) -> Test:
         if isinstance(atom, Reaches):
             return atom._replace(bound=atom.bound - adds.get(atom.measure, 0))
         return atom.name == name or atom
 
-    return _with(test, put)
+    return _with(test, replace_atom)
 
 
-def _with(test: Test, put: Callable[[Reaches | YesTo], Test]) -> Test:
+def _with(test: Test, replace_atom: Callable[[Reaches | YesTo], Test]) -> Test:
     if isinstance(test, Not):
-        part = _with(test.part, put)
+        part = _with(test.part, replace_atom)
         return not part if isinstance(part, bool) else Not(part)
     if isinstance(test, Every):
-        parts = frozenset(_with(part, put) for part in test.parts) - {True}
+        parts = frozenset(_with(part, replace_atom) for part in test.parts) - {True}
         if False in parts or not parts:
             return not parts
         return next(iter(parts)) if len(parts) == 1 else Every(parts)
-    return test if isinstance(test, bool) else put(test)
+    return test if isinstance(test, bool) else replace_atom(test)
 
 
 def atoms(tests: Iterable[Test]) -> Iterator[Reaches | YesTo]:

@@ -78,7 +78,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def case_schema(framework: Framework) -> dict[str, Any]:
     """The case file's schema; checks, factors and signals are those of a framework."""
-    schema = _of(Case, "validation", "Tuneworthy case")
+    schema = _make_schema(Case, "validation", "Tuneworthy case")
     attempt = schema["$defs"]["Attempt"]
     places = [
         (holder, name)
@@ -105,7 +105,7 @@ def case_schema(framework: Framework) -> dict[str, Any]:
 
 def framework_schema() -> dict[str, Any]:
     """The framework file's schema. A file that extends another may leave sections out."""
-    schema = _of(Framework, "validation", "Tuneworthy framework")
+    schema = _make_schema(Framework, "validation", "Tuneworthy framework")
     required = schema.pop("required")
     schema["if"] = {"not": {"required": ["extends"]}}
     schema["then"] = {"required": required}
@@ -115,7 +115,7 @@ def framework_schema() -> dict[str, Any]:
 
 def dossier_schema() -> dict[str, Any]:
     """The schema of what ``--format json`` prints."""
-    return _of(Dossier, "serialization", "Tuneworthy dossier")
+    return _make_schema(Dossier, "serialization", "Tuneworthy dossier")
 
 
 _LABS = {"ceiling": CeilingResult, "verify": VerifyResult, "pilot": PilotResult}
@@ -123,7 +123,7 @@ _LABS = {"ceiling": CeilingResult, "verify": VerifyResult, "pilot": PilotResult}
 
 def lab_schema(name: str) -> dict[str, Any]:
     """The schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``."""
-    schema = _of(_LABS[name], "serialization", f"Tuneworthy {name} lab")
+    schema = _make_schema(_LABS[name], "serialization", f"Tuneworthy {name} lab")
     schema["properties"] = {
         "schema": {"const": f"tuneworthy/{name}/1"},
         **schema["properties"],
@@ -139,7 +139,7 @@ def lab_schema(name: str) -> dict[str, Any]:
     return schema
 
 
-def _of(record: Any, mode: Any, title: str) -> dict[str, Any]:
+def _make_schema(record: Any, mode: Any, title: str) -> dict[str, Any]:
     schema = TypeAdapter(record).json_schema(mode=mode, schema_generator=FieldDocs)
     schema.pop("title", None)
     return {"$schema": _DRAFT, "title": title, **schema}

@@ -25,7 +25,7 @@ from tuneworthy.framework.rules import (
     Rules,
     Test,
     YesTo,
-    held,
+    holds,
     put_in,
 )
 from tuneworthy.model.base import State, States
@@ -245,7 +245,7 @@ def ends_at(
             return read[atom.measure] >= atom.bound
         return atom.name in yes if atom.name else bool(reached)
 
-    return next(index for index, test in enumerate(tests) if held(test, value))
+    return next(index for index, test in enumerate(tests) if holds(test, value))
 
 
 def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:

@@ -92,7 +92,7 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
     Ten at most. The list of prices of the day tells the name of a provider from another one.
     """
     seen = (
-        item for item in measured.evidence if item.id == "models_seen" and item.known
+        item for item in measured.evidence if item.id == "models_seen" and item.is_known
     )
     names = [
         example.rpartition(": ")[0].strip()
@@ -140,7 +140,9 @@ def _list_price(measured: Measured, as_of: date) -> Price | None:
         return None
     ledger = latest([measured])
     names = ("input_tokens", "input_tokens_estimate")
-    tokens = (ledger[name] for name in names if name in ledger and ledger[name].known)
+    tokens = (
+        ledger[name] for name in names if name in ledger and ledger[name].is_known
+    )
     size = next((each.number for each in tokens), 0.0)
     return price_on(models[0], as_of, input_tokens=size)
 
@@ -397,7 +399,7 @@ def _measured(
         near = framework.threshold("near_copy")
         files = _files(chosen, fields, searched=not sources)
         if on:
-            done = partial(_told, files, progress)
+            done = partial(_report_progress, files, progress)
             results = measure_files(files, materials, near, on=on, done=done, draw=draw)
         else:
             results = _results(files, signals(materials, near), progress, draw)
@@ -481,7 +483,7 @@ def _results(
         )
 
 
-def _told(files: TraceFiles, progress: Progress | None) -> None:
+def _report_progress(files: TraceFiles, progress: Progress | None) -> None:
     """How far it has come, where files are measured elsewhere."""
     if progress is not None:
         done, traces = (
@@ -502,7 +504,9 @@ def _measured_part(
         str, Evidence
     ] = {}  # one of each id; a known one before an unknown one
     for item in (item for signal in results for item in signal.evidence):
-        if item.id not in evidence or (item.known and not evidence[item.id].known):
+        if item.id not in evidence or (
+            item.is_known and not evidence[item.id].is_known
+        ):
             evidence[item.id] = item.model_copy(update={"source": source[:2000]})
     if draw[0] < 1 and not evidence:
         what = f"{100 * draw[0]:g}% of the conversations are none of them"

@@ -23,9 +23,9 @@ from tuneworthy.files.case import (
     case_from_text,
     case_path,
     missing_entries,
-    put,
     rewrite,
     text_digest,
+    write_answers,
 )
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.framework.load import case_fields
@@ -47,7 +47,7 @@ from tuneworthy.model.base import (
     UNKNOWN_WORDS,
     YES_WORDS,
     is_whole_number,
-    shown,
+    short_text,
 )
 from tuneworthy.model.case import (
     Case,
@@ -83,7 +83,9 @@ Judge = Callable[[Case, Framework], Dossier]
 
 
 def _refused(ask: Ask, text: str, fix: str) -> CaseError:
-    return CaseError(f'"{shown(text)}" is not an answer to this', where=ask.id, fix=fix)
+    return CaseError(
+        f'"{short_text(text)}" is not an answer to this', where=ask.id, fix=fix
+    )
 
 
 def _state(ask: Ask, text: str) -> str:
@@ -148,7 +150,7 @@ def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
     typed = " to ".join(
         f"{plain_number(round(number * 100, 6))}%" for number in numbers
     )
-    says = f"{shown(text.strip())} means {typed} a month. Did you mean {likely}?"
+    says = f"{short_text(text.strip())} means {typed} a month. Did you mean {likely}?"
     return GrowthDoubt(says, likely, typed)
 
 
@@ -430,7 +432,7 @@ def accept_conflict(
         note = f"{answer.note}; {mark}" if answer.note else mark
         if mark not in answer.note.split("; ") and len(note) <= _MOST_NOTE:
             places = {place: {**_fields(answer), "note": note}}
-    written = put(now.source, places, read_digest=now.digest)
+    written = write_answers(now.source, places, read_digest=now.digest)
     dossier = judge(written.case, now.framework)
     return AnswerResult(written.case, dossier, now.dossier, written.digest)
 
@@ -591,7 +593,7 @@ def _listed(case: Case, room: str, text: str) -> Places:
         fields = row if isinstance(row, dict) else {first: row}
         if not isinstance(fields.get(first), str) or text.casefold() in UNKNOWN_WORDS:
             fix = f"write {room}=NAME, or {room}=[{{{first}: NAME}}]"
-            raise CaseError(f'"{shown(text)}" names none', where=room, fix=fix)
+            raise CaseError(f'"{short_text(text)}" names none', where=room, fix=fix)
         if fields[first] not in there:
             there.append(fields[first])
         for key, value in fields.items():
@@ -602,7 +604,7 @@ def _listed(case: Case, room: str, text: str) -> Places:
 def _is_missing(at: str, where: str, text: str) -> CaseError:
     counts = at in case_fields() and case_fields()[at].kind == "count"
     fix = "write a count, or the path of a file" if counts else "name a file or folder"
-    what = f'"{shown(text)}" isn\'t there'
+    what = f'"{short_text(text)}" isn\'t there'
     return CaseError(what, where=where, fix=f"{fix} beside the case file")
 
 

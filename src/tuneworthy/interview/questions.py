@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from tuneworthy.answers.count import questions, verdict_of
-from tuneworthy.answers.weigh import seen, weigh
+from tuneworthy.answers.weigh import weigh, with_own_evidence
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.failures import FAILURE_CAUSES
 from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import rules_of
-from tuneworthy.model.base import State, States, Unknown, read_place, shown
+from tuneworthy.model.base import State, States, Unknown, read_place, short_text
 from tuneworthy.model.case import (
     AmountOf,
     Attempt,
@@ -69,7 +69,9 @@ class AmbiguousNameError(CaseError):
         self.name = name
         self.ways = ways
         fix = f"write one of them, as {next(iter(ways))}=yes"
-        super().__init__(f'"{shown(name)}" may be {listing(list(ways), "or")}', fix=fix)
+        super().__init__(
+            f'"{short_text(name)}" may be {listing(list(ways), "or")}', fix=fix
+        )
 
 
 def _called(name: str) -> str:
@@ -104,7 +106,8 @@ def answer_path(
     keys = [key for asks in asked_by(framework).values() for key in asks]
     guess = did_you_mean(name, [*keys, *_asked_fields()])
     raise CaseError(
-        f'"{shown(name)}" is nothing the {framework.name} framework asks', fix=guess
+        f'"{short_text(name)}" is nothing the {framework.name} framework asks',
+        fix=guess,
     )
 
 
@@ -178,7 +181,7 @@ def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
         places = "1, or 2 to add one"
     fix = f"places count from 1: write {places if many else '1 for the first'}"
     raise CaseError(
-        f'"{shown(step)}" is not a place in {".".join(above)}, {has}',
+        f'"{short_text(step)}" is not a place in {".".join(above)}, {has}',
         where=path,
         fix=fix,
     )
@@ -464,7 +467,7 @@ def _round(
     case: Case, framework: Framework, part: Part | None
 ) -> tuple[dict[str, float | None], int]:
     """Ids of what is open, in order, with the doubt each removes; and how many there are in all."""
-    filled, ledger = seen(case)
+    filled, ledger = with_own_evidence(case)
     fields = [
         p
         for p, f in _fields(case, framework, part or "evaluate")
@@ -504,7 +507,7 @@ def _failures_are_counted(case: Case) -> bool:
     """Whether somebody counted what goes wrong: then the leading cause is known better."""
     if case.failures is not None and case.failures.counts:
         return True
-    _, ledger = seen(case)
+    _, ledger = with_own_evidence(case)
     return FAILURE_CAUSES in ledger
 
 

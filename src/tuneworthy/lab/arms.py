@@ -62,7 +62,7 @@ def measured_arms(
     held_out = _shares(scores, reported, plan.report)
     arms = []
     for arm in dict.fromkeys((*plan.arms, *reported)):
-        on_report = arm.id in held_out and bool(scores.of(arm).ran(plan.report))
+        on_report = arm.id in held_out and bool(scores.arm_scores(arm).ran(plan.report))
         quality = held_out[arm.id] if on_report else in_race[arm.id]
         cases = plan.report if on_report else plan.select
         grade: FigureGrade = "held_out" if on_report else "measured"
@@ -138,7 +138,7 @@ def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
         return Unknown(
             ask=_UNANSWERED
         )  # how soon an endpoint refuses is no time of a model
-    seconds, places = scores.of(arm).seconds(cases)
+    seconds, places = scores.arm_scores(arm).seconds(cases)
     clusters = clusters_of(cases)[places] if len(places) else places
     return _amount(quantile(seconds, 0.95, clusters), _NOT_TIMED, source)
 
@@ -153,9 +153,9 @@ def _usd(
         )
     if scores.unanswered(arm, cases):
         return Unknown(ask=_UNANSWERED)
-    of = scores.of(arm)
+    of = scores.arm_scores(arm)
     ran = of.ran(cases)
-    (usd,) = of.of(ran, "usd")
+    (usd,) = of.columns(ran, "usd")
     if not usd.any():
         return Unknown(ask=_NOT_PAID if ran else _NOT_TIMED)
     return _amount(mean(usd / repeats, clusters_of(ran)), _NOT_PAID, source)

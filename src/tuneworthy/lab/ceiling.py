@@ -111,12 +111,12 @@ class CeilingRun(NamedTuple):
             ],
         ]
         for arm in plan.arms:
-            of = self.scores.of(arm)
+            of = self.scores.arm_scores(arm)
             if ran := {case.id for case in of.ran(cases)}:
                 columns.append([arm.id])
                 for case, mean in zip(cases, of.means(cases).tolist(), strict=True):
                     score = "no answer" if math.isnan(mean) else quality(mean)
-                    came = shown(of.came(case)[0] or of.why.get(case.id, ""))
+                    came = shown(of.first_output(case)[0] or of.why.get(case.id, ""))
                     columns[-1].append(f"{score}: {came}" if case.id in ran else "")
         rows = [list(row) for row in zip(*columns, strict=True)]
         return rows if len(rows) > 1 else []
@@ -362,7 +362,7 @@ def _evaluator(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     return CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, ask)
 
 
-class _Found(NamedTuple):
+class _SearchOutcome(NamedTuple):
     """The plan with what a search came to, and what a result says of it."""
 
     plan: LabPlan
@@ -370,7 +370,7 @@ class _Found(NamedTuple):
     stop: Stop = Stop()
 
 
-async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
+async def _searched(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
     """Search under a cap of its own, keep the prompts beside the case, and let the best race.
 
     Where the search ends early, for its cap or want of answers, the race goes on with what came.
@@ -378,7 +378,7 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
     request = lab.request
     if request is None:
         none = PromptSearch(ended="none", why=lab.unsearched)
-        return _Found(lab.plan, {"search": none} if lab.unsearched else {})
+        return _SearchOutcome(lab.plan, {"search": none} if lab.unsearched else {})
     own = calls.with_own_cap(_cap_of(lab, calls))
     evaluator = _evaluator(lab, own)
     search = Search(evaluator)
@@ -390,10 +390,10 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _Found:
         unknown = Unknown(ask="run it to its end")
         stopped = PromptSearch(ended="stopped", why=cut.args[0].why)
         about = {"proposing": unknown, "plateau": unknown, "search": stopped}
-        return _Found(lab.plan, about, cut.args[0])
+        return _SearchOutcome(lab.plan, about, cut.args[0])
     write_prompts(lab.case, searched.prompts)
     about = {"headroom": headroom, **_about(search, searched, own)}
-    return _Found(searched.plan, about)
+    return _SearchOutcome(searched.plan, about)
 
 
 def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:

@@ -17,7 +17,7 @@ from tuneworthy.model.ways import AnyFigure, Figure, HeldTarget
 from tuneworthy.report.named import named
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.table import WayTable
-from tuneworthy.ways.way import FIGURE_OF, Known, Way, dossier_figure
+from tuneworthy.ways.way import FIGURE_OF, KnownNumber, Way, dossier_figure
 from tuneworthy.words import count, quality, quality_interval
 
 _SETTLES = named("settles")
@@ -60,7 +60,10 @@ def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
 
 
 def hold_arm(
-    table: WayTable, name: str, margin: float, simpler: tuple[str, Known] | None = None
+    table: WayTable,
+    name: str,
+    margin: float,
+    simpler: tuple[str, KnownNumber] | None = None,
 ) -> HeldArm:
     """Hold a tuned way of a table against every target.
 
@@ -116,13 +119,13 @@ def hold_targets(table: WayTable, way: Way) -> dict[TargetId, HeldTarget]:
     return held
 
 
-def _finite(known: Known | None) -> Known | None:
+def _finite(known: KnownNumber | None) -> KnownNumber | None:
     if known is None or math.isfinite(known.high):
         return known
     return None
 
 
-def _settles(target: TargetId, known: Known | None, limit: float | None) -> str:
+def _settles(target: TargetId, known: KnownNumber | None, limit: float | None) -> str:
     """What would tell whether a target is met."""
     if target != "quality" or known is None or not known.cases:
         return _SETTLES[target]

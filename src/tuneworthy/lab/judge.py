@@ -165,7 +165,7 @@ class LabJudge:
             longest = min(longest, LONGEST_PART)  # a longer one isn't judged
             output = Output(job.key.ljust(longest, "x")[:longest])
         elif known.whole is not None:
-            output = Output.of(known.whole)
+            output = Output.from_reply(known.whole)
         else:
             return
         if (question := self.job(output, case)) is not None:

@@ -241,7 +241,8 @@ class Pool:
             template, {"input": self.examples[place].text, "previous": previous}
         )
         return Spoken.all(
-            Spoken.of("user", asked), Spoken.of("assistant", self._texts[place])
+            Spoken.from_text("user", asked),
+            Spoken.from_text("assistant", self._texts[place]),
         )
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
@@ -447,7 +448,7 @@ class Spoken(NamedTuple):
     tokens: int = 0  #: The most they can have.
 
     @classmethod
-    def of(cls, role: ChatRole, text: str) -> Spoken:
+    def from_text(cls, role: ChatRole, text: str) -> Spoken:
         as_json = as_bytes(message_json(role, text))
         return cls(((role, text),), as_json, len(as_bytes(text)) + TOKENS_A_MESSAGE)
 
@@ -458,7 +459,7 @@ class Spoken(NamedTuple):
         return cls(talk, as_json, sum([part.tokens for part in parts]))
 
 
-_part = lru_cache(maxsize=256)(Spoken.of)
+_part = lru_cache(maxsize=256)(Spoken.from_text)
 
 
 class Form:
@@ -517,7 +518,7 @@ class Asking:
                 for m in talk[: asked[-1]]
                 if m.role in ("user", "assistant") and m.content
             )
-            self._earlier = [Spoken.of(m.role, m.content) for m in before]
+            self._earlier = [Spoken.from_text(m.role, m.content) for m in before]
 
     def parts(self, form: Form, said: Sequence[str] = ()) -> tuple[Spoken, Spoken]:
         """The system prompt, and what comes after it."""
@@ -541,7 +542,7 @@ class Asking:
         if about not in self._rests:
             shown = () if form.inside else pool.shown_to(form.arm, self.case)
             turns = (pool.turns(prompt.user, previous, place) for place in shown)
-            newest = Spoken.of("user", filled(prompt.user, values))
+            newest = Spoken.from_text("user", filled(prompt.user, values))
             self._rests[about] = Spoken.all(*turns, *self._earlier, newest)
         system = filled(prompt.system, values)
         return _part("system", system) if system.strip() else Spoken(), self._rests[

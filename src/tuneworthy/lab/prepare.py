@@ -739,5 +739,6 @@ def outputs_of(lab: PreparedLab) -> Outputs:
         for job, arm, case in lab.plan.calls(lab.plan.arms, cases, told_by(ledger)):
             settled = None if job.repeat else ledger.find(job.key)
             if settled and settled.whole:
-                outputs.setdefault(arm.id, {})[case.id] = Output.of(settled.whole).shown
+                output = Output.from_reply(settled.whole)
+                outputs.setdefault(arm.id, {})[case.id] = output.text_with_calls
     return outputs

@@ -267,7 +267,7 @@ def kept_in(ledger: Ledger | None) -> Ask:
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         keys = list({job.key for job in jobs})
-        known = ledger.found(keys) if ledger else {}
+        known = ledger.find_all(keys) if ledger else {}
         if len(known) < len(keys):
             raise CutShortError(Stop("it wasn't asked before"))
         return known
@@ -359,7 +359,7 @@ class CandidateEvaluator:
     def _scored(self, case: EvalCase, job: Job, call: Settled) -> Tried:
         if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."
-        output = Output.of(call.whole)
+        output = Output.from_reply(call.whole)
         scored = self.marker.score(output, case, system_of(job.request))
         text = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
         if scored.ok is None:

@@ -22,7 +22,14 @@ from tuneworthy.lab.arms import MADE_OF
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
 from tuneworthy.lab.reward import reward_signal
-from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of, shown_share, worth
+from tuneworthy.lab.scores import (
+    Lab,
+    Scores,
+    clusters_of,
+    first_of,
+    ranking_value,
+    shown_share,
+)
 from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.runner import Stop
 from tuneworthy.measure.sample import distinct_prompts
@@ -172,7 +179,7 @@ def rival_arms(
     enough = []
     for arm in lab.plan.of_kind("prompt"):
         row = arm_row(lab, arm, lab.plan.select)
-        if arm.model != chosen[0].model and worth(row.quality) >= target:
+        if arm.model != chosen[0].model and ranking_value(row.quality) >= target:
             enough.append(row)
     cheaper = [row for row in enough if _less(row.usd_per_case, best.usd_per_case)]
     rivals = [min(cheaper, key=lambda row: _amount(row.usd_per_case), default=None)]
@@ -505,7 +512,7 @@ def options_evidence(
 ) -> Iterator[Evidence]:
     """How good each option was that an arm stands for, and every tuning: the best that stayed."""
     stayed = [row for row in rows if row.dropped_after is None]
-    stayed.sort(key=lambda row: worth(row.quality), reverse=True)
+    stayed.sort(key=lambda row: ranking_value(row.quality), reverse=True)
     for name, uses in (*MADE_OF.items(), ("tuned", lambda arm: arm.kind == "tuned")):
         kinds = ("prompt",) if name in _NO_MIXES else ("prompt", "baseline", "tuned")
         own = [row for row in stayed if row.arm.kind in kinds and uses(row.arm)]
@@ -614,7 +621,9 @@ def outcome(
         about["proposing"], about["plateau"], stop, framework
     )
     return CeilingResult(
-        arms=tuple(sorted(rows, key=lambda row: worth(row.quality), reverse=True)),
+        arms=tuple(
+            sorted(rows, key=lambda row: ranking_value(row.quality), reverse=True)
+        ),
         best=chosen[0].id if chosen else "",
         reported=scores.share(chosen[0], plan.report, exact=True)
         if chosen
@@ -714,7 +723,7 @@ def _saved(lab: Lab) -> int:
     plan = lab.plan
     if lab.stop:
         return 0
-    made = sum(len(lab.scores.of(arm).ran(plan.select)) for arm in plan.called)
+    made = sum(len(lab.scores.arm_scores(arm).ran(plan.select)) for arm in plan.called)
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
 
 
@@ -736,18 +745,18 @@ def _steps(
 
 def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     """An arm with what it scored on some cases."""
-    of = lab.scores.of(arm)
+    of = lab.scores.arm_scores(arm)
     ran = of.ran(cases)
     times, _ = of.seconds(cases)
     usd, written, thought = (
-        sum(c.tolist()) for c in of.of(ran, "usd", "written", "thought")
+        sum(c.tolist()) for c in of.columns(ran, "usd", "written", "thought")
     )
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
     free = Unknown(
         ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run"
     )
     names = ("failed", "in_doubt", "unjudged", "aloud")
-    lost = (int((column > 0).sum()) for column in of.of(ran, *names))
+    lost = (int((column > 0).sum()) for column in of.columns(ran, *names))
     return ArmResult(
         arm=arm,
         quality=lab.scores.share(arm, cases),
@@ -794,7 +803,7 @@ _MOST_PARTS = 50
 
 def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
     """How often each field of an arm's answers is right, or each class; () where there are none."""
-    of = scores.of(arm)
+    of = scores.arm_scores(arm)
     rows = dict[str, list[tuple[float, str]]]()
     means = zip(cases, of.means(cases).tolist(), strict=True)
     scored = [(case, mean, of.parts.get(case.id)) for case, mean in means if mean >= 0]

@@ -316,9 +316,11 @@ class SearchedWays:
                 ):
                     for method, order in orders.items():
                         first = [parts[place] for place in order[:k]]
-                        self._take(f"{name} · {method}{form}", question, first)
+                        self._score_ranks(f"{name} · {method}{form}", question, first)
 
-    def _take(self, way: str, question: Question, first: Sequence[Piece]) -> None:
+    def _score_ranks(
+        self, way: str, question: Question, first: Sequence[Piece]
+    ) -> None:
         ranks = [
             next(
                 (
@@ -331,9 +333,11 @@ class SearchedWays:
             for places in question.passages
         ]
         nearest = min(filter(None, ranks), default=0)
-        self.recall.put(way, question.case.id, float(nearest > 0))
-        self.mrr.put(way, question.case.id, 1 / nearest if nearest else 0.0)
-        self.passages.put(way, question.case.id, sum(map(bool, ranks)) / len(ranks))
+        self.recall.note_score(way, question.case.id, float(nearest > 0))
+        self.mrr.note_score(way, question.case.id, 1 / nearest if nearest else 0.0)
+        self.passages.note_score(
+            way, question.case.id, sum(map(bool, ranks)) / len(ranks)
+        )
         passages = tuple(CasePassage(text=piece.text) for piece in first)
         self.found.setdefault(way, {})[question.case.id] = passages
 

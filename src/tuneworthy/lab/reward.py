@@ -27,7 +27,7 @@ def reward_signal(
     """How often an arm succeeds on cases that chose nothing; None for too few tries or cases."""
     if repeats < FEWEST_REPEATS:
         return None
-    right, scored = scores.of(arm).of(cases, "right", "scored")
+    right, scored = scores.arm_scores(arm).columns(cases, "right", "scored")
     tried = scored >= FEWEST_REPEATS
     clusters = np.array(clusters_of(cases), dtype=object)[tried]
     rates = right[tried] / scored[tried]

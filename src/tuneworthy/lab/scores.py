@@ -186,7 +186,7 @@ class ArmScores:
         """Whether any of its answers is right."""
         return any(self._columns["whole"])
 
-    def came(self, case: EvalCase) -> tuple[str | None, tuple[str, str] | None]:
+    def first_output(self, case: EvalCase) -> tuple[str | None, tuple[str, str] | None]:
         """The first output for a case, and the signal and text of the last wrong one."""
         return self._came[self._rows.get(case.id, 0)]
 
@@ -194,7 +194,7 @@ class ArmScores:
         """Those of some cases that it was run on."""
         return [case for case in cases if case.id in self._rows]
 
-    def of(self, cases: Cases, *names: str) -> list[Floats]:
+    def columns(self, cases: Cases, *names: str) -> list[Floats]:
         """Columns of what was counted, for some cases."""
         rows = self._rows_of(cases)
         return [np.array(self._columns[name])[rows] for name in names]
@@ -219,7 +219,7 @@ class ArmScores:
         ``unjudged``; NaN leaves it out.
         """
         names = ("right", "scored", "unjudged", "failed", "in_doubt")
-        right, scored, silent, *lost = self.of(cases, *names)
+        right, scored, silent, *lost = self.columns(cases, *names)
         for each, n in ((missing, sum(lost)), (unjudged, silent)):
             if not math.isnan(each):
                 right = right + each * n
@@ -231,7 +231,7 @@ class ArmScores:
         """How many calls on cases have no answer, and how many were made."""
         if not self.why:
             return 0, 0
-        counts = self.of(cases, "failed", "in_doubt", "scored", "unjudged")
+        counts = self.columns(cases, "failed", "in_doubt", "scored", "unjudged")
         lost, *known = (
             int(column.sum()) for column in (counts[0] + counts[1], *counts[2:])
         )
@@ -274,7 +274,7 @@ class Scores:
         the user's may take seconds, and calls, progress and a stop don't wait for it.
         """
         there = runner.outcome.settled
-        await aside(starmap(self.marker.check, [()]))
+        await run_in_thread(starmap(self.marker.check, [()]))
         going = asyncio.ensure_future(self._answered(runner, calls))
         taken = 0
         try:
@@ -285,7 +285,7 @@ class Scores:
                     some = list(takewhile(lambda call: call[0].key in there, some))
                     if self.judge is not None or not some:
                         continue
-                await self.take(
+                await self.score_calls(
                     some, runner.outcome.some([job.key for job, *_ in some])
                 )
                 taken += len(some)
@@ -306,7 +306,9 @@ class Scores:
         ]
         return await self.judge.ask(runner, answers) or outcome
 
-    async def take(self, calls: Iterable[Asked], became: Mapping[str, Settled]) -> None:
+    async def score_calls(
+        self, calls: Iterable[Asked], became: Mapping[str, Settled]
+    ) -> None:
         """Score what became of calls, by key."""
         reads = self.marker.reads_system if self.judge is None else lambda _: False
         there = [
@@ -320,12 +322,12 @@ class Scores:
             for job, arm, case in calls
             if job.key in became
         ]
-        await aside(starmap(self._take, there))
+        await run_in_thread(starmap(self._score_call, there))
         if self.judge is None and self.looks_for_wrappers:
             asked: dict[str, list[EvalCase]] = {}
             for _, arm, case, *_ in there:
                 asked.setdefault(arm.id, []).append(case)
-            await aside(starmap(self._look_for_wrapper, asked.items()))
+            await run_in_thread(starmap(self._look_for_wrapper, asked.items()))
 
     def _look_for_wrapper(self, arm: str, cases: Sequence[EvalCase]) -> None:
         """Note what an arm writes around its answers, if none is right for that alone.
@@ -341,7 +343,7 @@ class Scores:
             return
         of.unwrapped_at = answered
         came = (
-            (case, of.came(case)[0])
+            (case, of.first_output(case)[0])
             for case in islice(of.cases.values(), _MOST_UNWRAPPED)
         )
         texts = {question(case): (case, text) for case, text in came if text}
@@ -357,7 +359,7 @@ class Scores:
                 of.wrapper = f"{says}: without it {right} of {len(texts)} are right"
                 return
 
-    def _take(
+    def _score_call(
         self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str
     ) -> None:
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
@@ -397,13 +399,15 @@ class Scores:
         judge = self.judge
         wrong = (WRONG, output.text[:_MASKED])
         of.add(case.id)
-        of.note_text(case.id, output.shown)
+        of.note_text(case.id, output.text_with_calls)
         if judge is None:
             scored = self.marker.score(output, case, system)
         else:
             scored = judge.score(output, case)
             if case.id not in of.labels:
-                label = judge.labels.get((case.id, digest_of(output.shown)), math.nan)
+                label = judge.labels.get(
+                    (case.id, digest_of(output.text_with_calls)), math.nan
+                )
                 of.labels[case.id] = label
                 of.note(case.id, None, wrong if label < NO else None)
         if scored.why == RUN_STOPPED:
@@ -412,12 +416,16 @@ class Scores:
             of.add(case.id, unjudged=1)
             return
         of.add(case.id, right=scored.value, scored=1, whole=bool(scored.ok))
-        if scored.parts and of.came(case)[0] is None:
+        if scored.parts and of.first_output(case)[0] is None:
             of.parts[case.id] = scored.parts
         if scored.ok or judge is not None:
-            of.note(case.id, output.shown[:_MASKED], None)
+            of.note(case.id, output.text_with_calls[:_MASKED], None)
         else:
-            of.note(case.id, output.shown[:_MASKED], (scored.signal or WRONG, wrong[1]))
+            of.note(
+                case.id,
+                output.text_with_calls[:_MASKED],
+                (scored.signal or WRONG, wrong[1]),
+            )
 
     def _call(
         self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float
@@ -441,27 +449,27 @@ class Scores:
         of.why[case.id] = why[:_SHOWN]
         of.add(case.id, **{"in_doubt" if settled.status == "in_doubt" else "failed": 1})
 
-    def put(self, arm: str, case: str, score: float) -> None:
+    def note_score(self, arm: str, case: str, score: float) -> None:
         """Note a score that needs no scorer, as of what was retrieved."""
         self._arms[arm].add(case, right=score, scored=1)
 
-    def of(self, arm: Arm) -> ArmScores:
+    def arm_scores(self, arm: Arm) -> ArmScores:
         """What an arm did; nothing for one that wasn't run."""
         return self._arms.get(arm.id) or ArmScores()
 
     def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
         """What the models of some arms got instead of parameters they refused, for a plan."""
-        models = {arm.model: ", ".join(self.of(arm).changed) for arm in arms}
+        models = {arm.model: ", ".join(self.arm_scores(arm).changed) for arm in arms}
         return tuple(
             f"{model}: {changed}" for model, changed in models.items() if changed
         )
 
     def impossible(self, arm: Arm, cases: Cases) -> bool:
         """Whether its model can't be asked so at all: then nobody can use the arm either."""
-        of = self.of(arm)
+        of = self.arm_scores(arm)
         ran = of.ran(cases) if of.why else []
         refused = all(of.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
-        return bool(ran) and refused and not of.of(ran, "scored")[0].any()
+        return bool(ran) and refused and not of.columns(ran, "scored")[0].any()
 
     def unanswered(self, arm: Arm, cases: Cases) -> str:
         """Why an arm isn't measured on cases; empty for one that is.
@@ -482,30 +490,32 @@ class Scores:
 
     def wrapped(self, arm: Arm) -> str:
         """What an arm has around every answer, where none is right for it; else empty."""
-        of = self.of(arm)
+        of = self.arm_scores(arm)
         if not of.wrapper or of.has_right:
             return ""
         return f"every answer of {arm.id} has {of.wrapper}"
 
     def is_hollow(self, arm: Arm, cases: Cases) -> bool:
         """Whether all that a model said so far was one thing, or wrapped, and never right."""
-        one_text = arm.kind != "baseline" and bool(self.of(arm).one_text(cases))
+        one_text = arm.kind != "baseline" and bool(self.arm_scores(arm).one_text(cases))
         return one_text or bool(self.wrapped(arm))
 
     def same_words(self, arm: Arm, cases: Cases) -> str:
         """What an arm says to every input, many different ones, and never rightly; else empty."""
-        of = self.of(arm)
+        of = self.arm_scores(arm)
         exempt = arm.kind == "baseline" or arm.id in self.believed
         answered = [] if exempt else of.one_text(cases)
         inputs = len({question(case) for case in answered})
         if inputs < SAME_WORDS:
             return ""
-        text = one_line(self.shown(of.came(answered[0])[0] or ""), limit=_SHOWN_OF_SAME)
+        text = one_line(
+            self.shown(of.first_output(answered[0])[0] or ""), limit=_SHOWN_OF_SAME
+        )
         return f'every answer of {arm.id} to {inputs} inputs was: "{text}", and none is right'
 
     def missing_answers(self, arm: Arm, cases: Cases) -> str:
         """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
-        of = self.of(arm)
+        of = self.arm_scores(arm)
         missing, calls = of.missing(cases)
         if missing <= self.most_missing * calls:
             return ""
@@ -516,7 +526,7 @@ class Scores:
 
     def row(self, arm: Arm, cases: Cases, missing: float = math.nan) -> Floats:
         """Scores of an arm on cases, NaN where it has none; ``missing`` for what has no answer."""
-        return self.of(arm).means(cases, missing)
+        return self.arm_scores(arm).means(cases, missing)
 
     def judged(self, arm: Arm, cases: Cases, missing: float = math.nan) -> JudgedScores:
         """An arm as its judge and people see it.
@@ -524,7 +534,7 @@ class Scores:
         ``missing`` is what both say of a call without an answer; NaN leaves it out.
         """
         assert self.judge is not None  # nobody asks for it without one
-        of = self.of(arm)
+        of = self.arm_scores(arm)
         sample = {case.id for case in self.judge.sample(cases)}
         judge = of.means(cases, missing, UNREADABLE)
         people = np.array([of.labels.get(case.id, missing) for case in cases])
@@ -541,13 +551,16 @@ class Scores:
 
         Each with its case, its signal and what came.
         """
-        of = self.of(arm)
+        of = self.arm_scores(arm)
         known = self.row(arm, cases)
         if self.judge is not None:
             cases = self.judge.sample(cases)
             known = self.judged(arm, cases).people
         came = zip(
-            cases, known.tolist(), (of.came(case)[1] for case in cases), strict=True
+            cases,
+            known.tolist(),
+            (of.first_output(case)[1] for case in cases),
+            strict=True,
         )
         wrong = [
             (case, *what)
@@ -580,7 +593,7 @@ class Scores:
                 self.row(arm, cases, missing), clusters, exact=exact, reach=reach
             )
 
-        if self.judge is None and not self.of(arm).why:
+        if self.judge is None and not self.arm_scores(arm).why:
             return counted(math.nan)
         return widened(*map(counted, (math.nan, 0.0, 1.0)))
 
@@ -623,7 +636,7 @@ def _answer_of(reply: Reply, case: EvalCase) -> Output:
     texts = map(answer_text, case.accepted)
     if any(without_thinking(text) != text for text in texts):
         return Output(reply.text, reply.tool_calls)
-    return Output.of(reply)
+    return Output.from_reply(reply)
 
 
 def shown_share(of: Estimate) -> dict[str, Any]:
@@ -655,7 +668,7 @@ def widened(
     return replace(known, low=min(e.low for e in ends), high=max(e.high for e in ends))
 
 
-async def aside(steps: Iterable[object]) -> None:
+async def run_in_thread(steps: Iterable[object]) -> None:
     """Go through steps in a thread; whoever is cancelled leaves it after the one it is at.
 
     A process that ends doesn't wait for that one either, though it may be a scorer of the user's.
@@ -686,7 +699,7 @@ async def aside(steps: Iterable[object]) -> None:
         over.set()
 
 
-def worth(quality: ShareOf | Unknown) -> float:
+def ranking_value(quality: ShareOf | Unknown) -> float:
     """What a share is ranked by."""
     return -1.0 if isinstance(quality, Unknown) else quality.value
 
@@ -836,7 +849,7 @@ class Lab:
         alone = [arm for arm in arms if arm.kind == "baseline"]
         answer = self.scores.answer
         look_up = pool.look_up
-        await aside(
+        await run_in_thread(
             answer(a.id, case, Output(look_up(a, case)))
             for a, case in product(alone, cases)
         )
@@ -906,7 +919,9 @@ class Lab:
             for name, quality in self._board.items()
         )
         return tuple(
-            sorted(board, key=lambda p: (p.running, worth(p.quality)), reverse=True)
+            sorted(
+                board, key=lambda p: (p.running, ranking_value(p.quality)), reverse=True
+            )
         )
 
     def _show_waiting(self, why: str) -> None:

@@ -261,7 +261,7 @@ async def _run(
         jobs = [call for arm in arms for call in general_calls(plan, arm)]
         lab.stop = (await general.run(calls.runner(), jobs)).stop
     return compared(
-        written, lab, general, arms, partial(_held, prepared, arms, written)
+        written, lab, general, arms, partial(_hold_tuned_arm, prepared, arms, written)
     )
 
 
@@ -269,7 +269,7 @@ Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
 """Holds the tuned arm against every target, by its gain and whether it kept general skills."""
 
 
-def _held(
+def _hold_tuned_arm(
     lab: PreparedLab,
     arms: tuple[Arm, Arm],
     plan: VerifyPlan,
@@ -418,7 +418,8 @@ def compared(
             scores, arms, plan.report, contrasts[0], written.margin
         ),
         aloud=sum(
-            int(scores.of(arm).of(plan.report, "aloud")[0].sum()) for arm in arms
+            int(scores.arm_scores(arm).columns(plan.report, "aloud")[0].sum())
+            for arm in arms
         ),
         spend=lab.calls.spend,
         **(lab.stop or first_of(lost)).of_result,

@@ -596,7 +596,7 @@ def _answers(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
     return values
 
 
-def _given(label: Label) -> str:
+def _label_text(label: Label) -> str:
     """What was said, with the better answer in the place of an edit."""
     return label.text if label.value == "edit" else label.value
 
@@ -631,7 +631,9 @@ def _agreement(
     both = 0
     for key in keys:
         values = {
-            name: _given(people[name][key]) for name in names if key in people[name]
+            name: _label_text(people[name][key])
+            for name in names
+            if key in people[name]
         }
         table.append(
             [_plain(task, values[name]) if name in values else None for name in names]

@@ -119,7 +119,7 @@ _LETTER = "i"  # before an id: a spreadsheet takes 12345e6 for a number
 def _row(queue: LabelQueue, name: str, item: Item, task_id: str) -> dict[str, str]:
     """An item as a row of texts."""
     case = item.case
-    outputs = (*item.shown, "", "")
+    outputs = (*item.outputs_in_order, "", "")
     reference = case.reference
     choices = ", ".join(shown_choices(item)) if item.choices else "any text"
     if queue.form.is_json and not item.choices:
@@ -200,7 +200,7 @@ class ImportedLabels(NamedTuple):
     """What is wrong, each with its line; then nothing was kept."""
 
 
-class _Given(NamedTuple):
+class _SheetAnswer(NamedTuple):
     name: str  #: Id of the item.
     label: str
     better: str
@@ -227,7 +227,7 @@ def import_sheet(
         fix = f"import it: tuneworthy evalset import {argument(path)} {argument(case.folder)}"
         raise CaseError("holds labels of another kind", where=str(path), fix=fix)
     queue = open_queue(source, task)
-    labels: list[_Given] = []
+    labels: list[_SheetAnswer] = []
     problems: list[str] = []
     empty = 0
     for line, row in rows:
@@ -250,7 +250,7 @@ def import_sheet(
     return ImportedLabels(queue.labeller, kept, len(labels) - kept, empty, ())
 
 
-def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _Given:
+def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _SheetAnswer:
     """A label of a row, as the queue takes it.
 
     Raises:
@@ -272,7 +272,7 @@ def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _Given:
         label = _choice(item, label)
     better = row.get("better", "")
     queue.checked(item, label, better)
-    return _Given(name, label, better)
+    return _SheetAnswer(name, label, better)
 
 
 def _choice(item: Item, label: str) -> str:

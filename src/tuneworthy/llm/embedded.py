@@ -362,7 +362,7 @@ class Embedded:
 
 async def _taken(weights: Weights) -> _Running:
     """The process for some weights; whoever is stopped while it starts leaves none behind."""
-    starting = asyncio.ensure_future(asyncio.to_thread(_take, weights))
+    starting = asyncio.ensure_future(asyncio.to_thread(_acquire_process, weights))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -384,7 +384,7 @@ _shared: dict[Weights, _Running] = {}
 _door = threading.Lock()
 
 
-def _take(weights: Weights) -> _Running:
+def _acquire_process(weights: Weights) -> _Running:
     """The process for some weights, started if there is none; NotSent if it can't be."""
     with _door:
         running = _shared.get(weights)

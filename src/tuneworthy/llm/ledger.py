@@ -321,25 +321,25 @@ class Ledger:
 
     def find(self, key: str) -> Settled | None:
         """What became of a request; None for one that was never sent, or that failed unpaid."""
-        return self.found([key]).get(key)
+        return self.find_all([key]).get(key)
 
     def text(self, key: str) -> str | None:
         """What a request was answered; None where there is no whole answer."""
         call = self.find(key)
         return call.whole.text if call and call.whole else None
 
-    def found(self, keys: Sequence[str]) -> dict[str, Settled]:
+    def find_all(self, keys: Sequence[str]) -> dict[str, Settled]:
         """The same of some, by key."""
-        rows = self._of(keys, f"calls.key, {self._columns}")
+        rows = self._select(keys, f"calls.key, {self._columns}")
         calls = {key: _settled(key, row) for key, *row in rows}
         self._brought |= {key for key, call in calls.items() if call.brought}
         return calls
 
     def statuses(self, keys: Sequence[str]) -> dict[str, str]:
         """How they stand, without their answers."""
-        return dict(self._of(keys, "calls.key, status"))
+        return dict(self._select(keys, "calls.key, status"))
 
-    def _of(self, keys: Sequence[str], columns: str) -> list[tuple[Any, ...]]:
+    def _select(self, keys: Sequence[str], columns: str) -> list[tuple[Any, ...]]:
         these = (
             f"SELECT {columns} FROM json_each(?) JOIN calls ON calls.key = json_each.value "  # noqa: S608  # words of ours
             "WHERE status <> 'failed'"

@@ -280,7 +280,7 @@ class Outcome:
         """What became of some calls, by key."""
         settled = {key: self.settled[key] for key in keys if key in self.settled}
         if self.ledger is not None:
-            settled |= self.ledger.found(
+            settled |= self.ledger.find_all(
                 [k for k in settled if settled[k].status == "settled"]
             )
         return settled
@@ -408,7 +408,7 @@ class Runner:
                 read = [
                     k for k, s in statuses.items() if k not in heard or s != "settled"
                 ]
-            there = self._ledger.found(read)
+            there = self._ledger.find_all(read)
             for job in some:
                 call = (
                     here.get(job.key)
@@ -418,9 +418,9 @@ class Runner:
                 if not call or call.status == "sent":  # as one that is on the wire now
                     yield job
                 else:
-                    self._known(job, call)
+                    self._reuse(job, call)
 
-    def _known(self, job: Job, known: Settled) -> None:
+    def _reuse(self, job: Job, known: Settled) -> None:
         if known.status == "settled":
             self.outcome.reused += 1
             self._probes[job.place].answered |= known.whole is not None
@@ -434,7 +434,7 @@ class Runner:
             await flying
         earlier = self.outcome.get(key) or self._ledger.find(key)
         if earlier is not None:
-            self._known(job, earlier)
+            self._reuse(job, earlier)
             return
         future = self._flying[key] = asyncio.get_running_loop().create_future()
         try:
@@ -540,7 +540,7 @@ class Runner:
         was put aside for them.
         """
 
-        def put() -> Answer:
+        def set_aside() -> Answer:
             answer = self._put(key, model=model, usd=most)
             # At once, since others of its batch look at it; and a batch may be kept twice.
             (self._held.add if answer == "go" else self._held.discard)(key)
@@ -548,7 +548,7 @@ class Runner:
 
         while not self._ended():
             try:
-                answer = await self._kept(put)
+                answer = await self._kept(set_aside)
                 if answer == "go" and self._ended():  # while it waited
                     await self._kept(partial(self._ledger.fail, key, _NOT_BEGUN))
                     self._let_go(key)
@@ -710,7 +710,7 @@ def quotes(
             if status := statuses.get(job.key, ""):
                 sums["reused"] += status == "settled"
                 bounds.learn(job)
-            elif (usd := bounds.of(job)) is None:
+            elif (usd := bounds.bounds_usd(job)) is None:
                 sums["unpriced"][job.frame.model] = None
             else:
                 sums["calls"] += 1
@@ -754,7 +754,7 @@ class _Bounds:
             ]
             self._counted[job.frame.model] = counts
 
-    def of(self, job: Job) -> tuple[float, float] | None:
+    def bounds_usd(self, job: Job) -> tuple[float, float] | None:
         """The second with as many tokens as the same model read and wrote so far.
 
         Where it has answered nothing yet, a token has four bytes, and the answer is as long as the

@@ -23,7 +23,7 @@ from tuneworthy.files.case import read_with_digest
 from tuneworthy.intake.measure import measure_case
 from tuneworthy.interview.answers import EvaluatedCase, unconfirmed_answers
 from tuneworthy.interview.start import plain_title
-from tuneworthy.model.base import FileRecord, shown, wrong
+from tuneworthy.model.base import FileRecord, short_text, wrong
 from tuneworthy.model.dossier import Dossier, TuningAnswer
 from tuneworthy.money.worth import worth_text
 from tuneworthy.report import render
@@ -43,7 +43,9 @@ _MOST = 100
 def _to_day(value: Any) -> date:
     day = read_day(value)
     if day is None:
-        raise wrong(f'is "{shown(value)}", which is not a date', "write 2026-11-24")
+        raise wrong(
+            f'is "{short_text(value)}", which is not a date', "write 2026-11-24"
+        )
     return day
 
 

@@ -76,7 +76,7 @@ _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the sam
 
 def _read(name: str) -> Any:
     def whole(self: LazyRecord, *args: Any, **kwargs: Any) -> Any:
-        self._held()  # a method of its own
+        self._field_values()  # a method of its own
         return getattr(super(LazyRecord, self), name)(*args, **kwargs)
 
     return whole
@@ -122,10 +122,13 @@ class LazyRecord(LateRecord):
             return super().__getattr__(name)
 
         def __eq__(self, other: object) -> bool:
-            return type(self) is type(other) and self._held() == other._held()
+            return (
+                type(self) is type(other)
+                and self._field_values() == other._field_values()
+            )
 
         def __hash__(self) -> int:
-            return hash(self._held())
+            return hash(self._field_values())
 
         # of what pydantic takes as it finds it, nothing may be missing
         model_dump = _read("model_dump")
@@ -136,12 +139,12 @@ class LazyRecord(LateRecord):
         __getstate__ = _read("__getstate__")
         __iter__ = _read("__iter__")
 
-    def _held(self) -> tuple[Any, ...]:
+    def _field_values(self) -> tuple[Any, ...]:
         """What it holds, whether or not it was read before."""
         held = tuple(getattr(self, name) for name in type(self).model_fields)
         for part in held:
             if isinstance(part, LazyRecord):
-                part._held()  # noqa: SLF001  # of its own kind
+                part._field_values()  # noqa: SLF001  # of its own kind
         return held
 
 
@@ -163,7 +166,7 @@ class FileRecord(LateRecord):
         for key, value in data.items():
             if key not in keys:
                 context = {
-                    "key": shown(str(key)),
+                    "key": short_text(str(key)),
                     "known": keys,
                     "empty": value is None,
                 }
@@ -192,11 +195,11 @@ def to_state(value: Any) -> Any:
     if text in _STATES and (value is None or isinstance(value, str | bool)):
         return _STATES[text]
     raise PydanticCustomError(
-        "state", "use yes, no or unknown", {"given": shown(value)}
+        "state", "use yes, no or unknown", {"given": short_text(value)}
     )
 
 
-def shown(value: Any) -> str:
+def short_text(value: Any) -> str:
     """A short picture of a value for an error message."""
     if isinstance(value, str):
         text = value[:40].encode("utf-8", "backslashreplace").decode("utf-8")
@@ -264,7 +267,8 @@ def inside_folder(value: str) -> str:
     parts = re.split(r"[/\\]", value)
     if len(parts) > MOST_PARTS:
         raise wrong(
-            f'"{shown(value)}" has more than {MOST_PARTS} parts', "name a shorter path"
+            f'"{short_text(value)}" has more than {MOST_PARTS} parts',
+            "name a shorter path",
         )
     if "\0" in value or not value.strip():
         raise wrong("is not a path", "name a file or folder beside case.yaml")
@@ -274,7 +278,8 @@ def inside_folder(value: str) -> str:
         or re.match(r"[A-Za-z][\w+.-]*:", value)
     ):
         raise wrong(
-            f'"{shown(value)}" leaves the case folder', "name it relative to case.yaml"
+            f'"{short_text(value)}" leaves the case folder',
+            "name it relative to case.yaml",
         )
     return value
 

@@ -36,7 +36,7 @@ from tuneworthy.model.base import (
     as_key,
     inside_folder,
     one_or_many,
-    shown,
+    short_text,
     wrong,
 )
 from tuneworthy.model.framework import CAUSES, CauseId, Goal, Goals
@@ -104,7 +104,7 @@ class Holding(FileRecord):
     def _path_inside(cls, value: str | None) -> str | None:
         if value is not None and _COUNTED.fullmatch(value):
             raise wrong(
-                f'is "{shown(value)}"',
+                f'is "{short_text(value)}"',
                 "write the count as a plain number, such as 10000",
             )
         return None if value is None else inside_folder(value)
@@ -564,7 +564,7 @@ class Model(FileRecord):
             return None
         if not re.match(r"https?://[^\s/]", value):
             fix = "write an address that starts with https:// or http://"
-            raise wrong(f'is "{shown(value)}"', fix)
+            raise wrong(f'is "{short_text(value)}"', fix)
         if "?" in value or "#" in value:
             raise wrong(
                 "carries a query", "keep keys in the environment, never in an address"

@@ -586,7 +586,7 @@ class Scenario(Record):
     npv_usd: float
 
 
-class Worth(Record):
+class InformationValue(Record):
     """What finding something out is worth before anything is decided."""
 
     kind: Literal["pilot", "cases", "amount"]  #: A pilot, more cases, or an amount.
@@ -646,7 +646,9 @@ class InvestmentResult(LazyRecord):
         Number  #: Mean net present value of a pilot and, if it works, of the rest.
     )
     scenarios: tuple[Scenario, ...] = ()
-    worth: tuple[Worth, ...] = ()  #: What finding out is worth, the most first.
+    worth: tuple[
+        InformationValue, ...
+    ] = ()  #: What finding out is worth, the most first.
     contradicted: bool = (
         False  #: Whether a stated amount stands in an open contradiction.
     )

@@ -93,7 +93,7 @@ class Evidence(LateRecord):
         return self.value
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """Whether there is a number."""
         return not isinstance(self.value, Unknown)
 
@@ -218,7 +218,7 @@ def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
     """The newest known measurement of each id; an unknown one never hides what was known before."""
     newest: dict[str, Evidence] = {}
     for measurement in chain.from_iterable(run.evidence for run in runs):
-        if measurement.known or measurement.id not in newest:
+        if measurement.is_known or measurement.id not in newest:
             newest[measurement.id] = measurement
     return newest
 

@@ -25,7 +25,7 @@ from tuneworthy.model.base import (
     Text,
     Tri,
     one_or_many,
-    shown,
+    short_text,
     wrong,
 )
 
@@ -745,7 +745,7 @@ def to_goal(value: Any) -> Any:
             return goal
     if _HARM.fullmatch(words):
         return "safety"
-    raise wrong(f'is "{shown(value)}", which is not a goal', _meant(words))
+    raise wrong(f'is "{short_text(value)}", which is not a goal', _meant(words))
 
 
 def _meant(words: str) -> str:

@@ -37,9 +37,9 @@ from tuneworthy.model.dossier import (
     Computed,
     CostItem,
     GateResult,
+    InformationValue,
     InvestmentResult,
     ServingResult,
-    Worth,
 )
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import BaseRate
@@ -341,7 +341,7 @@ def _result_or_ask(
 
 def _worth(
     context: MoneyContext, draws: Draws | None, result: InvestmentResult
-) -> tuple[Worth, ...]:
+) -> tuple[InformationValue, ...]:
     """What finding out is worth: what was drawn, with more cases on top where they can tell."""
     worth = draws.details().worth if draws else ()
     today = context.case.today
@@ -748,26 +748,26 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     no_table = "the table is for work that goes on" if model.one_off else lacks
     table = known.table_months if known else None
     result = InvestmentResult(
-        bill_usd=_shown(amounts.bill, _BILL),
+        bill_usd=_number_or_ask(amounts.bill, _BILL),
         possible_saving_usd=_possible(counted, closed, amounts.bill),
-        must_bring_usd=_shown(
+        must_bring_usd=_number_or_ask(
             must_bring(model, rule.under_months) if rule else None, lacks
         ),
         ask_usd=AskUsd(
-            pilot=_shown(pilot, lacks),
-            build=_shown(build, lacks),
-            run_month=_shown(running, lacks),
+            pilot=_number_or_ask(pilot, lacks),
+            build=_number_or_ask(build, lacks),
+            run_month=_number_or_ask(running, lacks),
         ),
         case_usd=_case_usd(model, framework),
         gain_usd=draws.gain_usd if draws else later,
         capped=known is not None and known.possible is not None,
         one_off=model.one_off,
-        upfront_usd=_shown(upfront, lacks),
-        brings_usd=_shown(
+        upfront_usd=_number_or_ask(upfront, lacks),
+        brings_usd=_number_or_ask(
             known.brings if known else None, why_open if not known else _COMPUTED
         ),
-        gained_usd=_shown(known.gained if known else None, why_open),
-        monthly_net_usd=_shown(known.net if known else None, why_open),
+        gained_usd=_number_or_ask(known.gained if known else None, why_open),
+        monthly_net_usd=_number_or_ask(known.net if known else None, why_open),
         break_even_months=_break_even_months(known, draws, later),
         limit_months=no_rule if rule is None else rule.under_months,
         p_within_6_months=no_rule if in_time is None else in_time,
@@ -776,7 +776,9 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
         but=payback.but,
         assumed=known.assumed if known else (),
         by_table=ByTable(
-            ongoing_usd=_shown(known.table_running if known else None, no_table),
+            ongoing_usd=_number_or_ask(
+                known.table_running if known else None, no_table
+            ),
             break_even_months=_months(table or Unknown(ask=no_table)),
         ),
         steps=(),
@@ -804,7 +806,7 @@ def _break_even_months(
     return BreakEven(point=point, p10=p10, p50=p50, p90=p90)
 
 
-def _shown(amount: Interval | None, ask: str) -> Number:
+def _number_or_ask(amount: Interval | None, ask: str) -> Number:
     return Unknown(ask=ask) if amount is None else amount.narrowed()
 
 
@@ -853,7 +855,7 @@ def _items(
             if first[0] == "economics" and len(first) == 3 and len(parts) > 1:
                 source = "stated in one total, split as the framework's table"
             lacks = (name == "training" and model.lacks) or _NO_HOURLY_RATE
-            cost = _shown(model.priced(part.usd), lacks)
+            cost = _number_or_ask(model.priced(part.usd), lacks)
             yield CostItem(when=when, what=plain(name), usd=cost, source=source)
         pilot = model.priced(model.pilot.usd)
         if when == "up front" and model.pilot.usd and pilot:
@@ -902,7 +904,7 @@ def _items(
     else:
         ask += ". Or state traffic and the bill, or the tokens and the models that serve it"
     what = "calls of a lab"
-    cost = _shown(lab, ask)
+    cost = _number_or_ask(lab, ask)
     yield CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
     yield _judge(ways, prompts * cases)
     yield from change_items(case, framework)
@@ -961,7 +963,7 @@ def _judge(ways: Ways, answers: int) -> CostItem:
         )
     ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
     what = "calls of a judge"
-    usd = _shown(cost, ask)
+    usd = _number_or_ask(cost, ask)
     return CostItem(when="up front", what=what, usd=usd, source=source, in_sum=False)
 
 
@@ -1064,7 +1066,7 @@ def _serving(cost: ServingCost) -> ServingResult:
         model=cost.option.model,
         how=cost.option.how,
         tuned=cost.option.tuned,
-        usd_per_month=_shown(cost.usd, cost.reasons[0]),
+        usd_per_month=_number_or_ask(cost.usd, cost.reasons[0]),
         admissible=cost.admissible,
         why="; ".join(cost.reasons),
     )

@@ -229,7 +229,7 @@ class _Options:
     def every(self) -> Iterator[ServingCost]:
         for position, model in enumerate(self.case.models):
             if not model.embedded:
-                yield from self._of(model, position)
+                yield from self._costs_of(model, position)
         listed = any(model.kind == "tuned" for model in self.case.models)
         served = self.case.economics.serving != GpuServing()
         if not listed and served and self.case.tuning.service == "self_hosted":
@@ -286,7 +286,7 @@ class _Options:
             option = self._until(option, used)
         return ServingCost(option, self.inputs[BILL], "unknown", ())
 
-    def _of(self, model: Model, position: int) -> Iterator[ServingCost]:
+    def _costs_of(self, model: Model, position: int) -> Iterator[ServingCost]:
         tuned = model.kind == "tuned"
         runs = self._runs(model)
         price = price_of(model, self.prices)

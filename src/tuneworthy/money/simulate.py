@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from tuneworthy.model.base import MONTHS_PER_YEAR, Interval
 from tuneworthy.model.dossier import (
+    InformationValue,
     Month,
     Percentiles,
     Scenario,
     ScenarioName,
     Simulation,
     Swing,
-    Worth,
 )
 from tuneworthy.money.savings import Stakes
 from tuneworthy.money.serving import ServingOption
@@ -54,7 +54,7 @@ class DrawnDetails(NamedTuple):
     curve: tuple[Month, ...]
     tornado: tuple[Swing, ...]
     scenarios: tuple[Scenario, ...]
-    worth: tuple[Worth, ...]
+    worth: tuple[InformationValue, ...]
     """What finding out is worth, the most first."""
 
 
@@ -177,7 +177,9 @@ def _details(
         curve=tuple(curve),
         tornado=tuple(swings),
         scenarios=tuple(_scenarios(flow, tornado)),
-        worth=tuple(_worth(flow, values, success, paths.npv)) if varies else (),
+        worth=tuple(_information_values(flow, values, success, paths.npv))
+        if varies
+        else (),
     )
 
 
@@ -310,15 +312,15 @@ _TOLD = 5
 _ENOUGH = 2_000
 
 
-def _worth(
+def _information_values(
     flow: CashFlow, values: Values, success: npt.NDArray[np.bool_], net: Array
-) -> Iterator[Worth]:
+) -> Iterator[InformationValue]:
     """What a pilot is worth beside building at once, and each uncertain amount; the most first."""
     if not success.all() and flow.pilots:
         at_once = np.where(success, net, -np.asarray(total(flow.upfront, values)))
         gain = max(float(np.mean(net)), 0.0) - max(float(np.mean(at_once)), 0.0)
         if gain > _CENT:
-            yield Worth(
+            yield InformationValue(
                 kind="pilot",
                 what="a pilot before the rest is built, less its cost",
                 usd=gain,
@@ -331,7 +333,8 @@ def _worth(
     ]
     worthwhile = sorted((w for w in each if w[0] > 1), key=lambda w: (-w[0], w[1]))
     yield from (
-        Worth(kind="amount", what=what, usd=usd) for usd, what in worthwhile[:_TOLD]
+        InformationValue(kind="amount", what=what, usd=usd)
+        for usd, what in worthwhile[:_TOLD]
     )
 
 

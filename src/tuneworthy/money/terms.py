@@ -83,7 +83,8 @@ class Product(NamedTuple):
         what = ""
         if self.says:
             whole = at_ends(
-                lambda *at: float(math.prod(at, start=self.factor)), *self._of(inputs)
+                lambda *at: float(math.prod(at, start=self.factor)),
+                *self._intervals(inputs),
             )
             return f"{self.says} {spread(whole, usd)}"
         if parts[0] in ("table", "plan") or (parts[1] == "upfront" and len(parts) == 4):
@@ -94,11 +95,12 @@ class Product(NamedTuple):
             ("retraining_hours_per_quarter", "retraining.hours")
         )
         factors = [
-            _factor(*pair) for pair in zip(self.names, self._of(inputs), strict=True)
+            _factor(*pair)
+            for pair in zip(self.names, self._intervals(inputs), strict=True)
         ]
         return f"{what}{' × '.join(factors)}{' / 3' if by_quarter else ''}"
 
-    def _of(self, inputs: Inputs) -> list[Interval]:
+    def _intervals(self, inputs: Inputs) -> list[Interval]:
         return [inputs[name] for name in self.names]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tuneworthy.framework.rules import Rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.model.base import State, Unknown
-from tuneworthy.model.dossier import InvestmentResult, QuestionResult, Worth
+from tuneworthy.model.dossier import InformationValue, InvestmentResult, QuestionResult
 from tuneworthy.words import count, usd
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def at_stake(money: InvestmentResult | Unknown) -> tuple[float, float] | None:
 
 def more_cases(
     money: InvestmentResult | Unknown, right: float, cases: int, target: float
-) -> Worth | None:
+) -> InformationValue | None:
     """How many more cases are the best worth their labels, before the choice to tune.
 
     The expected net benefit of sampling: what they are worth less what it costs to label them.
@@ -138,10 +138,10 @@ def more_cases(
     what = "more cases"
     if net > 0:
         what = f"{count(best)} more cases, less the {usd(best * each)} to label them"
-    return Worth(kind="cases", what=what, usd=max(net, 0.0))
+    return InformationValue(kind="cases", what=what, usd=max(net, 0.0))
 
 
-def cases_worth(money: InvestmentResult | Unknown) -> Worth | None:
+def cases_worth(money: InvestmentResult | Unknown) -> InformationValue | None:
     """What more cases are worth in a judged case with a counted quality; None where it has none."""
     rows = () if isinstance(money, Unknown) else money.worth
     return next((row for row in rows if row.kind == "cases"), None)

@@ -165,7 +165,7 @@ def cost_of(
 
 
 @cache
-def said() -> dict[str, dict[str, Any]]:
+def phase_words() -> dict[str, dict[str, Any]]:
     """The words of every phase, and what else the plan says: by goal, by unit of data, notes."""
     return tomllib.loads(
         files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8")
@@ -214,7 +214,7 @@ class PlanContext:
         ``weeks``, in which the team is free for other phases. The result is what a phase after it
         needs: its id.
         """
-        words = said()[name]
+        words = phase_words()[name]
         own = {
             "cases": self.cases,
             "approach": self.approach_title,
@@ -267,7 +267,7 @@ class PlanContext:
 
     def _cost(self, name: str) -> PhaseCost | StepWork:
         """Shares of upfront costs, a quarter of running ones, or a step of the framework."""
-        words = said()[name]
+        words = phase_words()[name]
         if "running" in words:
             return self.running(*words["running"])
         if "upfront" not in words:

@@ -20,7 +20,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework, either
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, said
+from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, phase_words
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.conditions import LiveCondition, unsafe
 from tuneworthy.words import (
@@ -155,7 +155,7 @@ def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
     """An option, or a listed model that nobody ran on these cases."""
     option = plan.framework.options.get(step.option)
     serving = option is not None and option.errors is None
-    shown = said()["shown"]
+    shown = phase_words()["shown"]
     title = step.title
     if not title.startswith(("run ", "switch ")):
         if step.option == "private_endpoint":
@@ -308,7 +308,7 @@ def _let_settle(plan: PlanContext, name: str) -> None:
     if any(phase.id == f"against_{name}" for phase in plan.phases):
         return
     work = either(plan.rule.against, name)
-    known = said()["changing"]
+    known = phase_words()["changing"]
     answer = plan.case.factors.get(name)
     changes = str(answer.changes) if answer else ""
     plan.say(
@@ -374,8 +374,8 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
 
 
 def _safety(plan: PlanContext, needs: Needs) -> None:
-    steps = said()["reviewed"]
-    ends = said()["on_file"]
+    steps = phase_words()["reviewed"]
+    ends = phase_words()["on_file"]
     _, names = unsafe(plan.case)
     title = "review the data" if "data_reviewed" in names else "name a process"
     plan.say(
@@ -404,7 +404,7 @@ def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
     else:
         span = f"{count(low)}–{count(high)}"
     needed = sentence(f"{span} {data} needed, {there}")
-    gathered = said()["gathered"]
+    gathered = phase_words()["gathered"]
     ways = {"how": gathered[need.unit], "kept": gathered["kept"]}
     return {"needed": needed, "low": count(low), "data": data, **ways}
 
@@ -423,7 +423,7 @@ def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Ne
     if plan.scored:  # what was measured isn't measured again
         run = ""
         known = "what runs today was scored before"
-    words = said()
+    words = phase_words()
     goals = plan.case.goals
     both = 2 * plan.held_out
     logs = "" if plan.case.data.traces else "--from LOGS "
@@ -469,9 +469,9 @@ def _pilot(plan: PlanContext) -> Needs:
         if need.unit == "preference_pairs":
             examples += " --dpo"
     cases_there = ""
-    upfront = dict(said()["pilot"]["upfront"])
+    upfront = dict(phase_words()["pilot"]["upfront"])
     if plan.case.data.evaluation is not None:
-        there = said()["cases"]["there"]
+        there = phase_words()["cases"]["there"]
         cases_there = there.format(all=count(2 * plan.held_out), cases=plan.cases)
         upfront["evaluation"] = "design and one comparison"
     return plan.say(

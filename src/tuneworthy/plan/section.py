@@ -23,7 +23,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework, PlanRule
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.plan.context import Calendar, NoPlanError, PlanContext, said
+from tuneworthy.plan.context import Calendar, NoPlanError, PlanContext, phase_words
 from tuneworthy.plan.phases import (
     is_tuning,
     plan_adopting,
@@ -215,7 +215,7 @@ _MOVING = ("exploration_phase", "rapidly_changing_requirements")
 def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
     economics = plan.case.economics
     money = judged.money.result
-    notes = said()["notes"]
+    notes = phase_words()["notes"]
     whose = "stated"
     if economics.hours_per_week is None:
         whose = "the framework's figure, unless you state economics.hours_per_week"

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.report.blocks import SEVERITIES, Document, Picture
 from tuneworthy.report.charts import NARROW, WIDE, Drawing, looks, vl_version
-from tuneworthy.report.named import field_name, said, template
+from tuneworthy.report.named import field_name, name_fields, template
 from tuneworthy.words import cut
 
 _HARMLESS = frozenset("\n\u200c\u200d")
@@ -63,7 +63,7 @@ def policy(css: str, script: str = "") -> str:
     )
 
 
-def shown(value: object) -> object:
+def escape_invisible(value: object) -> object:
     """Text with everything visible: what can hide or turn text around stands there as an escape."""
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
@@ -100,12 +100,12 @@ def environment(templates: Mapping[str, str]) -> Environment:
         loader=DictLoader({"blocks.html": template("blocks.html"), **templates}),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=shown,
+        finalize=escape_invisible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     # a file shows all at once; a page may fold where numbers are from
-    made.filters |= {"said": said, "field_name": field_name}
+    made.filters |= {"said": name_fields, "field_name": field_name}
     made.globals |= {"picture": picture, "severities": SEVERITIES, "touch": False}
     return made
 

@@ -8,13 +8,13 @@ from itertools import count
 
 from tuneworthy.model.dossier import ChallengeResult
 from tuneworthy.report import blocks as b
-from tuneworthy.report.named import field_name, said
+from tuneworthy.report.named import field_name, name_fields
 from tuneworthy.report.text import safe
 
 
 def md(text: str) -> str:
     """What somebody wrote, as Markdown that shows it and does nothing else."""
-    escaped = _escape_html(said(safe(text)))
+    escaped = _escape_html(name_fields(safe(text)))
     escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", escaped)
     escaped = re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", escaped)
     return _CALLS.sub(rf"\g<0>{_NOTHING}", escaped)

@@ -39,21 +39,21 @@ def field_name(path: str) -> str:
     return plain(path.removesuffix(".value").rpartition(".")[2])
 
 
-def said(text: str) -> str:
+def name_fields(text: str) -> str:
     """A sentence for a page, where nobody edits the file: fields have names in place of paths."""
 
     def beside(match: re.Match[str]) -> str:
-        if all(map(_known, re.findall(_PATH, match[0]))):
+        if all(map(_is_field, re.findall(_PATH, match[0]))):
             return ""
         return match[0]
 
     def bare(match: re.Match[str]) -> str:
-        return field_name(match[0]) if _known(match[0]) else match[0]
+        return field_name(match[0]) if _is_field(match[0]) else match[0]
 
     return _BARE.sub(bare, _BESIDE.sub(beside, text))
 
 
-def _known(path: str) -> bool:
+def _is_field(path: str) -> bool:
     """Whether it is a field, and not a file or an address that somebody wrote of."""
     field = field_path(path)
     return any(name == field or name.startswith(f"{field}.") for name in case_fields())

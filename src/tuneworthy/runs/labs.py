@@ -623,12 +623,12 @@ def keep_look(
         last = next(
             (run for run in kept_runs(load_case(source)) if run.kind == kind), kept
         )
-        if _said(last) == _said(kept):
+        if _result_key(last) == _result_key(kept):
             kept = kept.model_copy(update={"id": last.id})
     return kept, _write(source, kept)
 
 
-def _said(look: KeptRun) -> tuple[str, str]:
+def _result_key(look: KeptRun) -> tuple[str, str]:
     return look.says.partition(", as of ")[0], look.result.model_dump_json()
 
 

@@ -80,7 +80,7 @@ class Output:
     system: str = ""  #: The system prompt as it was sent, for scorers that go by it.
 
     @classmethod
-    def of(cls, reply: Reply) -> Output:
+    def from_reply(cls, reply: Reply) -> Output:
         """What a reply answers: thinking in the open isn't part of it."""
         return cls(without_thinking(reply.text), reply.tool_calls)
 
@@ -92,7 +92,7 @@ class Output:
         return read_json(self.text)[0]
 
     @property
-    def shown(self) -> str:
+    def text_with_calls(self) -> str:
         """Its text, and the tools it calls, as people and judges see them."""
         calls = [{"name": name, "arguments": text} for name, text in self.tool_calls]
         listed = f"\n{json.dumps(calls, ensure_ascii=False)}" if calls else ""
@@ -527,7 +527,7 @@ def leaves(value: Mapping[str, Any], above: FieldPath = ()) -> Iterator[FieldPat
         yield from leaves(inner, path) if deeper else (path,)
 
 
-def at(value: Any, path: FieldPath) -> tuple[bool, Any]:
+def value_at_path(value: Any, path: FieldPath) -> tuple[bool, Any]:
     """Whether a path leads somewhere in a value, and the value there."""
     for key in path:
         if not isinstance(value, Mapping) or key not in value:

@@ -107,7 +107,9 @@ class Judge(Scorer):
             )
         if self.reference and case.accepted:
             parts.append(("A right answer", as_text(case.accepted[0])))
-        parts.append(("Answer", output.shown if output.tool_calls else output.text))
+        parts.append(
+            ("Answer", output.text_with_calls if output.tool_calls else output.text)
+        )
         return [(name, readable(text)) for name, text in parts]
 
     def _schema(self) -> str:
@@ -122,7 +124,7 @@ class Judge(Scorer):
 
     def read(self, reply: Reply) -> Scored:
         """The verdict in an answer; one that is anything but a score in range can't be used."""
-        value = Output.of(reply).json  # some judges think in the open
+        value = Output.from_reply(reply).json  # some judges think in the open
         if isinstance(value, dict) and set(value) == {"score"}:
             score = value["score"]
         else:

@@ -18,7 +18,6 @@ from tuneworthy.scoring.base import (
     Scored,
     Scorer,
     as_texts,
-    at,
     conditions,
     empty,
     leaves,
@@ -26,6 +25,7 @@ from tuneworthy.scoring.base import (
     right,
     same,
     unscored,
+    value_at_path,
     wrong,
 )
 
@@ -123,8 +123,8 @@ class JsonFields(Scorer):
         parts = dict[str, bool]()
         for path, rule in rules.items():
             name = ".".join(path)
-            due, wanted = at(expected, path)
-            present, own = at(value, path)
+            due, wanted = value_at_path(expected, path)
+            present, own = value_at_path(value, path)
             if due and not present:
                 faults.append(wrong("field_missing", about=name, signal=FORMAT))
             elif present and not (due and rule.equal(own, wanted)):

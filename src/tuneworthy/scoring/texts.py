@@ -381,7 +381,7 @@ class Terminology(Scorer):
         written = glossary.look([output.text])
         read = glossary.look([case.text])
         for index in range(len(glossary)):
-            present = bool(glossary.said(written, index)[0])
+            present = bool(glossary.holds_right_word(written, index)[0])
             called = bool(glossary.called_for(read, index)[0])
             wrongs = glossary.wrong(written, index, [output.text])
             words = [word for word, rows in wrongs if rows[0]]

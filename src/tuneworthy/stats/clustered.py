@@ -239,7 +239,7 @@ def quantile(values: ArrayLike, at: float, clusters: ArrayLike) -> Estimate | No
     An end is infinite where too few values lie beyond the quantile to bound it: the upper end of a
     95th percentile needs about 75 independent values. None where nothing is left.
     """
-    data, groups = _known(values, clusters)
+    data, groups = _drop_missing(values, clusters)
     if not len(data):
         return None
     value = float(np.quantile(data, at))
@@ -308,7 +308,7 @@ def true_share(
     return middle, min(*ends, middle), max(*ends, middle)
 
 
-def _known(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
+def _drop_missing(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
     data = floats(values)
     groups = np.asarray(clusters)
     if len(data) != len(groups):
@@ -318,7 +318,7 @@ def _known(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
 
 
 def _by_cluster(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Floats]:
-    data, groups = _known(values, clusters)
+    data, groups = _drop_missing(values, clusters)
     member, k = members(groups)
     return sum_by(member, data, k), sum_by(member, np.ones(len(data)), k)
 
@@ -433,7 +433,7 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
     return chosen, stands[chosen]
 
 
-def worth(weights: Floats) -> float:
+def effective_size(weights: Floats) -> float:
     """How many cases of equal weight these are worth (Kish 1965); 0.0 for none."""
     squares = float((weights * weights).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0

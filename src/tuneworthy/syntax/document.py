@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tuneworthy.errors import CaseError, InputError
-from tuneworthy.model.base import shown
+from tuneworthy.model.base import short_text
 
 MAX_DEPTH = 24  #: Deeper nesting than any case or framework needs.
 
@@ -259,7 +259,7 @@ def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
             fix = "A text with a comma in it goes in quotes"
         if not path and key.strip("$") in ("schema", "schema_version", "version"):
             fix = "Tuneworthy reads one version of it: leave the key out, or update Tuneworthy"
-        what = f'"{shown(key)}" is not a key of {label or "this file"}'
+        what = f'"{short_text(key)}" is not a key of {label or "this file"}'
         return what, document.where((*path, key)), fix
     what, fix = _words(kind, finding, context)
     if kind == "no_mapping" and not path:
@@ -271,7 +271,7 @@ def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
 def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     value = finding.get("input")
     message = str(finding["msg"])
-    picture = f'is "{shown(value)}"'
+    picture = f'is "{short_text(value)}"'
     if kind == "missing":
         return _FIXES[kind]
     if kind in _FIXES:
@@ -287,9 +287,9 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     if kind == "fix":
         return str(context["what"]), str(context["fix"])
     if kind == "greater_than_equal":
-        return f"is {shown(value)}", f"use {context['ge']:g} or more"
+        return f"is {short_text(value)}", f"use {context['ge']:g} or more"
     if kind == "less_than_equal":
-        return f"is {shown(value)}", f"use {context['le']:g} or less"
+        return f"is {short_text(value)}", f"use {context['le']:g} or less"
     if kind.startswith("date_"):
         return f"{picture}, which is not a day", "write it as 2026-11-24"
     fixes = {
@@ -327,6 +327,7 @@ def _path(loc: Path, data: Any) -> Path:
 
 def _label(path: Path) -> str:
     parts = (
-        f"[{step + 1}]" if isinstance(step, int) else f".{shown(step)}" for step in path
+        f"[{step + 1}]" if isinstance(step, int) else f".{short_text(step)}"
+        for step in path
     )
     return "".join(parts).removeprefix(".")

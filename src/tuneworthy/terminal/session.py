@@ -61,7 +61,7 @@ class InterviewSession:
                 self.terminal.say(pages.closing_page(self.now.dossier, self.source))
                 return
 
-    def take(self, script: answers.Script) -> None:
+    def apply_script(self, script: answers.Script) -> None:
         """Write a file of answers, all of them or none, and show what they come to."""
         before = self.now.dossier
 
@@ -269,11 +269,11 @@ def _take_script(
     case = read_with_digest(source).case if is_there else Case(name="new")
     written = answers.read_script(script, framework_of(case, chosen))
     if is_there:
-        InterviewSession(source, terminal, chosen, as_of).take(written)
+        InterviewSession(source, terminal, chosen, as_of).apply_script(written)
         return
     with all_or_none(Path(source)) as made:
         made.extend(start_case(source, written.name or plain_title(source), chosen))
-        InterviewSession(source, terminal, chosen, as_of).take(written)
+        InterviewSession(source, terminal, chosen, as_of).apply_script(written)
 
 
 def _is_there(source: str) -> bool:

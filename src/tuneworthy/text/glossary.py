@@ -56,7 +56,7 @@ class Glossary:
         """What stands in which text, for the methods below."""
         return self._searcher.rows(texts)
 
-    def said(self, hits: Hits, index: int) -> Flags:
+    def holds_right_word(self, hits: Hits, index: int) -> Flags:
         """Texts that hold the right word."""
         return hits[f"{index} right 0"]
 
@@ -68,7 +68,8 @@ class Glossary:
             f"{index} {kind} {k}" for kind, words in kinds for k in range(len(words))
         ]
         held: Flags = np.any(
-            [self.said(hits, index), *(hits[name] for name in named)], axis=0
+            [self.holds_right_word(hits, index), *(hits[name] for name in named)],
+            axis=0,
         )
         return held
 
@@ -80,7 +81,9 @@ class Glossary:
             if (index, k) in self._inside:
                 holders, outside = self._inside[index, k]
                 flags = flags.copy()
-                near = np.any([self.said(hits, holder) for holder in holders], axis=0)
+                near = np.any(
+                    [self.holds_right_word(hits, holder) for holder in holders], axis=0
+                )
                 for row in np.flatnonzero(flags & near).tolist():
                     flags[row] = outside(texts[row] or "")
             held.append((word, flags))

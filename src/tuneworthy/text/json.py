@@ -194,7 +194,11 @@ class _Size:
         wholes = [self._base[id(part)]]
         if address:
             wholes = self._named.get(address.rpartition("/")[2], [])
-        return [target for whole in wholes if (target := _at(whole, place)) is not None]
+        return [
+            target
+            for whole in wholes
+            if (target := _resolve_pointer(whole, place)) is not None
+        ]
 
 
 def _schemas(key: str, value: Any) -> list[Any]:
@@ -206,7 +210,7 @@ def _schemas(key: str, value: Any) -> list[Any]:
     return [item for item in value if isinstance(item, dict)]
 
 
-def _at(whole: Any, pointer: str) -> Any:
+def _resolve_pointer(whole: Any, pointer: str) -> Any:
     """The schema that a JSON pointer leads to; None where it leads nowhere."""
     for name in pointer.split("/")[1:]:
         key = name.replace("~1", "/").replace("~0", "~")

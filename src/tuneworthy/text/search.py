@@ -445,7 +445,7 @@ class Searcher:
             ids.clear()
             ends.clear()
 
-        def seen(
+        def note_match(
             index: int, _start: int, end: int, _flags: int, _context: object
         ) -> None:
             ids.append(index)
@@ -454,7 +454,7 @@ class Searcher:
                 resolve()
 
         self._compiled()(
-            memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen
+            memoryview(texts.data)[begin : int(texts.ends[stop - 1])], note_match
         )
         if ids:
             resolve()

@@ -584,10 +584,12 @@ def own_answers(
         settled = paid(lab, COMPARE_RUN, price, work, cap_usd=cap_usd, **settings)
     else:
         with ledger_or_none(lab.case) as ledger:
-            settled = ledger.found([job.key for job in every]) if ledger else {}
+            settled = ledger.find_all([job.key for job in every]) if ledger else {}
     ended = ((id_, settled.get(job.key)) for id_, job in jobs.items())
     answers = {
-        id_: Output.of(call.whole).shown for id_, call in ended if call and call.whole
+        id_: Output.from_reply(call.whole).text_with_calls
+        for id_, call in ended
+        if call and call.whole
     }
     return OwnAnswers(name, tuple(examples), answers)
 

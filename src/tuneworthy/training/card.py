@@ -112,9 +112,13 @@ class ProbeScores(Scores):
         """Nothing; see the class."""
         return ""
 
-    async def take(self, calls: Iterable[Asked], became: Mapping[str, Settled]) -> None:
+    async def score_calls(
+        self, calls: Iterable[Asked], became: Mapping[str, Settled]
+    ) -> None:
         """Score what became of calls, by key."""
-        await super().take(calls, {key: _as_said(call) for key, call in became.items()})
+        await super().score_calls(
+            calls, {key: _as_said(call) for key, call in became.items()}
+        )
 
 
 def _as_said(call: Settled) -> Settled:

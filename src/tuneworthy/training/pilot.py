@@ -60,7 +60,7 @@ from tuneworthy.lab.scores import (
     Scores,
     clusters_of,
     first_of,
-    worth,
+    ranking_value,
 )
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
@@ -132,7 +132,7 @@ from tuneworthy.training.trainers import (
     TrainingStoppedError,
     TrainingWork,
 )
-from tuneworthy.ways.way import Known
+from tuneworthy.ways.way import KnownNumber
 
 PILOT_RUN = "pilot"
 LEAST_GAIN = 0.01  #: What one more doubling has to add where the margin is nought.
@@ -810,7 +810,7 @@ class _Going:
         )
         if head is not None and less is not None:
             self.simpler = head, less
-            known = Known(less.low, less.value, less.high, "held_out", less.n)
+            known = KnownNumber(less.low, less.value, less.high, "held_out", less.n)
             simpler = f"pilot:{head.id}", known
         self.held = hold_arm(table, f"pilot:{tuned.id}", self.plan.margin, simpler)
         return self.held
@@ -941,7 +941,7 @@ class _Going:
         report = self.lab.plan.report
         size = max(tables)
         rows = [arm_row(self.lab, arm, report) for arm in self.reported]
-        rows.sort(key=lambda row: worth(row.quality), reverse=True)
+        rows.sort(key=lambda row: ranking_value(row.quality), reverse=True)
         by_seed = np.nanmean(tables[size], axis=1).tolist()
         apart = Estimated(
             value=float(np.mean(by_seed)), low=min(by_seed), high=max(by_seed)

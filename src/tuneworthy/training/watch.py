@@ -228,7 +228,7 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
     on = decision.signed.on
     old = dict[str, Evidence]()
     new = dict[str, Evidence]()
-    for evidence in (e for run in runs for e in run.evidence if e.known):
+    for evidence in (e for run in runs for e in run.evidence if e.is_known):
         if evidence.observed_on is not None:
             (new if evidence.observed_on > on else old)[evidence.id] = evidence
     if decision.signed.answer == "yes" and "tuned_gain" not in new:

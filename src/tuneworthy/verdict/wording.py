@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.table import WayTable
-from tuneworthy.ways.way import Known, Way
+from tuneworthy.ways.way import KnownNumber, Way
 from tuneworthy.words import capital, count, few, number, quality, quality_interval, usd
 
 _MOST_NAMED = 2
 
 
-def say_quality(known: Known) -> str:
+def say_quality(known: KnownNumber) -> str:
     """A share with its interval where it has one."""
     if known.low == known.high:
         return quality(known.value)
@@ -84,7 +84,7 @@ _CEILING = {
 """What that rests on."""
 
 
-def say_too_few(known: Known, wanted: float, who: str = "") -> str:
+def say_too_few(known: KnownNumber, wanted: float, who: str = "") -> str:
     """That a share on so many cases doesn't tell."""
     cases = known.cases or 0
     of = f"{count(known.value * cases)} of {count(cases)} right"

@@ -14,7 +14,7 @@ from tuneworthy.model.base import State
 from tuneworthy.model.evidence import TargetState
 from tuneworthy.model.framework import Framework, TargetId
 from tuneworthy.stats.intervals import cases_to_tell, times_longer
-from tuneworthy.ways.way import Known, Way
+from tuneworthy.ways.way import KnownNumber, Way
 from tuneworthy.words import listing
 
 AFTERNOON = 200  #: Cases, half of them held out, that a person labels in an afternoon.
@@ -33,7 +33,7 @@ class TargetCriterion:
 
     limits: Mapping[TargetId, float]
     private: State
-    today: Mapping[TargetId, Known] = field(default_factory=dict)
+    today: Mapping[TargetId, KnownNumber] = field(default_factory=dict)
     margin_quality: float = 0.02  #: Share of cases.
 
     @classmethod
@@ -42,7 +42,7 @@ class TargetCriterion:
         framework: Framework,
         limits: Mapping[TargetId, float],
         private: State,
-        today: Mapping[TargetId, Known],
+        today: Mapping[TargetId, KnownNumber],
     ) -> TargetCriterion:
         """With the margin that the framework file has."""
         margin = framework.threshold("margin_quality")
@@ -121,7 +121,7 @@ class TargetCriterion:
             return "unknown"
         return "no"
 
-    def _labels_would_tell(self, gain: Known) -> bool:
+    def _labels_would_tell(self, gain: KnownNumber) -> bool:
         """Whether so few more cases would show a gain that it would be wrong to close without."""
         ahead = gain.value - self.margin_quality
         if ahead <= 0 or not gain.cases:
@@ -185,7 +185,9 @@ _BY_STATE: Mapping[State, TargetState] = {
 }
 
 
-def hold_against(target: TargetId, known: Known | None, limit: float) -> TargetState:
+def hold_against(
+    target: TargetId, known: KnownNumber | None, limit: float
+) -> TargetState:
     """A figure against a limit: met or missed only where its whole interval lies on one side.
 
     A share of right answers without its cases is unknown. Seconds and USD that are stated as one

@@ -15,7 +15,7 @@ from tuneworthy.model.framework import CauseId, TargetId
 from tuneworthy.stats.effects import reduction_from
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.ways.criterion import Admissible, TargetCriterion
-from tuneworthy.ways.way import Known, Way
+from tuneworthy.ways.way import KnownNumber, Way
 
 SHAPED_GOALS = frozenset({"format", "extraction", "tool_calling"})
 """Goals whose output has a structure that a schema can state."""
@@ -102,7 +102,7 @@ class Gap:
         return ("quality",)
 
     @cached_property
-    def quality(self) -> Known | None:
+    def quality(self) -> KnownNumber | None:
         """Quality of the best untuned way that somebody ran and that misses nothing else.
 
         What is left to gain is reckoned from here, and not from a prompt that was left behind. It

@@ -16,7 +16,7 @@ from tuneworthy.precedents.effects import effect_of
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.gap import SEARCHED
 from tuneworthy.ways.table import WayTable
-from tuneworthy.ways.way import Known, Way, dossier_figure
+from tuneworthy.ways.way import KnownNumber, Way, dossier_figure
 from tuneworthy.words import plain, share
 
 _IN_A_LAB = frozenset(
@@ -200,7 +200,7 @@ def _say_published(table: WayTable, way: Way) -> str:
     )
 
 
-def _figure(way: Way, name: FigureId) -> Known | None:
+def _figure(way: Way, name: FigureId) -> KnownNumber | None:
     if name == "private":
         return way.figure("privacy")
     if name != "general_skills":
@@ -208,7 +208,7 @@ def _figure(way: Way, name: FigureId) -> Known | None:
     if way.skills == "unknown":
         return None
     kept = 1.0 if way.skills == "yes" else 0.0
-    return Known(kept, kept, kept, "measured")
+    return KnownNumber(kept, kept, kept, "measured")
 
 
 def work_usd(hours: Range | None, rate: Amount | None) -> Number:

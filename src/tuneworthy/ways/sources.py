@@ -13,7 +13,7 @@ from tuneworthy.model.framework import ApproachRule, Framework, OptionRule, Tria
 from tuneworthy.model.ways import AnyFigure, FigureGrade, FigureId, LabArm, WayState
 from tuneworthy.ways.gap import Gap
 from tuneworthy.ways.untried import Prospect, find_option
-from tuneworthy.ways.way import Known, Way, known_amount, share_of_cases
+from tuneworthy.ways.way import KnownNumber, Way, known_amount, share_of_cases
 from tuneworthy.words import usd
 
 _TO_TRY_A_MODEL = Range(
@@ -29,13 +29,15 @@ def _grade(facts: CaseFacts, path: str) -> FigureGrade:
 
 def _known_of(
     amount: Amount | None, grade: FigureGrade, source: str = ""
-) -> Known | None:
+) -> KnownNumber | None:
     if amount is None:
         return None
     return known_amount(Interval(amount.low, amount.likely, amount.high), grade, source)
 
 
-def _present(figures: Mapping[FigureId, Known | None]) -> dict[FigureId, Known]:
+def _present(
+    figures: Mapping[FigureId, KnownNumber | None],
+) -> dict[FigureId, KnownNumber]:
     return {name: known for name, known in figures.items() if known is not None}
 
 
@@ -130,7 +132,7 @@ def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
         bill = known_range(rival.usd_per_month)
         if bill is None:
             continue
-        known = Known(
+        known = KnownNumber(
             bill.low,
             (bill.low + bill.most) / 2,
             bill.most,
@@ -152,16 +154,16 @@ def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
         )
 
 
-def _cheaper(facts: CaseFacts, bill: Known | None) -> bool:
+def _cheaper(facts: CaseFacts, bill: KnownNumber | None) -> bool:
     return (
         bill is not None and facts.bill is not None and bill.value < facts.bill.likely
     )
 
 
-def _stated_seconds(seconds: float | None) -> Known | None:
+def _stated_seconds(seconds: float | None) -> KnownNumber | None:
     if seconds is None:
         return None
-    return Known(seconds, seconds, seconds, "stated")
+    return KnownNumber(seconds, seconds, seconds, "stated")
 
 
 def _serving_of(facts: CaseFacts, model: Model) -> ServingResult | None:
@@ -176,13 +178,13 @@ def _serving_of(facts: CaseFacts, model: Model) -> ServingResult | None:
     )
 
 
-def _computed_bill(served: ServingResult | None) -> Known | None:
+def _computed_bill(served: ServingResult | None) -> KnownNumber | None:
     if served is None or isinstance(served.usd_per_month, Unknown):
         return None
     bill = known_range(served.usd_per_month)
     assert bill is not None  # it isn't unknown
     source = "traffic and prices"
-    return Known(
+    return KnownNumber(
         bill.low, (bill.low + bill.most) / 2, bill.most, "computed", None, source
     )
 
@@ -259,16 +261,16 @@ def _option_of(facts: CaseFacts, arm: LabArm) -> str:
     return arm.made_of[-1] if arm.made_of else "prompt_optimisation"
 
 
-def _read(figure: AnyFigure) -> Known | None:
+def _read(figure: AnyFigure) -> KnownNumber | None:
     if isinstance(figure, Unknown):
         return None
     low = figure.value if isinstance(figure.low, Unknown) else figure.low
     high = figure.value if isinstance(figure.high, Unknown) else figure.high
     cases = None if isinstance(figure.cases, Unknown) else figure.cases
-    return Known(low, figure.value, high, figure.grade, cases, figure.source)
+    return KnownNumber(low, figure.value, high, figure.grade, cases, figure.source)
 
 
-def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> Known | None:
+def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:
     """What its calls cost, times the traffic; else, of a tuned model, what serving it costs."""
     known = _bill_of_calls(arm.usd_per_call, facts.requests)
     if known is not None or arm.kind != "tuned":
@@ -287,12 +289,12 @@ def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> Known | None:
     return bills[0] if len(bills) == 1 else None
 
 
-def _bill_of_calls(call: AnyFigure, requests: float | None) -> Known | None:
+def _bill_of_calls(call: AnyFigure, requests: float | None) -> KnownNumber | None:
     usd = _read(call)
     if usd is None or requests is None:
         return None
     source = "what its calls cost, times the traffic"
-    return Known(
+    return KnownNumber(
         usd.low * requests,
         usd.value * requests,
         usd.high * requests,
@@ -350,10 +352,10 @@ def _cached_and_batched(gap: Gap) -> Iterator[Way]:
 def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way:
     """An option as a way; one that was tried in vain has failed."""
     failed = gap.was_tried(name)
-    figures: dict[FigureId, Known] = {}
+    figures: dict[FigureId, KnownNumber] = {}
     if prospect.bill is not None:
         middle = (prospect.bill.low + prospect.bill.most) / 2
-        figures["usd_per_month"] = Known(
+        figures["usd_per_month"] = KnownNumber(
             prospect.bill.low,
             middle,
             prospect.bill.most,
@@ -423,7 +425,7 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
         )
 
 
-def _tuned_model(gap: Gap) -> dict[FigureId, Known]:
+def _tuned_model(gap: Gap) -> dict[FigureId, KnownNumber]:
     """What is known of the tuned model that the case lists, but for its quality."""
     way = next((way for way in listed_models(gap.facts) if way.tuned), None)
     if way is None:

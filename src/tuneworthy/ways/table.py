@@ -26,7 +26,7 @@ from tuneworthy.ways.sources import (
     unlisted_models,
     untried_options,
 )
-from tuneworthy.ways.way import Known, Way
+from tuneworthy.ways.way import KnownNumber, Way
 from tuneworthy.words import share
 
 _WORSE = 1.2  #: From this factor on, as a rule, something makes time or bill worse.
@@ -509,14 +509,14 @@ def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> WayTable:
     return WayTable(gap, ways)
 
 
-def _best_untuned(ways: Sequence[Way]) -> Known | None:
+def _best_untuned(ways: Sequence[Way]) -> KnownNumber | None:
     """The best quality that a lab counted of an untuned way, where production's isn't known."""
     shown = (way for way in ways if not way.tuned and way.state == "measured")
     known = (way.figures["quality"] for way in shown if "quality" in way.figures)
     return max(known, key=lambda quality: quality.value, default=None)
 
 
-def _by_target(way: Way) -> dict[TargetId, Known]:
+def _by_target(way: Way) -> dict[TargetId, KnownNumber]:
     targets: tuple[TargetId, ...] = ("quality", "latency", "cost")
     figures = {target: way.figure(target) for target in targets}
     return {target: known for target, known in figures.items() if known is not None}

@@ -29,7 +29,7 @@ FIGURE_OF: Mapping[TargetId, FigureId] = {
 _SURE = 10**6  # cases of a share that is supposed
 
 
-class Known(NamedTuple):
+class KnownNumber(NamedTuple):
     """A number that is known of a way, with its ends and what it rests on."""
 
     low: float
@@ -41,7 +41,7 @@ class Known(NamedTuple):
     )
     source: str = ""
 
-    def made_sure(self) -> Known:
+    def made_sure(self) -> KnownNumber:
         """The same as if it had been counted on more cases than anybody has."""
         return self._replace(low=self.value, high=self.value, cases=_SURE)
 
@@ -53,23 +53,23 @@ class Known(NamedTuple):
 
 def share_of_cases(
     share: float | None, cases: int | None, grade: FigureGrade, source: str = ""
-) -> Known | None:
+) -> KnownNumber | None:
     """A share with Wilson's 95% interval; a point without its cases; None without the share."""
     if share is None:
         return None
     if not cases:
-        return Known(share, share, share, grade, None, source)
+        return KnownNumber(share, share, share, grade, None, source)
     low, high = wilson(share * cases, cases)
-    return Known(low, share, high, grade, cases, source)
+    return KnownNumber(low, share, high, grade, cases, source)
 
 
 def known_amount(
     amount: Interval | None, grade: FigureGrade, source: str = ""
-) -> Known | None:
+) -> KnownNumber | None:
     """An amount with its ends; None where it isn't known."""
     if amount is None:
         return None
-    return Known(amount.low, amount.value, amount.high, grade, None, source)
+    return KnownNumber(amount.low, amount.value, amount.high, grade, None, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Way:
     state: WayState
     made_of: Strings = ()
     model: str = ""
-    figures: Mapping[FigureId, Known] = field(default_factory=dict)
+    figures: Mapping[FigureId, KnownNumber] = field(default_factory=dict)
     errors: Triangle | None = None
     strict_errors: Triangle | None = (
         None  #: The same where only code can promise so much.
@@ -98,7 +98,7 @@ class Way:
     weeks: Range | None = None
     because: str = ""
     private: State = "unknown"  #: Whether data stay inside where it runs.
-    gain: Known | None = (
+    gain: KnownNumber | None = (
         None  #: Of a tuned one: its quality less that of the way beside it.
     )
     best_known: State = (
@@ -118,14 +118,14 @@ class Way:
         """Whether nobody has run it here."""
         return self.state == "untried"
 
-    def figure(self, target: TargetId) -> Known | None:
+    def figure(self, target: TargetId) -> KnownNumber | None:
         """What is known of it about a target; None where nothing is."""
         if target != "privacy":
             return self.figures.get(FIGURE_OF[target])
         if self.private == "unknown":
             return None
         kept = 1.0 if self.private == "yes" else 0.0
-        return Known(kept, kept, kept, "stated")
+        return KnownNumber(kept, kept, kept, "stated")
 
 
 _ASKS: Mapping[FigureId, str] = {
@@ -137,7 +137,7 @@ _ASKS: Mapping[FigureId, str] = {
 }  #: What would tell a figure that isn't known.
 
 
-def dossier_figure(name: FigureId, known: Known | None) -> AnyFigure:
+def dossier_figure(name: FigureId, known: KnownNumber | None) -> AnyFigure:
     """A figure as the dossier has it."""
     if known is None:
         return Unknown(ask=_ASKS[name])

@@ -203,7 +203,7 @@ def run(
         keep_plain()
         prepare(site)
         address = f"http://{in_link(host)}:{sock.getsockname()[1]}/"
-        for line in told(address, site):
+        for line in start_lines(address, site):
             click.echo(line)
         Thread(target=site.workspace.watch, name="watch", daemon=True).start()
         Thread(target=chart_script, name="charts", daemon=True).start()
@@ -232,7 +232,7 @@ def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
     return Site(workspace, LOOPBACK | names, host in EVERYWHERE, token, labs=labs)
 
 
-def told(address: str, site: Site) -> list[str]:
+def start_lines(address: str, site: Site) -> list[str]:
     """What the terminal says at the start."""
     budget = site.labs.budget_usd or 0.0
     if budget:

@@ -86,7 +86,7 @@ def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
         "rows.html" if part else "list.html",
         found=portfolio,
         asked=asked,
-        at=partial(_at, asked),
+        at=partial(_list_address, asked),
         sums=b.facts([*total_facts(portfolio)][1:]),
         people=portfolio.owners or portfolio.totals.due or asked.order == "review",
     )
@@ -140,7 +140,7 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
     return page(request, "compare.html", 422 if wrong else 200, **values)
 
 
-def _at(asked: Listed, **changes: Any) -> str:
+def _list_address(asked: Listed, **changes: Any) -> str:
     """The list asked for otherwise, from its beginning unless that is changed."""
     begun = asked.model_copy(update={"after": "", "shown": 0, "again": 0, **changes})
     return "/" + query(begun, Listed)
@@ -249,7 +249,9 @@ class AnswerForm(BaseModel, extra="allow"):
     digest: str = ""
     seen: str = ""  #: Each question with its answer as it was shown, as ``factors.brand_voice=no``.
 
-    def told(self, asked: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    def changed_answers(
+        self, asked: Mapping[str, str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
         """Of questions that are asked: the answers as they were shown, and those that changed."""
         posted = {
             k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)
@@ -264,7 +266,7 @@ class AnswerForm(BaseModel, extra="allow"):
 @router.post("/cases/{name}/answers/if")
 def suppose(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     """What the answers of the form would change; nothing is written."""
-    _, mine = form.told(of.stated)
+    _, mine = form.changed_answers(of.stated)
     at = "/answers" + behind(mine)
     if not of.part:
         return of.to(at)
@@ -276,7 +278,7 @@ def suppose(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
 @router.post("/cases/{name}/answers")
 def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     """Write what changed on the form, if the case is still as the form was made from it."""
-    seen, mine = form.told(of.stated)
+    seen, mine = form.changed_answers(of.stated)
     try:
         if mine:
             of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
@@ -535,7 +537,7 @@ def write(
     digest: ReadDigest,
 ) -> Response:
     """Write the amounts of a what-if into the case."""
-    amounts = _given(code)
+    amounts = _amounts_from_code(code)
     try:
         of.workspace.set_answers(of.name, amounts, digest)
     except ConflictError:
@@ -546,7 +548,7 @@ def write(
 @router.get("/cases/{name}/money/if/{code}/charts/{chart}")
 def chart(of: OfCase, code: str, chart: str, width: Width = "wide") -> Response:
     """A chart of a what-if."""
-    supposed = of.workspace.what_if(of.name, _given(code))
+    supposed = of.workspace.what_if(of.name, _amounts_from_code(code))
     drawn = pictures_in((money.investment(supposed.dossier),))
     return chart_answer(of, drawn, chart, width)
 
@@ -601,7 +603,7 @@ def _with_amounts(
     return part
 
 
-def _given(code: str) -> dict[str, str]:
+def _amounts_from_code(code: str) -> dict[str, str]:
     """The amounts of a part of an address."""
     try:
         decoded = urlsafe_b64decode(code[:_LONGEST]).decode()

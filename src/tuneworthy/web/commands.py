@@ -10,8 +10,8 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from tuneworthy.report.html import shown
-from tuneworthy.report.named import said
+from tuneworthy.report.html import escape_invisible
+from tuneworthy.report.named import name_fields
 
 
 class Page(NamedTuple):
@@ -55,7 +55,7 @@ def said_on_page(context: Context, text: str) -> Markup:
 
     The command stays beside it: it is what a report or a colleague may name.
     """
-    safe = escape(shown(said(text)))
+    safe = escape(escape_invisible(name_fields(text)))
     base = context.get("base")
     page = find_page(text)
     if base is None or page is None:

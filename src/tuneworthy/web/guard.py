@@ -140,7 +140,7 @@ class Guard:
             return _refusal(403, says)
         if not _LENGTH.fullmatch(length) or int(length) > self._limit(path):
             return self._too_large(path)
-        if self._known(path, headers):
+        if self._is_signed_in(path, headers):
             return None
         if reads:
             token = parse_qs(scope["query_string"].decode("latin-1")).get(
@@ -164,7 +164,7 @@ class Guard:
             return self.site.any_address
         return False
 
-    def _known(self, path: str, headers: Headers) -> bool:
+    def _is_signed_in(self, path: str, headers: Headers) -> bool:
         if self.site.token is None or path == "/login" or path.startswith("/static/"):
             return True
         cookies = cookie_parser(headers.get("cookie", ""))

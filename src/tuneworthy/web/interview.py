@@ -52,34 +52,34 @@ class AskedHow(BaseModel, frozen=True):
     def after(self, ask_id: str, *, known: bool) -> AskedHow:
         """The way with one step more; a step that was taken again counts once."""
         steps = [step for step in self.asked if step.removeprefix("-") != ask_id]
-        return self.of([*steps, ask_id if known else f"-{ask_id}"])
+        return self.with_steps([*steps, ask_id if known else f"-{ask_id}"])
 
-    def of(self, steps: list[str]) -> AskedHow:
+    def with_steps(self, steps: list[str]) -> AskedHow:
         """The same with other steps; the oldest are forgotten where there are too many."""
         while len(" ".join(steps)) > _LONGEST_WAY:
             steps = steps[1:]
         return AskedHow(way=" ".join(steps), part=self.part)
 
-    def at(self, base: str, **more: str) -> str:
+    def address(self, base: str, **more: str) -> str:
         """Where it goes on, for the case at an address."""
         return f"{base}/interview" + query(self, AskedHow, **more)
 
     def within(self, base: str, part: Part) -> str:
         """Where it goes on in a part."""
-        return AskedHow(way=self.way, part=part).at(base)
+        return AskedHow(way=self.way, part=part).address(base)
 
     def back(self, base: str) -> str:
         """Where it goes back to; empty at its beginning."""
         *before, last = self.asked or [""]
         if last:
-            return self.of(before).at(base, ask=last.removeprefix("-"))
+            return self.with_steps(before).address(base, ask=last.removeprefix("-"))
         return ""
 
     def again(self, base: str) -> str:
         """Where that is asked once more that wasn't known."""
-        return self.of([step for step in self.asked if not step.startswith("-")]).at(
-            base
-        )
+        return self.with_steps(
+            [step for step in self.asked if not step.startswith("-")]
+        ).address(base)
 
 
 class Wanted(AskedHow):
@@ -104,7 +104,7 @@ class QuestionAnswer(AskedHow):
     none: Id = ""  #: What it means that nothing was ticked.
 
     @property
-    def given(self) -> str:
+    def answer_text(self) -> str:
         """The same as a person would say it."""
         ticked = dict.fromkeys(filter(None, (self.first, *self.also)))
         return self.said or ", ".join(ticked) or self.typed or self.none
@@ -122,11 +122,11 @@ class Kept(AskedHow):
 @router.get("/cases/{name}/interview")
 def interview(of: OfCase, way: Annotated[Wanted, Query()]) -> HTMLResponse:
     """The next question, the one that is wanted, or what doesn't fit with its answer."""
-    return _shown(of, way, way.ask, way.clash)
+    return _interview_page(of, way, way.ask, way.clash)
 
 
 @router.post("/cases/{name}/interview")
-def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
+def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
     clash = ""
     values = dict[str, Any]()
@@ -134,22 +134,22 @@ def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
         before = of.workspace.evaluated(
             of.name
         )  # ``of`` looks once, and that is after the writing
-        doubt = growth_doubt(before.ask(reply.ask), reply.given)
+        doubt = growth_doubt(before.ask(reply.ask), reply.answer_text)
         if doubt is not None:
-            return _shown(
+            return _interview_page(
                 of, reply, reply.ask, status=422, doubt=doubt, typed=reply.typed
             )
-        step = of.workspace.answer(of.name, reply.ask, reply.given, reply.digest)
+        step = of.workspace.answer(of.name, reply.ask, reply.answer_text, reply.digest)
     except ConflictError:
         if not of.workspace.says_already(
-            of.name, reply.ask, reply.given
+            of.name, reply.ask, reply.answer_text
         ):  # else it was sent twice
-            again = {"notice": _MEANWHILE, "typed": reply.given}
-            return _shown(of, reply, reply.ask, status=409, **again)
+            again = {"notice": _MEANWHILE, "typed": reply.answer_text}
+            return _interview_page(of, reply, reply.ask, status=409, **again)
     except InputError as caught:
         wrong = words.refused(caught) if caught.where == reply.ask else ""
         again = {"wrong": wrong or of.plain(caught), "typed": reply.typed}
-        return _shown(of, reply, reply.ask, status=422, **again)
+        return _interview_page(of, reply, reply.ask, status=422, **again)
     else:
         clash = ",".join(conflict.challenge.id for conflict in step.conflicts)
         values["saved"] = step.digest != reply.digest
@@ -157,7 +157,7 @@ def said(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
             values["moved"] = words.moved_text(
                 step.before, step.dossier, of.evaluated.framework
             )
-    known = reply.given.strip().casefold() not in UNKNOWN_WORDS
+    known = reply.answer_text.strip().casefold() not in UNKNOWN_WORDS
     return _onward(of, reply.after(reply.ask, known=known), reply.ask, clash, **values)
 
 
@@ -169,7 +169,7 @@ def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
             of.name, choice.ask, choice.challenge, choice.digest
         )
     except ConflictError:
-        return _shown(
+        return _interview_page(
             of, choice, choice.ask, choice.clash, status=409, notice=_MEANWHILE
         )
     left = ",".join(
@@ -186,15 +186,15 @@ def _onward(
     if not clash:
         following = _ask(of, way, "")
         ask = "" if following is None else following.id
-    at = way.at(of.base, ask=ask, clash=clash)
+    at = way.address(of.base, ask=ask, clash=clash)
     if not of.part:
         return RedirectResponse(at, 303)
-    part = _shown(of, way, ask, clash, **values)
+    part = _interview_page(of, way, ask, clash, **values)
     part.headers["HX-Push-Url"] = at
     return part
 
 
-def _shown(
+def _interview_page(
     of: AskedCase,
     way: AskedHow,
     ask_id: str = "",
@@ -242,7 +242,7 @@ def _clash(
         return None
     others = now.asks(conflict.others)
     sides = [
-        (f"Change {side.title}", way.at(of.base, ask=side.id))
+        (f"Change {side.title}", way.address(of.base, ask=side.id))
         for side in (ask, *others[:3])
     ]
     return {"conflict": conflict, "others": others, "all": wanted, "change": sides}

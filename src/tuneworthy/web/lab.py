@@ -90,7 +90,7 @@ def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
         of.last_lab is not None and not asked.model_fields_set
     ):  # what was paid counts again so
         asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
-    return _shown(of, asked.model_copy(update={"ask_again": False}))
+    return _lab_page(of, asked.model_copy(update={"ask_again": False}))
 
 
 @router.get("/cases/{name}/lab/offer")
@@ -99,7 +99,7 @@ def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     values = _offer(of, asked)
     if of.part:
         return of.page("offer.html", asked=asked, **values)
-    return _shown(of, asked, **values)
+    return _lab_page(of, asked, **values)
 
 
 @router.post("/cases/{name}/lab")
@@ -109,7 +109,7 @@ def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
         try:
             confirmed.start(of)
         except QuoteExceededError as caught:
-            return _shown(
+            return _lab_page(
                 of, confirmed, 409, **_offer(of, confirmed), grown=caught.what
             )
         except InputError:
@@ -216,7 +216,7 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
     return {"offered": lab, "blocks_offered": blocks}
 
 
-def _shown(
+def _lab_page(
     of: AskedCase, asked: LabQuery, status: int = 200, **values: Any
 ) -> HTMLResponse:
     run = of.last_lab
@@ -339,7 +339,7 @@ async def look(of: OfCase, what: LookKind) -> Response:
         try:
             kept, is_kept = keep_look(of.path, what, _LOOKS[what](of))
         except InputError as caught:
-            return _shown(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
+            return _lab_page(of, LabQuery(), 422, looked=what, wrong=of.plain(caught))
         if is_kept:
             return of.to(f"/runs/{kept.id}")
         return of.page(

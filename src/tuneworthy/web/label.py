@@ -59,7 +59,7 @@ class LabelQuery(Outputs):
             **{name: getattr(self, name) for name in LabelQuery.model_fields}
         )
 
-    def at(self, **more: str) -> str:
+    def address(self, **more: str) -> str:
         """Where its questions are, behind the case's address."""
         return "/label/next" + query(self, LabelQuery, **more)
 
@@ -133,7 +133,7 @@ def agreement(of: OfCase) -> HTMLResponse:
 def rubric(of: OfCase, choice: Annotated[Rubric, Form()]) -> Response:
     """Keep a rubric, where a new one was written, and go on to the first output."""
     chosen = add_rubric(of.path, choice.text) if choice.text.strip() else choice.rubric
-    return of.to(choice.model_copy(update={"rubric": chosen}).at())
+    return of.to(choice.model_copy(update={"rubric": chosen}).address())
 
 
 @router.get("/cases/{name}/label/next")
@@ -144,7 +144,7 @@ def following(of: OfCase, asked: Annotated[Next, Query()]) -> HTMLResponse:
 
 
 @router.post("/cases/{name}/label/said")
-def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
+def save_label(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
     queue = of.site.queues.open(of.path, answer.task)
     try:
@@ -163,7 +163,7 @@ def said(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
         return _question(
             of, answer, queue, answer.item, 422, of.plain(caught), answer.typed
         )
-    return of.to(answer.at(after=answer.item))
+    return of.to(answer.address(after=answer.item))
 
 
 def _question(

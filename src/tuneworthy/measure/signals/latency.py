@@ -114,7 +114,7 @@ class LatencySignal(TraceSignal):
                 },
             )
         explained = _explained(table)
-        if late is None or not explained.known or late.low > target_s:
+        if late is None or not explained.is_known or late.low > target_s:
             return explained
         method = f"{explained.method}; from 0: the target may be kept"
         return explained.model_copy(update={"low": 0.0, "method": method})

@@ -178,7 +178,7 @@ class TextsSignal(TraceSignal):
             sample=table.extent(len(rows)),
         )
         names = "language value low high n"
-        pictured = pictures("languages", names, drawn * other.known)
+        pictured = pictures("languages", names, drawn * other.is_known)
         held = (
             languages(self._cases, sure_from=0) or ()
         )  # an unsure case is of its likeliest

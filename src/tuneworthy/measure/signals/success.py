@@ -92,7 +92,7 @@ class SuccessSignal(TraceSignal):
                 "said_by_their_maker": int(table.numbers["success_kept_back"].sum())
             },
         )
-        if refusals.known:
+        if refusals.is_known:
             refusals = refusals.model_copy(update={"high": "open"})
         return Findings((_success(table), errors, refusals))
 

@@ -79,13 +79,13 @@ class TermsSignal(TraceSignal):
             for _, flags in glossary.wrong(written, index, batch.output):
                 wrong |= flags
             due = (
-                glossary.said(written, index)
+                glossary.holds_right_word(written, index)
                 | wrong
                 | glossary.called_for(question, index)
             )
             made[f"due_{column}"][due & answered] += bit
             made[f"wrong_{column}"][wrong & answered] += bit
-            made[f"held_{column}"][glossary.said(held, index)[place]] += bit
+            made[f"held_{column}"][glossary.holds_right_word(held, index)[place]] += bit
         return made
 
     def finish(self, table: TraceTable) -> Findings:

@@ -18,7 +18,7 @@ from tuneworthy.model.evalset import (
     Precision,
     Task,
 )
-from tuneworthy.plan.context import said
+from tuneworthy.plan.context import phase_words
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe, wrapped
@@ -86,7 +86,7 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
         b.section("", "What was done", b.bullets(_done(drawn, made.hiding))),
         b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
     ]
-    after = [said()["scored"].get(made.goal, ""), note, *_next(made)]
+    after = [phase_words()["scored"].get(made.goal, ""), note, *_next(made)]
     return b.Document(
         "", headline, sections, byline=byline, after=[*filter(None, after)]
     )
@@ -334,7 +334,7 @@ class Item(NamedTuple):
         return (self.task, self.rubric, self.case.id, first, second)
 
     @property
-    def shown(self) -> tuple[str, ...]:
+    def outputs_in_order(self) -> tuple[str, ...]:
         return self.outputs[::-1] if self.flipped else self.outputs
 
     def true_value(self, value: str) -> str:
@@ -360,7 +360,7 @@ def item_page(item: Item) -> str:
     """What is asked about an item, and what is shown of it, for a terminal."""
     lines = []
     for name, text in item_parts(item):
-        lines += [name, *_shown(text)]
+        lines += [name, *_output_lines(text)]
     return "\n".join([*lines, "", *wrapped(QUESTIONS[item.task])]) + "\n"
 
 
@@ -381,7 +381,7 @@ def item_parts(
     if item.task == "answer" and case.logged:
         yield "Answered in the log", case.logged
     several = len(item.outputs) > 1
-    for place, text in enumerate(item.shown, start=1):
+    for place, text in enumerate(item.outputs_in_order, start=1):
         yield f"Output {place}" if several else "Output", text
     if rubric:
         yield "Rubric", rubric
@@ -389,7 +389,7 @@ def item_parts(
         yield "Labels so far", "\n".join(labels)
 
 
-def _shown(text: str) -> Iterator[str]:
+def _output_lines(text: str) -> Iterator[str]:
     every = text.splitlines() or [""]
     for line in every[:_MOST_LINES]:
         whole = line.expandtabs(4)

@@ -98,7 +98,7 @@ def lab_dict(name: str, result: Record) -> str:
     )
 
 
-def known(
+def text_or_unknown(
     value: float | Unknown, words: Callable[[float], str], unknown: str = ""
 ) -> str:
     """A number in words, or what is said where nobody knows it."""
@@ -181,7 +181,7 @@ def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
 def _judged_arm(judged: JudgedArm) -> str:
     """An arm: what the judge says alone, by how much it is off, and how far people agree."""
     part = "" if judged.part == "report" else ", on the cases for selecting"
-    text = f"{judged.arm}{part}: {known(judged.judge, quality, 'not run')} {ALONE}, "
+    text = f"{judged.arm}{part}: {text_or_unknown(judged.judge, quality, 'not run')} {ALONE}, "
     if isinstance(judged.bias, Unknown):
         return f"{text}no output of {count(judged.missing)} is labelled"
     bias = _signed(judged.bias.value, judged.bias.low, judged.bias.high)
@@ -355,8 +355,8 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
     beside = f" ({', '.join(notes)})" if notes else ""
     missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
     score = share_text(of, "not measured" if _was_asked(row) else "not run")
-    cost = known(row.usd_per_case, small_usd)
-    time = known(row.latency_p95_s, _seconds)
+    cost = text_or_unknown(row.usd_per_case, small_usd)
+    time = text_or_unknown(row.latency_p95_s, _seconds)
     return f"{row.arm.id}{beside}", score, missing, cost, time
 
 
@@ -447,8 +447,8 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         )
     yield from (("Against", _contrast(contrast)) for contrast in result.contrasts)
     for row in result.rivals:
-        cost = known(row.usd_per_case, small_usd)
-        time = known(row.latency_p95_s, _seconds)
+        cost = text_or_unknown(row.usd_per_case, small_usd)
+        time = text_or_unknown(row.latency_p95_s, _seconds)
         yield (
             "Enough?",
             f"{share_text(row.quality)}: {row.arm.id}, {cost} a case, {time} at p95",
@@ -554,13 +554,13 @@ def _ceiling(result: CeilingResult) -> str:
         return f"not judged: {_why_stopped(result)}"
     if isinstance(result.target, Unknown):
         return f"not judged: {result.target.ask}"
-    upper = known(result.upper, lambda at: f", upper bound {quality(at)}")
+    upper = text_or_unknown(result.upper, lambda at: f", upper bound {quality(at)}")
     ends = f" (target {quality(result.target)}{upper})"
     reached = _REACHED.get(result.reached) or _open_text(result.judge, result.best)
     needed = result.cases_needed
     if result.reached == "too_few_cases" and result.judge is None:
         ask = needed.ask if isinstance(needed, Unknown) else ""
-        ends += f"; {known(needed, lambda n: f'about {count(n)} are needed', ask)}"
+        ends += f"; {text_or_unknown(needed, lambda n: f'about {count(n)} are needed', ask)}"
     return (reached or "not judged: no prompt was scored") + ends
 
 
@@ -902,7 +902,7 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
     rows = {row.arm.prompt: row for row in result.arms if row.arm.kind == "prompt"}
     for prompt in proposing.prompts:
         row = rows.get(prompt.name)
-        cost = "" if row is None else known(row.usd_per_case, small_usd)
+        cost = "" if row is None else text_or_unknown(row.usd_per_case, small_usd)
         size = f"{count(len(prompt.text))} characters" + (
             f", {cost} a case" if cost else ""
         )
@@ -1156,8 +1156,12 @@ def held_text(target: TargetId, held: HeldTarget) -> str:
 
 def _cost_and_time(row: ArmResult) -> str:
     """What a case costs and takes with an arm; empty where neither is known."""
-    known_parts = [known(row.usd_per_case, lambda usd: f"{small_usd(usd)} a case")]
-    known_parts.append(known(row.latency_p95_s, lambda s: f"{_seconds(s)} at p95"))
+    known_parts = [
+        text_or_unknown(row.usd_per_case, lambda usd: f"{small_usd(usd)} a case")
+    ]
+    known_parts.append(
+        text_or_unknown(row.latency_p95_s, lambda s: f"{_seconds(s)} at p95")
+    )
     return "".join(f", {part}" for part in known_parts if part)
 
 
@@ -1229,7 +1233,7 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
         f"those of {result.k} pieces: longer pieces hold more, and cost more to read."
     )
     sections = [
-        b.section("retrieval", title, b.facts(_found(result))),
+        b.section("retrieval", title, b.facts(_retrieval_rows(result))),
         b.section(
             "retrieval-ways", board, b.table(board, head, rows, quiet=True), note
         ),
@@ -1250,7 +1254,7 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     return b.Document("", f"Best is {best.way}: {finds}.", sections, lead=now)
 
 
-def _found(result: RetrievalResult) -> Rows:
+def _retrieval_rows(result: RetrievalResult) -> Rows:
     best = result.best
     yield "Best way", best.way
     first = f"a known passage among the first {counted(result.k, 'piece')}"
@@ -1452,7 +1456,9 @@ def _sizes(plan: PilotPlan) -> str:
 
 def routed_text(routed: RoutedWay) -> str:
     """A head where it is sure and a model for the rest, with what that is worth."""
-    cost = known(routed.usd_per_case, lambda usd: f", {small_usd(usd)} a case")
+    cost = text_or_unknown(
+        routed.usd_per_case, lambda usd: f", {small_usd(usd)} a case"
+    )
     return (
         f"{share_text(routed.quality)}{cost}: {routed.head} answers from a chance of "
         f"{quality(routed.sure_from)} on, and {routed.model} the other {share(routed.to_model)}"
@@ -1524,7 +1530,9 @@ def _pilot_quote(
     yield "Runs", runs
     yield "Sizes", f"{_sizes(plan)}; {more}"
     ask = time.ask if isinstance(time, Unknown) else ""
-    took = known(time, lambda s: f"about {duration(s)}, from a few measured steps", ask)
+    took = text_or_unknown(
+        time, lambda s: f"about {duration(s)}, from a few measured steps", ask
+    )
     yield "Time to train", took
     if not isinstance(memory, Unknown):
         yield "Memory", f"about {memory:,.0f} MiB"

@@ -67,32 +67,32 @@ class MeasureReport:
     left: Mapping[str, int] = field(default_factory=dict)
     """Minutes that each question takes which the case still asks."""
 
-    def of(self, name: str) -> Evidence:
+    def measurement(self, name: str) -> Evidence:
         """A measurement; an unknown one where it wasn't tried."""
         nothing = Evidence(id=name, value=Unknown(ask=""), unit="none")
         return next((m for m in self.measured.evidence if m.id == name), nothing)
 
-    def known(self, name: str) -> Evidence | None:
-        evidence = self.of(name)
-        return evidence if evidence.known else None
+    def known_measurement(self, name: str) -> Evidence | None:
+        evidence = self.measurement(name)
+        return evidence if evidence.is_known else None
 
     def count(self, name: str) -> float | None:
         """What a measurement counts, by name where nothing but names is known."""
-        evidence = self.of(name)
-        names = self.of(name).details.get("names")
+        evidence = self.measurement(name)
+        names = self.measurement(name).details.get("names")
         if isinstance(names, int):
             return names
-        if evidence.known:
+        if evidence.is_known:
             return evidence.number
         return None
 
     def detail(self, name: str, number: str) -> float | None:
         """A further number of a measurement; None where it isn't known."""
-        value = self.of(name).details.get(number)
+        value = self.measurement(name).details.get(number)
         return value if isinstance(value, int | float) else None
 
     def ask(self, name: str, otherwise: str) -> str:
-        value = self.of(name).value
+        value = self.measurement(name).value
         return (isinstance(value, Unknown) and value.ask) or otherwise
 
     def series(self, name: str) -> Series | None:
@@ -163,7 +163,7 @@ def _prompts(report: MeasureReport) -> Iterator[str]:
 def log_rows(report: MeasureReport, bill: str) -> Rows:
     """The bill, the waiting time, what went wrong, and how often it works."""
     yield "The bill", sentence(bill)
-    late = report.known("latency_p95_s")
+    late = report.known_measurement("latency_p95_s")
     if late is not None:
         yield "p95", interval_text(late.value, late.low, late.high, late.unit)
     wrong = [*_went_wrong(report)]
@@ -174,7 +174,7 @@ def log_rows(report: MeasureReport, bill: str) -> Rows:
 
 def _went_wrong(report: MeasureReport) -> Iterator[str]:
     for name, what in WENT_WRONG.items():
-        if (measured := report.known(name)) is not None:
+        if (measured := report.known_measurement(name)) is not None:
             many = round(measured.number * measured.n)
             if many:
                 yield f"{what} {count(many)} ({share(measured.number)})"
@@ -183,7 +183,7 @@ def _went_wrong(report: MeasureReport) -> Iterator[str]:
 
 
 def _success(report: MeasureReport) -> str:
-    success = report.known("success_share")
+    success = report.known_measurement("success_share")
     if success is None:
         ask = report.ask("success_share", "label some outputs as right or wrong")
         return sentence(f"unknown: {ask}")

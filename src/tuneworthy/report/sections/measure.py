@@ -119,7 +119,7 @@ def _after(report: MeasureReport) -> list[str]:
 def _measurements(report: MeasureReport) -> Iterator[b.Section]:
     """What was measured, and what would be needed for the rest; details, as they are many."""
     evidence = report.dossier.evidence
-    ids = {m.id for m in report.measured.evidence if m.known}
+    ids = {m.id for m in report.measured.evidence if m.is_known}
     some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
     rows = evidence_rows(report.dossier, some)
     title = "Measured, with 95% intervals"
@@ -160,7 +160,8 @@ def _size(report: MeasureReport) -> str:
         return counted(traces, "trace")
     answers = counted(traces, "answer")
     same = (
-        report.arms == 1 or report.of("best_arm_lead").details.get("same_cases") is True
+        report.arms == 1
+        or report.measurement("best_arm_lead").details.get("same_cases") is True
     )
     if not same or _not_compared(report):
         return answers
@@ -223,7 +224,7 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
-    usable = report.known("usable_examples")
+    usable = report.known_measurement("usable_examples")
     series = report.series("examples_waterfall")
     if usable is None or series is None:
         yield b.Todo(
@@ -276,7 +277,9 @@ def month_text(report: MeasureReport) -> str:
 
 def _month(report: MeasureReport) -> Evidence | None:
     """The bill of a month, as reported, or by list price."""
-    return report.known("usd_per_month") or report.known("listed_usd_per_month")
+    return report.known_measurement("usd_per_month") or report.known_measurement(
+        "listed_usd_per_month"
+    )
 
 
 def _by_list(report: MeasureReport) -> str:
@@ -309,10 +312,10 @@ def bill_text(report: MeasureReport) -> str:
 
 def answers_text(report: MeasureReport) -> str:
     """What the answers are, and where such answers belong; empty where nobody can say."""
-    form = report.known("fixed_form_share")
-    facts = report.known("own_facts_share")
-    copied = report.known("copied_share")
-    repeated = report.known("repeated_answer_share")
+    form = report.known_measurement("fixed_form_share")
+    facts = report.known_measurement("own_facts_share")
+    copied = report.known_measurement("copied_share")
+    repeated = report.known_measurement("repeated_answer_share")
     parts = []
     if form is not None and form.number >= _MOSTLY:
         kinds = [
@@ -340,13 +343,13 @@ def texts_text(report: MeasureReport) -> str:
     """How long questions and answers are, and what several languages ask for."""
     parts = []
     for name in ("question", "answer"):
-        if (length := report.known(f"{name}_characters")) is not None:
+        if (length := report.known_measurement(f"{name}_characters")) is not None:
             text = interval_text(length.value, length.low, length.high, "characters")
             late, low, high = (report.detail(length.id, f"p95{end}") for end in _ENDS)
             if None not in (late, low, high):
                 text += f", 95th percentile {interval_text(late, low, high, '')}"
             parts.append(f"{name}s: median {text}")
-    other = report.known("other_language_share")
+    other = report.known_measurement("other_language_share")
     series = report.series("languages")
     if other is not None and series is not None and float(other.low or 0) >= _SOME:
         first, *others = series.columns["language"]
@@ -360,7 +363,9 @@ def texts_text(report: MeasureReport) -> str:
             f"but in {codes}: examples and the evaluation set need each language"
         )
     for name, what in _GAPS.items():
-        if (gap := report.known(name)) is not None and float(gap.low or 0) >= _SOME:
+        if (gap := report.known_measurement(name)) is not None and float(
+            gap.low or 0
+        ) >= _SOME:
             parts.append(
                 f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}"
             )
@@ -368,8 +373,8 @@ def texts_text(report: MeasureReport) -> str:
 
 
 def caching_text(report: MeasureReport) -> str:
-    cacheable = report.known("cacheable_share")
-    cached = report.known("cached_share")
+    cacheable = report.known_measurement("cacheable_share")
+    cached = report.known_measurement("cached_share")
     if cacheable is None:
         return (
             f"unknown: {report.ask('cacheable_share', 'log messages with a timestamp')}"
@@ -394,7 +399,7 @@ def caching_text(report: MeasureReport) -> str:
 
 def _monthly(report: MeasureReport, usd_per_call: float) -> str:
     """An amount for each call as one for a month; for an example where the volume isn't known."""
-    volume = report.known("requests_per_month")
+    volume = report.known_measurement("requests_per_month")
     if volume is None or report.arms or volume.number < 1:
         amount = small_usd(usd_per_call * _EXAMPLE_CALLS)
         return f"{amount} per month at {count(_EXAMPLE_CALLS)} calls"
@@ -404,13 +409,13 @@ def _monthly(report: MeasureReport, usd_per_call: float) -> str:
 
 def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | None:
     """USD a call with its ends: as reported for the best arm, or for all, or by list price."""
-    best = report.of("best_arm_share").details
+    best = report.measurement("best_arm_share").details
     reported = (best.get(f"best_usd_per_run{end}") for end in ("", "_low", "_high"))
     usd_per_run = [float(end) for end in reported if isinstance(end, int | float)]
     runs = report.detail("best_arm_share", "best_runs") or 0
     if report.arms > 1 and runs >= ENOUGH_RUNS and len(usd_per_run) == 3:
         return (usd_per_run[0], usd_per_run[1], usd_per_run[2]), " with the best"
-    logged = report.known("usd_per_request")
+    logged = report.known_measurement("usd_per_request")
     if (
         logged is not None
         and logged.low is not None
@@ -422,7 +427,7 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
             by_list = ""
         return (logged.number, logged.low, logged.high), by_list
     price = report.price
-    cached = report.known("cached_share")
+    cached = report.known_measurement("cached_share")
     read = _tokens(report, "input_tokens")
     written = _tokens(report, "output_tokens")
     if price is None or read is None or written is None:
@@ -442,7 +447,9 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
 
 def _tokens(report: MeasureReport, name: str) -> Evidence | None:
     """Tokens as reported, else as estimated; None where neither is known."""
-    return report.known(name) or report.known(f"{name}_estimate")
+    return report.known_measurement(name) or report.known_measurement(
+        f"{name}_estimate"
+    )
 
 
 def _ends(evidence: Evidence) -> tuple[float, float, float]:
@@ -451,8 +458,8 @@ def _ends(evidence: Evidence) -> tuple[float, float, float]:
 
 
 def _bill_lacks(report: MeasureReport) -> str:
-    per_request = report.of("usd_per_request")
-    if per_request.details and not per_request.known:
+    per_request = report.measurement("usd_per_request")
+    if per_request.details and not per_request.is_known:
         return report.ask("usd_per_request", _LOG)
     names = ("input_tokens", "output_tokens")
     tokens = [length for name in names if (length := _tokens(report, name))]
@@ -513,7 +520,7 @@ def quick_rows(report: MeasureReport) -> Rows:
     arms = report.series("arms")
     if arms is not None:
         yield from _arm_rows(report, arms)
-    elif success := report.known("success_share"):
+    elif success := report.known_measurement("success_share"):
         text = interval_text(success.value, success.low, success.high, success.unit)
         rated = report.detail("success_share", "labelled_share")
         if rated and rated < 1 and report.detail("success_share", "tested_share") != 1:
@@ -586,10 +593,10 @@ def _arm(arms: Series, place: int) -> str:
 
 def _apart(report: MeasureReport) -> str:
     """How far apart the two best are, and how many more cases would distinguish them."""
-    lead = report.of("best_arm_lead")
+    lead = report.measurement("best_arm_lead")
     apart = lead.details.get("told_apart")
     needed = report.detail("best_arm_lead", "cases_needed")
-    if not lead.known or lead.low is None or not isinstance(lead.high, int | float):
+    if not lead.is_known or lead.low is None or not isinstance(lead.high, int | float):
         return report.ask("best_arm_lead", "can't be distinguished")
     lost = ""
     if lead.details.get("best_errors") or lead.details.get("next_errors"):
@@ -641,8 +648,8 @@ def _best(report: MeasureReport) -> Evidence | None:
     )
     if met is None or met.state != "unknown" or has_target:
         return None
-    return report.known("best_arm_share") or (
-        report.known("success_share") if tested else None
+    return report.known_measurement("best_arm_share") or (
+        report.known_measurement("success_share") if tested else None
     )
 
 

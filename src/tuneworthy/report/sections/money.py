@@ -417,13 +417,13 @@ def _month(value: Duration) -> str:
     if isinstance(value, str):
         return "never at this growth"
 
-    def at(month: float) -> str:
+    def month_text(month: float) -> str:
         return "today" if month == 0 else f"in month {number(month)}"
 
     if not isinstance(value, Range):
-        return ranged(value, at)
-    worst = "never" if value.high == "open" else at(value.high)
-    return f"{at(value.low)} at best, {worst} at worst"
+        return ranged(value, month_text)
+    worst = "never" if value.high == "open" else month_text(value.high)
+    return f"{month_text(value.low)} at best, {worst} at worst"
 
 
 def _simulated(
@@ -642,7 +642,7 @@ def lever(ask: Ask, text: str | None = None) -> Lever:
     own = LEVERS[ask.id]
     unit = own.unit
     per_cent = own.unit == "%"
-    stated = _shown(ask.value, per_cent=per_cent)
+    stated = _as_per_cent(ask.value, per_cent=per_cent)
     numbers = _numbers(stated)
     most = own.most
     least = min([0.0, *numbers])
@@ -671,7 +671,7 @@ def lever(ask: Ask, text: str | None = None) -> Lever:
     )
 
 
-def _shown(value: str, *, per_cent: bool) -> str:
+def _as_per_cent(value: str, *, per_cent: bool) -> str:
     """A value as it is given, shares in per cent."""
     if not per_cent or not value:
         return value

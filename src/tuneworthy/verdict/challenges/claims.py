@@ -182,17 +182,21 @@ def success_with_faulty_answers(facts: CaseFacts) -> Found:
     """What meets every target isn't seen to fail; where quality was counted, that tells."""
     signals = facts.framework.signals
     counted = facts.target("quality") == "yes"
-    fires = facts.holds("success_with_prompts") and bool(facts.seen) and not counted
+    fires = (
+        facts.holds("success_with_prompts")
+        and bool(facts.quality_signs)
+        and not counted
+    )
     return fires and (
         (
             "factors.success_with_prompts",
             *(
                 f"{'signals' if name in signals else 'factors'}.{name}"
-                for name in facts.seen
+                for name in facts.quality_signs
             ),
         ),
         "The present prompt is said to meet every requirement, and answers are seen to be "
-        f"wrong: {listing([plain(name) for name in facts.seen])}.",
+        f"wrong: {listing([plain(name) for name in facts.quality_signs])}.",
         "Count how many answers are right on an evaluation set (today.quality and today.cases)",
     )
 

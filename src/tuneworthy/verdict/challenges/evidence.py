@@ -32,7 +32,9 @@ def measured_against_answer(facts: CaseFacts) -> Found:
         assert answer is not None  # a measurement is where it comes from
         reading = answer[1]
         title = capital(plain(name))
-        against[path] = f"“{title}” is answered {stated}. Measured: {_seen(reading)}."
+        against[path] = (
+            f"“{title}” is answered {stated}. Measured: {_measured_text(reading)}."
+        )
     if len(against) == 1:
         counts = "The measurement counts."
     else:
@@ -60,7 +62,7 @@ def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     )
 
 
-def _seen(reading: LimitCheck) -> str:
+def _measured_text(reading: LimitCheck) -> str:
     """What was measured: ``outputs out of format: 9% (8–11%) of outputs``."""
     if reading.title:
         return f"{reading.title}: {reading.interval}"
@@ -142,7 +144,12 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
             continue
         for side, reading in readings(name, "supports", framework, ledger):
             if side not in ("unknown", stated):
-                yield path, stated, _seen(reading), "that alone doesn't show why"
+                yield (
+                    path,
+                    stated,
+                    _measured_text(reading),
+                    "that alone doesn't show why",
+                )
 
 
 @doubt
@@ -176,7 +183,7 @@ def _need(
     for factor in (name for name in framework.factors if facts.state(name) == stated):
         for side, reading in readings(factor, "supports", framework, ledger):
             if side == measured:
-                return f"factors.{factor}", plain(factor), _seen(reading)
+                return f"factors.{factor}", plain(factor), _measured_text(reading)
     return None
 
 
@@ -277,7 +284,7 @@ def evaluation_gap(facts: CaseFacts) -> Found:
     gaps = [
         f"{interval_text(item.value, item.low, item.high, item.unit)} {_UNLIKE[name]}"
         for name, item in seen.items()
-        if item.known
+        if item.is_known
         and float(item.low or 0) > _MOST_UNLIKE
         and float(item.details.get("cases", _ENOUGH_CASES)) >= _ENOUGH_CASES
     ]
