@@ -697,9 +697,8 @@ def paid(
     if settings.get("transport") is None:  # before anything else counts as paid
         refuse_unconfirmed(lab.places, lab.confirmed)
     with ledger_of(lab.case) as ledger:
-        if settings.get("ask_again"):
-            for name in runs_beside(run):
-                ledger.release(name)
+        for name in runs_beside(run):
+            ledger.release(name, free=not settings.get("ask_again"))
         if (billed := settings.get("billed")) is not None:
             correct_spent(ledger, runs_beside(run), billed)
         quote = with_spent(price(lab, ledger), ledger, run)

@@ -157,6 +157,7 @@ _ADDED = (
     "reused",
     "in_doubt",
     "failed",
+    "cut_off",
     "miscounted",
 )
 
