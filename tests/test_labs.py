@@ -673,9 +673,9 @@ def test_a_bill_that_says_less_lets_a_run_go_on_under_the_same_cap(
     assert "If your bill says less, correct it: --billed USD" in said
     assert command([*lab, "0.05", "--billed", "0.001", "--dry-run"]) == 2
     assert "leave out --dry-run" in capsys.readouterr().err.lower()
-    assert command([*lab, "0.05", "--billed", "0.001", "--format", "json"]) == 3
+    assert command([*lab, "0.1", "--billed", "0.001", "--format", "json"]) == 3
     spend = json.loads(capsys.readouterr().out)["spend"]
-    assert 0.001 < spend["paid"] <= 0.05
+    assert 0.001 < spend["paid"] <= 0.1
 
 
 class KilledError(BaseException):
