@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
 
-from tuneworthy.errors import CaseError, InputError, argument
+from tuneworthy.errors import CaseError, InputError, argument, refuse_wrong_clock
 from tuneworthy.files.case import beside
 from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import MIB, read_text
@@ -694,6 +694,7 @@ def paid(
         finally:
             await transport.close()
 
+    refuse_wrong_clock()
     if settings.get("transport") is None:  # before anything else counts as paid
         refuse_unconfirmed(lab.places, lab.confirmed)
     with ledger_of(lab.case) as ledger:

@@ -293,6 +293,14 @@ def _free(buffers: deque[bytearray], size: int) -> bytearray:
     return buffers[-1]
 
 
+def _fill(stream: Ahead, buffer: memoryview) -> int:
+    """Fill a buffer to its end, or as far as the stream goes; says how much."""
+    filled = 0
+    while filled < len(buffer) and (many := stream.readinto(buffer[filled:])):
+        filled += many
+    return filled
+
+
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
     line = 1
@@ -302,13 +310,15 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     usual = piece + piece // 2
     buffers = deque[bytearray](maxlen=_KEPT)
     while True:
-        size = len(held) + piece
+        end = len(held)
+        more = max(piece, end)  # of a long line as much again: it is copied a few times
+        size = end + more
         data = bytearray(size) if size > usual else _free(buffers, usual)
         view = memoryview(data)
         begin = 0
-        end = len(held)
         view[:end] = held
-        many = stream.readinto(view[end : end + piece])
+        into = view[end:size]
+        many = stream.readinto(into) if more == piece else _fill(stream, into)
         if not many:
             break
         end += many
