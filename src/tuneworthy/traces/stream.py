@@ -144,24 +144,29 @@ class Ahead:
     def __init__(self, under: Readable) -> None:
         self._under = under
         self._held = b""
+        self._at = 0  # what was read of it: to cut it off would copy the rest each time
         self._ended = False
 
     def peek(self, size: int) -> bytes:
         """The first bytes that are still to be read: ``size`` of them, or all there are."""
-        held = [self._held]
-        have = len(self._held)
+        held = [self._held[self._at :]]
+        have = len(held[-1])
         while have < size and not self._ended:
             data = self._under.read(min(MIB, size - have))
             self._ended = not data
             held.append(data)
             have += len(data)
         self._held = b"".join(held)
+        self._at = 0
         return self._held[:size]
 
     def read(self, size: int, /) -> bytes:
         if self._held:
-            data = self._held[:size]
-            self._held = self._held[size:]
+            data = self._held[self._at : self._at + size]
+            self._at += size
+            if self._at >= len(self._held):
+                self._held = b""
+                self._at = 0
             return data
         return b"" if self._ended else self._under.read(size)
 
