@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from html import unescape
@@ -21,6 +22,7 @@ import pytest
 from internals import ALL as CHALLENGES
 from internals import OUTCOMES, cli_options, cli_room, model_dossier, run
 from internals import cli_reports as decide_command
+from lab_world import folder_of
 from tuneworthy import load_case, load_framework
 
 TASK = "examples/task-api"
@@ -51,6 +53,25 @@ def test_the_verdict_is_in_the_first_line(capsys: pytest.CaptureFixture[str]) ->
         answer == "Pilot it. A candidate by the checklist alone: no target is stated."
     )
     assert now.startswith(f"Now: state a target: tuneworthy answer {TASK}")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3600.0, 253402214400.0, 1e11])
+def test_a_clock_that_is_wrong_is_one_line_before_anything_is_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    seconds: float,
+) -> None:  # fmt: skip
+    """Once a lab of 1970 paid and then ended in an internal error."""
+    folder = folder_of(tmp_path, n=40, models="[{id: 'fake:echo'}]")
+    monkeypatch.setattr(time, "time", lambda: seconds)
+    for arguments in (
+        ["ceiling", str(folder), "--budget", "1"],
+        ["decide", str(folder)],
+    ):
+        assert run(arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "the clock of this machine is at" in line
+        assert "set the clock" in line.lower()
+    assert not (folder / ".tuneworthy").exists()
 
 
 @pytest.mark.parametrize("answer", get_args(model_dossier.TuningAnswer))

@@ -668,14 +668,51 @@ def test_a_bill_that_says_less_lets_a_run_go_on_under_the_same_cap(
     folder = str(folder_of(tmp_path, n=40, models=models))
     lab = ["ceiling", folder, "--propose", "0", "--budget"]
     assert command([*lab, "0.1"]) == 3
-    assert command([*lab, "0.05"]) == 3
+    assert command([*lab, "0.01"]) == 3
     said = " ".join(capsys.readouterr().out.split())
     assert "If your bill says less, correct it: --billed USD" in said
-    assert command([*lab, "0.05", "--billed", "0.01", "--dry-run"]) == 2
+    assert command([*lab, "0.05", "--billed", "0.001", "--dry-run"]) == 2
     assert "leave out --dry-run" in capsys.readouterr().err.lower()
-    assert command([*lab, "0.05", "--billed", "0.01", "--format", "json"]) == 3
+    assert command([*lab, "0.1", "--billed", "0.001", "--format", "json"]) == 3
     spend = json.loads(capsys.readouterr().out)["spend"]
-    assert 0.01 < spend["paid"] <= 0.05
+    assert 0.001 < spend["paid"] <= 0.1
+
+
+class KilledError(BaseException):
+    """As good as a kill: what is in flight stays so."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("usd", [0, 1])
+def test_calls_in_flight_at_a_kill_are_named_first_or_asked_again_where_they_are_free(
+    tmp_path: Path, usd: int
+) -> None:
+    price = f"usd_per_mtok: {{input: {usd}, output: {usd}}}"
+    folder = folder_of(tmp_path, n=40, models=f"[{{id: 'fake:one', {price}}}]")
+
+    class Dies(Fake):
+        async def send(self, request: Request) -> model_lab.Reply:
+            if self.sent > 30:
+                raise KilledError
+            return await super().send(request)
+
+    with pytest.raises(KilledError):
+        ran(folder, Dies(known(SHARES)._answer), cap_usd=9.0)
+    again = api.run(ready_of(folder), cap_usd=9.0, transport=known(SHARES))
+    first, now, *_ = api.render(again._replace(folder="lab")).split("\nNow: ")
+    if usd:
+        assert again.result.stopped_by == "unanswered"
+        assert " ".join(first.split()) == (
+            f"No result yet: {again.result.spend.in_doubt} calls were in flight when a run was "
+            "killed. Nobody knows whether they were paid."
+        )
+        assert now.startswith(
+            "tuneworthy ceiling lab --budget 9 --ask-again (at most $"
+        )
+    asked = {"ask_again": True} if usd else {}
+    lab = ready_of(folder)
+    whole = api.run(lab, cap_usd=9.0, transport=known(SHARES), **asked).result  # type: ignore[arg-type] # as named
+    assert (whole.stopped, whole.spend.in_doubt) == ("", 0)
 
 
 @pytest.mark.slow

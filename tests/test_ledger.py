@@ -349,3 +349,16 @@ def test_only_its_user_reads_the_secret_of_a_machine(
     (kept,) = (tmp_path / "state" / "tuneworthy").iterdir()
     assert kept.stat().st_mode & 0o077 == 0
     assert kept.read_bytes() not in (tmp_path / "c.sqlite3").read_bytes()
+
+
+def test_free_calls_in_doubt_are_asked_again_without_a_word(path: Path) -> None:
+    with Ledger(path) as ledger:
+        for key, usd in (("free", 0.0), ("dear", 1.0)):
+            ledger.reserve(key, run="r", model="m", usd=usd, cap_usd=9)
+        assert ledger.spend("r").in_doubt == 1
+    with Ledger(path) as ledger:  # the run was killed
+        assert (ledger.spend("r").in_doubt, ledger.spend("r").cut_off) == (3, 2)
+        assert ledger.release("r", free=True) == 1
+        assert ledger.spend("r").in_doubt == 2
+        assert ledger.reserve("free", run="r", model="m", usd=0, cap_usd=9) == "go"
+        assert ledger.release("r") == 2

@@ -622,16 +622,16 @@ def test_a_pilot_that_was_run_elsewhere_says_so_and_an_edited_one_says_nothing(
     kept = Path(str(case.folder)) / ".tuneworthy" / "pilot" / "result.json"
     whole = kept.read_text("utf-8")
     assert files_stores.read_pilot(case) == result
-    assert decide(case).pilot == result.card
+    assert decide(case, load_framework("lesson")).pilot == result.card
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("XDG_STATE_HOME", str(tmp_path))
-        card = decide(case).pilot
+        card = decide(case, load_framework("lesson")).pilot
         assert card is not None
         assert card.because.startswith("it came with the folder and was not checked")
     try:
         kept.write_text(whole.replace('"answer": "go"', '"answer": "no_go"'), "utf-8")
         with pytest.raises(CaseError, match="was edited after it was written"):
-            decide(case)
+            decide(case, load_framework("lesson"))
     finally:
         kept.write_text(whole, "utf-8")
 

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Sequence
@@ -841,6 +842,27 @@ def test_patterns_mean_what_they_do_elsewhere(
 # Hostile files ----------------------------------------------------------------------------------
 
 GOOD = "".join(f'{{"output": "good {n}"}}\n' for n in range(30))
+
+
+def reading_s(path: Path, size: int) -> float:
+    """Seconds of CPU until one line of a size is refused."""
+    path.write_bytes(b'{"input": "' + b"a" * size + b'", "output": "b"}\n')
+    files = TraceFiles([path], limits=Limits(document_bytes=size // 2))
+    begun = time.process_time()
+    with pytest.raises(InputError, match=r"is one JSON value of more than 16 MiB"):
+        list(files)
+    return time.process_time() - begun
+
+
+@pytest.mark.slow
+def test_a_line_of_any_length_is_refused_in_time_that_grows_with_it_alone(
+    tmp_path: Path,
+) -> None:
+    """Of 300 MB there once was no answer in a minute: each piece was copied with all before it."""
+    small = reading_s(tmp_path / "a.jsonl", 40 << 20)
+    assert reading_s(tmp_path / "b.jsonl", 160 << 20) < 10 * small + 0.5
+
+
 SMALL = Limits(line_bytes=4096, document_bytes=100_000, unpacked_free_bytes=100_000)
 
 

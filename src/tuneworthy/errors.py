@@ -93,6 +93,22 @@ def argument(value: object) -> str:
     return shlex.quote(str(value))
 
 
+_YEARS = range(2020, 2201)  # a clock in nanoseconds ends in 2262
+
+
+def refuse_wrong_clock() -> None:
+    """Refuse to go on where this machine doesn't know the day: all that is kept has one."""
+    from datetime import date
+
+    try:
+        says = date.today()
+    except (OverflowError, OSError, ValueError):
+        says = date.max
+    if says.year not in _YEARS:
+        what = f"the clock of this machine is at {says}, and what is kept needs the day"
+        raise InputError(what, fix="set the clock, and run it again")
+
+
 @contextmanager
 def extra_needed(name: str, needs: str, libraries: Container[str]) -> Iterator[None]:
     """A library of an extra that is missing is one line with what to install."""

@@ -13,7 +13,12 @@ from typing import TextIO
 import click
 
 from tuneworthy import __version__
-from tuneworthy.errors import StoppedError, TuneworthyError, one_line
+from tuneworthy.errors import (
+    StoppedError,
+    TuneworthyError,
+    one_line,
+    refuse_wrong_clock,
+)
 from tuneworthy.report.width import lay_out_for
 
 _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
@@ -264,6 +269,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             )  # a terminal that lacks a sign still gets the text
     lay_out_for(columns_of(sys.stdout))
     try:
+        refuse_wrong_clock()
         code = cli.main(arguments, prog_name="tuneworthy", standalone_mode=False)
         return code if isinstance(code, int) else ANSWERED
     except click.exceptions.Exit as caught:

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
 
-from tuneworthy.errors import CaseError, InputError, argument
+from tuneworthy.errors import CaseError, InputError, argument, refuse_wrong_clock
 from tuneworthy.files.case import beside
 from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import MIB, read_text
@@ -693,12 +693,12 @@ def paid(
         finally:
             await transport.close()
 
+    refuse_wrong_clock()
     if settings.get("transport") is None:  # before anything else counts as paid
         refuse_unconfirmed(lab.places, lab.confirmed)
     with ledger_of(lab.case) as ledger:
-        if settings.get("ask_again"):
-            for name in runs_beside(run):
-                ledger.release(name)
+        for name in runs_beside(run):
+            ledger.release(name, free=not settings.get("ask_again"))
         if (billed := settings.get("billed")) is not None:
             correct_spent(ledger, runs_beside(run), billed)
         quote = with_spent(price(lab, ledger), ledger, run)

@@ -161,6 +161,7 @@ _ADDED = (
     "reused",
     "in_doubt",
     "failed",
+    "cut_off",
     "miscounted",
 )
 

@@ -193,6 +193,7 @@ CREATE TABLE runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, paid INTEGER NOT
 WITHOUT ROWID;
 """
 
+_CUT_OFF = "the run was cut off"  # as by a kill; such a call is in doubt
 TRAINING = "training "  #: What the model of a row begins with that stands for a run of training.
 Answer = Literal["go", "over_cap"]
 MOST_ASKED = 1000  #: Requests that are looked up at once.
@@ -236,8 +237,8 @@ class Ledger:
                 base.execute(_ADD_SEALS)
             base.execute(f"PRAGMA user_version = {VERSION}")
             base.execute(  # on the wire when the last process died
-                "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
-                "WHERE status = 'sent'"
+                "UPDATE calls SET status = 'in_doubt', why = ? WHERE status = 'sent'",
+                (_CUT_OFF,),
             )
 
     def _is_empty(self) -> bool:
@@ -427,17 +428,18 @@ class Ledger:
             self._add(run, held=-held, paid=paid)
         return call
 
-    def release(self, run: str) -> int:
+    def release(self, run: str, *, free: bool = False) -> int:
         """Let a run's doubtful calls be sent again, because the user says so.
 
-        They may be paid twice: what was put aside for them counts as paid from then on, so that the
-        cap holds either way. Returns how many there were. Runs of training are no calls: their
-        service is asked whether they have begun.
+        Nobody has to say it of those that are ``free``, with nothing put aside. The others may be
+        paid twice: what was put aside counts as paid from then on, so that the cap holds either
+        way. Returns how many there were. Runs of training are no calls: their service is asked
+        whether they have begun.
         """
         rows = self._rows(
             "SELECT key, held FROM calls WHERE status = 'in_doubt' "
-            "AND run = ? AND model NOT LIKE ?",
-            (run, f"{TRAINING}%"),
+            "AND run = ? AND model NOT LIKE ? AND (held = 0 OR NOT ?)",
+            (run, f"{TRAINING}%", free),
         )
         for key, held in rows:
             self.fail(key, "released", held / PICO)
@@ -455,11 +457,13 @@ class Ledger:
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
         held, paid = self._money(run)
         rows = self._rows(
-            "SELECT status, COUNT(*), SUM(why <> '') FROM calls WHERE run = ? GROUP BY status",
-            (run,),
+            "SELECT status, COUNT(*), SUM(why <> ''), SUM(why = ?) FROM calls "
+            "WHERE run = ? GROUP BY status",
+            (_CUT_OFF, run),
         )
-        count = {status: calls for status, calls, _ in rows}
-        with_why = {status: calls for status, _, calls in rows}
+        count = {status: calls for status, calls, *_ in rows}
+        with_why = {status: calls for status, _, calls, _ in rows}
+        cut_off = {status: calls for status, *_, calls in rows}
         return Spend(
             cap=cap_usd,
             paid=paid / PICO,
@@ -468,6 +472,7 @@ class Ledger:
             reused=0,
             in_doubt=count.get("in_doubt", 0),
             failed=count.get("failed", 0),
+            cut_off=cut_off.get("in_doubt", 0),
             miscounted=with_why.get("settled", 0),
             brought=len(self._brought),
         )

@@ -456,6 +456,7 @@ class Spend(Record):
     in_doubt: Natural
     failed: Natural
     hosts: Strings = ()  #: Hosts that calls of the run go to and that aren't their vendors' own.
+    cut_off: Natural = 0  #: Of those in doubt, calls in flight when a run was killed.
     miscounted: Natural = 0
     """Answers whose endpoint counted more tokens than can be: each counts as what was put aside."""
     brought: Natural = 0

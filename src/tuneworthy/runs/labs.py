@@ -398,7 +398,7 @@ class Labs:
         else:
             arms = plan.arms
         quote = kind.quoted(lab)
-        again = doubtful if settings.ask_again else ()
+        again = [call for call in doubtful if settings.ask_again or not call.usd]
         return LabOffer(
             places=tuple(
                 dict.fromkeys(place.base_url or place.provider for place in reached)

@@ -106,21 +106,28 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
         raise NotTraces(
             "is empty", where=where, fix="name a file with traces or results"
         )
-    if b"\n" not in head:
-        head = stream.peek(limits.line_bytes + 1)
-        if b"\n" not in head:
-            head = stream.peek(limits.document_bytes + 1)
+    head = _first_line(stream, head, limits)
     start = head.lstrip()[:1]
     if start == b"[" and _are_lists(head):
         return "lists"
+    too_much = len(head) > limits.document_bytes and b"\n" not in head
+    if too_much and start == b"{":  # a line that is passed over; others may follow
+        return "lines"
     if start == b"[" or (start == b"{" and not _is_lines(head)):
-        too_much = len(head) > limits.document_bytes and b"\n" not in head
-        return "lines" if too_much and start == b"{" else "document"
+        return "document"
     if _is_lines(head):
         return "lines"
     if start != b"{" and (sign := looks_like_table(head)) is not None:
         return sign
     raise not_recognised(where)
+
+
+def _first_line(stream: Ahead, head: bytes, limits: Limits) -> bytes:
+    """The beginning of a text up to the end of its first line, as far as that may be read."""
+    for size in (limits.line_bytes, limits.document_bytes):
+        if b"\n" not in head:
+            head = stream.peek(size + 1)
+    return head
 
 
 def _are_lists(head: bytes) -> bool:

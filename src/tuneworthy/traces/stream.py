@@ -144,24 +144,29 @@ class Ahead:
     def __init__(self, under: Readable) -> None:
         self._under = under
         self._held = b""
+        self._at = 0  # what was read of it: to cut it off would copy the rest each time
         self._ended = False
 
     def peek(self, size: int) -> bytes:
         """The first bytes that are still to be read: ``size`` of them, or all there are."""
-        held = [self._held]
-        have = len(self._held)
+        held = [self._held[self._at :]]
+        have = len(held[-1])
         while have < size and not self._ended:
             data = self._under.read(min(MIB, size - have))
             self._ended = not data
             held.append(data)
             have += len(data)
         self._held = b"".join(held)
+        self._at = 0
         return self._held[:size]
 
     def read(self, size: int, /) -> bytes:
         if self._held:
-            data = self._held[:size]
-            self._held = self._held[size:]
+            data = self._held[self._at : self._at + size]
+            self._at += size
+            if self._at >= len(self._held):
+                self._held = b""
+                self._at = 0
             return data
         return b"" if self._ended else self._under.read(size)
 
@@ -293,6 +298,14 @@ def _free(buffers: deque[bytearray], size: int) -> bytearray:
     return buffers[-1]
 
 
+def _fill(stream: Ahead, buffer: memoryview) -> int:
+    """Fill a buffer to its end, or as far as the stream goes; says how much."""
+    filled = 0
+    while filled < len(buffer) and (many := stream.readinto(buffer[filled:])):
+        filled += many
+    return filled
+
+
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
     line = 1
@@ -302,13 +315,15 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     usual = piece + piece // 2
     buffers = deque[bytearray](maxlen=_KEPT)
     while True:
-        size = len(held) + piece
+        end = len(held)
+        more = max(piece, end)  # of a long line as much again: it is copied a few times
+        size = end + more
         data = bytearray(size) if size > usual else _free(buffers, usual)
         view = memoryview(data)
         begin = 0
-        end = len(held)
         view[:end] = held
-        many = stream.readinto(view[end : end + piece])
+        into = view[end:size]
+        many = stream.readinto(into) if more == piece else _fill(stream, into)
         if not many:
             break
         end += many

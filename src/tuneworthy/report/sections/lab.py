@@ -31,6 +31,7 @@ from tuneworthy.model.lab import (
     ShareOf,
     Spend,
     Stand,
+    StopKind,
     VerifyResult,
 )
 from tuneworthy.model.pilot import LearningCurve, PilotPlan, PilotResult, TrainingQuote
@@ -152,6 +153,23 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
         yield "Stopped", f"{stopped}. Paid answers are kept: run it again to continue"
 
 
+def _cut_off_text(spend: Spend | None, stopped_by: StopKind) -> str:
+    """That calls are in doubt after a kill, where the lab waits for them; empty where not."""
+    if spend is None or stopped_by != "unanswered" or not spend.cut_off:
+        return ""
+    calls = counted(spend.cut_off, "call")
+    were = "was" if spend.cut_off == 1 else "were"
+    return f"{calls} {were} in flight when a run was killed. Nobody knows whether they were paid"
+
+
+def _ask_again_text(spend: Spend, command: str) -> str:
+    """How they are sent again, and what that may cost; on the page without a command."""
+    twice = f"at most {small_usd(spend.held)} is paid twice"
+    if not command:
+        return f"start it again with calls in doubt asked again: {twice}"
+    return f"{command} --budget {spend.cap:.15g} --ask-again ({twice})"
+
+
 ALONE = "by the judge's word alone"
 
 UNUSABLE = "nothing the judge said could be used: try another --judge-model"
@@ -257,7 +275,8 @@ def ceiling_document(
 def ceiling_answer(result: CeilingResult) -> str:
     """What a ceiling lab comes to, in a sentence: what is best, and whether it is enough."""
     if isinstance(result.reported, Unknown):
-        return sentence(f"no result yet: {_best(result)}")
+        why = _cut_off_text(result.spend, result.stopped_by) or _best(result)
+        return sentence(f"no result yet: {why}")
     held = f"{share_text(result.reported)} on {count(result.report)} held-out cases"
     best = f"{result.best} is the best prompt: {held}"
     free = [text for label, text in ceiling_rows(result) if label == _NO_MODEL]
@@ -702,6 +721,9 @@ def _next(
 
 def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     """How a lab goes on that ended early."""
+    if _cut_off_text(result.spend, result.stopped_by):
+        command = folder and f"tuneworthy ceiling {folder}"
+        return _ask_again_text(result.spend, command or "")
     if result.stopped_by != "user" and lacks_answers(result):
         return CORRECT
     unanswered = result.stopped_by == "unanswered"
@@ -1045,7 +1067,8 @@ def _targets_in(result: VerifyResult, state: str) -> str:
 def verify_document(
     result: VerifyResult, *, folder: str = ".", rubric: str = ""
 ) -> b.Document:
-    outcome = outcome_text(result)
+    cut_off = _cut_off_text(result.spend, result.stopped_by)
+    outcome = f"no result yet: {cut_off}" if cut_off else outcome_text(result)
     sections = (
         b.section("verify", "", b.facts(_verified(result))),
         *_judge_section(result.judge),
@@ -1058,6 +1081,9 @@ def verify_document(
             result.judge, argument(folder), rubric, "verify", choose=choose
         ):
             now = f"Now: {label}"
+    elif cut_off:
+        command = f"tuneworthy verify {argument(folder)}"
+        now = f"Now: {_ask_again_text(result.spend, command)}"
     elif not result.stopped:
         now = f"Now: tuneworthy decide {argument(folder)}"
     return b.Document("", sentence(outcome), sections, lead=now)
@@ -1313,6 +1339,9 @@ def _gaps(result: RetrievalResult) -> Rows:
 
 
 def _next_of_retrieval(result: RetrievalResult, folder: str) -> str:
+    if result.spend and _cut_off_text(result.spend, result.stopped_by):
+        command = f"tuneworthy retrieve {folder} --answers"
+        return _ask_again_text(result.spend, command)
     if result.stopped:
         return _again(result, f"tuneworthy retrieve {folder} --answers")
     if isinstance(result.answers, Unknown):
