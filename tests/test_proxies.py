@@ -8,12 +8,16 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from internals import (
     Model,
+    TraceFiles,
     llm_endpoints,
     llm_http,
     llm_proxies,
@@ -22,6 +26,7 @@ from internals import (
 )
 from internals import run as command
 from lab_world import folder_of
+from loopback import LoopbackServer
 from test_chaos import endpoint
 from tuneworthy import InputError
 
@@ -61,6 +66,24 @@ class ProxyServer:
                 self.heard.append(link.recv(65536))
 
 
+@contextmanager
+def files_of(folder: Path) -> Iterator[str]:
+    """The address at which the files of a folder are served."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *ignored: Any) -> None:
+            del ignored
+
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.fixture
 def proxy() -> Iterator[ProxyServer]:
     server = ProxyServer(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -75,9 +98,7 @@ def ask(url: str, key: str | None = KEY) -> int:
         http = llm_http.Http({}, timeout_s=20)
         try:
             secret = key and llm_endpoints.Secret(key)
-            status, _, _ = await http.exchange(
-                "POST", url, secret or None, data=BODY
-            )
+            status, _, _ = await http.exchange("POST", url, secret or None, data=BODY)
             return status
         finally:
             await http.close()
@@ -141,6 +162,21 @@ def test_what_is_on_this_machine_never_goes_through_a_proxy(
         assert ask(f"{body}/chat/completions", None) == 200
     assert proxy.heard == []
     assert seen
+
+
+def test_logs_on_this_machine_are_fetched_without_a_proxy(
+    proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in VARIABLES[:3]:
+        monkeypatch.setenv(name, f"http://{proxy.address}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "corp.example")
+    (tmp_path / "a.jsonl").write_text('{"input": "a", "output": "b"}\n')
+    with files_of(tmp_path) as address:
+        (chunk,) = TraceFiles([f"{address}/a.jsonl"])
+        assert len(chunk.batch) == 1
+    assert proxy.heard == []
+    assert os.environ["NO_PROXY"].startswith("corp.example,localhost,")
 
 
 ADDRESSES = [

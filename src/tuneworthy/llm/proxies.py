@@ -98,6 +98,17 @@ def list_proxies(urls: Iterable[str]) -> Strings:
     return tuple(shown)
 
 
+def except_this_machine() -> None:
+    """Have libraries that read the environment themselves reach this machine without a proxy."""
+    named = getproxies_environment()
+    but = named.pop("no", "")
+    if not named or but.strip() == "*":
+        return
+    hosts = [*but.split(","), "localhost", "127.0.0.1", "::1"]
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(dict.fromkeys(filter(None, hosts)))
+
+
 @contextmanager
 def use_proxy(text: str) -> Iterator[None]:
     """Have this program and those that it starts use a proxy, until the block ends."""
