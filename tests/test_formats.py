@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -1287,3 +1289,84 @@ def test_an_identifier_is_no_question_and_a_sentence_is_one(
     assert [each.get("input") for each in rows] == [
         v if whole else None for v in values
     ]
+
+
+# A value of a kind that no maker writes: its record is read as far as it goes, or left out.
+
+ODD: list[Any] = [[[[]]], {"a": [{}]}]
+Spot = tuple[str | int, ...]
+ODD_SPOTS: list[tuple[str, Spot]] = [
+    ("anthropic.jsonl", ("content", 1, "type")),
+    ("claude_code.jsonl", ("type",)),
+    ("claude_code.jsonl", ("sessionId",)),
+    ("codex.jsonl", ("payload", "type")),
+    ("gemini_cli.json", ("sessionId",)),
+    ("langfuse_traces.jsonl", ("observations", 1, "name")),
+    ("otel-events.jsonl", ("events", 0, "name")),
+    ("promptfoo-v2.json", ("results", "table", "body", 0, "test", "assert", 0, "type")),
+    ("promptfoo-v3.json", ("results", "results", 0, "testCase", "assert", 0, "type")),
+    ("pydantic_ai.jsonl", (0, "kind")),
+    ("pydantic_ai.jsonl", (0, "parts", 0)),
+]
+
+
+def documents(name: str) -> list[Any]:
+    """The JSON documents of a log, one a line or one in all."""
+    text = (FIXTURES / name).read_text("utf-8")
+    lines = [text] if name.endswith(".json") else text.splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def spots(value: Any, spot: Spot = ()) -> Iterator[Spot]:
+    """Where something stands in a document."""
+    inside: Any = ()
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list):
+        inside = enumerate(value)
+    for key, part in inside:
+        yield (*spot, key)
+        yield from spots(part, (*spot, key))
+
+
+def put(value: Any, spot: Spot, odd: Any) -> Any:
+    """The same document with something else in one place."""
+    if not spot:
+        return odd
+    first, *rest = spot
+    copy = value.copy()
+    copy[first] = put(value[first], tuple(rest), odd)
+    return copy
+
+
+def read_odd(folder: Path, name: str, number: int, spot: Spot, odd: Any) -> None:
+    logs = documents(name)
+    logs[number] = put(logs[number], spot, odd)
+    (folder / name).write_text("\n".join(map(json.dumps, logs)), "utf-8")
+    with suppress(InputError):
+        load(folder / name)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=["lists", "objects"])
+@pytest.mark.parametrize(("name", "spot"), ODD_SPOTS)
+def test_a_list_where_a_word_belongs_is_no_fault_of_ours(
+    tmp_path: Path, name: str, spot: Spot, odd: Any
+) -> None:
+    for number, document in enumerate(documents(name)):
+        if spot in set(spots(document)):
+            read_odd(tmp_path, name, number, spot, odd)
+
+
+@given(st.data())
+def test_any_odd_value_in_any_place_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    files = sorted(
+        file.name for file in FIXTURES.iterdir() if file.suffix in {".json", ".jsonl"}
+    )
+    name = data.draw(st.sampled_from(files))
+    logs = documents(name)
+    number = data.draw(st.integers(0, len(logs) - 1))
+    spot = data.draw(st.sampled_from(sorted(spots(logs[number]), key=str)))
+    odd = data.draw(st.sampled_from(ODD))
+    read_odd(tmp_path_factory.mktemp("odd"), name, number, spot, odd)

@@ -699,6 +699,20 @@ def test_cells_go_through_a_file_and_back(tmp_path_factory: Any, rows: Sheet) ->
 
 
 @pytest.mark.parametrize(
+    "end", ["\r", "\n", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"]
+)
+@pytest.mark.parametrize("text", ["x{}=1+1", "{}=1+1", "{}{}@x", "-{}+1"])
+def test_no_line_end_in_a_cell_begins_a_formula(end: str, text: str) -> None:
+    """Also where a reader takes each sign of an end for one, as spreadsheets do."""
+    cell = text.replace("{}", end)
+    table = files_evalset.table_csv(["item", cell], [{"item": "1", cell: cell}])
+    for lines in (io.StringIO(table), io.StringIO(table, newline="")):
+        rows = list(csv.reader(lines))
+        assert [len(row) for row in rows] == [2, 2]
+        assert not any(value.lstrip()[0] in "=+-@" for row in rows for value in row)
+
+
+@pytest.mark.parametrize(
     "answer", ["a, b", "two\nlines", "two\r\nlines", "=1+1", '"quoted"', "\ta"]
 )
 def test_a_label_comes_back_to_the_letter(folder: Path, answer: str) -> None:

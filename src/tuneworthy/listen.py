@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections import Counter
+from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,6 +16,17 @@ HEADERS_S = 10.0
 BODY_S = 30.0
 BODY_BYTES_S = 16 * 1024
 """How long a client may take for its headers, and for a body: a second more for so many bytes."""
+AT_ONCE = 512
+"""Connections at a time. One more is turned away where all of them have shown the token."""
+STRANGERS = AT_ONCE // 2
+STRANGERS_OF_AN_ADDRESS = STRANGERS // 2
+"""Of these, how many need not have shown the token, in all and from one address."""
+GRACE_S = 0.5
+"""How long a stranger may take to show the token before it gives way to another connection."""
+
+Shows = Callable[
+    [MutableMapping[str, Any]], bool
+]  #: Whether a request shows the token.
 
 
 def is_loopback(host: str) -> bool:
@@ -53,11 +66,11 @@ def in_link(host: str) -> str:
 
 
 def serve(
-    app: Any, listens: socket.socket, *, at_once: int, patience_s: int, log: str
+    app: Any, listens: socket.socket, *, shows: Shows, patience_s: int, log: str
 ) -> None:
     """Serve until it is interrupted; whoever is still connected then has so many seconds.
 
-    Of more than ``at_once`` connections the rest are turned away; nothing of ours is told by name.
+    Whoever hasn't shown the token gives way to others; nothing of ours is told by name.
     """
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -69,37 +82,91 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        http=impatient(H11Protocol),
-        limit_concurrency=at_once,
+        http=impatient(H11Protocol, shows),
+        limit_concurrency=AT_ONCE + 1,
         timeout_graceful_shutdown=patience_s,
         ws="none",
     )
     uvicorn.Server(config).run(sockets=[listens])
 
 
-def impatient(protocol: type[Any]) -> type[Any]:
+def group_address(client: tuple[str, int] | None) -> str:
+    """What counts as one address: of IPv6 the network, as each of its machines has many."""
+    if client is None:
+        return ""
+    address = ipaddress.ip_address(client[0].partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return client[0].removeprefix("::ffff:")
+
+
+class Strangers:
+    """Connections that haven't shown the token, the oldest first, each with its address."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[Any, str] = {}
+
+    def add(self, newcomer: Any) -> None:
+        """Take one in. The oldest of the address with the most gives way where there are many."""
+        self._addresses[newcomer] = group_address(newcomer.client)
+        while True:
+            (address, count), *_ = Counter(self._addresses.values()).most_common(1)
+            oldest = next(
+                each for each, its in self._addresses.items() if its == address
+            )
+            had_its_time = newcomer.came - oldest.came >= GRACE_S
+            many = count > STRANGERS_OF_AN_ADDRESS or len(self._addresses) > STRANGERS
+            is_full = len(newcomer.connections) > AT_ONCE
+            if oldest is newcomer or not (is_full or (many and had_its_time)):
+                return
+            self.drop(oldest)
+            oldest.connections.discard(oldest)  # its place is free from now on
+            oldest.transport.abort()
+
+    def see(self, connection: Any, shows: Shows) -> None:
+        """Forget one whose request shows the token."""
+        if (
+            connection in self._addresses
+            and connection.scope
+            and shows(connection.scope)
+        ):
+            self.drop(connection)
+
+    def drop(self, connection: Any) -> None:
+        """Forget one."""
+        self._addresses.pop(connection, None)
+
+
+def impatient(protocol: type[Any], shows: Shows) -> type[Any]:
     """Uvicorn's protocol over h11, which drops whoever keeps it waiting for the rest of a request.
 
     Otherwise as many silent connections as are let in at a time lock everybody out.
     """
     import h11
 
+    strangers = Strangers()
+
     class Impatient(protocol):  # type: ignore[misc]  # given by who may import uvicorn
+        came = 0.0  # when it connected
         _owed: Any = None  # what the client has still to send: h11's state of it
         _until = 0.0
         _timer: Any = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            self.came = self.loop.time()
+            strangers.add(self)
             self._wait()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
+            strangers.see(self, shows)
             self._wait()
             self._until += len(data) / BODY_BYTES_S * (self._owed is h11.SEND_BODY)
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
+            strangers.drop(self)
             self._timer = self._timer and self._timer.cancel()
 
         def _wait(self) -> None:

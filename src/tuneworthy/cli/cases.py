@@ -573,6 +573,7 @@ def agreement(case: str) -> None:
 )
 @opt.budget_option("asking that model may cost, earlier runs included")
 @opt.to_option
+@opt.proxy_option
 @opt.flag("--dry-run", "Show what that would cost, and send nothing.")
 @opt.option(
     "--output FILE", "Write the sheet here.  [default: failures.csv next to the case]"

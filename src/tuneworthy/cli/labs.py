@@ -28,6 +28,7 @@ _CALLS = opt.with_options(
     opt.tokens_option("Let an answer have at most N tokens. This limits the cost."),
     opt.seed_for("Split and order the cases by this seed."),
     opt.to_option,
+    opt.proxy_option,
     opt.flag(
         "--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True
     ),

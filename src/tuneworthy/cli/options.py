@@ -271,6 +271,23 @@ to_option = option(
 )
 
 
+def _through(context: click.Context, _parameter: object, value: str | None) -> None:
+    if value is not None and not context.resilient_parsing:
+        from tuneworthy.llm.proxies import use_proxy
+
+        context.with_resource(use_proxy(value))
+
+
+proxy_option = option(
+    "--proxy URL",
+    "Send calls through this proxy, as http://proxy.example:3128. It sees hosts, and no key or "
+    "text.  [default: HTTPS_PROXY]",
+    rare=True,
+    expose_value=False,
+    callback=_through,
+)
+
+
 def format_option(*forms: str, help: str = "Print in this form.") -> Decorator:
     """``--format`` with its choices, the first of which is the default."""
     kind = click.Choice(forms)

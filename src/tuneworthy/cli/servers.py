@@ -210,7 +210,7 @@ def _listening(
         )
     if not is_loopback(host):
         click.echo("The connection isn't encrypted.", err=True)
-    return http.serve_http, app, listens
+    return http.serve_http, app, listens, token
 
 
 def _until_stopped(desk: Desk, serve: Any, *args: Any) -> None:

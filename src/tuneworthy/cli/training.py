@@ -107,6 +107,7 @@ def review(case: str, reviewer: str) -> None:
 @opt.number("--n", 1, 1000, 50, "Compare N examples.")
 @opt.budget_option("asking the model may cost")
 @opt.to_option
+@opt.proxy_option
 @opt.format_option("csv", "jsonl", help="Print for a spreadsheet, or as JSON lines.")
 @opt.output_options
 def compare(
@@ -214,6 +215,7 @@ def compare(
 )
 @opt.number("--at-once", 1, 256, 16, "Send at most N calls at a time.", rare=True)
 @opt.to_option
+@opt.proxy_option
 @opt.tokens_option("Let an answer have at most N tokens. This limits the cost.")
 @opt.flag(
     "--resume", "Continue the plan that was written down, whatever other options say."
@@ -461,6 +463,8 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     }
     if hosts := find_strange_hosts(pilot.lab.places):
         values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
+    if pilot.lab.proxies:
+        values["proxies"] = pilot.lab.proxies
     ends = end_rows(pilot)
     if ends:
         values["base"] = dict(ends)

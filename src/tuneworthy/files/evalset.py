@@ -193,7 +193,10 @@ TEXTS = ("id", "input", "reference", "logged", "conversation_id", "split", "weig
 """Columns of plain text."""
 JSONS = ("reference_json", "messages", "contexts", "tags", "checks")
 """Columns of JSON; tags may also be words with ; between them."""
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001  # a spreadsheet takes these too
+_FORMULA = re.compile(
+    r"'*(?:[\t\r\n]|[\s\x00-\x1f\ufeff]*[=+\-@＝＋－＠])"  # noqa: RUF001  # a spreadsheet takes these too
+)
+"""What a spreadsheet may run, also one that leaves out what shows nothing before it."""
 
 
 def csv_text(cases: Iterable[EvalCase]) -> str:
@@ -319,7 +322,7 @@ def table_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
     """Rows as CSV with a heading; what a spreadsheet would run as a formula is guarded."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(guarded, columns))
     for row in rows:
         writer.writerow([guarded(row.get(column, "")) for column in columns])
     return out.getvalue()

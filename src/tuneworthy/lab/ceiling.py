@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, Unpack
 
 from tuneworthy.errors import CaseError, InputError
-from tuneworthy.files.evalset import case_values, guarded
+from tuneworthy.files.evalset import case_values, table_csv
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms
@@ -237,10 +235,7 @@ def _cases_text(done: CeilingRun, form: str) -> str:
         return json_text(rows)
     first = ("part", "case", "asked", "right")
     empty = dict.fromkeys((*first, *(name for row in rows for name in row)), "")
-    out = io.StringIO(newline="")
-    table = [empty, *((empty | row).values() for row in rows)]
-    csv.writer(out, lineterminator="\n").writerows(map(guarded, row) for row in table)
-    return out.getvalue()
+    return table_csv([*empty], rows)
 
 
 render_quote = prepare.render_quote

@@ -64,6 +64,7 @@ from tuneworthy.llm.hosts import (
     refuse_unconfirmed,
 )
 from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.proxies import list_proxies
 from tuneworthy.llm.runner import TOKENS_A_BYTE, Job, PriceOf, Stop, quotes, total
 from tuneworthy.model.base import Strings, Unknown, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant
@@ -133,6 +134,11 @@ class PreparedLab:
         return list_unconfirmed(self.places, self.confirmed)
 
     @property
+    def proxies(self) -> Strings:
+        """The proxies that its calls would go through."""
+        return list_proxies(place.base_url for place in self.places)
+
+    @property
     def host_rows(self) -> Iterator[tuple[str, str]]:
         """What a quote says of hosts that aren't the vendors' own."""
         if hosts := find_strange_hosts(self.places):
@@ -140,6 +146,9 @@ class PreparedLab:
                 "Sent to",
                 f"{listing(hosts)}, which isn't the host of a model's own vendor",
             )
+        if self.proxies:
+            sees = "which sees the hosts that are called, and no key and no text"
+            yield "Through", f"the proxy {listing(self.proxies)}, {sees}"
         for sentence in self.unconfirmed:
             yield "Host", f"{sentence}. Until then nothing is sent"
 
@@ -516,6 +525,7 @@ def render_quote(
             general=general,
             judge=lab.judge,
             hosts=find_strange_hosts(lab.places),
+            proxies=lab.proxies,
             unconfirmed=lab.unconfirmed,
         )
     seen = [seconds for *_, seconds in lab.usual.values() if seconds]

@@ -666,9 +666,14 @@ def render_quote(
     if form == "json":
         if prepared.lab is None:
             return quote_dict(arms, *parts, quote)
-        hosts = find_strange_hosts(prepared.lab.places)
-        unconfirmed = prepared.lab.unconfirmed
-        return quote_dict(arms, *parts, quote, hosts=hosts, unconfirmed=unconfirmed)
+        return quote_dict(
+            arms,
+            *parts,
+            quote,
+            hosts=find_strange_hosts(prepared.lab.places),
+            proxies=prepared.lab.proxies,
+            unconfirmed=prepared.lab.unconfirmed,
+        )
     searched = (
         f"{counted(result.documents, 'document')}, which is free and sends nothing"
     )

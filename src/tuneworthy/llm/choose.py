@@ -31,6 +31,7 @@ from tuneworthy.llm.endpoints import (
     reach,
 )
 from tuneworthy.llm.hosts import refuse_unconfirmed
+from tuneworthy.llm.proxies import list_proxies
 from tuneworthy.llm.runner import PriceOf
 from tuneworthy.model.base import Strings, readable
 from tuneworthy.model.case import Model, Price, price_of
@@ -118,6 +119,7 @@ def transport_for(
     from tuneworthy.llm.embedded import local_model
 
     refuse_unconfirmed(places, confirmed)
+    list_proxies(place.base_url for place in places)  # one that is none is refused
     by_place: dict[str, Transport] = {}
     keys = {place.base_url: place.key for place in places if place.base_url}
     for place in places:

@@ -30,6 +30,7 @@ from tuneworthy.llm.endpoints import (
     named_address,
 )
 from tuneworthy.llm.hosts import may_send_to, unconfirmed_error
+from tuneworthy.llm.proxies import find_proxy
 from tuneworthy.model.base import readable
 from tuneworthy.model.lab import ERROR_END, RefusedBy, Reply, Request, Usage
 
@@ -174,11 +175,17 @@ class Http:
         sent = data if isinstance(data, bytes) else _form(data)
         if key is not None:
             all_headers["Authorization"] = f"Bearer {key.reveal()}"
+        way = _way_to(url)
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 self._open().request(
-                    method, url, data=sent, headers=all_headers, allow_redirects=False
+                    method,
+                    url,
+                    data=sent,
+                    headers=all_headers,
+                    allow_redirects=False,
+                    **way,
                 ) as response,
             ):
                 raw = bytearray()
@@ -189,6 +196,11 @@ class Http:
                 return response.status, response.headers, bytes(raw)
         except aiohttp.InvalidURL:
             raise Refused("its address is not valid") from None
+        except aiohttp.ClientHttpProxyError as caught:
+            why = f"the proxy lets nothing through to its host (HTTP {caught.status})"
+            raise NotSent(why, again=caught.status in _BUSY) from None
+        except aiohttp.ClientProxyConnectionError as caught:
+            raise NotSent(f"can't connect to the proxy {caught.host}") from None
         except aiohttp.ClientConnectorError as caught:
             raise NotSent(f"can't connect to {caught.host}") from None
         except TimeoutError:
@@ -228,6 +240,14 @@ def _most_bytes(request: Request) -> int:
 def _now(ago: timedelta = timedelta()) -> str:
     """The moment, or one before it, as text that sorts by time and begins with its day."""
     return (datetime.now(UTC) - ago).isoformat(timespec="microseconds")
+
+
+def _way_to(url: str) -> dict[str, Any]:
+    """How an address is reached, where that is through a proxy; {} where it isn't."""
+    proxy = find_proxy(url)
+    if proxy is None:
+        return {}
+    return {"proxy": proxy.address, "proxy_headers": proxy.headers}
 
 
 def _form(

@@ -292,7 +292,6 @@ PATH = "/mcp"
 LARGEST_BODY = 2 * 1024 * 1024  #: Bytes of a request.
 TOKEN = "TUNEWORTHY_TOKEN"  # noqa: S105  # the name of a variable, and no secret
 _SHORTEST = 16
-_AT_ONCE = 64  #: Connections at a time; more are turned away.
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -338,7 +337,7 @@ def make_app(
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         goes_on: ASGIApp = app
         if scope["type"] == "http":
-            if not _shows(scope, token):
+            if not shows_token(scope, token):
                 headers = {"WWW-Authenticate": "Bearer"}
                 goes_on = PlainTextResponse("a token is needed", 401, headers)
             elif scope["method"] in ("GET", "HEAD") and scope["path"] == PATH:
@@ -349,15 +348,17 @@ def make_app(
     return guarded
 
 
-def _shows(scope: Scope, token: str) -> bool:
+def shows_token(scope: Scope, token: str) -> bool:
+    """Whether a request shows the token, once."""
     values = [value for name, value in scope["headers"] if name == b"authorization"]
     return len(values) == 1 and hmac.compare_digest(
         values[0], f"Bearer {token}".encode()
     )
 
 
-def serve_http(app: ASGIApp, listens: socket.socket) -> None:
-    serve(app, listens, at_once=_AT_ONCE, patience_s=1, log="critical")
+def serve_http(app: ASGIApp, listens: socket.socket, token: str) -> None:
+    shows = partial(shows_token, token=token)
+    serve(app, listens, shows=shows, patience_s=1, log="critical")
 
 
 # The protocol over the standard streams, as an assistant starts it.

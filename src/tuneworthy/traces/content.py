@@ -908,7 +908,7 @@ _YAML = (".yaml", ".yml")
 def _are_turns(items: Sequence[Bytes]) -> bool:
     """Whether some values are the turns of one conversation, as a run of an agent writes them."""
     first = _keys(items[0]) if items else {}
-    return first.get("kind") in {"request", "response"} and "parts" in first
+    return name(first.get("kind")) in {"request", "response"} and "parts" in first
 
 
 def _as_talk(turns: bytes) -> msgspec.Raw:

@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
+from tuneworthy.llm.proxies import except_this_machine
 from tuneworthy.traces.stores import (
     ENDPOINTS,
     MOST_PAGES,
@@ -103,6 +104,7 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
     Raises:
         InputError: If nothing is there, or far too much, or nobody answers.
     """
+    except_this_machine()
     if (scheme := address.partition(":")[0].casefold()) in {"http", "https"}:
         file = RemoteFile(address)
         if _USER.match(address, len(scheme)):

@@ -123,7 +123,7 @@ def _part(part: Any) -> str | None:
     if not is_part(part):
         return None
     part = as_mapping(part.get("message_content")) or part  # OpenInference's
-    if part.get("type") in _UNSAID:
+    if name(part.get("type")) in _UNSAID:
         return None
     for key in ("text", "content", "refusal", "response", "result"):
         inner = part.get(key)
@@ -238,7 +238,11 @@ def _calls_in(message: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
         return ()
     parts = [part for part in content if isinstance(part, dict)]
     return tool_calls(
-        [p for p in parts if p.get("type") in _CALLING or not _CALLING.isdisjoint(p)]
+        [
+            p
+            for p in parts
+            if name(p.get("type")) in _CALLING or not _CALLING.isdisjoint(p)
+        ]
     )
 
 

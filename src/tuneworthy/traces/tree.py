@@ -200,7 +200,7 @@ class CallTree:
                 alike.setdefault(key, []).append(n)
         outer: dict[int, int] = {}
         for places in alike.values():
-            if len({names[n] for n in places}) < 2:
+            if len({name(names[n]) for n in places}) < 2:
                 continue
             times = [(when(begins[n]), when(ends[n]), n) for n in places]
             spans = sorted(

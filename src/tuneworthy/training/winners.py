@@ -23,6 +23,7 @@ from tuneworthy.lab.plan import Pool
 from tuneworthy.lab.prepare import PreparedLab, prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.report import blocks as b
+from tuneworthy.report.markdown import md
 from tuneworthy.training.as_piloted import prompt_for, solved_examples
 from tuneworthy.words import count, counted, quality_interval
 
@@ -176,7 +177,7 @@ def _card(report: WinnerReport, lab: PreparedLab) -> str:
     )
     kind = "a label" if report.name == "head" else "messages for a model"
     return (
-        f"# {report.case}: {WINNERS[report.name].partition(':')[0].lower()}\n\n"
+        f"# {md(report.case)}: {WINNERS[report.name].partition(':')[0].lower()}\n\n"
         f"* Learned from {count(report.examples)} examples with {count(report.labels)} different "
         f"answers, on {lab.as_of}.\n"
         f"* Right on held-out cases: {said}.\n"

@@ -30,6 +30,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from http import HTTPStatus
 from threading import Thread
 
@@ -47,7 +48,15 @@ from tuneworthy.listen import EVERYWHERE, in_link, is_loopback, listening, serve
 from tuneworthy.report.html import chart_script
 from tuneworthy.runs.labs import Labs
 from tuneworthy.web import cases, interview, lab, label, signing
-from tuneworthy.web.guard import HEADERS, LOOPBACK, Guard, Site, checked, site_of
+from tuneworthy.web.guard import (
+    HEADERS,
+    LOOPBACK,
+    Guard,
+    Site,
+    checked,
+    shows_token,
+    site_of,
+)
 from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
 
 # What went wrong, in one line, with the right number; never where in our code.
@@ -178,7 +187,6 @@ def _ended(args: threading.ExceptHookArgs) -> None:
 
 # The server started: where it listens, whom it lets in, and what the terminal shows.
 
-_MOST_AT_ONCE = 256
 _PREPARE_S = 1.0
 """How long a start may be held up by judging cases; the rest is evaluated beside the requests."""
 _SWITCH_S = 0.001
@@ -210,9 +218,8 @@ def run(
         if browse:
             webbrowser.open(f"{address}?token={site.token}")
         with suppress(KeyboardInterrupt):  # how it is meant to end
-            serve(
-                make_app(site), sock, at_once=_MOST_AT_ONCE, patience_s=3, log="warning"
-            )
+            shows = partial(shows_token, site=site)
+            serve(make_app(site), sock, shows=shows, patience_s=3, log="warning")
 
 
 def prepare(site: Site) -> None:

@@ -80,6 +80,7 @@ _UPLOAD_LIMIT = 17 * MIB
 _FILES = re.compile(r"/cases/[^/]+/files(?:/.*)?")
 """Addresses that take files of a case, which go to the disk as they come."""
 COOKIE = "tuneworthy"
+_STRANGERS_AT_ONCE = 8  # a form to sign in, and what a browser loads with it
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -112,14 +113,38 @@ class Guard:
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self.app = app
         self.site = site
+        self._strangers = 0  # requests without the token that are worked on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            goes_on = self._refused(scope, Headers(scope=scope)) or self._limited
+            goes_on = self._refused(scope, Headers(scope=scope)) or self._work_on
             with suppress(ClientDisconnect):  # then there is nobody to tell
                 await goes_on(scope, receive, _dressed(send))
+
+    async def _work_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on; of those without the token a few at a time, so that no reader waits for them."""
+        if self.site.token is None or shows_token(scope, self.site):
+            await self._limited(scope, receive, send)
+        elif self._strangers >= _STRANGERS_AT_ONCE:
+            busy = _refusal(503, "many ask without the token; try again in a moment")
+            await busy(scope, receive, send)
+        else:
+
+            async def waited() -> Message:
+                """A body that comes slowly takes no place from others."""
+                self._strangers -= 1
+                try:
+                    return await receive()
+                finally:
+                    self._strangers += 1
+
+            self._strangers += 1
+            try:
+                await self._limited(scope, waited, send)
+            finally:
+                self._strangers -= 1
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
         path = scope["path"]
@@ -143,10 +168,7 @@ class Guard:
         if self._is_signed_in(path, headers):
             return None
         if reads:
-            token = parse_qs(scope["query_string"].decode("latin-1")).get(
-                "token", [""]
-            )[0]
-            if not self.site.is_token(token):
+            if not self.site.is_token(_token_in_link(scope)):
                 return RedirectResponse("/login", 303)
             return let_in(RedirectResponse("/" + path.lstrip("/"), 303), self.site)
         refused = _refusal(401, "give the token that the terminal showed")
@@ -167,10 +189,7 @@ class Guard:
     def _is_signed_in(self, path: str, headers: Headers) -> bool:
         if self.site.token is None or path == "/login" or path.startswith("/static/"):
             return True
-        cookies = cookie_parser(headers.get("cookie", ""))
-        return self.site.is_shown(headers) or same(
-            cookies.get(COOKIE, ""), self.site.session
-        )
+        return _has_session(headers, self.site)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on with a body that ends at its limit, also where no length was told."""
@@ -210,6 +229,23 @@ class Guard:
         if _FILES.fullmatch(path):
             says += "; serve with a larger --upload-limit, or copy the file into the case folder"
         return _refusal(413, says)
+
+
+def shows_token(scope: Scope, site: Site) -> bool:
+    """Whether a request shows the token in any way: in its link, a header or the cookie."""
+    headers = Headers(scope=scope)
+    return _has_session(headers, site) or site.is_token(_token_in_link(scope))
+
+
+def _has_session(headers: Headers, site: Site) -> bool:
+    cookies = cookie_parser(headers.get("cookie", ""))
+    return site.is_shown(headers) or same(cookies.get(COOKIE, ""), site.session)
+
+
+def _token_in_link(scope: Scope) -> str:
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    token, *_ = query.get("token", [""])
+    return token
 
 
 def _refusal(status: int, says: str) -> Response:

@@ -763,12 +763,13 @@ def quote_dict(
     general: int = 0,
     judge: JudgePlan | None = None,
     hosts: Sequence[str] = (),
+    proxies: Sequence[str] = (),
     unconfirmed: Sequence[str] = (),
 ) -> str:
     """The plan and its price as JSON; its arms are those that are known already.
 
-    ``hosts`` are those that aren't their vendors' own, and ``unconfirmed`` says what of them nobody
-    confirmed.
+    ``hosts`` are those that aren't their vendors' own, ``unconfirmed`` says what of them nobody
+    confirmed, and calls go through ``proxies``.
     """
     judged = judge and judge.model_dump(mode="json")
     more = {
@@ -776,6 +777,7 @@ def quote_dict(
         "general": general,
         "judge": judged,
         "hosts": hosts,
+        "proxies": proxies,
         "unconfirmed": unconfirmed,
     }
     plan = {"arms": [arm.model_dump(mode="json") for arm in arms], "select": select}

@@ -256,7 +256,7 @@ def _told_in_events(events: Any) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for event in mappings_in(unpacked(events)):
         pairs = _pairs(event.get("attributes"))
-        kind = event.get("name")
+        kind = name(event.get("name"))
         if kind not in _SAID:
             flat |= pairs
             continue
@@ -411,7 +411,7 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
             "prompt_name": _prompt(row, context),
         }
         for check in mappings_in(test.get("assert")):
-            if check.get("type") in {"equals", "similar", "factuality"}:
+            if name(check.get("type")) in {"equals", "similar", "factuality"}:
                 laid.setdefault("wanted", check.get("value"))
         judged = (
             as_mapping(grading).get("reason") != "No assertions"
@@ -517,7 +517,7 @@ def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
     """Requests out of lines: one that answers the same message goes on with it."""
     state = context.state
     message = as_mapping(record.get("message"))
-    kind = record.get("type")
+    kind = name(record.get("type"))
     model = message.get("model")
     if (
         kind not in {"user", "assistant"}
@@ -527,8 +527,8 @@ def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
         return
     asked = state.setdefault("asked", {})
     session = (
-        record.get("sessionId") or record.get("session_id"),
-        record.get("agentId"),
+        name(record.get("sessionId")) or name(record.get("session_id")),
+        name(record.get("agentId")),
     )
     if kind == "user":
         yield from _finished(context)

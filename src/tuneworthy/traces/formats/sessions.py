@@ -55,7 +55,7 @@ def _codex_item(
     payload: Record, record: Record, context: ReadContext
 ) -> Iterator[Record]:
     state = context.state
-    kind = payload.get("type")
+    kind = name(payload.get("type"))
     if kind in _NO_TURN:
         return
     if kind in _BY_MODEL and payload.get("role", "assistant") == "assistant":
@@ -73,7 +73,7 @@ def _codex_event(
     payload: Record, record: Record, context: ReadContext
 ) -> Iterator[Record]:
     state = context.state
-    kind = payload.get("type")
+    kind = name(payload.get("type"))
     if kind == "token_count":
         usage = as_mapping(as_mapping(payload.get("info")).get("last_token_usage"))
         if usage and state.get("said"):
@@ -137,7 +137,7 @@ FINISH["codex"] = _codex_call
 def gemini_cli(record: Record, context: ReadContext) -> Iterator[Record]:
     """Answers of a session, each with what was said before it."""
     state = context.state
-    session = as_mapping(record.get("^")).get("sessionId")
+    session = name(as_mapping(record.get("^")).get("sessionId"))
     heard = state.setdefault("heard", {}).setdefault(session, [])
     if record.get("type") == "gemini":
         yield {**record, "heard": [*heard], "asked_at": state.get("at")}
@@ -213,7 +213,7 @@ def _heard(message: Record, parts: Iterable[Record]) -> Iterator[Record]:
     for part in parts:
         yield {
             "role": _PARTS.get(str(part.get("part_kind")), "user"),
-            "content": part["content"],
+            "content": part.get("content"),
         }
 
 

@@ -1,0 +1,124 @@
+"""The proxy that calls go through, where a user's environment or ``--proxy`` names one.
+
+Only what is encrypted goes through one, so that a proxy sees the host that is called, and neither
+a key nor a text. What is on this machine never does. A case file names none.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment
+
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.llm.endpoints import host_of, on_this_machine
+from tuneworthy.model.base import Strings
+
+VARIABLE = "HTTPS_PROXY"
+_ENCRYPTED = "https"
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+
+class Proxy(NamedTuple):
+    """Where a proxy is; its address may hold a password."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.shown})"
+
+    @property
+    def shown(self) -> str:
+        """As people see it, without who signs in there."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.scheme}://{self.shown}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What signs in at the proxy, and goes to nobody else."""
+        login = b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Proxy-Authorization": f"Basic {login}"} if self.user else {}
+
+
+def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
+    """A proxy as it is written: with or without http://, a port, and who signs in there.
+
+    Raises InputError for what is none. The error doesn't repeat it, as it may hold a password.
+    """
+    scheme, host, port, user, password = "", "", None, "", ""
+    with suppress(ValueError):
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        scheme = parts.scheme.lower()
+        port = parts.port
+        host = parts.hostname or ""
+        user = unquote(parts.username or "")
+        password = unquote(parts.password or "")
+    plain = bool(host) and text.isascii() and text.isprintable() and " " not in text
+    if not plain or scheme not in _USUAL_PORTS:
+        what = "names no proxy over http"
+        raise InputError(what, where=where, fix="write it as http://host:3128")
+    return Proxy(scheme, host, port or _USUAL_PORTS[scheme], user, password)
+
+
+def find_proxy(url: str) -> Proxy | None:
+    """The proxy that a call of an address goes through; None where it goes there directly.
+
+    It is that of ``HTTPS_PROXY``, else of ``ALL_PROXY``, but for hosts in ``NO_PROXY``; each may be
+    written in small letters too, and then counts before the other.
+    """
+    if urlsplit(url).scheme.lower() != _ENCRYPTED or on_this_machine(url):
+        return None
+    named = getproxies_environment()
+    text = named.get(_ENCRYPTED) or named.get("all") or ""
+    host = host_of(url)
+    if not text.strip() or proxy_bypass_environment(host.strip("[]"), named):
+        return None
+    return read_proxy(text.strip())
+
+
+def list_proxies(urls: Iterable[str]) -> Strings:
+    """The proxies that calls of some addresses go through, as people see them, each once."""
+    shown: dict[str, None] = {}
+    for url in urls:
+        with suppress(CaseError):
+            if url and (proxy := find_proxy(url)):
+                shown[proxy.shown] = None
+    return tuple(shown)
+
+
+def except_this_machine() -> None:
+    """Have libraries that read the environment themselves reach this machine without a proxy."""
+    named = getproxies_environment()
+    but = named.pop("no", "")
+    if not named or but.strip() == "*":
+        return
+    hosts = [*but.split(","), "localhost", "127.0.0.1", "::1"]
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(dict.fromkeys(filter(None, hosts)))
+
+
+@contextmanager
+def use_proxy(text: str) -> Iterator[None]:
+    """Have this program and those that it starts use a proxy, until the block ends."""
+    read_proxy(text, "--proxy")
+    variable = VARIABLE.lower()  # which counts before the one in capitals
+    before = os.environ.get(variable)
+    os.environ[variable] = text
+    try:
+        yield
+    finally:
+        os.environ.pop(variable, None)
+        if before is not None:
+            os.environ[variable] = before
