@@ -41,6 +41,7 @@ from tuneworthy.llm.endpoints import (
     Transport,
 )
 from tuneworthy.model.lab import Reply, Request
+from tuneworthy.text.kept import cache_folder
 
 if TYPE_CHECKING:
     from tuneworthy.llm.http import Http
@@ -85,14 +86,7 @@ _ELSEWHERE = (
 
 def weights_path() -> Path:
     """Where the weights are kept in the user's cache folder, whether they are there or not."""
-    home = Path.home()
-    system = platform.system()
-    variables = ("XDG_CACHE_HOME", "LOCALAPPDATA")
-    named = (Path(os.environ.get(variable, "")) for variable in variables)
-    cache, local = (path if path.is_absolute() else None for path in named)
-    folders = {"Darwin": home / "Library" / "Caches"}
-    folders["Windows"] = local or home / "AppData" / "Local"
-    return (cache or folders.get(system, home / ".cache")) / "tuneworthy" / FILE_NAME
+    return cache_folder() / FILE_NAME
 
 
 def present() -> bool:

@@ -308,11 +308,14 @@ class DataKind(NamedTuple):
     label: str
     sort: Literal["personal", "secret"]
     gate: Pattern  #: What every text with it matches: looked for in all texts at once.
-    exact: re.Pattern[str]
+    exact: (
+        str  #: What such data is, as an expression; compiled where a gate was passed.
+    )
+    flags: int  #: Those of `re`.
     source: str
     check: Callable[[str], bool] | None
     trim: bool  #: Whether only that part of a match is meant that is an IBAN.
-    behind: re.Pattern[str] | None
+    behind: str  #: What has to stand in front of it; empty for nothing.
     digits: bool
     by_word: tuple[
         Callable[[str], bool], ...
@@ -350,13 +353,12 @@ def _read_kinds() -> tuple[DataKind, ...]:
             else entry.get("label", entry["id"]),
             sort=entry["sort"],
             gate=Pattern(filled(entry.get("gate", gate)), caseless=caseless),
-            exact=re.compile(filled("|".join(exact)), flags),
+            exact=filled("|".join(exact)),
+            flags=flags,
             source=entry["source"],
             check=CHECKS[entry["check"]] if "check" in entry else by_stdnum,
             trim=entry.get("trim", False),
-            behind=re.compile(filled(entry["behind"]), flags)
-            if "behind" in entry
-            else None,
+            behind=filled(entry.get("behind", "")),
             digits=entry.get("digits", False),
             by_word=tuple(partial(_valid, modules) for modules in said.values()),
         )
@@ -432,7 +434,7 @@ def spans(text: str, kinds: Sequence[DataKind] = KINDS) -> tuple[DataSpan, ...]:
         if each.digits and not numbered:
             continue
         before = [*kept]  # in the order of the text
-        for span in _of_kind(each, text):
+        for span in _find_kind(each, text):
             at = bisect_left(before, (span.end,))
             if at == 0 or before[at - 1].end <= span.start:
                 insort(kept, span)
@@ -449,16 +451,21 @@ def _holds(kind: DataKind, text: str, gate: int) -> bool:
     while near and not text[near - 1].isalpha():
         near -= 1
     return any(
-        next(_of_kind(kind, text, begin), None) for begin in dict.fromkeys((near, 0))
+        next(_find_kind(kind, text, begin), None) for begin in dict.fromkeys((near, 0))
     )
 
 
-def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
-    for match in kind.exact.finditer(text, begin):
+_compiled = cache(re.compile)
+
+
+def _find_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
+    for match in _compiled(kind.exact, kind.flags).finditer(text, begin):
         group = match.lastindex or 0
         start, end = match.span(group)
-        if kind.behind and not kind.behind.search(text, max(0, start - _BEHIND), start):
-            continue
+        if kind.behind:
+            front = _compiled(kind.behind, kind.flags)
+            if not front.search(text, max(0, start - _BEHIND), start):
+                continue
         if kind.trim:
             ends = (
                 at

@@ -9,21 +9,24 @@ from __future__ import annotations
 import io
 import lzma
 import math
+import mmap
 import re
 import struct
 import zipfile
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from tuneworthy.model.evidence import COLUMNS, Batch
 from tuneworthy.text.embedding import embed
+from tuneworthy.text.kept import keep, key_of, open_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -204,7 +207,7 @@ def _language_model() -> Any:
         from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
     except ImportError:
         return None
-    arrays = _arrays_of(Path(MODEL_DIR) / MODEL_FILE)
+    arrays = _model_arrays(Path(MODEL_DIR) / MODEL_FILE)
     if not arrays.keys() >= {
         "ptc",
         "pc",
@@ -228,11 +231,25 @@ def _language_model() -> Any:
     )
 
 
-def _arrays_of(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a packed model, looked at where they lie: numpy would copy 70 MB twice."""
-    data = lzma.decompress(path.read_bytes())
+def _model_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a packed model; its 70 MB are kept unpacked, and read where they are used."""
+    status = path.stat()
+    state = f"{path} {status.st_size} {status.st_mtime_ns}"
+    key = key_of([state.encode()])
+    kept = open_kept("languages", key)
+    if kept is not None:
+        with kept, suppress(OSError, ValueError, zipfile.BadZipFile):
+            data = mmap.mmap(kept.fileno(), 0, access=mmap.ACCESS_READ)
+            return _arrays_in(kept, data)
+    unpacked = lzma.decompress(path.read_bytes())
+    keep("languages", key, unpacked)
+    return _arrays_in(io.BytesIO(unpacked), unpacked)
+
+
+def _arrays_in(packed: BinaryIO, data: bytes | mmap.mmap) -> dict[str, NDArray[Any]]:
+    """The arrays of a file, looked at where they lie in its bytes: numpy would copy them twice."""
     arrays = {}
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with zipfile.ZipFile(packed) as archive:
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED:
                 return {}
@@ -247,7 +264,7 @@ def _arrays_of(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _begin_of(data: bytes, header: int) -> int:
+def _begin_of(data: bytes | mmap.mmap, header: int) -> int:
     """Where the bytes of a member of an archive begin, behind its header, its name and the rest."""
     name, more = struct.unpack_from("<HH", data, header + _NAME_SIZE_AT)
     return int(header + _HEADER_SIZE + name + more)

@@ -63,12 +63,13 @@ class Record(
     extra="forbid",
     allow_inf_nan=False,
     hide_input_in_errors=True,
+    defer_build=True,
 ):
-    """A frozen, closed noun."""
+    """A frozen, closed noun; how to check one is worked out on first use, to save starting time."""
 
 
-class LateRecord(Record, defer_build=True):
-    """A record that few runs need, or only as a part: built on first use, to save starting time."""
+class LateRecord(Record):
+    """A record that few runs need, or only as a part."""
 
 
 _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the same

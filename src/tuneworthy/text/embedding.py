@@ -8,7 +8,6 @@ client that downloads models.
 from __future__ import annotations
 
 import heapq
-import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -16,6 +15,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
@@ -44,12 +44,8 @@ class Tokenizer:
 
     def __init__(self, vocabulary: dict[str, int], merges: Sequence[str]) -> None:
         self._ids = vocabulary
-        self._bytes = [vocabulary[f"<0x{byte:02X}>"] for byte in range(256)]
-        self._merges: dict[tuple[int, int], tuple[int, int]] = {}
-        for rank, merge in enumerate(merges):
-            left, _, right = merge.partition(" ")
-            pair = (vocabulary[left], vocabulary[right])
-            self._merges[pair] = (rank, vocabulary[left + right])
+        self._bytes = [f"<0x{byte:02X}>" for byte in range(256)]
+        self._ranks = dict(zip(merges, range(len(merges)), strict=True))
         self._known: dict[str, list[int]] = {}
 
     def pieces(self, text: str) -> list[int]:
@@ -61,83 +57,105 @@ class Tokenizer:
             elif part:
                 spaced = _SPACE + part.replace(" ", _SPACE)
                 for word in _WORD.findall(spaced):
-                    numbers += self._known.get(word) or self._of_word(word)
+                    numbers += self._known.get(word) or self._cut(word)
         return numbers
 
-    def _of_word(self, word: str) -> list[int]:
-        numbers = self._merged(list(chain.from_iterable(map(self._of_letter, word))))
+    def _cut(self, word: str) -> list[int]:
+        letters = chain.from_iterable(map(self._letter_pieces, word))
+        numbers = [self._ids[piece] for piece in self._merged(list(letters))]
         if len(word) <= _MOST_LETTERS:
             if len(self._known) >= _MOST_WORDS:
                 self._known.clear()
             self._known[word] = numbers
         return numbers
 
-    def _of_letter(self, letter: str) -> Sequence[int]:
-        number = self._ids.get(letter)
-        if number is not None:
-            return (number,)
+    def _letter_pieces(self, letter: str) -> Sequence[str]:
+        if letter in self._ids:
+            return (letter,)
         return [self._bytes[byte] for byte in letter.encode()]
 
-    def _merged(self, numbers: list[int]) -> list[int]:
+    def _merged(self, pieces: list[str]) -> list[str]:
         """Merge neighbours until no pair is in the list.
 
-        A merged piece stays at the place of its left half, and the place of the right one is -1.
+        A merged piece stays at the place of its left half, and the place of the right one is empty.
         """
-        behind = list(range(1, len(numbers) + 1))
-        before = list(range(-1, len(numbers) - 1))
+        ranks = self._ranks
+        behind = list(range(1, len(pieces) + 1))
+        before = list(range(-1, len(pieces) - 1))
         waiting: list[
-            tuple[int, int, int, int]
+            tuple[int, int, str, str]
         ] = []  # rank, place, and the pieces that it is of
-        for place, (left, right) in enumerate(pairwise(numbers)):
-            if (left, right) in self._merges:
-                waiting.append((self._merges[left, right][0], place, left, right))
+        for place, (left, right) in enumerate(pairwise(pieces)):
+            rank = ranks.get(f"{left} {right}")
+            if rank is not None:
+                waiting.append((rank, place, left, right))
         heapq.heapify(waiting)
         while waiting:
             _, place, left, right = heapq.heappop(waiting)
             second = behind[place]
-            if second == len(numbers) or (numbers[place], numbers[second]) != (
+            if second == len(pieces) or (pieces[place], pieces[second]) != (
                 left,
                 right,
             ):
                 continue  # one of the two was merged with another meanwhile
-            numbers[place] = self._merges[left, right][1]
-            numbers[second] = -1
+            pieces[place] = left + right
+            pieces[second] = ""
             behind[place] = behind[second]
-            if behind[place] < len(numbers):
+            if behind[place] < len(pieces):
                 before[behind[place]] = place
             for first in (before[place], place):
-                if first < 0 or behind[first] == len(numbers):
+                if first < 0 or behind[first] == len(pieces):
                     continue
-                pair = (numbers[first], numbers[behind[first]])
-                if pair in self._merges:
-                    heapq.heappush(waiting, (self._merges[pair][0], first, *pair))
-        return [number for number in numbers if number >= 0]
+                pair = (pieces[first], pieces[behind[first]])
+                rank = ranks.get(" ".join(pair))
+                if rank is not None:
+                    heapq.heappush(waiting, (rank, first, *pair))
+        return [piece for piece in pieces if piece]
+
+
+class PieceVectors:
+    """A vector for each piece of a file of them, in single precision once it was asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = np.load(path, mmap_mode="r")
+        self._single: Vectors = np.empty(self._file.shape, np.float32)
+        self._is_read = np.zeros(len(self._file), bool)
+        self.width = int(self._file.shape[1])
+
+    def rows(self, numbers: Sequence[int]) -> Vectors:
+        """The vectors of some pieces, a row each."""
+        places = np.array(numbers, np.intp)
+        new = places[~self._is_read[places]]
+        self._single[new] = self._file[new]
+        self._is_read[new] = True
+        return self._single[places]
 
 
 @lru_cache(maxsize=1)
 def tokenizer() -> Tokenizer:
     """The tokenizer whose pieces the table is of."""
-    model = json.loads((_FOLDER / "tokenizer.json").read_text("utf-8"))["model"]
+    data = (_FOLDER / "tokenizer.json").read_bytes()
+    model = msgspec.json.decode(data)["model"]
     return Tokenizer(model["vocab"], model["merges"])
 
 
 @lru_cache(maxsize=1)
-def table() -> Vectors:
-    """A vector for each piece, a row each."""
-    return np.asarray(np.load(_FOLDER / "vectors.npy"), dtype=np.float32)
+def _piece_vectors() -> PieceVectors:
+    return PieceVectors(_FOLDER / "vectors.npy")
 
 
 def mean_vectors(texts: Iterable[str]) -> Vectors:
     """The mean of the vectors of each text's pieces, a row a text; zeros for one without any."""
-    vectors = table()
+    vectors = _piece_vectors()
     cut = tokenizer()
     rows = []
     for text in texts:
         numbers = cut.pieces(text)
-        rows.append(
-            vectors[numbers].mean(axis=0) if numbers else np.zeros_like(vectors[0])
-        )
-    return np.array(rows, dtype=np.float32).reshape(-1, vectors.shape[1])
+        if numbers:
+            rows.append(vectors.rows(numbers).mean(axis=0))
+        else:
+            rows.append(np.zeros(vectors.width, np.float32))
+    return np.array(rows, dtype=np.float32).reshape(-1, vectors.width)
 
 
 def embed(texts: Sequence[str]) -> Vectors:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tuneworthy.model.base import as_bytes
+from tuneworthy.text.kept import keep, key_of, open_kept
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class CompiledPattern(NamedTuple):
 
 def make(name: str, pattern: Pattern) -> CompiledPattern:
     """A pattern as hyperscan and `re` read it; a ValueError if it can't be looked for."""
-    needle = (_literal if pattern.literal else _expression)(name, pattern)
+    needle = _needle(name, pattern)
     try:
         compiled = re.compile(needle.raw, needle.flags)
     except re.error as problem:
@@ -86,6 +87,12 @@ def make(name: str, pattern: Pattern) -> CompiledPattern:
     if compiled.match(b""):
         raise ValueError(f"pattern {name} matches the empty text")
     return needle
+
+
+def _needle(name: str, pattern: Pattern) -> CompiledPattern:
+    if pattern.literal:
+        return _literal(name, pattern)
+    return _expression(name, pattern)
 
 
 def _literal(name: str, pattern: Pattern) -> CompiledPattern:
@@ -365,15 +372,15 @@ class Searcher:
         self, patterns: Mapping[str, Pattern], *, shipped: bool = False
     ) -> None:
         self._names = tuple(patterns)
-        self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
-        self._confirm = tuple(
-            re.compile(item.raw, item.flags) if item.crosses else None
-            for item in self._needles
+        prepare = _needle if shipped else make
+        self._needles = tuple(
+            prepare(name, pattern) for name, pattern in patterns.items()
         )
         self._simple = np.array(
             [not needle.crosses for needle in self._needles], dtype=bool
         )
-        self._scan = None if shipped else _hyperscan(self._needles)
+        self._looked = not shipped
+        self._scan = None if shipped else _scanner(_database(self._needles))
         self._left = _LOOKED_AT_ALONE
 
     def rows(self, texts: Texts) -> dict[str, Flags]:
@@ -389,6 +396,7 @@ class Searcher:
         match_ends = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
+            self._look_for_kept()
             if self._scan is None and int(whole.lengths.sum()) <= self._left:
                 self._left -= int(whole.lengths.sum())
                 self._one_by_one(whole, match_ends)
@@ -397,9 +405,17 @@ class Searcher:
                     self._pass(whole, start, stop, match_ends)
         return dict(zip(self._names, match_ends, strict=True))
 
+    def _look_for_kept(self) -> None:
+        """Take what an earlier run compiled, however little there is to look through."""
+        if not self._looked:
+            self._looked = True
+            database = _kept_database(self._needles)
+            if database is not None:
+                self._scan = _scanner(database)
+
     def _compiled(self) -> Callable[[memoryview, OnHit], None]:
         if self._scan is None:
-            self._scan = _hyperscan(self._needles)
+            self._scan = _scanner(_database(self._needles, keeps=True))
         return self._scan
 
     def _one_by_one(self, texts: Joined, match_ends: NDArray[np.int32]) -> None:
@@ -434,13 +450,14 @@ class Searcher:
                 row = int(at[k])
                 if match_ends[index, row] or (index, row) in refuted:
                     continue
-                exact = self._confirm[index]
-                if exact is not None:
+                needle = self._needles[index]
+                if needle.crosses:
+                    exact = re.compile(needle.raw, needle.flags)
                     if (match := exact.search(texts.one(row))) is not None:
                         match_ends[index, row] = match.end()
                     else:
                         refuted.add((index, row))
-                elif at_edges(self._needles[index], texts.data, int(stops[k])):
+                elif at_edges(needle, texts.data, int(stops[k])):
                     match_ends[index, row] = within[k]
             ids.clear()
             ends.clear()
@@ -475,9 +492,8 @@ def _passes(texts: Joined) -> list[int]:
     return stops
 
 
-def _hyperscan(
-    needles: Sequence[CompiledPattern],
-) -> Callable[[memoryview, OnHit], None]:
+def _database(needles: Sequence[CompiledPattern], *, keeps: bool = False) -> Any:
+    """Patterns compiled by hyperscan, and kept if asked; a ValueError if one can't be."""
     import hyperscan
 
     database = hyperscan.Database()
@@ -490,12 +506,51 @@ def _hyperscan(
                     for needle in needles
                 ],
             )
+        if needles and keeps:
+            data = hyperscan.dumpb(database)
+            keep("patterns", _database_key(needles), data, _MOST_KEPT)
     except hyperscan.error as problem:
         raise ValueError(f"a pattern can't be compiled: {problem}") from None
+    return database
+
+
+_MOST_KEPT = 8  #: Lists of shipped patterns that are kept compiled.
+
+
+def _kept_database(needles: Sequence[CompiledPattern]) -> Any:
+    """Patterns as an earlier run compiled them; None for what isn't kept.
+
+    Hyperscan refuses what is damaged, or was compiled by another version or for another processor.
+    """
+    import hyperscan
+
+    kept = open_kept("patterns", _database_key(needles))
+    if kept is None:
+        return None
+    with kept:
+        data = kept.read()
+    try:
+        database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)
+    except hyperscan.error:
+        return None
+    return database
+
+
+def _database_key(needles: Sequence[CompiledPattern]) -> str:
+    import hyperscan
+
+    parts = [hyperscan.__version__.encode()]
+    for needle in needles:
+        parts += [needle.raw, str(needle.flags).encode()]
+    return key_of(parts)
+
+
+def _scanner(database: Any) -> Callable[[memoryview, OnHit], None]:
     one_at_a_time = threading.Lock()  # a database has one scratch space
 
     def scan(data: memoryview, seen: OnHit) -> None:
         with one_at_a_time:
-            database.scan(data, match_event_handler=seen)  # type: ignore[type-var]  # any buffer
+            database.scan(data, match_event_handler=seen)
 
     return scan
