@@ -107,9 +107,16 @@ def _words(rows: Sequence[Sequence[str]]) -> list[int]:
 
 def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[str]:
     pairs = zip(cells, widths, strict=True)
-    lines = (wcwidth.wrap(cell, max(width, 1)) or [""] for cell, width in pairs)
+    lines = (_cell_lines(cell, max(width, 1)) for cell, width in pairs)
     for parts in zip_longest(*lines, fillvalue=""):
         yield (indent + "  ".join(map(wcwidth.ljust, parts, widths))).rstrip()
+
+
+def _cell_lines(cell: str, width: int) -> list[str]:
+    """A cell within its column; one that fits is taken as it is: a list has thousands."""
+    plain = cell.isascii() and cell.isprintable() and cell == cell.strip()
+    fits = plain and len(cell) <= width
+    return [cell] if fits else wcwidth.wrap(cell, width) or [""]
 
 
 def render(
