@@ -205,14 +205,16 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
         if getattr(block, "detail", False):
             continue
         left = room - len(title) - len(lines) - bool(lines)
-        whole = _block(block, paint, "  ", False)
-        if not whole:
+        fits = _count_items(block) <= left  # none has less than a line
+        whole = _block(block, paint, "  ", False) if fits else []
+        if fits and not whole:
             continue
-        added = whole if len(whole) <= left else _cut_block(block, paint, left)
+        fits = fits and len(whole) <= left
+        added = whole if fits else _cut_block(block, paint, left)
         if not added:
             break
         lines += ["", *added] if lines else added
-        if added is not whole:
+        if not fits:
             break
     return title + lines if len(title) + len(lines) >= _LEAST_LINES or not title else []
 
@@ -226,18 +228,22 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
         return [
             f"  {line}" if line else "" for line in _cut_section(inner, paint, room)
         ]
-    if isinstance(block, b.Table | b.Facts):
-        every = len(block.rows)
-    elif isinstance(block, b.Bullets | b.Claims):
-        every = len(block.items)
-    else:
-        return []
-    most = min(every - 1, room)  # none has less than a line
+    every = _count_items(block)
+    most = min(every - 1, room)
     for kept in range(most, 0, -1):
         lines = _block(_first_items(block, kept), paint, "  ", False)
         if len(lines) < room:
             return [*lines, f"  … {every - kept} more"]
     return []
+
+
+def _count_items(block: b.Block) -> int:
+    """The rows or items of a block; 0 for one that has none."""
+    if isinstance(block, b.Table | b.Facts):
+        return len(block.rows)
+    if isinstance(block, b.Bullets | b.Claims):
+        return len(block.items)
+    return 0
 
 
 def _first_items(block: b.Block, kept: int) -> b.Block:
