@@ -78,6 +78,7 @@ from tuneworthy.llm import hosts as llm_hosts
 from tuneworthy.llm import http as llm_http
 from tuneworthy.llm import ledger as llm_ledger
 from tuneworthy.llm import proxies as llm_proxies
+from tuneworthy.llm import reencode as llm_reencode
 from tuneworthy.llm import runner as llm_runner
 from tuneworthy.llm import served as llm_served
 from tuneworthy.llm.choose import FREE, echo, prices_of, transport_for

@@ -181,6 +181,27 @@ def test_a_pilots_card_is_one_screen(tmp_path: Path) -> None:
     assert lines[1] == "Now: tuneworthy decide library"
 
 
+def test_a_long_list_is_laid_out_once_and_not_once_for_each_of_its_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [(f"case {n}", "pilot it", "$1") for n in range(300)]
+    table = blocks.table("Cases", "Case | Answer | #Ask now", rows)
+    document = blocks.Document("all", "300 cases", [blocks.section("cases", "", table)])
+    laid_out = []
+    lay_out = report_text._cell_lines
+
+    def counted(cell: str, width: int) -> list[str]:
+        laid_out.append(cell)
+        return lay_out(cell, width)
+
+    monkeypatch.setattr(report_text, "most_lines", lambda: MOST_LINES)
+    monkeypatch.setattr(report_text, "_cell_lines", counted)
+    text = render_document(document, "text")
+    assert len(text.splitlines()) == MOST_LINES
+    assert "case 10" in text
+    assert len(laid_out) < 1.5 * 3 * len(rows)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 3, 20, 22, 23, 24, 500])
 @pytest.mark.parametrize("after", [(), ("Next: go on", "Then: rest")])

@@ -20,6 +20,7 @@ from internals import (
     Unknown,
     Workspace,
     cases_portfolio,
+    money_investment,
     open_directory,
     pipeline_room,
     run,
@@ -396,6 +397,31 @@ def test_what_was_judged_is_there_at_the_next_start_to_the_last_byte(
     assert other.listed(cases_portfolio.CaseQuery(), 0.0).totals.pending == 3
 
 
+def never_worked_out(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a list doesn't show that")
+
+
+def test_a_list_says_what_the_report_says_and_works_out_nothing_else(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("task-api", "first-idea")
+    folder = with_examples(tmp_path / "shelf", project, *names)
+    with monkeypatch.context() as patch:
+        patch.setattr("tuneworthy.verdict.judge._look_ahead", never_worked_out)
+        patch.setattr("tuneworthy.money.simulate._details", never_worked_out)
+        patch.setattr("tuneworthy.pipeline.precedents", never_worked_out)
+        rows = board(folder, tmp_path / "kept.sqlite").listed(
+            cases_portfolio.CaseQuery(sort="name"), 60
+        )
+    assert sorted(row.name for row in rows.cases) == sorted(names)
+    shelf = Workspace(open_directory(folder), None, DAY)
+    for row in rows.cases:
+        case = shelf.evaluated(row.name)
+        assert case.dossier.to_json()  # nothing of it waits any more
+        report = cases_portfolio.case_row(row.name, case.dossier, case.case.models)
+        assert row == report
+
+
 DATED = {
     "plain": OPEN_CASE,
     "ending": "name: Ending\nmodels: [{id: 'openai:gpt-4.1-mini', ends: 2026-11-25}]\n",
@@ -440,6 +466,21 @@ GALLERY = (
     "logistics-dispatch",
     "task-api",
 )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GALLERY)
+def test_what_a_list_leaves_for_later_comes_out_as_in_the_report(
+    project: Path, name: str
+) -> None:
+    case = load_case(project / "examples" / name)
+    framework = pipeline_room.framework_of(case)
+    draw = money_investment.draw_for_list
+    briefly = decide(case, framework, as_of=DAY, draw=draw)
+    row = cases_portfolio.case_row(name, briefly, case.models)
+    whole = decide(case, framework, as_of=DAY)
+    assert cases_portfolio.case_row(name, whole, case.models) == row
+    assert briefly.to_json() == whole.to_json()
 
 
 @pytest.mark.slow

@@ -181,6 +181,7 @@ def decide(
     )
     it = build_situation(
         facts,
+        looked.table,
         arms=looked.arms,
         outcome_of=lambda facts: verdict_of(rules, facts.states),
         money=money,
@@ -259,6 +260,7 @@ class _Looked(NamedTuple):
     facts: CaseFacts
     money: MoneyFindings
     arms: tuple[LabArm, ...]
+    table: WayTable
     ledger: Ledger
     published: PrecedentIndex
 
@@ -307,10 +309,11 @@ def _look_at(
     findings = _look(case, stated, framework, prices, ledger, replaced, as_of, amounts)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     arms = lab_arms(case, measured, series)
-    works = build_table(facts, arms).tuning_works
+    table = build_table(facts, arms)
+    works = table.tuning_works
     chance = None if works is None else TuningChance(*works)
     money = assess_money(replace(context, works=chance), amounts)
-    return _Looked(facts, money, arms, ledger, published)
+    return _Looked(facts, money, arms, table, ledger, published)
 
 
 def _draw_nothing(*_: object) -> None:
@@ -330,7 +333,7 @@ def table_of(
     others = [each for each in series if each.id != table_name(lab)]
     kept = [*others, arms_series(lab, arms)]
     looked = _look_at(case, framework, as_of, measured, kept, draw=_draw_nothing)
-    return build_table(looked.facts, looked.arms)
+    return looked.table
 
 
 def monthly_bill(case: Case, as_of: date) -> Interval | None:

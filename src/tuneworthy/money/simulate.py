@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache, partial
+from itertools import count as count_from
+from itertools import repeat
 from typing import Any, NamedTuple, get_args
 from zlib import crc32
 
@@ -478,16 +480,43 @@ class CashFlow:
         average cost of tuning again. ``success`` is 1 for a draw in which tuning works and 0 where
         it fails; between, the odds.
         """
-        draws = len(success)
-        upfront = np.zeros(draws) + np.asarray(total(self.upfront, values), dtype=float)
+        works = success > 0
+        if works.all() or not works.any():
+            return self._follow_each(values, success, each_month=each_month)
+        # where tuning fails nothing moves after month 0
+        picked = {
+            name: value[works] if isinstance(value, np.ndarray) else value
+            for name, value in values.items()
+        }
+        part = self._follow_each(picked, success[works], each_month=each_month)
+        npv = 0.0 - self._upfront_usd(values, success)
+        cumulated = np.tile(npv, (len(part.cumulated), 1))
+        cumulated[:, works] = part.cumulated
+        waiting = (1 - _monthly_discount(values)) * npv
+        waiting[works] = part.waiting
+        npv[works] = part.npv
+        months = np.full(len(success), np.inf)
+        months[works] = part.months
+        return Paths(npv, months, cumulated, waiting)
+
+    def _upfront_usd(self, values: Values, success: Array) -> Array:
+        upfront = np.zeros(len(success))
+        upfront += np.asarray(total(self.upfront, values), dtype=float)
         if self.pilots and FAILURE in self.inputs:
             lost = np.asarray(total(self.model.pilot.usd, values), dtype=float)
             upfront = success * upfront + (1 - success) * lost
+        return upfront
+
+    def _follow_each(
+        self, values: Values, success: Array, *, each_month: bool
+    ) -> Paths:
+        draws = len(success)
+        upfront = self._upfront_usd(values, success)
         life = values.get(LIFE, np.inf)
         first = self.stakes.first_end
         moves = LIFE in self.inputs or first is not None
         again = total(self.model.retraining, values) if moves else 0.0
-        step = (1 + values.get(DISCOUNT, 0.0)) ** (-1 / MONTHS_PER_YEAR)
+        step = _monthly_discount(values)
         month = self._months(values)
         cumulated = np.empty((self.horizon + 1 if each_month else 2, draws))
         cumulated[0] = running = -upfront
@@ -508,8 +537,9 @@ class CashFlow:
             if number == 1:
                 delay += success * result * discount
             after = running + flow
-            back = number - 1 + _until_back(running, flow)
-            months = np.where(np.isinf(months) & (after >= 0), back, months)
+            back = np.isinf(months) & (after >= 0)
+            if back.any():
+                months[back] = number - 1 + _until_back(running[back], flow[back])
             running = after
             if number < len(cumulated):
                 cumulated[number] = after
@@ -530,42 +560,84 @@ class CashFlow:
         first = requests = values.get(REQUESTS, 1.0)
         growth = 1 + values.get(GROWTH, 0.0)
         savings = self.savings
-        number = 0
         fall = (1 - values.get(PRICE_FALL, 0.0)) ** (1 / MONTHS_PER_YEAR)
+        benefits = total(self.model.quality, values)
+        stated = 0.0 if savings else total(self.model.savings, values)
+        bill = self.bill if self.model.savings else None
+        untuned = savings.baseline if savings else ()
+        prices = [_Price(option, values) for option in untuned]
+        bill_price = _Price(bill, values) if bill else None
+        tuned = _Price(savings.tuned, values) if savings else None
+        falls = any(price.may_fall for price in (*prices, bill_price) if price)
+        costs = self._running_costs(values)
+        for number in count_from(0):
+            fallen = fall**number if falls else 1.0
+            cost = next(costs)
+            if tuned is None:
+                saved = stated
+                if bill_price is not None:
+                    paid = bill_price.usd(number, requests, fallen)
+                    saved = np.minimum(saved, paid)
+                yield saved + benefits - cost
+            else:
+                served = tuned.line_usd(requests)
+                if savings is not None and savings.serving_in_total:
+                    cost = np.maximum(cost - tuned.line_usd(first), 0.0)
+                paid = prices[0].usd(number, requests, fallen)
+                for price in prices[1:]:
+                    paid = np.minimum(paid, price.usd(number, requests, fallen))
+                yield paid - served + benefits - cost
+            requests = requests * growth
 
-        def paid(option: ServingOption) -> Any:
-            """What an untuned option costs in the month; its successor's price from its end on."""
-            if (
-                option.then is not None
-                and option.months is not None
-                and number > option.months
-            ):
-                option = option.then
-            return _usd(option, values, requests) * (
-                fall**number if option.falls else 1.0
-            )
-
+    def _running_costs(self, values: Values) -> Iterator[Any]:
+        """The running costs of one month after the other, by its requests, USD."""
+        first = requests = values.get(REQUESTS, 1.0)
+        growth = 1 + values.get(GROWTH, 0.0)
+        follows_bill = bool(BILL in values and self.bill and self.bill.bill_for)
+        names = {name for term in self.running for name in term.names}
+        moving = names & {REQUESTS, *((BILL,) if follows_bill else ())}
+        if not moving:
+            yield from repeat(total(self.running, values))
         while True:
             now = {**values, REQUESTS: requests}
-            if BILL in values and self.bill and self.bill.bill_for:
+            if follows_bill:
                 now[BILL] = values[BILL] * (requests / first)
-            costs = total(self.running, now)
-            benefits = total(self.model.quality, values)
-            if savings is None:
-                saved = total(self.model.savings, values)
-                if self.bill and self.model.savings:
-                    saved = np.minimum(saved, paid(self.bill))
-                yield saved + benefits - costs
-            else:
-                served = _usd(savings.tuned, values, requests)
-                if savings.serving_in_total:
-                    costs = np.maximum(costs - _usd(savings.tuned, values, first), 0.0)
-                baseline = paid(savings.baseline[0])
-                for option in savings.baseline[1:]:
-                    baseline = np.minimum(baseline, paid(option))
-                yield baseline - served + benefits - costs
+            yield total(self.running, now)
             requests = requests * growth
-            number = number + 1
+
+
+def _monthly_discount(values: Values) -> Any:
+    """What an amount is worth a month earlier, as a share of it."""
+    return (1 + values.get(DISCOUNT, 0.0)) ** (-1 / MONTHS_PER_YEAR)
+
+
+class _Price:
+    """What an option costs in a month; its successor's price once its model has ended."""
+
+    def __init__(self, option: ServingOption, values: Values) -> None:
+        self._option = option
+        self._line = option.line(values)
+        self._then = None if option.then is None else _Price(option.then, values)
+
+    def usd(self, number: int, requests: Any, fallen: Any) -> Any:
+        """USD in the month of this number, from 0, where prices have ``fallen`` to a share."""
+        months = self._option.months
+        if self._then is not None and months is not None and number > months:
+            return self._then.line_usd(requests) * (fallen if self._then.falls else 1.0)
+        return self.line_usd(requests) * (fallen if self.falls else 1.0)
+
+    @property
+    def falls(self) -> bool:
+        return self._option.falls
+
+    @property
+    def may_fall(self) -> bool:
+        """Whether its price falls, or that of its successor."""
+        return self.falls or (self._then is not None and self._then.falls)
+
+    def line_usd(self, requests: Any) -> Any:
+        """USD a month at today's price."""
+        return np.maximum(self._line.floor, self._line.slope * requests)
 
 
 def _until_back(missing: Array, flow: Array) -> Any:
@@ -585,8 +657,3 @@ def _replaced(number: int, life: Any, first: float | None) -> Any:
     if number > 1:
         return np.ceil(since / life) - np.ceil((since - 1) / life)
     return 0.0
-
-
-def _usd(option: ServingOption, values: Values, requests: Any) -> Any:
-    floor, slope = option.line(values)
-    return np.maximum(floor, slope * requests)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -114,7 +114,11 @@ def total(terms: Iterable[Product], values: Values) -> Any:
 
 def at_ends(rule: Callable[..., float], *spreads: Interval) -> Interval:
     """What a rule makes of the low ends, of the likely values, and of the high ends."""
-    return Interval(*(rule(*at) for at in zip(*map(astuple, spreads), strict=True)))
+    return Interval(
+        rule(*(spread.low for spread in spreads)),
+        rule(*(spread.value for spread in spreads)),
+        rule(*(spread.high for spread in spreads)),
+    )
 
 
 def likely(inputs: Inputs) -> dict[str, float]:
@@ -210,9 +214,11 @@ class CostModel(NamedTuple):
 
         Right only where every input raises the sum, which hours, rates and amounts do.
         """
-        at = {name: astuple(self.inputs[name]) for term in terms for name in term.names}
-        ends = ({name: ends[end] for name, ends in at.items()} for end in range(3))
-        return Interval(*(float(total(terms, values)) for values in ends))
+        names = {name for term in terms for name in term.names}
+        low = {name: self.inputs[name].low for name in names}
+        middle = {name: self.inputs[name].value for name in names}
+        high = {name: self.inputs[name].high for name in names}
+        return Interval(*(float(total(terms, at)) for at in (low, middle, high)))
 
     def priced(self, terms: Sum | None) -> Interval | None:
         """The amount; None where nobody knows the terms, or hours have no rate."""

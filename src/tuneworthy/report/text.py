@@ -109,9 +109,16 @@ def _words(rows: Sequence[Sequence[str]]) -> list[int]:
 
 def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[str]:
     pairs = zip(cells, widths, strict=True)
-    lines = (wcwidth.wrap(cell, max(width, 1)) or [""] for cell, width in pairs)
+    lines = (_cell_lines(cell, max(width, 1)) for cell, width in pairs)
     for parts in zip_longest(*lines, fillvalue=""):
         yield (indent + "  ".join(map(wcwidth.ljust, parts, widths))).rstrip()
+
+
+def _cell_lines(cell: str, width: int) -> list[str]:
+    """A cell within its column; one that fits is taken as it is: a list has thousands."""
+    plain = cell.isascii() and cell.isprintable() and cell == cell.strip()
+    fits = plain and len(cell) <= width
+    return [cell] if fits else wcwidth.wrap(cell, width) or [""]
 
 
 def render(
@@ -203,14 +210,16 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
         if getattr(block, "detail", False):
             continue
         left = room - len(title) - len(lines) - bool(lines)
-        whole = _block(block, paint, "  ", False)
-        if not whole:
+        fits = _count_items(block) <= left  # none has less than a line
+        whole = _block(block, paint, "  ", False) if fits else []
+        if fits and not whole:
             continue
-        added = whole if len(whole) <= left else _cut_block(block, paint, left)
+        fits = fits and len(whole) <= left
+        added = whole if fits else _cut_block(block, paint, left)
         if not added:
             break
         lines += ["", *added] if lines else added
-        if added is not whole:
+        if not fits:
             break
     if len(title) + len(lines) >= _LEAST_LINES or not title:
         return title + lines
@@ -226,18 +235,22 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
         return [
             f"  {line}" if line else "" for line in _cut_section(inner, paint, room)
         ]
-    if isinstance(block, b.Table | b.Facts):
-        every = len(block.rows)
-    elif isinstance(block, b.Bullets | b.Claims):
-        every = len(block.items)
-    else:
-        return []
-    most = min(every - 1, room)  # none has less than a line
+    every = _count_items(block)
+    most = min(every - 1, room)
     for kept in range(most, 0, -1):
         lines = _block(_first_items(block, kept), paint, "  ", False)
         if len(lines) < room:
             return [*lines, f"  … {every - kept} more"]
     return []
+
+
+def _count_items(block: b.Block) -> int:
+    """The rows or items of a block; 0 for one that has none."""
+    if isinstance(block, b.Table | b.Facts):
+        return len(block.rows)
+    if isinstance(block, b.Bullets | b.Claims):
+        return len(block.items)
+    return 0
 
 
 def _first_items(block: b.Block, kept: int) -> b.Block:

@@ -122,6 +122,7 @@ _AMOUNTS = ("economics.monthly", "today.usd_per_month")
 
 def build_situation(
     facts: CaseFacts,
+    table: WayTable,
     arms: Sequence[LabArm],
     outcome_of: Callable[[CaseFacts], Verdict],
     money: MoneyFindings,
@@ -130,8 +131,7 @@ def build_situation(
 ) -> Situation:
     """A case with its table, and how to make it again from other facts."""
 
-    def build(facts: CaseFacts) -> Situation:
-        table = build_table(facts, arms)
+    def build(facts: CaseFacts, table: WayTable) -> Situation:
         return Situation(
             facts=facts,
             table=table,
@@ -139,7 +139,7 @@ def build_situation(
             conditions=find_conditions(facts.case, money.gate, as_of),
             prize=weigh_prize(facts, table, money),
             find_contradicted=contradicted,
-            rebuild=build,
+            rebuild=lambda facts: build(facts, build_table(facts, arms)),
         )
 
-    return build(facts)
+    return build(facts, table)
