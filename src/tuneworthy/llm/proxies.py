@@ -57,7 +57,11 @@ def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
 
     Raises InputError for what is none. The error doesn't repeat it, as it may hold a password.
     """
-    scheme, host, port, user, password = "", "", None, "", ""
+    scheme = ""
+    host = ""
+    port = None
+    user = ""
+    password = ""
     with suppress(ValueError):
         parts = urlsplit(text if "://" in text else f"http://{text}")
         scheme = parts.scheme.lower()
