@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
@@ -51,26 +51,42 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
         return {}
     source = inspect.getsource(import_module(module))
     lines = source.splitlines()
-    by_class = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef):
-            by_class[node.name] = docs = dict[str, str]()
-            for field, below in pairwise([*node.body, None]):
-                match field, below:
-                    case (
-                        ast.AnnAssign(target=ast.Name(id=name)),
-                        ast.Expr(value=ast.Constant(value=str(text))),
-                    ):
-                        docs[name] = inspect.cleandoc(text)
-                    case ast.AnnAssign(
-                        target=ast.Name(id=name), lineno=first, end_lineno=int(last)
-                    ), _:
-                        # The formatter may leave the comment on any line of the field.
-                        for line in lines[first - 1 : last]:
-                            _, behind, text = line.partition("  #: ")
-                            if behind:
-                                docs[name] = text
-    return by_class
+    return {
+        node.name: _docs_of_class(node, lines)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+def _docs_of_class(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, str]:
+    """What is said of each annotated name of one class: below it, behind it, or above it."""
+    docs = {}
+    for field, below in pairwise([*node.body, None]):
+        match field, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                docs[name] = inspect.cleandoc(text)
+            case ast.AnnAssign(target=ast.Name(id=name)), _:
+                docs[name] = _comment_on(field, lines)
+    return {name: text for name, text in docs.items() if text}
+
+
+def _comment_on(field: ast.AnnAssign, lines: Sequence[str]) -> str:
+    """The text behind ``#:`` on one of a field's lines, or on those above it; empty for none."""
+    last = field.end_lineno or field.lineno
+    for line in lines[field.lineno - 1 : last]:
+        _, behind, text = line.partition("  #: ")
+        if behind:
+            return text
+    above: list[str] = []
+    for line in reversed(lines[: field.lineno - 1]):
+        _, before, text = line.strip().partition("#: ")
+        if not before or not line.strip().startswith("#: "):
+            break
+        above.insert(0, text)
+    return " ".join(above)
 
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
