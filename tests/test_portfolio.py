@@ -260,6 +260,26 @@ def test_parts_of_a_list_hold_what_fits_once_and_sums_are_of_all_that_fits(
         if isinstance(row.ask_usd, float | Range)
     ) + len(asking) - len(known)
     assert sum(whole.totals.answers.values()) >= whole.matching - whole.totals.problems
+    assert whole.totals.above <= whole.totals.asking - whole.totals.ask_unknown
+
+
+def test_an_ask_above_what_is_at_stake_is_named_beside_the_sum() -> None:
+    rows = [
+        cases_portfolio.CaseRow(
+            name="a", answer="pilot", ask_usd=900.0, worth_usd=100.0
+        ),
+        cases_portfolio.CaseRow(
+            name="b", answer="pilot", ask_usd=500.0, worth_usd=9000.0
+        ),
+    ]
+    listed = cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery())
+    (asked,) = [
+        fact
+        for fact in cases_portfolio.total_facts(listed)
+        if fact.label == "Asked now"
+    ]
+    says = "by 2 cases; $900 of it by one case with less at stake"
+    assert (asked.value, asked.beside) == ("$1,400", says)
 
 
 @pytest.mark.slow

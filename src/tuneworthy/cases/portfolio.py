@@ -374,6 +374,8 @@ class Totals(LateRecord):
     asking: int  #: Cases that ask for money now.
     ask_usd: Range  #: What those ask whose ask is known.
     ask_unknown: int
+    above: int  #: Cases that ask for more than is at stake in them,
+    above_usd: float  #: and what those ask at most.
     worth_usd: float  #: What they are worth, as far as it is known.
     worth_unknown: int
     measured: int  #: Answers that data settled,
@@ -396,6 +398,7 @@ def totals(
     ]
     staked = [row for row in asking if row.answer != "no"]
     worth = [most for row in staked if (most := top(row.worth_usd)) is not None]
+    above = [row for row in asking if _asks_more_than_is_at_stake(row)]
     # in whole dollars, as each row shows its own: a reader adds them up
     lows = (round(ask.low if isinstance(ask, Range) else most) for ask, most in asks)
     highs = (round(most) for _, most in asks)
@@ -404,6 +407,8 @@ def totals(
         asking=len(asking),
         ask_usd=Range(low=sum(lows), high=sum(highs)),
         ask_unknown=len(asking) - len(asks),
+        above=len(above),
+        above_usd=sum(round(top(row.ask_usd) or 0.0) for row in above),
         worth_usd=sum(map(round, worth)),
         worth_unknown=len(staked) - len(worth),
         contradictions=sum(row.contradictions > 0 for row in rows),
@@ -417,6 +422,13 @@ def totals(
 
 
 _SUMMED = ("measured", "answered", "due")
+
+
+def _asks_more_than_is_at_stake(row: CaseRow) -> bool:
+    ask = top(row.ask_usd)
+    worth = top(row.worth_usd)
+    return ask is not None and worth is not None and ask > max(worth, 0.0)
+
 
 # Groups by answer, dates that hit several cases, and where an amount lies.
 
@@ -725,6 +737,18 @@ def _lacks(unknown: int) -> str:
     return f"; not known for {few(unknown)}" if unknown else ""
 
 
+def _who_asks(sums: Totals) -> str:
+    """How many cases the sum is of, and what of it is more than is at stake."""
+    known = sums.asking - sums.ask_unknown
+    by = counted(known, "case")
+    if sums.ask_unknown:
+        by += f", not known for {few(sums.ask_unknown)} more"
+    if not sums.above:
+        return f"by {by}"
+    cases = counted(sums.above, "case")
+    return f"by {by}; {usd(sums.above_usd)} of it by {cases} with less at stake"
+
+
 def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
     """Cases in sum, in words."""
     sums = listed.totals
@@ -738,7 +762,7 @@ def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
     yield b.Fact(
         "Asked now",
         asked,
-        f"by {counted(sums.asking, 'case')}{_lacks(sums.ask_unknown)}",
+        _who_asks(sums),
     )
     yield b.Fact(
         "At stake",
