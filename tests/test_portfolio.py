@@ -278,7 +278,7 @@ def test_an_ask_above_what_is_at_stake_is_named_beside_the_sum() -> None:
         for fact in cases_portfolio.total_facts(listed)
         if fact.label == "Asked now"
     ]
-    says = "by 2 cases; $900 of it by one case with less at stake"
+    says = "by 2 cases; $900 of it by 1 case with less at stake"
     assert (asked.value, asked.beside) == ("$1,400", says)
 
 
