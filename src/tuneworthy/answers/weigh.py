@@ -655,8 +655,11 @@ def _inferred(
     if name == "insufficient_data" and have is not None and limit is not None:
         state = "yes" if have < limit else "no"
         need = examples_need(case, framework)
-        goal = f" for {plain(need[0])}" if need else ""
-        because = f"from {count(have)} examples, {count(limit)} are needed{goal}"
+        aim = ""
+        if need is not None:
+            goal, _ = need
+            aim = f" for {plain(goal)}"
+        because = f"from {count(have)} examples, {count(limit)} are needed{aim}"
     if not because or (state == "unknown" and answer is not None):
         return stated
     return _Weighed(state, "assumed", _joined(stated.note, because))
@@ -665,7 +668,10 @@ def _inferred(
 def examples_limit(case: Case, framework: Framework) -> float | None:
     """Examples the case's own approach takes at least; the general line where none is known."""
     need = examples_need(case, framework)
-    return need[1].low if need else framework.threshold("few_examples")
+    if need is None:
+        return framework.threshold("few_examples")
+    _, takes = need
+    return takes.low
 
 
 def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
@@ -486,10 +487,9 @@ def _results(
 def _report_progress(files: TraceFiles, progress: Progress | None) -> None:
     """How far it has come, where files are measured elsewhere."""
     if progress is not None:
-        done, traces = (
-            sum(getattr(r, of) for r in files.readings) for of in ("size", "traces")
-        )
-        progress(done, files.total_bytes, traces)
+        size = sum(reading.size for reading in files.readings)
+        traces = sum(reading.traces for reading in files.readings)
+        progress(size, files.total_bytes, traces)
 
 
 def _measured_part(
@@ -500,10 +500,9 @@ def _measured_part(
     )
     if draw[0] < 1:
         source = f"{100 * draw[0]:g}% of the conversations, drawn with seed {draw[1]}, of {source}"
-    evidence: dict[
-        str, Evidence
-    ] = {}  # one of each id; a known one before an unknown one
-    for item in (item for signal in results for item in signal.evidence):
+    # One of each id, a known one before an unknown one.
+    evidence: dict[str, Evidence] = {}
+    for item in chain.from_iterable(signal.evidence for signal in results):
         if item.id not in evidence or (
             item.is_known and not evidence[item.id].is_known
         ):

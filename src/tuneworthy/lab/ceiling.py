@@ -225,16 +225,17 @@ def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str
 
 def _cases_text(done: CeilingRun, form: str) -> str:
     """Every case with every arm's answer, those that chose nothing first."""
-    grids = ((kind, done.grid(kind)) for kind in ("report", "select"))
-    rows = [
-        {"part": k, **dict(zip(g[0], row, strict=True))}
-        for k, g in grids
-        for row in g[1:]
-    ]
+    rows = list[dict[str, Any]]()
+    for kind in ("report", "select"):
+        head, *lines = done.grid(kind)
+        for line in lines:
+            rows.append({"part": kind, **dict(zip(head, line, strict=True))})
     if form == "cases":
         return json_text(rows)
     first = ("part", "case", "asked", "right")
-    empty = dict.fromkeys((*first, *(name for row in rows for name in row)), "")
+    empty = dict.fromkeys(first, "")
+    for row in rows:
+        empty |= dict.fromkeys(row, "")
     return table_csv([*empty], rows)
 
 

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -772,21 +771,28 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     )
 
 
+_EXAMPLES = 3  #: Wrong answers shown of each signal.
+
+
 def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
     """Wrong answers of an arm by what they are a sign of; under a judge, what people said no to."""
     wrong, known = scores.wrong(arm, cases)
+    by_signal: dict[str, list[str]] = {}
+    counts = Counter[str]()
+    for case, signal, output in wrong:
+        counts[signal] += 1
+        examples = by_signal.setdefault(signal, [])
+        if len(examples) < _EXAMPLES:
+            examples.append(_example(scores, case, output))
     return tuple(
         Failures(
             signal=signal,
             n=n,
             of=known,
             mends=_TUNING_CHANGES.get(signal, "unknown"),
-            examples=tuple(
-                _example(scores, case, output)
-                for case, own, output in islice((w for w in wrong if w[1] == signal), 3)
-            ),
+            examples=tuple(by_signal[signal]),
         )
-        for signal, n in Counter(signal for _, signal, _ in wrong).most_common()
+        for signal, n in counts.most_common()
     )
 
 

@@ -289,6 +289,14 @@ class Question(NamedTuple):
     passages: tuple[tuple[tuple[int, Span], ...], ...]
 
 
+def _rank(pieces: Sequence[Piece], places: Iterable[tuple[int, Span]]) -> int:
+    """The place of the first piece that holds one of some places, from 1; 0 for none."""
+    for rank, piece in enumerate(pieces, start=1):
+        if any(piece.holds(*place) for place in places):
+            return rank
+    return 0
+
+
 class SearchedWays:
     """What every way finds for some questions among its first ``k`` pieces."""
 
@@ -321,17 +329,7 @@ class SearchedWays:
     def _score_ranks(
         self, way: str, question: Question, first: Sequence[Piece]
     ) -> None:
-        ranks = [
-            next(
-                (
-                    n
-                    for n, p in enumerate(first, 1)
-                    if any(p.holds(*at) for at in places)
-                ),
-                0,
-            )
-            for places in question.passages
-        ]
+        ranks = [_rank(first, places) for places in question.passages]
         nearest = min(filter(None, ranks), default=0)
         self.recall.note_score(way, question.case.id, float(nearest > 0))
         self.mrr.note_score(way, question.case.id, 1 / nearest if nearest else 0.0)

@@ -7,7 +7,7 @@ import math
 import time
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
@@ -858,35 +858,36 @@ class Lab:
         self._total = self._done + left * calls_a_case
         await self._earlier(arms, cases)
         heard = self._heard.get
-        calls = [
-            c
-            for case in cases
-            for c in self.plan.calls(arms, [case], lambda j: heard(j.key))
-        ]
+        calls = list[Asked]()
+        for case in cases:
+            calls += self.plan.calls(arms, [case], lambda job: heard(job.key))
         if calls and not self.stop:
             self.stop = (await self.scores.run(self._runner, calls)).stop
             if self.scores.judge is not None and not self.stop:
                 self.stop = self.scores.judge.unheard(MOST_MISSING)
 
+    def _calls_at(self, at: int, arms: Arms, cases: Cases) -> Iterator[Asked]:
+        """Calls of chains whose step ``at`` is the next one to be asked."""
+        for arm in arms:
+            if len(arm.steps) <= at:
+                continue
+            for case in cases:
+                walks = self.plan.walks(arm, case, lambda job: self._heard.get(job.key))
+                for walk in walks:
+                    if len(walk) == at + 1:
+                        yield walk[at], arm, case
+
     async def _earlier(self, arms: Arms, cases: Cases) -> None:
         """Run what comes before the last step of chains, a step at a time for all of them."""
         for at in range(max((len(arm.steps) for arm in arms), default=0)):
-            calls = [
-                (walk[at], arm, case)
-                for arm in arms
-                for case in cases
-                if len(arm.steps) > at
-                for walk in self.plan.walks(
-                    arm, case, lambda job: self._heard.get(job.key)
-                )
-                if len(walk) == at + 1
-            ]
+            calls = [*self._calls_at(at, arms, cases)]
             outcome = await self._runner.all([job for job, *_ in calls])
             became = outcome.some([job.key for job, *_ in calls])
             for job, arm, case in calls:
                 if (settled := became.get(job.key)) is not None:
                     text = self.scores.step(arm, case, at, job, settled)
-                    self._heard |= {} if text is None else {job.key: text}
+                    if text is not None:
+                        self._heard[job.key] = text
             if outcome.stop:
                 self.stop = outcome.stop
                 return

@@ -164,12 +164,15 @@ def _adds_up(base: sqlite3.Connection) -> bool:
         "SELECT run, 0, 0, held, CASE WHEN status IN ('settled', 'failed') THEN paid ELSE 0 END "
         "FROM calls) GROUP BY run"
     )
-    return all(
-        {type(n) for n in row} == {int}
-        and 0 <= row[0] == row[2]
-        and row[1] >= row[3] >= 0
-        for row in rows
-    )
+    for row in rows:
+        if any(type(n) is not int for n in row):
+            return False
+        held, paid, aside, cost = row
+        if held < 0 or held != aside:
+            return False
+        if cost < 0 or paid < cost:
+            return False
+    return True
 
 
 VERSION = 2

@@ -63,6 +63,7 @@ from tuneworthy.money.terms import (
     REQUESTS,
     SAVINGS,
     CostModel,
+    Product,
     at_ends,
     build_cost_model,
     call_usd,
@@ -933,6 +934,11 @@ def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
 _JUDGED_TOKENS = 30  # a score and nothing else, as a judge is asked to answer
 
 
+def _only_input(price: Product, ways: Ways) -> Interval:
+    (name,) = price.names
+    return ways.inputs[name]
+
+
 def _judge(ways: Ways, answers: int) -> CostItem:
     """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
     cost = None
@@ -942,17 +948,17 @@ def _judge(ways: Ways, answers: int) -> CostItem:
     by_tokens = next((option for option in known if len(option.request) == 2), None)
     if by_tokens and all(name in ways.inputs for name in by_tokens.names):
         usd_in, usd_out = by_tokens.request
-        tokens = [
-            ways.inputs[name] for term in by_tokens.request for name in term.names
-        ]
+        tokens_in = _only_input(usd_in, ways)
+        tokens_out = _only_input(usd_out, ways)
         judged = _JUDGED_TOKENS * usd_out.factor
         cost = at_ends(
             lambda read, written: (
                 answers * ((read + 2 * written) * usd_in.factor + judged)
             ),
-            *tokens,
+            tokens_in,
+            tokens_out,
         )
-        read = spread(tokens[0] + tokens[1] + tokens[1], count)
+        read = spread(tokens_in + tokens_out + tokens_out, count)
         prices = listing(
             [mtok_usd(of.factor * TOKENS_PER_MTOK) for of in by_tokens.request]
         )

@@ -269,13 +269,11 @@ def _computed(
     if fixed is not None:
         values = likely(inputs)
         likeliest = volume_that_pays(sure, tuned, values, fixed.value)
-        pairs = [
-            (at, volume_that_pays(options, tuned, at, usd_a_month))
-            for at in _pairings(wide, tuned, inputs)
-            for options, usd_a_month in zip(
-                (sure, wide), besides(tuned.usd(at))[::2], strict=True
-            )
-        ]
+        pairs = list[tuple[Values, float]]()
+        for at in _pairings(wide, tuned, inputs):
+            least_usd, _, most_usd = besides(tuned.usd(at))
+            pairs.append((at, volume_that_pays(sure, tuned, at, least_usd)))
+            pairs.append((at, volume_that_pays(wide, tuned, at, most_usd)))
         pairs.append((values, likeliest))
         volumes = [volume for _, volume in pairs]
         volume = Interval(min(volumes), likeliest, max(volumes))
@@ -373,7 +371,8 @@ def savings_range(
         rival: list(_ends(rival, tuned, inputs, besides)) for rival in {*sure, *wide}
     }
     served = tuned.usd(values)
-    point = min(rival.usd(values) for rival in sure) - served - besides(served)[1]
+    _, likely_besides, _ = besides(served)
+    point = min(rival.usd(values) for rival in sure) - served - likely_besides
     least = min(min(by_option[rival]) for rival in wide)
     largest = min(max(by_option[rival]) for rival in sure)
     return Interval(min(point, least), point, max(point, largest))
@@ -385,12 +384,16 @@ def _ends(
     """The saving beside one option at every pairing, and where it bends between them."""
     requests = inputs[REQUESTS]
     for values in _pairings((rival,), tuned, inputs):
-        lines = rival.line(values), tuned.line(values)
-        inside = [bend for bend in _bends(lines) if requests.low < bend < requests.high]
+        rival_line = rival.line(values)
+        tuned_line = tuned.line(values)
+        bends = _bends((rival_line, tuned_line))
+        inside = [bend for bend in bends if requests.low < bend < requests.high]
         for volume in (values[REQUESTS], *inside):
-            served = lines[1].usd(volume)
-            for running in besides(served)[::2]:
-                yield lines[0].usd(volume) - served - running
+            served = tuned_line.usd(volume)
+            least, _, most = besides(served)
+            saved = rival_line.usd(volume) - served
+            yield saved - least
+            yield saved - most
 
 
 def _bends(lines: Sequence[CostLine]) -> list[float]:

@@ -275,8 +275,13 @@ def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
         .tolist()
     )
     swings = [(name, low, high) for name, (low, high) in zip(names, npv, strict=True)]
-    moved = [swing for swing in swings if abs(swing[1] - swing[2]) > _CENT]
-    return sorted(moved, key=lambda swing: (-abs(swing[2] - swing[1]), swing[0]))
+    moved = [(name, low, high) for name, low, high in swings if abs(high - low) > _CENT]
+    return sorted(moved, key=_widest_first)
+
+
+def _widest_first(swing: tuple[str, float, float]) -> tuple[float, str]:
+    name, low, high = swing
+    return -abs(high - low), name
 
 
 _CENT = 0.01

@@ -214,11 +214,13 @@ class CostModel(NamedTuple):
 
         Right only where every input raises the sum, which hours, rates and amounts do.
         """
-        names = {name for term in terms for name in term.names}
-        low = {name: self.inputs[name].low for name in names}
-        middle = {name: self.inputs[name].value for name in names}
-        high = {name: self.inputs[name].high for name in names}
-        return Interval(*(float(total(terms, at)) for at in (low, middle, high)))
+        inputs = dict[str, Interval]()
+        for term in terms:
+            inputs |= {name: self.inputs[name] for name in term.names}
+        low = total(terms, {name: each.low for name, each in inputs.items()})
+        value = total(terms, {name: each.value for name, each in inputs.items()})
+        high = total(terms, {name: each.high for name, each in inputs.items()})
+        return Interval(float(low), float(value), float(high))
 
     def priced(self, terms: Sum | None) -> Interval | None:
         """The amount; None where nobody knows the terms, or hours have no rate."""
@@ -363,9 +365,10 @@ class _Builder:
     def shares(self, table: CostTable, kind: str = "") -> dict[str, float]:
         """Each category's share of the table's hours, or money, at the middle; in USD for ''."""
         rate = self.inputs[RATE].value if RATE in self.inputs else 0.0
-        worth = {"hours": (1.0, 0.0), "usd": (0.0, 1.0), "": (rate, 1.0)}[kind]
+        weights = {"hours": (1.0, 0.0), "usd": (0.0, 1.0), "": (rate, 1.0)}
+        of_hours, of_usd = weights[kind]
         middles = {
-            name: (_middle(row.hours) * worth[0] + _middle(row.usd) * worth[1])
+            name: (_middle(row.hours) * of_hours + _middle(row.usd) * of_usd)
             / (MONTHS_PER_QUARTER if row.every == "quarter" else 1)
             for name, row in self.rows(table).items()
         }
@@ -387,20 +390,14 @@ class _Builder:
             parts = {name: self.effort(f"{path}.{name}") for name in stated.by_category}
             return usd_of(parts), parts, known
         if stated.hours is not None or stated.usd is not None:
-            hours = self.work(f"{path}.hours")
-            money = CostPart(self.money(f"{path}.usd"))
-            parts = {}
-            for kind, whole in (("hours", hours), ("usd", money)):
-                shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
-                for name, part in shares.items():
-                    parts[name] = parts.get(name, CostPart()) + whole.times(part)
-            known += ", at their share of the framework's table"
-            if not self.rows("upfront"):
-                known = (
-                    "the whole upfront cost is paid again, because the share of data preparation "
-                    "and training isn't stated"
-                )
-            return (*hours.usd, *money.usd), parts, known
+            sums, parts = self._stated_in_sum(path)
+            if self.rows("upfront"):
+                return sums, parts, f"{known}, at their share of the framework's table"
+            known = (
+                "the whole upfront cost is paid again, because the share of data preparation "
+                "and training isn't stated"
+            )
+            return sums, parts, known
         parts = self.table("upfront")
         if not parts:
             return None, {}, known
@@ -410,16 +407,28 @@ class _Builder:
             parts["training"] = CostPart((Product((TRAINED,)),))
             return None, parts, known
         small = self.rows("upfront")["training"].usd if "training" in parts else None
-        if training is not None and (small is None or training[0].value > small.high):
-            self.inputs[TRAINED], how = training
-            parts["training"] = CostPart(
-                (Product((TRAINED,), says="training by the token"),), source=how
-            )
+        if training is not None:
+            trained, how = training
+            if small is None or trained.value > small.high:
+                self.inputs[TRAINED] = trained
+                by_token = Product((TRAINED,), says="training by the token")
+                parts["training"] = CostPart((by_token,), source=how)
         for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
             middle = (span.low + span.most) / 2
             self.inputs[f"plan.{name}.hours"] = Interval(span.low, middle, span.most)
             parts[name] = self.work(f"plan.{name}.hours")
         return usd_of(parts), parts, known
+
+    def _stated_in_sum(self, path: str) -> tuple[Sum, dict[str, CostPart]]:
+        """Hours and money stated in one sum, parted by the shares of the framework's table."""
+        hours = self.work(f"{path}.hours")
+        money = CostPart(self.money(f"{path}.usd"))
+        parts = dict[str, CostPart]()
+        for kind, whole in (("hours", hours), ("usd", money)):
+            shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
+            for name, part in shares.items():
+                parts[name] = parts.get(name, CostPart()) + whole.times(part)
+        return (*hours.usd, *money.usd), parts
 
     def pilot(self, parts: Mapping[str, CostPart]) -> CostPart:
         """What is paid until the first comparison; nothing where the framework plans no pilot."""

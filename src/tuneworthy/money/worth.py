@@ -123,8 +123,8 @@ def more_cases(
     if stake is None or isinstance(money, Unknown) or cases <= 0:
         return None
     each = money.case_usd
-    gain = max(stake[0], 0.0)
-    lost = stake[1]
+    gain, lost = stake
+    gain = max(gain, 0.0)
     if not isinstance(each, float):
         return None
     net, best = max(
@@ -177,9 +177,11 @@ def by_worth(
     worth where the rules end at a candidate, and a pilot is lost where they don't. The order stays
     where no money is known, or tuning brings nothing.
     """
-    if at_stake is None or at_stake[0] <= 0:
+    if at_stake is None:
         return tuple(questions)
     gain, lost = at_stake
+    if gain <= 0:
+        return tuple(questions)
 
     def best(answers: Mapping[str, State]) -> float:
         share = tally(rules, answers).shares().get("fine_tune_candidate", 0.0)

@@ -68,18 +68,7 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         outcome_before=before.verdict.outcome,
         outcome_after=after.verdict.outcome,
         answers=answers,
-        gates=tuple(
-            GateChange(
-                id=now_.id,
-                before=was_.state,
-                after=now_.state,
-                why_before=was_.why,
-                why_after=now_.why,
-            )
-            for now_ in after.verdict.gates
-            for was_ in before.verdict.gates
-            if was_.id == now_.id and was_ != now_
-        ),
+        gates=tuple(_gate_changes(before, after)),
         figures=figures,
         framework_changed=reframed,
         moved_by=_moved_by(
@@ -91,6 +80,21 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         as_of_before=str(before.as_of),
         as_of_after=str(after.as_of),
     )
+
+
+def _gate_changes(before: Dossier, after: Dossier) -> Iterator[GateChange]:
+    """Gates of both dossiers whose state or reason differs, in the order of the later one."""
+    were = {gate.id: gate for gate in before.verdict.gates}
+    for gate in after.verdict.gates:
+        was = were.get(gate.id)
+        if was is not None and was != gate:
+            yield GateChange(
+                id=gate.id,
+                before=was.state,
+                after=gate.state,
+                why_before=was.why,
+                why_after=gate.why,
+            )
 
 
 def _answers(dossier: Dossier) -> dict[str, Any]:

@@ -9,7 +9,12 @@ from typing import NamedTuple
 from tuneworthy.errors import argument
 from tuneworthy.llm.prices import catalogue
 from tuneworthy.model.base import Unknown, json_text
-from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.dossier import (
+    CheckResult,
+    Dossier,
+    FactorResult,
+    SignalResult,
+)
 from tuneworthy.model.evidence import Evidence, PromptArm, Series
 from tuneworthy.model.lab import Contrast
 from tuneworthy.report import blocks as b
@@ -197,20 +202,17 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
         yield "The same was measured before: nothing is added to the ledger."
 
 
+def _answers(dossier: Dossier) -> dict[str, CheckResult | FactorResult | SignalResult]:
+    return {**dossier.ceiling.checks, **dossier.factors, **dossier.signals}
+
+
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
     yield f"answer: {moved(*(ANSWER_WORDS[d.verdict.answer] for d in (before, after)))}"
-    then, states = (
-        {
-            name: (result.title, result.state)
-            for room in rooms
-            for name, result in room.items()
-        }
-        for rooms in ((d.ceiling.checks, d.factors, d.signals) for d in (before, after))
-    )
+    were = _answers(before)
     changes = [
-        f"{title} {then[name][1]} → {state}"
-        for name, (title, state) in states.items()
-        if name in then and then[name][1] != state
+        f"{answer.title} {were[name].state} → {answer.state}"
+        for name, answer in _answers(after).items()
+        if name in were and were[name].state != answer.state
     ]
     if changes:
         more = [f"and {few(len(changes) - 8)} more"] if len(changes) > 8 else []

@@ -16,6 +16,10 @@ def examples_against_answer(facts: CaseFacts) -> Found:
     if said == "unknown" or have is None or limit is None:
         return None
     need = examples_need(facts.case, facts.framework)
+    aim = ""
+    if need is not None:
+        goal, _ = need
+        aim = f" for {plain(goal)}"
     enough = "Too few" if said == "yes" else "Enough"
     fires = (have < limit) != (said == "yes") and facts.source(
         "insufficient_data"
@@ -23,7 +27,7 @@ def examples_against_answer(facts: CaseFacts) -> Found:
     return fires and (
         ("factors.insufficient_data", "data.examples"),
         f"{enough} examples are said to be available, and {count(have)} are stated. "
-        f"{count(limit)} are needed{f' for {plain(need[0])}' if need else ''}.",
+        f"{count(limit)} are needed{aim}.",
         "Count the examples that are good enough to learn from (data.examples.usable)",
     )
 
@@ -36,9 +40,11 @@ def example_rules_differ(facts: CaseFacts) -> Found:
     general = facts.framework.threshold("few_examples")
     if have is None or need is None or general is None:
         return None
-    goal = need[0]
-    own = need[1].low
-    return (have < general) != (have < own) and (
+    goal, takes = need
+    own = takes.low
+    if (have < general) == (have < own):
+        return None
+    return (
         ("data.examples", "goals"),
         f"Two published rules disagree about {count(have)} examples: under {count(general)} is "
         f"insufficient in general, and {plain(goal)} needs {count(own)}.",
@@ -63,10 +69,14 @@ def brand_voice_without_samples(facts: CaseFacts) -> Found:
 @pushback
 def safety_goal_with_few_pairs(facts: CaseFacts) -> Found:
     """Preference tuning takes many pairs."""
-    return (short := _too_few(facts, "safety", "preference_pairs")) and (
+    short = _too_few(facts, "safety", "preference_pairs")
+    if short is None:
+        return None
+    existing, least = short
+    return (
         ("goals", "data.preference_pairs"),
-        f"Safety is a goal, and {short[0]} preference pairs exist. Tuning for it takes "
-        f"{short[1]} or more.",
+        f"Safety is a goal, and {existing} preference pairs exist. Tuning for it takes "
+        f"{least} or more.",
         "Collect pairs, or guard the input and output instead",
     )
 
@@ -74,10 +84,14 @@ def safety_goal_with_few_pairs(facts: CaseFacts) -> Found:
 @pushback
 def pretraining_with_few_documents(facts: CaseFacts) -> Found:
     """Continued pretraining takes very many documents."""
-    return (short := _too_few(facts, "domain_expertise", "documents")) and (
+    short = _too_few(facts, "domain_expertise", "documents")
+    if short is None:
+        return None
+    existing, least = short
+    return (
         ("goals", "data.documents"),
-        f"Deep domain expertise is a goal, and {short[0]} documents exist. Continued "
-        f"pretraining takes {short[1]} or more.",
+        f"Deep domain expertise is a goal, and {existing} documents exist. Continued "
+        f"pretraining takes {least} or more.",
         "Retrieve from the documents, or tune on questions and answers about them",
     )
 

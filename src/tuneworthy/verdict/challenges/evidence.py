@@ -30,7 +30,7 @@ def measured_against_answer(facts: CaseFacts) -> Found:
             continue
         answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
         assert answer is not None  # a measurement is where it comes from
-        reading = answer[1]
+        _, reading = answer
         title = capital(plain(name))
         against[path] = (
             f"“{title}” is answered {stated}. Measured: {_measured_text(reading)}."
@@ -100,7 +100,8 @@ def _apart(number: Replaced, tolerance: float) -> bool:
     high = number.evidence.high
     if number.stated is None or low is None or not isinstance(high, float | int):
         return False
-    gap = max(low - number.stated[1], number.stated[0] - high)
+    stated_low, stated_high = number.stated
+    gap = max(low - stated_high, stated_low - high)
     return gap > tolerance * max(abs(low), abs(high))
 
 
@@ -155,9 +156,13 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
 @doubt
 def need_without_support(facts: CaseFacts) -> Found:
     """A need that was said, where what was measured speaks against it."""
-    return (need := _need(facts, stated="yes", measured="no")) and (
-        (need[0], "evidence"),
-        f"{need[1]} is answered yes, and the data shows little of it, {need[2]}. "
+    need = _need(facts, stated="yes", measured="no")
+    if need is None:
+        return None
+    path, name, measured = need
+    return (
+        (path, "evidence"),
+        f"{name} is answered yes, and the data shows little of it, {measured}. "
         "The answer stands, because logs don't settle a need.",
         "Say what the need rests on: a law, a contract, a policy",
     )
@@ -166,9 +171,13 @@ def need_without_support(facts: CaseFacts) -> Found:
 @doubt
 def need_seen_in_data(facts: CaseFacts) -> Found:
     """A need that was denied, where what was measured speaks for it."""
-    return (need := _need(facts, stated="no", measured="yes")) and (
-        (need[0], "evidence"),
-        f"{need[1]} is answered no, but measured {need[2]}.",
+    need = _need(facts, stated="no", measured="yes")
+    if need is None:
+        return None
+    path, name, measured = need
+    return (
+        (path, "evidence"),
+        f"{name} is answered no, but measured {measured}.",
         "Ask the person responsible for data protection whether this data may be sent where it is "
         "sent today",
     )
