@@ -558,6 +558,53 @@ def test_a_busy_endpoint_that_answers_nobody_is_spoken_of_again_and_again(
     assert all("HTTP 429: too many requests" in why for why in notices)
 
 
+class FastLoop(asyncio.SelectorEventLoop):
+    """Nobody waits in it: where nothing is to be done its clock goes on to what comes next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def _run_once(self) -> None:
+        ready: object = self._ready  # type: ignore[attr-defined] # a clock of our own needs it
+        if self._scheduled and not ready:  # type: ignore[attr-defined] # the same
+            self.now = max(self.now, self._scheduled[0].when())  # type: ignore[attr-defined] # the same
+        super()._run_once()  # type: ignore[misc] # the same
+
+
+@pytest.mark.parametrize("retry_after_s", [None, 0.0, 1.0, 20.0, 300.0])
+@pytest.mark.parametrize("says", ["HTTP 429", "HTTP 500"])
+def test_an_endpoint_that_is_busy_for_ever_ends_the_run_within_a_quarter_of_an_hour(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    retry_after_s: float | None,
+    says: str,
+) -> None:
+    """One that asked for five minutes each time once held a run for forty."""
+    loop = FastLoop()
+    monkeypatch.setattr(time, "monotonic", loop.time)
+    notices: list[str] = []
+
+    class Full(Fake):
+        async def send(self, request: Request) -> Reply:
+            await asyncio.sleep(0.1)
+            raise Busy(says, retry_after_s)
+
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        money = {"run": "r", "cap_usd": 1.0, "waiting": notices.append}
+        runner = Runner(ledger, Full(echo), lambda _: FREE, **money)  # type: ignore[arg-type] # names as stated
+        outcome = loop.run_until_complete(runner.all(many(100)))
+        loop.close()
+        assert ledger.spend("r").held == 0
+    assert outcome.stop.by == "refused"
+    assert says in outcome.stop.why
+    assert loop.now - 1000 < 15 * 60
+    assert len(notices) >= 9  # one a minute
+
+
 def test_nobody_is_told_to_wait_while_answers_come(tmp_path: Path) -> None:
     notices: list[str] = []
     with Ledger(tmp_path / "c.sqlite3") as ledger:

@@ -429,6 +429,62 @@ def is_gone(group: int) -> bool:
     return False
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is over, be it that nobody has asked for its end yet."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the system keeps no list of its processes"
+)
+@pytest.mark.parametrize("how", ["stopped", "let go", "looping"])
+def test_what_an_own_function_started_ends_with_it_in_whatever_session(
+    folder: Path, how: str
+) -> None:
+    """Once one to nine processes went on for good."""
+    (folder / "starts.py").write_text(
+        "import os, subprocess\n"
+        "from pathlib import Path\n"
+        "def starts(*_):\n"
+        "    alone = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "    if not os.fork():\n"
+        "        os.setsid()\n"
+        "        if not os.fork():\n"
+        "            Path('part').write_text(f'{alone.pid} {os.getpid()}')\n"
+        "            Path('part').rename('begun')\n"
+        "            os.execvp('sleep', ['sleep', '600'])\n"
+        "        os._exit(0)\n"
+        "    while not Path('begun').exists(): pass\n"
+        f"    while {how == 'looping'}: pass\n"
+        "    return True\n"
+    )
+    worker = Worker(
+        "own",
+        str(folder),
+        str(folder / "starts.py"),
+        "starts",
+        seconds=60,
+        folder=folder,
+    )
+    asking = Thread(target=worker.ask, args=(["", {}, {}],))
+    asking.start()
+    assert comes((folder / "begun").exists)
+    started = [int(pid) for pid in (folder / "begun").read_text().split()]
+    if how != "looping":
+        asking.join(30)
+    assert not any(map(has_ended, started))
+    if how == "let go":
+        del worker, asking
+    else:
+        worker.stop()
+    for pid in started:
+        assert comes(lambda pid=pid: has_ended(pid)), "it goes on"  # type: ignore[misc] # of this turn
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["early", "looping", "in C", "idle"])
 def test_an_own_scorer_that_loops_ends_with_who_asked_it(
@@ -445,7 +501,9 @@ def test_an_own_scorer_that_loops_ends_with_who_asked_it(
         "from pathlib import Path\n"
         "def f(*_):\n"
         "    subprocess.Popen(['sleep', '600'])\n"
-        f"    Path({str(begun)!r}).touch()\n"
+        "    alone = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        f"    Path({str(begun)!r} + '.part').write_text(str(alone.pid))\n"
+        f"    Path({str(begun)!r} + '.part').rename({str(begun)!r})\n"
         f"    {HANGS.get(when, 'while True: pass')}\n"
         "    return 1\n"
     )
@@ -467,6 +525,8 @@ def test_an_own_scorer_that_loops_ends_with_who_asked_it(
         if when == "early":
             os.killpg(group, signal.SIGCONT)
         assert comes(lambda: is_gone(group)), "it goes on"
+        if begun.exists():  # not where it was killed early
+            assert comes(lambda: has_ended(int(begun.read_text()))), "a child goes on"
     finally:
         asking.kill()
         with contextlib.suppress(ProcessLookupError):

@@ -519,7 +519,8 @@ class Runner:
             if caught.again and silent:
                 self._end("refused", str(caught))
             return caught.again and not silent
-        if silent and time.monotonic() - gate.closed_since > _LONGEST_ASKED_S:
+        silent_s = time.monotonic() - gate.closed_since if gate.closings else 0.0
+        if silent_s > _LONGEST_ASKED_S:
             self._end("refused", f"{caught}; nothing was answered for minutes")
             return False
         if (caught.retry_after_s or 0.0) > _LONGEST_ASKED_S:

@@ -7,6 +7,7 @@ writing files, and memory that a query doesn't need. The function is the user's,
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import math
@@ -175,18 +176,71 @@ def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
     return lambda arguments: {"gives": function(*arguments)}
 
 
-def end_with(parent: int) -> None:
+_ROUNDS = 50  # of looking for processes that begin while others are ended
+_ADOPT = 36  # PR_SET_CHILD_SUBREAPER of Linux
+
+
+def adopt_orphans() -> None:
+    """Have what loses its parent below this process become its child, where that can be had."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_ADOPT, 1, 0, 0, 0)
+
+
+def list_descendants(pid: int) -> list[int]:
+    """Processes below one, whatever session they are in; none where the system lists none."""
+    children: dict[int, list[int]] = {}
+    numbers = [name for name in _names_in("/proc") if name.isdigit()]
+    for name in numbers:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            stat = Path("/proc", name, "stat").read_bytes()
+            state, parent = stat.rpartition(b")")[2].split()[:2]
+            if state != b"Z":  # that one has ended
+                children.setdefault(int(parent), []).append(int(name))
+    below: list[int] = []
+    waiting = [pid]
+    while waiting:
+        found = children.pop(waiting.pop(), [])
+        below += found
+        waiting += found
+    return below
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # names are enough
+    except OSError:
+        return []
+
+
+def end_descendants(pid: int) -> None:
+    """End all that a process started, and what that started, but not the process itself."""
+    for _ in range(_ROUNDS):
+        below = list_descendants(pid)
+        if not below:
+            return
+        for each in below:
+            with contextlib.suppress(OSError):
+                os.kill(each, signal.SIGKILL)
+
+
+def end_with(parent: int, *, adopting: bool) -> None:
     """Go on in a process of its own; this one stays behind and waits for the end of either.
 
-    It ends all that was started in this session once whoever asks is gone, or the other process
-    is. A thread couldn't: a pattern of ``re`` that never ends lets none run.
+    It ends all that was started below it once whoever asks is gone, or the other process is; with
+    ``adopting`` also what made a session of its own. A thread couldn't: a pattern of ``re`` that
+    never ends lets none run.
     """
+    if adopting:
+        adopt_orphans()
     pid = os.fork()
     if pid == 0:
         return
     close_streams()
     while os.getppid() == parent and os.waitpid(pid, os.WNOHANG) == (0, 0):
         time.sleep(0.2)
+    end_descendants(os.getpid())
     os.killpg(0, signal.SIGKILL)
 
 
@@ -199,7 +253,8 @@ def close_streams() -> None:
 
 def main(parent: str, kind: str, *arguments: str) -> None:
     """Answer until the questions end. What the user's code prints is dropped."""
-    end_with(int(parent))  # which says who it is, as it may be gone by now
+    # which says who it is, as it may be gone by now
+    end_with(int(parent), adopting=kind == "own")
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     close_streams()
@@ -222,7 +277,7 @@ def main(parent: str, kind: str, *arguments: str) -> None:
             text = json.dumps({"error": "no_json"})
         answers.write(text.encode() + b"\n")
         answers.flush()
-    os.killpg(0, signal.SIGKILL)  # with all that the user's code started
+    os._exit(0)  # whoever stays behind ends all that the user's code started
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+from tuneworthy.scoring.child import end_descendants
+
 CHILD = Path(__file__).with_name("child.py")
 MOST_BYTES = 16 * 1024 * 1024  #: Of one answer; a longer one is no answer.
 
@@ -24,7 +26,7 @@ class Worker:
     """A process that answers one line of JSON with another.
 
     It starts with the first question, in a session of its own and with an environment that holds no
-    key. It is ended, with all that it started in that session, when an answer takes too long, when
+    key. It is ended, with all that it started, when an answer takes too long, when
     it is stopped, and with whoever asks; after a slow answer the next question starts it anew.
     ``bare`` leaves out the packages that are installed here.
     """
@@ -127,7 +129,8 @@ class Worker:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started, but for what made a session of its own."""
+    """End a process and all that it started."""
+    end_descendants(process.pid)
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
 
