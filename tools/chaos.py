@@ -1,8 +1,10 @@
-"""The long form of what the tests try in small: broken inputs, and kill -9 at random moments.
+"""The long form of what the tests try in small, run once a round.
 
-    nice -n 19 python tools/chaos.py --inputs 100000 --kills 1000 --minutes 50
+    nice -n 19 python tools/chaos.py --minutes 300
+    nice -n 19 python tools/chaos.py --inputs 100000 --kills 1000 --endpoints 0 --uploads 0 --texts 0
 
-Both in turn until they are through or the time is. Every line that begins with WRONG is a law that
+Broken inputs, kill -9 at random moments, endpoints without an answer, uploads, and reports of hostile
+text, in turn until all are through or the time is. Every line that begins with WRONG is a law that
 was broken, with what it takes to see it again; the figures stand in docs/evidence/reliability.md.
 """
 
@@ -13,6 +15,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import socket
 import sys
@@ -22,26 +25,44 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from functools import partial
-from itertools import cycle
+from functools import cache, partial
+from html.parser import HTMLParser
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src"), str(ROOT / "tools")]
 
+import bad_endpoints  # noqa: E402  # after the path
 import httpx  # noqa: E402  # after the path
 
+import hostile as hostile_texts  # noqa: E402  # after the path
 import pilot_world  # noqa: E402  # after the path
 import test_bad_input as inputs  # noqa: E402  # after the path
-from internals import Fake, Ledger, Request, run  # noqa: E402  # after the path
+import test_chaos as refusing  # noqa: E402  # after the path
+import test_web_files as sent_files  # noqa: E402  # after the path
+from internals import (  # noqa: E402  # after the path
+    Fake,
+    Ledger,
+    Request,
+    llm_runner,
+    run,
+    transport_for,
+)
 from internals import training_pilot as api  # noqa: E402  # after the path
 from lab_world import folder_of  # noqa: E402  # after the path
 from test_calls_wire import statuses  # noqa: E402  # after the path
 from test_chaos import endpoint  # noqa: E402  # after the path
 from test_web_safety import a_change, serve  # noqa: E402  # after the path
 from tuneworthy import load_framework  # noqa: E402  # after the path
-from web_world import OPEN_CASE, a_shelf  # noqa: E402  # after the path
+from web_world import (  # noqa: E402  # after the path
+    OPEN_CASE,
+    Seen,
+    a_client,
+    a_shelf,
+    a_site,
+)
 
 os.environ |= {"TUNEWORTHY_TRACEBACK": "", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"}
 AS_OF = "2026-11-24"
@@ -333,9 +354,190 @@ def trains(folder: str, log: str) -> None:
     api.run(pilot, cap_usd=100.0, transport=pilot_world.answers(pilot_world.rising()))
 
 
+# Endpoints without an answer ----------------------------------------------------------------------
+
+MOST_CALLS = 18  # of one model in one run
+
+
+def judged(folder: Path) -> tuple[str, bool]:
+    """The dossier, and whether there is evidence."""
+    line = ["decide", str(folder), "--format", "json", "--as-of", AS_OF]
+    said = inputs.tuneworthy(*line)
+    law(said.code == 0, said)
+    return said.out, (folder / ".tuneworthy" / "evidence.jsonl").exists()
+
+
+def endpoints(root: Path) -> Iterator[None]:
+    """Every lab at every kind of endpoint that gives no answer: nothing moves, few calls are sent."""
+    llm_runner._FIRST_WAIT_S = 0.002  # noqa: SLF001  # as its tests do, to wait less
+    assert transport_for.__kwdefaults__ is not None
+    pairs = [*product(bad_endpoints.KINDS, refusing.LABS)]
+    chance.shuffle(pairs)
+    for kind, lab in cycle(pairs):
+        transport_for.__kwdefaults__["timeout_s"] = 0.3 if kind == "hang" else 60.0
+        with (
+            endpoint(None) as (good, _),
+            endpoint(bad_endpoints.KINDS[kind], listens=kind != "refuse") as (
+                bad,
+                seen,
+            ),
+        ):
+            place = Path(tempfile.mkdtemp(dir=root))
+            folder, more = refusing.case_of(place, lab, good, bad)
+            before = judged(folder)
+            name = refusing.COMMANDS.get(lab, "ceiling")
+            line = [name, str(folder), "--as-of", AS_OF, "--at-once", "4", *more]
+            said = inputs.tuneworthy(*line)
+            after = judged(folder)
+        law(said.code == 3, lab, kind, said)
+        law(
+            "Traceback" not in said.err and "internal error" not in said.err, kind, said
+        )
+        law(len(seen) <= MOST_CALLS * len(set(seen)), lab, kind, len(seen))
+        if lab == "proposals":  # the arms of the model that did answer are kept
+            law(refusing.judged_of(before) == refusing.judged_of(after), lab, kind)
+        else:
+            law(before == after, lab, kind, "moved")
+        yield
+
+
+# Uploads ------------------------------------------------------------------------------------------
+
+FILE_NAMES = (
+    *(
+        "calls.jsonl",
+        "cases.csv",
+        "v1.md",
+        "terms.html",
+        "good.jsonl",
+        "calls.zip",
+        "a.gz",
+    ),
+    *("../../../etc/cron.d/x.jsonl", "..\\..\\x.jsonl", "/etc/passwd", "C:\\x.jsonl"),
+    *(
+        "case.yaml",
+        ".tuneworthy/evidence.jsonl",
+        "a\0b.jsonl",
+        "\u202ex.jsonl",
+        "*.jsonl",
+    ),
+    *("<img src=x onerror=alert(1)>.jsonl", "…/😀.jsonl", "...", "-rf"),
+)
+FILE_KINDS = (*sent_files.FITS, "nothing", "../traces")
+FILE_BODIES = (
+    sent_files.logs(),
+    sent_files.CASES,
+    b"",
+    b"PK\x03\x04 broken",
+    b"\x1f\x8b broken",
+    b'{"input": "<script>window.hit=1</script>\\u0000", "output": [[[]]]}\n\xff\xfe',
+)
+
+
+def uploads(root: Path) -> Iterator[None]:
+    """Every name, kind and body: a file lands in its case or nowhere, and no fault is ours."""
+    tries = [*product(FILE_NAMES, FILE_KINDS, FILE_BODIES)]
+    chance.shuffle(tries)
+    place = Path()
+    for number, (name, kind, body) in enumerate(cycle(tries)):
+        if number % 40 == 0:  # a case with many files takes its time
+            place = Path(tempfile.mkdtemp(dir=root))
+            shelf = a_shelf(place / "shelf", one=OPEN_CASE)
+            client = a_client(a_site(shelf))
+            form = Seen(client.get(sent_files.FILES).text).hidden("csrf")
+        answer = client.post(
+            sent_files.FILES,
+            data={"csrf": form, "kind": kind},
+            files=[("files", (name, body))],
+        )
+        law(answer.status_code < 500, name, kind, body, answer.status_code)
+        law("<script>window" not in answer.text, name, kind, body)
+        law("onerror=alert(1)>" not in answer.text, name, kind, body)
+        law([each.name for each in place.iterdir()] == ["shelf"], name, kind, body)
+        law([each.name for each in shelf.iterdir()] == ["one"], name, kind, body)
+        text = (shelf / "one" / "case.yaml").read_text("utf-8")
+        law(text.startswith("name:") or "# asked twice" in text, name, kind, text)
+        yield
+
+
+# Reports of hostile text --------------------------------------------------------------------------
+
+
+class ActiveParts(HTMLParser):
+    """What of a page would run or load something that a text brought."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._in_script = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_script = tag == "script"
+        if tag in {"base", "iframe", "object", "embed", "form"}:
+            self.found.append(tag)
+        for name, value in attrs:
+            if name.startswith("on") or (
+                "evil.test" in (value or "") and name != "content"
+            ):
+                self.found.append(f"{tag} {name}={value}")
+            if re.match(
+                r"\s*(javascript|vbscript|data:text)", value or "", re.IGNORECASE
+            ):
+                self.found.append(f"{tag} {name}={value}")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = self._in_script and tag != "script"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script and re.search(r"hit=1|alert\(", data):
+            self.found.append(f"script {data[:80]}")
+
+
+@cache
+def hostile_signs() -> tuple[str, ...]:
+    return (
+        *inputs.SIGNS.values(),
+        *hostile_texts.PAYLOADS,
+        "@everyone #1 GH-2 @us/team",
+    )
+
+
+def texts(root: Path) -> Iterator[None]:
+    """Reports in all forms on a case and a framework made of attacks: they show, and do nothing."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=root))
+        text = chance.choice(hostile_signs())
+        case = inputs.dumped(inputs.hostile_case(text))
+        (folder / "case.yaml").write_text(case, "utf-8")
+        framework = inputs.dumped(inputs.hostile_framework(text))
+        (folder / "ours.yaml").write_text(framework, "utf-8")
+        forms = (*inputs.FORMS, "html")
+        for form, chosen in product(forms, ("lesson", str(folder / "ours.yaml"))):
+            line = ["decide", str(folder), "--framework", chosen, "--as-of", AS_OF]
+            said = inputs.tuneworthy(*line, "--format", form)
+            law(said.code == 0, form, repr(text), said.err)
+            if form == "html":
+                law(not ActiveParts(said.out).found, text, ActiveParts(said.out).found)
+            else:
+                law(not inputs.raw(said.out), form, repr(text))
+            if form in ("markdown", "record"):
+                page = re.sub(r"</?(details|summary)>", "", said.out)
+                links = [x for x in inputs.active(page) if not inputs.is_published(x)]
+                law(not links, form, text, links)
+                shown = page.replace("&#8203;", "\u200b")
+                law(not re.search(r"@\w|(?<!&)#\d|\bGH-\d", shown), form, text)
+            yield
+
+
 KILLED = {
     each.__name__: each for each in (labs, pages, measurements, interviews, pilots)
 }
+
+
+OTHERS = {each.__name__: each for each in (endpoints, uploads, texts)}
+MOST = {"inputs": 10_000, "kills": 239, "endpoints": 354, "uploads": 840, "texts": 550}
+"""How many of each are tried where nobody says, as an attack from outside once did."""
 
 
 def tried(name: str, trials: dict[str, Iterator[None]], root: Path) -> int:
@@ -343,7 +545,8 @@ def tried(name: str, trials: dict[str, Iterator[None]], root: Path) -> int:
     try:
         if name == "inputs":
             return broken(root, 50)
-        next(trials.setdefault(name, KILLED[name](root)))
+        kind = (KILLED | OTHERS)[name]
+        next(trials.setdefault(name, kind(root)))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is printed and the next is tried
         print(
             "WRONG",
@@ -357,29 +560,35 @@ def tried(name: str, trials: dict[str, Iterator[None]], root: Path) -> int:
     return 1
 
 
+def furthest_behind(done: Counter[str], most: dict[str, int]) -> str:
+    """The kind of which the smallest share is through; empty where all are."""
+    counts = {name: done[name] for name in most}
+    counts["kills"] = sum(done[name] for name in KILLED)
+    shares = {name: counts[name] / most[name] for name in most if most[name]}
+    name = min(shares, key=shares.__getitem__, default="")
+    if not name or shares[name] >= 1:
+        return ""
+    return chance.choice([*KILLED]) if name == "kills" else name
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for option, most in (
-        ("inputs", 100_000),
-        ("kills", 1_000),
-        ("minutes", 600),
-        ("seed", 1),
-    ):
+    for option, most in {**MOST, "minutes": 600, "seed": 1}.items():
         parser.add_argument(f"--{option}", type=int, default=most)
-    asked = parser.parse_args()
-    chance.seed(asked.seed)
-    until, wrong, done = time.monotonic() + 60 * asked.minutes, 0, Counter[str]()
+    asked = vars(parser.parse_args())
+    chance.seed(asked["seed"])
+    until = time.monotonic() + 60 * asked["minutes"]
+    wrong = 0
+    done = Counter[str]()
     trials: dict[str, Iterator[None]] = {}
     with tempfile.TemporaryDirectory() as root:
         while time.monotonic() < until:
-            kills = done.total() - done["inputs"]
-            if kills >= asked.kills and done["inputs"] >= asked.inputs:
+            name = furthest_behind(done, {kind: asked[kind] for kind in MOST})
+            if not name:
                 break
-            behind = done["inputs"] * asked.kills <= kills * asked.inputs
-            name = "inputs" if behind else chance.choice([*KILLED])
-            held = tried(name, trials, Path(root))
-            done[name] += held
-            wrong += not held
+            count = tried(name, trials, Path(root))
+            done[name] += count
+            wrong += not count
             if chance.random() < 0.02:
                 print(
                     f"{time.strftime('%H:%M')}  {dict(done)}, {wrong} wrong", flush=True
