@@ -116,7 +116,7 @@ def test_a_kind_of_data_is_seen_wherever_in_a_text_it_stands(texts: list[str]) -
         for text in (
             text for text, seen in zip(texts, bits >> place & 1, strict=True) if seen
         ):
-            assert any(True for _ in patterns._of_kind(kind, text)), kind.id
+            assert any(True for _ in patterns._find_kind(kind, text)), kind.id
 
 
 # Lines ------------------------------------------------------------------------------------------
