@@ -237,6 +237,7 @@ from tuneworthy.text import embedding as text_embedding
 from tuneworthy.text import glossary as text_glossary
 from tuneworthy.text import instructions as text_instructions
 from tuneworthy.text import json as text_json
+from tuneworthy.text import kept as text_kept
 from tuneworthy.text import search as text_search
 from tuneworthy.text.json import UNREAD, read_json
 from tuneworthy.traces import mapping as traces_mapping

@@ -62,7 +62,7 @@ from tuneworthy.traces.tables import (
     with_literals,
     with_points,
 )
-from tuneworthy.traces.tree import AROUND, CallTree
+from tuneworthy.traces.tree import AROUND, TOGETHER, CallTree, TreeRows
 from tuneworthy.traces.values import (
     BrokenJson,
     Bytes,
@@ -320,7 +320,7 @@ class Content:
                 else [block.first] * len(records)
             )
             if held and (
-                len(held) >= _TOGETHER or not records or self.tally.size > most
+                len(held) >= TOGETHER or not records or self.tally.size > most
             ):
                 yield places, held
                 places = []
@@ -451,50 +451,50 @@ class Content:
     def traces(self, groups: Groups, kind: FieldMap) -> Iterator[Batch]:
         """Traces of records, decoded or as bytes."""
         self.format = self.format or kind.name
-        tree = CallTree(kind, self.tally, self._folders) if kind.parent else None
+        tree = None
+        if kind.parent:
+            most = self.limits.batch_traces
+            tree = CallTree(kind, self.tally, self._folders, most)
         for group in groups:
             yield from self._calls(tree, *self._laid(*group, kind), kind)
         left = [*FINISH[kind.prepare](self.context)]
         yield from self._calls(tree, ["end"] * len(left), left, kind)
-        for rows in tree.rest() if tree is not None else ():
-            yield from self._chunks(rows.places, rows.records, kind, rows.around)
+        yield from self._tree_batches(tree.rest() if tree is not None else (), kind)
 
     def _calls(
         self, tree: CallTree | None, places: list[Place], records: Any, kind: FieldMap
     ) -> Iterator[Batch]:
         if tree is None:
-            yield from self._chunks(places, records, kind, {})
-            return
-        for rows in tree.add(places, [*records]):
-            yield from self._chunks(rows.places, rows.records, kind, rows.around)
+            yield from self._chunks(places, records, kind)
+        else:
+            yield from self._tree_batches(tree.add(places, records), kind)
+
+    def _tree_batches(
+        self, groups: Iterable[TreeRows], kind: FieldMap
+    ) -> Iterator[Batch]:
+        for rows in groups:
+            batch = self._batch(rows.places, rows.chunk, kind, rows.around)
+            if batch is not None:
+                yield batch
 
     def _chunks(
-        self,
-        places: list[Place],
-        records: Any,
-        kind: FieldMap,
-        around: Mapping[str, list[Any]],
+        self, places: list[Place], records: Any, kind: FieldMap
     ) -> Iterator[Batch]:
-        most = (
-            min(_TOGETHER, self.limits.batch_traces)
-            if kind.parent
-            else self.limits.batch_traces
-        )
+        most = self.limits.batch_traces
         for start in range(0, len(records), most):
             some = slice(start, start + most)
-            said = {field: values[some] for field, values in around.items()}
-            batch = self._batch(places[some], records[some], kind, said)
+            chunk = RecordChunk(records[some], self._folders)
+            batch = self._batch(places[some], chunk, kind, {})
             if batch is not None:
                 yield batch
 
     def _batch(
         self,
         places: list[Place],
-        records: Any,
+        chunk: RecordChunk,
         kind: FieldMap,
         around: Mapping[str, list[Any]],
     ) -> Batch | None:
-        chunk = RecordChunk(records, self._folders)
         whys = (
             () if kind.parent else (skipped.NO_CALL,)
         )  # else a tree holds calls alone
@@ -566,7 +566,7 @@ class Content:
         for place, record in records:
             places.append(place)
             held.append(record)
-            if len(held) == _TOGETHER or self.tally.size > most:
+            if len(held) == TOGETHER or self.tally.size > most:
                 yield places, held
                 places = []
                 held = []
@@ -855,9 +855,6 @@ def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
 
 
 _SAYING = frozenset({"output", "messages", "tool_calls"})
-
-
-_TOGETHER = 256  #: Records that are looked into together.
 
 
 def parted(

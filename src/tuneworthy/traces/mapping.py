@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -108,7 +108,11 @@ class RecordChunk:
     def __len__(self) -> int:
         return len(self._levels[()])
 
-    def only(self, kept: list[bool]) -> RecordChunk:
+    @property
+    def records(self) -> Any:
+        return self._levels[()]
+
+    def only(self, kept: Sequence[bool]) -> RecordChunk:
         if all(kept):
             return self
         records = self._levels[()]

@@ -8,11 +8,11 @@ was answered. Records of one id are one, as the two that a stream or an update i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, NamedTuple
 
 from tuneworthy.traces import skipped
-from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold
+from tuneworthy.traces.mapping import FieldMap, Path_, RecordChunk, hold
 from tuneworthy.traces.rows import Place, has_value
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.values import name, when
@@ -20,6 +20,7 @@ from tuneworthy.traces.values import name, when
 MOST = 8192
 """Records that are looked at together: what lies further apart in a file isn't joined."""
 
+TOGETHER = 256  #: Records that are looked into together.
 _LATE = 1024  #: Of these, the last ones, whose traces may go on behind them.
 _DEEPEST = 200
 _FROM_AROUND = (
@@ -52,71 +53,127 @@ PIECES = frozenset({"heard", "answered"})
 
 
 class TreeRows(NamedTuple):
-    """Calls of a file, each once, and what those around them say of them."""
+    """Some calls of a file, each once, and what those around them say of them."""
 
     places: list[Place]
-    records: list[Any]
+    chunk: RecordChunk
     around: dict[
         str, list[Any]
     ]  #: Values by our field; for a call that has its own they don't count.
+
+
+class _Part(NamedTuple):
+    """Records that are looked into together."""
+
+    places: list[Place]
+    chunk: RecordChunk
+
+    def only(self, kept: Sequence[bool]) -> _Part:
+        if all(kept):
+            return self
+        return _Part([*compress(self.places, kept)], self.chunk.only(kept))
+
+
+class _Window(RecordChunk):
+    """Parts that follow one another in a file, each column of theirs as one."""
+
+    def __init__(self, parts: Sequence[_Part]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(len(part.places) for part in self.parts)
+
+    @property
+    def places(self) -> list[Place]:
+        return [*chain.from_iterable(part.places for part in self.parts)]
+
+    @property
+    def records(self) -> list[Any]:
+        return [*chain.from_iterable(part.chunk.records for part in self.parts)]
+
+    def values(self, path: Path_) -> list[Any] | None:
+        columns = [part.chunk.values(path) for part in self.parts]
+        if all(column is None for column in columns):
+            return None
+        whole: list[Any] = []
+        for part, column in zip(self.parts, columns, strict=True):
+            whole += [None] * len(part.places) if column is None else column
+        return whole
+
+    def choose(self, kept: Sequence[bool]) -> list[_Part]:
+        """Its parts with the records that are kept; the others are gone."""
+        chosen: list[_Part] = []
+        end = 0
+        for part in self.parts:
+            begin = end
+            end += len(part.places)
+            some = part.only(kept[begin:end])
+            if some.places:
+                chosen.append(some)
+        return chosen
 
 
 class CallTree:
     """The records of one file, a window after the other."""
 
     def __init__(
-        self, kind: FieldMap, tally: SkippedRecords, folders: Mapping[str, str]
+        self,
+        kind: FieldMap,
+        tally: SkippedRecords,
+        folders: Mapping[str, str],
+        most: int,
     ) -> None:
         self._kind = kind
+        self._together = min(TOGETHER, most)
         self._tally = tally
         self._folders = folders
-        self._places: list[Place] = []
-        self._records: list[Any] = []
+        self._parts: list[_Part] = []
+        self._waiting = 0
 
     def add(
         self, places: Sequence[Place], records: Sequence[Any]
     ) -> Iterator[TreeRows]:
-        self._places += places
-        self._records += records
-        if len(self._records) >= MOST:
-            yield self._rows(whole=False)
+        self._parts += self._cut(places, records)
+        self._waiting += len(records)
+        if self._waiting >= MOST:
+            yield from self._rows(whole=False)
 
     def rest(self) -> Iterator[TreeRows]:
-        if self._records:
-            yield self._rows(whole=True)
+        if self._parts:
+            yield from self._rows(whole=True)
 
-    def _rows(self, *, whole: bool) -> TreeRows:
+    def _cut(self, places: Sequence[Place], records: Sequence[Any]) -> Iterator[_Part]:
+        for begin in range(0, len(records), self._together):
+            some = slice(begin, begin + self._together)
+            chunk = RecordChunk([*records[some]], self._folders)
+            yield _Part([*places[some]], chunk)
+
+    def _rows(self, *, whole: bool) -> Iterator[TreeRows]:
         """The calls so far; unless it is all, without those whose traces may go on."""
-        places = self._places
-        records = self._records
-        self._places = []
-        self._records = []
-        chunk = RecordChunk(records, self._folders)
-        traces = None if whole else chunk.first(self._kind.trace)
+        window = _Window(self._parts)
+        self._parts = []
+        traces = None if whole else window.first(self._kind.trace)
         if traces is not None:
             late = {trace for trace in map(name, traces[-_LATE:]) if trace is not None}
             waits = [name(trace) in late for trace in traces]
             if 0 < sum(waits) <= MOST // 2:
-                self._places = [*compress(places, waits)]
-                self._records = [*compress(records, waits)]
-                goes = [not wait for wait in waits]
-                places = [*compress(places, goes)]
-                records = [*compress(records, goes)]
-                chunk = RecordChunk(records, self._folders)
-        return self._folded(*self._merged(places, records, chunk))
+                self._parts = window.choose(waits)
+                window = _Window(window.choose([not wait for wait in waits]))
+        self._waiting = sum(len(part.places) for part in self._parts)
+        ids = [*map(name, window.first(self._kind.id) or [None] * len(window))]
+        if len(set(ids)) < len(ids):
+            window, ids = self._merged(window, ids)
+        yield from self._folded(window, ids)
 
     def _merged(
-        self, places: list[Place], records: list[Any], chunk: RecordChunk
-    ) -> tuple[list[Place], list[Any], RecordChunk, list[str | None]]:
+        self, window: _Window, ids: list[str | None]
+    ) -> tuple[_Window, list[str | None]]:
         """Records of one id as one; where two say something else the later one counts."""
-        ids = [*map(name, chunk.first(self._kind.id) or [None] * len(chunk))]
-        if len(set(ids)) == len(ids):
-            return places, records, chunk, ids
         first: dict[str, int] = {}
         merged: list[Any] = []
         where: list[Place] = []
         named: list[str | None] = []
-        for place, record, id_ in zip(places, records, ids, strict=True):
+        for place, record, id_ in zip(window.places, window.records, ids, strict=True):
             if id_ is None or id_ not in first or not isinstance(record, dict):
                 if id_ is not None:
                     first[id_] = len(merged)
@@ -128,17 +185,13 @@ class CallTree:
             merged[old] = _merge(merged[old], record)
             if PIECES.isdisjoint(record.get("attributes") or ()):
                 self._tally.skip(skipped.TWICE, place)
-        return where, merged, RecordChunk(merged, self._folders), named
+        if len(merged) == len(ids):
+            return window, ids
+        return _Window([*self._cut(where, merged)]), named
 
-    def _folded(
-        self,
-        places: list[Place],
-        records: list[Any],
-        chunk: RecordChunk,
-        ids: list[str | None],
-    ) -> TreeRows:
-        calls = hold(self._kind.only, chunk)
-        parents = chunk.first(self._kind.parent) or [None] * len(chunk)
+    def _folded(self, window: _Window, ids: list[str | None]) -> Iterator[TreeRows]:
+        calls = hold(self._kind.only, window)
+        parents = window.first(self._kind.parent) or [None] * len(window)
         index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
         above = [
             None if parent is None else index.get(name(parent) or "")
@@ -146,29 +199,41 @@ class CallTree:
         ]
         numbers = [n for n in range(len(above)) if calls[n]]
         around = [[] if above[n] is None else _ancestors(n, above) for n in numbers]
-        outer = self._twins(chunk, numbers)
+        outer = self._twins(window, numbers)
         for n, ancestors in zip(numbers, around, strict=True):
             if n in outer and outer[n] not in ancestors:
                 ancestors += [outer[n], *_ancestors(outer[n], above)]
-        inside: dict[int, int] = {}
-        for ancestors in around:
-            for n in ancestors:
-                if _is_tool(records[n]):
-                    break  # what is around a tool is another call than those of the tool
-                inside[n] = inside.get(n, 0) + calls[n]
+        inside = _calls_inside(window, calls, around)
+        keeps = [False] * len(window)
         kept: list[int] = []
         kept_around: list[list[int]] = []
         for n, ancestors in zip(numbers, around, strict=True):
-            if inside.get(n):
-                self._tally.skip(skipped.AROUND_A_CALL, places[n])
-            else:
+            if not inside.get(n):
+                keeps[n] = True
                 kept.append(n)
                 kept_around.append(ancestors)
-        for n, is_call in enumerate(calls):
+        self._count_skipped(window, calls, keeps)
+        said = self._said_around(window, kept, kept_around, inside)
+        end = 0
+        for part in window.choose(keeps):
+            begin = end
+            end += len(part.places)
+            some = {field: values[begin:end] for field, values in said.items()}
+            yield TreeRows(part.places, part.chunk, some)
+
+    def _count_skipped(
+        self, window: _Window, calls: Sequence[bool], keeps: Sequence[bool]
+    ) -> None:
+        """Count what is around a call first, then what is no call."""
+        if all(keeps):
+            return
+        places = window.places
+        for place, is_call, stays in zip(places, calls, keeps, strict=True):
+            if is_call and not stays:
+                self._tally.skip(skipped.AROUND_A_CALL, place)
+        for place, is_call in zip(places, calls, strict=True):
             if not is_call:
-                self._tally.skip(skipped.NO_CALL, places[n])
-        said = self._said_around(chunk, kept, kept_around, inside)
-        return TreeRows([places[n] for n in kept], [records[n] for n in kept], said)
+                self._tally.skip(skipped.NO_CALL, place)
 
     def _twins(self, chunk: RecordChunk, numbers: list[int]) -> dict[int, int]:
         """Of two tracers' records of one call, without a link between them, the outer one's place.
@@ -265,6 +330,22 @@ class CallTree:
 
 AROUND = " around"
 """How the name of a field ends that counts only for a call without an answer."""
+
+
+def _calls_inside(
+    window: _Window, calls: Sequence[bool], around: Sequence[Sequence[int]]
+) -> dict[int, int]:
+    """How many calls are inside each record that some are inside."""
+    inside: dict[int, int] = {}
+    if not any(around):
+        return inside
+    records = window.records
+    for ancestors in around:
+        for n in ancestors:
+            if _is_tool(records[n]):
+                break  # what is around a tool is another call than those of the tool
+            inside[n] = inside.get(n, 0) + calls[n]
+    return inside
 
 
 _LOOKED_BACK = 8  #: Records that began before one, and may be around it.
