@@ -7,6 +7,7 @@ Run ``python benchmarks/report.py`` in an environment where Tuneworthy is instal
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,13 +30,14 @@ print(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))
 """
 
 
-def arguments(case: str, output: Path) -> list[str]:
-    """What makes the page of a gallery case."""
+def arguments(case: str, output: Path, *more: str) -> list[str]:
+    """What makes the page of a gallery case, or its PDF, by the name of the file."""
     return [
         "decide",
         f"examples/{case}",
         "--format",
-        "html",
+        output.suffix[1:],
+        *more,
         "--force",
         "--output",
         str(output),
@@ -58,15 +60,27 @@ def count_charts(page: Path) -> int:
     return drawn
 
 
+def count_pages(pdf: Path) -> int:
+    """The pages of a PDF, by what its table of pages says."""
+    content = pdf.read_bytes()
+    assert content.startswith(b"%PDF"), f"{pdf.name} is no PDF"
+    pages = [int(many) for many in re.findall(rb"/Count (\d+)", content)]
+    assert pages, f"{pdf.name} holds no page"
+    return max(pages)
+
+
 def lines(folder: Path) -> list[Line]:
     """The lines of the table; the first is a bare Python."""
     first, heavy = folder / "task-api.html", folder / "heaviest.html"
+    pdf, memo = folder / "task-api.pdf", folder / "memo.pdf"
     took = processes_cpu_s(
         {
             "bare": [sys.executable, "-c", "pass"],
             "text": [str(COMMAND), "decide", "examples/task-api"],
             "page": [str(COMMAND), *arguments("task-api", first)],
             "heaviest": [str(COMMAND), *arguments(HEAVIEST, heavy)],
+            "pdf": [str(COMMAND), *arguments("task-api", pdf)],
+            "memo": [str(COMMAND), *arguments("task-api", memo, "--short")],
         },
         {"text": "Task API"},
     )
@@ -88,6 +102,11 @@ def lines(folder: Path) -> list[Line]:
         ),
         Line("its size", sizes[heavy], "MB", 1.5),
         Line("its charts", charts[heavy], ""),
+        Line("the Task API case, as a PDF", took["pdf"], "s", 4, took["pdf"]),
+        Line("its size", pdf.stat().st_size / BYTES_PER_MB, "MB", 1.5),
+        Line("its pages", count_pages(pdf), ""),
+        Line("its memo, as a PDF", took["memo"], "s", 2, took["memo"]),
+        Line("its pages", count_pages(memo), ""),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 Z95 = 1.959963984540054  #: The normal quantile that leaves 2.5% on either side.
 Z80 = 0.8416212335729143  #: The normal quantile that gives a power of 80%.
@@ -110,6 +111,7 @@ _STEPS = 10_000
 _HALVINGS = 200
 
 
+@lru_cache(maxsize=1024)  # a decision asks for the same one several times
 def clopper_pearson(successes: float, n: float) -> Ends:
     """The 95% interval of a share by the beta distribution (Clopper and Pearson 1934).
 
