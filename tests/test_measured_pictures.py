@@ -183,3 +183,14 @@ def test_rows_are_finite_and_an_open_end_is_infinite() -> None:
         == section_evidence.rows_of(None, ("n",))
         == []
     )
+
+
+def test_a_target_for_latency_is_a_line_of_the_picture_and_no_line_without_one() -> (
+    None
+):
+    says = "target for the 95th percentile"
+    for limit in (None, Unknown(ask="state it"), 2.0):
+        pictures = section_evidence.pictures(made.every(), limit)
+        (picture,) = [each for each in pictures if each.id == "measured-latency"]
+        assert picture.drawing.levels.get("target") == (limit if limit == 2.0 else None)
+        assert (says in [meaning for _, meaning in picture.key]) == (limit == 2.0)

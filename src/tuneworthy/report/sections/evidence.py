@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any, NamedTuple
 
 from tuneworthy.answers.weigh import NOTHING_MEASURED
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import Number, Unknown
 from tuneworthy.model.dossier import Dossier, EvidenceResult
 from tuneworthy.model.evidence import Scalar, Series
 from tuneworthy.report import blocks as b
@@ -117,12 +119,19 @@ _MONTHS = {
 SeriesList = Sequence[Series] | Unknown
 
 
-def pictures(every: SeriesList) -> tuple[b.Picture, ...]:
-    """Every picture there are numbers for, the comparison of prompts and the traffic first."""
-    makers = {
+def pictures(
+    every: SeriesList, most_seconds: Number | None = None
+) -> tuple[b.Picture, ...]:
+    """Every picture there are numbers for, the comparison of prompts and the traffic first.
+
+    Args:
+        every: What was measured.
+        most_seconds: The target for latency; no line is drawn without one.
+    """
+    makers: dict[str, Callable[[Series], b.Picture | None]] = {
         "arms": _arms,
         "volume": _volume,
-        "latency_by_tokens": _latency,
+        "latency_by_tokens": partial(_latency, most_seconds=most_seconds),
         "signatures": _signatures,
         "voice_by_turn": _voice,
         "knowledge": _knowledge,
@@ -245,14 +254,17 @@ def _month(text: str) -> str:
         return text
 
 
-def _latency(series: Series) -> b.Picture | None:
+def _latency(series: Series, most_seconds: Number | None) -> b.Picture | None:
     """Median and 95th percentile by input tokens, in bins of equal numbers of calls."""
     names = ("input_tokens_low", "input_tokens_high", "p50_s", "p95_s", "n")
     rows = rows_of(series, names)
     for row in rows:
         low, high, row["p50"], row["p95"], _ = row.values()
         row["tokens"] = (low + high) / 2
-    return _picture(_drawing("latency", rows, "tokens p50 p95", 2), rows)
+    drawing = _drawing("latency", rows, "tokens p50 p95", 2)
+    if drawing is None or not isinstance(most_seconds, float | int):
+        return _picture(drawing, rows, but=["dash"])
+    return _picture(replace(drawing, levels={"target": float(most_seconds)}), rows)
 
 
 def _signatures(series: Series) -> b.Picture | None:
@@ -467,9 +479,10 @@ def measured(dossier: Dossier) -> b.Part:
         {measured_name(result.id, result.title): result for result in own}
     )
     picture = table and captioned(against, table, table_is="open")
+    latency = dossier.targets.get("latency")
     return b.part(
         "Measured",
-        pictures(dossier.series),
+        pictures(dossier.series, latency.limit if latency else None),
         picture or table or b.Todo(nothing.ask, "Nothing was measured."),
         samples,
     )
