@@ -113,7 +113,7 @@ def total(terms: Iterable[Product], values: Values) -> Any:
 
 
 def at_ends(rule: Callable[..., float], *spreads: Interval) -> Interval:
-    """What a rule makes of the low ends, of the likely values, and of the high ends."""
+    """The result of a rule at the low ends, the likely values and the high ends."""
     return Interval(*(rule(*at) for at in zip(*map(astuple, spreads), strict=True)))
 
 
@@ -427,7 +427,7 @@ class _Builder:
         return (*hours.usd, *money.usd), parts
 
     def pilot(self, parts: Mapping[str, CostPart]) -> CostPart:
-        """What is paid until the first comparison; nothing where the framework plans no pilot."""
+        """The amount spent until the first comparison; nothing where the framework plans no pilot."""
         if self.rule is None:
             return CostPart()
         tested = (1 + self.rule.design_share) / 2
