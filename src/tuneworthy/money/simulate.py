@@ -246,7 +246,7 @@ _ENOUGH = 2_000
 def _information_values(
     flow: CashFlow, values: Values, success: npt.NDArray[np.bool_], net: Array
 ) -> Iterator[InformationValue]:
-    """The value of a pilot beside building at once, and of each uncertain amount; the most first."""
+    """What a pilot is worth beside building at once, and each uncertain amount; the most first."""
     if not success.all() and flow.pilots:
         at_once = np.where(success, net, -np.asarray(total(flow.upfront, values)))
         gain = max(float(np.mean(net)), 0.0) - max(float(np.mean(at_once)), 0.0)
@@ -270,7 +270,7 @@ def _information_values(
 
 
 def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
-    """Assumptions that nobody stated."""
+    """What is taken for granted because nobody stated it."""
     stakes = flow.stakes
     stated = flow.model.inputs
     if nothing_varies:
@@ -337,7 +337,7 @@ def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
 
 
 class Paths(NamedTuple):
-    """The result of each draw."""
+    """What became of each draw."""
 
     npv: Array  #: Net present value, USD.
     months: Array  #: Months to break-even; ``inf`` for never.
@@ -347,7 +347,7 @@ class Paths(NamedTuple):
 
 
 class CashFlow:
-    """Payments and earnings by month, with the inputs they depend on and no others."""
+    """What is paid and earned in a month, with the inputs it depends on and no others."""
 
     def __init__(self, stakes: Stakes) -> None:
         model = stakes.model
@@ -460,7 +460,7 @@ class CashFlow:
         fall = (1 - values.get(PRICE_FALL, 0.0)) ** (1 / MONTHS_PER_YEAR)
 
         def paid(option: ServingOption) -> Any:
-            """Cost of an untuned option in the month; its successor's price from its end on."""
+            """What an untuned option costs in the month; its successor's price from its end on."""
             if (
                 option.then is not None
                 and option.months is not None

@@ -113,7 +113,7 @@ def total(terms: Iterable[Product], values: Values) -> Any:
 
 
 def at_ends(rule: Callable[..., float], *spreads: Interval) -> Interval:
-    """The result of a rule at the low ends, the likely values and the high ends."""
+    """What a rule makes of the low ends, of the likely values, and of the high ends."""
     return Interval(*(rule(*at) for at in zip(*map(astuple, spreads), strict=True)))
 
 
