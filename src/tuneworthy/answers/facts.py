@@ -125,7 +125,7 @@ def likely(amount: AnyAmount | None) -> float | None:
 
 
 def _by_target(*values: T | None) -> dict[TargetId, T]:
-    """What there is for targets, in their order."""
+    """Values by target, in their order; None is left out."""
     pairs = zip(TARGETS, values, strict=False)
     return {target: value for target, value in pairs if value is not None}
 
@@ -184,7 +184,7 @@ class CaseFacts:
 
     @property
     def ceiling_grade(self) -> CeilingGrade | Literal[""]:
-        """What the ceiling of prompting rests on; empty where nobody claims or tried one."""
+        """The grade of the ceiling of prompting; empty where nobody claims or tried one."""
         return grade_of_ceiling(self.reached, self.findings.ledger)
 
     @property
@@ -298,7 +298,7 @@ class CaseFacts:
 
     @property
     def bill_path(self) -> str:
-        """What the bill comes from, as a path of the case."""
+        """The path in the case that the bill comes from."""
         stated = self.case.today.usd_per_month is not None
         if stated:
             return "today.usd_per_month"
@@ -401,7 +401,7 @@ class CaseFacts:
 
     @cached_property
     def aims(self) -> tuple[TargetId, ...]:
-        """What an option has to move to help: targets that are missed.
+        """Targets that an option has to move: those that are missed.
 
         Quality is one of them where it is said to fall short and nobody counted, cost and latency
         where they are given as a reason and no target says how much; () where nobody said what is
@@ -517,7 +517,7 @@ class CaseFacts:
 
     @property
     def changes(self) -> str:
-        """What changes, where requirements do: content, policy, both, unknown; or nothing."""
+        """The part that changes, where requirements do: content, policy, both, unknown; or nothing."""
         if not self.holds("rapidly_changing_requirements"):
             return "nothing"
         answer = self.case.factors.get("rapidly_changing_requirements")

@@ -67,7 +67,7 @@ Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
 
 def usable_evidence(measured: Mapping[str, Evidence], case: Case) -> Ledger:
-    """What was measured here and has a value, but for what a person overrules.
+    """Measurements of this case that have a value and that no person overrules.
 
     A CaseError where nothing that was measured has the id of what is to be ignored.
     """
@@ -96,7 +96,7 @@ def maker(model: str) -> str:
 
 
 def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
-    """What a case's ledger and files show: the latest of each measurement, and of each picture.
+    """The latest of each measurement and of each picture, from a case's ledger and files.
 
     Of the files to tune on each different line is an example; logs count candidates, and no stock.
     Makers were compared where a test gave their models the same cases, and not by names in a log.
@@ -128,7 +128,7 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
 
 
 def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
-    """What was measured, a lab's best arm by its own name: it isn't what production runs.
+    """Measurements, with a lab's best arm under its own name: it isn't what production runs.
 
     Ledgers of earlier versions call it the success of the present approach.
     """
@@ -141,7 +141,7 @@ def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
 
 
 def _quality_of(arm: LabArm, quality: Figure) -> Evidence:
-    """What a lab measured of the arm that production runs, as a number of today."""
+    """The quality a lab measured of the arm that production runs, as a number of today."""
     return Evidence.model_validate(
         {
             "id": RUNNING_ARM,
@@ -226,7 +226,7 @@ def with_own_evidence(case: Case) -> tuple[Case, Ledger]:
 
 
 def standing(case: Case, ledger: Ledger) -> Ledger:
-    """What was measured, without the measurements of numbers that are only supposed."""
+    """Measurements, without those of numbers that are only supposed."""
     if not case.origin.assumed:
         return ledger
     return {
@@ -239,7 +239,7 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
 
 
 def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, Any]:
-    """What a measurement puts where in the case; empty where it replaces nothing."""
+    """The numbers of the case that a measurement replaces, by path; empty where it replaces none."""
     if name == TRAINING:
         usable = min(math.floor(evidence.number), _MOST)
         stated = case.data.examples
@@ -365,7 +365,7 @@ def settled(
 
 
 def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
-    """What shows that a check of the ceiling was done; None where nothing does.
+    """The measurement that shows that a check of the ceiling was done; None where none does.
 
     A count seen in the data is the least there was: it can settle a yes and never a no, and one
     that is open upwards doesn't overrule a no that was stated.
@@ -411,7 +411,7 @@ def _side(rule: MeasureRule, evidence: Evidence) -> State:
 def readings(
     name: str, role: str, framework: Framework, ledger: Ledger
 ) -> Iterator[Settled]:
-    """What measurements say about an answer: those that settle it, or those that can't."""
+    """Measurements on an answer, each with its side: those that settle it, or those that can't."""
     for measure, rule in framework.measures.items():
         if (
             rule.about == name
@@ -462,7 +462,7 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
 
 
 def _production_quality(ledger: Ledger) -> Evidence | None:
-    """What was scored of production: by its log, or by a lab of the very arm that it runs."""
+    """The scores of production: by its log, or by a lab of the very arm that it runs."""
     share = ledger.get("success_share")
     if share is not None and scored(share):
         return share
@@ -533,7 +533,7 @@ def weigh(
     factors = {}
 
     def answer_fields(room: str, name: str, criterion: Criterion) -> dict[str, Any]:
-        """What all three kinds of answers say."""
+        """The fields that all three kinds of answers share."""
         ask = framework.filled(criterion.ask, criterion)
         return {"title": criterion.title, "ask": ask, **weighed[room, name]._asdict()}
 
@@ -563,7 +563,7 @@ def weigh(
 
 
 def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal[""]:
-    """What a ceiling rests on, by what was measured; empty where nobody claims or tried one."""
+    """The grade of a ceiling by its measurements; empty where nobody claims or tried one."""
     search = ledger.get(SEARCH)
     if search is not None and search.details.get("ended") == "plateau":
         return "searched"
@@ -635,7 +635,7 @@ def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
 def _inferred(
     name: str, answer: FactorAnswer | None, case: Case, framework: Framework
 ) -> _Weighed:
-    """What is stated; where that is nothing or "unknown", what a stated number settles."""
+    """The stated answer; where that is missing or "unknown", the one a stated number settles."""
     state: State = "unknown"
     stated = _stated(answer)
     because = ""

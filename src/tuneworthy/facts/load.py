@@ -39,7 +39,7 @@ def add_facts_from(
 
 
 def facts_on(day: date | None = None) -> KnownFacts:
-    """What was known on a day, so that an old question keeps its answer; all of it for None.
+    """Facts known on a day, so that an old question keeps its answer; all of them for None.
 
     Raises:
         InputError: If a file that the user adds is none of facts.
@@ -48,7 +48,7 @@ def facts_on(day: date | None = None) -> KnownFacts:
 
 
 def own_facts() -> tuple[OwnFacts, ...]:
-    """What the user adds, as it stands in the files."""
+    """Facts that the user adds, as they stand in the files."""
     return tuple(source for read in _readers if (source := read()) is not None)
 
 
@@ -68,7 +68,7 @@ def _joined(own: tuple[OwnFacts, ...]) -> FactsFile:
 
 @cache
 def shipped_facts() -> FactsFile:
-    """What ships, and what installed packages add."""
+    """Facts that ship, and those that installed packages add."""
     text = files("tuneworthy.facts").joinpath(COMPILED).read_text(encoding="utf-8")
     every = build(FactsFile, ParsedFile(json.loads(text), COMPILED), FrameworkError)
     for name, text in plugin_texts("facts").items():

@@ -255,7 +255,7 @@ class FactsFile(FileRecord):
         )
 
     def known_on(self, day: date | None) -> KnownFacts:
-        """What of it was known on a day; all that is known now for None.
+        """The facts known on a day; all that are known now for None.
 
         A day before the first look-up knows what was looked up then: there was no catalogue before.
         """
@@ -315,7 +315,7 @@ class KnownFacts:
         }
 
     def model(self, name: str, base_url: str | None = None) -> ModelFact | None:
-        """What is known of a model by its name; of a tuned one, what is known of its base.
+        """The facts about a model by its name; of a tuned one, those about its base.
 
         None at an address of its own: other hosts keep other dates.
         """
@@ -330,7 +330,7 @@ class KnownFacts:
         return None
 
     def end_of(self, name: str, base_url: str | None = None) -> ModelFact | None:
-        """What is known of a model whose end is known; None where none is."""
+        """The facts about a model whose end is known; None where none is."""
         fact = self.model(name, base_url)
         return fact if fact is not None and fact.end is not None else None
 
@@ -341,7 +341,7 @@ class KnownFacts:
         )
 
     def limits_of(self, target: str) -> LimitsFact | None:
-        """What is known of a target; the last entry of it counts."""
+        """The limits of a target; its last entry counts."""
         return next(
             (fact for fact in reversed(self.limits) if target in fact.targets), None
         )

@@ -103,7 +103,7 @@ def confirm_answers(case: Case, keys: Iterable[str]) -> None:
 
 
 def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
-    """What an assistant answered and no person has confirmed, by key, the oldest first.
+    """Answers of an assistant that no person has confirmed, by key, the oldest first.
 
     Each has the values that are still as the assistant wrote them.
     """

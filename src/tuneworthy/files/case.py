@@ -141,7 +141,7 @@ def training_texts(case: Case) -> Iterator[str]:
 
 
 def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
-    """What a path or a pattern finds; every one of the first finds has to lie inside."""
+    """Files that a path or a pattern finds; each of the first ones has to lie inside the folder."""
     assert case.folder is not None  # only called with one
     if not any(sign in pattern for sign in "*?["):
         path = beside(case, name, pattern)
@@ -159,7 +159,7 @@ def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
 
 
 def _entries(case: Case) -> Iterator[tuple[str, str]]:
-    """What ``data`` names, with the name of its entry; nothing for a case without a folder."""
+    """Files that ``data`` names, with the name of their entry; none for a case without a folder."""
     if case.folder is None:
         return
     for listed in ("traces", "training"):

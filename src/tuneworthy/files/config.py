@@ -204,7 +204,7 @@ def _default(path: str, value: str, place: _Place) -> DefaultValue:
 
 
 def describe_defaults(path: Path) -> str:
-    """What a configuration says in the place of a case file, in a sentence; empty for nothing."""
+    """A sentence on what a configuration states in place of a case file; empty for nothing."""
     if not os.path.lexists(path) or not _places(path.parent):
         return ""
     return defaults_sentence(with_defaults(read_case(path)).origin.defaults)

@@ -269,7 +269,7 @@ def matching(pattern: str, within: Path | None = None) -> Iterator[Path]:
 
 
 def _next(places: Iterable[str], part: str, *, last: bool) -> Iterator[str]:
-    """What fits the next part, in every folder that fits those before."""
+    """Entries that fit the next part, in every folder that fits those before."""
     seen: set[tuple[int, int]] = set()
     waiting = [place for place in places if _new(place, seen)]
     if not _SIGNS.search(part):
@@ -301,7 +301,7 @@ def _anywhere(
 
 
 def _entries(place: str, *, hidden: bool = False) -> list[os.DirEntry[str]]:
-    """What lies in a folder; nothing where it is none, or may not be read."""
+    """Names in a folder; none where it is no folder, or may not be read."""
     try:
         with os.scandir(place or ".") as entries:
             return [

@@ -84,7 +84,7 @@ _TAG = re.compile(r"/?[a-zA-Z][a-zA-Z0-9]*|!--")
 
 
 def html_text(source: str) -> str:
-    """What a reader of a page sees, a line a block; one look at each character, however broken."""
+    """The visible text of a page, a line a block; each character is read once, however broken."""
     first, *parts = source.split("<")
     visible = [first]
     unseen = ""

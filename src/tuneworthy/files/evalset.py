@@ -157,7 +157,7 @@ def case_values(case: EvalCase, where: str = "") -> dict[str, Any]:
 
 
 def split_of(case: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Split:
-    """What a case may be used for: as it says, else drawn by a seeded hash of its conversation.
+    """The part a case belongs to: as it says, else drawn by a seeded hash of its conversation.
 
     All cases of a conversation fall on one side, whatever else is in the set; ``report_share`` of
     conversations are kept for reporting.

@@ -61,7 +61,7 @@ def read_materials(case: Case) -> Materials:
 
 
 def _there(case: Case, entry: str) -> Path | None:
-    """What an entry of ``data`` names, if it is there."""
+    """The file that an entry of ``data`` names, if it exists."""
     path = beside(case, f"data.{entry}", getattr(case.data, entry))
     return path if path is not None and os.path.lexists(path) else None
 

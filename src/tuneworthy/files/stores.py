@@ -210,7 +210,7 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
 
 
 def _line_end(descriptor: int) -> bytes:
-    """What has to come before a new line; half a line is cut off."""
+    """The text that has to come before a new line; half a line is cut off."""
     size = os.fstat(descriptor).st_size
     if not size or os.pread(descriptor, 1, size - 1) == b"\n":
         return b""
@@ -465,13 +465,13 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
 
 
 def label_tasks(case: Case, record: type[R]) -> JsonLines[R]:
-    """What was handed out as files to be labelled: a file names its task by an id and no more."""
+    """Tasks handed out as files to be labelled: a file names its task by an id and no more."""
     fix = "move the file away, and export again what is to be labelled"
     return JsonLines(_place(case, "label-tasks.jsonl"), record, "labelling task", fix)
 
 
 def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
-    """What counts of a labeller's labels: the last of each item."""
+    """The labels of a labeller that count: the last of each item."""
     return {label.key: label for label in labels}
 
 
@@ -539,7 +539,7 @@ def pilot_folder(case: Case) -> Path:
 
 
 def pilot_runs(case: Case) -> JsonLines[TrainedModel]:
-    """What became of the runs of pilots, the latest line of each counts."""
+    """The state of each run of a pilot; its latest line counts."""
     from tuneworthy.model.pilot import TrainedModel
 
     path = _place(case, f"{PILOT}/runs.jsonl")

@@ -31,7 +31,7 @@ QUALITY_DETAILS = ("quality", "quality_low", "quality_high")
 
 @dataclass(frozen=True, slots=True)
 class FailureAnalysis:
-    """What goes wrong, and what follows from it."""
+    """Kinds of failures, and their consequences."""
 
     shares: tuple[FailureShare, ...]
     """Of the causes that were seen, the commonest first; the leading one alone where nobody
@@ -115,7 +115,7 @@ class FailureAnalysis:
 def failures_of(
     case: Case, ledger: Mapping[str, Evidence], framework: Framework
 ) -> FailureAnalysis | None:
-    """What is known of what goes wrong; None where nobody says anything, or none is asked for.
+    """Known failures of a case; None where nobody states any, or none is asked for.
 
     What was read failure by failure goes before counts in the case file, and those before the
     leading cause. ``ledger`` is what was measured and counts, by id.
@@ -268,7 +268,7 @@ def _says(
     analysis: FailureAnalysis,
     framework: Framework,
 ) -> str:
-    """What helps, in few words; of a wrong reference what it says of the measured quality."""
+    """The help in few words; of a wrong reference its meaning for the measured quality."""
     if cause == "wrong_reference":
         return _noise_text(analysis)
     if not helped_by:

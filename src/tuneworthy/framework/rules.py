@@ -196,7 +196,7 @@ rules_of = of_the_last(
 
 
 def _weight(factor: Factor, framework: Framework) -> Fraction:
-    """What a factor counts: one where weights are only shown."""
+    """The weight of a factor in the count: one where weights are only shown."""
     if framework.scoring.weights == "shown":
         return Fraction(1)
     if isinstance(factor.weight, str):

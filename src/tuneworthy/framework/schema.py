@@ -37,7 +37,7 @@ class FieldDocs(GenerateJsonSchema):
 
 
 def field_docs(record: type[BaseModel]) -> dict[str, str]:
-    """What the source says of a record's fields, those of its bases included; by field."""
+    """Descriptions of a record's fields in the source, its bases' included; by field."""
     docs: dict[str, str] = {}
     for base in reversed(record.__mro__):
         docs |= _docs_of(base.__module__).get(base.__name__, {})
@@ -46,7 +46,7 @@ def field_docs(record: type[BaseModel]) -> dict[str, str]:
 
 @cache
 def _docs_of(module: str) -> dict[str, dict[str, str]]:
-    """What stands behind ``#:`` or in a text below each annotated name, by class; ours alone."""
+    """Comments behind ``#:`` or texts below each annotated name, by class; of our modules alone."""
     if not module.startswith("tuneworthy."):
         return {}
     source = inspect.getsource(import_module(module))

@@ -249,7 +249,7 @@ def ends_at(
 
 
 def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
-    """What is left of trees for every way to answer what they ask for by name."""
+    """The trees left after every way to answer the questions that they ask by name."""
     trees: Trees = Counter({(whole, (0, 0, 0), (0, 0)): 1})
     (checks, _), (indicators, i_weighs), (_, a_weighs) = _kinds(rules)
     for name, state in named:

@@ -52,7 +52,7 @@ _SAME = 1e-9  # a rounding error apart
 
 
 def moves_from(start: PromptCandidate, plan: LabPlan) -> list[dict[str, Any]]:
-    """What may be changed about the settings of a candidate, each by itself."""
+    """Changes to the settings of a candidate, each by itself."""
     arm = start.arm
     setting = plan.setting
     moves: list[dict[str, Any]] = []
@@ -120,7 +120,7 @@ class SearchDraw:
         return len(self._moves)
 
     def _is_better(self, moved: PromptCandidate) -> bool:
-        """What is behind by more than a case after half of the cases isn't asked the others."""
+        """Whether a candidate is ahead; one far behind after half of the cases is asked no more."""
         evaluator = self._evaluator
         cases = evaluator.request.taught
         half = cases[: -(-len(cases) // 2)]
@@ -254,7 +254,7 @@ class Search:
 
     @property
     def values(self) -> list[float]:
-        """What the whole draws of the last round came to; none is less than what it began from."""
+        """Scores of the whole draws of the last round; none is below the score it began from."""
         draws = [
             draw for draw in self.draws if draw.round == self.rounds and draw.whole
         ]
@@ -279,7 +279,7 @@ class Search:
 
     @property
     def finalists(self) -> list[PromptCandidate]:
-        """What races: the best of those that are better than every prompt as it was written."""
+        """The candidates that race: the best of those ahead of every prompt as it was written."""
         if not self.parents:
             return []
         least = self.evaluator.score(self.parents[0]) + _SAME
@@ -298,7 +298,7 @@ class Search:
 
     @property
     def plateau(self) -> Gain | Unknown:
-        """What one more draw of the last round would add, on the cases of the search."""
+        """Gain that one more draw of the last round would bring, on the cases of the search."""
         cases = self.evaluator.request.taught
         gain = expected_gain(self.values) if self.draws else None
         if gain is None:
@@ -368,7 +368,7 @@ def _kept_prompt(candidate: PromptCandidate, name: str) -> PromptVariant:
 
 
 def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
-    """What a search was asked for and what came of it, for the result."""
+    """The request and the outcome of a search, for the result."""
     request = search.evaluator.request
     if not search.parents:
         return Unknown(ask=search.why or "run it to its end")
@@ -416,7 +416,7 @@ CAP_TIMES = 4.0
 
 
 class _Prices(NamedTuple):
-    """What calls of a search are priced by."""
+    """Prices of the calls of a search."""
 
     ledger: Ledger | None
     price_of: PriceOf
@@ -432,7 +432,7 @@ def cost(
     price_of: PriceOf,
     of_plan: Callable[[LabPlan], Quote],
 ) -> Quote:
-    """What a search and the lab after it cost, where the search was replayed from the ledger.
+    """Cost of a search and of the lab after it; the search was replayed from the ledger.
 
     What is known counts at its price, and the rest at the most it can come to, which is the cap of
     the search at most. ``of_plan`` prices a plan once its prompts are known.
@@ -504,7 +504,7 @@ def _priced(
 def _of_draws(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
-    """What some draws from a candidate cost, at the most with texts as long as they may be."""
+    """Cost of some draws from a candidate, at the most with texts as long as they may be."""
     evaluator = search.evaluator
     request = evaluator.request
     plan = evaluator.plan
@@ -528,7 +528,7 @@ def _of_draws(
 def _of_finalists(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
-    """What it costs that some of what draws come to race, and that one is reported on."""
+    """Cost of the race of the best draws, and of the report on its winner."""
     evaluator = search.evaluator
     plan = evaluator.plan
     most = min(FINALISTS, draws) * plan.repeats

@@ -60,7 +60,7 @@ def _ledger_path(case: Case) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class PaidCalls:
-    """What makes the calls of a run, and the cap they count against."""
+    """The maker of a run's calls, with the cap that they count against."""
 
     run: str  #: Name of the run whose cap counts.
     ledger: Ledger
@@ -136,7 +136,7 @@ class PaidCalls:
 
     @property
     def spent_beside(self) -> float:
-        """What the run beside has paid and holds."""
+        """Money that the run beside has paid and holds."""
         if self.beside:
             return _taken(self.ledger.spend(self.beside))
         return 0.0

@@ -175,7 +175,7 @@ def _kept(
 def evidence_of(
     result: VerifyResult, arms: Sequence[LabArm], as_of: date
 ) -> Measured | None:
-    """What the comparison adds to the case's evidence: every arm, and the gain by tuning.
+    """Evidence that the comparison adds to the case: every arm, and the gain by tuning.
 
     None for one that was cut short. Where it decided nothing, the arms alone.
     """
@@ -282,7 +282,7 @@ def _hold_tuned_arm(
 
 
 def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan:
-    """What is written down before a tuned arm and an untuned one meet the held-out cases."""
+    """The plan, written before a tuned arm and an untuned one meet the held-out cases."""
     return VerifyPlan(
         tuned=arms[0].id,
         untuned=arms[1].id,
@@ -308,7 +308,7 @@ def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
 
 
 def quoted(lab: PreparedLab) -> Quote:
-    """What verifying would send at most, the general tasks among it; nothing is sent."""
+    """The most that verifying would send, the general tasks among it; nothing is sent."""
     _refuse_one_sided(lab)
     return prepare.quoted(lab, _price, VERIFY_RUN)
 
@@ -448,7 +448,7 @@ def cases_to_decide(
 def judge_outcome(
     written: VerifyPlan, task: Contrast, general: Contrast, held: HeldArm, skills: State
 ) -> tuple[VerifyAnswer, str]:
-    """What came of it, and what decided."""
+    """The outcome of the comparison, and the rule that decided it."""
     if general.high < -written.general_margin:
         return "regressed", "general"
     if isinstance(task.difference, Unknown):
@@ -501,5 +501,5 @@ def render(
 def render_quote(
     lab: PreparedLab, quote: Quote, form: str = "text", **more: Any
 ) -> str:
-    """What would be compared and what it would cost; see ``prepare.render_quote``."""
+    """The arms that would be compared, and the price; see ``prepare.render_quote``."""
     return prepare.render_quote(lab, quote, form, general=len(general_skills()), **more)

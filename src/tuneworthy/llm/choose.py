@@ -109,7 +109,7 @@ def transport_for(
     confirmed: Collection[str] = (),
     **more: Any,
 ) -> Transport:
-    """What carries requests to some models; whoever asked for it closes it.
+    """The transport that carries requests to some models; the caller closes it.
 
     ``timeout_s`` are seconds after which an answer that hasn't come is in doubt, ``at_once`` the
     most calls on the wire (give the runner no more), ``confirmed`` are hosts that may be sent to
@@ -175,7 +175,7 @@ def _http(keys: Mapping[str, Secret | None], **more: Any) -> Transport:
 def prices_of(
     models: Iterable[Model], as_of: date, trusted: Collection[str] = frozenset()
 ) -> PriceOf:
-    """What requests of a case's models cost; None for one whose price nobody states.
+    """Prices of requests to a case's models; None for one whose price nobody states.
 
     A model that states its price has it, and at a vendor that is known by name at least the list
     price of the day ``as_of`` for prompts as long as they can be: a cap has to hold whatever a file
@@ -292,7 +292,7 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
 
 
 def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
-    """What each place on this machine serves, asked all at a time; None if there is no answer."""
+    """The models each place on this machine serves, all asked at once; None for no answer."""
     named: list[Strings | None] = [None] * len(places)
 
     def ask(at: int, place: Reached) -> None:

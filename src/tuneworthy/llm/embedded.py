@@ -297,7 +297,7 @@ def adapter_name(path: Path) -> str:
 
 
 def lacking() -> str:
-    """What is missing to run the embedded model, with its cure; the empty text if nothing is.
+    """The part that the embedded model lacks here, with its cure; empty where it can run.
 
     The weights are judged by their size alone; they are read whole when they are used.
     """

@@ -517,7 +517,7 @@ def miscount(reply: Reply, request: Request) -> str:
 
 
 def paid_usd(reply: Reply, price: Price, reserved: float) -> float:
-    """What an answer cost by its endpoint's count of tokens; the most it could, without one."""
+    """Cost of an answer by its endpoint's count of tokens; the most it could be, without one."""
     usage = reply.usage
     cached = min(usage.cached_tokens, usage.input_tokens)
     rate = price.input if price.cached_input is None else price.cached_input

@@ -139,7 +139,7 @@ def _refusals(
 
 
 def unconfirmed_error(what: str, host: str) -> InputError:
-    """What is said where something would go to a host that nobody confirmed."""
+    """The error for a request to a host that nobody confirmed."""
     path = config_path()
     listed = f", or list it under hosts in {shorten_path(path)}" if path else ""
     fix = f"if that is right, run it in a terminal with --to {host}{listed}"

@@ -108,7 +108,7 @@ class Http:
         raise Refused("it takes none of the parameters that were tried")
 
     def _earlier(self, place: Place) -> dict[str, str]:
-        """What earlier runs had to send in the place of parameters."""
+        """Parameters that earlier runs had to replace."""
         said, on = self._changed.get(place, ("", ""))
         known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in said}
         if not known or not _now(_FORGOTTEN_AFTER)[:10] <= on[:10] <= _now()[:10]:
@@ -464,7 +464,7 @@ def _tokens(value: object) -> int:
 
 
 def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
-    """What an answer that is no answer means; a 403 of a ``known`` endpoint is of this request."""
+    """The error behind an answer that failed; a 403 of a ``known`` endpoint is of this request."""
     why = f"HTTP {status}: {one_line(body[:2000], limit=200)}".removesuffix(": ")
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))

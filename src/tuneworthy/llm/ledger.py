@@ -70,7 +70,7 @@ class InTheWayError(InputError):
 
 
 def _wrong(caught: Exception, path: Path, what: str, fix: str) -> InputError:
-    """What SQLite raised in one line; nobody is told to move a sound file away."""
+    """SQLite's error in one line; it never tells anybody to move a sound file away."""
     if (getattr(caught, "sqlite_errorcode", 0) or 0) & 0xFF in _IN_THE_WAY:
         fix = "make room, or check the folder and who else uses it; the ledger itself is sound"
         return InTheWayError(f"can't be used now ({caught})", where=path, fix=fix)
@@ -258,7 +258,7 @@ class Ledger:
     def _opening(
         self, address: Path | str, *settings: str
     ) -> Iterator[sqlite3.Connection]:
-        """What can't be opened is closed again, and told in one line."""
+        """Close a ledger that can't be opened, and tell why in one line."""
         self._base = None
         try:
             self._base = sqlite3.connect(address, uri=True, isolation_level=None)
@@ -295,7 +295,7 @@ class Ledger:
     def _rows(
         self, statement: str, values: tuple[object, ...] = ()
     ) -> list[tuple[Any, ...]]:
-        """What a statement finds; an InputError where the file is damaged there."""
+        """The rows that a statement finds; an InputError where the file is damaged there."""
         try:
             return self._run(statement, values).fetchall()
         except DAMAGE as caught:
@@ -305,7 +305,7 @@ class Ledger:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is written in it is kept at once, or nothing of it."""
+        """Commit all writes inside at once, or none of them."""
         if self._base is not None and self._base.in_transaction:
             yield  # of those that are kept together
             return
@@ -324,11 +324,11 @@ class Ledger:
             raise InputError(what, where=str(self._path), fix=fix) from None
 
     def find(self, key: str) -> Settled | None:
-        """What became of a request; None for one that was never sent, or that failed unpaid."""
+        """The state of a request; None for one that was never sent, or that failed unpaid."""
         return self.find_all([key]).get(key)
 
     def text(self, key: str) -> str | None:
-        """What a request was answered; None where there is no whole answer."""
+        """The text that answered a request; None where there is no whole answer."""
         call = self.find(key)
         return call.whole.text if call and call.whole else None
 
@@ -525,7 +525,7 @@ class Ledger:
         }
 
     def _money(self, run: str) -> tuple[int, int]:
-        """What a run holds and has paid, in picodollars."""
+        """Picodollars that a run holds and has paid."""
         rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,)) or [
             (0, 0)
         ]

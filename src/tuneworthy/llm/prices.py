@@ -218,7 +218,7 @@ def _with_dashes(name: str) -> str:
 
 
 def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
-    """What a model costs on a day at noon; before its first price, that one."""
+    """Prices of a model on a day at noon; before its first price, that one."""
     rates = model["rates"][0]
     for later in reversed(model["rates"]):
         if _in_force(later, day):

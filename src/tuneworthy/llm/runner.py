@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Probe:
-    """What a model answered so far; one that has answered once is never given up."""
+    """Answers of a model so far; a model that has answered once is never given up."""
 
     answered: bool = False
     why: str = ""
@@ -255,7 +255,7 @@ class Stop(NamedTuple):
         return {"stopped": self.why, "stopped_by": self.by}
 
     def error(self, kept: str = "") -> StoppedError:
-        """What is raised where nothing else came of the run; ``kept`` says what did."""
+        """The error to raise where the run gave nothing else; ``kept`` says what was kept."""
         larger = ""
         if self.by == "cap":
             larger = ", with a larger --budget: --dry-run says which"
@@ -264,7 +264,7 @@ class Stop(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a run; a job that isn't in ``settled`` was never sent."""
+    """The result of a run; a job that isn't in ``settled`` was never sent."""
 
     settled: dict[str, Settled] = field(default_factory=dict)
     """By key; of a lean run one record stands for all that were answered."""
@@ -273,11 +273,11 @@ class Outcome:
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
 
     def get(self, key: str) -> Settled | None:
-        """What became of a call; its answer is read where it lies."""
+        """The state of a call; its answer is read where it lies."""
         return self.some([key]).get(key)
 
     def some(self, keys: Sequence[str]) -> dict[str, Settled]:
-        """What became of some calls, by key."""
+        """The states of some calls, by key."""
         settled = {key: self.settled[key] for key in keys if key in self.settled}
         if self.ledger is not None:
             settled |= self.ledger.find_all(
@@ -578,7 +578,7 @@ class Runner:
         self._freed = asyncio.Event()
 
     async def _kept(self, write: Callable[[], T]) -> T:
-        """What a write to the ledger gives; those of one moment are kept together."""
+        """The result of a write to the ledger; writes of one moment are committed together."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._writes.append((write, future))
@@ -672,7 +672,7 @@ class Runner:
 def quote(
     jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf, *, anew: bool = False
 ) -> Quote:
-    """What some calls would cost, equal ones counted once; nothing is sent and nothing put aside.
+    """Price of some calls, equal ones counted once; nothing is sent and no money is set aside.
 
     Calls that were answered cost nothing more and count as reused. One in doubt is never sent again
     and counts as neither. A request that is refused, for want of a price or of a bound on its
@@ -729,7 +729,7 @@ _COUNTED = 50  # answered calls of a model that say how many tokens its input re
 
 
 class _Bounds:
-    """What calls cost at the most, and likely; of alike calls much is looked up once."""
+    """The most that calls cost, and their likely cost; equal look-ups are made once."""
 
     def __init__(self, ledger: Ledger | None, price_of: PriceOf) -> None:
         self._price_of = price_of
@@ -742,7 +742,7 @@ class _Bounds:
         """Of each model: calls that were answered, the most tokens of their inputs, those read."""
 
     def learn(self, job: Job) -> None:
-        """What an answered call says of the tokens that a text of its model really has."""
+        """Count the tokens that a text of the call's model really had."""
         calls, most, read = self._counted[job.frame.model]
         if calls >= _COUNTED or self._ledger is None:
             return

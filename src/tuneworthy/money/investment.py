@@ -127,7 +127,7 @@ class RememberedDraws:
         self._lock = Lock()
 
     def __call__(self, stakes: Stakes, seed: int) -> Draws | None:
-        """What ``draw`` gives, drawn or remembered."""
+        """The result of ``draw``, drawn or remembered."""
         key = repr((stakes, seed))
         with self._lock:
             if key not in self._kept:
@@ -139,7 +139,7 @@ class RememberedDraws:
 
 
 class MoneyFindings(NamedTuple):
-    """What the money comes to: its section of the dossier, and its gate."""
+    """The money section of the dossier, and its gate."""
 
     result: InvestmentResult | Unknown
     gate: GateResult
@@ -166,7 +166,7 @@ class TuningChance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MoneyContext:
-    """What the money of a case is reckoned from."""
+    """The inputs that the money of a case is computed from."""
 
     case: Case
     framework: Framework
@@ -363,14 +363,14 @@ def _what_to_state(reckoning: Reckoning) -> str:
 
 
 def taken(fact: Assumption) -> Interval:
-    """What is taken where a case doesn't say."""
+    """An amount assumed where a case doesn't state it."""
     return Interval(fact.low, fact.likely, fact.high)
 
 
 def stakes_of(
     context: MoneyContext, model: CostModel, counted: Savings | None, ways: Ways
 ) -> Stakes:
-    """What is drawn; what is taken because the case doesn't say comes with what carries it."""
+    """The amounts to draw; an assumed one brings the fact it rests on."""
     case = context.case
     rule = context.framework.break_even
     inputs: dict[str, Interval] = {}
@@ -441,7 +441,7 @@ def _lacking(
 def _compute(
     case: Case, fits: Sequence[ApproachResult], as_of: date | None
 ) -> tuple[Interval, str] | Unknown | None:
-    """What training costs by tokens and prices for the first approach, and how that is computed.
+    """Cost of training by tokens and prices for the first approach, and how it is computed.
 
     None where nobody can tell. Of documents nobody knows the tokens, and the table is for small
     runs.
@@ -816,7 +816,7 @@ _BILL = "state the bill (today.usd_per_month), or traffic and the models that se
 
 
 def _case_usd(model: CostModel, framework: Framework) -> Number:
-    """What one more case costs to label, at the middle: the design of the test, by its cases."""
+    """Cost to label one more case, at the middle: the design of the test, by its cases."""
     rule = framework.plan
     part = model.upfront_parts.get("evaluation")
     if part is None or not part.usd:
@@ -840,7 +840,7 @@ _PROMPTS = 5  # that a lab compares where the framework asks for no number of th
 def _items(
     context: MoneyContext, model: CostModel, savings: Savings | Unknown, ways: Ways
 ) -> Iterator[CostItem]:
-    """What the costs are made of, and what comes on top of them."""
+    """The parts of the costs, and the amounts that aren't in their sum."""
     case = context.case
     framework = context.framework
     month = "for the job" if model.one_off else "each month"
@@ -976,7 +976,7 @@ def _judge(ways: Ways, answers: int) -> CostItem:
 def _possible(
     counted: Savings | None, closed: ClosedForm | Payback, bill: Interval | None
 ) -> Number:
-    """What tuning could save a month: as computed, else as stated, and never above the bill."""
+    """The most that tuning could save a month: computed, else stated, and never above the bill."""
     if counted:
         return counted.usd.narrowed()
     if bill is None:

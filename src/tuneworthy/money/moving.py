@@ -15,7 +15,7 @@ _AGAIN = ("training", "evaluation", "deployment")
 
 
 class ForcedMove(NamedTuple):
-    """What a forced move takes."""
+    """Cost of a move to another base that nobody chose."""
 
     usd: Interval | None  #: None where hours have no rate, and nobody stated the cost.
     hours: Interval | None  #: None where neither the case nor its framework says.
@@ -44,7 +44,7 @@ class ForcedMove(NamedTuple):
 def forced_move(
     case: Case, framework: Framework, training_usd: float | None = None
 ) -> ForcedMove:
-    """What tuning on another base takes: training, tests and integration once more."""
+    """Cost of tuning on another base: training, tests and integration once more."""
     if training_usd is None:
         priced = None
     else:

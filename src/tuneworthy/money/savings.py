@@ -93,7 +93,7 @@ def usable_tuned(costs: Sequence[ServingCost]) -> list[ServingCost]:
 def tuned_serving(
     case: Case, ways: Ways, premium: Interval, offers: Sequence[TunedOffer] = ()
 ) -> tuple[Sum, Inputs, bool]:
-    """What serving the tuned model costs a month; nothing where traffic and prices don't say.
+    """Cost of serving the tuned model a month; nothing where traffic and prices don't say.
 
     Without a tuned model among the models, one that is hosted costs what services ask by the token.
     Where no service is known to, it is taken to cost at most what a call costs today, times the
@@ -149,7 +149,7 @@ def call_range(option: ServingOption, inputs: Inputs) -> Interval:
 
 
 class Stakes(NamedTuple):
-    """What an investment is drawn from."""
+    """The amounts that an investment is drawn from."""
 
     model: CostModel
     savings: Savings | None  #: Those that count; None where a saving is stated.
@@ -168,7 +168,7 @@ class Stakes(NamedTuple):
 
 
 def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
-    """What tuning saves beside the best untuned way, or the first thing that lacks."""
+    """The saving by tuning beside the best untuned way, or the first number that is missing."""
     costs = ways.costs
     if not costs:
         ask = "name the models in use and in question, the one in use first (models)"

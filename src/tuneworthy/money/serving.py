@@ -146,7 +146,7 @@ class ServingCost(NamedTuple):
 
 
 class _Check(NamedTuple):
-    """What one check says about a serving option."""
+    """The result of one check of a serving option."""
 
     state: State
     why: str
@@ -250,7 +250,7 @@ class _Options:
             )
 
     def bill(self, costs: Sequence[ServingCost]) -> ServingCost | None:
-        """What runs today and what it costs a month."""
+        """Cost a month of the way that runs today."""
         used = in_use(self.case)
         ways = [
             c for c in costs if used and c.option.model == used.id and c.usd is not None
@@ -400,7 +400,7 @@ class _Options:
         return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
 
     def _billed(self, model: Model, runs: Runs) -> ServingOption | None:
-        """What runs today at its stated bill, where no price is known."""
+        """The way that runs today at its stated bill, where no price is known."""
         bill = self.case.today.usd_per_month
         if (
             bill is None
@@ -442,7 +442,7 @@ class _Options:
         price: Price | None = None,
         lacks: str = "",
     ) -> ServingCost:
-        """What an option costs, and whether it may be used.
+        """Cost of an option, and whether it may be used.
 
         A target nobody stated rules nothing out; one that was never measured leaves it open. No
         comes with every reason against it; else unknown with what is open; else yes.

@@ -431,7 +431,7 @@ class _Builder:
         return (*hours.usd, *money.usd), parts
 
     def pilot(self, parts: Mapping[str, CostPart]) -> CostPart:
-        """What is paid until the first comparison; nothing where the framework plans no pilot."""
+        """The amount spent until the first comparison; nothing where the framework plans no pilot."""
         if self.rule is None:
             return CostPart()
         tested = (1 + self.rule.design_share) / 2

@@ -47,7 +47,7 @@ class TunedOffer(NamedTuple):
         return self.usd_per_hour * HOURS_PER_MONTH
 
     def usd_per_call(self, tokens_in: float, tokens_out: float) -> float:
-        """What the tokens of a call cost; 0 where hours alone are sold."""
+        """Cost of the tokens of a call; 0 where hours alone are sold."""
         if self.tokens is None:
             return 0.0
         price = self.tokens.input * tokens_in + self.tokens.output * tokens_out
@@ -126,7 +126,7 @@ def call_of_tuned(
 
 
 def endpoint_text(offers: Sequence[TunedOffer], usd_per_call: float | None) -> str:
-    """What an endpoint of its own costs, who shares one, and from how many calls it is cheaper."""
+    """Cost of a dedicated endpoint, who shares one, and from how many calls it is cheaper."""
     own = [offer for offer in offers if offer.usd_per_hour and offer.adapters == 1]
     if not own:
         return ""

@@ -20,7 +20,7 @@ _DEGREE = 4
 
 
 def evppi(net: NDArray[Any], known: NDArray[Any]) -> float:
-    """What knowing one amount is worth before the choice between doing something and nothing.
+    """The value of one exact amount before the choice between doing something and nothing.
 
     Expected value of partial perfect information from draws: the mean net value given the amount
     is a smooth curve through the draws, and whoever knows the amount goes ahead only where the
@@ -55,7 +55,7 @@ def worth_of_cases(
     gain_usd: float,
     loss_usd: float,
 ) -> float:
-    """What more cases are worth before the choice to tune (expected value of sample information).
+    """The value of more cases before the choice to tune (expected value of sample information).
 
     The untuned way's share right is uncertain by the cases it was counted on; more cases narrow it
     (normal, preposterior mean). Tuning brings ``gain_usd`` where the share is below the target, and
@@ -91,7 +91,7 @@ _STEPS = (50, 100, 200, 400, 800)
 
 
 def at_stake(money: InvestmentResult | Unknown) -> tuple[float, float] | None:
-    """What tuning brings where it is the thing to do, and a pilot in vain at its middle, in USD."""
+    """USD that tuning brings where it is right to do, and USD of a pilot in vain at its middle."""
     if isinstance(money, Unknown) or not isinstance(money.gain_usd, float):
         return None
     pilot = money.ask_usd.pilot
@@ -142,7 +142,7 @@ def more_cases(
 
 
 def cases_worth(money: InvestmentResult | Unknown) -> InformationValue | None:
-    """What more cases are worth in a judged case with a counted quality; None where it has none."""
+    """The value of more cases in a judged case with a counted quality; None where it has none."""
     rows = () if isinstance(money, Unknown) else money.worth
     return next((row for row in rows if row.kind == "cases"), None)
 
@@ -158,7 +158,7 @@ def cases_note(money: InvestmentResult | Unknown) -> str:
 
 
 def worth_text(question: QuestionResult) -> str:
-    """What an answer is worth, with a comma behind it; empty where the money isn't known."""
+    """The value of an answer, with a comma behind it; empty where the money isn't known."""
     worth = question.worth_usd
     if isinstance(worth, Unknown) or not worth:
         return ""

@@ -346,7 +346,7 @@ class PlanContext:
         return f"{listing(gained)}, and still {listing(held)}"
 
     def _criterion_clauses(self) -> dict[TargetId, str]:
-        """What the criterion asks of each target that counts."""
+        """The clause of the criterion for each target that counts."""
         limits = self.criterion.limits
         floor = self.criterion.quality_floor
         clauses: dict[TargetId, str] = {}
@@ -384,7 +384,7 @@ class PlanContext:
 
     @property
     def approach_title(self) -> str:
-        """What the tuning is called."""
+        """The title of the tuning."""
         if self.approach:
             return self.approach.title
         return "the approach that fits the goal"

@@ -57,7 +57,7 @@ def plan_adopting(plan: PlanContext, step: Step) -> None:
 def plan_roll_out(
     plan: PlanContext, conditions: Sequence[LiveCondition], money: MoneyFindings
 ) -> None:
-    """What a proven tuned model still hangs on, its roll-out, and keeping it fresh."""
+    """Open conditions of a proven tuned model, its roll-out, and keeping it fresh."""
     unmet = find_unmet(conditions)
     _settle_conditions(plan, unmet, ())
     if "investment" in unmet:
@@ -224,7 +224,7 @@ def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _measure(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """What isn't known of today; nothing that was measured already."""
+    """The numbers of today that nobody measured yet."""
     targets = plan.targets
     unknown = [
         name
@@ -279,7 +279,7 @@ def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _clear(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """What speaks against training: what still moves, a condition, or where the data may go."""
+    """The obstacles to training: requirements that move, a condition, or where the data may go."""
     forbidding = [
         each for each in plan.conditions if sentence(each.why) == step.because
     ]
@@ -358,7 +358,7 @@ def _settle_money(
 
 
 def _tuning_service(plan: PlanContext, needs: Needs) -> None:
-    """What has to be settled about the tuning service, where something has."""
+    """Open points of the tuning service, where there are any."""
     stated = plan.case.tuning
     ended = stated.until is not None and stated.until <= plan.calendar.start
     offered = plan.approach.offered_by if plan.approach else ()
@@ -388,7 +388,7 @@ def _safety(plan: PlanContext, needs: Needs) -> None:
 
 
 def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
-    """What data, how much, how to get it and go on getting it."""
+    """Which data, how much, and how to get it now and later."""
     have = plan.case.usable_data(need.unit)
     low = need.low
     high = need.high

@@ -51,7 +51,7 @@ _FAR_MONTHS = 1200  #: A century: nobody names the day.
 
 @dataclass(frozen=True, slots=True)
 class JudgedCase:
-    """What a plan is made from: a case, and everything that was found about it."""
+    """The inputs of a plan: a case, and everything that was found about it."""
 
     case: Case
     framework: Framework  #: The one that it was judged by.

@@ -45,7 +45,7 @@ def published_effects() -> PublishedEffects:
 
 @cache
 def effect_of(arm: EffectArm, goal: Goal | None = None) -> PublishedEffect | None:
-    """What an arm did for a goal; for all goals where it has too few; None where these are too few.
+    """The effect of an arm for a goal; for all goals where it has too few; None where these are too few.
 
     Too few are under five comparisons, or under three papers, companies or documents.
     """

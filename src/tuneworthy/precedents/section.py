@@ -398,7 +398,7 @@ def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) 
 
 
 def won_text(near: Neighbour) -> str:
-    """What won and by how much."""
+    """The winner, and by how much."""
     margin = f"; {near.margin}" if near.margin else ""
     return f"{ARMS.get(near.winner, 'nothing, a tie')}{margin}"
 
@@ -416,7 +416,7 @@ def kind_text(near: Neighbour) -> str:
 
 
 def tried_text(near: Neighbour) -> str:
-    """What was tried with what it came to, in one paragraph; what repeats is said once."""
+    """The ways tried with their results, in one paragraph; a repeated one is named once."""
     metrics = {arm.metric for arm in near.tried if arm.value and arm.metric}
     first: dict[str, str] = {}
     for arm in near.tried:

@@ -78,7 +78,7 @@ def proven(it: Situation) -> Ruling | None:
 
 
 def _untested(it: Situation, way: Way) -> Iterator[str]:
-    """What nobody looked at of a tuned way, each as what has to be so."""
+    """Conditions of a tuned way that nobody looked at."""
     until = serves_until(it.facts.case, it.facts.findings.as_of)
     if until is not None:
         yield f"another base model is named, as its own ends on {day(until)}"
@@ -253,7 +253,7 @@ def nothing_left(it: Situation) -> Ruling | None:
 
 
 def _known_cure(it: Situation) -> StepToDo | None:
-    """What cures most of what goes wrong, be it that it was tried before."""
+    """The way that cures most failures, even where it was tried before."""
     gap = it.table.gap
     if gap.leads_by_half("ambiguous_question"):
         says = "most failures are questions that can be read in two ways"

@@ -22,7 +22,7 @@ class Doubt(NamedTuple):
 
 
 def find_doubts(it: Situation) -> Iterator[Doubt]:
-    """What isn't known, each with its sides."""
+    """Unknowns of a case, each with its sides."""
     yield from _doubt_of_quality(it)
     yield from _doubt_of_bill(it)
     yield from _doubts_of_rivals(it)
@@ -30,7 +30,7 @@ def find_doubts(it: Situation) -> Iterator[Doubt]:
 
 
 def measure_first(it: Situation) -> StepToDo:
-    """What would tell whether a target is missed, for the first of which nobody knows."""
+    """The step that tells whether a target is missed, for the first unknown one."""
     target = it.table.gap.doubtful[0]
     today = it.facts.case.today
     if target != "quality":

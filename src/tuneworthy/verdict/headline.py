@@ -92,7 +92,7 @@ def headline(judgement: Judgement) -> str:
 
 
 def say_now(it: Situation, judgement: Judgement) -> str:
-    """What to do now, with its hours where they are known."""
+    """The next step, with its hours where they are known."""
     step = judgement.recommendation.steps[0]
     hours = _hours(step)
     if step.option == "keep_prompt":
@@ -141,7 +141,7 @@ def _hours(step: Step) -> str:
 
 
 def grounds(basis: Basis) -> str:
-    """What the answer rests on."""
+    """The grounds of the answer."""
     statements = several(basis.stated + basis.assumed, "statement")
     if basis.assumed:
         statements += f" ({few(basis.assumed)} inferred)"
@@ -151,7 +151,7 @@ def grounds(basis: Basis) -> str:
 
 
 def rests_on(basis: Basis) -> str:
-    """What the answer rests on, and how many answers alone would change it."""
+    """The grounds of the answer, and how many answers alone would change it."""
     says = f"Rests on {grounds(basis)}"
     turning = len(basis.turning)
     if not turning:
@@ -182,7 +182,7 @@ def _above_prize(
 
 
 def _title_at(facts: CaseFacts, path: str) -> str:
-    """What reports call the answer at a path."""
+    """The title that reports use for the answer at a path."""
     _, _, name = path.partition(".")
     assessment = facts.assessment
     for answers in (assessment.factors, assessment.ceiling.checks, assessment.signals):
@@ -193,7 +193,7 @@ def _title_at(facts: CaseFacts, path: str) -> str:
 
 
 def _caveats(facts: CaseFacts, decision: Decision) -> Iterator[tuple[str, str]]:
-    """What to keep in mind, each with its id."""
+    """Caveats of the verdict, each with its id."""
     if waiting := facts.findings.unconfirmed:
         titles = [_title_at(facts, path) for path in waiting]
         answers = counted(len(waiting), "answer")

@@ -202,7 +202,7 @@ def _say_steps(steps: Sequence[Step], answer: TuningAnswer) -> str:
 
 
 def say_step(step: Step, answer: TuningAnswer) -> str:
-    """What to do, as ``try retrieved examples`` or ``pilot supervised fine-tuning``."""
+    """A step in words, as ``try retrieved examples`` or ``pilot supervised fine-tuning``."""
     if answer == "pilot" and step.way and step.option != SEARCHED:
         return f"pilot {step.title}"
     is_told_to = step.title.startswith(("switch to ", "run ")) or step.option in _TITLES

@@ -212,7 +212,7 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
 
 
 def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
-    """What lacks of the data, empty where enough is there; and what is there, in words."""
+    """Missing data in words, empty where there is enough; and the existing data in words."""
     if not table.tunings:
         return "", ""
     usual = usual_data(facts, table)

@@ -29,7 +29,7 @@ class StepToDo(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """What a rule answers."""
+    """The answer of a rule."""
 
     answer: TuningAnswer
     because: str  #: The decisive finding, as one clause.
@@ -99,7 +99,7 @@ class Situation:
 
     @property
     def open_conditions(self) -> Strings:
-        """What is to be settled of service, safety and money, each as what has to be so."""
+        """Open conditions of service, safety and money."""
         return tuple(each.once for each in self.conditions if each.is_open)
 
     @property
@@ -109,7 +109,7 @@ class Situation:
 
     @cached_property
     def moves(self) -> str:
-        """What still moves, in words; empty where nothing does."""
+        """The requirements that still change, in words; empty where none does."""
         if self.facts.holds("exploration_phase"):
             return "you are still finding out what users need"
         if self.facts.behaviour_changes:

@@ -24,7 +24,7 @@ MOST_TURNS = 12
 
 
 class AnswerAndStep(NamedTuple):
-    """What a case comes to."""
+    """The answer of a case, and its first step."""
 
     answer: TuningAnswer
     step: str  #: The kind of the first step.
@@ -159,7 +159,7 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
 
 
 def _of_money(it: Situation) -> Iterator[Turn]:
-    """What better answers would have to be worth, where tuning can't come back."""
+    """The gain in quality that would repay tuning, where the saving can't."""
     lacks = it.prize.lacks_a_month
     case = it.facts.case
     if not lacks:

@@ -18,7 +18,7 @@ def say_quality(known: KnownNumber) -> str:
 
 
 def say_figures(way: Way) -> str:
-    """What is known of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 per month``."""
+    """Figures of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 per month``."""
     parts: list[str] = []
     right = way.figures.get("quality")
     if right is not None:
@@ -60,7 +60,7 @@ def say_simpler(table: WayTable, *, fair: bool) -> str:
 
 
 def say_pilot(table: WayTable, data_there: str) -> str:
-    """What untuned ways come to, and what there is to learn from."""
+    """The results of untuned ways, and what a pilot would teach."""
     wanted = table.criterion.limits.get("quality")
     best = table.gap.quality
     if "quality" not in table.gap.missed or wanted is None or best is None:

@@ -24,7 +24,7 @@ Admissible = Mapping[TargetId, TargetState]
 
 @dataclass(frozen=True, slots=True)
 class TargetCriterion:
-    """What a way has to meet, written down before anything is run.
+    """The figures that a way has to meet, written down before anything is run.
 
     ``limits`` are the stated targets; ``private`` is whether data have to stay inside. Where no
     quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most; than the

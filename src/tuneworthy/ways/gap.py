@@ -38,7 +38,7 @@ _FOUND = 0.9  # from here on passages are found
 
 @dataclass(frozen=True)
 class Gap:
-    """What is missed, by how much, and what the case says of the reason.
+    """The targets missed, by how much, and the reasons that the case states.
 
     ``tried`` are the untuned ways that somebody ran here, today's first.
     """
@@ -230,7 +230,7 @@ class Gap:
 
     @cached_property
     def failures(self) -> FailureAnalysis | None:
-        """What goes wrong, as people read or stated it; None where nobody did."""
+        """Failures as people read or stated them; None where nobody did."""
         return failures_of(
             self.facts.case, self.facts.findings.ledger, self.facts.framework
         )

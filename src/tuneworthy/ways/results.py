@@ -178,7 +178,7 @@ _ARMS: Mapping[str, EffectArm] = {
 
 
 def _say_published(table: WayTable, way: Way) -> str:
-    """What this kind of way did to errors in published comparisons; empty for too few."""
+    """Effect of this kind of way on errors in published comparisons; empty for too few."""
     arm: EffectArm | None = (
         "fine_tune" if way.kind == "tuning" else _ARMS.get(way.option)
     )
@@ -212,7 +212,7 @@ def _figure(way: Way, name: FigureId) -> KnownNumber | None:
 
 
 def work_usd(hours: Range | None, rate: Amount | None) -> Number:
-    """What hours of work cost, from the least at the low rate to the most at the high one."""
+    """Cost of hours of work, from the least at the low rate to the most at the high one."""
     if hours is None:
         return Unknown(ask="estimate the hours")
     if rate is None:

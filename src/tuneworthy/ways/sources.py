@@ -42,7 +42,7 @@ def _present(
 
 
 def production(facts: CaseFacts) -> Way:
-    """What runs now: by the log, else as the team states it; never a lab's best arm."""
+    """The way that runs now: by the log, else as the team states it; never a lab's best arm."""
     today = facts.case.today
     used = in_use(facts.case)
     bill_grade: FigureGrade = "computed"
@@ -271,7 +271,7 @@ def _read(figure: AnyFigure) -> KnownNumber | None:
 
 
 def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:
-    """What its calls cost, times the traffic; else, of a tuned model, what serving it costs."""
+    """Cost of an arm's calls times the traffic; of a tuned model else the cost of serving it."""
     known = _bill_of_calls(arm.usd_per_call, facts.requests)
     if known is not None or arm.kind != "tuned":
         return known
@@ -426,7 +426,7 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
 
 
 def _tuned_model(gap: Gap) -> dict[FigureId, KnownNumber]:
-    """What is known of the tuned model that the case lists, but for its quality."""
+    """The tuned model that the case lists, with all known figures but its quality."""
     way = next((way for way in listed_models(gap.facts) if way.tuned), None)
     if way is None:
         return {}

@@ -44,12 +44,12 @@ class WayTable:
 
     @property
     def today(self) -> Way:
-        """What runs now."""
+        """The way that runs now."""
         return self.gap.today
 
     @property
     def criterion(self) -> TargetCriterion:
-        """What a way has to meet."""
+        """The figures that a way has to meet."""
         return self.gap.criterion
 
     @cached_property
@@ -273,7 +273,7 @@ class WayTable:
         )
 
     def _errors_of(self, way: Way) -> Triangle | None:
-        """What a way does to the errors that are left.
+        """The effect of a way on the errors that are left.
 
         It is bounded by the failures that it can touch at all, and by passages that aren't found.
         """

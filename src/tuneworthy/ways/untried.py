@@ -20,7 +20,7 @@ from tuneworthy.words import count, counted, listing, share, usd
 
 
 class Prospect(NamedTuple):
-    """What an option would do in a case; ``errors`` is None where it mends no answer."""
+    """The effect of an option in a case; ``errors`` is None where it mends no answer."""
 
     because: str
     errors: Triangle | None = None

@@ -119,7 +119,7 @@ class Way:
         return self.state == "untried"
 
     def figure(self, target: TargetId) -> KnownNumber | None:
-        """What is known of it about a target; None where nothing is."""
+        """The known figure of the way for a target; None where there is none."""
         if target != "privacy":
             return self.figures.get(FIGURE_OF[target])
         if self.private == "unknown":

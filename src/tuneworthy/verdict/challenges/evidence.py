@@ -63,7 +63,7 @@ def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
 
 
 def _measured_text(reading: LimitCheck) -> str:
-    """What was measured: ``outputs out of format: 9% (8–11%) of outputs``."""
+    """A measurement in words: ``outputs out of format: 9% (8–11%) of outputs``."""
     if reading.title:
         return f"{reading.title}: {reading.interval}"
     return reading.interval

@@ -186,7 +186,7 @@ def _some(hours: Amount | None) -> bool:
 
 
 def _usual(row: CostRow | None, unit: str) -> str:
-    """What a row of the framework's table has; empty where it has none."""
+    """The usual amount in a row of the framework's table; empty where it has none."""
     hours = row and row.hours
     if not hours:
         return ""
