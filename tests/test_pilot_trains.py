@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import threading
 import urllib.error
@@ -396,6 +397,35 @@ def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> Non
     with pytest.raises(training_trainers.TrainingFailedError) as caught:
         trained(tmp_path, tmp_path / "empty", work_of(ROWS))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["code beside it", "pickled weights"])
+def test_a_base_runs_no_code_of_whoever_made_it(
+    tiny: Path, tmp_path: Path, kind: str
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    base = tmp_path / "base"
+    shutil.copytree(tiny, base)
+    ran = tmp_path / "ran"
+    if kind == "pickled weights":
+        weights = base / "model.safetensors"
+        torch.save(load_file(weights), base / "pytorch_model.bin")
+        weights.unlink()
+    else:
+        code = f"from pathlib import Path; Path({str(ran)!r}).touch()\n"
+        (base / "evil.py").write_text(code)
+        config = json.loads((base / "config.json").read_text())
+        config["model_type"] = "evil"
+        names = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+        config["auto_map"] = names
+        (base / "config.json").write_text(json.dumps(config))
+    with pytest.raises(training_trainers.TrainingFailedError) as caught:
+        trained(tmp_path / "runs", base, work_of(ROWS))
+    assert "\n" not in str(caught.value)
+    assert not ran.exists()
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ class Base:
         folder = str(path.parent if where else path)
         self.device = device
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, **where
+            folder, local_files_only=True, trust_remote_code=False, **where
         )
         self.gguf = bool(where)
         if bits == _FOUR:  # a GPU does it; nothing of it runs on a processor
@@ -92,7 +92,12 @@ class Base:
             )
             where["device_map"] = {"": device}
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.bfloat16, local_files_only=True, **where
+            folder,
+            dtype=torch.bfloat16,
+            local_files_only=True,
+            trust_remote_code=False,  # code beside weights is a stranger's
+            use_safetensors=True,  # other files of weights can hold code
+            **where,
         )
         self.model = model if bits == _FOUR else model.to(device)
 

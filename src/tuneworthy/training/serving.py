@@ -60,12 +60,19 @@ class AdapterModels:
         self._runs = Path(settings["runs"])
         self._device = settings["device"]
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
-            self._base, local_files_only=True, padding_side="left"
+            self._base,
+            local_files_only=True,
+            trust_remote_code=False,
+            padding_side="left",
         )
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            self._base, dtype=torch.bfloat16, local_files_only=True
+            self._base,
+            dtype=torch.bfloat16,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
         ).to(self._device)
         self._adapters: set[str] = set()
 
@@ -75,7 +82,8 @@ class AdapterModels:
         if model == self._name:
             return True
         plain = run.isalnum() and model.startswith(PREFIX)
-        return plain and (self._runs / run / "adapter_config.json").is_file()
+        files = ("adapter_config.json", "adapter_model.safetensors")
+        return plain and all((self._runs / run / name).is_file() for name in files)
 
     def answers(self, calls: list[ChatCall]) -> list[dict[str, Any]]:
         """What one model makes of some calls."""
