@@ -474,7 +474,9 @@ class ActiveParts(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._in_script = tag == "script"
-        if tag in {"base", "iframe", "object", "embed", "form"}:
+        if tag in {"base", "iframe", "object", "embed", "form"} or "refresh" in str(
+            attrs
+        ):
             self.found.append(tag)
         for name, value in attrs:
             if name.startswith("on") or (

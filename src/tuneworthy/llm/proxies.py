@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.llm.endpoints import host_of, on_this_machine
@@ -57,23 +57,21 @@ def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
 
     Raises InputError for what is none. The error doesn't repeat it, as it may hold a password.
     """
-    scheme = ""
-    host = ""
-    port = None
-    user = ""
-    password = ""
-    with suppress(ValueError):
+    no_proxy = InputError(
+        "names no proxy over http", where=where, fix="write it as http://host:3128"
+    )
+    try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
-        scheme = parts.scheme.lower()
         port = parts.port
-        host = parts.hostname or ""
-        user = unquote(parts.username or "")
-        password = unquote(parts.password or "")
-    plain = bool(host) and text.isascii() and text.isprintable() and " " not in text
-    if not plain or scheme not in _USUAL_PORTS:
-        what = "names no proxy over http"
-        raise InputError(what, where=where, fix="write it as http://host:3128")
-    return Proxy(scheme, host, port or _USUAL_PORTS[scheme], user, password)
+    except ValueError:
+        raise no_proxy from None
+    plain = text.isascii() and text.isprintable() and " " not in text
+    if not plain or not parts.hostname or parts.scheme not in _USUAL_PORTS:
+        raise no_proxy
+    user = unquote(parts.username or "")
+    password = unquote(parts.password or "")
+    usual = _USUAL_PORTS[parts.scheme]
+    return Proxy(parts.scheme, parts.hostname, port or usual, user, password)
 
 
 def find_proxy(url: str) -> Proxy | None:
@@ -87,7 +85,7 @@ def find_proxy(url: str) -> Proxy | None:
     named = getproxies_environment()
     text = named.get(_ENCRYPTED) or named.get("all") or ""
     host = host_of(url)
-    if not text.strip() or proxy_bypass_environment(host.strip("[]"), named):
+    if not text.strip() or proxy_bypass(host.strip("[]")):
         return None
     return read_proxy(text.strip())
 
