@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -47,8 +48,9 @@ def needed(extra: str) -> dict[str, Distribution]:
 
 def size_mb(library: Distribution) -> float:
     """What the files of a library take, in MB."""
-    files = [file.locate() for file in library.files or () if file.suffix != ".pyc"]
-    sizes = [path.stat().st_size for path in files if path.is_file()]
+    named = [file for file in library.files or () if file.suffix != ".pyc"]
+    paths = [Path(str(file.locate())) for file in named]
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
     return sum(sizes) / BYTES_PER_MB
 
 

@@ -125,13 +125,11 @@ def _simulation(
     details: Callable[[], DrawnDetails],
 ) -> Simulation:
     drawn = len(success)
-    middle = dict(likely(flow.inputs))
-    at_middle = flow.follow(middle, flow.odds(middle, 1), each_month=False)
     simulation = Simulation(
         draws=drawn,
         horizon_months=flow.horizon,
         p_works=float(np.mean(success)),
-        likely_usd=float(at_middle.npv[0]),
+        likely_usd=0.0,
         p_never=_share(paths.months > flow.horizon + _HAIR),
         npv_usd=Percentiles(**_named(paths.npv)),
         curve=(),
@@ -141,11 +139,18 @@ def _simulation(
     )
     return simulation.postpone(
         {
+            "likely_usd": lambda: _likely_usd(flow),
             "curve": lambda: details().curve,
             "tornado": lambda: details().tornado,
             "assumes": lambda: tuple(_assumes(flow, nothing_varies=drawn == 1)),
         }
     )
+
+
+def _likely_usd(flow: CashFlow) -> float:
+    middle = dict(likely(flow.inputs))
+    at_middle = flow.follow(middle, flow.odds(middle, 1), each_month=False)
+    return float(at_middle.npv[0])
 
 
 def _as_drawn(details: DrawnDetails) -> DrawnDetails:
