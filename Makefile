@@ -118,7 +118,7 @@ $(VENV)/.local: $(VENV)/.dev requirements/local.txt
 	@$(BIN)/tuneworthy models pull local:smollm2
 	@touch $@
 
-# What trains on this machine, for pilots: about 1.1 GB. Not locked: pip brings the build of torch that fits.
+# What trains on this machine, for pilots: about 1.4 GB. Not locked: pip brings the build of torch that fits.
 $(VENV)/.pilot: $(VENV)/.local
 	@echo "Installing what trains"
 	@$(PIP) install --editable '.[pilot]'

@@ -254,9 +254,11 @@ from tuneworthy.training import card as training_card
 from tuneworthy.training import curve as training_curve
 from tuneworthy.training import export as training_export
 from tuneworthy.training import gate as training_gate
+from tuneworthy.training import lora as training_lora
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training import recipes as training_recipes
 from tuneworthy.training import served as training_served
+from tuneworthy.training import steps as training_steps
 from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training import winners as training_winners
 from tuneworthy.training.hosted import HostedTrainer

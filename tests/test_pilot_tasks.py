@@ -24,6 +24,8 @@ from internals import (
     model_training,
     section_lab,
     training_pilot,
+    training_served,
+    training_winners,
 )
 from lab_world import chance, folder_of
 from pilot_world import AS_OF, FakeTrainer, case_of, general_answers, pilot_of
@@ -219,3 +221,19 @@ def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_
     assert routed.usd_per_case > 0
     assert way.admissible == {"quality": "met"}  # as neither of the two alone
     assert dossier.verdict.answer == "no"
+
+    done = training_winners.hand_over(place, "head", tmp_path / "head")
+    assert routed.model in done.routed
+    served = training_served.ServedWay(tmp_path / "head")
+    answers = [served.answer(case.text) for case in pilot.lab.plan.report]
+    to_model = [answer for answer in answers if not answer["sure"]]
+    assert len(to_model) / len(answers) == pytest.approx(routed.to_model)
+    assert '"sure": false' in (tmp_path / "head" / "README.md").read_text("utf-8")
+
+    case = load_case(place)
+    record, learnt = files_stores.read_training(case) or pytest.fail("it has one")
+    digest = model_training.set_digest(learnt[1:])
+    other = record.model_copy(update={"digest": digest, "train": len(learnt) - 1})
+    files_stores.write_training(case, other, learnt[1:])
+    later = training_winners.hand_over(place, "head", tmp_path / "later")
+    assert later.routed == ""  # the pilot chose for a head of other examples

@@ -39,7 +39,7 @@ from tuneworthy import InputError
 
 LACKS = [
     name
-    for name in ("torch", "transformers", "peft", "gguf")
+    for name in ("torch", "transformers", "peft", "gguf", "trl")
     if find_spec(name) is None
 ]
 

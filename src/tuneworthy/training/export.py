@@ -82,6 +82,8 @@ _PARTS = {
     "seed": "seed",
 }
 """What a recipe sets beside its epochs, by the word that stands for it in files of a target."""
+_FOUR = 4  # bits of a weight
+_IF = re.compile(r"\{\{if (\w+)\}\}$")
 _CALL = {
     "id": "$id",
     "type": "function",
@@ -161,6 +163,7 @@ class Target(FileRecord):
     """Of which texts the loss is taken: the last answer, all of the assistant, or nobody knows."""
     epochs: Annotated[float, Field(gt=0)] = 3
     write: dict[str, str] = {}  #: Further files by name: job or configuration.
+    copies: tuple[str, ...] = ()  #: Modules of this room that its script imports.
     run: Text = ""  #: The commands, one a line.
     api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
@@ -190,7 +193,8 @@ class Target(FileRecord):
         )
 
 
-_FOLDER = files("tuneworthy.training").joinpath("targets")
+_ROOM = files("tuneworthy.training")
+_FOLDER = _ROOM.joinpath("targets")
 
 
 def target_names() -> list[str]:
@@ -620,10 +624,11 @@ def export(
         else (case.folder or Path()) / "export" / name
     )
     facts = _recipe(to, billions, piloted, named=chosen.name)
-    values = _values(case.name, [*train, *held], len(train), facts) | {
-        "base": chosen.name
-    }
-    command = _with(to.run, values, validated=bool(held))
+    lines = texts[to.train].count("\n")
+    values = _values(case.name, [*train, *held], lines, facts)
+    values["base"] = chosen.name
+    flags = {"validation": bool(held), "four_bit": facts.recipe.bits == _FOUR}
+    command = _with(to.run, values, flags)
     tokens = round(sum(map(tokens_of, train)) * facts.epochs)
     usd = _price(to, name, chosen, tokens, usd_per_mtok)
     warning = _say_warning(case, chosen, usd)
@@ -639,7 +644,9 @@ def export(
             if text:
                 write_new(place / file, text)
         for file, text in to.write.items():
-            write_new(place / file, _with(text, values, validated=bool(held)))
+            write_new(place / file, _with(text, values, flags))
+        for file in to.copies:
+            write_new(place / file, _ROOM.joinpath(file).read_text("utf-8"))
         write_new(place / "export.json", export_json(report))
     return report
 
@@ -835,7 +842,8 @@ def _values(
     length = max(512, 256 * math.ceil(longest / 256))
     if facts.source == PILOTS:
         length = recipe.longest
-    micro = math.ceil(recipe.batch / recipe.parts)
+    parts = _equal_parts(recipe)
+    micro = recipe.batch // parts
     steps = math.ceil(train * facts.epochs / recipe.batch)
     return {
         "name": re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "case",
@@ -845,7 +853,8 @@ def _values(
         "steps": str(steps),
         "warmup": str(max(1, int(steps * WARMUP))),
         "micro": str(micro),
-        "parts": str(recipe.parts),
+        "batch": str(recipe.batch),
+        "parts": str(parts),
         "rate": f"{recipe.rate:.10f}".rstrip("0"),
         "rank": str(recipe.rank),
         "alpha": str(recipe.alpha),
@@ -854,19 +863,29 @@ def _values(
         "clip": f"{recipe.clip:g}",
         "checkpointing": str(recipe.checkpointing).lower(),
         "Checkpointing": str(recipe.checkpointing),
-        "four_bit": str(recipe.bits == 4).lower(),
-        "Four_bit": str(recipe.bits == 4),
+        "four_bit": str(recipe.bits == _FOUR).lower(),
+        "Four_bit": str(recipe.bits == _FOUR),
         "seed": "0",
     }
 
 
-def _with(text: str, values: Mapping[str, str], *, validated: bool) -> str:
-    """A template; a line that ends with ``{{if validation}}`` goes where nothing is held back."""
-    lines = text.split("\n")
-    lines = [
-        line for line in lines if validated or not line.endswith("{{if validation}}")
-    ]
-    whole = "\n".join(line.removesuffix("{{if validation}}").rstrip() for line in lines)
+def _equal_parts(recipe: Recipe) -> int:
+    """Parts of a batch, as many as the recipe has or more until they are of one size.
+
+    A trainer multiplies the parts by their size: unequal ones would make another batch.
+    """
+    fewest = min(recipe.parts, recipe.batch)
+    return next(n for n in range(fewest, recipe.batch + 1) if recipe.batch % n == 0)
+
+
+def _with(text: str, values: Mapping[str, str], flags: Mapping[str, bool]) -> str:
+    """A template; a line that ends with ``{{if FLAG}}`` goes where the flag isn't set."""
+    lines = []
+    for line in text.split("\n"):
+        mark = _IF.search(line)
+        if mark is None or flags[mark[1]]:
+            lines.append(_IF.sub("", line).rstrip())
+    whole = "\n".join(lines)
     return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word[1]], whole)
 
 

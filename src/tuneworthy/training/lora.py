@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import random
 import sys
 import threading
 import time
@@ -20,9 +19,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from tuneworthy.training.steps import IGNORED, order, share_of_rate, split_tokens
+
 _BETA = 0.1  # of DPO, as published
 _FOUR = 4  # bits of a weight
-_IGNORED = -100  # label of a token that no loss is taken of
 _GGUF = {
     "q_proj": "attn_q",
     "k_proj": "attn_k",
@@ -140,15 +140,14 @@ class Base:
 
         recipe = job["recipe"]
         rows = job["rows"]
-        order = _order(len(rows), recipe, job["seed"])[: job["measure"] or None]
-        steps = len(order)
+        batches = _batches(len(rows), recipe, job["seed"])[: job["measure"] or None]
+        steps = len(batches)
         state = folder / "state.pt"
         weights = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=recipe["rate"], weight_decay=0.0)
         warm = max(1, steps // 10)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer,
-            lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm))),
+            optimizer, lambda step: share_of_rate(step, steps, warm)
         )
         checkpoint: Row = {"step": 0, "seconds": 0.0}
         if state.is_file():
@@ -162,7 +161,7 @@ class Base:
         loss = 0.0
         started = saved - checkpoint["seconds"]
         for step in range(checkpoint["step"], steps):
-            loss = self._step(model, [rows[place] for place in order[step]], recipe)
+            loss = self._step(model, [rows[place] for place in batches[step]], recipe)
             torch.nn.utils.clip_grad_norm_(weights, recipe["clip"])
             optimizer.step()
             schedule.step()
@@ -204,7 +203,7 @@ class Base:
             self._tokens([(row["messages"], "") for row in part], recipe)
             for part in parts
         ]
-        answers = sum(int((part[:, 1:, 2] != _IGNORED).sum()) for part in tokens)
+        answers = sum(int((part[:, 1:, 2] != IGNORED).sum()) for part in tokens)
         whole = 0.0
         for part in tokens:
             loss = -_told(model, part)[1].sum() / answers
@@ -244,11 +243,10 @@ class Base:
         sequences = []
         for pair, (messages, instead) in enumerate(pairs):
             answered = {**messages[-1], "content": instead or messages[-1]["content"]}
-            prompt = self._ids(messages[:-1], prompt=True)
-            whole = self._ids([*messages[:-1], answered], prompt=False)
-            answer = whole[len(prompt) :][: recipe["longest"]]
-            prompt = prompt[max(0, len(prompt) + len(answer) - recipe["longest"]) :]
-            labels = [_IGNORED] * len(prompt) + answer
+            prompt, answer = split_tokens(
+                self.tokenizer, messages[:-1], answered, recipe["longest"]
+            )
+            labels = [IGNORED] * len(prompt) + answer
             tokens = enumerate(zip(prompt + answer, labels, strict=True))
             sequences.append(
                 [(token, at, label, pair) for at, (token, label) in tokens]
@@ -265,21 +263,15 @@ class Base:
             _, last, _, pair = row[-1]
             padding = range(last + 1, last + 1 + max(map(len, rows)) - len(row))
             row += [
-                (self.tokenizer.pad_token_id or 0, at, _IGNORED, pair) for at in padding
+                (self.tokenizer.pad_token_id or 0, at, IGNORED, pair) for at in padding
             ]
         return torch.tensor(rows, device=self.device)
-
-    def _ids(self, messages: list[Row], *, prompt: bool) -> list[int]:
-        text = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=prompt
-        )
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _told(model: Any, tokens: Any) -> tuple[Any, Any]:
     """The pair of each token of an answer, and its log-likelihood; of prompts none is computed."""
     ids, positions, labels, pairs = tokens.unbind(-1)
-    rows, places = (labels[:, 1:] != _IGNORED).nonzero(as_tuple=True)
+    rows, places = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
     head = model.get_base_model().get_output_embeddings()
     with head.register_forward_pre_hook(lambda _, hidden: hidden[0][rows, places]):
         # what pads a row comes last, where no answer sees it: no mask is needed
@@ -289,13 +281,10 @@ def _told(model: Any, tokens: Any) -> tuple[Any, Any]:
     return pairs[rows, places], likely.gather(-1, asked.unsqueeze(-1)).squeeze(-1)
 
 
-def _order(rows: int, recipe: Row, seed: int) -> list[list[int]]:
+def _batches(rows: int, recipe: Row, seed: int) -> list[list[int]]:
     """Which rows each step sees: every epoch in an order of its own."""
-    chance = random.Random(seed)  # noqa: S311  # hides nothing
     size = recipe["batch"]
-    places = [
-        p for _ in range(recipe["epochs"]) for p in chance.sample(range(rows), rows)
-    ]
+    places = order(rows, recipe["epochs"], seed)
     return [places[at : at + size] for at in range(0, len(places), size)]
 
 

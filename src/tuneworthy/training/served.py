@@ -19,7 +19,7 @@ import numpy as np
 from tuneworthy.text.embedding import embed
 
 _MOST_BYTES = 1 << 20  # of a request
-_DIGITS = 6  # of a cosine; what is beyond depends on the machine
+_DIGITS = 6  # of a cosine and a score; what is beyond depends on the machine
 _BAD = 400
 _GOOD = 200
 _INPUT = re.compile(r"\{\{\s*input\s*\}\}")
@@ -46,15 +46,19 @@ class ServedWay:
         return self._shown(text, vector)
 
     def _label(self, vector: Any) -> dict[str, Any]:
-        """The label, with the softmax of its score, which nobody has calibrated."""
+        """The label, with the softmax of its score, which nobody has calibrated.
+
+        Where a pilot chose from which score on it may answer alone, also whether it may here.
+        """
         scores = np.append(vector, 1.0) @ self._vectors
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         best = int(np.argmax(scores))
-        return {
-            "label": self.settings["labels"][best],
-            "score": round(float(shares[best]), 4),
-        }
+        score = round(float(shares[best]), _DIGITS)
+        answer = {"label": self.settings["labels"][best], "score": score}
+        if "sure_from" in self.settings:
+            answer["sure"] = score >= self.settings["sure_from"]
+        return answer
 
     def _shown(self, text: str, vector: Any) -> dict[str, Any]:
         """The messages for a model, the nearest example last, and that example's own answer."""

@@ -22,10 +22,11 @@ from tuneworthy.files.stores import read_pilot, read_training
 from tuneworthy.lab.plan import Pool
 from tuneworthy.lab.prepare import PreparedLab, prepare
 from tuneworthy.model.base import Unknown
+from tuneworthy.model.lab import RoutedWay
 from tuneworthy.report import blocks as b
 from tuneworthy.report.markdown import md
 from tuneworthy.training.as_piloted import prompt_for, solved_examples
-from tuneworthy.words import count, counted, quality_interval
+from tuneworthy.words import count, counted, quality_interval, share
 
 WINNERS = {
     "head": "A trained head: labels by a small classifier, without a model",
@@ -49,6 +50,9 @@ class WinnerReport(NamedTuple):
     quality: str | Unknown  #: Share right on held-out cases, with its interval.
     ways: str  #: The way that was measured; empty for none.
     shown: int = 0  #: Examples that a model is shown.
+    routed: str = (
+        ""  #: What the head and a model come to together; empty where no pilot says.
+    )
 
 
 def hand_over(
@@ -65,6 +69,9 @@ def hand_over(
         pool = Pool(tuple(case for _, case in solved_examples(lab)))
     settings, vectors = (_head if name == "head" else _nearest)(lab, pool)
     quality, way = _measured(lab, name)
+    routed = _routed(lab) if name == "head" else None
+    if routed is not None:
+        settings |= {"sure_from": routed.sure_from, "else": routed.model}
     base = lab.case.folder or Path()
     folder = Path(output) if output is not None else base / "export" / name
     with made_whole(folder) as place:
@@ -85,6 +92,7 @@ def hand_over(
             quality=quality,
             ways=way,
             shown=settings.get("shown", 0),
+            routed="" if routed is None else _say_routed(routed),
         )
         write_new(place / "README.md", _card(report, lab))
         write_new(place / "export.json", winner_json(report))
@@ -150,9 +158,27 @@ def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
         )
         alone = arm.kind == "baseline" and arm.of == _BASELINE[name]
         if (shown or alone) and not isinstance(row.quality, Unknown):
-            share = row.quality
-            return quality_interval(share.value, share.low, share.high), arm.id
+            right = row.quality
+            return quality_interval(right.value, right.low, right.high), arm.id
     return Unknown(ask=_MEASURE), ""
+
+
+def _routed(lab: PreparedLab) -> RoutedWay | None:
+    """How sure the head has to be by the pilot, whose head this has to be."""
+    result = read_pilot(lab.case)
+    training = read_training(lab.case)
+    if result is None or training is None or isinstance(result.routed, Unknown):
+        return None
+    same = result.plan.training_set == training[0].digest
+    return result.routed if same else None
+
+
+def _say_routed(routed: RoutedWay) -> str:
+    quality = routed.quality
+    return (
+        f"{quality_interval(quality.value, quality.low, quality.high)} with {routed.model}, "
+        f"which answers the {share(routed.to_model)} below a score of {routed.sure_from:g}"
+    )
 
 
 def _copy_code(place: Path) -> None:
@@ -176,11 +202,18 @@ def _card(report: WinnerReport, lab: PreparedLab) -> str:
         else f"{quality} ({report.ways})"
     )
     kind = "a label" if report.name == "head" else "messages for a model"
+    routed = ""
+    if report.routed:
+        routed = (
+            f"* Right together on held-out cases: {report.routed}. "
+            'Ask that model where the answer has `"sure": false`.\n'
+        )
     return (
         f"# {md(report.case)}: {WINNERS[report.name].partition(':')[0].lower()}\n\n"
         f"* Learned from {count(report.examples)} examples with {count(report.labels)} different "
         f"answers, on {lab.as_of}.\n"
         f"* Right on held-out cases: {said}.\n"
+        f"{routed}"
         f"* It answers with {kind}. It embeds the first 2,000 characters of a text by a table of "
         "word pieces, which was made for English.\n"
         "* A request unlike every example still gets an answer. Measure it again on new logs.\n\n"
@@ -210,6 +243,8 @@ def winner_document(report: WinnerReport) -> b.Document:
         rows.append(("Right on held-out cases", f"unknown: {quality.ask}"))
     else:
         rows.append(("Right on held-out cases", quality, report.ways))
+    if report.routed:
+        rows.append(("Routed", report.routed))
     if report.shown:
         rows.append(("Examples shown", count(report.shown)))
     rows.append(
