@@ -177,7 +177,9 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
     return CaseRow(
         name=name,
         title=safe(dossier.case.name),
-        **{part: getattr(verdict, part) for part in ("answer", "outcome", "final")},
+        answer=verdict.answer,
+        outcome=verdict.outcome,
+        final=verdict.final,
         says=says,
         because=verdict.because,
         stage=_stage(dossier),
@@ -412,11 +414,11 @@ def totals(
         since=min(
             (row.as_of for row in pending if row.as_of is not None), default=None
         ),
-        **{part: sum(getattr(row, part) for row in rows) for part in _SUMMED},
+        measured=sum(row.measured for row in rows),
+        answered=sum(row.answered for row in rows),
+        due=sum(row.due for row in rows),
     )
 
-
-_SUMMED = ("measured", "answered", "due")
 
 # Groups by answer, dates that hit several cases, and where an amount lies.
 
