@@ -414,11 +414,11 @@ def totals(
         since=min(
             (row.as_of for row in pending if row.as_of is not None), default=None
         ),
-        measured=sum(row.measured for row in rows),
-        answered=sum(row.answered for row in rows),
-        due=sum(row.due for row in rows),
+        **{part: sum(getattr(row, part) for row in rows) for part in _SUMMED},
     )
 
+
+_SUMMED = ("measured", "answered", "due")
 
 # Groups by answer, dates that hit several cases, and where an amount lies.
 

@@ -120,24 +120,17 @@ _LIKELY_WORDS = {
 
 def _chance(dossier: Dossier, drawn: Simulation) -> str:
     """How likely it works: by the target where there is one, else by published cases."""
-    assumed = next(
-        (
-            text.removesuffix(_OF_FAILURE)
-            for text in drawn.assumes
-            if text.endswith(_OF_FAILURE)
-        ),
-        "",
-    )
+    why = [text for text in drawn.assumes if text.endswith(_OF_FAILURE)]
     if drawn.p_works in (0, 1):
-        return sentence(assumed) if assumed else ""
+        return sentence(why[0].removesuffix(_OF_FAILURE)) if why else ""
     best = _best_tuning(dossier)
     if best is not None and best.chance_word in CHANCES:
         meets = "every target that is missed" if len(best.chances) > 1 else "the target"
         return (
             f"That it works means that it meets {meets}: {CHANCES[best.chance_word]}."
         )
-    if assumed:
-        return f"Whether it works isn’t known here. Assumed: {assumed}."
+    if why:
+        return f"Whether it works isn’t known here. Assumed: {why[0].removesuffix(_OF_FAILURE)}."
     return f"The stated chance that it works is {share(drawn.p_works)}."
 
 
