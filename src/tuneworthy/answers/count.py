@@ -121,7 +121,11 @@ def _path(
     for step, here in zip(framework.tree, counted.ending, strict=True):
         if step.when is None or left == 0:
             break
-        answer: State = "yes" if here == left else "unknown" if here else "no"
+        answer: State = "no"
+        if here == left:
+            answer = "yes"
+        elif here:
+            answer = "unknown"
         value: dict[str, float | Range] = {}
         for part in step.when.walk():  # what it reads, in order
             names = ["checks"] if part.ceiling is not None else []

@@ -177,7 +177,9 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
     return CaseRow(
         name=name,
         title=safe(dossier.case.name),
-        **{part: getattr(verdict, part) for part in ("answer", "outcome", "final")},
+        answer=verdict.answer,
+        outcome=verdict.outcome,
+        final=verdict.final,
         says=says,
         because=verdict.because,
         stage=_stage(dossier),

@@ -90,9 +90,11 @@ class Command(click.Command):
         everything = ctx.ensure_object(Delivery).everything
         everything |= bool(ctx.params.get("everything"))
         has_rest = any("--all" in parameter.opts for parameter in self.params)
-        extent: Extent = (
-            "everything" if everything else "screen" if has_rest else "whole"
-        )
+        extent: Extent = "whole"
+        if everything:
+            extent = "everything"
+        elif has_rest:
+            extent = "screen"
         with shown_to_extent(extent):
             return super().invoke(ctx)
 

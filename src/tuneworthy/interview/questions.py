@@ -48,7 +48,6 @@ _HAVE_DEFAULTS = (
     "prompts",
     "metric",
 )  # fields with a value that nobody has to have stated
-_AS_IN_FIELD = ("kind", "share", "title", "question", "example", "why", "minutes")
 _PLAIN = CaseField(title="", kind="state")
 LEADING_CAUSE = "failures.mostly"
 NOT_NEEDED = (
@@ -262,7 +261,13 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
         part=field.part or "investment",
         choices=_choices(field, framework),
         value=shown_value(value_at(case, path)) if is_stated(case, path) else "",
-        **{name: getattr(field, name) for name in _AS_IN_FIELD},
+        kind=field.kind,
+        share=field.share,
+        title=field.title,
+        question=field.question,
+        example=field.example,
+        why=field.why,
+        minutes=field.minutes,
     )
 
 

@@ -100,11 +100,16 @@ def hold_targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
             each.path.startswith(kind.path) for each in facts.findings.replaced
         )
         stated = today is not None and (name != "cost" or facts.bill_path == kind.path)
+        source: Source = "assumed"
+        if measured:
+            source = "measured"
+        elif stated:
+            source = "stated"
         results[name] = TargetResult(
             state=_STATES[facts.target(name)],
             limit=Unknown(ask=kind.state) if limit is None else limit,
             today=Unknown(ask=kind.measure) if today is None else today.narrowed(),
-            source="measured" if measured else "stated" if stated else "assumed",
+            source=source,
         )
     return results
 

@@ -10,7 +10,14 @@ from tuneworthy.model.base import Interval, Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, in_use
 from tuneworthy.model.dossier import ServingResult
 from tuneworthy.model.framework import ApproachRule, Framework, OptionRule, Triangle
-from tuneworthy.model.ways import AnyFigure, FigureGrade, FigureId, LabArm, WayState
+from tuneworthy.model.ways import (
+    AnyFigure,
+    FigureGrade,
+    FigureId,
+    LabArm,
+    WayKind,
+    WayState,
+)
 from tuneworthy.ways.gap import Gap
 from tuneworthy.ways.untried import Prospect, find_option
 from tuneworthy.ways.way import KnownNumber, Way, known_amount, share_of_cases
@@ -97,15 +104,17 @@ def listed_models(facts: CaseFacts) -> Iterator[Way]:
         measured = "quality" in _present(figures)  # type: ignore[arg-type]  # names of figures
         too_dear = "no" in (facts.target("cost"), facts.target("latency"))
         cheaper = too_dear and _cheaper(facts, figures["usd_per_month"])
+        if tuned:
+            option = "roll_out"
+        elif cheaper:
+            option = "smaller_model"
+        else:
+            option = "other_model"
         yield Way(
             id=f"model:{model.id}",
             title=model.id,
             kind="tuned" if tuned else "model",
-            option="roll_out"
-            if tuned
-            else "smaller_model"
-            if cheaper
-            else "other_model",
+            option=option,
             state=_state_of_listed(facts, model, measured=measured),
             model=model.id,
             figures=_present(figures),  # type: ignore[arg-type]  # names of figures
@@ -211,14 +220,13 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
             "latency_p95_s": _read(arm.latency_p95_s),
             "usd_per_month": _bill_of_arm(facts, arm),
         }
+        kind: WayKind = "arm"
+        if arm.kind != "prompted":
+            kind = arm.kind
         yield Way(
             id=f"{arm.lab}:{arm.id}",
             title=arm.title,
-            kind="tuned"
-            if arm.kind == "tuned"
-            else "no_model"
-            if arm.kind == "no_model"
-            else "arm",
+            kind=kind,
             option=_option_of(facts, arm),
             state="running" if arm.runs_today else "measured",
             made_of=arm.made_of,

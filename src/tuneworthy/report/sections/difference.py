@@ -368,20 +368,19 @@ def beside(
     first: Dossier, second: Dossier, names: Sequence[str]
 ) -> Iterator[b.Section]:
     """Two cases, or two what-ifs of one: what each comes to, and where their answers differ."""
-    facts = [dict(_facts(dossier)) for dossier in (first, second)]
+    firsts = dict(_facts(first))
+    seconds = dict(_facts(second))
     titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))
     rows = [
-        (what, *(column.get(what, "–") for column in facts))
-        for what in facts[0] | facts[1]
+        (what, firsts.get(what, "–"), seconds.get(what, "–"))
+        for what in firsts | seconds
     ]
     yield b.section(
         "beside", "The answer of each", b.table("Side by side", titles, rows)
     )
     answers = _changes(_states_said(first), _states_said(second), absent="not asked")
     figures = _changes(_figures(first), _figures(second))
-    changed = (
-        change for change in (*answers, *figures) if change.title not in facts[0]
-    )
+    changed = (change for change in (*answers, *figures) if change.title not in firsts)
     differ = [*map(_CELLS, changed)]
     said = [
         {item.id: item.says for item in dossier.challenges}
