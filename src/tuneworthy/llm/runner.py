@@ -698,10 +698,8 @@ def quotes(
         for name, job in some:
             if name not in groups:
                 groups[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()
-            (sums, seen), half = (
-                groups[name],
-                bytes.fromhex(job.key[:32]),
-            )  # it is long enough
+            sums, seen = groups[name]
+            half = bytes.fromhex(job.key[:32])  # it is long enough
             if half in seen:
                 continue
             seen.add(half)
