@@ -378,8 +378,10 @@ def _whole_months(end: date, as_of: date) -> tuple[int, int]:
 
 def _card_of(pilot: PilotResult | None) -> PilotCard | None:
     """What a pilot came to; of one that was run elsewhere it is said first."""
-    if pilot is None or not pilot.brought:
-        return pilot and pilot.card
+    if pilot is None:
+        return None
+    if not pilot.brought:
+        return pilot.card
     because = f"it came with the folder and was not checked here. {pilot.card.because}"
     return pilot.card.model_copy(update={"because": because})
 
