@@ -1293,7 +1293,7 @@ def test_an_identifier_is_no_question_and_a_sentence_is_one(
 
 # A value of a kind that no maker writes: its record is read as far as it goes, or left out.
 
-ODD: list[Any] = [[[[]]], {"a": [{}]}]
+ODD_VALUES: list[Any] = [[[[]]], {"a": [{}]}]
 Spot = tuple[str | int, ...]
 ODD_SPOTS: list[tuple[str, Spot]] = [
     ("anthropic.jsonl", ("content", 1, "type")),
@@ -1347,7 +1347,7 @@ def read_odd(folder: Path, name: str, number: int, spot: Spot, odd: Any) -> None
         load(folder / name)
 
 
-@pytest.mark.parametrize("odd", ODD, ids=["lists", "objects"])
+@pytest.mark.parametrize("odd", ODD_VALUES, ids=["lists", "objects"])
 @pytest.mark.parametrize(("name", "spot"), ODD_SPOTS)
 def test_a_list_where_a_word_belongs_is_no_fault_of_ours(
     tmp_path: Path, name: str, spot: Spot, odd: Any
@@ -1368,5 +1368,5 @@ def test_any_odd_value_in_any_place_is_read_or_refused(
     logs = documents(name)
     number = data.draw(st.integers(0, len(logs) - 1))
     spot = data.draw(st.sampled_from(sorted(spots(logs[number]), key=str)))
-    odd = data.draw(st.sampled_from(ODD))
+    odd = data.draw(st.sampled_from(ODD_VALUES))
     read_odd(tmp_path_factory.mktemp("odd"), name, number, spot, odd)

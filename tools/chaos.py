@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache, partial
 from html.parser import HTMLParser
-from itertools import cycle, product
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -438,13 +438,16 @@ def uploads(root: Path) -> Iterator[None]:
     """Every name, kind and body: a file lands in its case or nowhere, and no fault is ours."""
     tries = [*product(FILE_NAMES, FILE_KINDS, FILE_BODIES)]
     chance.shuffle(tries)
-    place = Path()
-    for number, (name, kind, body) in enumerate(cycle(tries)):
-        if number % 40 == 0:  # a case with many files takes its time
-            place = Path(tempfile.mkdtemp(dir=root))
-            shelf = a_shelf(place / "shelf", one=OPEN_CASE)
-            client = a_client(a_site(shelf))
-            form = Seen(client.get(sent_files.FILES).text).hidden("csrf")
+    several = cycle(tries)
+    while True:  # a case with many files takes its time, so each has a few
+        yield from sent_to_a_new_case(Path(tempfile.mkdtemp(dir=root)), several)
+
+
+def sent_to_a_new_case(place: Path, tries: Iterator[Any]) -> Iterator[None]:
+    shelf = a_shelf(place / "shelf", one=OPEN_CASE)
+    client = a_client(a_site(shelf))
+    form = Seen(client.get(sent_files.FILES).text).hidden("csrf")
+    for name, kind, body in islice(tries, 40):
         answer = client.post(
             sent_files.FILES,
             data={"csrf": form, "kind": kind},
