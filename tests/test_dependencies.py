@@ -110,5 +110,6 @@ def license_of(name: str) -> str:
         about = metadata(name)
     except PackageNotFoundError:
         return ""
-    kinds = [kind for kind in about.get_all("Classifier") or () if "License" in kind]
-    return " ".join([about.get("License-Expression") or "", *kinds])
+    stated = about.get_all("License-Expression") or []
+    kinds = about.get_all("Classifier") or []
+    return " ".join([*stated, *(kind for kind in kinds if "License" in kind)])

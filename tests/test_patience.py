@@ -304,7 +304,7 @@ def test_many_requests_without_the_token_keep_no_reader_waiting() -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "method": "GET",
             "path": path,

@@ -243,7 +243,7 @@ def _has_session(headers: Headers, site: Site) -> bool:
 
 
 def _token_in_link(scope: Scope) -> str:
-    query = parse_qs(scope["query_string"].decode("latin-1"))
+    query: dict[str, list[str]] = parse_qs(scope["query_string"].decode("latin-1"))
     token, *_ = query.get("token", [""])
     return token
 
