@@ -66,10 +66,10 @@ from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.model.precedents import PrecedentIndex
 from tuneworthy.model.ways import LabArm, LabName
 from tuneworthy.money.investment import (
-    Amounts,
     Draw,
     MoneyContext,
     MoneyFindings,
+    ReckonedAmounts,
     TuningChance,
     assess_money,
     held_against,
@@ -415,7 +415,7 @@ def _look(
     ledger: Ledger,
     replaced: tuple[Replaced, ...],
     as_of: date,
-    amounts: Amounts,
+    amounts: ReckonedAmounts,
 ) -> CaseFindings:
     """What is next to the case file, what was measured, and what its models cost."""
     texts = prompt_texts(case)

@@ -195,7 +195,7 @@ class MoneyContext:
 
 
 @dataclass(frozen=True)
-class Amounts:
+class ReckonedAmounts:
     """The amounts of a case before anything is drawn, and what they come to in a month."""
 
     model: CostModel
@@ -261,7 +261,7 @@ class Amounts:
 class Reckoning:
     """The amounts of a case, drawn, and whether they pay back."""
 
-    amounts: Amounts
+    amounts: ReckonedAmounts
     draws: Draws | None
     payback: Payback
 
@@ -274,7 +274,7 @@ def counted_saving(model: CostModel, savings: Savings | Unknown) -> Savings | No
 
 
 def assess_money(
-    context: MoneyContext, amounts: Amounts | None = None
+    context: MoneyContext, amounts: ReckonedAmounts | None = None
 ) -> MoneyFindings:
     """Costs, ways to serve the traffic, the investment, and the same drawn many times.
 
@@ -295,7 +295,7 @@ def assess_money(
     )
 
 
-def reckon_amounts(context: MoneyContext) -> Amounts:
+def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
     """The amounts of a case, which rest on no draw and on no chance that tuning works."""
     case = context.case
     framework = context.framework
@@ -313,10 +313,10 @@ def reckon_amounts(context: MoneyContext) -> Amounts:
     counted = counted_saving(model, savings)
     bill = ways.bill.usd if ways.bill else None
     closed = closed_form(model, counted, bill, context.under_months)
-    return Amounts(model, ways, savings, closed)
+    return ReckonedAmounts(model, ways, savings, closed)
 
 
-def _draw_and_judge(context: MoneyContext, amounts: Amounts) -> Reckoning:
+def _draw_and_judge(context: MoneyContext, amounts: ReckonedAmounts) -> Reckoning:
     closed = amounts.closed
     counted = amounts.counted
     draws = None
@@ -1038,7 +1038,7 @@ def _months(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _computed(amounts: Amounts) -> Computed | Unknown:
+def _computed(amounts: ReckonedAmounts) -> Computed | Unknown:
     savings: Any = amounts.savings
     model = amounts.model
     ways = amounts.ways
