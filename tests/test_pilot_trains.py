@@ -436,9 +436,9 @@ def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(
     if llm_embedded.lacking():
         pytest.skip("the extra local is not installed, or the weights are not there")
     asked = "What is the word of the day?"
-    work = work_of(
-        [row(asked, "zanzibar kettle")] * 8, epochs=6, dropout=0.0, least_steps=0
-    )
+    # without dropout more of the same row change no gradient, and cost as much again
+    only = row(asked, "zanzibar kettle")
+    work = work_of([only], epochs=6, batch=1, dropout=0.0, least_steps=0)
 
     async def go() -> tuple[str, str]:
         trainer = training_trainers.LoraTrainer(tmp_path)
