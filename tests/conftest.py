@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import tempfile
 from collections import Counter
@@ -19,8 +21,9 @@ for _name in (
     os.environ[_name] = "127.0.0.1,localhost"
 
 # What tests seal is sealed with a secret of their own, and not with that of whoever runs them.
-_STATE = tempfile.TemporaryDirectory(prefix="tuneworthy-state-")
-os.environ["XDG_STATE_HOME"] = _STATE.name
+_STATE = tempfile.mkdtemp(prefix="tuneworthy-state-")
+atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = _STATE
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
