@@ -466,8 +466,15 @@ def sent_to_a_new_case(place: Path, tries: Iterator[Any]) -> Iterator[None]:
 # Reports of hostile text --------------------------------------------------------------------------
 
 
-ADDRESSES = frozenset({"href", "src", "action", "formaction", "xlink:href", "data"})
-"""Attributes that lead somewhere."""
+ADDRESSES = frozenset(
+    {"href", "src", "srcset", "srcdoc", "poster", "style", "action", "formaction"}
+    | {"xlink:href", "data", "background"}
+)
+"""Attributes that lead somewhere; any other shows its text, or nothing."""
+FOREIGN = re.compile(
+    r"\s*(?:javascript|vbscript|data:text)|.*evil\.test", re.IGNORECASE | re.DOTALL
+)
+PARTS = frozenset({"base", "iframe", "object", "embed", "form"})
 
 
 class ActiveParts(HTMLParser):
@@ -481,18 +488,11 @@ class ActiveParts(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._in_script = tag == "script"
-        if tag in {"base", "iframe", "object", "embed", "form"} or "refresh" in str(
-            attrs
-        ):
+        if tag in PARTS or ("http-equiv", "refresh") in attrs:
             self.found.append(tag)
         for name, value in attrs:
-            if name.startswith("on") or (
-                "evil.test" in (value or "") and name != "content"
-            ):
-                self.found.append(f"{tag} {name}={value}")
-            if name in ADDRESSES and re.match(
-                r"\s*(javascript|vbscript|data:text)", value or "", re.IGNORECASE
-            ):
+            leads = name in ADDRESSES and FOREIGN.match(value or "")
+            if leads or name.startswith("on"):
                 self.found.append(f"{tag} {name}={value}")
 
     def handle_endtag(self, tag: str) -> None:
