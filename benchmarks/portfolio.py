@@ -148,13 +148,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         folder_of_cases(folder, many)
+        before = ""
         if options.former:
             figures, before = measure(folder, options.former.resolve(), many)
             for name, seconds in figures.items():
                 print(f"former, a list of {many:,} cases, {name}: {seconds:.2f} s")
         bare_s = child_cpu_s([sys.executable, "-c", "pass"])
         figures, listed = measure(folder, PROJECT, many)
-        if options.former:
+        if before:
             same = json.loads(before)["cases"] == json.loads(listed)["cases"]
             print(f"the rows are {'the same' if same else 'others'}\n")
         check_reports(folder, json.loads(listed))

@@ -229,8 +229,8 @@ def test_weights_that_are_others_leave_nothing_behind(
 
 def test_eight_bits_hold_every_weight_to_a_254th_of_the_largest_in_its_block() -> None:
     chance = np.random.default_rng(4)
-    scales = np.float16([[0.01], [1.0], [3.5], [0.0]])
-    least = np.float16([[-0.08], [-7.0], [2.0], [0.0]])
+    scales = np.array([[0.01], [1.0], [3.5], [0.0]], np.float16)
+    least = np.array([[-0.08], [-7.0], [2.0], [0.0]], np.float16)
     steps = chance.integers(0, 16, (4, 32), dtype=np.uint8)
     packed = steps[:, :16] | steps[:, 16:] << 4
     numbers = np.hstack([scales.view(np.uint8), least.view(np.uint8), packed]).tobytes()
