@@ -704,9 +704,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_target_is_data_with_a_source_and_a_day(name: str, package: Path) -> None:
     text = (package / "training" / "targets" / f"{name}.yaml").read_text("utf-8")
     one = training_export.target(name)
-    assert (
-        text.count("\n") <= 56
-    )  # a setting takes a line, and none is left to a default
+    assert text.count("\n") <= 56  # none is left to a default
     assert all(page.startswith("https://") for page in one.sources)
     assert date(2026, 1, 1) < one.dated
     assert one.refuses.keys() <= training_export.RULES.keys()
