@@ -15,15 +15,19 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import recombine
@@ -42,8 +46,13 @@ LIGHT = frozenset(
     }
 )  # fmt: skip
 """The signals that need neither near-duplicates (``examples``) nor embeddings (``novelty``)."""
-SILENT = frozenset({"knowledge", "arms"})
-"""Signals that have nothing to say of these logs: no trace has a reference, or a case of a test."""
+SILENT = frozenset({"knowledge", "arms", "running"})
+"""Signals that have nothing to say of these logs: no trace has a reference, or a case of a test,
+and no prompt file is given."""
+FIRST_TRACES = 50
+FIRST_BUDGET_S = 0.7
+"""CPU of the whole command on so many traces."""
+WARMING_BYTES = 2_000_000  #: Of a log that is large enough to compile patterns for.
 ROUNDS = 5
 LINEAR = 1.1
 """Seconds a gigabyte of the larger file over those of the smaller, at most."""
@@ -141,6 +150,7 @@ class Timed:
         found = self.signal.finish(table)
         self.finish_s += time.process_time() - before
         self.known += sum(evidence.is_known for evidence in found.evidence)
+        self.known += found.mix is not None
         return found
 
 
@@ -222,28 +232,45 @@ STEPS: dict[str, Callable[[Path, int], dict[str, float]]] = {
 }
 
 
-def step(name: str, path: Path, traces: int) -> dict[str, float]:
+def environment(source: Path | None) -> dict[str, str]:
+    """The surroundings of a process, in which Tuneworthy may be that of another folder."""
+    ours = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # as the command has it
+    if source is not None:
+        ours["PYTHONPATH"] = str(source)
+    return ours
+
+
+def step(
+    name: str, path: Path, traces: int, source: Path | None = None
+) -> dict[str, float]:
     """Figures of one step, from a process of its own."""
     done = subprocess.run(
         [sys.executable, __file__, "--step", name, str(path), str(traces)],
-        stdout=subprocess.PIPE, text=True, check=True,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # as the command has it
+        stdout=subprocess.PIPE, text=True, check=True, env=environment(source),
     )  # fmt: skip
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
 
 
 def beside(
-    name: str, path: Path, traces: int, bare: Path | None = None, rounds: int = ROUNDS
+    name: str,
+    path: Path,
+    traces: int,
+    bare: Path | None = None,
+    rounds: int = ROUNDS,
+    former: Path | None = None,
 ) -> dict[str, float]:
     """Figures of one step: the median of some processes, each between two bare parses.
 
     They are of the same file, or of the ``bare`` one. A machine with neighbours changes its pace
-    within seconds: only what ran side by side compares.
+    within seconds: only what ran side by side compares. With a ``former`` version its CPU seconds
+    are those of a process right behind.
     """
     runs, before = [], step("parse", bare or path, traces)["cpu_s"]
     for _ in range(rounds):
         figures = step(name, path, traces)
+        if former is not None:
+            figures["former_s"] = step(name, path, traces, former)["cpu_s"]
         after = step("parse", bare or path, traces)["cpu_s"]
         runs.append(figures | {"bare_s": (before + after) / 2})
         before = after
@@ -371,7 +398,9 @@ def make_form(folder: Path, name: str, texts: Path | None) -> Path:
     return path
 
 
-def forms(folder: Path, gb: float, rounds: int, texts: Path | None) -> int:
+def forms(
+    folder: Path, gb: float, rounds: int, texts: Path | None, former: Path | None
+) -> int:
     """Print what the same traces cost in formats of others, and DuckDB's own SQL beside ours.
 
     Returns:
@@ -384,8 +413,8 @@ def forms(folder: Path, gb: float, rounds: int, texts: Path | None) -> int:
         many = recombine.write(plain, texts, size_bytes=size)
     print(f"{gb:g} GB, {many} traces, {size / many:.0f} bytes each.\n")
     rows = [
-        "| format | what | CPU s | × bare parse | budget | peak MiB |",
-        "|---|---|---:|---:|---:|---:|",
+        "| format | what | CPU s | former | × bare parse | budget | peak MiB |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     kept = True
     for name in ("plain", "Parquet", "Langfuse", "spans", "OTLP"):
@@ -394,7 +423,8 @@ def forms(folder: Path, gb: float, rounds: int, texts: Path | None) -> int:
         budgets = PARQUET_BUDGETS if name == "Parquet" else BUDGETS
         steps = [*BUDGETS, *(("sql",) if name in {"plain", "Parquet"} else ())]
         for what in steps:
-            found = beside(what, path, many, bare, rounds)
+            beside_it = former if what != "sql" else None
+            found = beside(what, path, many, bare, rounds, beside_it)
             times = found["cpu_s"] / found["bare_s"]
             budget = budgets.get(what)
             kept &= budget is None or times <= budget
@@ -402,6 +432,7 @@ def forms(folder: Path, gb: float, rounds: int, texts: Path | None) -> int:
                 name,
                 named_step(what, found),
                 f"{found['cpu_s']:.2f}",
+                f"{found['former_s']:.2f}" if "former_s" in found else "",
                 f"{times:.1f}",
                 budget_text(times, budget),
                 f"{found['peak_mib']:.0f}",
@@ -412,6 +443,61 @@ def forms(folder: Path, gb: float, rounds: int, texts: Path | None) -> int:
             path.unlink()
     print("\n".join(("", *rows)))
     return int(not kept)
+
+
+def command_s(log: Path, traces: int, source: Path | None) -> float:
+    """CPU of ``tuneworthy measure`` on a log, as a whole process that makes a new case."""
+    folder = log.parent
+    case = folder / f"{log.stem}-case"
+    shutil.rmtree(case, ignore_errors=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-m", "tuneworthy", "measure", "--from", log.name],
+        cwd=folder, stdout=subprocess.DEVNULL, check=True,
+        env=environment(source) | {"XDG_CACHE_HOME": str(folder / "cache")},
+    )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    kept = (case / ".tuneworthy" / "evidence.jsonl").read_text("utf-8")
+    seen = sum(reading["traces"] for reading in json.loads(kept)["readings"])
+    check_traces("the command", seen, traces)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def first_minute(
+    folder: Path, rounds: int, texts: Path | None, former: Path | None
+) -> int:
+    """Print what measuring a few traces costs, by turns with a former version.
+
+    Returns:
+        0 when the budget is kept, 1 when it is not.
+    """
+    whole = folder / "whole.jsonl"
+    maker = write if texts is None else partial(recombine.write, folder=texts)
+    many = maker(whole, size_bytes=WARMING_BYTES)
+    log = folder / "log.jsonl"
+    with whole.open() as lines, log.open("w") as file:
+        file.writelines(islice(lines, FIRST_TRACES))
+    sources: dict[str, Path | None] = {"this": None}
+    if former is not None:
+        sources["former"] = former
+    took: dict[tuple[str, str], list[float]] = {}
+    for state in ("nothing kept", "kept by an earlier run"):
+        for (
+            source
+        ) in sources.values():  # byte code is there afterwards, and what is kept
+            command_s(whole, many, source)
+        for _ in range(rounds):
+            for name, source in sources.items():
+                if state == "nothing kept":
+                    shutil.rmtree(folder / "cache", ignore_errors=True)
+                seconds = command_s(log, FIRST_TRACES, source)
+                took.setdefault((state, name), []).append(seconds)
+    print(f"| `measure` of {FIRST_TRACES} traces | version | CPU s, median | least |")
+    print("|---|---|---:|---:|")
+    for (state, name), seconds_each in took.items():
+        middle = median(seconds_each)
+        print(f"| {state} | {name} | {middle:.2f} | {min(seconds_each):.2f} |")
+    return int(median(took["kept by an earlier run", "this"]) > FIRST_BUDGET_S)
 
 
 def named_step(what: str, found: dict[str, float]) -> str:
@@ -438,6 +524,12 @@ def main() -> int:
     parser.add_argument(
         "--forms", action="store_true", help="read the log in formats of others"
     )
+    parser.add_argument(
+        "--first", action="store_true", help="measure fifty traces by the command"
+    )
+    parser.add_argument(
+        "--former", type=Path, help="the folder src of a former version, to run beside"
+    )
     parser.add_argument("--texts", type=Path, help="data sets that --forms recombines")
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help="processes for each figure"
@@ -452,15 +544,17 @@ def main() -> int:
         figures["peak_mib"] = used.ru_maxrss / MAXRSS_PER_MIB
         print(json.dumps(figures))
         return 0
-    if find_spec("simdjson") is None:
+    if find_spec("simdjson") is None and not told.first:
         print(
             "the bare parse needs another library: pip install pysimdjson",
             file=sys.stderr,
         )
         return 2
     with tempfile.TemporaryDirectory() as folder:
+        if told.first:
+            return first_minute(Path(folder), told.rounds, told.texts, told.former)
         if told.forms:
-            return forms(Path(folder), told.gb, told.rounds, told.texts)
+            return forms(Path(folder), told.gb, told.rounds, told.texts, told.former)
         return report(Path(folder), told.gb, told.large)
 
 

@@ -67,7 +67,7 @@ _COSTS = {
     "Scenario.name": "Which of the three.",
     "Scenario.npv_usd": "What it is worth over the horizon.",
     "Scenario.upfront_usd": "Before it is live.",
-    "Worth.what": "What would be found out.",
+    "InformationValue.what": "What would be found out.",
 }
 
 _ANSWERS = {

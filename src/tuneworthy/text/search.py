@@ -12,6 +12,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, update_wrapper
+from importlib.metadata import version
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -538,9 +539,7 @@ def _kept_database(needles: Sequence[CompiledPattern]) -> Any:
 
 
 def _database_key(needles: Sequence[CompiledPattern]) -> str:
-    import hyperscan
-
-    parts = [hyperscan.__version__.encode()]
+    parts = [version("hyperscan").encode()]
     for needle in needles:
         parts += [needle.raw, str(needle.flags).encode()]
     return key_of(parts)
