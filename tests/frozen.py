@@ -139,7 +139,8 @@ def workplace() -> Iterator[None]:
         make_library(place / "annex", "open.jsonl")
         plain = {
             "PATH": os.environ.get("PATH", ""), "HOME": str(place / "home"), "TZ": "UTC",
-            "XDG_CACHE_HOME": str(place / "home"), "LANG": "C.UTF-8", "COLUMNS": "80",
+            "XDG_CACHE_HOME": str(place / "home"),
+            "XDG_STATE_HOME": str(place / "state"), "LANG": "C.UTF-8", "COLUMNS": "80",
             "NO_COLOR": "1", "PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
         try:

@@ -19,9 +19,9 @@ def signal(rates: list[float], repeats: int = 8, scored: int | None = None) -> A
     """The signal of an arm that is right at these rates, a case each."""
     cases = tuple(EvalCase(id=f"c{n}", input=f"q{n}") for n in range(len(rates)))
     tries = np.full(len(rates), float(repeats if scored is None else scored))
-    columns = SimpleNamespace(of=lambda *_: (np.array(rates) * tries, tries))
+    columns = SimpleNamespace(columns=lambda *_: (np.array(rates) * tries, tries))
     return lab_reward.reward_signal(
-        SimpleNamespace(of=lambda _: columns),  # type: ignore[arg-type]  # columns alone are read
+        SimpleNamespace(arm_scores=lambda _: columns),  # type: ignore[arg-type]  # columns alone are read
         ARM,
         cases,
         repeats,

@@ -52,7 +52,7 @@ _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
 """How each run stands as markup, with its number: drawn once for all who follow it."""
 
 
-class LabQuery(LabTerms, extra="ignore"):
+class LabQuery(LabTerms, extra="ignore", defer_build=False):
     """What a lab is run by, as a form says it."""
 
     @property
