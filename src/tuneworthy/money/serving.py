@@ -312,12 +312,11 @@ class _Options:
         elif billed is not None:
             yield self._cost(billed, model)
         else:
-            how: How = "as_is"
             where = f"models.{position}.usd_per_mtok"
+            option = ServingOption(model.id, "as_is", tuned, runs)
             if own:
-                how = "self_hosted"
                 where = f"economics.serving, or {where}"
-            option = ServingOption(model.id, how, tuned, runs)
+                option = ServingOption(model.id, "self_hosted", tuned, runs)
             lacks = f"state what {model.id} costs ({where})"
             yield self._cost(option, model, lacks=lacks)
 
