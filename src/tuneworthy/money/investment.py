@@ -1010,9 +1010,8 @@ def _paid_by_tokens(ways: Ways) -> ServingOption | None:
     costs += [cost for cost in ways.costs if not cost.option.tuned]
     costs += ways.rivals
     for cost in costs:
-        if (
-            len(cost.option.request) == 2
-        ):  # a price for tokens in and one for tokens out
+        # a price for tokens in, and one for tokens out
+        if len(cost.option.request) == 2:
             return cost.option
     return None
 

@@ -561,17 +561,21 @@ def _named_ends(
     """
     ends = []
     for name, line in lines.items():
-        if line:
-            month, last = line[-1]
-            falls = len(line) > 1 and last < line[-2][1]
-            below = 1.5 * gap if falls or (name == "all" and last < 0) else 0.0
-            ends.append((last - below, month, name))
+        if not line:
+            continue
+        month, last = line[-1]
+        _, before = line[-2] if len(line) > 1 else line[-1]
+        falls = last < before
+        below = 1.5 * gap if falls or (name == "all" and last < 0) else 0.0
+        ends.append((last - below, month, name))
     labels = []
-    at = -math.inf
-    for wished, month, name in sorted(ends):
-        at = max(wished, at + gap)
-        words = "simulated" if certain and name == "possible" else _LINE_WORDS[name]
-        labels.append({"end": month, "at": at, "label": words, "line": name})
+    height = -math.inf
+    for wished, month, name in sorted(ends):  # from the lowest up
+        height = max(wished, height + gap)
+        words = _LINE_WORDS[name]
+        if certain and name == "possible":
+            words = "simulated"  # there is no other line of runs to tell it from
+        labels.append({"end": month, "at": height, "label": words, "line": name})
     return labels
 
 
