@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from tuneworthy.cases.workspace import open_directory
@@ -55,7 +54,7 @@ def ends_of_cases(folder: str, as_of: date) -> CaseEnds:
     for name in names:
         try:
             case = load_case(directory.path(name))
-            ending = [*_of_case(name, case, as_of)]
+            ending = list(_ending_models(name, case, as_of))
         except InputError as caught:
             problems.append(directory.plain_error(caught, name))
             continue
@@ -69,7 +68,8 @@ def ends_of_cases(folder: str, as_of: date) -> CaseEnds:
     )
 
 
-def _of_case(name: str, case: Case, as_of: date) -> Iterator[EndingModel]:
+def _ending_models(name: str, case: Case, as_of: date) -> Iterator[EndingModel]:
+    """The models of a case whose end is known; ``name`` is the case's folder."""
     used = in_use(case)
     bill = None
     for model in case.models:
@@ -78,7 +78,7 @@ def _of_case(name: str, case: Case, as_of: date) -> Iterator[EndingModel]:
             continue
         role = _role(model, used)
         if role == "in use" and bill is None:
-            bill = monthly_bill(case, as_of)
+            bill = monthly_bill(case, as_of)  # worked out once, and only where needed
         fact = facts_on(as_of).model(model.id, model.base_url)
         yield EndingModel(
             case=name,
@@ -109,29 +109,28 @@ def ends_document(ends: CaseEnds, folder: str) -> b.Document:
     )
     if bills:
         headline += f", {_sum(bills)} per month in all"
-    rows = [_day_row(last, [*group], ends.as_of) for last, group in _by_day(hit)]
     facts = [b.Fact("Catalogue", age_text(ends.as_of))]
     if ends.without:
         facts.append(b.Fact("No end known", listing(ends.without)))
     facts += [b.Fact("Can't be read", problem) for problem in ends.problems]
+    every = _models_table(ends.models)
     sections = [
-        b.section(
-            "days", "", b.table("Days", "Day | #Cases | #Bill per month | Cases", rows)
-        )
-        if rows
-        else b.section("days", "", "No model in use has a known end."),
+        b.section("days", "", _days_table(hit, ends.as_of)),
         b.section("facts", "", b.facts(facts)),
-        b.section(
-            "models", "Every model that ends", _models_table(ends.models), detail=True
-        ),
+        b.section("models", "Every model that ends", every, detail=True),
     ]
     return b.Document(folder, headline, sections)
 
 
-def _by_day(
-    models: Iterable[EndingModel],
-) -> Iterator[tuple[date, Iterator[EndingModel]]]:
-    return groupby(models, key=lambda model: model.ends)
+def _days_table(models: Sequence[EndingModel], as_of: date) -> b.Table | str:
+    """A row for each day on which models in use end; a sentence where none does."""
+    if not models:
+        return "No model in use has a known end."
+    by_day: dict[date, list[EndingModel]] = {}
+    for model in models:
+        by_day.setdefault(model.ends, []).append(model)
+    rows = [_day_row(last, ending, as_of) for last, ending in by_day.items()]
+    return b.table("Days", "Day | #Cases | #Bill per month | Cases", rows)
 
 
 def _day_row(last: date, models: Sequence[EndingModel], as_of: date) -> tuple[str, ...]:

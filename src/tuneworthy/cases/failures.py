@@ -18,7 +18,7 @@ from tuneworthy.model.evalset import (
     FailureDraw,
     Split,
 )
-from tuneworthy.model.lab import CeilingResult, ShareOf
+from tuneworthy.model.lab import CeilingResult
 from tuneworthy.pipeline import framework_of, load_case, today
 from tuneworthy.runs.labs import KeptRun, graded_cases, kept_runs
 from tuneworthy.stats.failures import draw_alike
@@ -148,17 +148,26 @@ def _lab_draw(
     kinds = [_kind(entries.get(failure.case_id)) for failure in failures]
     chosen = [failures[place] for place in draw_alike(kinds, n, seed)]
     reported = result.reported
-    has_quality = isinstance(reported, ShareOf)
+    if isinstance(reported, Unknown):
+        quality: float | Unknown = reported
+        low: float | Unknown = reported
+        high: float | Unknown = reported
+        cases = 0
+    else:
+        quality = reported.value
+        low = reported.low
+        high = reported.high
+        cases = reported.n
     return FailureDraw(
         way=result.best,
         source="lab",
         seed=seed,
         drawn_on=today(),
         failures=len(failures),
-        quality=reported.value if isinstance(reported, ShareOf) else reported,
-        quality_low=reported.low if isinstance(reported, ShareOf) else reported,
-        quality_high=reported.high if isinstance(reported, ShareOf) else reported,
-        cases=reported.n if isinstance(reported, ShareOf) and has_quality else 0,
+        quality=quality,
+        quality_low=low,
+        quality_high=high,
+        cases=cases,
         held_out=sum(failure.is_held_out for failure in chosen),
         drawn=tuple(_drawn(failure, entries) for failure in chosen),
     )
@@ -166,7 +175,9 @@ def _lab_draw(
 
 def _kind(entry: EvalCase | None) -> str:
     """The kind of a case: its first tag; empty for one without."""
-    return next(iter(entry.tags), "") if entry is not None else ""
+    if entry is None or not entry.tags:
+        return ""
+    return entry.tags[0]
 
 
 def _drawn(failure: _LabFailure, entries: Mapping[str, EvalCase]) -> DrawnFailure:

@@ -59,10 +59,9 @@ def changes(
     now = _read(source, chosen, as_of)
     judged: list[tuple[Version | None, Dossier]] = []
     versions = list(islice(entries(read_versions(now.case)), MOST_VERSIONS))
-    if versions and versions[0].digest != text_digest(
-        read_text(now.path, CASE_LIMIT, CaseError)
-    ):
-        judged.append((None, now.judge(now.case)))
+    file_digest = text_digest(read_text(now.path, CASE_LIMIT, CaseError))
+    if versions and versions[0].digest != file_digest:
+        judged.append((None, now.judge(now.case)))  # written since the last one kept
     for version in versions:
         with suppress(InputError):
             judged.append((version, now.judge_version(version)))

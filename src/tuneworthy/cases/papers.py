@@ -104,6 +104,13 @@ class _PaperSources(NamedTuple):
             own = None
         return own or fact
 
+    @property
+    def looked_up(self) -> str:
+        """Where what is known of the weights comes from; empty where nothing is known."""
+        if self.weights is None:
+            return ""
+        return f"the catalogue, looked up on {day(self.weights.dated)}"
+
 
 def write_papers(case: Case, dossier: Dossier) -> Papers:
     """The papers of a case, from its dossier, its training set and its pilot."""
@@ -123,63 +130,61 @@ def write_papers(case: Case, dossier: Dossier) -> Papers:
 # The model card.
 
 
+def _paper_field(name: str, value: str, *, source: str, ask: str) -> PaperField:
+    """A field with the source of its value; an open one with what would fill it."""
+    return PaperField(name, value, source if value else ask)
+
+
 def _card(known: _PaperSources) -> Iterator[PaperField]:
     case = known.case
-    tuned = known.tuned
-    name = "" if tuned is None else tuned.id
-    yield PaperField(
-        "Model", name, "models" if name else "list the tuned model (models: kind)"
-    )
+    name = "" if known.tuned is None else known.tuned.id
+    ask = "list the tuned model (models: kind)"
+    yield _paper_field("Model", name, source="models", ask=ask)
     yield from _base(known)
     yield PaperField("Purpose", case.description or case.name, "name and description")
     goals = listing([plain(goal) for goal in case.goals])
-    yield PaperField("Tuned for", goals, "goals" if goals else "state goals")
+    yield _paper_field("Tuned for", goals, source="goals", ask="state goals")
     yield PaperField("Not meant for", "", "write down what it must not be used for")
     yield from _how(known)
     yield from _scores(known)
     owner = case.decision.owner or ""
-    yield PaperField(
-        "Owner", owner, "decision.owner" if owner else "state decision.owner"
-    )
+    ask = "state decision.owner"
+    yield _paper_field("Owner", owner, source="decision.owner", ask=ask)
     signed = case.decision.signed
-    if signed is None:
-        text = ""
-    else:
+    text = ""
+    if signed is not None:
         text = f"{signed.by} on {day(signed.on)}: {plain(signed.answer)}"
-    fix = "tuneworthy decide CASE --sign NAME"
-    yield PaperField("Signed", text, "decision.signed" if text else fix)
+    ask = "tuneworthy decide CASE --sign NAME"
+    yield _paper_field("Signed", text, source="decision.signed", ask=ask)
 
 
 def _base(known: _PaperSources) -> Iterator[PaperField]:
     source = "the pilot" if known.pilot is not None else "models"
-    yield PaperField(
-        "Base", known.base, source if known.base else "run a pilot, or list it"
-    )
+    ask = "run a pilot, or list it"
+    yield _paper_field("Base", known.base, source=source, ask=ask)
+    size = ""
+    license_ = ""
     weights = known.weights
-    if weights is None:
-        looked_up = ""
-    else:
-        looked_up = f"the catalogue, looked up on {day(weights.dated)}"
-    size = weights.parameters_b if weights is not None else None
-    text = "" if size is None else f"{amount(size)} billion"
+    if weights is not None:
+        license_ = weights.license or ""
+        if weights.parameters_b is not None:
+            size = f"{amount(weights.parameters_b)} billion"
+    source = known.looked_up
     ask = "look it up with its maker"
-    yield PaperField("Parameters", text, looked_up if text else ask)
-    license_ = (weights.license if weights is not None else None) or ""
-    yield PaperField("License of the base", license_, looked_up if license_ else ask)
+    yield _paper_field("Parameters", size, source=source, ask=ask)
+    yield _paper_field("License of the base", license_, source=source, ask=ask)
     fact = known.facts.model(known.base) if known.base else None
     ends = end_text(fact, known.dossier.as_of)
-    yield PaperField(
-        "End of the base", ends, looked_up if ends else "ask who serves it"
-    )
+    ask = "ask who serves it"
+    yield _paper_field("End of the base", ends, source=source, ask=ask)
 
 
 def _how(known: _PaperSources) -> Iterator[PaperField]:
     pilot = known.pilot
     text = "" if pilot is None else _recipe(pilot.plan.recipe, pilot.plan.seeds)
     source = "the pilot's plan, written down before it began"
-    yield PaperField(
-        "How it was trained", text, source if text else "tuneworthy pilot CASE"
-    )
+    ask = "tuneworthy pilot CASE"
+    yield _paper_field("How it was trained", text, source=source, ask=ask)
 
 
 def _recipe(recipe: Recipe, seeds: int) -> str:
@@ -199,8 +204,7 @@ def _scores(known: _PaperSources) -> Iterator[PaperField]:
         return
     for row in pilot.rows:
         if row.id in ("quality", "gain", "general", "refusals", "canaries", "latency"):
-            state = {"met": "met", "missed": "missed", "unknown": "unknown"}[row.state]
-            says = f"{row.says} ({state})"
+            says = f"{row.says} ({row.state})"
             yield PaperField(row.title, says, f"{row.rests_on}, {day(pilot.on)}")
 
 
@@ -216,36 +220,33 @@ def _data(known: _PaperSources) -> Iterator[PaperField]:
     else:
         yield from _set(training)
     case = known.case
-    files = listing(
-        sorted({example.source.rpartition(":")[0] for example in known.examples})
-    )
-    yield PaperField(
-        "Files", files, "the training set" if files else "state data.training"
-    )
+    paths = set()
+    for example in known.examples:
+        path, _, _ = example.source.rpartition(":")  # without its line
+        paths.add(path)
+    files = listing(sorted(paths))
+    ask = "state data.training"
+    yield _paper_field("Files", files, source="the training set", ask=ask)
     tokens = sum(map(tokens_of, known.examples))
     text = f"about {amount(float(f'{tokens:.2g}'))}" if tokens else ""
-    if text:
-        says = "by characters: up to 1.5 times more or fewer"
-    else:
-        says = "gate the examples first"
-    yield PaperField("Tokens", text, says)
-    reviewed = case.safety.data_reviewed
+    source = "by characters: up to 1.5 times more or fewer"
+    ask = "gate the examples first"
+    yield _paper_field("Tokens", text, source=source, ask=ask)
     words = {"yes": "reviewed for bias, harm and personal data", "no": "not reviewed"}
-    said = words.get(reviewed, "")
+    text = words.get(case.safety.data_reviewed, "")
     source = "safety.data_reviewed"
-    yield PaperField("Review for safety", said, source if said else f"state {source}")
-    for name, ask in (
-        (
-            "Where it comes from",
-            "write down who made it, when, and by what right it is used",
-        ),
-        ("Languages", "write down which languages are in it"),
-        (
-            "Rights of others",
-            "write down whether texts of others are in it, and their terms",
-        ),
-    ):
+    ask = f"state {source}"
+    yield _paper_field("Review for safety", text, source=source, ask=ask)
+    for name, ask in _FOR_THE_TEAM.items():
         yield PaperField(name, "", ask)
+
+
+_FOR_THE_TEAM = {
+    "Where it comes from": "write down who made it, when, and by what right it is used",
+    "Languages": "write down which languages are in it",
+    "Rights of others": "write down whether texts of others are in it, and their terms",
+}
+"""Fields that nothing on this machine could fill, each with what to do."""
 
 
 def _set(training: TrainingSet) -> Iterator[PaperField]:
@@ -275,43 +276,47 @@ def _threshold(known: _PaperSources) -> Iterator[PaperField]:
     """The compute of the tuning beside a third of the base's, or of what stands in for it."""
     if known.pilot is not None:
         epochs = known.pilot.plan.recipe.epochs
-    else:
-        epochs = Recipe().epochs
-    if known.pilot is not None:
         whose = "the pilot's epochs"
     else:
+        epochs = Recipe().epochs
         whose = "the default of a pilot"
     tokens = float(sum(map(tokens_of, known.examples)) * epochs)
+    tuning = None
+    base = None
     weights = known.weights
-    size = weights.parameters_b if weights is not None else None
-    trained = weights.trained_mtok if weights is not None else None
-    share = known.facts.assumptions.get("gpai_modifier_share")
-    stand_in = known.facts.assumptions.get("gpai_indicative_flop")
-    tune = _compute(size, tokens)
-    text = "" if tune is None else f"at most {tune:.2g} operations"
+    if weights is not None:
+        size = weights.parameters_b
+        tuning = _compute(size, tokens)
+        if weights.trained_mtok is not None:
+            base = _compute(size, weights.trained_mtok * _MTOK)
+    text = "" if tuning is None else f"at most {tuning:.2g} operations"
     how = f"6 × parameters × tokens × {count(epochs)} epochs ({whose})"
-    lacks = "gate the examples, and name a base whose size is known"
-    yield PaperField("Compute of the tuning", text, how if text else lacks)
-    base = None if trained is None else _compute(size, trained * _MTOK)
-    if weights is None:
-        looked_up = ""
-    else:
-        looked_up = f"the catalogue, looked up on {day(weights.dated)}"
+    ask = "gate the examples, and name a base whose size is known"
+    yield _paper_field("Compute of the tuning", text, source=how, ask=ask)
     text = "" if base is None else f"about {base:.2g} operations"
     fix = "its tokens of pretraining aren't published, or nobody looked them up"
-    yield PaperField("Compute of the base", text, looked_up if text else fix)
+    yield _paper_field("Compute of the base", text, source=known.looked_up, ask=fix)
+    yield _beside_threshold(known.facts, tuning, base, ask=ask)
+
+
+def _beside_threshold(
+    facts: KnownFacts, tuning: float | None, base: float | None, *, ask: str
+) -> PaperField:
+    """The compute of the tuning beside the threshold of the guidelines, in operations."""
+    name = "Beside the threshold"
+    share = facts.assumptions.get("gpai_modifier_share")
+    stand_in = facts.assumptions.get("gpai_indicative_flop")
     if share is None or stand_in is None:
-        yield PaperField(
-            "Beside the threshold", "", "the catalogue of this day has no guidelines"
-        )
-        return
-    limit = share.likely * (base if base is not None else stand_in.likely)
-    of = "a third of the base's"
-    if base is None:
-        of = f"a third of {stand_in.likely:.0e}, as the base's is unknown"
-    value = "" if tune is None else _beside(tune, limit, of)
+        return PaperField(name, "", "the catalogue of this day has no guidelines")
+    if base is not None:
+        limit = share.likely * base
+        whose = "a third of the base's"
+    else:
+        limit = share.likely * stand_in.likely
+        whose = f"a third of {stand_in.likely:.0e}, as the base's is unknown"
+    text = "" if tuning is None else _times_text(tuning, limit, whose)
     source = f"{share.says} Looked up on {day(share.dated)}: {share.sources[0]}"
-    yield PaperField("Beside the threshold", value, source if value else lacks)
+    return _paper_field(name, text, source=source, ask=ask)
 
 
 def _compute(parameters_b: float | None, tokens: float) -> float | None:
@@ -320,11 +325,12 @@ def _compute(parameters_b: float | None, tokens: float) -> float | None:
     return _FLOP_PER_TOKEN * parameters_b * _BILLION * tokens
 
 
-def _beside(tune: float, limit: float, of: str) -> str:
-    times = limit / tune
+def _times_text(tuning: float, limit: float, whose: str) -> str:
+    """How many times below or above a limit, which is ``whose``."""
+    times = limit / tuning
     if times >= 1:
-        return f"below {of} ({limit:.2g}), {amount(float(f'{times:.2g}'))} times"
-    return f"above {of} ({limit:.2g}), {amount(float(f'{1 / times:.2g}'))} times"
+        return f"below {whose} ({limit:.2g}), {amount(float(f'{times:.2g}'))} times"
+    return f"above {whose} ({limit:.2g}), {amount(float(f'{1 / times:.2g}'))} times"
 
 
 # What is shown of them.
@@ -350,14 +356,14 @@ def _section(id_: str, title: str, fields: Sequence[PaperField]) -> b.Section:
     filled = [
         (field.name, field.value, field.source) for field in fields if field.value
     ]
-    lacks = [f"{field.name}: {field.source}" for field in fields if not field.value]
+    asks = [f"{field.name}: {field.source}" for field in fields if not field.value]
+    parts: list[b.Block] = []
     if filled:
-        table = b.table(title, "Field | What is known | From", filled, quiet=True)
-    else:
-        table = None
-    return b.section(
-        id_, title, table, b.part("Open", b.bullets(lacks)) if lacks else None
-    )
+        titles = "Field | What is known | From"
+        parts.append(b.table(title, titles, filled, quiet=True))
+    if asks:
+        parts.append(b.part("Open", b.bullets(asks)))
+    return b.section(id_, title, parts)
 
 
 def papers_dict(papers: Papers) -> dict[str, Any]:

@@ -6,13 +6,13 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic, sleep
@@ -224,22 +224,17 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
 
 
 def _inputs_digest(case: Case, *more: str) -> str:
+    """SHA-256 of all that a dossier rests on beside the case file; ``more`` counts as well."""
     assert case.folder is not None  # only a case in a folder is looked at again
     inputs = [*more, *missing_entries(case), *(prompt_texts(case) or ())]
-    if defaults := defaults_text(case.folder):
+    defaults = defaults_text(case.folder)
+    if defaults:
         inputs.append(defaults)
     for name in (LEDGER, TRAINING_RECORD, f"{PILOT}/result.json", ASSISTANT_FILE):
         path = case.folder / FOLDER / name
-        inputs.append(
-            read_text(path, CASES_LIMIT, CaseError) if os.path.lexists(path) else ""
-        )
-    named: list[Iterable[Path]] = [
-        islice(matching(pattern, case.folder), MOST_PROMPTS)
-        for pattern in case.data.training
-    ]
-    if os.path.lexists(case.folder / FOLDER / LEDGER):  # what it rests on
-        named.append(file for _, file in files_of(case, *MEASURED_ON, *RUN_ON))
-    for file in (file for paths in named for file in sorted(paths)):
+        exists = os.path.lexists(path)
+        inputs.append(read_text(path, CASES_LIMIT, CaseError) if exists else "")
+    for file in _large_inputs(case, case.folder):
         with suppress(OSError):  # a link that leads nowhere
             stat = file.stat()
             inputs.append(f"{file} {stat.st_size} {stat.st_mtime_ns}")
@@ -248,6 +243,14 @@ def _inputs_digest(case: Case, *more: str) -> str:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(f"{len(data)}:".encode() + data)
     return digest.hexdigest()
+
+
+def _large_inputs(case: Case, folder: Path) -> Iterator[Path]:
+    """Files that are too large to read for a look: training files, and what was measured."""
+    for pattern in case.data.training:
+        yield from sorted(islice(matching(pattern, folder), MOST_PROMPTS))
+    if os.path.lexists(folder / FOLDER / LEDGER):  # the evidence rests on these
+        yield from sorted(file for _, file in files_of(case, *MEASURED_ON, *RUN_ON))
 
 
 def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
@@ -283,31 +286,26 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
     """
     with suppress(InputError):
         versions = read_versions(case)
-        digests = [versions[-1].digest if versions else "", *map(text_digest, texts)]
+        last_digest = versions[-1].digest if versions else ""
         now = datetime.now(UTC)
-        add_versions(
-            case,
-            [
-                Version(
-                    at=now, digest=digest, text=text, by=by if text is texts[-1] else ""
-                )
-                for text, last, digest in zip(texts, digests, digests[1:], strict=False)
-                if digest != last
-            ],
-        )
+        added = []
+        for text in texts:
+            digest = text_digest(text)
+            if digest != last_digest:
+                writer = by if text is texts[-1] else ""
+                added.append(Version(at=now, digest=digest, text=text, by=writer))
+            last_digest = digest
+        add_versions(case, added)
 
 
 def writers_since(case: Case, digest: str) -> str:
     """Who wrote versions after one, by name; "somebody else" where that isn't known."""
-    versions = read_versions(case)
-    known = any(version.digest == digest for version in versions)
-    later = takewhile(
-        lambda version: known and version.digest != digest, reversed(versions)
-    )
-    return (
-        listing(sorted({version.by or "somebody else" for version in later}))
-        or "somebody else"
-    )
+    writers: set[str] = set()
+    for version in reversed(read_versions(case)):
+        if version.digest == digest:
+            return listing(sorted(writers)) or "somebody else"
+        writers.add(version.by or "somebody else")
+    return "somebody else"  # that version isn't kept, so nobody knows what is after it
 
 
 def entries(versions: Sequence[Version]) -> Iterator[Version]:
@@ -315,16 +313,17 @@ def entries(versions: Sequence[Version]) -> Iterator[Version]:
 
     What was in the file before the first of them came with it, at the same time, and stays.
     """
-    entry = newer = None
+    shown: Version | None = None  # the last that was given
+    newer: Version | None = None  # the one after this, given or not
     for version in reversed(versions):
         if (
-            entry is None
+            shown is None
             or newer is None
             or version.by != newer.by
             or version.at == newer.at
-            or entry - version.at >= _MINUTE
+            or shown.at - version.at >= _MINUTE
         ):
-            entry = version.at
+            shown = version
             yield version
         newer = version
 
@@ -391,6 +390,7 @@ class Workspace:
         self._kept = kept or KeptCases()
         self._place = f"{directory.folder.resolve()}\n{chosen or ''}"
         self._rows: dict[str, KeptRow] = self._kept.rows(self._place)
+        #: When the names were read by the monotonic clock, and what they were.
         self._names: tuple[float, tuple[str, ...]] = (0.0, ())
         self._draw = RememberedDraws()
         self.author = ""  #: Who writes; empty where nobody says.
@@ -465,20 +465,21 @@ class Workspace:
         ``then`` is the digest of the version before that save.
         """
         before = self._snapshot(name)
-        last = [version.digest for version in read_versions(before.case)[-2:]]
-        if before.digest == digest and last != [then, digest]:
+        last_two = [version.digest for version in read_versions(before.case)[-2:]]
+        if before.digest == digest and last_two != [then, digest]:
             what = "only the last save can be taken back"
-            raise CaseError(
-                what, where=name, fix="answer again, or take the file back with git"
-            )
+            fix = "answer again, or take the file back with git"
+            raise CaseError(what, where=name, fix=fix)
         text = _kept(before.case, then).text
         dossiers: list[Dossier] = []
 
-        def judged(case: Case) -> None:
+        # ``rewrite`` calls it before it writes: a case that can't be judged stays as it is
+        def judge(case: Case) -> None:
             dossiers.append(self.decide(case, self._by(case)))
 
-        wrote = rewrite(before.source, lambda *_: text, judged, read_digest=digest)
-        return self._written(name, before, wrote.digest, dossiers[0])
+        wrote = rewrite(before.source, lambda *_: text, judge, read_digest=digest)
+        (dossier,) = dossiers
+        return self._written(name, before, wrote.digest, dossier)
 
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
         """Write one answer of an interview into a case, and say what it came to."""
@@ -497,9 +498,8 @@ class Workspace:
             case = interview.what_if(now, {ask_id: text})
         except InputError:
             return False
-        return (
-            case.model_dump() == now.case.model_dump()
-        )  # and not where either was read from
+        # what they say is compared, and not where either was read from
+        return case.model_dump() == now.case.model_dump()
 
     def what_if(
         self,
@@ -524,7 +524,9 @@ class Workspace:
         return replace(now, case=case, framework=framework, dossier=dossier)
 
     def _by(self, case: Case) -> Framework:
-        return _framework(case, self.chosen)[0]
+        """The framework that judges a case here."""
+        framework, _ = _framework(case, self.chosen)
+        return framework
 
     def _step(
         self,
@@ -583,11 +585,11 @@ class Workspace:
 
     def names(self) -> tuple[str, ...]:
         """Names of the cases; of more than a few as they were a second ago at most."""
-        at, names = self._names
-        if len(names) <= _FEW or monotonic() - at > 1:
-            at = monotonic()
+        read_at, names = self._names
+        if len(names) <= _FEW or monotonic() - read_at > 1:
+            read_at = monotonic()
             names = self.directory.names()
-            self._names = at, names
+            self._names = (read_at, names)
         return names
 
     def _kept_row(self, name: str) -> KeptRow:

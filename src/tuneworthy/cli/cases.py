@@ -159,8 +159,10 @@ def answer(
         try:
             wrote = cases.write(case, values, chosen)
         except AmbiguousNameError as caught:
-            if (path := _which(caught)) is None:
+            path = _which(caught)
+            if path is None:
                 raise
+            # the same answers in the same order, under the name that was meant
             values = {
                 path if key == caught.name else key: value
                 for key, value in values.items()

@@ -141,10 +141,11 @@ def _list_price(measured: Measured, as_of: date) -> Price | None:
         return None
     ledger = latest([measured])
     names = ("input_tokens", "input_tokens_estimate")
-    tokens = (
-        ledger[name] for name in names if name in ledger and ledger[name].is_known
-    )
-    size = next((each.number for each in tokens), 0.0)
+    size = 0.0
+    for name in names:
+        if name in ledger and ledger[name].is_known:
+            size = ledger[name].number
+            break
     return price_on(models[0], as_of, input_tokens=size)
 
 
@@ -407,7 +408,8 @@ def _measured(
         parts.append(_measured_part(files, results, draw))
         guesses += files.guesses
     # what the team keeps as examples comes last: it counts before what its logs could give
-    if not sources and (held := named(case, "examples")):
+    held = () if sources else named(case, "examples")
+    if held:
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
         files = _files(held, None, searched=True)
         parts.append(_measured_part(files, _results(files, examples, None)))
@@ -572,16 +574,15 @@ def compare_results(
     places = _pair(labels, arm, baseline, many=len(sources) > 1)
     names = [pair.names[place] for place in places]
     runs = None if pair.runs is None else pair.runs.of(places)
-    if runs is not None and (why := runs.misfit(margin)):
-        where = " and ".join(labels[place] for place in places)
+    where = " and ".join(labels[place] for place in places)
+    why = "" if runs is None else runs.misfit(margin)
+    if why:
         raise InputError(why, where=where, fix="score both from 0 to 1")
     compared = None if runs is None else compare_two(names, runs, shared=shared)
     if compared is None:
         what = "an arm has no score on a case of the other"
         fix = "add `score`, and name cases alike in both (`case`)"
-        raise InputError(
-            what, where=" and ".join(labels[place] for place in places), fix=fix
-        )
+        raise InputError(what, where=where, fix=fix)
     return ComparedReport(*compared, margin=margin, shared=shared, by_text=pair.by_text)
 
 
@@ -757,7 +758,7 @@ def _set_report(
         whole=precision(drawn.cases, expected),
         report=report,
         needed=needed,
-        goal=next(iter(case.goals), ""),
+        goal=case.goals[0] if case.goals else "",
         hiding=case.data.personal.local if case.data.personal else "words",
     )
 
@@ -921,12 +922,9 @@ def _read_by_kind(
                     )
             names = [prompt.name for prompt in read_prompts(case)]
             return [f"Read {counted(len(names), 'prompt')}: {listing(names)}."]
-    for (
-        path
-    ) in placed:  # each by itself: in a folder other kinds of file are passed over
-        read_documents(
-            case, path.relative_to(case.folder or ".").as_posix(), "data.documents"
-        )
+    for path in placed:  # each by itself: in a folder other kinds are passed over
+        name = path.relative_to(case.folder or ".").as_posix()
+        read_documents(case, name, "data.documents")
     return [f"Read {counted(len(placed), 'document')}."]
 
 
@@ -943,8 +941,11 @@ def _traced(
 ) -> Iterable[Parts]:
     from tuneworthy.traces.read import TraceFiles, case_map
 
-    for path in placed:  # each by itself: found by a pattern it would be passed over
-        next(iter(TraceFiles([path], mapping=case_map(case))), None)
+    # one record of each is read, so that a file that isn't a log is refused by its own name:
+    # found by a pattern it would be passed over
+    for path in placed:
+        for _ in TraceFiles([path], mapping=case_map(case)):
+            break
     until = monotonic() + MOST_READ_S
 
     def in_time(*_: int) -> None:

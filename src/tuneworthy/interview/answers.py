@@ -107,15 +107,20 @@ def _count(ask: Ask, text: str) -> str:
 
 
 def _read_number(ask: Ask, text: str) -> float:
+    fix = "write a plain number, as 1500 or 20k"
+    if ask.share:
+        fix = "write a number, as 0.9 or 90%"
     match = _ONE.fullmatch(text.strip())
-    unit = (match["unit"] or "").casefold() if match else ""
-    if match is None or (unit == "%" and not ask.share):
-        plain = "write a plain number, as 1500 or 20k"
-        raise _refused(
-            ask, text, "write a number, as 0.9 or 90%" if ask.share else plain
-        )
+    if match is None:
+        raise _refused(ask, text, fix)
+    unit = (match["unit"] or "").casefold()
     number = float(match["number"].replace(",", ""))
-    number = number / 100 if unit == "%" else number * _TIMES[unit]
+    if unit != "%":
+        number *= _TIMES[unit]
+    elif ask.share:
+        number /= 100
+    else:
+        raise _refused(ask, text, fix)
     if abs(number) > 1e15:
         raise _refused(ask, text, "write a smaller number: nobody has that many")
     return round(number, 12)  # 7% is 0.07, not what dividing leaves behind
@@ -158,12 +163,14 @@ def _amount(ask: Ask, text: str) -> Value:
     numbers = _read_numbers(ask, text)
     if sorted(numbers) != numbers:
         raise _refused(ask, text, "write the smaller number first, as 800-2000")
-    if len(numbers) == 1:
-        return WholeValue(plain_number(numbers[0]))
-    low = numbers[0]
-    high = numbers[-1]
-    likely = numbers[1] if len(numbers) == 3 else round((low + high) / 2, 12)
-    named = {"low": low, "likely": likely, "high": high}
+    match numbers:
+        case [number]:
+            return WholeValue(plain_number(number))
+        case [low, high]:
+            named = {"low": low, "likely": round((low + high) / 2, 12), "high": high}
+        case _:
+            low, likely, high = numbers
+            named = {"low": low, "likely": likely, "high": high}
     return {name: plain_number(number) for name, number in named.items()}
 
 
@@ -201,11 +208,11 @@ def _choice(ask: Ask, text: str) -> WholeValue:
             return WholeValue(choice.id)
     if ask.id == "goals":
         with suppress(PydanticCustomError):
-            if (goal := str(to_goal(text))) in ids:
+            goal = str(to_goal(text))
+            if goal in ids:
                 return WholeValue(goal)
-    raise _refused(
-        ask, text, did_you_mean(text, ids) or "there is nothing to choose here"
-    )
+    fix = did_you_mean(text, ids) or "there is nothing to choose here"
+    raise _refused(ask, text, fix)
 
 
 _PARSERS: dict[AskKind, Callable[[Ask, str], Value]] = {
@@ -293,12 +300,20 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     if now is not None and shown_value(now) == value:
         return {}
     typed = {"count" if value.isdigit() else "value": value}
-    changed = {"value": "yes", "needed": "no"} if value == NOT_NEEDED else {**typed}
+    changed = dict(typed)
+    if value == NOT_NEEDED:
+        changed = {"value": "yes", "needed": "no"}
     for key, part in _fields(now).items():
-        text = _ACCEPTED.sub("", part).removeprefix("; ") if key == "note" else part
-        if text and key not in ("value", "count", "needed"):
+        if key in ("value", "count", "needed"):
+            continue
+        text = part
+        if key == "note":
+            text = _ACCEPTED.sub("", part).removeprefix("; ")
+        if text:
             changed[key] = text
-    return {(room, name): WholeValue(value) if changed == typed else changed}
+    if changed == typed:
+        return {(room, name): WholeValue(value)}  # alone it is written without its key
+    return {(room, name): changed}
 
 
 def _counted(case: Case, ask: Ask, value: str | None) -> Places:
@@ -309,20 +324,19 @@ def _counted(case: Case, ask: Ask, value: str | None) -> Places:
     above = keys[:2]
     name = "usable" if len(keys) == 3 else "count"
     now = value_at(case, ".".join(map(str, above)))
+    fields: dict[str, Any] = {}
     if isinstance(now, Holding):
         fields = now.model_dump(mode="json", exclude_none=True)
-    else:
-        fields = {}
     if name == "count" and value is None:
         fields.pop("usable", None)
-    plain = {
-        key: str(part)
-        for key, part in {**fields, name: value}.items()
-        if part is not None
-    }
-    if len(plain) < 2:
-        return {above: next((WholeValue(part) for part in plain.values()), None)}
-    return {above: plain}
+    fields[name] = value
+    plain = {key: str(part) for key, part in fields.items() if part is not None}
+    if len(plain) > 1:
+        return {above: plain}
+    if not plain:
+        return {above: None}
+    (part,) = plain.values()
+    return {above: WholeValue(part)}  # alone it is written without its key
 
 
 @dataclass(frozen=True)
@@ -427,8 +441,10 @@ def accept_conflict(
         )
     mark = f"{_MARK}{challenge_id}"
     places = dict[Keys, Value]()
-    if (place := _note_place(now.case, now.ask(ask_id).id, challenge)) is not None:
-        answer = getattr(now.case, place[0])[place[1]]
+    place = _note_place(now.case, now.ask(ask_id).id, challenge)
+    if place is not None:
+        room, name = place
+        answer = getattr(now.case, room)[name]
         note = f"{answer.note}; {mark}" if answer.note else mark
         if mark not in answer.note.split("; ") and len(note) <= _MOST_NOTE:
             places = {place: {**_fields(answer), "note": note}}
@@ -505,10 +521,11 @@ def type_in(
     case = built()
     case = case.with_origin(CaseOrigin(where_of, case.folder))
     for entry in missing_entries(case):
-        if (at := entry.partition("[")[0]) in names:
+        at, _, _ = entry.partition("[")
+        if at in names:
             raise _is_missing(at, f"{flag}{names[at]}", answers[names[at]])
-    changes = (AnswerChange(at, *_called(at, before, case, framework)) for at in names)
-    return Typed(changed, case, framework, frozenset(names), tuple(changes))
+    changes = tuple(_answer_change(at, before, case, framework) for at in names)
+    return Typed(changed, case, framework, frozenset(names), changes)
 
 
 def _stand_together(case: Case, path: str, other: str) -> bool:
@@ -520,13 +537,15 @@ def _stand_together(case: Case, path: str, other: str) -> bool:
     return isinstance(getattr(case, room, None), tuple) or rest[:1] == other_rest[:1]
 
 
-def _called(
-    at: str, before: Case, after: Case, framework: Framework
-) -> tuple[str, str, str]:
-    title = at
+def _answer_change(
+    path: str, before: Case, after: Case, framework: Framework
+) -> AnswerChange:
+    """What changed at a path, by the title of its question; by the path where none asks for it."""
+    title = path
     with suppress(CaseError):
-        title = ask_of(after, framework, at).title
-    return title, shown_value(value_at(before, at)), shown_value(value_at(after, at))
+        title = ask_of(after, framework, path).title
+    now = shown_value(value_at(after, path))
+    return AnswerChange(path, title, shown_value(value_at(before, path)), now)
 
 
 def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Places:
@@ -541,24 +560,23 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
         with suppress(CaseError):
             return places_of(case, ask, text)
         return {keys_of(case, at): text}  # no count: where they lie
-    listed = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
-    return places_of(
-        case, ask, _typed(_flow(text), at) if listed or ask.kind == "amount" else text
-    )
+    is_list = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
+    if is_list or ask.kind == "amount":
+        text = _typed(_flow(text), at)
+    return places_of(case, ask, text)
 
 
 def _unasked(case: Case, at: str, text: str) -> Places:
     """A key of the file that no interview asks for."""
     if at in ("name", "description"):  # whatever it looks like
         return {(at,): text}
-    room, name, *rest = [*at.split("."), ""]
-    if room in ROOMS and len(rest) == 2:
-        return _beside(case, room, name, rest[0], text)
-    return {
-        keys_of(case, at): None
-        if text.casefold() in UNKNOWN_WORDS
-        else _plain(_flow(text), at)
-    }
+    steps = at.split(".")
+    if len(steps) == 3 and steps[0] in ROOMS:
+        room, name, part = steps
+        return _beside(case, room, name, part, text)
+    if text.casefold() in UNKNOWN_WORDS:
+        return {keys_of(case, at): None}
+    return {keys_of(case, at): _plain(_flow(text), at)}
 
 
 def _plain(value: Any, at: str) -> Value:
@@ -635,6 +653,7 @@ def write_typed(
         ConflictError: If the file isn't as ``read_digest`` says.
         CaseError: If an answer is none, or the framework can't judge the case with them.
     """
+    # ``rewrite`` gives back the case alone, so ``change`` leaves the rest here, once
     results: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
     confirmed: list[str] = []
 
@@ -651,9 +670,8 @@ def write_typed(
     written = rewrite(source, change, read_digest=read_digest)
     ((dossier, changes),) = results
     if quotes is None:
-        with suppress(
-            InputError
-        ):  # the answer is written: what stays marked can be confirmed
+        # the answer is written, and what stays marked can be confirmed later
+        with suppress(InputError):
             confirm_answers(written.case, confirmed)
     return AnswerResult(written.case, dossier, dossier, written.digest, changes)
 
@@ -720,10 +738,14 @@ def unconfirmed_answers(
     """What an assistant answered and no person has confirmed, the oldest first."""
     answers = []
     for answer in unconfirmed(case):
-        title, _, value = _called(answer.key, case, case, framework)
+        now = _answer_change(answer.key, case, case, framework)
         answers.append(
             UnconfirmedAnswer(
-                answer.key, title, value or "unknown", answer.quote, answer.at.date()
+                key=answer.key,
+                title=now.title,
+                value=now.after or "unknown",
+                quote=answer.quote,
+                day=answer.at.date(),
             )
         )
     return tuple(answers)
@@ -746,14 +768,14 @@ def _new_conflicts(
         return ()
     earlier = {challenge.id for challenge in before.challenges}
     new = [challenge for challenge in after.challenges if challenge.id not in earlier]
-    conflicts = (
-        conflict_of(case, ask_id, after, challenge.id)
-        for challenge in new
-        if all(
-            overlaps(p, ask_id) or _is_said(case, after, p) for p in challenge.between
-        )
-    )
-    return tuple(filter(None, conflicts))
+    conflicts = []
+    for challenge in new:
+        others = [path for path in challenge.between if not overlaps(path, ask_id)]
+        if all(_is_said(case, after, path) for path in others):
+            conflict = conflict_of(case, ask_id, after, challenge.id)
+            if conflict is not None:
+                conflicts.append(conflict)
+    return tuple(conflicts)
 
 
 def conflict_of(
@@ -793,8 +815,12 @@ def _is_said(case: Case, dossier: Dossier, path: str) -> bool:
         return True
     if not name:
         return bool(getattr(case, room))
-    factor = dossier.factors.get(name.split(".")[0]) if room == "factors" else None
-    return (factor is not None and factor.state != "unknown") or is_stated(case, path)
+    if room == "factors":
+        id_, _, _ = name.partition(".")
+        factor = dossier.factors.get(id_)
+        if factor is not None and factor.state != "unknown":
+            return True
+    return is_stated(case, path)
 
 
 def _ask_id(path: str) -> str:

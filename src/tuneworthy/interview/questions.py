@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -64,12 +64,13 @@ class AmbiguousNameError(CaseError):
     """A name that reports give to more than one question."""
 
     def __init__(self, name: str, ways: Mapping[str, str]) -> None:
-        #: The path of each, with its question.
         self.name = name
+        #: The path of each, with its question.
         self.ways = ways
-        fix = f"write one of them, as {next(iter(ways))}=yes"
+        paths = list(ways)
         super().__init__(
-            f'"{short_text(name)}" may be {listing(list(ways), "or")}', fix=fix
+            f'"{short_text(name)}" may be {listing(paths, "or")}',
+            fix=f"write one of them, as {paths[0]}=yes",
         )
 
 
@@ -84,6 +85,10 @@ def answer_path(
     """Where in a case an answer is kept: by its path, its id, or what reports call it.
 
     With ``by_id`` an id is its own question's, whatever else reports call so.
+
+    Raises:
+        AmbiguousNameError: If reports call more than one question so.
+        CaseError: If nothing asked has that name.
     """
     if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
@@ -95,13 +100,16 @@ def answer_path(
         if called in (_called(key), _called(ask.title))
     }
     if by_id:
-        ways = {
-            path: ask for path, ask in ways.items() if path.endswith(f".{name}")
-        } or ways
+        own = {path: ask for path, ask in ways.items() if path.endswith(f".{name}")}
+        if own:
+            ways = own
     if len(ways) > 1:
         raise AmbiguousNameError(name, ways)
-    if ways or name in ALSO_ASKED:
-        return tuple(next(iter(ways), f"factors.{name}").split("."))
+    if ways:
+        (path,) = ways
+        return tuple(path.split("."))
+    if name in ALSO_ASKED:
+        return ("factors", name)
     keys = [key for asks in asked_by(framework).values() for key in asks]
     guess = did_you_mean(name, [*keys, *_asked_fields()])
     raise CaseError(
@@ -113,12 +121,12 @@ def answer_path(
 def _asked_fields() -> list[str]:
     """Paths of the fields that are asked whatever the framework, of a first attempt and model."""
     lists = [f"{room}.1.{name}" for room, name in FIRST.items()]
-    fields = [
-        p
-        for p, f in case_fields().items()
-        if f.is_asked and p.split(".")[0] not in FIRST
-    ]
-    return [*fields, *lists]
+    paths = []
+    for path, field in case_fields().items():
+        room, _, _ = path.partition(".")
+        if field.is_asked and room not in FIRST:
+            paths.append(path)
+    return paths + lists
 
 
 def value_at(case: Case, path: str) -> Any:
@@ -189,12 +197,11 @@ def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
 def is_stated(case: Case, path: str) -> bool:
     """Whether the case says something at a path; "unknown" says nothing."""
     above, _, last = path.rpartition(".")
-    parent = value_at(case, above) if last in _HAVE_DEFAULTS and above else None
-    if (
-        isinstance(parent, Attempt | QualityTarget)
-        and last not in parent.model_fields_set
-    ):
-        return False
+    if above and last in _HAVE_DEFAULTS:
+        parent = value_at(case, above)
+        has_defaults = isinstance(parent, Attempt | QualityTarget)
+        if has_defaults and last not in parent.model_fields_set:
+            return False  # it has its default, which nobody stated
     return shown_value(value_at(case, path)) != ""
 
 
@@ -210,10 +217,7 @@ def shown_value(value: Any) -> str:
         case FactorAnswer(value=state) | CheckAnswer(value=state):
             return shown_value(state)
         case AmountOf(low=low, likely=likely, high=high):
-            middle = [] if likely == (low + high) / 2 else [likely]
-            return " to ".join(
-                map(plain_number, [likely] if low == high else [low, *middle, high])
-            )
+            return _shown_amount(low, likely, high)
         case TokenPrice():
             return f"{plain_number(value.input)}, {plain_number(value.output)}"
         case tuple():
@@ -227,8 +231,19 @@ def shown_value(value: Any) -> str:
             return done or ("none" if value else "")
         case BaseModel():  # a record that is answered whole, as a signature
             stated = value.model_dump(mode="json", exclude_defaults=True)
-            return f"{{{', '.join(f'{name}: {_quoted(said)}' for name, said in stated.items())}}}"
+            fields = [f"{name}: {_quoted(part)}" for name, part in stated.items()]
+            return f"{{{', '.join(fields)}}}"
     return plain_number(value) if isinstance(value, float) else str(value)
+
+
+def _shown_amount(low: float, likely: float, high: float) -> str:
+    """A range as it could be typed again, with its middle only where reading wouldn't assume it."""
+    if low == high:
+        return plain_number(likely)
+    ends = [low, high]
+    if likely != (low + high) / 2:
+        ends = [low, likely, high]
+    return " to ".join(map(plain_number, ends))
 
 
 def _quoted(value: Any) -> str:
@@ -293,9 +308,10 @@ def _framework_field(
     framework: Framework, criterion: Criterion, own: CaseField
 ) -> CaseField:
     means = getattr(criterion, "means", "")
-    why = " ".join(
-        text for text in (criterion.why, means and f"Yes means: {means}") if text
-    )
+    reasons = [criterion.why] if criterion.why else []
+    if means:
+        reasons.append(f"Yes means: {means}")
+    why = " ".join(reasons)
     return CaseField(
         part="evaluate",
         kind=own.kind if getattr(criterion, "at_least", None) is None else "count",
@@ -336,13 +352,12 @@ def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
         titles = {name: check.title for name, check in framework.ceiling.items()}
     elif titles == "causes":
         titles = {name: cause.title for name, cause in framework.causes.items()}
-    elif (
-        titles == "options"
-    ):  # what may have been tried: keeping the prompt is no attempt
+    elif titles == "options":
+        # these may have been tried, and keeping the prompt is no attempt
         titles = {
-            n: option.title
-            for n, option in framework.options.items()
-            if n != "keep_prompt"
+            name: option.title
+            for name, option in framework.options.items()
+            if name != "keep_prompt"
         }
     return tuple(Choice(name, title) for name, title in titles.items())
 
@@ -362,26 +377,42 @@ def next_ask(
     order of their value: by ``worth`` as the case was judged, in dollars where the money is known.
     None where all of the round is answered or passed.
     """
-    opened, of = _round(case, framework, part)
-    usd = {
-        q.factor: 0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd
-        for q in worth
-    }
-    best = [
-        name for q in worth for name in opened if name.partition(".")[2] == q.factor
-    ]
-    order = dict.fromkeys(
-        (*("goals" for name in opened if name == "goals"), *best, *opened)
-    )
+    asked_round = _ask_round(case, framework, part)
+    order = _most_worth_first(asked_round.opened, worth)
     waiting = [name for name in order if name not in passed]
-    path = ask_of(case, framework, ask_id).id if ask_id else next(iter(waiting), "")
-    if not path:
+    if ask_id:
+        path = ask_of(case, framework, ask_id).id
+    elif waiting:
+        path = waiting[0]
+    else:
         return None
+    _, _, factor = path.partition(".")
+    worth_usd = 0.0
+    for question in worth:
+        if question.factor == factor and not isinstance(question.worth_usd, Unknown):
+            worth_usd = question.worth_usd
     left = len({path, *waiting})
-    ask = ask_of(case, framework, path)
-    gain = opened.get(path)
-    value = usd.get(path.partition(".")[2], 0.0)
-    return replace(ask, gain_bits=gain, worth_usd=value, left=left, of=max(of, left))
+    return replace(
+        ask_of(case, framework, path),
+        gain_bits=asked_round.opened.get(path),
+        worth_usd=worth_usd,
+        left=left,
+        of=max(asked_round.of, left),
+    )
+
+
+def _most_worth_first(
+    opened: Iterable[str], worth: Sequence[QuestionResult]
+) -> list[str]:
+    """The goals, then what is worth something in its order, then the rest as it was."""
+    paths = list(opened)
+    order = [path for path in paths if path == "goals"]
+    for question in worth:
+        for path in paths:
+            _, _, factor = path.partition(".")
+            if factor == question.factor:
+                order.append(path)
+    return list(dict.fromkeys(order + paths))
 
 
 def offers(
@@ -398,7 +429,7 @@ def part_asks(
     case: Case, framework: Framework, part: Part | None = None
 ) -> tuple[str, ...]:
     """Ids of all that is open in a part, in the order of asking; for passing it as a whole."""
-    return tuple(_round(case, framework, part)[0])
+    return tuple(_ask_round(case, framework, part).opened)
 
 
 def levers(case: Case, framework: Framework) -> tuple[Ask, ...]:
@@ -414,9 +445,8 @@ class IfDone(NamedTuple):
     """What a verdict would be once the checks that aren't done are."""
 
     missing: tuple[str, ...]  #: Titles of those checks.
-    depends: tuple[
-        str, ...
-    ]  #: Titles of the open answers it would depend on, the best first.
+    #: Titles of the open answers it would depend on, the best first.
+    depends: tuple[str, ...]
     outcome: Verdict  #: What the count would come to.
 
 
@@ -429,9 +459,9 @@ def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
     ]
     if not missing:
         return None
-    states = {name: result.state for name, result in results.items()} | dict.fromkeys(
-        missing, _YES
-    )
+    states = {name: result.state for name, result in results.items()}
+    for name in missing:
+        states[name] = _YES
     rules = rules_of(framework)
     depends = tuple(
         results[q.factor].title for q in questions(states, framework, rules)
@@ -454,58 +484,68 @@ def worth_asking(states: States, framework: Framework) -> dict[str, float | None
         question.factor: question.gain_bits
         for question in questions(states, framework, rules)
     }
-    if not order:
-        done = {
-            n: _YES if s == "no" and n in framework.ceiling else s
-            for n, s in states.items()
-        }
-        order = {
-            question.factor: None for question in questions(done, framework, rules)
-        }
-    return {
-        **order,
-        **{n: order.get(n) for n, state in states.items() if state == "unknown"},
-    }
+    if not order:  # nothing changes the count today
+        done = dict(states)
+        for name, state in states.items():
+            if state == "no" and name in framework.ceiling:
+                done[name] = _YES
+        for question in questions(done, framework, rules):
+            order[question.factor] = None
+    for name, state in states.items():
+        if state == "unknown":
+            order.setdefault(name, None)  # what is in the order keeps its place
+    return order
 
 
-def _round(
-    case: Case, framework: Framework, part: Part | None
-) -> tuple[dict[str, float | None], int]:
-    """Ids of what is open, in order, with the doubt each removes; and how many there are in all."""
+class _AskRound(NamedTuple):
+    """What is asked in one round of an interview."""
+
+    #: Ids of what is open, in the order of asking, with the doubt in bits that each removes.
+    opened: dict[str, float | None]
+    of: int  #: How many questions the round has, the answered ones too.
+
+
+def _ask_round(case: Case, framework: Framework, part: Part | None) -> _AskRound:
+    """The round of a part; the framework's own one without a part."""
     filled, ledger = with_own_evidence(case)
     fields = [
-        p
-        for p, f in _fields(case, framework, part or "evaluate")
-        if _is_wanted(case, f, p)
+        path
+        for path, field in _fields(case, framework, part or "evaluate")
+        if _is_wanted(case, field, path)
     ]
     if LEADING_CAUSE in fields and _failures_are_counted(case):
         fields.remove(LEADING_CAUSE)
-    opened = [
-        path for path in fields if not is_stated(filled, path)
-    ]  # a log may have said it
+    # a log may have answered what the file leaves open
+    opened = [path for path in fields if not is_stated(filled, path)]
     if part in ("options", "investment"):
-        return dict.fromkeys(opened), len(fields)
+        return _AskRound(dict.fromkeys(opened), len(fields))
     weighed = weigh(filled, framework, ledger=ledger)
-    paths = {
-        n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}"
-        for n in weighed.states
-    }
-    goals = [path for path in fields if path == "goals" and framework.goals]
-    order: dict[str, float | None] = dict.fromkeys(
-        path for path in goals if path in opened
-    )
-    order |= {
-        paths[name]: gain
-        for name, gain in worth_asking(weighed.states, framework).items()
-    }
+    paths = {name: _path_of(name, framework) for name in weighed.states}
+    asks_goals = "goals" in fields and bool(framework.goals)
+    order: dict[str, float | None] = {}
+    if asks_goals and "goals" in opened:
+        order["goals"] = None
+    for name, gain in worth_asking(weighed.states, framework).items():
+        order[paths[name]] = gain
     if part is None:
-        return order, len(goals) + len(paths)
+        return _AskRound(order, len({*paths, "goals"} if asks_goals else paths))
     further = [path for path in opened if path != "goals"]
     further += [
-        f"signals.{n}" for n, sign in weighed.signals.items() if sign.state == "unknown"
+        f"signals.{name}"
+        for name, sign in weighed.signals.items()
+        if sign.state == "unknown"
     ]
-    every = {*paths.values(), *goals, *fields} - ({"goals"} - {*goals})
-    return {**order, **dict.fromkeys(further)}, len(every) + len(weighed.signals)
+    order |= dict.fromkeys(further)
+    every = {*paths.values(), *fields}
+    if not asks_goals:
+        every.discard("goals")
+    return _AskRound(order, len(every) + len(weighed.signals))
+
+
+def _path_of(name: str, framework: Framework) -> str:
+    """Where a case keeps the answer to a check or a factor."""
+    room = "ceiling" if name in framework.ceiling else "factors"
+    return f"{room}.{name}"
 
 
 def _failures_are_counted(case: Case) -> bool:
@@ -521,36 +561,56 @@ def _fields(
 ) -> Iterator[tuple[str, CaseField]]:
     """The fields of a part by the ids of their questions, in the order of asking."""
     paths = [path for path, field in case_fields().items() if field.part == part]
-    for room, group in groupby(paths, lambda path: path.partition(".")[0]):
+    # a room may come twice, with other rooms between: what belongs together is asked together
+    for room, group in groupby(paths, key=_room_of):
         fields = [(path, case_fields()[path]) for path in group]
         if room in FIRST:
-            many = len(getattr(case, room))
-            for number in range(1, many + 1):
-                for path, field in fields:
-                    if field.choices == {} or _choices(field, framework):
-                        yield path.replace(".", f".{number}.", 1), field
-            yield f"{room}.{many + 1}.{FIRST[room]}", fields[0][1]
+            yield from _listed_fields(case, framework, room, fields)
         elif room == "factors":
-            yield from (f for f in fields if f[0].split(".")[1] in framework.factors)
+            for path, field in fields:
+                _, name, *_ = path.split(".")
+                if name in framework.factors:
+                    yield path, field
         elif room == "failures" and not framework.causes:
             continue
         elif room != "safety" or framework.safety is not None:
             yield from fields
 
 
+def _room_of(path: str) -> str:
+    room, _, _ = path.partition(".")
+    return room
+
+
+def _listed_fields(
+    case: Case, framework: Framework, room: str, fields: Sequence[tuple[str, CaseField]]
+) -> Iterator[tuple[str, CaseField]]:
+    """Some fields of each attempt or model, and the one that adds another attempt or model."""
+    many = len(getattr(case, room))
+    for number in range(1, many + 1):
+        for path, field in fields:
+            if field.choices == {} or _choices(field, framework):
+                yield path.replace(".", f".{number}.", 1), field
+    _, first_field = fields[0]
+    yield f"{room}.{many + 1}.{FIRST[room]}", first_field
+
+
 def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
     room, *rest = path.split(".")
-    conditions = field.when
-    if room in FIRST:
-        conditions = tuple(
-            c.replace(f"{room}.", f"{room}.{rest[0]}.") for c in conditions
-        )
-    return all(
-        any(_holds(case, way) for way in text.split(" or ")) for text in conditions
-    )
+    conditions = list(field.when)
+    if room in FIRST:  # they speak of the same attempt, or the same model
+        own = f"{room}.{rest[0]}."
+        conditions = [text.replace(f"{room}.", own) for text in conditions]
+    return all(_holds_somehow(case, text) for text in conditions)
+
+
+def _holds_somehow(case: Case, conditions: str) -> bool:
+    """Whether one of some conditions with *or* between them holds."""
+    return any(_holds(case, condition) for condition in conditions.split(" or "))
 
 
 def _holds(case: Case, condition: str) -> bool:
+    """Whether a case has ``path``, or one of ``path = value, value``; ``not`` turns it round."""
     path, _, values = condition.removeprefix("not ").partition(" = ")
     value = value_at(case, path)
     holds = value not in (None, (), {})

@@ -41,7 +41,7 @@ from tuneworthy.model.evalset import (
     Task,
     digest_of,
 )
-from tuneworthy.model.lab import CeilingPlan, JudgePlan
+from tuneworthy.model.lab import CeilingPlan, JudgePlan, VerifyPlan
 from tuneworthy.pipeline import load_case
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
@@ -226,7 +226,8 @@ class LabelQueue:
             raise InputError(
                 "a right answer has some text, and not too much", where="answer"
             )
-        if item.task == "answer" and (wrong := self.form.problem(text)):
+        wrong = self.form.problem(text) if item.task == "answer" else ""
+        if wrong:
             raise InputError(f"the answer {wrong}", fix="correct it; nothing was kept")
         if text == "reject":
             return text, better.strip()[:_WHY]
@@ -457,8 +458,11 @@ def _plan(
     case: Case, source: str | Path, lab: For
 ) -> tuple[JudgePlan, tuple[str, ...]]:
     """Who judges, and the arms that are labelled; () for all."""
-    written = None if lab == "verify" else stores.written_choice(case)
-    plan = written or (None if lab == "report" else stores.written_plan(case))
+    plan: CeilingPlan | VerifyPlan | None = None
+    if lab != "verify":
+        plan = stores.written_choice(case)
+    if not plan and lab != "report":
+        plan = stores.written_plan(case)
     if plan is None or plan.judge is None:
         name = "verify" if lab == "verify" else "ceiling"
         fix = f"run it first: tuneworthy {name} {source} --judge RUBRIC --judge-model MODEL"
@@ -467,10 +471,9 @@ def _plan(
         )
     if lab == "choose":
         return plan.judge, ()
-    return plan.judge, plan.chosen if isinstance(plan, CeilingPlan) else (
-        plan.tuned,
-        plan.untuned,
-    )
+    if isinstance(plan, CeilingPlan):
+        return plan.judge, plan.chosen
+    return plan.judge, (plan.tuned, plan.untuned)
 
 
 LabelsByName = dict[
@@ -699,7 +702,8 @@ class LabelQueues:
                 folder, but=str(folder / stores.FOLDER / "labels"), most=_FILES
             )
         key = folder, replace(task, labeller="")
-        if stamp and (kept := self._kept.find(key, stamp)):
+        kept = self._kept.find(key, stamp) if stamp else None
+        if kept:
             return kept.shared_with(task.labeller)
         if task.rubric:
             task = replace(

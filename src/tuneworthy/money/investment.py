@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -53,7 +53,7 @@ from tuneworthy.money.savings import (
     tuned_serving,
     tuned_tokens,
 )
-from tuneworthy.money.serving import ServingCost, Ways, serving_costs
+from tuneworthy.money.serving import ServingCost, ServingOption, Ways, serving_costs
 from tuneworthy.money.terms import (
     DISCOUNT,
     FAILURE,
@@ -63,6 +63,7 @@ from tuneworthy.money.terms import (
     REQUESTS,
     SAVINGS,
     CostModel,
+    CostPart,
     Product,
     at_ends,
     build_cost_model,
@@ -425,12 +426,15 @@ def _months_to_the_end(context: MoneyContext) -> float | None:
 def _lacking(
     case: Case, framework: Framework, fits: Sequence[ApproachResult]
 ) -> tuple[Range, Range] | None:
-    """Hours to collect what lacks of the first approach's data: for a pilot, and the rest."""
+    """Hours to collect what lacks of the first approach's data: for a pilot, and the rest.
+
+    None where there is no approach, or the framework doesn't say what an hour collects.
+    """
     rule = framework.plan
     if rule is None or not fits:
         return None
     need = fits[0].data
-    have = case.usable_data(fits[0].data.unit)
+    have = case.usable_data(need.unit)
     first = collecting_hours(rule, need.unit, need.low * rule.pilot_share, have)
     whole = collecting_hours(rule, need.unit, need.low, have)
     if first is None or whole is None:
@@ -462,10 +466,12 @@ def _compute(
     price = taken(facts["training_usd_per_mtok"])
     epochs = taken(facts["epochs"])
     texts = 2 if need.unit == "preference_pairs" else 1
-    some = max(
-        min(have, math.inf if isinstance(need.high, str) else need.high), need.low
-    )
-    size = Interval(need.low, some, some) if have else Interval.certain(need.low)
+    size = Interval.certain(need.low)
+    if have:
+        used = max(have, need.low)
+        if not isinstance(need.high, str):  # else it is open: more never hurts
+            used = max(min(have, need.high), need.low)
+        size = Interval(need.low, used, used)
     tokens = traffic.input_tokens.interval + traffic.output_tokens.interval
     cost = at_ends(
         lambda n, each, usd, passes: texts * n * each * usd * passes / TOKENS_PER_MTOK,
@@ -540,15 +546,7 @@ def closed_form(
     default.
     """
     if not model.savings and not model.quality and savings is None:
-        why = f"state what it saves or is worth{model.a_month} (economics.monthly)"
-        needed = must_bring(model, under_months)
-        if bill is not None and needed is not None and bill.high < needed.low:
-            why = (
-                f"it would have to bring over {usd(needed.low)}{model.a_month}, and the whole "
-                f"bill is {usd_range(bill.low, bill.high)}: state what better answers are worth "
-                "(economics.monthly.quality_value_usd)"
-            )
-        return Payback("unknown", why)
+        return Payback("unknown", _state_a_benefit(model, bill, under_months))
     running = savings.fixed if savings else model.priced(model.running)
     upfront = model.priced(model.upfront)
     if upfront is None or running is None:
@@ -560,11 +558,14 @@ def closed_form(
         net = savings.net + quality
     else:
         net = benefits - running
-    capped = (
-        not savings and bill and (stated.value > bill.value or stated.high > bill.high)
-    )
+    possible = None
+    if bill and not savings and (stated.value > bill.value or stated.high > bill.high):
+        possible = at_ends(min, stated, bill)
     by_table = usd_of(model.table, "inference" if savings else "")
     table = model.priced(by_table) if model.table else None
+    table_months = None
+    if table:
+        table_months = _back(upfront, benefits - table, one_off=model.one_off)
     return ClosedForm(
         upfront=upfront,
         brings=None if savings else benefits,
@@ -572,13 +573,25 @@ def closed_form(
         net=net,
         months=_back(upfront, net, one_off=model.one_off),
         stated=stated,
-        possible=at_ends(min, stated, bill) if bill and capped else None,
+        possible=possible,
         table_running=table,
-        table_months=_back(upfront, benefits - table, one_off=model.one_off)
-        if table
-        else None,
+        table_months=table_months,
         assumed=(*model.assumed, SAVINGS) if savings else model.assumed,
     )
+
+
+def _state_a_benefit(
+    model: CostModel, bill: Interval | None, under_months: float
+) -> str:
+    """What to state where nobody states a benefit; no saving where even the whole bill is less."""
+    needed = must_bring(model, under_months)
+    if bill is not None and needed is not None and bill.high < needed.low:
+        return (
+            f"it would have to bring over {usd(needed.low)}{model.a_month}, and the whole "
+            f"bill is {usd_range(bill.low, bill.high)}: state what better answers are worth "
+            "(economics.monthly.quality_value_usd)"
+        )
+    return f"state what it saves or is worth{model.a_month} (economics.monthly)"
 
 
 def must_bring(model: CostModel, under_months: float) -> Interval | None:
@@ -641,7 +654,8 @@ def _payback(
         return Payback("no", lacks) if lacks else closed
     low = closed.months.low
     high = closed.months.high
-    spent, left = (usd_range(at.low, at.high) for at in (closed.upfront, closed.net))
+    spent = usd_range(closed.upfront.low, closed.upfront.high)
+    left = usd_range(closed.net.low, closed.net.high)
     if closed.net.high > 0:
         remains = f"{left}{model.a_month} remains"
     else:
@@ -844,27 +858,17 @@ def _items(
     case = context.case
     framework = context.framework
     month = "for the job" if model.one_off else "each month"
-    for when, parts in (
-        ("up front", model.upfront_parts),
-        (month, model.running_parts),
-    ):
-        for name, part in parts.items():
-            if not part.usd:
-                continue
-            first = part.usd[0].names[0].split(".")
-            source = part.source or _BY.get(first[0], "stated")
-            if first[0] == "economics" and len(first) == 3 and len(parts) > 1:
-                source = "stated in one total, split as the framework's table"
-            lacks = (name == "training" and model.lacks) or _NO_HOURLY_RATE
-            cost = _number_or_ask(model.priced(part.usd), lacks)
-            yield CostItem(when=when, what=plain(name), usd=cost, source=source)
-        pilot = model.priced(model.pilot.usd)
-        if when == "up front" and model.pilot.usd and pilot:
-            cost = pilot.narrowed()
-            source = model.pilot.source
-            yield CostItem(
-                when=when, what="of it a pilot", usd=cost, source=source, in_sum=False
-            )
+    yield from _category_items(model, "up front", model.upfront_parts)
+    pilot = model.priced(model.pilot.usd)
+    if model.pilot.usd and pilot:
+        yield CostItem(
+            when="up front",
+            what="of it a pilot",
+            usd=pilot.narrowed(),
+            source=model.pilot.source,
+            in_sum=False,
+        )
+    yield from _category_items(model, month, model.running_parts)
     tuned = None if isinstance(savings, Unknown) else savings.tuned
     if tuned is not None and tuned.gpu:
         values = likely(ways.inputs)
@@ -883,6 +887,34 @@ def _items(
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
+    yield _lab_item(case, ways, prompts, cases)
+    yield _judge(ways, prompts * cases)
+    yield from change_items(case, framework)
+
+
+def _category_items(
+    model: CostModel, when: str, parts: Mapping[str, CostPart]
+) -> Iterator[CostItem]:
+    """The priced categories of a cost, each with where its amount comes from."""
+    for name, part in parts.items():
+        if not part.usd:
+            continue
+        first_term = part.usd[0]
+        steps = first_term.names[0].split(".")
+        room = steps[0]
+        source = part.source or _BY.get(room, "stated")
+        is_total = room == "economics" and len(steps) == 3  # else it names a category
+        if is_total and len(parts) > 1:
+            source = "stated in one total, split as the framework's table"
+        lacks = _NO_HOURLY_RATE
+        if name == "training" and model.lacks:
+            lacks = model.lacks
+        cost = _number_or_ask(model.priced(part.usd), lacks)
+        yield CostItem(when=when, what=plain(name), usd=cost, source=source)
+
+
+def _lab_item(case: Case, ways: Ways, prompts: int, cases: int) -> CostItem:
+    """The calls of a lab that runs some prompts on some cases, at what a call costs today."""
     lab = None
     source = "not in the sums"
     ask = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
@@ -906,9 +938,7 @@ def _items(
         ask += ". Or state traffic and the bill, or the tokens and the models that serve it"
     what = "calls of a lab"
     cost = _number_or_ask(lab, ask)
-    yield CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
-    yield _judge(ways, prompts * cases)
-    yield from change_items(case, framework)
+    return CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
 
 
 def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
@@ -923,7 +953,10 @@ def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
     else:
         tokens = tuned_tokens(ways.inputs)
         call = None if tokens is None else call_of_tuned(context.case, offers, *tokens)
-        each = None if call is None else call[0].value
+        each = None
+        if call is not None:
+            usd_a_call, _ = call
+            each = usd_a_call.value
         says = f"{endpoint_text(offers, each)}. Looked up on {day(facts.dated)}"
     source = f"not in the sums, and only where hours are billed: {says}"
     what = "endpoint of its own"
@@ -943,9 +976,7 @@ def _judge(ways: Ways, answers: int) -> CostItem:
     """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
     cost = None
     source = "not in the sums, and only where a model scores"
-    untuned = (way for way in ways.costs if not way.option.tuned)
-    known = (way.option for way in (ways.bill, *untuned, *ways.rivals) if way)
-    by_tokens = next((option for option in known if len(option.request) == 2), None)
+    by_tokens = _paid_by_tokens(ways)
     if by_tokens and all(name in ways.inputs for name in by_tokens.names):
         usd_in, usd_out = by_tokens.request
         tokens_in = _only_input(usd_in, ways)
@@ -973,6 +1004,18 @@ def _judge(ways: Ways, answers: int) -> CostItem:
     return CostItem(when="up front", what=what, usd=usd, source=source, in_sum=False)
 
 
+def _paid_by_tokens(ways: Ways) -> ServingOption | None:
+    """The way that runs today, else the cheapest untuned one, that is paid by tokens."""
+    costs = [] if ways.bill is None else [ways.bill]
+    costs += [cost for cost in ways.costs if not cost.option.tuned]
+    costs += ways.rivals
+    for cost in costs:
+        # a price for tokens in, and one for tokens out
+        if len(cost.option.request) == 2:
+            return cost.option
+    return None
+
+
 def _possible(
     counted: Savings | None, closed: ClosedForm | Payback, bill: Interval | None
 ) -> Number:
@@ -997,7 +1040,8 @@ def _steps(
     running = model.sum_text(model.running or ())
     if savings is not None:
         benefits = f"{usd(savings.usd.value)} saved on calls (computed below)"
-        if stated := model.text((*model.savings, *model.quality)):
+        stated = model.text((*model.savings, *model.quality))
+        if stated:
             benefits += f" + {stated}"
         running = usd(savings.fixed.value if savings.fixed else 0.0)
     point = closed.months.value
@@ -1022,11 +1066,14 @@ def _steps(
     if framework.break_even is not None and not model.one_off:
         back += f" (it has to be under {months(framework.break_even.under_months)})"
     a_month = model.a_month
-    below = (" beside serving", " (below)") if savings else ("", "")
+    if savings:
+        running_line = f"Running costs{a_month} beside serving: {running} (below)"
+    else:
+        running_line = f"Running costs{a_month}: {running}"
     return (
         f"Up front: {model.sum_text(model.upfront or ())}",
         f"Benefits{a_month}: {benefits}",
-        f"Running costs{a_month}{below[0]}: {running}{below[1]}",
+        running_line,
         f"Left{a_month}: {spread(closed.net, usd)}. Break-even: {back}",
     )
 
@@ -1039,19 +1086,29 @@ def _months(value: Interval | Unknown) -> Any:
 
 
 def _computed(amounts: ReckonedAmounts) -> Computed | Unknown:
-    savings: Any = amounts.savings
-    model = amounts.model
+    """What follows from traffic and prices; what to state first where there is nothing to price."""
+    savings = amounts.savings
     ways = amounts.ways
-    if (lacks := isinstance(savings, Unknown)) and not ways.costs and not ways.rivals:
+    if not isinstance(savings, Unknown):
+        saved: Number = savings.usd.narrowed()
+        volume = _months(savings.volume)
+        month = _months(savings.month)
+        steps = tuple(computed_steps(savings, amounts.model))
+    elif ways.costs or ways.rivals:
+        saved = savings
+        volume = savings
+        month = savings
+        steps = ()
+    else:
         return savings
     return Computed(
         servings=amounts.servings,
         rivals=amounts.rivals,
         best_untuned=_best_untuned(ways.costs),
-        savings_usd_per_month=savings if lacks else savings.usd.narrowed(),
-        pays_from_requests_per_month=savings if lacks else _months(savings.volume),
-        pays_from_month=savings if lacks else _months(savings.month),
-        steps=() if lacks else tuple(computed_steps(savings, model)),
+        savings_usd_per_month=saved,
+        pays_from_requests_per_month=volume,
+        pays_from_month=month,
+        steps=steps,
     )
 
 

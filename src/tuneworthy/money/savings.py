@@ -131,15 +131,17 @@ def _sold_by_token(
 
 def tuned_tokens(inputs: Inputs) -> tuple[Interval, Interval] | None:
     """Tokens in and out of a call of the tuned model; None where nobody says."""
-    both = []
-    for name in ("input_tokens", "output_tokens"):
-        path = f"economics.traffic.tuned_{name}"
-        if path not in inputs:
-            path = f"economics.traffic.{name}"
-        if path not in inputs:
-            return None
-        both.append(inputs[path])
-    return both[0], both[1]
+    tokens_in = _tuned_or_today(inputs, "input_tokens")
+    tokens_out = _tuned_or_today(inputs, "output_tokens")
+    if tokens_in is None or tokens_out is None:
+        return None
+    return tokens_in, tokens_out
+
+
+def _tuned_or_today(inputs: Inputs, name: str) -> Interval | None:
+    """An amount of the traffic as it would be tuned, else as it is; None where nobody says."""
+    today = inputs.get(f"economics.traffic.{name}")
+    return inputs.get(f"economics.traffic.tuned_{name}", today)
 
 
 def call_range(option: ServingOption, inputs: Inputs) -> Interval:
@@ -156,15 +158,13 @@ class Stakes(NamedTuple):
     bill: ServingOption | None
     """What runs today: no stated saving of a month is larger than its bill of that month."""
     horizon: int  #: Months to look ahead.
-    under_months: (
-        float | None
-    )  #: Months in which it has to pay back; None without a rule.
+    #: Months in which it has to pay back; None without a rule.
+    under_months: float | None
     taken: Inputs = {}  #: What is taken because the case doesn't say.
     says: Mapping[str, str] = {}  #: Why, by its path.
     pilots: bool = False  #: Whether a pilot comes before the rest is built.
-    first_end: float | None = (
-        None  #: Months until the tuned model ends, where that is known.
-    )
+    #: Months until the tuned model ends; None where that isn't known.
+    first_end: float | None = None
 
 
 def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
@@ -184,8 +184,9 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
     if not allowed:
         name = tuned[0].option.model
         return Unknown(ask=f"{name} may not be used: see why beside it")
-    if allowed[0].usd is None:  # priced ones come first
-        return Unknown(ask=allowed[0].reasons[0])
+    cheapest = allowed[0]  # priced ones come first
+    if cheapest.usd is None:
+        return Unknown(ask=cheapest.reasons[0])
     untuned = [cost for cost in costs if not cost.option.tuned]
     if not untuned:
         return Unknown(ask="name the model in use and those in question (models)")
@@ -193,24 +194,27 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
         case, [cost for cost in untuned if cost.usd is not None]
     )
     if not sure:
-        unpriced = [
-            cost for cost in untuned if cost.usd is None and cost.admissible != "no"
-        ]
-        return Unknown(
-            ask=unpriced[0].reasons[0]
-            if unpriced
-            else "no untuned way may be used, so there is nothing to save against: state what the "
-            "tuned one is worth (economics.monthly.quality_value_usd)"
-        )
-    if (bill := ways.bill) and bill.usd and bill not in sure and not bill.option.tuned:
+        return Unknown(ask=_ask_for_baseline(untuned))
+    bill = ways.bill
+    if bill and bill.usd and bill not in sure and not bill.option.tuned:
+        # it joins those that count, as no more can be saved than it
         wide = [cost for cost in wide if cost not in sure]
-        sure = sorted(
-            [*sure[: _RIVALS - 1], bill], key=by_price
-        )  # no more can be saved than it
+        sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)
         if sure[0] is bill and beside != "today":
             beside = "bill"
     return _computed(
-        sure, wide, allowed[0].option, allowed[0].usd, ways.inputs, model, beside
+        sure, wide, cheapest.option, cheapest.usd, ways.inputs, model, beside
+    )
+
+
+def _ask_for_baseline(untuned: Sequence[ServingCost]) -> str:
+    """What to state where no untuned way counts: a price, else what tuning is worth besides."""
+    for cost in untuned:
+        if cost.usd is None and cost.admissible != "no":
+            return cost.reasons[0]
+    return (
+        "no untuned way may be used, so there is nothing to save against: state what the "
+        "tuned one is worth (economics.monthly.quality_value_usd)"
     )
 
 
@@ -223,11 +227,13 @@ def _baseline(
     too, which changes no answer. An option that is still open never narrows, and always widens.
     """
     maybe = [cost for cost in priced if cost.admissible == "unknown"]
-    if sure := [cost for cost in priced if cost.admissible == "yes"]:
-        return sure, [*sure, *maybe], ""
-    if sure := [cost for cost in priced if cost.but_for_budget == "yes"]:
-        widens = [c for c in priced if c.but_for_budget == "unknown"]
-        return sure, [*sure, *widens], "budget"
+    enough = [cost for cost in priced if cost.admissible == "yes"]
+    if enough:
+        return enough, enough + maybe, ""
+    enough = [cost for cost in priced if cost.but_for_budget == "yes"]
+    if enough:
+        widens = [cost for cost in priced if cost.but_for_budget == "unknown"]
+        return enough, enough + widens, "budget"
     used = in_use(case)
     today = [
         cost
@@ -237,13 +243,11 @@ def _baseline(
         and cost.option.how in ("as_is", "self_hosted", "cached")
         and (cost.misses_targets or cost.admissible == "unknown")
     ]
-    sure = today or maybe
+    if not today:
+        return maybe, list(maybe), ""
+    wide = today + [cost for cost in maybe if cost not in today]
     missed = any(cost.admissible == "no" for cost in today)
-    return (
-        sure,
-        [*sure, *(c for c in maybe if c not in sure)],
-        "today" if missed else "",
-    )
+    return today, wide, "today" if missed else ""
 
 
 def _computed(
@@ -338,13 +342,14 @@ def _pairings(
     theirs = {name for option in rivals for name in option.names}
     its = set(tuned.names)
     shared = (theirs & its) | {REQUESTS, GROWTH}
-    for values in corners(inputs, shared):
+    for corner in corners(inputs, shared):
         for rivals_end, tuned_end in (("low", "high"), ("high", "low")):
-            yield {
-                **values,
-                **{name: _end(name, inputs, rivals_end) for name in theirs - shared},
-                **{name: _end(name, inputs, tuned_end) for name in its - shared},
-            }
+            values = dict(corner)
+            for name in theirs - shared:
+                values[name] = _end(name, inputs, rivals_end)
+            for name in its - shared:
+                values[name] = _end(name, inputs, tuned_end)
+            yield values
 
 
 def _end(name: str, inputs: Inputs, end: str) -> float:
@@ -449,7 +454,8 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
         )
         return math.inf if month is None else float(month)
 
-    if GROWTH not in pairs[-1][0]:
+    likeliest, _ = pairs[-1]
+    if GROWTH not in likeliest:
         if all(target <= at[REQUESTS] for at, target in pairs):
             return Interval(0.0, 0.0, 0.0)
         if all(math.isinf(target) for _, target in pairs):

@@ -194,12 +194,14 @@ def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...
     """Hosted models a case doesn't list: successors, and small ones where data may leave."""
     known = facts_on(as_of)
     listed = {model.id for model in case.models}
-    ends = [
-        end for model in case.models if (end := known.end_of(model.id, model.base_url))
-    ]
-    small = () if sovereign == "yes" else known.rivals
-    names = dict.fromkeys([*(n for end in ends for n in end.successors), *small])
-    return tuple(name for name in names if name not in listed)
+    names: list[str] = []
+    for model in case.models:
+        end = known.end_of(model.id, model.base_url)
+        if end:
+            names += end.successors
+    if sovereign != "yes":
+        names += known.rivals
+    return tuple(name for name in dict.fromkeys(names) if name not in listed)
 
 
 def by_price(cost: ServingCost) -> float:
@@ -237,34 +239,20 @@ class _Options:
 
     def rival(self, model: Model) -> Iterator[ServingCost]:
         """A hosted model that the case doesn't list, as it comes."""
-        option = self._by_tokens(
-            model.id, "as_is", self.prices[model.id, None], False, "third_party"
-        )
-        if not self._lacks(REQUESTS, *_TOKENS):
-            cost = self._cost(option, model, self.prices[model.id, None])
+        price = self.prices[model.id, None]
+        option = self._by_tokens(model.id, "as_is", price, False, "third_party")
+        if self._lacks(REQUESTS, *_TOKENS):
+            return
+        cost = self._cost(option, model, price)
+        if cost.admissible != "no":
             why = ("nobody ran it on your cases",)
-            yield (
-                cost
-                if cost.admissible == "no"
-                else cost._replace(admissible="unknown", reasons=why)
-            )
+            cost = cost._replace(admissible="unknown", reasons=why)
+        yield cost
 
     def bill(self, costs: Sequence[ServingCost]) -> ServingCost | None:
-        """Cost a month of the way that runs today."""
+        """Cost a month of the way that runs today; None where nobody knows it."""
         used = in_use(self.case)
-        ways = [
-            c for c in costs if used and c.option.model == used.id and c.usd is not None
-        ]
-        hows = {"as_is", "self_hosted"}
-        if self.case.one_off:
-            hows |= {
-                c.option.how
-                for c in ways
-                if c.option.how == "batched" and c.admissible != "no"
-            }
-        way = next(
-            (cost for cost in ways if cost.option.how in hows), None
-        )  # the cheapest first
+        way = self._running_way(costs)
         if BILL not in self.inputs or (way is not None and way.option.billed):
             return way
         name = "what runs today"
@@ -286,9 +274,29 @@ class _Options:
             option = self._until(option, used)
         return ServingCost(option, self.inputs[BILL], "unknown", ())
 
+    def _running_way(self, costs: Sequence[ServingCost]) -> ServingCost | None:
+        """The cheapest priced way to run the model in use as it is, as ``costs`` have it first.
+
+        A job that runs once may run as a batch, too.
+        """
+        used = in_use(self.case)
+        if used is None:
+            return None
+        for cost in costs:
+            if cost.option.model != used.id or cost.usd is None:
+                continue
+            if cost.option.how in ("as_is", "self_hosted"):
+                return cost
+            in_batch = cost.option.how == "batched" and cost.admissible != "no"
+            if self.case.one_off and in_batch:
+                return cost
+        return None
+
     def _costs_of(self, model: Model, position: int) -> Iterator[ServingCost]:
+        """Every way to serve a model of the case, which is at a position of its list."""
         tuned = model.kind == "tuned"
         runs = self._runs(model)
+        billed = self._billed(model, runs)
         price = price_of(model, self.prices)
         own = runs == "own"
         if price is not None:
@@ -301,16 +309,16 @@ class _Options:
         elif own and (model.serving or self.case.economics.serving) != GpuServing():
             stated = model.serving is not None
             yield self._on_gpus(model, f"models.{position}.serving" if stated else "")
-        elif (billed := self._billed(model, runs)) is not None:
+        elif billed is not None:
             yield self._cost(billed, model)
         else:
-            option = ServingOption(
-                model.id, "self_hosted" if own else "as_is", tuned, runs
-            )
-            where = f"{'economics.serving, or ' if own else ''}models.{position}.usd_per_mtok"
-            yield self._cost(
-                option, model, lacks=f"state what {model.id} costs ({where})"
-            )
+            where = f"models.{position}.usd_per_mtok"
+            option = ServingOption(model.id, "as_is", tuned, runs)
+            if own:
+                where = f"economics.serving, or {where}"
+                option = ServingOption(model.id, "self_hosted", tuned, runs)
+            lacks = f"state what {model.id} costs ({where})"
+            yield self._cost(option, model, lacks=lacks)
 
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
         """The option with the end of its model, and what comes then."""
@@ -318,19 +326,14 @@ class _Options:
         day = end_day(model, self.as_of)
         if option.tuned or day is None or self.as_of is None:
             return option
-        priced = [
-            name
-            for name in (end.successors if end else ())
-            if (name, None) in self.prices
-        ]
-        thens = [
-            self._by_tokens(
-                name, "as_is", self.prices[name, None], False, "third_party"
-            )
-            for name in priced
-        ]
         months = max((day - self.as_of).days / DAYS_PER_MONTH, 0.0)
-        return option._replace(months=months, then=thens[0] if thens else None)
+        then = None
+        for name in end.successors if end else ():
+            if (name, None) in self.prices:
+                price = self.prices[name, None]
+                then = self._by_tokens(name, "as_is", price, False, "third_party")
+                break
+        return option._replace(months=months, then=then)
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
         yield "as_is"
@@ -357,12 +360,10 @@ class _Options:
         self, model: str, how: How, price: Price, tuned: bool, runs: Runs
     ) -> ServingOption:
         tokens_in, tokens_out = self._tokens(tuned)
-        share = (
-            self.traffic.cacheable_share
-            if "cached" in how
-            else self.traffic.cached_share
-        ) or 0.0
-        if tokens_in != _TOKENS[0]:
+        share = self.traffic.cached_share or 0.0
+        if "cached" in how:
+            share = self.traffic.cacheable_share or 0.0
+        if tokens_in not in _TOKENS:
             share = 0.0  # what was cached of the long prompt is what tuning takes away
         read = price.input if price.cached_input is None else price.cached_input
         usd_in = price.input * (1 - share) + read * share
@@ -371,10 +372,10 @@ class _Options:
             usd_in = price.batch_input or 0.0
             usd_out = price.batch_output or 0.0
         if how == "cached_batched":
-            known = price.batch_cached_input
-            usd_in = usd_in * (1 - share) + share * (
-                min(read, usd_in) if known is None else known
-            )
+            cached = price.batch_cached_input
+            if cached is None:  # nobody says whether both are taken off
+                cached = min(read, usd_in)
+            usd_in = usd_in * (1 - share) + share * cached
         request = (
             Product((tokens_in,), usd_in / TOKENS_PER_MTOK),
             Product((tokens_out,), usd_out / TOKENS_PER_MTOK),
@@ -532,11 +533,15 @@ def _quality(
     target = case.targets.quality
     if target is None:
         return
-    value, cases = (None, None) if model is None else (model.quality, model.cases)
-    used = in_use(case)
-    if model is not None and value is None and used and model.id == used.id:
-        value = case.today.quality
-        cases = case.today.cases
+    value = None
+    cases = None
+    if model is not None:
+        value = model.quality
+        cases = model.cases
+        used = in_use(case)
+        if value is None and used and model.id == used.id:
+            value = case.today.quality
+            cases = case.today.cases
     if value is None:
         ask = "its quality was never measured: run it on the evaluation set"
         if option.tuned:
@@ -586,10 +591,13 @@ def _latency(
     target = case.targets.latency_p95_s
     if target is None or "batched" in option.how:
         return
-    latency = case.today.latency_p95_s if model and model is in_use(case) else None
     wanted = number(target)
-    if model is not None and (own := model.latency_p95_s) is not None:
+    latency: Amount | None = None
+    if model is not None and model.latency_p95_s is not None:
+        own = model.latency_p95_s
         latency = Amount(low=own, likely=own, high=own)
+    elif model is not None and model is in_use(case):
+        latency = case.today.latency_p95_s
     if latency is None:
         yield _Check("unknown", f"measure how fast it answers: {wanted} s are wanted")
         return

@@ -131,10 +131,11 @@ def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
     open_names = sorted(
         {name for name in names if name in inputs and inputs[name].varies}
     )
-    for chosen in product(
-        *((inputs[name].low, inputs[name].high) for name in open_names)
-    ):
-        yield {**likely(inputs), **dict(zip(open_names, chosen, strict=True))}
+    ends = [(inputs[name].low, inputs[name].high) for name in open_names]
+    for chosen in product(*ends):
+        values = likely(inputs)
+        values.update(zip(open_names, chosen, strict=True))
+        yield values
 
 
 # What tuning costs and brings.
@@ -298,12 +299,11 @@ def collecting_hours(
     lacking = wanted if have is None else max(0.0, wanted - have)
     if lacking == 0:
         return Range.between(0.0, 0.0)
-    amount = {str(name): each for name, each in rule.per_hour.items()}.get(unit)
-    if amount is None:
-        return None
-    return Range.between(
-        0.0 if have is None else lacking / amount.high, lacking / amount.low
-    )
+    for name, per_hour in rule.per_hour.items():
+        if name == unit:
+            fewest = 0.0 if have is None else lacking / per_hour.high
+            return Range.between(fewest, lacking / per_hour.low)
+    return None
 
 
 class _Builder:

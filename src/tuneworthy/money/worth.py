@@ -66,9 +66,8 @@ def worth_of_cases(
     """
     if cases <= 0 or more <= 0:
         return 0.0
-    middle = (right * cases + 1) / (
-        cases + 2
-    )  # as if one more were right and one wrong
+    # as if one more were right and one wrong, so that no share is certain
+    middle = (right * cases + 1) / (cases + 2)
     # as a beta distribution spreads
     sd = math.sqrt(middle * (1 - middle))
     known = cases + 3
@@ -81,9 +80,8 @@ def worth_of_cases(
 
     now = best(middle, sd / math.sqrt(known))
     later = sum(best(middle + moves * z, after) for z in _GRID) / len(_GRID)
-    most = min(
-        gain_usd, loss_usd
-    )  # what a wrong choice can cost; the grid may be a little off
+    # no more than a wrong choice can cost; the grid may be a little off
+    most = min(gain_usd, loss_usd)
     return min(max(later - now, 0.0), most)
 
 
@@ -97,9 +95,9 @@ def at_stake(money: InvestmentResult | Unknown) -> tuple[float, float] | None:
     pilot = money.ask_usd.pilot
     if isinstance(pilot, Unknown):
         return None
-    return money.gain_usd, pilot if isinstance(pilot, float) else (
-        pilot.low + pilot.most
-    ) / 2
+    if isinstance(pilot, float):
+        return money.gain_usd, pilot
+    return money.gain_usd, (pilot.low + pilot.most) / 2
 
 
 def more_cases(
@@ -127,18 +125,16 @@ def more_cases(
     gain = max(gain, 0.0)
     if not isinstance(each, float):
         return None
-    net, best = max(
-        (
-            worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost)
-            - n * each,
-            n,
-        )
-        for n in _STEPS
-    )
+    best_net = 0.0
     what = "more cases"
-    if net > 0:
-        what = f"{count(best)} more cases, less the {usd(best * each)} to label them"
-    return InformationValue(kind="cases", what=what, usd=max(net, 0.0))
+    for n in _STEPS:
+        labels = n * each
+        worth = worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost)
+        # of equals the larger number: it tells more for the same money
+        if worth - labels > 0 and worth - labels >= best_net:
+            best_net = worth - labels
+            what = f"{count(n)} more cases, less the {usd(labels)} to label them"
+    return InformationValue(kind="cases", what=what, usd=best_net)
 
 
 def cases_worth(money: InvestmentResult | Unknown) -> InformationValue | None:
@@ -193,6 +189,10 @@ def by_worth(
         after = [best({**states, question.factor: to}) for to in ("yes", "no")]
         worth = max(sum(after) / 2 - now, 0.0)
         priced.append((worth, question.model_copy(update={"worth_usd": worth})))
-    return tuple(
-        q for _, q in sorted(priced, key=lambda pair: -pair[0] / pair[1].minutes)
-    )
+
+    def worth_a_minute(pair: tuple[float, QuestionResult]) -> float:
+        worth, question = pair
+        return worth / question.minutes
+
+    priced.sort(key=worth_a_minute, reverse=True)  # equal ones keep their order
+    return tuple(question for _, question in priced)

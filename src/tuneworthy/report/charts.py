@@ -144,62 +144,79 @@ class Drawing:
         """
         look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
         shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
-        led = {name: each[0 if base else -1] for name, each in self.leads.items()}
-        to = {
-            n: at if at[0] == "#" else f"{base}/{at}"
-            for n, (_, at) in led.items()
-            if at
-        }
-        to = {name: at for name, at in to.items() if base or at[0] == "#"}
+        destinations = self._destinations(base)
+        to = {name: destination.to for name, destination in destinations.items()}
         rows = list(self.rows)
         if to:
-            of = [row.get("of", row.get("title")) for row in rows]
             rows = [
-                {**row, "lead": to.get(name)}
-                for row, name in zip(rows, of, strict=True)
+                {**row, "lead": to.get(row.get("of", row.get("title")))} for row in rows
             ]
             shared["href"] = {"field": "lead"}
+        labels_in_lines = [_lines(label, width) for label in self.titles]
         if self.titles:
-            title = {
+            shared["y"] = {
                 "field": "title",
                 "type": "nominal",
                 "title": None,
                 "axis": _TITLES,
-            }
-            shared["y"] = {
-                **title,
-                "sort": [_lines(label, width) for label in self.titles],
+                "sort": labels_in_lines,
             }
             rows = [{**row, "title": _lines(row["title"], width)} for row in rows]
         if self.days:
-            step = math.ceil((len(self.days) - 1) / (_MOST_TICKS[width] - 1))
-            named = self.days[:: max(step, 1)]  # as far apart as the others
-            values = [
-                {"year": d.year, "month": d.month, "date": d.day, "utc": True}
-                for d in named
-            ]
-            years = dict.fromkeys((self.days[0].year, self.days[-1].year))
-            shared["x"]["axis"] = {**shared["x"]["axis"], "values": values}
-            shared["x"]["title"] = "–".join(map(str, years))
-        if fields := look.get("ticks"):
-            ends = [row[name] for row in rows for name in fields]
-            ticks = _ticks(ends, _MOST_TICKS[width], root="type" in look["x"]["scale"])
+            first = self.days[0].year
+            last = self.days[-1].year
+            ticks = self._day_ticks(width)
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": ticks}
-        layers = (self._layer(layer, shared, to) for layer in look["layers"])
-        lines = "\n".join(_lines(label, width) for label in self.titles).split("\n")
-        spare = 8 + 2 * max(map(len, lines))  # for a font that is wider than ours
-        return {
+            shared["x"]["title"] = str(first) if first == last else f"{first}–{last}"
+        if "ticks" in look:
+            ends = [row[name] for row in rows for name in look["ticks"]]
+            amounts = _ticks(
+                ends, _MOST_TICKS[width], root="type" in look["x"]["scale"]
+            )
+            shared["x"]["axis"] = {**shared["x"]["axis"], "values": amounts}
+        layers = [self._layer(layer, shared, to) for layer in look["layers"]]
+        longest = max(map(len, "\n".join(labels_in_lines).split("\n")))
+        spare = 8 + 2 * longest  # for a font that is wider than ours
+        spec: Spec = {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
             "data": {"values": rows},
             "layer": [layer for layer in layers if layer],
-            **({"resolve": look["resolve"]} if "resolve" in look else {}),
+        }
+        if "resolve" in look:
+            spec["resolve"] = look["resolve"]
+        spec |= {
             "width": width,
             "height": self.height(width),
             "padding": {"left": spare, "top": 6, "right": 30, "bottom": 4},
             "autosize": {"type": "fit", "contains": "padding"},
             "config": _of_width(looks()["config"], narrow=width == NARROW),
-            "usermeta": {"leads": {at: led[name].says for name, at in to.items()}},
+            "usermeta": {
+                "leads": {each.to: each.says for each in destinations.values()}
+            },
         }
+        return spec
+
+    def _destinations(self, base: str) -> dict[str, Destination]:
+        """What each mark leads to, with its whole address, by the name that the mark has.
+
+        Without ``base`` only places of the same page can be reached.
+        """
+        reached = {}
+        for name, places in self.leads.items():
+            says, to = places[0] if base else places[-1]
+            if to.startswith("#"):
+                reached[name] = Destination(says, to)
+            elif to and base:
+                reached[name] = Destination(says, f"{base}/{to}")
+        return reached
+
+    def _day_ticks(self, width: int) -> list[Spec]:
+        """The days that a calendar names, all as far apart, as Vega-Lite writes them."""
+        step = math.ceil((len(self.days) - 1) / (_MOST_TICKS[width] - 1))
+        return [
+            {"year": day.year, "month": day.month, "date": day.day, "utc": True}
+            for day in self.days[:: max(step, 1)]
+        ]
 
     def _layer(self, layer: Spec, shared: Spec, to: Mapping[str, str]) -> Spec | None:
         """A layer with the shared channels; None for one without a mark."""
@@ -208,13 +225,15 @@ class Drawing:
         if "href" in shared:
             mark = {**mark, "cursor": "pointer"}
         if "level" in layer:
-            ((channel, level),) = layer["level"].items()
-            at = self.levels.get(level) if isinstance(level, str) else level
-            encoding = {channel: {**shared[channel], "field": "at"}}
-            data = {"data": {"values": [{"at": at}]}}
-            if at is None:
+            ((channel, level),) = layer["level"].items()  # it has one: x or y
+            value = self.levels.get(level) if isinstance(level, str) else level
+            if value is None:
                 return None
-            return {**data, "mark": layer["mark"], "encoding": encoding}
+            return {
+                "data": {"values": [{"at": value}]},
+                "mark": layer["mark"],
+                "encoding": {channel: {**shared[channel], "field": "at"}},
+            }
         if where and not any(_holds(where, row) for row in self.rows):
             return None  # a browser complains of a scale without an end
         own = {
@@ -225,8 +244,12 @@ class Drawing:
         encoding = {
             n: {**shared.get(n, {}), **own.get(n, {})} for n in {**shared, **own}
         }
-        only = {"transform": [{"filter": where}]} if where else {}
-        return {**only, "mark": mark, "encoding": encoding}
+        drawn: Spec = {}
+        if where:
+            drawn["transform"] = [{"filter": where}]
+        drawn["mark"] = mark
+        drawn["encoding"] = encoding
+        return drawn
 
 
 def _holds(where: str, row: Mapping[str, Any]) -> bool:
@@ -384,17 +407,21 @@ def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
 
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
     """The first twelve arms that ran: quality on the cases for selecting, 95% intervals, target."""
-    rows = [
-        {
+    rows = []
+    for result in results:
+        quality = result.quality
+        if isinstance(quality, Unknown):
+            continue
+        row = {
             "title": result.arm.id,
-            **{name: getattr(quality, name) for name in ("value", "low", "high")},
+            "value": quality.value,
+            "low": quality.low,
+            "high": quality.high,
             "says": quality_text(quality.value),
             "look": "stayed" if result.dropped_after is None else "left",
             "behind": f"cases?{urlencode({'part': 'select', 'arm': result.arm.id})}",
         }
-        for result in results
-        if not isinstance(quality := result.quality, Unknown)
-    ]
+        rows.append(row)
     return by_title("board", rows[:MOST_ROWS], target=target)
 
 
@@ -407,19 +434,15 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
             continue
         low, high = quality.interval or (quality.value, quality.value)
         met = bool(way.admissible) and set(way.admissible.values()) == {"met"}
-        row: dict[str, Any] = {
+        row = {
             "title": way.title,
             "value": quality.value,
             "low": low,
             "high": high,
+            "look": "met" if met else "open",
+            "says": quality_text(quality.value),
         }
-        rows.append(
-            {
-                **row,
-                "look": "met" if met else "open",
-                "says": quality_text(quality.value),
-            }
-        )
+        rows.append(row)
     rows.sort(key=lambda row: -row["value"])
     if len(rows) > 1:
         return by_title("scored", rows[:MOST_ROWS], target=target)
@@ -466,25 +489,28 @@ def fan(
         shown[name] = inside
         for place, money_then in inside:
             rows[place][name] = money_then
-    marks = [
-        {
-            "month": crossing,
-            "back": name,
-            "of": name,
-            "says": f"{number(round(crossing))} months",
-        }
-        for name, values in shown.items()
-        if (crossing := _crossing(values)) is not None
-    ]
-    leads = {
-        n: [Destination(facts[at], f"#{at}")]
-        for n in shown
-        if (at := f"back-{n}") in facts
-    }
-    named = _named_ends(
-        shown, gap=(high - low) * _LABEL_GAP, certain="all" not in lines
-    )
-    return Drawing("fan", rows + marks + named, leads=leads)
+    rows += _break_even_marks(shown)
+    leads = {}
+    for name in shown:
+        id_ = f"back-{name}"
+        if id_ in facts:
+            leads[name] = [Destination(facts[id_], f"#{id_}")]
+    gap = (high - low) * _LABEL_GAP
+    rows += _named_ends(shown, gap=gap, certain="all" not in lines)
+    return Drawing("fan", rows, leads=leads)
+
+
+def _break_even_marks(
+    lines: Mapping[str, Sequence[tuple[int, float]]],
+) -> list[dict[str, Any]]:
+    """A mark where each line goes through nought; none for a line that never does."""
+    marks = []
+    for name, line in lines.items():
+        crossing = _crossing(line)
+        if crossing is not None:
+            says = f"{number(round(crossing))} months"
+            marks.append({"month": crossing, "back": name, "of": name, "says": says})
+    return marks
 
 
 _CLIPPED = 0.15  #: How far a contradicted line goes beyond the others, of their span.
@@ -535,27 +561,33 @@ def _named_ends(
     """
     ends = []
     for name, line in lines.items():
-        if line:
-            month, last = line[-1]
-            falls = len(line) > 1 and last < line[-2][1]
-            below = 1.5 * gap if falls or (name == "all" and last < 0) else 0.0
-            ends.append((last - below, month, name))
+        if not line:
+            continue
+        month, last = line[-1]
+        _, before = line[-2] if len(line) > 1 else line[-1]
+        falls = last < before
+        below = 1.5 * gap if falls or (name == "all" and last < 0) else 0.0
+        ends.append((last - below, month, name))
     labels = []
-    at = -math.inf
-    for wished, month, name in sorted(ends):
-        at = max(wished, at + gap)
-        words = "simulated" if certain and name == "possible" else _LINE_WORDS[name]
-        labels.append({"end": month, "at": at, "label": words, "line": name})
+    height = -math.inf
+    for wished, month, name in sorted(ends):  # from the lowest up
+        height = max(wished, height + gap)
+        words = _LINE_WORDS[name]
+        if certain and name == "possible":
+            words = "simulated"  # there is no other line of runs to tell it from
+        labels.append({"end": month, "at": height, "label": words, "line": name})
     return labels
 
 
 def _middle(value: Number) -> float | None:
     """A number, or the middle of its ends; None for what has none."""
-    if isinstance(value, Range):
-        if value.high == "open":
-            return None
-        return (value.low + float(value.high)) / 2
-    return None if isinstance(value, Unknown) else value
+    if isinstance(value, Unknown):
+        return None
+    if not isinstance(value, Range):
+        return value
+    if value.high == "open":
+        return None
+    return (value.low + float(value.high)) / 2
 
 
 def tornado(
@@ -565,26 +597,24 @@ def tornado(
     swings = simulation.tornado[:_MOST_SWINGS]
     middle = simulation.likely_usd
     titles = labels([swing.input for swing in swings])
-    ends = ("worse", "better")
-    rows = [
-        {
-            "title": title,
-            "end": end,
-            "value": value,
-            "middle": middle,
-            "says": usd(value),
-            "side": "left" if value < middle else "right",
-        }
-        for title, swing in zip(titles, swings, strict=True)
-        for end, value in zip(
-            ends, sorted((swing.low_usd, swing.high_usd)), strict=True
-        )
-    ]
-    to = {
-        title: leads[swing.input] for title, swing in zip(titles, swings, strict=True)
-    }
+    rows = []
+    leads_by_title = {}
+    for title, swing in zip(titles, swings, strict=True):
+        leads_by_title[title] = leads[swing.input]
+        worse, better = sorted((swing.low_usd, swing.high_usd))
+        for end, value in (("worse", worse), ("better", better)):
+            row = {
+                "title": title,
+                "end": end,
+                "value": value,
+                "middle": middle,
+                "says": usd(value),
+                "side": "left" if value < middle else "right",
+            }
+            rows.append(row)
     if rows:
-        return Drawing("tornado", rows, titles, {"middle": middle}, leads=to)
+        levels = {"middle": middle}
+        return Drawing("tornado", rows, titles, levels, leads=leads_by_title)
     return None
 
 
@@ -616,25 +646,33 @@ def gantt(plan: Plan) -> Drawing | None:
     start = min(phase.start for phase in before)
     end = last.end + timedelta(days=1)
     until = end + max(end - start, timedelta(days=2)) / 4
-    bars = [(p.title, p, p.start, p.end + timedelta(days=1), "now") for p in before]
+    rows = []
+    for phase in before:
+        row = {
+            "title": phase.title,
+            "behind": f"#phase-{phase.id}",
+            "part": "now",
+            "from": phase.start.isoformat(),
+            "to": (phase.end + timedelta(days=1)).isoformat(),
+        }
+        if phase is last:
+            row["decides"] = end.isoformat()
+        rows.append(row)
     if after:
         over = day(max(phase.end for phase in after))
-        title = f"if go: {counted(len(after), 'phase')} more, until {over}"
-        bars.append((title, after[0], end, until, "later"))
-    rows = [
-        {
-            "title": title,
-            "behind": f"#phase-{phase.id}",
-            "part": part,
-            "from": begin.isoformat(),
-            "to": to.isoformat(),
-            **({"decides": end.isoformat()} if phase is last else {}),
+        row = {
+            "title": f"if go: {counted(len(after), 'phase')} more, until {over}",
+            "behind": f"#phase-{after[0].id}",
+            "part": "later",
+            "from": end.isoformat(),
+            "to": until.isoformat(),
         }
-        for title, phase, begin, to, part in bars
-    ]
+        rows.append(row)
     drawing = by_title("gantt", rows)
+    if drawing is None:
+        return None
     days = tuple(start + timedelta(days=n) for n in range((end - start).days))
-    return drawing and replace(drawing, days=days)
+    return replace(drawing, days=days)
 
 
 def spending(plan: Plan) -> Drawing | None:
@@ -694,24 +732,32 @@ def reasons(
     factors: Mapping[str, FactorResult], turning: Sequence[str]
 ) -> Drawing | None:
     """Reasons by weight, those against to the left: what holds, how it is known, what flips."""
-    weights = {
-        n: _WEIGHTS.get(f.weight, 0.0) if isinstance(f.weight, str) else f.weight
-        for n, f in factors.items()
-    }
-    most = max(weights.values(), default=0.0) or 1.0
+    heaviest = max(map(_weight, factors.values()), default=0.0)
+    unit = heaviest or 1.0  # where all weights are nought, bars are empty
     rows = []
     for name, factor in factors.items():
         sign = 1 if factor.kind == "indicator" else -1
-        at = sign * weights[name] / most
-        yes = factor.state == "yes"
-        row: dict[str, Any] = {
+        end = sign * _weight(factor) / unit
+        row = {
             "title": factor.title,
             "behind": f"#answer-{name}",
             "known": factor.source,
+            "from": 0,
+            "weight": end,
+            "look": factor.kind if factor.state == "yes" else factor.state,
+            "flips": end + _BESIDE_BAR * sign if name in turning else None,
         }
-        row |= {"from": 0, "weight": at, "look": factor.kind if yes else factor.state}
-        rows.append({**row, "flips": at + 0.12 * sign if name in turning else None})
+        rows.append(row)
     return by_title("reasons", rows)
+
+
+_BESIDE_BAR = 0.12  #: How far behind its bar the mark of a reason that flips stands.
+
+
+def _weight(factor: FactorResult) -> float:
+    if isinstance(factor.weight, str):
+        return _WEIGHTS.get(factor.weight, 0.0)
+    return factor.weight
 
 
 def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
@@ -725,16 +771,20 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
             or limit <= 0
         ):
             continue
-        ends = (
-            e if isinstance(e, float) else result.value
-            for e in (result.low, result.high)
-        )
-        low, value, high = (number / limit for number in sorted((result.value, *ends)))
-        row: dict[str, Any] = {"title": title, "value": value, "low": low, "high": high}
-        row["says"] = result.says
+        # an end that nobody knows is drawn at the value itself
+        first_end = result.low if isinstance(result.low, float) else result.value
+        second_end = result.high if isinstance(result.high, float) else result.value
+        low, value, high = sorted((result.value, first_end, second_end))
         interval = interval_text(result.value, result.low, result.high, result.unit)
-        row["below"] = f"{interval}; limit {limit_text(limit, result.unit)}"
-        row["behind"] = f"#samples-{result.id}" if result.examples else "files"
+        row = {
+            "title": title,
+            "value": value / limit,
+            "low": low / limit,
+            "high": high / limit,
+            "says": result.says,
+            "below": f"{interval}; limit {limit_text(limit, result.unit)}",
+            "behind": f"#samples-{result.id}" if result.examples else "files",
+        }
         rows.append(row)
     return by_title("measured", rows[:MOST_ROWS])
 
@@ -742,12 +792,12 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
 def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
     """One dot for each published case of some groups, those that tuning won first."""
     shown = {name: cases for name, cases in groups.items() if len(cases) <= _MOST_DOTS}
+    names = labels(shown)
     rows = []
     leads = dict[str, list[Destination]]()
-    for name, cases in zip(names := labels(shown), shown.values(), strict=True):
-        for place, case in enumerate(
-            sorted(cases, key=tuning_won, reverse=True), start=1
-        ):
+    for name, cases in zip(names, shown.values(), strict=True):
+        won_first = sorted(cases, key=tuning_won, reverse=True)
+        for place, case in enumerate(won_first, start=1):
             won = "won" if tuning_won(case) else "lost"
             id_ = case.shown["id"]
             rows.append({"title": name, "place": place, "won": won, "of": id_})

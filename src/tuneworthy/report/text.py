@@ -91,10 +91,12 @@ def _widths(rows: Sequence[Sequence[str]], indent: str) -> list[int]:
     room = _room(indent) - 2 * (len(rows[0]) - 1)
     widths = [max(map(wcwidth.width, cells)) for cells in zip(*rows, strict=True)]
     for least in (_words(rows), [_NARROWEST] * len(widths)):
-        while sum(widths) > room and (
-            wide := [(width, n) for n, width in enumerate(widths) if width > least[n]]
-        ):
-            widths[max(wide)[1]] -= 1
+        while sum(widths) > room:
+            wide = [(width, n) for n, width in enumerate(widths) if width > least[n]]
+            if not wide:
+                break
+            _, widest = max(wide)
+            widths[widest] -= 1
     return widths
 
 

@@ -386,9 +386,13 @@ class Labs:
         caller = _caller(lab)
         with ledger_or_none((caller or lab).case) as ledger:
             runs = runs_beside(kind.paid_as)
-            each = [] if ledger is None else [ledger.doubtful(run) for run in runs]
-            doubtful = tuple(chain.from_iterable(each))
-            spend = None if ledger is None else spend_of(ledger, runs)
+            spent_usd = 0.0
+            of_runs = []
+            if ledger is not None:
+                of_runs = [ledger.doubtful(run) for run in runs]
+                spend = spend_of(ledger, runs)
+                spent_usd = spend.paid + spend.held
+        doubtful = list(chain.from_iterable(of_runs))
         plan = caller.plan if caller else None
         reached = plan.setting.reached.values() if plan else ()
         if plan is None:
@@ -399,10 +403,9 @@ class Labs:
             arms = plan.arms
         quote = kind.quoted(lab)
         again = [call for call in doubtful if settings.ask_again or not call.usd]
+        places = dict.fromkeys(place.base_url or place.provider for place in reached)
         return LabOffer(
-            places=tuple(
-                dict.fromkeys(place.base_url or place.provider for place in reached)
-            ),
+            places=tuple(places),
             arms=arms,
             select=len(plan.select) if plan else lab.result.select,
             report=len(plan.report) if plan else lab.result.report,
@@ -410,7 +413,7 @@ class Labs:
             doubtful=len(doubtful),
             most_calls=quote.calls + len(again),
             most_usd=quote.usd_most + sum(call.usd for call in again),
-            spent_usd=spend.paid + spend.held if spend else 0.0,
+            spent_usd=spent_usd,
             lacking=_lacking(list(reached)) if self._transport is None else (),
             unconfirmed=caller.unconfirmed
             if caller and self._transport is None
@@ -526,15 +529,17 @@ class KeptRun(LateRecord):
         sections = words.ceiling_sections(result, dossier, dossier)
         if not self.answered:
             return sections
-        checks = b.facts(
-            self.answered
-        )  # what it said of the case then, not what it would say now
-        return tuple(
-            b.section(each.id, each.title, checks, each.blocks[1:])
-            if each.id == "lab-checks"
-            else each
-            for each in sections
-        )
+        # what it said of the case then stands in place of what it would say now
+        checks = b.facts(self.answered)
+        shown = []
+        for section in sections:
+            if section.id == "lab-checks":
+                rest = section.blocks[1:]
+                section_then = b.section(section.id, section.title, checks, rest)
+                shown.append(section_then)
+            else:
+                shown.append(section)
+        return tuple(shown)
 
 
 LABS: dict[str, _Lab] = {
@@ -637,11 +642,17 @@ def _id(now: datetime) -> str:
 
 
 def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
-    """Whether it is there now."""
+    """Keep a run beside its case; False where it can't be kept.
+
+    ``more`` are texts of further files, by how their names end.
+    """
+    # the record comes last: a run is listed by it, and then all its files are there
+    texts = {**more, "json": kept.model_dump_json()}
     with suppress(InputError):
         case = load_case(source)
-        for name, text in {**more, "json": kept.model_dump_json()}.items():
-            if (path := _kept_path(case, f"{kept.id}.{name}")) is None:
+        for name, text in texts.items():
+            path = _kept_path(case, f"{kept.id}.{name}")
+            if path is None:
                 return False
             write_new(path, text, force=True)
         return True
@@ -651,12 +662,13 @@ def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
 def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
     """Runs of a case that were kept, the newest first, at most fifty and those that fit a list.
 
-    What is none is left out.
+    A file that holds no run is left out; () where none is kept.
     """
     names = list[str]()
     runs = list[KeptRun]()
-    left = _MOST_LISTED
-    if (folder := _kept_path(case, "")) is None:
+    left = _MOST_LISTED  # bytes
+    folder = _kept_path(case, "")
+    if folder is None:
         return ()
     with suppress(OSError):  # there is none, or it isn't ours to read
         names = sorted(
@@ -721,19 +733,24 @@ def graded_cases(
     whole = (row for row in rows[1:] if len(row) == len(rows[0]))
     for case_id, question, right, *texts in whole:
         answers = tuple((_is_right(text), text) for text in texts)
-        mine = [
-            a
-            for a, name in zip(answers, arms, strict=True)
-            if arm in ("", name) and a[1]
-        ]
-        fits = {
-            "all": bool(mine),
-            "wrong": any(right is False for right, _ in mine),
-            "differ": len({right for right, _ in answers}) > 1,
-        }
-        if fits[show]:
-            graded.append(Graded(case_id, question, right, answers))
+        case_shown = Graded(case_id, question, right, answers)
+        if _is_shown(case_shown, arms, arm, show):
+            graded.append(case_shown)
     return arms, graded
+
+
+def _is_shown(graded: Graded, arms: Sequence[str], arm: str, show: Shown) -> bool:
+    """Whether a case is among those to show; ``arm`` is empty for any of the arms."""
+    if show == "differ":
+        return len({is_right for is_right, _ in graded.answers}) > 1
+    answered = [
+        is_right
+        for name, (is_right, text) in zip(arms, graded.answers, strict=True)
+        if arm in ("", name) and text  # no text: it wasn't asked
+    ]
+    if show == "wrong":
+        return False in answered
+    return bool(answered)
 
 
 def _is_right(text: str) -> bool | None:

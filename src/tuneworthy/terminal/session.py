@@ -86,13 +86,12 @@ class InterviewSession:
         moved = pages.moved_text(before, self.now.dossier, self.now.framework)
         self.terminal.say(pages.changes_page(changes, moved))
         for name in script.kept:
-            sides = [
-                item.between for item in self.now.dossier.challenges if item.id == name
-            ]
-            if sides:
-                self._apply(
-                    answers.accept_conflict, ".".join(sides[0][0].split(".")[:2]), name
-                )
+            for challenge in self.now.dossier.challenges:
+                if challenge.id == name:
+                    side = challenge.between[0]  # the note goes to either side
+                    question = ".".join(side.split(".")[:2])
+                    self._apply(answers.accept_conflict, question, name)
+                    break
         self.terminal.say(pages.closing_page(self.now.dossier, self.source))
 
     def next(self, name: str = "") -> Ask | None:

@@ -70,10 +70,11 @@ class AskedHow(BaseModel, frozen=True):
 
     def back(self, base: str) -> str:
         """Where it goes back to; empty at its beginning."""
-        *before, last = self.asked or [""]
-        if last:
-            return self.with_steps(before).address(base, ask=last.removeprefix("-"))
-        return ""
+        if not self.asked or not self.asked[-1]:
+            return ""
+        before = self.asked[:-1]
+        last = self.asked[-1].removeprefix("-")  # the sign marks one that was passed
+        return self.with_steps(before).address(base, ask=last)
 
     def again(self, base: str) -> str:
         """Where that is asked once more that wasn't known."""

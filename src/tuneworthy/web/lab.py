@@ -220,12 +220,12 @@ def _lab_page(
     of: AskedCase, asked: LabQuery, status: int = 200, **values: Any
 ) -> HTMLResponse:
     run = of.last_lab
-    now = (
-        None if run is None else run.progress
-    )  # first: what it found is there once it is over
-    if run is not None and (kept := run.kept) is not None:
-        charts = f"{of.base}/runs/{kept.id}/charts"
-        values |= {"sections": kept.sections(of.dossier), "charts": charts}
+    # the progress is read first: what a run found is kept by the time it says it is over
+    now = None if run is None else run.progress
+    kept = None if run is None else run.kept
+    if kept is not None:
+        values["sections"] = kept.sections(of.dossier)
+        values["charts"] = f"{of.base}/runs/{kept.id}/charts"
     return of.page(
         "lab.html", status, **values, asked=asked, run=run, now=now, words=words
     )
@@ -367,7 +367,8 @@ async def followed(
     yield f"retry: {_AGAIN_MS}\n\n"
     while True:
         now = running.progress
-        if (mark := f"{running.id}-{now.number}") != seen:
+        mark = f"{running.id}-{now.number}"
+        if mark != seen:
             yield event("stand", part(), mark)
             seen = mark
             spoke = time.monotonic()

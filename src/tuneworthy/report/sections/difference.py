@@ -110,16 +110,16 @@ def _states_said(dossier: Dossier) -> Said:
 
 def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
     """What isn't what it was; ``absent`` stands for what one has not, which is else left out."""
-    gone = {name: said for name, said in old.items() if name not in new}
-    both = (
-        (name, title, old.get(name, ("", absent))[1], new.get(name, ("", absent))[1])
-        for name, (title, _) in {**new, **gone}.items()
-    )
-    return tuple(
-        Change(id=name, title=title, before=was, after=now)
-        for name, title, was, now in both
-        if was and now and was != now
-    )
+    titles = {name: title for name, (title, _) in new.items()}
+    for name, (title, _) in old.items():
+        titles.setdefault(name, title)
+    changes = []
+    for name, title in titles.items():
+        _, was = old.get(name, ("", absent))
+        _, now = new.get(name, ("", absent))
+        if was and now and was != now:
+            changes.append(Change(id=name, title=title, before=was, after=now))
+    return tuple(changes)
 
 
 def _figures(dossier: Dossier) -> Said:
@@ -179,23 +179,26 @@ def _moved_by(
     new = _states(after)
     earlier = _states(before)
     old: dict[str, State] = {name: earlier.get(name, "unknown") for name in new}
-    sets = None
-    if judge(old) != aim:
-        names = [name for name in changed if name in new]
-        sets = _smallest(
-            names, lambda some: judge({**old, **{n: new[n] for n in some}}) == aim
-        )
+    if judge(old) != aim:  # else the later rules alone come to the later outcome
+
+        def moves(names: Sequence[str]) -> bool:
+            changed_answers = {name: new[name] for name in names}
+            return judge({**old, **changed_answers}) == aim
+
+        sets = _smallest([name for name in changed if name in new], moves)
         if sets is None:
             return "unknown"
-    return sets or ("framework" if reframed else "unknown")
+        if sets:
+            return sets
+    return "framework" if reframed else "unknown"
 
 
 def _states(dossier: Dossier) -> dict[str, State]:
-    checks = {name: check.state for name, check in dossier.ceiling.checks.items()}
-    return {
-        **checks,
-        **{name: factor.state for name, factor in dossier.factors.items()},
-    }
+    """The state of every check and every factor; of one name the factor's."""
+    states = {name: check.state for name, check in dossier.ceiling.checks.items()}
+    for name, factor in dossier.factors.items():
+        states[name] = factor.state
+    return states
 
 
 _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
@@ -316,14 +319,18 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
         "Figure": [*map(_CELLS, changes.figures)],
     }
     for name, rows in tables.items():
-        yield rows and b.table(f"{name}s that changed", f"{name} | Before | Now", rows)
+        if rows:
+            titles = f"{name} | Before | Now"
+            yield b.table(f"{name}s that changed", titles, rows)
     lists = {"No longer fits together": changes.appeared, "Settled": changes.settled}
     for title, items in lists.items():
-        yield items and b.part(title, b.bullets(items))
+        if items:
+            yield b.part(title, b.bullets(items))
     others = dict.fromkeys(
         named("sections").get(name, plain(name)) for name in changes.elsewhere
     )
-    yield sentence(f"also changed: {listing(list(others))}") if others else ""
+    if others:
+        yield sentence(f"also changed: {listing(list(others))}")
 
 
 def _verdict_words(changes: Difference) -> str:

@@ -83,22 +83,28 @@ def step_rows(series: Series) -> list[Row]:
     columns = series.columns
     left = 0.0
     for name, n in zip(columns.get("step", ()), columns.get("n", ()), strict=False):
-        whole = name in ("all", "usable")
+        is_total = name in ("all", "usable")
         many = float(n)
-        if whole or many:
-            start, end = (0.0, many) if whole else (left - many, left)
-            left = end if whole else start
-            row = {
-                "step": STEPS.get(str(name), plain(str(name))),
-                "n": many,
-                "start": start,
-            }
-            row |= {
-                "end": end,
-                "kind": "kept" if whole else "off",
-                "sign": "" if whole else "–",
-            }
-            rows.append(row)
+        if not is_total and not many:
+            continue
+        # a total stands on the axis; what a step takes off hangs from where the last one ended
+        if is_total:
+            start = 0.0
+            end = many
+            left = end
+        else:
+            start = left - many
+            end = left
+            left = start
+        row = {
+            "step": STEPS.get(str(name), plain(str(name))),
+            "n": many,
+            "start": start,
+            "end": end,
+            "kind": "kept" if is_total else "off",
+            "sign": "" if is_total else "–",
+        }
+        rows.append(row)
     return rows
 
 
@@ -176,33 +182,36 @@ def _only(rows: Iterable[Row], fields: str) -> list[Row]:
 
 
 def _arms(series: Series) -> b.Picture | None:
-    apart = "test" in series.columns
-    numbers = ("value", "low_of_all", "high_of_all", "cases", *["test"] * apart)
+    has_tests = "test" in series.columns
+    numbers = ["value", "low_of_all", "high_of_all", "cases"]
+    if has_tests:
+        numbers.append("test")
     rows = rows_of(series, numbers, ("prompt", "model"))[:_MOST_ARMS]
-    prompts, models = ({row[name] for row in rows} for name in ("prompt", "model"))
+    one_prompt = len({row["prompt"] for row in rows}) == 1
+    one_model = len({row["model"] for row in rows}) == 1
+    drawn = []
+    listed = []
+    for row in rows:
+        listed.append({**row, "name": _arm_name(row, row["prompt"], row["model"])})
+        # an axis has little room: it leaves out what all arms share, and who serves a model
+        prompt = row["prompt"]
+        if one_prompt and not one_model:
+            prompt = ""
+        model = ""
+        if not one_model:
+            *_provider, model = re.split("[:/]", row["model"])
+        drawn.append({**row, "title": _arm_name(row, prompt, model)})
+    says = "{says}"
+    if has_tests:
+        says += " Tests share no case: only arms of one test can be compared."
+    return _picture(by_title("arms", drawn), listed, says)
 
-    def name(row: Row, prompt: str, model: str) -> str:
-        test = f"test {row['test']:.0f}: " if apart else ""
-        return test + (
-            ", ".join(part for part in (prompt, model) if part) or "the prompt"
-        )
 
-    def short(row: Row) -> str:
-        """For an axis: what all have in common is left out, and the provider of a model."""
-        prompt = row["prompt"] if len(prompts) > 1 or len(models) == 1 else ""
-        return name(
-            row, prompt, re.split("[:/]", row["model"])[-1] if len(models) > 1 else ""
-        )
-
-    named = ({**row, "name": name(row, row["prompt"], row["model"])} for row in rows)
-    more = ""
-    if apart:
-        more = " Tests share no case: only arms of one test can be compared."
-    return _picture(
-        by_title("arms", [{**row, "title": short(row)} for row in rows]),
-        named,
-        "{says}" + more,
-    )
+def _arm_name(row: Row, prompt: str, model: str) -> str:
+    """An arm by its prompt and its model, behind the number of its test where there are tests."""
+    parts = [part for part in (prompt, model) if part]
+    name = ", ".join(parts) or "the prompt"
+    return f"test {row['test']:.0f}: {name}" if "test" in row else name
 
 
 def _volume(series: Series) -> b.Picture | None:
@@ -230,18 +239,16 @@ def _volume(series: Series) -> b.Picture | None:
         elif low != high:
             row["ends"] = f"{count(round(low))} to {count(round(high))}"
     kinds = {row["kind"] for row in rows}
-    but = [
-        look
-        for look, kind in (("open", "part"), ("band", "ahead"))
-        if kind not in kinds
-    ]
-    if "band" in but:
+    but = []
+    trend = (
+        "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
+        "months of 20."
+    )
+    if "part" not in kinds:
+        but.append("open")
+    if "ahead" not in kinds:
+        but.append("band")
         trend = "The log is too short, or has gaps, for a trend."
-    else:
-        trend = (
-            "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
-            "months of 20."
-        )
     drawing = _drawing("volume", rows, "month requests low high kind", 2)
     return _picture(drawing, rows, f"{{says}} {trend}", but)
 
@@ -259,8 +266,9 @@ def _latency(series: Series, most_seconds: Number | None) -> b.Picture | None:
     names = ("input_tokens_low", "input_tokens_high", "p50_s", "p95_s", "n")
     rows = rows_of(series, names)
     for row in rows:
-        low, high, row["p50"], row["p95"], _ = row.values()
-        row["tokens"] = (low + high) / 2
+        row["p50"] = row["p50_s"]
+        row["p95"] = row["p95_s"]
+        row["tokens"] = (row["input_tokens_low"] + row["input_tokens_high"]) / 2
     drawing = _drawing("latency", rows, "tokens p50 p95", 2)
     if drawing is None or not isinstance(most_seconds, float | int):
         return _picture(drawing, rows, but=["dash"])

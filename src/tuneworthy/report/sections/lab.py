@@ -205,9 +205,9 @@ def _judged_arm(judged: JudgedArm) -> str:
     bias = _signed(judged.bias.value, judged.bias.low, judged.bias.high)
     text += f"that is {bias} off on {count(judged.labels)} labelled outputs, "
     text += f"kappa {coefficient_text(judged.kappa)}"
-    return text + (
-        f". {count(judged.missing)} are left to label" if judged.missing else ""
-    )
+    if judged.missing:
+        text += f". {count(judged.missing)} are left to label"
+    return text
 
 
 def _open_text(judge: JudgeOf | None, best: str) -> str:
@@ -216,12 +216,14 @@ def _open_text(judge: JudgeOf | None, best: str) -> str:
         return ""
     if not best:
         return f"unknown: {UNUSABLE}"
-    if missing := judge.missing("report"):
-        return f"unknown: people have to label {several(missing, 'output')} more"
-    if missing := judge.missing("select"):
+    held_out = judge.missing("report")
+    if held_out:
+        return f"unknown: people have to label {several(held_out, 'output')} more"
+    selection = judge.missing("select")
+    if selection:
         return (
             f"unknown: only the grader has scored the other arms. People have to label "
-            f"{several(missing, 'output')} to bound them"
+            f"{several(selection, 'output')} to bound them"
         )
     return ""
 
@@ -267,7 +269,8 @@ def ceiling_document(
     rows = spent_rows(result.spend, result.calls_saved, result.stopped)
     spent = [sentence(f"{label}: {text}") for label, text in rows]
     now = f"Now: {_next(result, dossier, argument(folder), rubric)}"
-    after = [*filter(None, [cases_note(dossier.investment)])]
+    note = cases_note(dossier.investment)
+    after = [note] if note else []
     answer = ceiling_answer(result)
     return b.Document("", answer, sections, byline=spent, after=after, lead=now)
 
@@ -279,9 +282,9 @@ def ceiling_answer(result: CeilingResult) -> str:
         return sentence(f"no result yet: {why}")
     held = f"{share_text(result.reported)} on {count(result.report)} held-out cases"
     best = f"{result.best} is the best prompt: {held}"
-    free = [text for label, text in ceiling_rows(result) if label == _NO_MODEL]
-    if free:
-        best = f"{free[0]}. The best prompt: {held}"
+    baselines = list(_baselines_ahead(result))
+    if baselines:
+        best = f"{baselines[0]}. The best prompt: {held}"
     if isinstance(result.target, Unknown):
         return f"{best}."
     wanted = quality(result.target)
@@ -360,11 +363,14 @@ def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
 
 def board_row(row: ArmResult) -> tuple[str, ...]:
     """The arm, its quality with its interval, cases without an answer, cost, and latency."""
-    left = row.dropped_after
-    of = row.quality
-    notes = [] if left is None else [f"left behind after {count(left)}"]
-    if isinstance(of, Unknown) and "(it takes no " in of.ask:
-        notes.append(of.ask.partition("(it ")[2].partition(":")[0])
+    notes = []
+    if row.dropped_after is not None:
+        notes.append(f"left behind after {count(row.dropped_after)}")
+    if isinstance(row.quality, Unknown) and "(it takes no " in row.quality.ask:
+        # the ask says in brackets which parameter the model takes none of, then what to do
+        _, _, about = row.quality.ask.partition("(it ")
+        refusal, _, _ = about.partition(":")
+        notes.append(refusal)
     if not isinstance(row.thinking, Unknown):
         notes.append(f"{share(row.thinking)} of its output is thinking")
     if row.aloud:
@@ -373,7 +379,7 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
         notes.append(f"{count(row.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
     missing = "" if row.arm.kind == "baseline" else count(row.failed + row.in_doubt)
-    score = share_text(of, "not measured" if _was_asked(row) else "not run")
+    score = share_text(row.quality, "not measured" if _was_asked(row) else "not run")
     cost = text_or_unknown(row.usd_per_case, small_usd)
     time = text_or_unknown(row.latency_p95_s, _seconds)
     return f"{row.arm.id}{beside}", score, missing, cost, time
@@ -386,25 +392,34 @@ def _was_asked(row: ArmResult) -> bool:
 
 def board_note(result: CeilingResult) -> str:
     """How to read the leaderboard, and that a baseline is ahead where it is."""
-    first = next(iter(result.arms), None)
     note = BEST_OF_MANY
     if not isinstance(result.tied, Unknown):
-        near = result.tied
-        note += (
-            " The first place is decided: the best prompt is clear of every other here."
-        )
-        if near:
-            rest = f" and {few(len(near) - 3)} more" if len(near) > 3 else ""
-            which = ", ".join(near[:3]) if rest else listing(near[:3])
-            note = f"{BEST_OF_MANY} The order is not decisive: {which}{rest} can't be "
-            note += "distinguished from the best prompt."
-    if (
-        first is None
-        or first.arm.kind != "baseline"
-        or isinstance(first.quality, Unknown)
-    ):
+        note += f" {_order_text(result.tied)}"
+    if not result.arms:
+        return note
+    first = result.arms[0]
+    if first.arm.kind != "baseline" or isinstance(first.quality, Unknown):
         return note
     return f"{note} Ahead here is {first.arm.id}, which calls no model."
+
+
+def _order_text(tied: Sequence[str]) -> str:
+    """Whether the best prompt is clear of the others; ``tied`` are arms that may be as good."""
+    if not tied:
+        return (
+            "The first place is decided: the best prompt is clear of every other here."
+        )
+    which = listing(tied)
+    if len(tied) > _MOST_TIED:
+        named_arms = ", ".join(tied[:_MOST_TIED])
+        which = f"{named_arms} and {few(len(tied) - _MOST_TIED)} more"
+    return (
+        f"The order is not decisive: {which} can't be distinguished from the best "
+        "prompt."
+    )
+
+
+_MOST_TIED = 3  #: Arms that are named as no worse than the best prompt.
 
 
 def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
@@ -418,11 +433,9 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
         some = f" The first {few(charts.MOST_ROWS)} of {few(len(result.arms))} arms."
     says = f"{{says}} On the cases for selecting.{some}"
     yield captioned(board, table, id="lab-board", table_is="open", says=says) or table
-    if (more := len(result.arms) - _MOST_ARMS) > 0:
+    more = len(result.arms) - _MOST_ARMS
+    if more > 0:
         yield b.Prose(f"and {few(more)} more", "small")
-
-
-_NO_MODEL = "No model"
 
 
 def _tried_rows(result: CeilingResult) -> Rows:
@@ -431,11 +444,11 @@ def _tried_rows(result: CeilingResult) -> Rows:
         yield "Grade", _grade_text(result.search)
     differ = "differs" if result.prompts == 1 else "differ"
     prompts = f"{several(result.prompts, 'prompt')} that {differ}"
-    efforts = listing(
-        tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort))
-    )
     tried = f"{prompts}, {several(result.models, 'model')}: {counted(result.effort, 'pair')}"
-    yield "Tried", f"{tried}, at efforts {efforts}" if efforts else tried
+    efforts = dict.fromkeys(row.arm.effort for row in result.arms if row.arm.effort)
+    if efforts:
+        tried += f", at efforts {listing(tuple(efforts))}"
+    yield "Tried", tried
     if result.search.ended == "none" and result.search.why:
         yield "No search", result.search.why
 
@@ -443,19 +456,8 @@ def _tried_rows(result: CeilingResult) -> Rows:
 def ceiling_rows(result: CeilingResult) -> Rows:
     """The chosen arm, what it is compared with, the ceiling, and how far was searched."""
     judge = result.judge
-    free = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
-    for contrast in result.contrasts:
-        ahead = not isinstance(contrast.difference, Unknown) and contrast.high < 0
-        if (
-            contrast.second in free
-            and contrast.n
-            and (ahead or contrast.told_apart == "no")
-        ):
-            is_ = "is better than" if ahead else "can't be distinguished from"
-            yield (
-                _NO_MODEL,
-                f"{contrast.second} {is_} the best prompt, costs nothing and is instant",
-            )
+    for text in _baselines_ahead(result):
+        yield "No model", text
     yield "Best prompt", _best(result)
     if judge is not None and judge.chosen_by == "people":
         yield "Chosen", "by people's labels on the cases for selecting"
@@ -475,20 +477,32 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     yield "Ceiling", _ceiling(result)
     yield from _tried_rows(result)
     for row in result.arms:
-        costs = (
-            f"{s.prompt} {small_usd(s.usd_per_case)}, {_seconds(s.latency_p95_s)}"
-            for s in row.steps
-        )
         if row.steps:
-            yield "Steps", f"of {row.arm.id}: {listing(list(costs))} at p95"
+            costs = [
+                f"{step.prompt} {small_usd(step.usd_per_case)}, {_seconds(step.latency_p95_s)}"
+                for step in row.steps
+            ]
+            yield "Steps", f"of {row.arm.id}: {listing(costs)} at p95"
     yield from _oddities(result)
     if len(result.curve) > 1 and judge is None:
         yield "Best so far", _curve_text(result)
 
 
-_MOST_OTHERS = (
-    3  #: Models that answered in place of others, of which a line is written.
-)
+def _baselines_ahead(result: CeilingResult) -> Iterator[str]:
+    """A sentence for each way without a model that the best prompt isn't better than."""
+    free = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
+    for contrast in result.contrasts:
+        if contrast.second not in free or not contrast.n:
+            continue
+        # the difference is the best prompt's less the other's
+        ahead = not isinstance(contrast.difference, Unknown) and contrast.high < 0
+        if ahead or contrast.told_apart == "no":
+            is_ = "is better than" if ahead else "can't be distinguished from"
+            yield f"{contrast.second} {is_} the best prompt, costs nothing and is instant"
+
+
+#: Models that answered in place of others, of which a line is written.
+_MOST_OTHERS = 3
 
 
 def _oddities(result: CeilingResult) -> Rows:
@@ -523,7 +537,10 @@ def _answered_by_others(rows: Iterable[ArmResult]) -> Rows:
 
 
 def _best(result: CeilingResult) -> str:
-    """With how many cases are wholly right, where the score counts parts of one."""
+    """The best prompt with its share right; where the score counts parts, also its whole answers.
+
+    Of a lab that isn't finished, what is ahead so far.
+    """
     if isinstance(result.reported, Unknown):
         if result.judge is not None and result.best:
             return f"unknown until people label: {result.best}"
@@ -601,12 +618,14 @@ def _grade_text(search: PromptSearch) -> str:
 
 def _curve_text(result: CeilingResult) -> str:
     """The ceiling curve: where the best got better, and for how long it hasn't since."""
-    firsts = {point.best: point.arms for point in reversed(result.curve)}
-    steps = sorted(firsts.items())
+    reached_after: dict[float, int] = {}  # arms that it took to get to each best value
+    for point in result.curve:
+        reached_after.setdefault(point.best, point.arms)
+    values = sorted(reached_after)
     text = ", ".join(
-        f"{quality(value)} after {count(arms)}" for value, arms in steps[-6:]
+        f"{quality(value)} after {count(reached_after[value])}" for value in values[-6:]
     )
-    since = result.curve[-1].arms - steps[-1][1]
+    since = result.curve[-1].arms - reached_after[values[-1]]
     if since:
         return f"{text}, and no better in the {few(since)} since"
     return f"{text} arms"
@@ -629,19 +648,22 @@ def _failures(result: CeilingResult) -> Iterator[b.Parts]:
     kinds = result.failures
     tuned = result.tuned
     if tuned is not None:
-        lost = f", and gets {several(tuned.broken, 'case')} wrong that the prompt has right"
+        lost = ""
+        if tuned.broken:
+            lost = f", and gets {several(tuned.broken, 'case')} wrong that the prompt has right"
         yield (
             f"{tuned.arm} (tuned) is right on {count(tuned.fixed)} of the {count(tuned.of)} cases "
-            f"that the best prompt gets wrong{lost if tuned.broken else ''}."
+            f"that the best prompt gets wrong{lost}."
         )
-    could, cannot, unknown = (
-        sum(kind.n for kind in kinds if kind.mends == way)
-        for way in ("yes", "no", "unknown")
-    )
+    counts = Counter[str]()
+    for kind in kinds:
+        counts[kind.mends] += kind.n
+    could = counts["yes"]
+    cannot = counts["no"]
     if could + cannot:
         yield (
             f"By their form, tuning could change {count(could)} of "
-            f"{count(could + cannot + unknown)}, and can't change {count(cannot)}."
+            f"{count(counts.total())}, and can't change {count(cannot)}."
         )
     elif tuned is None:
         yield (
@@ -664,10 +686,9 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
     still = f". Still open: {listing(unknown)}" if unknown else ""
     yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
-    yield (
-        "Answer",
-        moved(*(ANSWER_WORDS[each.verdict.answer] for each in (before, dossier))),
-    )
+    was = ANSWER_WORDS[before.verdict.answer]
+    now = ANSWER_WORDS[dossier.verdict.answer]
+    yield "Answer", moved(was, now)
 
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:
@@ -700,9 +721,9 @@ def _next(
         return UNUSABLE
     if judge is not None:
         choose = result.reached == "unknown" and not isinstance(target, Unknown)
-        if label := _label_command(
-            judge, folder or ".", rubric, "report", choose=choose
-        ):
+        where = folder or "."
+        label = _label_command(judge, where, rubric, "report", choose=choose)
+        if label:
             return label
     if isinstance(target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
@@ -721,9 +742,9 @@ def _next(
 
 def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
     """How a lab goes on that ended early."""
+    command = "" if folder is None else f"tuneworthy ceiling {folder}"
     if _cut_off_text(result.spend, result.stopped_by):
-        command = folder and f"tuneworthy ceiling {folder}"
-        return _ask_again_text(result.spend, command or "")
+        return _ask_again_text(result.spend, command)
     if result.stopped_by != "user" and lacks_answers(result):
         return CORRECT
     unanswered = result.stopped_by == "unanswered"
@@ -737,8 +758,8 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
         if any(row.wrapped for row in result.arms):
             return UNWRAP
         return LOOK_AT_WORDS
-    if folder is not None:
-        return _again(result, f"tuneworthy ceiling {folder}")
+    if command:
+        return _again(result, command)
     if result.stopped_by == "cap":
         return "raise the cap, and start it again to continue"
     return "start it again to go on"
@@ -780,10 +801,15 @@ def quote_dict(
         "proxies": proxies,
         "unconfirmed": unconfirmed,
     }
-    plan = {"arms": [arm.model_dump(mode="json") for arm in arms], "select": select}
-    plan |= {"report": report, **quote.model_dump(mode="json")}
-    plan |= {name: value for name, value in more.items() if value}
-    return json_text({"schema": "tuneworthy/quote/1", **plan})
+    plan: dict[str, object] = {
+        "schema": "tuneworthy/quote/1",
+        "arms": [arm.model_dump(mode="json") for arm in arms],
+        "select": select,
+        "report": report,
+    }
+    plan.update(quote.model_dump(mode="json"))
+    plan.update({name: value for name, value in more.items() if value})
+    return json_text(plan)
 
 
 def quote_blocks(
@@ -812,7 +838,8 @@ def quote_blocks(
         ("Price", price),
     ]
     names = [f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED]]
-    if (rest := len(arms) - _MOST_QUOTED) > 0:
+    rest = len(arms) - _MOST_QUOTED
+    if rest > 0:
         names.append(f"and {few(rest)} more")
     title = several(len(arms), "arm").capitalize()
     folds = [b.fold(title, b.bullets(names))] if arms else []
@@ -870,10 +897,9 @@ STATES = named("states")
 
 def left_s(stand: Stand, passed_s: float) -> float | None:
     """Seconds to go at the pace so far, if no more arms are dropped; None before 1% is done."""
-    begun = stand.done and stand.done >= stand.of / 100
-    if begun:
-        return passed_s * (stand.of - stand.done) / stand.done
-    return None
+    if not stand.done or stand.done < stand.of / 100:
+        return None
+    return passed_s * (stand.of - stand.done) / stand.done
 
 
 def duration(seconds: float) -> str:
@@ -888,35 +914,27 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     done = share(stand.done / stand.of) if stand.of else "nothing to ask"
     left = left_s(stand, passed_s)
     to_go = "" if left is None else f", about {duration(left)} to go"
-    rows = [
-        *([("Waiting", stand.waiting)] if stand.waiting else []),
-        (
-            "Answered",
-            f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})",
-        ),
-        ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"),
-        ("In the race", counted(stand.running, "arm")),
-        *spent_rows(stand.spend),
-        ("Time", f"{duration(passed_s)} so far{to_go}"),
-    ]
-    board = [
-        (
-            row.arm,
-            share_text(row.quality),
-            "in the race" if row.running else "left behind",
-        )
-        for row in stand.board[:_MOST_ARMS]
-    ]
+    rows = [("Waiting", stand.waiting)] if stand.waiting else []
+    answered = f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"
+    rows.append(("Answered", answered))
+    ahead = f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "–"
+    rows.append(("Ahead", ahead))
+    rows.append(("In the race", counted(stand.running, "arm")))
+    rows += spent_rows(stand.spend)
+    rows.append(("Time", f"{duration(passed_s)} so far{to_go}"))
+    if not stand.board:
+        says = "The leaderboard comes with the first round."
+        return b.facts(rows), b.Prose(says, "small")
+    board = []
+    for row in stand.board[:_MOST_ARMS]:
+        state = "in the race" if row.running else "left behind"
+        board.append((row.arm, share_text(row.quality), state))
     title = "Arms so far, on the cases for selecting"
-    none = b.Prose("The leaderboard comes with the first round.", "small")
-    return b.facts(rows), b.table(
-        title, "Arm | #Quality | State", board
-    ) if board else none
+    return b.facts(rows), b.table(title, "Arm | #Quality | State", board)
 
 
-_LONGEST_PROMPT = (
-    240  #: Characters of a proposed prompt that are shown; its file has the rest.
-)
+#: Characters of a proposed prompt that are shown; its file has the rest.
+_LONGEST_PROMPT = 240
 
 
 def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
@@ -926,10 +944,9 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
     rows = {row.arm.prompt: row for row in result.arms if row.arm.kind == "prompt"}
     for prompt in proposing.prompts:
         row = rows.get(prompt.name)
-        cost = "" if row is None else text_or_unknown(row.usd_per_case, small_usd)
-        size = f"{count(len(prompt.text))} characters" + (
-            f", {cost} a case" if cost else ""
-        )
+        size = f"{count(len(prompt.text))} characters"
+        if row is not None and not isinstance(row.usd_per_case, Unknown):
+            size += f", {small_usd(row.usd_per_case)} a case"
         text = cut(prompt.text, _LONGEST_PROMPT)
         yield prompt.name, f"{size}: {text} ({prompt.file})"
     if not isinstance(result.headroom, Unknown):
@@ -943,10 +960,12 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
         "Draws",
         f"{many} in {several(result.search.rounds, 'round')}, {count(none)} without a finalist",
     )
-    if unusable := sum(draw.unusable for draw in draws):
+    unusable = sum(draw.unusable for draw in draws)
+    if unusable:
         texts = counted(sum(draw.asked for draw in draws), "written text")
         yield "Unusable", f"{count(unusable)} of {texts}"
-    if short := sum(not draw.whole for draw in draws):
+    short = sum(not draw.whole for draw in draws)
+    if short:
         yield "Cut short", f"{counted(short, 'draw')}, for want of an answer"
     yield "Search", _search_text(result)
     if not isinstance(result.plateau, Unknown):
@@ -1079,9 +1098,9 @@ def verify_document(
     now = ""
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
-        if label := _label_command(
-            result.judge, argument(folder), rubric, "verify", choose=choose
-        ):
+        where = argument(folder)
+        label = _label_command(result.judge, where, rubric, "verify", choose=choose)
+        if label:
             now = f"Now: {label}"
     elif cut_off:
         command = f"tuneworthy verify {argument(folder)}"
@@ -1183,14 +1202,13 @@ def held_text(target: TargetId, held: HeldTarget) -> str:
 
 
 def _cost_and_time(row: ArmResult) -> str:
-    """What a case costs and takes with an arm; empty where neither is known."""
-    known_parts = [
-        text_or_unknown(row.usd_per_case, lambda usd: f"{small_usd(usd)} a case")
-    ]
-    known_parts.append(
-        text_or_unknown(row.latency_p95_s, lambda s: f"{_seconds(s)} at p95")
-    )
-    return "".join(f", {part}" for part in known_parts if part)
+    """The cost and the time of a case with an arm, after a comma; empty where neither is known."""
+    text = ""
+    if not isinstance(row.usd_per_case, Unknown):
+        text += f", {small_usd(row.usd_per_case)} a case"
+    if not isinstance(row.latency_p95_s, Unknown):
+        text += f", {_seconds(row.latency_p95_s)} at p95"
+    return text
 
 
 def _verified(result: VerifyResult) -> Rows:
@@ -1201,11 +1219,10 @@ def _verified(result: VerifyResult) -> Rows:
         f"{difference_text(result.general)} on {count(plan.general)} general tasks"
     )
     costs = {row.arm.id: _cost_and_time(row) for row in result.sides}
-    for name, quality_of, arm in (
-        ("Tuned", result.tuned, plan.tuned),
-        ("Untuned", result.untuned, plan.untuned),
-    ):
-        yield name, f"{share_text(quality_of, none)}{costs.get(arm, '')}: {arm}"
+    tuned = f"{share_text(result.tuned, none)}{costs.get(plan.tuned, '')}"
+    yield "Tuned", f"{tuned}: {plan.tuned}"
+    untuned = f"{share_text(result.untuned, none)}{costs.get(plan.untuned, '')}"
+    yield "Untuned", f"{untuned}: {plan.untuned}"
     yield "Difference", f"{difference_text(contrast)}, margin {share(plan.margin)}"
     yield "In general", f"{general}, and may fall by {share(plan.general_margin)}"
     for target, held in result.targets.items():
@@ -1247,15 +1264,16 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
     title = f"On {counted(result.report, 'held-out question')}"
     board = f"Ways, on the {counted(result.select, 'question')} for selecting"
     head = f"Way | #Recall at {result.k} | #MRR | #Of all passages | #Words"
-    rows = (
+    rows = [
         (
-            w.way,
-            *map(share_text, (w.recall, w.mrr)),
-            quality(w.passages),
-            count(w.words),
+            row.way,
+            share_text(row.recall),
+            share_text(row.mrr),
+            quality(row.passages),
+            count(row.words),
         )
-        for w in result.ways
-    )
+        for row in result.ways
+    ]
     note = (
         "The best of many looks too good here: only held-out questions count. Words are "
         f"those of {result.k} pieces: longer pieces hold more, and cost more to read."
@@ -1267,9 +1285,8 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
         ),
     ]
     if not isinstance(result.answers, Unknown):
-        sections.insert(
-            1, b.section("retrieval-gaps", "What answers lose", b.facts(_gaps(result)))
-        )
+        gaps = b.facts(_gaps(result))
+        sections.insert(1, b.section("retrieval-gaps", "What answers lose", gaps))
     if result.spend:
         spent = b.facts(spent_rows(result.spend, stopped=result.stopped))
         sections.append(b.section("retrieval-spent", "", spent))
@@ -1319,9 +1336,10 @@ def _gaps(result: RetrievalResult) -> Rows:
     answers = result.answers
     assert not isinstance(answers, Unknown)  # only shown then
     yield "Answered by", answers.arm
-    ways = (answers.retrieved, answers.known, answers.none)
-    retrieved, right, none = (share_text(way, "not measured") for way in ways)
-    which = f"{retrieved} with retrieved passages, {right} with the known ones, {none} with none"
+    retrieved = share_text(answers.retrieved, "not measured")
+    known = share_text(answers.known, "not measured")
+    none = share_text(answers.none, "not measured")
+    which = f"{retrieved} with retrieved passages, {known} with the known ones, {none} with none"
     yield "Quality", which
     contrasts = {"Retrieval gap": answers.retrieval_gap, "Retrieval adds": answers.gain}
     for name, contrast in contrasts.items():
@@ -1362,44 +1380,53 @@ _OUTLOOKS = named("outlooks")
 def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.Document:
     """The card first, then the ways, the curve and what it cost."""
     now = ""
-    if folder:
-        go_on = f"pilot {argument(folder)} --resume" if result.stopped else None
-        now = f"Now: tuneworthy {go_on or f'decide {argument(folder)}'}"
+    if folder and result.stopped:
+        now = f"Now: tuneworthy pilot {argument(folder)} --resume"
+    elif folder:
+        now = f"Now: tuneworthy decide {argument(folder)}"
     card = result.card
-    wanted = result.verify.targets.get("quality")
-    curve = curve_blocks(
-        result.curve, Unknown(ask="") if wanted is None else wanted.limit
-    )
-    there = {
-        "dropped_after": None
-    }  # what the race left behind met the held-out cases too
-    titles = f"Way | {_MEASURED}"
-    arms = (board_row(row.model_copy(update=there)) for row in result.arms)
-    table = b.table("Every way on the same cases", titles, arms, quiet=True)
+    quality_target = result.verify.targets.get("quality")
+    limit: float | Unknown = Unknown(ask="")
+    if quality_target is not None:
+        limit = quality_target.limit
+    where = argument(folder or "CASE")
+    trained = f"; {_trained(result)}"
     sections = (
         card_section(card),
-        b.section("ways", "The ways on the held-out cases", table),
-        b.section("curve", "What more examples would bring", *curve),
-        *after_no_gain(
-            result.verify,
-            argument(folder or "CASE"),
-            result.curve,
-            f"; {_trained(result)}",
+        b.section("ways", "The ways on the held-out cases", _pilot_arms(result)),
+        b.section(
+            "curve", "What more examples would bring", curve_blocks(result.curve, limit)
         ),
+        *after_no_gain(result.verify, where, result.curve, trained),
         b.section("pilot", "The pilot", b.facts(_pilot_rows(result))),
     )
-    states = Counter(row.state for row in card.rows)
-    counts = listing(
-        [f"{few(n)} {s}" for s in ("met", "missed", "unknown") if (n := states[s])]
-    )
-    headline = f"{ANSWERS[card.answer]}: of {few(len(card.rows))} targets, {counts}"
     key = [
         ("Because", card.because),
         ("Curve", outlook_text(result.curve)),
         ("Signs", card.signs),
     ]
     facts = b.facts(key, "key")
-    return b.Document(name, sentence(headline), sections, facts=facts, lead=now)
+    headline = sentence(_card_headline(card))
+    return b.Document(name, headline, sections, facts=facts, lead=now)
+
+
+def _pilot_arms(result: PilotResult) -> b.Table:
+    rows = []
+    for arm in result.arms:
+        # the race left some behind, but all of them met the held-out cases
+        in_race = arm.model_copy(update={"dropped_after": None})
+        rows.append(board_row(in_race))
+    title = "Every way on the same cases"
+    return b.table(title, f"Way | {_MEASURED}", rows, quiet=True)
+
+
+def _card_headline(card: PilotCard) -> str:
+    """The answer of a card, with how many targets are in each state."""
+    states = Counter[str](row.state for row in card.rows)
+    order = ("met", "missed", "unknown")
+    counts = [f"{few(states[state])} {state}" for state in order if states[state]]
+    targets = few(len(card.rows))
+    return f"{ANSWERS[card.answer]}: of {targets} targets, {listing(counts)}"
 
 
 def card_section(card: PilotCard, *before: str) -> b.Section:
@@ -1453,9 +1480,9 @@ def outlook_title(curve: LearningCurve) -> str:
 def outlook_text(curve: LearningCurve) -> str:
     """Where it goes; from sizes at which nothing was right it can't be seen."""
     right = any(point.value for point in curve.points if not point.ahead)
-    return _OUTLOOKS[
-        curve.outlook if right or curve.outlook == "unknown" else "nothing"
-    ]
+    if right or curve.outlook == "unknown":
+        return _OUTLOOKS[curve.outlook]
+    return _OUTLOOKS["nothing"]
 
 
 def needed_text(curve: LearningCurve) -> str:

@@ -126,7 +126,8 @@ def _models(report: MeasureReport) -> Iterator[str]:
     for name in named:
         end = report.ends.get(name)
         yield f"{cut(name, _LONGEST_NAME)}{f' (ends {day(end)})' if end else ''}"
-    if more := len(names) - len(named):
+    more = len(names) - len(named)
+    if more:
         yield f"{few(more)} more"
 
 
@@ -174,7 +175,8 @@ def log_rows(report: MeasureReport, bill: str) -> Rows:
 
 def _went_wrong(report: MeasureReport) -> Iterator[str]:
     for name, what in WENT_WRONG.items():
-        if (measured := report.known_measurement(name)) is not None:
+        measured = report.known_measurement(name)
+        if measured is not None:
             many = round(measured.number * measured.n)
             if many:
                 yield f"{what} {count(many)} ({share(measured.number)})"
@@ -262,11 +264,14 @@ def prompt_table(report: MeasureReport) -> b.Table | None:
 def _price(usd: object, low: object, high: object) -> str:
     if not isinstance(usd, int | float):
         return _UNKNOWN
-    ends = [small_usd(each) for each in (low, high) if isinstance(each, int | float)]
-    inside = len(ends) == 2 and {*ends} != {small_usd(usd)}
-    if inside:
-        return f"{small_usd(usd)} ({ends[0]}–{ends[1]})"
-    return small_usd(usd)
+    text = small_usd(usd)
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return text
+    first = small_usd(low)
+    last = small_usd(high)
+    if first == last == text:
+        return text
+    return f"{text} ({first}–{last})"
 
 
 def _tokens(number: object) -> str:

@@ -150,10 +150,14 @@ def opening(report: MeasureReport) -> str:
     every = (day for m in report.measured.evidence for day in (m.since, m.observed_on))
     days = sorted({day for day in every if day is not None})
     beside = [*formats, *([between_days(days[0], days[-1])] if days else [])]
-    drawn = (m.details.get("drawn_share") for m in report.measured.evidence)
     measured = ""
-    if isinstance(part := next(filter(None, drawn), None), float):
-        measured = f". Measured {100 * part:g}% of their conversations, drawn by hash"
+    for result in report.measured.evidence:
+        part = result.details.get("drawn_share")
+        if isinstance(part, float) and part:
+            measured = (
+                f". Measured {100 * part:g}% of their conversations, drawn by hash"
+            )
+            break  # one draw holds for all of them
     return f"Read {', '.join(parts)}{measured} ({', '.join(beside)})."
 
 
@@ -345,7 +349,8 @@ def texts_text(report: MeasureReport) -> str:
     """How long questions and answers are, and what several languages ask for."""
     parts = []
     for name in ("question", "answer"):
-        if (length := report.known_measurement(f"{name}_characters")) is not None:
+        length = report.known_measurement(f"{name}_characters")
+        if length is not None:
             text = interval_text(length.value, length.low, length.high, "characters")
             late, low, high = (report.detail(length.id, f"p95{end}") for end in _ENDS)
             if None not in (late, low, high):
@@ -365,12 +370,10 @@ def texts_text(report: MeasureReport) -> str:
             f"but in {codes}: examples and the evaluation set need each language"
         )
     for name, what in _GAPS.items():
-        if (gap := report.known_measurement(name)) is not None and float(
-            gap.low or 0
-        ) >= _SOME:
-            parts.append(
-                f"{interval_text(gap.value, gap.low, gap.high, 'share')} {what}"
-            )
+        gap = report.known_measurement(name)
+        if gap is not None and float(gap.low or 0) >= _SOME:
+            interval = interval_text(gap.value, gap.low, gap.high, "share")
+            parts.append(f"{interval} {what}")
     return ". ".join(map(capital, parts))
 
 
@@ -464,10 +467,12 @@ def _bill_lacks(report: MeasureReport) -> str:
     if per_request.details and not per_request.is_known:
         return report.ask("usd_per_request", _LOG)
     names = ("input_tokens", "output_tokens")
-    tokens = [length for name in names if (length := _tokens(report, name))]
-    if len(tokens) < len(names):
-        lacking = next(name for name in names if _tokens(report, name) is None)
-        return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
+    tokens = []
+    for name in names:
+        length = _tokens(report, name)
+        if not length:
+            return f"{report.ask(name, _LOG)}, or log the `usd` of every call"
+        tokens.append(length)
     if len(report.models) > 1:
         answered = (
             f"{few(len(report.models))} models answered, at different list prices"

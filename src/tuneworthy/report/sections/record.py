@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from itertools import compress
 from typing import Any, NamedTuple
 
 from tuneworthy import __version__
@@ -88,33 +87,36 @@ def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Tab
         "Reasons against it": {n: f for n, f in factors if f.kind == "anti_indicator"},
         "Signs that prompting has reached its ceiling": dossier.signals,
     }
+    titles = ("Asked", "?Answer", "From", "Weight", "Note")
     for caption, group in groups.items():
-        rows = [
-            (
-                b.Cell(
-                    result.title,
-                    result.ask * questions,
-                    aside=True,
-                    id=f"answer-{name}",
-                ),
-                result.state,
-                source_words(result.state, result.source),
-                str(getattr(result, "weight", "")),
-                result.note,
-            )
-            for name, result in group.items()
-        ]
-        filled = [
-            True,
-            True,
-            True,
-            *(any(row[place] for row in rows) for place in (3, 4)),
-        ]
-        titles = compress(("Asked", "?Answer", "From", "Weight", "Note"), filled)
-        if rows:
-            yield b.table(
-                caption, titles, (tuple(compress(row, filled)) for row in rows)
-            )
+        if not group:
+            continue
+        rows = []
+        for name, result in group.items():
+            below = result.ask if questions else ""
+            asked = b.Cell(result.title, below, aside=True, id=f"answer-{name}")
+            source = source_words(result.state, result.source)
+            weight = str(getattr(result, "weight", ""))  # only a reason has one
+            rows.append((asked, result.state, source, weight, result.note))
+        yield _filled_table(caption, titles, rows, may_lack=("Weight", "Note"))
+
+
+def _filled_table(
+    caption: str,
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str | b.Cell]],
+    *,
+    may_lack: Collection[str],
+    quiet: bool = False,
+) -> b.Table:
+    """A table without those columns of ``may_lack`` in which every cell is empty; not for no rows."""
+    kept_titles = []
+    kept_columns = []
+    for title, column in zip(titles, zip(*rows, strict=True), strict=True):
+        if title not in may_lack or any(column):
+            kept_titles.append(title)
+            kept_columns.append(column)
+    return b.table(caption, kept_titles, zip(*kept_columns, strict=True), quiet=quiet)
 
 
 def attempts(dossier: Dossier) -> b.Section | None:
@@ -133,11 +135,8 @@ def attempts(dossier: Dossier) -> b.Section | None:
     whole = now + OUTCOME_WORDS[dossier.verdict.outcome]
     rows.append(("All checks, as answered now", "", "", whole))
     titles = ("Attempt", "What was changed", "What came of it", "The count then")
-    columns = [column for column in zip(titles, *rows, strict=True) if any(column[1:])]
-    names, *rows = zip(*columns, strict=True)
-    table = b.table(
-        "Attempts and the count after each", " | ".join(names), rows, quiet=True
-    )
+    caption = "Attempts and the count after each"
+    table = _filled_table(caption, titles, rows, may_lack=titles, quiet=True)
     return b.section(
         "attempts", "What was tried so far", b.Prose(says, detail=True), table
     )
@@ -148,16 +147,13 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     tree = dossier.rules.tree
     score = dossier.rules.score
     difference = dossier.rules.difference
-    names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
-    longest_first = sorted(names.items(), key=lambda pair: -len(pair[0]))
     rows = []
     for step in tree.path:
-        values = (
-            f"{_WORDS.get(n, plain(n))}: {value_text(v)}" for n, v in step.value.items()
-        )
-        ask = step.ask
-        for sign, words in (*longest_first, *_SIGNS.items()):
-            ask = ask.replace(sign, words)
+        values = [
+            f"{_WORDS.get(name, plain(name))}: {value_text(value)}"
+            for name, value in step.value.items()
+        ]
+        ask = _condition_words(step.ask)
         question = b.Cell(sentence(f"{ask}?"), ", ".join(values))
         rows.append((question, step.answer, OUTCOME_WORDS[step.outcome]))
     decided = tree.outcome == "undecided" or any(
@@ -194,6 +190,17 @@ _WORDS = named("counts")
 _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
 
 
+def _condition_words(condition: str) -> str:
+    """A condition of the tree as people say it, such as *the score is at least 0.5*."""
+    names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
+    # the longest first, so that no name is replaced inside another
+    for name in sorted(names, key=len, reverse=True):
+        condition = condition.replace(name, names[name])
+    for sign, words in _SIGNS.items():
+        condition = condition.replace(sign, words)
+    return condition
+
+
 def glossary() -> b.Section:
     meanings = b.facts(named("glossary").items(), "words")
     fold = b.fold("Show what the words mean", meanings)
@@ -220,7 +227,11 @@ _SOON = timedelta(days=14)  #: A review that near a decision is held with it.
 
 
 def review_day(dossier: Dossier) -> date:
-    """Where nobody said: a quarter on, as the lesson retrains, or once the plan has it decided."""
+    """When to review a decision that names no day.
+
+    It is a quarter after the day of the dossier, which is when the lesson retrains, or the day
+    that the plan decides on if that is later or within two weeks of it.
+    """
     quarter = months_later(dossier.as_of, MONTHS_PER_QUARTER)
     plan = dossier.plan
     if isinstance(plan, Unknown):
@@ -276,7 +287,8 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
     yield dossier.verdict.because
     yield count_text(dossier)
     yield f"Pays back: {pays_back_text(dossier)}"
-    if cost := cost_text(dossier):
+    cost = cost_text(dossier)
+    if cost:
         yield f"Cost: {cost}"
     for gate in dossier.verdict.gates:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
@@ -322,12 +334,14 @@ def explanation(
     sections = list[b.Section | None]()
     for key, subject in matches:
         title = f"{subject.title} ({key}), {subject.kind}"
-        here = [] if dossier is None else list(_here(dossier, key, subject.kind))
-        rows = [
-            row for row in (*(("Here", text) for text in here), *subject.rows) if row[1]
-        ]
-        sections.append(b.section("about", title if says else "", b.facts(rows)))
-        says = says or title
+        here = [] if dossier is None else _texts_here(dossier, key, subject.kind)
+        rows = [("Here", text) for text in here]
+        rows += subject.rows
+        shown = [(label, text) for label, text in rows if text]
+        # the first one is the headline of the document, and needs no title of its own
+        sections.append(b.section("about", title if says else "", b.facts(shown)))
+        if not says:
+            says = title
     if dossier is not None:
         now = dossier.verdict.outcome
         then = list[tuple[str, str]]()
@@ -351,13 +365,15 @@ def explanation_dict(
     matches = _matches(framework, name)
     meanings: list[dict[str, Any]] = []
     for key, subject in matches:
-        meaning = {"id": key, "title": subject.title, "kind": subject.kind}
-        says = {label: text for label, text in subject.rows if text}
-        if dossier is None:
-            here = {}
-        else:
-            here = {"here": list(_here(dossier, key, subject.kind))}
-        meanings.append({**meaning, **here, "says": says})
+        meaning: dict[str, Any] = {
+            "id": key,
+            "title": subject.title,
+            "kind": subject.kind,
+        }
+        if dossier is not None:
+            meaning["here"] = _texts_here(dossier, key, subject.kind)
+        meaning["says"] = {label: text for label, text in subject.rows if text}
+        meanings.append(meaning)
     if dossier is None:
         return {"framework": framework.name, "asked": name, "meanings": meanings}
     claims = _claims_about(matches, dossier)
@@ -428,18 +444,20 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
             yield name, Subject(criterion.title, kind, _asked(framework, criterion))
     for target, words in TARGETS.items():
         met = re.sub(r"\$?{}( s\b)?", "the limit", words.met)
-        rows = [("Met when", met), ("To state it", words.state)]
-        yield (
-            target,
-            Subject(words.name, "a target", [*rows, ("To measure it", words.measure)]),
-        )
+        rows = [
+            ("Met when", met),
+            ("To state it", words.state),
+            ("To measure it", words.measure),
+        ]
+        yield target, Subject(words.name, "a target", rows)
     ways = framework.approaches
     for name, goal in framework.goals.items():
         rows = [
             ("Need", goal.need),
             ("Approach", f"{ways[goal.approach].title} ({goal.approach})"),
+            ("Source", goal.source),
         ]
-        yield name, Subject(goal.title, "a goal", [*rows, ("Source", goal.source)])
+        yield name, Subject(goal.title, "a goal", rows)
     for name, way in ways.items():
         served = [
             goal.title for goal in framework.goals.values() if goal.approach == name
@@ -447,10 +465,8 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
         most = "or more" if way.data.high == "open" else f"to {count(way.data.high)}"
         need = f"{count(way.data.low)} {most} {plain(way.data.unit)}"
         rows = [("Serves", listing(served)), ("Data", need), ("Compute", way.compute)]
-        yield (
-            name,
-            Subject(way.title, "an approach", [*rows, *_figures(way, way.weeks)]),
-        )
+        rows += _figures(way, way.weeks)
+        yield name, Subject(way.title, "an approach", rows)
     for name, option in framework.options.items():
         parts = "; ".join(
             f"{plain(part)}: {says}" for part, says in option.kinds.items()
@@ -460,10 +476,8 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
             ("Not when", option.not_when),
             ("Parts", parts),
         ]
-        rows += [
-            *_figures(option, option.weeks, option.effort_hours),
-            ("Source", option.source),
-        ]
+        rows += _figures(option, option.weeks, option.effort_hours)
+        rows.append(("Source", option.source))
         yield name, Subject(option.title, "an option", rows)
     for rule, departure in framework.judgement.items():
         dated = f", {day(departure.dated)}" if departure.dated else ""
@@ -482,8 +496,9 @@ def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
         ("Asks", asked.ask),
         ("Yes means", getattr(asked, "means", "")),
         ("Why", asked.why),
+        ("Example", asked.example),
+        ("To get it", getattr(asked, "settle", "")),
     ]
-    texts += [("Example", asked.example), ("To get it", getattr(asked, "settle", ""))]
     rows = [(label, framework.filled(text, asked)) for label, text in texts]
     if isinstance(asked, Factor):
         counted = framework.scoring.weights == "counted"
@@ -519,20 +534,13 @@ def _figures(
     yield "Takes", "; ".join([*takes, f"risk: {rule.risk}"])
 
 
-def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
-    """What something comes to in a case."""
-    answers: Mapping[str, CheckResult | FactorResult]
-    answers = {**dossier.ceiling.checks, **dossier.factors}
-    goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
-    claims = [claim for claim in dossier.challenges if claim.id == name]
+def _texts_here(dossier: Dossier, name: str, kind: str) -> list[str]:
+    """What this case has to say of something that bears an id; at least one sentence."""
     texts: list[str] = []
     if kind == "a target":
         texts = [target.state for key, target in dossier.targets.items() if key == name]
     elif kind in ("a goal", "an approach"):
-        served = [fit for fit in goals if name in (fit.goal, fit.approach)]
-        texts = [
-            f"{plain(o.goal)}, {o.priority}; feasible: {o.feasible}" for o in served
-        ]
+        texts = _goals_here(dossier, name)
     elif kind == "an option":
         ways = [way for way in dossier.ways if name in (way.id, way.option)]
         texts = [
@@ -540,23 +548,55 @@ def _here(dossier: Dossier, name: str, kind: str) -> Iterator[str]:
             for way in ways
         ]
     elif kind == "a challenge":
+        claims = [claim for claim in dossier.challenges if claim.id == name]
         texts = [f"{claim.says} To settle: {claim.settle}" for claim in claims]
-    elif kind == "a rule of the judgement":
-        texts = [dossier.verdict.because] if dossier.verdict.rule == name else []
+    elif kind != "a rule of the judgement":
+        texts = [_answer_here(dossier, name, kind)]
+    elif dossier.verdict.rule == name:
+        texts = [dossier.verdict.because]
+    return texts or [_NOT_HERE[kind]]
+
+
+def _goals_here(dossier: Dossier, name: str) -> list[str]:
+    """The goals of this case that bear an id or are trained for by an approach."""
+    if isinstance(dossier.approaches, Unknown):
+        return []
+    return [
+        f"{plain(fit.goal)}, {fit.priority}; feasible: {fit.feasible}"
+        for fit in dossier.approaches
+        if name in (fit.goal, fit.approach)
+    ]
+
+
+def _answer_here(dossier: Dossier, name: str, kind: str) -> str:
+    """A check, a reason or a sign with its answer and where that comes from."""
+    answers: Mapping[str, CheckResult | FactorResult | SignalResult]
+    if kind == "a sign of a ceiling":
+        answers = dossier.signals
     else:
-        answer = (dossier.signals if kind == "a sign of a ceiling" else answers)[name]
-        note = f"; {answer.note}" if answer.note else ""
-        texts = [f"{answer.state} ({source_words(answer.state, answer.source)}){note}"]
-    yield from texts or (_NOT_HERE[kind],)
+        answers = {**dossier.ceiling.checks, **dossier.factors}
+    answer = answers[name]
+    note = f"; {answer.note}" if answer.note else ""
+    return f"{answer.state} ({source_words(answer.state, answer.source)}){note}"
 
 
 _NOT_HERE = named("not_here")
-"""What is said where a case has nothing to do with it."""
+"""The sentence for each kind of subject that this case has nothing to do with."""
 
 
 # What a page shows while answers are given: the questions, and what changes with them.
 
 _Result = CheckResult | FactorResult | SignalResult
+
+
+class _QuestionGroup(NamedTuple):
+    """Questions of one kind, with their results by the same ids."""
+
+    id: str
+    title: str
+    room: str  #: Where the case file keeps their answers.
+    criteria: Mapping[str, Criterion]
+    results: Mapping[str, _Result]
 
 
 def groups(
@@ -568,31 +608,33 @@ def groups(
     signals = dossier.signals
     limit = "Has prompting been taken to its limit?"
     signs = "Signs that prompting has reached its limit"
-    rooms: tuple[
-        tuple[str, str, str, Mapping[str, Criterion], Mapping[str, _Result]], ...
-    ] = (
-        ("limit", limit, "ceiling", framework.ceiling, checks),
-        ("for", "Reasons for fine-tuning", "factors", framework.indicators, factors),
-        (
-            "against",
-            "Reasons against it",
-            "factors",
-            framework.anti_indicators,
-            factors,
-        ),
-        ("signs", signs, "signals", framework.signals, signals),
+    reasons = framework.indicators
+    against = framework.anti_indicators
+    kinds = (
+        _QuestionGroup("limit", limit, "ceiling", framework.ceiling, checks),
+        _QuestionGroup("for", "Reasons for fine-tuning", "factors", reasons, factors),
+        _QuestionGroup("against", "Reasons against it", "factors", against, factors),
+        _QuestionGroup("signs", signs, "signals", framework.signals, signals),
     )
-    for name, title, room, criteria, results in rooms:
-        questions = [
-            _field(f"{room}.{key}", criterion, results[key], framework, stated)
-            for key, criterion in criteria.items()
-        ]
-        states = [results[key].state for key in criteria]
+    for kind in kinds:
+        if not kind.criteria:
+            continue
+        questions = []
+        for key, criterion in kind.criteria.items():
+            path = f"{kind.room}.{key}"
+            result = kind.results[key]
+            questions.append(_field(path, criterion, result, framework, stated))
+        states = [kind.results[key].state for key in kind.criteria]
         says = f"{states.count('yes')} of {len(states)} yes"
-        if unknown := states.count("unknown"):
+        unknown = states.count("unknown")
+        if unknown:
             says += f", {unknown} open"
-        if questions:
-            yield {"id": name, "title": title, "says": says, "questions": questions}
+        yield {
+            "id": kind.id,
+            "title": kind.title,
+            "says": says,
+            "questions": questions,
+        }
 
 
 def _field(
@@ -623,14 +665,17 @@ def _field(
 
 
 def titles(framework: Framework) -> dict[str, str]:
+    """The title of every question, by the path of its answer in a case file."""
     rooms = (
         ("ceiling", framework.ceiling),
         ("factors", framework.factors),
         ("signals", framework.signals),
     )
-    return {
-        f"{room}.{key}": c.title for room, every in rooms for key, c in every.items()
-    }
+    titles_by_path = {}
+    for room, criteria in rooms:
+        for key, criterion in criteria.items():
+            titles_by_path[f"{room}.{key}"] = criterion.title
+    return titles_by_path
 
 
 def next_question(dossier: Dossier) -> dict[str, str] | None:

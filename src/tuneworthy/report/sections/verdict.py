@@ -168,16 +168,19 @@ def _questions(dossier: Dossier, most: int | None) -> b.Part:
     worths = [
         0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in questions
     ]
+    titles = "Question | #Takes"
     priced = any(worths)
-    rows: list[list[str | b.Cell]] = [
-        [
-            b.Cell(q.ask, title(q.factor, dossier)),
-            *[usd(worth)] * priced,
-            f"{q.minutes} min",
+    if priced:
+        titles = "Question | #Worth up to | #Takes"
+    rows: list[list[str | b.Cell]] = []
+    for question, worth in zip(questions, worths, strict=True):
+        row: list[str | b.Cell] = [
+            b.Cell(question.ask, title(question.factor, dossier))
         ]
-        for q, worth in zip(questions, worths, strict=True)
-    ]
-    titles = "Question | #Worth up to | #Takes" if priced else "Question | #Takes"
+        if priced:
+            row.append(usd(worth))
+        row.append(f"{question.minutes} min")
+        rows.append(row)
     more = len(dossier.next_questions) - len(questions)
     return b.part(
         "What to find out next, the most worthwhile first",

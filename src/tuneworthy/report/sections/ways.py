@@ -51,11 +51,21 @@ from tuneworthy.words import day as as_day
 _TITLE = "What could run, against the targets"
 MOST_ROWS = 6  #: Of the first screen, beside what is wanted.
 
-_FIGURES: tuple[tuple[TargetId, FigureId, str, Callable[[float], str], str], ...] = (
-    ("quality", "quality", "#Quality", quality, ""),
-    ("latency", "latency_p95_s", "#p95", number, " s"),
-    ("cost", "usd_per_month", "#Bill", usd, ""),
-)  #: A target, its figure, its column, and how it is written.
+
+class _FigureColumn(NamedTuple):
+    """A column of the tables of ways: the figure that a target looks at."""
+
+    target: TargetId
+    figure: FigureId
+    write: Callable[[float], str]
+    unit: str
+
+
+_FIGURES = (
+    _FigureColumn("quality", "quality", quality, ""),
+    _FigureColumn("latency", "latency_p95_s", number, " s"),
+    _FigureColumn("cost", "usd_per_month", usd, ""),
+)
 
 _GRADES = {
     "held_out": "measured, held out",
@@ -115,10 +125,10 @@ _CHANCES: dict[ChanceWord, str] = {
 def _cells(way: WayResult) -> list[str]:
     """The figures of a way; where nobody tried it, the chance of each target that is missed."""
     cells = []
-    for target, name, _, write, unit in _FIGURES:
-        text = figure_text(way.figures[name], write, unit)
-        if text == "–" and target in way.chances:
-            text = _CHANCES[way.chances[target]]
+    for column in _FIGURES:
+        text = figure_text(way.figures[column.figure], column.write, column.unit)
+        if text == "–" and column.target in way.chances:
+            text = _CHANCES[way.chances[column.target]]
         cells.append(text)
     private = way.figures["private"]
     if isinstance(private, Unknown):
@@ -137,16 +147,18 @@ def _from(way: WayResult) -> str:
 
 
 def _rests_on(way: WayResult) -> str:
-    known = [
-        figure for figure in way.figures.values() if not isinstance(figure, Unknown)
-    ]
     right = way.figures["quality"]
     if not isinstance(right, Unknown):
-        of = "" if isinstance(right.cases, Unknown) else f", {count(right.cases)} cases"
-        return f"{_GRADES[right.grade]}{of}"
+        grade = _GRADES[right.grade]
+        if isinstance(right.cases, Unknown):
+            return grade
+        return f"{grade}, {count(right.cases)} cases"
     if way.state == "untried":
         return f"untried{_hours(way.to_try.hours)}"
-    return _GRADES[known[0].grade] if known else plain(way.state)
+    for figure in way.figures.values():
+        if not isinstance(figure, Unknown):
+            return _GRADES[figure.grade]
+    return plain(way.state)
 
 
 def _linked_from(way: WayResult) -> b.Cell:
@@ -180,28 +192,30 @@ def _hours(hours: Number) -> str:
 def _wanted(dossier: Dossier) -> list[str]:
     """The row of the targets."""
     cells = []
-    for target, _, _, write, unit in _FIGURES:
-        limit = dossier.targets[target].limit
+    for column in _FIGURES:
+        limit = dossier.targets[column.target].limit
         if isinstance(limit, Unknown | Range):
             cells.append("–")
             continue
-        bound = "at least " if target == "quality" else ""
-        cells.append(f"{bound}{write(limit)}{unit}")
+        bound = "at least " if column.target == "quality" else ""
+        cells.append(f"{bound}{column.write(limit)}{column.unit}")
     private = dossier.targets["privacy"].limit
-    return [*cells, "–" if isinstance(private, Unknown) else "inside", ""]
+    cells.append("–" if isinstance(private, Unknown) else "inside")
+    cells.append("")  # below "from": a target rests on nothing
+    return cells
 
 
 def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
     """A target's limit and the figure of a way, as `` (0.95, 0.88 now)``; empty if not known."""
-    for name, figure, _, write, unit in _FIGURES:
-        limit = dossier.targets[target].limit
-        value = way.figures[figure]
-        if (
-            name == target
-            and isinstance(limit, float | int)
-            and not isinstance(value, Unknown)
-        ):
-            return f" ({write(limit)}{unit}, {write(value.value)}{unit} now)"
+    limit = dossier.targets[target].limit
+    for column in _FIGURES:
+        if column.target != target:
+            continue
+        figure = way.figures[column.figure]
+        if isinstance(limit, float | int) and not isinstance(figure, Unknown):
+            most = f"{column.write(limit)}{column.unit}"
+            now = f"{column.write(figure.value)}{column.unit}"
+            return f" ({most}, {now} now)"
     return ""
 
 
@@ -210,24 +224,30 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
 
     Of kinds of tuning the best one alone is shown.
     """
-    ways = dossier.ways
     advised = [step.way for step in _advised(dossier)]
-    shown = known_ways(ways)[: MOST_ROWS - 2]
-    trying = [way for way in ways if way.id in advised]
-    trying += [way for way in advised_ways(dossier) if way.kind != "tuning"]
-    fresh = dict.fromkeys(way.id for way in trying)
-    tuning = next(
-        (way for way in ways if way.kind == "tuning" and way.state == "untried"), None
-    )
-    if any(way.kind == "tuned" and _is_enough(way) for way in ways):
-        tuning = None  # one is there that meets every target
-    by_id = {way.id: way for way in ways}
-    left = MOST_ROWS - len(shown) - (tuning is not None and tuning.id not in advised)
-    taken = {way.id for way in shown}
-    shown += [by_id[name] for name in fresh if name not in taken][:left]
+    tuning = _best_tuning(dossier.ways)
+    shown = known_ways(dossier.ways)[: MOST_ROWS - 2]
+    most = MOST_ROWS
+    if tuning is not None and tuning.id not in advised:
+        most -= 1  # a row stays free for it
+    candidates = [way for way in dossier.ways if way.id in advised]
+    candidates += [way for way in advised_ways(dossier) if way.kind != "tuning"]
+    for way in candidates:
+        if len(shown) < most and way not in shown:
+            shown.append(way)
     if tuning is not None and tuning not in shown and len(shown) < MOST_ROWS:
         shown.append(tuning)
     return shown
+
+
+def _best_tuning(ways: Sequence[WayResult]) -> WayResult | None:
+    """The first kind of tuning to try; None where a tuned model already meets every target."""
+    if any(way.kind == "tuned" and _is_enough(way) for way in ways):
+        return None
+    for way in ways:
+        if way.kind == "tuning" and way.state == "untried":
+            return way
+    return None
 
 
 def _is_enough(way: WayResult) -> bool:
@@ -282,17 +302,18 @@ def _drawn_cells(
     The first row is what is wanted; each other one is the way at its place in ``shown``.
     """
     drawn = [list(row) for row in rows]
-    for column, (target, name, *_) in enumerate(_FIGURES, start=1):
-        limit = dossier.targets[target].limit
+    for place, column in enumerate(_FIGURES, start=1):
+        limit = dossier.targets[column.target].limit
         wanted = float(limit) if isinstance(limit, float | int) else None
-        axis = _Axis.find(name, [way.figures[name] for way in shown], wanted)
-        for row, way in zip(drawn[1:], shown, strict=True):
-            figure = way.figures[name]
-            if axis is not None and not isinstance(figure, Unknown):
-                state = way.admissible.get(target, "unknown")
-                row[column] = b.Cell(
-                    str(row[column]), glyph=axis.draw(figure, state, wanted)
-                )
+        figures = [way.figures[column.figure] for way in shown]
+        axis = _Axis.find(column.figure, figures, wanted)
+        if axis is None:
+            continue
+        for row, way, figure in zip(drawn[1:], shown, figures, strict=True):
+            if not isinstance(figure, Unknown):
+                state = way.admissible.get(column.target, "unknown")
+                glyph = axis.draw(figure, state, wanted)
+                row[place] = b.Cell(str(row[place]), glyph=glyph)
     return drawn
 
 
@@ -309,15 +330,18 @@ class _Axis(NamedTuple):
     ) -> _Axis | None:
         """From where the figures lie; None for nothing to compare. Amounts begin at nought."""
         known = [figure for figure in figures if not isinstance(figure, Unknown)]
-        if len(known) + (wanted is not None) < _FEWEST or not known:
+        marks = [figure.value for figure in known]
+        if wanted is not None:
+            marks.append(wanted)
+        if not known or len(marks) < _FEWEST:
             return None
-        ends = [end for figure in known for end in (figure.interval or (figure.value,))]
-        ends += [figure.value for figure in known]
-        ends += [] if wanted is None else [wanted]
-        low = min(ends)
-        high = max(ends)
+        for figure in known:
+            marks += figure.interval or ()
+        low = min(marks)
+        high = max(marks)
         if name != "quality":
-            return cls(0.0, high * _MARGIN or 1.0, "bar")
+            end = high * _MARGIN
+            return cls(0.0, end or 1.0, "bar")  # an axis has to have a length
         spare = max((high - low) * (_MARGIN - 1), _LEAST_SPARE)
         return cls(max(low - spare, 0.0), min(high + spare, 1.0), "dot")
 
@@ -347,14 +371,17 @@ _COUNTED = ("held_out", "measured", "computed")
 
 def _telling_columns(rows: Sequence[Sequence[str | b.Cell]]) -> list[int]:
     """Places of columns in which something is known; of privacy, in which something is wanted."""
-    wanted, *_ = rows
-    private = len(wanted) - 2
-    return [
-        place
-        for place in range(len(wanted))
-        if (place != private and {row[place] for row in rows} != {"–"})
-        or (place == private and wanted[place] != "–")
-    ]
+    wanted = rows[0]
+    private = len(wanted) - 2  # the last but one, before what figures rest on
+    places = []
+    for place in range(len(wanted)):
+        if place == private:
+            tells = wanted[place] != "–"
+        else:
+            tells = any(row[place] != "–" for row in rows)
+        if tells:
+            places.append(place)
+    return places
 
 
 _LONGEST_TITLE = 34  # characters
@@ -434,10 +461,9 @@ def _meets(way: WayResult) -> str:
             for target, its in way.admissible.items()
             if its == state
         ]
+        word = "not known" if state == "unknown" else state
         if names:
-            words.append(
-                f"{listing(names)} {'not known' if state == 'unknown' else state}"
-            )
+            words.append(f"{listing(names)} {word}")
     return "; ".join(words)
 
 
@@ -511,6 +537,7 @@ def document(
     split = any(way.id == "decomposition" for way in trying)
     known = several(len(known_ways(dossier.ways)), "way")
     says = f"{known} known, {few(len(trying)) if trying else 'none'} to try."
+    after = [f"Models, services and every way: {command} --all"] if more else []
     return about(
         dossier,
         section(dossier),
@@ -518,7 +545,7 @@ def document(
         _models(framework, offers, dossier) if offers else None,
         _offers(framework, offers, dossier.as_of) if offers else None,
         says=says,
-        after=[f"Models, services and every way: {command} --all"] * more,
+        after=after,
     )
 
 
