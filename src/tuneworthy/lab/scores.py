@@ -799,45 +799,50 @@ class Lab:
             return
         arms = self.plan.arms
         select = self.plan.select
+        # of each kind one arm will be asked the held-out cases
         later = len({arm.kind for arm in self.plan.called}) * len(self.plan.report)
-        alone = self.scores.judge is not None
-        groups = [
-            arm.id if alone or arm.kind == "baseline" else arm.kind for arm in arms
-        ]
-        race = Race(len(arms), groups=groups)
+        race = Race(len(arms), groups=[self._rivals_of(arm) for arm in arms])
         longest = max(Counter(case.cluster for case in select).values(), default=1)
         for cases in _rounds(select):
-            places = [i for i in race.running if self._goes_on(arms[i])]
-            await self._run(
-                [arms[i] for i in places], cases, len(select) - len(self._seen), later
-            )
+            running = {i: arms[i] for i in race.running if self._goes_on(arms[i])}
+            ahead = len(select) - len(self._seen)
+            await self._run(list(running.values()), cases, ahead, later)
             if self.stop:
                 break
             self._seen += cases
-            lows, highs = (
-                {
-                    place: self._sums(arms[place], cases, longest, end)
-                    for place in places
-                }
-                for end in (0.0, 1.0)
-            )
+            lows = {
+                place: self._sums(arm, cases, longest, missing=0.0)
+                for place, arm in running.items()
+            }
+            highs = {
+                place: self._sums(arm, cases, longest, missing=1.0)
+                for place, arm in running.items()
+            }
             race.add(lows, highs)
             self._running = len(race.running)
             if self.calls.watch is not None:
-                self._board |= {
-                    arms[i].id: self.scores.share(arms[i], self._seen) for i in places
-                }
-                leader = arms[race.result().winner].id
-                board = self._placed({arms[place].id for place in race.running})
-                self._ahead = {
-                    "arm": leader,
-                    "quality": self._board[leader],
-                    "board": board,
-                }
+                self._update_board(race, running.values())
             self._show()
-        self.dropped = dict(
-            zip((arm.id for arm in arms), race.result().dropped_after, strict=True)
-        )
+        names = [arm.id for arm in arms]
+        self.dropped = dict(zip(names, race.result().dropped_after, strict=True))
+
+    def _rivals_of(self, arm: Arm) -> str:
+        """The group within which an arm may be dropped; its own id for one that races nobody."""
+        if self.scores.judge is not None or arm.kind == "baseline":
+            return arm.id
+        return arm.kind
+
+    def _update_board(self, race: Race, asked: Iterable[Arm]) -> None:
+        """Note how arms stand after a round, and which one is ahead."""
+        arms = self.plan.arms
+        for arm in asked:
+            self._board[arm.id] = self.scores.share(arm, self._seen)
+        leader = arms[race.result().winner].id
+        self._ahead = {
+            "arm": leader,
+            "quality": self._board[leader],
+            "board": self._placed({arms[place].id for place in race.running}),
+        }
 
     def _goes_on(self, arm: Arm) -> bool:
         """Whether more answers of an arm would tell anything."""
@@ -869,15 +874,16 @@ class Lab:
         return tuple(reason for reason in reasons if reason)
 
     async def _run(self, arms: Arms, cases: Cases, ahead: int, later: int = 0) -> None:
-        pool = self.plan.setting.pool
-        alone = [arm for arm in arms if arm.kind == "baseline"]
-        answer = self.scores.answer
-        look_up = pool.look_up
+        """Run some arms on some cases.
+
+        ``ahead`` are the cases that each of them may still be asked, ``later`` the calls that
+        follow on held-out cases: what progress is measured by.
+        """
+        baselines = [arm for arm in arms if arm.kind == "baseline"]
         await run_in_thread(
-            answer(a.id, case, Output(look_up(a, case)))
-            for a, case in product(alone, cases)
+            self._answer_baseline(arm, case) for arm, case in product(baselines, cases)
         )
-        left = (len(arms) - len(alone)) * ahead + later
+        left = (len(arms) - len(baselines)) * ahead + later
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case
         await self._earlier(arms, cases)
@@ -889,6 +895,10 @@ class Lab:
             self.stop = (await self.scores.run(self._runner, calls)).stop
             if self.scores.judge is not None and not self.stop:
                 self.stop = self.scores.judge.unheard(MOST_MISSING)
+
+    def _answer_baseline(self, arm: Arm, case: EvalCase) -> None:
+        output = Output(self.plan.setting.pool.look_up(arm, case))
+        self.scores.answer(arm.id, case, output)
 
     def _calls_at(self, at: int, arms: Arms, cases: Cases) -> Iterator[Asked]:
         """Calls of chains whose step ``at`` is the next one to be asked."""
@@ -908,7 +918,8 @@ class Lab:
             outcome = await self._runner.all([job for job, *_ in calls])
             became = outcome.some([job.key for job, *_ in calls])
             for job, arm, case in calls:
-                if (settled := became.get(job.key)) is not None:
+                settled = became.get(job.key)
+                if settled is not None:
                     text = self.scores.step(arm, case, at, job, settled)
                     if text is not None:
                         self._heard[job.key] = text
@@ -932,22 +943,20 @@ class Lab:
 
     def _call_ended(self, _: Settled) -> None:
         self._done += 1
-        if (now := time.monotonic()) >= self._next_show:
+        now = time.monotonic()
+        if now >= self._next_show:
             self._show()
             took = time.monotonic() - now
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
 
     def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm, those that are left behind after the others."""
-        board = (
+        board = [
             Placed(arm=name, quality=quality, running=name in running)
             for name, quality in self._board.items()
-        )
-        return tuple(
-            sorted(
-                board, key=lambda p: (p.running, ranking_value(p.quality)), reverse=True
-            )
-        )
+        ]
+        board.sort(key=lambda p: (p.running, ranking_value(p.quality)), reverse=True)
+        return tuple(board)
 
     def _show_waiting(self, why: str) -> None:
         self._show(why)
