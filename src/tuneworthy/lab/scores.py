@@ -224,7 +224,7 @@ class ArmScores:
     def total(self, cases: Cases, name: str) -> float:
         """The sum of one column over some cases."""
         (column,) = self.columns(cases, name)
-        return sum(column.tolist())
+        return float(sum(column.tolist()))
 
     def cases_with(self, cases: Cases, name: str) -> int:
         """How many of some cases have anything in one column."""
@@ -880,9 +880,7 @@ class Lab:
         follow on held-out cases: what progress is measured by.
         """
         baselines = [arm for arm in arms if arm.kind == "baseline"]
-        await run_in_thread(
-            self._answer_baseline(arm, case) for arm, case in product(baselines, cases)
-        )
+        await run_in_thread(starmap(self._answer_baseline, product(baselines, cases)))
         left = (len(arms) - len(baselines)) * ahead + later
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case

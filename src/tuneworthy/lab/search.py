@@ -292,19 +292,19 @@ class Search:
         """The candidates that race: the best of those ahead of every prompt as it was written."""
         if not self.parents:
             return []
+        plan = self.evaluator.plan
         least = self.evaluator.score(self.parents[0]) + _SAME
         raced = {
-            PromptCandidate(
-                arm, self.evaluator.plan.setting.prompts[arm.prompt]
-            ).made_of
-            for arm in self.evaluator.plan.of_kind("prompt")
+            PromptCandidate(arm, plan.setting.prompts[arm.prompt]).made_of
+            for arm in plan.of_kind("prompt")
         }
-        fresh = [
-            each for each in self.best(len(self.draws)) if each.made_of not in raced
+        finalists = [
+            candidate
+            for candidate in self.best(len(self.draws))
+            if candidate.made_of not in raced
+            and self.evaluator.score(candidate) > least
         ]
-        return [each for each in fresh if self.evaluator.score(each) > least][
-            :FINALISTS
-        ]
+        return finalists[:FINALISTS]
 
     @property
     def plateau(self) -> Gain | Unknown:

@@ -252,7 +252,7 @@ async def _run(
         raise CaseError(
             "has no scored arm to compare", fix="look at: tuneworthy ceiling"
         )
-    best, *_ = chosen
+    best = chosen[0]  # the best prompt comes first
     arms = (tuned, best)
     written = verify_plan(
         plan,
@@ -331,11 +331,11 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     parts = [price(lab, ledger, rivals=False)]
     for kind in ("prompt", "tuned"):
         arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
-        quotes = []
+        general = []
         for arm in arms.values():
             jobs = [job for job, _, _ in general_calls(lab.plan, arm)]
-            quotes.append(quote(jobs, ledger, lab.price_of))
-        parts += dearest(quotes)
+            general.append(quote(jobs, ledger, lab.price_of))
+        parts += dearest(general)
     return total(parts)
 
 
