@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, islice, product
 from math import comb, prod
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tuneworthy.framework.rules import Rules, bounded, condition_text
 from tuneworthy.framework.tally import Completions, effort, tally
@@ -47,7 +47,7 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
     shares = dict(counted.even)
     reach = tuple(outcome for outcome in OUTCOMES if outcome in counted.reach)
     measures = _measures(states, rules)
-    bands = _bands(measures, rules)
+    of_score, of_difference = _bands(measures, rules)
     outcome = outcome_of(counted.reach)
     return Decision(
         outcome=outcome,
@@ -60,10 +60,11 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
             score=ScoreResult(
                 value=_unscaled("score", measures, rules),
                 denominator=rules.denominator,
-                band=_band(*bands[0]),
+                band=_band(*of_score),
             ),
             difference=DifferenceResult(
-                value=_unscaled("difference", measures, rules), band=_band(*bands[1])
+                value=_unscaled("difference", measures, rules),
+                band=_band(*of_difference),
             ),
         ),
         strength=strength_of(states, rules),
@@ -90,7 +91,10 @@ def strength_of(states: States, rules: Rules) -> BandRange:
 
 def outcome_of(reach: Collection[Outcome]) -> Verdict:
     """The outcome if only one is reachable, else ``undecided``."""
-    return next(iter(reach)) if len(reach) == 1 else "undecided"
+    if len(reach) != 1:
+        return "undecided"
+    (outcome,) = reach
+    return outcome
 
 
 def _band(low: Band, high: Band) -> Band | BandRange:
@@ -100,15 +104,19 @@ def _band(low: Band, high: Band) -> Band | BandRange:
 def _measures(states: States, rules: Rules) -> Measures:
     """Each measure's ends over all completions; weights are in scaled units."""
     ends: dict[str, tuple[float, float]] = {}
-    groups = {"indicator": rules.indicators, "anti_indicator": rules.anti_indicators}
-    for kind, names in {**groups, "check": rules.checks}.items():
+    groups = {
+        "indicator": rules.indicators,
+        "anti_indicator": rules.anti_indicators,
+        "check": rules.checks,
+    }
+    for kind, names in groups.items():
         yes = [rules.weights[name] for name in names if states[name] == "yes"]
         more = [rules.weights[name] for name in names if states[name] == "unknown"]
-        ends[f"{kind}s"] = len(yes), len(yes) + len(more)
-        ends[f"{kind}_weight"] = sum(yes), sum(yes) + sum(more)
-    gain = ends["indicator_weight"]
-    loss = ends["anti_indicator_weight"]
-    ends["difference"] = gain[0] - loss[1], gain[1] - loss[0]
+        ends[f"{kind}s"] = (len(yes), len(yes) + len(more))
+        ends[f"{kind}_weight"] = (sum(yes), sum(yes) + sum(more))
+    least_for, most_for = ends["indicator_weight"]
+    least_against, most_against = ends["anti_indicator_weight"]
+    ends["difference"] = (least_for - most_against, most_for - least_against)
     return ends
 
 
@@ -174,30 +182,32 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
 def _monotone(counted: Completions) -> bool:
     """Whether every outcome's fraction is monotone along each group's yes answers."""
     sizes = counted.open
+    # a cell is the number of yes answers in each group; completions with that many
     ways: dict[Any, int] = {
         cell: prod(comb(n, k) for n, k in zip(sizes, cell, strict=True))
         for cell in product(*(range(size + 1) for size in sizes))
     }
     for outcome in set(counted.outcomes):
-        steps = [
-            s
-            for o, s in zip(counted.outcomes, counted.steps, strict=True)
-            if o == outcome
-        ]
+        ended = zip(counted.outcomes, counted.steps, strict=True)
+        steps = [step for other, step in ended if other == outcome]
         fraction = {
             c: sum(step.get(c, 0) for step in steps) / many for c, many in ways.items()
         }
         for axis in range(3):
-            pairs = (
-                (value, fraction.get((*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])))
-                for cell, value in fraction.items()
-            )
-            known = [(value, after) for value, after in pairs if after is not None]
-            if any(after > value for value, after in known) and any(
-                a < v for v, a in known
-            ):
+            changes = _changes_along(axis, fraction)
+            if any(n > 0 for n in changes) and any(n < 0 for n in changes):
                 return False
     return True
+
+
+def _changes_along(axis: int, fraction: Mapping[Any, float]) -> list[float]:
+    """By how much a fraction changes with one yes more in a group, from each cell that has one."""
+    changes = []
+    for cell, value in fraction.items():
+        next_cell = (*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])
+        if next_cell in fraction:
+            changes.append(fraction[next_cell] - value)
+    return changes
 
 
 # How firm a verdict is: what would change it, and what is worth asking next.
@@ -239,11 +249,14 @@ def questions(
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Changes that are interchangeable: same group, weight and state, same new answer."""
+    """Changes that are interchangeable: same group, weight and state, same new answer.
+
+    An answer that the tree asks for by its name is interchangeable with no other.
+    """
 
     group: tuple[bool, bool]  #: Whether it is a check, and whether it is an indicator.
     weight: int
-    named: str
+    named: str  #: Its name where the tree asks for it by that; else empty.
     state: State
     to: Target
 
@@ -275,6 +288,7 @@ def flips(
             return (), size - 1
         sets: list[tuple[Answers, Verdict]] = []
         for picked in _pick(list(kinds.items()), size):
+            # its sets are interchangeable: the first stands for all
             after = verdict_of(rules, {**states, **dict(next(_each(picked)))})
             if after != before:
                 sets += [
@@ -283,14 +297,14 @@ def flips(
             if len(sets) > MOST_SETS:
                 return (), size - 1
         if sets:
-            changes = [
-                (tuple(AnswerFlip(factor=name, to=to) for name, to in answers), after)
-                for answers, after in sorted(sets)
-            ]
-            return tuple(
-                FlipResult(changes=c, outcome=after) for c, after in changes
-            ), size
+            results = [_flip(answers, after) for answers, after in sorted(sets)]
+            return tuple(results), size
     return (), len(states)
+
+
+def _flip(answers: Answers, outcome: Verdict) -> FlipResult:
+    changes = tuple(AnswerFlip(factor=name, to=to) for name, to in answers)
+    return FlipResult(changes=changes, outcome=outcome)
 
 
 OTHERS: Mapping[State, tuple[Target, ...]] = {
@@ -301,10 +315,19 @@ OTHERS: Mapping[State, tuple[Target, ...]] = {
 
 
 Answers = tuple[tuple[str, Target], ...]
-Picked = tuple[tuple[_Kind, list[str], int], ...]
 
 
-def _pick(kinds: Sequence[tuple[_Kind, list[str]]], size: int) -> Iterator[Picked]:
+class PickedKind(NamedTuple):
+    """How many answers of a kind are changed."""
+
+    kind: _Kind
+    names: list[str]  #: All that are of the kind.
+    many: int
+
+
+def _pick(
+    kinds: Sequence[tuple[_Kind, list[str]]], size: int
+) -> Iterator[tuple[PickedKind, ...]]:
     """Every way to take ``size`` answers, by how many of each kind."""
     if size == 0:
         yield ()
@@ -313,17 +336,28 @@ def _pick(kinds: Sequence[tuple[_Kind, list[str]]], size: int) -> Iterator[Picke
         for many in range(1, min(len(names), size) + 1):
             for rest in _pick(kinds[position + 1 :], size - many):
                 # the other answer to the same open ones comes next to it
-                if not rest or rest[0][1] != names or many + rest[0][2] <= len(names):
-                    yield ((kind, names, many), *rest)
+                own = PickedKind(kind, names, many)
+                if not rest or _fits_before(own, rest[0]):
+                    yield (own, *rest)
 
 
-def _each(picked: Picked, taken: frozenset[str] = frozenset()) -> Iterator[Answers]:
+def _fits_before(own: PickedKind, following: PickedKind) -> bool:
+    """Whether there are names enough for both where they are answers to the same questions."""
+    if own.names != following.names:
+        return True
+    return own.many + following.many <= len(own.names)
+
+
+def _each(
+    picked: Sequence[PickedKind], taken: frozenset[str] = frozenset()
+) -> Iterator[Answers]:
     """Every set of concrete answers; none that answers one question twice."""
     if not picked:
         yield ()
         return
-    kind, names, many = picked[0]
-    rest = picked[1:]
-    for chosen in combinations([name for name in names if name not in taken], many):
+    (kind, names, many), *rest = picked
+    free = [name for name in names if name not in taken]
+    for chosen in combinations(free, many):
+        own = [(name, kind.to) for name in chosen]
         for others in _each(rest, taken | {*chosen}):
-            yield tuple(sorted((*((name, kind.to) for name in chosen), *others)))
+            yield tuple(sorted((*own, *others)))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from tuneworthy.answers import TABLES
 from tuneworthy.answers.weigh import (
@@ -543,14 +543,18 @@ class Challenge:
         return self.rule.__name__
 
     def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
-        """What it says of a case; None where the statements carry each other."""
-        if not (fired := self.rule(facts)):
+        """The challenge to a case; None where its statements carry each other."""
+        fired = self.rule(facts)
+        if not fired:
             return None
-        between = fired[0]
-        says = sentence(fired[1])
-        settle = sentence(fired[2])
-        about: Any = {"id": self.id, "severity": self.severity, "between": between}
-        return ChallengeResult(says=says, settle=settle, **about)
+        between, says, settle = fired
+        return ChallengeResult(
+            id=self.id,
+            severity=self.severity,
+            between=between,
+            says=sentence(says),
+            settle=sentence(settle),
+        )
 
 
 contradiction = partial(

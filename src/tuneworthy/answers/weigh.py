@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import attrgetter
@@ -88,11 +88,18 @@ _MAKERS: dict[str, list[str]] = TABLES["makers"]
 
 
 def maker(model: str) -> str:
-    """Who makes a model, by its id, whoever serves it: two sizes of one maker are one family."""
+    """Who makes a model, by its id, whoever serves it: two sizes of one maker are one family.
+
+    Where no table knows it, the first word of the model's name.
+    """
     provider, _, rest = model.casefold().partition(":")
-    name = (rest if rest[:1].isalpha() else provider).split("/")[-1]
-    known = (who for who, begins in _MAKERS.items() if name.startswith(tuple(begins)))
-    return next(known, re.split(r"[^a-z]", name)[0] or name)
+    path = rest if rest[:1].isalpha() else provider  # ``model:1b`` has no provider
+    _, _, name = path.rpartition("/")
+    for who, beginnings in _MAKERS.items():
+        if name.startswith(tuple(beginnings)):
+            return who
+    word, *_ = re.split(r"[^a-z]", name)
+    return word or name
 
 
 def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
@@ -109,7 +116,8 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     if running is not None and not isinstance(running.quality, Unknown):
         counted[RUNNING_ARM] = _quality_of(running, running.quality)
     texts = "\n".join(training_texts(case)).splitlines()
-    if lines := {line.strip() for line in texts if line.strip()}:
+    lines = {line.strip() for line in texts if line.strip()}
+    if lines:
         files = listing(case.data.training)
         by = "different lines of the files to tune on"
         counted[TRAINING] = exactly(
@@ -357,11 +365,18 @@ def settled(
         if reading is None or (doubtful and denied):
             return None
         return ("yes", reading)
-    sides = list(readings(name, "settles", framework, ledger))
-    yes = next((each for each in sides if each[0] == "yes"), None)
-    return yes or (
-        sides[0] if sides and all(state == "no" for state, _ in sides) else None
-    )
+    return _agreed(list(readings(name, "settles", framework, ledger)))
+
+
+def _agreed(sides: Sequence[Settled]) -> Settled | None:
+    """The side that some measurements settle: one is enough for a yes, and a no takes them all."""
+    for side in sides:
+        state, _ = side
+        if state == "yes":
+            return side
+    if sides and all(state == "no" for state, _ in sides):
+        return sides[0]
+    return None
 
 
 def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
@@ -413,11 +428,8 @@ def readings(
 ) -> Iterator[Settled]:
     """Measurements on an answer, each with its side: those that settle it, or those that can't."""
     for measure, rule in framework.measures.items():
-        if (
-            rule.about == name
-            and rule.role == role
-            and (evidence := ledger.get(measure))
-        ):
+        evidence = ledger.get(measure)
+        if evidence is not None and rule.about == name and rule.role == role:
             yield _side(rule, evidence), LimitCheck(evidence, rule.limit, rule.title)
 
 
@@ -443,11 +455,15 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
     }
     stated = {name: target for name, target in wanted.items() if target is not None}
     for name, target in stated.items():
-        share = name == "success_share"
-        evidence = _production_quality(ledger) if share else ledger.get(name)
+        if name == "success_share":
+            evidence = _production_quality(ledger)
+            holds = reaches
+        else:
+            evidence = ledger.get(name)
+            holds = within
         if evidence is None:
             continue
-        meets = (reaches if share else within)(*_ends(evidence), target)
+        meets = holds(*_ends(evidence), target)
         if meets == "no":
             return "no", LimitCheck(evidence, target)
         if meets == "yes":

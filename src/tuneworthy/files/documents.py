@@ -62,7 +62,8 @@ def read_documents(
     for path in usable:
         beside(case, where, str(path.relative_to(case.folder or path)))
         text = _READERS[path.suffix.casefold()](path)
-        if (left := left - len(text)) < 0:
+        left -= len(text)
+        if left < 0:
             what = (
                 f"holds more than {MOST_CHARACTERS // MIB} million characters of text"
             )
@@ -93,27 +94,43 @@ def html_text(source: str) -> str:
         match = _TAG.match(tag)
         name = match[0].lower() if match else ""
         if unseen:
-            if not (
-                part.rpartition("-->")[1] if unseen == "!--" else name == f"/{unseen}"
-            ):
+            if not _ends_unseen(unseen, name, part):
                 continue
             unseen = ""
-            rest = part.rpartition(">")[2]
+            _, _, rest = part.rpartition(">")
+        elif name == "!--" and "-->" in part:  # a comment that ends in this part
+            _, _, rest = part.rpartition("-->")
         elif name in _UNSEEN:
-            unseen = "" if name == "!--" and "-->" in part else name
-            rest = part.rpartition("-->")[2] if not unseen else ""
+            unseen = name
+            rest = ""
         elif not match:
+            # a declaration, or a sign that begins no tag
             rest = "" if part.startswith(("!", "?")) else f"<{part}"
-        elif block := _BLOCK.fullmatch(name):
-            heading = re.fullmatch("h([1-6])", name)
-            if block[2]:
-                visible.append("\n")
-            elif heading:
-                visible.append(f"\n\n{'#' * int(heading[1])} ")
-            else:
-                visible.append("\n\n")
+        else:
+            visible.append(_break_before(name))
         visible.append(rest)
     return html.unescape("".join(visible))
+
+
+def _ends_unseen(unseen: str, name: str, part: str) -> bool:
+    """Whether a part ends the element, or the comment, that isn't shown."""
+    if unseen == "!--":
+        return "-->" in part
+    return name == f"/{unseen}"
+
+
+def _break_before(name: str) -> str:
+    """The line break that a tag stands for, with the signs of a heading; empty for an inline one."""
+    block = _BLOCK.fullmatch(name)
+    if block is None:
+        return ""
+    if block[2]:  # a row, an item or a line break
+        return "\n"
+    heading = re.fullmatch("h([1-6])", name)
+    if heading is None:
+        return "\n\n"
+    signs = "#" * int(heading[1])
+    return f"\n\n{signs} "
 
 
 _PDF = """

@@ -89,8 +89,9 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     terms = build(_Terms, whole).terms
     words = list[str]()
     for n, term in enumerate(terms):
-        words += (own := (term.term, *term.forbidden, *term.due_when))
+        own = (term.term, *term.forbidden, *term.due_when)
         _short(own, whole.where(("terms", n)))
+        words += own
     _few(words, path)
     return terms
 
@@ -307,11 +308,13 @@ def prompt_text(variant: PromptVariant) -> str:
 
 
 def _parts(body: str, path: Path) -> dict[str, str]:
+    """The text under each heading, by its name; all of it is the system prompt without one."""
     heads = list(_PART.finditer(body))
     if not heads:
         return {"system": body.strip()}
-    twice = {head[1].lower() for head in heads}
-    if len(twice) < len(heads) or body[: heads[0].start()].strip():
+    names_once = {head[1].lower() for head in heads}
+    before = body[: heads[0].start()].strip()
+    if len(names_once) < len(heads) or before:
         what = "has text that belongs to no part, or a part twice"
         fix = "write one part under # system and one under # user, and nothing before them"
         raise CaseError(what, where=path, fix=fix)
@@ -337,9 +340,11 @@ def _check(body: str, path: Path, above: int) -> None:
 
 def filled(template: str, values: dict[str, str]) -> str:
     """A template with its variables put in; what is put in is never looked at again."""
-    if len(pieces := list(_pieces(template))) == 1:
+    pieces = list(_pieces(template))
+    if len(pieces) == 1:
         return template
-    pieces[1::2] = [values.get(name, "") for name in pieces[1::2]]
+    for place in range(1, len(pieces), 2):  # every second is a variable's name
+        pieces[place] = values.get(pieces[place], "")
     return "".join(pieces)
 
 

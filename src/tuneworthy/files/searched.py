@@ -177,8 +177,11 @@ def _parted(template: str | Messages) -> tuple[str, str]:
     system = [text for role, text in turns if role in ("system", "developer")]
     talk = [(role, text) for role, text in turns if role not in ("system", "developer")]
     user = ""
-    if talk and talk[-1][0] == "user":
-        user = talk.pop()[1]
+    if talk:
+        last_role, last_text = talk[-1]
+        if last_role == "user":
+            user = last_text
+            talk.pop()
     examples = [f"{role.capitalize()}: {text}" for role, text in talk]
     return "\n\n".join([*system, *examples]), user
 

@@ -104,20 +104,24 @@ class JsonLines(NamedTuple, Generic[R]):
 
     def _one(self, text: str, where: str) -> R:
         sealed = _SEALED.fullmatch(text.rstrip("\r\n"))
-        comes = origin(sealed[1], sealed[2]) if sealed else "brought"
+        comes = "brought"
+        if sealed is not None:
+            # the seal is the last field of the object, and covers what is before it
+            body, digest = sealed.group(1, 2)
+            comes = origin(body, digest)
+            text = f"{body}}}"
         if comes == "edited":
             what = "was edited after it was written, so it says nothing"
             raise CaseError(what, where=where, fix="undo that, or take the line out")
-        if sealed:
-            text = sealed[1] + "}"
         try:
             record = self.record.model_validate_json(text)
-            brought = comes == "brought" and "brought" in self.record.model_fields
-            return record.model_copy(update={"brought": True}) if brought else record
         except (ValueError, RecursionError):  # pydantic's own is a ValueError
             raise CaseError(
                 f"is not valid {self.name}", where=where, fix=self.fix
             ) from None
+        if comes == "brought" and "brought" in self.record.model_fields:
+            return record.model_copy(update={"brought": True})
+        return record
 
     def append(
         self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any
@@ -276,13 +280,15 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
 
 
 def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
-    """What is worked out of a run as it is read: where it was made, and its files as they are."""
+    """Fields of a run that are worked out as it is read: where it was made, its files now."""
     about: dict[str, Any] = {}
+    changed = tuple(file.path for file in run.files if _changed(case, file))
+    gone = tuple(file.path for file in run.files if _is_gone(case, file, run))
     if run.brought or run.brought_answers:
         about["brought"] = True
-    if changed := tuple(file.path for file in run.files if _changed(case, file)):
+    if changed:
         about["changed"] = changed
-    if gone := tuple(file.path for file in run.files if _is_gone(case, file, run)):
+    if gone:
         about["gone"] = gone
     return about
 
@@ -345,15 +351,20 @@ def append_evidence(
     if measured is None:
         return False
     path = _place(case, LEDGER)
-    last = read_evidence(case)[-1:]
+    earlier = read_evidence(case)
     measured = measured.model_copy(update={"files": (*measured.files, *files)})
-    rests = [
-        {(f.path, f.digest, f.size) for f in run.files} for run in (measured, *last)
-    ]
-    if last and last[0].inputs == measured.inputs and rests[0] == rests[1]:
+    if earlier and _rest_on_the_same(measured, earlier[-1]):
         return False
     _evidence(path).append(measured, sealed=True, by_alias=True)
     return True
+
+
+def _rest_on_the_same(run: Measured, other: Measured) -> bool:
+    """Whether two runs measured the same inputs and files; when those were written is no matter."""
+    if run.inputs != other.inputs:
+        return False
+    files = {(file.path, file.digest, file.size) for file in run.files}
+    return files == {(file.path, file.digest, file.size) for file in other.files}
 
 
 # Versions of a case file as the page wrote them ---------------------------------------------------

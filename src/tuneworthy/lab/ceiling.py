@@ -15,7 +15,7 @@ from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.arms import measured_arms
 from tuneworthy.lab.headroom import foretell
-from tuneworthy.lab.plan import Arms, LabPlan, answer_text
+from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
 from tuneworthy.lab.prepare import (
     CEILING_RUN,
     CallSettings,
@@ -97,27 +97,32 @@ class CeilingRun(NamedTuple):
         plan = self.plan
         shown = self.scores.shown
         cases = (plan.report if kind == "report" else plan.select)[:most]
-        columns = [
-            ["case", *(case.id for case in cases)],
-            ["asked", *(shown(case.text) for case in cases)],
-            [
-                "right",
-                *(
-                    " or ".join(shown(answer_text(a)) for a in c.accepted)
-                    for c in cases
-                ),
-            ],
-        ]
+        if not cases:
+            return []
+        rows = [["case", "asked", "right"]]
+        for case in cases:
+            right = " or ".join(shown(answer_text(answer)) for answer in case.accepted)
+            rows.append([case.id, shown(case.text), right])
         for arm in plan.arms:
-            of = self.scores.arm_scores(arm)
-            if ran := {case.id for case in of.ran(cases)}:
-                columns.append([arm.id])
-                for case, mean in zip(cases, of.means(cases).tolist(), strict=True):
-                    score = "no answer" if math.isnan(mean) else quality(mean)
-                    came = shown(of.first_output(case)[0] or of.why.get(case.id, ""))
-                    columns[-1].append(f"{score}: {came}" if case.id in ran else "")
-        rows = [list(row) for row in zip(*columns, strict=True)]
-        return rows if len(rows) > 1 else []
+            column = self._column(arm, cases)
+            if any(column):
+                for row, cell in zip(rows, (arm.id, *column), strict=True):
+                    row.append(cell)
+        return rows
+
+    def _column(self, arm: Arm, cases: Cases) -> list[str]:
+        """What an arm scored and said on each case; empty where it wasn't run."""
+        of = self.scores.arm_scores(arm)
+        ran = {case.id for case in of.ran(cases)}
+        column = []
+        for case, mean in zip(cases, of.means(cases).tolist(), strict=True):
+            if case.id not in ran:
+                column.append("")
+                continue
+            score = "no answer" if math.isnan(mean) else quality(mean)
+            output = self.scores.shown(of.first_output(case) or of.why.get(case.id, ""))
+            column.append(f"{score}: {output}")
+        return column
 
 
 def run(

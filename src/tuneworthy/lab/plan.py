@@ -73,12 +73,11 @@ def plan_arms(
             continue
         chain = chain_of(prompt, named)
         first = prompt is ends[0]
-        own = passages and any(
-            "contexts" in names(named[n]) for n in (*chain, prompt.name)
-        )
+        shows = any("contexts" in names(named[n]) for n in (*chain, prompt.name))
+        own = passages and shows
         most = 0 if chain else examples
         shot = prompt.few_shot
-        effort, *efforts = model.effort or ("",)
+        effort, *other_efforts = model.effort or ("",)
         written = {
             "kind": "tuned" if model.kind == "tuned" else "prompt",
             "prompt": prompt.name,
@@ -91,7 +90,9 @@ def plan_arms(
             "steps": chain,
         }
         near = {"few_shot": min(NEAREST, most), "few_shot_from": "nearest"}
-        ways: list[dict[str, Any]] = [{}, *({"effort": each} for each in efforts)]
+        # each arm as its prompt is written, but for one change
+        ways: list[dict[str, Any]] = [{}]
+        ways += [{"effort": each} for each in other_efforts]
         if most and written["few_shot_from"] != "nearest":
             ways.append(near)
         if own and first:
@@ -102,9 +103,9 @@ def plan_arms(
         called = name_with_host(model.id, model.base_url)
         arms += [_arm(written | way, called) for way in ways]
     if examples and any(row.accepted for row in evalset):
-        arms += [
-            Arm(id=n, kind="baseline", of=n) for n in BASELINES[: 3 if head else 2]
-        ]
+        for name in BASELINES:
+            if head or name != "trained_head":
+                arms.append(Arm(id=name, kind="baseline", of=name))
     return _distinct(arms)
 
 
@@ -213,14 +214,14 @@ class Pool:
         """
         if not self.examples or k < 1:
             return ()
-        near = tuple(islice(self._visible(case, self._near(case.text)[1].tolist()), k))
-        if (
-            len(near) < k and len(self.examples) > _KEPT
-        ):  # many are of its own conversation
-            scores = self._likeness(self._near(case.text)[0])
+        vector, nearest = self._near(case.text)
+        near = list(islice(self._visible(case, nearest.tolist()), k))
+        if len(near) < k and len(self.examples) > _KEPT:
+            # many of the nearest are of its own conversation: all are looked through
+            scores = self._likeness(vector)
             every = nearest_places(scores, len(self.examples)).tolist()
-            near = tuple(islice(self._visible(case, every), k))
-        return near[::-1]
+            near = list(islice(self._visible(case, every), k))
+        return tuple(reversed(near))
 
     def shown_to(self, arm: Arm, case: EvalCase) -> tuple[int, ...]:
         """Places of the examples that an arm shows a model with a case."""
@@ -246,11 +247,10 @@ class Pool:
         )
 
     def look_up(self, arm: Arm, case: EvalCase) -> str:
-        """What a baseline answers; empty for an empty pool."""
-        if (
-            arm.of == "majority"
-        ):  # of all: left out of the count, a case would vote against itself
-            return next(iter(self._answers), "")
+        """The answer of a baseline; empty for an empty pool."""
+        if arm.of == "majority":
+            # of all: left out of the count, a case would vote against itself
+            return self._answers[0] if self._answers else ""
         if arm.of == "nearest_neighbour":
             return "".join(self._texts[place] for place in self.nearest(1, case))
         return self.head(case)
@@ -278,20 +278,26 @@ class Pool:
 
     def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
         """The labels, and how far the head is for each."""
+        _, fold_by_key = self._parted()
+        fold = fold_by_key.get(f"cluster {case.cluster}")
+        if fold is None:
+            fold = fold_by_key.get(f"question {question(case)}", -1)
+        classes, weights = self.head_without(fold)
+        vector, _ = self._near(case.text)
+        return classes, np.append(vector, 1.0) @ weights  # 1 for the intercept
+
+    def _parted(self) -> tuple[Ints, dict[str, int]]:
+        """The fold of each example, and by cluster and by question; made once."""
         if self._folds is None:
             self._folds = _folds(self.examples, self._questions)
-        keys = (f"cluster {case.cluster}", f"question {question(case)}")
-        fold = next((self._folds[1][key] for key in keys if key in self._folds[1]), -1)
-        classes, weights = self.head_without(fold)
-        vector = np.append(self._near(case.text)[0], 1.0)
-        return classes, vector @ weights
+        return self._folds
 
     def head_without(self, fold: int = -1) -> tuple[NDArray[np.object_], Vectors]:
         """Labels and weights of the head that saw no example of a fold; of all without one."""
-        if self._folds is None:
-            self._folds = _folds(self.examples, self._questions)
         if fold not in self._heads:
-            kept = np.flatnonzero(self._folds[0] != fold)
+            folds, _ = self._parted()
+            kept = np.flatnonzero(folds != fold)
+            # each so many'th, so that at most that many are learned from
             kept = kept[:: -(-len(kept) // _MOST_TAUGHT)]
             texts = np.array(self._texts, dtype=object)[kept]
             classes, codes = np.unique(texts, return_inverse=True)
@@ -353,22 +359,25 @@ _INTERCEPT = np.float32(
 
 
 def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, int]]:
-    """The fold of each example, and of each of their conversations and questions."""
+    """The fold of each example, and of each of their conversations and questions.
+
+    Conversations that share a question are one group, and groups are dealt to the folds in turn.
+    """
+    # by conversation or question the list of all that are in its group, one object a group
     groups = dict[str, list[str]]()
+    clusters = [f"cluster {example.cluster}" for example in examples]
+    for cluster, text in zip(clusters, questions, strict=True):
+        asked = f"question {text}"
+        group = groups.setdefault(cluster, [cluster])
+        other = groups.setdefault(asked, [asked])
+        if group is not other:
+            group += other
+            groups |= dict.fromkeys(other, group)
     numbers = dict[int, int]()
-    keys = [
-        (f"cluster {e.cluster}", f"question {q}")
-        for e, q in zip(examples, questions, strict=True)
-    ]
-    for pair in keys:
-        own, other = (groups.setdefault(key, [key]) for key in pair)
-        if own is not other:
-            own += other
-            groups |= dict.fromkeys(other, own)
-    folds = {
-        k: numbers.setdefault(id(g), len(numbers)) % FOLDS for k, g in groups.items()
-    }
-    return np.array([folds[cluster] for cluster, _ in keys], dtype=np.int64), folds
+    folds = dict[str, int]()
+    for key, group in groups.items():
+        folds[key] = numbers.setdefault(id(group), len(numbers)) % FOLDS
+    return np.array([folds[cluster] for cluster in clusters], dtype=np.int64), folds
 
 
 def logistic(vectors: Vectors, codes: Ints) -> Vectors:
@@ -603,11 +612,10 @@ class LabPlan:
         for repeat in range(0 if arm.kind == "baseline" else self.repeats):
             jobs = [self._job(arm, case, repeat)]
             said = tuple[str, ...]()
-            while (
-                heard
-                and len(jobs) <= len(arm.steps)
-                and (text := heard(jobs[-1])) is not None
-            ):
+            for _ in arm.steps:
+                text = heard(jobs[-1]) if heard is not None else None
+                if text is None:
+                    break
                 said += (text,)
                 jobs.append(self._job(arm, case, repeat, said))
             yield jobs
@@ -619,15 +627,17 @@ class LabPlan:
             most = PROBE_TOKENS
         else:
             most = self.setting.max_tokens
-        if (form := self.made.get(name := (arm.id, len(said), most))) is None:
-            form = self.made[name] = Form(
-                arm, self.setting, len(said), most, self.repeats
-            )
-        if (asking := self.made.get("last")) is None or asking.case is not case:
-            asking = self.made["last"] = Asking(case)
+        form = self._form(arm, step=len(said), most=most)
+        # many arms ask about one case in a row: what they say about it is made once
+        asking = self.made.get("last")
+        if asking is None or asking.case is not case:
+            asking = Asking(case)
+            self.made["last"] = asking
         system, rest = asking.parts(form, said)
-        key = _begun(form.around[repeat][0], system.as_json).copy()
-        key.update(rest.as_json + form.around[repeat][1])
+        # the digest of the whole request, begun once for all calls that begin alike
+        before, after = form.around[repeat]
+        key = _begun(before, system.as_json).copy()
+        key.update(rest.as_json + after)
         return Job(
             form.request,
             repeat,
@@ -636,6 +646,15 @@ class LabPlan:
             messages=lambda: Asking(case).messages(form, said),
             expects=self.setting.answer_tokens,
         )
+
+    def _form(self, arm: Arm, *, step: int, most: int) -> Form:
+        """The requests of an arm at a step, but for the case; made once."""
+        name = (arm.id, step, most)
+        form: Form | None = self.made.get(name)
+        if form is None:
+            form = Form(arm, self.setting, step, most, self.repeats)
+            self.made[name] = form
+        return form
 
     def calls(
         self, arms: Iterable[Arm], cases: Cases, heard: Told | None = None
@@ -663,22 +682,17 @@ class LabPlan:
         """The same with probes: of each model's first arm with each effort, on the first cases."""
         first: dict[tuple[str, str], Arm] = {}
         for arm in self.called:
-            thinks = arm.model not in self.setting.deciders
-            if (
-                thinks and self.setting.reached[arm.model].base_url
-            ):  # what runs inside doesn't
+            runs_inside = not self.setting.reached[arm.model].base_url
+            if arm.model not in self.setting.deciders and not runs_inside:
                 first.setdefault((arm.model, arm.effort), arm)
-        names = {
-            (a.id, case.id)
-            for a in first.values()
-            for case in self.select[:PROBE_CASES]
-        }
-        return replace(self, probes=frozenset(names))
+        asked = product(first.values(), self.select[:PROBE_CASES])
+        return replace(self, probes=frozenset((arm.id, case.id) for arm, case in asked))
 
     def probe_jobs(self) -> list[Job]:
-        calls = self.calls(
-            self.called, self.select[:PROBE_CASES] if self.probes else ()
-        )
+        """The calls of the probes; [] without any."""
+        if not self.probes:
+            return []
+        calls = self.calls(self.called, self.select[:PROBE_CASES])
         return [job for job, arm, case in calls if (arm.id, case.id) in self.probes]
 
     def capped(self, settled: Iterable[Settled | None]) -> LabPlan:
@@ -706,14 +720,17 @@ def make_plan(
     the order.
     """
     select, report = parted(joined(cases), seed=seed)
-    groups: dict[str, list[EvalCase]] = {}
+    conversations: dict[str, list[EvalCase]] = {}
     for case in select:
-        groups.setdefault(case.cluster, []).append(case)
-    clusters = list(groups)
-    np.random.default_rng(seed).shuffle(clusters)
-    mixed = tuple(case for name in clusters for case in groups[name])
-    setting.pool.expect((*mixed, *report))
-    return LabPlan(tuple(arms), mixed, report, setting, repeats, seed)
+        conversations.setdefault(case.cluster, []).append(case)
+    # files are often sorted: an arm that is dropped early has to have met cases of all kinds
+    order = list(conversations)
+    np.random.default_rng(seed).shuffle(order)
+    shuffled = list[EvalCase]()
+    for name in order:
+        shuffled += conversations[name]
+    setting.pool.expect((*shuffled, *report))
+    return LabPlan(tuple(arms), tuple(shuffled), report, setting, repeats, seed)
 
 
 def joined(cases: Cases) -> tuple[EvalCase, ...]:
@@ -721,17 +738,15 @@ def joined(cases: Cases) -> tuple[EvalCase, ...]:
 
     Cases that belong to a conversation stay with it.
     """
-    first: dict[str, str] = {}
-    return tuple(
-        case.model_copy(
-            update={
-                "conversation_id": f"case {first.setdefault(question(case), case.id)}"
-            }
-        )
-        if case.conversation_id is None
-        else case
-        for case in cases
-    )
+    first: dict[str, str] = {}  # by question the first case that asks it
+    together = list[EvalCase]()
+    for case in cases:
+        if case.conversation_id is not None:
+            together.append(case)
+            continue
+        name = f"case {first.setdefault(question(case), case.id)}"
+        together.append(case.model_copy(update={"conversation_id": name}))
+    return tuple(together)
 
 
 def system_of(request: Request) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from statistics import fmean
 from typing import TypedDict, TypeVar, Unpack
@@ -63,7 +63,7 @@ from tuneworthy.llm.hosts import (
     read_host,
     refuse_unconfirmed,
 )
-from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.ledger import Ledger, UsualCall
 from tuneworthy.llm.proxies import list_proxies
 from tuneworthy.llm.runner import TOKENS_A_BYTE, Job, PriceOf, Stop, quotes, total
 from tuneworthy.model.base import Strings, Unknown, as_bytes
@@ -140,12 +140,11 @@ class PreparedLab:
 
     @property
     def host_rows(self) -> Iterator[tuple[str, str]]:
-        """What a quote says of hosts that aren't the vendors' own."""
-        if hosts := find_strange_hosts(self.places):
-            yield (
-                "Sent to",
-                f"{listing(hosts)}, which isn't the host of a model's own vendor",
-            )
+        """Rows of a quote on hosts that aren't the vendors' own, proxies and unconfirmed hosts."""
+        hosts = find_strange_hosts(self.places)
+        if hosts:
+            where = f"{listing(hosts)}, which isn't the host of a model's own vendor"
+            yield "Sent to", where
         if self.proxies:
             sees = "which sees the hosts that are called, and no key and no text"
             yield "Through", f"the proxy {listing(self.proxies)}, {sees}"
@@ -154,7 +153,7 @@ class PreparedLab:
 
     @property
     def callers(self) -> list[ProposalRequest | LabJudge]:
-        """What calls a model beside the arms."""
+        """Whoever calls a model beside the arms: the writer of prompts and the judge."""
         return [each for each in (self.request, self.scores.judge) if each is not None]
 
     @property
@@ -164,7 +163,7 @@ class PreparedLab:
 
     @property
     def price_rows(self) -> Iterator[tuple[str, str]]:
-        """What a quote has to say beside its numbers: prices, keys, too few cases, the probes."""
+        """Rows of a quote beside its numbers: prices, keys, too few cases, the probes."""
         plan = self.plan
         reached = self.plan.setting.reached
         stated = prices_of(self.case.models, self.as_of, frozenset(reached))
@@ -181,10 +180,12 @@ class PreparedLab:
         yield from self.host_rows
         for key in lacking_keys(reached.values()):
             yield "Key", f"{key}. Until then nothing is sent"
+        all_usual = self.usual
         for model in self.case.models:
-            wrote, thought, _ = self.usual.get(model.id, (0.0, 0.0, 0.0))
-            if thought:
-                size = f"{count(thought)} tokens an answer so far, {share(thought / wrote)} of its"
+            usual = all_usual.get(model.id)
+            if usual is not None and usual.thought:
+                part = share(usual.thought / usual.written)
+                size = f"{count(usual.thought)} tokens an answer so far, {part} of its"
                 yield (
                     "Thinking",
                     f"{model.id}: about {size} output, paid for and not shown",
@@ -200,20 +201,24 @@ class PreparedLab:
         if fewest < ENOUGH:
             text = f"one part has {fewest} conversations, and {ENOUGH} are the fewest that can tell"
             yield "Too few", text
-        if probes := len(self.plan.probe_jobs()):
+        probes = len(self.plan.probe_jobs())
+        if probes:
             most = self.plan.setting.max_tokens
             text = f"{most:,} tokens an answer; {probes} probes, {PROBE_TOKENS:,} each, may show"
             yield "Output", f"{text} that a model takes more (--max-tokens states it)"
 
     @property
-    def usual(self) -> dict[str, tuple[float, float, float]]:
-        """Of models that were asked before: tokens written, those thought, seconds, on average."""
+    def usual(self) -> dict[str, UsualCall]:
+        """By id the average call of each model that was asked before."""
+        usual = dict[str, UsualCall]()
         with ledger_or_none(self.case) as ledger:
-            places = self.plan.setting.reached.items() if ledger else ()
-            averages = {
-                name: ledger.usual(place.name) for name, place in places if ledger
-            }
-        return {name: means for name, means in averages.items() if means}
+            if ledger is None:
+                return usual
+            for name, place in self.plan.setting.reached.items():
+                means = ledger.usual(place.name)
+                if means is not None:
+                    usual[name] = means
+        return usual
 
     @property
     def judge(self) -> JudgePlan | None:
@@ -247,9 +252,8 @@ def prepare(
     Raises InputError if the case has no models, prompts or evaluation set, or a wrong one.
     """
     confirmed = read_confirmed_hosts(to)
-    if (
-        judge is not None and judge.base_url
-    ):  # who names it on the command line confirms it
+    if judge is not None and judge.base_url:
+        # who names it on the command line confirms it
         confirmed |= {read_host(judge.base_url)}
     case = load_case(source)
     files = files_now(case, "evaluation", "prompts")
@@ -289,29 +293,48 @@ def prepare(
         answer_tokens=_answer_tokens(case, cases, closed=bool(kit.labels)),
     )
     _refuse_constraints(case, prompts, setting)
-    more = {
-        "schema": setting.schema is not None,
-        "head": bool(kit.labels) and pool.teaches,
-    }
-    arms = plan_arms(case, prompts, cases, len(pool), **more)
+    arms = plan_arms(
+        case,
+        prompts,
+        cases,
+        len(pool),
+        schema=setting.schema is not None,
+        head=bool(kit.labels) and pool.teaches,
+    )
     if judge is not None:
         arms = tuple(arm for arm in arms if arm.kind != "baseline")
     plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
-    if not max_tokens and (plan := plan.probing()).probes:
-        with ledger_or_none(case) as ledger:
-            jobs = plan.probe_jobs() if ledger else []
-            plan = plan.capped(ledger.find(job.key) for job in jobs if ledger)
+    if not max_tokens:
+        plan = _with_earlier_probes(case, plan.probing())
     if not plan.select or not plan.report:
         what = "has too few cases to part into some that choose and some that report"
         fix = f"make more: tuneworthy evalset {argument(source)}"
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
     trusted = {model.id for model in case.models if trust_prices}
-    trusted |= {judge.model} if judge and judge.usd_per_mtok else set()
-    framework = framework_of(case, chosen)
-    about = (case, framework, plan, scores, name, day)
+    if judge is not None and judge.usd_per_mtok:
+        trusted.add(judge.model)
     return PreparedLab(
-        *about, trusted=frozenset(trusted), files=files, confirmed=confirmed
+        case,
+        framework_of(case, chosen),
+        plan,
+        scores,
+        name,
+        day,
+        trusted=frozenset(trusted),
+        files=files,
+        confirmed=confirmed,
     )
+
+
+def _with_earlier_probes(case: Case, plan: LabPlan) -> LabPlan:
+    """A plan with the cap on answers that its probes show, as far as a ledger has them."""
+    jobs = plan.probe_jobs()
+    if not jobs:
+        return plan
+    with ledger_or_none(case) as ledger:
+        if ledger is None:
+            return plan.capped([])
+        return plan.capped(ledger.find(job.key) for job in jobs)
 
 
 def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
@@ -330,7 +353,8 @@ def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
 
 def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
     """The evaluation set that a case has to name."""
-    if (cases := named_evalset(case)) is None:
+    cases = named_evalset(case)
+    if cases is None:
         fix = f"make one: tuneworthy evalset {argument(source)}, then name it under data.evaluation"
         raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
     return cases
@@ -366,11 +390,12 @@ def _examples(
     path = beside(case, "data.examples", named.path if named else None)
     if path is not None and path.is_file():
         return read_examples(path)
-    return parted(cases, seed=seed)[0]
+    select, _ = parted(cases, seed=seed)
+    return select
 
 
 def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) -> Kit:
-    """What scorers are made from; a file they name is read beside the case and nowhere else."""
+    """The makings of scorers; a file they name is read beside the case and nowhere else."""
 
     def read(name: str) -> str:
         path = beside(case, "data.evaluation", name)
@@ -385,7 +410,7 @@ def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) ->
 
 def _labels(cases: Cases) -> tuple[str, ...]:
     """The answers there are, where they are few and short enough to be labels."""
-    answers = [answer for case in cases for answer in case.accepted]
+    answers = list(chain.from_iterable(case.accepted for case in cases))
     labels = sorted({answer_text(answer) for answer in answers})
     short = all(isinstance(answer, str) and 0 < len(answer) <= 80 for answer in answers)
     labelled = sum(bool(case.accepted) for case in cases)
@@ -463,7 +488,8 @@ def _refuse_constraints(
         what = "give every case one of a few labels as its reference"
         fixes["grammar"] = f"{what}, or take constrained out"
     for prompt in prompts:
-        if (kind := prompt.constrained) in fixes:
+        kind = prompt.constrained
+        if kind in fixes:
             what = f'prompt "{prompt.name[:60]}" is constrained by a {kind} that isn\'t there'
             raise CaseError(what, where=case.where("data"), fix=fixes[kind])
     if setting.deciders and not 2 <= len(setting.labels) <= MOST_CHOICES:
@@ -477,7 +503,7 @@ def quoted(
     price_of: Callable[..., Quote] | None = None,
     run: str = CEILING_RUN,
 ) -> Quote:
-    """What a lab would cost, the ceiling lab if no other; nothing is sent, no ledger is made."""
+    """The price of a lab, the ceiling lab if no other; nothing is sent, no ledger is made."""
     with ledger_or_none(lab.case) as ledger:
         return with_spent((price_of or price)(lab, ledger), ledger, run)
 
@@ -512,11 +538,14 @@ def render_quote(
     request = lab.request
     arms = plan.called if general else plan.arms
     parts = (len(plan.select), len(plan.report))
-    proposals = (request.draws, request.named, len(request.taught)) if request else None
     if form == "json":
-        proposing = proposals and dict(
-            zip(("draws", "model", "shown"), proposals, strict=True)
-        )
+        proposing = None
+        if request is not None:
+            proposing = {
+                "draws": request.draws,
+                "model": request.named,
+                "shown": len(request.taught),
+            }
         return quote_dict(
             arms,
             *parts,
@@ -528,19 +557,22 @@ def render_quote(
             proxies=lab.proxies,
             unconfirmed=lab.unconfirmed,
         )
-    seen = [seconds for *_, seconds in lab.usual.values() if seconds]
+    seen = [usual.seconds for usual in lab.usual.values() if usual.seconds]
     each = fmean(seen or [ASSUMED_S])
     pace = (
         f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
     )
-    more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
+    more = [*lab.price_rows]
+    if request is not None:
+        more.append(proposals_row(request.draws, request.named, len(request.taught)))
     if lab.unsearched:
         more.append(("No search", lab.unsearched))
     rather = f"; where no text is the right one, {JUDGE}"
     free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
     more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
     more.append(("Time", f"about {duration(quote.calls * each / AT_ONCE)} at {pace}"))
-    if (judge := lab.scores.judge) is not None:
+    judge = lab.scores.judge
+    if judge is not None:
         own = len(own_work(judge, plan.arms))
         more.append(("Judge", judge_text(judge.plan, judge.named, own)))
     if general:
@@ -626,7 +658,7 @@ def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
 
 
 def told_by(ledger: Ledger | None) -> Told:
-    """What earlier steps of chains were answered, by the ledger."""
+    """A look-up of the answers to earlier steps of chains in the ledger."""
     return lambda job: ledger.text(job.key) if ledger else None
 
 
@@ -709,7 +741,8 @@ def paid(
     with ledger_of(lab.case) as ledger:
         for name in runs_beside(run):
             ledger.release(name, free=not settings.get("ask_again"))
-        if (billed := settings.get("billed")) is not None:
+        billed = settings.get("billed")
+        if billed is not None:
             correct_spent(ledger, runs_beside(run), billed)
         quote = with_spent(price(lab, ledger), ledger, run)
         refuse_unpriced(quote)

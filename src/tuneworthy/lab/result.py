@@ -24,6 +24,7 @@ from tuneworthy.lab.reward import reward_signal
 from tuneworthy.lab.scores import (
     Lab,
     Scores,
+    StepCall,
     clusters_of,
     first_of,
     ranking_value,
@@ -727,18 +728,18 @@ def _saved(lab: Lab) -> int:
 
 
 def _steps(
-    costs: Mapping[str, Sequence[tuple[str, float, float]]], cases: set[str]
+    costs: Mapping[str, Sequence[StepCall]], cases: set[str]
 ) -> Iterator[StepResult]:
-    """What each step of a chain cost on some cases; nothing for what is no chain."""
+    """The cost and time of each step of a chain on some cases; nothing for what is no chain."""
     for prompt, calls in costs.items():
-        if seen := [call for call in calls if call[0] in cases]:
+        counted = [call for call in calls if call.case in cases]
+        if counted:
+            usd = sum(call.usd for call in counted)
+            seconds = [call.seconds for call in counted]
             yield StepResult(
                 prompt=prompt,
-                usd_per_case=sum(usd for _, usd, _ in seen)
-                / len({case for case, *_ in seen}),
-                latency_p95_s=float(
-                    np.quantile([seconds for *_, seconds in seen], 0.95)
-                ),
+                usd_per_case=usd / len({call.case for call in counted}),
+                latency_p95_s=float(np.quantile(seconds, 0.95)),
             )
 
 
@@ -747,15 +748,13 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
     of = lab.scores.arm_scores(arm)
     ran = of.ran(cases)
     times, _ = of.seconds(cases)
-    usd, written, thought = (
-        sum(c.tolist()) for c in of.columns(ran, "usd", "written", "thought")
-    )
+    usd = of.total(ran, "usd")
+    written = of.total(ran, "written")
+    thought = of.total(ran, "thought")
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
     free = Unknown(
         ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run"
     )
-    names = ("failed", "in_doubt", "unjudged", "aloud")
-    lost = (int((column > 0).sum()) for column in of.columns(ran, *names))
     return ArmResult(
         arm=arm,
         quality=lab.scores.share(arm, cases),
@@ -767,7 +766,10 @@ def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
         wrapped=lab.scores.wrapped(arm),
         **more,
         dropped_after=None if lab.dropped.get(arm.id) is None else len(ran),
-        **dict(zip(names, lost, strict=True)),
+        failed=of.cases_with(ran, "failed"),
+        in_doubt=of.cases_with(ran, "in_doubt"),
+        unjudged=of.cases_with(ran, "unjudged"),
+        aloud=of.cases_with(ran, "aloud"),
     )
 
 
@@ -843,7 +845,9 @@ def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | No
     tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
     if tuned is None:
         return None
-    before, after = (scores.row(arm, cases) for arm in (chosen[0], tuned))
+    best, *_ = chosen
+    before = scores.row(best, cases)
+    after = scores.row(tuned, cases)
     both = ~(np.isnan(before) | np.isnan(after))
     wrong = both & (before < 1)
     mended = after >= 1

@@ -25,7 +25,7 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import parted
 from tuneworthy.files.stores import append_evidence, files_now
-from tuneworthy.lab.plan import Cases, LabPlan, joined, nearest_places
+from tuneworthy.lab.plan import Asked, Cases, LabPlan, joined, nearest_places
 from tuneworthy.lab.prepare import (
     CallSettings,
     PreparedLab,
@@ -40,7 +40,7 @@ from tuneworthy.lab.scores import Scores, first_of
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.hosts import find_strange_hosts
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import quote
+from tuneworthy.llm.runner import Job, quote
 from tuneworthy.measure.signals.knowledge import sentences
 from tuneworthy.model import lab as of
 from tuneworthy.model.base import Unknown
@@ -119,9 +119,12 @@ class Piece(NamedTuple):
 
     def holds(self, document: int, span: Span) -> bool:
         """Whether a half of a passage, or of the piece, is in both."""
-        both = min(self.end, span[1]) - max(self.start, span[0])
-        least = min(self.end - self.start, span[1] - span[0])
-        return self.document == document and 2 * both >= least
+        if self.document != document:
+            return False
+        start, end = span
+        shared = min(self.end, end) - max(self.start, start)
+        shorter = min(self.end - self.start, end - start)
+        return 2 * shared >= shorter
 
 
 def cut(
@@ -129,18 +132,28 @@ def cut(
 ) -> tuple[Piece, ...]:
     """Documents in pieces of at most ``most`` words, in their order."""
     pieces: list[Piece] = []
-    for number, (_, text) in enumerate(documents):
-        heads = [match.span() for match in _HEADING.finditer(text)]
+    for number, document in enumerate(documents):
+        text = document.text
+        headings = [match.span() for match in _HEADING.finditer(text)]
         for start, end in CHUNKINGS[chunking](text, most):
-            above = heads[: bisect_right(heads, (start, len(text)))][-1:]
-            over = [text[slice(*head)] for head in above if head[0] < start]
-            pieces.append(
-                Piece(number, start, end, "\n".join([*over, text[start:end]]))
-            )
+            shown = _with_heading(text, headings, start, end)
+            pieces.append(Piece(number, start, end, shown))
         if len(pieces) > _MOST_PIECES:
             what = f"exceed {_MOST_PIECES:,} pieces"
             raise CaseError(what, where="the documents", fix="name a part of them")
     return tuple(pieces)
+
+
+def _with_heading(text: str, headings: Sequence[Span], start: int, end: int) -> str:
+    """A part of a text under the heading before it; alone where it has or begins with its own."""
+    part = text[start:end]
+    before = bisect_right(headings, (start, len(text)))
+    if not before:
+        return part
+    first, last = headings[before - 1]
+    if first == start:
+        return part
+    return f"{text[first:last]}\n{part}"
 
 
 class Shelf:
@@ -169,8 +182,9 @@ class Shelf:
         while at >= 0 and len(places) < _MOST_PLACES:
             number = bisect_right(self._starts, at) - 1
             first = at - self._starts[number]
-            solid = self._solid(number)[[first, first + len(letters) - 1]].tolist()
-            places.append((number, (solid[0], solid[1] + 1)))
+            last = first + len(letters) - 1
+            solid = self._solid(number)  # back to places in the text with its blanks
+            places.append((number, (int(solid[first]), int(solid[last]) + 1)))
             at = self._all.find(letters, at + len(letters))
         return tuple(places)
 
@@ -180,9 +194,6 @@ class Shelf:
             blank = np.fromiter(map(str.isspace, self._texts[number]), dtype=bool)
             self._solids[number] = np.flatnonzero(~blank).astype(np.int32)
         return self._solids[number]
-
-
-METHODS = ("BM25", "dense", "hybrid", "hybrid reranked", "hybrid expanded")
 
 
 def best_places(scores: Floats) -> list[int]:
@@ -213,9 +224,11 @@ class Finder:
         bm25s.logger.setLevel("WARNING")
         self._texts = texts
         self._terms = [_terms(text) or [""] for text in texts]
-        self._counts = Counter(term for terms in self._terms for term in set(terms))
+        self._counts = Counter[str]()  # texts that a word is in
+        for terms in self._terms:
+            self._counts.update(set(terms))
         self._vectors = embed([_flat(text) for text in texts])
-        self._parts = dict[int, "Floats"]()
+        self._sentences = dict[int, "Floats"]()  # by text a row for each of its own
         self._bm25 = bm25s.BM25()
         self._bm25.index(self._terms, show_progress=False)
 
@@ -223,48 +236,77 @@ class Finder:
         """The first pieces for each question, by method."""
         asked = [_terms(text) for text in questions]
         vectors = embed([_flat(text) for text in questions])
-        words = [self._by_words(terms) for terms in asked]
-        dense = [best_places(self._vectors @ vector) for vector in vectors]
-        both = [fused(*pair) for pair in zip(words, dense, strict=True)]
-        self._read({place for order in both for place in order[:_RERANKED]})
-        for terms, vector, *orders in zip(
-            asked, vectors, words, dense, both, strict=True
+        by_words = [self._by_words(terms) for terms in asked]
+        by_vector = [best_places(self._vectors @ vector) for vector in vectors]
+        hybrids = [fused(*pair) for pair in zip(by_words, by_vector, strict=True)]
+        read_again = set[int]()
+        for hybrid in hybrids:
+            read_again.update(hybrid[:_RERANKED])
+        self._embed_sentences(read_again)  # of all questions at once: that is faster
+        for terms, vector, words, dense, hybrid in zip(
+            asked, vectors, by_words, by_vector, hybrids, strict=True
         ):
-            near = {
-                at: float((self._parts[at] @ vector).max())
-                for at in orders[2][:_RERANKED]
+            yield {
+                "BM25": words,
+                "dense": dense,
+                "hybrid": hybrid,
+                "hybrid reranked": self._reranked(vector, hybrid),
+                "hybrid expanded": self._expanded(terms, vector, words, dense),
             }
-            again = sorted(near, key=near.__getitem__, reverse=True)
-            fed = vector + self._vectors[orders[1][:_FED_BACK]].sum(axis=0) / (
-                2 * _FED_BACK
-            )
-            wider = [*terms, *terms, *self._telling(orders[0][:_FED_BACK])]
-            expanded = fused(self._by_words(wider), best_places(self._vectors @ fed))
-            every = (*orders, [*again, *orders[2][_RERANKED:]], expanded)
-            yield dict(zip(METHODS, every, strict=True))
 
     def _by_words(self, terms: list[str]) -> list[int]:
         return best_places(self._bm25.get_scores(terms)) if terms else []
 
-    def _read(self, places: Iterable[int]) -> None:
-        """Note the vectors of the sentences of some texts: a piece is as near as its nearest."""
-        new = sorted({*places} - {*self._parts})
-        texts = [sentences(self._texts[place]) or [self._texts[place]] for place in new]
-        vectors = embed([text for each in texts for text in each])
-        ends = np.cumsum([0, *map(len, texts)]).tolist()
-        self._parts |= {
-            at: vectors[slice(*each)]
-            for at, each in zip(new, pairwise(ends), strict=True)
+    def _reranked(self, vector: Floats, order: Sequence[int]) -> list[int]:
+        """An order with its first places sorted by their sentence nearest to a question."""
+        nearness = {
+            place: float((self._sentences[place] @ vector).max())
+            for place in order[:_RERANKED]
         }
+        first = sorted(nearness, key=nearness.__getitem__, reverse=True)
+        return [*first, *order[_RERANKED:]]
+
+    def _expanded(
+        self,
+        terms: Sequence[str],
+        vector: Floats,
+        words: Sequence[int],
+        dense: Sequence[int],
+    ) -> list[int]:
+        """Places by a question that is widened with what its first pieces say.
+
+        The question counts twice as much as what is added: its words stand there twice, and the
+        mean of the added vectors is halved.
+        """
+        wider = [*terms, *terms, *self._telling(words[:_FED_BACK])]
+        added = self._vectors[dense[:_FED_BACK]].sum(axis=0) / (2 * _FED_BACK)
+        return fused(
+            self._by_words(wider), best_places(self._vectors @ (vector + added))
+        )
+
+    def _embed_sentences(self, places: Iterable[int]) -> None:
+        """Note the vectors of the sentences of some texts: a piece is as near as its nearest."""
+        new = sorted({*places} - {*self._sentences})
+        flat = list[str]()
+        ends = [0]
+        for place in new:
+            text = self._texts[place]
+            flat += sentences(text) or [text]
+            ends.append(len(flat))
+        vectors = embed(flat)
+        for place, (first, end) in zip(new, pairwise(ends), strict=True):
+            self._sentences[place] = vectors[first:end]
 
     def _telling(self, places: Iterable[int]) -> list[str]:
-        """The words that tell some texts from the rest."""
-        counts = Counter(term for place in places for term in self._terms[place])
-        worth = {
-            t: n * math.log(len(self._texts) / self._counts[t])
-            for t, n in counts.items()
+        """The words that tell some texts from the rest: often in these, in few of all."""
+        counts = Counter[str]()
+        for place in places:
+            counts.update(self._terms[place])
+        weights = {
+            term: n * math.log(len(self._texts) / self._counts[term])
+            for term, n in counts.items()
         }
-        return sorted(worth, key=lambda term: (-worth[term], term))[:_TERMS]
+        return sorted(weights, key=lambda term: (-weights[term], term))[:_TERMS]
 
 
 def _flat(text: str) -> str:
@@ -279,6 +321,10 @@ def _terms(text: str) -> list[str]:
 # The lab.
 
 RETRIEVE_RUN = "retrieve"
+# Ids of the arms that answer.
+_RETRIEVED = "retrieved passages"
+_KNOWN = "known passages"
+_WITHOUT = "no passages"
 UNANSWERABLE = "unanswerable"  #: Tag of a case that no passage answers, by design.
 
 
@@ -308,7 +354,9 @@ class SearchedWays:
     ) -> None:
         self.found: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
         """By way and id of the case: the pieces, as passages to answer from."""
-        self.recall, self.mrr, self.passages = (Scores() for _ in range(3))
+        self.recall = Scores()
+        self.mrr = Scores()
+        self.passages = Scores()
         user_turns = [
             [m.content for m in q.case.messages if m.role == "user"] for q in questions
         ]
@@ -329,27 +377,30 @@ class SearchedWays:
     def _score_ranks(
         self, way: str, question: Question, first: Sequence[Piece]
     ) -> None:
+        """Score the first pieces that a way gives for a question, and keep them."""
+        case = question.case.id
         ranks = [_rank(first, places) for places in question.passages]
-        nearest = min(filter(None, ranks), default=0)
-        self.recall.note_score(way, question.case.id, float(nearest > 0))
-        self.mrr.note_score(way, question.case.id, 1 / nearest if nearest else 0.0)
-        self.passages.note_score(
-            way, question.case.id, sum(map(bool, ranks)) / len(ranks)
-        )
+        retrieved = [rank for rank in ranks if rank > 0]
+        self.recall.note_score(way, case, float(len(retrieved) > 0))
+        self.mrr.note_score(way, case, 1 / min(retrieved) if retrieved else 0.0)
+        self.passages.note_score(way, case, len(retrieved) / len(ranks))
         passages = tuple(CasePassage(text=piece.text) for piece in first)
-        self.found.setdefault(way, {})[question.case.id] = passages
+        self.found.setdefault(way, {})[case] = passages
 
     def row(self, way: str, cases: Cases) -> of.Retrieved:
-        recall, mrr = (
-            scores.share(_arm(way), cases) for scores in (self.recall, self.mrr)
-        )
-        lengths = [
-            len(p.text.split()) for case in cases for p in self.found[way][case.id]
-        ]
-        passages = min(1.0, float(self.passages.row(_arm(way), cases).mean()))
-        more = {"passages": passages, "words": sum(lengths) / len(cases)}
+        """How a way does on some cases; ``words`` are those of its pieces for a case, on average."""
+        arm = _arm(way)
+        words = 0
+        for case in cases:
+            words += sum(len(piece.text.split()) for piece in self.found[way][case.id])
         return of.Retrieved.model_validate(
-            {"way": way, "recall": recall, "mrr": mrr, **more}
+            {
+                "way": way,
+                "recall": self.recall.share(arm, cases),
+                "mrr": self.mrr.share(arm, cases),
+                "passages": min(1.0, float(self.passages.row(arm, cases).mean())),
+                "words": words / len(cases),
+            }
         )
 
 
@@ -403,12 +454,14 @@ def prepare(
     data = case.data.model_copy(update=searched)
     files = files_now(case.model_copy(update={"data": data}), "evaluation", "documents")
     cases = evalset_of(case, source)
-    if named := (data.documents and data.documents.path) or "":
+    named = ""
+    if data.documents is not None:
+        named = data.documents.path or ""
+    if named:
         where = "--documents" if documents else "data.documents"
         texts, others = read_documents(case, named, where)
     else:
-        own = {p.text: p.id for row in cases for p in row.contexts if p.text.strip()}
-        texts = tuple(TeamDocument(own[text], text) for text in sorted(own))
+        texts = _own_passages(cases)
         others = 0
     questions, left_out = _questions(joined(cases), texts)
     select, report = parted([question.case for question in questions], seed=seed)
@@ -419,12 +472,9 @@ def prepare(
     pieces = {name: cut(texts, name, words) for name in CHUNKINGS}
     ways = SearchedWays(questions, pieces, k)
     rows = [ways.row(way, select) for way in ways.found]
-    rows.sort(
-        key=lambda row: (-row.recall.value, -row.mrr.value)
-    )  # of equals the plainer
-    best, *rivals = dict.fromkeys(
-        [rows[0].way, *(row.way for row in rows[1:2]), *ways.found][:3]
-    )
+    # of equals the plainer, which comes first in ``ways.found``
+    rows.sort(key=lambda row: (-row.recall.value, -row.mrr.value))
+    best, rivals = _best_and_rivals(rows, plainest=next(iter(ways.found)))
     result = of.RetrievalResult(
         ways=tuple(rows),
         best=ways.row(best, report),
@@ -453,6 +503,27 @@ def prepare(
         asked = tuple(_asked(answering.plan, passages))
     day = as_of or date.today()
     return PreparedRetrieval(case, day, enough, result, answering, asked, files)
+
+
+def _own_passages(cases: Iterable[EvalCase]) -> tuple[TeamDocument, ...]:
+    """The passages of the cases as documents, each text once, under the last id it has."""
+    ids = dict[str, str]()
+    for case in cases:
+        for passage in case.contexts:
+            if passage.text.strip():
+                ids[passage.text] = passage.id
+    return tuple(TeamDocument(ids[text], text) for text in sorted(ids))
+
+
+def _best_and_rivals(
+    rows: Sequence[of.Retrieved], *, plainest: str
+) -> tuple[str, list[str]]:
+    """The best way, and those to compare it with: the second best, and the plainest."""
+    ordered = [row.way for row in rows]
+    best = ordered[0]
+    rivals = dict.fromkeys((*ordered[1:2], plainest))
+    rivals.pop(best, None)
+    return best, list(rivals)
 
 
 def _questions(
@@ -491,12 +562,16 @@ def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
 def _asked(
     plan: LabPlan, passages: Mapping[str, tuple[CasePassage, ...]]
 ) -> Iterator[tuple[of.Arm, EvalCase]]:
+    """Each question thrice: with the retrieved passages, with the known ones, and with none."""
+    (arm,) = plan.arms
+    retrieved = arm.model_copy(update={"id": _RETRIEVED, "retrieval": True})
+    known = arm.model_copy(update={"id": _KNOWN, "retrieval": True})
+    without = arm.model_copy(update={"id": _WITHOUT, "retrieval": False})
     for case in plan.report:
         if case.id in passages:
-            other = case.model_copy(update={"contexts": passages[case.id]})
-            for name, variant in (("retrieved", other), ("known", case), ("no", case)):
-                change = {"id": f"{name} passages", "retrieval": name != "no"}
-                yield plan.arms[0].model_copy(update=change), variant
+            yield retrieved, case.model_copy(update={"contexts": passages[case.id]})
+            yield known, case
+            yield without, case
 
 
 def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
@@ -504,9 +579,9 @@ def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
     if prepared.lab is None:
         return quote([], ledger, lambda _: None)
     plan = prepared.lab.plan
-    jobs = [
-        job for arm, case in prepared.asked for job, *_ in plan.calls([arm], [case])
-    ]
+    jobs = list[Job]()
+    for arm, case in prepared.asked:
+        jobs += [job for job, _, _ in plan.calls([arm], [case])]
     return quote([*plan.probe_jobs(), *jobs], ledger, prepared.lab.price_of)
 
 
@@ -544,17 +619,20 @@ async def _answered(
     """The three ways to answer and the gaps between them, or why it ended early."""
     assert prepared.lab is not None  # somebody shall answer
     lab, stop = await probed(prepared.lab, calls)
-    wanted = [
-        call for arm, case in prepared.asked for call in lab.plan.calls([arm], [case])
-    ]
+    wanted = list[Asked]()
+    for arm, case in prepared.asked:
+        wanted += lab.plan.calls([arm], [case])
     ended = calls.counting(len(wanted), running=3)
     if not stop:
         stop = (await lab.scores.run(calls.runner(ended), wanted)).stop
     if stop:
         unknown = Unknown(ask="run it to its end")
         return {"answers": unknown, "spend": calls.spend, **stop.of_result}
-    cases = tuple({case.id: case for *_, case in wanted}.values())
-    retrieved, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
+    cases = tuple({case.id: case for _, _, case in wanted}.values())
+    arms = {arm.id: arm for _, arm, _ in wanted}
+    retrieved = arms[_RETRIEVED]
+    known = arms[_KNOWN]
+    none = arms[_WITHOUT]
     if not lab.scores.unanswered(known, cases):
         # Without a passage "I don't know" may be all that a good model says.
         lab.scores.believed.add(none.id)
@@ -572,11 +650,8 @@ async def _answered(
         synthesis_gap=wrong,
         gain=contrast(lab.scores, retrieved, none, cases),
     )
-    lost = [
-        why
-        for arm in (retrieved, known, none)
-        if (why := lab.scores.unanswered(arm, cases))
-    ]
+    stops = [lab.scores.unanswered(arm, cases) for arm in (retrieved, known, none)]
+    lost = [stop for stop in stops if stop]
     return {"answers": answers, "spend": calls.spend, **first_of(lost).of_result}
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from itertools import islice, product, starmap, takewhile
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -74,22 +74,16 @@ _AT_ONCE = 250
 _LOOK_EVERY_S = 0.05
 
 _COUNTED = (
-    *(
-        "right",
-        "scored",
-        "unjudged",
-    ),  # the sum of its scores, how many, and answers without one
+    "right",  # the sum of its scores
+    "scored",  # answers with a score
+    "unjudged",  # answers without one
     "whole",  # answers that are wholly right
     "aloud",  # answers that began with thinking in the open
-    *(
-        "failed",
-        "in_doubt",
-    ),  # calls refused, withheld by a filter, cut off or empty; or unknown
-    *(
-        "usd",
-        "written",
-        "thought",
-    ),  # the latter are tokens of the output, and those not shown
+    "failed",  # calls refused, withheld by a filter, cut off or empty
+    "in_doubt",  # calls of which nobody knows what became
+    "usd",
+    "written",  # tokens of the output
+    "thought",  # those of them that aren't shown
 )
 
 
@@ -97,6 +91,21 @@ _COUNTED = (
 def _one(thing: T) -> T:
     """The first of equal things: many answers are alike."""
     return thing
+
+
+class StepCall(NamedTuple):
+    """One call of a step of a chain."""
+
+    case: str
+    usd: float
+    seconds: float
+
+
+class WrongAnswer(NamedTuple):
+    """An answer that is wrong, and what it is a sign of."""
+
+    signal: str
+    text: str  #: Its beginning.
 
 
 class ArmScores:
@@ -111,7 +120,8 @@ class ArmScores:
         # of its calls
         self._seconds = array("d")
         self._of_row = array("q")
-        self._came: list[tuple[str | None, tuple[str, str] | None]] = [(None, None)]
+        # of each row the first output, and the last answer that is wrong
+        self._answers: list[tuple[str | None, WrongAnswer | None]] = [(None, None)]
         self.wrapper = (
             ""  #: What none of its answers is right for, in words; empty for nothing.
         )
@@ -133,16 +143,17 @@ class ArmScores:
         ]()  #: Parameters its model refused, and what it got instead.
         self.others = Counter[str]()
         """Answers by models of other names than the one that was asked."""
-        self.steps = dict[str, list[tuple[str, float, float]]]()
-        """By prompt of a chain: the case, USD and seconds of each call."""
+        self.steps = dict[str, list[StepCall]]()  #: By prompt of a chain.
 
     def add(self, case: str, seconds: float | None = None, **amounts: float) -> None:
         """Count something to a case; seconds are those of one call."""
-        if (row := self._rows.get(case)) is None:
-            row = self._rows[case] = len(self._came)
+        row = self._rows.get(case)
+        if row is None:
+            row = len(self._answers)
+            self._rows[case] = row
             for column in self._columns.values():
                 column.append(0.0)
-            self._came.append(self._came[0])
+            self._answers.append((None, None))
             self._texts.append(_NO_TEXT)
         for name, amount in amounts.items():
             self._columns[name][row] += amount
@@ -150,13 +161,18 @@ class ArmScores:
             self._seconds.append(seconds)
             self._of_row.append(row)
 
-    def note(
-        self, case: str, output: str | None, wrong: tuple[str, str] | None
-    ) -> None:
-        """Note what came for a case: the first output stays, and of wrong answers the last."""
+    def note_output(self, case: str, output: str) -> None:
+        """Note an output for a case: the first one stays."""
         row = self._rows[case]
-        first, last = self._came[row]
-        self._came[row] = _one((output if first is None else first, wrong or last))
+        first, wrong = self._answers[row]
+        if first is None:
+            self._answers[row] = _one((output, wrong))
+
+    def note_wrong(self, case: str, wrong: WrongAnswer) -> None:
+        """Note a wrong answer to a case: the last one stays."""
+        row = self._rows[case]
+        first, _ = self._answers[row]
+        self._answers[row] = _one((first, wrong))
 
     def note_text(self, case: str, text: str) -> None:
         """Note an answer to a case, by a digest that is good for this process."""
@@ -186,9 +202,15 @@ class ArmScores:
         """Whether any of its answers is right."""
         return any(self._columns["whole"])
 
-    def first_output(self, case: EvalCase) -> tuple[str | None, tuple[str, str] | None]:
-        """The first output for a case, and the signal and text of the last wrong one."""
-        return self._came[self._rows.get(case.id, 0)]
+    def first_output(self, case: EvalCase) -> str | None:
+        """The first output for a case; None where none came."""
+        output, _ = self._answers[self._rows.get(case.id, 0)]
+        return output
+
+    def last_wrong(self, case: EvalCase) -> WrongAnswer | None:
+        """The last wrong answer to a case; None where none was wrong."""
+        _, wrong = self._answers[self._rows.get(case.id, 0)]
+        return wrong
 
     def ran(self, cases: Cases) -> list[EvalCase]:
         """Those of some cases that it was run on."""
@@ -199,16 +221,27 @@ class ArmScores:
         rows = self._rows_of(cases)
         return [np.array(self._columns[name])[rows] for name in names]
 
+    def total(self, cases: Cases, name: str) -> float:
+        """The sum of one column over some cases."""
+        (column,) = self.columns(cases, name)
+        return float(sum(column.tolist()))
+
+    def cases_with(self, cases: Cases, name: str) -> int:
+        """How many of some cases have anything in one column."""
+        (column,) = self.columns(cases, name)
+        return int((column > 0).sum())
+
     def _rows_of(self, cases: Cases) -> Ints:
         return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
 
     def seconds(self, cases: Cases) -> tuple[Floats, Ints]:
         """How long the calls on some cases took, and the place of each one's case among them."""
-        places = np.full(len(self._came), -1)
+        places = np.full(len(self._answers), -1)  # of each row; -1 for other cases
         places[self._rows_of(cases)] = range(len(cases))
         places[0] = -1
-        at = places[np.array(self._of_row)]
-        return np.array(self._seconds)[at >= 0], at[at >= 0]
+        place_of_call = places[np.array(self._of_row)]
+        wanted = place_of_call >= 0
+        return np.array(self._seconds)[wanted], place_of_call[wanted]
 
     def means(
         self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan
@@ -219,10 +252,10 @@ class ArmScores:
         ``unjudged``; NaN leaves it out.
         """
         names = ("right", "scored", "unjudged", "failed", "in_doubt")
-        right, scored, silent, *lost = self.columns(cases, *names)
-        for each, n in ((missing, sum(lost)), (unjudged, silent)):
-            if not math.isnan(each):
-                right = right + each * n
+        right, scored, silent, failed, in_doubt = self.columns(cases, *names)
+        for value, n in ((missing, failed + in_doubt), (unjudged, silent)):
+            if not math.isnan(value):
+                right = right + value * n
                 scored = scored + n
         means: Floats = np.full(len(right), math.nan)
         return np.divide(right, scored, out=means, where=scored > 0)
@@ -231,11 +264,9 @@ class ArmScores:
         """How many calls on cases have no answer, and how many were made."""
         if not self.why:
             return 0, 0
-        counts = self.columns(cases, "failed", "in_doubt", "scored", "unjudged")
-        lost, *known = (
-            int(column.sum()) for column in (counts[0] + counts[1], *counts[2:])
-        )
-        return lost, lost + sum(known)
+        lost = int(self.total(cases, "failed") + self.total(cases, "in_doubt"))
+        answered = int(self.total(cases, "scored") + self.total(cases, "unjudged"))
+        return lost, lost + answered
 
 
 class Scores:
@@ -299,11 +330,11 @@ class Scores:
         if self.judge is None or outcome.stop:
             return outcome
         became = outcome.some([job.key for job, *_ in calls])
-        answers = [
-            (_answer_of(call.whole, case), case)
-            for job, _, case in calls
-            if (call := became.get(job.key)) and call.whole
-        ]
+        answers = []
+        for job, _, case in calls:
+            call = became.get(job.key)
+            if call is not None and call.whole is not None:
+                answers.append((_answer_of(call.whole, case), case))
         return await self.judge.ask(runner, answers) or outcome
 
     async def score_calls(
@@ -311,22 +342,15 @@ class Scores:
     ) -> None:
         """Score what became of calls, by key."""
         reads = self.marker.reads_system if self.judge is None else lambda _: False
-        there = [
-            (
-                job,
-                arm,
-                case,
-                became[job.key],
-                system_of(job.request) if reads(case) else "",
-            )
-            for job, arm, case in calls
-            if job.key in became
-        ]
-        await run_in_thread(starmap(self._score_call, there))
-        if self.judge is None and self.looks_for_wrappers:
-            asked: dict[str, list[EvalCase]] = {}
-            for _, arm, case, *_ in there:
+        ended = []
+        asked: dict[str, list[EvalCase]] = {}
+        for job, arm, case in calls:
+            if job.key in became:
+                system = system_of(job.request) if reads(case) else ""
+                ended.append((job, arm, case, became[job.key], system))
                 asked.setdefault(arm.id, []).append(case)
+        await run_in_thread(starmap(self._score_call, ended))
+        if self.judge is None and self.looks_for_wrappers:
             await run_in_thread(starmap(self._look_for_wrapper, asked.items()))
 
     def _look_for_wrapper(self, arm: str, cases: Sequence[EvalCase]) -> None:
@@ -342,21 +366,22 @@ class Scores:
         if answered < max(SAME_WORDS, 2 * of.unwrapped_at):
             return
         of.unwrapped_at = answered
-        came = (
-            (case, of.first_output(case)[0])
-            for case in islice(of.cases.values(), _MOST_UNWRAPPED)
-        )
-        texts = {question(case): (case, text) for case, text in came if text}
-        if len(texts) < SAME_WORDS:
+        by_question: dict[str, tuple[EvalCase, str]] = {}
+        for case in islice(of.cases.values(), _MOST_UNWRAPPED):
+            text = of.first_output(case)
+            if text:
+                by_question[question(case)] = (case, text)
+        answers = list(by_question.values())
+        if len(answers) < SAME_WORDS:
             return
-        for says, unwrap in wrappers_of([text for _, text in texts.values()]).items():
-            bare = ((case, unwrap(text)) for case, text in texts.values())
-            scored = [
-                self.marker.score(Output(text), case) for case, text in bare if text
-            ]
-            right = sum(bool(score.ok) for score in scored)
+        for says, unwrap in wrappers_of([text for _, text in answers]).items():
+            right = 0
+            for case, text in answers:
+                bare = unwrap(text)
+                if bare:
+                    right += bool(self.marker.score(Output(bare), case).ok)
             if right >= UNWRAPPED:
-                of.wrapper = f"{says}: without it {right} of {len(texts)} are right"
+                of.wrapper = f"{says}: without it {right} of {len(answers)} are right"
                 return
 
     def _score_call(
@@ -390,14 +415,14 @@ class Scores:
     def _step(self, arm: Arm, case: EvalCase, prompt: str, settled: Settled) -> None:
         if settled.reply is not None:
             costs = self._arms[arm.id].steps.setdefault(prompt, [])
-            costs.append((case.id, settled.usd, settled.reply.latency_s))
+            costs.append(StepCall(case.id, settled.usd, settled.reply.latency_s))
 
     def answer(
         self, arm: str, case: EvalCase, output: Output, system: str = ""
     ) -> None:
+        """Score an answer of an arm to a case, and note what came of it."""
         of = self._arms[arm]
         judge = self.judge
-        wrong = (WRONG, output.text[:_MASKED])
         of.add(case.id)
         of.note_text(case.id, output.text_with_calls)
         if judge is None:
@@ -405,26 +430,19 @@ class Scores:
         else:
             scored = judge.score(output, case)
             if case.id not in of.labels:
-                label = judge.labels.get(
-                    (case.id, digest_of(output.text_with_calls)), math.nan
-                )
-                of.labels[case.id] = label
-                of.note(case.id, None, wrong if label < NO else None)
+                _note_label(of, judge, output, case)
         if scored.why == RUN_STOPPED:
             return  # as if it had not been asked for: the next run scores it
         if scored.ok is None:
             of.add(case.id, unjudged=1)
             return
         of.add(case.id, right=scored.value, scored=1, whole=bool(scored.ok))
-        if scored.parts and of.first_output(case)[0] is None:
+        if scored.parts and of.first_output(case) is None:
             of.parts[case.id] = scored.parts
-        if scored.ok or judge is not None:
-            of.note(case.id, output.text_with_calls[:_MASKED], None)
-        else:
-            of.note(
-                case.id,
-                output.text_with_calls[:_MASKED],
-                (scored.signal or WRONG, wrong[1]),
+        of.note_output(case.id, output.text_with_calls[:_MASKED])
+        if judge is None and not scored.ok:  # under a judge only people say what is
+            of.note_wrong(
+                case.id, WrongAnswer(scored.signal or WRONG, output.text[:_MASKED])
             )
 
     def _call(
@@ -447,7 +465,10 @@ class Scores:
                 self.answer(arm, case, output, system)
                 return
         of.why[case.id] = why[:_SHOWN]
-        of.add(case.id, **{"in_doubt" if settled.status == "in_doubt" else "failed": 1})
+        if settled.status == "in_doubt":
+            of.add(case.id, in_doubt=1)
+        else:
+            of.add(case.id, failed=1)
 
     def note_score(self, arm: str, case: str, score: float) -> None:
         """Note a score that needs no scorer, as of what was retrieved."""
@@ -509,7 +530,7 @@ class Scores:
         if inputs < SAME_WORDS:
             return ""
         text = one_line(
-            self.shown(of.first_output(answered[0])[0] or ""), limit=_SHOWN_OF_SAME
+            self.shown(of.first_output(answered[0]) or ""), limit=_SHOWN_OF_SAME
         )
         return f'every answer of {arm.id} to {inputs} inputs was: "{text}", and none is right'
 
@@ -556,17 +577,11 @@ class Scores:
         if self.judge is not None:
             cases = self.judge.sample(cases)
             known = self.judged(arm, cases).people
-        came = zip(
-            cases,
-            known.tolist(),
-            (of.first_output(case)[1] for case in cases),
-            strict=True,
-        )
-        wrong = [
-            (case, *what)
-            for case, score, what in came
-            if what and (self.judge or score < 1)
-        ]
+        wrong: list[tuple[EvalCase, str, str]] = []
+        for case, score in zip(cases, known.tolist(), strict=True):
+            answer = of.last_wrong(case)
+            if answer is not None and (self.judge is not None or score < 1):
+                wrong.append((case, answer.signal, answer.text))
         return wrong, int((~np.isnan(known)).sum())
 
     def estimate(
@@ -595,7 +610,7 @@ class Scores:
 
         if self.judge is None and not self.arm_scores(arm).why:
             return counted(math.nan)
-        return widened(*map(counted, (math.nan, 0.0, 1.0)))
+        return widened(counted(math.nan), counted(0.0), counted(1.0))
 
     def difference(self, first: Arm, second: Arm, cases: Cases) -> Estimate | None:
         """First less second on the same cases; its ends hold whatever missing answers were.
@@ -619,20 +634,29 @@ class Scores:
     def share(
         self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
     ) -> ShareOf | Unknown:
-        """The same for a result; or what it takes."""
-        if (
-            estimate := self.estimate(arm, cases, exact=exact, reach=reach)
-        ) is not None:
+        """``estimate`` for a result; unknown where there is none, with what would give one."""
+        estimate = self.estimate(arm, cases, exact=exact, reach=reach)
+        if estimate is not None:
             return ShareOf(**shown_share(estimate))
-        if why := self.unanswered(arm, cases):
+        why = self.unanswered(arm, cases)
+        if why:
             return Unknown(ask=why)
         if exact and self.judge is not None:
             return Unknown(ask=label_more(self.judged(arm, cases).missing))
         return Unknown(ask="it wasn't run")
 
 
+def _note_label(of: ArmScores, judge: LabJudge, output: Output, case: EvalCase) -> None:
+    """Note people's label of an answer, if they gave one, and that it is wrong by it."""
+    digest = digest_of(output.text_with_calls)
+    label = judge.labels.get((case.id, digest), math.nan)
+    of.labels[case.id] = label
+    if label < NO:
+        of.note_wrong(case.id, WrongAnswer(WRONG, output.text[:_MASKED]))
+
+
 def _answer_of(reply: Reply, case: EvalCase) -> Output:
-    """What a reply answers to a case, whose right answers may think in the open themselves."""
+    """The answer in a reply to a case, whose right answers may think in the open themselves."""
     texts = map(answer_text, case.accepted)
     if any(without_thinking(text) != text for text in texts):
         return Output(reply.text, reply.tool_calls)
@@ -775,45 +799,50 @@ class Lab:
             return
         arms = self.plan.arms
         select = self.plan.select
+        # of each kind one arm will be asked the held-out cases
         later = len({arm.kind for arm in self.plan.called}) * len(self.plan.report)
-        alone = self.scores.judge is not None
-        groups = [
-            arm.id if alone or arm.kind == "baseline" else arm.kind for arm in arms
-        ]
-        race = Race(len(arms), groups=groups)
+        race = Race(len(arms), groups=[self._rivals_of(arm) for arm in arms])
         longest = max(Counter(case.cluster for case in select).values(), default=1)
         for cases in _rounds(select):
-            places = [i for i in race.running if self._goes_on(arms[i])]
-            await self._run(
-                [arms[i] for i in places], cases, len(select) - len(self._seen), later
-            )
+            running = {i: arms[i] for i in race.running if self._goes_on(arms[i])}
+            ahead = len(select) - len(self._seen)
+            await self._run(list(running.values()), cases, ahead, later)
             if self.stop:
                 break
             self._seen += cases
-            lows, highs = (
-                {
-                    place: self._sums(arms[place], cases, longest, end)
-                    for place in places
-                }
-                for end in (0.0, 1.0)
-            )
+            lows = {
+                place: self._sums(arm, cases, longest, missing=0.0)
+                for place, arm in running.items()
+            }
+            highs = {
+                place: self._sums(arm, cases, longest, missing=1.0)
+                for place, arm in running.items()
+            }
             race.add(lows, highs)
             self._running = len(race.running)
             if self.calls.watch is not None:
-                self._board |= {
-                    arms[i].id: self.scores.share(arms[i], self._seen) for i in places
-                }
-                leader = arms[race.result().winner].id
-                board = self._placed({arms[place].id for place in race.running})
-                self._ahead = {
-                    "arm": leader,
-                    "quality": self._board[leader],
-                    "board": board,
-                }
+                self._update_board(race, running.values())
             self._show()
-        self.dropped = dict(
-            zip((arm.id for arm in arms), race.result().dropped_after, strict=True)
-        )
+        names = [arm.id for arm in arms]
+        self.dropped = dict(zip(names, race.result().dropped_after, strict=True))
+
+    def _rivals_of(self, arm: Arm) -> str:
+        """The group within which an arm may be dropped; its own id for one that races nobody."""
+        if self.scores.judge is not None or arm.kind == "baseline":
+            return arm.id
+        return arm.kind
+
+    def _update_board(self, race: Race, asked: Iterable[Arm]) -> None:
+        """Note how arms stand after a round, and which one is ahead."""
+        arms = self.plan.arms
+        for arm in asked:
+            self._board[arm.id] = self.scores.share(arm, self._seen)
+        leader = arms[race.result().winner].id
+        self._ahead = {
+            "arm": leader,
+            "quality": self._board[leader],
+            "board": self._placed({arms[place].id for place in race.running}),
+        }
 
     def _goes_on(self, arm: Arm) -> bool:
         """Whether more answers of an arm would tell anything."""
@@ -845,15 +874,14 @@ class Lab:
         return tuple(reason for reason in reasons if reason)
 
     async def _run(self, arms: Arms, cases: Cases, ahead: int, later: int = 0) -> None:
-        pool = self.plan.setting.pool
-        alone = [arm for arm in arms if arm.kind == "baseline"]
-        answer = self.scores.answer
-        look_up = pool.look_up
-        await run_in_thread(
-            answer(a.id, case, Output(look_up(a, case)))
-            for a, case in product(alone, cases)
-        )
-        left = (len(arms) - len(alone)) * ahead + later
+        """Run some arms on some cases.
+
+        ``ahead`` are the cases that each of them may still be asked, ``later`` the calls that
+        follow on held-out cases: what progress is measured by.
+        """
+        baselines = [arm for arm in arms if arm.kind == "baseline"]
+        await run_in_thread(starmap(self._answer_baseline, product(baselines, cases)))
+        left = (len(arms) - len(baselines)) * ahead + later
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case
         await self._earlier(arms, cases)
@@ -865,6 +893,10 @@ class Lab:
             self.stop = (await self.scores.run(self._runner, calls)).stop
             if self.scores.judge is not None and not self.stop:
                 self.stop = self.scores.judge.unheard(MOST_MISSING)
+
+    def _answer_baseline(self, arm: Arm, case: EvalCase) -> None:
+        output = Output(self.plan.setting.pool.look_up(arm, case))
+        self.scores.answer(arm.id, case, output)
 
     def _calls_at(self, at: int, arms: Arms, cases: Cases) -> Iterator[Asked]:
         """Calls of chains whose step ``at`` is the next one to be asked."""
@@ -884,7 +916,8 @@ class Lab:
             outcome = await self._runner.all([job for job, *_ in calls])
             became = outcome.some([job.key for job, *_ in calls])
             for job, arm, case in calls:
-                if (settled := became.get(job.key)) is not None:
+                settled = became.get(job.key)
+                if settled is not None:
                     text = self.scores.step(arm, case, at, job, settled)
                     if text is not None:
                         self._heard[job.key] = text
@@ -908,22 +941,20 @@ class Lab:
 
     def _call_ended(self, _: Settled) -> None:
         self._done += 1
-        if (now := time.monotonic()) >= self._next_show:
+        now = time.monotonic()
+        if now >= self._next_show:
             self._show()
             took = time.monotonic() - now
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
 
     def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
         """Every arm, those that are left behind after the others."""
-        board = (
+        board = [
             Placed(arm=name, quality=quality, running=name in running)
             for name, quality in self._board.items()
-        )
-        return tuple(
-            sorted(
-                board, key=lambda p: (p.running, ranking_value(p.quality)), reverse=True
-            )
-        )
+        ]
+        board.sort(key=lambda p: (p.running, ranking_value(p.quality)), reverse=True)
+        return tuple(board)
 
     def _show_waiting(self, why: str) -> None:
         self._show(why)

@@ -223,26 +223,36 @@ class Search:
 
     def _have_drawn(self, batch: Sequence[SearchDraw]) -> None:
         """Run some draws; those that came to their end count, whatever the others did."""
-        if not self.side_by_side:
+        if self.side_by_side:
+            self._draw_side_by_side(batch)
+        else:
             for draw in batch:
                 draw.run()
-                draw.round = self.rounds
-                self.draws.append(draw)
-            self._look_whether_it_writes()
-            return
-        with ThreadPoolExecutor(len(batch)) as threads:
-            begun = [threads.submit(draw.run) for draw in batch]
-        faults = [fault for draw in begun if (fault := draw.exception()) is not None]
-        other = [fault for fault in faults if not isinstance(fault, CutShortError)]
-        if other:
-            raise other[0]
-        for draw, future in zip(batch, begun, strict=True):
-            if future.exception() is None:
-                draw.round = self.rounds
-                self.draws.append(draw)
-        if faults:
-            raise faults[0]
+                self._count_draw(draw)
         self._look_whether_it_writes()
+
+    def _count_draw(self, draw: SearchDraw) -> None:
+        draw.round = self.rounds
+        self.draws.append(draw)
+
+    def _draw_side_by_side(self, batch: Sequence[SearchDraw]) -> None:
+        """Run each draw in a thread of its own, and raise the first fault once all have ended.
+
+        A draw that was cut short takes nothing from the others: they count before it is raised.
+        Any other fault is a defect, and no draw of the batch counts.
+        """
+        with ThreadPoolExecutor(len(batch)) as threads:
+            futures = [threads.submit(draw.run) for draw in batch]
+        faults = [future.exception() for future in futures]
+        for fault in faults:
+            if fault is not None and not isinstance(fault, CutShortError):
+                raise fault
+        for draw, fault in zip(batch, faults, strict=True):
+            if fault is None:
+                self._count_draw(draw)
+        for fault in faults:
+            if fault is not None:
+                raise fault
 
     def _look_whether_it_writes(self) -> None:
         """A model that answered none of the questions for a text is asked no more of them."""
@@ -282,19 +292,19 @@ class Search:
         """The candidates that race: the best of those ahead of every prompt as it was written."""
         if not self.parents:
             return []
+        plan = self.evaluator.plan
         least = self.evaluator.score(self.parents[0]) + _SAME
         raced = {
-            PromptCandidate(
-                arm, self.evaluator.plan.setting.prompts[arm.prompt]
-            ).made_of
-            for arm in self.evaluator.plan.of_kind("prompt")
+            PromptCandidate(arm, plan.setting.prompts[arm.prompt]).made_of
+            for arm in plan.of_kind("prompt")
         }
-        fresh = [
-            each for each in self.best(len(self.draws)) if each.made_of not in raced
+        finalists = [
+            candidate
+            for candidate in self.best(len(self.draws))
+            if candidate.made_of not in raced
+            and self.evaluator.score(candidate) > least
         ]
-        return [each for each in fresh if self.evaluator.score(each) > least][
-            :FINALISTS
-        ]
+        return finalists[:FINALISTS]
 
     @property
     def plateau(self) -> Gain | Unknown:

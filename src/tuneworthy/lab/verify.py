@@ -53,6 +53,7 @@ from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.case import PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.framework import Framework
@@ -99,9 +100,9 @@ def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     """SHA-256 of everything the comparison rests on."""
     setting = plan.setting
     arms = (tuned, untuned)
-    prompts = [
-        setting.prompts[name] for arm in arms for name in (*arm.steps, arm.prompt)
-    ]
+    prompts = list[PromptVariant]()
+    for arm in arms:
+        prompts += [setting.prompts[name] for name in (*arm.steps, arm.prompt)]
     places = [setting.reached[arm.model] for arm in arms]
     inputs = [
         [*map(case_values, plan.report)],
@@ -240,7 +241,8 @@ async def _run(
     if lab.stop:
         raise lab.stop.error("; paid answers are kept")
     raced = lab.stayed("prompt", "tuned")
-    if lost := first_of(lab.unanswered(raced, plan.select)):
+    lost = first_of(lab.unanswered(raced, plan.select))
+    if lost:
         kinds = {scores.why_unanswered(arm, plan.select) for arm in raced}
         fix = next(WHAT_TO_DO[kind] for kind in WHY_UNANSWERED if kind in kinds)
         raise StoppedError(f"not judged: {lost.why}", fix=fix)
@@ -250,19 +252,25 @@ async def _run(
         raise CaseError(
             "has no scored arm to compare", fix="look at: tuneworthy ceiling"
         )
-    arms = (tuned, chosen[0])
-    inputs = plan_digest(plan, *arms, prepared.scorer)
-    changed = scores.changes(arms)
-    more = {"inputs": inputs, "judge": prepared.judge, "changed": changed}
-    written = verify_plan(plan, arms, margin=margin, written_on=prepared.as_of, **more)
+    best = chosen[0]  # the best prompt comes first
+    arms = (tuned, best)
+    written = verify_plan(
+        plan,
+        arms,
+        margin=margin,
+        written_on=prepared.as_of,
+        inputs=plan_digest(plan, tuned, best, prepared.scorer),
+        judge=prepared.judge,
+        changed=scores.changes(arms),
+    )
+    # before the held-out cases are asked, so that no answer to them can change it
     written = write_plan(prepared.case, written, again=again)
     await lab.report(arms)
     if not lab.stop:
-        jobs = [call for arm in arms for call in general_calls(plan, arm)]
-        lab.stop = (await general.run(calls.runner(), jobs)).stop
-    return compared(
-        written, lab, general, arms, partial(_hold_tuned_arm, prepared, arms, written)
-    )
+        general_jobs = [*general_calls(plan, tuned), *general_calls(plan, best)]
+        lab.stop = (await general.run(calls.runner(), general_jobs)).stop
+    hold = partial(_hold_tuned_arm, prepared, arms, written)
+    return compared(written, lab, general, arms, hold)
 
 
 Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
@@ -283,9 +291,10 @@ def _hold_tuned_arm(
 
 def verify_plan(plan: LabPlan, arms: tuple[Arm, Arm], **more: Any) -> VerifyPlan:
     """The plan, written before a tuned arm and an untuned one meet the held-out cases."""
+    tuned, untuned = arms
     return VerifyPlan(
-        tuned=arms[0].id,
-        untuned=arms[1].id,
+        tuned=tuned.id,
+        untuned=untuned.id,
         general_margin=GENERAL_MARGIN,
         cases=len(plan.report),
         general=len(general_skills()),
@@ -298,13 +307,13 @@ def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
     place = plan.setting.reached[arm.model]
     for case in general_skills():
         messages = [ChatMessage(role="user", content=case.text)]
-        most = plan.setting.max_tokens
-        effort = arm.effort or None
-        yield (
-            Job(request_to(place, messages, max_tokens=most, effort=effort)),
-            arm,
-            case,
+        request = request_to(
+            place,
+            messages,
+            max_tokens=plan.setting.max_tokens,
+            effort=arm.effort or None,
         )
+        yield Job(request), arm, case
 
 
 def quoted(lab: PreparedLab) -> Quote:
@@ -322,18 +331,20 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     parts = [price(lab, ledger, rivals=False)]
     for kind in ("prompt", "tuned"):
         arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
-        jobs = (
-            [job for job, *_ in general_calls(lab.plan, arm)] for arm in arms.values()
-        )
-        parts += dearest([quote(each, ledger, lab.price_of) for each in jobs])
+        general = []
+        for arm in arms.values():
+            jobs = [job for job, _, _ in general_calls(lab.plan, arm)]
+            general.append(quote(jobs, ledger, lab.price_of))
+        parts += dearest(general)
     return total(parts)
 
 
 def _refuse_one_sided(lab: PreparedLab) -> None:
     """A case without a tuned model, or with nothing but tuned ones."""
     where = lab.case.where("models")
-    if deciding := sorted(lab.plan.setting.deciders):
-        what = f'model "{deciding[0][:60]}" only decides, and can be asked no general tasks'
+    deciders = lab.plan.setting.deciders
+    if deciders:
+        what = f'model "{min(deciders)[:60]}" only decides, and can be asked no general tasks'
         raise CaseError(what, where=where, fix="compare it with tuneworthy ceiling")
     if not lab.plan.of_kind("tuned"):
         fix = "add it to models with kind: tuned; it may be served anywhere"
@@ -344,14 +355,16 @@ def _refuse_one_sided(lab: PreparedLab) -> None:
 
 
 def _refuse_another(lab: PreparedLab, margin: float) -> None:
-    """A plan that was written down for something else, before anything is paid."""
-    if (before := written_plan(lab.case)) is None:
+    """Refuse, before anything is paid, where the plan that was written down is another one."""
+    before = written_plan(lab.case)
+    if before is None:
         return
     arms = {arm.id: arm for arm in lab.plan.arms}
     tuned = arms.get(before.tuned)
     untuned = arms.get(before.untuned)
-    now = tuned and untuned and plan_digest(lab.plan, tuned, untuned, lab.scorer)
-    if (now, margin) != (before.inputs, before.margin):
+    if tuned is None or untuned is None or margin != before.margin:
+        raise another_plan(lab.case)
+    if plan_digest(lab.plan, tuned, untuned, lab.scorer) != before.inputs:
         raise another_plan(lab.case)
 
 
@@ -361,22 +374,22 @@ def compared(
     """Hold a tuned arm and an untuned one, both answered, against what was written down."""
     plan = lab.plan
     scores = lab.scores
-    contrasts = (
-        contrast(scores, *arms, plan.report),
-        contrast(general, *arms, general_skills()),
-    )
+    tuned, untuned = arms
+    task = contrast(scores, tuned, untuned, plan.report)
+    general_task = contrast(general, tuned, untuned, general_skills())
     judge = judge_report(lab, arms)
-    skills = general.estimate(arms[1], general_skills())
+    skills = general.estimate(untuned, general_skills())
     floor = skills is not None and skills.value <= written.general_margin
-    kept = skills_kept(contrasts[1], written.general_margin, floor=floor)
-    held = hold(contrasts[0], kept)
-    answer, why = judge_outcome(written, *contrasts, held, kept)
+    kept = skills_kept(general_task, written.general_margin, floor=floor)
+    held = hold(task, kept)
+    answer, why = judge_outcome(written, task, general_task, held, kept)
     asked = ((scores, plan.report), (general, general_skills()))
     lost = list[str]()
     kinds = list[str]()
     for arm in arms:
         for by, cases in asked:
-            if reason := by.unanswered(arm, cases):
+            reason = by.unanswered(arm, cases)
+            if reason:
                 lost.append(reason)
                 kinds.append(by.why_unanswered(arm, cases))
     if lab.stop:
@@ -393,33 +406,28 @@ def compared(
         # of untuned arms, it may have chosen a poor one
         answer = "unknown"
         why = "choice"
-    tuned, untuned = (
-        scores.share(arm, plan.report, exact=judge is not None) for arm in arms
-    )
+    by_judge = judge is not None
     return VerifyResult(
         plan=written,
-        contrast=contrasts[0],
-        general=contrasts[1],
-        tuned=tuned,
-        untuned=untuned,
+        contrast=task,
+        general=general_task,
+        tuned=scores.share(tuned, plan.report, exact=by_judge),
+        untuned=scores.share(untuned, plan.report, exact=by_judge),
         judge=judge,
         targets=dict(held.targets),
         enough=held.enough,
         may_be_enough=held.may_be_enough,
         gains=held.gains,
         general_skills=kept,
-        failures=failures_of(scores, arms[0], plan.report),
-        change=tuned_change(scores, (arms[1], arms[0]), plan.report),
+        failures=failures_of(scores, tuned, plan.report),
+        change=tuned_change(scores, (untuned, tuned), plan.report),
         tried=len(plan.of_kind("prompt")) + len(plan.of_kind("baseline")),
         outcome=answer,
         why=why,
         sides=tuple(arm_row(lab, arm, plan.report) for arm in arms),
-        cases_needed=cases_to_decide(
-            scores, arms, plan.report, contrasts[0], written.margin
-        ),
+        cases_needed=cases_to_decide(scores, arms, plan.report, task, written.margin),
         aloud=sum(
-            int(scores.arm_scores(arm).columns(plan.report, "aloud")[0].sum())
-            for arm in arms
+            int(scores.arm_scores(arm).total(plan.report, "aloud")) for arm in arms
         ),
         spend=lab.calls.spend,
         **(lab.stop or first_of(lost)).of_result,
@@ -438,8 +446,10 @@ def cases_to_decide(
         return Unknown(ask="compare them by rules, on more cases")
     if task.low > margin or task.high <= margin:
         return task.n
-    tuned, untuned = (scores.row(arm, cases) for arm in arms)
-    needed = cases_needed(tuned - margin, untuned, clusters_of(cases))
+    tuned, untuned = arms
+    mine = scores.row(tuned, cases)
+    others = scores.row(untuned, cases)
+    needed = cases_needed(mine - margin, others, clusters_of(cases))
     if needed is None:
         return Unknown(ask=BY_MARGIN)
     return max(needed, task.n + 1)

@@ -13,10 +13,11 @@ import json
 import os
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import PICO, pico, whole_cap
@@ -200,6 +201,14 @@ _CUT_OFF = "the run was cut off"  # as by a kill; such a call is in doubt
 TRAINING = "training "  #: What the model of a row begins with that stands for a run of training.
 Answer = Literal["go", "over_cap"]
 MOST_ASKED = 1000  #: Requests that are looked up at once.
+
+
+class UsualCall(NamedTuple):
+    """What a model's calls come to on average."""
+
+    written: float  #: Tokens of the output.
+    thought: float  #: Those of them that aren't shown.
+    seconds: float
 
 
 class Ledger:
@@ -455,7 +464,7 @@ class Ledger:
             "AND (? IS NULL OR run = ?) ORDER BY key",
             (*self._unsettled, run, run),
         )
-        return tuple(_settled(row[0], row[1:]) for row in rows)
+        return tuple(_settled(key, row) for key, *row in rows)
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
         held, paid = self._money(run)
@@ -464,19 +473,23 @@ class Ledger:
             "WHERE run = ? GROUP BY status",
             (_CUT_OFF, run),
         )
-        count = {status: calls for status, calls, *_ in rows}
-        with_why = {status: calls for status, _, calls, _ in rows}
-        cut_off = {status: calls for status, *_, calls in rows}
+        calls = Counter[str]()
+        with_why = Counter[str]()
+        cut_off = Counter[str]()
+        for status, n, n_with_why, n_cut_off in rows:
+            calls[status] = n
+            with_why[status] = n_with_why
+            cut_off[status] = n_cut_off
         return Spend(
             cap=cap_usd,
             paid=paid / PICO,
             held=held / PICO,
-            calls=count.get("settled", 0),
+            calls=calls["settled"],
             reused=0,
-            in_doubt=count.get("in_doubt", 0),
-            failed=count.get("failed", 0),
-            cut_off=cut_off.get("in_doubt", 0),
-            miscounted=with_why.get("settled", 0),
+            in_doubt=calls["in_doubt"],
+            failed=calls["failed"],
+            cut_off=cut_off["in_doubt"],
+            miscounted=with_why["settled"],  # only such a settled call has a reason
             brought=len(self._brought),
         )
 
@@ -496,18 +509,18 @@ class Ledger:
                 self._run("UPDATE calls SET paid = ? WHERE key = ?", (share, key))
             self._add(run, held=0, paid=paid - before)
 
-    def usual(self, model: str) -> tuple[float, float, float] | None:
-        """Means of a model's settled calls: tokens written, those not shown, and seconds."""
-        ((wrote, *more),) = self._rows(
+    def usual(self, model: str) -> UsualCall | None:
+        """The means of a model's settled calls; None where it has none."""
+        ((written, thought, seconds),) = self._rows(
             "SELECT AVG(json_extract(reply, '$.usage.output_tokens')), "
             "AVG(json_extract(reply, '$.usage.reasoning_tokens')), "
             "AVG(json_extract(reply, '$.latency_s')) "
             "FROM calls WHERE model = ? AND status = 'settled'",
             (model,),
         )
-        if wrote is None:
+        if written is None:
             return None
-        return (wrote, more[0] or 0.0, more[1] or 0.0)
+        return UsualCall(written, thought or 0.0, seconds or 0.0)
 
     def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
         """By address and model: what it was sent instead of parameters that it refused, and when.
@@ -526,10 +539,11 @@ class Ledger:
 
     def _money(self, run: str) -> tuple[int, int]:
         """Picodollars that a run holds and has paid."""
-        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,)) or [
-            (0, 0)
-        ]
-        return rows[0][0], rows[0][1]
+        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
+        if not rows:
+            return 0, 0
+        ((held, paid),) = rows
+        return held, paid
 
     def _add(self, run: str, *, held: int, paid: int) -> None:
         self._run(
@@ -563,7 +577,7 @@ def _settled(key: str, row: Sequence[Any]) -> Settled:
 
 
 def _as_sealed(key: str, model: str, reply: str) -> str:
-    """What the seal of an answer is of: no answer can be put in the place of another."""
+    """The text that an answer's seal covers: with its key, so that it fits no other request."""
     return f"{key}\n{model}\n{reply}"
 
 

@@ -7,11 +7,11 @@ import math
 import random
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar, cast
 
 from tuneworthy.errors import InputError, StoppedError
@@ -430,13 +430,14 @@ class Runner:
 
     async def _one(self, job: Job) -> None:
         key = job.key
-        while (flying := self._flying.get(key)) is not None:
-            await flying
+        while key in self._flying:  # an equal call: its answer is this one's, too
+            await self._flying[key]
         earlier = self.outcome.get(key) or self._ledger.find(key)
         if earlier is not None:
             self._reuse(job, earlier)
             return
-        future = self._flying[key] = asyncio.get_running_loop().create_future()
+        future = asyncio.get_running_loop().create_future()
+        self._flying[key] = future
         try:
             settled = await self._offer(job)
             if settled is not None:
@@ -594,22 +595,29 @@ class Runner:
             return
         try:
             with self._ledger.together():
-                done = [write() for write, _ in writes]
+                results = [write() for write, _ in writes]
         except Exception as caught:  # noqa: BLE001  # whoever waits raises it
             if len(writes) > 1:
-                for pair in writes:
-                    self._writes = [pair]
+                # one of them is at fault, and the others aren't to fail with it
+                for waiting in writes:
+                    self._writes = [waiting]
                     self._commit()
-            elif not (future := writes[0][1]).done():
+                return
+            ((_, future),) = writes
+            if not future.done():
                 future.set_exception(caught)
             return
-        for (_, future), value in zip(writes, done, strict=True):
+        for (_, future), result in zip(writes, results, strict=True):
             if not future.done():  # as where whoever waited was stopped
-                future.set_result(value)
+                future.set_result(result)
 
     async def _answer(
         self, key: str, request: Request, price: Price, most: float
     ) -> Settled:
+        """Send one request, and note in the ledger how it ended.
+
+        Raises Busy or NotSent where it may be sent again: then nothing is noted.
+        """
         probe = self._probes[request.base_url, request.model]
         ledger = self._ledger
         try:
@@ -641,17 +649,16 @@ class Runner:
     ) -> Settled:
         """Keep an answer with what it cost, and note whether its model has answered at all."""
         probe = self._probes[request.base_url, request.model]
-        if lacks := reply.lacks:
-            probe.lacked(lacks, alike=reply.lack)
+        if reply.lacks:
+            probe.lacked(reply.lacks, alike=reply.lack)
         else:
             probe.answered = True
         miscounted = miscount(reply, request)
         if miscounted:  # then what was put aside counts
             reply = reply.model_copy(update={"usage": Usage()})
         paid = paid_usd(reply, price, most)
-        if pico(paid) > pico(
-            most
-        ):  # then the bound doesn't hold, and neither would the cap
+        if pico(paid) > pico(most):
+            # then the bound doesn't hold, and neither would the cap
             self._end(
                 "cap", f"an answer of {request.model} cost more than it could at most"
             )
@@ -692,40 +699,70 @@ def quotes(
     anew: bool = False,
 ) -> dict[str, Quote]:
     """The same of several groups of calls, by name; equal calls of two groups count in both."""
-    groups = dict[str, tuple[dict[str, Any], set[bytes]]]()
+    groups = defaultdict[str, _QuotedCalls](_QuotedCalls)
     bounds = _Bounds(ledger, price_of)
     for some in batches(jobs):
-        known = ledger is not None and not anew
-        if known and ledger:
+        statuses: Mapping[str, str] = {}
+        if ledger is not None and not anew:
             statuses = ledger.statuses([job.key for _, job in some])
-        else:
-            statuses = {}
         for name, job in some:
-            if name not in groups:
-                groups[name] = dict.fromkeys(_SUMS, 0) | {"unpriced": {}}, set()
-            sums, seen = groups[name]
-            half = bytes.fromhex(job.key[:32])  # it is long enough
-            if half in seen:
-                continue
-            seen.add(half)
-            if status := statuses.get(job.key, ""):
-                sums["reused"] += status == "settled"
-                bounds.learn(job)
-            elif (usd := bounds.bounds_usd(job)) is None:
-                sums["unpriced"][job.frame.model] = None
-            else:
-                sums["calls"] += 1
-                sums["usd_most"] += usd[0]
-                sums["usd_likely"] += usd[1]
-    return {
-        name: Quote.model_validate({**sums, "unpriced": tuple(sums["unpriced"])})
-        for name, (sums, _) in groups.items()
-    }
+            groups[name].count_job(job, statuses.get(job.key, ""), bounds)
+    return {name: calls.quote() for name, calls in groups.items()}
+
+
+class _QuotedCalls:
+    """Calls of one quote as they are counted, equal ones once."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._reused = 0
+        self._usd_most = 0.0
+        self._usd_likely = 0.0
+        self._unpriced = dict[str, None]()
+        # half of each key: it is long enough, and there may be millions
+        self._counted = set[bytes]()
+
+    def count_job(self, job: Job, status: str, bounds: _Bounds) -> None:
+        """Count a call; its status in the ledger is empty where it was never sent."""
+        half = bytes.fromhex(job.key[:32])
+        if half in self._counted:
+            return
+        self._counted.add(half)
+        if status:
+            self._reused += status == "settled"
+            bounds.learn(job)
+            return
+        usd = bounds.bounds_usd(job)
+        if usd is None:
+            self._unpriced[job.frame.model] = None
+            return
+        most, likely = usd
+        self._calls += 1
+        self._usd_most += most
+        self._usd_likely += likely
+
+    def quote(self) -> Quote:
+        return Quote(
+            calls=self._calls,
+            reused=self._reused,
+            usd_most=self._usd_most,
+            usd_likely=self._usd_likely,
+            unpriced=tuple(self._unpriced),
+        )
 
 
 TOKENS_A_BYTE = 0.25
 """Tokens of a byte of text, about, until a model has counted some: its most is one each."""
 _COUNTED = 50  # answered calls of a model that say how many tokens its input really has
+
+
+@dataclass(slots=True)
+class _ReadTokens:
+    """The tokens that a model's inputs really had, beside the most that they can have."""
+
+    calls: int = 0
+    most: int = 0
+    read: int = 0
 
 
 class _Bounds:
@@ -738,30 +775,28 @@ class _Bounds:
         self._written = lru_cache(maxsize=None)(
             lambda model: ledger.usual(model) if ledger is not None else None
         )
-        self._counted = defaultdict[str, list[float]](lambda: [0, 0, 0])
-        """Of each model: calls that were answered, the most tokens of their inputs, those read."""
+        self._counted = defaultdict[str, _ReadTokens](_ReadTokens)  # by model
 
     def learn(self, job: Job) -> None:
         """Count the tokens that a text of the call's model really had."""
-        calls, most, read = self._counted[job.frame.model]
-        if calls >= _COUNTED or self._ledger is None:
+        counted = self._counted[job.frame.model]
+        if counted.calls >= _COUNTED or self._ledger is None:
             return
         settled = self._ledger.find(job.key)
         if settled is not None and settled.reply is not None:
-            counts = [
-                calls + 1,
-                most + job.tokens,
-                read + settled.reply.usage.input_tokens,
-            ]
-            self._counted[job.frame.model] = counts
+            counted.calls += 1
+            counted.most += job.tokens
+            counted.read += settled.reply.usage.input_tokens
 
     def bounds_usd(self, job: Job) -> tuple[float, float] | None:
-        """The second with as many tokens as the same model read and wrote so far.
+        """USD that a call can cost at most, and its likely cost; None without a price or a bound.
 
-        Where it has answered nothing yet, a token has four bytes, and the answer is as long as the
-        call expects, or half as long as it may be.
+        The likely cost has as many tokens as the same model read and wrote so far. Where it has
+        answered nothing yet, a token has four bytes, and the answer is as long as the call expects,
+        or half as long as it may be.
         """
         frame = job.frame
+        # a price may go by the size of the input: one look-up for each power of two
         about = (job.frame.provider, job.place, job.tokens.bit_length())
         if about not in self._prices:
             self._prices[about] = self._price_of(job.request)
@@ -769,15 +804,19 @@ class _Bounds:
         most = None if price is None else most_usd(frame, price, job.tokens)
         if price is None or most is None:
             return None
-        _, bound, counted = self._counted[frame.model]
-        read = job.tokens * (counted / bound if counted else TOKENS_A_BYTE)
+        counted = self._counted[frame.model]
+        a_bound = counted.read / counted.most if counted.read else TOKENS_A_BYTE
+        read = job.tokens * a_bound
         longest = price.context_tokens if frame.max_tokens is None else frame.max_tokens
         if longest is None:
             return most, most
         usual = self._written(frame.model)
-        wrote = longest / 2 if job.expects is None else job.expects
         if usual is not None:
-            wrote = usual[0]
+            wrote = usual.written
+        elif job.expects is not None:
+            wrote = job.expects
+        else:
+            wrote = longest / 2
         likely = (read * price.input + min(wrote, longest) * price.output) / 1e6
         return most, min(most, likely)
 
@@ -788,5 +827,5 @@ _SUMS = ("calls", "reused", "usd_most", "usd_likely")
 def total(parts: Sequence[Quote]) -> Quote:
     """Quotes for different calls as one."""
     sums = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
-    unpriced = dict.fromkeys(name for part in parts for name in part.unpriced)
+    unpriced = dict.fromkeys(chain.from_iterable(part.unpriced for part in parts))
     return Quote.model_validate({**sums, "unpriced": tuple(unpriced)})

@@ -160,23 +160,37 @@ def _stop_when(it: Situation, step: StepToDo, aims: Sequence[TargetId]) -> str:
     """When a step has done what it is for."""
     if step.option in _STOPS:
         return _STOPS[step.option]
-    limits = {**it.facts.limits, "privacy": 1.0}
-    shown = {name: number(limit) for name, limit in limits.items()}
-    if "quality" in limits:
-        shown["quality"] = quality(limits["quality"])
-    if "cost" in limits:
-        shown["cost"] = usd(limits["cost"])[1:]
-    aimed = [target for target in aims or it.missed if target in limits]
     if step.way is not None and step.way.kind in ("tuning", "tuned"):
-        wanted = set(it.facts.limits)
-        if it.facts.state("data_sovereignty") == "yes":
-            wanted.add("privacy")
-        aimed = [name for name in TARGETS if name in wanted]
-    said = [
-        TARGETS[target].met.format(shown[target], it.facts.case.a_month)
-        for target in aimed
-    ]
-    return listing(said) or "a target is stated and met on held-out cases"
+        aimed = _all_targets(it)
+    else:
+        limited = {*it.facts.limits, "privacy"}
+        aimed = [target for target in aims or it.missed if target in limited]
+    if not aimed:
+        return "a target is stated and met on held-out cases"
+    return listing(
+        [
+            TARGETS[target].met.format(_limit_text(it, target), it.facts.case.a_month)
+            for target in aimed
+        ]
+    )
+
+
+def _all_targets(it: Situation) -> list[TargetId]:
+    """Every target with a limit, and privacy where data have to stay: tuned ways meet them all."""
+    counting: set[TargetId] = set(it.facts.limits)
+    if it.facts.state("data_sovereignty") == "yes":
+        counting.add("privacy")
+    return [target for target in TARGETS if target in counting]
+
+
+def _limit_text(it: Situation, target: TargetId) -> str:
+    """The limit of a target as its sentence has it; that of money without its sign."""
+    limit = it.facts.limits.get(target, 1.0)  # privacy has none
+    if target == "quality":
+        return quality(limit)
+    if target == "cost":
+        return usd(limit).removeprefix("$")
+    return number(limit)
 
 
 _STOPS: Mapping[str, str] = TABLES["stops"]
@@ -258,32 +272,38 @@ def _look_ahead(it: Situation, ruling: Ruling) -> LookAhead:
     now = AnswerAndStep(ruling.answer, ruling.steps[0].option)
     states = it.facts.states
     judge_again = JudgedAgain(it)
-    alone = {
-        name: [judge_again({name: to}) for to in OTHERS[state]]
-        for name, state in states.items()
-    }
-    turning = tuple(
-        name
-        for name, then in alone.items()
-        if any(each.answer != now.answer for each in then)
-    )
-    flips = sum(any(each != now for each in then) for then in alone.values())
-    still = [name for name, state in states.items() if state == "unknown"]
-    exact = 2 ** len(still) <= MOST_WAYS
-    then = [judge_again(changes) for changes in _every_way(still)] if exact else []
-    if not exact:
-        then = [each for name in still for each in alone[name]]
-    answers = tuple(dict.fromkeys((now.answer, *(each.answer for each in then))))
-    steps = tuple(dict.fromkeys((now.step, *(each.step for each in then))))
+    turning = list[str]()  # whose change turns the answer
+    flips = 0  # those whose change turns the answer or the first step
+    still_open = list[str]()
+    one_answered = list[AnswerAndStep]()  # with one of the open ones answered
+    for name, state in states.items():
+        outcomes = [judge_again({name: to}) for to in OTHERS[state]]
+        if any(outcome.answer != now.answer for outcome in outcomes):
+            turning.append(name)
+        flips += any(outcome != now for outcome in outcomes)
+        if state == "unknown":
+            still_open.append(name)
+            one_answered += outcomes
+    exact = 2 ** len(still_open) <= MOST_WAYS
+    if exact:
+        reached = [judge_again(changes) for changes in _every_way(still_open)]
+    else:
+        reached = one_answered
+    reached = [now, *reached]
     return LookAhead(
         flips=flips,
-        turning=turning,
-        reach=Reach(answers=answers, first_steps=steps, exact=exact),
+        turning=tuple(turning),
+        reach=Reach(
+            answers=tuple(dict.fromkeys(outcome.answer for outcome in reached)),
+            first_steps=tuple(dict.fromkeys(outcome.step for outcome in reached)),
+            exact=exact,
+        ),
         turns=find_turns(it, ruling, judge_again),
     )
 
 
 def _every_way(names: Sequence[str]) -> Iterator[dict[str, State]]:
+    """Every way to answer all of some open answers with yes or no."""
     for way in product(OTHERS["unknown"], repeat=len(names)):
         yield dict(zip(names, way, strict=True))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 from tuneworthy.answers.count import OTHERS
@@ -50,16 +51,14 @@ def find_turns(
     it: Situation, ruling: Ruling, judge_again: JudgedAgain
 ) -> tuple[Turn, ...]:
     """Single changes after which the answer is another one, those nearest to the finding first."""
-    turns = [
-        turn
-        for turn in (
-            *_of_ways(it),
-            *_of_figures(it),
-            *_of_money(it),
-            *_of_answers(it, judge_again),
-        )
-        if turn.answer != ruling.answer
-    ]
+    every = chain(
+        _turns_of_ways(it),
+        _turns_of_figures(it),
+        _turns_of_examples(it),
+        _turns_of_money(it),
+        _turns_of_answers(it, judge_again),
+    )
+    turns = [turn for turn in every if turn.answer != ruling.answer]
     return tuple(turns[:MOST_TURNS])
 
 
@@ -70,8 +69,8 @@ def _turn(path: str, what: str, to: str, changed: Situation) -> Turn:
     )
 
 
-def _of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]:
-    """Answers to checks and reasons."""
+def _turns_of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]:
+    """Each other answer to each check and reason."""
     assessment = it.facts.assessment
     for name, state in it.facts.states.items():
         kind = "ceiling" if name in assessment.ceiling.checks else "factors"
@@ -88,13 +87,14 @@ def _of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]:
             )
 
 
-def _of_ways(it: Situation) -> Iterator[Turn]:
-    """The way that decides, were it not good enough; and those untried, tried in vain."""
+def _turns_of_ways(it: Situation) -> Iterator[Turn]:
+    """The ways that are enough, were they not good enough; and those untried, tried in vain."""
     limit = it.facts.limits.get("quality")
     for way in it.table.enough:
         if way.kind == "now":
             continue  # that is a figure of the case
         if limit is not None and "quality" in way.figures:
+            # just so far under the limit that the whole interval is
             worse = way.figures["quality"]._replace(
                 low=limit - 0.02, value=limit - 0.01, high=limit - 0.005
             )
@@ -126,10 +126,11 @@ def _with_way(it: Situation, way: Way, other: Way) -> Situation:
     return replace(it, table=replace(it.table, gap=gap, ways=ways))
 
 
-def _of_figures(it: Situation) -> Iterator[Turn]:
-    """Figures of the case, each on the other side of what it is held against.
+def _turns_of_figures(it: Situation) -> Iterator[Turn]:
+    """Today's figures, each on the other side of its limit.
 
-    One that nobody knows, or whose interval has both sides, is tried on each.
+    One that nobody knows, or whose interval has both sides, is tried on each: where both give the
+    same answer, that comes by measuring it, whatever the figure.
     """
     case = it.facts.case
     for target, limit in it.facts.limits.items():
@@ -146,19 +147,27 @@ def _of_figures(it: Situation) -> Iterator[Turn]:
             yield first.model_copy(update={"what": what, "to": "measured"})
             continue
         yield from turns
+
+
+def _turns_of_examples(it: Situation) -> Iterator[Turn]:
+    """As many examples as are enough; nothing where they are there, or nobody counted them."""
     have = it.facts.examples
-    if have is not None and have < _enough(it, have):
-        enough = _enough(it, have)
-        examples = case.data.examples
-        assert examples is not None  # they were counted
-        more = examples.model_copy(update={"count": enough, "usable": enough})
-        data = case.data.model_copy(update={"examples": more})
-        changed = it.rebuild(it.facts.with_case(case.model_copy(update={"data": data})))
-        what = f"{count(enough)} reviewed examples exist"
-        yield _turn("data.examples", what, str(enough), changed)
+    if have is None:
+        return
+    enough = _enough(it, have)
+    if have >= enough:
+        return
+    case = it.facts.case
+    examples = case.data.examples
+    assert examples is not None  # they were counted
+    more = examples.model_copy(update={"count": enough, "usable": enough})
+    data = case.data.model_copy(update={"examples": more})
+    changed = it.rebuild(it.facts.with_case(case.model_copy(update={"data": data})))
+    what = f"{count(enough)} reviewed examples exist"
+    yield _turn("data.examples", what, str(enough), changed)
 
 
-def _of_money(it: Situation) -> Iterator[Turn]:
+def _turns_of_money(it: Situation) -> Iterator[Turn]:
     """The gain in quality that would repay tuning, where the saving can't."""
     lacks = it.prize.lacks_a_month
     case = it.facts.case

@@ -78,19 +78,23 @@ class TargetCriterion:
         return states
 
     def _hold_quality(self, way: Way) -> dict[TargetId, TargetState]:
-        """Whether a way is no worse by the margin; empty where there is nothing to hold it to."""
+        """Whether a way is no worse by the margin, by case where that was compared.
+
+        Empty where there is nothing to compare it with.
+        """
         if way.gain is not None:
-            if way.gain.low >= -self.margin_quality:
-                return {"quality": "met"}
-            return {
-                "quality": "missed"
-                if way.gain.high < -self.margin_quality
-                else "unknown"
-            }
+            return {"quality": self._hold_gain(way.gain)}
         floor = self.quality_floor
         if floor is not None:
             return {"quality": hold_against("quality", way.figure("quality"), floor)}
         return {"quality": "unknown"} if way.tuned else {}
+
+    def _hold_gain(self, gain: KnownNumber) -> TargetState:
+        if gain.low >= -self.margin_quality:
+            return "met"
+        if gain.high < -self.margin_quality:
+            return "missed"
+        return "unknown"
 
     def gains(self, way: Way, other: Way | None) -> State:
         """Whether a tuned way brings what the untuned one beside it doesn't.

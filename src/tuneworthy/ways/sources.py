@@ -283,18 +283,16 @@ def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:
     known = _bill_of_calls(arm.usd_per_call, facts.requests)
     if known is not None or arm.kind != "tuned":
         return known
-    served = [each for each in facts.findings.servings if each.tuned]
-    own = [each for each in served if each.model == arm.model]
-    if (
-        arm.lab == "pilot" and not own
-    ):  # it is to be served as the case says of a tuned model
-        own = [
-            each
-            for each in served
-            if (each.how == "self_hosted") is (arm.private == "yes")
-        ]
-    bills = [_computed_bill(each) for each in own]
-    return bills[0] if len(bills) == 1 else None
+    tuned = [serving for serving in facts.findings.servings if serving.tuned]
+    own = [serving for serving in tuned if serving.model == arm.model]
+    if arm.lab == "pilot" and not own:
+        # the case doesn't list the model: it will be served as the case says of tuned ones
+        inside = arm.private == "yes"
+        own = [each for each in tuned if (each.how == "self_hosted") is inside]
+    if len(own) != 1:  # with several nobody knows which it is
+        return None
+    (serving,) = own
+    return _computed_bill(serving)
 
 
 def _bill_of_calls(call: AnyFigure, requests: float | None) -> KnownNumber | None:
