@@ -362,9 +362,6 @@ def _gate_by_evaluation(
             for case in cases
         }
     case_texts = _CaseTexts(whole)
-    endings = _Endings(
-        whole, (_asked_texts(_turns_before_answer(row.example)) for row in rows)
-    )
     leaked = {case.conversation_id for case in cases} - {None}
     texts = ["\n".join(talk) for talk in sorted(whole)]
     for row in rows:
@@ -385,12 +382,19 @@ def _gate_by_evaluation(
     for row in rows:
         if row.example.conversation_id in leaked and "evaluation" not in row.out:
             row.out.add("conversation")
-    # the cases stand first: a row whose group begins among them is a near copy of one
+    _gate_near_copies(rows, whole, texts, near)
+
+
+def _gate_near_copies(
+    rows: Sequence[_Row], whole: set[_Talk], texts: Sequence[str], near: float
+) -> None:
+    """Keep out near copies of cases; ``texts`` are first those of the cases, then of the rows."""
+    asked = [_asked_texts(_turns_before_answer(row.example)) for row in rows]
+    endings = _Endings(whole, asked)
+    # where a row's group begins among the cases, the row is a near copy of one
     firsts = duplicate_groups(texts, near).tolist()[len(whole) :]
-    for row, first in zip(rows, firsts, strict=True):
-        near_copy = first < len(whole) or endings.differs_at_its_end(
-            _asked_texts(_turns_before_answer(row.example))
-        )
+    for row, talk, first in zip(rows, asked, firsts, strict=True):
+        near_copy = first < len(whole) or endings.differs_at_its_end(talk)
         if near_copy and not row.out & {"evaluation", "conversation"}:
             row.out.add("near_evaluation")
 
@@ -506,11 +510,7 @@ def _gate_by_content(
     """
     # Turns stand apart: what one begins with is no name under the regards that end another.
     texts = ["\n\n\n\n".join(_texts(row.example)) for row in rows]
-    # the scanner sets a bit of each kind it sees, in the order of KINDS
-    secrets = 0
-    for place, kind in enumerate(KINDS):
-        if kind.sort == "secret":
-            secrets |= 1 << place
+    secrets = _secret_bits()
     calling = 0
     masked = 0
     tooled = [json.dumps(row.example.tools) for row in rows]
@@ -532,12 +532,32 @@ def _gate_by_content(
                 masked += 1
             elif not hiding.allows(row.example, text):
                 row.out.add("personal")
-        names = called(row.example)
-        own = {_name_of(tool) for tool in row.example.tools}
-        calling += bool(names)
-        if (own and names - own) or (tools is not None and names - tools):
+        if called(row.example):
+            calling += 1
+        if _calls_unknown_tool(row.example, tools):
             row.out.add("unknown_tool")
     return calling, masked
+
+
+def _secret_bits() -> int:
+    """The bits by which the scanner says that it saw a secret: one a kind, in their order."""
+    bits = 0
+    for place, kind in enumerate(KINDS):
+        if kind.sort == "secret":
+            bits |= 1 << place
+    return bits
+
+
+def _calls_unknown_tool(example: TrainingExample, tools: frozenset[str] | None) -> bool:
+    """Whether it calls a tool that it doesn't define, or that isn't among today's ``tools``.
+
+    An example without definitions may call any; None for ``tools`` where nobody states them.
+    """
+    names = called(example)
+    own = {_name_of(tool) for tool in example.tools}
+    if own and not names <= own:
+        return True
+    return tools is not None and not names <= tools
 
 
 def _gate_by_copies(rows: Sequence[_Row], near: float) -> None:
