@@ -99,15 +99,16 @@ class Completions:
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
         """Share of each outcome when every open answer of a group is yes with the group's odds."""
-        powers = [
+        # by how many of a group are yes: the chance that certain ones are, and the others no
+        of_checks, of_reasons, of_against = (
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
             for p, n in zip(odds, self.open, strict=True)
-        ]
+        )
         ends: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
         for outcome, cells in zip(self.outcomes, self.steps, strict=True):
             ends[outcome] += [
-                count * powers[0][c] * powers[1][i] * powers[2][a]
-                for (c, i, a), count in cells.items()
+                many * of_checks[checks] * of_reasons[reasons] * of_against[against]
+                for (checks, reasons, against), many in cells.items()
             ]
         return {outcome: min(1.0, math.fsum(terms)) for outcome, terms in ends.items()}
 
@@ -128,19 +129,24 @@ def tally(rules: Rules, states: States) -> Completions:
     return counted[asked]
 
 
-def _kinds(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """The answers of each group, and whether the tree reads what they weigh."""
-    both = "difference" in rules.bounds
+def _names_by_group(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """Answers of each group by name, and whether the tree reads their weight or only their number.
+
+    Where it reads the difference of reasons for and against, both of these weigh.
+    """
+    reads_difference = "difference" in rules.bounds
+    for_weighs = reads_difference or "indicator_weight" in rules.bounds
+    against_weighs = reads_difference or "anti_indicator_weight" in rules.bounds
     return (
         (rules.checks, False),
-        (rules.indicators, both or "indicator_weight" in rules.bounds),
-        (rules.anti_indicators, both or "anti_indicator_weight" in rules.bounds),
+        (rules.indicators, for_weighs),
+        (rules.anti_indicators, against_weighs),
     )
 
 
 def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
     groups = []
-    for names, weighs in _kinds(rules):
+    for names, weighs in _names_by_group(rules):
         weights = {name: rules.weights[name] if weighs else 0 for name in names}
         sure = [weight for name, weight in weights.items() if states.get(name) == "yes"]
         left = [
@@ -251,7 +257,7 @@ def ends_at(
 def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
     """The trees left after every way to answer the questions that they ask by name."""
     trees: Trees = Counter({(whole, (0, 0, 0), (0, 0)): 1})
-    (checks, _), (indicators, i_weighs), (_, a_weighs) = _kinds(rules)
+    (checks, _), (indicators, i_weighs), (_, a_weighs) = _names_by_group(rules)
     for name, state in named:
         grown: Trees = Counter()
         # What a yes adds to the cell, and to the weights of the two sides.
@@ -285,17 +291,18 @@ def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
 
 
 def _answer(forest: tuple[Tests, ...], name: str, answer: bool) -> tuple[Tests, ...]:
-    return tuple(_left(tests, name, answer) for tests in forest)
+    return tuple(_put_in_each(tests, name, answer) for tests in forest)
 
 
-def _left(tests: Tests, name: str, answer: bool) -> Tests:
+def _put_in_each(tests: Tests, name: str, answer: bool) -> Tests:
     """The tests with one answer put in; none behind one that holds for certain."""
-    left = []
+    reached = []
     for test in tests:
-        left.append(put_in(test, name, answer))
-        if left[-1] is True:
+        test_then = put_in(test, name, answer)
+        reached.append(test_then)
+        if test_then is True:  # the tree ends here
             break
-    return tuple(left)
+    return tuple(reached)
 
 
 def _too_many(still_open: int) -> CaseError:
@@ -313,18 +320,27 @@ Pair = tuple[int, int, int, int, int, int]
 def _pairs(
     bounds: Mapping[Measure, tuple[int, ...]], left: TallyGroup, right: TallyGroup
 ) -> Iterable[Pair]:
-    states = [_states(left), _states(right)]
-    few = [counts for counts in states if counts is not None]
+    """Completions of two groups: one by one while these are few, else by bounds reached."""
     if len(left.open) + len(right.open) <= _EXACT:
         most = _LOOP_UP_TO
-    else:
-        most = _TABLE_UP_TO >> 4
-    if len(few) == 2 and len(few[0]) * len(few[1]) <= most:
-        return (
-            (*i, *a, i[1] - a[1], i_many * a_many)
-            for (i, i_many), (a, a_many) in product(few[0].items(), few[1].items())
-        )
+    else:  # too many for the classes, so that more are gone through one by one
+        most = _TABLE_UP_TO // 16
+    lefts = _states(left)
+    rights = _states(right)
+    if lefts is not None and rights is not None and len(lefts) * len(rights) <= most:
+        return _products(lefts, rights)
     return _classes(bounds, left, right)
+
+
+def _products(
+    lefts: Mapping[Weighed, int], rights: Mapping[Weighed, int]
+) -> Iterator[Pair]:
+    """Every completion of one group with every one of the other."""
+    for (count, weight), many in lefts.items():
+        for (other_count, other_weight), other_many in rights.items():
+            difference = weight - other_weight
+            both = many * other_many
+            yield count, weight, other_count, other_weight, difference, both
 
 
 @lru_cache(maxsize=1024)

@@ -616,7 +616,7 @@ def drift(
     if side.sum() < 2 or (~side).sum() < 2:
         return None
     squares = np.einsum("ij,ij->i", sums, sums)
-    value = float(_distances(sums, sizes, squares, side[None])[0])
+    (value,) = _distances(sums, sizes, squares, side[None]).tolist()
     without = _without_each(sums, sizes, squares, side)
     error = math.sqrt((k - 1) / k * float(((without - without.mean()) ** 2).sum()))
     sides = np.array([rng.permutation(side) for _ in range(DRAWS)])
@@ -650,22 +650,26 @@ def _distances(
 def _without_each(
     sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]
 ) -> Floats:
+    """The distance of both sides without each cluster in turn, for the jackknife.
+
+    As in ``_distances``: the mean product within either side, of pairs from different clusters,
+    less twice that across. Of a side that loses a cluster only its own terms change.
+    """
     distances = np.zeros(len(sizes))
-    totals = {
-        is_later: sums[side == is_later].sum(axis=0) for is_later in (True, False)
-    }
-    for own in (True, False):
-        mine = side == own
-        s = totals[own]
-        o = totals[not own]
-        n = sizes[mine].sum() - sizes[mine]
-        m = sizes[~mine].sum()
-        left = s @ s - 2 * sums[mine] @ s + squares[mine]
-        same = left - (squares[mine].sum() - squares[mine])
-        pairs = n**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
-        other = (o @ o - squares[~mine].sum()) / (m**2 - (sizes[~mine] ** 2).sum())
-        cross = (s @ o - sums[mine] @ o) / (n * m)
-        distances[mine] = same / np.maximum(pairs, 1e-12) + other - 2 * cross
+    for mine in (side, ~side):  # the side that loses a cluster
+        own = sums[mine].sum(axis=0)
+        other = sums[~mine].sum(axis=0)
+        n_own = sizes[mine].sum() - sizes[mine]
+        n_other = sizes[~mine].sum()
+        # |own - lost|², less the squares of the clusters that remain
+        products = own @ own - 2 * sums[mine] @ own + squares[mine]
+        products -= squares[mine].sum() - squares[mine]
+        pairs = n_own**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
+        within_own = products / np.maximum(pairs, 1e-12)
+        other_pairs = n_other**2 - (sizes[~mine] ** 2).sum()
+        within_other = (other @ other - squares[~mine].sum()) / other_pairs
+        across = (own @ other - sums[mine] @ other) / (n_own * n_other)
+        distances[mine] = within_own + within_other - 2 * across
     return distances
 
 
@@ -680,8 +684,8 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
     """
     if not len(vectors):
         return np.empty(0, dtype=np.int64), np.empty(0)
-    centres = _begun(vectors, groups, rng)
-    member = _nearest(vectors, centres)[0]
+    centres = _first_centres(vectors, groups, rng)
+    member, _ = _nearest(vectors, centres)
     for _ in range(_ROUNDS):
         sums = np.zeros(centres.shape)
         np.add.at(sums, member, vectors)
@@ -699,17 +703,20 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
     return rank[member], away
 
 
-def _begun(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
+def _first_centres(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
     """First centres: each far from those before it, by chance."""
     centres = [vectors[int(rng.integers(len(vectors)))]]
-    away = _nearest(vectors, np.array(centres))[1]
+    _, away = _nearest(vectors, np.array(centres))
     while len(centres) < groups:
         away[away < 1e-6] = 0.0  # the same vector, but for rounding
         total = away.sum()
         if total <= 0:
             break
-        centres.append(vectors[int(rng.choice(len(vectors), p=away / total))])
-        away = np.minimum(away, _nearest(vectors, np.array(centres[-1:]))[1])
+        # k-means++: the farther a vector, in squares, the likelier it is the next
+        centre = vectors[int(rng.choice(len(vectors), p=away / total))]
+        centres.append(centre)
+        _, away_from_it = _nearest(vectors, centre[None])
+        away = np.minimum(away, away_from_it)
     return np.array(centres, dtype=np.float32)
 
 

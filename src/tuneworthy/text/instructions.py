@@ -188,22 +188,31 @@ Maker = Callable[[Instruction], Check]
 def follows(
     instruction: Instruction, texts: Texts, calls: Sequence[int]
 ) -> list[bool | None]:
-    """Whether each output, a text with its number of tool calls, follows; None without them."""
+    """Whether each output follows an instruction; ``calls`` are its numbers of tool calls.
+
+    None where an output has nothing to check: no call, or no text.
+    """
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
     if instruction.kind == "call_or_text":
         pairs = zip(texts, calls, strict=True)
         return [not (text and text.strip()) if count else None for text, count in pairs]
     check = CHECKS[instruction.kind](instruction)
-    without = instruction.kind != "always_says"
-    hinted = _hinted(instruction, texts) or [True] * len(texts)
-    return [
-        (check(text) if hint else without) if text and not text.isspace() else None
-        for text, hint in zip(texts, hinted, strict=True)
-    ]
+    may_hold = _may_hold_words(instruction, texts) or [True] * len(texts)
+    # a text without the words breaks only an instruction to say them
+    follows_without = instruction.kind != "always_says"
+    verdicts: list[bool | None] = []
+    for text, may in zip(texts, may_hold, strict=True):
+        if not text or text.isspace():
+            verdicts.append(None)
+        elif may:
+            verdicts.append(check(text))
+        else:
+            verdicts.append(follows_without)
+    return verdicts
 
 
-def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
+def _may_hold_words(instruction: Instruction, texts: Texts) -> list[bool] | None:
     """Which texts may hold what a check of words looks for; None where the check is quick itself.
 
     Most texts hold no such word, and going through a batch at once is quicker than one by one.
@@ -242,16 +251,16 @@ def _most_words(instruction: Instruction) -> Check:
     )
 
 
-def _most(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
-    """At most so many, told by the count of signs where that is enough."""
+def _at_most_signs(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
+    """At most so many matches; no exact search where there are no more ``signs`` than that."""
 
-    def make(instruction: Instruction) -> Check:
+    def make_check(instruction: Instruction) -> Check:
         most = instruction.amount
         return lambda text: (
             sum(map(text.count, signs)) <= most or len(exact(text)) <= most
         )
 
-    return make
+    return make_check
 
 
 def sentence_count(text: str) -> int:
@@ -276,7 +285,7 @@ def _ends_with(instruction: Instruction) -> Check:
 
 
 def _says(instruction: Instruction, *, wanted: bool) -> Check:
-    """Whole words, whatever the capitals; most texts are told by a plain search."""
+    """Whole words, whatever the capitals; a plain search settles most texts."""
     word = instruction.words[0].casefold()
     front = r"(?<!\w)" if word[0].isalnum() else ""
     behind = r"(?!\w)" if word[-1].isalnum() else ""
@@ -303,11 +312,11 @@ def _lacks(pattern: str | re.Pattern[str], *hints: str, wanted: bool = False) ->
 CHECKS: Mapping[str, Maker] = {
     "json": lambda _: lambda text: read_json(text)[0] is not UNREAD,
     "most_words": _most_words,
-    "most_sentences": _most(".!?", _PATTERNS["sentence_end"].findall),
+    "most_sentences": _at_most_signs(".!?", _PATTERNS["sentence_end"].findall),
     "most_characters": lambda asked: (
         lambda text: len(text) <= asked.amount or len(text.strip()) <= asked.amount
     ),
-    "most_questions": _most("?", _PATTERNS["question"].findall),
+    "most_questions": _at_most_signs("?", _PATTERNS["question"].findall),
     "starts_with": _starts_with,
     "ends_with": _ends_with,
     "never_says": partial(_says, wanted=False),

@@ -43,8 +43,10 @@ def read_json(text: str) -> tuple[Any, bool]:
     if text.lstrip()[:1] not in _BEGINS:
         return UNREAD, False
     value = _decoded(text)
-    if value is UNREAD and "```" in text[:200] and (fenced := _FENCED.fullmatch(text)):
-        return _decoded(fenced[1]), True
+    if value is UNREAD and "```" in text[:200]:
+        block = _FENCED.fullmatch(text)
+        if block is not None:
+            return _decoded(block[1]), True
     return value, False
 
 

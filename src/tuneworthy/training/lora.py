@@ -268,7 +268,7 @@ class Base:
         for sequence in sorted(sequences, key=len, reverse=True):
             for row in rows:
                 if len(row) + len(sequence) <= room:
-                    row += sequence
+                    row.extend(sequence)
                     break
             else:
                 rows.append(list(sequence))
