@@ -347,27 +347,29 @@ def _examples(table: _Table) -> Findings:
         yield _finding("examples_contradict_needs", general=general, needs=less)
 
 
-def _upfront(table: _Table) -> Findings:
+def _check_upfront_total(table: _Table) -> Findings:
     """The published total against the sum of its rows."""
     costs = table.framework.costs
-    if costs is None or (total := costs.upfront_total) is None:
+    total = None if costs is None else costs.upfront_total
+    if costs is None or total is None:
         return
     rows = costs.upfront.values()
-    low, high = (
-        sum(getattr(r.hours, end) for r in rows if r.hours) for end in ("low", "high")
-    )
-    usd = sum(r.usd.high for r in rows if r.usd)
+    hours = [row.hours for row in rows if row.hours]
+    dollars = [row.usd for row in rows if row.usd]
+    low = sum(each.low for each in hours)
+    high = sum(each.high for each in hours)
+    usd = sum(each.high for each in dollars)
+    same_hours = low == total.hours.low and high == total.hours.high
     yield _finding(
         "upfront_total",
-        fits=(low, high) == (total.hours.low, total.hours.high)
-        and usd < total.usd_under,
+        fits=same_hours and usd < total.usd_under,
         sum_low=low,
         sum_high=high,
         usd=usd,
         low=total.hours.low,
         high=total.hours.high,
         under=total.usd_under,
-        usd_low=sum(r.usd.low for r in rows if r.usd),
+        usd_low=sum(each.low for each in dollars),
     )
 
 
@@ -423,5 +425,5 @@ def _running(table: _Table) -> Findings:
 
 _ALL = (
     *(_steps, _disagreements, _denominator, _strengths, _order, _backfires, _idle),
-    *(_examples, _upfront, _worked, _running),
+    *(_examples, _check_upfront_total, _worked, _running),
 )

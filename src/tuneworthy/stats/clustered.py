@@ -629,21 +629,26 @@ def drift(
 def _distances(
     sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]
 ) -> Floats:
-    """The distance for each way to part the clusters, a row of ``sides`` each."""
-    weight = sides.astype(np.float64)
-    later = weight @ sums
-    before = sums.sum(axis=0) - later
-    n, square, own = (
-        np.array([weight @ each, each.sum() - weight @ each])
-        for each in (sizes, sizes**2, squares)
-    )
-    inner = np.array(
-        [np.einsum("ij,ij->i", side_sums, side_sums) for side_sums in (later, before)]
-    )
-    same = (inner - own) / (n**2 - square)
-    distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", later, before) / (
-        n[0] * n[1]
-    )
+    """The distance for each way to part the clusters, a row of ``sides`` each.
+
+    The mean product within either side, of pairs from different clusters, less twice that across.
+    """
+    is_later = sides.astype(np.float64)
+    later = is_later @ sums
+    earlier = sums.sum(axis=0) - later
+    n_later = is_later @ sizes
+    n_earlier = sizes.sum() - n_later
+    # products and pairs within one cluster, which are left out
+    own_later = is_later @ squares
+    own_earlier = squares.sum() - own_later
+    pairs_later = is_later @ sizes**2
+    pairs_earlier = (sizes**2).sum() - pairs_later
+    inner_later = np.einsum("ij,ij->i", later, later)
+    inner_earlier = np.einsum("ij,ij->i", earlier, earlier)
+    within_later = (inner_later - own_later) / (n_later**2 - pairs_later)
+    within_earlier = (inner_earlier - own_earlier) / (n_earlier**2 - pairs_earlier)
+    across = np.einsum("ij,ij->i", later, earlier) / (n_later * n_earlier)
+    distances: Floats = within_later + within_earlier - 2 * across
     return distances
 
 

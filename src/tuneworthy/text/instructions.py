@@ -118,7 +118,9 @@ class Reader:
                 kind, amount, words = ask
                 quote = " ".join(sentence.split())[:120]
                 by_ask.setdefault(ask, Instruction(kind, quote, place, amount, words))
-        agreed = [item for item in by_ask.values() if not _contradicted(item, by_ask)]
+        agreed = [
+            item for item in by_ask.values() if not _is_contradicted(item, by_ask)
+        ]
         return tuple(agreed[:MOST_INSTRUCTIONS])
 
 
@@ -167,16 +169,18 @@ _OPPOSED = (
 )
 
 
-def _contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
+def _is_contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
     """Whether another instruction of the prompt asks for something else of the same kind."""
 
     def opposed(kind: str, amount: int, words: Strings) -> bool:
         if kind == instruction.kind:
-            begins = kind in {"starts_with", "ends_with"} and words != instruction.words
-            return begins or (kind.startswith("most_") and amount != instruction.amount)
-        both = {kind, instruction.kind}
-        shared = not set(words).isdisjoint(instruction.words)
-        return both in _OPPOSED or (shared and both == {"never_says", "always_says"})
+            if kind in {"starts_with", "ends_with"}:
+                return words != instruction.words
+            return kind.startswith("most_") and amount != instruction.amount
+        kinds = {kind, instruction.kind}
+        if kinds == {"never_says", "always_says"}:
+            return not set(words).isdisjoint(instruction.words)
+        return kinds in _OPPOSED
 
     return any(opposed(*ask) for ask in asks)
 

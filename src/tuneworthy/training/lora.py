@@ -283,16 +283,26 @@ class Base:
 
 
 def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:
-    """The pair of each token of an answer, and its log-likelihood; of prompts none is computed."""
+    """The pair of each token of an answer, and its log-likelihood.
+
+    Only the places before such tokens reach the last layer: over a whole vocabulary it takes the
+    most memory, and nobody needs it for prompts.
+    """
     ids, positions, labels, pairs = tokens.unbind(-1)
     rows, places = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
     head = model.get_base_model().get_output_embeddings()
-    with head.register_forward_pre_hook(lambda _, hidden: hidden[0][rows, places]):
+
+    def keep_answers(_: Any, inputs: tuple[Any]) -> Any:
+        (hidden,) = inputs
+        return hidden[rows, places]
+
+    with head.register_forward_pre_hook(keep_answers):
         # what pads a row comes last, where no answer sees it: no mask is needed
         logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
     likely = logits.float().log_softmax(-1)
-    asked = labels[rows, places + 1]
-    return pairs[rows, places], likely.gather(-1, asked.unsqueeze(-1)).squeeze(-1)
+    answers = labels[rows, places + 1]
+    likelihoods = likely.gather(-1, answers.unsqueeze(-1)).squeeze(-1)
+    return pairs[rows, places], likelihoods
 
 
 def _batches(rows: int, recipe: Row, seed: int) -> list[list[int]]:
