@@ -179,17 +179,22 @@ class _Table:
         of: int | None = None,
         **numbers: Any,
     ) -> LintFinding:
-        """A warning about combinations, with two bands of each; ``rows`` if not all of a kind."""
+        """A warning about combinations of answers, with two bands of each.
+
+        ``rows`` are those combinations as numbers: bit k is set where name k is yes. By default
+        they are all of ``kinds``. ``of`` is how many there could be, by default all combinations.
+        """
         if rows is None:
-            rows = (row for row, kind in enumerate(self.first) if kind in kinds)
+            rows = [row for row, kind in enumerate(self.first) if kind in kinds]
+        combinations = []
+        for row in rows:
+            yes = [name for bit, name in enumerate(self.names) if row >> bit & 1]
+            combinations.append(tuple(yes))
         more = {
             "count": sum(kinds.values()),
-            "of": of or 1 << len(self.names),
+            "of": of or 2 ** len(self.names),
             "cells": tuple(_cells(kinds, bands)),
-            "combinations": tuple(
-                tuple(name for k, name in enumerate(self.names) if row >> k & 1)
-                for row in rows
-            ),
+            "combinations": tuple(combinations),
         }
         return _finding(name, **numbers).model_copy(update=more)
 
@@ -272,9 +277,11 @@ def _strengths(table: _Table) -> Findings:
     for kind, many in candidates.items():
         by_strength[kind.strength] += many
     total = by_strength.total()
-    (usual, most), *others = by_strength.most_common() or [((), 0)]
-    if not total or (others and most / total < _USUAL):
+    if total == 0:
         return
+    usual, most = max(by_strength.items(), key=lambda item: item[1])
+    if most / total < _USUAL:
+        return  # it tells some apart
     rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
     strengths = {
         f"{BANDS[low]} to {BANDS[high]}": many

@@ -363,10 +363,13 @@ def cluster_means(
 ) -> Floats:
     """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
     table = floats(values)
-    rows = np.column_stack([table, np.ones(len(table))]) if table.ndim == 2 else table
-    return redrawn(
-        rows, clusters, lambda s: s[:, :-1] / s[:, -1:], rng=rng, draws=draws
-    )
+    if table.ndim == 2:  # a column of ones sums up to the number of cases drawn
+        table = np.column_stack([table, np.ones(len(table))])
+
+    def means(sums: Floats) -> Floats:
+        return sums[:, :-1] / sums[:, -1:]
+
+    return redrawn(table, clusters, means, rng=rng, draws=draws)
 
 
 def percentile_interval(draws: Floats) -> list[Ends]:

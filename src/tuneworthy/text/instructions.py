@@ -230,11 +230,12 @@ def _may_hold_words(instruction: Instruction, texts: Texts) -> list[bool] | None
         words = instruction.words[:1]
     else:
         return None
-    holding = _searcher(words).rows(texts)
-    return [
-        any(flags)
-        for flags in zip(*(rows.tolist() for rows in holding.values()), strict=True)
-    ]
+    hold_any = [False] * len(texts)
+    for flags in _searcher(words).rows(texts).values():  # of each word, a flag a text
+        for place, holds in enumerate(flags.tolist()):
+            if holds:
+                hold_any[place] = True
+    return hold_any
 
 
 @lru_cache(maxsize=256)
