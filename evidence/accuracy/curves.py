@@ -423,7 +423,7 @@ def curves(
         drawn(sizes[:-1], tables, np.arange(tables[0].shape[1])),
         tables[0].size,
     )
-    right = np.round(fitted.seen(sizes[-1]) * most) / most
+    right = np.round(fitted.pilot_score(sizes[-1]) * most) / most
     low, middle, high = np.percentile(right, (2.5, 50, 97.5))
     return float(low), float(middle), float(high)
 

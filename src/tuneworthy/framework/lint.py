@@ -179,17 +179,22 @@ class _Table:
         of: int | None = None,
         **numbers: Any,
     ) -> LintFinding:
-        """A warning about combinations, with two bands of each; ``rows`` if not all of a kind."""
+        """A warning about combinations of answers, with two bands of each.
+
+        ``rows`` are those combinations as numbers: bit k is set where name k is yes. By default
+        they are all of ``kinds``. ``of`` is how many there could be, by default all combinations.
+        """
         if rows is None:
-            rows = (row for row, kind in enumerate(self.first) if kind in kinds)
+            rows = [row for row, kind in enumerate(self.first) if kind in kinds]
+        combinations = []
+        for row in rows:
+            yes = [name for bit, name in enumerate(self.names) if row >> bit & 1]
+            combinations.append(tuple(yes))
         more = {
             "count": sum(kinds.values()),
-            "of": of or 1 << len(self.names),
+            "of": of or 2 ** len(self.names),
             "cells": tuple(_cells(kinds, bands)),
-            "combinations": tuple(
-                tuple(name for k, name in enumerate(self.names) if row >> k & 1)
-                for row in rows
-            ),
+            "combinations": tuple(combinations),
         }
         return _finding(name, **numbers).model_copy(update=more)
 
@@ -272,9 +277,11 @@ def _strengths(table: _Table) -> Findings:
     for kind, many in candidates.items():
         by_strength[kind.strength] += many
     total = by_strength.total()
-    (usual, most), *others = by_strength.most_common() or [((), 0)]
-    if not total or (others and most / total < _USUAL):
+    if total == 0:
         return
+    usual, most = max(by_strength.items(), key=lambda item: item[1])
+    if most / total < _USUAL:
+        return  # it tells some apart
     rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
     strengths = {
         f"{BANDS[low]} to {BANDS[high]}": many
@@ -347,27 +354,29 @@ def _examples(table: _Table) -> Findings:
         yield _finding("examples_contradict_needs", general=general, needs=less)
 
 
-def _upfront(table: _Table) -> Findings:
+def _check_upfront_total(table: _Table) -> Findings:
     """The published total against the sum of its rows."""
     costs = table.framework.costs
-    if costs is None or (total := costs.upfront_total) is None:
+    total = None if costs is None else costs.upfront_total
+    if costs is None or total is None:
         return
     rows = costs.upfront.values()
-    low, high = (
-        sum(getattr(r.hours, end) for r in rows if r.hours) for end in ("low", "high")
-    )
-    usd = sum(r.usd.high for r in rows if r.usd)
+    hours = [row.hours for row in rows if row.hours]
+    dollars = [row.usd for row in rows if row.usd]
+    low = sum(each.low for each in hours)
+    high = sum(each.high for each in hours)
+    usd = sum(each.high for each in dollars)
+    same_hours = low == total.hours.low and high == total.hours.high
     yield _finding(
         "upfront_total",
-        fits=(low, high) == (total.hours.low, total.hours.high)
-        and usd < total.usd_under,
+        fits=same_hours and usd < total.usd_under,
         sum_low=low,
         sum_high=high,
         usd=usd,
         low=total.hours.low,
         high=total.hours.high,
         under=total.usd_under,
-        usd_low=sum(r.usd.low for r in rows if r.usd),
+        usd_low=sum(each.low for each in dollars),
     )
 
 
@@ -423,5 +432,5 @@ def _running(table: _Table) -> Findings:
 
 _ALL = (
     *(_steps, _disagreements, _denominator, _strengths, _order, _backfires, _idle),
-    *(_examples, _upfront, _worked, _running),
+    *(_examples, _check_upfront_total, _worked, _running),
 )

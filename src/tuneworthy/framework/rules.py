@@ -79,7 +79,7 @@ def holds(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
 
 def put_in(test: Test, name: str, answer: bool) -> Test:
     """A test with one answer put in: true, false, or what is still open."""
-    return _with(test, lambda atom: answer if atom == YesTo(name) else atom)
+    return _replace_atoms(test, lambda atom: answer if atom == YesTo(name) else atom)
 
 
 def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
@@ -90,19 +90,27 @@ def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
             return atom._replace(bound=atom.bound - adds.get(atom.measure, 0))
         return atom.name == name or atom
 
-    return _with(test, replace_atom)
+    return _replace_atoms(test, replace_atom)
 
 
-def _with(test: Test, replace_atom: Callable[[Reaches | YesTo], Test]) -> Test:
+def _replace_atoms(test: Test, replace_atom: Callable[[Reaches | YesTo], Test]) -> Test:
+    """A test with each measure and answer it reads replaced; what that settles is left out."""
+    if isinstance(test, bool):
+        return test
     if isinstance(test, Not):
-        part = _with(test.part, replace_atom)
+        part = _replace_atoms(test.part, replace_atom)
         return not part if isinstance(part, bool) else Not(part)
     if isinstance(test, Every):
-        parts = frozenset(_with(part, replace_atom) for part in test.parts) - {True}
-        if False in parts or not parts:
-            return not parts
-        return next(iter(parts)) if len(parts) == 1 else Every(parts)
-    return test if isinstance(test, bool) else replace_atom(test)
+        parts = {_replace_atoms(part, replace_atom) for part in test.parts}
+        if False in parts:
+            return False
+        parts.discard(True)
+        if not parts:
+            return True
+        if len(parts) == 1:
+            return parts.pop()
+        return Every(frozenset(parts))
+    return replace_atom(test)
 
 
 def atoms(tests: Iterable[Test]) -> Iterator[Reaches | YesTo]:
@@ -304,16 +312,16 @@ def condition_text(condition: Condition) -> str:
     for name, bound in bounded(condition):
         words = name.replace("_", " ")
         for end, (sign, _, _) in _ENDS.items():
-            if getattr(bound, end) is not None:
-                parts.append(f"{words} {sign} {getattr(bound, end):g}")
+            number = getattr(bound, end)
+            if number is not None:
+                parts.append(f"{words} {sign} {number:g}")
     parts += [
         f"{name.replace('_', ' ')} is {state}"
         for name, state in condition.answers.items()
     ]
     parts += [f"({condition_text(part)})" for part in condition.all]
     if condition.any:
-        parts.append(
-            "(" + " or ".join(condition_text(part) for part in condition.any) + ")"
-        )
+        either = " or ".join(condition_text(part) for part in condition.any)
+        parts.append(f"({either})")
     parts += [f"not ({condition_text(part)})" for part in condition.none]
     return " and ".join(parts)

@@ -99,15 +99,16 @@ class Completions:
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
         """Share of each outcome when every open answer of a group is yes with the group's odds."""
-        powers = [
+        # by how many of a group are yes: the chance that certain ones are, and the others no
+        of_checks, of_reasons, of_against = (
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
             for p, n in zip(odds, self.open, strict=True)
-        ]
+        )
         ends: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
         for outcome, cells in zip(self.outcomes, self.steps, strict=True):
             ends[outcome] += [
-                count * powers[0][c] * powers[1][i] * powers[2][a]
-                for (c, i, a), count in cells.items()
+                many * of_checks[checks] * of_reasons[reasons] * of_against[against]
+                for (checks, reasons, against), many in cells.items()
             ]
         return {outcome: min(1.0, math.fsum(terms)) for outcome, terms in ends.items()}
 
@@ -128,19 +129,24 @@ def tally(rules: Rules, states: States) -> Completions:
     return counted[asked]
 
 
-def _kinds(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """The answers of each group, and whether the tree reads what they weigh."""
-    both = "difference" in rules.bounds
+def _names_by_group(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """Answers of each group by name, and whether the tree reads their weight or only their number.
+
+    Where it reads the difference of reasons for and against, both of these weigh.
+    """
+    reads_difference = "difference" in rules.bounds
+    for_weighs = reads_difference or "indicator_weight" in rules.bounds
+    against_weighs = reads_difference or "anti_indicator_weight" in rules.bounds
     return (
         (rules.checks, False),
-        (rules.indicators, both or "indicator_weight" in rules.bounds),
-        (rules.anti_indicators, both or "anti_indicator_weight" in rules.bounds),
+        (rules.indicators, for_weighs),
+        (rules.anti_indicators, against_weighs),
     )
 
 
 def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
     groups = []
-    for names, weighs in _kinds(rules):
+    for names, weighs in _names_by_group(rules):
         weights = {name: rules.weights[name] if weighs else 0 for name in names}
         sure = [weight for name, weight in weights.items() if states.get(name) == "yes"]
         left = [
@@ -170,7 +176,7 @@ def effort(rules: Rules, states: States) -> int:
 def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
     tree = tuple(test for test, _ in rules.steps)
     steps: list[dict[Cell, int]] = [{} for _ in tree]
-    for ((step,), cell), many in _ending(rules, (tree,), groups, named).items():
+    for ((step,), cell), many in _count_endings(rules, (tree,), groups, named).items():
         steps[step][cell] = many
     still_open = [len(group.open) for group in groups]
     for place, names in enumerate(
@@ -192,39 +198,55 @@ def ending(
 
     The trees ask by name for what that of ``rules`` asks for, and its bounds are theirs.
     """
-    return _ending(rules, trees, *_groups(rules, states))
+    return _count_endings(rules, trees, *_groups(rules, states))
 
 
-def _ending(
+def _count_endings(
     rules: Rules, trees: tuple[Tests, ...], groups: Groups, named: Named
 ) -> Counter[tuple[tuple[int, ...], Cell]]:
+    """Completions by the step at which each tree ends, and by how many of a group are yes.
+
+    First come the answers that a tree asks for by name. Of the rest only numbers and weights
+    matter, so that equal ones are counted together: checks by binomial numbers, reasons for and
+    against in pairs.
+    """
     checks, indicators, antis = groups
+    known_checks, _ = checks.known
+    known_indicators, _ = indicators.known
+    known_antis, _ = antis.known
     endings: Counter[tuple[tuple[int, ...], Cell]] = Counter()
-    for (left, more, weights), alike in _put_in(rules, trees, named).items():
-        pro, con = (
-            group._replace(known=(group.known[0] + yes, group.known[1] + weight))
-            for group, yes, weight in zip(
-                (indicators, antis), more[1:], weights, strict=True
-            )
-        )
+    for (left, more, weights), alike in _answer_named(rules, trees, named).items():
+        more_checks, more_indicators, more_antis = more
+        indicator_weight, anti_weight = weights
+        pro = _with_known(indicators, more_indicators, indicator_weight)
+        con = _with_known(antis, more_antis, anti_weight)
         memory = _STEPS.setdefault(rules, {}).setdefault(left, {})
         ways = [
-            alike * math.comb(len(checks.open), c) for c in range(len(checks.open) + 1)
+            alike * math.comb(len(checks.open), yes)
+            for yes in range(len(checks.open) + 1)
         ]
-        whole = checks.size - checks.known[0] - more[0]
+        lacking = checks.size - known_checks - more_checks  # for all checks to be yes
         for *pair, count in _pairs(rules.bounds, pro, con):
-            for c, many in enumerate(ways):
-                key = (c == whole, *pair)
+            pro_yes, _, con_yes, _, _ = pair
+            for yes, many in enumerate(ways):
+                key = (yes == lacking, *pair)
                 ends = memory.get(key)
                 if ends is None:
-                    ends = memory[key] = tuple(ends_at(tests, key) for tests in left)
+                    ends = tuple(ends_at(tests, key) for tests in left)
+                    memory[key] = ends
                 cell = (
-                    more[0] + c,
-                    pair[0] - indicators.known[0],
-                    pair[2] - antis.known[0],
+                    more_checks + yes,
+                    pro_yes - known_indicators,
+                    con_yes - known_antis,
                 )
                 endings[ends, cell] += many * count
     return endings
+
+
+def _with_known(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
+    """A group with more answers that are known to be yes."""
+    known_yes, known_weight = group.known
+    return group._replace(known=(known_yes + yes, known_weight + weight))
 
 
 def ends_at(
@@ -248,25 +270,15 @@ def ends_at(
     return next(index for index, test in enumerate(tests) if holds(test, value))
 
 
-def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
+def _answer_named(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
     """The trees left after every way to answer the questions that they ask by name."""
     trees: Trees = Counter({(whole, (0, 0, 0), (0, 0)): 1})
-    (checks, _), (indicators, i_weighs), (_, a_weighs) = _kinds(rules)
     for name, state in named:
         grown: Trees = Counter()
-        # What a yes adds to the cell, and to the weights of the two sides.
-        if name in checks:
-            counts = (1, 0, 0)
-            weighs = (0, 0)
-        elif name in indicators:
-            counts = (0, 1, 0)
-            weighs = (rules.weights[name] * i_weighs, 0)
-        else:
-            counts = (0, 0, 1)
-            weighs = (0, rules.weights[name] * a_weighs)
+        counts, weighs = _added_by_yes(rules, name)
         forests = {forest for forest, *_ in trees}
-        after_no = {forest: _answer(forest, name, False) for forest in forests}
-        after_yes = {forest: _answer(forest, name, True) for forest in forests}
+        after_no = {forest: _answer_forest(forest, name, False) for forest in forests}
+        after_yes = {forest: _answer_forest(forest, name, True) for forest in forests}
         for (forest, cell, weights), many in trees.items():
             if state != "yes":
                 grown[after_no[forest], cell, weights] += many
@@ -284,18 +296,35 @@ def _put_in(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
     return trees
 
 
-def _answer(forest: tuple[Tests, ...], name: str, answer: bool) -> tuple[Tests, ...]:
-    return tuple(_left(tests, name, answer) for tests in forest)
+def _added_by_yes(rules: Rules, name: str) -> tuple[Cell, Weighed]:
+    """What a yes adds: to the number of each group, and to the weights for and against."""
+    of_checks, of_indicators, of_antis = _names_by_group(rules)
+    checks, _ = of_checks
+    indicators, for_weighs = of_indicators
+    _, against_weighs = of_antis
+    if name in checks:
+        return (1, 0, 0), (0, 0)
+    weight = rules.weights[name]
+    if name in indicators:
+        return (0, 1, 0), (weight if for_weighs else 0, 0)
+    return (0, 0, 1), (0, weight if against_weighs else 0)
 
 
-def _left(tests: Tests, name: str, answer: bool) -> Tests:
+def _answer_forest(
+    forest: tuple[Tests, ...], name: str, answer: bool
+) -> tuple[Tests, ...]:
+    return tuple(_put_in_each(tests, name, answer) for tests in forest)
+
+
+def _put_in_each(tests: Tests, name: str, answer: bool) -> Tests:
     """The tests with one answer put in; none behind one that holds for certain."""
-    left = []
+    reached = []
     for test in tests:
-        left.append(put_in(test, name, answer))
-        if left[-1] is True:
+        test_then = put_in(test, name, answer)
+        reached.append(test_then)
+        if test_then is True:  # the tree ends here
             break
-    return tuple(left)
+    return tuple(reached)
 
 
 def _too_many(still_open: int) -> CaseError:
@@ -313,18 +342,27 @@ Pair = tuple[int, int, int, int, int, int]
 def _pairs(
     bounds: Mapping[Measure, tuple[int, ...]], left: TallyGroup, right: TallyGroup
 ) -> Iterable[Pair]:
-    states = [_states(left), _states(right)]
-    few = [counts for counts in states if counts is not None]
+    """Completions of two groups: one by one while these are few, else by bounds reached."""
     if len(left.open) + len(right.open) <= _EXACT:
         most = _LOOP_UP_TO
-    else:
-        most = _TABLE_UP_TO >> 4
-    if len(few) == 2 and len(few[0]) * len(few[1]) <= most:
-        return (
-            (*i, *a, i[1] - a[1], i_many * a_many)
-            for (i, i_many), (a, a_many) in product(few[0].items(), few[1].items())
-        )
+    else:  # too many for the classes, so that more are gone through one by one
+        most = _TABLE_UP_TO // 16
+    lefts = _states(left)
+    rights = _states(right)
+    if lefts is not None and rights is not None and len(lefts) * len(rights) <= most:
+        return _products(lefts, rights)
     return _classes(bounds, left, right)
+
+
+def _products(
+    lefts: Mapping[Weighed, int], rights: Mapping[Weighed, int]
+) -> Iterator[Pair]:
+    """Every completion of one group with every one of the other."""
+    for (count, weight), many in lefts.items():
+        for (other_count, other_weight), other_many in rights.items():
+            difference = weight - other_weight
+            both = many * other_many
+            yield count, weight, other_count, other_weight, difference, both
 
 
 @lru_cache(maxsize=1024)

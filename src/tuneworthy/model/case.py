@@ -569,7 +569,9 @@ class Model(FileRecord):
             raise wrong(
                 "carries a query", "keep keys in the environment, never in an address"
             )
-        if "@" in re.split(r"[/?#]", value.split("://", 1)[1])[0]:
+        _, _, after_scheme = value.partition("://")
+        host, _, _ = after_scheme.partition("/")
+        if "@" in host:
             raise wrong(
                 "carries a user or a key",
                 "keep keys in the environment, never in a file",

@@ -352,10 +352,12 @@ def _neighbour(
     answers: Mapping[str, Known],
     titles: Mapping[str, str],
 ) -> Neighbour:
-    fields = similar.case.shown
+    fields = dict(similar.case.shown)
+    if not fields["year"]:
+        fields["year"] = Unknown(ask="see its source")
     answered = _heaviest(similar.answers)
     return Neighbour(
-        **{**fields, "year": fields["year"] or Unknown(ask="see its source")},
+        **fields,
         likeness_bits=similar.bits,
         subjects=tuple(_heaviest(similar.subjects)),
         same_goal=fields["goal"] in goals,

@@ -363,10 +363,13 @@ def cluster_means(
 ) -> Floats:
     """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
     table = floats(values)
-    rows = np.column_stack([table, np.ones(len(table))]) if table.ndim == 2 else table
-    return redrawn(
-        rows, clusters, lambda s: s[:, :-1] / s[:, -1:], rng=rng, draws=draws
-    )
+    if table.ndim == 2:  # a column of ones sums up to the number of cases drawn
+        table = np.column_stack([table, np.ones(len(table))])
+
+    def means(sums: Floats) -> Floats:
+        return sums[:, :-1] / sums[:, -1:]
+
+    return redrawn(table, clusters, means, rng=rng, draws=draws)
 
 
 def percentile_interval(draws: Floats) -> list[Ends]:
@@ -616,7 +619,7 @@ def drift(
     if side.sum() < 2 or (~side).sum() < 2:
         return None
     squares = np.einsum("ij,ij->i", sums, sums)
-    value = float(_distances(sums, sizes, squares, side[None])[0])
+    (value,) = _distances(sums, sizes, squares, side[None]).tolist()
     without = _without_each(sums, sizes, squares, side)
     error = math.sqrt((k - 1) / k * float(((without - without.mean()) ** 2).sum()))
     sides = np.array([rng.permutation(side) for _ in range(DRAWS)])
@@ -629,43 +632,52 @@ def drift(
 def _distances(
     sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]
 ) -> Floats:
-    """The distance for each way to part the clusters, a row of ``sides`` each."""
-    weight = sides.astype(np.float64)
-    later = weight @ sums
-    before = sums.sum(axis=0) - later
-    n, square, own = (
-        np.array([weight @ each, each.sum() - weight @ each])
-        for each in (sizes, sizes**2, squares)
-    )
-    inner = np.array(
-        [np.einsum("ij,ij->i", side_sums, side_sums) for side_sums in (later, before)]
-    )
-    same = (inner - own) / (n**2 - square)
-    distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", later, before) / (
-        n[0] * n[1]
-    )
+    """The distance for each way to part the clusters, a row of ``sides`` each.
+
+    The mean product within either side, of pairs from different clusters, less twice that across.
+    """
+    is_later = sides.astype(np.float64)
+    later = is_later @ sums
+    earlier = sums.sum(axis=0) - later
+    n_later = is_later @ sizes
+    n_earlier = sizes.sum() - n_later
+    # products and pairs within one cluster, which are left out
+    own_later = is_later @ squares
+    own_earlier = squares.sum() - own_later
+    pairs_later = is_later @ sizes**2
+    pairs_earlier = (sizes**2).sum() - pairs_later
+    inner_later = np.einsum("ij,ij->i", later, later)
+    inner_earlier = np.einsum("ij,ij->i", earlier, earlier)
+    within_later = (inner_later - own_later) / (n_later**2 - pairs_later)
+    within_earlier = (inner_earlier - own_earlier) / (n_earlier**2 - pairs_earlier)
+    across = np.einsum("ij,ij->i", later, earlier) / (n_later * n_earlier)
+    distances: Floats = within_later + within_earlier - 2 * across
     return distances
 
 
 def _without_each(
     sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]
 ) -> Floats:
+    """The distance of both sides without each cluster in turn, for the jackknife.
+
+    As in ``_distances``: the mean product within either side, of pairs from different clusters,
+    less twice that across. Of a side that loses a cluster only its own terms change.
+    """
     distances = np.zeros(len(sizes))
-    totals = {
-        is_later: sums[side == is_later].sum(axis=0) for is_later in (True, False)
-    }
-    for own in (True, False):
-        mine = side == own
-        s = totals[own]
-        o = totals[not own]
-        n = sizes[mine].sum() - sizes[mine]
-        m = sizes[~mine].sum()
-        left = s @ s - 2 * sums[mine] @ s + squares[mine]
-        same = left - (squares[mine].sum() - squares[mine])
-        pairs = n**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
-        other = (o @ o - squares[~mine].sum()) / (m**2 - (sizes[~mine] ** 2).sum())
-        cross = (s @ o - sums[mine] @ o) / (n * m)
-        distances[mine] = same / np.maximum(pairs, 1e-12) + other - 2 * cross
+    for mine in (side, ~side):  # the side that loses a cluster
+        own = sums[mine].sum(axis=0)
+        other = sums[~mine].sum(axis=0)
+        n_own = sizes[mine].sum() - sizes[mine]
+        n_other = sizes[~mine].sum()
+        # |own - lost|², less the squares of the clusters that remain
+        products = own @ own - 2 * sums[mine] @ own + squares[mine]
+        products -= squares[mine].sum() - squares[mine]
+        pairs = n_own**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
+        within_own = products / np.maximum(pairs, 1e-12)
+        other_pairs = n_other**2 - (sizes[~mine] ** 2).sum()
+        within_other = (other @ other - squares[~mine].sum()) / other_pairs
+        across = (own @ other - sums[mine] @ other) / (n_own * n_other)
+        distances[mine] = within_own + within_other - 2 * across
     return distances
 
 
@@ -680,8 +692,8 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
     """
     if not len(vectors):
         return np.empty(0, dtype=np.int64), np.empty(0)
-    centres = _begun(vectors, groups, rng)
-    member = _nearest(vectors, centres)[0]
+    centres = _first_centres(vectors, groups, rng)
+    member, _ = _nearest(vectors, centres)
     for _ in range(_ROUNDS):
         sums = np.zeros(centres.shape)
         np.add.at(sums, member, vectors)
@@ -699,17 +711,20 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
     return rank[member], away
 
 
-def _begun(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
+def _first_centres(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
     """First centres: each far from those before it, by chance."""
     centres = [vectors[int(rng.integers(len(vectors)))]]
-    away = _nearest(vectors, np.array(centres))[1]
+    _, away = _nearest(vectors, np.array(centres))
     while len(centres) < groups:
         away[away < 1e-6] = 0.0  # the same vector, but for rounding
         total = away.sum()
         if total <= 0:
             break
-        centres.append(vectors[int(rng.choice(len(vectors), p=away / total))])
-        away = np.minimum(away, _nearest(vectors, np.array(centres[-1:]))[1])
+        # k-means++: the farther a vector, in squares, the likelier it is the next
+        centre = vectors[int(rng.choice(len(vectors), p=away / total))]
+        centres.append(centre)
+        _, away_from_it = _nearest(vectors, centre[None])
+        away = np.minimum(away, away_from_it)
     return np.array(centres, dtype=np.float32)
 
 

@@ -22,7 +22,7 @@ from tuneworthy.stats.clustered import (
 from tuneworthy.stats.intervals import MOST_USEFUL, Z80, Z95, times_longer, useful
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -115,14 +115,20 @@ def quantiles(scores: Floats, rng: Rng) -> Quantiles:
     """
     cases, arms = scores.shape
     if np.isnan(scores).any() or arms > _MOST_PAIRED or cases < 3:
-        many = arms, max(arms * (arms - 1) // 2, 1)
-        return Quantiles(*(NormalDist().inv_cdf(1 - 0.025 / n) for n in many))
+        return Quantiles(
+            arms=_bonferroni(arms), pairs=_bonferroni(max(arms * (arms - 1) // 2, 1))
+        )
     together = np.atleast_2d(np.cov(scores, rowvar=False))
     drawn = rng.multivariate_normal(np.zeros(arms), together, size=DRAWS, method="eigh")
     left, right = np.triu_indices(arms, 1)
     apart = together[left, left] + together[right, right] - 2 * together[left, right]
     between = drawn[:, left] - drawn[:, right]
     return Quantiles(_reach(drawn, np.diag(together)), _reach(between, apart))
+
+
+def _bonferroni(intervals: int) -> float:
+    """Standard errors that each of some intervals reaches, so that all hold with 95%."""
+    return NormalDist().inv_cdf(1 - 0.025 / intervals)
 
 
 def arm_estimate(
@@ -140,8 +146,9 @@ def arm_estimate(
     if as_share:
         return own, min(wide.low, own.low), max(wide.high, own.high)
     wider = reach / Z95
-    below, above = ((end - own.value) * wider for end in (own.low, own.high))
-    return own, own.value + below, own.value + above
+    low = own.value + (own.low - own.value) * wider
+    high = own.value + (own.high - own.value) * wider
+    return own, low, high
 
 
 def paired(
@@ -234,10 +241,9 @@ class Race:
         behind by these.
         """
         places = np.array(sorted(scores), dtype=np.int64)
-        rows, highs = (
-            np.array([by_arm[place] for place in places.tolist()], dtype=np.float64)
-            for by_arm in (scores, most or scores)
-        )
+        # a row an arm, a column a conversation
+        rows = _rows_of(scores, places)
+        highs = _rows_of(most or scores, places)
         if not rows.size:
             return
         self._sums[places] += rows.sum(axis=1)
@@ -251,17 +257,22 @@ class Race:
                 # what another had more of than I
                 grown *= 1 + (values[None, :] - own[:, None])[:, :, None] * _STAKES
             self._logs[np.ix_(places, places)] += np.log(grown)
-        self._leave(places)
+        self._drop_hopeless(places)
 
-    def _leave(self, places: Ints) -> None:
-        with np.errstate(over="ignore"):
+    def _drop_hopeless(self, places: Ints) -> None:
+        """Drop the running arms, at ``places``, whose bets are worth enough."""
+        with np.errstate(over="ignore"):  # an infinite worth is enough as well
             wealth = np.exp(self._logs).mean(axis=2)
         for place in places.tolist():
-            mine = self._rivals[place]
-            still = [i for i in places.tolist() if mine[i]]
-            if not still or self._most[place] > max(self._sums[still]) - 1e-9:
+            rivals = self._rivals[place]
+            running = [other for other in places.tolist() if rivals[other]]
+            if not running:
                 continue
-            if wealth[place][mine].mean() >= self._worth:
+            best_rival = max(self._sums[running])
+            if self._most[place] > best_rival - 1e-9:  # it may lead, so it never leaves
+                continue
+            # over all rivals, those that left too, as the bound on mistakes requires
+            if wealth[place][rivals].mean() >= self._worth:
                 self._dropped[place] = self._seen[place]
 
     def result(self) -> Raced:
@@ -269,6 +280,10 @@ class Race:
         means = {arm: self._sums[arm] / max(1, self._seen[arm]) for arm in self.running}
         winner = max(means, key=lambda arm: (round(means[arm], 9), -arm))
         return Raced(winner, tuple(self._dropped), sum(self._seen))
+
+
+def _rows_of(by_arm: Mapping[int, Sequence[float]], places: Ints) -> Floats:
+    return np.array([by_arm[place] for place in places.tolist()], dtype=np.float64)
 
 
 Answer = Literal["yes", "no", "too_few_cases"]
@@ -380,13 +395,21 @@ def predicted_difference(
     One label is added that each arm wins, as for a paired difference. A case counts as labelled
     where both arms are. First less second; None under 20 labelled conversations.
     """
-    judged, labelled = (np.subtract(*map(floats, pair)) for pair in (judge, labels))
+    first_judged, second_judged = judge
+    first_labels, second_labels = labels
+    judged = floats(first_judged) - floats(second_judged)
+    labelled = floats(first_labels) - floats(second_labels)
     return _predicted(judged, labelled, clusters, _WINS)
 
 
 def _predicted(
     judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: Floats
 ) -> Estimate | None:
+    """The labels' mean, corrected by how the judge scores cases with and without a label.
+
+    ``cells`` are the added labels, and where between its least and most the judge puts each.
+    """
+    added_labels, judged_at = cells
     scores = floats(judge)
     human = floats(labels)
     there = ~np.isnan(human)
@@ -402,9 +425,9 @@ def _predicted(
     value = float(people.mean()) + weight * (others - float(seen.mean()))
     # what each case adds to the error, the added labels as conversations of their own
     expected = np.where(
-        np.isnan(cells[1]), others, scores.min() + cells[1] * np.ptp(scores)
+        np.isnan(judged_at), others, scores.min() + judged_at * np.ptp(scores)
     )
-    added = cells[0] - weight * (expected - others)
+    added = added_labels - weight * (expected - others)
     right = np.concatenate([people - weight * (seen - others), added])
     centre = float(right.mean())
     error = np.empty(len(scores))
@@ -414,8 +437,8 @@ def _predicted(
     parts = np.concatenate([sum_by(member, error, k), (added - centre) / len(right)])
     spread = math.sqrt(dot(parts, parts) * labelled / (labelled - 1))
     below, above = leaning(spread, t95(labelled - 1), parts)
-    least = float(cells[0].min())
-    most = float(cells[0].max())
+    least = float(added_labels.min())
+    most = float(added_labels.max())
     value = min(most, max(least, value))
     low = max(least, centre + below)
     high = min(most, centre + above)

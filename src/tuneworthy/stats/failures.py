@@ -45,7 +45,7 @@ def failure_shares(counts: Mapping[CauseId, int]) -> tuple[FailureShare, ...]:
 
 
 def leading_share(cause: CauseId) -> FailureShare:
-    """What it says that no cause has more failures than this one: at least its part of twelve."""
+    """The share of a leading cause, where only that is stated: no less than one cause's part."""
     return FailureShare(cause, 0, _COUNT, 1 / len(CAUSES), 1.0)
 
 
@@ -57,10 +57,10 @@ def most_of(counts: Mapping[CauseId, int], causes: Sequence[CauseId]) -> float:
 
 
 def most_beside(leading: CauseId, causes: Sequence[CauseId]) -> float:
-    """The same where it is only said which cause leads.
+    """The most that some causes have together, where only the leading cause is stated.
 
-    All of them with the leading one among them. Without it each has at most as many as that one, so
-    that two have two thirds at most.
+    All failures where the leading cause is among them. Otherwise each of them has as many as the
+    leading one at most: two have two thirds at most.
     """
     if leading in causes:
         return 1.0

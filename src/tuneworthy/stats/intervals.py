@@ -166,18 +166,22 @@ def beta_share(x: float, a: float, b: float) -> float:
         + a * math.log(x)
         + b * math.log1p(-x)
     )
+    # Lentz keeps two ratios of neighbouring convergents, named C and D as in the source
     c = 1.0
-    d = 1 / (1 - (a + b) * x / (a + 1) or _TINY)
+    d = 1 / _not_zero(1 - (a + b) * x / (a + 1))
     fraction = d
     for m in range(1, _STEPS):
-        part = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        d = 1 / (1 + part * d or _TINY)
-        c = (1 + part / c) or _TINY
-        fraction *= d * c
-        part = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        d = 1 / (1 + part * d or _TINY)
-        c = (1 + part / c) or _TINY
-        fraction *= d * c
-        if abs(d * c - 1) < 1e-14:
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for coefficient in (even, odd):
+            d = 1 / _not_zero(1 + coefficient * d)
+            c = _not_zero(1 + coefficient / c)
+            fraction *= d * c
+        if abs(d * c - 1) < 1e-14:  # the last step changed nothing any more
             break
     return math.exp(front) * fraction / a
+
+
+def _not_zero(number: float) -> float:
+    """The number itself, or a tiny one that may be divided by."""
+    return number if number != 0 else _TINY

@@ -53,7 +53,7 @@ class Glossary:
         return self._entries[index].term
 
     def look(self, texts: Texts) -> Hits:
-        """What stands in which text, for the methods below."""
+        """Which words of the glossary are in which text, for the methods below."""
         return self._searcher.rows(texts)
 
     def holds_right_word(self, hits: Hits, index: int) -> Flags:
@@ -74,20 +74,23 @@ class Glossary:
         return held
 
     def wrong(self, hits: Hits, index: int, texts: Texts) -> list[tuple[str, Flags]]:
-        """For each wrong word the texts that hold it, outside every right term it is part of."""
-        held = []
-        for k, word in enumerate(self._entries[index].forbidden):
-            flags = hits[f"{index} wrong {k}"]
-            if (index, k) in self._inside:
-                holders, outside = self._inside[index, k]
+        """For each wrong word of a term the texts that hold it.
+
+        A wrong word may be part of another right term, as "plan" of "payment plan": a text counts
+        only where it has the word outside of those.
+        """
+        by_word = []
+        for place, word in enumerate(self._entries[index].forbidden):
+            flags = hits[f"{index} wrong {place}"]
+            if (index, place) in self._inside:
+                holders, is_outside = self._inside[index, place]
                 flags = flags.copy()
-                near = np.any(
-                    [self.holds_right_word(hits, holder) for holder in holders], axis=0
-                )
-                for row in np.flatnonzero(flags & near).tolist():
-                    flags[row] = outside(texts[row] or "")
-            held.append((word, flags))
-        return held
+                held = [self.holds_right_word(hits, holder) for holder in holders]
+                # only texts with such a term have to be searched once more
+                for row in np.flatnonzero(flags & np.any(held, axis=0)).tolist():
+                    flags[row] = is_outside(texts[row] or "")
+            by_word.append((word, flags))
+        return by_word
 
 
 def _cleaned(term: Term) -> Term:

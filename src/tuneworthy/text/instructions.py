@@ -118,7 +118,9 @@ class Reader:
                 kind, amount, words = ask
                 quote = " ".join(sentence.split())[:120]
                 by_ask.setdefault(ask, Instruction(kind, quote, place, amount, words))
-        agreed = [item for item in by_ask.values() if not _contradicted(item, by_ask)]
+        agreed = [
+            item for item in by_ask.values() if not _is_contradicted(item, by_ask)
+        ]
         return tuple(agreed[:MOST_INSTRUCTIONS])
 
 
@@ -167,16 +169,18 @@ _OPPOSED = (
 )
 
 
-def _contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
+def _is_contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
     """Whether another instruction of the prompt asks for something else of the same kind."""
 
     def opposed(kind: str, amount: int, words: Strings) -> bool:
         if kind == instruction.kind:
-            begins = kind in {"starts_with", "ends_with"} and words != instruction.words
-            return begins or (kind.startswith("most_") and amount != instruction.amount)
-        both = {kind, instruction.kind}
-        shared = not set(words).isdisjoint(instruction.words)
-        return both in _OPPOSED or (shared and both == {"never_says", "always_says"})
+            if kind in {"starts_with", "ends_with"}:
+                return words != instruction.words
+            return kind.startswith("most_") and amount != instruction.amount
+        kinds = {kind, instruction.kind}
+        if kinds == {"never_says", "always_says"}:
+            return not set(words).isdisjoint(instruction.words)
+        return kinds in _OPPOSED
 
     return any(opposed(*ask) for ask in asks)
 
@@ -188,22 +192,31 @@ Maker = Callable[[Instruction], Check]
 def follows(
     instruction: Instruction, texts: Texts, calls: Sequence[int]
 ) -> list[bool | None]:
-    """Whether each output, a text with its number of tool calls, follows; None without them."""
+    """Whether each output follows an instruction; ``calls`` are its numbers of tool calls.
+
+    None where an output has nothing to check: no call, or no text.
+    """
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
     if instruction.kind == "call_or_text":
         pairs = zip(texts, calls, strict=True)
         return [not (text and text.strip()) if count else None for text, count in pairs]
     check = CHECKS[instruction.kind](instruction)
-    without = instruction.kind != "always_says"
-    hinted = _hinted(instruction, texts) or [True] * len(texts)
-    return [
-        (check(text) if hint else without) if text and not text.isspace() else None
-        for text, hint in zip(texts, hinted, strict=True)
-    ]
+    may_hold = _may_hold_words(instruction, texts) or [True] * len(texts)
+    # a text without the words breaks only an instruction to say them
+    follows_without = instruction.kind != "always_says"
+    verdicts: list[bool | None] = []
+    for text, may in zip(texts, may_hold, strict=True):
+        if not text or text.isspace():
+            verdicts.append(None)
+        elif may:
+            verdicts.append(check(text))
+        else:
+            verdicts.append(follows_without)
+    return verdicts
 
 
-def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
+def _may_hold_words(instruction: Instruction, texts: Texts) -> list[bool] | None:
     """Which texts may hold what a check of words looks for; None where the check is quick itself.
 
     Most texts hold no such word, and going through a batch at once is quicker than one by one.
@@ -217,11 +230,12 @@ def _hinted(instruction: Instruction, texts: Texts) -> list[bool] | None:
         words = instruction.words[:1]
     else:
         return None
-    holding = _searcher(words).rows(texts)
-    return [
-        any(flags)
-        for flags in zip(*(rows.tolist() for rows in holding.values()), strict=True)
-    ]
+    hold_any = [False] * len(texts)
+    for flags in _searcher(words).rows(texts).values():  # of each word, a flag a text
+        for place, holds in enumerate(flags.tolist()):
+            if holds:
+                hold_any[place] = True
+    return hold_any
 
 
 @lru_cache(maxsize=256)
@@ -242,16 +256,16 @@ def _most_words(instruction: Instruction) -> Check:
     )
 
 
-def _most(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
-    """At most so many, told by the count of signs where that is enough."""
+def _at_most_signs(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
+    """At most so many matches; no exact search where there are no more ``signs`` than that."""
 
-    def make(instruction: Instruction) -> Check:
+    def make_check(instruction: Instruction) -> Check:
         most = instruction.amount
         return lambda text: (
             sum(map(text.count, signs)) <= most or len(exact(text)) <= most
         )
 
-    return make
+    return make_check
 
 
 def sentence_count(text: str) -> int:
@@ -276,7 +290,7 @@ def _ends_with(instruction: Instruction) -> Check:
 
 
 def _says(instruction: Instruction, *, wanted: bool) -> Check:
-    """Whole words, whatever the capitals; most texts are told by a plain search."""
+    """Whole words, whatever the capitals; a plain search settles most texts."""
     word = instruction.words[0].casefold()
     front = r"(?<!\w)" if word[0].isalnum() else ""
     behind = r"(?!\w)" if word[-1].isalnum() else ""
@@ -303,11 +317,11 @@ def _lacks(pattern: str | re.Pattern[str], *hints: str, wanted: bool = False) ->
 CHECKS: Mapping[str, Maker] = {
     "json": lambda _: lambda text: read_json(text)[0] is not UNREAD,
     "most_words": _most_words,
-    "most_sentences": _most(".!?", _PATTERNS["sentence_end"].findall),
+    "most_sentences": _at_most_signs(".!?", _PATTERNS["sentence_end"].findall),
     "most_characters": lambda asked: (
         lambda text: len(text) <= asked.amount or len(text.strip()) <= asked.amount
     ),
-    "most_questions": _most("?", _PATTERNS["question"].findall),
+    "most_questions": _at_most_signs("?", _PATTERNS["question"].findall),
     "starts_with": _starts_with,
     "ends_with": _ends_with,
     "never_says": partial(_says, wanted=False),

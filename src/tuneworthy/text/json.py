@@ -43,8 +43,10 @@ def read_json(text: str) -> tuple[Any, bool]:
     if text.lstrip()[:1] not in _BEGINS:
         return UNREAD, False
     value = _decoded(text)
-    if value is UNREAD and "```" in text[:200] and (fenced := _FENCED.fullmatch(text)):
-        return _decoded(fenced[1]), True
+    if value is UNREAD and "```" in text[:200]:
+        block = _FENCED.fullmatch(text)
+        if block is not None:
+            return _decoded(block[1]), True
     return value, False
 
 
@@ -163,29 +165,30 @@ class _Size:
             waiting += [(item, base) for item in below if isinstance(item, dict | list)]
 
     def count(self, part: Any) -> int:
-        """What leads back to itself counts once: the validator remembers its answer for a place.
+        """How many schemas are applied to one value at most, by a schema and all that it leads to.
 
-        Raises RecursionError for a schema that leads too deep.
+        One that leads back to itself counts once, as the validator remembers its answer for a
+        place. Raises RecursionError for a schema that leads too deep.
         """
-        if id(part) not in self._counts:
-            self._counts[id(part)] = (
-                0  # met before it is known, it leads back to itself
-            )
-            total = 1
-            for key in _ALL_APPLY:
-                total += sum(map(self.count, _schemas(key, part.get(key))))
-            for key in _ONE_APPLIES:
-                total += max(map(self.count, _schemas(key, part.get(key))), default=0)
-            for key in _REFERENCES:
-                total += max(
-                    map(self.count, self._targets(part, part.get(key))), default=0
-                )
-            again = "unevaluatedProperties" in part or "unevaluatedItems" in part
-            self._counts[id(part)] = total * _AGAIN if again else total
-        return self._counts[id(part)]
+        place = id(part)
+        if place in self._counts:
+            return self._counts[place]
+        self._counts[place] = 0  # until it is known: for what leads back to it
+        total = 1
+        for key in _ALL_APPLY:
+            total += sum(map(self.count, _schemas(key, part.get(key))))
+        for key in _ONE_APPLIES:
+            total += max(map(self.count, _schemas(key, part.get(key))), default=0)
+        for key in _REFERENCES:
+            targets = self._targets(part, part.get(key))
+            total += max(map(self.count, targets), default=0)
+        if "unevaluatedProperties" in part or "unevaluatedItems" in part:
+            total *= _AGAIN
+        self._counts[place] = total
+        return total
 
     def _targets(self, part: Any, reference: Any) -> list[Any]:
-        """What a reference may lead to; nothing for elsewhere."""
+        """The schemas that a reference may lead to; none where it leads out of the file."""
         if not isinstance(reference, str):
             return []
         address, _, place = unquote(reference).partition("#")

@@ -83,7 +83,7 @@ class Candidates:
 
 
 def read_candidates(case: Case) -> Candidates:
-    """What the training files and the logs of a case hold.
+    """The candidates in a case's training files and logs.
 
     Training files are data.training, or data.examples where none is named; and the pairs of
     data.preference_pairs. Of very large logs conversations are drawn by a hash of their names.
@@ -149,7 +149,7 @@ def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
         records = [*read_records(path, broken)]
     except InputError as caught:
         raise CaseError(caught.what, where=caught.where, fix=caught.fix) from None
-    pair = _names([record for _, record in records[:_LOOKED_AT]])
+    pair = _foreign_names([record for _, record in records[:_LOOKED_AT]])
     for place, record in records:
         where = f"{name}:{place}"
         try:
@@ -165,18 +165,22 @@ def _as_pair(record: Mapping[str, Any], pair: Mapping[str, str]) -> Mapping[str,
     """A record of nobody's form with our names for what was asked and what was answered."""
     if not pair:
         return record
-    named = {ours: record.get(theirs) for ours, theirs in pair.items()}
-    return {**{key: value for key, value in record.items() if key in _KEPT}, **named}
+    renamed = {key: value for key, value in record.items() if key in _KEPT}
+    for ours, theirs in pair.items():
+        renamed[ours] = record.get(theirs)
+    return renamed
 
 
 _KEPT = frozenset({"conversation_id", "tools"})
 
 
-def _names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+def _foreign_names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
     """Their names for what was asked, answered and answered worse; empty for a form of ours."""
     from tuneworthy.traces.guess import guess_pair
 
-    return {} if any(map(_is_known, records[:3])) else guess_pair(records)
+    if any(map(_is_known, records[:3])):
+        return {}
+    return guess_pair(records)
 
 
 def _is_known(record: Mapping[str, Any]) -> bool:
@@ -201,10 +205,12 @@ def _example(data: Any, where: str) -> Candidate:
         raise _NoExample("has no message of a user")
     tools = tuple(tool for tool in listed if isinstance(tool, dict))
     talk = data.get("conversation_id")
-    talk = str(talk)[:200] if isinstance(talk, str | int) and talk else None
+    conversation = str(talk)[:200] if isinstance(talk, str | int) and talk else None
     content = {"messages": tuple(messages), "tools": tools, "rejected": rejected}
     id_ = content_id(messages, tools, rejected)
-    example = TrainingExample(id=id_, source=where, conversation_id=talk, **content)
+    example = TrainingExample(
+        id=id_, source=where, conversation_id=conversation, **content
+    )
     try:
         example.model_dump_json()
     except (ValueError, RecursionError):
@@ -224,12 +230,12 @@ def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
         worse = data.get("non_preferred_output")
         tools = asked.get("tools") or []
         return (
-            [*_listed(asked.get("messages")), *_listed(better)],
-            _listed(tools),
-            _said(worse),
+            [*_require_list(asked.get("messages")), *_require_list(better)],
+            _require_list(tools),
+            _text_of_worse(worse),
         )
-    tools = _listed(data.get("tools") or [])
-    rejected = _said(data.get("rejected"))
+    tools = _require_list(data.get("tools") or [])
+    rejected = _text_of_worse(data.get("rejected"))
     for key in ("messages", "conversations"):
         if isinstance(data.get(key), list):
             return data[key], tools, rejected
@@ -238,24 +244,27 @@ def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
     for first, second in _PAIRS:
         if data.get(first) and second in data:
             before = data[first]
-            after = data[second]
             if first == "instruction" and isinstance(asked, str) and asked:
                 before = f"{before}\n\n{asked}"
-            system = (
-                [{"role": "system", "content": data["system"]}]
-                if data.get("system")
-                else []
-            )
-            turns = (
-                before
-                if isinstance(before, list)
-                else [{"role": "user", "content": before}]
-            )
-            return [*system, *turns, *_answer(after)], tools, rejected
+            turns = _turns_of_pair(data.get("system"), before, data[second])
+            return turns, tools, rejected
     raise _NoExample("holds no messages, and no prompt with its answer")
 
 
-def _listed(value: Any) -> list[Any]:
+def _turns_of_pair(system: Any, before: Any, after: Any) -> list[Any]:
+    """A prompt, a text or turns, and its answer as turns; no system turn where it is empty."""
+    turns = []
+    if system:
+        turns.append({"role": "system", "content": system})
+    if isinstance(before, list):
+        turns += before
+    else:
+        turns.append({"role": "user", "content": before})
+    turns += _answer(after)
+    return turns
+
+
+def _require_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise _NoExample("has something else where a list belongs")
     return value
@@ -268,12 +277,11 @@ def _answer(value: Any) -> list[Any]:
     return [{"role": "assistant", "content": text}]
 
 
-def _said(value: Any) -> str:
+def _text_of_worse(value: Any) -> str:
     """The text of a worse answer; empty for none."""
-    if isinstance(value, list):
-        value = (
-            value[-1].get("content") if value and isinstance(value[-1], dict) else None
-        )
+    if isinstance(value, list) and value:
+        last = value[-1]
+        value = last.get("content") if isinstance(last, dict) else None
     return value if isinstance(value, str) else ""
 
 
@@ -290,14 +298,16 @@ def _turn(turn: Any) -> ChatTurn:
         ):
             raise _NoExample("holds an image or sound, of which nothing here is read")
         content = "".join(str(part.get("text", "")) for part in content)
-    calls = [_call(call) for call in _listed(turn.get("tool_calls") or [])]
-    fields = {name: turn.get(name) or "" for name in ("tool_call_id", "name")}
-    fields |= {
+    calls = [_call(call) for call in _require_list(turn.get("tool_calls") or [])]
+    fields = {
         "role": _ROLES.get(role, role),
         "content": "" if content is None else content,
+        "tool_call_id": turn.get("tool_call_id") or "",
+        "name": turn.get("name") or "",
+        "tool_calls": calls,
     }
     try:
-        return ChatTurn.model_validate({**fields, "tool_calls": calls})
+        return ChatTurn.model_validate(fields)
     except ValidationError as caught:
         what = ".".join(map(str, caught.errors()[0]["loc"]))
         raise _NoExample(f"has a message whose {what} isn't understood") from None
@@ -336,11 +346,12 @@ def _read_traces(case: Case, candidates: Candidates) -> None:
         )
         seen += len(chunk.batch)
     batch, _ = sample.batch()
-    wrong = dict(failures(batch, validator(read_materials(case).output_schema)[0]))
+    test, _ = validator(read_materials(case).output_schema)
+    wrong = dict(failures(batch, test))
     candidates.left_out.update(wrong.values())
     columns = (batch.column(name) for name in _COLUMNS)
     for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
-        example = None if row in wrong else _logged(row, *values)
+        example = None if row in wrong else _logged_example(row, *values)
         if example is not None:
             candidates.found.append(
                 Candidate(example, end_kind(finish or "") == "cut_off")
@@ -360,15 +371,17 @@ _COLUMNS = (
 )
 
 
-def _logged(
+def _logged_example(
     row: int, system: Any, asked: Any, turns: Any, output: Any, calls: Any, talk: Any
 ) -> TrainingExample | None:
-    heard = [*(turns or ())]
-    if not heard or heard[-1][0] == "assistant":
-        heard = [("user", asked or "")]
-    if system and not any(role == "system" for role, _ in heard):
-        heard = [("system", system), *heard]
-    named = [call for call in calls or () if call[0]]
+    """A logged answer as an example; None where nothing was asked or answered."""
+    before = list(turns or ())
+    last_role = before[-1][0] if before else "assistant"
+    if last_role == "assistant":  # the log keeps the question apart from its turns
+        before = [("user", asked or "")]
+    if system and not any(role == "system" for role, _ in before):
+        before = [("system", system), *before]
+    named = [(name, arguments) for name, arguments in calls or () if name]
     tool_calls = [
         {
             "id": f"call_{n}",
@@ -376,7 +389,7 @@ def _logged(
         }
         for n, (name, arguments) in enumerate(named, start=1)
     ]
-    raw = [{"role": role, "content": readable(text)} for role, text in heard]
+    raw = [{"role": role, "content": readable(text)} for role, text in before]
     raw.append(
         {
             "role": "assistant",
@@ -388,9 +401,9 @@ def _logged(
         messages = [ChatTurn.model_validate(turn) for turn in raw]
     except ValidationError:
         return None
-    if messages[-1].empty or not any(
-        not t.empty and t.role != "system" for t in messages[:-1]
-    ):
+    *questions, answer = messages
+    asks = any(not turn.empty and turn.role != "system" for turn in questions)
+    if answer.empty or not asks:
         return None
     return TrainingExample(
         id=content_id(messages),
@@ -433,10 +446,15 @@ def named_lines(case: Case) -> frozenset[str]:
     """Sources of the lines that the last check named without leaving them out."""
     training = training_record(case)
     gates = () if training is None else training.gates
-    lines = chain.from_iterable(gate.lines for gate in gates if not gate.keeps_out)
-    return frozenset(
-        " ".join(line.split()[: 1 + line.startswith("log ")]) for line in lines
-    )
+    sources = set()
+    for gate in gates:
+        if gate.keeps_out:
+            continue
+        for line in gate.lines:
+            # a line begins with its source: one word, or "log" and a word
+            words = 2 if line.startswith("log ") else 1
+            sources.add(" ".join(line.split()[:words]))
+    return frozenset(sources)
 
 
 def review_order(
@@ -491,7 +509,7 @@ def _ratio(candidate: Candidate) -> float:
 
 
 def turn_shown(turn: ChatTurn) -> str:
-    """What a turn says, calls of tools as lines of their own."""
+    """The text of a turn, calls of tools as lines of their own."""
     calls = [
         f"{call.function.name}({call.function.arguments})" for call in turn.tool_calls
     ]
@@ -499,7 +517,7 @@ def turn_shown(turn: ChatTurn) -> str:
 
 
 def as_case(example: TrainingExample) -> EvalCase:
-    """What is asked, without its answer."""
+    """A test case that asks the same, without the answer."""
     turns = [
         CaseMessage(role=t.role, content=turn_shown(t)) for t in example.messages[:-1]
     ]
@@ -509,7 +527,7 @@ def as_case(example: TrainingExample) -> EvalCase:
 def review_items(
     candidates: Sequence[Candidate], named: Container[str] = frozenset()
 ) -> list[Item]:
-    """What reviewers see: a conversation and its answer, and neither its source nor its model."""
+    """A conversation and its answer for each reviewer to judge, without its source and model."""
     return [
         Item(
             "training",
@@ -524,9 +542,12 @@ def review_items(
 def pair_items(own: OwnAnswers) -> list[Item]:
     """Labels beside an arm's own answers, in an order that says nothing of which is which."""
     items = []
-    for example in (e for e in own.examples if e.id in own.answers):
+    for example in own.examples:
+        if example.id not in own.answers:
+            continue
         outputs = (turn_shown(example.answer), own.answers[example.id])
-        flip = digest_of("flip", example.id)[0] in "13579bdf"
+        first_digit = int(digest_of("flip", example.id)[0], 16)
+        flip = first_digit % 2 == 1
         items.append(
             Item("pairwise", as_case(example), (LABEL, own.arm), outputs, PAIRS, flip)
         )
@@ -540,7 +561,7 @@ COMPARE_RUN = "compare"  #: Name of the run whose cap counts.
 
 
 class OwnAnswers(NamedTuple):
-    """What an arm makes of some examples of the training set."""
+    """An arm's answers to some examples of the training set."""
 
     arm: str
     examples: tuple[TrainingExample, ...]  #: In the order of showing.
@@ -568,33 +589,39 @@ def own_answers(
     _, passed = training_set(lab.case)
     arms = {a.id: a for a in lab.plan.called if not a.steps}
     choice = written_choice(lab.case)
-    best = next((id_ for id_ in (choice.chosen if choice else ()) if id_ in arms), "")
-    name = arm or best or next(iter(arms), "")
+    chosen = choice.chosen if choice else ()
+    # the first that may be asked: of those chosen, best first; then of all
+    usable = [id_ for id_ in (*chosen, *arms) if id_ in arms]
+    name = arm
+    if not name and usable:
+        name = usable[0]
     if name not in arms:
         fix = did_you_mean(name, (*arms,))
         raise InputError(
             f'"{name[:80]}" is not an arm of one call', where="--arm", fix=fix
         )
     examples = sorted(passed, key=lambda e: digest_of("compare", e.id))[:n]
-    jobs = {e.id: next(lab.plan.calls([arms[name]], [as_case(e)]))[0] for e in examples}
+    jobs = {}
+    for example in examples:
+        job, _, _ = next(lab.plan.calls([arms[name]], [as_case(example)]))
+        jobs[example.id] = job
     every = [*jobs.values()]
     if send:
         price = lambda _, ledger: quote(every, ledger, lab.price_of)  # noqa: E731  # of these alone
-        work = partial(_asked, jobs=every)
+        work = partial(_ask_all, jobs=every)
         settled = paid(lab, COMPARE_RUN, price, work, cap_usd=cap_usd, **settings)
     else:
         with ledger_or_none(lab.case) as ledger:
             settled = ledger.find_all([job.key for job in every]) if ledger else {}
-    ended = ((id_, settled.get(job.key)) for id_, job in jobs.items())
-    answers = {
-        id_: Output.from_reply(call.whole).text_with_calls
-        for id_, call in ended
-        if call and call.whole
-    }
+    answers = {}
+    for id_, job in jobs.items():
+        call = settled.get(job.key)
+        if call is not None and call.whole:
+            answers[id_] = Output.from_reply(call.whole).text_with_calls
     return OwnAnswers(name, tuple(examples), answers)
 
 
-async def _asked(
+async def _ask_all(
     calls: PaidCalls, _: Quote, *, jobs: Sequence[Job]
 ) -> dict[str, Settled]:
     outcome = await calls.runner().all(jobs)

@@ -18,8 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -68,7 +67,7 @@ class Drawn:
         right = np.where(self.mistakes, many, self.end + (self.start - self.end) * left)
         return right * np.where(size < self.formed, self.before, 1.0)
 
-    def seen(self, size: float) -> Floats:
+    def pilot_score(self, size: float) -> Floats:
         """The score that a pilot would see at a number of examples."""
         return np.clip(self.score(size) + self.chance, 0.0, 1.0)
 
@@ -102,7 +101,7 @@ def drawn(
     of a row. ``clusters`` are conversations of the cases, as whole numbers.
     """
     rng = np.random.default_rng(0)
-    mean, spread, apart = _seen(
+    mean, spread, apart = _measure_sizes(
         [floats(table) for table in scores], np.asarray(clusters), rng
     )
     limit = max(sizes) * 2**AHEAD
@@ -137,7 +136,7 @@ def drawn(
     return Drawn(*(getattr(tried, field.name)[taken] for field in fields(Drawn)))
 
 
-def _seen(
+def _measure_sizes(
     scores: Sequence[Floats], clusters: Ints, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Mean scores by size, their covariance by conversations, and draws of what runs add to it.
@@ -201,24 +200,35 @@ def learning_curve(
         return LearningCurve(points=few, outlook="unknown", needed=Unknown(ask=ask))
     curves = drawn(sizes, scores, clusters)
     most = max(sizes)
-    sizes = [*sizes, *(most * 2**step for step in range(1, AHEAD + 1))]
-    points = tuple(_at(curves, n, mean) for n, mean in zip_longest(sizes, means))
-    gain = np.percentile(curves.score(2 * most) - curves.score(most), (2.5, 97.5))
-    outlook: Outlook = (
-        "flat" if gain[1] < margin else "rising" if gain[0] > 0 else "unclear"
-    )
+    measured = [
+        _curve_point(curves, size, mean)
+        for size, mean in zip(sizes, means, strict=True)
+    ]
+    ahead = [
+        _curve_point(curves, most * 2**doublings, None)
+        for doublings in range(1, AHEAD + 1)
+    ]
+    gains = curves.score(2 * most) - curves.score(most)
+    least_gain, most_gain = np.percentile(gains, (2.5, 97.5)).tolist()
+    outlook: Outlook = "unclear"
+    if most_gain < margin:
+        outlook = "flat"
+    elif least_gain > 0:
+        outlook = "rising"
     reach = Unknown(ask="state a target: targets.quality")
     return LearningCurve(
-        points=points,
-        gain=(float(gain[0]), float(gain[1])),
+        points=(*measured, *ahead),
+        gain=(least_gain, most_gain),
         outlook=outlook,
         needed=reach if target is None else needed(curves, target, most),
     )
 
 
-def _at(curves: Drawn, size: int, measured: float | None) -> CurveAt:
+def _curve_point(curves: Drawn, size: int, measured: float | None) -> CurveAt:
     """The curve at one size; ``measured`` is the mean that was seen there."""
-    drawn_scores = curves.score(size) if measured is not None else curves.seen(size)
+    drawn_scores = (
+        curves.score(size) if measured is not None else curves.pilot_score(size)
+    )
     low, middle, high = (
         float(end) for end in np.percentile(drawn_scores, (2.5, 50, 97.5))
     )
@@ -236,8 +246,11 @@ def needed(curves: Drawn, target: float, most: int) -> ExamplesNeeded:
     """How many examples would reach a target; beyond two doublings only that it takes more."""
     examples = curves.needed(target)
     limit = most * 2**AHEAD
-    if (np.isinf(examples)).mean() >= 0.975:
+    if np.isinf(examples).mean() >= 0.975:
         return ExamplesNeeded(low="never", high="never", limit=limit)
     low, high = np.percentile(examples, (2.5, 97.5), method="nearest")
-    ends = ["more" if end > limit else max(1, math.ceil(end)) for end in (low, high)]
-    return ExamplesNeeded(low=ends[0], high=ends[1], limit=limit)
+
+    def round_up(examples: float) -> int | Literal["more"]:
+        return "more" if examples > limit else max(1, math.ceil(examples))
+
+    return ExamplesNeeded(low=round_up(low), high=round_up(high), limit=limit)

@@ -14,9 +14,8 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from tuneworthy.errors import argument
 from tuneworthy.files.evalset import named_evalset
@@ -74,7 +73,7 @@ _CHANGED = 0.25  # share of a question's last words that may be others in a near
 _TEMPLATE = 5  # questions from which on a beginning that they share is a template
 _FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
 _QUOTED = 8  # words of a question from which on a text that holds it quotes it
-_TOLD = 8  # words from which on an answer is one of sentences
+_FULL_SENTENCE = 8  # words from which on an answer is one of sentences
 _OPEN = frozenset(
     {"the", "and", "of", "with"}
 )  # no sentence ends with them; with "a", some
@@ -88,7 +87,7 @@ NAMED = named("data_oddities")
 
 
 class Reviewed(NamedTuple):
-    """What people made of a candidate: accept, edit, reject, differ, or nothing yet."""
+    """The review of a candidate: accept, edit, reject, differ, or empty for none yet."""
 
     said: str = ""
     text: str = ""  #: The better answer, of an edit; why, of a rejection.
@@ -103,7 +102,7 @@ class _Row:
     review: Reviewed
     out: set[str] = field(default_factory=set)
     odd: dict[str, str] = field(default_factory=dict)
-    """What it is only named for, each with what there is to say beside the line."""
+    """Oddities it is named for but may enter with; each with a remark, which may be empty."""
 
     @property
     def may_enter(self) -> bool:
@@ -117,7 +116,7 @@ class _Row:
 
 
 class DataReport(NamedTuple):
-    """What came of the gates."""
+    """The training set that the gates let through, and the counts that its report states."""
 
     case: str
     folder: str  #: How the user named the case.
@@ -144,55 +143,90 @@ def pass_gates(
     case = load_case(source)
     read = read_candidates(case)
     people, reviews, better = read_reviews(case)
-    rows = [_row(c, reviews.get(c.example.id, Reviewed())) for c in read.found]
+    rows = [_reviewed_row(c, reviews.get(c.example.id, Reviewed())) for c in read.found]
     cases = named_evalset(case) or ()
     tools = tools_today(case)
     near = framework_of(case).threshold("near_copy") or ALIKE
     policy = case.data.personal
-    _by_evaluation(rows, cases, near, policy)
+    _gate_by_evaluation(rows, cases, near, policy)
     hiding = HidingRule(policy, mask)
-    calling, masked = _by_content(
+    calling, masked = _gate_by_content(
         rows, None if tools is None else frozenset(tools), hiding
     )
-    _by_copies(rows, near)
-    named_rows, label_check = _by_oddity(rows, strict=strict)
+    _gate_by_copies(rows, near)
+    named_rows, label_check = _name_oddities(rows, strict=strict)
     entered = [row for row in rows if row.may_enter and not row.out]
-    passed = _parted([_with_tools(row.example, tools or {}) for row in entered], seed)
+    passed = _split_examples(
+        [_with_tools(row.example, tools or {}) for row in entered], seed
+    )
+    findings = _findings(rows, read, calling, len(reviews), named_rows, strict=strict)
+    training = _training_set(rows, passed, findings, label_check, people, better)
+    write_training(case, training, passed)
+    random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
+    usable = sum(said in ("accept", "edit") for said in random)
+    return DataReport(
+        case=case.name,
+        folder=str(source),
+        made=training,
+        read=read,
+        random=(usable, len(random)),
+        tokens=tuple(sorted(map(tokens_of, passed))),
+        evaluation=len(cases),
+        masked=masked,
+    )
+
+
+def _training_set(
+    rows: Sequence[_Row],
+    passed: Sequence[TrainingExample],
+    findings: tuple[GateFinding, ...],
+    label_check: PlantedSwaps | Unknown,
+    people: Mapping[str, Mapping[str, Reviewed]],
+    better: BetterThanModel | None,
+) -> TrainingSet:
+    """The record of a set: its size, its gates, and how far people reviewed it."""
+    validation = sum(example.split == "validation" for example in passed)
+    entered = [row for row in rows if row.may_enter and not row.out]
     by_review = Counter(row.review.said for row in rows)
-    both = [views for views in people.values() if len(views) > 1]
-    held = sum(example.split == "validation" for example in passed)
     reasons = Counter(row.review.text for row in rows if row.review.said == "reject")
-    training = TrainingSet(
+    reviewers = set[str]()
+    twice = 0
+    agreed = 0
+    for views in people.values():
+        reviewers.update(views)
+        if len(views) > 1:
+            twice += 1
+            agreed += _agreed_review([*views.values()]).said != "differ"
+    return TrainingSet(
         digest=set_digest(passed),
-        train=len(passed) - held,
-        validation=held,
+        train=len(passed) - validation,
+        validation=validation,
         accepted=by_review["accept"],
         edited=by_review["edit"],
         stated=sum(not row.review.said for row in entered),
         rejected=by_review["reject"],
         reasons={text or "no reason given": n for text, n in sorted(reasons.items())},
         unreviewed=sum(not row.may_enter for row in rows),
-        gates=_findings(rows, read, calling, len(reviews), named_rows, strict=strict),
+        gates=findings,
         label_check=label_check,
-        reviewers=tuple(sorted({name for views in people.values() for name in views})),
-        twice=len(both),
-        agreed=sum(_agreed([*views.values()]).said != "differ" for views in both),
+        reviewers=tuple(sorted(reviewers)),
+        twice=twice,
+        agreed=agreed,
         better=better,
     )
-    write_training(case, training, passed)
-    random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
-    tokens = tuple(sorted(map(tokens_of, passed)))
-    part = sum(value in ("accept", "edit") for value in random), len(random)
-    return DataReport(
-        case.name, str(source), training, read, part, tokens, len(cases), masked
-    )
 
 
-def _row(candidate: Candidate, review: Reviewed) -> _Row:
+def _reviewed_row(candidate: Candidate, review: Reviewed) -> _Row:
+    """A candidate with its review: an edit is what would be learnt, a rejection keeps it out."""
     example, _ = candidate
-    example = example.with_answer(review.text) if review.said == "edit" else example
-    gate = {"differ": "disagreement", "reject": "rejected"}.get(review.said)
-    return _Row(candidate, example, review, {gate} if gate else set())
+    if review.said == "edit":
+        example = example.with_answer(review.text)
+    row = _Row(candidate, example, review)
+    if review.said == "differ":
+        row.out.add("disagreement")
+    elif review.said == "reject":
+        row.out.add("rejected")
+    return row
 
 
 def tokens_of(example: TrainingExample) -> int:
@@ -207,29 +241,35 @@ def called(example: TrainingExample) -> set[str]:
 
 
 def _with_tools(example: TrainingExample, tools: Mapping[str, Any]) -> TrainingExample:
-    """With what its tools are today, where it calls some and doesn't say."""
-    if example.tools or not tools or not (names := called(example)):
+    """The example with today's definitions of the tools it calls, where it states none."""
+    names = called(example)
+    if example.tools or not tools or not names:
         return example
-    return example.model_copy(
-        update={"tools": tuple(dict(tools[name]) for name in sorted(names))}
-    )
+    definitions = tuple(dict(tools[name]) for name in sorted(names))
+    return example.model_copy(update={"tools": definitions})
 
 
-def _parted(examples: Sequence[TrainingExample], seed: int) -> list[TrainingExample]:
-    """Examples by id with their part: conversations by a hash, so that none is in two."""
-    place = {
-        name: int(digest_of(str(seed), name), 16) / 2**64
-        for name in {c.cluster for c in examples}
-    }
-    held = {name for name, at in place.items() if at < VALIDATION}
-    if not held and len(place) >= 1 / VALIDATION:
-        held = {min(place, key=lambda name: place[name])}
-    return [
-        example.model_copy(
-            update={"split": "validation" if example.cluster in held else "train"}
-        )
-        for example in sorted(examples, key=lambda e: e.id)
-    ]
+def _split_examples(
+    examples: Sequence[TrainingExample], seed: int
+) -> list[TrainingExample]:
+    """Examples by id, each with its part, to train or to validate on.
+
+    Conversations are drawn by a hash of their name: none is in both parts, and a new file moves
+    none of the earlier ones.
+    """
+    draws = {}  # a conversation's place between 0 and 1
+    for example in examples:
+        digest = digest_of(str(seed), example.cluster)
+        draws[example.cluster] = int(digest, 16) / 2**64
+    validation = {name for name, draw in draws.items() if draw < VALIDATION}
+    if not validation and len(draws) >= 1 / VALIDATION:
+        # none was drawn, though there are enough for one
+        validation = {min(draws, key=lambda name: draws[name])}
+    split = []
+    for example in sorted(examples, key=lambda example: example.id):
+        part = "validation" if example.cluster in validation else "train"
+        split.append(example.model_copy(update={"split": part}))
+    return split
 
 
 # What people said.
@@ -238,7 +278,7 @@ _WON = {"first": 1.0, "tie": 0.5}
 
 
 class Reviews(NamedTuple):
-    """What people said of candidates, and of labels beside a model's own answers."""
+    """People's reviews of candidates, and their choices between a label and a model's answer."""
 
     people: dict[str, dict[str, Reviewed]]  #: By candidate and reviewer.
     counts: dict[
@@ -256,42 +296,54 @@ def read_reviews(case: Case) -> Reviews:
     for name, labels in read_labels(case).items():
         for label in latest_labels(labels).values():
             if label.task == "training":
-                of = settled if name == ADJUDICATED else people[label.case]
-                of[label.case if of is settled else name] = Reviewed(
-                    label.value, label.text
-                )
+                review = Reviewed(label.value, label.text)
+                if name == ADJUDICATED:
+                    settled[label.case] = review
+                else:
+                    people[label.case][name] = review
             elif label.task == "pairwise" and label.arm == LABEL:
                 pairs[label.case].append(_WON.get(label.value, 0.0))
                 judges.add(name)
                 arms.add(label.against)
-    counts = {id_: _agreed([*views.values()]) for id_, views in people.items() if views}
-    return Reviews(people, counts | settled, _better([*pairs.values()], judges, arms))
+    counts = {id_: _agreed_review([*views.values()]) for id_, views in people.items()}
+    counts |= settled
+    better = _compare_with_model([*pairs.values()], judges, arms)
+    return Reviews(people, counts, better)
 
 
-def _agreed(views: Sequence[Reviewed]) -> Reviewed:
-    alike = {view if view.said == "edit" else view.said for view in views}
-    return Reviewed("differ") if len(alike) > 1 else min(views)
+def _agreed_review(views: Sequence[Reviewed]) -> Reviewed:
+    """The one review that all say, else that they differ; two edits agree only by their text."""
+    different = {view if view.said == "edit" else view.said for view in views}
+    if len(different) > 1:
+        return Reviewed("differ")
+    return min(views)  # by its text, so that the order of files changes nothing
 
 
-def _better(
+def _compare_with_model(
     pairs: Sequence[Sequence[float]], judges: set[str], arms: set[str]
 ) -> BetterThanModel | None:
+    """How often people prefer the label, a tie as half; each pair counts once. None without one."""
     if not pairs:
         return None
     won = sum(sum(wins) / len(wins) for wins in pairs)
     n = len(pairs)
     low, high = wilson(won, n)
     needed = cases_to_exclude(won / n, 0.5) if low <= 0.5 <= high else None
-    figures = {"share": won / n, "low": low, "high": high, "pairs": n, "needed": needed}
     return BetterThanModel(
-        arm=", ".join(sorted(arms)), people=tuple(sorted(judges)), **figures
+        arm=", ".join(sorted(arms)),
+        people=tuple(sorted(judges)),
+        share=won / n,
+        low=low,
+        high=high,
+        pairs=n,
+        needed=needed,
     )
 
 
 # The gates: each puts its name beside the rows that it keeps out.
 
 
-def _by_evaluation(
+def _gate_by_evaluation(
     rows: Sequence[_Row],
     cases: Sequence[EvalCase],
     near: float,
@@ -302,54 +354,92 @@ def _by_evaluation(
     Of a set of fakes nothing is word for word in an example: both are compared by words.
     """
     fakes = policy if policy is not None and policy.local == "fakes" else None
-    whole = {_heard(_turns_of(case)) for case in cases}
-    if fakes is not None:
+    if fakes is None:
+        whole = {_asked_texts(_turns_of_case(case)) for case in cases}
+    else:
         whole = {
-            _heard_by_words(_turns_of(case), fakes, case.reference) for case in cases
+            _asked_with_words(_turns_of_case(case), fakes, case.reference)
+            for case in cases
         }
-    begun = {talk[:n] for talk in whole for n in range(1, len(talk) + 1)}
-    begun = {
-        talk for talk in begun if sum(len(text.split()) for text in talk) >= _FEW_WORDS
-    }
-    later = whole & begun
-    quoted = _quotable(whole)
-    lengths = {len(talk) for talk in later}
+    case_texts = _CaseTexts(whole)
     leaked = {case.conversation_id for case in cases} - {None}
     texts = ["\n".join(talk) for talk in sorted(whole)]
-    endings = _Endings(whole, (_heard(_roles(row.example)) for row in rows))
     for row in rows:
-        heard = _heard_of(row.example)
-        if fakes is not None:
+        if fakes is None:
+            talks = _asked_plain_and_masked(row.example)
+        else:
             answer = row.example.answer.content
-            heard = [_heard_by_words(_roles(row.example), fakes, answer)]
-        asked = {
-            talk[n : n + most]
-            for talk in heard
-            for n in range(1, len(talk))
-            for most in lengths.intersection((1, len(talk) - n))
-        }
-        if (
-            whole.intersection(heard)
-            or later & asked
-            or any(map(quoted, chain(*heard)))
-        ):
+            turns = _turns_before_answer(row.example)
+            talks = [_asked_with_words(turns, fakes, answer)]
+        if case_texts.are_asked_in(talks):
             row.out.add("evaluation")
-            leaked |= {row.example.conversation_id} - {None}
-        elif not begun.isdisjoint(
-            text[:n] for text in heard for n in range(1, len(text) + 1)
-        ):
+            if row.example.conversation_id is not None:
+                leaked.add(row.example.conversation_id)
+        elif case_texts.are_begun_in(talks):
             row.out.add("conversation")
-        texts.append("\n".join(heard[0]))
+        texts.append("\n".join(talks[0]))
+    # other turns of a conversation that is in the evaluation set give its answers away
     for row in rows:
         if row.example.conversation_id in leaked and "evaluation" not in row.out:
             row.out.add("conversation")
-    group = duplicate_groups(texts, near).tolist()[len(whole) :]
-    for row, first in zip(rows, group, strict=True):
-        near_copy = first < len(whole) or endings.differs_at_its_end(
-            _heard(_roles(row.example))
-        )
+    _gate_near_copies(rows, whole, texts, near)
+
+
+def _gate_near_copies(
+    rows: Sequence[_Row], whole: set[_Talk], texts: Sequence[str], near: float
+) -> None:
+    """Keep out near copies of cases; ``texts`` are first those of the cases, then of the rows."""
+    asked = [_asked_texts(_turns_before_answer(row.example)) for row in rows]
+    endings = _Endings(whole, asked)
+    # where a row's group begins among the cases, the row is a near copy of one
+    firsts = duplicate_groups(texts, near).tolist()[len(whole) :]
+    for row, talk, first in zip(rows, asked, firsts, strict=True):
+        near_copy = first < len(whole) or endings.differs_at_its_end(talk)
         if near_copy and not row.out & {"evaluation", "conversation"}:
             row.out.add("near_evaluation")
+
+
+_Talk: TypeAlias = tuple[str, ...]  # what a conversation asks, a text a turn
+
+
+class _CaseTexts:
+    """What the evaluation set asks, to find it again in examples."""
+
+    def __init__(self, whole: set[_Talk]) -> None:
+        self._whole = whole
+        self._begun = set[_Talk]()  # beginnings that are long enough to be no greeting
+        for talk in whole:
+            words = 0
+            for turns, text in enumerate(talk, 1):
+                words += len(text.split())
+                if words >= _FEW_WORDS:
+                    self._begun.add(talk[:turns])
+        self._long = whole & self._begun
+        self._lengths = {len(talk) for talk in self._long}
+        self._quotes_a_case = _quote_finder(whole)
+
+    def are_asked_in(self, talks: Sequence[_Talk]) -> bool:
+        """Whether an example is a case, asks one later on, or quotes one."""
+        for talk in talks:
+            if talk in self._whole or self._is_asked_later(talk):
+                return True
+        return any(self._quotes_a_case(text) for talk in talks for text in talk)
+
+    def _is_asked_later(self, talk: _Talk) -> bool:
+        """Whether a later turn alone is a case, or all turns from it on."""
+        for start in range(1, len(talk)):
+            for length in self._lengths.intersection((1, len(talk) - start)):
+                if talk[start : start + length] in self._long:
+                    return True
+        return False
+
+    def are_begun_in(self, talks: Sequence[_Talk]) -> bool:
+        """Whether an example begins as a case does."""
+        for talk in talks:
+            for turns in range(1, len(talk) + 1):
+                if talk[:turns] in self._begun:
+                    return True
+        return False
 
 
 class _Endings:
@@ -383,94 +473,142 @@ class _Endings:
         return any(begin not in self._templates for begin in self._begins_of(words))
 
 
-def _quotable(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
-    """Whether a text holds a case of one question word for word, unless that is short."""
-    questions: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    for words in (_WORD.findall(talk[0]) for talk in whole if len(talk) == 1):
-        if len(words) >= _QUOTED:
-            questions[tuple(words[:_QUOTED])].append(words)
+def _quote_finder(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
+    """A test whether a text quotes a case of one question word for word, unless that is short.
 
-    def quotes(text: str) -> bool:
-        words = _WORD.findall(text) if questions else []
+    Cases are kept by their first ``_QUOTED`` words, so that a text is compared only with those
+    that begin as it does somewhere.
+    """
+    by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    for talk in whole:
+        if len(talk) != 1:
+            continue
+        question = _WORD.findall(talk[0])
+        if len(question) >= _QUOTED:
+            by_start[tuple(question[:_QUOTED])].append(question)
+
+    def quotes_a_case(text: str) -> bool:
+        if not by_start:
+            return False
+        words = _WORD.findall(text)
         starts = zip(*(words[n:] for n in range(_QUOTED)), strict=False)
-        return any(
-            words[at : at + len(question)] == question
-            for at, start in enumerate(starts)
-            for question in questions.get(start, ())
-        )
+        for place, start in enumerate(starts):  # every run of as many words
+            for question in by_start.get(start, ()):
+                if words[place : place + len(question)] == question:
+                    return True
+        return False
 
-    return quotes
+    return quotes_a_case
 
 
-def _by_content(
+def _gate_by_content(
     rows: Sequence[_Row], tools: frozenset[str] | None, hiding: HidingRule
 ) -> tuple[int, int]:
     """Keep out what is empty, cut off, holds personal data or secrets, or calls what isn't there.
 
-    How many call a tool, and of how many personal data was masked.
+    Gives the number of rows that call a tool, and of those whose personal data was masked.
     """
     # Turns stand apart: what one begins with is no name under the regards that end another.
     texts = ["\n\n\n\n".join(_texts(row.example)) for row in rows]
-    secrets = sum(1 << at for at, kind in enumerate(KINDS) if kind.sort == "secret")
-    calling = masked = 0
+    secrets = _secret_bits()
+    calling = 0
+    masked = 0
     tooled = [json.dumps(row.example.tools) for row in rows]
-    scanned = (shared_scanner().bits(column).tolist() for column in (texts, tooled))
-    for row, text, bits, tool_bits in zip(rows, texts, *scanned, strict=True):
+    scanner = shared_scanner()
+    text_kinds = scanner.bits(texts).tolist()
+    tool_kinds = scanner.bits(tooled).tolist()
+    for row, text, bits, tool_bits in zip(
+        rows, texts, text_kinds, tool_kinds, strict=True
+    ):
         if row.example.answer.empty:
             row.out.add("empty")
-        elif _is_cut(row):
+        elif _is_cut_off(row):
             row.out.add("cut_off")
         if bits & secrets or tool_bits & secrets:
             row.out.add("secret")
         if bits & ~secrets or persons(text):
             if hiding.hides:
-                row.example = hiding.of(row.example)
+                row.example = hiding.hide_personal(row.example)
                 masked += 1
             elif not hiding.allows(row.example, text):
                 row.out.add("personal")
-        names = called(row.example)
-        own = {_name_of(tool) for tool in row.example.tools}
-        calling += bool(names)
-        if (own and names - own) or (tools is not None and names - tools):
+        if called(row.example):
+            calling += 1
+        if _calls_unknown_tool(row.example, tools):
             row.out.add("unknown_tool")
     return calling, masked
 
 
-def _by_copies(rows: Sequence[_Row], near: float) -> None:
+def _secret_bits() -> int:
+    """The bits by which the scanner says that it saw a secret: one a kind, in their order."""
+    bits = 0
+    for place, kind in enumerate(KINDS):
+        if kind.sort == "secret":
+            bits |= 1 << place
+    return bits
+
+
+def _calls_unknown_tool(example: TrainingExample, tools: frozenset[str] | None) -> bool:
+    """Whether it calls a tool that it doesn't define, or that isn't among today's ``tools``.
+
+    An example without definitions may call any; None for ``tools`` where nobody states them.
+    """
+    names = called(example)
+    own = {_name_of(tool) for tool in example.tools}
+    if own and not names <= own:
+        return True
+    return tools is not None and not names <= tools
+
+
+def _gate_by_copies(rows: Sequence[_Row], near: float) -> None:
     """Keep out what contradicts another example, and all but one of those that say the same."""
-    labels: dict[tuple[str, ...], dict[str, list[_Row]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+    _gate_contradictions(rows)
+    _gate_duplicates(rows, near)
+
+
+def _gate_contradictions(rows: Sequence[_Row]) -> None:
+    """Keep out examples with the same turns and another short answer: one of them is wrong.
+
+    Long answers may differ in words and be right both.
+    """
+    by_turns: dict[tuple[str, ...], list[tuple[str, _Row]]] = defaultdict(list)
     for row in rows:
         answer = _plain(row.example.answer.content)
         short = len(answer) <= _SHORT or looks_like_json(row.example.answer.content)
         if answer and short and not row.out & {"rejected", "disagreement"}:
-            turns = (
+            turns = tuple(
                 f"{turn.role} {_plain(turn.content)}"
                 for turn in row.example.messages[:-1]
             )
-            labels[tuple(turns)][answer].append(row)
-    for answers in labels.values():
-        for row in (
-            row for group in answers.values() for row in group if len(answers) > 1
-        ):
-            row.out.add("contradiction")
+            by_turns[turns].append((answer, row))
+    for answered in by_turns.values():
+        different = {answer for answer, _ in answered}
+        if len(different) > 1:
+            for _, row in answered:
+                row.out.add("contradiction")
+
+
+def _gate_duplicates(rows: Sequence[_Row], near: float) -> None:
+    """Of rows that are still in and say the same, keep the first: reviewed ones, then files."""
     left = sorted((row for row in rows if not row.out), key=lambda row: row.order)
-    questions = ["\n".join(_heard(_roles(row.example))) for row in left]
+    questions = [
+        "\n".join(_asked_texts(_turns_before_answer(row.example))) for row in left
+    ]
     learnt = [
         f"{turn_shown(row.example.answer)}\n{row.example.rejected}" for row in left
     ]
-    for at, first in enumerate(duplicate_groups(questions, near, learnt).tolist()):
-        if first != at:
-            left[at].out.add("duplicate")
+    firsts = duplicate_groups(questions, near, learnt).tolist()  # of each row's group
+    for place, (row, first) in enumerate(zip(left, firsts, strict=True)):
+        if place != first:
+            row.out.add("duplicate")
 
 
-def _by_oddity(
+def _name_oddities(
     rows: Sequence[_Row], *, strict: bool
 ) -> tuple[dict[str, int], PlantedSwaps | Unknown]:
     """Name what is odd or likely has a wrong label, among what could enter.
 
-    How many lines were looked at for each, and how good the naming of wrong labels is.
+    Gives the lines looked at by oddity, and how good the naming of wrong labels is.
     """
     left = sorted((row for row in rows if not row.out), key=lambda row: row.example.id)
     examples = [row.example for row in left]
@@ -485,7 +623,9 @@ def _by_oddity(
             row.odd.clear()
         if strict:
             row.out |= set(row.odd)
-    return {**dict.fromkeys(ODDITIES, len(left)), WRONG: check.looked_at}, check.planted
+    looked_at = dict.fromkeys(ODDITIES, len(left))
+    looked_at[WRONG] = check.looked_at
+    return looked_at, check.planted
 
 
 WRONG = "likely_wrong"
@@ -501,23 +641,27 @@ def _findings(
     *,
     strict: bool,
 ) -> tuple[GateFinding, ...]:
-    """What each gate found, in the order of ``GATES``, and what is only named behind it."""
-    ordered = sorted(rows, key=lambda row: _place(row.example.source))
+    """A finding of each gate, in the order of ``GATES``; then one of each oddity."""
+    ordered = sorted(rows, key=lambda row: _file_and_line(row.example.source))
     out = {
-        name: [_shown(row.example) for row in ordered if name in row.out]
+        name: [_example_line(row.example) for row in ordered if name in row.out]
         for name in GATES
     }
     odd = {
-        name: [_line(row, name) for row in ordered if name in row.odd] for name in NAMED
+        name: [_named_line(row, name) for row in ordered if name in row.odd]
+        for name in NAMED
     }
     out["unreadable"] = [excerpt(line, 0, 160, around=0) for line in read.unread]
     out["duplicate"] += [f"{source} word for word" for source in read.repeated]
-    of = dict.fromkeys(GATES, len(rows)) | {"unknown_tool": calling}
-    of |= {"disagreement": reviewed, "rejected": reviewed}
-    of |= {"unreadable": of["unreadable"] + len(read.unread)}
-    of |= {"duplicate": of["duplicate"] + len(read.repeated)}
+    checked = dict.fromkeys(GATES, len(rows))
+    checked["unknown_tool"] = calling
+    checked["disagreement"] = reviewed
+    checked["rejected"] = reviewed
+    # lines that never became a row count as well
+    checked["unreadable"] += len(read.unread)
+    checked["duplicate"] += len(read.repeated)
     kept_out = [
-        GateFinding(id=name, examples=len(lines), of=of[name], lines=tuple(lines))
+        GateFinding(id=name, examples=len(lines), of=checked[name], lines=tuple(lines))
         for name, lines in out.items()
     ]
     only_named = [
@@ -533,18 +677,21 @@ def _findings(
     return (*kept_out, *only_named)
 
 
-def _line(row: _Row, name: str) -> str:
+def _named_line(row: _Row, name: str) -> str:
     """A line that is named, with what there is to say of it."""
     more = row.odd[name]
-    return _shown(row.example) + (f" ({more})" if more else "")
+    line = _example_line(row.example)
+    return f"{line} ({more})" if more else line
 
 
-def _place(source: str) -> tuple[str, int]:
+def _file_and_line(source: str) -> tuple[str, int]:
+    """A source such as ``file.jsonl:12`` as a key to sort by: line 9 comes before line 12."""
     name, _, line = source.rpartition(":")
     return (name, int(line)) if line.isdigit() else (source, 0)
 
 
-def _shown(example: TrainingExample) -> str:
+def _example_line(example: TrainingExample) -> str:
+    """The source of an example, and the beginnings of its question and answer."""
     learnt = example.answer.content or f"calls {', '.join(sorted(called(example)))}"
     text = f"{example.asked[:100]} → {learnt[:100]}"
     return f"{example.source} {excerpt(text, 0, len(text), around=0)}"
@@ -553,7 +700,7 @@ def _shown(example: TrainingExample) -> str:
 # What an example says, in the ways it is compared.
 
 
-def _turns_of(case: EvalCase) -> Iterator[tuple[str, str]]:
+def _turns_of_case(case: EvalCase) -> Iterator[tuple[str, str]]:
     if case.input is not None:
         yield "user", case.input
     yield from ((turn.role, turn.content) for turn in case.messages)
@@ -567,32 +714,35 @@ def _plain(text: str) -> str:
     return " ".join(seen.split()).casefold()
 
 
-def _heard(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """What was said to the model, capitals and blanks aside."""
-    texts = (
-        _plain(text) for role, text in turns if role not in ("assistant", "system")
-    )
-    return tuple(filter(None, texts))
+def _asked_texts(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """The texts that users and tools sent, without capitals and blanks; empty ones left out."""
+    texts = []
+    for role, text in turns:
+        if role not in ("assistant", "system"):
+            texts.append(_plain(text))
+    return tuple(text for text in texts if text)
 
 
-def _heard_of(example: TrainingExample) -> list[tuple[str, ...]]:
-    """The same as it is, and as a drawn evaluation set would have masked it."""
-    turns = _roles(example)
+def _asked_plain_and_masked(example: TrainingExample) -> list[tuple[str, ...]]:
+    """The texts asked as they are, and as a drawn evaluation set would have masked them."""
+    turns = _turns_before_answer(example)
     mask = Masker()
     masked = [(role, mask(text)) for role, text in turns if role != "system"]
-    return [_heard(turns), _heard(masked)]
+    return [_asked_texts(turns), _asked_texts(masked)]
 
 
-def _heard_by_words(
+def _asked_with_words(
     turns: Iterable[tuple[str, str]], policy: PersonalPolicy, answer: str | None
 ) -> tuple[str, ...]:
-    """The same with words for personal data, whatever values or fakes stand there."""
+    """The texts asked with words for personal data, whatever values or fakes stand there."""
     hide = Masker(policy)
     hide.learn(answer)
-    return _heard([(role, hide(text)) for role, text in turns if role != "system"])
+    return _asked_texts(
+        [(role, hide(text)) for role, text in turns if role != "system"]
+    )
 
 
-def _roles(example: TrainingExample) -> list[tuple[str, str]]:
+def _turns_before_answer(example: TrainingExample) -> list[tuple[str, str]]:
     return [(turn.role, turn.content) for turn in example.messages[:-1]]
 
 
@@ -604,21 +754,28 @@ def _texts(example: TrainingExample) -> Iterator[str]:
     yield example.rejected
 
 
-def _is_cut(row: _Row) -> bool:
+def _is_cut_off(row: _Row) -> bool:
     """Whether its maker says so, or a sentence, JSON, a fence or a call stops in the middle."""
+    if row.candidate.cut and row.review.said != "edit":
+        return True
     text = row.example.answer.content
-    calls = row.example.answer.tool_calls
-    cut = row.candidate.cut and row.review.said != "edit"
-    fits = (
-        not looks_like_json(text) or "```" in text or read_json(text)[0] is not UNREAD
-    )
-    fits &= text.count("```") % 2 == 0
-    fits &= all(
-        read_json(call.function.arguments or "{}")[0] is not UNREAD for call in calls
-    )
+    if text.count("```") % 2 != 0:
+        return True
+    if looks_like_json(text) and "```" not in text and not _is_json(text):
+        return True
+    for call in row.example.answer.tool_calls:
+        if not _is_json(call.function.arguments or "{}"):
+            return True
     words = text.casefold().split()
-    fits &= len(words) < _TOLD or (words[-1] not in _OPEN and words[-1][-1] not in ",(")
-    return cut or not fits
+    if len(words) < _FULL_SENTENCE:  # a label may end with any word
+        return False
+    last = words[-1]
+    return last in _OPEN or last.endswith((",", "("))
+
+
+def _is_json(text: str) -> bool:
+    value, _ = read_json(text)
+    return value is not UNREAD
 
 
 def _name_of(tool: Mapping[str, Any]) -> str:
@@ -627,14 +784,14 @@ def _name_of(tool: Mapping[str, Any]) -> str:
 
 
 class HidingRule(NamedTuple):
-    """What becomes of examples with personal data: kept out, or in with something in its place."""
+    """Whether examples with personal data stay out, or enter with something in its place."""
 
     policy: PersonalPolicy | None
     masking: bool = False  #: Whether words were asked for, whatever the case states.
 
     @property
     def how(self) -> Hiding:
-        """What a training set holds in its place."""
+        """What stands in a training set where personal data was."""
         stated = "keep" if self.policy is None else self.policy.local
         return "words" if self.masking and stated == "keep" else stated
 
@@ -643,7 +800,7 @@ class HidingRule(NamedTuple):
         """Whether anything is replaced, so that the example may stay."""
         return self.how != "keep"
 
-    def of(self, example: TrainingExample) -> TrainingExample:
+    def hide_personal(self, example: TrainingExample) -> TrainingExample:
         """An example with something else in the place of personal data."""
         return hidden_example(example, hider(self.policy, self.how, example.id))
 
@@ -683,7 +840,7 @@ def hidden_example(example: TrainingExample, hide: Masker) -> TrainingExample:
 
 
 def data_document(report: DataReport) -> b.Document:
-    """What passed the gates, what didn't, and what to do next."""
+    """A document of the set: its size, why other examples are out, and the next steps."""
     data = report.made
     headline = "No example is usable yet"
     if data.size:
@@ -706,14 +863,16 @@ def data_document(report: DataReport) -> b.Document:
     named_table = b.table("Oddities", f"{verb}, as it | {head}", odd, quiet=True)
     sections = [
         b.section(
-            "", "Where they come from", b.bullets(map(sentence, _origins(report)))
+            "", "Where they come from", b.bullets(map(sentence, _origin_lines(report)))
         ),
         b.section("", "The gates", table),
-        b.section("", "To look at", named_table, b.bullets([sentence(_naming(data))])),
+        b.section(
+            "", "To look at", named_table, b.bullets([sentence(_naming_text(data))])
+        ),
         b.section("", "Samples, with personal data masked", samples),
     ]
     record = (("digest", data.digest),) if data.size else ()
-    after = [*_next(report, argument(report.folder))]
+    after = [*_next_steps(report, argument(report.folder))]
     return b.Document(report.case, headline, sections, record=record, after=after)
 
 
@@ -728,7 +887,7 @@ def _first_of(gate: GateFinding) -> Iterator[str]:
         yield f"and {count(gate.examples - _SAMPLES)} more, all of them in --format json"
 
 
-def _naming(data: TrainingSet) -> str:
+def _naming_text(data: TrainingSet) -> str:
     """How far the naming of wrong labels can be trusted."""
     check = data.label_check
     if isinstance(check, Unknown):
@@ -741,23 +900,26 @@ def _naming(data: TrainingSet) -> str:
     )
 
 
-def _origins(report: DataReport) -> Iterator[str]:
+def _origin_lines(report: DataReport) -> Iterator[str]:
+    """Where the examples come from and who reviewed them, a line for each thing known."""
     data = report.made
     read = report.read
     files = sum(c.example.origin == "file" for c in read.found)
     yield f"{counted(files, 'example')} of training files, {count(data.stated)} kept unreviewed"
-    if logged := len(read.found) - files:
+    logged = len(read.found) - files
+    if logged:
         unreviewed = f"{count(data.unreviewed)} of them unreviewed candidates"
         yield f"{counted(logged, 'answer')} of logs, {unreviewed}"
     if read.left_out:
-        why = (
+        reasons = [
             f"{name.replace('_', ' ')} {count(n)}"
             for name, n in sorted(read.left_out.items())
-        )
-        yield f"logged answers left out: {', '.join(why)}"
-    yield from _reviews(report) if data.reviewers else ()
+        ]
+        yield f"logged answers left out: {', '.join(reasons)}"
+    if data.reviewers:
+        yield from _review_lines(report)
     if data.better is not None:
-        yield _preferred(data.better)
+        yield _preference_text(data.better)
     if report.tokens:
         middle = report.tokens[len(report.tokens) // 2]
         most = report.tokens[-1]
@@ -768,7 +930,7 @@ def _origins(report: DataReport) -> Iterator[str]:
         yield "no evaluation set is named: whether any example is in it is unknown"
 
 
-def _reviews(report: DataReport) -> Iterator[str]:
+def _review_lines(report: DataReport) -> Iterator[str]:
     data = report.made
     good, n = report.random
     yield (
@@ -784,7 +946,7 @@ def _reviews(report: DataReport) -> Iterator[str]:
         yield f"two people said the same of {count(data.agreed)} of {count(data.twice)}"
 
 
-def _preferred(better: BetterThanModel) -> str:
+def _preference_text(better: BetterThanModel) -> str:
     """Whether labels are better than the model's own answers."""
     verb = "can't be distinguished from"
     if not better.low <= 0.5 <= better.high:
@@ -796,15 +958,16 @@ def _preferred(better: BetterThanModel) -> str:
     )
 
 
-def _next(report: DataReport, case: str) -> Iterator[str]:
+def _next_steps(report: DataReport, case: str) -> Iterator[str]:
     data = report.made
     if data.better is not None and data.better.high < 0.5:
         yield "Don't tune on these: a model learns to answer worse. Edit the labels first."
     if data.unreviewed:
         yield f"Review them: tuneworthy data review {case} --reviewer NAME"
-    if odd := sum(
+    odd = sum(
         gate.examples for gate in data.gates if gate.id in NAMED and not gate.keeps_out
-    ):
+    )
+    if odd:
         yield (
             f"Look at the {counted(odd, 'line')} named, and correct the file, or review them: "
             f"tuneworthy data review {case} --reviewer NAME. Or leave them out: "

@@ -113,7 +113,7 @@ class HostedTrainer:
         self._address = (
             self._reached.base_url if api is None else self._jobs_address(api)
         )
-        self._over: frozenset[str] = frozenset()
+        self._failed_runs: frozenset[str] = frozenset()
         self._base = base or self._reached.name
         self._confirmed = frozenset(confirmed)
         self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
@@ -137,9 +137,8 @@ class HostedTrainer:
                 for turn in row["messages"]
             ]
             tokens += sum(turns)
-            if worse := row.get(
-                "rejected"
-            ):  # both answers stand behind the whole prompt
+            worse = row.get("rejected")
+            if worse:  # both answers stand behind the whole prompt
                 tokens += sum(turns[:-1]) + len(as_bytes(worse)) + _TOKENS_A_MESSAGE
         return tokens * work.recipe.epochs * self._price / 1e6
 
@@ -151,12 +150,14 @@ class HostedTrainer:
         """
         _, api = self._jobs(work)
         recipe = work.recipe
-        file = await self._sent(work, api)
-        values = {
-            **recipe.model_dump(
-                include={"epochs", "rank", "alpha", "dropout", "rate", "clip"}
-            ),
-            **TRUTH,
+        file = await self._send_file(work, api)
+        values: dict[str, Any] = {
+            "epochs": recipe.epochs,
+            "rank": recipe.rank,
+            "alpha": recipe.alpha,
+            "dropout": recipe.dropout,
+            "rate": recipe.rate,
+            "clip": recipe.clip,
             "warmup_ratio": WARMUP,
             "model": self._base,
             "file": file,
@@ -164,24 +165,27 @@ class HostedTrainer:
             "seed": work.job.seed,
             "dataset": f"accounts/{self._account}/datasets/{file}",
         }
+        values.update(TRUTH)
         body = filled(api.body, values)
         tries = 0
         while True:
             try:
-                return _id(await self._ask("POST", api.jobs, body=body), api.id)
+                return _id_of(await self._ask("POST", api.jobs, body=body), api.id)
             except (ServiceFull, NotSent) as caught:  # nothing began
                 why: CallError = caught
                 most = _PATIENCE
             except (Busy, Doubtful) as caught:  # it may have begun
-                if (id_ := await self.find(work, self._over, patient=True)) is not None:
-                    return id_
+                job = await self.find(work, self._failed_runs, patient=True)
+                if job is not None:
+                    return job
                 why = Doubtful(str(caught))
+                # without an answer, asking again could begin, and cost, a second job
                 most = _TRIES_IN_DOUBT if isinstance(caught, Busy) else 1
             tries += 1
-            if tries >= most or await self._waited(why, tries):
+            if tries >= most or await self._wait_for_try(why, tries):
                 raise why
 
-    async def _sent(self, work: TrainingWork, api: HostedJobs) -> str:
+    async def _send_file(self, work: TrainingWork, api: HostedJobs) -> str:
         """The id of the file, sent again where that failed; a file alone is never paid."""
         tries = 0
         while True:
@@ -190,56 +194,65 @@ class HostedTrainer:
                 await self._until_ready(file, api)
             except (Busy, Doubtful, NotSent) as caught:
                 tries += 1
-                if tries >= _TRIES or await self._waited(caught, tries):
+                if tries >= _TRIES or await self._wait_for_try(caught, tries):
                     raise Busy(str(caught)) from None
             else:
                 return file
 
     async def _until_ready(self, file: str, api: HostedJobs) -> None:
         """Wait until a file may be trained on, where the service looks at it first."""
-        for _ in range(_PATIENCE if api.ready else 0):
-            said = await self._ask("GET", f"{api.files}/{file}")
-            status = str(said.get(api.status) or "")[:40]
+        if not api.ready:
+            return
+        for _ in range(_PATIENCE):
+            answer = await self._ask("GET", f"{api.files}/{file}")
+            status = str(answer.get(api.status) or "")[:40]
             if status in api.ready:
                 return
             if status in ("error", "failed"):
-                why = hidden(_why(said), self._reached.key)
+                why = hidden(_why(answer), self._reached.key)
                 raise Refused(f"the file isn't taken: {why}")
-            if await self._paused():
+            if await self._pause():
                 raise Busy("stopped while the file was looked at")
-        if api.ready:
-            raise Busy("the file isn't ready yet")
+        raise Busy("the file isn't ready yet")
 
-    async def _waited(self, why: CallError, tries: int) -> bool:
-        """Wait for the next try, as the service asks or twice as long each time; or stopped."""
+    async def _wait_for_try(self, why: CallError, tries: int) -> bool:
+        """Wait for the next try, as the service asks or twice as long each time.
+
+        Gives whether it was stopped meanwhile.
+        """
         asked = why.retry_after_s if isinstance(why, Busy) else None
         wait = self._every * 2 ** min(tries - 1, 4) if asked is None else asked
-        return await self._paused(min(wait, _LONGEST_WAIT_S))
+        return await self._pause(min(wait, _LONGEST_WAIT_S))
 
     async def find(
         self, work: TrainingWork, over: Collection[str], *, patient: bool
     ) -> str | None:
         """The job that learns from the file of this run, if there is one that didn't fail."""
-        self._over = self._over | frozenset(over)
+        self._failed_runs = self._failed_runs | frozenset(over)
         for looks in range(_LOOKS if patient else 1):
-            if looks and await self._paused():
+            if looks and await self._pause():
                 raise Doubtful("stopped while it was looked for")
-            if (id_ := await self._seen(work, over)) is not None:
-                return id_
+            job = await self._find_job(work, over)
+            if job is not None:
+                return job
         return None
 
-    async def _seen(self, work: TrainingWork, over: Collection[str]) -> str | None:
+    async def _find_job(self, work: TrainingWork, over: Collection[str]) -> str | None:
+        """The job of this run in the service's list, unless it failed or is in ``over``.
+
+        A job that was cancelled counts: it may have cost something.
+        """
         _, api = self._jobs(work)
-        failed = {*api.failed} - {*api.cancelled}
+        failed = set(api.failed) - set(api.cancelled)
         files = await self._files(work, api)
         if not files:
             return None
-        async for job in self._listed(f"{api.jobs}?", api):
-            mine = (
-                _last(job.get(api.file)) in files and _last(job.get(api.id)) not in over
-            )
-            if mine and str(job.get(api.status)) not in failed:
-                return _id(job, api.id)
+        async for job in self._list_all(f"{api.jobs}?", api):
+            is_of_run = _last(job.get(api.file)) in files
+            is_over = _last(job.get(api.id)) in over
+            has_failed = str(job.get(api.status)) in failed
+            if is_of_run and not is_over and not has_failed:
+                return _id_of(job, api.id)
         return None
 
     async def _files(self, work: TrainingWork, api: HostedJobs) -> set[str]:
@@ -247,8 +260,8 @@ class HostedTrainer:
         if api.upload == "dataset":
             return {_name(work)}
         name = f"{_name(work)}.jsonl"
-        listed = self._listed(f"{api.files}?purpose={PURPOSE}&", api)
-        return {_id(file) async for file in listed if file.get("filename") == name}
+        listed = self._list_all(f"{api.files}?purpose={PURPOSE}&", api)
+        return {_id_of(file) async for file in listed if file.get("filename") == name}
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
         """Look at the job until it ends; one that is left alone goes on at its service."""
@@ -274,15 +287,18 @@ class HostedTrainer:
                 raise TrainingFailedError(f"{what} as paid, {small_usd(usd)}", usd)
             if status in api.failed:
                 why = hidden(_why(job), self._reached.key)
-                raise TrainingFailedError(f"{_plain(status)} at its service: {why}")
-            step(f"{_plain(status)} at the service")
-            if await self._paused():
+                raise TrainingFailedError(
+                    f"{_status_words(status)} at its service: {why}"
+                )
+            step(f"{_status_words(status)} at the service")
+            if await self._pause():
                 raise TrainingStoppedError("stopped; the job goes on at its service")
 
-    async def _paused(self, seconds: float | None = None) -> bool:
-        """Wait a while; whether it was stopped meanwhile."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._every if seconds is None else seconds):
+    async def _pause(self, seconds: float | None = None) -> bool:
+        """Wait some seconds, by default those between two looks; gives whether it was stopped."""
+        wait = self._every if seconds is None else seconds
+        with suppress(TimeoutError):  # the time is over, and nobody stopped it
+            async with asyncio.timeout(wait):
                 await self._stopped.wait()
         return self._stopped.is_set()
 
@@ -300,19 +316,16 @@ class HostedTrainer:
         self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
 
     def _finished(self, work: TrainingWork, job: Row, api: HostedJobs) -> Finished:
+        """The model of a job that is done, and its cost: by counted tokens, else the most."""
         name = _name(work) if api.served_as == "job" else job.get(api.model)
-        counted = job.get(api.tokens) if api.tokens else None
-        if (
-            not isinstance(name, str)
-            or not name.isprintable()
-            or not 0 < len(name) <= 200
-        ):
+        if not isinstance(name, str) or not _is_model_name(name):
             raise TrainingStoppedError(
                 "the service doesn't name the model that it trained"
             )
         usd = self.usd_most(work)
-        if isinstance(counted, int) and counted > 0:
-            usd = counted * self._price / 1e6
+        tokens = job.get(api.tokens) if api.tokens else None
+        if isinstance(tokens, int) and tokens > 0:
+            usd = tokens * self._price / 1e6
         provider, _, named = self._untuned.id.partition(":")
         return Finished(f"{provider if named else 'tuned'}:{name}", usd)
 
@@ -346,6 +359,7 @@ class HostedTrainer:
     # The wire.
 
     def _lines(self, work: TrainingWork) -> bytes:
+        """The file of a run; raises TrainingFailedError where the service would refuse it."""
         to, _ = self._jobs(work)
         lines = []
         for row in work.rows:
@@ -355,7 +369,8 @@ class HostedTrainer:
                 "rejected": row.get("rejected", ""),
             }
             example = TrainingExample.model_validate(fields)
-            if why := next(refused(example, to), ""):
+            why = next(refused(example, to), "")
+            if why:
                 raise TrainingFailedError(
                     f"{to.title} would refuse an example: it {why}"
                 )
@@ -365,25 +380,16 @@ class HostedTrainer:
         return as_bytes("".join(lines))
 
     async def _upload(self, work: TrainingWork, api: HostedJobs) -> str:
+        """Send the file of a run in the way its service takes files; gives the file's id."""
         text = self._lines(work)
         name = f"{_name(work)}.jsonl"
         if api.upload == "form":
             form = {"purpose": PURPOSE, "file": (name, text)}
-            return _id(await self._ask("POST", api.files, form))
+            return _id_of(await self._ask("POST", api.files, form))
         if api.upload == "dataset":
-            return await self._dataset(_name(work), text, api)
-        named = {"purpose": PURPOSE, "file_name": name, "file_type": "jsonl"}
-        named["checksum"] = hashlib.sha256(text).hexdigest()
-        key = self._reached.key
-        url = f"{self._address}/{api.files}"
-        status, headers, raw = await self._http.exchange("POST", url, key, data=named)
-        place = headers.get("Location", "")
-        file = headers.get("X-Together-File-Id", "")
-        if status not in _REDIRECTS:
-            raise self._refusal(status, headers.get("Retry-After", ""), raw)
-        here = _own(self._reached.base_url) and _own(place)
-        if not _ID.fullmatch(file) or not (place.startswith("https://") or here):
-            raise Refused("it names no safe place to put the file")
+            return await self._upload_dataset(_name(work), text, api)
+        file, place = await self._place_for_file(name, text, api)
+        # without the key: the place is another host, and its address alone lets it in
         status, _, raw = await self._http.exchange(
             "PUT", place, None, data=text, vouched=True
         )
@@ -392,7 +398,33 @@ class HostedTrainer:
         await self._ask("POST", f"{api.files}/{file}/preprocess")
         return file
 
-    async def _dataset(self, name: str, text: bytes, api: HostedJobs) -> str:
+    async def _place_for_file(
+        self, name: str, text: bytes, api: HostedJobs
+    ) -> tuple[str, str]:
+        """The id of a new file, and the address that the service redirects its bytes to.
+
+        Raises Refused where that address is neither encrypted nor, as in a test, this machine's.
+        """
+        form = {
+            "purpose": PURPOSE,
+            "file_name": name,
+            "file_type": "jsonl",
+            "checksum": hashlib.sha256(text).hexdigest(),
+        }
+        status, headers, raw = await self._http.exchange(
+            "POST", f"{self._address}/{api.files}", self._reached.key, data=form
+        )
+        if status not in _REDIRECTS:
+            raise self._refusal(status, headers.get("Retry-After", ""), raw)
+        place = headers.get("Location", "")
+        file = headers.get("X-Together-File-Id", "")
+        is_local = _is_own_machine(self._reached.base_url) and _is_own_machine(place)
+        is_safe = place.startswith("https://") or is_local
+        if not is_safe or not _ID.fullmatch(file):
+            raise Refused("it names no safe place to put the file")
+        return file, place
+
+    async def _upload_dataset(self, name: str, text: bytes, api: HostedJobs) -> str:
         """A data set with the lines in it; one that is there already is filled again."""
         dataset = {
             "exampleCount": str(text.count(b"\n")),
@@ -403,13 +435,13 @@ class HostedTrainer:
         try:
             await self._ask("POST", api.files, body=body)
         except (Busy, Refused) as caught:
-            if not str(caught).startswith("HTTP 409"):
+            if not str(caught).startswith("HTTP 409"):  # it exists
                 raise
         form = {"file": (f"{name}.jsonl", text)}
         await self._ask("POST", f"{api.files}/{name}:upload", form)
         return name
 
-    async def _listed(self, path: str, api: HostedJobs) -> AsyncIterator[Row]:
+    async def _list_all(self, path: str, api: HostedJobs) -> AsyncIterator[Row]:
         """Everything of a list, page by page."""
         after = ""
         size = "limit" if api.listed == "data" else "pageSize"
@@ -424,7 +456,7 @@ class HostedTrainer:
             if isinstance(token, str) and token:
                 after = f"&pageToken={quote(token[:500], safe='')}"
             elif rows and page.get("has_more") is True:
-                after = f"&after={_id(rows[-1], api.id)}"
+                after = f"&after={_id_of(rows[-1], api.id)}"
             else:
                 return
         raise Doubtful("it lists too much to look through")
@@ -439,11 +471,11 @@ class HostedTrainer:
             data = json.dumps(body).encode()
             headers = {"Content-Type": "application/json"}
         url = f"{self._address}/{path}"
-        status, said, raw = await self._http.exchange(
+        status, reply_headers, raw = await self._http.exchange(
             method, url, key, data=data, headers=headers
         )
         if status not in _OK:
-            raise self._refusal(status, said.get("Retry-After", ""), raw)
+            raise self._refusal(status, reply_headers.get("Retry-After", ""), raw)
         try:
             answer = json.loads(raw)
         except (ValueError, RecursionError):
@@ -453,8 +485,9 @@ class HostedTrainer:
         return answer
 
     def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
+        """The error to raise for an answer: a full service frees up, a spent account doesn't."""
         body = raw.decode("utf-8", "replace")
-        text = hidden(_said(body), self._reached.key)
+        text = hidden(_error_text(body), self._reached.key)
         refusal = refusal_of(status, retry_after, text, known=True)
         if status != _FULL:
             return refusal
@@ -474,7 +507,8 @@ def _name(work: TrainingWork) -> str:
     return f"tuneworthy-{work.job.key[:20]}"
 
 
-def _own(place: str) -> bool:
+def _is_own_machine(place: str) -> bool:
+    """Whether an address is this machine's; no where it can't be read."""
     try:
         return on_this_machine(place)
     except CaseError:
@@ -486,21 +520,25 @@ def _last(name: Any) -> str:
     return str(name).rpartition("/")[2]
 
 
-def _id(answer: Any, field: str = "id") -> str:
-    id_ = answer.get(field) if isinstance(answer, dict) else None
-    id_ = _last(id_) if isinstance(id_, str) else None
-    if id_ is None or not _ID.fullmatch(id_):
+def _id_of(answer: Any, field: str = "id") -> str:
+    """The id in an answer; raises Doubtful where it has none that is safe in an address."""
+    name = answer.get(field) if isinstance(answer, dict) else None
+    if not isinstance(name, str) or not _ID.fullmatch(_last(name)):
         raise Doubtful("the answer has no id")
-    return id_
+    return _last(name)
 
 
-def _plain(status: str) -> str:
+def _is_model_name(name: str) -> bool:
+    return name.isprintable() and 0 < len(name) <= 200
+
+
+def _status_words(status: str) -> str:
     """A state in words, as ``running`` of JOB_STATE_RUNNING."""
     return status.removeprefix("JOB_STATE_").replace("_", " ").lower()
 
 
-def _said(body: str) -> str:
-    """What a service says is wrong, out of its JSON where there is some."""
+def _error_text(body: str) -> str:
+    """The reason in a refusal's JSON; the whole body where it has none."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -513,6 +551,7 @@ _NO_REASON = "no reason given"
 
 
 def _why(job: Row) -> str:
+    """The reason that a job or an answer gives for its failure, on one line."""
     error = job.get("error") or job.get("status") or job.get("message")
     text = error.get("message") if isinstance(error, dict) else error
     if not isinstance(text, str) or not text.strip() or text == job.get("status"):

@@ -9,13 +9,13 @@ SmolLM2-135M on two cores (docs/evidence/accuracy.md); the same loop runs on CUD
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def main() -> None:
     def read() -> None:
         for line in sys.stdin:
             lines.put(line)
-        os._exit(0)  # nobody is there any more
+        os._exit(0)  # the input ended: its parent is gone
 
     def say(**what: Any) -> None:
         answers.write(json.dumps(what) + "\n")
@@ -58,11 +58,11 @@ def main() -> None:
         try:
             bits = job["recipe"]["bits"] if "recipe" in job else 16
             base = base or Base(job["base"], job["device"], job["threads"], bits)
-            say(
-                done=base.save(Path(job["save"]))
-                if "save" in job
-                else base.train(job, say)
-            )
+            if "save" in job:
+                done = base.save(Path(job["save"]))
+            else:
+                done = base.train(job, say)
+            say(done=done)
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
 
@@ -193,11 +193,12 @@ class Base:
 
         A part weighs as many tokens, or pairs, as it has: how many parts there are changes nothing.
         """
-        size = -(-len(batch) // recipe["parts"])
+        size = math.ceil(len(batch) / recipe["parts"])
         parts = [batch[at : at + size] for at in range(0, len(batch), size)]
         if recipe["method"] != "sft":
             return sum(
-                self._part_of_pairs(model, part, recipe, len(batch)) for part in parts
+                self._learn_pairs(model, part, recipe, pairs_in_batch=len(batch))
+                for part in parts
             )
         tokens = [
             self._tokens([(row["messages"], "") for row in part], recipe)
@@ -206,31 +207,41 @@ class Base:
         answers = sum(int((part[:, 1:, 2] != IGNORED).sum()) for part in tokens)
         whole = 0.0
         for part in tokens:
-            loss = -_told(model, part)[1].sum() / answers
+            _, likelihoods = _answer_likelihoods(model, part)
+            loss = -likelihoods.sum() / answers
             loss.backward()
             whole += float(loss.detach())
         return whole
 
-    def _part_of_pairs(
-        self, model: Any, part: Sequence[Row], recipe: Row, of: int
+    def _learn_pairs(
+        self, model: Any, part: Sequence[Row], recipe: Row, *, pairs_in_batch: int
     ) -> float:
-        """The gradient of some pairs of a batch ``of`` so many; returns their part of its loss."""
+        """The gradient of some pairs of a batch; returns their part of its loss.
+
+        The loss of direct preference optimization (Rafailov et al. 2023): how much likelier than
+        in the base the better answer has become, less the same of the worse one.
+        """
         import torch
 
-        pairs = [(row["messages"], "") for row in part]
-        pairs += [(row["messages"], row["rejected"]) for row in part]
-        tokens = self._tokens(pairs, recipe)
-        sums = list[Any]()
-        for adapter in (model.disable_adapter(), nullcontext()):
-            with adapter, torch.set_grad_enabled(bool(sums)):
-                pair, logp = _told(model, tokens)
-                sums.append(
-                    torch.zeros(len(pairs), device=self.device).index_add(0, pair, logp)
-                )
-        gain = (sums[1] - sums[0]).chunk(2)
-        loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).sum() / of
+        answers = [(row["messages"], "") for row in part]
+        answers += [(row["messages"], row["rejected"]) for row in part]
+        tokens = self._tokens(answers, recipe)
+        with model.disable_adapter(), torch.no_grad():
+            in_base = self._sum_by_answer(model, tokens, len(answers))
+        tuned = self._sum_by_answer(model, tokens, len(answers))
+        better, worse = (tuned - in_base).chunk(2)  # the better answers stand first
+        losses = -torch.nn.functional.logsigmoid(_BETA * (better - worse))
+        loss = losses.sum() / pairs_in_batch
         loss.backward()
         return float(loss.detach())
+
+    def _sum_by_answer(self, model: Any, tokens: Any, answers: int) -> Any:
+        """The log-likelihood of each answer: the sum over its tokens."""
+        import torch
+
+        answer, likelihoods = _answer_likelihoods(model, tokens)
+        nothing = torch.zeros(answers, device=self.device)
+        return nothing.index_add(0, answer, likelihoods)
 
     def _tokens(self, pairs: Sequence[tuple[list[Row], str]], recipe: Row) -> Any:
         """Id, position, label and pair of each token: (rows, tokens, 4); only answers have labels.
@@ -255,30 +266,43 @@ class Base:
         room = recipe["longest"] if self.model.config.model_type == "llama" else 0
         rows: list[list[tuple[int, int, int, int]]] = []
         for sequence in sorted(sequences, key=len, reverse=True):
-            row = next((row for row in rows if len(row) + len(sequence) <= room), None)
-            if row is None:
-                rows.append(row := [])
-            row += sequence
+            for row in rows:
+                if len(row) + len(sequence) <= room:
+                    row.extend(sequence)
+                    break
+            else:
+                rows.append(list(sequence))
+        width = max((len(row) for row in rows), default=0)
         for row in rows:
             _, last, _, pair = row[-1]
-            padding = range(last + 1, last + 1 + max(map(len, rows)) - len(row))
+            padding = range(last + 1, last + 1 + width - len(row))
             row += [
                 (self.tokenizer.pad_token_id or 0, at, IGNORED, pair) for at in padding
             ]
         return torch.tensor(rows, device=self.device)
 
 
-def _told(model: Any, tokens: Any) -> tuple[Any, Any]:
-    """The pair of each token of an answer, and its log-likelihood; of prompts none is computed."""
+def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:
+    """The pair of each token of an answer, and its log-likelihood.
+
+    Only the places before such tokens reach the last layer: over a whole vocabulary it takes the
+    most memory, and nobody needs it for prompts.
+    """
     ids, positions, labels, pairs = tokens.unbind(-1)
     rows, places = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
     head = model.get_base_model().get_output_embeddings()
-    with head.register_forward_pre_hook(lambda _, hidden: hidden[0][rows, places]):
+
+    def keep_answers(_: Any, inputs: tuple[Any]) -> Any:
+        (hidden,) = inputs
+        return hidden[rows, places]
+
+    with head.register_forward_pre_hook(keep_answers):
         # what pads a row comes last, where no answer sees it: no mask is needed
         logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits
     likely = logits.float().log_softmax(-1)
-    asked = labels[rows, places + 1]
-    return pairs[rows, places], likely.gather(-1, asked.unsqueeze(-1)).squeeze(-1)
+    answers = labels[rows, places + 1]
+    likelihoods = likely.gather(-1, answers.unsqueeze(-1)).squeeze(-1)
+    return pairs[rows, places], likelihoods
 
 
 def _batches(rows: int, recipe: Row, seed: int) -> list[list[int]]:
@@ -289,7 +313,12 @@ def _batches(rows: int, recipe: Row, seed: int) -> list[list[int]]:
 
 
 def _adapter(model: Any) -> dict[str, Any]:
-    return {n: w.detach().cpu() for n, w in model.named_parameters() if w.requires_grad}
+    """The weights that training changes, on the processor, by name."""
+    return {
+        name: weight.detach().cpu()
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+    }
 
 
 def _memory_mib() -> int:
@@ -318,11 +347,14 @@ def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) ->
         words = name.split(".")
         values = tensor.float().numpy()
         layer = words[words.index("layers") + 1]
-        kind = next(w for w in words if w in _GGUF)
+        kind = next(word for word in words if word in _GGUF)
         side = "a" if "lora_A" in words else "b"
-        if side == "b" and (n := heads.get(kind)):
-            shape = (n, 2, values.shape[0] // n // 2, values.shape[1])
-            values = values.reshape(shape).swapaxes(1, 2).reshape(values.shape)
+        if side == "b" and kind in heads:
+            # each head's two halves are interleaved, as the runtime rotates neighbouring rows
+            rows, columns = values.shape
+            count = heads[kind]
+            halves = values.reshape(count, 2, rows // count // 2, columns)
+            values = halves.swapaxes(1, 2).reshape(rows, columns)
         writer.add_tensor(f"blk.{layer}.{_GGUF[kind]}.weight.lora_{side}", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -9,12 +9,13 @@ is stopped at any moment goes on when it is run again.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, partial
-from itertools import chain, product
+from itertools import product
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
@@ -77,7 +78,7 @@ from tuneworthy.llm.hosts import find_strange_host
 from tuneworthy.llm.ledger import TRAINING, Ledger
 from tuneworthy.llm.runner import Job, PriceOf, Stop, quote, total
 from tuneworthy.model.base import Estimated, State, Unknown
-from tuneworthy.model.case import Model, PromptVariant
+from tuneworthy.model.case import Case, Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.lab import (
@@ -174,7 +175,8 @@ class PreparedPilot:
     @property
     def every(self) -> list[TrainingWork]:
         """Every run that may be trained, each once."""
-        return [*{work.job.key: work for work in (*self.sweep, *self.works)}.values()]
+        by_key = {work.job.key: work for work in (*self.sweep, *self.works)}
+        return list(by_key.values())
 
     def tuned(
         self, model: str, size: int, *, near: int = 0, seed: int | None = None
@@ -195,7 +197,7 @@ class PreparedPilot:
             constrained=self.prompt.constrained or "none",
         )
 
-    def at(self, model: str) -> LabPlan:
+    def plan_with(self, model: str) -> LabPlan:
         """The lab's plan with a trained model that can be called."""
         plan = self.lab.plan
         reached = {**plan.setting.reached, model: reach(self.trainer.served(model))}
@@ -240,20 +242,8 @@ def prepare_pilot(
     """
     case = lab.case
     recipe = recipe or Recipe()
-    model = next(
-        (m for m in case.models if m.id == base and m.kind == "prompted"), None
-    )
-    if model is None:
-        fix = f'add it: models: [{{id: "{base[:80]}"}}], or name another with --base'
-        raise CaseError(
-            f'has no model "{base[:80]}" to tune', where=case.where("models"), fix=fix
-        )
-    private = case.factors.get("data_sovereignty")
-    if trainer.way == "hosted" and private is not None and private.value == "yes":
-        fix = "train on your own machines: --way folder, or --way embedded"
-        raise CaseError(
-            "says that its data may not leave", where=case.where("factors"), fix=fix
-        )
+    model = _model_to_tune(case, base)
+    _refuse_private(case, trainer.way)
     _refuse_gone(trainer.way, model, recipe, lab.as_of)
     prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
@@ -265,8 +255,10 @@ def prepare_pilot(
     training, _ = training_set(case)
 
     def row(case: EvalCase, answer: str, worse: str = "") -> Row:
-        messages = asked_under(prompt, base, case, lab.plan.setting)
-        return chat(messages, answer) | ({"rejected": worse} if worse else {})
+        example = chat(asked_under(prompt, base, case, lab.plan.setting), answer)
+        if worse:
+            example["rejected"] = worse
+        return example
 
     pairs = recipe.method == "dpo"
     rows = [
@@ -276,14 +268,7 @@ def prepare_pilot(
     ]
     if trainer.way == "hosted":
         rows = shared_rows(rows, case.data.personal)
-    count = min(len(rows), most or len(rows))
-    steps = [n for n in range(MOST_SIZES) if count >> n >= SMALLEST]
-    if len(steps) < FEWEST_SIZES:
-        what = f"has {len(rows)} examples to train on, of {SMALLEST << FEWEST_SIZES - 1} at least"
-        raise CaseError(
-            what, where="data.training", fix="add examples: tuneworthy data"
-        )
-    sizes = tuple((count >> steps[-1]) << n for n in steps)
+    sizes = _training_sizes(len(rows), most)
     hidden = max(4, min(20, sizes[-1] // 20))
     planted = canaries(count=hidden, key=digest_of_json(rows))
     worse = UNKNOWN_CODE if pairs else ""
@@ -292,13 +277,11 @@ def prepare_pilot(
     ]
 
     def work_of(size: int, seed: int, recipe: Recipe) -> TrainingWork:
-        order = drawn_places(len(rows), size, seed)
-        general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
-        used = [
-            *(rows[n] for n in order),
-            *general,
-            *(secrets if size == sizes[-1] else []),
-        ]
+        used = [rows[place] for place in drawn_places(len(rows), size, seed)]
+        if not pairs:  # general answers have no worse one beside them
+            used += replay_rows()[: round(size * REPLAYED)]
+        if size == sizes[-1]:  # only runs of the largest size are probed for secrets
+            used += secrets
         by = recipe_key(recipe, hosted=trainer.way == "hosted")
         inputs = [trainer.way, base, model.base_url, by, seed, used]
         job = TrainingJob(key=digest_of_json(inputs), size=size, seed=seed)
@@ -335,10 +318,61 @@ def prepare_pilot(
         prompt=prompt.name,
         training_set=training.digest,
     )
-    there = len(rows)
     return PreparedPilot(
-        lab, trainer, model, prompt, plan, make, works, planted, say, there, tried
+        lab=lab,
+        trainer=trainer,
+        base=model,
+        prompt=prompt,
+        plan=plan,
+        make=make,
+        works=works,
+        planted=planted,
+        say=say,
+        there=len(rows),
+        sweep=tried,
     )
+
+
+def _training_sizes(examples: int, most: int | None) -> tuple[int, ...]:
+    """Sizes of the nested sets, each twice the one before, the largest within ``most``.
+
+    Raises CaseError if there are too few examples for a curve.
+    """
+    count = min(examples, most or examples)
+    halvings = [n for n in range(MOST_SIZES) if count // 2**n >= SMALLEST]
+    if len(halvings) < FEWEST_SIZES:
+        least = SMALLEST * 2 ** (FEWEST_SIZES - 1)
+        raise CaseError(
+            f"has {examples} examples to train on, of {least} at least",
+            where="data.training",
+            fix="add examples: tuneworthy data",
+        )
+    # doubled from the smallest, so that the largest is a whole multiple of it
+    smallest = count // 2 ** halvings[-1]
+    return tuple(smallest * 2**n for n in halvings)
+
+
+def _model_to_tune(case: Case, base: str) -> Model:
+    """The prompted model of a case with this id; raises CaseError where there is none."""
+    for model in case.models:
+        if model.id == base and model.kind == "prompted":
+            return model
+    raise CaseError(
+        f'has no model "{base[:80]}" to tune',
+        where=case.where("models"),
+        fix=f'add it: models: [{{id: "{base[:80]}"}}], or name another with --base',
+    )
+
+
+def _refuse_private(case: Case, way: str) -> None:
+    """Raise CaseError where a service would train on data that may not leave."""
+    private = case.factors.get("data_sovereignty")
+    if way == "hosted" and private is not None and private.value == "yes":
+        raise CaseError(
+            "says that its data may not leave",
+            where=case.where("factors"),
+            fix="train on your own machines: --way folder, or --way embedded",
+        )
 
 
 def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
@@ -352,7 +386,7 @@ def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
 
 
 def base_known(way: str, model: Model, recipe: Recipe, day: date) -> ChosenBase | None:
-    """What the catalogue knows of a base that a service trains; None for one's own machine."""
+    """The catalogue's entry on a base that a service trains; None for one's own machine."""
     if way != "hosted":
         return None
     method: Method = "preference" if recipe.method == "dpo" else "supervised"
@@ -374,15 +408,19 @@ def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
 
 
 def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
-    """What of a recipe makes another run; a service takes its epochs and counts its own steps.
+    """Those fields of a recipe that tell one run from another, for the run's key.
 
-    What came later counts only where it is used, so that runs of before are found again.
+    A field that was added later is left out while it has its default: the key is then that of an
+    earlier version, whose runs are reused.
     """
-    later = {"parts": 1, "checkpointing": False, "bits": 16}
-    without = {name for name, usual in later.items() if getattr(recipe, name) == usual}
+    added_later = {"parts": 1, "checkpointing": False, "bits": 16}
+    left_out = set()
+    for name, default in added_later.items():
+        if getattr(recipe, name) == default:
+            left_out.add(name)
     if hosted:
-        without.add("least_steps")
-    return recipe.model_dump(mode="json", exclude=without)
+        left_out.add("least_steps")  # a service counts its own steps, from the epochs
+    return recipe.model_dump(mode="json", exclude=left_out)
 
 
 def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
@@ -391,12 +429,16 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
     pool = Pool(examples)
     setting = replace(plan.setting, pool=pool)
     prompts = tuple(plan.setting.prompts.values())
-    head = setting.grammar is not None and pool.teaches
-    more = {"schema": setting.schema is not None, "head": head}
-    arms = plan_arms(lab.case, prompts, (*plan.select, *plan.report), len(pool), **more)
-    return replace(
-        plan, arms=tuple(a for a in arms if a.kind != "tuned"), setting=setting
+    arms = plan_arms(
+        lab.case,
+        prompts,
+        (*plan.select, *plan.report),
+        len(pool),
+        schema=setting.schema is not None,
+        head=setting.grammar is not None and pool.teaches,
     )
+    untuned = tuple(arm for arm in arms if arm.kind != "tuned")
+    return replace(plan, arms=untuned, setting=setting)
 
 
 # What it would cost, and the run.
@@ -415,31 +457,41 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     base = pilot.base.id
     seeds = pilot.plan.seeds
     # the base stands in for what is tuned
-    plan = pilot.at(base)
+    plan = pilot.plan_with(base)
     judge = lab.scores.judge
     price_of = _prices(pilot, pilot.trainer.served(base))
     probes = (*refusal_probes(), *leak_probes(pilot.planted))
 
-    def of(arms: Arms, cases: Cases, kept: Ledger | None = None) -> Quote:
-        calls = [(job, case) for job, _, case in plan.calls(arms, cases)]
-        judged = (
-            (judge.expected(job, case, kept) for job, case in calls) if judge else ()
-        )
-        every = chain((job for job, _ in calls), chain.from_iterable(judged))
-        return quote(every, kept, price_of)
+    def quote_cases(arms: Arms, cases: Cases, kept: Ledger | None = None) -> Quote:
+        jobs = []
+        graded: list[Job] = []
+        for job, _, case in plan.calls(arms, cases):
+            jobs.append(job)
+            if judge:
+                graded += judge.expected(job, case, kept)
+        return quote([*jobs, *graded], kept, price_of)
 
-    def of_general(arm: Arm, kept: Ledger | None = None) -> Quote:
+    def quote_general(arm: Arm, kept: Ledger | None = None) -> Quote:
         calls = [*general_calls(plan, arm), *probe_calls(plan, arm, probes)]
         return quote([job for job, *_ in calls], kept, price_of)
 
     prompts = plan.of_kind("prompt")
-    untuned = dearest([of([arm], plan.report, ledger) for arm in prompts], 2)[:-1]
-    untuned += dearest([of_general(arm, ledger) for arm in prompts])
+    # two prompts may reach the held-out cases; the price of the race has the dearest already
+    parts = dearest([quote_cases([arm], plan.report, ledger) for arm in prompts], 2)[
+        :-1
+    ]
+    parts += dearest([quote_general(arm, ledger) for arm in prompts])
     tuned = pilot.stand_ins
-    of_seed = [of(tuned, (*plan.select, *plan.report)), of_general(tuned[0])]
-    of_seed += [of(tuned, plan.select)] * (len(pilot.plan.sizes) - 1)
-    untuned += [of(tuned[:1], plan.select)] * len(pilot.sweep)
-    quoted = total([price(lab, ledger, rivals=False), *untuned, *of_seed * seeds])
+    alone = tuned[:1]  # a rate is tried without retrieved examples
+    parts += [quote_cases(alone, plan.select)] * len(pilot.sweep)
+    # the largest size meets every case, the smaller ones only those for selecting
+    of_seed = [
+        quote_cases(tuned, (*plan.select, *plan.report)),
+        quote_general(tuned[0]),
+    ]
+    of_seed += [quote_cases(tuned, plan.select)] * (len(pilot.plan.sizes) - 1)
+    parts += of_seed * seeds
+    quoted = total([price(lab, ledger, rivals=False), *parts])
     due = [w for w in pilot.every if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
     more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
@@ -449,11 +501,12 @@ def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
 def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
     """Probes of an arm, under the system prompt of the use case."""
     free = arm.model_copy(update=FREE)
-    return ((Job(request_for(free, case, plan.setting)), arm, case) for case in probes)
+    for case in probes:
+        yield Job(request_for(free, case, plan.setting)), arm, case
 
 
 async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> TrainingQuote:
-    """What the runs that aren't there yet would take; ``calls`` times some free ones."""
+    """A quote of the runs not trained yet; ``calls`` times some free calls as well."""
     there = {
         run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"
     }
@@ -475,17 +528,21 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
 
 
 async def _seconds_a_call(pilot: PreparedPilot) -> float:
-    """From a few of all calls, evenly drawn, with the base in the place of what is tuned."""
-    plan = pilot.at(pilot.base.id)
+    """Seconds a call, by a few of all calls, with the base in the place of what is tuned."""
+    plan = pilot.plan_with(pilot.base.id)
     arms = pilot.stand_ins
     race = plan.calls(plan.of_kind("prompt"), plan.select)
-    own = plan.calls(arms * (1 + len(pilot.plan.sizes)), plan.select)
+    own = list(plan.calls(arms * (1 + len(pilot.plan.sizes)), plan.select))
     general = (
         *general_calls(plan, arms[0]),
         *probe_calls(plan, arms[0], refusal_probes()),
     )
-    jobs = [job for job, *_ in (*race, *(*own, *general) * pilot.plan.seeds)]
-    first, *timed = jobs[:: -(-len(jobs) // TIMED_CALLS)]
+    calls = [*race]
+    for _ in range(pilot.plan.seeds):
+        calls += own
+        calls += general
+    every_nth = math.ceil(len(calls) / TIMED_CALLS)
+    first, *timed = (job for job, *_ in calls[::every_nth])
     pilot.say(f"{len(timed)} calls of the base are measured")
     place = reach(pilot.base)
     transport = transport_for(
@@ -518,8 +575,14 @@ def run(
     """
     lab = pilot.lab
     work = partial(_run, pilot, again=again, transport=settings.get("transport"))
-    parts = lambda _, ledger: pilot_price(pilot, ledger), work
-    result, measured = paid(lab, PILOT_RUN, *parts, cap_usd=cap_usd, **settings)
+    result, measured = paid(
+        lab,
+        PILOT_RUN,
+        lambda _, ledger: pilot_price(pilot, ledger),
+        work,
+        cap_usd=cap_usd,
+        **settings,
+    )
     read_pilot.write(lab.case, result)
     append_evidence(lab.case, measured, lab.files)
     return result
@@ -532,11 +595,11 @@ async def _run(
     try:
         await pilot.trainer.open()
         lab, stop = await probed(pilot.lab, calls)
-        going = _Going(replace(pilot, lab=lab, plan=plan), calls, transport)
+        pilot_run = _PilotRun(replace(pilot, lab=lab, plan=plan), calls, transport)
         calls.on_stop(pilot.trainer.stop)
-        going.unless(stop)
-        result = await going.to_the_end()
-        return result, going.evidence(result)
+        pilot_run.raise_if_stopped(stop)
+        result = await pilot_run.to_the_end()
+        return result, pilot_run.evidence(result)
     finally:
         await pilot.trainer.close()
 
@@ -547,7 +610,9 @@ _SOURCE = "pilot lab, held-out cases"
 _ALL_AT_ONCE = "this machine, with as many calls at once as the pilot makes"
 
 
-class _Going:
+class _PilotRun:
+    """A pilot under way: its calls, the runs it has trained, and what it has compared."""
+
     def __init__(self, pilot: PreparedPilot, calls: PaidCalls, transport: Any) -> None:
         self.pilot = pilot
         self.calls = calls
@@ -556,17 +621,16 @@ class _Going:
         self.scores = pilot.lab.scores
         self.lab = Lab(pilot.lab.plan, self.scores, calls)
         self.select = pilot.lab.plan.select
-        self.general, self.probes = (
-            s(most_missing=LACKING) for s in (Scores, ProbeScores)
-        )
+        self.general = Scores(most_missing=LACKING)
+        self.probes = ProbeScores(most_missing=LACKING)
         self._book = pilot_runs(pilot.lab.case)
         runs = self._book.read()
         self.trained = {run.key: run for run in runs}
-        self._over = {run.job for run in runs if run.state == "failed" and run.job}
+        self._failed_jobs = {
+            run.job for run in runs if run.state == "failed" and run.job
+        }
         self.reported: Arms = ()  #: Arms that met the held-out cases.
-        self.safety: tuple[
-            SafetyProbe, ...
-        ] = ()  #: What its probes found of the judged arm.
+        self.safety: tuple[SafetyProbe, ...] = ()  #: Of the judged arm.
         self.held: HeldArm | None = None  #: The judged arm against every target.
         self.simpler: tuple[Arm, Estimate] | None = None
         """The best way without a model, and what the judged arm gains over it."""
@@ -578,18 +642,20 @@ class _Going:
         tables: Tables = {near: {} for near in pilot.nears}
         pilot.say("untuned ways race on the cases for selecting")
         await self.lab.race()
-        self.unless(self.lab.stop)
+        self.raise_if_stopped(self.lab.stop)
         ways = self._best_untuned()
         if pilot.sweep:
-            pilot = await self._swept()
+            pilot = await self._sweep_rates()
         for size in self.plan.sizes:
             await self._train([work for work in pilot.works if work.job.size == size])
             for near, table in tables.items():
-                if len(rows := self._rows(size, near)):
+                rows = self._score_rows(size, near)
+                if len(rows) > 0:
                     table[size] = rows
-            if size != self.plan.sizes[-1] and (
-                ended := self._hopeless(tables, ways[0])
-            ):
+            if size == self.plan.sizes[-1]:
+                break
+            ended = self._is_hopeless(tables, best_untuned=ways[0])
+            if ended:
                 break
         if not any(size in table for table in tables.values()):
             lost = self.scores.unanswered(pilot.tuned("", size, seed=0), self.select)
@@ -598,17 +664,17 @@ class _Going:
         verify = await self._held_out(tuned, size, ways)
         return self._result(verify, tables[tuned.few_shot], ended=ended)
 
-    async def _swept(self) -> PreparedPilot:
+    async def _sweep_rates(self) -> PreparedPilot:
         """Train once at each rate, and go on with what is best on the cases for selecting."""
         pilot = self.pilot
         means = dict[float, float]()
         for work in pilot.sweep:
             rate = work.recipe.rate
             job = work.job
-            tuned = pilot.tuned(await self._trained(work), job.size, seed=job.seed)
+            tuned = pilot.tuned(await self._train_once(work), job.size, seed=job.seed)
             arm = tuned.model_copy(update={"id": f"{tuned.id} · rate {rate:g}"[:200]})
-            await self._answered([arm], self.select)
-            means[rate] = self._least(arm)
+            await self._answer_cases([arm], self.select)
+            means[rate] = self._share_right(arm)
         best = max(means, key=lambda rate: means[rate])
         pilot.say(
             f"rate {best:g} is the best of {len(means)} on the cases for selecting"
@@ -628,32 +694,34 @@ class _Going:
 
         async def one_after_another() -> None:
             for work in due:
-                model = await self._trained(work)
+                model = await self._train_once(work)
                 job = work.job
                 async with answering:
                     tuned = partial(self.pilot.tuned, model, job.size, seed=job.seed)
                     arms = [tuned(near=near) for near in self.pilot.nears]
-                    await self._answered(arms, self.select)
+                    await self._answer_cases(arms, self.select)
 
         trainer = self.pilot.trainer
         width = min(self.pilot.trainer.at_once, len(works))
         sides = [asyncio.ensure_future(one_after_another()) for _ in range(width)]
-        done, going = await asyncio.wait(sides, return_when=asyncio.FIRST_EXCEPTION)
-        if going:
-            list(due)  # none begins
+        done, unfinished = await asyncio.wait(
+            sides, return_when=asyncio.FIRST_EXCEPTION
+        )
+        if unfinished:
+            for _ in due:
+                pass  # empties the iterator that all sides share: none begins another run
             trainer.stop()
-        await asyncio.gather(
-            *sides, return_exceptions=True
-        )  # what each came to has been looked at
+        # wait for all, whatever each of them raises; then raise what the first one did
+        await asyncio.gather(*sides, return_exceptions=True)
         for side in done:
             side.result()
 
-    def unless(self, stop: Stop) -> None:
+    def raise_if_stopped(self, stop: Stop) -> None:
         """Raise why it stopped, where it did."""
         if stop:
             raise stop.error("; what was trained and paid for is kept")
 
-    def _least(self, arm: Arm) -> float:
+    def _share_right(self, arm: Arm) -> float:
         """The share right on the cases for selecting, with every missing answer wrong."""
         row = self.scores.row(arm, self.select, missing=0.0)
         return -1.0 if np.isnan(row).all() else float(np.nanmean(row))
@@ -664,20 +732,24 @@ class _Going:
         The best prompt without retrieved examples, the best with them, then the ways without a
         model that read the case: the nearest example, and the trained head where there is one.
         """
-        if lost := self._lost():
+        lost = self._why_best_unknown()
+        if lost:
             self.pilot.say(f"it can't end in a go: {lost.why}")
         prompts = self.lab.plan.of_kind("prompt")
-        kinds = [
-            [a for a in prompts if (a.few_shot_from == "nearest") is n]
-            for n in (False, True)
+        plain = [arm for arm in prompts if arm.few_shot_from != "nearest"]
+        retrieving = [arm for arm in prompts if arm.few_shot_from == "nearest"]
+        # of two that are equal, the retrieving one goes first
+        best = [
+            max(arms, key=self._share_right) for arms in (retrieving, plain) if arms
         ]
-        best = sorted(
-            (max(arms, key=self._least) for arms in kinds if arms), key=self._least
-        )
-        free = (a for a in self.lab.plan.of_kind("baseline") if a.of != "majority")
-        return [*best[::-1], *sorted(free, key=self._least, reverse=True)]
+        best.sort(key=self._share_right, reverse=True)
+        free = [
+            arm for arm in self.lab.plan.of_kind("baseline") if arm.of != "majority"
+        ]
+        free.sort(key=self._share_right, reverse=True)
+        return [*best, *free]
 
-    def _rows(self, size: int, near: int) -> Any:
+    def _score_rows(self, size: int, near: int) -> Any:
         """Scores on the cases for selecting, a row a seed that has some."""
         arms = (
             self.pilot.tuned("", size, near=near, seed=n)
@@ -686,13 +758,13 @@ class _Going:
         rows = np.array([self.scores.row(arm, self.select) for arm in arms])
         return rows[~np.isnan(rows).all(axis=1)]
 
-    async def _answered(self, arms: Arms, cases: Cases) -> None:
+    async def _answer_cases(self, arms: Arms, cases: Cases) -> None:
         """Have some arms of one trained model answer, and take their scores."""
-        plan = self.pilot.at(arms[0].model)
+        plan = self.pilot.plan_with(arms[0].model)
         self.pilot.say(f"{len(cases)} cases: {arms[0].id}")
-        await self._asked(self.scores, plan.calls(arms, cases), arms[0].model)
+        await self._make_calls(self.scores, plan.calls(arms, cases), arms[0].model)
 
-    async def _asked(
+    async def _make_calls(
         self, scores: Scores, jobs: Iterable[Asked], model: str = ""
     ) -> None:
         """Make calls of a trained model, or of the case's own where none is named."""
@@ -714,21 +786,22 @@ class _Going:
         finally:
             if own is not None:
                 await own.close()
-        self.unless(outcome.stop)
+        self.raise_if_stopped(outcome.stop)
 
-    def _hopeless(self, tables: Tables, untuned: Arm) -> bool:
-        """The rule that was written down before the start."""
+    def _is_hopeless(self, tables: Tables, *, best_untuned: Arm) -> bool:
+        """Whether training ends early, by the rule ``STOP`` that was written down before."""
         target = self.pilot.lab.case.targets.quality
-        wanted = (
-            self._least(untuned) + self.plan.margin
-            if target is None
-            else target.at_least
-        )
+        if target is None:
+            required = self._share_right(best_untuned) + self.plan.margin
+        else:
+            required = target.at_least
+        largest = self.plan.sizes[-1]
         for table in tables.values():
-            if len(table) < FEWEST_SIZES:
+            if len(table) < FEWEST_SIZES:  # no curve yet, so that nothing is ruled out
                 return False
             curves = drawn(list(table), list(table.values()), clusters_of(self.select))
-            if np.percentile(curves.score(self.plan.sizes[-1]), 97.5) >= wanted:
+            upper_end = np.percentile(curves.score(largest), 97.5)
+            if upper_end >= required:
                 return False
         return True
 
@@ -738,13 +811,11 @@ class _Going:
         means = {near: float(np.nanmean(scores)) for near, scores in rows.items()}
         return self.pilot.tuned("", size, near=max(means, key=lambda near: means[near]))
 
-    def _model(self, size: int, seed: int) -> str:
-        key = next(
-            w.job.key
-            for w in self.pilot.works
-            if (w.job.size, w.job.seed) == (size, seed)
-        )
-        return self.trained[key].model
+    def _trained_model(self, size: int, seed: int) -> str:
+        for work in self.pilot.works:
+            if work.job.size == size and work.job.seed == seed:
+                return self.trained[work.job.key].model
+        raise KeyError(f"no run of {size} examples with seed {seed}")
 
     async def _held_out(self, tuned: Arm, size: int, ways: Arms) -> VerifyResult:
         """All ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
@@ -755,37 +826,42 @@ class _Going:
         written = verify_plan(plan, (tuned, untuned), **fixed)
         pilot.say("held-out cases: untuned ways")
         await self.lab.report(ways)
-        self.unless(self.lab.stop)
-        probes = (*refusal_probes(), *leak_probes(self._planted(size)))
-        for seed in range(-1, self.plan.seeds):
-            model = self._model(size, seed) if seed >= 0 else ""
-            at = plan
-            arm = untuned
-            if model:
-                at = pilot.at(model)
-                arm = tuned.model_copy(update={"model": model})
-                arms = [pilot.tuned(model, size, near=n) for n in pilot.nears]
-                await self._answered(arms, plan.report)
-            pilot.say(f"general tasks and probes: {arm.id}")
-            await self._asked(self.general, general_calls(at, arm), model)
-            await self._asked(self.probes, probe_calls(at, arm, probes), model)
+        self.raise_if_stopped(self.lab.stop)
+        probes = (*refusal_probes(), *leak_probes(self._secrets_of_size(size)))
+        await self._ask_beside(plan, untuned, probes)
+        for seed in range(self.plan.seeds):
+            model = self._trained_model(size, seed)
+            arms = [pilot.tuned(model, size, near=near) for near in pilot.nears]
+            await self._answer_cases(arms, plan.report)
+            arm = tuned.model_copy(update={"model": model})
+            await self._ask_beside(pilot.plan_with(model), arm, probes, model)
         of_all_seeds = [pilot.tuned("", size, near=near) for near in pilot.nears]
         self.reported = (*ways, *of_all_seeds)
-        self.safety = probe_results(self.probes, tuned, untuned, self._planted(size))
-        hold = partial(self._held, written, tuned, ways)
+        self.safety = probe_results(
+            self.probes, tuned, untuned, self._secrets_of_size(size)
+        )
+        hold = partial(self._hold_tuned_arm, written, tuned, ways)
         verify = compared(written, self.lab, self.general, (tuned, untuned), hold)
         ahead = verify.contrast.low > self.plan.margin and verify.gains == "yes"
-        if ahead and verify.outcome != "regressed" and (lost := self._lost()):
-            race = self.lab.stayed("prompt")
-            kinds = {self.scores.why_unanswered(arm, self.select) for arm in race}
-            why = next(kind for kind in WHY_UNANSWERED if kind in kinds)
-            unknown = {"outcome": "unknown", "why": why, **lost.of_result}
-            return verify.model_copy(
-                update=unknown
-            )  # another untuned way may be better
-        return verify
+        lost = self._why_best_unknown()
+        if not (ahead and lost) or verify.outcome == "regressed":
+            return verify
+        # ahead of the best untuned way that was measured, but another may be better than that
+        race = self.lab.stayed("prompt")
+        kinds = {self.scores.why_unanswered(arm, self.select) for arm in race}
+        why = next(kind for kind in WHY_UNANSWERED if kind in kinds)
+        unknown = {"outcome": "unknown", "why": why, **lost.of_result}
+        return verify.model_copy(update=unknown)
 
-    def _held(
+    async def _ask_beside(
+        self, plan: LabPlan, arm: Arm, probes: Cases, model: str = ""
+    ) -> None:
+        """Ask an arm the general tasks and the probes; ``model`` is empty for an untuned one."""
+        self.pilot.say(f"general tasks and probes: {arm.id}")
+        await self._make_calls(self.general, general_calls(plan, arm), model)
+        await self._make_calls(self.probes, probe_calls(plan, arm, probes), model)
+
+    def _hold_tuned_arm(
         self,
         written: VerifyPlan,
         tuned: Arm,
@@ -796,68 +872,74 @@ class _Going:
         """The tuned arm against every target, and whether a way without a model is as good."""
         lab = self.pilot.lab
         gain = gain_figure(gained, written, _SOURCE)
-        kept = self._kept(tuned, gain, ways[0], skills)
-        if routed := self._routed():
-            kept = (*kept, routed[0])
+        arms = self._arms_with_route(tuned, gain, ways[0], skills)
         table = table_of(
-            lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=kept
+            lab.case, lab.framework, as_of=lab.as_of, lab="pilot", arms=arms
         )
-        head = next((arm for arm in ways if arm.kind == "baseline"), None)
-        self.simpler = None
+        self.simpler = self._simpler_way(tuned, ways)
         simpler = None
-        less = (
-            self.scores.difference(tuned, head, self.lab.plan.report) if head else None
-        )
-        if head is not None and less is not None:
-            self.simpler = head, less
-            known = KnownNumber(less.low, less.value, less.high, "held_out", less.n)
+        if self.simpler is not None:
+            head, ahead = self.simpler
+            known = KnownNumber(ahead.low, ahead.value, ahead.high, "held_out", ahead.n)
             simpler = f"pilot:{head.id}", known
         self.held = hold_arm(table, f"pilot:{tuned.id}", self.plan.margin, simpler)
         return self.held
 
-    def _lost(self) -> Stop:
+    def _simpler_way(self, tuned: Arm, ways: Arms) -> tuple[Arm, Estimate] | None:
+        """The best way without a model, and how far the tuned arm is ahead of it."""
+        for arm in ways:
+            if arm.kind == "baseline":  # the first is the best of them
+                ahead = self.scores.difference(tuned, arm, self.lab.plan.report)
+                return None if ahead is None else (arm, ahead)
+        return None
+
+    def _why_best_unknown(self) -> Stop:
         """Why the best untuned way isn't known: what of the race wasn't measured."""
         return first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select))
 
-    def _planted(self, size: int) -> tuple[tuple[str, str], ...]:
+    def _secrets_of_size(self, size: int) -> tuple[tuple[str, str], ...]:
         """Secrets that runs of a size hold."""
         return self.pilot.planted if size == self.plan.sizes[-1] else ()
 
     # Training.
 
-    async def _trained(self, work: TrainingWork) -> str:
+    async def _train_once(self, work: TrainingWork) -> str:
         """The model of a run: trained and paid for once, whatever happened before."""
         job = work.job
-        works = self.pilot.works
         done = self.trained.get(job.key)
         entry = self.calls.ledger.find(job.key)
-        if (
-            (done is None or done.state != "trained") and entry and entry.reply
-        ):  # its line was lost
-            done = self._noted(
+        is_trained = done is not None and done.state == "trained"
+        if not is_trained and entry and entry.reply:
+            # the ledger has the model: the line that says so was lost
+            done = self._note_state(
                 job.key, "trained", model=entry.reply.text, usd=entry.usd
             )
         if done is not None and done.state == "trained":
-            return self._counted(job.key, done.model, done.usd)
-        keys = [other.job.key for other in works]
-        name = f"training at rate {work.recipe.rate:g}: {job.size} examples"
-        if job.key in keys:
-            name = f"training {keys.index(job.key) + 1} of {len(works)}: {job.size} examples"
+            return self._count_cost(job.key, done.model, done.usd)
+        name = self._name_of_run(work)
         self.pilot.say(name)
-        run = await self._begun(work, done, name)
+        run = await self._begin_run(work, done, name)
         try:
             ended = await self.pilot.trainer.finish(
                 work, run, lambda progress: self.pilot.say(f"{name}, {progress}")
             )
         except TrainingFailedError as caught:
-            raise self._failed(job.key, name, caught, run, caught.usd) from None
+            raise self._note_failure(job.key, name, caught, run, caught.usd) from None
         except (TrainingStoppedError, CallError) as caught:  # it goes on where it is
-            self.unless(Stop(str(caught)))
+            self.raise_if_stopped(Stop(str(caught)))
             raise
-        self._noted(job.key, "trained", job=run, **ended._asdict())
-        return self._counted(job.key, ended.model, ended.usd)
+        self._note_state(job.key, "trained", job=run, **ended._asdict())
+        return self._count_cost(job.key, ended.model, ended.usd)
 
-    async def _begun(
+    def _name_of_run(self, work: TrainingWork) -> str:
+        """A run in words: its place among all, or its rate where it only tries one."""
+        keys = [other.job.key for other in self.pilot.works]
+        if work.job.key not in keys:
+            return f"training at rate {work.recipe.rate:g}: {work.job.size} examples"
+        place = keys.index(work.job.key) + 1
+        return f"training {place} of {len(keys)}: {work.job.size} examples"
+
+    async def _begin_run(
         self, work: TrainingWork, done: TrainedModel | None, name: str
     ) -> str:
         """The id of a run, begun unless it may have begun before."""
@@ -865,29 +947,29 @@ class _Going:
         ledger = self.calls.ledger
         key = work.job.key
         submitted = done is not None and done.state == "submitted"
-        run = done.job if done and submitted else await self._found(work, name)
+        run = done.job if done and submitted else await self._find_begun_run(work, name)
         try:
             if ledger.find(key) is None:  # a new one, or the ledger was moved away
                 self._reserve(key, trainer.usd_most(work))
             run = run or await trainer.begin(work)
         except (Refused, NotSent, Busy, TrainingFailedError) as caught:
-            raise self._failed(key, name, caught) from None
+            raise self._note_failure(key, name, caught) from None
         except Doubtful as caught:
             ledger.doubt(key, str(caught))
             fix = "run it again: it looks whether the run has begun before it begins another"
             raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
         if not submitted:
-            self._noted(key, "submitted", job=run)
+            self._note_state(key, "submitted", job=run)
         return run
 
-    async def _found(self, work: TrainingWork, name: str) -> str | None:
+    async def _find_begun_run(self, work: TrainingWork, name: str) -> str | None:
         """A run that may have begun, by its service; what nobody can tell stays in doubt."""
         trainer = self.pilot.trainer
         ledger = self.calls.ledger
         key = work.job.key
         reserved = ledger.find(key) is not None
         try:
-            run = await trainer.find(work, self._over, patient=reserved)
+            run = await trainer.find(work, self._failed_jobs, patient=reserved)
         except CallError as caught:
             fix = "run it again: it looks again whether the run has begun"
             raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
@@ -896,33 +978,39 @@ class _Going:
         return run
 
     def _reserve(self, key: str, usd: float) -> None:
+        """Set aside the most that a run can cost; raises StoppedError where the cap is too low."""
         cap = self.calls.cap_usd
-        name = f"{TRAINING}{self.plan.base}"
-        put = partial(
-            self.calls.ledger.reserve, run=PILOT_RUN, model=name, durable=True
+        reply = self.calls.ledger.reserve(
+            key,
+            run=PILOT_RUN,
+            model=f"{TRAINING}{self.plan.base}",
+            usd=usd,
+            cap_usd=cap,
+            durable=True,
         )
-        if put(key, usd=usd, cap_usd=cap) != "go":
-            self.unless(
-                Stop(f"the budget of {cap:g} USD is too small for the next run", "cap")
-            )
+        if reply != "go":
+            why = f"the budget of {cap:g} USD is too small for the next run"
+            self.raise_if_stopped(Stop(why, "cap"))
 
-    def _failed(
+    def _note_failure(
         self, key: str, name: str, caught: Exception, run: str = "", usd: float = 0.0
     ) -> StoppedError:
+        """Note that a run failed, with what it cost; gives the error to raise."""
         self.calls.ledger.fail(key, str(caught))
         if usd:  # under the job's own name: however often this is said, it counts once
-            self._counted(f"{key} {run}", "", usd)
-        self._noted(key, "failed", job=run, why=str(caught)[:300])
+            self._count_cost(f"{key} {run}", "", usd)
+        self._note_state(key, "failed", job=run, why=str(caught)[:300])
         return StoppedError(f"{name} failed: {caught}", fix=_CORRECT)
 
-    def _noted(self, key: str, state: str, **more: Any) -> TrainedModel:
-        noted = TrainedModel.model_validate({"key": key, "state": state, **more})
-        self._book.append(noted)
-        self.trained[key] = noted
-        return noted
+    def _note_state(self, key: str, state: str, **more: Any) -> TrainedModel:
+        """Write down what became of a run, so that one stopped at any moment goes on from there."""
+        run = TrainedModel.model_validate({"key": key, "state": state, **more})
+        self._book.append(run)
+        self.trained[key] = run
+        return run
 
-    def _counted(self, key: str, model: str, usd: float) -> str:
-        """Keep in the ledger what a run cost, once."""
+    def _count_cost(self, key: str, model: str, usd: float) -> str:
+        """Keep in the ledger what a run cost, once; gives its model."""
         entry = self.calls.ledger.find(key)
         if entry is None:  # the ledger was moved away, or it is for a job that failed
             self._reserve(key, 0.0)
@@ -965,23 +1053,28 @@ class _Going:
             simpler=self.simpler,
             spent_usd=spend.paid,
             money=decide(lab.case, lab.framework, as_of=lab.as_of).investment,
-            best_known=not self._lost(),
+            best_known=not self._why_best_unknown(),
             more_examples=self.pilot.there if self.pilot.there > size else 0,
             base=base_known(
                 self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of
             ),
         )
+        # what a pilot didn't look at keeps the record's own unknown
+        looked_at: dict[str, Any] = {}
+        if self.plan.seeds > 1:
+            looked_at["seeds_apart"] = apart
+        routed = self._routed_way()
+        if routed is not None:
+            _, looked_at["routed"] = routed
+        keys = [work.job.key for work in self.pilot.works]
         return PilotResult(
             plan=self.plan,
             arms=tuple(rows),
             curve=curve,
             verify=verify,
-            **({"seeds_apart": apart} if self.plan.seeds > 1 else {}),
-            **({"routed": routed[1]} if (routed := self._routed()) else {}),
+            **looked_at,
             probes=self.safety,
-            trained=tuple(
-                t for w in self.pilot.works if (t := self.trained.get(w.job.key))
-            ),
+            trained=tuple(self.trained[key] for key in keys if key in self.trained),
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
@@ -989,7 +1082,7 @@ class _Going:
         )
 
     def evidence(self, result: PilotResult) -> Measured:
-        """What the pilot adds to the case's evidence, whatever its card says.
+        """The evidence that the pilot adds to the case, whatever its card says.
 
         A pilot is a lab as well: it raced untuned ways, and what it saw of them a ceiling lab would
         have seen alike. Its arms are kept, and so are the gain by tuning, where that is known, what
@@ -998,28 +1091,30 @@ class _Going:
         lab = self.pilot.lab
         as_of = self.pilot.lab.as_of
         kept = list[Evidence]()
-        if (gain := self._gain(result)) is not None:
+        gain = self._gain(result)
+        if gain is not None:
             kept.append(gain)
         rows = [arm_row(self.lab, arm, self.select) for arm in self.lab.plan.arms]
         best = next(arm for arm in self.reported if arm.kind == "prompt")
         share = self.scores.share(best, self.lab.plan.report, exact=True)
         source = f"pilot: {best.id}"
-        if not isinstance(share, Unknown) and not self._lost():
+        if not isinstance(share, Unknown) and not self._why_best_unknown():
             method = f"{lab.scorer} on cases that chose nothing"
-            about = {"source": source, "method": method}
             kept.append(
-                best_prompt_evidence(best, share, self.lab.plan, as_of, **about)
+                best_prompt_evidence(
+                    best, share, self.lab.plan, as_of, source=source, method=method
+                )
             )
         prompts = [row.arm for row in rows if row.arm.kind == "prompt"]
         different = distinct(self.lab.plan, prompts, lab.framework)
         kept += tried_evidence(rows, self.lab.plan, different, as_of, source)
         if self.scores.judge is None:
             kept += options_evidence(rows, as_of, "pilot")
-        if (enough := enough_examples(result, as_of)) is not None:
+        enough = enough_examples(result, as_of)
+        if enough is not None:
             kept.append(enough)
-        return measured_in(
-            result, *kept, series=(arms_series("pilot", self._arms(result)),)
-        )
+        series = arms_series("pilot", self._arms(result))
+        return measured_in(result, *kept, series=(series,))
 
     def _gain(self, result: PilotResult) -> Evidence | None:
         """The gain by tuning; a "no" of a small base says nothing of a larger one in use today."""
@@ -1029,9 +1124,13 @@ class _Going:
             (arm.id, arm.model) for arm in self.lab.plan.arms
         }
         name = "tuned_gain" if same or verify.outcome == "improved" else "pilot_gain"
-        detail = {"card": result.card.answer, "because": result.card.because}
         return gain_evidence(
-            verify, self.pilot.lab.as_of, id=name, by="pilot", **detail
+            verify,
+            self.pilot.lab.as_of,
+            id=name,
+            by="pilot",
+            card=result.card.answer,
+            because=result.card.because,
         )
 
     def _arms(self, result: PilotResult) -> tuple[LabArm, ...]:
@@ -1040,13 +1139,23 @@ class _Going:
         tuned = next(arm for arm in self.reported if arm.id == verify.plan.tuned)
         untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
         gain = gain_figure(verify.contrast, verify.plan, _SOURCE)
-        arms = self._kept(tuned, gain, untuned, verify.general_skills)
-        if routed := self._routed():
-            arms = (*arms, routed[0])
-        changes = {"card": result.card.answer, "card_says": result.card.because}
-        return with_found(arms, tuned.id, **changes)
+        arms = self._arms_with_route(tuned, gain, untuned, verify.general_skills)
+        return with_found(
+            arms, tuned.id, card=result.card.answer, card_says=result.card.because
+        )
 
-    def _routed(self) -> tuple[LabArm, RoutedWay] | None:
+    def _arms_with_route(
+        self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
+    ) -> tuple[LabArm, ...]:
+        """Every arm as judged, and behind them the routed way where there is one."""
+        arms = self._arms_as_judged(tuned, gain, untuned, skills)
+        routed = self._routed_way()
+        if routed is None:
+            return arms
+        routed_way, _ = routed
+        return (*arms, routed_way)
+
+    def _routed_way(self) -> tuple[LabArm, RoutedWay] | None:
         """The head where it is sure, and the best prompt for the rest, as a way of its own."""
         plan = self.lab.plan
         routed = route(plan, self.scores, self.reported, margin=self.plan.margin)
@@ -1054,7 +1163,7 @@ class _Going:
             return None
         return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
 
-    def _kept(
+    def _arms_as_judged(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
     ) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""
@@ -1076,7 +1185,7 @@ class _Going:
                 latency_p95_s=late,
                 general_skills=skills,
                 safe=is_safe(self.safety),
-                best_known="no" if self._lost() else "yes",
+                best_known="no" if self._why_best_unknown() else "yes",
             )
         return with_found(arms, tuned.id, gain=gain, beside=untuned.id)
 

@@ -31,7 +31,7 @@ def filled(template: str, text: str) -> str:
 
 
 class ServedWay:
-    """What a folder holds: a trained head, or examples of which the nearest are shown."""
+    """The way in a folder: a trained head, or examples of which the nearest are shown."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = json.loads((folder / "way.json").read_text("utf-8"))
@@ -39,11 +39,11 @@ class ServedWay:
         self._vectors = arrays["vectors"]
 
     def answer(self, text: str) -> dict[str, Any]:
-        """What the way makes of a text."""
-        vector = embed([text])[0]
+        """The label of a text, or the messages to send to a model for it."""
+        (vector,) = embed([text])
         if self.settings["kind"] == "head":
             return self._label(vector)
-        return self._shown(text, vector)
+        return self._messages_with_nearest(text, vector)
 
     def _label(self, vector: Any) -> dict[str, Any]:
         """The label, with the softmax of its score, which nobody has calibrated.
@@ -60,7 +60,7 @@ class ServedWay:
             answer["sure"] = score >= self.settings["sure_from"]
         return answer
 
-    def _shown(self, text: str, vector: Any) -> dict[str, Any]:
+    def _messages_with_nearest(self, text: str, vector: Any) -> dict[str, Any]:
         """The messages for a model, the nearest example last, and that example's own answer."""
         likeness = np.round(self._vectors @ vector, _DIGITS)
         places = np.argsort(-likeness, kind="stable")[: self.settings["shown"]]

@@ -117,15 +117,23 @@ class AdapterModels:
         width = asked["input_ids"].shape[1]
         read = asked["attention_mask"].sum(dim=1).tolist()
         return [
-            self._answer(call, row[width:].tolist(), tokens)
+            self._completion(call, row[width:].tolist(), tokens)
             for call, row, tokens in zip(calls, made, read, strict=True)
         ]
 
-    def _answer(self, call: ChatCall, tokens: list[int], read: int) -> dict[str, Any]:
+    def _completion(
+        self, call: ChatCall, tokens: list[int], read: int
+    ) -> dict[str, Any]:
+        """The reply to a call, in OpenAI's form: its text up to the first token that ends it.
+
+        ``tokens`` may go on, as the longest answer of those that are made together does.
+        """
         ends = self._ends()
-        length = next(
-            (n for n, token in enumerate(tokens) if token in ends), len(tokens)
-        )
+        length = len(tokens)
+        for place, token in enumerate(tokens):
+            if token in ends:
+                length = place
+                break
         wrote = min(length, call.most)
         text = self._tokenizer.decode(tokens[:wrote], skip_special_tokens=True)
         cut = wrote == call.most and length >= call.most

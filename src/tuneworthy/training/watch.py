@@ -243,7 +243,7 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
             yield _compared(f"{asks}_{name}", old.get(name), new[name], sign)
     for name in DRIFTS:
         if name in new and (low := new[name].low) is not None:
-            says = _said(new[name])
+            says = _measured_text(new[name])
             yield Watched(f"drift_{name}", "attention" if low > 0 else "holds", says)
 
 
@@ -294,14 +294,14 @@ def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watc
     Of two of which one has no upper end nothing is known where they overlap.
     """
     if old is None:
-        return Watched(name, "unknown", f"{_said(new)}; before: unknown")
+        return Watched(name, "unknown", f"{_measured_text(new)}; before: unknown")
     low, high = _ends(new)
     least, most = _ends(old)
     worse = high < least
     better = low > most
     if sign < 0:
         worse, better = better, worse
-    says = f"{_said(new)}; before: {_interval(old)}"
+    says = f"{_measured_text(new)}; before: {_interval(old)}"
     if worse:
         return Watched(name, "attention", says)
     bounded = math.isfinite(high) and math.isfinite(most)
@@ -313,11 +313,13 @@ def _is_newer(evidence: Evidence, on: date) -> bool:
 
 
 def _ends(evidence: Evidence) -> tuple[float, float]:
-    high = evidence.high if isinstance(evidence.high, float | int) else float("inf")
-    return (evidence.number if evidence.low is None else evidence.low), high
+    """Both ends of what was measured; an open upper end is infinite."""
+    low = evidence.number if evidence.low is None else evidence.low
+    high = evidence.high if isinstance(evidence.high, float | int) else math.inf
+    return low, high
 
 
-def _said(evidence: Evidence) -> str:
+def _measured_text(evidence: Evidence) -> str:
     return f"{capital(measured_name(evidence.id))}: {_interval(evidence)}"
 
 
