@@ -471,12 +471,12 @@ def _cases(
             passages = tuple(
                 CasePassage(text=masker(text)) for text in question.contexts
             )
-            known = masker.seen()
+            known = masker.count_hidden()
             reference = (
                 None if question.reference is None else masker(question.reference)
             )
             if (
-                masker.seen() > known
+                masker.count_hidden() > known
             ):  # what isn't in the question can't be asked for any more
                 reference = None
                 lost = lost + 1

@@ -114,7 +114,7 @@ class Sample:
                 setattr(sample, name, values)
         return sample, sum(trace.cut for trace in kept)
 
-    def take(self, other: Sample) -> None:
+    def add_sample(self, other: Sample) -> None:
         """Add what another one kept of other traces."""
         self._kept += other._kept
         limits = [each for each in (self._limit, other._limit) if each is not None]

@@ -106,7 +106,8 @@ def guess(
         return None
     made = mapping_from_text("".join(lines.values()), "a guessed mapping")
     answers = [
-        made.picks[field].of(chunk) or () for field in _SAYING & made.picks.keys()
+        made.picks[field].read_values(chunk) or ()
+        for field in _SAYING & made.picks.keys()
     ]
     said = max(
         (len(column) - list(column).count(None) for column in answers), default=0
@@ -272,7 +273,9 @@ def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
         inside = [
             (f"{at}{key}", held) for at, rec in level for key, held in rec.items()
         ]
-        opened = [(path, _held(path, held)) for path, held in inside if _readable(path)]
+        opened = [
+            (path, _field_value(path, held)) for path, held in inside if _readable(path)
+        ]
         for path, held in opened:
             columns.setdefault(path, []).append(held)
         level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
@@ -310,7 +313,7 @@ def _is_answer(path: str) -> bool:
     return "".join(words) in _ANSWERS or bool(ends)
 
 
-def _held(path: str, value: Any) -> Any:
+def _field_value(path: str, value: Any) -> Any:
     """What a field holds; JSON that a model wrote as its answer stays a text."""
     opened = unpacked(value)
     own = type(value) is str and _is_answer(path)

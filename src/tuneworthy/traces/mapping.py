@@ -100,7 +100,7 @@ class RecordChunk:
                 key for key, values in by_key.items() if has_value(values)
             }
             self._levels |= {(key,): values for key, values in by_key.items()}
-        self.lent = self._folders.keys() - (self._known(()) if folders else ())
+        self.lent = self._folders.keys() - (self._keys_at(()) if folders else ())
         for key in self.lent:
             self._levels[(key,)] = [self._folders[key]] * len(records)
             self._keys[()].add(key)
@@ -148,7 +148,7 @@ class RecordChunk:
                 return self._several(at, step)
             if not isinstance(step, str) or "*" in step:
                 return [None if v is None else walk(v, rest) for v in self._level(at)]
-            known = self._known(at)
+            known = self._keys_at(at)
             if len(rest) > 1 and (whole := ".".join(map(str, rest))) in known:
                 dotted = self._level((*at, whole))  # a key may hold dots itself
             if step not in known:
@@ -162,7 +162,7 @@ class RecordChunk:
         """What stands under any of some names."""
         columns = [
             self._level((*at, name))
-            for name in self._known(at)
+            for name in self._keys_at(at)
             if fnmatchcase(name, step)
         ]
         if len(columns) < 2:
@@ -190,7 +190,7 @@ class RecordChunk:
             values = self._objects[path] = values if quick else [*map(unpacked, values)]
         return values
 
-    def _known(self, path: Path_) -> set[str]:
+    def _keys_at(self, path: Path_) -> set[str]:
         keys = self._keys.get(path)
         if keys is None:
             keys = self._keys[path] = set()
@@ -261,9 +261,9 @@ class Pick:
     def paths(self) -> Paths:
         return tuple(chain.from_iterable((*self.choices, *(self.clocks or ()))))
 
-    def of(self, chunk: RecordChunk) -> list[Any] | None:
+    def read_values(self, chunk: RecordChunk) -> list[Any] | None:
         """Its values; None where there is none."""
-        values = self._found(chunk)
+        values = self._read_paths(chunk)
         if self.constant is not None:
             values = [
                 self.constant if v is None else v for v in values or [None] * len(chunk)
@@ -281,7 +281,7 @@ class Pick:
             values = [value if holds else None for value, holds in pairs]
         return values
 
-    def _found(self, chunk: RecordChunk) -> list[Any] | None:
+    def _read_paths(self, chunk: RecordChunk) -> list[Any] | None:
         columns = [
             column
             for paths in self.choices
@@ -428,7 +428,7 @@ class FieldMap:
 
     def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
         """The values of each of our fields that some record has."""
-        columns = {name: pick.of(chunk) for name, pick in self.picks.items()}
+        columns = {name: pick.read_values(chunk) for name, pick in self.picks.items()}
         return {name: values for name, values in columns.items() if values is not None}
 
 

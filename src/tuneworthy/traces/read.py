@@ -210,7 +210,7 @@ class TraceFiles:
         searched: bool = False,
     ) -> None:
         limits = limits or Limits()
-        self._sources = tuple(_found(sources, limits, searched=searched))
+        self._sources = tuple(_list_sources(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
         self.sides = [
@@ -243,7 +243,7 @@ class TraceFiles:
             )
         return files
 
-    def take(self, other: TraceFiles) -> None:
+    def add_read(self, other: TraceFiles) -> None:
         """Know what was read of a file elsewhere."""
         self._readings += other._readings
         self.guesses += other.guesses
@@ -337,7 +337,7 @@ def _may_be_aside(place: Place) -> bool:
     return False
 
 
-def _found(
+def _list_sources(
     sources: Sequence[Path | str], limits: Limits, *, searched: bool
 ) -> Iterator[Source]:
     """Every file once, with a name that no other has."""

@@ -22,10 +22,10 @@ from tuneworthy.traces.talk import (
     UnknownEnvelope,
     answer,
     asked,
+    failure_text,
     http_code,
     passages,
     reference,
-    said,
     system_text,
     talk,
     tool_calls,
@@ -156,7 +156,7 @@ _MADE: dict[str, Callable[[Column], Column]] = {
     "contexts": _by(passages),
     "reference": _by(reference),
     "answerable": _by(yes_no),
-    "error": _by(said),
+    "error": _by(failure_text),
     "finish": _names,
     "score": _by(_score),
     "label": _names,
@@ -213,9 +213,9 @@ def batch_of(
         why = skipped.UNKNOWN_ENVELOPE if place in unknown else skipped.NO_OUTPUT
         context.tally.skip(why, places[place])
     if has_value(spoken):
-        made |= _told(made, spoken, kinds, none)
+        made |= _fill_from_turns(made, spoken, kinds, none)
     if "system" in made:
-        last = context.known.of
+        last = context.known.remember
         made["system"] = [last(text, str) if text else text for text in made["system"]]
     made.setdefault("output", none)
     if "split" in kinds:
@@ -415,7 +415,7 @@ def _heard(
     return {"input": inputs, "system": systems}
 
 
-def _told(
+def _fill_from_turns(
     made: Columns,
     spoken: Sequence[Talk | None],
     kinds: Sequence[str | None],

@@ -339,12 +339,12 @@ _OPENINGS = LastOfLength()  # first messages, which many conversations share
 def _plain_turn(raw: bytes | msgspec.Raw) -> SpokenTurn | None:
     """A message in a usual shape; None for any other."""
     try:
-        return _said(_PLAIN_TURN(raw))
+        return _spoken_turn(_PLAIN_TURN(raw))
     except (msgspec.MsgspecError, ValueError):
         return None
 
 
-def _said(turn: _PlainTurn) -> SpokenTurn | None:
+def _spoken_turn(turn: _PlainTurn) -> SpokenTurn | None:
     content = turn.parts if turn.content is None else turn.content
     if type(content) is list and len(content) == 1 and content[0].type in _PLAIN_PARTS:
         content = content[0].content if content[0].text is None else content[0].text
@@ -358,7 +358,7 @@ def _in_list(value: list[Any], depth: int) -> list[Any] | None:
         first = (
             last
             if len(value) == 1
-            else last and _OPENINGS.of(bytes(value[0]), _plain_turn)
+            else last and _OPENINGS.remember(bytes(value[0]), _plain_turn)
         )
         if first is not None:
             value[0] = first
@@ -546,7 +546,7 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
             return value, ()
     if type(value) is str and value[:1] == "[":
         with suppress(msgspec.MsgspecError, ValueError):
-            if (lone := _said(*_LONE_TURN(value))) is not None:
+            if (lone := _spoken_turn(*_LONE_TURN(value))) is not None:
                 return lone.content, ()
     content, spoken = asked(value)
     if spoken is None:
@@ -600,7 +600,7 @@ def reference(value: Any) -> str | None:
     return text(value) if spoken is None else spoken.turn(len(spoken) - 1).content
 
 
-def said(value: Any) -> str | None:
+def failure_text(value: Any) -> str | None:
     """What went wrong, as text; None for nothing, false and an empty text."""
     value = unpacked(value)
     if isinstance(value, dict):

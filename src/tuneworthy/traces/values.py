@@ -122,7 +122,7 @@ class LastOfLength:
     def __init__(self) -> None:
         self._known: dict[int, tuple[Any, Any]] = {}
 
-    def of(self, written: Any, make: Callable[[Any], Any]) -> Any:
+    def remember(self, written: Any, make: Callable[[Any], Any]) -> Any:
         pair = self._known.get(len(written))
         if pair is None or pair[0] != written:
             pair = written, make(written)

@@ -21,8 +21,8 @@ from tuneworthy.measure.signals.base import (
     TraceTable,
     as_numbers,
     case_numbers,
+    safe_excerpt,
     scores_of,
-    shown,
     text_number,
     there,
 )
@@ -130,7 +130,8 @@ class ArmsSignal(TraceSignal):
             arms = sum(len(r.arms) for r in results)
             details: dict[str, Scalar] = {"arms": arms, "tests": len(results)}
             unknown = (
-                each.of(table, None, ask, details=details) for each in (_BEST, _LEAD)
+                each.make_evidence(table, None, ask, details=details)
+                for each in (_BEST, _LEAD)
             )
             return Findings(tuple(unknown), (_series(results),))
         (result,) = results
@@ -202,7 +203,7 @@ def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
     codes, place = np.unique(code, return_inverse=True)
     pairs = (divmod(each, len(models)) for each in codes.tolist())
     names = [
-        (shown(prompts[prompt - 1]), shown(models[model - 1]))
+        (safe_excerpt(prompts[prompt - 1]), safe_excerpt(models[model - 1]))
         for prompt, model in pairs
     ]
     case, score, usd, latency_s, error, group = (
@@ -219,7 +220,7 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
         estimate = Estimate(
             best.value, best.low_of_all, best.high_of_all, best.cases, best.clusters
         )
-    return _BEST.of(
+    return _BEST.make_evidence(
         table,
         estimate,
         _ON_SCALE if result.arms else ask,
@@ -236,7 +237,7 @@ def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
         estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.clusters)
     elif result.arms:
         ask = lead.ask
-    return _LEAD.of(
+    return _LEAD.make_evidence(
         table,
         estimate,
         ask,
@@ -305,7 +306,7 @@ class ArmRuns(NamedTuple):
             & ~self.error
         )
 
-    def of(self, arms: Sequence[int]) -> ArmRuns:
+    def choose_arms(self, arms: Sequence[int]) -> ArmRuns:
         """Those of some arms, which get the numbers of their places here."""
         own = np.isin(self.arm, arms)
         runs = ArmRuns._make(each[own] for each in self)

@@ -251,7 +251,7 @@ class Measure(NamedTuple):
     unit: str
     factor: str = ""  #: What it bears on.
 
-    def of(
+    def make_evidence(
         self,
         table: TraceTable,
         result: Estimate | Ends | str | None,
@@ -389,7 +389,7 @@ def readable_amount(text: str, most: int) -> str:
     return text[:most].encode("utf-8", "replace").decode("utf-8")
 
 
-def shown(text: str, longest: int = 120) -> str:
+def safe_excerpt(text: str, longest: int = 120) -> str:
     """A text of the data that a record can hold: no secret, cut, half surrogate pairs replaced."""
     text = without_secrets(text)
     return readable_amount(

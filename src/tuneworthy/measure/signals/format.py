@@ -221,7 +221,9 @@ class FormatSignal(TraceSignal):
                         for difference in differences(known[number], known[each.usual]):
                             seen[difference] += int(n)
         held = "the schema" if self._valid else "the usual keys of its prompt version"
-        return Measure("invalid_output_share", "share of outputs", _FACTOR).of(
+        return Measure(
+            "invalid_output_share", "share of outputs", _FACTOR
+        ).make_evidence(
             table,
             estimate,
             self._broken
@@ -318,7 +320,9 @@ def _tool_calls(table: TraceTable) -> Evidence:
     if total:
         details["unread_share"] = float(table.numbers["calls_unread"].sum()) / total
         details["tools_inferred"] = len(usages)
-    return Measure("invalid_tool_call_share", "share of tool calls", _FACTOR).of(
+    return Measure(
+        "invalid_tool_call_share", "share of tool calls", _FACTOR
+    ).make_evidence(
         table,
         share([bool(each) for each in faults], [talk for talk, *_ in made])
         if made
@@ -359,7 +363,7 @@ def _refused_calls(table: TraceTable) -> Evidence:
             kinds[call.name[:60]] += hits[-1]
         last = takewhile(lambda turn: turn.role != "assistant", reversed(turns or ()))
         answers[talk] = [turn.content for turn in last if turn.role == "tool"][::-1]
-    return Measure("refused_tool_call_share", "share of tool calls").of(
+    return Measure("refused_tool_call_share", "share of tool calls").make_evidence(
         table,
         share(hits, of),
         "log what tools answered (messages of role tool)",

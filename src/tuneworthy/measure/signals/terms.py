@@ -99,7 +99,7 @@ class TermsSignal(TraceSignal):
             bare_wrong |= wrong & ~held
         evidence = Measure(
             "forbidden_term_share", "share of outputs in which the term is due", _ABOUT
-        ).of(
+        ).make_evidence(
             table,
             share(held_wrong[held_due], table.conversation[held_due]),
             self._lacking(table, due=bool(bare_due.any())),

@@ -37,7 +37,7 @@ from tuneworthy.measure.signals.base import (
     how_many,
     pictures,
     rate,
-    shown,
+    safe_excerpt,
     token_counts,
     wider,
 )
@@ -131,7 +131,8 @@ class TrafficSignal(TraceSignal):
         ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
         of_use = {e.id: Measure(e.id, e.unit, e.factor) for e in evidence}
         items = (
-            of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence
+            of_use[e.id].make_evidence(table, ask) if e.id in _OF_USE else e
+            for e in evidence
         )
         return Findings(tuple(items), versions)
 
@@ -200,7 +201,7 @@ def _how(table: TraceTable) -> str:
 def _requests(table: TraceTable) -> Evidence:
     at = table.clock
     factor = "economics.traffic.requests_per_month"
-    return Measure("requests_per_month", "requests a month", factor).of(
+    return Measure("requests_per_month", "requests a month", factor).make_evidence(
         table,
         per_month(table) if len(at.times) else LOG_TIME,
         talks=table.conversation[at.usable],
@@ -220,7 +221,7 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     at = table.clock
     fitted = _trend(table)
     if isinstance(fitted, str):
-        return measure.of(table, fitted), None
+        return measure.make_evidence(table, fitted), None
     line, details = fitted
     value, low, high = (each - 1 for each in line.interval(MONTH_DAYS / WEEK))
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
@@ -230,7 +231,7 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     ):
         details["months_needed"] = needed
         method += f"; about {needed} months of such days are needed to tell this growth from zero"
-    evidence = measure.of(
+    evidence = measure.make_evidence(
         table,
         (
             min(value, _MOST_GROWTH),
@@ -353,11 +354,15 @@ def _cacheable(table: TraceTable) -> Evidence:
     measure = Measure("cacheable_share", "share of input tokens", factor)
     usable = table.clock.usable
     if not usable.any():
-        return measure.of(table, LOG_TIME)
+        return measure.make_evidence(table, LOG_TIME)
     if table.share < 1:
-        return measure.of(table, "measure the whole log: a draw lacks the calls before")
+        return measure.make_evidence(
+            table, "measure the whole log: a draw lacks the calls before"
+        )
     if not table.present & {"system", "conversation"}:
-        return measure.of(table, "log the `system` prompt, or `conversation_id`")
+        return measure.make_evidence(
+            table, "log the `system` prompt, or `conversation_id`"
+        )
     read, estimated = chosen(
         table.numbers["input_tokens"], table.numbers["input_estimate"]
     )
@@ -387,7 +392,7 @@ def _cacheable(table: TraceTable) -> Evidence:
         cached(x, HOUR_S) for x in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)
     ]
     short = cached(1.0, MINUTES_5_S)
-    return measure.of(
+    return measure.make_evidence(
         table,
         wider(*within_hour),
         "log `input_tokens`, or the texts",
@@ -409,7 +414,7 @@ def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
     as_reported = Measure(f"{side}_tokens", "tokens a request", factor)
     details = {"reported": int(np.isfinite(reported).sum())}
     if not estimated:
-        yield as_reported.of(
+        yield as_reported.make_evidence(
             table,
             mean(tokens, table.conversation),
             f"log `{side}_tokens`, or the texts",
@@ -419,8 +424,10 @@ def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
             counted=AMOUNT,
         )
         return
-    yield as_reported.of(table, f"log `{side}_tokens`: the calls hold texts alone")
-    yield Measure(f"{side}_tokens_estimate", "tokens a request", factor).of(
+    yield as_reported.make_evidence(
+        table, f"log `{side}_tokens`: the calls hold texts alone"
+    )
+    yield Measure(f"{side}_tokens_estimate", "tokens a request", factor).make_evidence(
         table,
         mean(tokens, table.conversation),
         f"log `{side}_tokens`, or the texts",
@@ -436,7 +443,7 @@ def _cached(table: TraceTable) -> Evidence:
     cached = table.numbers["cached_tokens"]
     return Measure(
         "cached_share", "share of input tokens", "economics.traffic.cached_share"
-    ).of(
+    ).make_evidence(
         table,
         ratio(np.minimum(cached, read), read, table.conversation),
         "log `cached_tokens` and `input_tokens`",
@@ -455,7 +462,7 @@ def _spend(table: TraceTable) -> tuple[Evidence, ...]:
     ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
     listed = int(np.isfinite(table.numbers["listed_usd"]).sum())
     source = f"the list price ({catalogue()})" if listed else "what the calls report"
-    each = Measure("usd_per_request", "USD a request").of(
+    each = Measure("usd_per_request", "USD a request").make_evidence(
         table,
         mean(usd, table.conversation),
         ask,
@@ -475,14 +482,14 @@ def _spend(table: TraceTable) -> tuple[Evidence, ...]:
             high = high / priced
         month = value, low, high
     bill = Measure("listed_usd_per_month", "USD a month") if listed else _BILL
-    months = bill.of(
+    months = bill.make_evidence(
         table,
         month,
         talks=table.conversation[taken],
         method=f"sum of {source}; {_how(table)}",
         details={"share_with_usd": priced},
     )
-    return (each, months, _BILL.of(table, ask)) if listed else (each, months)
+    return (each, months, _BILL.make_evidence(table, ask)) if listed else (each, months)
 
 
 _BILL = Measure("usd_per_month", "USD a month", "today.usd_per_month")
@@ -499,12 +506,13 @@ def _models(table: TraceTable) -> Evidence:
     named = table.model >= 0
     counts = np.bincount(table.model[named], minlength=len(table.models))
     most = np.argsort(-counts, kind="stable")
-    return Measure("models_seen", "models", "foundation_models").of(
+    return Measure("models_seen", "models", "foundation_models").make_evidence(
         table,
         (seen, seen, "open") if seen else "log the `model`",
         talks=table.conversation[named],
         method="distinct names, without maker and date; others may have been tried elsewhere",
         examples=(
-            f"{shown(table.models[place])}: {counts[place]} traces" for place in most
+            f"{safe_excerpt(table.models[place])}: {counts[place]} traces"
+            for place in most
         ),
     )

@@ -57,7 +57,9 @@ class VoiceSignal(TraceSignal):
         talks = table.conversation
         turn = table.turn
         counts = self._phrases.counts(table.sample.output)
-        said = Measure("generic_phrase_share", "share of outputs", _ABOUT).of(
+        said = Measure(
+            "generic_phrase_share", "share of outputs", _ABOUT
+        ).make_evidence(
             table,
             share(generic, talks),
             "measure traces with outputs: these have none",
@@ -73,7 +75,9 @@ class VoiceSignal(TraceSignal):
             np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)[talks]
             > 1
         )
-        drift = Measure("voice_drift_per_turn", "share of outputs a turn", _ABOUT).of(
+        drift = Measure(
+            "voice_drift_per_turn", "share of outputs a turn", _ABOUT
+        ).make_evidence(
             table,
             slope(generic[known], turn[known], talks[known]) if known.any() else None,
             "measure conversations of two or more turns (fields conversation_id and turn)",

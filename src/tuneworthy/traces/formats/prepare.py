@@ -100,11 +100,13 @@ def exported(line: Any) -> Iterator[Record]:
     for resource in line.resourceSpans[:_MOST]:
         for scope in resource.scopeSpans[:_MOST]:
             for each in scope.spans:
-                flat = {pair.key: _held(pair.value) for pair in each.attributes}
+                flat = {
+                    pair.key: _attribute_value(pair.value) for pair in each.attributes
+                }
                 yield {"attributes": flat, **dict(zip(_READ, _read(each), strict=True))}
 
 
-def _held(value: _Value) -> Any:
+def _attribute_value(value: _Value) -> Any:
     if value.string_value is not UNSET:
         return value.string_value
     return (
