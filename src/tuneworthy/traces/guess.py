@@ -343,14 +343,21 @@ def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) 
     """
     if "".join(_words(path.rpartition(".")[2])) not in _WENT_WELL:
         fails = any(failure_of(value) for value in values)
-        return f"status: {written}\n" if fails or not any(map(_is_word, values)) else ""
-    lost = [n for n, value in enumerate(values) if yes_no(value) is False]
-    answers = [chunk.values((name,)) or () for name in ("output", "response", "answer")]
-    said = any(n < len(column) and column[n] for n in lost for column in answers)
+        are_codes = not any(map(_is_word, values))
+        return f"status: {written}\n" if fails or are_codes else ""
+    failed = [row for row, value in enumerate(values) if yes_no(value) is False]
+    if not failed or any(_was_answered(chunk, row) for row in failed):
+        return ""
     words = "{false: failed, False: failed, FALSE: failed, '0': failed, 'no': failed}"
-    return (
-        f"status: {{path: {written}, values: {words}}}\n" if lost and not said else ""
-    )
+    return f"status: {{path: {written}, values: {words}}}\n"
+
+
+def _was_answered(chunk: RecordChunk, row: int) -> bool:
+    for name in ("output", "response", "answer"):
+        column = chunk.values((name,)) or ()
+        if row < len(column) and column[row]:
+            return True
+    return False
 
 
 def _is_word(value: Any) -> bool:

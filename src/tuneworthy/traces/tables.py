@@ -330,7 +330,9 @@ def _literal(cell: str) -> Any:
     return cell
 
 
-def _decoded(values: Iterator[str | None], tally: SkippedRecords, first: int = 1) -> Rows:
+def _decoded(
+    values: Iterator[str | None], tally: SkippedRecords, first: int = 1
+) -> Rows:
     """Objects from their JSON texts, at most ``_BATCH`` or about ``_SIZE`` signs at once.
 
     Numbers count from ``first``. A text that is no object gives an empty one.

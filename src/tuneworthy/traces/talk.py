@@ -538,15 +538,15 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     Raises:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
+    # Two short cuts for what most logs hold: a plain message, and a list of a single one as text.
     if type(value) is dict and value.keys() == _SAYS and value["role"] == "assistant":
-        value = (
-            value["content"] if type(value["content"]) is str else value
-        )  # as mostly
-        if isinstance(value, str):
-            return value, ()
+        content = value["content"]
+        if type(content) is str:
+            return content, ()
     if type(value) is str and value[:1] == "[":
         with suppress(msgspec.MsgspecError, ValueError):
-            if (lone := _spoken_turn(*_LONE_TURN(value))) is not None:
+            lone = _spoken_turn(*_LONE_TURN(value))
+            if lone is not None:
                 return lone.content, ()
     content, spoken = asked(value)
     if spoken is None:
@@ -554,14 +554,21 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     if len(spoken) == 1:
         turn = spoken.turn(0)
         return turn.content or (None if turn.calls else ""), turn.calls
-    turns = spoken.turns
-    roles = [turn.role for turn in turns]
-    ends = next((n for n in range(len(roles), 0, -1) if roles[n - 1] == "assistant"), 0)
-    begins = next((n for n in range(ends, 0, -1) if roles[n - 1] != "assistant"), 0)
-    turns = turns[begins:ends] if ends else turns
+    turns = _last_answer(spoken.turns)
     calls = tuple(call for turn in turns for call in turn.calls)
     content = "\n".join(turn.content for turn in turns if turn.content)
     return content or (None if calls else ""), calls
+
+
+def _last_answer(turns: Sequence[SpokenTurn]) -> Sequence[SpokenTurn]:
+    """The last turns of the assistant in a row, whatever follows; all where it has none."""
+    end = len(turns)
+    while end and turns[end - 1].role != "assistant":
+        end -= 1
+    begin = end
+    while begin and turns[begin - 1].role == "assistant":
+        begin -= 1
+    return turns[begin:end] if end else turns
 
 
 def passages(value: Any) -> tuple[str, ...] | None:
