@@ -120,32 +120,37 @@ def variance(
     """
     k = len(sizes)
     total = float(sizes.sum())
+    # Each cluster's deviation from the ratio of the others, as if it had been left out; the least
+    # keeps the largest cluster from dividing by nothing.
     leverage = np.minimum(sizes / total, 1 - 1 / (2 * total + 2))
     left_out = (sums - middle * sizes) / (1 - leverage)
     spread = (k - 1) / k * dot(left_out, left_out) / total**2
+    # How alike the values of a cluster are: 0 as if independent, 1 as if all the same.
     worst = worst_effect(counts)
     alike = 1.0
     if plain > 0 and worst > 1:
         alike = min(1.0, max(0.0, (spread / plain - 1) / (worst - 1)))
-    weight = counts + (counts**2 - counts) * alike  # what each adds to the variance
+    # Large clusters of like values add most to the variance, so fewer count as equal ones.
+    weight = counts + (counts**2 - counts) * alike
     equal = float(weight.sum()) ** 2 / dot(weight, weight)
     return spread, max(equal - 1, 1.0)
 
 
 def leaning(error: float, t: float, residual: Floats) -> Ends:
-    """Ends around 0: Student's, or Hall's for a skewed mean where they lie farther out."""
+    """Ends around 0: Student's, or Hall's (1992) for a skewed mean where they lie farther out.
+
+    ``error`` is the standard error, ``t`` how many of them Student's interval reaches, and
+    ``residual`` what each cluster adds to the deviation.
+    """
     square = float((residual**2).mean())
     low = -t * error
     high = t * error
     if square <= 0 or error <= 0:
         return low, high
-    skew = (
-        float((residual * residual * residual).mean())
-        / square**1.5
-        / math.sqrt(len(residual))
-    )
+    third = float((residual * residual * residual).mean())
+    skew = third / square**1.5 / math.sqrt(len(residual))
     if abs(skew) < 1e-6:
-        return low, high
+        return low, high  # Hall's would divide by it, and comes to Student's
     ends = [
         -error * 3 / skew * (math.cbrt(1 + skew * (y - skew / 6)) - 1) for y in (t, -t)
     ]
@@ -188,11 +193,15 @@ def share(
     if k == 1:
         return Estimate(rate, 0.0, 1.0, n, k)
     effect, degrees = design_effect(rate, sums, sizes)
-    hit = min(int((sums > 0).sum()), int((sums < sizes).sum()))
-    # what few clusters with a hit show of their likeness is little: lean to the worst there is
-    effect += max(0.0, worst_effect(sizes) - effect) * _LEANING / (_LEANING + hit)
-    worth = n / effect * (Z95 / t95(degrees) * Z95 / reach) ** 2
-    low, high = (clopper_pearson if exact else wilson)(rate * worth, worth)
+    with_hit = int((sums > 0).sum())
+    with_miss = int((sums < sizes).sum())
+    # What few clusters with a hit show of their likeness is little: lean to the worst there is.
+    missing = max(0.0, worst_effect(sizes) - effect)
+    effect += missing * _LEANING / (_LEANING + min(with_hit, with_miss))
+    # Independent cases with as wide an interval, of few clusters by Student's t.
+    effective = n / effect * (Z95 / t95(degrees) * Z95 / reach) ** 2
+    interval = clopper_pearson if exact else wilson
+    low, high = interval(rate * effective, effective)
     return Estimate(rate, min(low, rate), max(high, rate), n, k)
 
 
@@ -391,12 +400,13 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
     goal = min(wanted, int(most.sum()))
     low = 0.0
     high = float(most.max(initial=1)) / float(sizes.min(initial=np.inf))
-    for _ in range(
-        _HALVINGS
-    ):  # the scale at which all strata give what is wanted together
+    # By halving: the scale at which all strata together give what is wanted.
+    for _ in range(_HALVINGS):
         scale = (low + high) / 2
-        less = np.clip(scale * sizes, 1, most).sum() < goal
-        low, high = (scale, high) if less else (low, scale)
+        if np.clip(scale * sizes, 1, most).sum() < goal:
+            low = scale
+        else:
+            high = scale
     share = np.clip(high * sizes, 1, most)
     counts = np.floor(share + _HAIR).astype(np.int64)
     for place in np.argsort(counts - share, kind="stable"):
@@ -414,6 +424,7 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
     stands = np.zeros(len(sizes))
     rest = np.arange(len(sizes))
     left = wanted
+    # Units whose chance would be 1 or more are drawn surely; without them others may be so large.
     while left and len(rest):
         large = sizes[rest] * left >= sizes[rest].sum()
         if not large.any():
@@ -422,13 +433,14 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
         rest = rest[~large]
         left = left - int(large.sum())
     if left and len(rest):
+        # The others lie end to end in random order, and points at equal steps draw from them.
         order = rng.permutation(rest)
         ends = np.cumsum(sizes[order])
         step = ends[-1] / left
-        at = np.searchsorted(
-            ends, (rng.random() + np.arange(left)) * step, side="right"
-        )
-        stands[order[np.minimum(at, len(order) - 1)]] = step
+        points = (rng.random() + np.arange(left)) * step
+        places = np.searchsorted(ends, points, side="right")
+        # Rounding may put the last point beyond the last end.
+        stands[order[np.minimum(places, len(order) - 1)]] = step
     chosen = np.flatnonzero(stands)
     return chosen, stands[chosen]
 
@@ -468,17 +480,23 @@ def share_given(
     seen = share(hit[flag > 0], groups[flag > 0])
     if seen is None or (sensitivity == CERTAIN == specificity):
         return seen
-    shares: list[tuple[float, float, float]] = []
+    unknown = Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
     middle = (sum(sensitivity) / 2, sum(specificity) / 2)
+    values: list[float] = []
+    low = seen.low
+    high = seen.high
     for s, c in (middle, *product(sensitivity, specificity)):
-        at = _ratio(hit, (flag - (1 - c)) / (s + c - 1), groups) if s + c > 1 else None
-        if at is None:
-            return Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
-        shares.append(at)
-    values, lows, highs = zip(*shares, strict=True)
-    low = min(seen.low, *lows)
-    high = max(seen.high, *highs)
-    return Estimate(values[0], low, high, seen.n, seen.clusters)
+        if s + c <= 1:
+            return unknown
+        corrected = _ratio(hit, (flag - (1 - c)) / (s + c - 1), groups)
+        if corrected is None:
+            return unknown
+        value, lowest, highest = corrected
+        values.append(value)
+        low = min(low, lowest)
+        high = max(high, highest)
+    at_middle, *_ = values
+    return Estimate(at_middle, low, high, seen.n, seen.clusters)
 
 
 def _ratio(
@@ -552,7 +570,12 @@ def explained_share(
 
 
 def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, Floats]:
-    """Times drawn in, weights and the two slopes."""
+    """Times drawn in, weights and the slopes of x and z: reweighted least squares.
+
+    Each round fits the times, draws in those far above the fit, and weighs by the new fit.
+    """
+    typical = float(y.mean())
+    predictors = np.column_stack([x, z])
     weight = np.ones(len(y))
     drawn = y
     slope = np.zeros(2)
@@ -561,21 +584,22 @@ def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, 
             [_within(x, level, weight), _within(z, level, weight)]
         )
         inner = columns.T @ (columns * weight[:, None])
-        slope = np.linalg.pinv(inner) @ (
-            columns.T @ (weight * _within(drawn, level, weight))
-        )
-        ahead = np.column_stack([x, z]) @ slope
-        fitted = ahead + _means(drawn - ahead, level, weight)[level]
-        fitted = np.maximum(fitted, _FLOOR * float(y.mean()))
+        times = _within(drawn, level, weight)
+        slope = np.linalg.pinv(inner) @ (columns.T @ (weight * times))
+        explained = predictors @ slope
+        fitted = explained + _means(drawn - explained, level, weight)[level]
+        # A fit near 0 would get nearly all the weight.
+        fitted = np.maximum(fitted, _FLOOR * typical)
         drawn = np.minimum(y, fitted * float(np.quantile(y / fitted, _FAR)))
-        weight = (float(y.mean()) / fitted) ** 2
+        # Times scatter in proportion to themselves, so their variance to the square.
+        weight = (typical / fitted) ** 2
     return drawn, weight, slope
 
 
 def _means(values: Floats, level: Ints, weight: Floats) -> Floats:
-    return np.bincount(level, weights=values * weight) / np.bincount(
-        level, weights=weight
-    )
+    """The weighted mean of each group."""
+    sums = np.bincount(level, weights=values * weight)
+    return sums / np.bincount(level, weights=weight)
 
 
 def _within(values: Floats, level: Ints, weight: Floats) -> Floats:
@@ -680,7 +704,7 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
     """
     if not len(vectors):
         return np.empty(0, dtype=np.int64), np.empty(0)
-    centres = _begun(vectors, groups, rng)
+    centres = _first_centers(vectors, groups, rng)
     member = _nearest(vectors, centres)[0]
     for _ in range(_ROUNDS):
         sums = np.zeros(centres.shape)
@@ -699,18 +723,23 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
     return rank[member], away
 
 
-def _begun(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
-    """First centres: each far from those before it, by chance."""
-    centres = [vectors[int(rng.integers(len(vectors)))]]
-    away = _nearest(vectors, np.array(centres))[1]
-    while len(centres) < groups:
+def _first_centers(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
+    """Centers to begin with (k-means++), fewer than ``groups`` for fewer distinct vectors.
+
+    A vector is drawn with a chance in proportion to its squared distance to the nearest center.
+    """
+    centers = [vectors[int(rng.integers(len(vectors)))]]
+    _, away = _nearest(vectors, np.array(centers))
+    while len(centers) < groups:
         away[away < 1e-6] = 0.0  # the same vector, but for rounding
         total = away.sum()
         if total <= 0:
             break
-        centres.append(vectors[int(rng.choice(len(vectors), p=away / total))])
-        away = np.minimum(away, _nearest(vectors, np.array(centres[-1:]))[1])
-    return np.array(centres, dtype=np.float32)
+        newest = vectors[int(rng.choice(len(vectors), p=away / total))]
+        centers.append(newest)
+        _, to_newest = _nearest(vectors, np.array([newest]))
+        away = np.minimum(away, to_newest)
+    return np.array(centers, dtype=np.float32)
 
 
 def _nearest(vectors: Vectors, centres: Vectors) -> tuple[Ints, Floats]:

@@ -115,8 +115,12 @@ def quantiles(scores: Floats, rng: Rng) -> Quantiles:
     """
     cases, arms = scores.shape
     if np.isnan(scores).any() or arms > _MOST_PAIRED or cases < 3:
-        many = arms, max(arms * (arms - 1) // 2, 1)
-        return Quantiles(*(NormalDist().inv_cdf(1 - 0.025 / n) for n in many))
+        pairs = max(arms * (arms - 1) // 2, 1)
+        normal = NormalDist()
+        return Quantiles(
+            arms=normal.inv_cdf(1 - 0.025 / arms),
+            pairs=normal.inv_cdf(1 - 0.025 / pairs),
+        )
     together = np.atleast_2d(np.cov(scores, rowvar=False))
     drawn = rng.multivariate_normal(np.zeros(arms), together, size=DRAWS, method="eigh")
     left, right = np.triu_indices(arms, 1)
@@ -139,9 +143,11 @@ def arm_estimate(
     assert wide is not None
     if as_share:
         return own, min(wide.low, own.low), max(wide.high, own.high)
+    # The ends reach as many standard errors more as all arms at once ask for.
     wider = reach / Z95
-    below, above = ((end - own.value) * wider for end in (own.low, own.high))
-    return own, own.value + below, own.value + above
+    low = own.value + (own.low - own.value) * wider
+    high = own.value + (own.high - own.value) * wider
+    return own, low, high
 
 
 def paired(
@@ -189,6 +195,11 @@ class Raced(NamedTuple):
     runs: int  #: Arms times conversations that were run.
 
 
+def _table(scores: dict[int, list[float]], arms: list[int]) -> Floats:
+    """A row for each arm, a column for each conversation."""
+    return np.array([scores[arm] for arm in arms], dtype=np.float64)
+
+
 class Race:
     """Arms on the same conversations, in rounds; the hopeless leave early.
 
@@ -233,23 +244,23 @@ class Race:
         may have been where answers are missing, which ``scores`` counts as wrong: an arm has to be
         behind by these.
         """
-        places = np.array(sorted(scores), dtype=np.int64)
-        rows, highs = (
-            np.array([by_arm[place] for place in places.tolist()], dtype=np.float64)
-            for by_arm in (scores, most or scores)
-        )
-        if not rows.size:
+        arms = sorted(scores)
+        places = np.array(arms, dtype=np.int64)
+        lows = _table(scores, arms)
+        highs = _table(most or scores, arms)
+        if not lows.size:
             return
-        self._sums[places] += rows.sum(axis=1)
+        _, conversations = lows.shape
+        self._sums[places] += lows.sum(axis=1)
         self._most[places] += highs.sum(axis=1)
-        for place in places.tolist():
-            self._seen[place] += rows.shape[1]
-        for start in range(0, rows.shape[1], _BLOCK):
+        for place in arms:
+            self._seen[place] += conversations
+        for start in range(0, conversations, _BLOCK):
             grown = np.ones((len(places), len(places), len(_STAKES)))
-            part = slice(start, start + _BLOCK)
-            for values, own in zip(rows[:, part].T, highs[:, part].T, strict=True):
-                # what another had more of than I
-                grown *= 1 + (values[None, :] - own[:, None])[:, :, None] * _STAKES
+            block = slice(start, start + _BLOCK)
+            for others, own in zip(lows[:, block].T, highs[:, block].T, strict=True):
+                ahead = others[None, :] - own[:, None]
+                grown *= 1 + ahead[:, :, None] * _STAKES
             self._logs[np.ix_(places, places)] += np.log(grown)
         self._leave(places)
 

@@ -140,7 +140,10 @@ def beta_quantile(chance: float, a: float, b: float) -> float:
     front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     for _ in range(_HALVINGS):
         miss = beta_share(x, a, b) - chance
-        low, high = (low, x) if miss > 0 else (x, high)
+        if miss > 0:
+            high = x
+        else:
+            low = x
         if abs(miss) < 1e-10 or high - low < 1e-12:
             break
         density = math.exp(front + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
@@ -167,15 +170,16 @@ def beta_share(x: float, a: float, b: float) -> float:
         + b * math.log1p(-x)
     )
     c = 1.0
-    d = 1 / (1 - (a + b) * x / (a + 1) or _TINY)
+    # Where a denominator comes to 0, Lentz puts a number too small to matter in its place.
+    d = 1 / ((1 - (a + b) * x / (a + 1)) or _TINY)
     fraction = d
     for m in range(1, _STEPS):
         part = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        d = 1 / (1 + part * d or _TINY)
+        d = 1 / ((1 + part * d) or _TINY)
         c = (1 + part / c) or _TINY
         fraction *= d * c
         part = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        d = 1 / (1 + part * d or _TINY)
+        d = 1 / ((1 + part * d) or _TINY)
         c = (1 + part / c) or _TINY
         fraction *= d * c
         if abs(d * c - 1) < 1e-14:
