@@ -140,10 +140,12 @@ class TermsSignal(TraceSignal):
     def _examples(self, table: TraceTable) -> Iterator[str]:
         """Which wrong words the sample holds, most frequent first."""
         texts = table.sample.output
-        seen = Counter[str]()
+        counts = Counter[str]()
         written = self._glossary.look(texts)
         for index in range(len(self._glossary)):
             right = self._glossary.right(index)[:60]
             for word, flags in self._glossary.wrong(written, index, texts):
-                seen[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
-        return (f"{says} ({n} in the sample)" for says, n in seen.most_common() if n)
+                counts[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
+        return (
+            f"{words} ({n} in the sample)" for words, n in counts.most_common() if n
+        )
