@@ -268,17 +268,19 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
 def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     """Fields by their paths, those at the top before those below."""
     columns: dict[str, list[Any]] = {}
-    level: list[tuple[str, Any]] = [("", record) for record in records]
+    level: list[tuple[str, Mapping[str, Any]]] = [("", record) for record in records]
     for _ in range(_DEEPEST):
-        inside = [
-            (f"{at}{key}", held) for at, rec in level for key, held in rec.items()
-        ]
-        opened = [
-            (path, _field_value(path, held)) for path, held in inside if _readable(path)
-        ]
-        for path, held in opened:
-            columns.setdefault(path, []).append(held)
-        level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
+        below: list[tuple[str, Mapping[str, Any]]] = []
+        for above, record in level:
+            for key, value in record.items():
+                path = f"{above}{key}"
+                if not _readable(path):
+                    continue
+                opened = _field_value(path, value)
+                columns.setdefault(path, []).append(opened)
+                if isinstance(opened, dict):
+                    below.append((f"{path}.", opened))
+        level = below
     return {
         path: _Name(path, values) for path, values in islice(columns.items(), _MOST)
     }
@@ -292,19 +294,20 @@ def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]
     """
     for path, name in paths.items():
         is_answer = _is_answer(path)
-        if (
-            name.is_object
-            and not name.is_envelope
-            and (is_answer or name.plain in _SAID)
-        ):
-            inside = {
-                each: paths[each] for each in paths if each.startswith(f"{path}.")
-            }
-            if not any(
-                True for field in _TOKENS for _ in _likely(field, inside, set())
-            ):
-                fields = _NAMES.keys() - _SAYING if is_answer else _OF_A_CALL
-                yield from ((each, fields) for each in inside)
+        if not name.is_object or name.is_envelope:
+            continue
+        if not is_answer and name.plain not in _SAID:
+            continue
+        inside = {each: paths[each] for each in paths if each.startswith(f"{path}.")}
+        if _counts_tokens(inside):
+            continue
+        fields = _NAMES.keys() - _SAYING if is_answer else _OF_A_CALL
+        for each in inside:
+            yield each, fields
+
+
+def _counts_tokens(paths: Mapping[str, _Name]) -> bool:
+    return any([*_likely(field, paths, set())] for field in _TOKENS)
 
 
 def _is_answer(path: str) -> bool:

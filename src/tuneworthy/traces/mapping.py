@@ -547,7 +547,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
     )
 
 
-def _check_keys(document: ParsedFile, name: str, ours: Sequence[str]) -> None:
+def _check_keys(document: ParsedFile, name: str, ours: tuple[str, ...]) -> None:
     """Refuse a file with a key that isn't ours.
 
     Raises:

@@ -307,7 +307,7 @@ def _code_of(caught: Exception) -> str:
         *_STATUS.findall(text),
     ]
     for code in codes:
-        name = _CODES.get(code, code)
+        name: str = _CODES.get(code, code)
         if name in _SAID:
             return name
     return ""

@@ -483,10 +483,13 @@ def http_code(value: Any) -> int:
     """The code of a server's answer, as a log of requests has it; 0 for anything else."""
     if not isinstance(value, dict) or "body" not in value:
         return 0
-    codes = (
-        value[key] for key in ("status", "status_code", "statusCode") if key in value
-    )
-    code = next(codes, 200 * (value.keys() <= {"body", "headers"}))
+    for key in ("status", "status_code", "statusCode"):
+        if key in value:
+            code = value[key]
+            break
+    else:
+        # A body alone, or with headers, was answered well.
+        code = 200 if value.keys() <= {"body", "headers"} else 0
     if isinstance(code, str) and re.match(r"[1-5]\d\d\b", code):  # as in *200 OK*
         code = int(code[:3])
     return code if type(code) is int and 100 <= code < 600 else 0

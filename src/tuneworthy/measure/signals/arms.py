@@ -470,19 +470,24 @@ class RunScores(NamedTuple):
 
 
 def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
-    """Some rows with their scores, the traces of a run together."""
+    """Some rows with their scores, the traces of a run together.
+
+    A cell is a case with an arm: its number is that of the case times the arms, plus that of the
+    arm among those that are ``kept``.
+    """
     names, case = np.unique(runs.case[rows], return_inverse=True)
     cell = case * len(kept) + np.searchsorted(kept, runs.arm[rows])
-    run = np.unique(runs.run[rows], return_inverse=True)[1]
-    span = int(run.max()) + 1
-    once, place = np.unique(cell * span + run, return_inverse=True)
+    _, run = np.unique(runs.run[rows], return_inverse=True)
+    most_runs = int(run.max()) + 1
+    once, place = np.unique(cell * most_runs + run, return_inverse=True)
     score = np.bincount(place, weights=scores) / np.bincount(place)
-    cells = once // span
+    cells = once // most_runs
     size = len(names) * len(kept)
     known = np.isfinite(score)
     sums = np.bincount(cells[known], weights=score[known], minlength=size)
     with np.errstate(invalid="ignore"):
         means = sums / np.bincount(cells[known], minlength=size)
+    # Cases that share a run or a document stand or fall together.
     clusters = np.arange(len(names))
     for link in (runs.run[rows].astype(np.float64), runs.group[rows]):
         order = np.argsort(link, kind="stable")
