@@ -157,10 +157,10 @@ def test_turns_are_a_sequence_like_any_other(tmp_path: Path) -> None:
 def test_equal_texts_become_one_object_and_others_stay_themselves() -> None:
     known = Known()
     first = "x" * 30 + "1" + "x" * 30
-    assert known.of(first, str) is first
-    assert known.of("x" * 30 + "1" + "x" * 30, str) is first
+    assert known.remember(first, str) is first
+    assert known.remember("x" * 30 + "1" + "x" * 30, str) is first
     other = "x" * 30 + "2" + "x" * 30  # as long, and with the same ends
-    assert known.of(other, str) == other
+    assert known.remember(other, str) == other
 
 
 def test_refusals_are_remembered_for_the_same_outputs_alone() -> None:

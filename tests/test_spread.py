@@ -44,18 +44,18 @@ def test_any_partition_comes_to_the_same(
     def batches() -> Any:
         for number, file in enumerate(files):
             at[0] = number
-            yield draw.of(file, number)
+            yield draw.draw_traces(file, number)
 
     whole = measure(batches(), every, folder=folder, piece=lambda: at[0], share=share)
     signer, again = measure_sample.Signer(), Sampling(share, seed)
     for n, file in enumerate(files):
-        some = again.of(file, n)
+        some = again.draw_traces(file, n)
         signer.add(some.column("input"), some.output)
     signer.rest()
 
     def part(n: int, file: Batch) -> Any:
         own = Sampling(share, seed)
-        drawn = (own.of(each, n) for each in cut(file, [7] * 99))
+        drawn = (own.draw_traces(each, n) for each in cut(file, [7] * 99))
         return part_of(drawn, every, folder=folder, piece=n, shared=signer.shared)
 
     parts = (part(n, file) for n, file in enumerate(files))
@@ -80,7 +80,7 @@ def test_a_draw_of_the_conversations_stands_for_all_of_them(tmp_path: Path) -> N
     every: list[Any] = [TrafficSignal(), SuccessSignal()]
 
     def found(share: float, seed: int) -> dict[str, Any]:
-        drawn = [Sampling(share, seed).of(log, 0)]
+        drawn = [Sampling(share, seed).draw_traces(log, 0)]
         findings = measure(drawn, every, folder=tmp_path, share=share)
         return {each.id: each for signal in findings for each in signal.evidence}
 

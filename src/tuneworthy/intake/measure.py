@@ -479,7 +479,9 @@ def _results(
     from tuneworthy.measure.engine import Sampling, measure
 
     drawn = Sampling(*draw)
-    some = (drawn.of(batch, files.piece) for batch in _batches(files, progress))
+    some = (
+        drawn.draw_traces(batch, files.piece) for batch in _batches(files, progress)
+    )
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
         return measure(
             some, every, folder=Path(place), piece=lambda: files.piece, share=draw[0]
@@ -573,7 +575,7 @@ def compare_results(
     labels = [arm_name(name) for name in pair.names]
     places = _pair(labels, arm, baseline, many=len(sources) > 1)
     names = [pair.names[place] for place in places]
-    runs = None if pair.runs is None else pair.runs.of(places)
+    runs = None if pair.runs is None else pair.runs.choose_arms(places)
     where = " and ".join(labels[place] for place in places)
     why = "" if runs is None else runs.misfit(margin)
     if why:

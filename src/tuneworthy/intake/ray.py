@@ -79,7 +79,7 @@ def measure_files(
     ) -> Iterator[MeasuredPart]:
         load_models()  # while the first parts are made: whoever evaluates them needs both
         for part, read in results:
-            files.take(read)
+            files.add_read(read)
             done()
             if part is not None:
                 yield part
@@ -105,7 +105,7 @@ def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
 
     with _folder() as place:
         draw = Sampling(*work.draw)
-        batches = (draw.of(chunk.batch, work.piece) for chunk in work.files)
+        batches = (draw.draw_traces(chunk.batch, work.piece) for chunk in work.files)
         every = signals(work.materials, work.near_copy)
         part = part_of(
             batches, every, folder=place, piece=work.piece, shared=work.shared
@@ -120,7 +120,7 @@ def _shared(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
     signer = Signer()
     seen = 0
     for chunk in files:
-        batch = draw.of(chunk.batch, chunk.piece)
+        batch = draw.draw_traces(chunk.batch, chunk.piece)
         signer.add(batch.column("input"), batch.output, seen)
         seen += len(batch)
         if seen >= FIRST:

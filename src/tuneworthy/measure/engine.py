@@ -85,7 +85,7 @@ class Names:
     def __init__(self) -> None:
         self._codes: dict[str | None, int] = {None: _NONE}
 
-    def of(self, values: Sequence[Any]) -> Ints:
+    def number_names(self, values: Sequence[Any]) -> Ints:
         return np.fromiter(map(self._code, values), np.int64, len(values))
 
     def _code(self, value: str | None) -> int:
@@ -112,7 +112,7 @@ class SystemPrompts:
         self._characters = 0
         self._digests: set[bytes] = set()
 
-    def of(self, values: Sequence[str | None]) -> Ints:
+    def number_texts(self, values: Sequence[str | None]) -> Ints:
         texts, place = distinct(values)
         codes = [_NONE if text is None else self._code(text) for text in texts]
         return np.array(codes, np.int64)[place]
@@ -130,7 +130,7 @@ class SystemPrompts:
             return _NONE
         return self._codes.setdefault(text, len(self._codes))
 
-    def take(self, other: SystemPrompts) -> Ints:
+    def add_prompts(self, other: SystemPrompts) -> Ints:
         """Add those of another run; gives ours for its numbers."""
         self._digests |= other._digests
         if other._codes is None:
@@ -178,7 +178,7 @@ class Sampling:
         self._piece = -1
         self._row = 0
 
-    def of(self, batch: Batch, piece: int) -> Batch:
+    def draw_traces(self, batch: Batch, piece: int) -> Batch:
         """What is drawn of some traces of a file; files come in the order of their numbers."""
         if self.share >= 1:
             return batch
@@ -262,7 +262,7 @@ def merged(
     with _store(folder) as store:
         run = _Run(store, signals)
         for part in parts:
-            run.take(part)
+            run.add_part(part)
         return run.answers(share)
 
 
@@ -340,11 +340,11 @@ class _Run:
             "conversation": keys,
             "time": as_numbers(batch.column("timestamp")),
             "turn": as_numbers(batch.column("turn")),
-            "model": self._models.of(batch.column("model")),
-            "prompt": self._prompts.of(
+            "model": self._models.number_names(batch.column("model")),
+            "prompt": self._prompts.number_names(
                 [name or None for name in batch.column("prompt")]
             ),
-            "system": self._systems.of(batch.column("system")),
+            "system": self._systems.number_texts(batch.column("system")),
         }
         for place, signal in enumerate(self._signals):
             numbers = signal.rows(batch)
@@ -365,22 +365,22 @@ class _Run:
         names = self._models.all, self._prompts.all, self._systems
         return MeasuredPart(columns, self._columns, *names, self._sample, self._present)
 
-    def take(self, part: MeasuredPart) -> None:
+    def add_part(self, part: MeasuredPart) -> None:
         """Add a part behind those that are there."""
         columns = dict(part.columns)
         texts = (
             ("model", self._models, part.models),
             ("prompt", self._prompts, part.prompts),
         )
-        codes = {name: names.of(theirs) for name, names, theirs in texts}
-        codes["system"] = self._systems.take(part.systems)
+        codes = {name: names.number_names(theirs) for name, names, theirs in texts}
+        codes["system"] = self._systems.add_prompts(part.systems)
         for name, ours in codes.items():
             columns[name] = np.append(ours, _NONE)[columns[name]]
         self._store.add(columns)
         self._columns = part.named
         self.traces += len(columns["model"])
         self._present |= part.present
-        self._sample.take(part.sample)
+        self._sample.add_sample(part.sample)
 
     def answers(self, share: float) -> tuple[Findings, ...]:
         if not self.traces:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tuneworthy.files.evalset import split_of
 from tuneworthy.measure.engine import conversation_keys
-from tuneworthy.measure.hiding import local_hider
+from tuneworthy.measure.hiding import Masker, local_hider
 from tuneworthy.measure.personal import mask
 from tuneworthy.measure.sample import ALIKE, Sample, duplicate_groups
 from tuneworthy.measure.signals.base import on_scale, right, scores_of
@@ -90,14 +90,13 @@ def build_evalset(
     sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)
     read = 0
     for batch in batches:
-        sample.add(
-            batch,
-            conversation_keys(conversation_names(batch), read, salt=f"frame {seed} "),
-            read,
-        )
+        names = conversation_names(batch)
+        keys = conversation_keys(names, read, salt=f"frame {seed} ")
+        sample.add(batch, keys, read)
         read += len(batch)
     kept, cut = sample.batch()
-    failed = dict(failures(kept, validator(schema)[0]))
+    is_valid, _ = validator(schema)
+    failed = dict(failures(kept, is_valid))
     if gold:
         kept.reference = [
             a or b for a, b in zip(kept.column("reference"), kept.output, strict=True)
@@ -106,23 +105,20 @@ def build_evalset(
     logged = _conversations(kept, questions, failed)
     units = _folded(logged, alike, np.random.default_rng(seed))
     rng = np.random.default_rng([seed, 1])
-    spread = (
-        sum(unit.traces * len(unit.questions) for unit in units) or 1
-    )  # cases, by traces
-    wanted = min(
-        len(units), max(1, round(n * sum(unit.traces for unit in units) / spread))
-    )
+    wanted = _conversations_for(n, units)
     kinds, intent_by, examples = _kinds(units, wanted, rng)
     lengths = _lengths(units)
     stands, strata = _drawn(units, _cells(units, kinds, lengths, wanted), wanted, rng)
-    failing = ("failed" * unit.failed for unit in units)
-    tags = [
-        tuple(filter(None, each)) for each in zip(kinds, lengths, failing, strict=True)
+    drawn = [
+        DrawnConversation(
+            unit=units[place],
+            stands_for=weight,
+            tags=_tags(units[place], kinds[place], lengths[place]),
+        )
+        for place, weight in stands.items()
     ]
-    drawn = [(units[place], weight, tags[place]) for place, weight in stands.items()]
-    cases, masked, lost = _cases(
-        sorted(drawn, key=lambda each: each[0].row), seed, policy
-    )
+    drawn.sort(key=lambda each: each.unit.row)
+    cases, masked, lost = _cases(drawn, seed, policy)
     return EvalSample(
         cases=cases,
         strata=strata,
@@ -138,6 +134,18 @@ def build_evalset(
         cut=cut,
         unlabelled=sum(case.reference is None for case in cases),
     )
+
+
+def _conversations_for(cases: int, units: Sequence[Conversation]) -> int:
+    """How many conversations give about so many cases, when they are drawn by their traces."""
+    traces = sum(unit.traces for unit in units)
+    traces_by_cases = sum(unit.traces * len(unit.questions) for unit in units)
+    return min(len(units), max(1, round(cases * traces / (traces_by_cases or 1))))
+
+
+def _tags(unit: Conversation, kind: str, length: str) -> tuple[str, ...]:
+    tags = (kind, length, "failed" if unit.failed else "")
+    return tuple(tag for tag in tags if tag)
 
 
 # Conversations to draw from: what was asked, and what went wrong.
@@ -201,41 +209,51 @@ def conversation_names(batch: Batch) -> list[str | None]:
 def _conversations(
     batch: Batch, questions: Sequence[LoggedQuestion | None], failed: Mapping[int, str]
 ) -> list[Conversation]:
+    """Logged questions by conversation or test case, each once; of several runs the shortest.
+
+    ``failed`` is why a trace failed, by its row. Traces without a question are left out.
+    """
     talks = batch.column("conversation")
     groups: dict[str, dict[int, LoggedQuestion]] = defaultdict(dict)
-    for row, (name, question) in enumerate(
-        zip(conversation_names(batch), questions, strict=True)
-    ):
+    names = conversation_names(batch)
+    for row, (name, question) in enumerate(zip(names, questions, strict=True)):
+        # A group without a question keeps its place: the order of all decides what is drawn.
         group = groups[name or f"row {row}"]
         if question is not None:
             group[row] = question
     units = []
     for group in filter(None, groups.values()):
+        # Arms of a test answer a case in conversations of their own.
         runs: dict[object, list[LoggedQuestion]] = defaultdict(list)
         for row, question in group.items():
-            runs[talks[row] or row if batch.case else ""].append(question)
-        wrong = not failed.keys().isdisjoint(group)
+            run = (talks[row] or row) if batch.case else ""
+            runs[run].append(question)
         units.append(
-            Conversation(_shortest([*runs.values()]), len(group), wrong, min(group))
+            Conversation(
+                questions=_shortest([*runs.values()]),
+                traces=len(group),
+                failed=not failed.keys().isdisjoint(group),
+                row=min(group),
+            )
         )
     return units
 
 
 def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion, ...]:
     """Different questions of the run with the least text: the others' prompts may say more."""
+    shortest = min(runs, key=lambda run: sum(question.characters for question in run))
     different: dict[tuple[Message, ...], LoggedQuestion] = {}
-    for q in min(runs, key=lambda run: sum(question.characters for question in run)):
-        if (
-            different.setdefault(q.turns, q).reference is None
-            and q.reference is not None
-        ):
-            different[q.turns] = q
+    for question in shortest:
+        known = different.setdefault(question.turns, question)
+        if known.reference is None and question.reference is not None:
+            different[question.turns] = question
     first, *others = different.values()
     if not others and first.reference is None:
-        references = (
-            q.reference for run in runs for q in run if q.reference is not None
-        )
-        first = first._replace(reference=next(references, None))
+        # A single question has one right answer, in whatever run that stands.
+        for run in runs:
+            for question in run:
+                if question.reference is not None:
+                    return (first._replace(reference=question.reference),)
     return first, *others
 
 
@@ -292,17 +310,15 @@ def _folded(
     """One of each group of near copies, drawn by its traces; it stands for all of them."""
     if not units:
         return []
-    sizes = np.array([unit.traces for unit in units], dtype=np.float64)
-    asked, answers = (
-        [getattr(unit, side) for unit in units] for side in ("asked", "answers")
+    group = duplicate_groups(
+        [unit.asked for unit in units], alike, [unit.answers for unit in units]
     )
-    group = duplicate_groups(asked, alike, answers)
-    late = (
-        rng.exponential(size=len(units)) / sizes
-    )  # the first to come is drawn by its size
-    order = np.lexsort((late, group))
-    _, first = np.unique(group[order], return_index=True)
+    sizes = np.array([unit.traces for unit in units], dtype=np.float64)
     total = np.bincount(group, weights=sizes, minlength=len(units))
+    # Of a group the one that comes first is drawn; each comes with a chance by its size.
+    time = rng.exponential(size=len(units)) / sizes
+    order = np.lexsort((time, group))
+    _, first = np.unique(group[order], return_index=True)
     places = sorted(order[first].tolist())
     return [units[place]._replace(traces=int(total[group[place]])) for place in places]
 
@@ -417,9 +433,9 @@ def _drawn(
     counts = allocate(np.array(pulls), most, wanted).tolist()
     stands: dict[int, float] = {}
     strata = []
-    for ((failed, intent, length), rows), count in zip(
-        members.items(), counts, strict=True
-    ):
+    for cell, count in zip(members, counts, strict=True):
+        failed, intent, length = cell
+        rows = members[cell]
         sizes = np.array([units[at].traces for at in rows], dtype=np.float64)
         chosen, weights = draw(sizes, count, rng)
         picked = [rows[at] for at in chosen.tolist()]
@@ -442,74 +458,86 @@ def _drawn(
 # Conversations as cases: masked, named by what they say, and split.
 
 
+class DrawnConversation(NamedTuple):
+    """A conversation of the draw."""
+
+    unit: Conversation
+    stands_for: float  #: Traces that it stands for.
+    tags: tuple[str, ...]
+
+
 def _cases(
-    drawn: Iterable[tuple[Conversation, float, tuple[str, ...]]],
-    seed: int,
-    policy: PersonalPolicy | None,
+    drawn: Iterable[DrawnConversation], seed: int, policy: PersonalPolicy | None
 ) -> tuple[tuple[EvalCase, ...], Counter[str], int]:
     """A case for each question, with a mean weight of 1; cases with something hidden, by kind.
 
-    And the right answers that were left out because only they hold what masking hid. Given are
-    conversations with the traces they stand for, and their tags.
+    And the right answers that were left out because only they hold what masking hid.
     """
     cases: list[EvalCase] = []
     ids = Counter[str]()
     masked = Counter[str]()
     lost = 0
-    for unit, weight, tags in drawn:
-        # one for the conversation: its cases say the same words again
+    for each in drawn:
+        unit = each.unit
+        # One for the conversation: its cases say the same words again.
         masker = local_hider(policy, f"{seed} {unit.row}")
         for question in unit.questions:
             masker.learn(question.reference)
             masker.learn(question.logged)
-        own_cases = []
+        weight = each.stands_for / len(unit.questions)
+        own_cases: list[EvalCase] = []
         for question in unit.questions:
-            turns = [
-                CaseMessage(role=t.role, content=masker(t.content))
-                for t in question.turns
-            ]
-            passages = tuple(
-                CasePassage(text=masker(text)) for text in question.contexts
-            )
-            known = masker.seen()
-            reference = (
-                None if question.reference is None else masker(question.reference)
-            )
-            if (
-                masker.seen() > known
-            ):  # what isn't in the question can't be asked for any more
-                reference = None
-                lost = lost + 1
-            logged = (
-                masker(question.logged)
-                if reference is None and question.logged
-                else None
-            )
-            # By what is asked, so that the same case is called the same in another draw.
-            text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
-            digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
-            ids[digest] += 1
-            alone = len(turns) == 1 and turns[0].role == "user"
-            own_cases.append(
-                EvalCase(
-                    id=digest if ids[digest] == 1 else f"{digest}-{ids[digest]}",
-                    input=turns[0].content if alone else None,
-                    messages=() if alone else tuple(turns),
-                    reference=reference,
-                    logged=logged,
-                    contexts=passages,
-                    tags=tags,
-                    weight=weight / len(unit.questions),
-                )
-            )
-        placed = {
-            "conversation_id": f"talk {own_cases[0].id}" if len(own_cases) > 1 else None
-        }
-        placed["split"] = split_of(own_cases[0].model_copy(update=placed), seed=seed)
-        cases += [case.model_copy(update=placed) for case in own_cases]
+            case = _masked_case(question, masker, ids)
+            lost += question.reference is not None and case.reference is None
+            fields = {"tags": each.tags, "weight": weight}
+            own_cases.append(case.model_copy(update=fields))
+        cases += _placed(own_cases, seed)
         masked.update(dict.fromkeys(masker.kinds, len(own_cases)))
     scale = len(cases) / (sum(case.weight for case in cases) or 1.0)
     weighed = (
         case.model_copy(update={"weight": case.weight * scale}) for case in cases
     )
     return tuple(weighed), masked, lost
+
+
+def _masked_case(
+    question: LoggedQuestion, masker: Masker, ids: Counter[str]
+) -> EvalCase:
+    """A question as a case, named by what it asks; ``ids`` are how often each name was given.
+
+    A right answer with a value that the question lacks is left out: nobody could give it.
+    """
+    turns = [
+        CaseMessage(role=turn.role, content=masker(turn.content))
+        for turn in question.turns
+    ]
+    passages = tuple(CasePassage(text=masker(text)) for text in question.contexts)
+    hidden = masker.count_hidden()
+    reference = None if question.reference is None else masker(question.reference)
+    if masker.count_hidden() > hidden:
+        reference = None
+    logged = None
+    if reference is None and question.logged:
+        logged = masker(question.logged)
+    # By what is asked, so that the same case is called the same in another draw.
+    text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
+    ids[digest] += 1
+    first, *others = turns
+    alone = not others and first.role == "user"
+    return EvalCase(
+        id=digest if ids[digest] == 1 else f"{digest}-{ids[digest]}",
+        input=first.content if alone else None,
+        messages=() if alone else tuple(turns),
+        reference=reference,
+        logged=logged,
+        contexts=passages,
+    )
+
+
+def _placed(cases: Sequence[EvalCase], seed: int) -> list[EvalCase]:
+    """Cases of one conversation, with its name where there are several, and its split."""
+    first, *others = cases
+    talk = {"conversation_id": f"talk {first.id}" if others else None}
+    fields = {**talk, "split": split_of(first.model_copy(update=talk), seed=seed)}
+    return [case.model_copy(update=fields) for case in cases]

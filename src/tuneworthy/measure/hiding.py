@@ -62,7 +62,7 @@ class Masker:
     def kinds(self) -> tuple[str, ...]:
         return tuple(self._counts)
 
-    def seen(self) -> int:
+    def count_hidden(self) -> int:
         """How many different values were hidden so far."""
         return len(self._numbers)
 

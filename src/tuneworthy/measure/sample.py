@@ -114,14 +114,13 @@ class Sample:
                 setattr(sample, name, values)
         return sample, sum(trace.cut for trace in kept)
 
-    def take(self, other: Sample) -> None:
+    def add_sample(self, other: Sample) -> None:
         """Add what another one kept of other traces."""
+        former = (self._limit, other._limit)
         self._kept += other._kept
-        limits = [each for each in (self._limit, other._limit) if each is not None]
         self._shrink()
-        self._limit = min(
-            [*limits, *([] if self._limit is None else [self._limit])], default=None
-        )
+        limits = [limit for limit in (*former, self._limit) if limit is not None]
+        self._limit = min(limits, default=None)
 
     def _shrink(self) -> None:
         """Keep what comes first in the order of the draw, as much as there is room for.

@@ -69,7 +69,7 @@ class Record(
 
 
 class LateRecord(Record):
-    """A record that few runs need, or only as a part."""
+    """The former name of ``Record``, for the rooms that still use it."""
 
 
 _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the same
@@ -83,7 +83,7 @@ def _read(name: str) -> Any:
     return whole
 
 
-class LazyRecord(LateRecord):
+class LazyRecord(Record):
     """A record of which some fields are worked out when one of them is first read."""
 
     _later: dict[str, Callable[[], Any]] = PrivateAttr(default_factory=dict)
@@ -149,7 +149,7 @@ class LazyRecord(LateRecord):
         return held
 
 
-class FileRecord(LateRecord):
+class FileRecord(Record):
     """A noun that people write by hand in a file.
 
     A key with nothing behind it counts as absent, and a key we don't know is refused together

@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import Field
 
 from tuneworthy.model.base import (
-    LateRecord,
     LazyRecord,
     Number,
     Range,
@@ -203,7 +202,7 @@ class FactorResult(Record):
     ask: str = ""  #: The question, as the framework asks it.
 
 
-class EvidenceResult(LateRecord):
+class EvidenceResult(Record):
     """A measurement with what it says about an answer."""
 
     id: str  #: What was measured, as an id.
@@ -726,7 +725,7 @@ class Plan(Record):
 SCHEMA = "tuneworthy/dossier/1"  #: Names may be added under this number; none moves.
 
 
-class TrainingResult(LateRecord):
+class TrainingResult(Record):
     """The training set beside a case, as ``tuneworthy data`` last wrote it."""
 
     digest: str  #: SHA-256 over its examples and their parts.
@@ -840,7 +839,7 @@ Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
 and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
 
 
-class Change(LateRecord):
+class Change(Record):
     """An answer, or a figure as the report says it, that isn't what it was."""
 
     id: str
@@ -849,7 +848,7 @@ class Change(LateRecord):
     after: str
 
 
-class GateChange(LateRecord):
+class GateChange(Record):
     """A gate whose state or reason isn't what it was."""
 
     id: GateId
@@ -859,7 +858,7 @@ class GateChange(LateRecord):
     why_after: str
 
 
-class Difference(LateRecord):
+class Difference(Record):
     """The second dossier against the first."""
 
     case_before: str
@@ -890,7 +889,7 @@ Grade = Literal["warning", "note"]
 """Something to fix, or to know before relying on it; or a figure computed again that fits."""
 
 
-class LintCell(LateRecord):
+class LintCell(Record):
     """Combinations with the same numbers of reasons for and against."""
 
     indicators: int
@@ -904,7 +903,7 @@ class LintCell(LateRecord):
     )  #: For another denominator that of the score by it.
 
 
-class LintFinding(LateRecord):
+class LintFinding(Record):
     """One finding with its numbers; the report makes the words."""
 
     id: str
@@ -917,7 +916,7 @@ class LintFinding(LateRecord):
     """For each combination the factors that are yes: of the first 4,096 there are."""
 
 
-class Lint(LateRecord):
+class Lint(Record):
     """Everything the linter found."""
 
     framework: NamedDigest

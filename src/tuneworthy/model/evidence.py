@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 from tuneworthy.model.base import (
     Estimated,
     Ident,
-    LateRecord,
     Name,
     Natural,
+    Record,
     RelativePath,
     State,
     Strings,
@@ -31,7 +31,7 @@ TargetState = Literal["met", "missed", "unknown"]
 GoNoGo = Literal["go", "no_go", "open"]
 
 
-class Evidence(LateRecord):
+class Evidence(Record):
     """One measurement; ``value`` lies within ``low`` … ``high``, all three in ``unit``."""
 
     id: Ident  #: What was measured, as ``invalid_output_share``.
@@ -98,7 +98,7 @@ class Evidence(LateRecord):
         return not isinstance(self.value, Unknown)
 
 
-class Series(LateRecord):
+class Series(Record):
     """Numbers for one picture: columns of equal length, as measured."""
 
     id: Ident  #: The picture, as ``volume``.
@@ -110,7 +110,7 @@ class Series(LateRecord):
 _OF_SEVERAL = {"is": "are", "isn't": "aren't", "has": "have", "holds": "hold"}
 
 
-class Skipped(LateRecord):
+class Skipped(Record):
     """Records that couldn't be used, whole or in part, and why."""
 
     why: Name
@@ -127,7 +127,7 @@ class Skipped(LateRecord):
         return f"{_OF_SEVERAL.get(verb, verb) if self.n != 1 else verb} {rest}"
 
 
-class Coverage(LateRecord):
+class Coverage(Record):
     """How many traces of a file say what, so that a column that a reader loses is seen at once."""
 
     text: Natural = 0  #: What was asked or answered.
@@ -137,7 +137,7 @@ class Coverage(LateRecord):
     outcome: Natural = 0  #: How good it was: a score, a rating or a label.
 
 
-class FileReading(LateRecord):
+class FileReading(Record):
     """What was read."""
 
     name: str  #: File name, without the folder.
@@ -149,7 +149,7 @@ class FileReading(LateRecord):
     coverage: Coverage | None = None  #: None where an earlier release read it.
 
 
-class MeasuredFile(LateRecord):
+class MeasuredFile(Record):
     """A file of the case as it was when something was measured on it."""
 
     entry: str  #: The entry of ``data`` that it was named by, as ``evaluation``.
@@ -159,7 +159,7 @@ class MeasuredFile(LateRecord):
     digest: str = ""  #: SHA-256 of its bytes; empty for a file over 64 MiB.
 
 
-class RequestMix(LateRecord):
+class RequestMix(Record):
     """How the requests of a log are spread over fixed words, to compare it with a later log."""
 
     words: Natural  #: Number of the list of words.
@@ -170,7 +170,7 @@ class RequestMix(LateRecord):
     )
 
 
-class Measured(LateRecord):
+class Measured(Record):
     """One run of ``measure``: what was read, what it showed, and the pictures' numbers."""
 
     schema_: str = Field(default="tuneworthy/evidence/1", alias="schema")
@@ -188,7 +188,7 @@ class Measured(LateRecord):
     """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
-class CardRow(LateRecord):
+class CardRow(Record):
     """One line of the card."""
 
     id: Ident  #: The target, or what else is asked of a tuned model.
@@ -198,7 +198,7 @@ class CardRow(LateRecord):
     rests_on: str  #: How it is known.
 
 
-class PilotCard(LateRecord):
+class PilotCard(Record):
     """Go or no-go: every target, and what it rests on."""
 
     answer: GoNoGo  #: Go, no go, or not known yet.
@@ -326,7 +326,7 @@ class Batch:
 COLUMNS: Strings = tuple(column.name for column in fields(Batch))
 
 
-class PromptArm(LateRecord):
+class PromptArm(Record):
     """A prompt with a model, as it did on the cases; both are empty where none is recorded."""
 
     prompt: str
@@ -365,7 +365,7 @@ class Lead(Estimated):
     power: float = 0.8
 
 
-class ArmsResult(LateRecord):
+class ArmsResult(Record):
     """What a test of several arms shows."""
 
     arms: tuple[PromptArm, ...]  #: The best first; none where no case has a score.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator
 
-from tuneworthy.model.base import LateRecord, one_or_many
+from tuneworthy.model.base import Record, one_or_many
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 
@@ -25,7 +25,7 @@ them; one of some; several of some, the first first; a line of text."""
 LeverUnit = Literal["", "USD", "USD/h", "%", "hours", "months", "tokens"]
 
 
-class LeverRange(LateRecord):
+class LeverRange(Record):
     """How an amount can be moved on the page."""
 
     group: str
@@ -34,7 +34,7 @@ class LeverRange(LateRecord):
     fixed: bool = False  #: Whether it ends there whatever the case states.
 
 
-class CaseField(LateRecord):
+class CaseField(Record):
     """A field of the case; ``fields.yaml`` says what each key means."""
 
     part: Part | None = (

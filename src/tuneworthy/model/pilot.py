@@ -10,10 +10,10 @@ from pydantic import Field
 from tuneworthy.model.base import (
     Estimated,
     Ident,
-    LateRecord,
     Name,
     Natural,
     NonNegative,
+    Record,
     Share,
     Text,
     Unknown,
@@ -29,7 +29,7 @@ Method = Literal["sft", "dpo", "kto"]
 """Supervised, by pairs of a better and a worse answer, or by thumbs up and down."""
 
 
-class Recipe(LateRecord):
+class Recipe(Record):
     """How an adapter is trained."""
 
     method: Method = "sft"
@@ -64,7 +64,7 @@ class Recipe(LateRecord):
         return max(self.epochs, -(-self.least_steps * self.batch // max(1, examples)))
 
 
-class TrainingJob(LateRecord):
+class TrainingJob(Record):
     """One training run: equal jobs are trained once."""
 
     key: str  #: SHA-256 of base, examples, recipe and seed.
@@ -72,7 +72,7 @@ class TrainingJob(LateRecord):
     seed: Natural
 
 
-class TrainedModel(LateRecord):
+class TrainedModel(Record):
     """What became of a job."""
 
     key: str
@@ -86,7 +86,7 @@ class TrainedModel(LateRecord):
     why: str = ""  #: For a failed one.
 
 
-class TrainingQuote(LateRecord):
+class TrainingQuote(Record):
     """What training would take."""
 
     jobs: Natural  #: Runs that are still to be trained.
@@ -101,7 +101,7 @@ class TrainingQuote(LateRecord):
     """From a few calls of the base."""
 
 
-class PilotPlan(LateRecord):
+class PilotPlan(Record):
     """What is written down before the first run."""
 
     way: Way
@@ -130,7 +130,7 @@ class PilotPlan(LateRecord):
     )
 
 
-class CurveAt(LateRecord):
+class CurveAt(Record):
     """The learning curve at one number of examples, with its 95% interval."""
 
     examples: Natural
@@ -140,7 +140,7 @@ class CurveAt(LateRecord):
     ahead: bool = False  #: Whether it lies beyond what was trained.
 
 
-class ExamplesNeeded(LateRecord):
+class ExamplesNeeded(Record):
     """Examples at which the curve reaches the target, as a 95% interval.
 
     ``more`` than ``limit``, two doublings of what was tried, about which nothing is said; ``never``
@@ -157,7 +157,7 @@ Outlook = Literal["flat", "rising", "unclear", "unknown"]
 lies above zero. Unknown: too few sizes."""
 
 
-class LearningCurve(LateRecord):
+class LearningCurve(Record):
     """How good the tuned model is by number of examples."""
 
     points: tuple[CurveAt, ...]
@@ -167,7 +167,7 @@ class LearningCurve(LateRecord):
     needed: ExamplesNeeded | Unknown
 
 
-class SafetyProbe(LateRecord):
+class SafetyProbe(Record):
     """A share of probes on the tuned and the untuned model."""
 
     id: Ident  #: ``refusals`` or ``canaries``.
@@ -177,7 +177,7 @@ class SafetyProbe(LateRecord):
     says: str
 
 
-class PilotResult(LateRecord):
+class PilotResult(Record):
     """What a pilot found."""
 
     plan: PilotPlan

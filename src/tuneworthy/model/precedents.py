@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.model.base import (
-    LateRecord,
     Natural,
+    Record,
     Share,
     State,
     Unknown,
@@ -56,7 +56,7 @@ class Precedent(NamedTuple):
     ]  #: The first blind coder's yes answers: rules are tried on those.
 
 
-class Tried(LateRecord):
+class Tried(Record):
     """One approach that was tried; what the source doesn't say is an empty text."""
 
     arm: ArmId  #: Which arm of the comparison it is.
@@ -67,7 +67,7 @@ class Tried(LateRecord):
     value: str = ""  #: What it came to, as the source says it.
 
 
-class Neighbour(LateRecord):
+class Neighbour(Record):
     """A published case like this one."""
 
     id: str  #: Its id in the catalogue's published cases.
@@ -93,7 +93,7 @@ class Neighbour(LateRecord):
     why: str  #: Why it is alike, in words.
 
 
-class BaseRate(LateRecord):
+class BaseRate(Record):
     """How often tuning measured best among published cases; ties are left out."""
 
     of: str  #: Which cases.
@@ -139,7 +139,7 @@ every change of the prompt alone, few-shot and optimized ones too; ``rag`` holds
 too; ``hybrid`` is tuning together with retrieval or better prompts."""
 
 
-class PublishedEffect(LateRecord):
+class PublishedEffect(Record):
     """Which part of the errors a change took away in published comparisons; below 0 it added some.
 
     One paper, company or document counts as one voice, however many comparisons it holds. The
@@ -163,7 +163,7 @@ class PublishedEffect(LateRecord):
     p90: float  #: What one in ten reached.
 
 
-class RuleOnCases(LateRecord):
+class RuleOnCases(Record):
     """How often a rule of the framework was right about published cases; ties are left out.
 
     The answers are the first blind coder's, an unknown one isn't a yes, and the ceiling is granted.
@@ -178,7 +178,7 @@ class RuleOnCases(LateRecord):
     high: Share  #: Upper end.
 
 
-class PrecedentsResult(LateRecord):
+class PrecedentsResult(Record):
     """What happened to others."""
 
     nearest: tuple[Neighbour, ...] | Unknown

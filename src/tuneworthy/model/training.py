@@ -12,9 +12,9 @@ from pydantic import Field
 from tuneworthy.model.base import (
     ChatRole,
     FileRecord,
-    LateRecord,
     Name,
     Natural,
+    Record,
     Share,
     Unknown,
     as_bytes,
@@ -118,7 +118,7 @@ def set_digest(examples: Iterable[TrainingExample]) -> str:
 REVIEWS = ("accept", "edit", "reject")  #: What a person may say of a candidate.
 
 
-class GateFinding(LateRecord):
+class GateFinding(Record):
     """What one gate kept out, or only names."""
 
     id: Name  #: The gate, as ``near_evaluation``.
@@ -130,7 +130,7 @@ class GateFinding(LateRecord):
     keeps_out: bool = True  #: Whether they are left out of the set, or only named.
 
 
-class PlantedSwaps(LateRecord):
+class PlantedSwaps(Record):
     """How good the naming of wrong labels is, by labels that were swapped on purpose."""
 
     swapped: Natural  #: Labels that were swapped; no cut was chosen on these lines.
@@ -150,7 +150,7 @@ class PlantedSwaps(LateRecord):
         return self.right / self.swapped
 
 
-class BetterThanModel(LateRecord):
+class BetterThanModel(Record):
     """Whether labels are better than the model's own answers, by people who saw no names.
 
     The share of pairs in which the label was better; a tie counts half.
@@ -166,7 +166,7 @@ class BetterThanModel(LateRecord):
     """Pairs in all that would tell this share from one half; None where it is, or none would."""
 
 
-class TrainingSet(LateRecord):
+class TrainingSet(Record):
     """The set that passed every gate: what is tuned on, exported and piloted.
 
     Its examples lie beside this record in ``training.jsonl``.

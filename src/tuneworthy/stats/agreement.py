@@ -44,7 +44,7 @@ def cohen_kappa(
         n = table.sum(axis=(1, 2))
         seen = np.trace(table, axis1=1, axis2=2) / n
         chance = (table.sum(axis=2) * table.sum(axis=1)).sum(axis=1) / n**2
-        return _beyond(seen, chance)
+        return _beyond_chance(seen, chance)
 
     return _with_interval("cohen_kappa", rows, names, kappa, rng)
 
@@ -65,10 +65,12 @@ def fleiss_kappa(
     rows = np.column_stack([agree, np.ones(len(counts)), counts])
 
     def kappa(sums: Floats) -> Floats:
-        chance = ((sums[:, 2:] / sums[:, 2:].sum(axis=1, keepdims=True)) ** 2).sum(
-            axis=1
-        )
-        return _beyond(sums[:, 0] / sums[:, 1], chance)
+        agreement = sums[:, 0]
+        items = sums[:, 1]
+        labels = sums[:, 2:]
+        shares = labels / labels.sum(axis=1, keepdims=True)
+        chance = (shares**2).sum(axis=1)
+        return _beyond_chance(agreement / items, chance)
 
     return _with_interval("fleiss_kappa", rows, names, kappa, rng)
 
@@ -129,7 +131,7 @@ def _counts(codes: Ints, q: int) -> Floats:
     return counts
 
 
-def _beyond(seen: Floats, chance: Floats) -> Floats:
+def _beyond_chance(seen: Floats, chance: Floats) -> Floats:
     """Agreement beyond chance; NaN where chance agrees always."""
     values = np.full(len(seen), np.nan)
     some = chance < 1 - 1e-12

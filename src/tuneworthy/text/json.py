@@ -143,26 +143,31 @@ class _Size:
     """Counts how often parts of a schema are gone through for one place of a value, at worst."""
 
     def __init__(self, root: Any) -> None:
-        self._named: dict[str, list[Any]] = {"": [root]}
-        self._base: dict[int, Any] = {}
+        self._named: dict[str, list[Any]] = {"": [root]}  #: Parts by id or anchor.
+        self._base: dict[int, Any] = {}  #: The document that a part stands in.
         self._counts: dict[int, int] = {}
         waiting = [(root, root)]
         while waiting:
             part, base = waiting.pop()
             if isinstance(part, dict):
-                for key in ("$id", "id", "$anchor", "$dynamicAnchor"):
-                    if isinstance(name := part.get(key), str):
-                        address, _, anchor = name.partition("#")
-                        if address and key.endswith("id"):
-                            base = part
-                        same = self._named.setdefault(
-                            anchor or address.rpartition("/")[2], []
-                        )
-                        if len(same) < _MOST_SAME:
-                            same.append(part)
+                base = self._name(part, base)
                 self._base[id(part)] = base
             below = part.values() if isinstance(part, dict) else part
             waiting += [(item, base) for item in below if isinstance(item, dict | list)]
+
+    def _name(self, part: dict[str, Any], base: Any) -> Any:
+        """Keep a part by its names; gives the document that its references begin in."""
+        for key in ("$id", "id", "$anchor", "$dynamicAnchor"):
+            name = part.get(key)
+            if not isinstance(name, str):
+                continue
+            address, _, anchor = name.partition("#")
+            if address and key.endswith("id"):
+                base = part
+            same = self._named.setdefault(_last_name(address, anchor), [])
+            if len(same) < _MOST_SAME:
+                same.append(part)
+        return base
 
     def count(self, part: Any) -> int:
         """How many schemas are applied to one value at most, by a schema and all that it leads to.
@@ -196,12 +201,14 @@ class _Size:
             return self._named.get(place, [])
         wholes = [self._base[id(part)]]
         if address:
-            wholes = self._named.get(address.rpartition("/")[2], [])
-        return [
-            target
-            for whole in wholes
-            if (target := _resolve_pointer(whole, place)) is not None
-        ]
+            wholes = self._named.get(_last_name(address, ""), [])
+        targets = (_resolve_pointer(whole, place) for whole in wholes)
+        return [target for target in targets if target is not None]
+
+
+def _last_name(address: str, anchor: str) -> str:
+    """The name of a part: its anchor, else the last part of its address."""
+    return anchor or address.rpartition("/")[2]
 
 
 def _schemas(key: str, value: Any) -> list[Any]:

@@ -495,20 +495,19 @@ class Content:
         kind: FieldMap,
         around: Mapping[str, list[Any]],
     ) -> Batch | None:
-        whys = (
-            () if kind.parent else (skipped.NO_CALL,)
-        )  # else a tree holds calls alone
-        for why in (*whys, *((skipped.TWICE,) if kind.once else ())):
-            kept = (
-                hold(kind.only, chunk)
-                if why == skipped.NO_CALL
-                else self._new(chunk, kind)
+        """Traces of some records, less those that are no call or come twice; None for none.
+
+        ``around`` is what stands in records around them. What belongs to the records of another file
+        is kept for it, and gives none.
+        """
+        if not kind.parent:  # a tree hands on calls alone
+            places, chunk = self._keep_rows(
+                skipped.NO_CALL, hold(kind.only, chunk), places, chunk
             )
-            if not all(kept):
-                for place in compress(places, map(not_, kept)):
-                    self.tally.skip(why, place)
-                places = [*compress(places, kept)]
-                chunk = chunk.only(kept)
+        if kind.once:
+            places, chunk = self._keep_rows(
+                skipped.TWICE, self._new(chunk, kind), places, chunk
+            )
         if kind.joins:
             self._keep(chunk, kind)
             return None
@@ -517,6 +516,16 @@ class Content:
         if batch is not None:
             price_batch(batch)
         return batch
+
+    def _keep_rows(
+        self, why: str, kept: list[bool], places: list[Place], chunk: RecordChunk
+    ) -> tuple[list[Place], RecordChunk]:
+        """The records that are kept, with their places; ``why`` the others aren't is counted."""
+        if all(kept):
+            return places, chunk
+        for place in compress(places, map(not_, kept)):
+            self.tally.skip(why, place)
+        return [*compress(places, kept)], chunk.only(kept)
 
     def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         seen = self.context.state.setdefault("seen", set())

@@ -106,7 +106,8 @@ def guess(
         return None
     made = mapping_from_text("".join(lines.values()), "a guessed mapping")
     answers = [
-        made.picks[field].of(chunk) or () for field in _SAYING & made.picks.keys()
+        made.picks[field].read_values(chunk) or ()
+        for field in _SAYING & made.picks.keys()
     ]
     said = max(
         (len(column) - list(column).count(None) for column in answers), default=0
@@ -267,15 +268,19 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
 def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     """Fields by their paths, those at the top before those below."""
     columns: dict[str, list[Any]] = {}
-    level: list[tuple[str, Any]] = [("", record) for record in records]
+    level: list[tuple[str, Mapping[str, Any]]] = [("", record) for record in records]
     for _ in range(_DEEPEST):
-        inside = [
-            (f"{at}{key}", held) for at, rec in level for key, held in rec.items()
-        ]
-        opened = [(path, _held(path, held)) for path, held in inside if _readable(path)]
-        for path, held in opened:
-            columns.setdefault(path, []).append(held)
-        level = [(f"{path}.", held) for path, held in opened if isinstance(held, dict)]
+        below: list[tuple[str, Mapping[str, Any]]] = []
+        for above, record in level:
+            for key, value in record.items():
+                path = f"{above}{key}"
+                if not _readable(path):
+                    continue
+                opened = _field_value(path, value)
+                columns.setdefault(path, []).append(opened)
+                if isinstance(opened, dict):
+                    below.append((f"{path}.", opened))
+        level = below
     return {
         path: _Name(path, values) for path, values in islice(columns.items(), _MOST)
     }
@@ -289,19 +294,20 @@ def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]
     """
     for path, name in paths.items():
         is_answer = _is_answer(path)
-        if (
-            name.is_object
-            and not name.is_envelope
-            and (is_answer or name.plain in _SAID)
-        ):
-            inside = {
-                each: paths[each] for each in paths if each.startswith(f"{path}.")
-            }
-            if not any(
-                True for field in _TOKENS for _ in _likely(field, inside, set())
-            ):
-                fields = _NAMES.keys() - _SAYING if is_answer else _OF_A_CALL
-                yield from ((each, fields) for each in inside)
+        if not name.is_object or name.is_envelope:
+            continue
+        if not is_answer and name.plain not in _SAID:
+            continue
+        inside = {each: paths[each] for each in paths if each.startswith(f"{path}.")}
+        if _counts_tokens(inside):
+            continue
+        fields = _NAMES.keys() - _SAYING if is_answer else _OF_A_CALL
+        for each in inside:
+            yield each, fields
+
+
+def _counts_tokens(paths: Mapping[str, _Name]) -> bool:
+    return any([*_likely(field, paths, set())] for field in _TOKENS)
 
 
 def _is_answer(path: str) -> bool:
@@ -310,7 +316,7 @@ def _is_answer(path: str) -> bool:
     return "".join(words) in _ANSWERS or bool(ends)
 
 
-def _held(path: str, value: Any) -> Any:
+def _field_value(path: str, value: Any) -> Any:
     """What a field holds; JSON that a model wrote as its answer stays a text."""
     opened = unpacked(value)
     own = type(value) is str and _is_answer(path)
@@ -340,14 +346,21 @@ def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) 
     """
     if "".join(_words(path.rpartition(".")[2])) not in _WENT_WELL:
         fails = any(failure_of(value) for value in values)
-        return f"status: {written}\n" if fails or not any(map(_is_word, values)) else ""
-    lost = [n for n, value in enumerate(values) if yes_no(value) is False]
-    answers = [chunk.values((name,)) or () for name in ("output", "response", "answer")]
-    said = any(n < len(column) and column[n] for n in lost for column in answers)
+        are_codes = not any(map(_is_word, values))
+        return f"status: {written}\n" if fails or are_codes else ""
+    failed = [row for row, value in enumerate(values) if yes_no(value) is False]
+    if not failed or any(_was_answered(chunk, row) for row in failed):
+        return ""
     words = "{false: failed, False: failed, FALSE: failed, '0': failed, 'no': failed}"
-    return (
-        f"status: {{path: {written}, values: {words}}}\n" if lost and not said else ""
-    )
+    return f"status: {{path: {written}, values: {words}}}\n"
+
+
+def _was_answered(chunk: RecordChunk, row: int) -> bool:
+    for name in ("output", "response", "answer"):
+        column = chunk.values((name,)) or ()
+        if row < len(column) and column[row]:
+            return True
+    return False
 
 
 def _is_word(value: Any) -> bool:

@@ -100,7 +100,7 @@ class RecordChunk:
                 key for key, values in by_key.items() if has_value(values)
             }
             self._levels |= {(key,): values for key, values in by_key.items()}
-        self.lent = self._folders.keys() - (self._known(()) if folders else ())
+        self.lent = self._folders.keys() - (self._keys_at(()) if folders else ())
         for key in self.lent:
             self._levels[(key,)] = [self._folders[key]] * len(records)
             self._keys[()].add(key)
@@ -148,7 +148,7 @@ class RecordChunk:
                 return self._several(at, step)
             if not isinstance(step, str) or "*" in step:
                 return [None if v is None else walk(v, rest) for v in self._level(at)]
-            known = self._known(at)
+            known = self._keys_at(at)
             if len(rest) > 1 and (whole := ".".join(map(str, rest))) in known:
                 dotted = self._level((*at, whole))  # a key may hold dots itself
             if step not in known:
@@ -162,7 +162,7 @@ class RecordChunk:
         """What stands under any of some names."""
         columns = [
             self._level((*at, name))
-            for name in self._known(at)
+            for name in self._keys_at(at)
             if fnmatchcase(name, step)
         ]
         if len(columns) < 2:
@@ -190,7 +190,7 @@ class RecordChunk:
             values = self._objects[path] = values if quick else [*map(unpacked, values)]
         return values
 
-    def _known(self, path: Path_) -> set[str]:
+    def _keys_at(self, path: Path_) -> set[str]:
         keys = self._keys.get(path)
         if keys is None:
             keys = self._keys[path] = set()
@@ -261,60 +261,72 @@ class Pick:
     def paths(self) -> Paths:
         return tuple(chain.from_iterable((*self.choices, *(self.clocks or ()))))
 
-    def of(self, chunk: RecordChunk) -> list[Any] | None:
-        """Its values; None where there is none."""
-        values = self._found(chunk)
+    def read_values(self, chunk: RecordChunk) -> list[Any] | None:
+        """A value for each record; None where no record has one."""
+        values = self._read_paths(chunk)
         if self.constant is not None:
-            values = [
-                self.constant if v is None else v for v in values or [None] * len(chunk)
-            ]
+            stated = values or [None] * len(chunk)
+            values = [self.constant if value is None else value for value in stated]
         if self.clocks is not None:
-            start, end = (chunk.first(paths) for paths in self.clocks)
-            if start is not None and end is not None:
-                spent = spent_between(start, end)
-                stated = values or [None] * len(chunk)
-                values = [
-                    s if v is None else v for v, s in zip(spent, stated, strict=True)
-                ]
+            values = self._time_between_clocks(chunk, self.clocks, values)
         if values is not None and self.when:
             pairs = zip(values, hold(self.when, chunk), strict=True)
             values = [value if holds else None for value, holds in pairs]
         return values
 
-    def _found(self, chunk: RecordChunk) -> list[Any] | None:
-        columns = [
-            column
-            for paths in self.choices
-            if (column := chunk.first(paths)) is not None
-        ]
+    @staticmethod
+    def _time_between_clocks(
+        chunk: RecordChunk, clocks: tuple[Paths, Paths], stated: list[Any] | None
+    ) -> list[Any] | None:
+        """Seconds between two clocks; what is stated where one of them is lacking."""
+        starts_at, ends_at = clocks
+        start = chunk.first(starts_at)
+        end = chunk.first(ends_at)
+        if start is None or end is None:
+            return stated
+        spent = spent_between(start, end)
+        pairs = zip(spent, stated or [None] * len(chunk), strict=True)
+        return [other if seconds is None else seconds for seconds, other in pairs]
+
+    def _read_paths(self, chunk: RecordChunk) -> list[Any] | None:
+        """What stands at the paths: summed, joined to one text, translated, in seconds, or as it is."""
+        columns: list[list[Any]] = []
+        for paths in self.choices:
+            column = chunk.first(paths)
+            if column is not None:
+                columns.append(column)
         if not columns:
             return None
+        first, *others = columns
         if self.summed:
-            lone = len(columns) == 1 and list not in set(map(type, columns[0]))
-            return columns[0] if lone else [*map(_sum, zip(*columns, strict=True))]
+            # A single column without lists has nothing to be summed.
+            if not others and list not in set(map(type, first)):
+                return first
+            return [*map(_sum, zip(*columns, strict=True))]
         if len(self.choices) > 1:
             return [*map(_joined, zip(*columns, strict=True))]
-        values = columns[0]
         if self.values is not None:
             ours = self.values
-            return [ours.get(v if isinstance(v, str) else dumped(v)) for v in values]
+            return [ours.get(v if isinstance(v, str) else dumped(v)) for v in first]
         if self.unit is not None:
-            return [None if (n := number(v)) is None else n / self.unit for v in values]
-        return values
+            return [None if (n := number(v)) is None else n / self.unit for v in first]
+        return first
 
 
 def _joined(row: tuple[Any, ...]) -> str | None:
-    return (
-        " ".join(v if isinstance(v, str) else dumped(v) for v in row if v is not None)
-        or None
-    )
+    """Several values as one text; None for no value."""
+    texts = [v if isinstance(v, str) else dumped(v) for v in row if v is not None]
+    return " ".join(texts) or None
 
 
 def _sum(row: tuple[Any, ...]) -> float | None:
-    values = chain.from_iterable(
-        v if type(v) is list else [v] for v in row if v is not None
-    )
-    amounts = [amount for value in values if (amount := number(value)) is not None]
+    """The sum of all numbers, those in lists among them; None for no number."""
+    amounts: list[float] = []
+    for value in row:
+        for item in value if type(value) is list else (value,):
+            amount = number(item)
+            if amount is not None:
+                amounts.append(amount)
     return sum(amounts) if amounts else None
 
 
@@ -359,32 +371,26 @@ class FieldMap:
     @cached_property
     def keys(self) -> Collection[str] | None:
         """What the paths begin with, in a record; None where they may begin with anything."""
-        conditions = [
-            *self.only,
-            *(c for pick in self.picks.values() for c in pick.when),
-        ]
-        paths = [
-            *chain.from_iterable(pick.paths for pick in self.picks.values()),
-            *chain.from_iterable(c.paths for c in conditions),
-            *(*self.once, *self.id, *self.joins, *self.parent, *self.trace),
-        ]
-        firsts = {path[0] for path in paths}
-        if self.each or self.prepare or any("*" in str(first) for first in firsts):
+        paths = [*self.once, *self.id, *self.joins, *self.parent, *self.trace]
+        conditions = list(self.only)
+        for pick in self.picks.values():
+            paths += pick.paths
+            conditions += pick.when
+        for condition in conditions:
+            paths += condition.paths
+        firsts = {str(first) for first, *_ in paths}
+        if self.each or self.prepare or any("*" in first for first in firsts):
             return None
-        firsts |= {
-            ".".join(map(str, path)) for path in paths
-        }  # a key may hold dots itself
-        return sorted(map(str, firsts))
+        # A key may hold dots itself.
+        firsts |= {".".join(map(str, path)) for path in paths}
+        return sorted(firsts)
 
     @cached_property
     def later(self) -> Collection[Any]:
         """Keys under which turns may stand."""
-        return {
-            p
-            for key in _LATER
-            if key in self.picks
-            for (p, *_) in self.picks[key].paths
-        }
+        picks = [self.picks[field] for field in _LATER if field in self.picks]
+        paths = chain.from_iterable(pick.paths for pick in picks)
+        return {first for first, *_ in paths}
 
     @cached_property
     def looks_up(self) -> bool:
@@ -412,23 +418,27 @@ class FieldMap:
         return msgspec.json.Decoder(self.line)
 
     def records(self, value: Any) -> Iterator[Any]:
-        """The records inside a value; each knows the whole as ``^``."""
+        """The records inside a value, by the first path that leads to some.
+
+        Where a field is read of the record around it, each knows that as ``^``.
+        """
         if not self.each:
             yield value
             return
         for path in self.each:
-            if (inner := walk(value, path)) is not None:
-                for item in flat(inner):
-                    yield (
-                        {"^": value, **item}
-                        if self.looks_up and isinstance(item, dict)
-                        else item
-                    )
-                return
+            inner = walk(value, path)
+            if inner is None:
+                continue
+            for item in flat(inner):
+                if self.looks_up and isinstance(item, dict):
+                    yield {"^": value, **item}
+                else:
+                    yield item
+            return
 
     def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
         """The values of each of our fields that some record has."""
-        columns = {name: pick.of(chunk) for name, pick in self.picks.items()}
+        columns = {name: pick.read_values(chunk) for name, pick in self.picks.items()}
         return {name: values for name, values in columns.items() if values is not None}
 
 
@@ -496,30 +506,11 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
     if not isinstance(data, dict) or not data:
         fix = "write lines such as output: answer.text"
         raise InputError("is not a mapping of fields to paths", where=name, fix=fix)
-    ours = (*FIELDS, _EACH, *(_MAKERS if makers else ("id",)))
-    if not any(
-        get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1) for key in data
-    ):
-        # some other file: what stands in it is nobody's business
-        fix = "name a file with lines such as output: answer.text"
-        raise InputError(
-            "is not a mapping file: none of its keys is a field", where=name, fix=fix
-        )
-    for key in data:
-        if key not in ours:
-            fix = did_you_mean(key, ours)
-            raise InputError(
-                f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
-            )
+    _check_keys(document, name, (*FIELDS, _EACH, *(_MAKERS if makers else ("id",))))
     without = frozenset(
         key for key, value in data.items() if value == "none" and key in FIELDS
     )
     data = {key: value for key, value in data.items() if key not in without}
-    led: dict[str, str] = {}
-    for key, value in data.items():
-        path = value.get("path") if isinstance(value, dict) else value
-        if key in FIELDS and path is not None:
-            led[key] = " or ".join(map(str, path if isinstance(path, list) else [path]))
     picks = {
         key: _pick(value, (key,), document)
         for key, value in data.items()
@@ -527,21 +518,19 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
     }
     if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")
-    fits = data.get("fits") or []
 
     def paths(key: str) -> Paths:
         return _paths(data[key], (key,), document) if data.get(key) else ()
 
+    fits = data.get("fits") or []
+    alternatives = fits if isinstance(fits, list) else [fits]
     return FieldMap(
         picks,
-        led,
+        _written_paths(data),
         written,
         str(data.get("format") or "JSON by a mapping"),
-        each=tuple(path[:-1] if path[-1] is None else path for path in paths("each")),
-        fits=tuple(
-            _conditions(every, document)
-            for every in (fits if isinstance(fits, list) else [fits])
-        ),
+        each=tuple(map(_without_last_items, paths("each"))),
+        fits=tuple(_conditions(each, document) for each in alternatives),
         only=_conditions(data.get("only"), document),
         prepare=data.get("prepare", ""),
         called=data.get("called", "record"),
@@ -558,6 +547,50 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
     )
 
 
+def _check_keys(document: ParsedFile, name: str, ours: tuple[str, ...]) -> None:
+    """Refuse a file with a key that isn't ours.
+
+    Raises:
+        InputError: With the key that was meant, where one is near.
+    """
+    keys = [*document.data]
+    if not any(_is_near(key, ours) for key in keys):
+        # Some other file: what stands in it is nobody's business.
+        raise InputError(
+            "is not a mapping file: none of its keys is a field",
+            where=name,
+            fix="name a file with lines such as output: answer.text",
+        )
+    for key in keys:
+        if key not in ours:
+            raise InputError(
+                f"{_quoted(key)} is not a field",
+                where=document.where((key,)),
+                fix=did_you_mean(key, ours),
+            )
+
+
+def _is_near(key: Any, ours: Sequence[str]) -> bool:
+    return bool(get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1))
+
+
+def _written_paths(data: Mapping[str, Any]) -> dict[str, str]:
+    """The paths of each field that has one, as they are written."""
+    written: dict[str, str] = {}
+    for key, value in data.items():
+        path = value.get("path") if isinstance(value, dict) else value
+        if key in FIELDS and path is not None:
+            several = path if isinstance(path, list) else [path]
+            written[key] = " or ".join(map(str, several))
+    return written
+
+
+def _without_last_items(path: Path_) -> Path_:
+    """A path to records less ``[]`` at its end: every item of a list is a record anyway."""
+    *before, last = path
+    return tuple(before) if last is None else path
+
+
 def _quoted(word: str) -> str:
     """A word of the file, which may be any file, cut and cleaned."""
     return f'"{one_line(word, limit=_LONGEST)}"'
@@ -568,44 +601,62 @@ _PICKED = ("value", "path", "values", "unit", "sum", "from", "to", "when")
 
 
 def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
+    """How a field is found, by its line of the mapping."""
     if not isinstance(value, dict):
         return Pick(_each_of(value, key, document))
-    if unknown := set(value) - set(_PICKED):
-        word = min(unknown)
-        fix = did_you_mean(word, _PICKED)
-        raise InputError(
-            f"{_quoted(word)} is not a key here",
-            where=document.where((*key, word)),
-            fix=fix,
-        )
-    values = value.get("values")
+    _check_pick(value, key, document)
     unit = value.get("unit")
-    constant = value.get("value")
-    if values is not None and not isinstance(values, dict):
-        fix = "write values: {theirs: ours}"
-        raise InputError(
-            "values is not a mapping", where=document.where((*key, "values")), fix=fix
-        )
-    if unit is not None and unit not in UNITS:
-        fix = f"write one of {', '.join(UNITS)}"
-        raise InputError(
-            "has no such unit", where=document.where((*key, "unit")), fix=fix
-        )
+    constant = value.get("value") if isinstance(value.get("value"), str) else None
     clocks = None
     if "from" in value or "to" in value:
-        ends = [_paths(value.get(end), (*key, end), document) for end in ("from", "to")]
-        clocks = (ends[0], ends[1])
+        clocks = (
+            _paths(value.get("from"), (*key, "from"), document),
+            _paths(value.get("to"), (*key, "to"), document),
+        )
     paths = value.get("sum", value.get("path"))
-    known = isinstance(constant, str) or clocks is not None
+    needs_no_path = constant is not None or clocks is not None
+    choices: tuple[Paths, ...] = ()
+    if paths is not None or not needs_no_path:
+        choices = _each_of(paths, (*key, "path"), document)
     return Pick(
-        () if paths is None and known else _each_of(paths, (*key, "path"), document),
-        constant=constant if isinstance(constant, str) else None,
-        values=values,
+        choices,
+        constant=constant,
+        values=value.get("values"),
         unit=UNITS.get(unit) if unit else None,
         summed="sum" in value,
         clocks=clocks,
         when=_conditions(value.get("when"), document),
     )
+
+
+def _check_pick(value: Mapping[str, Any], key: _Keys, document: ParsedFile) -> None:
+    """Refuse what can't be a line of a field.
+
+    Raises:
+        InputError: For a key, values or a unit that we don't have.
+    """
+    unknown = set(value) - set(_PICKED)
+    if unknown:
+        word = min(unknown)
+        raise InputError(
+            f"{_quoted(word)} is not a key here",
+            where=document.where((*key, word)),
+            fix=did_you_mean(word, _PICKED),
+        )
+    values = value.get("values")
+    if values is not None and not isinstance(values, dict):
+        raise InputError(
+            "values is not a mapping",
+            where=document.where((*key, "values")),
+            fix="write values: {theirs: ours}",
+        )
+    unit = value.get("unit")
+    if unit is not None and unit not in UNITS:
+        raise InputError(
+            "has no such unit",
+            where=document.where((*key, "unit")),
+            fix=f"write one of {', '.join(UNITS)}",
+        )
 
 
 def _each_of(value: Any, key: _Keys, document: ParsedFile) -> tuple[Paths, ...]:

@@ -210,7 +210,7 @@ class TraceFiles:
         searched: bool = False,
     ) -> None:
         limits = limits or Limits()
-        self._sources = tuple(_found(sources, limits, searched=searched))
+        self._sources = tuple(_list_sources(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
         self.sides = [
@@ -231,19 +231,30 @@ class TraceFiles:
         Raises:
             InputError: If scores or feedback lie beside a log, which takes both together.
         """
-        for source in self._sources if len(self._sources) > 1 else ():
-            if self._is_aside(source):
-                what = "belongs to the records of other files, which takes one process"
-                raise InputError(what, where=source.name, fix="measure without --on")
-        files = []
-        for source in self._sources:
-            files.append(copy(self))
-            vars(files[-1]).update(
-                _sources=(source,), _readings=[], guesses=[], _patient=True
-            )
-        return files
+        for source in self._files_beside():
+            what = "belongs to the records of other files, which takes one process"
+            raise InputError(what, where=source.name, fix="measure without --on")
+        return [self._alone(source) for source in self._sources]
 
-    def take(self, other: TraceFiles) -> None:
+    def _alone(self, source: Source) -> TraceFiles:
+        """The same for one file, with nothing read yet."""
+        alone = copy(self)
+        alone.restart((source,))
+        return alone
+
+    def restart(self, sources: tuple[Source, ...]) -> None:
+        """Read these instead, from the beginning; one without a trace is no error."""
+        self._sources = sources
+        self._readings = []
+        self.guesses = []
+        self._patient = True
+
+    def _files_beside(self) -> Iterator[Source]:
+        """Files that belong to the records of others; a single file never does."""
+        if len(self._sources) > 1:
+            yield from filter(self._is_aside, self._sources)
+
+    def add_read(self, other: TraceFiles) -> None:
         """Know what was read of a file elsewhere."""
         self._readings += other._readings
         self.guesses += other.guesses
@@ -268,9 +279,7 @@ class TraceFiles:
         self.guesses = []
         done = 0
         self._beside.clear()
-        aside = {
-            s for s in self._sources if len(self._sources) > 1 and self._is_aside(s)
-        }
+        aside = set(self._files_beside())
         for piece, source in enumerate(self._sources):
             self.piece = piece
             if source not in aside:
@@ -337,34 +346,41 @@ def _may_be_aside(place: Place) -> bool:
     return False
 
 
-def _found(
+def _list_sources(
     sources: Sequence[Path | str], limits: Limits, *, searched: bool
 ) -> Iterator[Source]:
-    """Every file once, with a name that no other has."""
-    among: set[Place] = set()
+    """Every file once, with a name that no other has; those of this machine come first."""
     sides: dict[Place, int] = {}
+    searched_for: set[Place] = set()
     for side, source in enumerate(sources):
-        away = is_remote(source)
-        files = list[Place]()
-        files += listed(str(source), limits) if away else local(source, limits)
-        among |= {
-            file for file in files if not away and (searched or file != Path(source))
-        }
-        sides = {file: side for file in files} | sides  # noqa: C420  # of either kind
-    every = sorted(sides, key=sides.__getitem__)
-    paths = once([p for p in every if isinstance(p, Path)])
-    taken: dict[str, int] = {}
-    places: list[Place] = [*paths, *(p for p in every if isinstance(p, RemoteFile))]
+        if is_remote(source):
+            for remote in listed(str(source), limits):
+                sides.setdefault(remote, side)
+            continue
+        for file in local(source, limits):
+            sides.setdefault(file, side)
+            if searched or file != Path(source):
+                searched_for.add(file)
+    here = once([place for place in sides if isinstance(place, Path)])
+    elsewhere = [place for place in sides if isinstance(place, RemoteFile)]
+    times = Counter[str]()
+    places: list[Place] = [*here, *elsewhere]
     for place in places:
-        where = place.where if isinstance(place, RemoteFile) else str(place)
-        keys = [
-            part for part in where.split("/")[:-1] if "=" in part
-        ]  # of Hive's layout
-        name = one_line("/".join([*keys, place.name]), limit=120)
-        taken[name] = taken.get(name, 0) + 1
-        number = f" ({taken[name]})" if taken[name] > 1 else ""
-        searched = place.searched if isinstance(place, RemoteFile) else place in among
-        yield Source(place, f"{name}{number}", searched, sides[place])
+        name = _source_name(place)
+        times[name] += 1
+        number = f" ({times[name]})" if times[name] > 1 else ""
+        by_search = (
+            place.searched if isinstance(place, RemoteFile) else place in searched_for
+        )
+        yield Source(place, f"{name}{number}", by_search, sides[place])
+
+
+def _source_name(place: Place) -> str:
+    """Its name, behind those of its folders that name a value, as ``date=2026-11-01``."""
+    where = place.where if isinstance(place, RemoteFile) else str(place)
+    *folders, _ = where.split("/")
+    keys = [folder for folder in folders if "=" in folder]
+    return one_line("/".join([*keys, place.name]), limit=120)
 
 
 def _no_answers(where: str) -> NotTraces:

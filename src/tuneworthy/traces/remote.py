@@ -298,31 +298,30 @@ def _asked(where: str) -> Iterator[None]:
 
 
 def _code_of(caught: Exception) -> str:
-    """What a store says is wrong, by the name that S3 has for it."""
-    code = getattr(caught, "response", {}).get("Error", {}).get("Code", "")
+    """What a store says is wrong, by the name that S3 has for it; empty for anything else."""
     text = str(caught)
     codes = [
-        str(code),
+        str(getattr(caught, "response", {}).get("Error", {}).get("Code", "")),
         type(caught).__name__,
         *_CODE_IN_XML.findall(text),
         *_STATUS.findall(text),
     ]
-    return next(
-        (code for code in (_CODES.get(each, each) for each in codes) if code in _SAID),
-        "",
-    )
+    for code in codes:
+        name: str = _CODES.get(code, code)
+        if name in _SAID:
+            return name
+    return ""
 
 
 def _unreachable(where: str, caught: Exception) -> InputError:
     """Without what may be secret in an address, and without all that a client tells beside it."""
-    lines = str(caught).splitlines() or [type(caught).__name__]
-    said = _QUERY.sub("", _USER.sub(r"\1", lines[0]))
-    if isinstance(
-        caught, InvalidURL | ValueError
-    ):  # they tell the address, whatever is in it
-        said = "it is not an address"
-    first = one_line(said, limit=160).rstrip(" :.")
-    fix = "check the address" + (
-        f", and {server_for(where)}" if is_stored(where) else ""
-    )
-    return InputError(f"can't be read: {first}", where=where, fix=fix)
+    if isinstance(caught, InvalidURL | ValueError):
+        what = "it is not an address"  # their text tells it, whatever is in it
+    else:
+        first, *_ = str(caught).splitlines() or [type(caught).__name__]
+        what = _QUERY.sub("", _USER.sub(r"\1", first))
+    cause = one_line(what, limit=160).rstrip(" :.")
+    fix = "check the address"
+    if is_stored(where):
+        fix = f"{fix}, and {server_for(where)}"
+    return InputError(f"can't be read: {cause}", where=where, fix=fix)

@@ -22,10 +22,10 @@ from tuneworthy.traces.talk import (
     UnknownEnvelope,
     answer,
     asked,
+    failure_text,
     http_code,
     passages,
     reference,
-    said,
     system_text,
     talk,
     tool_calls,
@@ -156,7 +156,7 @@ _MADE: dict[str, Callable[[Column], Column]] = {
     "contexts": _by(passages),
     "reference": _by(reference),
     "answerable": _by(yes_no),
-    "error": _by(said),
+    "error": _by(failure_text),
     "finish": _names,
     "score": _by(_score),
     "label": _names,
@@ -213,9 +213,9 @@ def batch_of(
         why = skipped.UNKNOWN_ENVELOPE if place in unknown else skipped.NO_OUTPUT
         context.tally.skip(why, places[place])
     if has_value(spoken):
-        made |= _told(made, spoken, kinds, none)
+        made |= _fill_from_turns(made, spoken, kinds, none)
     if "system" in made:
-        last = context.known.of
+        last = context.known.remember
         made["system"] = [last(text, str) if text else text for text in made["system"]]
     made.setdefault("output", none)
     if "split" in kinds:
@@ -415,7 +415,7 @@ def _heard(
     return {"input": inputs, "system": systems}
 
 
-def _told(
+def _fill_from_turns(
     made: Columns,
     spoken: Sequence[Talk | None],
     kinds: Sequence[str | None],
@@ -439,26 +439,39 @@ def _kinds(
     unknown: set[int],
 ) -> list[str | None]:
     """Of each record whether it is a trace, a conversation to be split, or of no use (None)."""
-
-    def has(*columns: str) -> bool:
-        return any(column in made and made[column][n] is not None for column in columns)
-
     if not unknown and None not in made.get("output", (None,)):
         return ["trace"] * len(spoken)
     kinds: list[str | None] = []
-    for n, heard in enumerate(spoken):
-        split_ = heard if splits[n] and n not in unknown else None
-        passages_only = has("contexts", "answerable") and not has("score", "label")
-        waits = split_ and passages_only and split_.turn(len(split_) - 1).role == "user"
-        if has("output", "tool_calls", "error"):
+    for row, heard in enumerate(spoken):
+        if _has_any(made, row, _ANSWERED):
             kinds.append("trace")
-        elif split_ and not waits and split_.answers:
-            kinds.append("split")
+        elif row in unknown:
+            kinds.append(None)
         else:
-            kinds.append(
-                "trace" if n not in unknown and (waits or has(*AMOUNTS)) else None
-            )
+            kinds.append(_kind_unanswered(made, row, heard if splits[row] else None))
     return kinds
+
+
+_ANSWERED = ("output", "tool_calls", "error")
+
+
+def _kind_unanswered(made: Columns, row: int, heard: Talk | None) -> str | None:
+    """The kind of a record without an answer, by the conversation that it holds."""
+    if heard:
+        # A question with passages to be judged by them, which nobody answered yet, is a trace.
+        passages_only = _has_any(made, row, ("contexts", "answerable")) and not (
+            _has_any(made, row, ("score", "label"))
+        )
+        if passages_only and heard.turn(len(heard) - 1).role == "user":
+            return "trace"
+        if heard.answers:
+            return "split"
+    return "trace" if _has_any(made, row, AMOUNTS) else None
+
+
+def _has_any(made: Columns, row: int, names: Sequence[str]) -> bool:
+    """Whether a record has a value in one of some columns."""
+    return any(field in made and made[field][row] is not None for field in names)
 
 
 def _rows(

@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import chain, compress
+from itertools import compress
 from operator import not_
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -68,41 +68,67 @@ class TableRows:
         )
 
 
+class PickedColumn(NamedTuple):
+    """How a column of a Parquet file is read."""
+
+    name: str
+    value_sql: str  #: What is selected: the value, or a nested one as bytes of JSON.
+    size_sql: str  #: How many bytes it has; empty for a type of fixed size.
+    to_values: Callable[[Any], list[Any]]  #: Makes a list of what DuckDB gives.
+
+
 @contextmanager
 def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
     """Gives all rows, with the columns that a map reads; the first, with all columns, for None."""
     parameters = [_one_file(path)]
     with _connected(limits, path) as ask:
-        ask(
-            "SET disable_parquet_prefetching = true", []
-        )  # it would hold row groups whole
+        # It would hold whole groups of rows.
+        ask("SET disable_parquet_prefetching = true", [])
         schema = ask(f"DESCRIBE SELECT * FROM {_FILE}", parameters).fetchall()  # noqa: S608  # no text of others
 
         def rows(
             tally: SkippedRecords, kind: Any
         ) -> Iterator[tuple[list[int | str], TableRows]]:
-            keys, later = (kind.keys, kind.later) if kind else (None, ())
-            chosen = [
-                n for n, row in enumerate(schema) if keys is None or row[0] in keys
-            ] or [0]
-            names = [schema[n][0] for n in chosen]
-            # Columns go by their numbers, so that no name from the file stands in a query.
-            picked = [
-                _picked(f"#{n + 1}", schema[n][1], schema[n][0] in later)
-                for n in chosen
-            ]
-            sizes = [f"coalesce({size}({sql}), 0)" for sql, size, _ in picked if size]
-            sql = ", ".join((*(sql for sql, *_ in picked), " + ".join(sizes) or "0"))
-            some = "" if kind else f"LIMIT {_BATCH}"
-            result = ask(f"SELECT {sql} FROM (FROM {_FILE} {some})", parameters)  # noqa: S608  # names are ours
-            for places, held in _together(iter(result.fetchone, None), tally, limits):
-                pairs = zip(
-                    zip(*held, strict=True), picked, strict=False
-                )  # but for the sizes
-                columns = [(make or list)(values) for values, (*_, make) in pairs]
-                yield places, TableRows(names, columns)
+            columns = _picked_columns(schema, kind)
+            names = [column.name for column in columns]
+            limit = "" if kind else f"LIMIT {_BATCH}"
+            query = f"SELECT {_selected(columns)} FROM (FROM {_FILE} {limit})"  # noqa: S608  # names are ours
+            fetched = iter(ask(query, parameters).fetchone, None)
+            for places, batch in _together(fetched, tally, limits):
+                # The last one, the size of each row, belongs to no column.
+                raw_values = zip(*batch, strict=True)
+                pairs = zip(columns, raw_values, strict=False)
+                values = [column.to_values(raw) for column, raw in pairs]
+                yield places, TableRows(names, values)
 
         yield rows
+
+
+def _picked_columns(schema: Sequence[Sequence[str]], kind: Any) -> list[PickedColumn]:
+    """The columns that a map reads, all for None; the first where it reads none of them.
+
+    ``schema`` has a row for each column, which begins with its name and its type.
+    """
+    keys = kind.keys if kind else None
+    later = kind.later if kind else ()
+    columns: list[PickedColumn] = []
+    for number, (name, type_, *_) in enumerate(schema, start=1):
+        if keys is None or name in keys:
+            columns.append(_picked(name, number, type_, name in later))
+    if not columns:
+        name, type_, *_ = schema[0]
+        columns.append(_picked(name, 1, type_, name in later))
+    return columns
+
+
+def _selected(columns: Sequence[PickedColumn]) -> str:
+    """The columns of a query, and the bytes of a row behind them.
+
+    As ``#2, encode(CAST(to_json(#3) AS VARCHAR)), coalesce(strlen(#2), 0) + …``.
+    """
+    values = [column.value_sql for column in columns]
+    sizes = [f"coalesce({c.size_sql}, 0)" for c in columns if c.size_sql]
+    return ", ".join([*values, " + ".join(sizes) or "0"])
 
 
 def _together(
@@ -134,27 +160,32 @@ def _together(
         yield places, rows
 
 
-_PLAIN = re.compile(r"(?:VARCHAR|BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?)")
+_PLAIN = re.compile(r"(?:BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?)")
 
 
-def _picked(
-    column: str, kind: str, later: bool
-) -> tuple[str, str, Callable[[Any], list[Any]] | None]:
-    """How a column is asked for and its bytes are counted, and what makes its values."""
+def _picked(name: str, number: int, kind: str, later: bool) -> PickedColumn:
+    """How the column of some number is read, by its type.
+
+    It goes by its number, so that no name from the file stands in a query.
+    """
+    column = f"#{number}"
     if kind in {"DOUBLE", "FLOAT"}:
-        return f"if(isfinite({column}), {column}, NULL)", "", None
+        return PickedColumn(name, f"if(isfinite({column}), {column}, NULL)", "", list)
     if kind == "BLOB":  # a text whose writer didn't mark it as one
-        return f"try(decode({column}))", "strlen", None
+        return _picked_text(name, f"try(decode({column}))")
+    if kind == "VARCHAR":
+        return _picked_text(name, column)
     if _PLAIN.fullmatch(kind):
-        return column, "strlen" if kind == "VARCHAR" else "", None
+        return PickedColumn(name, column, "", list)
     if kind == "JSON" or kind[-1] in "])":
         written = f"encode(CAST(to_json({column}) AS VARCHAR))"
-        return (
-            written,
-            "octet_length",
-            partial(_values_of, ITEMS_LATER if later else ANY),
-        )
-    return f"CAST({column} AS VARCHAR)", "strlen", None
+        decode_values = partial(_values_of, ITEMS_LATER if later else ANY)
+        return PickedColumn(name, written, f"octet_length({written})", decode_values)
+    return _picked_text(name, f"CAST({column} AS VARCHAR)")
+
+
+def _picked_text(name: str, sql: str) -> PickedColumn:
+    return PickedColumn(name, sql, f"strlen({sql})", list)
 
 
 def _values_of(
@@ -299,25 +330,46 @@ def _literal(cell: str) -> Any:
     return cell
 
 
-def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Rows:
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    held = []
+def _decoded(
+    values: Iterator[str | None], tally: SkippedRecords, first: int = 1
+) -> Rows:
+    """Objects from their JSON texts, at most ``_BATCH`` or about ``_SIZE`` signs at once.
+
+    Numbers count from ``first``. A text that is no object gives an empty one.
+    """
+    for texts, size in _text_batches(values):
+        rows = _decoded_batch(texts)
+        tally.records += len(rows)
+        tally.size += size
+        yield [*range(first, first + len(rows))], rows
+        first = first + len(rows)
+
+
+def _text_batches(values: Iterator[str | None]) -> Iterator[tuple[list[str], int]]:
+    """Texts by the batch, with how many signs they have together."""
+    batch: list[str] = []
     size = 0
-    for value in chain(values, [None]):
-        if value is not None:
-            held.append(value)
-            size += len(value)
-        if held and (value is None or len(held) == _BATCH or size > _SIZE):
-            try:
-                rows = decoder.decode_lines("\n".join(held))
-            except (msgspec.MsgspecError, RecursionError):
-                rows = [_value(decoder.decode, each.encode()) or {} for each in held]
-            tally.records += len(rows)
-            tally.size += size
-            yield [*range(first, first + len(rows))], rows
-            first = first + len(rows)
-            held = []
+    for value in values:
+        if value is None:
+            continue
+        batch.append(value)
+        size += len(value)
+        if len(batch) == _BATCH or size > _SIZE:
+            yield batch, size
+            batch = []
             size = 0
+    if batch:
+        yield batch, size
+
+
+_ROW = msgspec.json.Decoder(dict[str, Any])
+
+
+def _decoded_batch(texts: Sequence[str]) -> list[dict[str, Any]]:
+    try:
+        return _ROW.decode_lines("\n".join(texts))
+    except (msgspec.MsgspecError, RecursionError):
+        return [_value(_ROW.decode, text.encode()) or {} for text in texts]
 
 
 def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:

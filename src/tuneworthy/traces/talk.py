@@ -339,12 +339,12 @@ _OPENINGS = LastOfLength()  # first messages, which many conversations share
 def _plain_turn(raw: bytes | msgspec.Raw) -> SpokenTurn | None:
     """A message in a usual shape; None for any other."""
     try:
-        return _said(_PLAIN_TURN(raw))
+        return _spoken_turn(_PLAIN_TURN(raw))
     except (msgspec.MsgspecError, ValueError):
         return None
 
 
-def _said(turn: _PlainTurn) -> SpokenTurn | None:
+def _spoken_turn(turn: _PlainTurn) -> SpokenTurn | None:
     content = turn.parts if turn.content is None else turn.content
     if type(content) is list and len(content) == 1 and content[0].type in _PLAIN_PARTS:
         content = content[0].content if content[0].text is None else content[0].text
@@ -358,7 +358,7 @@ def _in_list(value: list[Any], depth: int) -> list[Any] | None:
         first = (
             last
             if len(value) == 1
-            else last and _OPENINGS.of(bytes(value[0]), _plain_turn)
+            else last and _OPENINGS.remember(bytes(value[0]), _plain_turn)
         )
         if first is not None:
             value[0] = first
@@ -483,10 +483,13 @@ def http_code(value: Any) -> int:
     """The code of a server's answer, as a log of requests has it; 0 for anything else."""
     if not isinstance(value, dict) or "body" not in value:
         return 0
-    codes = (
-        value[key] for key in ("status", "status_code", "statusCode") if key in value
-    )
-    code = next(codes, 200 * (value.keys() <= {"body", "headers"}))
+    for key in ("status", "status_code", "statusCode"):
+        if key in value:
+            code = value[key]
+            break
+    else:
+        # A body alone, or with headers, was answered well.
+        code = 200 if value.keys() <= {"body", "headers"} else 0
     if isinstance(code, str) and re.match(r"[1-5]\d\d\b", code):  # as in *200 OK*
         code = int(code[:3])
     return code if type(code) is int and 100 <= code < 600 else 0
@@ -538,15 +541,15 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     Raises:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
+    # Two short cuts for what most logs hold: a plain message, and a list of a single one as text.
     if type(value) is dict and value.keys() == _SAYS and value["role"] == "assistant":
-        value = (
-            value["content"] if type(value["content"]) is str else value
-        )  # as mostly
-        if isinstance(value, str):
-            return value, ()
+        content = value["content"]
+        if type(content) is str:
+            return content, ()
     if type(value) is str and value[:1] == "[":
         with suppress(msgspec.MsgspecError, ValueError):
-            if (lone := _said(*_LONE_TURN(value))) is not None:
+            lone = _spoken_turn(*_LONE_TURN(value))
+            if lone is not None:
                 return lone.content, ()
     content, spoken = asked(value)
     if spoken is None:
@@ -554,14 +557,21 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     if len(spoken) == 1:
         turn = spoken.turn(0)
         return turn.content or (None if turn.calls else ""), turn.calls
-    turns = spoken.turns
-    roles = [turn.role for turn in turns]
-    ends = next((n for n in range(len(roles), 0, -1) if roles[n - 1] == "assistant"), 0)
-    begins = next((n for n in range(ends, 0, -1) if roles[n - 1] != "assistant"), 0)
-    turns = turns[begins:ends] if ends else turns
+    turns = _last_answer(spoken.turns)
     calls = tuple(call for turn in turns for call in turn.calls)
     content = "\n".join(turn.content for turn in turns if turn.content)
     return content or (None if calls else ""), calls
+
+
+def _last_answer(turns: Sequence[SpokenTurn]) -> Sequence[SpokenTurn]:
+    """The last turns of the assistant in a row, whatever follows; all where it has none."""
+    end = len(turns)
+    while end and turns[end - 1].role != "assistant":
+        end -= 1
+    begin = end
+    while begin and turns[begin - 1].role == "assistant":
+        begin -= 1
+    return turns[begin:end] if end else turns
 
 
 def passages(value: Any) -> tuple[str, ...] | None:
@@ -600,7 +610,7 @@ def reference(value: Any) -> str | None:
     return text(value) if spoken is None else spoken.turn(len(spoken) - 1).content
 
 
-def said(value: Any) -> str | None:
+def failure_text(value: Any) -> str | None:
     """What went wrong, as text; None for nothing, false and an empty text."""
     value = unpacked(value)
     if isinstance(value, dict):

@@ -280,7 +280,7 @@ class CallTree:
 
     def _column(self, field: str, chunk: RecordChunk) -> list[Any]:
         pick = self._kind.picks.get(field)
-        values = pick.of(chunk) if pick is not None else None
+        values = pick.read_values(chunk) if pick is not None else None
         return values or [None] * len(chunk)
 
     def _said_around(
@@ -317,7 +317,7 @@ class CallTree:
         around: list[list[int]],
     ) -> None:
         pick = self._kind.picks.get(field.removesuffix(AROUND))
-        values = pick.of(chunk) if pick is not None else None
+        values = pick.read_values(chunk) if pick is not None else None
         if values is None or not has_value(values):
             return
         column = [

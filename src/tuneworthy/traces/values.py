@@ -122,14 +122,16 @@ class LastOfLength:
     def __init__(self) -> None:
         self._known: dict[int, tuple[Any, Any]] = {}
 
-    def of(self, written: Any, make: Callable[[Any], Any]) -> Any:
-        pair = self._known.get(len(written))
+    def remember(self, written: Any, make: Callable[[Any], Any]) -> Any:
+        """What ``make`` makes of a text, without doing so again for the last of its length."""
+        length = len(written)
+        pair = self._known.get(length)
         if pair is None or pair[0] != written:
             pair = written, make(written)
-            if len(written) <= self._LONGEST:
+            if length <= self._LONGEST:
                 if len(self._known) >= self._MOST:
                     self._known.clear()
-                self._known[len(written)] = pair
+                self._known[length] = pair
         return pair[1]
 
 
@@ -250,6 +252,7 @@ def nanoseconds(values: Sequence[Any]) -> list[int] | None:
 
 
 def _moment(value: Any) -> datetime | None:
+    """A text as a time, as ISO 8601 writes it or with dots or slashes; None for anything else."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     value = _DOTTED.sub(r"\3-\2-\1", value, count=1)

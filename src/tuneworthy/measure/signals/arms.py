@@ -21,8 +21,8 @@ from tuneworthy.measure.signals.base import (
     TraceTable,
     as_numbers,
     case_numbers,
+    safe_excerpt,
     scores_of,
-    shown,
     text_number,
     there,
 )
@@ -130,7 +130,8 @@ class ArmsSignal(TraceSignal):
             arms = sum(len(r.arms) for r in results)
             details: dict[str, Scalar] = {"arms": arms, "tests": len(results)}
             unknown = (
-                each.of(table, None, ask, details=details) for each in (_BEST, _LEAD)
+                each.make_evidence(table, None, ask, details=details)
+                for each in (_BEST, _LEAD)
             )
             return Findings(tuple(unknown), (_series(results),))
         (result,) = results
@@ -202,7 +203,7 @@ def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
     codes, place = np.unique(code, return_inverse=True)
     pairs = (divmod(each, len(models)) for each in codes.tolist())
     names = [
-        (shown(prompts[prompt - 1]), shown(models[model - 1]))
+        (safe_excerpt(prompts[prompt - 1]), safe_excerpt(models[model - 1]))
         for prompt, model in pairs
     ]
     case, score, usd, latency_s, error, group = (
@@ -219,7 +220,7 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
         estimate = Estimate(
             best.value, best.low_of_all, best.high_of_all, best.cases, best.clusters
         )
-    return _BEST.of(
+    return _BEST.make_evidence(
         table,
         estimate,
         _ON_SCALE if result.arms else ask,
@@ -236,7 +237,7 @@ def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
         estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.clusters)
     elif result.arms:
         ask = lead.ask
-    return _LEAD.of(
+    return _LEAD.make_evidence(
         table,
         estimate,
         ask,
@@ -305,13 +306,32 @@ class ArmRuns(NamedTuple):
             & ~self.error
         )
 
-    def of(self, arms: Sequence[int]) -> ArmRuns:
+    def choose_rows(self, rows: Flags) -> ArmRuns:
+        """Some of the traces, in their order."""
+        return ArmRuns._make(column[rows] for column in self)
+
+    def choose_arms(self, arms: Sequence[int]) -> ArmRuns:
         """Those of some arms, which get the numbers of their places here."""
-        own = np.isin(self.arm, arms)
-        runs = ArmRuns._make(each[own] for each in self)
+        runs = self.choose_rows(np.isin(self.arm, arms))
         return runs._replace(
             arm=np.argsort(arms)[np.searchsorted(np.sort(arms), runs.arm)]
         )
+
+    def add_failed_runs(self, arm: Ints, case: Floats) -> ArmRuns:
+        """With a run behind them that failed for each of these pairs of an arm and a case."""
+        nothing = np.full(len(case), np.nan)
+        failed = ArmRuns(
+            arm=arm,
+            case=case,
+            run=int(self.run.max()) + 1 + np.arange(len(case)),
+            score=nothing,
+            usd=nothing,
+            latency_s=nothing,
+            error=np.ones(len(case), dtype=bool),
+            group=nothing,
+        )
+        pairs = zip(self, failed, strict=True)
+        return ArmRuns._make(np.concatenate(columns) for columns in pairs)
 
     def misfit(self, margin: float) -> str:
         """Why these arms can't be held against each other by a margin; empty where they can."""
@@ -450,19 +470,24 @@ class RunScores(NamedTuple):
 
 
 def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
-    """Some rows with their scores, the traces of a run together."""
+    """Some rows with their scores, the traces of a run together.
+
+    A cell is a case with an arm: its number is that of the case times the arms, plus that of the
+    arm among those that are ``kept``.
+    """
     names, case = np.unique(runs.case[rows], return_inverse=True)
     cell = case * len(kept) + np.searchsorted(kept, runs.arm[rows])
-    run = np.unique(runs.run[rows], return_inverse=True)[1]
-    span = int(run.max()) + 1
-    once, place = np.unique(cell * span + run, return_inverse=True)
+    _, run = np.unique(runs.run[rows], return_inverse=True)
+    most_runs = int(run.max()) + 1
+    once, place = np.unique(cell * most_runs + run, return_inverse=True)
     score = np.bincount(place, weights=scores) / np.bincount(place)
-    cells = once // span
+    cells = once // most_runs
     size = len(names) * len(kept)
     known = np.isfinite(score)
     sums = np.bincount(cells[known], weights=score[known], minlength=size)
     with np.errstate(invalid="ignore"):
         means = sums / np.bincount(cells[known], minlength=size)
+    # Cases that share a run or a document stand or fall together.
     clusters = np.arange(len(names))
     for link in (runs.run[rows].astype(np.float64), runs.group[rows]):
         order = np.argsort(link, kind="stable")
@@ -587,25 +612,30 @@ def compare_two(
     lost = runs.error | ~np.isfinite(runs.score)
     runs = runs._replace(error=lost, score=np.where(lost, np.nan, runs.score))
     cases, place = np.unique(runs.case, return_inverse=True)
-    ran, scored = np.zeros((2, len(cases), 2), dtype=bool)
+    # By case and arm: whether the arm ran on the case, and whether it has a score for it.
+    ran = np.zeros((len(cases), 2), dtype=bool)
     ran[place, runs.arm] = True
+    scored = np.zeros((len(cases), 2), dtype=bool)
     scored[place[~lost], runs.arm[~lost]] = True
-    among: Flags = np.logical_or(scored[:, 0], scored[:, 1])
+    judged: Flags = np.logical_or(scored[:, 0], scored[:, 1])
     if shared:
-        among &= ran.all(axis=1)
-    if not scored[among].any(axis=0).all():
+        judged &= ran.all(axis=1)
+    if not scored[judged].any(axis=0).all():
         return None
-    runs = ArmRuns._make(each[among[place]] for each in runs)
-    case, arm = np.nonzero(~ran & among[:, None])
-    apart = int(runs.run.max()) + 1 + np.arange(len(case))
-    missing = [arm, cases[case], apart, *[np.full(len(case), np.nan)] * 5]
-    missing[6] = np.ones(len(case), dtype=bool)
-    runs = ArmRuns._make(map(np.concatenate, zip(runs, missing, strict=True)))
+    # A case that one arm lacks is a run of it that failed.
+    lacked_case, lacking_arm = np.nonzero(~ran & judged[:, None])
+    runs = runs.choose_rows(judged[place])
+    runs = runs.add_failed_runs(lacking_arm, cases[lacked_case])
     result = compare_arms(names, runs, rng=np.random.default_rng(0))
     arms = {(each.prompt, each.model): each for each in result.arms}
-    first, second = np.bincount(arm, minlength=2).tolist()
-    compared = arms[names[0]], arms[names[1]], _contrast(names, runs)
-    return ComparedArms(*compared, lacking=(first, second))
+    first, second = names
+    first_lacks, second_lacks = np.bincount(lacking_arm, minlength=2).tolist()
+    return ComparedArms(
+        arm=arms[first],
+        baseline=arms[second],
+        contrast=_contrast(names, runs),
+        lacking=(first_lacks, second_lacks),
+    )
 
 
 def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
@@ -616,11 +646,15 @@ def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
     as_share = bool(((score >= 0) & (score <= 1)).all())
     least, most = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
     span = (most - least) or 1.0
-    ends = (
-        np.append((score - least) / span, [end] * len(failed))
-        for end in (np.nan, 0.0, 1.0)
-    )
-    answered, low, high = (_by_run(runs, rows, each, np.arange(2)) for each in ends)
+    scaled = (score - least) / span
+    arms = np.arange(2)
+    # What failed has no score, is wrong, and is right.
+    unscored = np.append(scaled, np.full(len(failed), np.nan))
+    wrong = np.append(scaled, np.zeros(len(failed)))
+    right = np.append(scaled, np.ones(len(failed)))
+    answered = _by_run(runs, rows, unscored, arms)
+    low = _by_run(runs, rows, wrong, arms)
+    high = _by_run(runs, rows, right, arms)
     first, second = answered.means.T
     clusters = answered.clusters
     worst = paired_difference(low.means[:, 0], high.means[:, 1], clusters)
@@ -634,9 +668,8 @@ def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
         f"run both on {ENOUGH_CONVERSATIONS} cases or more; they have {worst.clusters}"
     )
     needed = cases_needed(first, second, clusters)
-    low_end, high_end = (
-        span * end for end in (min(worst.low, value), max(best.high, value))
-    )
+    low_end = span * min(worst.low, value)
+    high_end = span * max(best.high, value)
     return Contrast(
         first=arm_name(names[0]),
         second=arm_name(names[1]),

@@ -219,16 +219,23 @@ class Clock(NamedTuple):
 
 @remembered(1)  # all evidence of a run asks for that of the same table
 def _clock(time: Floats) -> Clock:
+    """The clock of traces, less times that can't be and the few far behind all others."""
     known = np.isfinite(time)
     usable = known & (time >= FIRST_S) & (time < END_S)
     times = np.sort(time[usable])
     if len(times):
         bulk = times[: max(1, math.ceil(len(times) * (1 - _FEW)))]
-        limit = bulk[-1] + max(float(bulk[-1] - bulk[0]), DAY_S)
+        first = bulk[0]
+        last = bulk[-1]
+        limit = last + max(float(last - first), DAY_S)
         usable &= time <= limit  # not of NaN
         times = times[times <= limit]
+    stated = int(known.sum())
     return Clock(
-        usable, times, len(time) - int(known.sum()), int(known.sum()) - len(times)
+        usable=usable,
+        times=times,
+        lacking=len(time) - stated,
+        ignored=stated - len(times),
     )
 
 
@@ -251,7 +258,7 @@ class Measure(NamedTuple):
     unit: str
     factor: str = ""  #: What it bears on.
 
-    def of(
+    def make_evidence(
         self,
         table: TraceTable,
         result: Estimate | Ends | str | None,
@@ -389,7 +396,7 @@ def readable_amount(text: str, most: int) -> str:
     return text[:most].encode("utf-8", "replace").decode("utf-8")
 
 
-def shown(text: str, longest: int = 120) -> str:
+def safe_excerpt(text: str, longest: int = 120) -> str:
     """A text of the data that a record can hold: no secret, cut, half surrogate pairs replaced."""
     text = without_secrets(text)
     return readable_amount(

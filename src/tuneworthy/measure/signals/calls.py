@@ -71,7 +71,7 @@ class CallsSignal(TraceSignal):
         ends = table.numbers["ends"]
         cut = np.where(np.isnan(ends), np.nan, ends == _CUT_OFF)
         says_so = "finish" in table.present
-        cut_off = _CUT.of(
+        cut_off = _CUT.make_evidence(
             table,
             share(cut, table.conversation) if says_so else None,
             "log `finish_reason`, how each answer ended",
@@ -109,13 +109,13 @@ def _asked(question: str | None, turns: Sequence[Any] | None) -> float:
 
 def _retries(table: TraceTable) -> Evidence:
     if "case" in table.present:  # a test asks the same on purpose
-        return _RETRIES.of(
+        return _RETRIES.make_evidence(
             table, "measure the logs of real use: these are runs of a test"
         )
     asked = table.numbers["asked"]
     kept = np.flatnonzero(table.clock.usable & np.isfinite(asked))
     if not len(kept):
-        return _RETRIES.of(
+        return _RETRIES.make_evidence(
             table, LOG_TIME if len(asked) else "log `input`, what was asked"
         )
     named = "conversation" in table.present
@@ -127,7 +127,7 @@ def _retries(table: TraceTable) -> Evidence:
         before = before[spoiled[before]]
     again = np.zeros(len(asked))
     again[later] = 1.0
-    return _RETRIES.of(
+    return _RETRIES.make_evidence(
         table,
         share(again[kept], table.conversation[kept]),
         method="the same question within ten minutes, "

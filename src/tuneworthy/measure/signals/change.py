@@ -281,7 +281,7 @@ def _changes(
     at = table.clock
     talks = table.conversation[prompted]
     if lacking := _lacking(table, prompts, how_many(talks)):
-        return _CHANGES.of(table, lacking)
+        return _CHANGES.make_evidence(table, lacking)
     start = float(at.times[0])
     end = float(at.times[-1])
     when = sorted(
@@ -291,7 +291,7 @@ def _changes(
     low, high = poisson_interval(
         len(when)
     )  # of a draw a least: it misses what is seldom used
-    evidence = _CHANGES.of(
+    evidence = _CHANGES.make_evidence(
         table,
         (
             len(when) / months,
@@ -336,7 +336,7 @@ def _distinct(
     sample: Extent,
 ) -> Evidence:
     if count := sum(len(each.versions) for each in prompts):
-        return _DISTINCT.of(
+        return _DISTINCT.make_evidence(
             table,
             (count, count, "open"),
             talks=table.conversation[prompted],
@@ -344,8 +344,8 @@ def _distinct(
             sample=sample,
         )
     if table.systems or not table.prompts:
-        return _DISTINCT.of(table, _LOG_SYSTEM)
-    return _DISTINCT.of(
+        return _DISTINCT.make_evidence(table, _LOG_SYSTEM)
+    return _DISTINCT.make_evidence(
         table,
         (1, 1, "open"),
         talks=table.conversation[table.prompt >= 0],

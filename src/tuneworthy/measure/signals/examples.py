@@ -21,10 +21,10 @@ from tuneworthy.measure.signals.base import (
     on_scale,
     pictures,
     rate,
+    safe_excerpt,
     sampled_clusters,
     sampled_rows,
     scores_of,
-    shown,
     there,
 )
 from tuneworthy.measure.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
@@ -107,7 +107,11 @@ class ExamplesSignal(TraceSignal):
         if not {"output", "tool_calls"} & table.present:
             ask = "log `output`, what the model wrote"
             return Findings(
-                (measure.of(table, None, ask, method=method, details=needed),)
+                (
+                    measure.make_evidence(
+                        table, None, ask, method=method, details=needed
+                    ),
+                )
             )
         looks = table.numbers["example_json"]
         likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
@@ -124,7 +128,7 @@ class ExamplesSignal(TraceSignal):
         }
         steps["copy"] = len(copies) - usable
         personal, seen = _personal(table.sample)
-        evidence = measure.of(
+        evidence = measure.make_evidence(
             table,
             (float(usable), float(int(usable * (1 - personal))), "open"),
             method=method,
@@ -153,7 +157,7 @@ class ExamplesSignal(TraceSignal):
             for row in rows[:_SHOWN]:
                 text = batch.output[row] or questions[row] or ""
                 piece = excerpt(text, 0, min(len(text), 140), around=0)
-                samples.append(shown(f"{name}: {piece}", 200))
+                samples.append(safe_excerpt(f"{name}: {piece}", 200))
         return samples
 
 

@@ -30,7 +30,7 @@ from tuneworthy.measure.signals.base import (
 )
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Evidence, Scalar, ToolCall
+from tuneworthy.model.evidence import Batch, Evidence, Message, Scalar, ToolCall
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import UNREAD, looking, read_json, read_rows, validator
 from tuneworthy.text.search import joined
@@ -221,7 +221,9 @@ class FormatSignal(TraceSignal):
                         for difference in differences(known[number], known[each.usual]):
                             seen[difference] += int(n)
         held = "the schema" if self._valid else "the usual keys of its prompt version"
-        return Measure("invalid_output_share", "share of outputs", _FACTOR).of(
+        return Measure(
+            "invalid_output_share", "share of outputs", _FACTOR
+        ).make_evidence(
             table,
             estimate,
             self._broken
@@ -287,42 +289,59 @@ def _arguments(call: ToolCall) -> dict[str, Any] | None:
     return value if isinstance(value, dict) and not fenced else None
 
 
+class LoggedCall(NamedTuple):
+    """A call of a tool in the sample."""
+
+    talk: int  #: The number of its conversation.
+    tool: str
+    arguments: dict[str, Any] | None  #: None where they are no JSON object.
+
+
+def _logged_calls(table: TraceTable) -> list[LoggedCall]:
+    sample = table.sample
+    talks = clusters_of(sample.column("conversation")).tolist()
+    logged: list[LoggedCall] = []
+    for talk, calls in zip(talks, sample.column("tool_calls"), strict=True):
+        logged += [LoggedCall(talk, c.name, _arguments(c)) for c in calls or ()]
+    return logged
+
+
+def _usages(calls: Sequence[LoggedCall]) -> dict[str, ToolUsage]:
+    """How each tool is called, of which there are enough calls to tell."""
+    by_tool: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for call in calls:
+        if call.arguments is not None:
+            by_tool[call.tool].append(call.arguments)
+    return {
+        tool: _usage(arguments)
+        for tool, arguments in by_tool.items()
+        if len(arguments) >= ENOUGH_CALLS
+    }
+
+
 def _tool_calls(table: TraceTable) -> Evidence:
     """The share of tool calls whose arguments are wrong in form, on the sample.
 
     Arguments that are no object are counted over all traces too.
     """
-    sample = table.sample
-    where = clusters_of(sample.column("conversation")).tolist()
-    pairs = zip(where, sample.column("tool_calls"), strict=True)
-    made = [
-        (talk, call.name, _arguments(call))
-        for talk, each in pairs
-        for call in each or ()
-    ]
-    read: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for _, tool, arguments in made:
-        if arguments is not None:
-            read[tool].append(arguments)
-    usages = {
-        tool: _usage(each) for tool, each in read.items() if len(each) >= ENOUGH_CALLS
-    }
-    faults = [
-        _fault(tool, arguments, *usages.get(tool, _ANY)) for _, tool, arguments in made
-    ]
+    calls = _logged_calls(table)
+    usages = _usages(calls)
+    faults = [_fault(call, usages.get(call.tool, _ANY)) for call in calls]
     total = float(table.numbers["calls"].sum())
     details: dict[str, Scalar] = {
         "tool_calls": int(total),
-        "tools": len({tool for _, tool, _ in made}),
+        "tools": len({call.tool for call in calls}),
     }
     if total:
         details["unread_share"] = float(table.numbers["calls_unread"].sum()) / total
         details["tools_inferred"] = len(usages)
-    return Measure("invalid_tool_call_share", "share of tool calls", _FACTOR).of(
+    wrong = None
+    if calls:
+        wrong = share([fault != "" for fault in faults], [call.talk for call in calls])
+    measure = Measure("invalid_tool_call_share", "share of tool calls", _FACTOR)
+    return measure.make_evidence(
         table,
-        share([bool(each) for each in faults], [talk for talk, *_ in made])
-        if made
-        else None,
+        wrong,
         "log tool calls with their arguments (field tool_calls)",
         method="arguments read as a JSON object and checked against the keys that 95% of the tool's"
         " calls have and the types that two thirds have; interval by conversation",
@@ -347,33 +366,51 @@ def _refused_calls(table: TraceTable) -> Evidence:
     """By what stands between the calls and the next answer of the conversation, on the sample."""
     sample = table.sample
     talks = clusters_of(sample.column("conversation")).tolist()
-    columns = (sample.column(name) for name in ("tool_calls", "messages"))
+    rows = [
+        *zip(talks, sample.column("tool_calls"), sample.column("messages"), strict=True)
+    ]
+    refusals = list[bool]()
+    clusters = list[int]()
+    tools = Counter[str]()
+    # Backwards: what tools answered to a call stands in the messages of the trace after it.
     answers: dict[int, list[str]] = {}
-    hits = list[bool]()
-    of = list[int]()
-    kinds = Counter[str]()
-    for talk, calls, turns in reversed([*zip(talks, *columns, strict=True)]):
+    for talk, calls, turns in reversed(rows):
         for call, answer in zip(calls or (), answers.get(talk, ()), strict=False):
-            hits.append(_ERROR.match(answer) is not None)
-            of.append(talk)
-            kinds[call.name[:60]] += hits[-1]
-        last = takewhile(lambda turn: turn.role != "assistant", reversed(turns or ()))
-        answers[talk] = [turn.content for turn in last if turn.role == "tool"][::-1]
-    return Measure("refused_tool_call_share", "share of tool calls").of(
+            is_refusal = _ERROR.match(answer) is not None
+            refusals.append(is_refusal)
+            clusters.append(talk)
+            tools[call.name[:60]] += is_refusal
+        answers[talk] = _newest_tool_answers(turns or ())
+    measure = Measure("refused_tool_call_share", "share of tool calls")
+    return measure.make_evidence(
         table,
-        share(hits, of),
+        share(refusals, clusters),
         "log what tools answered (messages of role tool)",
         method="the tool's answer begins with an error; interval by conversation",
         sample=table.extent(),
-        examples=_most_common(+kinds),
+        examples=_most_common(+tools),  # those with a refusal
     )
 
 
-_ANY: tuple[frozenset[str], Mapping[str, str]] = frozenset(), {}
+def _newest_tool_answers(turns: Sequence[Message]) -> list[str]:
+    """What tools answered since the model's last turn, in order."""
+    newest = takewhile(lambda turn: turn.role != "assistant", reversed(turns))
+    answers = [turn.content for turn in newest if turn.role == "tool"]
+    answers.reverse()
+    return answers
 
 
-def _usage(calls: Sequence[dict[str, Any]]) -> tuple[frozenset[str], Mapping[str, str]]:
-    """Keys that a tool's calls take for required, and the types of its keys."""
+class ToolUsage(NamedTuple):
+    """What the calls of a tool have in common."""
+
+    required: frozenset[str] = frozenset()  #: Keys that nearly all have.
+    types: Mapping[str, str] = {}  #: The type of a key, where most agree on one.
+
+
+_ANY = ToolUsage()
+
+
+def _usage(calls: Sequence[dict[str, Any]]) -> ToolUsage:
     keys = Counter(key for arguments in calls for key in arguments)
     required = frozenset(
         key for key, n in keys.items() if n >= REQUIRED_FROM * len(calls)
@@ -388,24 +425,20 @@ def _usage(calls: Sequence[dict[str, Any]]) -> tuple[frozenset[str], Mapping[str
         ((kind, n),) = counts.most_common(1)
         if n >= TYPE_FROM * counts.total() and counts.total() >= ENOUGH_CALLS:
             types[key] = kind
-    return required, types
+    return ToolUsage(required, types)
 
 
-def _fault(
-    tool: str,
-    arguments: dict[str, Any] | None,
-    required: frozenset[str],
-    types: Mapping[str, str],
-) -> str:
+def _fault(call: LoggedCall, usage: ToolUsage) -> str:
     """What is wrong with a call, by names of keys alone; "" for nothing."""
-    named = tool[:60]
-    if arguments is None:
-        return f"{named}: the arguments are not a JSON object"
-    if lacking := sorted(required - arguments.keys()):
-        return f"{named}: lacks {lacking[0][:60]}"
-    for key, value in arguments.items():
-        if value is not None and types.get(key, kind_of(value)) != kind_of(value):
-            return f"{named}: {key[:60]} is of another type"
+    tool = call.tool[:60]
+    if call.arguments is None:
+        return f"{tool}: the arguments are not a JSON object"
+    lacking = usage.required - call.arguments.keys()
+    if lacking:
+        return f"{tool}: lacks {min(lacking)[:60]}"
+    for key, value in call.arguments.items():
+        if value is not None and usage.types.get(key, kind_of(value)) != kind_of(value):
+            return f"{tool}: {key[:60]} is of another type"
     return ""
 
 

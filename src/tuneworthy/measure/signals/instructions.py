@@ -200,7 +200,7 @@ def _ignored(
         "ignored_instruction_share",
         "share of checks of verifiable instructions",
         _FACTOR,
-    ).of(
+    ).make_evidence(
         table,
         share(np.arange(len(where)) < ignored.sum(), where),
         read if "system" in table.present else _NO_SYSTEM,
@@ -244,7 +244,7 @@ def _position(
         "position_effect",
         "share followed, from the beginning of the prompt to its end",
         _FACTOR,
-    ).of(
+    ).make_evidence(
         table,
         estimate,
         few if "system" in table.present else _NO_SYSTEM,

@@ -164,7 +164,7 @@ def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Ev
         estimate = corrected(estimate, passages.sensitivity, passages.specificity)
     return Measure(
         "retrieval_recall", "share of questions whose passages hold the answer", _FACTOR
-    ).of(
+    ).make_evidence(
         table,
         estimate,
         passages.lacking,
@@ -192,7 +192,7 @@ def _synthesis(
             ask = "no scored answer had sufficient passages: measure more, or fix retrieval"
     return Measure(
         "synthesis_failure_share", "share of answers with sufficient context", _FACTOR
-    ).of(
+    ).make_evidence(
         table,
         estimate,
         ask,

@@ -98,10 +98,10 @@ class LatencySignal(TraceSignal):
         target_s = self.target_s
         if target_s is None:
             ask = "state `targets.latency_p95_s`: without a target none is missed"
-            return _SETTLING.of(table, ask)
+            return _SETTLING.make_evidence(table, ask)
         late = quantile(table.numbers["latency_s"], 0.95, table.conversation)
         if late is not None and math.isfinite(late.high) and late.high <= target_s:
-            return _SETTLING.of(
+            return _SETTLING.make_evidence(
                 table,
                 Estimate(0.0, 0.0, 0.0, late.n, late.clusters),
                 _LOG,
@@ -154,7 +154,7 @@ def _quantile(
     table: TraceTable, measure: str, at: float, of: str = "latency_s"
 ) -> Evidence:
     about = "today.latency_p95_s" if measure == "latency_p95_s" else ""
-    return Measure(measure, "seconds", about).of(
+    return Measure(measure, "seconds", about).make_evidence(
         table,
         quantile(table.numbers[of], at, table.conversation),
         _LOG if of == "latency_s" else "log `time_to_first_token_s`",
@@ -186,7 +186,7 @@ def _explained(table: TraceTable) -> Evidence:
         )
     short = "send the same questions with a short and a long prompt: the input hardly varies"
     known = np.isfinite(seconds) & np.isfinite(read)
-    return _SETTLING.of(
+    return _SETTLING.make_evidence(
         table,
         estimate,
         f"log {', '.join(lacking)}" if lacking else short,

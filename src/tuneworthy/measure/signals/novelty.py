@@ -93,7 +93,9 @@ class NoveltySignal(TraceSignal):
         requests = _requests(table)
         lacking = _lacking(table, requests)
         if lacking:
-            return Findings(tuple(each.of(table, lacking) for each in (_NOVEL, _DRIFT)))
+            return Findings(
+                tuple(each.make_evidence(table, lacking) for each in (_NOVEL, _DRIFT))
+            )
         vectors = embed([DIGITS.sub("0", text) for text in requests.texts])
         return Findings(
             (_novel(table, requests, vectors), _drift(table, requests, vectors))
@@ -118,7 +120,7 @@ def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
         replace(seen, low=ends[0], high=ends[1]), detects, spares
     )
     words = float(np.median([len(each.split()) for each in requests.texts]))
-    return _NOVEL.of(
+    return _NOVEL.make_evidence(
         table,
         (value, low, 1.0 if words > _LONG_WORDS else high),
         talks=talks[later],
@@ -140,8 +142,8 @@ def _drift(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
     talks = requests.conversation
     moved = drift(vectors.astype(np.float64), requests.later, talks, rng)
     if moved is None:
-        return _DRIFT.of(table, few(1))
-    return _DRIFT.of(
+        return _DRIFT.make_evidence(table, few(1))
+    return _DRIFT.make_evidence(
         table,
         (max(0.0, moved.value), max(0.0, moved.low), max(0.0, moved.high)),
         talks=talks,

@@ -113,7 +113,7 @@ class PersonalSignal(TraceSignal):
         counts = {
             kind.id: int((some >> place & 1).sum()) for place, kind in enumerate(KINDS)
         }
-        return Measure(name, _UNIT, _FACTOR).of(
+        return Measure(name, _UNIT, _FACTOR).make_evidence(
             table,
             None if seen is None else widened(seen, PATTERNS_FIND, PATTERNS_SPARE),
             _ASK,

@@ -16,7 +16,7 @@ from tuneworthy.measure.signals.base import (
     TraceTable,
     day_of,
     pictures,
-    shown,
+    safe_excerpt,
 )
 from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean
@@ -71,11 +71,14 @@ def _row(table: TraceTable, version: _PromptCalls) -> tuple[Scalar, ...]:
     usd: list[Scalar] = [_UNKNOWN, _UNKNOWN, _UNKNOWN]
     if version.usd is not None:
         low = max(0.0, version.usd.low)
-        usd = [_known(each) for each in (version.usd.value, low, version.usd.high)]
+        usd = [
+            _finite_or_unknown(each)
+            for each in (version.usd.value, low, version.usd.high)
+        ]
     tokens = [
         _mean(table.numbers[f"{side}_tokens"][rows]) for side in ("input", "output")
     ]
-    return shown(version.name, 200) or "unnamed", len(rows), *days, *usd, *tokens
+    return safe_excerpt(version.name, 200) or "unnamed", len(rows), *days, *usd, *tokens
 
 
 def _mean(numbers: Floats) -> Scalar:
@@ -83,7 +86,7 @@ def _mean(numbers: Floats) -> Scalar:
     return float(known.mean()) if len(known) else _UNKNOWN
 
 
-def _known(number: float) -> Scalar:
+def _finite_or_unknown(number: float) -> Scalar:
     return number if math.isfinite(number) else _UNKNOWN
 
 
@@ -96,11 +99,11 @@ def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
         and each.usd.low > 0
     ]
     if "case" in table.present:
-        return _CHANGE.of(
+        return _CHANGE.make_evidence(
             table, "measure the logs of real use: these are runs of a test"
         )
     if len(priced) < 2 or math.isnan(priced[-1].first_s):
-        return _CHANGE.of(
+        return _CHANGE.make_evidence(
             table,
             "log the `usd` and the `prompt_version` of every call: it takes two versions "
             f"with {ENOUGH_CONVERSATIONS} conversations each",
@@ -115,14 +118,14 @@ def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
         newest.usd.high / former.usd.low - 1,
     )
     rows = np.concatenate([newest.rows, former.rows])
-    return _CHANGE.of(
+    return _CHANGE.make_evidence(
         table,
         ends,
         talks=table.conversation[rows],
-        method=f"mean price of a call of {shown(newest.name, 80)} over that of "
-        f"{shown(former.name, 80)}, less 1; the ends divide those of the two",
+        method=f"mean price of a call of {safe_excerpt(newest.name, 80)} over that of "
+        f"{safe_excerpt(former.name, 80)}, less 1; the ends divide those of the two",
         details={
-            "newest": shown(newest.name, 200),
-            "former": shown(former.name, 200),
+            "newest": safe_excerpt(newest.name, 200),
+            "former": safe_excerpt(former.name, 200),
         },
     )

@@ -64,7 +64,7 @@ class RunningSignal(TraceSignal):
         talks = clusters_of(batch.column("conversation"))[rows]
         hits = np.array([arm == most for arm in arms], dtype=np.float64)
         prompt, model = most
-        evidence = _RUNNING.of(
+        evidence = _RUNNING.make_evidence(
             table,
             share(hits, talks),
             "measure a longer log",

@@ -100,7 +100,7 @@ class ShapeSignal(TraceSignal):
         )
         return Findings(
             tuple(
-                measure.of(
+                measure.make_evidence(
                     table,
                     share(hits[among], talks[among]),
                     ask,
@@ -153,7 +153,7 @@ class TextsSignal(TraceSignal):
         if not codes:
             ask = few(how_many(talks)) if rows else "log `input`, what was asked"
             ask = ask if codes is not None else "install tuneworthy[traces]"
-            return Findings((*lengths, _LANGUAGES.of(table, ask)))
+            return Findings((*lengths, _LANGUAGES.make_evidence(table, ask)))
         known = np.array([code is not None for code in codes])
         of = np.array([code for code in codes if code is not None])
         groups = talks[known]
@@ -169,7 +169,7 @@ class TextsSignal(TraceSignal):
         details: dict[str, Scalar] = {
             code: counts[code] for code in named[:_MOST_NAMED]
         }
-        other = _LANGUAGES.of(
+        other = _LANGUAGES.make_evidence(
             table,
             share(of != named[0], groups) if named else None,
             f"measure questions of {LETTERS} letters or more",
@@ -184,7 +184,7 @@ class TextsSignal(TraceSignal):
         )  # an unsure case is of its likeliest
         if 2 * held.count(None) >= len(held):
             return Findings((*lengths, other), pictured)
-        gap = _NOT_ASKED.of(
+        gap = _NOT_ASKED.make_evidence(
             table,
             share(~np.isin(of, [*filter(None, held)]), groups) if named else None,
             method="languages of no case of the evaluation set; interval by conversation",
@@ -200,7 +200,7 @@ class TextsSignal(TraceSignal):
         asked = table.sample.column("input")
         rows = [row for row, text in enumerate(asked) if text]
         long = [len(asked[row]) > longest for row in rows]
-        return _LONGER.of(
+        return _LONGER.make_evidence(
             table,
             share(long, sampled_clusters(table.sample, rows)),
             "log `input`, what was asked",
@@ -222,7 +222,7 @@ def _length(table: TraceTable, what: str, column: str) -> Evidence:
         if late is None
         else {"p95": late.value, "p95_low": late.low, "p95_high": late.high}
     )
-    return Measure(f"{what}_characters", "characters").of(
+    return Measure(f"{what}_characters", "characters").make_evidence(
         table,
         middle,
         f"log `{column}`",

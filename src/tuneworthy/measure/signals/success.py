@@ -72,7 +72,7 @@ class SuccessSignal(TraceSignal):
 
     def finish(self, table: TraceTable) -> Findings:
         failed = "error" in table.present
-        errors = Measure("error_share", "share of calls").of(
+        errors = Measure("error_share", "share of calls").make_evidence(
             table,
             share(table.numbers["success_error"], table.conversation)
             if failed
@@ -81,7 +81,7 @@ class SuccessSignal(TraceSignal):
             method="calls with an error; conversations as clusters, Wilson",
             counted=SHARE,
         )
-        refusals = Measure("refusal_share", "share of outputs").of(
+        refusals = Measure("refusal_share", "share of outputs").make_evidence(
             table,
             share(table.numbers["success_refused"], table.conversation),
             "log `output`, what the model wrote",
@@ -121,7 +121,7 @@ def _success(table: TraceTable) -> Evidence:
         details["mean_score"] = float(scores[rated].mean())
     return Measure(
         "success_share", "share of conversations", "success_with_prompts"
-    ).of(
+    ).make_evidence(
         table,
         None if arms > 1 else share(went, clusters(table, cases)[rated[first]]),
         _ONE_ARM if arms > 1 else _ON_SCALE if details["off_scale"] else _ADD_SCORE,

@@ -99,7 +99,7 @@ class TermsSignal(TraceSignal):
             bare_wrong |= wrong & ~held
         evidence = Measure(
             "forbidden_term_share", "share of outputs in which the term is due", _ABOUT
-        ).of(
+        ).make_evidence(
             table,
             share(held_wrong[held_due], table.conversation[held_due]),
             self._lacking(table, due=bool(bare_due.any())),
@@ -140,10 +140,12 @@ class TermsSignal(TraceSignal):
     def _examples(self, table: TraceTable) -> Iterator[str]:
         """Which wrong words the sample holds, most frequent first."""
         texts = table.sample.output
-        seen = Counter[str]()
+        counts = Counter[str]()
         written = self._glossary.look(texts)
         for index in range(len(self._glossary)):
             right = self._glossary.right(index)[:60]
             for word, flags in self._glossary.wrong(written, index, texts):
-                seen[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
-        return (f"{says} ({n} in the sample)" for says, n in seen.most_common() if n)
+                counts[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
+        return (
+            f"{words} ({n} in the sample)" for words, n in counts.most_common() if n
+        )

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from tuneworthy.measure.signals.base import (
     SHARE,
     Ends,
     Findings,
+    Flags,
     Floats,
     Ints,
     Measure,
@@ -37,7 +39,7 @@ from tuneworthy.measure.signals.base import (
     how_many,
     pictures,
     rate,
-    shown,
+    safe_excerpt,
     token_counts,
     wider,
 )
@@ -124,16 +126,23 @@ class TrafficSignal(TraceSignal):
             _models(table),
             changed,
         )
-        if "case" not in table.present:
-            rows = _volume(table, line)
-            names = "month requests low high forecast whole"
-            return Findings(evidence, (*pictures("volume", names, rows), *versions))
-        ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
-        of_use = {e.id: Measure(e.id, e.unit, e.factor) for e in evidence}
-        items = (
-            of_use[e.id].of(table, ask) if e.id in _OF_USE else e for e in evidence
-        )
-        return Findings(tuple(items), versions)
+        if "case" in table.present:
+            return Findings(
+                tuple(_without_use(table, each) for each in evidence), versions
+            )
+        names = "month requests low high forecast whole"
+        volume = pictures("volume", names, _volume(table, line))
+        return Findings(evidence, (*volume, *versions))
+
+
+def _without_use(table: TraceTable, evidence: Evidence) -> Evidence:
+    """Unknown for what only real use shows: a test has as many calls as its maker took."""
+    if evidence.id not in _OF_USE:
+        return evidence
+    measure = Measure(evidence.id, evidence.unit, evidence.factor)
+    return measure.make_evidence(
+        table, "measure the logs of real use: these are runs of a test"
+    )
 
 
 # Requests and spend a month, their growth, and where it leads.
@@ -164,23 +173,28 @@ def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
     the upper end is open where more than one trace in a hundred has no usable timestamp. With less,
     it is what was counted, as a lower end. Of a draw it is what that share stands for.
     """
-    at = table.clock
+    clock = table.clock
     drawn = table.share
-    if at.days + 0.25 < LEVEL_DAYS:
-        amount = np.ones(int(at.usable.sum())) if values is None else values[at.usable]
-        of_one = (
-            np.bincount(table.conversation[at.usable], weights=np.nan_to_num(amount))
-            / drawn
-        )
-        seen = float(of_one.sum())
-        error = math.sqrt((1 - drawn) * float(of_one @ of_one))
-        return seen, max(0.0, seen - Z95 * error), "open"
+    if clock.days + 0.25 < LEVEL_DAYS:
+        rows = clock.usable
+        amount = np.ones(int(rows.sum())) if values is None else values[rows]
+        value, error = _counted_of(table, rows, np.nan_to_num(amount))
+        return value, max(0.0, value - Z95 * error), "open"
     now = level(*by_day(table, values))
-    missing = at.lacking + at.ignored > _LACKING * len(table)
-    value, low, high = (
-        MONTH_DAYS / drawn * each for each in (now.value, now.low, now.high)
-    )
-    return value, low, "open" if missing else high
+    to_month = MONTH_DAYS / drawn
+    missing = clock.lacking + clock.ignored > _LACKING * len(table)
+    high: float | Literal["open"] = "open" if missing else to_month * now.high
+    return to_month * now.value, to_month * now.low, high
+
+
+def _counted_of(table: TraceTable, rows: Flags, amount: Floats) -> tuple[float, float]:
+    """An amount that some traces come to, and the error of the draw; 0 for what wasn't drawn.
+
+    Conversations were drawn, so each counts for as many as there are to one that was.
+    """
+    by_talk = np.bincount(table.conversation[rows], weights=amount) / table.share
+    error = math.sqrt((1 - table.share) * float(by_talk @ by_talk))
+    return float(by_talk.sum()), error
 
 
 def _how(table: TraceTable) -> str:
@@ -200,7 +214,7 @@ def _how(table: TraceTable) -> str:
 def _requests(table: TraceTable) -> Evidence:
     at = table.clock
     factor = "economics.traffic.requests_per_month"
-    return Measure("requests_per_month", "requests a month", factor).of(
+    return Measure("requests_per_month", "requests a month", factor).make_evidence(
         table,
         per_month(table) if len(at.times) else LOG_TIME,
         talks=table.conversation[at.usable],
@@ -220,17 +234,18 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     at = table.clock
     fitted = _trend(table)
     if isinstance(fitted, str):
-        return measure.of(table, fitted), None
+        return measure.make_evidence(table, fitted), None
     line, details = fitted
-    value, low, high = (each - 1 for each in line.interval(MONTH_DAYS / WEEK))
+    factor_of_month, least_factor, most_factor = line.interval(MONTH_DAYS / WEEK)
+    value = factor_of_month - 1
+    low = least_factor - 1
+    high = most_factor - 1
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
-    if (
-        low <= 0 <= high
-        and (needed := months_needed(line, at.days / MONTH_DAYS)) is not None
-    ):
+    needed = months_needed(line, at.days / MONTH_DAYS)
+    if low <= 0 <= high and needed is not None:
         details["months_needed"] = needed
         method += f"; about {needed} months of such days are needed to tell this growth from zero"
-    evidence = measure.of(
+    evidence = measure.make_evidence(
         table,
         (
             min(value, _MOST_GROWTH),
@@ -246,17 +261,21 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
 
 def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
     """The trend with its weeks, or what to do where there is none."""
-    at = table.clock
-    if short := at.shorter(TREND_DAYS - 0.25, "three whole months"):
-        return short
-    held = how_many(table.conversation[at.usable])
-    if held < ENOUGH_CONVERSATIONS:
-        return few(held)
+    clock = table.clock
+    too_short = clock.shorter(TREND_DAYS - 0.25, "three whole months")
+    if too_short:
+        return too_short
+    conversations = how_many(table.conversation[clock.usable])
+    if conversations < ENOUGH_CONVERSATIONS:
+        return few(conversations)
     days, _ = by_day(table)
-    weeks = days[len(days) % WEEK :].reshape(-1, WEEK).sum(axis=1)
+    # Whole weeks, counted back from the last day.
+    whole = days[len(days) % WEEK :]
+    weeks = whole.reshape(-1, WEEK).sum(axis=1)
     empty = int((weeks == 0).sum())
-    gaps = empty > _GAPS * len(weeks) and weeks.mean() >= 3
-    line = None if gaps else trend(weeks)
+    # Where weeks have few requests anyway, some are empty by chance.
+    has_gaps = empty > _GAPS * len(weeks) and weeks.mean() >= 3
+    line = None if has_gaps else trend(weeks)
     if line is None:
         return "measure a log without gaps; weeks of this one are empty"
     return line, {"weeks": len(weeks), "empty_weeks": empty}
@@ -282,38 +301,44 @@ def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...
     A month that the clock spans in part has what was counted as its lower end, and no upper one.
     Of a draw counts are those of all, with the error of the draw.
     """
-    at = table.clock
-    drawn = table.share
-    if not len(at.times):
+    clock = table.clock
+    if not len(clock.times):
         return
-    first = at.times[0]
-    last = at.times[-1]
-    month = day_of(first).date().replace(day=1)
-    while (start := _seconds(month)) <= last:
-        end = _seconds(after := _month_after(month))
-        rows = at.usable & (start <= table.time) & (table.time < end)
-        of_one = np.bincount(table.conversation[rows]) / drawn
-        count = float(of_one.sum())
-        error = Z95 * math.sqrt((1 - drawn) * float(of_one @ of_one))
-        count, low, high = map(round, (count, max(0.0, count - error), count + error))
-        whole = bool(first < start + DAY_S and last >= end - DAY_S)
+    month = day_of(clock.times[0]).date().replace(day=1)
+    while _seconds(month) <= clock.times[-1]:
+        yield _counted_month(table, month)
+        month = _month_after(month)
+    if line is None:
+        return
+    # The trend counts weeks from the middle of the last one.
+    from_s = clock.times[-1] - WEEK * DAY_S / 2
+    for _ in range(FORECAST_MONTHS):
+        _, length = calendar.monthrange(month.year, month.month)
+        middle_s = _seconds(month) + length * DAY_S / 2
+        weeks_ahead = (middle_s - from_s) / (WEEK * DAY_S)
+        value, low, high = line.expected(weeks_ahead, length / WEEK)
         yield (
             month.strftime("%Y-%m"),
-            count,
-            low,
-            high if whole else "open",
-            False,
-            whole,
+            value / table.share,
+            low / table.share,
+            high / table.share,
+            True,
+            True,
         )
-        month = after
-    for _ in range(FORECAST_MONTHS if line is not None else 0):
-        assert line is not None  # or there is no month
-        length = calendar.monthrange(month.year, month.month)[1]
-        centre = _seconds(month) + length * DAY_S / 2
-        ahead = (centre - (last - WEEK * DAY_S / 2)) / (WEEK * DAY_S)
-        expected = (each / drawn for each in line.expected(ahead, length / WEEK))
-        yield month.strftime("%Y-%m"), *expected, True, True
         month = _month_after(month)
+
+
+def _counted_month(table: TraceTable, month: date) -> tuple[Scalar, ...]:
+    """A calendar month: requests with their ends, no forecast, whether the clock spans it all."""
+    clock = table.clock
+    start = _seconds(month)
+    end = _seconds(_month_after(month))
+    rows = clock.usable & (start <= table.time) & (table.time < end)
+    count, error = _counted_of(table, rows, np.ones(int(rows.sum())))
+    low = round(max(0.0, count - Z95 * error))
+    whole = bool(clock.times[0] < start + DAY_S and clock.times[-1] >= end - DAY_S)
+    high: int | Literal["open"] = round(count + Z95 * error) if whole else "open"
+    return month.strftime("%Y-%m"), round(count), low, high, False, whole
 
 
 def _month_after(month: date) -> date:
@@ -353,11 +378,15 @@ def _cacheable(table: TraceTable) -> Evidence:
     measure = Measure("cacheable_share", "share of input tokens", factor)
     usable = table.clock.usable
     if not usable.any():
-        return measure.of(table, LOG_TIME)
+        return measure.make_evidence(table, LOG_TIME)
     if table.share < 1:
-        return measure.of(table, "measure the whole log: a draw lacks the calls before")
+        return measure.make_evidence(
+            table, "measure the whole log: a draw lacks the calls before"
+        )
     if not table.present & {"system", "conversation"}:
-        return measure.of(table, "log the `system` prompt, or `conversation_id`")
+        return measure.make_evidence(
+            table, "log the `system` prompt, or `conversation_id`"
+        )
     read, estimated = chosen(
         table.numbers["input_tokens"], table.numbers["input_estimate"]
     )
@@ -387,7 +416,7 @@ def _cacheable(table: TraceTable) -> Evidence:
         cached(x, HOUR_S) for x in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)
     ]
     short = cached(1.0, MINUTES_5_S)
-    return measure.of(
+    return measure.make_evidence(
         table,
         wider(*within_hour),
         "log `input_tokens`, or the texts",
@@ -409,7 +438,7 @@ def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
     as_reported = Measure(f"{side}_tokens", "tokens a request", factor)
     details = {"reported": int(np.isfinite(reported).sum())}
     if not estimated:
-        yield as_reported.of(
+        yield as_reported.make_evidence(
             table,
             mean(tokens, table.conversation),
             f"log `{side}_tokens`, or the texts",
@@ -419,8 +448,10 @@ def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
             counted=AMOUNT,
         )
         return
-    yield as_reported.of(table, f"log `{side}_tokens`: the calls hold texts alone")
-    yield Measure(f"{side}_tokens_estimate", "tokens a request", factor).of(
+    yield as_reported.make_evidence(
+        table, f"log `{side}_tokens`: the calls hold texts alone"
+    )
+    yield Measure(f"{side}_tokens_estimate", "tokens a request", factor).make_evidence(
         table,
         mean(tokens, table.conversation),
         f"log `{side}_tokens`, or the texts",
@@ -436,7 +467,7 @@ def _cached(table: TraceTable) -> Evidence:
     cached = table.numbers["cached_tokens"]
     return Measure(
         "cached_share", "share of input tokens", "economics.traffic.cached_share"
-    ).of(
+    ).make_evidence(
         table,
         ratio(np.minimum(cached, read), read, table.conversation),
         "log `cached_tokens` and `input_tokens`",
@@ -447,15 +478,14 @@ def _cached(table: TraceTable) -> Evidence:
 
 
 def _spend(table: TraceTable) -> tuple[Evidence, ...]:
+    """Cost of a request and of a month; beside a bill by list prices the one by calls is unknown."""
     usd = table.numbers["usd"]
-    at = table.clock
     known = np.isfinite(usd)
-    taken = known & at.usable
-    priced = rate(known)
+    taken = known & table.clock.usable
     ask = "log the `usd` of every call. Without it the bill is computed from tokens and prices"
     listed = int(np.isfinite(table.numbers["listed_usd"]).sum())
     source = f"the list price ({catalogue()})" if listed else "what the calls report"
-    each = Measure("usd_per_request", "USD a request").of(
+    each = Measure("usd_per_request", "USD a request").make_evidence(
         table,
         mean(usd, table.conversation),
         ask,
@@ -466,23 +496,31 @@ def _spend(table: TraceTable) -> tuple[Evidence, ...]:
     )
     month: Ends | str = LOG_TIME if known.any() else ask
     if taken.any():
-        value, low, high = per_month(table, usd)
-        if priced < _MOSTLY:
-            high = "open"
-        elif high != "open":
-            value = value / priced
-            low = low / priced
-            high = high / priced
-        month = value, low, high
+        month = _usd_per_month(table, rate(known))
     bill = Measure("listed_usd_per_month", "USD a month") if listed else _BILL
-    months = bill.of(
+    months = bill.make_evidence(
         table,
         month,
         talks=table.conversation[taken],
         method=f"sum of {source}; {_how(table)}",
-        details={"share_with_usd": priced},
+        details={"share_with_usd": rate(known)},
     )
-    return (each, months, _BILL.of(table, ask)) if listed else (each, months)
+    if listed:
+        return each, months, _BILL.make_evidence(table, ask)
+    return each, months
+
+
+def _usd_per_month(table: TraceTable, priced: float) -> Ends:
+    """The bill of a month, those without a price taken to cost as much as the others.
+
+    Where too few have a price, it is that of these alone, as a lower end.
+    """
+    value, low, high = per_month(table, table.numbers["usd"])
+    if priced < _MOSTLY:
+        return value, low, "open"
+    if high == "open":
+        return value, low, high
+    return value / priced, low / priced, high / priced
 
 
 _BILL = Measure("usd_per_month", "USD a month", "today.usd_per_month")
@@ -499,12 +537,13 @@ def _models(table: TraceTable) -> Evidence:
     named = table.model >= 0
     counts = np.bincount(table.model[named], minlength=len(table.models))
     most = np.argsort(-counts, kind="stable")
-    return Measure("models_seen", "models", "foundation_models").of(
+    return Measure("models_seen", "models", "foundation_models").make_evidence(
         table,
         (seen, seen, "open") if seen else "log the `model`",
         talks=table.conversation[named],
         method="distinct names, without maker and date; others may have been tried elsewhere",
         examples=(
-            f"{shown(table.models[place])}: {counts[place]} traces" for place in most
+            f"{safe_excerpt(table.models[place])}: {counts[place]} traces"
+            for place in most
         ),
     )

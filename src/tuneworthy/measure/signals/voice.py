@@ -57,7 +57,8 @@ class VoiceSignal(TraceSignal):
         talks = table.conversation
         turn = table.turn
         counts = self._phrases.counts(table.sample.output)
-        said = Measure("generic_phrase_share", "share of outputs", _ABOUT).of(
+        phrasing = Measure("generic_phrase_share", "share of outputs", _ABOUT)
+        by_output = phrasing.make_evidence(
             table,
             share(generic, talks),
             "measure traces with outputs: these have none",
@@ -69,11 +70,10 @@ class VoiceSignal(TraceSignal):
             examples=[f'"{phrase}" ({n} in the sample)' for phrase, n in counts],
         )
         known = ~(np.isnan(turn) | np.isnan(generic))
-        known &= (
-            np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)[talks]
-            > 1
-        )
-        drift = Measure("voice_drift_per_turn", "share of outputs a turn", _ABOUT).of(
+        turns = np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)
+        known &= turns[talks] > 1
+        drift = Measure("voice_drift_per_turn", "share of outputs a turn", _ABOUT)
+        by_turn = drift.make_evidence(
             table,
             slope(generic[known], turn[known], talks[known]) if known.any() else None,
             "measure conversations of two or more turns (fields conversation_id and turn)",
@@ -85,5 +85,5 @@ class VoiceSignal(TraceSignal):
             here = share(generic[turn == place], talks[turn == place])
             if here is not None and here.clusters >= ENOUGH_CONVERSATIONS:
                 rows.append((place, here.value, here.low, here.high, here.n))
-        by_turn = pictures("voice_by_turn", "turn share low high n", rows)
-        return Findings((said, drift), by_turn)
+        picture = pictures("voice_by_turn", "turn share low high n", rows)
+        return Findings((by_output, by_turn), picture)

@@ -100,11 +100,13 @@ def exported(line: Any) -> Iterator[Record]:
     for resource in line.resourceSpans[:_MOST]:
         for scope in resource.scopeSpans[:_MOST]:
             for each in scope.spans:
-                flat = {pair.key: _held(pair.value) for pair in each.attributes}
+                flat = {
+                    pair.key: _attribute_value(pair.value) for pair in each.attributes
+                }
                 yield {"attributes": flat, **dict(zip(_READ, _read(each), strict=True))}
 
 
-def _held(value: _Value) -> Any:
+def _attribute_value(value: _Value) -> Any:
     if value.string_value is not UNSET:
         return value.string_value
     return (
@@ -118,11 +120,14 @@ def laid_spans(records: list[Any]) -> list[Any] | None:
     """Spans as ``span`` lays them out, most as they are; None where it has to look at each."""
     attributes = [record.get("attributes") for record in records]
     keys: set[str] = set().union(*records)
+    # Each has its attributes by name already, none of them under a dotted key of the record.
     if {*map(type, attributes)} != {dict} or any("." in key for key in keys):
         return None
     if not _AS_LOGS.isdisjoint(keys):
         return None
-    if any(".0." in key or key in _ODD for key in set().union(*attributes)):
+    names: set[str] = set().union(*attributes)
+    # ``llm.0.role`` is an item of a list, which ``span`` puts together.
+    if not _ODD.isdisjoint(names) or any(".0." in name_ for name_ in names):
         return None
     if keys.isdisjoint(("events", "status", "status_code", "status_message")):
         return records
@@ -271,16 +276,18 @@ def _told_in_events(events: Any) -> dict[str, Any]:
 
 
 def _pairs(value: Any) -> dict[str, Any]:
+    """Attributes by name, as plain values: from an object, or from OTLP's list of pairs."""
     value = unpacked(value)
     if isinstance(value, dict):
         return value
-    return {
-        str(each.get("key")): held["stringValue"]
-        if "stringValue" in held
-        else _plain(held)
-        for each in mappings_in(value)
-        if isinstance(held := each.get("value"), dict)
-    }
+    pairs: dict[str, Any] = {}
+    for each in mappings_in(value):
+        typed = each.get("value")
+        if isinstance(typed, dict):
+            # Most are texts.
+            text_ = typed.get("stringValue", UNSET)
+            pairs[str(each.get("key"))] = _plain(typed) if text_ is UNSET else text_
+    return pairs
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
@@ -321,71 +328,103 @@ def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
     same model is counted too. Task arguments, solver and settings tell two logs of a task apart.
     """
     run = as_mapping(as_mapping(record.get("^")).get("eval"))
-    solver = {"solver": run.get("solver"), **as_mapping(run.get("solver_args"))}
-    args = {**as_mapping(run.get("task_args")), **(solver if run.get("solver") else {})}
-    args |= as_mapping(run.get("model_generate_config"))
-    arm = [
-        f"{k}={v if isinstance(v, str) else dumped(v)}"
-        for k, v in args.items()
-        if v is not None
-    ]
-    stored = as_mapping(record.get("attachments"))
-    messages = [
-        {**each, "content": stored.get(content.removeprefix(_ATTACHED), content)}
-        if isinstance(content := each.get("content"), str)
-        and content.startswith(_ATTACHED)
-        else each
-        for each in mappings_in(record.get("messages"))
-    ]
+    messages = _with_attachments(record)
     spoken = Talk(messages, len(messages))
-    failed = bool(record.get("error"))
-    answered = failed or as_mapping(record.get("output")).get("choices")
-    yield {
+    laid = {
         **record,
         "case": f"{run.get('task') or context.file}:{name(record.get('id')) or 'sample'}",
-        "arm": ", ".join(arm)[:200] or None,
+        "arm": _inspect_arm(run),
         "told": spoken.system(),
-        **({} if failed else _grade(record, context)),
-        **(_amounts(record, len(spoken.answers) > 1, run) if answered else {}),
     }
+    failed = bool(record.get("error"))
+    if not failed:
+        laid |= _grade(record, context)
+    if failed or as_mapping(record.get("output")).get("choices"):
+        laid |= _amounts(record, len(spoken.answers) > 1, run)
+    yield laid
+
+
+def _inspect_arm(run: Record) -> str | None:
+    """The settings that tell one log of a task from another, as a name; None for none."""
+    settings = dict(as_mapping(run.get("task_args")))
+    if run.get("solver"):
+        settings["solver"] = run["solver"]
+        settings |= as_mapping(run.get("solver_args"))
+    settings |= as_mapping(run.get("model_generate_config"))
+    words = [
+        f"{key}={value if isinstance(value, str) else dumped(value)}"
+        for key, value in settings.items()
+        if value is not None
+    ]
+    return ", ".join(words)[:200] or None
+
+
+def _with_attachments(record: Record) -> list[Record]:
+    """Messages with the long texts that stand apart."""
+    stored = as_mapping(record.get("attachments"))
+    messages: list[Record] = []
+    for message in mappings_in(record.get("messages")):
+        content = message.get("content")
+        if isinstance(content, str) and content.startswith(_ATTACHED):
+            text_ = stored.get(content.removeprefix(_ATTACHED), content)
+            messages.append({**message, "content": text_})
+        else:
+            messages.append(message)
+    return messages
 
 
 def _grade(sample: Record, context: ReadContext) -> Record:
+    """What the first scorer says: a number and, where it is one, its word; nothing for no score."""
     scores = as_mapping(sample.get("scores") or {"score": sample.get("score")})
-    scorer, value = next(iter(scores.items()), ("", None))
-    value = value.get("value") if isinstance(value, dict) else value
+    scorer, value = _first_entry(scores)
+    if isinstance(value, dict):
+        value = value.get("value")
     if value is None:
         return {}
     context.note(f"scored by {scorer}")
     if len(scores) > 1:
         context.note("the first of several")
     if isinstance(value, dict) and value:
-        key, value = next(iter(value.items()))
+        key, value = _first_entry(value)
         context.note(f"of its values the first, {key}")
     word = value if isinstance(value, str) else None
     return {"grade": _GRADES.get(word or "", value), "label": word}
 
 
-def _amounts(sample: Record, several: bool, run: Record) -> Record:  # told by name
+def _first_entry(values: Mapping[str, Any]) -> tuple[str, Any]:
+    """The first key with its value; empty and None for no key."""
+    for key, value in values.items():
+        return key, value
+    return "", None
+
+
+def _amounts(sample: Record, several: bool, run: Record) -> Record:
+    """Tokens and seconds of the call, or of the whole sample where it has ``several`` answers."""
     output = as_mapping(sample.get("output"))
-    usages = as_mapping(sample.get("model_usage"))
-    usage = as_mapping(
-        usages.get(str(run.get("model"))) if several else output.get("usage")
-    )
-    keys = ("input_tokens", "output_tokens", "total_tokens")
-    read, written, total = (number(usage.get(key)) for key in keys)
-    if (
-        read is not None
-        and total is not None
-        and written is not None
-        and total >= written
-    ):
-        read = max(read, total - written)  # without the cache or with it, by version
-    elif read is not None:
-        read += sum(number(usage.get(key)) or 0 for key in _CACHE)
+    if several:
+        by_model = as_mapping(sample.get("model_usage"))
+        usage = as_mapping(by_model.get(str(run.get("model"))))
+    else:
+        usage = as_mapping(output.get("usage"))
     latency = None if several else output.get("time")
-    took = sample.get("total_time") if latency is None else latency
-    return {"took": took, "read": read, "usage": usage}
+    return {
+        "took": sample.get("total_time") if latency is None else latency,
+        "read": _tokens_read(usage),
+        "usage": usage,
+    }
+
+
+def _tokens_read(usage: Record) -> float | None:
+    """Tokens of the input with those from the cache, which some versions count apart."""
+    read = number(usage.get("input_tokens"))
+    if read is None:
+        return None
+    written = number(usage.get("output_tokens"))
+    total = number(usage.get("total_tokens"))
+    if total is not None and written is not None and total >= written:
+        return max(read, total - written)
+    cached = [number(usage.get(key)) or 0 for key in _CACHE]
+    return read + sum(cached)
 
 
 # promptfoo: one row is one answer, a prompt and a provider on a test case.
@@ -413,17 +452,18 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
         for check in mappings_in(test.get("assert")):
             if name(check.get("type")) in {"equals", "similar", "factuality"}:
                 laid.setdefault("wanted", check.get("value"))
-        judged = (
-            as_mapping(grading).get("reason") != "No assertions"
-        )  # it says all is well
-        if row.get("failureReason") != 2 and (
-            judged if grading else test.get("assert")
-        ):
+        # Without assertions all is said to be well, and nothing was judged.
+        if grading:
+            judged = as_mapping(grading).get("reason") != "No assertions"
+        else:
+            judged = bool(test.get("assert"))
+        if judged and row.get("failureReason") != 2:
             passed = row.get("success")
-            laid["judged"] = passed if isinstance(passed, bool) else row.get("score")
-            laid["label"] = (
-                ("pass" if passed else "fail") if isinstance(passed, bool) else None
-            )
+            laid["judged"] = row.get("score")
+            laid["label"] = None
+            if isinstance(passed, bool):
+                laid["judged"] = passed
+                laid["label"] = "pass" if passed else "fail"
         yield laid
 
 
