@@ -497,11 +497,22 @@ def _by_doubt(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
         kind = candidate.example.answer.content if few else ""
         strata[kind, candidate.example.origin, length].append(candidate)
     groups = sorted(strata.values(), key=len)
-    for group in groups:
-        middle = sorted(map(_ratio, group))[len(group) // 2]
-        group.sort(key=lambda c, usual=middle: (not c.cut, -abs(_ratio(c) - usual)))  # type: ignore[misc]  # the median of its own group
-    for row in zip_longest(*groups):
-        yield from (c for c in row if c is not None)
+    by_doubt = [_most_doubtful_first(group) for group in groups]
+    for turn in zip_longest(*by_doubt):
+        for candidate in turn:
+            if candidate is not None:
+                yield candidate
+
+
+def _most_doubtful_first(group: Sequence[Candidate]) -> list[Candidate]:
+    """Answers that are cut off first, then those farthest from the group's usual length."""
+    ratios = sorted(map(_ratio, group))
+    usual = ratios[len(ratios) // 2]
+
+    def doubt(candidate: Candidate) -> tuple[bool, float]:
+        return not candidate.cut, -abs(_ratio(candidate) - usual)
+
+    return sorted(group, key=doubt)
 
 
 def _ratio(candidate: Candidate) -> float:

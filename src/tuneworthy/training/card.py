@@ -253,16 +253,21 @@ def card(facts: CardFacts, on: date) -> PilotCard:
         ("general", "General skills", _general(facts.verify)),
     ]
     entries += [(probe.id, *_probe(probe)) for probe in facts.probes]
-    rows = tuple(
-        CardRow(id=name, title=title, state=row[0], says=row[1], rests_on=row[2])
-        for name, title, row in entries
-        if row is not None
-    )
-    answer, because = _answer(rows, facts)
+    rows = []
+    for name, title, finding in entries:
+        if finding is None:  # the case doesn't ask for it
+            continue
+        state, says, rests = finding
+        rows.append(
+            CardRow(id=name, title=title, state=state, says=says, rests_on=rests)
+        )
+    answer, because = _answer(tuple(rows), facts)
     case = facts.case
     owner = case.decision.approver or case.decision.owner
     signs = owner or "not named: say in the case file who approves the decision"
-    return PilotCard(answer=answer, because=because, rows=rows, signs=signs, on=on)
+    return PilotCard(
+        answer=answer, because=because, rows=tuple(rows), signs=signs, on=on
+    )
 
 
 def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:

@@ -305,7 +305,11 @@ def written(
     turns = [_turn(turn, to) for turn in asked]
     answer = _turn(example.answer, to)
     whole = [_turn(turn, to) for turn in example.messages[:-1]]
-    unlearnt = [t | {"weight": 0} if t.get("role") == "assistant" else t for t in whole]
+    # a service learns no answer of weight 0: here all but the last one
+    unlearnt = []
+    for turn in whole:
+        is_answer = turn.get("role") == "assistant"
+        unlearnt.append({**turn, "weight": 0} if is_answer else turn)
     values = {
         "messages": [*whole, answer],
         "weighted": [*unlearnt, answer],
@@ -359,23 +363,29 @@ def _object(text: str) -> Any:
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
-    """A template with its ``$words``; in a list, a list that a word stands for is spread."""
+    """A template with its ``$words`` filled in.
+
+    A key that ends with ``?`` is left out where its value is empty. In a list, a list that a word
+    stands for is spread, and empty values are left out.
+    """
     if isinstance(template, str) and template.startswith("$"):
         return values[template[1:]]
     if isinstance(template, dict):
-        parts = {key: filled(part, values) for key, part in template.items()}
-        parts = {
-            key: v
-            for key, v in parts.items()
-            if not key.endswith("?") or not _is_empty(v)
-        }
-        return {key.removesuffix("?"): part for key, part in parts.items()}
+        parts = {}
+        for key, part in template.items():
+            value = filled(part, values)
+            if key.endswith("?") and _is_empty(value):
+                continue
+            parts[key.removesuffix("?")] = value
+        return parts
     if isinstance(template, list):
         listed: list[Any] = []
         for item in template:
             value = filled(item, values)
-            spread = isinstance(item, str) and isinstance(value, list)
-            listed += value if spread else [] if _is_empty(value) else [value]
+            if isinstance(item, str) and isinstance(value, list):
+                listed += value
+            elif not _is_empty(value):
+                listed.append(value)
         return listed
     return template
 
@@ -600,13 +610,9 @@ def export(
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
         bad = {refusal.source for refusal in refusals}
-        train, held = (
-            [e for e in part if e.source not in bad] for part in (train, held)
-        )
-    texts = {
-        file: _lines(part, to)
-        for file, part in ((to.train, train), (to.validation, held))
-    }
+        train = [example for example in train if example.source not in bad]
+        held = [example for example in held if example.source not in bad]
+    texts = {to.train: _lines(train, to), to.validation: _lines(held, to)}
     chosen = choose_base(bases_of(name), base, as_of or today())
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
     chosen, billions = _base(base, name, piloted, as_of or today())
@@ -633,9 +639,23 @@ def export(
     usd = _price(to, name, chosen, tokens, usd_per_mtok)
     warning = _say_warning(case, chosen, usd)
     report = ExportReport(
-        *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
-        *(tokens, usd, chosen.name, command, training.digest, chosen.ends, warning),
-        *(age_text(as_of or today()), facts, piloted),
+        case=case.name,
+        to=to,
+        folder=folder,
+        train=len(train),
+        validation=len(held),
+        refusals=tuple(refusals),
+        problems=problems,
+        trained_tokens=tokens,
+        usd=usd,
+        base=chosen.name,
+        command=command,
+        training_set=training.digest,
+        ends=chosen.ends,
+        warning=warning,
+        looked_up=age_text(as_of or today()),
+        recipe=facts,
+        piloted=piloted,
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -666,7 +686,7 @@ def shared_examples(
 def shared_rows(
     rows: Sequence[dict[str, Any]], policy: PersonalPolicy | None
 ) -> list[dict[str, Any]]:
-    """The same for examples as their messages alone, as a pilot sends them to a service."""
+    """Rows of messages, as a pilot sends them to a service, without personal data as above."""
     if policy is None:
         return [*rows]
     shared = []
@@ -676,8 +696,10 @@ def shared_rows(
         messages = [
             {**turn, "content": hide(turn["content"] or "")} for turn in row["messages"]
         ]
-        worse = {"rejected": hide(row["rejected"])} if "rejected" in row else {}
-        shared.append({**row, "messages": messages, **worse})
+        hidden = {**row, "messages": messages}
+        if "rejected" in row:
+            hidden["rejected"] = hide(row["rejected"])
+        shared.append(hidden)
     return shared
 
 
