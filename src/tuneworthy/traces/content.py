@@ -539,21 +539,29 @@ class Content:
         """Our fields, with those that stand beside the log."""
         fields = kind.fields(chunk)
         if chunk.lent:
-            read = {path[0] for pick in kind.picks.values() for path in pick.paths}
+            read = {first for pick in kind.picks.values() for first, *_ in pick.paths}
             for key in sorted(chunk.lent & read):
                 self.context.note(f"{key} by its folder")
         if self._unseen:
             self._unseen -= {
                 name for name, values in fields.items() if has_value(values)
             }
-        for path in kind.id if self.beside else ():
-            for n, id_ in enumerate(chunk.values(path) or ()):
-                beside = self.beside.get(name(id_) or "", {})
-                self.joined += bool(beside)
-                for field, value in beside.items():
-                    values = fields.setdefault(field, [None] * len(chunk))
-                    values[n] = value if values[n] is None else values[n]
+        if self.beside:
+            for path in kind.id:
+                self._join_beside(fields, chunk.values(path) or (), len(chunk))
         return fields
+
+    def _join_beside(
+        self, fields: dict[str, list[Any]], ids: Sequence[Any], records: int
+    ) -> None:
+        """Add what stands beside the log under these ids, where a record lacks it."""
+        for row, id_ in enumerate(ids):
+            beside = self.beside.get(name(id_) or "", {})
+            self.joined += bool(beside)
+            for field, value in beside.items():
+                values = fields.setdefault(field, [None] * records)
+                if values[row] is None:
+                    values[row] = value
 
     def _keep(self, chunk: RecordChunk, kind: FieldMap) -> None:
         """Remember what belongs to a log beside it; of several for one record the first."""
