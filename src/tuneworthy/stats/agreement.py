@@ -109,21 +109,21 @@ def _rated(
 
     Labels are numbered, -1 for none; how many there are comes between.
     """
-    pairs = [
-        (row, name)
-        for row, name in zip(ratings, clusters, strict=True)
-        if sum(label is not None for label in row)
-        >= (len(row) if least is None else least)
-    ]
-    labels = sorted({label for row, _ in pairs for label in row if label is not None})
-    code: dict[str | None, int] = {label: at for at, label in enumerate(labels)}
-    codes = [[code.get(label, -1) for label in row] for row, _ in pairs]
-    shape = len(pairs), max(map(len, ratings), default=2)
-    return (
-        np.array(codes, dtype=np.int64).reshape(shape),
-        len(labels),
-        [name for _, name in pairs],
-    )
+    items: list[Sequence[str | None]] = []
+    names: list[str] = []
+    for row, name in zip(ratings, clusters, strict=True):
+        labelled = sum(label is not None for label in row)
+        if labelled >= (len(row) if least is None else least):
+            items.append(row)
+            names.append(name)
+    labels = {label for row in items for label in row if label is not None}
+    numbers: dict[str | None, int] = {
+        label: number for number, label in enumerate(sorted(labels))
+    }
+    codes = [[numbers.get(label, -1) for label in row] for row in items]
+    labellers = max(map(len, ratings), default=2)
+    table = np.array(codes, dtype=np.int64).reshape(len(items), labellers)
+    return table, len(labels), names
 
 
 def _counts(codes: Ints, q: int) -> Floats:

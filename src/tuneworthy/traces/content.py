@@ -352,41 +352,61 @@ class Content:
     def _kind(self, samples: Sequence[Mapping[str, Any]], table: str = "") -> FieldMap:
         """The format of some records: the mapping's, that of the first of one, or a guess.
 
-        Our own names in a record without an answer may be another's, and an id with a score may
-        stand in a log.
+        ``table`` is what kind of table they are from; empty for none. Our own names in a record
+        without an answer may be another's, and an id with a score may stand in a log.
         """
         kind = recognise_most(samples)
         if self.mapping is None and (kind is None or kind is plain()) and not table:
             kind = self._inside_shipped(samples) or kind
-        beside = kind is not None and bool(kind.joins)
-        if self.mapping is not None and beside and not self._leads_to_answers(samples):
-            self._unseen.clear()  # what stands beside a log isn't what the mapping is about
-            assert kind is not None
-            return kind
         if self.mapping is not None:
+            if kind is not None and kind.joins and not self._leads_to_answers(samples):
+                # What stands beside a log isn't what the mapping is about.
+                self._unseen.clear()
+                return kind
             kind = self._mapped(self.mapping, kind, samples)
-        apart = kind is own_scores()
-        if (
-            kind is None
-            or apart
-            or (kind is plain() and (table or not _answered(samples)))
-        ):
-            own = [{**self._folders, **sample} for sample in samples]
-            self.guessed = guess(own, self._folders, table=bool(table) and not apart)
-            kind = self.guessed or (kind if apart or not table else None)
-        elif kind is plain() and self.mapping is None:
-            kind = with_rest(kind, samples)
+        kind = self._guessed_or(kind, samples, table)
         if kind is None:
             raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
         self._note_unread(samples)
         if self.mapping is None:
-            picks = [
-                pick for field, pick in kind.picks.items() if field not in OF_FOLDERS
-            ]
-            own_keys = {path[0] for pick in picks for path in pick.paths}
-            self._folders = {
-                k: v for k, v in self._folders.items() if k not in own_keys
-            }
+            self._forget_folders(kind)
+        self._name_format(kind, table)
+        return kind
+
+    def _guessed_or(
+        self, kind: FieldMap | None, samples: Sequence[Mapping[str, Any]], table: str
+    ) -> FieldMap | None:
+        """A format with what can be guessed beside it, or a guess in its place; None for neither."""
+        are_scores = kind is own_scores()
+        is_ours = kind is plain()
+        if (
+            kind is None
+            or are_scores
+            or (is_ours and (table or not _answered(samples)))
+        ):
+            own = [{**self._folders, **sample} for sample in samples]
+            may_lack_answers = bool(table) and not are_scores
+            self.guessed = guess(own, self._folders, table=may_lack_answers)
+            if self.guessed is not None:
+                return self.guessed
+            # A table of our names that can't be guessed has nothing that we read.
+            return kind if are_scores or not table else None
+        if is_ours and self.mapping is None:
+            return with_rest(kind, samples)
+        return kind
+
+    def _forget_folders(self, kind: FieldMap) -> None:
+        """Take nothing from a folder's name that the records say themselves."""
+        own_keys: set[Any] = set()
+        for field, pick in kind.picks.items():
+            if field not in OF_FOLDERS:
+                own_keys.update(first for first, *_ in pick.paths)
+        self._folders = {
+            key: value for key, value in self._folders.items() if key not in own_keys
+        }
+
+    def _name_format(self, kind: FieldMap, table: str) -> None:
+        """Note what the reading says of a table or of a guess; any other has the name of its format."""
         if table:
             ours = self.guessed is None and self.mapping is None
             self.format = f"{kind.name} in {table}" if ours else table
@@ -394,7 +414,6 @@ class Content:
             lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
             by = "JSON" if self.mapping is None else "JSON by a mapping"
             self.format = f"{by}, guessed: {lines}"
-        return kind
 
     def _note_unread(self, samples: Sequence[Mapping[str, Any]]) -> None:
         """Remember the fields that a guess takes nothing from."""
@@ -539,21 +558,29 @@ class Content:
         """Our fields, with those that stand beside the log."""
         fields = kind.fields(chunk)
         if chunk.lent:
-            read = {path[0] for pick in kind.picks.values() for path in pick.paths}
+            read = {first for pick in kind.picks.values() for first, *_ in pick.paths}
             for key in sorted(chunk.lent & read):
                 self.context.note(f"{key} by its folder")
         if self._unseen:
             self._unseen -= {
                 name for name, values in fields.items() if has_value(values)
             }
-        for path in kind.id if self.beside else ():
-            for n, id_ in enumerate(chunk.values(path) or ()):
-                beside = self.beside.get(name(id_) or "", {})
-                self.joined += bool(beside)
-                for field, value in beside.items():
-                    values = fields.setdefault(field, [None] * len(chunk))
-                    values[n] = value if values[n] is None else values[n]
+        if self.beside:
+            for path in kind.id:
+                self._join_beside(fields, chunk.values(path) or (), len(chunk))
         return fields
+
+    def _join_beside(
+        self, fields: dict[str, list[Any]], ids: Sequence[Any], records: int
+    ) -> None:
+        """Add what stands beside the log under these ids, where a record lacks it."""
+        for row, id_ in enumerate(ids):
+            beside = self.beside.get(name(id_) or "", {})
+            self.joined += bool(beside)
+            for field, value in beside.items():
+                values = fields.setdefault(field, [None] * records)
+                if values[row] is None:
+                    values[row] = value
 
     def _keep(self, chunk: RecordChunk, kind: FieldMap) -> None:
         """Remember what belongs to a log beside it; of several for one record the first."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from tuneworthy.errors import InputError
 from tuneworthy.syntax.document import parse
-from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
+from tuneworthy.traces.mapping import FieldMap, Pick, RecordChunk, mapping_from_text
 from tuneworthy.traces.outcome import failure_of
 from tuneworthy.traces.rows import FIELDS, has_value
 from tuneworthy.traces.talk import http_code, is_envelope
@@ -141,22 +141,24 @@ _BESIDE = frozenset(
 
 def with_rest(own: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
     """Our own format, with a guess of the fields that stand under no name of ours."""
-    chunk = RecordChunk([*records])
-    there = own.fields(chunk)
-    picks = {
-        name: own.picks[name] for name, values in there.items() if has_value(values)
-    }
-    whole = merged(replace(own, picks=picks), records)
-    added = {
-        n: pick for n, pick in whole.picks.items() if n in _BESIDE and n not in picks
-    }
+    columns = own.fields(RecordChunk([*records]))
+    used = {field: own.picks[field] for field in columns if has_value(columns[field])}
+    whole = merged(replace(own, picks=used), records)
+    added: dict[str, Pick] = {}
+    for field, pick in whole.picks.items():
+        if field in _BESIDE and field not in used:
+            added[field] = _also_under_own_name(own, field, pick)
     if not added:
         return own
-    for name, pick in added.items():
-        paths = own.picks[name].paths if name in own.picks and pick.unit is None else ()
-        if paths and len(pick.choices) == 1:
-            added[name] = replace(pick, choices=((*paths, *pick.choices[0]),))
     return replace(own, picks={**own.picks, **added}, written=whole.written)
+
+
+def _also_under_own_name(own: FieldMap, field: str, pick: Pick) -> Pick:
+    """A guess that looks under our name first, where later records may have that."""
+    if field not in own.picks or pick.unit is not None or len(pick.choices) != 1:
+        return pick
+    (guessed,) = pick.choices
+    return replace(pick, choices=((*own.picks[field].paths, *guessed),))
 
 
 def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,38 +42,57 @@ def sheet_rows(
     opened: Opening, tally: SkippedRecords, limits: Limits, where: str
 ) -> Rows:
     """Rows of the longest sheet of a workbook, by the names in its head."""
-    try:
-        texts = _shared(opened)
-        dates = _date_styles(opened)
-        best: list[list[Any]] = []
-        for path in _sheets(opened):
-            stream = opened(path)
-            if stream is not None:
-                rows = [*_cells(_safe(stream, where), texts, dates, tally)]
-                best = max(best, rows, key=len)
-    except ET.ParseError:
-        fix = "save it again, or save it as CSV"
-        raise InputError("can't be read as a workbook", where=where, fix=fix) from None
-    head = next((n for n, row in enumerate(best) if sum(map(bool, row)) > 1), len(best))
-    names = [str(name or "").strip() for name in best[head]] if head < len(best) else []
+    rows = _longest_sheet(opened, tally, where)
+    head = _head_of(rows)
+    if head == len(rows):
+        return
+    names = [str(name or "").strip() for name in rows[head]]
+    no_cells = dict.fromkeys(filter(None, names))
     places: list[int | str] = []
     records: list[dict[str, Any]] = []
-    for place, row in enumerate(best[head + 1 :], start=head + 2):
+    for place, row in enumerate(rows[head + 1 :], start=head + 2):
         if not any(cell is not None for cell in row):
             continue
         tally.records += 1
-        record = {name: cell for name, cell in zip(names, row, strict=False) if name}
         if sum(len(cell) for cell in row if isinstance(cell, str)) > limits.line_bytes:
             tally.skip(TOO_LONG, place)
             continue
+        cells = {name: cell for name, cell in zip(names, row, strict=False) if name}
         places.append(place)
-        records.append(dict.fromkeys(filter(None, names)) | record)
+        records.append(no_cells | cells)
         if len(records) == _TOGETHER:
             yield places, records
             places = []
             records = []
     if records:
         yield places, records
+
+
+def _longest_sheet(
+    opened: Opening, tally: SkippedRecords, where: str
+) -> list[list[Any]]:
+    """The cells of the sheet with most rows; empty for a workbook without any."""
+    longest: list[list[Any]] = []
+    try:
+        texts = _shared(opened)
+        dates = _date_styles(opened)
+        for path in _sheets(opened):
+            stream = opened(path)
+            if stream is not None:
+                rows = [*_cells(_safe(stream, where), texts, dates, tally)]
+                longest = max(longest, rows, key=len)
+    except ET.ParseError:
+        fix = "save it again, or save it as CSV"
+        raise InputError("can't be read as a workbook", where=where, fix=fix) from None
+    return longest
+
+
+def _head_of(rows: Sequence[Sequence[Any]]) -> int:
+    """The place of the first row with two cells that hold something; their number for none."""
+    for place, row in enumerate(rows):
+        if sum(map(bool, row)) > 1:
+            return place
+    return len(rows)
 
 
 def _safe(stream: Ahead, where: str) -> Ahead:

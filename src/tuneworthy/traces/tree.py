@@ -320,10 +320,7 @@ class CallTree:
         values = pick.read_values(chunk) if pick is not None else None
         if values is None or not has_value(values):
             return
-        column = [
-            next((v for n in above if _is_said(v := values[n])), None)
-            for above in around
-        ]
+        column = [_first_said(values, above) for above in around]
         if has_value(column):
             said[field] = column
 
@@ -394,6 +391,14 @@ def _is_tool(record: Any) -> bool:
     if isinstance(attributes, dict):
         kinds += [attributes.get(key) for key in _KINDS]
     return any(isinstance(kind, str) and kind.casefold() in _TOOLS for kind in kinds)
+
+
+def _first_said(values: Sequence[Any], rows: Sequence[int]) -> Any:
+    """The value of the first of some rows that has one; None for none."""
+    for row in rows:
+        if _is_said(values[row]):
+            return values[row]
+    return None
 
 
 def _is_said(value: Any) -> bool:

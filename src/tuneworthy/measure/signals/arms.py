@@ -513,46 +513,56 @@ def _arm(
     means: Floats,
     bounds: Sequence[tuple[Estimate, float, float]],
 ) -> PromptArm:
-    (least, low, _), (most, _, high) = bounds
+    """An arm as it did: ``bounds`` count what failed as wrong, and as right.
+
+    ``own`` are its traces, ``means`` its mean score by case.
+    """
+    (least, low_of_all, _), (most, _, high_of_all) = bounds
     answered = means[np.isfinite(means)]
     lost = least.value != most.value
     value = float(answered.mean()) if lost and len(answered) else least.value
     rows = own & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
-    usd = _usd_per_run(runs, rows)
-    ends = [
-        end if np.isfinite(end) else value for end in (least.low, most.high, low, high)
-    ]
+    middle: float | Unknown = Unknown(ask=_ADD_LATENCY)
+    slow: float | Unknown = Unknown(ask=_ADD_LATENCY)
+    if len(times):
+        middle = float(np.median(times))
+        slow = float(np.quantile(times, 0.95))
+    usd, usd_low, usd_high = _usd_per_run(runs, rows)
+    prompt, model = name
     return PromptArm(
-        prompt=name[0],
-        model=name[1],
+        prompt=prompt,
+        model=model,
         value=value,
-        low=ends[0],
-        high=ends[1],
-        low_of_all=ends[2],
-        high_of_all=ends[3],
+        low=_finite_or(least.low, value),
+        high=_finite_or(most.high, value),
+        low_of_all=_finite_or(low_of_all, value),
+        high_of_all=_finite_or(high_of_all, value),
         cases=len(answered),
         clusters=least.clusters,
         runs=len(np.unique(runs.run[rows])),
         errors=len(np.unique(runs.run[rows & runs.error])),
-        usd_per_run=usd[0],
-        usd_per_run_low=usd[1],
-        usd_per_run_high=usd[2],
-        latency_p50_s=float(np.median(times))
-        if len(times)
-        else Unknown(ask=_ADD_LATENCY),
-        latency_p95_s=float(np.quantile(times, 0.95))
-        if len(times)
-        else Unknown(ask=_ADD_LATENCY),
+        usd_per_run=usd,
+        usd_per_run_low=usd_low,
+        usd_per_run_high=usd_high,
+        latency_p50_s=middle,
+        latency_p95_s=slow,
     )
 
 
-def _usd_per_run(runs: ArmRuns, rows: Flags) -> tuple[float | Unknown, ...]:
+def _finite_or(end: float, value: float) -> float:
+    return end if np.isfinite(end) else value
+
+
+def _usd_per_run(
+    runs: ArmRuns, rows: Flags
+) -> tuple[float | Unknown, float | Unknown, float | Unknown]:
     """Mean cost of the runs all of whose traces have a cost, and its ends; cases are clusters."""
     _, first, place = np.unique(runs.run[rows], return_index=True, return_inverse=True)
     cost = mean(np.bincount(place, weights=runs.usd[rows]), runs.case[rows][first])
     if cost is None:
-        return (Unknown(ask=_ADD_USD),) * 3
+        unknown = Unknown(ask=_ADD_USD)
+        return unknown, unknown, unknown
     if not np.isfinite(cost.high):
         return cost.value, Unknown(ask=_ONE_CASE), Unknown(ask=_ONE_CASE)
     return cost.value, max(0.0, cost.low), cost.high

@@ -81,8 +81,10 @@ class KnowledgeSignal(TraceSignal):
             passages = _detected(table)
         cells = passages.cells()
         evidence = (_synthesis(table, passages, cells), _recall(table, passages, cells))
-        states = ((True, True), (True, False), (False, True), (False, False))
-        rows = ((*state, n) for state, n in zip(states, cells.values(), strict=False))
+        rows = []
+        for name, n in cells.items():
+            passage, answer = name.split("_")
+            rows.append((passage == "sufficient", answer == "right", n))
         picture = pictures("knowledge", "sufficient right n", rows)
         return Findings(evidence, picture)
 
