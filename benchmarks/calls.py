@@ -116,9 +116,8 @@ def whole(
 def promptfoo(command: str, folder: Path, base_url: str) -> tuple[float, float] | str:
     """The same calls by promptfoo."""
     config = {
-        "prompts": [
-            "Number {{q}}"
-        ],  # a prompt that reads as JSON would be sent as it stands
+        # a prompt that reads as JSON would be sent as it stands
+        "prompts": ["Number {{q}}"],
         "providers": [
             {
                 "id": "openai:chat:plain",

@@ -482,9 +482,8 @@ def first_minute(
         sources["former"] = former
     took: dict[tuple[str, str], list[float]] = {}
     for state in ("nothing kept", "kept by an earlier run"):
-        for (
-            source
-        ) in sources.values():  # byte code is there afterwards, and what is kept
+        # byte code is there afterwards, and what is kept
+        for source in sources.values():
             command_s(whole, many, source)
         for _ in range(rounds):
             for name, source in sources.items():

@@ -25,12 +25,10 @@ _STATE = tempfile.mkdtemp(prefix="tuneworthy-state-")
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 os.environ["XDG_STATE_HOME"] = _STATE
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # as where a script runs us in the background
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # programs of tests hear Ctrl-C again
+# as where a script runs us in the background
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # programs of tests hear Ctrl-C again
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).resolve().parents[1]
 NO_SHARED = "the shared materials are not beside this project"

@@ -253,6 +253,8 @@ def steady(text: str) -> str:
     text = re.sub(r'("modified_ns":)\d+', r"\1<time>", text)
     # A digest changes with every word of a framework, so it would hide what else has changed.
     text = re.sub(r"\b[0-9a-f]{64}\b", "<digest>", text)
+    # Half of a seal is by a secret of the machine.
+    text = re.sub(r"\b[0-9a-f]{128}\b", "<seal>", text)
     text = re.sub(r"\([0-9a-f]{12}\)", "(<digest>)", text)
     text = re.sub(r'("seed": )\d+', r'\1"<seed>"', text)
     text = re.sub(r"-?\d+\.\d{9,}(?:e[-+]?\d+)?", _rounded, text)

@@ -167,9 +167,8 @@ def answered_or_refused(
     """The law: an answer, or one line that says what is wrong; nothing written either way."""
     before = picture(folder) if folder else {}
     said = tuneworthy(*arguments)
-    unmet = (
-        said.code == 1 and "--require" in arguments
-    )  # an answer, and not the one required
+    # an answer, and not the one required
+    unmet = said.code == 1 and "--require" in arguments
     assert said.code in codes or unmet, said
     assert "an internal error" not in said.err
     assert "Traceback" not in said.err

@@ -134,9 +134,8 @@ def test_the_refusal_says_who_may(folder: Path) -> None:
         assist(folder, decision__owner="CEO")
     assert str(caught.value).startswith("decision.owner: is for a person to write")
     assert "tuneworthy answer" in str(caught.value)
-    with pytest.raises(
-        InputError, match="for a person"
-    ):  # together with others neither
+    # together with others neither
+    with pytest.raises(InputError, match="for a person"):
         assist(folder, brand_voice="yes", safety__data_reviewed="yes")
     assert waiting(folder) == []
 

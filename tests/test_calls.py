@@ -359,9 +359,8 @@ def test_every_case_is_answered_or_in_doubt_whatever_goes_wrong(tmp_path: Path) 
         found = asyncio.run(runner.all(jobs)).settled
     told = [found[job.key].status for job in jobs]
     assert set(told) == {"settled", "in_doubt"}
-    assert fake.answered == len(
-        jobs
-    )  # busy ones were not paid, and no other was sent again
+    # busy ones were not paid, and no other was sent again
+    assert fake.answered == len(jobs)
     assert 2 <= told.count("in_doubt") <= 30
 
 
@@ -403,9 +402,8 @@ def test_a_model_that_refuses_everything_is_soon_asked_nothing_more(
 @pytest.mark.parametrize(
     "refuses",
     [
-        lambda case: (
-            "" if case == "case 3" else "HTTP 400: no"
-        ),  # an answer is on its way
+        # an answer is on its way
+        lambda case: "" if case == "case 3" else "HTTP 400: no",
         lambda case: f"HTTP 400: {case} is too long",  # each about itself
     ],
 )
@@ -653,9 +651,8 @@ class Crowd(Fake):
         self.inside += 1
         try:
             await asyncio.sleep(0.005)
-            self.crowds.append(
-                self.inside
-            )  # in the middle: those of one moment come together
+            # in the middle: those of one moment come together
+            self.crowds.append(self.inside)
             await asyncio.sleep(0.005)
             if self.inside > self.room or self.chance.random() < self.share:
                 self.refused += 1
@@ -674,9 +671,8 @@ def test_refusals_by_chance_hold_up_only_themselves(
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, crowd, many(1500), at_once=32)
     assert sum(one.status == "settled" for one in outcome.settled.values()) == 1500
-    assert (
-        sorted(crowd.crowds)[len(crowd.crowds) // 2] > 16
-    )  # most find over half of the places
+    # most find over half of the places
+    assert sorted(crowd.crowds)[len(crowd.crowds) // 2] > 16
 
 
 @pytest.mark.slow
@@ -724,9 +720,8 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
         assert ledger.spend("r").held == 0
     assert (outcome.stop.by, fake.sent) == ("refused", 0)
     assert len(outcome.settled) <= 64
-    assert (
-        len(waits) <= 64 + 8 + 32 + 16 + 8 + 4 + 2
-    )  # not one wait after another for each call
+    # not one wait after another for each call
+    assert len(waits) <= 64 + 8 + 32 + 16 + 8 + 4 + 2
 
 
 # The ledger -------------------------------------------------------------------------------------
@@ -1063,9 +1058,8 @@ def test_a_call_that_cannot_be_kept_ends_the_run_and_loses_no_call_of_another_mo
         settled = sum(found is not None and found.status == "settled"
                       for found in (ledger.find(job.key) for job in many(100)))  # fmt: skip
         assert 12 <= settled <= 24
-        assert (
-            1 <= len(ledger.doubtful()) <= 4
-        )  # those of its own moment: never sent again unasked
+        # those of its own moment: never sent again unasked
+        assert 1 <= len(ledger.doubtful()) <= 4
 
 
 class Seen:

@@ -420,6 +420,5 @@ def test_a_run_killed_at_any_moment_loses_nothing_and_pays_nothing_twice(
     answered = count(endpoint)["answered"]
     assert max(answered.values()) == 1
     assert told["calls"] <= len(answered) <= CALLS
-    assert (
-        0 < told["in_doubt"] <= 10 * AT_ONCE
-    )  # none would mean that no kill hit the wire
+    # none would mean that no kill hit the wire
+    assert 0 < told["in_doubt"] <= 10 * AT_ONCE

@@ -703,9 +703,8 @@ def test_a_stated_bill_and_its_volume_are_one_basis(
     )
     dossier = json.loads(said(capsys, "decide", str(case), "--format", "json"))
     (one,) = (c for c in dossier["challenges"] if c["id"] == "saving_above_bill")
-    assert (
-        "It fits from about 100,000 calls a month" in one["says"]
-    )  # 60,000 x 2,500 / 1,500
+    # 60,000 x 2,500 / 1,500
+    assert "It fits from about 100,000 calls a month" in one["says"]
 
 
 def test_what_may_be_required_is_what_a_verdict_can_say() -> None:

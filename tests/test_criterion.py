@@ -77,9 +77,8 @@ def test_a_way_is_admitted_only_with_every_target_met(
     states = criterion.judge(way)
     met = set(states.values()) == {"met"}
     assert (criterion.admits(way) == "met") == met
-    assert (
-        criterion.admits(a_way(share, cases, seconds, "no")) == "missed"
-    )  # data leave
+    # data leave
+    assert criterion.admits(a_way(share, cases, seconds, "no")) == "missed"
 
 
 @given(SHARE, CASES, SHARE)

@@ -115,9 +115,8 @@ def test_the_worked_example_comes_out_to_the_letter(task_api: dict[str, Any]) ->
         "keep_optimizing_prompts"
     ] * 4
     assert task_api["investment"]["break_even_months"]["point"] == 4.0
-    assert (
-        task_api["investment"]["justified"] == "unknown"
-    )  # its saving is above the bill
+    # its saving is above the bill
+    assert task_api["investment"]["justified"] == "unknown"
     table = task_api["investment"]["by_table"]["break_even_months"]
     assert table["low"] == pytest.approx(6000 / (2000 - (200 + 500 + 1000 / 3)))
     assert table["high"] == "open"

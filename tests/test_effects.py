@@ -102,9 +102,8 @@ def test_the_lessons_own_figures_come_out() -> None:
 def test_what_a_target_needs_is_what_reaching_it_takes_away(
     today: float, target: float
 ) -> None:
-    assume(
-        target <= today or target - today > 1e-9
-    )  # what is nearer is the same to a float
+    # what is nearer is the same to a float
+    assume(target <= today or target - today > 1e-9)
     needed = stats_effects.needed_reduction(today, target)
     if today >= target:
         assert needed is None

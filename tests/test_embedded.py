@@ -239,9 +239,8 @@ def test_eight_bits_hold_every_weight_to_a_254th_of_the_largest_in_its_block() -
     llm_reencode.reencode(weights_file(numbers, other), made)
 
     result = made.getvalue()
-    assert (
-        struct.pack("<I", 7) in result[: result.index(b"tokens")]
-    )  # mostly eight bits
+    # mostly eight bits
+    assert struct.pack("<I", 7) in result[: result.index(b"tokens")]
     at = len(result) - len(other) - 160  # 4 blocks of 34 bytes, up to a multiple of 32
     assert result.endswith(other)
     blocks = np.frombuffer(result[at : at + 136], np.uint8).reshape(4, 34)

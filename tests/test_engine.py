@@ -370,9 +370,8 @@ def test_planted_copies_are_found_and_others_left_alone() -> None:
         first = len(texts)
         texts.append(" ".join(words))
         expected.append(first)
-        for _ in range(
-            rng.randrange(3)
-        ):  # one word of eighty changed: Jaccard 75 of 81
+        # one word of eighty changed: Jaccard 75 of 81
+        for _ in range(rng.randrange(3)):
             changed = list(words)
             changed[rng.randrange(2, 78)] = "otherwise"
             texts.append(" ".join(changed).upper())

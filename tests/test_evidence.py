@@ -328,9 +328,8 @@ def test_broken_rules_say_that_a_prompt_is_too_long_only_where_later_ones_fare_w
     )
     assert state(broken(9), worse) == ("yes", "measured")
     assert state(broken(9), same)[0] == "unknown"
-    assert (
-        state(broken(4), worse)[0] == "unknown"
-    )  # two halves of a sentence are no five rules
+    # two halves of a sentence are no five rules
+    assert state(broken(4), worse)[0] == "unknown"
     assert state(broken(9, 0.01)) == ("no", "measured")
     assert state(broken(2, 0.01), said="yes") == ("yes", "stated")
 
@@ -370,9 +369,8 @@ def test_quality_keeps_the_interval_that_was_measured(right: int, cases: int) ->
 def test_quality_keeps_an_exact_interval_that_was_measured(
     right: float, cases: int
 ) -> None:
-    low, high = stats_intervals.clopper_pearson(
-        right, cases
-    )  # 0.983 (0.920 to 0.999) was once that of ten cases
+    # 0.983 (0.920 to 0.999) was once that of ten cases
+    low, high = stats_intervals.clopper_pearson(right, cases)
     (found,) = evidence(
         "success_share", low, right / cases, high, factor="today.quality"
     ).values()
@@ -553,9 +551,8 @@ def test_a_line_that_was_edited_is_told_and_not_believed(
         CaseError, match=r"evidence\.jsonl:1: was edited after it was written"
     ):
         read_evidence(case)
-    path.write_text(
-        whole.replace("\n", "\r\n"), "utf-8", newline=""
-    )  # as git may check it out
+    # as git may check it out
+    path.write_text(whole.replace("\n", "\r\n"), "utf-8", newline="")
     assert read_evidence(case) == (run("a"),)
 
 
@@ -681,17 +678,15 @@ def test_a_file_that_was_changed_since_is_told_until_it_is_measured_again(
     (says,) = told_changed(tmp_path)
     assert f"One measurement is of an earlier version of {name}" in says
     assert "The answer takes success with prompts" in says
-    assert (
-        cases_judging.judge_case(tmp_path).verdict == before.verdict
-    )  # it counts, and is told
+    # it counts, and is told
+    assert cases_judging.judge_case(tmp_path).verdict == before.verdict
     (seen,) = [one for one in watch(tmp_path).checks if one.id == "evidence"]
     assert (seen.state, seen.says) == ("attention", says.rstrip("."))
     assert "earlier version" in render(cases_judging.judge_case(tmp_path), "markdown")
     again = Measured(inputs="a", evidence=read_evidence(case)[0].evidence)
     now = files_stores.files_now(case, "evaluation", "prompts", "traces")
-    assert files_stores.append_evidence(
-        case, again, now
-    )  # the same answers on other files are another run
+    # the same answers on other files are another run
+    assert files_stores.append_evidence(case, again, now)
     assert told_changed(tmp_path) == []
     path.write_text(was, "utf-8")
     os.utime(path, ns=(2, 2))

@@ -381,9 +381,8 @@ def test_serving_a_tuned_model_that_nobody_listed_grows_with_the_traffic() -> No
     few, many = inference(LOW, TODAY), inference(HIGH, TODAY)
     assert many.low == pytest.approx(few.low * HIGH / LOW)
     assert many.most == pytest.approx(few.most * HIGH / LOW)
-    assert (
-        few.most < 200 < many.low
-    )  # the lesson's table has 200 to 1,000 at any traffic
+    # the lesson's table has 200 to 1,000 at any traffic
+    assert few.most < 200 < many.low
 
 
 def test_without_tokens_the_table_of_the_lesson_holds() -> None:

@@ -169,9 +169,8 @@ def test_a_framework_has_every_cause_or_none() -> None:
 
 
 def test_an_option_removes_at_most_the_failures_it_helps() -> None:
-    found = analysis_of(
-        failures=SKETCH
-    )  # six of forty have a wrong reference, and are none
+    # six of forty have a wrong reference, and are none
+    found = analysis_of(failures=SKETCH)
     assert found.most_removed("better_retrieval") == wilson(14, 34)[1]
     assert found.most_removed("constrained_output") == wilson(3, 34)[1]
     assert found.most_removed("few_shot") == wilson(8 + 3, 34)[1]
@@ -194,9 +193,8 @@ def test_a_leading_cause_alone_bounds_what_the_others_can_be() -> None:
     assert isinstance(leading.share, Unknown)
     assert (leading.cause, leading.n) == ("format", 0)
     assert found.most_removed("constrained_output") == 1
-    assert (
-        found.most_removed("query_expansion") == 0.5
-    )  # it can have no more than the leader
+    # it can have no more than the leader
+    assert found.most_removed("query_expansion") == 0.5
     assert found.most_removed("better_retrieval") == pytest.approx(2 / 3)  # helps two
     assert found.most_removed("caching") == 0
 
@@ -338,9 +336,8 @@ def test_a_sheet_goes_out_and_comes_back(
     assert "40 failures of 100, of what runs today" in capsys.readouterr().out
     sheet = logged / "failures.csv"
     assert ",=HYPERLINK" not in sheet.read_text()
-    assert (
-        '"=HYPERLINK' not in sheet.read_text()
-    )  # no spreadsheet runs what a model wrote
+    # no spreadsheet runs what a model wrote
+    assert '"=HYPERLINK' not in sheet.read_text()
     back = filled(sheet, "format", "2", "Reference is wrong", "")
     assert run(["evalset", "failures", str(logged), "--from", str(back)]) == 0
     said = capsys.readouterr().out
@@ -353,9 +350,8 @@ def test_a_sheet_goes_out_and_comes_back(
     }
     evidence = files_stores.read_evidence(load_case(logged))
     assert run(["evalset", "failures", str(logged), "--from", str(back)]) == 0
-    assert (
-        files_stores.read_evidence(load_case(logged)) == evidence
-    )  # the same says nothing new
+    # the same says nothing new
+    assert files_stores.read_evidence(load_case(logged)) == evidence
 
 
 def test_what_was_read_goes_before_what_is_stated(logged: Path) -> None:
@@ -462,9 +458,8 @@ def test_nothing_that_is_there_is_replaced(
     sheet = logged / "failures.csv"
     sheet.write_text("somebody is filling this in")
     draw = files_stores.written_draw(load_case(logged))
-    assert (
-        run(["evalset", "failures", str(logged), "--seed", "9"]) == 0
-    )  # the draw stays, too
+    # the draw stays, too
+    assert run(["evalset", "failures", str(logged), "--seed", "9"]) == 0
     assert sheet.read_text() == "somebody is filling this in"
     assert files_stores.written_draw(load_case(logged)) == draw
     capsys.readouterr()

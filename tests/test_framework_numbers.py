@@ -264,9 +264,8 @@ def noticed_by(data: Any) -> str | None:
         framework = load_framework(data)
         for place, pair in enumerate(judged()):
             if dossier(framework, *pair) != then[id(pair)]:
-                judged().insert(
-                    0, judged().pop(place)
-                )  # a number beside it may be noticed here too
+                # a number beside it may be noticed here too
+                judged().insert(0, judged().pop(place))
                 return "dossier"
         return "lint" if linted(data) != lint else None
     except FrameworkError:
@@ -304,9 +303,8 @@ def test_every_number_of_the_lesson_matters(section: str) -> None:
             found.add(noticed_by(mutated(place, other)))
             if found & {"dossier", "lint"}:
                 break  # the first that is noticed will do
-        if not found & {"dossier", "lint"} and found != {
-            "loader"
-        }:  # another may stand there
+        # another may stand there
+        if not found & {"dossier", "lint"} and found != {"loader"}:
             unnoticed.append(place)
     assert unnoticed == []
 

@@ -225,9 +225,8 @@ def test_a_class_name_is_used_once(project: Path) -> None:
     counted = Counter(
         name for text in sources(project, "src").values() for name in class_names(text)
     )
-    private = re.compile(
-        r"^_"
-    )  # what one module keeps to itself may be called as in another
+    # what one module keeps to itself may be called as in another
+    private = re.compile(r"^_")
     twice = {name for name, n in counted.items() if n > 1 and not private.match(name)}
     assert twice == set()
 

@@ -152,9 +152,8 @@ def test_a_page_loads_and_sends_nothing_and_runs_its_own_script(name: str) -> No
         assert not any(key.startswith("on") or key == "style" for key in attributes), (
             tag,
         )
-        if (
-            tag == "a" and "rel" in attributes
-        ):  # a link to go to loads nothing until one goes
+        # a link to go to loads nothing until one goes
+        if tag == "a" and "rel" in attributes:
             assert re.match(r"https?://[!-~]+$", str(attributes.pop("href")))
             assert attributes["rel"] == "noopener noreferrer nofollow"
         for key in set(attributes) & LOADS:
@@ -213,9 +212,8 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else(name: str) -> No
         f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'sha256-{run}'; "
     )
     assert policy == [allowed + "img-src data:; base-uri 'none'; form-action 'none'"]
-    assert (
-        metas[1].get("http-equiv") == "Content-Security-Policy"
-    )  # before anything could load
+    # before anything could load
+    assert metas[1].get("http-equiv") == "Content-Security-Policy"
     assert "url(" not in STYLE
     assert "@import" not in STYLE
 
@@ -564,9 +562,8 @@ def test_a_browser_gets_no_key_and_a_profile_of_its_own(
     assert "sk-secret" not in told
     assert "--user-data-dir=" in told
     assert str(Path.home()) not in re.findall(r"^HOME=(.*)", told, re.MULTILINE)
-    assert SCRIPT in page.read_text(
-        "utf-8"
-    )  # older browsers print nothing that is closed: it opens
+    # older browsers print nothing that is closed: it opens
+    assert SCRIPT in page.read_text("utf-8")
 
 
 def test_without_a_browser_the_print_style_is_named(

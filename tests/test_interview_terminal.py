@@ -389,9 +389,8 @@ def test_a_file_that_changes_between_question_and_answer_is_read_again(
 
     def line(_: terminal_lines.LineTerminal) -> str:
         given = next(lines)
-        if case_text(folder).count(
-            "brand_voice: unknown"
-        ):  # the other editor is quicker
+        # the other editor is quicker
+        if case_text(folder).count("brand_voice: unknown"):
             text = case_text(folder).replace("brand_voice: unknown", "brand_voice: yes")
             (folder / "case.yaml").write_text(text, encoding="utf-8")
         return given
@@ -544,9 +543,8 @@ def test_lines_typed_ahead_answer_no_question_that_was_not_shown(
 ) -> None:
     screen.press("no\rno\r")  # before anything is shown
     assert "\r\n2/17 " in screen.wait_for(PROMPT)
-    screen.press(
-        "yes\rs\r\rno\rq\r"
-    )  # one answer, and what was pasted or typed behind it
+    # one answer, and what was pasted or typed behind it
+    screen.press("yes\rs\r\rno\rq\r")
     assert "\r\n3/17 " in screen.wait_for(PROMPT)
     screen.press("q\r")
     assert screen.end() == 0

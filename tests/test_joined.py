@@ -101,16 +101,14 @@ HELD = (
 
 
 @given(st.lists(st.lists(st.sampled_from(HELD), max_size=5).map(" ".join), max_size=5))
-@example(
-    ["\u00e9" * 200 + " call me at +49 30 1234567"]
-)  # its gate ends behind the last character
+# its gate ends behind the last character
+@example(["\u00e9" * 200 + " call me at +49 30 1234567"])
 def test_a_kind_of_data_is_seen_wherever_in_a_text_it_stands(texts: list[str]) -> None:
     scanner = measure_personal.shared_scanner()
     bits = scanner.bits(texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            patterns, "_NEAR", 1 << 30
-        )  # every text is gone through from its beginning
+        # every text is gone through from its beginning
+        patch.setattr(patterns, "_NEAR", 1 << 30)
         assert scanner.bits(texts).tolist() == bits.tolist()
     for place, kind in enumerate(patterns.KINDS):
         for text in (
@@ -141,9 +139,8 @@ class Bytes:
 def test_blocks_hold_every_line_once_and_know_its_number(
     rows: list[bytes], ended: bool, at_once: int, piece: int, longest: int, each: int
 ) -> None:
-    looked_at: list[
-        tuple[memoryview, bytes]
-    ] = []  # some blocks are looked at until the end
+    # some blocks are looked at until the end
+    looked_at: list[tuple[memoryview, bytes]] = []
     data = b"\n".join(rows) + b"\n" * (ended and bool(rows))
     expected = dict(enumerate(data.split(b"\n"), start=1))
     if not expected[len(expected)]:

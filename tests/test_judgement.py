@@ -459,9 +459,8 @@ def test_the_expert_cases_that_nobody_looked_at_are_judged_as_well() -> None:
     scores: list[Score] = []
     rows = expert_rows(held_out=True)
     for row in rows:
-        with contextlib.suppress(
-            Exception
-        ):  # an error would name the case: it counts as a miss
+        # an error would name the case: it counts as a miss
+        with contextlib.suppress(Exception):
             scores.append(score_of(row))
     judged_at_all = len(scores)
     answers = sum(score.answer for score in scores)

@@ -230,9 +230,8 @@ def test_arms_of_one_lab_never_take_the_place_of_another_labs(tmp_path: Path) ->
     assert {lab for lab, _ in arms} == {"ceiling", "verify"}
     tuned = arms["verify", "p · fake:mine"]
     assert (tuned.kind, tuned.general_skills) == ("tuned", "yes")
-    later = raced(
-        folder_of(tmp_path, models=two, prompts=P, n=200), fake
-    )  # the newest counts
+    # the newest counts
+    later = raced(folder_of(tmp_path, models=two, prompts=P, n=200), fake)
     assert later["verify", "p · fake:mine"] == tuned
     assert number(sure(later["ceiling", "p · fake:mine"].quality).cases) > number(
         sure(arms["ceiling", "p · fake:mine"].quality).cases
@@ -541,9 +540,8 @@ def test_a_cheaper_tuned_model_as_good_as_its_teacher_is_told_so(
     dossier = judged(folder)
     assert (dossier.verdict.answer, dossier.verdict.rule) == ("yes", "proven")
     assert dossier.recommendation.steps[0].way == "verify:p · fake:mine"
-    assert (
-        "its refusals are tested" in dossier.verdict.conditions
-    )  # verify asks no such thing
+    # verify asks no such thing
+    assert "its refusals are tested" in dossier.verdict.conditions
     assert "its general skills are tested" not in dossier.verdict.conditions
 
 

@@ -69,9 +69,8 @@ def test_a_chain_is_one_arm_and_each_step_has_its_cost(tmp_path: Path) -> None:
     quote = quoted(prepare(folder, as_of=DAY))
     result = run(folder, clerk(sent))
     rows = {row.arm.id: row for row in result.arms}
-    assert not any(
-        row.arm.prompt == "find" for row in result.arms
-    )  # a step alone answers nothing
+    # a step alone answers nothing
+    assert not any(row.arm.prompt == "find" for row in result.arms)
     chain = rows[CHAIN]
     assert (chain.arm.steps, chain.quality.value) == (("find",), 1.0)
     assert rows["plain · fake:one"].quality.unknown  # it says the same to every case
@@ -236,9 +235,8 @@ def test_a_decision_model_is_one_more_arm_over_plain_http(
          "choices": [{"value": label} for label in sorted(LABELS)]}
     ]  # fmt: skip
     assert {*first} == {"path", "model", "input", "questions"}
-    assert any(
-        isinstance(asked["input"], list) for asked in decider.asked
-    )  # with examples
+    # with examples
+    assert any(isinstance(asked["input"], list) for asked in decider.asked)
     assert (
         files_stores.read_latest(files_case.read_case(folder))[0][
             "decision_arms"

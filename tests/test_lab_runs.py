@@ -230,9 +230,8 @@ class Counting:
         self.most = max(self.most, self.on_wire)
         try:
             if self.calls > self._first:
-                async with asyncio.timeout(
-                    30
-                ):  # else nothing is scored beside the calls
+                # else nothing is scored beside the calls
+                async with asyncio.timeout(30):
                     while not self._slow.begun.is_set():  # noqa: ASYNC110  # set by a thread
                         await asyncio.sleep(0.01)
                 self.after()

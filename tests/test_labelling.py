@@ -464,9 +464,8 @@ def test_nobody_who_labels_sees_an_arm(
     assert len({one.key for one in labels}) == len(labels) == 6 * len(arms)
     assert {one.arm for one in labels} == set(arms)
     queue = label_queue(lab, "bob", rubric=lab / "rubric.md")
-    assert [row["item"][1:] for row in rows] == [
-        *queue.items
-    ]  # the drawn order, as on the page
+    # the drawn order, as on the page
+    assert [row["item"][1:] for row in rows] == [*queue.items]
 
 
 def test_arms_come_in_an_order_that_tells_nothing_and_is_the_same_for_all(
@@ -718,9 +717,8 @@ def test_no_line_end_in_a_cell_begins_a_formula(end: str, text: str) -> None:
 def test_a_label_comes_back_to_the_letter(folder: Path, answer: str) -> None:
     (row, *_) = export(folder)
     text = files_evalset.table_csv([*row], [{**row, "label": answer}])
-    (folder / "back.csv").write_bytes(
-        b"\xef\xbb\xbf" + text.encode()
-    )  # as spreadsheets save it
+    # as spreadsheets save it
+    (folder / "back.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert run(["evalset", "import", str(folder / "back.csv"), str(folder)]) == 0
     assert values(folder, "ada") == [answer.strip()]
 

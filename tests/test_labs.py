@@ -481,9 +481,8 @@ def test_labels_become_a_grammar_and_a_schema_an_arm_of_its_own(tmp_path: Path) 
     )
     (folder / "case.yaml").write_text(text)
     kinds = [one.constrained for one in ready_of(folder).plan.arms if one.prompt == "q"]
-    assert (
-        "schema" not in kinds
-    )  # only the first prompt is tried with it, and that has a grammar
+    # only the first prompt is tried with it, and that has a grammar
+    assert "schema" not in kinds
     (folder / "prompts" / "p.md").write_text(CAREFUL)
     first = [one.constrained for one in ready_of(folder).plan.arms if one.prompt == "p"]
     assert first.count("schema") == 1
@@ -600,9 +599,8 @@ def test_a_call_without_an_answer_is_left_out_and_widens_the_interval(
     assert result.failures == ()
     lost = result.report - value(result).n
     assert lost > 0
-    assert (
-        value(result).low < 1 - lost / result.report
-    )  # each of them may have been wrong
+    # each of them may have been wrong
+    assert value(result).low < 1 - lost / result.report
     assert result.stopped == ""
 
 
@@ -956,17 +954,15 @@ def test_intervals_hold_the_truth_and_reached_is_never_said_of_an_arm_that_meets
         result = world(folder, shares, seed, 120, target := min(target, 1.0))
         one = value(result)
         held += one.low <= shares[result.best.split(" · ")[0]] <= one.high
-        if (
-            result.reached != "unknown"
-        ):  # what is shown and what decides are one interval
+        # what is shown and what decides are one interval
+        if result.reached != "unknown":
             assert (one.low >= target) == (result.reached == "no")
             assert result.reached != "yes" or one.high < target
         yes, no = yes + (result.reached == "yes"), no + (result.reached == "no")
         false_yes += result.reached == "yes" and max(shares.values()) >= target
         false_no += result.reached == "no" and max(shares.values()) < target
-    assert (
-        held >= WORLDS - 5
-    )  # 95% of 40 are 38; under 35 has a chance of 1.4% (binomial)
+    # 95% of 40 are 38; under 35 has a chance of 1.4% (binomial)
+    assert held >= WORLDS - 5
     assert false_yes <= 1
     assert false_no <= 1
     assert min(yes, no) >= 5  # it does say something

@@ -256,9 +256,8 @@ def test_what_ended_in_an_error_is_asked_anew_once_that_is_mended(
         assert "Best prompt" in capsys.readouterr().out
         asked = len(endpoint.seen)
         assert lab("ceiling", folder) == 0
-        assert (
-            len(endpoint.seen) == asked
-        )  # nothing that was answered is asked for twice
+        # nothing that was answered is asked for twice
+        assert len(endpoint.seen) == asked
 
 
 def only(model: str, status: int = 404) -> Manner:

@@ -368,9 +368,8 @@ def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
     assert "cut short" in api.render(cut)
     whole = verified(folder, known(shares, general=WELL), cap_usd=100.0)
     assert (whole.outcome, whole.why) == ("open", "targets")
-    assert (
-        whole.spend.paid > cut.spend.paid
-    )  # one cap for the choice and the comparison together
+    # one cap for the choice and the comparison together
+    assert whole.spend.paid > cut.spend.paid
 
 
 def test_without_a_tuned_model_or_one_to_compare_it_says_what_to_add(

@@ -244,9 +244,8 @@ def test_more_factors_than_can_be_gone_through_are_counted(weights: str) -> None
         n for total, n in sums.items() if band(total) != band(total / (pro + con))
     )
     assert counted.count == apart == sum(cell.combinations for cell in counted.cells)
-    ends = sum(
-        n for total, n in sums.items() if total < 300
-    )  # what is no candidate by reasons for
+    # what is no candidate by reasons for
+    ends = sum(n for total, n in sums.items() if total < 300)
     (strengths,) = by_id(lint, "strength_tells_little") or (None,)
     assert strengths is None or strengths.of == ends
     backfires = by_id(lint, "reason_backfires")

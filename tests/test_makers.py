@@ -121,9 +121,8 @@ def test_trl_takes_each_line_for_a_conversation(
     for line in lines:
         assert data.is_conversational(line)
         if name == "trl-dpo":
-            assert (
-                data.maybe_extract_prompt(line) == line
-            )  # its prompt is apart already
+            # its prompt is apart already
+            assert data.maybe_extract_prompt(line) == line
 
 
 @pytest.mark.parametrize("name", ["llamafactory-sft", "llamafactory-dpo"])

@@ -754,9 +754,8 @@ def test_the_standard_output_holds_the_protocol_alone_and_ends_with_its_input(
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_it_at_once(
-    shelf: Path,
-) -> None:  # over HTTP, every server here ends so
+# over HTTP, every server here ends so
+def test_an_interrupt_ends_it_at_once(shelf: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, str(shelf)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env=environment(),
@@ -892,9 +891,8 @@ def test_a_request_from_elsewhere_is_refused(address: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_token_is_asked_for_on_this_machine_too(
-    guarded: str,
-) -> None:  # writer shows it
+# writer shows it
+def test_a_token_is_asked_for_on_this_machine_too(guarded: str) -> None:
     plain = {"accept": "application/json", "content-type": "application/json"}
     with httpx2.Client(timeout=60) as client:
         for shown in (

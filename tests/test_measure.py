@@ -187,9 +187,8 @@ def test_measured_numbers_are_used_at_once(
     (folder / "a.jsonl").write_bytes(jsonl(rows(160)))
     said(capsys, "measure", "c")
     dossier = json.loads(said(capsys, "decide", "c", "--format", "json"))
-    assert (
-        dossier["factors"]["insufficient_data"]["source"] == "stated"
-    )  # a log is no stock
+    # a log is no stock
+    assert dossier["factors"]["insufficient_data"]["source"] == "stated"
     assert dossier["targets"]["latency"]["source"] == "measured"
     assert {"volume", "latency_by_tokens"} <= {one["id"] for one in dossier["series"]}
 
@@ -294,9 +293,8 @@ def test_the_page_says_what_a_test_of_prompts_shows(
     )
     assert "Is 0.92 good enough?" in text
     made = load_case(tmp_path / "results-case")
-    assert (
-        made.ceiling["prompt_variations"].count is None
-    )  # two were seen, more may be known
+    # two were seen, more may be known
+    assert made.ceiling["prompt_variations"].count is None
     assert [model.id for model in made.models] == [
         "openai:gpt-4o-mini",
         "openai:gpt-4o",
@@ -822,12 +820,10 @@ def test_tau_bench_is_measured_by_a_mapping(
     assert text.startswith(
         "Read 2,454 answers to 50 cases, 1 prompt (JSON by a mapping"
     )
-    assert "a call takes about 2,594 tokens in" in " ".join(
-        text.split()
-    )  # by its characters
-    assert (
-        "0.42 (0.32–0.53) on 50 cases" in text
-    )  # as options has it, by the same clusters
+    # by its characters
+    assert "a call takes about 2,594 tokens in" in " ".join(text.split())
+    # as options has it, by the same clusters
+    assert "0.42 (0.32–0.53) on 50 cases" in text
     found = known(tmp_path / "gpt-4o-airline-case")
     assert len(rewards) == 200
     assert found["success_share"].number == pytest.approx(sum(rewards) / 200) == 0.42
@@ -857,9 +853,8 @@ def test_inspect_logs_are_too_few_to_say_much(
     pattern = str(shared / "real" / "inspect_logs" / "*.json")
     text = " ".join(said(capsys, "measure", "--from", pattern).split())
     assert text.startswith("Read 7 ")
-    assert (
-        "cases" not in text.split(".")[0]
-    )  # three tests: no number of cases is that of all
+    # three tests: no number of cases is that of all
+    assert "cases" not in text.split(".")[0]
     for test, score in (
         ("Test 1", "1.00"),
         ("Test 2", "0.67"),
@@ -868,9 +863,8 @@ def test_inspect_logs_are_too_few_to_say_much(
     assert "Measure each test by itself: these results are of 2 tests" in text
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert [model.id for model in load_case(folder).models] == ["openai:gpt-4o-mini"]
-    assert (
-        known(folder)["usable_examples"].high == "open"
-    )  # seven results are no stock of examples
+    # seven results are no stock of examples
+    assert known(folder)["usable_examples"].high == "open"
     assert "success_share" not in known(folder)
 
 

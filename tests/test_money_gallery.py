@@ -58,9 +58,8 @@ def table() -> Any:
 @cache
 def outside(name: str) -> Spread:
     entries = yaml.safe_load(FACTS.read_text(encoding="utf-8"))["assumptions"]
-    first = min(
-        each["dated"] for each in entries
-    )  # all that was known on the day of the gallery
+    # all that was known on the day of the gallery
+    first = min(each["dated"] for each in entries)
     return next(
         spread(each)
         for each in entries
@@ -422,9 +421,8 @@ class Paper:
         able = [
             way["chance"] for way in kinds if isinstance(way["chance"], float | int)
         ]
-        return (
-            max(able[0], 0.02) if missed and able else None
-        )  # untried is never surely in vain
+        # untried is never surely in vain
+        return max(able[0], 0.02) if missed and able else None
 
     def until(self) -> float | None:
         """Months until the tuned model's service ends, where that lies ahead."""
@@ -755,9 +753,8 @@ def test_the_draws_agree_with_other_draws_within_chance(slug: str) -> None:
         sd = math.sqrt(fmean((v - mean) ** 2 for v in values))
         kept = len(values) / n  # of the runs: those that work, or all of them
         chance = math.sqrt(1 / len(values) + 1 / (kept * drawn["draws"]))
-        rare = (
-            5 / len(values) if sd == 0 else 0.0
-        )  # all of these agree, and a few others may not
+        # all of these agree, and a few others may not
+        rare = 5 / len(values) if sd == 0 else 0.0
         assert told_ == pytest.approx(mean, abs=5 * sd * chance + rare)
 
     close(said["gain_usd"], [worth for worth, *_ in found])
@@ -844,9 +841,8 @@ def test_more_cases_are_worth_what_counting_says(slug: str) -> None:
         seen: dict[int, list[bool]] = {}
         for truth in truths:
             spread = math.sqrt(more * truth * (1 - truth))
-            hits = round(
-                (more * truth + rng.gauss(0, 1) * spread) * 20 / more
-            )  # in twentieths
+            # in twentieths
+            hits = round((more * truth + rng.gauss(0, 1) * spread) * 20 / more)
             seen.setdefault(hits, []).append(truth < target["at_least"])
         after = sum(
             max(sum(below) * gain - (len(below) - sum(below)) * lost, 0.0)
@@ -870,13 +866,11 @@ def test_every_line_of_the_calculation_adds_up() -> None:
                 continue
             told_ = re.search(r"-?\$?([\d,]+(?:\.\d+)?)", right)
             assert told_ is not None
-            left = re.sub(
-                r" \([^()]*–[^()]*\)", "", left
-            )  # the ends of a range, not a factor
+            # the ends of a range, not a factor
+            left = re.sub(r" \([^()]*–[^()]*\)", "", left)
             signs = "".join(re.findall(r"\d[\d,]*(?:\.\d+)?|[×+/()]|-", left))
-            result = eval(
-                signs.replace("×", "*").replace(",", ""), {}
-            )  # digits and signs alone
+            # digits and signs alone
+            result = eval(signs.replace("×", "*").replace(",", ""), {})
             assert abs(result) == pytest.approx(
                 float(told_[1].replace(",", "")), rel=0.02
             ), clause

@@ -126,9 +126,8 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
     one: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with refusing(one, always=not one["refused"]) as (address, seen):
-        if (
-            one["refused"] == "max_completion_tokens"
-        ):  # what is sent to an address like OpenAI's
+        # what is sent to an address like OpenAI's
+        if one["refused"] == "max_completion_tokens":
             monkeypatch.setitem(
                 __import__("internals").PRESETS, "openai", _preset(address)
             )
@@ -150,9 +149,8 @@ def test_a_refused_parameter_is_renamed_or_dropped_once_and_remembered(
         assert len(seen) == 2
         assert one["refused"] in seen[0]
         assert one["refused"] not in seen[1]
-        again = sent(
-            address, *[asked(address)] * 3
-        )  # another client learns it anew, all together
+        # another client learns it anew, all together
+        again = sent(address, *[asked(address)] * 3)
         assert all(isinstance(each, Reply) and each.changed for each in again)
 
 
@@ -180,9 +178,8 @@ def test_what_was_learned_is_not_tried_again(tmp_path: Path) -> None:
         assert {one.changed for one in told} == {
             ("max_completion_tokens for max_tokens", "without temperature")
         }
-        other = sent(
-            address, asked(address, model="another")
-        )  # it is remembered by model
+        # it is remembered by model
+        other = sent(address, asked(address, model="another"))
         assert len(seen) == 5 + 2 + 3
         assert isinstance(other[0], Reply)
 
@@ -244,9 +241,8 @@ def test_a_lab_goes_on_with_what_a_model_takes_and_says_what_was_changed(
         assert "Sent my:a: max_completion_tokens for max_tokens" in page
         plan = (folder / ".tuneworthy" / "ceiling-plan.json").read_text()
         assert "max_completion_tokens for max_tokens" in plan
-        assert (
-            command(["ceiling", str(folder), "--format", "json"]) == 0
-        )  # nothing is sent again
+        # nothing is sent again
+        assert command(["ceiling", str(folder), "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["arms"][0]["changed"] == ["max_completion_tokens for max_tokens"]
 

@@ -22,9 +22,8 @@ from internals import measure_names as recogniser
 from internals import signal_personal as personal
 from plain_engine import batch, measure, table_of
 
-KEY = (
-    "AKIA" + "IOSFODNN7EXAMPLE"
-)  # Amazon's own example, in two parts so that no scanner stops here
+# Amazon's own example, in two parts so that no scanner stops here
+KEY = "AKIA" + "IOSFODNN7EXAMPLE"
 JWT = ".".join(
     # The example of RFC 7519, section 3.1, with another signature.
     [
@@ -590,6 +589,5 @@ def test_the_errors_it_goes_by_are_those_measured(
     for name in ("PATTERNS_FIND", "PATTERNS_SPARE"):
         low, high = getattr(personal, name)
         assert low == pytest.approx(measured[name].low, abs=5e-5)
-        assert (
-            high == 1.0
-        )  # the mix of kinds elsewhere is another: they may find all of them
+        # the mix of kinds elsewhere is another: they may find all of them
+        assert high == 1.0

@@ -513,9 +513,8 @@ def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(
     assert result.ended_by_rule
     assert len(trainer.said("ended")) == 6
     assert result.card.answer == "no_go"
-    assert (
-        row(result, "canaries") == "unknown"
-    )  # only runs of the largest size hold some
+    # only runs of the largest size hold some
+    assert row(result, "canaries") == "unknown"
     assert (tmp_path / ".tuneworthy" / "pilot" / "plan.json").is_file()
 
 

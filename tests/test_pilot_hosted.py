@@ -52,9 +52,8 @@ class Service:
     """Method, path and authorization of each request."""
     looks: dict[str, int] = field(default_factory=dict)
     stays: str = ""  #: How it loses every answer after a job was made.
-    drops: str = (
-        ""  #: How it loses its answer once, after the job was made: ``cut`` or ``502``.
-    )
+    #: How it loses its answer once, after the job was made: ``cut`` or ``502``.
+    drops: str = ""
     busy: int = 0  #: Times that it can't say how a job is.
     ends: str = ""  #: How every job ends, in place of well.
     named: Any = None  #: What it says a model is called, in place of its name.
@@ -122,13 +121,11 @@ class Service:
     def answer(self, model: str, asked: str) -> str:
         if asked in HAND:
             return HAND[asked]
-        field = (
-            "suffix" if self.style == "azure" else "id"
-        )  # deployed under the name of its job
+        # deployed under the name of its job
+        field = "suffix" if self.style == "azure" else "id"
         job = next((j for j in self.jobs if model.endswith(j[field])), None)
-        model = (
-            f"ft:base:org::{job['id']}" if job else model
-        )  # so that chance is everywhere alike
+        # so that chance is everywhere alike
+        model = f"ft:base:org::{job['id']}" if job else model
         if not asked.startswith("Where is book "):
             return "I can't do that."
         number = asked.removeprefix("Where is book ").removesuffix("?")
@@ -383,9 +380,8 @@ def test_a_service_trains_each_run_once_and_serves_it(
     assert all(run.usd > 0 for run in runs)
     assert result.spend.paid >= sum(run.usd for run in runs)
     elsewhere = [told for method, _, told in service.seen if method == "PUT"]
-    assert not any(
-        elsewhere
-    )  # the key goes to the address it was given for, and nowhere else
+    # the key goes to the address it was given for, and nowhere else
+    assert not any(elsewhere)
     assert all(
         told == f"Bearer {KEY}" for method, _, told in service.seen if method != "PUT"
     )

@@ -43,9 +43,8 @@ class Truth(NamedTuple):
     cards: str
     answers: str
     cases: int = 154
-    tuned_near: float | None = (
-        None  #: With nearest examples; as without them where left out.
-    )
+    #: With nearest examples; as without them where left out.
+    tuned_near: float | None = None
 
 
 TASKS = {

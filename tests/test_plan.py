@@ -185,9 +185,8 @@ def test_the_hours_stated_in_all_are_split_and_have_to_hold_what_is_missing() ->
 def test_it_pays_back_some_months_after_the_launch() -> None:
     (told,) = (note for note in plan_of("task-api").notes if "pays back" in note)
     assert "Live on 8 Jan 2027 at the latest" in told
-    assert (
-        "4 months, but a contradiction leaves that open" in told
-    )  # the saving is above the bill
+    # the saving is above the bill
+    assert "4 months, but a contradiction leaves that open" in told
     fits = with_("task-api", economics={"monthly": {"quality_value_usd": 1964, "ongoing_usd": 500,
                                                     "api_savings_usd": 36}})  # fmt: skip
     (told,) = (note for note in planned(fits).notes if "pays back" in note)
@@ -512,9 +511,8 @@ def test_more_cases_take_as_long_as_those_of_the_evaluation() -> None:
     upfront = load_case(GALLERY / "pharmacovigilance").economics.upfront
     stated = upfront.hours
     assert stated is not None
-    part = (
-        stated.likely * 30 / 120
-    )  # the table's own share for the evaluation, at its middle
+    # the table's own share for the evaluation, at its middle
+    part = stated.likely * 30 / 120
     assert told.hours.low == pytest.approx(part * 0.5 / 200 * 1737, rel=0.2)
 
 

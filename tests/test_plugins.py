@@ -159,9 +159,8 @@ def test_an_option_of_a_package_is_judged_by_its_rule(site: Path) -> None:
     done = tuneworthy(site, *asked)
     assert done.returncode == 0, done.stderr
     ways = {each["id"]: each for each in json.loads(done.stdout)["ways"]}
-    assert (
-        ways["review_queue"]["chance_word"] == "unlikely"
-    )  # it takes 67% of the errors away
+    # it takes 67% of the errors away
+    assert ways["review_queue"]["chance_word"] == "unlikely"
     assert ways["review_queue"]["because"].startswith("321 cases are there")
 
 

@@ -301,9 +301,8 @@ def test_every_surface_says_the_same_of_a_folder(
     assert cli["totals"]["asking"] == 4
     assert set(cli["funding"]["funded"]) == {"game-dialogue"}
     assert run([*asked, "--all"]) == 0
-    words = set(
-        re.split(r"[\s:,]+", capsys.readouterr().out)
-    )  # cells wrap: no phrase is whole in a line
+    # cells wrap: no phrase is whole in a line
+    words = set(re.split(r"[\s:,]+", capsys.readouterr().out))
     seen = Seen(client.get("/?budget=3000").text)
     for said in (
         "$3,000 funds 1 case for $2,860", "The budget of $3,000 ends here",

@@ -164,12 +164,10 @@ def test_another_word_in_common_counts_half_of_a_subject() -> None:
 def test_without_a_subject_in_common_or_enough_bits_nobody_is_alike() -> None:
     many = [precedent(f"n{k}", task="say") for k in range(100)]
     index = index_of([precedent("about", goal_kind="persona"), *many])
-    assert (
-        precedents_section.nearest(index, "", {}, ("persona",)) == ()
-    )  # the goal alone
-    assert (
-        precedents_section.nearest(THREE, TEXT, MINE, ("extraction",)) == ()
-    )  # too few bits
+    # the goal alone
+    assert precedents_section.nearest(index, "", {}, ("persona",)) == ()
+    # too few bits
+    assert precedents_section.nearest(THREE, TEXT, MINE, ("extraction",)) == ()
     assert [
         near.case.shown["id"]
         for near in precedents_section.nearest(index, "invoices", {})
@@ -705,9 +703,8 @@ def test_no_surface_shows_a_chance_from_published_cases(
     folder: Path, framework: str
 ) -> None:
     case = load_case(folder)
-    other = (
-        framework and case.framework is None
-    )  # a case's own may ask what no other does
+    # a case's own may ask what no other does
+    other = framework and case.framework is None
     rules = load_framework(framework) if other else framework_of(case)
     dossier = decide(case, rules, as_of=DAY)
     told = [render(dossier, form) for form in ("text", "markdown", "record", "html")]

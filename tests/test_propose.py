@@ -138,9 +138,8 @@ def test_a_better_prompt_is_found_raced_reported_and_kept(tmp_path: Path) -> Non
     result = ran(folder, World(SHARES, better))
     assert result.best.startswith("gepa-")
     found = proposing(result)
-    assert found.parents[0].startswith(
-        "careful · fake:one"
-    )  # the better of the two it had
+    # the better of the two it had
+    assert found.parents[0].startswith("careful · fake:one")
     assert (found.model, len(found.draws)) == (f"fake:{WRITER}", 5)
     assert not isinstance(result.reported, Unknown)
     assert result.reported.value > 0.6
@@ -305,9 +304,8 @@ def test_the_same_lab_again_sends_nothing_and_says_the_same(tmp_path: Path) -> N
     first, second = World(SHARES, better), World(SHARES, worse)
     one, other = ran(folder, first), ran(folder, second)
     assert first.sent > 50
-    assert (
-        10 <= len(first.asked) <= 15
-    )  # three texts a draw, fewer where nothing goes wrong
+    # three texts a draw, fewer where nothing goes wrong
+    assert 10 <= len(first.asked) <= 15
     assert second.sent == 0
     assert told(one) == told(other)
 
@@ -358,9 +356,8 @@ def test_a_quote_is_never_passed_and_falls_to_what_is_left(tmp_path: Path) -> No
     assert 0 < result.spend.paid <= quote.usd_most
     assert result.spend.calls <= quote.calls
     after = quoted(ready_of(folder))
-    assert (
-        after.usd_most < quote.usd_most / 10
-    )  # texts are known, and what was dropped is left
+    # texts are known, and what was dropped is left
+    assert after.usd_most < quote.usd_most / 10
 
 
 @pytest.mark.slow
@@ -424,9 +421,8 @@ def test_ctrl_c_while_prompts_are_proposed_loses_nothing(tmp_path: Path) -> None
     assert cut.stopped == "stopped by the user"
     assert (cut.spend.calls, cut.spend.in_doubt) == (first.sent, 0)
     assert isinstance(cut.proposing, Unknown)
-    assert {one.of for one in seen} == {
-        0
-    }  # nobody knows yet how many calls there will be
+    # nobody knows yet how many calls there will be
+    assert {one.of for one in seen} == {0}
     rest, fresh = World(SHARES, better, slow), World(SHARES, better, slow)
     assert told(ran(folder, rest)) == told(
         ran(folder_of(tmp_path / "fresh", n=60), fresh)
@@ -467,9 +463,8 @@ def test_a_written_text_in_doubt_is_not_asked_for_again_and_its_draw_is_no_draw(
     folder = folder_of(tmp_path, n=60)
     world = Doubtful(SHARES, better)
     result = ran(folder, world)
-    assert (
-        5 <= result.spend.in_doubt < 15
-    )  # after five in a row it is asked nothing more
+    # after five in a row it is asked nothing more
+    assert 5 <= result.spend.in_doubt < 15
     assert proposing(result).prompts == ()
     assert result.search.ended == "short"
     assert isinstance(result.plateau, Unknown)
@@ -510,9 +505,8 @@ def test_what_is_no_prompt_is_counted_and_never_run(tmp_path: Path) -> None:
     world = World(SHARES, lambda number, _: kinds[number % len(kinds)])
     done = api.run(ready_of(folder, 4), cap_usd=0, transport=world)
     draws = proposing(done.result).draws
-    assert (
-        len(world.asked) == 13 > len(kinds)
-    )  # with the one that the test before it asks for
+    # with the one that the test before it asks for
+    assert len(world.asked) == 13 > len(kinds)
     assert {(one.prompt, one.asked) for one in draws} == {("careful", 3)}
     lost = sum(not one.whole for one in draws)  # in which nothing was written once
     assert sum(one.unusable for one in draws) == 12 - lost

@@ -111,9 +111,8 @@ def test_a_proxy_sees_the_host_and_neither_the_key_nor_the_text(
     proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, f"http://ada:pass%40word@{proxy.address}")
-    with pytest.raises(
-        (llm_endpoints.Doubtful, llm_endpoints.NotSent)
-    ):  # it ends once it has heard both
+    # it ends once it has heard both
+    with pytest.raises((llm_endpoints.Doubtful, llm_endpoints.NotSent)):
         ask(f"{VENDOR}/chat/completions")
     connect, encrypted = proxy.heard
     assert connect.startswith(b"CONNECT api.openai.com:443 HTTP/1.1\r\n")

@@ -394,9 +394,8 @@ def test_a_pattern_that_is_too_slow_again_and_again_is_not_tried_for_ever(
 def test_a_pattern_that_takes_long_to_be_made_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        scoring_matching, "SECONDS", 0.02
-    )  # it takes about fifty times as long
+    # it takes about fifty times as long
+    monkeypatch.setattr(scoring_matching, "SECONDS", 0.02)
     with pytest.raises(InputError, match="too long to be made"):
         said("regex", "x", of={"pattern": r"[\0-\U0010ffff]" * 100, "capitals": False})
 

@@ -184,9 +184,8 @@ def test_what_the_evaluation_set_lacks_of_what_is_asked_is_counted() -> None:
     assert longer.value == pytest.approx((len(SPOKEN["fr"]) > longest) / 6)
     assert texts(asked, input=asked)["evalset_language_gap"].value == 0
     assert texts(["x" * 999], input=asked)["evalset_length_gap"].value == 0
-    short = texts(
-        ["hello", "12", SPOKEN["de"]], input=asked
-    )  # which two may be in any language
+    # which two may be in any language
+    short = texts(["hello", "12", SPOKEN["de"]], input=asked)
     assert "evalset_language_gap" not in short
     late = [SPOKEN["en"]] * 1_000 + [SPOKEN["de"], SPOKEN["fr"]]
     assert texts(late, input=asked)["evalset_language_gap"].value == 0

@@ -245,13 +245,11 @@ def test_a_growth_that_is_not_told_from_none_says_how_many_months_would() -> Non
     )  # fmt: skip
     assert signal_traffic.months_needed(line, 3.0) == 4
     assert signal_traffic.months_needed(line._replace(growth=-0.1), 3.0) == 4
-    assert (
-        signal_traffic.months_needed(line._replace(growth=0.05), 3.0) == 7
-    )  # 3 · 3.07^(2/3) = 6.3
+    # 3 · 3.07^(2/3) = 6.3
+    assert signal_traffic.months_needed(line._replace(growth=0.05), 3.0) == 7
     assert signal_traffic.months_needed(line._replace(growth=0.0), 3.0) is None
-    assert (
-        signal_traffic.months_needed(line._replace(error=0.01), 3.0) == 4
-    )  # never fewer than there are
+    # never fewer than there are
+    assert signal_traffic.months_needed(line._replace(error=0.01), 3.0) == 4
 
 
 def test_three_months_of_growth_ask_for_more_only_where_none_is_seen() -> None:

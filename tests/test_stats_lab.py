@@ -259,9 +259,8 @@ def test_looking_after_every_case_drops_the_best_no_more_often_than_stated() -> 
         for values in scores.T.tolist():
             race.add({arm: [values[arm]] for arm in race.running})
         lost += 0 not in race.running
-    assert (
-        0 < lost <= 42
-    )  # at one in five more than 42 of 150 come once in a hundred times
+    # at one in five more than 42 of 150 come once in a hundred times
+    assert 0 < lost <= 42
 
 
 @pytest.mark.slow
@@ -333,9 +332,8 @@ def test_labels_that_all_agree_are_not_certain() -> None:
     found = stats_compare.predicted_mean(np.ones(25), np.ones(25))
     assert found is not None
     assert (found.value, found.high) == (1.0, 1.0)
-    assert (
-        found.low < 1 - 3 / 25
-    )  # the share that shows no miss in 25 with a chance of 4%
+    # the share that shows no miss in 25 with a chance of 4%
+    assert found.low < 1 - 3 / 25
 
 
 def test_a_predicted_difference_turns_with_its_arms() -> None:
@@ -406,9 +404,8 @@ def test_a_judge_with_a_bias_of_its_own_for_each_arm_leaves_the_interval_true() 
         assert apart is not None
         held += mean.low <= 0.85 <= mean.high, apart.low <= 0.1 <= apart.high
         assert operator.sub(*judge.mean(axis=1)) < 0  # it prefers the worse one
-    assert (
-        held.min() >= 135
-    )  # at 95% fewer than 135 of 150 come once in a hundred times
+    # at 95% fewer than 135 of 150 come once in a hundred times
+    assert held.min() >= 135
 
 
 @pytest.mark.parametrize("longest", [1, LONGEST])

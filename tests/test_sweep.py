@@ -59,9 +59,8 @@ def test_the_best_rate_is_gone_on_with_and_what_was_tried_is_not_trained_again(
     result = training_pilot.run(pilot, cap_usd=1.0, transport=answers(shares()))
     assert result.plan.recipe.rate == BEST
     trained = RateTrainer(folder / "log").said("began")
-    assert (
-        len(trained) == len({*trained}) == 3 + 4 - 1
-    )  # the winner is the run of its size
+    # the winner is the run of its size
+    assert len(trained) == len({*trained}) == 3 + 4 - 1
     again = training_pilot.run(swept(folder), cap_usd=1.0, transport=answers(shares()))
     assert again.plan.recipe.rate == BEST
     assert RateTrainer(folder / "log").said("began") == trained

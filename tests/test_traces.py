@@ -589,9 +589,8 @@ def test_a_row_group_is_not_held_whole_and_one_that_is_too_large_says_so(
     query = (
         f"SELECT {text} AS output, reverse({text}) AS input FROM range(120000) each(i)"
     )
-    path = parquet(
-        tmp_path / "a.parquet", query
-    )  # 59 MiB, one row group, one page a column
+    # 59 MiB, one row group, one page a column
+    path = parquet(tmp_path / "a.parquet", query)
     files = TraceFiles([path], limits=Limits(memory_mib=128))
     assert sum(len(chunk.batch) for chunk in files) == 120_000
     files = TraceFiles([path], limits=Limits(memory_mib=32))
@@ -832,9 +831,8 @@ def test_patterns_mean_what_they_do_elsewhere(
     pieces = st.sampled_from(["*", "**", "a", "?", ".*", "[ab]*", "*.b", "a*"])
     pattern = "/".join(data.draw(st.lists(pieces, min_size=1, max_size=4)))
     told = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207  # what is tested
-    meant = {
-        Path(one) for one in told if (folder / one.rstrip("/")).exists()
-    }  # it names others too
+    # it names others too
+    meant = {Path(one) for one in told if (folder / one.rstrip("/")).exists()}
     found = {one.relative_to(folder) for one in files_disk.matching(pattern, folder)}
     assert found - {Path()} == meant - {Path()}
 

@@ -249,9 +249,8 @@ def test_a_review_shows_what_was_named_before_what_is_only_unusual(
     order = training_candidates.review_order(
         training_candidates.read_candidates(case).found, named
     )
-    assert named <= {
-        example.source for example in order[:8]
-    }  # every second one is at random
+    # every second one is at random
+    assert named <= {example.source for example in order[:8]}
 
 
 def test_what_a_person_accepted_is_not_named_again(tmp_path: Path) -> None:
@@ -775,9 +774,8 @@ def _said(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def test_what_is_exported_and_read_back_is_the_accepted_set(
     name: str, whole: Path, tmp_path: Path
 ) -> None:
-    base = (
-        "gpt-4.1-mini" if name == "openai-sft" else None
-    )  # none of its stays for long
+    # none of its stays for long
+    base = "gpt-4.1-mini" if name == "openai-sft" else None
     done = training_export.export(
         whole, name, output=tmp_path / "out", base=base, as_of=date(2026, 12, 1)
     )
@@ -1296,9 +1294,8 @@ def test_a_review_goes_out_as_a_file_and_back(
     asked = ["data", "review", str(place), "--reviewer", "ada", "--format", "jsonl"]
     assert run([*asked, "--output", str(sheet)]) == 0
     rows = [json.loads(line) for line in sheet.read_text("utf-8").splitlines()]
-    assert "examples.jsonl" not in sheet.read_text(
-        "utf-8"
-    )  # nobody sees where it comes from
+    # nobody sees where it comes from
+    assert "examples.jsonl" not in sheet.read_text("utf-8")
     said = [
         ("accept", ""),
         ("edit", "something better"),

@@ -265,9 +265,8 @@ def test_an_untuned_model_that_meets_every_target_ends_the_case(source: str) -> 
     for world in worlds_of(source, "rival"):
         before = as_it_is(world, source)
         rival = rival_of(world, before)
-        stated = {*missed(before)} - {
-            "privacy"
-        }  # which no rival shows to be enough alone
+        # which no rival shows to be enough alone
+        stated = {*missed(before)} - {"privacy"}
         if rival is None or not stated or before.verdict.rule in ("met", "proven"):
             continue
         after = judged(world, with_model(world.case, rival))
@@ -632,9 +631,8 @@ def test_more_reviewed_data_never_lowers_tuning(source: str) -> None:
                     "retrieved_examples",
                     "plain_classifier",
                 )
-                fell = (
-                    goes_further(found, before) and not learns
-                )  # which learn from the same
+                # which learn from the same
+                fell = goes_further(found, before) and not learns
                 law.look(
                     not fell, world, f"at {count}: {told(found)}, before {told(before)}"
                 )
@@ -824,9 +822,8 @@ def test_orders_and_repetitions_move_nothing(source: str) -> None:
 
 @pytest.mark.slow
 @given(cases)
-@settings(
-    phases=(Phase.explicit, Phase.reuse, Phase.generate)
-)  # a seed doesn't get simpler
+# a seed doesn't get simpler
+@settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_any_case_is_judged_by_a_rule_and_in_one_piece(case: Mapped) -> None:
     found = judged(World("random", case))
     kept = "keep_prompt" in {step.option for step in steps(found)}
@@ -933,9 +930,8 @@ def test_silence_gives_at_most_what_the_favourable_statement_gives(
             not further, world, f"said {told(favourable)}", f"unsaid {told(silent)}"
         )
         gates = {gate.id: gate.state for gate in silent.verdict.gates}
-        is_computed = (
-            about == "money" and gates.get("investment") == "yes"
-        )  # by traffic and prices
+        # by traffic and prices
+        is_computed = about == "money" and gates.get("investment") == "yes"
         if silent.verdict.answer in ("pilot", "yes") and not is_computed:
             named = [
                 one

@@ -109,9 +109,8 @@ def test_a_list_goes_on_by_a_plain_link_until_all_were_seen(
 
 def test_a_filter_leaves_what_it_names_and_says_so(client: TestClient) -> None:
     assert "1 of 2 cases" in get(client, "/?find=ON").text
-    assert (
-        "1 of 2 cases" in get(client, "/?find=warehouse+one").text
-    )  # its title, and its folder
+    # its title, and its folder
+    assert "1 of 2 cases" in get(client, "/?find=warehouse+one").text
     assert "No case matches “zebra”." in get(client, "/?find=zebra").text
 
 
@@ -653,9 +652,8 @@ def assert_shown_by_its_own_policy(
 def test_an_export_is_what_the_command_line_writes_byte_for_byte(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    name = (
-        "first-idea" if form == "html" else "insurance-claims"
-    )  # pictures take their time
+    # pictures take their time
+    name = "first-idea" if form == "html" else "insurance-claims"
     folder = with_examples(tmp_path / "shelf", project, name)
     client, out = a_client(a_site(folder)), tmp_path / "out"
     case = str(folder / name)

@@ -396,9 +396,8 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
     bottom = "(at) => document.querySelector(at).getBoundingClientRect().bottom"
     with Watched(browser, world, width=1440).go("/cases/task-api") as watched:
         page = watched.page
-        assert (
-            page.evaluate(bottom, ".overview .against") <= 800
-        )  # above what is scrolled to
+        # above what is scrolled to
+        assert page.evaluate(bottom, ".overview .against") <= 800
         page.set_viewport_size({"width": PHONE, "height": 844})
         assert page.evaluate(bottom, ".strip .choose") <= 844
         for name, at in (
@@ -490,9 +489,8 @@ def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(
         assert page.is_checked("input[name='ceiling.few_shot'][value=no]")
         page.get_by_role("button", name="Save", exact=True).click()
         watched.until("#what-if", "Saved.")
-        asked = page.locator(
-            "[id='q-factors.low_volume']"
-        )  # a second one, after the answer
+        # a second one, after the answer
+        asked = page.locator("[id='q-factors.low_volume']")
         asked.locator("summary").click()
         asked.get_by_label("Note").fill("counted")
         asked.get_by_role("button", name="Save the note").click()

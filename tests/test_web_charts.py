@@ -86,9 +86,8 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
             assert answer.json() == json.loads(
                 json.dumps(picture.drawing.spec(pixels, HOME))
             )
-            LayerChart.from_dict(
-                {**answer.json(), "config": {}}
-            )  # checked against the grammar
+            # checked against the grammar
+            LayerChart.from_dict({**answer.json(), "config": {}})
 
 
 def test_a_chart_names_no_address_of_others_and_no_code_to_load(

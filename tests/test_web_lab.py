@@ -656,9 +656,8 @@ def stand(done: int, of: int) -> Stand:
 
 def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
     assert section_lab.left_s(stand(0, 10), 5.0) is None
-    assert (
-        section_lab.left_s(stand(16, 100_000), 80.0) is None
-    )  # it was said that days were left
+    # it was said that days were left
+    assert section_lab.left_s(stand(16, 100_000), 80.0) is None
     assert section_lab.left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
     assert section_lab.left_s(stand(10, 10), 8.0) == 0
     assert [section_lab.duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
@@ -705,9 +704,8 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(
     ):
         assert writer.reserve("k", run=RUN, model="m", usd=0.1, cap_usd=9) == "go"
         assert first.spend(RUN) == second.spend(RUN) == writer.spend(RUN)
-        assert [one.key for one in first.doubtful(RUN)] == [
-            "k"
-        ]  # on the wire: nobody knows yet
+        # on the wire: nobody knows yet
+        assert [one.key for one in first.doubtful(RUN)] == ["k"]
         assert writer.doubtful(RUN) == ()
         with pytest.raises(InputError, match="can't be written"):
             first.fail("k", "no")
@@ -762,7 +760,6 @@ def test_a_lab_on_the_page_finds_what_the_command_line_finds(folder: Path) -> No
     for name in ("quote", "spend"):
         del mine[name], its[name]
     for result in (mine, its):
-        del result["search"][
-            "why"
-        ]  # only who asked for a search is told why there was none
+        # only who asked for a search is told why there was none
+        del result["search"]["why"]
     assert mine == its

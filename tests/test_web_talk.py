@@ -433,9 +433,8 @@ def test_a_what_if_is_what_writing_would_come_to(
     unknown = {name for name, said in given_amounts.items() if said == "unknown"}
     assert {*given_amounts} - unknown <= supposed.case.origin.assumed
     written = board.set_answers("pays", given_amounts, judged.digest)
-    assert (
-        written.dossier.to_dict() == supposed.dossier.to_dict()
-    )  # one is worked out when read
+    # one is worked out when read
+    assert written.dossier.to_dict() == supposed.dossier.to_dict()
     assert told(folder, "pays").count("# guessed") == 1
     with pytest.raises(ConflictError):
         board.set_answers("pays", {"strategic_value": "low"}, "0" * 64)
@@ -478,12 +477,10 @@ def test_amounts_are_written_only_into_the_file_they_were_made_from(
     assert answer.status_code == 409
     assert told(folder, "pays") == changed
     again = Seen(answer.text)
-    assert (
-        "8 to 16 months" in again.text
-    )  # $4,000 to $8,000 / ($1,000 - $500), as it says now
-    assert (
-        "1.3 to 2.7 months" in again.text
-    )  # and with what was to be written, $3,000 a month
+    # $4,000 to $8,000 / ($1,000 - $500), as it says now
+    assert "8 to 16 months" in again.text
+    # and with what was to be written, $3,000 a month
+    assert "1.3 to 2.7 months" in again.text
     assert [one for one in again.all("input") if one.get("value") == "3500"]
 
 

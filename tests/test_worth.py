@@ -41,12 +41,10 @@ def test_the_published_example_of_the_voi_package() -> None:
     rng = np.random.default_rng(1)
     p1, p2 = rng.normal(1, 1, 200_000), rng.normal(0, 2, 200_000)
     net = p1 - p2
-    assert money_worth.evppi(net, p1) == pytest.approx(
-        unit_loss(1, 1) - 1, abs=0.01
-    )  # 0.083
-    assert money_worth.evppi(net, p2) == pytest.approx(
-        unit_loss(1, 2) - 1, abs=0.02
-    )  # 0.396
+    # 0.083
+    assert money_worth.evppi(net, p1) == pytest.approx(unit_loss(1, 1) - 1, abs=0.01)
+    # 0.396
+    assert money_worth.evppi(net, p2) == pytest.approx(unit_loss(1, 2) - 1, abs=0.02)
     assert money_worth.evppi(net, net) == pytest.approx(
         unit_loss(1, math.sqrt(5)) - 1, abs=0.03
     )  # 0.476
@@ -69,9 +67,8 @@ def test_knowing_is_never_worth_less_than_nothing_nor_more_than_everything(
     net = middle + spread * known + rng.normal(0, 1, 500)
     most = float(np.mean(np.maximum(net, 0))) - max(float(np.mean(net)), 0.0)
     assert 0 <= money_worth.evppi(net, known) <= most + 1e-9
-    assert (
-        money_worth.evppi(net, np.full(500, 3.0)) == 0
-    )  # what doesn't vary tells nothing
+    # what doesn't vary tells nothing
+    assert money_worth.evppi(net, np.full(500, 3.0)) == 0
 
 
 def simulated(
@@ -150,9 +147,8 @@ def test_more_cases_are_worth_it_near_the_target_and_not_far_from_it() -> None:
     many, labels = (
         float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", near.what)
     )
-    assert labels == pytest.approx(
-        many * 15 * 100 * 0.5 / 200
-    )  # half of 15 h for 200 cases
+    # half of 15 h for 200 cases
+    assert labels == pytest.approx(many * 15 * 100 * 0.5 / 200)
     assert money_worth.more_cases(Unknown(ask="x"), 0.88, 100, 0.9) is None
 
 
@@ -177,9 +173,8 @@ def test_a_lab_asks_for_no_cases_that_are_not_worth_their_labels(
     page = " ".join(ceiling.render(done).split())
     assert " ".join(money_worth.cases_note(done.dossier.investment).split()) in page
     assert "more cases aren't worth what it takes to label them" in page
-    then = str(
-        section_lab.ended(done.result, done.dossier)
-    )  # on the page in the browser
+    # on the page in the browser
+    then = str(section_lab.ended(done.result, done.dossier))
     assert ("labelled cases to the evaluation set" in page) == (
         "labelled cases to the" in then
     )

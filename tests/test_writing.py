@@ -161,9 +161,8 @@ def test_only_the_lines_of_the_answers_change(slug: str, data: st.DataObject) ->
     new = {
         section for section, name in places if name not in (present.get(section) or {})
     }
-    mine = {
-        place[-1] for place in places
-    } | new  # a new answer may join a mapping on one line
+    # a new answer may join a mapping on one line
+    mine = {place[-1] for place in places} | new
     if any(isinstance((present.get(s) or {}).get(name), dict) for s, name in places):
         mine.add("value:")  # the answer of a mapping that is written over several lines
     for line in changed_lines(before, after):
@@ -373,15 +372,13 @@ def test_a_file_is_whole_after_a_kill_at_any_moment(folder: Path) -> None:
             writer.stdin.flush()
             child = int(writer.stdout.readline())
             time.sleep(chance.uniform(0.0, 0.1))
-            os.kill(
-                child, signal.SIGKILL
-            )  # a child that this test's own process started
+            # a child that this test's own process started
+            os.kill(child, signal.SIGKILL)
             assert writer.stdout.readline() == "ended\n"
             assert path.read_text("utf-8") in allowed
         writer.stdin.close()
-    assert (
-        path.read_text("utf-8") != start
-    )  # it was replaced, so the kills had something to hit
+    # it was replaced, so the kills had something to hit
+    assert path.read_text("utf-8") != start
     assert load_case(folder).name in ("even", "odd")
     for left in folder.glob(".*"):
         left.unlink()

@@ -112,9 +112,8 @@ def raced(
     sizes = np.bincount(talk)
     sums = np.array([np.bincount(talk, weights=row, minlength=k) for row in scores])
     sums /= sizes.max() if by_case else sizes
-    ends = (
-        np.flatnonzero(np.append(np.diff(talk) > 0, [True])) + 1
-    )  # cases after each conversation
+    # cases after each conversation
+    ends = np.flatnonzero(np.append(np.diff(talk) > 0, [True])) + 1
     size, start, last = max(FEWEST, -(-len(talk) // ROUNDS)), 0, 0
     for place, end in enumerate(ends.tolist(), start=1):
         if end - last >= size or place == k:

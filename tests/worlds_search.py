@@ -45,13 +45,11 @@ class World:
     near: frozenset[str]  #: Kinds that the nearest examples teach as well as a rule.
     effort: float  #: Share of cases that take a high effort.
     efforts: tuple[str, ...]  #: Efforts of the model; () where it has none.
-    skill: (
-        float  #: Chance that the writing model sees a rule in a case that went wrong.
-    )
+    #: Chance that the writing model sees a rule in a case that went wrong.
+    skill: float
     slips: float  #: Chance that it loses a rule that was there.
-    prompts: dict[str, frozenset[str]] = field(
-        default_factory=dict
-    )  #: Rules of the team's own.
+    #: Rules of the team's own.
+    prompts: dict[str, frozenset[str]] = field(default_factory=dict)
     cases: int = 240
 
     @classmethod

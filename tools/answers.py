@@ -17,9 +17,8 @@ from tuneworthy.report.sections.record import named_subjects
 from tuneworthy.verdict.challenges import ALL, ROOMS, in_room
 from tuneworthy.words import few, number
 
-_AS_OF = date(
-    2026, 11, 24
-)  # so that a service that ends one day doesn't change a page that day
+# so that a service that ends one day doesn't change a page that day
+_AS_OF = date(2026, 11, 24)
 
 _QUESTIONS = """
 Every question of the lesson, by its id in the case file. Each takes yes, no or unknown, or a

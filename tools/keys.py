@@ -165,9 +165,8 @@ class _Pages:
     def _plain_kind(self, node: Schema) -> str:
         kind = node.get("type", "")
         if kind == "array":
-            each = (
-                node.get("items") or node["prefixItems"][0]
-            )  # of a fixed length: all alike
+            # of a fixed length: all alike
+            each = node.get("items") or node["prefixItems"][0]
             return f"list of {self._kind(each)}"
         if kind == "object":
             return self._mapping(node)

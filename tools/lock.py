@@ -59,9 +59,8 @@ def main() -> None:
     """Write every file anew."""
     uv = sys.argv[1]
     with tempfile.TemporaryDirectory() as place:
-        whole = (
-            Path(place) / "all.txt"
-        )  # all layers take the releases that fit all of them
+        # all layers take the releases that fit all of them
+        whole = Path(place) / "all.txt"
         every = tuple(sorted({extra for extras in LAYERS.values() for extra in extras}))
         whole.write_text("\n".join(compiled(uv, every, None).values()) + "\n", "utf-8")
         made = {name: compiled(uv, extras, whole) for name, extras in LAYERS.items()}

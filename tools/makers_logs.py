@@ -64,9 +64,8 @@ class Server:
     """OpenAI's chat and Anthropic's messages, answered by what the question asks for."""
 
     def __init__(self) -> None:
-        self.answers: list[
-            tuple[int, int, int]
-        ] = []  #: State, and tokens read and written.
+        #: State, and tokens read and written.
+        self.answers: list[tuple[int, int, int]] = []
         server = self
 
         class Answer(BaseHTTPRequestHandler):

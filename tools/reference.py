@@ -174,9 +174,8 @@ def case_page(framework: Framework) -> list[str]:
     for section in ("ceiling", "signals", "factors"):
         asked = getattr(framework, section)
         for name, node in schema["properties"][section]["properties"].items():
-            if (
-                name not in asked
-            ):  # kept for another framework; it says itself what it asks
+            # kept for another framework; it says itself what it asks
+            if name not in asked:
                 continue
             node["description"] = _asked(framework, name)
     lines = ["# case.yaml", "", *paragraph(_CASE)]

@@ -134,9 +134,8 @@ def main() -> None:
                     sizes, tables[:-1], np.arange(cases), margin=0.02, target=target
                 )
                 points = curve.points[2:]
-                ends = [
-                    (round(point.low, 2), round(point.high, 2)) for point in points
-                ]  # as told
+                # as told
+                ends = [(round(point.low, 2), round(point.high, 2)) for point in points]
                 for name, point, (low, high) in zip(
                     ("quarter", "half", "all"), points, ends, strict=True
                 ):

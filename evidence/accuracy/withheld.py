@@ -61,9 +61,8 @@ def one(seed: int) -> tuple[str, ...]:
     outcome = "not judged"
     if compared:
         plan = PLAN.model_copy(update={"cases": max(PLAN.cases, compared.n)})
-        nothing = lab_held.HeldArm(
-            {}, "unknown", "unknown", "", "unknown"
-        )  # no target is stated
+        # no target is stated
+        nothing = lab_held.HeldArm({}, "unknown", "unknown", "", "unknown")
         outcome = lab_verify.judge_outcome(plan, compared, SAME, nothing, "yes")[0]
     said.append(f"verify {outcome}")
     if outcome == "improved" and shares["mine"] <= best:

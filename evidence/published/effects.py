@@ -409,9 +409,8 @@ def triangle_around(
     Its low end a and high end b solve (tenth - a)^2 = (b - a) (middle - a) / 10 and the same on the
     other side; they are found by putting one into the other. An end above 1 is put at 1.
     """
-    width = (
-        ninetieth - tenth
-    )  # ends start out apart from the peak, or they would stay on it
+    # ends start out apart from the peak, or they would stay on it
+    width = ninetieth - tenth
     low = tenth - width
     high = ninetieth + width
     for _ in range(_ROUNDS):

@@ -63,9 +63,8 @@ class PublishedArm(FileRecord):
     approach: SourceText = None  #: What was done.
     model: SourceText = None  #: The model it was done with.
     base_model: SourceText = None  #: For tuning: the model that was tuned.
-    train_examples: SourceText = (
-        None  #: For tuning: how many examples, as the source says it.
-    )
+    #: For tuning: how many examples, as the source says it.
+    train_examples: SourceText = None
     metric: SourceText = None  #: How it was measured.
     value: SourceText = None  #: What it came to, as the source says it.
 
@@ -100,12 +99,10 @@ class PublishedCase(FileRecord):
 
     id: Name  #: A short name of its own.
     title: Name = "untitled"  #: What it is called.
-    year: Annotated[int, Field(ge=1990, le=2100)] | None = (
-        None  #: The year of publication.
-    )
-    kind: Literal["paper", "industry"] | None = (
-        None  #: Research, or a report from practice.
-    )
+    #: The year of publication.
+    year: Annotated[int, Field(ge=1990, le=2100)] | None = None
+    #: Research, or a report from practice.
+    kind: Literal["paper", "industry"] | None = None
     cluster: Name | None = None
     """Cases of one paper or company share it; a case without one stands alone."""
     source_url: Text = ""  #: Where it can be read.

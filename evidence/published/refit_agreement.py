@@ -58,9 +58,8 @@ def _kappa(a: Sequence[Any], b: Sequence[Any]) -> float | str:
     if len({*a, *b}) < 2:
         return "none: one answer throughout"
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # one coder may have used one answer throughout: kappa is 0
+        # one coder may have used one answer throughout: kappa is 0
+        warnings.simplefilter("ignore")
         return round(
             float(cohen_kappa_score([str(x) for x in a], [str(x) for x in b])), 2
         )

@@ -24,9 +24,8 @@ STRANGERS_OF_AN_ADDRESS = STRANGERS // 2
 GRACE_S = 0.5
 """How long a stranger may take to show the token before it gives way to another connection."""
 
-Shows = Callable[
-    [MutableMapping[str, Any]], bool
-]  #: Whether a request shows the token.
+#: Whether a request shows the token.
+Shows = Callable[[MutableMapping[str, Any]], bool]
 
 
 def is_loopback(host: str) -> bool:

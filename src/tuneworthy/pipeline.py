@@ -424,9 +424,8 @@ def _look(
         from tuneworthy.measure.sample import distinct_prompts
 
         near = framework.threshold("near_copy")
-        distinct = distinct_prompts(
-            texts, 1.0 if near is None else near
-        )  # else identical ones
+        # else identical ones
+        distinct = distinct_prompts(texts, 1.0 if near is None else near)
     return CaseFindings(
         prompts=None if texts is None else len(texts),
         distinct_prompts=distinct,

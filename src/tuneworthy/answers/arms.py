@@ -18,9 +18,8 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Evidence, Scalar, Series
 from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, LabArm, LabName
 
-IMPORTED = (
-    "arms"  #: The table of prompts and models that ``measure`` writes for a test.
-)
+#: The table of prompts and models that ``measure`` writes for a test.
+IMPORTED = "arms"
 RUNNING = "running_prompt_share"
 """The measurement of a log that names the prompt file and the model that production runs."""
 

@@ -31,9 +31,8 @@ CORNERS = (0.1, 0.9)  #: Between these the odds of open answers move for the bou
 
 _GRID = 17
 
-Measures = Mapping[
-    str, tuple[float, float]
-]  #: Each measure's ends over all completions.
+#: Each measure's ends over all completions.
+Measures = Mapping[str, tuple[float, float]]
 
 
 def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:

@@ -557,8 +557,7 @@ class Challenge:
         )
 
 
-contradiction = partial(
-    Challenge, "contradiction"
-)  #: Statements that exclude each other.
+#: Statements that exclude each other.
+contradiction = partial(Challenge, "contradiction")
 doubt = partial(Challenge, "doubt")  #: A statement that lacks what would carry it.
 pushback = partial(Challenge, "pushback")  #: An expectation that isn't realistic.

@@ -55,12 +55,10 @@ from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
 TRAINING = "training_examples"
 FAMILIES = "families_scored"
-RUNNING_ARM = (
-    "running_arm_share"  #: What a lab measured of the arm that production runs.
-)
-BEST_PROMPT = (
-    "best_prompt_share"  #: What a lab measured of its best prompt on held-out cases.
-)
+#: What a lab measured of the arm that production runs.
+RUNNING_ARM = "running_arm_share"
+#: What a lab measured of its best prompt on held-out cases.
+BEST_PROMPT = "best_prompt_share"
 SEARCH = "ceiling_search"  #: Draws of a search for better prompts, and how it ended.
 
 Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.

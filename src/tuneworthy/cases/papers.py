@@ -34,9 +34,8 @@ from tuneworthy.words import (
 _NO_ADVICE = (
     "This is arithmetic with its sources, and not legal advice. Have a lawyer read it."
 )
-_FLOP_PER_TOKEN = (
-    6  # of a parameter: forward and back; an adapter takes less, never more
-)
+# of a parameter: forward and back; an adapter takes less, never more
+_FLOP_PER_TOKEN = 6
 _BILLION = 1e9
 _MTOK = 1e6
 

@@ -54,9 +54,8 @@ class CaseRow(LateRecord):
 
     name: str  #: Name of its folder.
     title: str = ""  #: The case's own name.
-    answer: TuningAnswer | None = (
-        None  #: None where the case can't be read, as all of the rest.
-    )
+    #: None where the case can't be read, as all of the rest.
+    answer: TuningAnswer | None = None
     outcome: Verdict | None = None
     final: bool | None = None  #: Whether no open answer can change the outcome.
     says: str = ""  #: The answer as a sentence.
@@ -66,12 +65,10 @@ class CaseRow(LateRecord):
     next_workdays: int | None = None
     """Working days from ``as_of`` to the last day of that; None without a plan."""
     model: str = ""  #: What answers today, where the case names it.
-    model_ends: date | None = (
-        None  #: The day on which that model ends, as far as it is known.
-    )
-    ask_usd: Number | None = (
-        None  #: What is asked for now; None where there is no plan.
-    )
+    #: The day on which that model ends, as far as it is known.
+    model_ends: date | None = None
+    #: What is asked for now; None where there is no plan.
+    ask_usd: Number | None = None
     ask_hours: Range | None = None  #: The work in it.
     worth_usd: Number | None = None  #: Mean net present value: what is at stake.
     worth_range: Range | None = None  #: Its 80% range; None where nothing was drawn.
@@ -85,9 +82,8 @@ class CaseRow(LateRecord):
     as_of: date | None = None  #: The day that it speaks for.
     review_on: date | None = None
     due: bool = False  #: Whether that day has come.
-    pending: bool = (
-        False  #: Whether it is being worked out; what is told then is of before.
-    )
+    #: Whether it is being worked out; what is told then is of before.
+    pending: bool = False
     problem: str = ""  #: Why it can't be read; empty where it can.
 
     @property
@@ -266,14 +262,12 @@ class CaseQuery(FileRecord, defer_build=False):
     due: bool = False  #: Only those whose review is due.
     sort: Annotated[Order | None, _EMPTY_IS_NONE] = None
     """What is most, or soonest, comes first; by answer, with a budget by worth for a dollar."""
-    reverse: bool = (
-        False  #: The other way round; what isn't known is last all the same.
-    )
+    #: The other way round; what isn't known is last all the same.
+    reverse: bool = False
     budget: Annotated[float | None, Field(ge=0, le=1e12), _EMPTY_IS_NONE] = None
     """USD: how far down the list it goes, by worth for each dollar asked."""
-    after: Annotated[str, Field(max_length=100)] = (
-        ""  #: Begin after the case of this name.
-    )
+    #: Begin after the case of this name.
+    after: Annotated[str, Field(max_length=100)] = ""
 
     @property
     def order(self) -> Order:
@@ -385,9 +379,8 @@ class Totals(LateRecord):
     contradictions: int  #: Cases with an open contradiction.
     due: int  #: Cases whose review is due.
     problems: int  #: Cases that can't be read.
-    pending: (
-        int  #: Cases of the folder that are being worked out, whether they fit or not.
-    )
+    #: Cases of the folder that are being worked out, whether they fit or not.
+    pending: int
     since: date | None = None  #: The earliest day of one of those.
 
 
@@ -529,9 +522,8 @@ class Funding(LateRecord):
     funded: dict[str, float | None]
     """Name of each case to what it is worth for a dollar, the most first; None for a free one."""
     left_out: dict[str, str]  #: Name of each other case to the reason.
-    next: str = (
-        ""  #: Name of the first case that isn't reached; empty where none is left.
-    )
+    #: Name of the first case that isn't reached; empty where none is left.
+    next: str = ""
     next_ask_usd: float | None = None  #: What that one asks at most.
 
     @property

@@ -361,9 +361,8 @@ def _counts(snapshot: CaseSnapshot) -> str:
 
 
 _PAGE = 50  # cases in one part of the list
-_MOMENT_S = (
-    0.08  # after it the rest of a list is worked out later: the list is there at once
-)
+# after it the rest of a list is worked out later: the list is there at once
+_MOMENT_S = 0.08
 _FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
 _DOSSIERS = 200  # kept in memory, as they are large
 

@@ -264,9 +264,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal that lacks a sign still gets the text
+            # a terminal that lacks a sign still gets the text
+            stream.reconfigure(errors="replace")
     lay_out_for(columns_of(sys.stdout))
     try:
         refuse_wrong_clock()

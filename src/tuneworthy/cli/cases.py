@@ -613,9 +613,8 @@ def failures(
     from tuneworthy.report.sections.failures import failures_dict, failures_document
 
     if sheet is not None:
-        _import_causes(
-            Path(sheet), case
-        )  # said on the other channel where JSON is asked for
+        # said on the other channel where JSON is asked for
+        _import_causes(Path(sheet), case)
         written = ""
     else:
         if new_draw:

@@ -128,9 +128,8 @@ class Group(click.Group):
         self.params.append(help_all_option(hidden=True))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click calls it
-        return list(
-            self.commands
-        )  # in the order in which they are used, not by the alphabet
+        # in the order in which they are used, not by the alphabet
+        return list(self.commands)
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
@@ -557,9 +556,8 @@ def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
         if stand.waiting:
             show(f"{stand.waiting} ({paid} so far)")
             return
-        if (
-            not stand.of
-        ):  # prompts are proposed first, and nobody knows in how many calls
+        # prompts are proposed first, and nobody knows in how many calls
+        if not stand.of:
             show(f"prompts are proposed: {stand.done} calls, {paid}")
             return
         seconds = left_s(stand, time.monotonic() - started)

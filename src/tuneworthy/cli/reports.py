@@ -194,9 +194,8 @@ def show(
     papers   a model card, a summary of the training data, and the EU's threshold
     history  what changed between the versions that are kept, the latest first
     """  # noqa: D301  # click reads it as the mark of lines that aren't wrapped anew
-    if case in _SECTIONS and not os.path.lexists(
-        case
-    ):  # CASE is left out: the present folder
+    # CASE is left out: the present folder
+    if case in _SECTIONS and not os.path.lexists(case):
         name = section
         section = case
         case = opt.nearest_case()

@@ -25,9 +25,8 @@ from tuneworthy.model.case import Price
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")]
 Word = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$")]
-_SNAPSHOT = re.compile(
-    r"-20\d{2}-?\d{2}-?\d{2}$"
-)  # a snapshot ends with its alias where nobody says else
+# a snapshot ends with its alias where nobody says else
+_SNAPSHOT = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
 NoEnd = Literal["none_published"]
 """A page on ends was read, and it names no day."""
 
@@ -39,9 +38,8 @@ class OutsideFact(FileRecord):
     """What pages of others say, read on a day."""
 
     entry: Slug  #: Its name in its file, used once.
-    replaces: Slug | None = (
-        None  #: An earlier entry that no longer counts from this one's day on.
-    )
+    #: An earlier entry that no longer counts from this one's day on.
+    replaces: Slug | None = None
     says: Text = ""  #: What the page says, and what else matters here.
     sources: tuple[Name, ...]
     confirmed: Tri = "unknown"
@@ -59,9 +57,8 @@ class OutsideFact(FileRecord):
 class DatedPrice(FileRecord):
     """USD for a million tokens of an untuned model, from a day on."""
 
-    from_: Annotated[date | None, Field(alias="from")] = (
-        None  #: Always where there is none.
-    )
+    #: Always where there is none.
+    from_: Annotated[date | None, Field(alias="from")] = None
     input: NonNegative
     output: NonNegative
     cached_input: NonNegative | None = None
@@ -72,31 +69,27 @@ class DatedPrice(FileRecord):
 class ModelFact(OutsideFact):
     """What is known of some models at one host."""
 
-    models: Annotated[
-        tuple[Name, ...], Field(min_length=1)
-    ]  #: ``host:name``, with every alias.
+    #: ``host:name``, with every alias.
+    models: Annotated[tuple[Name, ...], Field(min_length=1)]
     released: date | None = None  #: The release of the oldest of them that was found.
     window: Natural | None = None  #: Input tokens that it takes.
     reads: tuple[Literal["text", "image", "audio", "video"], ...] = ()
     effort: tuple[Word, ...] = ()  #: Words of its endpoint for how long it may think.
     parameters_b: NonNegative | None = None  #: Billions of parameters, all of them.
     active_b: NonNegative | None = None  #: Those that work on one token.
-    trained_mtok: NonNegative | None = (
-        None  #: Millions of tokens that it was trained on.
-    )
+    #: Millions of tokens that it was trained on.
+    trained_mtok: NonNegative | None = None
     license: Word | None = None
     prices: tuple[DatedPrice, ...] = ()  #: Where the price list lacks them.
-    new_until: date | None = (
-        None  #: The last day on which somebody new could start with it.
-    )
+    #: The last day on which somebody new could start with it.
+    new_until: date | None = None
     ends: date | NoEnd | None = None
     """The day from which it no longer answers; None where nobody looked."""
     ends_is: Literal["announced", "earliest", "done"] = "announced"
     train_until: date | None = None  #: The day from which no new job tunes it.
     tunes_end: date | NoEnd | None = None  #: When models tuned on it end.
-    successors: tuple[
-        Name, ...
-    ] = ()  #: What is named in its place, the cheapest first.
+    #: What is named in its place, the cheapest first.
+    successors: tuple[Name, ...] = ()
     successor_tunable: Tri = "unknown"
 
     @property
@@ -159,9 +152,8 @@ class ServingOffer(_Offer):
     usd_per_hour: NonNegative | None = None
     idle: Literal["paid", "scales_to_zero"] = "paid"
     adapters: Natural | None = None  #: The most that share an endpoint.
-    trial: Tri = (
-        "no"  #: Whether it is for trials alone, so that no traffic rests on it.
-    )
+    #: Whether it is for trials alone, so that no traffic rests on it.
+    trial: Tri = "no"
 
 
 class ServiceFact(OutsideFact):
@@ -172,9 +164,8 @@ class ServiceFact(OutsideFact):
     host: Word | None = None  #: What stands before the names of its models.
     approaches: tuple[Ident, ...] = ()
     """Approaches its own pages name; one that is missing may be offered and wasn't found."""
-    open_to_new: Tri = (
-        "unknown"  #: Whether somebody can start with it now, or it is maintained.
-    )
+    #: Whether somebody can start with it now, or it is maintained.
+    open_to_new: Tri = "unknown"
     until: date | None = None  #: The day on which new work ends, or ended.
     serves_until: date | None = None  #: The day from which it serves no tuned model.
     regions: tuple[Name, ...] = ()

@@ -93,9 +93,8 @@ class UserConfig(FileRecord):
         Field(max_length=_MOST_MODELS),
     ] = ()
     """Models of a case that names none, by id or whole; the first is in use."""
-    budget_usd: NonNegative | None = (
-        None  #: The most a lab may cost where no --budget is given.
-    )
+    #: The most a lab may cost where no --budget is given.
+    budget_usd: NonNegative | None = None
     facts: FactsSource | None = None
     """Models and services of the user or the organization, in the form of the catalogue."""
 

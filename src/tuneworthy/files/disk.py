@@ -190,9 +190,8 @@ def all_or_none(folder: Path) -> Iterator[list[Path]]:
         for path in placed:
             path.unlink(missing_ok=True)
         if is_new:
-            with suppress(
-                OSError, ValueError
-            ):  # a name that can't be one was never made
+            # a name that can't be one was never made
+            with suppress(OSError, ValueError):
                 folder.rmdir()
         raise
 
@@ -367,9 +366,8 @@ def _taken(path: Path, held: ExitStack) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ours = os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError as caught:
-        ours = not isinstance(
-            caught, BlockingIOError
-        )  # else files can't be locked there
+        # else files can't be locked there
+        ours = not isinstance(caught, BlockingIOError)
     if ours:
         held.callback(os.close, descriptor)
     else:

@@ -34,9 +34,8 @@ _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
 _MOST_STEPS = 8  # before the last prompt of a chain
 _MOST_TERMS = 10_000
-_MOST_WORDS = (
-    20_000  # of all terms together, or of avoid.txt: more take minutes to make ready
-)
+# of all terms together, or of avoid.txt: more take minutes to make ready
+_MOST_WORDS = 20_000
 _WORDS_BYTES = 400_000
 _VOICE_BYTES = 8 * MIB
 _WORD_BYTES = 200  # of one word or phrase: every letter takes room among the patterns

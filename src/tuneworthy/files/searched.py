@@ -195,9 +195,8 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
 def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
     """A prompt with our variables in the place of a tool's own."""
     names = dict.fromkeys(prompt.variables.findall(prompt.user))
-    if (
-        prompt.variables is _DOUBLE
-    ):  # a text in single braces may be JSON that is asked for
+    # a text in single braces may be JSON that is asked for
+    if prompt.variables is _DOUBLE:
         names |= dict.fromkeys(prompt.variables.findall(prompt.system))
     contexts = [each for each in names if each in _CONTEXTS]
     inputs = [each for each in names if each not in _CONTEXTS]

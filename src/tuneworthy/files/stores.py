@@ -203,9 +203,8 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
     descriptor = os.open(path, flags, 0o666)
     try:
         left = memoryview(_line_end(descriptor) + line)
-        while (
-            left
-        ):  # a disk that is nearly full takes a part, and refuses only the next one
+        # a disk that is nearly full takes a part, and refuses only the next one
+        while left:
             left = left[os.write(descriptor, left) :]
         if sync:
             os.fsync(descriptor)
@@ -686,9 +685,8 @@ def read_rubrics(case: Case) -> dict[str, str]:
     )
     texts = (read_text(rubric_path(case, name), MIB).strip() for name in names)
     pairs = zip(names[:MOST_RUBRICS], texts, strict=False)
-    return {
-        name: text for name, text in pairs if digest_of(text) == name
-    }  # else it was changed
+    # else it was changed
+    return {name: text for name, text in pairs if digest_of(text) == name}
 
 
 def keep_rubric(case: Case, text: str) -> str:

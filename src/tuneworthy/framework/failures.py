@@ -156,9 +156,8 @@ def _measured(
     counts: dict[CauseId, int] = {}
     for cause in CAUSES:
         count = read.details.get(cause, 0)
-        if (
-            isinstance(count, int) and count > 0
-        ):  # a ledger that somebody wrote in may say more
+        # a ledger that somebody wrote in may say more
+        if isinstance(count, int) and count > 0:
             counts[cause] = count
     shares = failure_shares(counts)
     if not shares:

@@ -66,9 +66,8 @@ def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
 
 Kinds = Mapping[_Kind, int]
 Findings = Iterator[LintFinding]
-Pairs = Mapping[
-    tuple[_Kind, _Kind], int
-]  #: What combinations without a factor are, and with it.
+#: What combinations without a factor are, and with it.
+Pairs = Mapping[tuple[_Kind, _Kind], int]
 
 
 @dataclass(frozen=True, eq=False)

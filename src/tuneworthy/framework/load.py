@@ -36,9 +36,8 @@ def _parsed(file: str) -> ParsedFile:
     return parse(catalogue_text(file), file, FrameworkError)
 
 
-@lru_cache(
-    maxsize=8
-)  # it ships with the package and is frozen; a server asks for it all day
+# it ships with the package and is frozen; a server asks for it all day
+@lru_cache(maxsize=8)
 def load_named(name: str) -> Framework:
     """A framework of the catalogue; a FrameworkError if there is none of that name."""
     return load_document(_named_document(name, name))

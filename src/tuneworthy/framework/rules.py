@@ -156,9 +156,8 @@ class Rules:
     score_cuts: Cuts
     difference_cuts: Cuts
     asked: frozenset[str]  #: Answers the tree asks for by name.
-    bounds: dict[
-        Measure, tuple[int, ...]
-    ]  #: Where each measure that the tree reads divides.
+    #: Where each measure that the tree reads divides.
+    bounds: dict[Measure, tuple[int, ...]]
 
 
 def compile_rules(
@@ -198,9 +197,8 @@ def compile_rules(
     )
 
 
-rules_of = of_the_last(
-    compile_rules
-)  #: The rules of a framework that many decisions share.
+#: The rules of a framework that many decisions share.
+rules_of = of_the_last(compile_rules)
 
 
 def _weight(factor: Factor, framework: Framework) -> Fraction:

@@ -106,9 +106,8 @@ def case_schema(framework: Framework) -> dict[str, Any]:
         says = {
             key: f"{e.title}: {framework.filled(e.ask, e)}" for key, e in asked.items()
         }
-        if (
-            name == "factors"
-        ):  # some are kept beside the framework's own, and not counted
+        # some are kept beside the framework's own, and not counted
+        if name == "factors":
             says = {**ALSO_ASKED, **says}
         section = holder["properties"][name]
         entry = section.pop("additionalProperties")

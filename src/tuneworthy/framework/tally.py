@@ -52,16 +52,14 @@ class TallyGroup(NamedTuple):
     """The answers of one kind, reduced to what the tree can distinguish."""
 
     known: Weighed  #: What is yes for certain.
-    open: tuple[
-        int, ...
-    ]  #: Scaled weight of every open answer that nothing names, sorted.
+    #: Scaled weight of every open answer that nothing names, sorted.
+    open: tuple[int, ...]
     size: int  #: How many answers there are, open, yes or no.
 
 
 Named = tuple[tuple[str, State], ...]  #: Answers that the tree asks for by name.
-Groups = tuple[
-    TallyGroup, TallyGroup, TallyGroup
-]  #: Checks, indicators and anti-indicators.
+#: Checks, indicators and anti-indicators.
+Groups = tuple[TallyGroup, TallyGroup, TallyGroup]
 
 
 @dataclass(frozen=True, eq=False)

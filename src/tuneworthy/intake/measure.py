@@ -181,9 +181,8 @@ class HowRead(TypedDict, total=False):
     """How traces are read and measured."""
 
     mapping: str | Path | None  #: A file that maps the fields of their records to ours.
-    save_map: (
-        str | Path | None
-    )  #: A file to write such a map into, where it was guessed.
+    #: A file to write such a map into, where it was guessed.
+    save_map: str | Path | None
     progress: Progress | None
     on: str  #: ``ray`` or ``ray:ADDRESS``; in this process where left out.
     draw: tuple[float, int]  #: Share of the conversations that are drawn, and the seed.
@@ -377,9 +376,8 @@ def _measured(
 
     if on:
         read_way(on)
-    if not all(
-        source.strip() for source in sources
-    ):  # an empty path would be the present folder
+    # an empty path would be the present folder
+    if not all(source.strip() for source in sources):
         raise InputError(
             "a source is empty", where="--from", fix="name a file with traces"
         )
@@ -424,9 +422,8 @@ def _measured(
     )
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
-        folders = reading.name.rpartition("/")[
-            0
-        ]  # of Hive's layout: what they say is read too
+        # of Hive's layout: what they say is read too
+        folders = reading.name.rpartition("/")[0]
         identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
         inputs.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
     measured = Measured(

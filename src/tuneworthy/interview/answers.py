@@ -350,9 +350,8 @@ class CaseSnapshot:
     digest: str  #: SHA-256 of the case file's text, for compare-and-set.
     inputs_digest: str
     """Of all the rest but the day: framework, evidence, prompts, and what is missing."""
-    day: date | None = field(
-        default=None, kw_only=True
-    )  #: The day its dossier speaks for.
+    #: The day its dossier speaks for.
+    day: date | None = field(default=None, kw_only=True)
 
     @property
     def key(self) -> str:

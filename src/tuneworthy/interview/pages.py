@@ -180,9 +180,8 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
     done = f"the missing {'check' if len(after.missing) == 1 else 'checks'}"
     if not after.depends:
         return f"With {done} done, the checklist comes out as: {OUTCOME_WORDS[after.outcome]}."
-    if (
-        not whole
-    ):  # without a number: the one that counts stands beside the next question
+    # without a number: the one that counts stands beside the next question
+    if not whole:
         return f"With {done} done, it would depend on the open answers."
     named = [*after.depends[:_MOST_NAMED]]
     more = len(after.depends) - len(named)

@@ -50,9 +50,8 @@ _HAVE_DEFAULTS = (
 )  # fields with a value that nobody has to have stated
 _PLAIN = CaseField(title="", kind="state")
 LEADING_CAUSE = "failures.mostly"
-NOT_NEEDED = (
-    "not_needed"  #: The answer that a check is done because the task takes none of it.
-)
+#: The answer that a check is done because the task takes none of it.
+NOT_NEEDED = "not_needed"
 _SIGNAL_MINUTES = 3  # ours; a framework gives signals none
 
 

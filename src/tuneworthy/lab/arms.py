@@ -135,9 +135,8 @@ def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
             value=0.0, low=0.0, high=_LOOK_UP_S, grade="rule_of_thumb", source=source
         )
     if scores.unanswered(arm, cases):
-        return Unknown(
-            ask=_UNANSWERED
-        )  # how soon an endpoint refuses is no time of a model
+        # how soon an endpoint refuses is no time of a model
+        return Unknown(ask=_UNANSWERED)
     seconds, places = scores.arm_scores(arm).seconds(cases)
     clusters = clusters_of(cases)[places] if len(places) else places
     return _amount(quantile(seconds, 0.95, clusters), _NOT_TIMED, source)

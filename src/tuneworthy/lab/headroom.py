@@ -25,9 +25,8 @@ ONE_CASES = 16  #: Cases, where there is one.
 MOST_CALLS = 40
 GAINED = 0.8
 """Of the cases that another way of asking gets right those that a search gains, about."""
-WORTH = (
-    0.02  #: Share of cases: where less is foretold, a search is not worth its price.
-)
+#: Share of cases: where less is foretold, a search is not worth its price.
+WORTH = 0.02
 _FEWEST = 8  # cases, under which nothing is said
 
 

@@ -79,9 +79,8 @@ class LabJudge:
     plan: JudgePlan
     labels: Mapping[tuple[str, str], float]
     """By case and digest of the output, from 0 for no to 1 for yes."""
-    rubric_file: str = (
-        ""  #: The rubric's file as the user named it, for a command to copy.
-    )
+    #: The rubric's file as the user named it, for a command to copy.
+    rubric_file: str = ""
     answers: dict[tuple[str, Output], Settled] = field(default_factory=dict)
     """The judge's answers by case and output."""
 
@@ -218,9 +217,8 @@ class JudgeChoice(NamedTuple):
 
     rubric: str | Path  #: File with what an output has to meet.
     model: str  #: One of the case's models, or another.
-    base_url: str = (
-        ""  #: Where another is served; empty for its provider's usual address.
-    )
+    #: Where another is served; empty for its provider's usual address.
+    base_url: str = ""
     usd_per_mtok: tuple[float, float] | None = None
     """Price of another for input and output; its list price where it isn't stated."""
     labels: int = LABELS  #: Cases of a part on which people's labels count.

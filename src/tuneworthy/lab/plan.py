@@ -37,9 +37,8 @@ _LONGEST = 180  # characters of a name, with room for a number
 FEWEST_TOKENS = 512
 PROBE_TOKENS = 8192
 """The least that an answer may have where nobody states its most, and the most of a probe."""
-PROBE_CASES = (
-    3  #: Cases that each model is asked with the most, to see how much it uses.
-)
+#: Cases that each model is asked with the most, to see how much it uses.
+PROBE_CASES = 3
 BASELINES = ("majority", "nearest_neighbour", "trained_head")
 
 
@@ -65,9 +64,8 @@ def plan_arms(
     arms = list[Arm]()
     named = {prompt.name: prompt for prompt in prompts}
     steps = {prompt.after for prompt in prompts}
-    ends = [
-        prompt for prompt in prompts if prompt.name not in steps
-    ]  # of chains the last
+    # of chains the last
+    ends = [prompt for prompt in prompts if prompt.name not in steps]
     for prompt, model in product(ends, case.models):
         if prompt.model not in (None, model.id):
             continue
@@ -177,9 +175,8 @@ class Pool:
         self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
         self._folds: tuple[Ints, dict[str, int]] | None = None
         self._heads: dict[int, tuple[NDArray[np.object_], Vectors]] = {}
-        self._found: dict[
-            tuple[object, ...], tuple[int, ...]
-        ] = {}  # which many arms ask for
+        # which many arms ask for
+        self._found: dict[tuple[object, ...], tuple[int, ...]] = {}
         self.turns = lru_cache(maxsize=_TURNS)(self._turns)
 
     def __len__(self) -> int:
@@ -338,9 +335,8 @@ class Pool:
 def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.int32]:
     """Places of the largest scores, the largest first; of equals the first."""
     least: Any = -np.inf
-    if (
-        len(scores) > most
-    ):  # the largest of some strands are a bound that is quickly found
+    # the largest of some strands are a bound that is quickly found
+    if len(scores) > most:
         strands = len(scores) // max(1, len(scores) // (4 * most))
         largest = (
             scores[: len(scores) // strands * strands].reshape(-1, strands).max(axis=0)
@@ -353,9 +349,8 @@ def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.i
 FOLDS = 5
 _STEPS = 75
 _MOST_TAUGHT = 1_000
-_INTERCEPT = np.float32(
-    0.3
-)  # about as long as centered vectors are, so that steps can be long
+# about as long as centered vectors are, so that steps can be long
+_INTERCEPT = np.float32(0.3)
 
 
 def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, int]]:
@@ -431,22 +426,18 @@ class Setting:
     """What turns arms into requests."""
 
     prompts: Mapping[str, PromptVariant]  #: By name.
-    reached: Mapping[
-        str, Reached
-    ]  #: Where each model of the case is called, by its id.
+    #: Where each model of the case is called, by its id.
+    reached: Mapping[str, Reached]
     pool: Pool
     schema: str | None = None  #: Output schema as JSON, for constrained arms.
-    grammar: str | None = (
-        None  #: GBNF of the labels, for arms constrained by a grammar.
-    )
+    #: GBNF of the labels, for arms constrained by a grammar.
+    grammar: str | None = None
     max_tokens: int = FEWEST_TOKENS
     labels: tuple[str, ...] = ()  #: What decision models choose among.
-    deciders: frozenset[str] = (
-        frozenset()
-    )  #: Ids of the models that decide, and write nothing.
-    answer_tokens: float | None = (
-        None  #: Tokens an answer likely has, by a log or by right ones.
-    )
+    #: Ids of the models that decide, and write nothing.
+    deciders: frozenset[str] = frozenset()
+    #: Tokens an answer likely has, by a log or by right ones.
+    answer_tokens: float | None = None
 
 
 class Spoken(NamedTuple):

@@ -89,9 +89,8 @@ from tuneworthy.words import count, listing, share
 
 AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
 ASSUMED_S = 2.0  #: Seconds of a call, for the time that a quote says: until one was made, a guess.
-JUDGED = frozenset(
-    {"persona", "generation"}
-)  #: Goals whose outputs few references match.
+#: Goals whose outputs few references match.
+JUDGED = frozenset({"persona", "generation"})
 JUDGE = "have a model judge: --judge RUBRIC.md --judge-model MODEL"
 CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
 SEARCH_RUN = "search"  #: Name of the run of a search for prompts, whose cap is its own.
@@ -114,9 +113,8 @@ class PreparedLab:
     unsearched: str = ""  #: Why nothing is searched, though nobody turned it off.
     trusted: frozenset[str] = frozenset()
     """Models whose stated price counts, also where the list price is higher or it is 0."""
-    files: tuple[
-        MeasuredFile, ...
-    ] = ()  #: Its cases and prompts as they were when it read them.
+    #: Its cases and prompts as they were when it read them.
+    files: tuple[MeasuredFile, ...] = ()
     confirmed: frozenset[str] = frozenset()
     """Hosts that the user says may be sent to, beside those that need no saying."""
 
@@ -596,9 +594,8 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
         parts = [("", case) for case in plan.select] + [
             ("report", case) for case in plan.report
         ]
-        for (part, case), arm in product(
-            parts, plan.called
-        ):  # of a case much is made once
+        # of a case much is made once
+        for (part, case), arm in product(parts, plan.called):
             for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
                 judged = judge.expected(walk[-1], case, ledger) if judge else ()
                 for job in (*walk, *judged):
@@ -639,18 +636,16 @@ def _raced_part(plan: LabPlan) -> float:
     return 1.0 if len(plan.of_kind("prompt")) < _FEW_ARMS else RACED_PART
 
 
-MOST_RIVALS = (
-    2  #: Arms of other models beside the best prompt that may meet the held-out cases.
-)
+#: Arms of other models beside the best prompt that may meet the held-out cases.
+MOST_RIVALS = 2
 
 
 def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
     """How many prompt arms may meet the held-out cases."""
     if lab.scores.judge is not None:
         return 2  # a judge's choice has a rival
-    most = (
-        1 if lab.request is None else 2
-    )  # a found prompt is compared with the best before it
+    # a found prompt is compared with the best before it
+    most = 1 if lab.request is None else 2
     if lab.case.targets.quality is None or not rivals:
         return most
     others = len({arm.model for arm in plan.of_kind("prompt")}) - 1

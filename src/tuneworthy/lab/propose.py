@@ -46,9 +46,8 @@ if TYPE_CHECKING:
 
 MOST_TAUGHT = 48
 """Cases of a search at most: it learns from them and scores on them, anew for each candidate."""
-TAUGHT_PART = (
-    3  #: One in so many of the cases for selecting, at least where there are few.
-)
+#: One in so many of the cases for selecting, at least where there are few.
+TAUGHT_PART = 3
 RACING = 60  #: Cases for selecting that race before a search gets more than that part.
 LONGEST = 8000
 """Bytes of a proposed prompt, unless the one it comes from is longer: it bounds the price."""
@@ -62,9 +61,8 @@ class ProposalRequest(NamedTuple):
     place: Reached  #: Where it is called.
     taught: tuple[EvalCase, ...]
     """Cases it learns from and scores on: these race nothing and report nothing."""
-    cap_usd: float | None = (
-        None  #: The most it may cost; half of the lab's own cap for None.
-    )
+    #: The most it may cost; half of the lab's own cap for None.
+    cap_usd: float | None = None
     writes: bool = True  #: Whether texts are written; else only examples and the like are searched.
 
     @property
@@ -250,9 +248,8 @@ def inside(text: str) -> str:
 STEPS = 3  #: Texts that a draw has written; each is kept only if it does better.
 _LOOKS = 60  # at cases for one that goes wrong; looking again costs nothing
 _PART = "system"
-_REPEATS = (
-    1000  # a draw has so many to itself, so that more steps would move no other draw
-)
+# a draw has so many to itself, so that more steps would move no other draw
+_REPEATS = 1000
 
 Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
 """Has calls made and gives what became of each, by key; raises where some weren't made."""
@@ -416,9 +413,8 @@ class GepaDraw:
             track_best_outputs=False,
             seed=self._evaluator.plan.seed * _REPEATS + self._number,
         )
-        if (
-            self._failed is not None
-        ):  # gepa goes on where writing fails, and ends a step later
+        # gepa goes on where writing fails, and ends a step later
+        if self._failed is not None:
             raise self._failed
         self.prompt = self._prompt(result.best_candidate[_PART])
         return self
@@ -515,9 +511,8 @@ def gepa() -> Callable[..., Any]:
     return optimize
 
 
-_FORETOLD = (
-    1_000_000  # the repeat of the text that is written before a search: no draw has it
-)
+# the repeat of the text that is written before a search: no draw has it
+_FORETOLD = 1_000_000
 
 
 def written_from(

@@ -301,9 +301,8 @@ def _kappa(words: JudgedScores, cases: Cases) -> Coefficient:
 
 # What a ceiling lab found.
 
-NEAR_COPY = (
-    1.0  #: Where a framework names no threshold, only identical prompts are copies.
-)
+#: Where a framework names no threshold, only identical prompts are copies.
+NEAR_COPY = 1.0
 _TUNING_CHANGES: dict[str, State] = {
     "inconsistent_format": "yes",
     "terminology_errors": "yes",

@@ -413,16 +413,14 @@ class PreparedRetrieval(NamedTuple):
 
     case: Case
     as_of: date
-    enough: (
-        float | None
-    )  #: Recall from which the framework calls retrieval good enough.
+    #: Recall from which the framework calls retrieval good enough.
+    enough: float | None
     result: of.RetrievalResult  #: Without answers.
     lab: PreparedLab | None  #: What answers; None where no model shall.
     asked: tuple[tuple[of.Arm, EvalCase], ...]
     """Each question that chose nothing with retrieved, with known and with no passages."""
-    files: tuple[
-        MeasuredFile, ...
-    ]  #: Its questions and documents as they were when it read them.
+    #: Its questions and documents as they were when it read them.
+    files: tuple[MeasuredFile, ...]
 
 
 def prepare(

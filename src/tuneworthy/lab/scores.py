@@ -47,9 +47,8 @@ if TYPE_CHECKING:
     from tuneworthy.stats.clustered import Floats, Ints
 
 
-MOST_MISSING = (
-    0.02  #: Share of its calls that may lack an answer before an arm isn't measured.
-)
+#: Share of its calls that may lack an answer before an arm isn't measured.
+MOST_MISSING = 0.02
 SAME_WORDS = 20
 """To so many different inputs one and the same answer, none of them right, is no measurement: it is
 what a gateway says in the place of a model."""
@@ -122,25 +121,20 @@ class ArmScores:
         self._of_row = array("q")
         # of each row the first output, and the last answer that is wrong
         self._answers: list[tuple[str | None, WrongAnswer | None]] = [(None, None)]
-        self.wrapper = (
-            ""  #: What none of its answers is right for, in words; empty for nothing.
-        )
+        #: What none of its answers is right for, in words; empty for nothing.
+        self.wrapper = ""
         self.unwrapped_at = 0  #: Answers of which a wrapper was looked for last.
-        self._texts = array(
-            "q", [_NO_TEXT]
-        )  # of its answers, while they are one and the same
-        self.cases = dict[
-            str, EvalCase
-        ]()  #: Those with a right answer to compare with, by id.
+        # of its answers, while they are one and the same
+        self._texts = array("q", [_NO_TEXT])
+        #: Those with a right answer to compare with, by id.
+        self.cases = dict[str, EvalCase]()
         self.why = dict[str, str]()  #: By case the last reason for a missing answer.
-        self.parts = dict[
-            str, dict[str, bool]
-        ]()  #: By case, whether each field is right.
+        #: By case, whether each field is right.
+        self.parts = dict[str, dict[str, bool]]()
         self.labels = dict[str, float]()
         """By case people's label of the first answer, 0 … 1; NaN where nobody gave one."""
-        self.changed = dict[
-            str, None
-        ]()  #: Parameters its model refused, and what it got instead.
+        #: Parameters its model refused, and what it got instead.
+        self.changed = dict[str, None]()
         self.others = Counter[str]()
         """Answers by models of other names than the one that was asked."""
         self.steps = dict[str, list[StepCall]]()  #: By prompt of a chain.
@@ -276,9 +270,8 @@ class Scores:
     ``most_missing`` is the share of its calls that may lack an answer before an arm isn't measured.
     """
 
-    looks_for_wrappers = (
-        True  #: Whether answers are wrong that are right without their wrapper.
-    )
+    #: Whether answers are wrong that are right without their wrapper.
+    looks_for_wrappers = True
 
     def __init__(
         self,
@@ -291,9 +284,8 @@ class Scores:
         self.most_missing = most_missing
         self.believed = set[str]()
         """Arms that may say one thing to everything, as their model is known to answer."""
-        self.shown: Callable[[str], str] = (
-            masked  #: How texts of cases and answers are shown.
-        )
+        #: How texts of cases and answers are shown.
+        self.shown: Callable[[str], str] = masked
         self._arms = defaultdict[str, ArmScores](ArmScores)
         self._waited: dict[tuple[str, str, int], float] = {}
         self._cut_short: set[tuple[str, str]] = set()  # arm and step without an answer
@@ -779,9 +771,8 @@ class Lab:
         self._total = 0
         self._running = len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
-        self._board: dict[
-            str, ShareOf | Unknown
-        ] = {}  # as of the last round that an arm was in
+        # as of the last round that an arm was in
+        self._board: dict[str, ShareOf | Unknown] = {}
         # the latter on the monotonic clock
         self._seen = list[EvalCase]()
         self._next_show = 0.0
@@ -854,9 +845,8 @@ class Lab:
     async def report(self, chosen: Arms) -> None:
         """Run the chosen arms on the cases that chose nothing."""
         await self._run(chosen, self.plan.report, len(self.plan.report))
-        self._total = (
-            self._total if self.stop else self._done
-        )  # equal calls were made once
+        # equal calls were made once
+        self._total = self._total if self.stop else self._done
         self._show()  # the last ones may have come too soon after others to be told
 
     def stayed(self, *kinds: str) -> list[Arm]:

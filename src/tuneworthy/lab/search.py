@@ -90,9 +90,8 @@ class SearchDraw:
         self._moves = moves
         self._number = number
         self.start = start
-        self.reached = (
-            start  #: What it came to; where it began, where nothing is better.
-        )
+        #: What it came to; where it began, where nothing is better.
+        self.reached = start
         self.value = 0.0  #: The share of right answers of what it came to.
         self.texts: GepaDraw | None = None
         self.round = 0
@@ -147,9 +146,8 @@ class Search:
     rounds: int = 0
     ended: Ended = "short"
     why: str = ""  #: What kept it from its plateau; empty where it got there.
-    over: bool = (
-        False  #: Whether it is over for another reason than that calls weren't made.
-    )
+    #: Whether it is over for another reason than that calls weren't made.
+    over: bool = False
 
     def run(self) -> Search:
         """Draw until another draw is expected to add less than the margin. It blocks."""
@@ -325,12 +323,10 @@ class SearchedPlan(NamedTuple):
     """A plan in which what a search came to races too."""
 
     plan: LabPlan
-    prompts: tuple[
-        PromptVariant, ...
-    ]  #: Texts that are new, with the settings they are best with.
-    arms: dict[
-        tuple[object, ...], Arm
-    ]  #: The arm of each finalist, by what it is made of.
+    #: Texts that are new, with the settings they are best with.
+    prompts: tuple[PromptVariant, ...]
+    #: The arm of each finalist, by what it is made of.
+    arms: dict[tuple[object, ...], Arm]
 
 
 def plan_with(search: Search) -> SearchedPlan:

@@ -476,9 +476,8 @@ def _plan(
     return plan.judge, (plan.tuned, plan.untuned)
 
 
-LabelsByName = dict[
-    str, dict[ItemKey, Label]
-]  #: The labels of each labeller that count.
+#: The labels of each labeller that count.
+LabelsByName = dict[str, dict[ItemKey, Label]]
 
 
 def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
@@ -721,13 +720,11 @@ class Overview(NamedTuple):
     rubrics: dict[str, str]  #: Text by name.
     arms: tuple[str, ...]  #: Arms whose outputs are there.
     no_arms: InputError | None  #: Why there are none.
-    agreement: tuple[
-        AgreementOf, ...
-    ]  #: How far labellers agree; () before there is a label.
+    #: How far labellers agree; () before there is a label.
+    agreement: tuple[AgreementOf, ...]
     candidates: bool  #: Whether it names files or logs to learn from.
-    compared: (
-        bool  #: Whether it has a training set to hold against a model's own answers.
-    )
+    #: Whether it has a training set to hold against a model's own answers.
+    compared: bool
     failures: int = 0  #: Failures that were drawn.
 
 

@@ -185,9 +185,8 @@ def prices_of(
     """
     by_place: dict[tuple[str, str], Model] = {}
     for model in models:
-        with suppress(
-            CaseError
-        ):  # a model that can't be reached is reported where it is reached
+        # a model that can't be reached is reported where it is reached
+        with suppress(CaseError):
             place = reach(model)
             by_place.setdefault((place.base_url or place.provider, place.name), model)
 
@@ -243,12 +242,10 @@ class Served(NamedTuple):
     name: str  #: Provider, or the model's id.
     base_url: str  #: Empty where it runs inside this program, or nobody knows.
     state: State
-    key_from: str = (
-        ""  #: Variable that its key is read from; empty where none is needed.
-    )
-    price: Price | None = (
-        None  #: None for an endpoint, and for a model whose price nobody states.
-    )
+    #: Variable that its key is read from; empty where none is needed.
+    key_from: str = ""
+    #: None for an endpoint, and for a model whose price nobody states.
+    price: Price | None = None
     models: Strings = ()  #: Names that an endpoint on this machine says it serves.
     why: str = ""  #: What is wrong with its address.
 

@@ -249,9 +249,8 @@ Weights = tuple[Path, Path | None]
 """A model's file, and that of an adapter on it; None for the model as it comes."""
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
-MOST_OUTPUT_TOKENS = (
-    1024  #: The most tokens of an answer to a request that doesn't say.
-)
+#: The most tokens of an answer to a request that doesn't say.
+MOST_OUTPUT_TOKENS = 1024
 _START_S = 120.0
 _ANSWER_S = 600.0
 _STOP_S = 5.0
@@ -357,9 +356,8 @@ class Embedded:
             server = min(running.base_urls, key=self._going.__getitem__)
             self._going[server] += 1
             try:
-                temperature = (
-                    request.temperature or 0.0
-                )  # the likeliest token, where nobody says
+                # the likeliest token, where nobody says
+                temperature = request.temperature or 0.0
                 place = {"base_url": server, "temperature": temperature}
                 return await http.send(request.model_copy(update=place))
             except NotSent:

@@ -26,9 +26,8 @@ _HEALTHY_WITHIN_S = 30.0
 
 def main() -> None:
     """Serve until the input ends."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # the parent decides when a run is stopped
+    # the parent decides when a run is stopped
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
     settings = json.loads(sys.stdin.buffer.readline())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -41,18 +40,15 @@ def main() -> None:
         _until_healthy(address)
     answers.write(json.dumps({"addresses": addresses}) + "\n")
     answers.flush()
-    os.dup2(
-        os.open(os.devnull, os.O_WRONLY), 2
-    )  # its log would grow, and may hold prompts
+    # its log would grow, and may hold prompts
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.dup2(2, 1)
     while not over.wait(_LOOK_EVERY_S):
-        if (
-            os.getppid() != parent
-        ):  # somebody else still holds the pipe of a parent that is gone
+        # somebody else still holds the pipe of a parent that is gone
+        if os.getppid() != parent:
             break
-    os._exit(
-        0
-    )  # the server's own way down waits for answers that nobody reads any more
+    # the server's own way down waits for answers that nobody reads any more
+    os._exit(0)
 
 
 def _watch(over: threading.Event) -> None:

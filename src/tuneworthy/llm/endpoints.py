@@ -44,17 +44,15 @@ _HOST = re.compile(
     rf"(?!(?:.*\.)?{_NUMBER}$){_LABEL}(?:\.{_LABEL})*"
 )
 """A name doesn't end in a number: some readers would take it for an IPv4 address."""
-LOOPBACK = frozenset(
-    {"localhost", "127.0.0.1", "[::1]"}
-)  #: Hosts that are this machine.
+#: Hosts that are this machine.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SHORTEST_KEY = 8
 
 
 class Endpoint(NamedTuple):
     base_url: str
-    key_from: str = (
-        ""  #: Environment variable with the key; empty where none is needed.
-    )
+    #: Environment variable with the key; empty where none is needed.
+    key_from: str = ""
 
 
 _LISTED = json.loads(Path(__file__).with_name("endpoints.json").read_text("utf-8"))

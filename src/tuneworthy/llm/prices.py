@@ -48,9 +48,8 @@ class ListedModel(TypedDict, total=False):
     match: Clause  #: The names by which it is called.
     context: int  #: Tokens of its window.
     rates: Sequence[Rates]  #: Of those that fit the day, the last counts.
-    batch: Sequence[
-        Rates
-    ]  #: What differs in a batch; of those that fit, the first counts.
+    #: What differs in a batch; of those that fit, the first counts.
+    batch: Sequence[Rates]
 
 
 class ListedProvider(TypedDict, total=False):

@@ -59,9 +59,8 @@ class Probe:
     alike: str = ""  #: What the last calls without an answer have in common.
     times: int = 0
     calls: int = 0  #: Its calls that haven't ended; they may still be answered.
-    ended: asyncio.Event = field(
-        default_factory=asyncio.Event
-    )  #: Set as one of them ends.
+    #: Set as one of them ends.
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lacked(self, why: str, alike: str = "") -> None:
         """One more call without an answer; it counts with those before that ended alike.
@@ -85,9 +84,8 @@ Probes = defaultdict[Place, Probe]  #: Runners of one run share them.
 # The rules of the gate are ours, and were chosen by benchmarks/calls.py
 # (docs/evidence/benchmarks.md).
 _LATEST = 20  # calls that say whether an endpoint is full
-_PLACE_BACK = (
-    6  # answers that give a place back: a refusal in seven leaves the number as it is
-)
+# answers that give a place back: a refusal in seven leaves the number as it is
+_PLACE_BACK = 6
 _ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, for all that share it
 
 
@@ -111,9 +109,8 @@ class Gate:
         self._limit = float(most)
         self._busy = 0
         self._opens = 0.0
-        self._latest: deque[bool] = deque(
-            maxlen=_LATEST
-        )  # whether each call was refused
+        # whether each call was refused
+        self._latest: deque[bool] = deque(maxlen=_LATEST)
         self._over = asyncio.Event()
         self.closings = 0  #: How often it closed since the last answer.
         self.closed_since = 0.0  #: When it first did, on the monotonic clock.
@@ -191,9 +188,8 @@ class Gate:
                 free -= 1
 
 
-MOST_TRIES = (
-    8  #: Times a request is offered to a busy endpoint before it counts as failed.
-)
+#: Times a request is offered to a busy endpoint before it counts as failed.
+MOST_TRIES = 8
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 60.0
 _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
@@ -333,9 +329,8 @@ class Runner:
         self._gates: dict[str, Gate] = {}
         self._flying: dict[str, asyncio.Future[None]] = {}
         self._progress = progress or (lambda _: None)
-        self.outcome = Outcome(
-            ledger=ledger if lean else None
-        )  #: Of all its calls so far.
+        #: Of all its calls so far.
+        self.outcome = Outcome(ledger=ledger if lean else None)
         # the former are keys
         self._held = set[str]()
         self._freed = asyncio.Event()
@@ -400,9 +395,8 @@ class Runner:
             here = self.outcome.settled
             read = [job.key for job in some]
             statuses = dict[str, str]()
-            if (
-                self.outcome.ledger is not None
-            ):  # answers are left there once a model is heard
+            # answers are left there once a model is heard
+            if self.outcome.ledger is not None:
                 statuses = self._ledger.statuses(read)
                 heard = {job.key for job in some if self._probes[job.place].answered}
                 read = [
@@ -508,9 +502,8 @@ class Runner:
                     self._let_go(key)
             finally:
                 gate.leave(answered=answered)
-            await gate.refused(
-                wait, last=tries + 1 == MOST_TRIES
-            )  # every other way has returned
+            # every other way has returned
+            await gate.refused(wait, last=tries + 1 == MOST_TRIES)
         return settled
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:

@@ -75,9 +75,8 @@ whether it writes."""
 
 FRAMEWORK = "tuneworthy://framework/"
 CASE = "tuneworthy://case/"
-_MOST_LISTED = (
-    1000  # cases that are listed as resources; any other is read by its address too
-)
+# cases that are listed as resources; any other is read by its address too
+_MOST_LISTED = 1000
 _AT_ONCE_TOOLS = 4  # tools that compute at a time; others wait
 
 
@@ -382,9 +381,8 @@ async def _read_lines() -> AsyncIterator[str]:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    stream = os.fdopen(
-        private, "rb"
-    )  # never closed: that would wait for the thread that reads
+    # never closed: that would wait for the thread that reads
+    stream = os.fdopen(private, "rb")
     while line := await anyio.to_thread.run_sync(
         stream.readline, abandon_on_cancel=True
     ):

@@ -200,9 +200,8 @@ class Desk:
 
     workspace: Workspace
     writing: Lock = field(default_factory=Lock)  #: Held while a case file is written.
-    measuring: Lock = field(
-        default_factory=Lock
-    )  #: Held while traces are read: once at a time.
+    #: Held while traces are read: once at a time.
+    measuring: Lock = field(default_factory=Lock)
 
     def list_cases(
         self,

@@ -388,9 +388,8 @@ class _Run:
         table = replace(self._table(), share=share)
         findings = dict[int, Findings]()
         waits = [signal.wants_duplicates for signal in self._signals]
-        with ThreadPoolExecutor(
-            1
-        ) as beside:  # arrays are compared while others are evaluated
+        # arrays are compared while others are evaluated
+        with ThreadPoolExecutor(1) as beside:
             copies = beside.submit(self._copies) if self._compares else None
             for place in sorted(range(len(waits)), key=waits.__getitem__):
                 names = self._columns[place]

@@ -129,9 +129,8 @@ class Masker:
             return
         for match in self._pattern.finditer(text):
             label = self._known[self._written(match[0])].label
-            is_part = (
-                label == "name" and not match[0][:1].isupper()
-            )  # "rose" is no Rose
+            # "rose" is no Rose
+            is_part = label == "name" and not match[0][:1].isupper()
             if not is_part:
                 yield DataSpan(*match.span(), "known", label)
 

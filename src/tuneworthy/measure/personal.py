@@ -69,9 +69,8 @@ _DETERMINER = re.compile(
     r"|another|which|no) $"
 )
 _DETERMINER_LENGTH = 10
-_NEXT_WORD = re.compile(
-    r"(?:'s|’s)?[ -]([a-zà-öø-ÿ\d][\w'’]*)"
-)  # no capital: that is a name's
+# no capital: that is a name's
+_NEXT_WORD = re.compile(r"(?:'s|’s)?[ -]([a-zà-öø-ÿ\d][\w'’]*)")
 
 
 def persons(text: str) -> tuple[DataSpan, ...]:
@@ -308,18 +307,16 @@ class DataKind(NamedTuple):
     label: str
     sort: Literal["personal", "secret"]
     gate: Pattern  #: What every text with it matches: looked for in all texts at once.
-    exact: (
-        str  #: What such data is, as an expression; compiled where a gate was passed.
-    )
+    #: What such data is, as an expression; compiled where a gate was passed.
+    exact: str
     flags: int  #: Those of `re`.
     source: str
     check: Callable[[str], bool] | None
     trim: bool  #: Whether only that part of a match is meant that is an IBAN.
     behind: str  #: What has to stand in front of it; empty for nothing.
     digits: bool
-    by_word: tuple[
-        Callable[[str], bool], ...
-    ]  #: A check for each group, in place of ``check``.
+    #: A check for each group, in place of ``check``.
+    by_word: tuple[Callable[[str], bool], ...]
 
 
 def _read_kinds() -> tuple[DataKind, ...]:

@@ -285,9 +285,8 @@ def inside_folder(value: str) -> str:
     return value
 
 
-RelativePath = Annotated[
-    str, AfterValidator(inside_folder)
-]  #: A path beside the case file.
+#: A path beside the case file.
+RelativePath = Annotated[str, AfterValidator(inside_folder)]
 
 _TRI_PATTERN = "^(?:[Yy](?:[Ee][Ss])?|[Nn][Oo]?|[Oo][Nn]|[Oo][Ff][Ff]|[Tt]rue|[Ff]alse|[Uu]nknown)$"
 
@@ -415,9 +414,8 @@ class Unknown(Record):
     ask: str  #: The step that would settle it, as a command or a question.
 
 
-Number = (
-    float | Range | Unknown
-)  #: A number, its ends where it is open, or what would settle it.
+#: A number, its ends where it is open, or what would settle it.
+Number = float | Range | Unknown
 
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """What moves a cursor or turns text around and that JSON itself doesn't escape."""
@@ -498,6 +496,5 @@ def months_to_reach(
     if now <= 0 or growth_per_month <= 0:
         return None
     months = (math.log(target) - math.log(now)) / math.log1p(growth_per_month) - 1e-9
-    return (
-        math.ceil(months) if months <= 1200 else None
-    )  # a century of growth is no plan
+    # a century of growth is no plan
+    return math.ceil(months) if months <= 1200 else None

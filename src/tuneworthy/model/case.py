@@ -47,9 +47,8 @@ class FactorAnswer(FileRecord):
 
     value: Tri = "unknown"  #: The answer that counts.
     note: Text = ""  #: Why, for people; no rule reads it.
-    now: Tri | None = (
-        None  #: The answer as things stand today, when ``value`` speaks of later.
-    )
+    #: The answer as things stand today, when ``value`` speaks of later.
+    now: Tri | None = None
     by_month: Annotated[int, Field(ge=0, le=120)] | None = None
     """Months from today until ``value`` holds."""
     changes: Literal["content", "policy", "both"] | None = None
@@ -141,9 +140,8 @@ class PersonalPolicy(FileRecord):
     """Fields of an answer that are meant to hold such data, as name and amount of an extraction."""
     words: WordList = ()  #: Words that are none, as the names of products.
     local: Hiding = "keep"  #: What files beside the case hold.
-    exports: Literal["fakes", "words"] = (
-        "fakes"  #: What stands in its place in what is exported.
-    )
+    #: What stands in its place in what is exported.
+    exports: Literal["fakes", "words"] = "fakes"
 
 
 class Data(FileRecord):
@@ -156,26 +154,21 @@ class Data(FileRecord):
         ),
         Field(max_length=1000),
     ] = ()  #: Logs of calls; globs are allowed. As {paths, map} with what says how to read them.
-    trace_map: RelativePath | None = (
-        None  #: That map, by itself: fields of records by ours.
-    )
+    #: That map, by itself: fields of records by ours.
+    trace_map: RelativePath | None = None
     evaluation: RelativePath | None = None  #: Evaluation set (JSONL).
-    documents: SimpleHolding | None = (
-        None  #: Documents to retrieve from or to pretrain on.
-    )
-    examples: SimpleHolding | None = (
-        None  #: Quality examples of input and wanted output.
-    )
-    preference_pairs: SimpleHolding | None = (
-        None  #: Pairs of a better and a worse answer.
-    )
+    #: Documents to retrieve from or to pretrain on.
+    documents: SimpleHolding | None = None
+    #: Quality examples of input and wanted output.
+    examples: SimpleHolding | None = None
+    #: Pairs of a better and a worse answer.
+    preference_pairs: SimpleHolding | None = None
     prompts: RelativePath | None = None  #: Folder of prompt variants.
     glossary: RelativePath | None = None  #: Terms and the variants that are wrong.
     voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
-    tools: RelativePath | None = (
-        None  #: Tools the model may call today: a JSON list of them.
-    )
+    #: Tools the model may call today: a JSON list of them.
+    tools: RelativePath | None = None
     training: Annotated[
         tuple[RelativePath, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | Strings),
@@ -332,9 +325,8 @@ class Ongoing(FileRecord):
 
     inference_usd: Quantity | None = None  #: USD a month for serving the tuned model.
     monitoring_hours: Quantity | None = None  #: Hours a month of quality checks.
-    retraining_hours_per_quarter: Quantity | None = (
-        None  #: Hours a quarter to keep it fresh.
-    )
+    #: Hours a quarter to keep it fresh.
+    retraining_hours_per_quarter: Quantity | None = None
     other_usd: Quantity | None = None  #: USD a month for anything else.
 
 
@@ -342,12 +334,10 @@ class Monthly(FileRecord):
     """What tuning brings and costs a month, as stated."""
 
     api_savings_usd: Quantity | None = None  #: USD a month saved on calls.
-    quality_value_usd: Quantity | None = (
-        None  #: USD a month that better answers are worth.
-    )
-    ongoing_usd: Quantity | None = (
-        None  #: USD a month to run, watch and retrain the tuned model.
-    )
+    #: USD a month that better answers are worth.
+    quality_value_usd: Quantity | None = None
+    #: USD a month to run, watch and retrain the tuned model.
+    ongoing_usd: Quantity | None = None
     ongoing: Ongoing | None = None  #: The same by category.
 
     @model_validator(mode="after")
@@ -365,19 +355,16 @@ class Traffic(FileRecord):
     """Growth a month as a share: 0.5 is half as much again every month."""
     input_tokens: Quantity | None = None  #: Input tokens a request.
     output_tokens: Quantity | None = None  #: Output tokens a request.
-    cached_share: Share | None = (
-        None  #: Share of the input tokens that is read from a cache.
-    )
+    #: Share of the input tokens that is read from a cache.
+    cached_share: Share | None = None
     cacheable_share: Share | None = None
     """Share of the input tokens that is the same in every call, so that it could be cached."""
     batchable: Tri = "unknown"
     """Whether nobody waits for the answer, so that calls could be sent as a batch."""
-    tuned_input_tokens: Quantity | None = (
-        None  #: Input tokens a request once the model is tuned.
-    )
-    tuned_output_tokens: Quantity | None = (
-        None  #: Output tokens a request once the model is tuned.
-    )
+    #: Input tokens a request once the model is tuned.
+    tuned_input_tokens: Quantity | None = None
+    #: Output tokens a request once the model is tuned.
+    tuned_output_tokens: Quantity | None = None
 
 
 class GpuServing(FileRecord):
@@ -397,9 +384,8 @@ class Assumptions(FileRecord):
     """What a forecast takes for granted."""
 
     discount_per_year: ShareQuantity | None = None  #: Share that money loses in a year.
-    failure_chance: ShareQuantity | None = (
-        None  #: Chance that nothing of it goes into use.
-    )
+    #: Chance that nothing of it goes into use.
+    failure_chance: ShareQuantity | None = None
     price_fall_per_year: ShareQuantity | None = None
     """What the untuned model costs less a year later, as a share; a tuned model keeps its price."""
     model_life_months: LastingQuantity | None = None
@@ -411,9 +397,8 @@ class Economics(FileRecord):
     """Money, as stated."""
 
     hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
-    hours_per_week: PositiveQuantity | None = (
-        None  #: Hours a week the team can give to it.
-    )
+    #: Hours a week the team can give to it.
+    hours_per_week: PositiveQuantity | None = None
     upfront: Upfront = Upfront()  #: Cost up to the first version.
     monthly: Monthly = Monthly()  #: Benefits and costs a month.
     traffic: Traffic = Traffic()  #: Use of the system.
@@ -428,17 +413,14 @@ class Attempt(FileRecord):
     change: Text = ""  #: What was changed.
     result: Text = ""  #: What came of it.
     prompts: Natural = 1  #: How many prompts were compared in it.
-    models: Annotated[
-        tuple[Name, ...], Field(max_length=100)
-    ] = ()  #: The models it was run with.
+    #: The models it was run with.
+    models: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
     tried: Annotated[tuple[Ident, ...], Field(max_length=100)] = ()
     """Options of the framework it made use of, such as few_shot or constrained_output."""
-    ceiling: dict[
-        str, SimpleCheck
-    ] = {}  #: Checks whose answer was different at that time.
-    factors: dict[
-        str, SimpleAnswer
-    ] = {}  #: Factors whose answer was different at that time.
+    #: Checks whose answer was different at that time.
+    ceiling: dict[str, SimpleCheck] = {}
+    #: Factors whose answer was different at that time.
+    factors: dict[str, SimpleAnswer] = {}
 
 
 class QualityTarget(FileRecord):
@@ -452,9 +434,8 @@ class Targets(FileRecord):
     """What the system has to meet, all of it."""
 
     quality: QualityTarget | None = None  #: Quality that is good enough.
-    latency_p95_s: NonNegative | None = (
-        None  #: Seconds in which 95 of 100 answers have to come.
-    )
+    #: Seconds in which 95 of 100 answers have to come.
+    latency_p95_s: NonNegative | None = None
     usd_per_month: NonNegative | None = None  #: USD a month it may cost to run.
 
 
@@ -469,23 +450,18 @@ class StatedFailures(FileRecord):
     fact_not_given: Natural | None = None  #: A fact is needed that nothing gives.
     reasoning: Natural | None = None  #: The conclusion or the sum is wrong.
     format: Natural | None = None  #: The form is wrong, and what it says is right.
-    house_convention: Natural | None = (
-        None  #: A term or a convention of the house is broken.
-    )
+    #: A term or a convention of the house is broken.
+    house_convention: Natural | None = None
     style: Natural | None = None  #: It doesn't sound as it should.
-    wrong_tool: Natural | None = (
-        None  #: The wrong tool was called, or with wrong arguments.
-    )
-    instruction_ignored: Natural | None = (
-        None  #: The prompt says it, and the answer doesn't do it.
-    )
+    #: The wrong tool was called, or with wrong arguments.
+    wrong_tool: Natural | None = None
+    #: The prompt says it, and the answer doesn't do it.
+    instruction_ignored: Natural | None = None
     cut_off: Natural | None = None  #: It declined, ended early or came empty.
-    wrong_reference: Natural | None = (
-        None  #: The answer is right, and its reference is wrong.
-    )
-    ambiguous_question: Natural | None = (
-        None  #: The question can be read in several ways.
-    )
+    #: The answer is right, and its reference is wrong.
+    wrong_reference: Natural | None = None
+    #: The question can be read in several ways.
+    ambiguous_question: Natural | None = None
     mostly: CauseId | Literal["unknown"] = "unknown"
     """The cause that more failures have than any other; counts, where there are any, say it
     better."""
@@ -503,13 +479,11 @@ Runs = Literal["third_party", "own", "unknown"]
 class Today(FileRecord):
     """What the present system does, as far as it is known."""
 
-    quality: Share | None = (
-        None  #: Share of cases it gets right, by the metric of the target.
-    )
+    #: Share of cases it gets right, by the metric of the target.
+    quality: Share | None = None
     cases: Natural | None = None  #: How many cases that share was counted on.
-    latency_p95_s: Quantity | None = (
-        None  #: Seconds within which 95 of 100 answers arrive.
-    )
+    #: Seconds within which 95 of 100 answers arrive.
+    latency_p95_s: Quantity | None = None
     usd_per_month: Quantity | None = None  #: USD a month it costs to run.
     retrieval_recall: Share | None = None
     """Share of questions for which the passage that holds the answer is retrieved."""
@@ -540,17 +514,14 @@ class Model(FileRecord):
     ends: date | None = None  #: The day from which it is no longer served.
     effort: tuple[Annotated[str, Field(pattern="^[a-z]{1,20}$")], ...] = ()
     """How long it may think, in its endpoint's words, as low and high: a lab tries each."""
-    quality: Share | None = (
-        None  #: Share of cases it gets right, by the metric of the target.
-    )
+    #: Share of cases it gets right, by the metric of the target.
+    quality: Share | None = None
     cases: Natural | None = None  #: How many cases that share was counted on.
-    latency_p95_s: NonNegative | None = (
-        None  #: Seconds in which 95 of 100 of its answers come.
-    )
+    #: Seconds in which 95 of 100 of its answers come.
+    latency_p95_s: NonNegative | None = None
     runs: Runs = "unknown"  #: Who runs it and sees prompts.
-    serving: GpuServing | None = (
-        None  #: How it is served, when not as economics.serving says.
-    )
+    #: How it is served, when not as economics.serving says.
+    serving: GpuServing | None = None
 
     @property
     def embedded(self) -> bool:
@@ -584,27 +555,22 @@ class Tuning(FileRecord):
 
     service: Literal["hosted", "self_hosted", "unknown"] = "unknown"
     """Who would run the training: a provider's service, or the team itself."""
-    available: Tri = (
-        "unknown"  #: Whether it takes new work and will still serve the model.
-    )
-    until: date | None = (
-        None  #: The day on which the service ends, when one is announced.
-    )
+    #: Whether it takes new work and will still serve the model.
+    available: Tri = "unknown"
+    #: The day on which the service ends, when one is announced.
+    until: date | None = None
     pilot: Tri = "unknown"  #: Whether a pilot comes first.
-    model_switch: Tri = (
-        "unknown"  #: Whether another base model is planned for the near future.
-    )
+    #: Whether another base model is planned for the near future.
+    model_switch: Tri = "unknown"
 
 
 class Safety(FileRecord):
     """Responsible tuning: a model learns what is in its data."""
 
-    data_reviewed: Tri = (
-        "unknown"  #: Whether it was reviewed for bias, harm and personal data.
-    )
-    process_named: Tri = (
-        "unknown"  #: Whether somebody and some process are named for safety.
-    )
+    #: Whether it was reviewed for bias, harm and personal data.
+    data_reviewed: Tri = "unknown"
+    #: Whether somebody and some process are named for safety.
+    process_named: Tri = "unknown"
 
 
 class Signature(FileRecord):
@@ -612,9 +578,8 @@ class Signature(FileRecord):
 
     by: Name  #: Who signed.
     on: date  #: The day.
-    answer: Literal[
-        "no", "not_yet", "pilot", "yes"
-    ]  #: What was decided about fine-tuning.
+    #: What was decided about fine-tuning.
+    answer: Literal["no", "not_yet", "pilot", "yes"]
     ask: Text = ""  #: What was asked for, in the words that were shown.
     stop_rule: Text = ""  #: What was to be decided next, and what would stop it.
     contradictions: int = Field(0, ge=0)  #: How many were open, each of them seen.
@@ -635,9 +600,8 @@ class Ignored(FileRecord):
     """A measurement that a person overrules."""
 
     id: Ident  #: What was measured.
-    because: Annotated[
-        Text, Field(min_length=1)
-    ]  #: Why it doesn't count; every page shows it.
+    #: Why it doesn't count; every page shows it.
+    because: Annotated[Text, Field(min_length=1)]
 
 
 Overruling = dict[
@@ -677,21 +641,16 @@ def defaults_sentence(defaults: Iterable[DefaultValue]) -> str:
 class CaseOrigin:
     """Where a case comes from: what a decision has to know beside the file's own words."""
 
-    where: Callable[[tuple[str | int, ...]], str] = (
-        dotted  #: File and line of a value, for errors.
-    )
-    folder: Path | None = (
-        None  #: The folder its data lie in; None for a case from a mapping.
-    )
-    assumed: frozenset[str] = (
-        frozenset()
-    )  #: Paths of what-if values: nothing overrules them.
-    ran: frozenset[str] = (
-        frozenset()
-    )  #: Options of the framework that a lab has run on its cases.
-    defaults: tuple[
-        DefaultValue, ...
-    ] = ()  #: What a configuration says, and the case doesn't.
+    #: File and line of a value, for errors.
+    where: Callable[[tuple[str | int, ...]], str] = dotted
+    #: The folder its data lie in; None for a case from a mapping.
+    folder: Path | None = None
+    #: Paths of what-if values: nothing overrules them.
+    assumed: frozenset[str] = frozenset()
+    #: Options of the framework that a lab has run on its cases.
+    ran: frozenset[str] = frozenset()
+    #: What a configuration says, and the case doesn't.
+    defaults: tuple[DefaultValue, ...] = ()
 
 
 _NOWHERE = CaseOrigin()
@@ -702,31 +661,26 @@ class Case(FileRecord):
 
     name: Name  #: What the use case is called.
     description: Text = ""  #: What it does, for people.
-    framework: RelativePath | None = (
-        None  #: A name, or a file beside it; the lesson when absent.
-    )
+    #: A name, or a file beside it; the lesson when absent.
+    framework: RelativePath | None = None
     goals: Goals = ()  #: What tuning should bring, the primary goal first.
     ceiling: dict[str, SimpleCheck] = {}  #: The checks of the ceiling test.
-    signals: dict[
-        str, SimpleAnswer
-    ] = {}  #: Signs that prompting has reached its limit.
+    #: Signs that prompting has reached its limit.
+    signals: dict[str, SimpleAnswer] = {}
     factors: dict[str, SimpleAnswer] = {}  #: Reasons for tuning and reasons against it.
-    attempts: Annotated[
-        tuple[Attempt, ...], Field(max_length=200)
-    ] = ()  #: What was tried.
+    #: What was tried.
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()
     targets: Targets = Targets()  #: What has to be met.
     today: Today = Today()  #: What the present system does.
     failures: StatedFailures | None = None  #: Why its answers are wrong.
     economics: Economics = Economics()  #: Money and traffic.
     workload: Literal["one_off", "growing", "steady", "unknown"] = "unknown"
     """A job that runs once, or work that goes on, growing or as it is."""
-    strategic_value: Literal["low", "medium", "high", "unknown"] = (
-        "unknown"  #: Beyond money.
-    )
+    #: Beyond money.
+    strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"
     data: Data = Data()  #: What the team has.
-    models: Annotated[
-        tuple[Model, ...], Field(max_length=200)
-    ] = ()  #: In use or in question.
+    #: In use or in question.
+    models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()
     tuning: Tuning = Tuning()  #: How it would be tuned.
     safety: Safety = Safety()  #: Whether it can be done responsibly.
     decision: CaseDecision = CaseDecision()  #: Who decides, and what was signed.
@@ -807,20 +761,17 @@ class PromptVariant(FileRecord):
     """A prompt: its front matter and its two templates."""
 
     name: Name
-    model: str | None = (
-        None  #: Model it was written for; every model of the case when absent.
-    )
+    #: Model it was written for; every model of the case when absent.
+    model: str | None = None
     after: str | None = None
     """Prompt whose answer this one goes on from, as ``{{ previous }}``: the two are a chain."""
     structured: Structure | None = None
     few_shot: FewShot | None = None
     constrained: Literal["schema", "grammar"] | None = None
-    temperature: float | None = Field(
-        default=None, ge=0, le=2
-    )  #: Sent only when asked for.
-    searched_by: str = (
-        ""  #: Tool whose search wrote it; empty for one that people wrote.
-    )
+    #: Sent only when asked for.
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    #: Tool whose search wrote it; empty for one that people wrote.
+    searched_by: str = ""
     system: str = ""
     """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``, and
     in a chain ``{{ previous }}``."""
@@ -857,13 +808,11 @@ class Materials:
     voice: VoiceSamples | None = None
     output_schema: Mapping[str, Any] | None = None
     asked: Strings = ()  #: What the cases of its evaluation set ask, where that counts.
-    examples_need: int | None = (
-        None  #: Examples the approach of the primary goal needs at least.
-    )
+    #: Examples the approach of the primary goal needs at least.
+    examples_need: int | None = None
     latency_target_s: float | None = None
-    prompts: tuple[
-        PromptWording, ...
-    ] = ()  #: Of its prompt files, where production may run one.
+    #: Of its prompt files, where production may run one.
+    prompts: tuple[PromptWording, ...] = ()
 
 
 OTHER_NAMES = {
@@ -885,22 +834,17 @@ class Price(NamedTuple):
 
     input: float
     output: float
-    cached_input: float | None = (
-        None  #: Input read from a cache; None where nobody says.
-    )
-    batch_input: float | None = (
-        None  #: Input of a call in a batch; None where nobody says.
-    )
+    #: Input read from a cache; None where nobody says.
+    cached_input: float | None = None
+    #: Input of a call in a batch; None where nobody says.
+    batch_input: float | None = None
     batch_output: float | None = None  #: Output of such a call.
-    batch_cached_input: float | None = (
-        None  #: Cached input of such a call, where both come off.
-    )
-    context_tokens: int | None = (
-        None  #: Most tokens of a request; None where nobody says.
-    )
-    catalogue: str = (
-        ""  #: Where it was looked up, with the version; empty for a stated price.
-    )
+    #: Cached input of such a call, where both come off.
+    batch_cached_input: float | None = None
+    #: Most tokens of a request; None where nobody says.
+    context_tokens: int | None = None
+    #: Where it was looked up, with the version; empty for a stated price.
+    catalogue: str = ""
 
 
 Prices = Mapping[tuple[str, str | None], Price]

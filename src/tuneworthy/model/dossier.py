@@ -36,48 +36,37 @@ class Replaced(NamedTuple):
     """A number of the case file that gave way to a measured one."""
 
     path: str  #: Dotted path in the case file.
-    stated: (
-        tuple[float, float] | None
-    )  #: What was said, as low and high; None where nothing was.
+    #: What was said, as low and high; None where nothing was.
+    stated: tuple[float, float] | None
     evidence: Evidence  #: What was measured.
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFindings:
-    prompts: int | None = (
-        None  #: Prompt files in the case's folder; None when it names none.
-    )
-    distinct_prompts: int | None = (
-        None  #: How many of them are no near copies of another.
-    )
-    missing: tuple[
-        str, ...
-    ] = ()  #: Dotted paths of entries whose file or folder isn't there.
+    #: Prompt files in the case's folder; None when it names none.
+    prompts: int | None = None
+    #: How many of them are no near copies of another.
+    distinct_prompts: int | None = None
+    #: Dotted paths of entries whose file or folder isn't there.
+    missing: tuple[str, ...] = ()
     prices: Prices = field(default_factory=dict)  #: Those looked up for its models.
-    ledger: Mapping[str, Evidence] = field(
-        default_factory=dict
-    )  #: What was measured, by id.
-    replaced: tuple[
-        Replaced, ...
-    ] = ()  #: Numbers of the case file that gave way to measured ones.
+    #: What was measured, by id.
+    ledger: Mapping[str, Evidence] = field(default_factory=dict)
+    #: Numbers of the case file that gave way to measured ones.
+    replaced: tuple[Replaced, ...] = ()
     as_of: date | None = None  #: The day the dossier speaks for.
-    servings: tuple[
-        ServingResult, ...
-    ] = ()  #: Every way to serve the traffic, with its price.
-    rivals: tuple[
-        ServingResult, ...
-    ] = ()  #: Hosted models that nobody listed, with their price.
-    upfront_usd: Number | None = (
-        None  #: What tuning takes up front; None where nobody knows.
-    )
+    #: Every way to serve the traffic, with its price.
+    servings: tuple[ServingResult, ...] = ()
+    #: Hosted models that nobody listed, with their price.
+    rivals: tuple[ServingResult, ...] = ()
+    #: What tuning takes up front; None where nobody knows.
+    upfront_usd: Number | None = None
     bill: Amount | None = None  #: USD a month the present system costs.
     break_even_months: Duration | None = None  #: When it would have paid.
-    record: GoalRecord = field(
-        default_factory=dict
-    )  #: Who measured best in published cases.
-    unconfirmed: tuple[
-        str, ...
-    ] = ()  #: Paths of answers by an assistant that nobody confirmed.
+    #: Who measured best in published cases.
+    record: GoalRecord = field(default_factory=dict)
+    #: Paths of answers by an assistant that nobody confirmed.
+    unconfirmed: tuple[str, ...] = ()
 
 
 class Assessment(NamedTuple):
@@ -171,9 +160,8 @@ class CeilingTest(Record):
     """The ceiling test."""
 
     reached: State
-    grade: CeilingGrade | Literal[""] = (
-        ""  #: Empty where nobody claims or tried a ceiling.
-    )
+    #: Empty where nobody claims or tried a ceiling.
+    grade: CeilingGrade | Literal[""] = ""
     checks: dict[str, CheckResult]
 
 
@@ -185,9 +173,8 @@ class SignalResult(Record):
     source: Source
     note: str
     ask: str = ""  #: The question, as the framework asks it.
-    confirm: str = (
-        ""  #: What to measure to confirm a sign that is only stated; else empty.
-    )
+    #: What to measure to confirm a sign that is only stated; else empty.
+    confirm: str = ""
 
 
 class FactorResult(Record):
@@ -210,15 +197,13 @@ class EvidenceResult(Record):
     factor: str  #: The signal, factor, check or path of the case that it bears on; may be empty.
     value: float | Unknown  #: The best single number, in ``unit``.
     low: float | Unknown  #: Lower end of the 95% interval.
-    high: (
-        float | Literal["open"] | Unknown
-    )  #: Upper end; ``open`` where only a lower one is known.
+    #: Upper end; ``open`` where only a lower one is known.
+    high: float | Literal["open"] | Unknown
     unit: str  #: Unit of value, low and high.
     n: int  #: Traces or cases it was counted on.
     clusters: int  #: Conversations those come from.
-    says: (
-        State  #: Side of the limit on which the whole interval lies; unknown across it.
-    )
+    #: Side of the limit on which the whole interval lies; unknown across it.
+    says: State
     role: Literal["settles", "supports"]
     """Whether it settles the answer, or only speaks for or against a need."""
     limit: float | Unknown  #: The framework's limit.
@@ -314,14 +299,12 @@ class CaveatResult(Record):
 class Basis(LazyRecord):
     """What the answer rests on."""
 
-    measured: (
-        int  #: Answers that data settled, and ways that were measured on this case.
-    )
+    #: Answers that data settled, and ways that were measured on this case.
+    measured: int
     stated: int  #: Answers that a person gave.
     assumed: int  #: Answers inferred from stated numbers.
-    flips: (
-        int  #: Answers that, changed alone, would change the answer or the first step.
-    )
+    #: Answers that, changed alone, would change the answer or the first step.
+    flips: int
     turning: tuple[str, ...]  #: Those that alone would change the answer.
 
 
@@ -355,9 +338,8 @@ class VerdictResult(LazyRecord):
     conditions: Strings  #: What has to be so before a tuned model goes live, as it isn't known yet.
     outcome: Verdict  #: The framework's count, to the letter; it moves nothing where targets are.
     basis: Basis
-    turns: tuple[
-        Turn, ...
-    ]  #: Single changes of an answer, a figure or a way that turn the answer.
+    #: Single changes of an answer, a figure or a way that turn the answer.
+    turns: tuple[Turn, ...]
     final: bool  #: Whether no open answer can change the count.
     leaning: Outcome
     """The count's outcome when final; else the likeliest, the more cautious of equals."""
@@ -445,9 +427,8 @@ class ApproachResult(Record):
     """Services and programs known to take new work of this kind, as of the dossier's day."""
 
 
-Duration = (
-    float | Range | Literal["never"] | Unknown
-)  #: Months; ``never`` for what doesn't come.
+#: Months; ``never`` for what doesn't come.
+Duration = float | Range | Literal["never"] | Unknown
 
 Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 Aim = Literal["tune", "adopt", "confirm", "change"]
@@ -474,9 +455,8 @@ class Step(Record):
     title: str
     because: str
     targets: tuple[TargetId, ...]  #: Missed targets it moves.
-    command: (
-        str  #: The command of this program that does it or prepares it; empty for none.
-    )
+    #: The command of this program that does it or prepares it; empty for none.
+    command: str
     stop_when: str
     hours: Number
     usd: Number
@@ -532,9 +512,8 @@ class Computed(Record):
     """Cost of that one less the tuned one, on the same traffic; may be negative."""
     pays_from_requests_per_month: Number | Literal["never"]
     """The monthly volume from which the running costs are earned back."""
-    pays_from_month: (
-        Duration  #: The month in which the stated growth gets there; 0 for today.
-    )
+    #: The month in which the stated growth gets there; 0 for today.
+    pays_from_month: Duration
     steps: tuple[str, ...]  #: The calculation, line by line, so that it can be checked.
 
 
@@ -599,16 +578,14 @@ class Simulation(LazyRecord):
     draws: int  #: 1 where nothing varies: every draw would be the same.
     horizon_months: int
     p_works: float = 1.0  #: Share of draws in which tuning works.
-    likely_usd: (
-        float  #: Net present value at the likeliest amounts, failure at its odds.
-    )
+    #: Net present value at the likeliest amounts, failure at its odds.
+    likely_usd: float
     p_never: float
     """Share of draws that don't pay back within the horizon, those that fail among them."""
     npv_usd: Percentiles
     curve: tuple[Month, ...]
-    tornado: tuple[
-        Swing, ...
-    ]  #: Ranges, and single numbers by a quarter; the widest first.
+    #: Ranges, and single numbers by a quarter; the widest first.
+    tornado: tuple[Swing, ...]
     cost_of_waiting_usd: Number
     """Net present value lost for each month the start is put off; negative when waiting pays."""
     assumes: tuple[str, ...]  #: What was taken as given because nobody stated it.
@@ -630,31 +607,24 @@ class InvestmentResult(LazyRecord):
     """The money."""
 
     bill_usd: Number  #: What runs today costs a month; no tuning can save more.
-    possible_saving_usd: (
-        Number  #: A month: the stated saving as far as the bill allows it.
-    )
-    must_bring_usd: (
-        Number  #: What it has to bring a month to run it and pay back in time.
-    )
+    #: A month: the stated saving as far as the bill allows it.
+    possible_saving_usd: Number
+    #: What it has to bring a month to run it and pay back in time.
+    must_bring_usd: Number
     ask_usd: AskUsd  #: What is asked for: now, then, and each month.
-    items: tuple[
-        CostItem, ...
-    ] = ()  #: What the costs are made of, and what isn't known of them.
+    #: What the costs are made of, and what isn't known of them.
+    items: tuple[CostItem, ...] = ()
     case_usd: Number  #: What one more case of the evaluation set costs to label.
-    gain_usd: (
-        Number  #: Mean net present value of a pilot and, if it works, of the rest.
-    )
+    #: Mean net present value of a pilot and, if it works, of the rest.
+    gain_usd: Number
     scenarios: tuple[Scenario, ...] = ()
-    worth: tuple[
-        InformationValue, ...
-    ] = ()  #: What finding out is worth, the most first.
-    contradicted: bool = (
-        False  #: Whether a stated amount stands in an open contradiction.
-    )
+    #: What finding out is worth, the most first.
+    worth: tuple[InformationValue, ...] = ()
+    #: Whether a stated amount stands in an open contradiction.
+    contradicted: bool = False
     capped: bool = False  #: Whether a stated saving is above the bill.
-    one_off: bool = (
-        False  #: A job that runs once: a month's amounts are those of the whole job.
-    )
+    #: A job that runs once: a month's amounts are those of the whole job.
+    one_off: bool = False
     upfront_usd: Number
     brings_usd: Number  #: A month, by the statements, before running costs.
     gained_usd: Number  #: What of it better answers are worth; the rest is saved.
@@ -667,9 +637,8 @@ class InvestmentResult(LazyRecord):
     but: str  #: The sentence of it that objects to a payback in time; empty for none.
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the framework's table.
     by_table: ByTable
-    steps: tuple[
-        str, ...
-    ]  #: A line for each ``StepId``, up to the break-even; or none.
+    #: A line for each ``StepId``, up to the break-even; or none.
+    steps: tuple[str, ...]
     computed: Computed | Unknown
     simulation: Simulation | Unknown
 
@@ -716,9 +685,8 @@ class Plan(Record):
     hours: Range
     usd: Range
     weeks: float  #: Weeks of five working days until everything is done.
-    parts: dict[
-        Part, PartTotal
-    ]  #: Sums of the parts that have a phase, in their order.
+    #: Sums of the parts that have a phase, in their order.
+    parts: dict[Part, PartTotal]
     notes: tuple[str, ...]  #: What it rests on, and what to expect.
 
 
@@ -747,9 +715,8 @@ class FailureResult(Record):
     share: float | Unknown  #: Of all failures whose cause is known.
     low: float  #: Lower end of the 95% interval of the share.
     high: float  #: Upper end.
-    grade: Literal[
-        "measured", "stated"
-    ]  #: Read failure by failure, or said by a person.
+    #: Read failure by failure, or said by a person.
+    grade: Literal["measured", "stated"]
     helped_by: Strings  #: Options and kinds of tuning that can remove such a failure.
     quality_at_most: Number
     """Quality if every failure with it went, at the upper end of its share; unknown where nothing
@@ -787,9 +754,8 @@ class Dossier(LazyRecord):
     next_questions: tuple[QuestionResult, ...]
     challenges: tuple[ChallengeResult, ...]
     approaches: tuple[ApproachResult, ...] | Unknown
-    ways: tuple[
-        WayResult, ...
-    ]  #: Everything that could run, those that are enough first.
+    #: Everything that could run, those that are enough first.
+    ways: tuple[WayResult, ...]
     recommendation: Recommendation | Unknown
     ask: AskNow | Unknown  #: What is asked for now.
     investment: InvestmentResult | Unknown
@@ -798,14 +764,12 @@ class Dossier(LazyRecord):
     evidence: tuple[EvidenceResult, ...] | Unknown
     series: tuple[Series, ...] | Unknown
     """Numbers of the pictures of what was measured; unknown where nothing was."""
-    training: TrainingResult | None = (
-        None  #: Only where a training set passed the gates.
-    )
+    #: Only where a training set passed the gates.
+    training: TrainingResult | None = None
     one_off: Literal[True] | None = None  #: Only for a job that runs once.
     decision: CaseDecision | None = None  #: Only where the case names one.
-    pilot: PilotCard | None = (
-        None  #: The card of the last pilot; only where one has ended.
-    )
+    #: The card of the last pilot; only where one has ended.
+    pilot: PilotCard | None = None
     failures: tuple[FailureResult, ...] = ()
     """Why answers are wrong, the commonest cause first; only where that is known."""
     defaults: tuple[DefaultValue, ...] = ()
@@ -869,12 +833,10 @@ class Difference(Record):
     outcome_after: Verdict
     answers: tuple[Change, ...]  #: Those that changed, in the framework's order.
     gates: tuple[GateChange, ...]  #: Gates that changed, in their order.
-    figures: tuple[
-        Change, ...
-    ]  #: Break-even, the bill, and what answers were counted from.
-    framework_changed: (
-        bool  #: Whether another framework, or another version of it, judged.
-    )
+    #: Break-even, the bill, and what answers were counted from.
+    figures: tuple[Change, ...]
+    #: Whether another framework, or another version of it, judged.
+    framework_changed: bool
     moved_by: Moved
     appeared: tuple[str, ...]  #: What challenges say that didn't fire before.
     settled: tuple[str, ...]  #: What challenges said that fired before.
@@ -895,12 +857,10 @@ class LintCell(Record):
     indicators: int
     anti_indicators: int
     combinations: int
-    score: (
-        Band | Literal["mixed"]
-    )  #: That of the score, for another denominator by its own.
-    difference: (
-        Band | Literal["mixed"]
-    )  #: For another denominator that of the score by it.
+    #: That of the score, for another denominator by its own.
+    score: Band | Literal["mixed"]
+    #: For another denominator that of the score by it.
+    difference: Band | Literal["mixed"]
 
 
 class LintFinding(Record):

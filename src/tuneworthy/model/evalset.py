@@ -52,24 +52,20 @@ class EvalCase(FileRecord):
     id: Name  #: Unique in its set.
     input: str | None = None
     messages: tuple[CaseMessage, ...] = ()
-    reference: Any = (
-        None  #: The right output: a text, an object, or a list of accepted ones.
-    )
+    #: The right output: a text, an object, or a list of accepted ones.
+    reference: Any = None
     logged: str | None = None
     """What was answered in the log: no right answer, but one that a labeller may accept or edit."""
     contexts: tuple[CasePassage, ...] = ()  #: Passages that may be given to the model.
-    conversation_id: str | None = (
-        None  #: Cases of one conversation stand or fall together.
-    )
+    #: Cases of one conversation stand or fall together.
+    conversation_id: str | None = None
     tags: tuple[str, ...] = ()  #: Words to group by, such as the intent.
-    checks: tuple[
-        CheckCall, ...
-    ] = ()  #: Scorers of this case alone, beside those of the set.
+    #: Scorers of this case alone, beside those of the set.
+    checks: tuple[CheckCall, ...] = ()
     split: Split | None = None
     """What it may be used for; drawn by a seeded hash of the conversation where it is missing."""
-    weight: Annotated[NonNegative, Field(gt=0)] = (
-        1.0  #: How often it stands for others like it.
-    )
+    #: How often it stands for others like it.
+    weight: Annotated[NonNegative, Field(gt=0)] = 1.0
 
     @model_validator(mode="before")
     @classmethod
@@ -134,18 +130,16 @@ class EvalSample(Record):
     cases: tuple[EvalCase, ...]  #: In the order of reading; weights have a mean of 1.
     strata: tuple[Stratum, ...]  #: Failures first, then by size.
     intent_by: IntentBy
-    examples: dict[
-        str, str
-    ] = {}  #: A masked request for each kind that bears only a number.
+    #: A masked request for each kind that bears only a number.
+    examples: dict[str, str] = {}
     read: Natural
     framed: Natural  #: Traces it could be drawn from: all, or those drawn by a hash.
     without_input: Natural = 0  #: Traces left out, as nothing says what was asked.
     folded: Natural = 0
     failures: dict[str, int] = {}  #: Traces that failed, by what gave it away.
     masked: dict[str, int] = {}
-    lost: Natural = (
-        0  #: Right answers left out because masking hid what only they hold.
-    )
+    #: Right answers left out because masking hid what only they hold.
+    lost: Natural = 0
     cut: Natural = 0
     unlabelled: Natural = 0
 
@@ -154,9 +148,8 @@ class Precision(Record):
     """How sure a score on a set can be."""
 
     cases: Natural
-    worth: (
-        NonNegative  #: Independent cases of equal weight these are worth, at the worst.
-    )
+    #: Independent cases of equal weight these are worth, at the worst.
+    worth: NonNegative
     expected: float  #: The share right that is assumed.
     low: float  #: Ends of the 95% interval at that share.
     high: float
@@ -166,9 +159,8 @@ Task = Literal["answer", "rubric", "pairwise", "training", "failure"]
 """Give the right answer, hold an output against a rubric, say which of two is better, say whether
 an example is one to learn from, or why an answer is wrong."""
 
-ItemKey = tuple[
-    str, str, str, str, str
-]  #: Task, rubric, case, arm and the arm it is held against.
+#: Task, rubric, case, arm and the arm it is held against.
+ItemKey = tuple[str, str, str, str, str]
 
 SCALES = {
     "yes-no": ("yes", "no"),
@@ -191,9 +183,8 @@ class Label(Record):
     value: Annotated[str, Field(max_length=100_000)]
     """A right answer, a word of a scale, of ``PAIRS``, of ``training.REVIEWS`` or of
     ``framework.CAUSES``."""
-    text: Annotated[str, Field(max_length=100_000)] = (
-        ""  #: Of an edit, why of a rejection.
-    )
+    #: Of an edit, why of a rejection.
+    text: Annotated[str, Field(max_length=100_000)] = ""
     arm: str = ""  #: The arm whose output it was; empty for a right answer.
     against: str = ""  #: The other arm of a pair.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
@@ -225,9 +216,8 @@ class FailureDraw(Record):
     quality_low: float | Unknown  #: Ends of its 95% interval.
     quality_high: float | Unknown
     cases: Natural  #: Cases that share was counted on.
-    held_out: Natural = (
-        0  #: Failures among the drawn that are held-out cases of the lab.
-    )
+    #: Failures among the drawn that are held-out cases of the lab.
+    held_out: Natural = 0
     drawn: tuple[DrawnFailure, ...]  #: In the order of reading.
 
 

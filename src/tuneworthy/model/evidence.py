@@ -35,32 +35,26 @@ class Evidence(Record):
     """One measurement; ``value`` lies within ``low`` … ``high``, all three in ``unit``."""
 
     id: Ident  #: What was measured, as ``invalid_output_share``.
-    factor: str = (
-        ""  #: The signal, factor, check or dotted path of the case file it bears on.
-    )
-    value: (
-        float | Unknown
-    )  #: Unknown, with the field that is missing, where there is none.
-    low: float | None = (
-        None  #: Lower end of the 95% interval; None for an unknown value.
-    )
+    #: The signal, factor, check or dotted path of the case file it bears on.
+    factor: str = ""
+    #: Unknown, with the field that is missing, where there is none.
+    value: float | Unknown
+    #: Lower end of the 95% interval; None for an unknown value.
+    low: float | None = None
     high: float | Literal["open"] | None = None  #: Upper end; ``open`` for none.
     unit: Name
     n: Natural = 0  #: Traces, or cases, it was counted on.
     clusters: Natural = 0  #: Conversations those come from.
     method: Text = ""
     source: Text = ""  #: What it was measured on: names of files and their format.
-    observed_on: date | None = (
-        None  #: Last day of the data; None where it has no clock.
-    )
+    #: Last day of the data; None where it has no clock.
+    observed_on: date | None = None
     since: date | None = None
     sample: Extent = "all"  #: Whether every trace was looked at.
-    details: dict[
-        Ident, Scalar
-    ] = {}  #: Further numbers, such as the four counts of a 2×2.
-    examples: Annotated[
-        tuple[Text, ...], Field(max_length=10)
-    ] = ()  #: A few masked samples.
+    #: Further numbers, such as the four counts of a 2×2.
+    details: dict[Ident, Scalar] = {}
+    #: A few masked samples.
+    examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()
     changed: Strings = Field(default=(), exclude=True)
     """Files it was measured on that are others now; worked out as it is read, and never kept."""
     gone: Strings = Field(default=(), exclude=True)
@@ -102,9 +96,8 @@ class Series(Record):
     """Numbers for one picture: columns of equal length, as measured."""
 
     id: Ident  #: The picture, as ``volume``.
-    columns: dict[
-        Ident, tuple[Scalar, ...]
-    ]  #: Columns by name; units stand in the names.
+    #: Columns by name; units stand in the names.
+    columns: dict[Ident, tuple[Scalar, ...]]
 
 
 _OF_SEVERAL = {"is": "are", "isn't": "aren't", "has": "have", "holds": "hold"}
@@ -116,9 +109,8 @@ class Skipped(Record):
     why: Name
     n: Natural
     where: Annotated[Strings, Field(max_length=10)] = ()  #: First ones: ``file:line``.
-    in_part: bool = (
-        False  #: Whether only a part of each was left out, and the rest was used.
-    )
+    #: Whether only a part of each was left out, and the rest was used.
+    in_part: bool = False
 
     @property
     def predicate(self) -> str:
@@ -165,9 +157,8 @@ class RequestMix(Record):
     words: Natural  #: Number of the list of words.
     halves: tuple[tuple[Natural, ...], tuple[Natural, ...]]
     """For each half of the conversations how many requests are nearest to each word."""
-    observed_on: date | None = (
-        None  #: Last day of the data; None where it has no clock.
-    )
+    #: Last day of the data; None where it has no clock.
+    observed_on: date | None = None
 
 
 class Measured(Record):
@@ -179,9 +170,8 @@ class Measured(Record):
     files: tuple[MeasuredFile, ...] = ()  #: Those of the case that it rests on.
     evidence: tuple[Evidence, ...]
     series: tuple[Series, ...] = ()  #: For pictures.
-    mix: RequestMix | None = (
-        None  #: None of results, and of logs with few conversations.
-    )
+    #: None of results, and of logs with few conversations.
+    mix: RequestMix | None = None
     brought_answers: Natural = 0
     """Answers of models that it rests on and that weren't given on this machine."""
     brought: bool = Field(default=False, exclude=True)
@@ -262,9 +252,8 @@ class Batch:
     turn: list[int | None] = field(default_factory=list)
     timestamp: NumberColumn = field(default_factory=list)
     model: TextColumn = field(default_factory=list)
-    provider: TextColumn = field(
-        default_factory=list
-    )  #: who served it, in its maker's word
+    #: who served it, in its maker's word
+    provider: TextColumn = field(default_factory=list)
     prompt: TextColumn = field(default_factory=list)  #: name and version
     system: TextColumn = field(default_factory=list)
     input: TextColumn = field(default_factory=list)
@@ -280,13 +269,11 @@ class Batch:
     output_tokens: NumberColumn = field(default_factory=list)
     cached_tokens: NumberColumn = field(default_factory=list)
     usd: NumberColumn = field(default_factory=list)
-    listed_usd: NumberColumn = field(
-        default_factory=list
-    )  #: those of ``usd`` that are list prices
+    #: those of ``usd`` that are list prices
+    listed_usd: NumberColumn = field(default_factory=list)
     error: TextColumn = field(default_factory=list)
-    finish: TextColumn = field(
-        default_factory=list
-    )  #: why it stopped, in its maker's word
+    #: why it stopped, in its maker's word
+    finish: TextColumn = field(default_factory=list)
     score: NumberColumn = field(default_factory=list)
     label: TextColumn = field(default_factory=list)
     case: TextColumn = field(default_factory=list)
@@ -337,15 +324,13 @@ class PromptArm(Record):
     low_of_all: float  #: Ends where the intervals of all arms hold at once.
     high_of_all: float
     cases: Natural  #: Cases it has a score for, among those compared.
-    clusters: (
-        Natural  #: Conversations or documents those come from; else as many as cases.
-    )
+    #: Conversations or documents those come from; else as many as cases.
+    clusters: Natural
     runs: Natural  #: Times it was run, repeats and failures among them.
     errors: Natural  #: Runs that ended in an error: out of the score, wrong or right in its ends.
     usd_per_run: float | Unknown
-    usd_per_run_low: (
-        float | Unknown
-    )  #: Ends of the 95% interval; unknown with a cost of one case.
+    #: Ends of the 95% interval; unknown with a cost of one case.
+    usd_per_run_low: float | Unknown
     usd_per_run_high: float | Unknown
     latency_p50_s: float | Unknown
     latency_p95_s: float | Unknown
@@ -356,9 +341,8 @@ class Lead(Estimated):
 
     cases: Natural
     clusters: Natural  #: Conversations or documents the cases come from.
-    told_apart: (
-        State  #: Yes when the interval lies above zero; unknown under 20 clusters.
-    )
+    #: Yes when the interval lies above zero; unknown under 20 clusters.
+    told_apart: State
     cases_needed: int | Unknown
     """Shared cases that would distinguish them with the chance ``power``, were the difference and
     its spread those seen."""

@@ -70,15 +70,13 @@ class Condition(FileRecord):
     indicators: Bound | None = None  #: Number of reasons for that hold.
     anti_indicators: Bound | None = None  #: Number of reasons against that hold.
     indicator_weight: Bound | None = None  #: Weight of the reasons for that hold.
-    anti_indicator_weight: Bound | None = (
-        None  #: Weight of the reasons against that hold.
-    )
+    #: Weight of the reasons against that hold.
+    anti_indicator_weight: Bound | None = None
     difference: Bound | None = None
     """Weight of the reasons for less weight of the reasons against."""
     score: Bound | None = None  #: The difference divided by the denominator.
-    answers: dict[
-        Ident, Tri
-    ] = {}  #: Single factors or checks with the answer they must have.
+    #: Single factors or checks with the answer they must have.
+    answers: dict[Ident, Tri] = {}
     all: Conditions = ()  #: Every one of these holds.
     any: Conditions = ()  #: At least one of these holds.
     none: Conditions = ()  #: Not one of these holds.
@@ -187,9 +185,8 @@ class Returns(FileRecord):
     """What tuning is said to bring."""
 
     api_savings_usd_per_month: Span  #: USD a month saved on calls at scale.
-    also: dict[
-        str, Text
-    ] = {}  #: What is harder to count: how far it can be, and what it is.
+    #: What is harder to count: how far it can be, and what it is.
+    also: dict[str, Text] = {}
 
 
 class Costs(FileRecord):
@@ -200,9 +197,8 @@ class Costs(FileRecord):
     ]
     """Up to the first version."""
     upfront_total: UpfrontTotal | None = None  #: The total as published.
-    ongoing: dict[
-        Literal["inference", "monitoring", "retraining"], CostRow
-    ]  #: Running costs.
+    #: Running costs.
+    ongoing: dict[Literal["inference", "monitoring", "retraining"], CostRow]
     ongoing_also: Text = ""  #: What the table can't put a number on.
     returns: Returns | None = None  #: What it is said to bring.
 
@@ -250,9 +246,8 @@ class StepWork(FileRecord):
     """What a step takes."""
 
     hours: Span  #: Hours of work.
-    weeks: NonNegative = (
-        0  #: Calendar weeks it takes at least, however much work is put in.
-    )
+    #: Calendar weeks it takes at least, however much work is put in.
+    weeks: NonNegative = 0
 
 
 class HourlyYield(_Ordered):
@@ -266,9 +261,8 @@ class Steps(FileRecord):
     """Steps that don't depend on what a framework asks."""
 
     data_review: StepWork  #: Review the data for bias, harm and personal data, and name a process.
-    service: (
-        StepWork  #: Ask a tuning service what it will still offer, and for how long.
-    )
+    #: Ask a tuning service what it will still offer, and for how long.
+    service: StepWork
     other_service: StepWork  #: Find another service, or your own hardware.
     goal: StepWork  #: Name the goals, or count what there is.
     targets: StepWork  #: Measure the present system against every target.
@@ -288,9 +282,8 @@ class PlanRule(FileRecord):
     design_share: Share
     """Share of the evaluation that is done before any training; the rest is two comparisons."""
     evaluation_cases: Natural  #: Cases to hold out.
-    per_hour: dict[
-        DataUnit, HourlyYield
-    ]  #: Data got ready in an hour of work, by unit.
+    #: Data got ready in an hour of work, by unit.
+    per_hour: dict[DataUnit, HourlyYield]
     steps: Steps  #: Steps that don't depend on what a framework asks.
     against: Annotated[dict[Ident, StepWork], Field(min_length=1)]
     """What it takes until a reason against doesn't hold any more."""
@@ -322,9 +315,8 @@ class MeasureRule(FileRecord):
     about: Ident  #: Signal, factor or check it bears on.
     role: Literal["settles", "supports"] = "settles"
     """Settles what can be observed; supports or challenges a need, which stays as it was said."""
-    yes: Literal["above", "below"] = (
-        "above"  #: Side of the limit on which the answer is yes.
-    )
+    #: Side of the limit on which the answer is yes.
+    yes: Literal["above", "below"] = "above"
     one_sided: bool = False  #: Whether the other side says nothing.
     limit: NonNegative  #: The limit, in the unit of the measurement.
     unit: Name  #: Unit of the measurement.
@@ -357,17 +349,15 @@ class FittedOn(FileRecord):
     """SHA-256 of what the fit read of them."""
 
 
-Minutes = Annotated[
-    int, Field(ge=1, le=100_000)
-]  #: Minutes it takes to find an answer out.
+#: Minutes it takes to find an answer out.
+Minutes = Annotated[int, Field(ge=1, le=100_000)]
 
 OptionKind = Literal["prompt", "retrieval", "model", "serving", "tuning"]
 """What an option works on."""
 
 CostTable = Literal["upfront", "ongoing"]
-Risk = Literal[
-    "low", "medium", "high"
-]  #: How much can go wrong, or be hard to take back.
+#: How much can go wrong, or be hard to take back.
+Risk = Literal["low", "medium", "high"]
 
 
 class Criterion(FileRecord):
@@ -387,9 +377,8 @@ class Check(Criterion):
     """One of the checks that must all be yes before the ceiling counts as reached."""
 
     at_least: Natural | None = None  #: For a check that counts: how many are wanted.
-    minutes: Minutes = (
-        2  #: Minutes it takes to find the answer out (not to do what is asked).
-    )
+    #: Minutes it takes to find the answer out (not to do what is asked).
+    minutes: Minutes = 2
     settle: Text = ""  #: The step that would make it a yes.
 
 
@@ -419,9 +408,8 @@ class Need(FileRecord):
     unit: DataUnit  #: What is counted.
 
 
-TargetId = Literal[
-    "quality", "latency", "cost", "privacy"
-]  #: What a use case has to meet.
+#: What a use case has to meet.
+TargetId = Literal["quality", "latency", "cost", "privacy"]
 
 
 class Move(FileRecord):
@@ -471,9 +459,8 @@ class ApproachRule(FileRecord):
     title: Name  #: What it is called.
     data: Need  #: Data it takes.
     compute: Name  #: Compute it takes, in words.
-    errors: Triangle | None = (
-        None  #: The share of the errors that are left that it takes away.
-    )
+    #: The share of the errors that are left that it takes away.
+    errors: Triangle | None = None
     errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
     moves: Moves = {}  #: What it usually does to latency and cost.
     weeks: Span | None = None  #: Weeks until it is in production.
@@ -491,9 +478,8 @@ class OptionRule(FileRecord):
     kinds: dict[Ident, Text] = {}  #: Its parts or variants.
     kind: OptionKind = "prompt"  #: What it works on.
     variant_of: Ident | None = None  #: Option of which this is one variant.
-    effort_hours: Span | None = (
-        None  #: Hours of work; a tuning has those of the cost table.
-    )
+    #: Hours of work; a tuning has those of the cost table.
+    effort_hours: Span | None = None
     weeks: Span | None = None
     """Weeks until it is in production; for the hybrid those beside the tuning."""
     risk: Risk = "medium"  #: How much can go wrong.

@@ -11,9 +11,8 @@ from tuneworthy.model.base import Record, one_or_many
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 
-Part = Literal[
-    "evaluate", "options", "investment"
-]  #: The lesson's three conversations.
+#: The lesson's three conversations.
+Part = Literal["evaluate", "options", "investment"]
 
 PARTS: tuple[Part, ...] = ("evaluate", "options", "investment")
 
@@ -37,9 +36,8 @@ class LeverRange(Record):
 class CaseField(Record):
     """A field of the case; ``fields.yaml`` says what each key means."""
 
-    part: Part | None = (
-        None  #: The conversation that asks for it; None where none does.
-    )
+    #: The conversation that asks for it; None where none does.
+    part: Part | None = None
     title: str
     question: str = ""
     example: str = ""
@@ -80,13 +78,11 @@ class Ask:
     share: bool = False  #: whether the answer may be in per cent
     minutes: int = 1  #: minutes it takes to find the answer out
     gain_bits: float | None = None  #: None where the answer can't change the verdict
-    worth_usd: float = (
-        0.0  #: what knowing it is worth before the choice to tune; 0 where unknown
-    )
+    #: what knowing it is worth before the choice to tune; 0 where unknown
+    worth_usd: float = 0.0
     value: str = ""  #: the present answer, in a form in which it can be given again
-    left: int = (
-        1  #: open questions of this round with this one; answers open and close others
-    )
+    #: open questions of this round with this one; answers open and close others
+    left: int = 1
     of: int = 1  #: questions of this round, whether answered or not
 
     @property
@@ -135,6 +131,5 @@ class AnswerResult(NamedTuple):
     before: Dossier  #: without the answers; the same as ``dossier`` where nobody judged that
     digest: str  #: SHA-256 of the case file's text now, for the next compare-and-set
     changes: tuple[AnswerChange, ...] = ()
-    conflicts: tuple[
-        Conflict, ...
-    ] = ()  #: all of whose sides are answered, one of them just now
+    #: all of whose sides are answered, one of them just now
+    conflicts: tuple[Conflict, ...] = ()

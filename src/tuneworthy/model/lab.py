@@ -42,9 +42,8 @@ class JudgePlan(Record):
     """Cases of either part on which people's word counts: the first in an order drawn by the seed.
     More labels than these don't count, so that nobody can label until the result pleases."""
     seed: Natural  #: Of that order, and of the lab.
-    max_tokens: (
-        Natural  #: Tokens an answer may have, as the lab was given it; 0 from probes.
-    )
+    #: Tokens an answer may have, as the lab was given it; 0 from probes.
+    max_tokens: Natural
 
 
 class Bias(Estimated):
@@ -58,9 +57,8 @@ class JudgedArm(Record):
 
     arm: str
     part: Split
-    judge: (
-        Share | Unknown
-    )  #: Share of outputs the judge lets pass: counts for nothing by itself.
+    #: Share of outputs the judge lets pass: counts for nothing by itself.
+    judge: Share | Unknown
     labels: Natural  #: Outputs among the drawn ones that people have labelled.
     missing: Natural  #: Outputs among the drawn ones that nobody has labelled yet.
     bias: Bias | Unknown
@@ -89,9 +87,8 @@ class Draw(Record):
     """One restart of a search for a better prompt."""
 
     arm: str = ""  #: Id of the arm it came to; empty for one that doesn't race.
-    prompt: (
-        str  #: Name of the prompt it came to: a proposed one, or the one it began from.
-    )
+    #: Name of the prompt it came to: a proposed one, or the one it began from.
+    prompt: str
     parent: str = ""  #: Id of the arm it began from.
     round: Natural = 1  #: Rounds begin from the two best that are known by then.
     moves: Natural = 0  #: Other examples, effort or constraint that it tried.
@@ -115,16 +112,14 @@ class Proposed(Record):
 class Proposing(Record):
     """What a generator was asked for, and what came."""
 
-    model: (
-        Name  #: The model that wrote, with its host where that isn't its vendor's own.
-    )
+    #: The model that wrote, with its host where that isn't its vendor's own.
+    model: Name
     parents: Strings
     """Ids of the arms that the first round began from: the two best as written on those cases."""
     shown: Natural  #: Cases that were learned from; they raced nothing and reported nothing.
     draws: tuple[Draw, ...]
-    prompts: tuple[
-        Proposed, ...
-    ]  #: Each text once; () where nothing better than the parent came.
+    #: Each text once; () where nothing better than the parent came.
+    prompts: tuple[Proposed, ...]
 
 
 class Gain(EstimatedShare):
@@ -149,12 +144,10 @@ class PromptSearch(Record):
     """Share of cases: where the expected gain of another draw is below it, a search is at its
     plateau."""
     usd: NonNegative = 0.0  #: What it cost; 0 where nobody counted it apart.
-    rounds: Natural = (
-        0  #: Times that it began anew from the two best that were known by then.
-    )
-    cap_usd: NonNegative | None = (
-        None  #: The most it could cost; None where there was no search.
-    )
+    #: Times that it began anew from the two best that were known by then.
+    rounds: Natural = 0
+    #: The most it could cost; None where there was no search.
+    cap_usd: NonNegative | None = None
     why: str = ""  #: What kept it from its plateau, or from beginning; empty where it got there.
 
     @property
@@ -206,16 +199,14 @@ class Request(Record):
     base_url: str  #: Where it is served, without a key.
     model: Name  #: The endpoint's own name of the model.
     messages: tuple[ChatMessage, ...]
-    max_tokens: Natural | None = (
-        None  #: The most that may be written; it bounds the price.
-    )
+    #: The most that may be written; it bounds the price.
+    max_tokens: Natural | None = None
     temperature: float | None = 0.0  #: None leaves it to the model.
     seed: int | None = None
     effort: str | None = None  #: How long it may think, in the endpoint's own word.
     response_schema: str | None = None  #: JSON Schema of the output, as canonical JSON.
-    grammar: str | None = (
-        None  #: GBNF grammar of the output, where an endpoint takes one.
-    )
+    #: GBNF grammar of the output, where an endpoint takes one.
+    grammar: str | None = None
     tools: str | None = None  #: Tool definitions, as canonical JSON.
     choices: Strings | None = None  #: Labels, for a model that decides among them.
 
@@ -338,9 +329,8 @@ def end_kind(word: str) -> EndKind:
 
 MAY_LACK = "the answer may not be whole"  #: What is said of every other end.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
-_FILLERS = frozenset(
-    "\u034f\u115f\u1160\u2800\u3164\uffa0"
-)  # letters and marks that show nothing
+# letters and marks that show nothing
+_FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 
 
 def shows_nothing(text: str) -> bool:
@@ -366,9 +356,8 @@ class Reply(Record):
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
     """Name and arguments (JSON as the model wrote it) of each tool that is called."""
-    model: str = (
-        ""  #: Who answered, as the endpoint says it; empty where it says nothing.
-    )
+    #: Who answered, as the endpoint says it; empty where it says nothing.
+    model: str = ""
     finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
@@ -473,9 +462,8 @@ class Quote(Record):
     """With answers as long as those of the same model so far, or half as long as they may be."""
     unpriced: Strings = ()
     """Models without a price: they are refused until one is given; 0 is a price."""
-    usd_spent: NonNegative = (
-        0.0  #: What earlier calls of the run cost or hold: its cap counts it.
-    )
+    #: What earlier calls of the run cost or hold: its cap counts it.
+    usd_spent: NonNegative = 0.0
 
 
 def canonical_json(value: Any) -> str:
@@ -605,9 +593,8 @@ class Contrast(Record):
 class Failures(Record):
     """Wrong answers of one kind."""
 
-    signal: (
-        str  #: What they are a sign of: a signal of the framework, or ``wrong_answer``.
-    )
+    #: What they are a sign of: a signal of the framework, or ``wrong_answer``.
+    signal: str
     n: Natural  #: Cases.
     of: Natural  #: Cases that were scored.
     mends: State  #: Whether tuning changes this kind of failure.
@@ -667,9 +654,8 @@ class CeilingResult(Record):
     reached: CeilingState
     """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
     it. ``too_few_cases``: neither, and more cases would tell."""
-    upper: (
-        Share | Unknown
-    )  #: The simultaneous 95% upper bound of the best that was tried.
+    #: The simultaneous 95% upper bound of the best that was tried.
+    upper: Share | Unknown
     effort: Natural
     """Pairs of a model and a prompt variant that really differs: how far was searched."""
     prompts: Natural = 0  #: Prompt variants; near copies count once.
@@ -692,12 +678,10 @@ class CeilingResult(Record):
     None where nothing that was searched for was chosen."""
     search: PromptSearch = PromptSearch(ended="none")  #: How far it went.
     grade: CeilingGrade = "tried"  #: What the ceiling rests on, by that.
-    cases_needed: (
-        Natural | Unknown
-    )  #: For ``too_few_cases``: how many in all, both parts together.
-    checks: dict[
-        str, State
-    ]  #: Which of the five checks this run has answered, and how.
+    #: For ``too_few_cases``: how many in all, both parts together.
+    cases_needed: Natural | Unknown
+    #: Which of the five checks this run has answered, and how.
+    checks: dict[str, State]
     failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
     parts: tuple[PartShare, ...] = ()
     """Of the chosen arm on held-out cases, by field or by class, the worst first."""
@@ -727,17 +711,15 @@ class CeilingPlan(Record):
 
     chosen: Strings  #: Ids of the chosen arm, then of each it is held against.
     select: Natural  #: Cases that chose.
-    report: (
-        Natural  #: Cases that will report; all of them are run, there is no other stop.
-    )
+    #: Cases that will report; all of them are run, there is no other stop.
+    report: Natural
     inputs: str  #: SHA-256 of those cases and of the arms.
     rivals: Strings = ()
     """Ids of other models' arms that are cheaper or faster and may be enough: they report too."""
     before: str = ""
     """Id of the best prompt that was there before a search, where a found one was chosen."""
-    judge: JudgePlan | None = (
-        None  #: Who judges, on how many labels; None where rules score.
-    )
+    #: Who judges, on how many labels; None where rules score.
+    judge: JudgePlan | None = None
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
 
@@ -756,9 +738,8 @@ class VerifyPlan(Record):
     """Who judges, and how many labels count; None where rules score."""
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
-    after_results: bool = (
-        False  #: Whether another plan was written before, so results were seen.
-    )
+    #: Whether another plan was written before, so results were seen.
+    after_results: bool = False
 
 
 class RoutedWay(Record):
@@ -769,9 +750,8 @@ class RoutedWay(Record):
 
     head: Name  #: Id of the head's arm.
     model: Name  #: Id of the arm that answers the rest.
-    sure_from: (
-        Share  #: Chance that the head gives to its answer, from which on it answers.
-    )
+    #: Chance that the head gives to its answer, from which on it answers.
+    sure_from: Share
     to_model: Share  #: Share of held-out cases that the model answers.
     quality: ShareOf
     usd_per_case: float | Unknown = Unknown(
@@ -791,16 +771,13 @@ class VerifyResult(Record):
     """Every target held against the tuned arm by the one criterion; empty where none is stated."""
     enough: str = ""  #: An untuned way that already meets every target; empty for none.
     may_be_enough: str = ""  #: One that may do so, and what would tell; empty for none.
-    gains: State = (
-        "unknown"  #: Whether the tuned arm brings what the untuned one doesn't.
-    )
+    #: Whether the tuned arm brings what the untuned one doesn't.
+    gains: State = "unknown"
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
-    failures: tuple[
-        Failures, ...
-    ] = ()  #: Held-out cases that the tuned arm answers wrong.
-    change: TunedChange | None = (
-        None  #: What tuning mended of the untuned arm's errors, and broke.
-    )
+    #: Held-out cases that the tuned arm answers wrong.
+    failures: tuple[Failures, ...] = ()
+    #: What tuning mended of the untuned arm's errors, and broke.
+    change: TunedChange | None = None
     tried: Natural = 0  #: Untuned arms that raced before.
     outcome: VerifyAnswer
     """Meets: the tuned arm meets every target, and no untuned way does at its price. Not needed: an
@@ -841,9 +818,8 @@ class Retrieved(Record):
     way: Name  #: How documents are cut, and what looks for the pieces: ``sections · BM25``.
     recall: ShareOf  #: Questions with a known passage among the first ``k`` pieces.
     mrr: ShareOf  #: Mean reciprocal rank of the first known passage, 0 from place ``k + 1`` on.
-    passages: (
-        Share  #: Known passages among the first ``k``: the mean share of a question's.
-    )
+    #: Known passages among the first ``k``: the mean share of a question's.
+    passages: Share
     words: NonNegative  #: Words of the first ``k`` pieces, on average: what a model has to read.
 
 
@@ -875,9 +851,8 @@ class RetrievalResult(Record):
     report: Natural  #: Questions that chose nothing.
     left_out: dict[str, Natural]
     """Cases that count for nothing here, by why: unanswerable, no_passage, not_in_documents."""
-    other_files: Natural = (
-        0  #: Files among the documents that are of no kind that is read.
-    )
+    #: Files among the documents that are of no kind that is read.
+    other_files: Natural = 0
     seed: Natural = 0
     answers: SynthesisResult | Unknown  #: What a model made of it.
     spend: Spend | None = None  #: None where no model was to answer.

@@ -48,16 +48,13 @@ class Recipe(Record):
     steps and 0.58 after 33 (docs/evidence/accuracy.md); few examples want more steps by the
     literature as well (Zhang et al. 2021, arXiv:2006.05987).
     """
-    longest: Natural = (
-        1024  #: Tokens of an example; what is longer loses its beginning.
-    )
+    #: Tokens of an example; what is longer loses its beginning.
+    longest: Natural = 1024
     parts: Natural = 1  #: Parts of a batch, computed one after another to save memory.
-    checkpointing: bool = (
-        False  #: Whether activations are computed again, to save memory.
-    )
-    bits: Literal[4, 16] = (
-        16  #: Of the base's weights while it is tuned; 4 needs a GPU.
-    )
+    #: Whether activations are computed again, to save memory.
+    checkpointing: bool = False
+    #: Of the base's weights while it is tuned; 4 needs a GPU.
+    bits: Literal[4, 16] = 16
 
     def epochs_of(self, examples: int) -> int:
         """Epochs of a run here: those of the recipe, or more for its least steps."""
@@ -78,9 +75,8 @@ class TrainedModel(Record):
     key: str
     state: Literal["submitted", "trained", "failed"]
     model: str = ""  #: Name of the model where it is served; empty until it is trained.
-    job: Annotated[str, Field(pattern=r"^[\w:-]{0,200}$")] = (
-        ""  #: Id that a service gave it.
-    )
+    #: Id that a service gave it.
+    job: Annotated[str, Field(pattern=r"^[\w:-]{0,200}$")] = ""
     usd: NonNegative = 0.0
     seconds: NonNegative = 0.0
     why: str = ""  #: For a failed one.
@@ -106,9 +102,8 @@ class PilotPlan(Record):
 
     way: Way
     base: Name  #: Id of the model that is tuned.
-    sizes: tuple[
-        Natural, ...
-    ]  #: Numbers of examples, each twice the one before, nested.
+    #: Numbers of examples, each twice the one before, nested.
+    sizes: tuple[Natural, ...]
     seeds: Natural
     recipe: Recipe
     replay: Natural  #: General examples in every run.
@@ -121,13 +116,11 @@ class PilotPlan(Record):
     rates: tuple[NonNegative, ...] = ()
     """Rates that a sweep tries with one seed at the second largest size, the recipe's own first;
     the best on the cases for selecting is gone on with. Empty for no sweep."""
-    prompt: Text = (
-        ""  #: Name of the prompt under which it trains; empty in plans of before.
-    )
+    #: Name of the prompt under which it trains; empty in plans of before.
+    prompt: Text = ""
     training_set: str = ""  #: SHA-256 of the training set; empty in plans of before.
-    after_results: bool = (
-        False  #: Whether another plan was written before, so results were seen.
-    )
+    #: Whether another plan was written before, so results were seen.
+    after_results: bool = False
 
 
 class CurveAt(Record):
@@ -181,9 +174,8 @@ class PilotResult(Record):
     """What a pilot found."""
 
     plan: PilotPlan
-    arms: tuple[
-        ArmResult, ...
-    ]  #: The five ways on the same held-out cases, the best first.
+    #: The five ways on the same held-out cases, the best first.
+    arms: tuple[ArmResult, ...]
     curve: LearningCurve
     verify: VerifyResult  #: The best tuned arm against the best untuned one.
     seeds_apart: Estimated | Unknown = Unknown(ask="train with two seeds or more")
@@ -199,6 +191,5 @@ class PilotResult(Record):
     stopped: str = ""  #: Why it ended early; empty for one that has its answer.
     brought: bool = Field(default=False, exclude=True)
     """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
-    ended_by_rule: bool = (
-        False  #: Whether the rule that was written down ended the training.
-    )
+    #: Whether the rule that was written down ended the training.
+    ended_by_rule: bool = False

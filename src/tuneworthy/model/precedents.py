@@ -42,18 +42,15 @@ Known = Literal["yes", "no"]  #: An answer that is known.
 class Precedent(NamedTuple):
     """A published case as far as likeness and rates need it."""
 
-    shown: Mapping[
-        str, Any
-    ]  #: What a ``Neighbour`` shows of it, by that record's names.
+    #: What a ``Neighbour`` shows of it, by that record's names.
+    shown: Mapping[str, Any]
     cluster: str  #: Its paper or company; its own id where it stands alone.
     subjects: Sequence[str]  #: What its task is about, by the names of the vocabulary.
-    words: Sequence[
-        str
-    ]  #: The beginnings of other words of its title, domain and task.
+    #: The beginnings of other words of its title, domain and task.
+    words: Sequence[str]
     answers: Mapping[str, State]  #: What both blind coders answered alike.
-    yes: Sequence[
-        str
-    ]  #: The first blind coder's yes answers: rules are tried on those.
+    #: The first blind coder's yes answers: rules are tried on those.
+    yes: Sequence[str]
 
 
 class Tried(Record):
@@ -84,9 +81,8 @@ class Neighbour(Record):
     tried: tuple[Tried, ...]  #: What was tried.
     likeness_bits: float
     """How alike it is: bits of what both tasks are about, of the goal and of the answers."""
-    subjects: tuple[
-        str, ...
-    ]  #: What both tasks are about, the subject that says most first.
+    #: What both tasks are about, the subject that says most first.
+    subjects: tuple[str, ...]
     same_goal: bool  #: Whether it has a goal of this case.
     shared: dict[str, Known]  #: Answers in common, the one that says most first.
     differs: dict[str, Known]  #: This case's answers where it answers the other way.
@@ -114,9 +110,8 @@ class PrecedentIndex:
     vocabulary: Mapping[str, Sequence[str]]
     """Words, or beginnings that end with ``*``, to the subjects they tell of; none for words that
     tell of nothing."""
-    rates: Mapping[
-        str, BaseRate
-    ]  #: By goal, kind and year; the empty key for all cases.
+    #: By goal, kind and year; the empty key for all cases.
+    rates: Mapping[str, BaseRate]
 
 
 EffectArm = Literal[
@@ -148,9 +143,8 @@ class PublishedEffect(Record):
     """
 
     arm: EffectArm  #: What was changed.
-    goal: (
-        Goal | None
-    )  #: The goal of the tasks; None for all tasks, those without a goal too.
+    #: The goal of the tasks; None for all tasks, those without a goal too.
+    goal: Goal | None
     n: Natural  #: Comparisons.
     clusters: Natural  #: Papers, companies or documents they come from.
     low: float  #: Low end of the triangle to reckon with.

@@ -59,13 +59,11 @@ class TrainingExample(FileRecord):
     id: Name  #: Begin of the SHA-256 of its messages, tools and worse answer.
     messages: Annotated[tuple[ChatTurn, ...], Field(min_length=1, max_length=10_000)]
     tools: Annotated[tuple[dict[str, Any], ...], Field(max_length=1_000)] = ()
-    rejected: str = (
-        ""  #: A worse answer to the same, for preference tuning; empty for none.
-    )
+    #: A worse answer to the same, for preference tuning; empty for none.
+    rejected: str = ""
     source: str = ""  #: File and line, or file and place among its traces.
-    conversation_id: str | None = (
-        None  #: Examples of one conversation are never parted.
-    )
+    #: Examples of one conversation are never parted.
+    conversation_id: str | None = None
     origin: Literal["file", "trace"] = "file"
     split: SetPart = "train"
 
@@ -124,9 +122,8 @@ class GateFinding(Record):
     id: Name  #: The gate, as ``near_evaluation``.
     examples: Natural  #: Candidates it concerns.
     of: Natural  #: Candidates it looked at.
-    lines: tuple[
-        str, ...
-    ] = ()  #: All of them, each with its file and line; texts are masked.
+    #: All of them, each with its file and line; texts are masked.
+    lines: tuple[str, ...] = ()
     keeps_out: bool = True  #: Whether they are left out of the set, or only named.
 
 
@@ -180,15 +177,12 @@ class TrainingSet(Record):
     stated: Natural
     """Examples of the files under data.training that nobody reviewed one by one here."""
     rejected: Natural  #: Candidates that a person rejected.
-    reasons: dict[
-        str, Natural
-    ] = {}  #: Rejected candidates by the reason that was given.
-    unreviewed: Natural = (
-        0  #: Candidates of logs that nobody reviewed; none of them is in the set.
-    )
-    gates: tuple[
-        GateFinding, ...
-    ] = ()  #: What kept candidates out, or only named them.
+    #: Rejected candidates by the reason that was given.
+    reasons: dict[str, Natural] = {}
+    #: Candidates of logs that nobody reviewed; none of them is in the set.
+    unreviewed: Natural = 0
+    #: What kept candidates out, or only named them.
+    gates: tuple[GateFinding, ...] = ()
     label_check: PlantedSwaps | Unknown = Unknown(
         ask="check the examples: tuneworthy data CASE"
     )

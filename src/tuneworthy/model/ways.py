@@ -50,9 +50,8 @@ class Figure(Record):
     low: float | Unknown  #: Lower end of its interval; the value where it has none.
     high: float | Unknown  #: Upper end.
     grade: FigureGrade
-    cases: int | Unknown = Unknown(
-        ask="say on how many cases"
-    )  #: Cases it was counted on.
+    #: Cases it was counted on.
+    cases: int | Unknown = Unknown(ask="say on how many cases")
     source: str = ""  #: The lab, log, statement or table that it comes from, in words.
 
     @property
@@ -73,9 +72,8 @@ class HeldTarget(Record):
     """One target held against one way, by the one criterion."""
 
     state: TargetState
-    limit: (
-        float | Unknown
-    )  #: What is wanted; unknown where quality only has to be no worse.
+    #: What is wanted; unknown where quality only has to be no worse.
+    limit: float | Unknown
     figure: AnyFigure  #: What is known of the way.
     settles: str = ""  #: What would tell, where the state is unknown.
 
@@ -95,31 +93,27 @@ class WayResult(Record):
     id: str  #: Unlike any other of the case: ``now``, ``model:openai:gpt-6-luna``, ``few_shot``.
     title: str
     kind: WayKind
-    option: (
-        str  #: The kind of step that leads to it, as ``other_model`` or ``few_shot``.
-    )
+    #: The kind of step that leads to it, as ``other_model`` or ``few_shot``.
+    option: str
     state: WayState
     made_of: Strings  #: Options it makes use of, such as ``few_shot`` or ``retrieved_examples``.
     model: str  #: The model that answers; empty where no model does, or none is named.
     figures: dict[FigureId, AnyFigure]
-    admissible: dict[
-        TargetId, TargetState
-    ]  #: By the one criterion, for each target that counts.
+    #: By the one criterion, for each target that counts.
+    admissible: dict[TargetId, TargetState]
     chance: float | Unknown  #: That it meets every target, where it isn't known to.
     chance_word: ChanceWord | Literal[""]
     chances: dict[TargetId, ChanceWord]
     """Of each missed target, where nobody ran the way; ``unknown`` where it may help, and no target
     is stated or nobody scored what runs today."""
     because: str  #: Why it helps here, or why it doesn't.
-    published: (
-        str  #: What it did in published comparisons; empty where these are too few.
-    )
+    #: What it did in published comparisons; empty where these are too few.
+    published: str
     to_try: WorkToDo
     to_adopt: WorkToDo
     rank: int  #: 1 for the first to try or to use.
-    ends: date | None = (
-        None  #: The day its model no longer answers; only where one is known.
-    )
+    #: The day its model no longer answers; only where one is known.
+    ends: date | None = None
 
 
 class LabArm(Record):
@@ -140,25 +134,20 @@ class LabArm(Record):
     gain: AnyFigure = _NOT_COMPARED
     """Of a tuned arm: its quality less that of the untuned arm beside it, case by case on held-out
     cases; unknown for every other arm."""
-    beside: str = (
-        ""  #: Id of that untuned arm, the best of its lab by the cases for selecting.
-    )
+    #: Id of that untuned arm, the best of its lab by the cases for selecting.
+    beside: str = ""
     best_known: State = "unknown"
     """Of a tuned arm: whether the best untuned arm of its lab is known; no where another one may be
     better, as too few of its calls got an answer or only a judge's word chose."""
     private: State = "unknown"
     """Whether data stay inside; unknown: who runs the model of that name tells it."""
-    general_skills: State = (
-        "unknown"  #: Whether a tuned arm kept them; unknown: nobody asked.
-    )
-    safe: State = (
-        "unknown"  #: Whether a tuned arm kept its refusals and gives no secret back.
-    )
-    card: GoNoGo | Literal[""] = (
-        ""  #: Of the tuned arm that a pilot judged: what its card says.
-    )
+    #: Whether a tuned arm kept them; unknown: nobody asked.
+    general_skills: State = "unknown"
+    #: Whether a tuned arm kept its refusals and gives no secret back.
+    safe: State = "unknown"
+    #: Of the tuned arm that a pilot judged: what its card says.
+    card: GoNoGo | Literal[""] = ""
     card_says: str = ""  #: The line of the card that decides.
-    runs_today: bool = (
-        False  #: Whether the log shows that this is what production runs.
-    )
+    #: Whether the log shows that this is what production runs.
+    runs_today: bool = False
     observed_on: date | None = None  #: The day of the lab.

@@ -97,9 +97,8 @@ from tuneworthy.words import (
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
 
-Draw: TypeAlias = (
-    "Callable[[Stakes, int], Draws | None]"  #: Draws the money, from a seed.
-)
+#: Draws the money, from a seed.
+Draw: TypeAlias = "Callable[[Stakes, int], Draws | None]"
 
 _NO_HOURLY_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 
@@ -145,16 +144,13 @@ class MoneyFindings(NamedTuple):
     result: InvestmentResult | Unknown
     gate: GateResult
     settle: str = ""  #: What would settle it.
-    servings: tuple[
-        ServingResult, ...
-    ] = ()  #: Every way to serve the traffic, the cheapest first.
+    #: Every way to serve the traffic, the cheapest first.
+    servings: tuple[ServingResult, ...] = ()
     rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed.
-    upfront: Number | None = (
-        None  #: USD before the first version is live; None where nobody knows.
-    )
-    bill: Amount | None = (
-        None  #: USD a month that what runs today costs; None where nobody knows.
-    )
+    #: USD before the first version is live; None where nobody knows.
+    upfront: Number | None = None
+    #: USD a month that what runs today costs; None where nobody knows.
+    bill: Amount | None = None
     model: CostModel | None = None  #: Every amount, as the plan splits it.
 
 
@@ -173,18 +169,15 @@ class MoneyContext:
     framework: Framework
     prices: Prices
     sovereign: State = "no"  #: Whether the data has to stay inside.
-    as_of: date | None = (
-        None  #: The day it speaks for; without one no model's end is known.
-    )
+    #: The day it speaks for; without one no model's end is known.
+    as_of: date | None = None
     seed: int = 0
     sampler: Draw | None = None  #: Draws the money in the place of ``draw``.
     fits: Sequence[ApproachResult] = ()  #: Approaches, the primary one first.
-    works: TuningChance | None = (
-        None  #: How likely tuning works; None where nothing here tells.
-    )
-    record: BaseRate | None = (
-        None  #: How often tuning won in published cases, where that is None.
-    )
+    #: How likely tuning works; None where nothing here tells.
+    works: TuningChance | None = None
+    #: How often tuning won in published cases, where that is None.
+    record: BaseRate | None = None
 
     @property
     def under_months(self) -> float:
@@ -508,9 +501,8 @@ class ClosedForm(NamedTuple):
     """The investment by one month's amounts; stated ones win, the table stands in for costs."""
 
     upfront: Interval  #: USD before the first version is live.
-    brings: (
-        Interval | None
-    )  #: USD a month by statements; None where a saving is computed.
+    #: USD a month by statements; None where a saving is computed.
+    brings: Interval | None
     gained: Interval  #: What of it better answers are worth, USD a month.
     net: Interval  #: USD a month after running costs.
     months: Interval  #: Months to break-even, from best to worst.
@@ -520,9 +512,8 @@ class ClosedForm(NamedTuple):
     table_running: Interval | None
     """Running costs by the framework's own table, USD a month; None without an hourly rate."""
     table_months: Interval | None  #: Months to break-even with those.
-    assumed: tuple[
-        str, ...
-    ]  #: Amounts nobody stated, taken from the table or computed.
+    #: Amounts nobody stated, taken from the table or computed.
+    assumed: tuple[str, ...]
 
 
 class Payback(NamedTuple):

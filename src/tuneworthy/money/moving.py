@@ -19,9 +19,8 @@ class ForcedMove(NamedTuple):
 
     usd: Interval | None  #: None where hours have no rate, and nobody stated the cost.
     hours: Interval | None  #: None where neither the case nor its framework says.
-    training_usd: (
-        float | None
-    )  #: What of it is paid for training by its tokens, where known.
+    #: What of it is paid for training by its tokens, where known.
+    training_usd: float | None
 
     @property
     def text(self) -> str:

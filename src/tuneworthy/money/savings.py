@@ -41,12 +41,10 @@ from tuneworthy.money.terms import (
 from tuneworthy.money.tuned import TunedOffer, call_of_tuned
 from tuneworthy.words import count, figure, share, usd
 
-_RIVALS = (
-    8  # the cheapest ones; dearer ones never change the answer but for wild ranges
-)
-_MOST = (
-    1e12  # a hundred calls a month for everybody on earth: only rounding asks for more
-)
+# the cheapest ones; dearer ones never change the answer but for wild ranges
+_RIVALS = 8
+# a hundred calls a month for everybody on earth: only rounding asks for more
+_MOST = 1e12
 _NOTHING = 1e-15  # USD a request: below this no volume makes a difference
 
 
@@ -59,9 +57,8 @@ class Savings(NamedTuple):
     """What the tuned way saves, all of it on the same traffic."""
 
     inputs: Inputs  #: The inputs of the serving options, and the requests.
-    baseline: tuple[
-        ServingOption, ...
-    ]  #: Untuned options whose cheapest it is compared with.
+    #: Untuned options whose cheapest it is compared with.
+    baseline: tuple[ServingOption, ...]
     tuned: ServingOption
     beside: Beside
     best: ServingCost  #: The cheapest of the baseline at the likely values.
@@ -73,12 +70,10 @@ class Savings(NamedTuple):
     net: Interval | None
     """The saving less one total of running costs, in which the tuned serving cancels out; None
     where the running costs beside the serving are known by themselves."""
-    volume: (
-        Interval | Unknown
-    )  #: Requests a month from which the running costs are earned back.
-    month: (
-        Interval | Unknown
-    )  #: Months until the stated growth gets there; 0 for today.
+    #: Requests a month from which the running costs are earned back.
+    volume: Interval | Unknown
+    #: Months until the stated growth gets there; 0 for today.
+    month: Interval | Unknown
     maybe_cheaper: ServingCost | None
     """An untuned way that costs less and may or may not meet the targets."""
 
@@ -554,9 +549,8 @@ def _volume_steps(
 ) -> Iterator[str]:
     if math.isinf(volume.value):
         yield "No volume earns the running costs back."
-    if (
-        math.isinf(volume.value) or volume.value == 0
-    ):  # or nothing has to be earned back
+    # or nothing has to be earned back
+    if math.isinf(volume.value) or volume.value == 0:
         return
     values = likely(savings.inputs)
     calls = count(volume.value)

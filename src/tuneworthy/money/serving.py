@@ -87,9 +87,8 @@ class ServingOption(NamedTuple):
     billed: bool = False  #: Whether its price is the stated bill.
     bill_for: str | None = None
     """Input with the requests that bill is for; None when it is the same at any volume."""
-    catalogue: str = (
-        ""  #: Where its price was looked up; empty when it is stated in the case.
-    )
+    #: Where its price was looked up; empty when it is stated in the case.
+    catalogue: str = ""
     months: float | None = None  #: Until its model ends, where that is known.
     then: ServingOption | None = None  #: The successor with a price, from then on.
 
@@ -140,9 +139,8 @@ class ServingCost(NamedTuple):
     reasons: tuple[str, ...]  #: What makes it so; what lacks for a price comes first.
     misses_targets: bool = False
     """Whether it is ruled out by nothing but targets: not by where it runs, nor by its window."""
-    but_for_budget: State = (
-        "unknown"  #: Whether it might be used if it could cost anything.
-    )
+    #: Whether it might be used if it could cost anything.
+    but_for_budget: State = "unknown"
 
 
 class _Check(NamedTuple):

@@ -241,9 +241,8 @@ def _share(where: npt.NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(where) / len(where))
 
 
-_HALF_SPREAD = (
-    0.25  # by which an amount given as one number is moved, to see what hangs on it
-)
+# by which an amount given as one number is moved, to see what hangs on it
+_HALF_SPREAD = 0.25
 
 
 _SHARES = (".utilisation", ".failure_chance", ".price_fall_per_year")
@@ -558,9 +557,8 @@ class CashFlow:
             np.isinf(months), self.horizon + _until_back(running, rest), months
         )
         months = np.where(success > 0, months, np.inf)
-        if (
-            self.model.one_off
-        ):  # it pays with the job or never, and waiting only puts it off
+        # it pays with the job or never, and waiting only puts it off
+        if self.model.one_off:
             months = np.where((months > 1) | (cumulated[1] < 0), np.inf, 1.0)
             delay = (1 - step) * (worth - upfront)
         return Paths(worth - upfront, months, cumulated, delay)

@@ -179,15 +179,13 @@ class CostModel(NamedTuple):
     """Costs and benefits of tuning as sums over the inputs of a case, in USD."""
 
     inputs: Inputs
-    upfront: (
-        Sum | None
-    )  #: Before the first version is live; None when hours can't be priced.
+    #: Before the first version is live; None when hours can't be priced.
+    upfront: Sum | None
     upfront_parts: Mapping[str, CostPart]
     """The same by category; empty when nobody states it and the framework has no table."""
     pilot: CostPart  #: What of it is paid before anybody knows whether tuning works.
-    retraining: (
-        Sum  #: The part of it that is paid again when the model has to be tuned anew.
-    )
+    #: The part of it that is paid again when the model has to be tuned anew.
+    retraining: Sum
     retraining_is: str  #: How it is known what is paid again.
     running: Sum | None
     """A month, the tuned model's serving among it; None when hours can't be priced."""
@@ -196,13 +194,11 @@ class CostModel(NamedTuple):
     """The same without the serving, where that is stated apart; None where it isn't."""
     savings: Sum  #: A month saved on calls, as stated; empty when nobody stated it.
     quality: Sum  #: What better answers are worth a month; empty when nobody stated it.
-    table: Mapping[
-        str, CostPart
-    ]  #: Running costs by the framework's table; empty without one.
+    #: Running costs by the framework's table; empty without one.
+    table: Mapping[str, CostPart]
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
-    one_off: bool = (
-        False  #: Whether it is a job that runs once, so that nothing is kept fresh.
-    )
+    #: Whether it is a job that runs once, so that nothing is kept fresh.
+    one_off: bool = False
     lacks: str = ""  #: What to state before the upfront cost can be known, where it isn't the rate.
 
     @property

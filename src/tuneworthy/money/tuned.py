@@ -27,12 +27,10 @@ class TunedOffer(NamedTuple):
 
     service: str
     base: str  #: ``host:name`` of the base; empty where the price goes by its size.
-    tokens: (
-        ServingTokens | None
-    )  #: USD for a million tokens; None where that isn't known.
-    usd_per_hour: (
-        float  #: Of an endpoint of its own, used or not; 0 where there is none.
-    )
+    #: USD for a million tokens; None where that isn't known.
+    tokens: ServingTokens | None
+    #: Of an endpoint of its own, used or not; 0 where there is none.
+    usd_per_hour: float
     adapters: int  #: The most that share the endpoint; 1 for one of its own.
     idle_is_paid: bool
 

@@ -46,9 +46,8 @@ from tuneworthy.words import count, listing, number, plain, quality, usd
 
 DAYS_PER_WEEK = 5  #: Working days.
 
-Needs: TypeAlias = tuple[
-    str, ...
-]  #: Ids of the phases that have to be done before another.
+#: Ids of the phases that have to be done before another.
+Needs: TypeAlias = tuple[str, ...]
 
 _LAST_DAY = date.max.toordinal()
 _FOREVER_WEEKS = 1e9  # beyond every calendar, and still a number
@@ -180,14 +179,12 @@ class PlanContext:
     framework: Framework
     rule: PlanRule
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
-    approach: (
-        ApproachResult | None
-    )  #: The kind of tuning that is judged, with its data.
+    #: The kind of tuning that is judged, with its data.
+    approach: ApproachResult | None
     criterion: TargetCriterion  #: What a way has to meet.
     targets: Mapping[TargetId, TargetResult]  #: Each target against today.
-    conditions: Sequence[
-        LiveCondition
-    ]  #: What has to be so before a tuned model goes live.
+    #: What has to be so before a tuned model goes live.
+    conditions: Sequence[LiveCondition]
     because: str  #: The finding that decides.
     moving: Sequence[str]  #: Reasons against that still have to come to rest.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.

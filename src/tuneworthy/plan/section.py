@@ -60,12 +60,10 @@ class JudgedCase:
     criterion: TargetCriterion  #: What a way has to meet.
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.
-    conditions: Sequence[
-        LiveCondition
-    ]  #: What has to be so before a tuned model goes live.
-    open_questions: Sequence[
-        QuestionResult
-    ]  #: Open answers that can matter, the best first.
+    #: What has to be so before a tuned model goes live.
+    conditions: Sequence[LiveCondition]
+    #: Open answers that can matter, the best first.
+    open_questions: Sequence[QuestionResult]
     money: MoneyFindings  #: When it pays.
     start: date  #: The day to begin.
 
@@ -148,9 +146,8 @@ def _judged_approach(judged: JudgedCase) -> ApproachResult | None:
             return fit
     if not name or first is None:
         return first
-    if (
-        name in framework.options
-    ):  # distillation and the like learn from the goal's kind of data
+    # distillation and the like learn from the goal's kind of data
+    if name in framework.options:
         return first.model_copy(
             update={"approach": name, "title": framework.options[name].title}
         )
@@ -199,9 +196,8 @@ def _what_moves(judged: JudgedCase) -> list[str]:
         return []
     names = [n for n in _MOVING if judged.assessment.state(n) == "yes"]
     answer = judged.case.factors.get("rapidly_changing_requirements")
-    if (
-        answer is not None and answer.changes == "content"
-    ):  # which is looked up, not trained in
+    # which is looked up, not trained in
+    if answer is not None and answer.changes == "content":
         names = [name for name in names if name != "rapidly_changing_requirements"]
     return names
 

@@ -311,9 +311,8 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
     return value
 
 
-@lru_cache(
-    maxsize=64
-)  # it takes a quarter of a second, and a server is asked for the same again
+# it takes a quarter of a second, and a server is asked for the same again
+@lru_cache(maxsize=64)
 def _rendered(spec: str) -> str:
     import vl_convert
 

@@ -78,9 +78,8 @@ def escape_invisible(value: object) -> object:
 def picture(block: Picture, label: str) -> Markup:
     """Both widths of a drawing, each with its label; the style shows the one that fits."""
     attributes = f'role="{block.drawing.role}" aria-label="{Markup.escape(label)}"'
-    return Markup(
-        ""
-    ).join(  # the drawing is our own renderer's, cleaned; the label is escaped
+    # the drawing is our own renderer's, cleaned; the label is escaped
+    return Markup("").join(
         Markup(text.replace("<svg ", f'<svg class="{name}" {attributes} ', 1))  # noqa: S704  # see above
         for name, text in (
             ("wide", block.drawing.svg(WIDE)),
@@ -119,9 +118,8 @@ def style(head: str = "") -> str:
 
 
 _HEAD = "RUNNING-HEAD"  #: Its place in the style.
-_PLAIN = (
-    " .,:?-"  #: What needs no escape in a text of a style, beside letters and digits.
-)
+#: What needs no escape in a text of a style, beside letters and digits.
+_PLAIN = " .,:?-"
 
 
 DARK = dict(looks()["colours"].values())

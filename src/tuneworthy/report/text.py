@@ -187,9 +187,8 @@ def _cut_to_fit(
 ) -> list[list[str]]:
     """The sections that there is room for, in their order; of the others as much as fits."""
     *_, after = around
-    room = (
-        most - _height(around) - (1 if after else 2)
-    )  # the last line says how the rest is shown
+    # the last line says how the rest is shown
+    room = most - _height(around) - (1 if after else 2)
     shown = []
     for section, lines in zip(document.sections, sections, strict=True):
         if not lines:

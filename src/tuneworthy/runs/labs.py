@@ -79,9 +79,8 @@ class _Lab(NamedTuple):
     quoted: Callable[[Any], Quote]
     run: Callable[..., Any]
     result: type[LabResult]
-    document: Any = (
-        None  #: Its document; None for a ceiling, told beside the case as it is now.
-    )
+    #: Its document; None for a ceiling, told beside the case as it is now.
+    document: Any = None
 
 
 def _pilot(source: str | Path, **settings: Any) -> pilot.PreparedPilot:
@@ -103,16 +102,14 @@ class LabTerms(Record):
     """What a lab is run by. Scorers that are functions of the user's own never run from here."""
 
     kind: LabKind = "ceiling"
-    answers: bool = (
-        False  #: For ``retrieve``: whether a model shall answer with what is found.
-    )
+    #: For ``retrieve``: whether a model shall answer with what is found.
+    answers: bool = False
     max_tokens: int = Field(MOST_TOKENS, ge=0, le=100_000)
     """Tokens an answer may have; 0: as probes show."""
     seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
     at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
-    ask_again: bool = (
-        False  #: Send calls in doubt once more; some of them may be paid twice.
-    )
+    #: Send calls in doubt once more; some of them may be paid twice.
+    ask_again: bool = False
     search: bool = True
     """For ``ceiling``: whether better prompts are searched first, where a model can write them."""
 
@@ -120,12 +117,10 @@ class LabTerms(Record):
 class LabSettings(LabTerms):
     """The same by a framework and for a day."""
 
-    chosen: str | None = (
-        None  #: Framework that the verdict goes by; the case's own when not given.
-    )
-    as_of: date | None = (
-        None  #: The day, for prices and evidence; today when not given.
-    )
+    #: Framework that the verdict goes by; the case's own when not given.
+    chosen: str | None = None
+    #: The day, for prices and evidence; today when not given.
+    as_of: date | None = None
 
 
 class LabOffer(LateRecord):
@@ -136,14 +131,12 @@ class LabOffer(LateRecord):
     report: Natural  #: Cases that will choose nothing.
     quote: Quote
     places: tuple[str, ...]  #: Where it is sent.
-    doubtful: (
-        Natural  #: Calls of earlier runs of which nobody knows whether they were paid.
-    )
+    #: Calls of earlier runs of which nobody knows whether they were paid.
+    doubtful: Natural
     most_calls: Natural
     most_usd: NonNegative
-    spent_usd: float = Field(
-        exclude=True
-    )  #: What earlier runs have paid and put aside.
+    #: What earlier runs have paid and put aside.
+    spent_usd: float = Field(exclude=True)
     lacking: tuple[str, ...] = Field((), exclude=True)
     """Keys that it takes and that aren't there, a sentence each."""
     unconfirmed: tuple[str, ...] = Field((), exclude=True)
@@ -309,9 +302,8 @@ class Labs:
         offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
             return offer
-        training = asyncio.run(
-            pilot.quoted_training(lab, calls=False)
-        )  # nobody waits that long
+        # nobody waits that long
+        training = asyncio.run(pilot.quoted_training(lab, calls=False))
         facts = words.pilot_quote_document(
             lab.plan, training, offer.quote, math.inf
         ).facts
@@ -501,9 +493,8 @@ class KeptRun(LateRecord):
     kind: LabKind | LookKind
     at: Moment  #: Its end.
     says: str  #: What it found, in a sentence.
-    answered: tuple[
-        tuple[str, str], ...
-    ] = ()  #: What it said of the case, as label and text.
+    #: What it said of the case, as label and text.
+    answered: tuple[tuple[str, str], ...] = ()
     result: Result
 
     @model_validator(mode="after")

@@ -29,9 +29,8 @@ from tuneworthy.syntax.document import ParsedFile, build
 WRONG = "wrong_answer"  #: Signal of an output that has the right form and says something wrong.
 NO_ANSWER = "no_answer"  #: Signal of an output with nothing in it.
 FORMAT = "inconsistent_format"
-RUN_STOPPED = (
-    "stopped"  #: Reason of an output that wasn't scored, as the user stopped the run.
-)
+#: Reason of an output that wasn't scored, as the user stopped the run.
+RUN_STOPPED = "stopped"
 TERMS = "terminology_errors"
 VOICE = "voice_drift"
 INSTRUCTIONS = "instruction_limit"
@@ -123,13 +122,11 @@ class Scored(Record):
     ok: bool | None
     """Whether it counts as right; None where it can't be scored, and then it counts as nothing."""
     why: str  #: Short id of the reason, as ``label_differs``.
-    numbers: dict[str, float | int] = Field(
-        default_factory=dict
-    )  #: Numbers of the reason.
+    #: Numbers of the reason.
+    numbers: dict[str, float | int] = Field(default_factory=dict)
     about: str = ""  #: Field, word or place that decided, cut to 120 characters.
-    parts: dict[str, bool] = Field(
-        default_factory=dict
-    )  #: Whether each field is right, where fields were compared.
+    #: Whether each field is right, where fields were compared.
+    parts: dict[str, bool] = Field(default_factory=dict)
     signal: str = ""
     """What a failure is a sign of: a signal of the framework, or ``wrong_answer`` or
     ``no_answer``; empty for one that is right."""
@@ -188,9 +185,8 @@ class Parameters(FileRecord):
     """Parameters as a check writes them, read strictly."""
 
     model_config = ConfigDict(strict=True)
-    main: ClassVar[str] = (
-        ""  #: The parameter that may be written alone, as in ``contains: card``.
-    )
+    #: The parameter that may be written alone, as in ``contains: card``.
+    main: ClassVar[str] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -208,9 +204,8 @@ class Scorer(Parameters):
     id: ClassVar[str]  #: Its name, as ``match``.
     compares: ClassVar[bool] = False
     """Whether it holds an output against a reference, so that a case needs one."""
-    reads_system: ClassVar[bool] = (
-        False  #: Whether it goes by the system prompt that was sent.
-    )
+    #: Whether it goes by the system prompt that was sent.
+    reads_system: ClassVar[bool] = False
 
     def prepare(self, kit: Kit) -> None:
         """Take what it needs from beside the case; no process is started."""
@@ -387,9 +382,8 @@ def near(value: float, expected: float, *, within: float, relative: float) -> bo
 
     ``within`` is absolute, and ``relative`` a share of the right one.
     """
-    slack = 4e-16 * max(
-        abs(value), abs(expected)
-    )  # rounding of decimals as they were written
+    # rounding of decimals as they were written
+    slack = 4e-16 * max(abs(value), abs(expected))
     return abs(value - expected) <= max(within, relative * abs(expected)) + slack
 
 

@@ -21,12 +21,10 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
-MEMORY_BYTES = (
-    384 * MIB
-)  #: Address space for queries; Python itself takes some tens of MiB.
-MOST_SCRIPTS = (
-    4  #: Databases that are kept; the oldest is built again when it is asked.
-)
+#: Address space for queries; Python itself takes some tens of MiB.
+MEMORY_BYTES = 384 * MIB
+#: Databases that are kept; the oldest is built again when it is asked.
+MOST_SCRIPTS = 4
 MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
 MOST_STEPS = 30_000_000
 """Steps of SQLite's machine a query may take: counted, so that the answer depends on no clock."""

@@ -23,9 +23,8 @@ from typing import IO, Literal
 
 SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
 _ORPHANED_S = 60  # of a match, after which a process ends itself where nobody did
-MOST_SLOW = (
-    3  #: Matches of a pattern that took too long, after which it isn't tried again.
-)
+#: Matches of a pattern that took too long, after which it isn't tried again.
+MOST_SLOW = 3
 _MOST_MEMORY = 1 << 30  # of the process, in bytes, where the system limits it
 _KEPT = (
     "PATH",
@@ -79,9 +78,8 @@ class Matcher:
             answer = process.stdout.readline()
         timer.cancel()
         timer.join()
-        if (
-            ended.is_set() or not answer
-        ):  # the next text isn't for a process that is about to end
+        # the next text isn't for a process that is about to end
+        if ended.is_set() or not answer:
             process.kill()
             process.wait()
         match answer:
@@ -145,9 +143,8 @@ def _alarm(seconds: int) -> None:
 
 
 def _main() -> None:
-    with contextlib.suppress(
-        ImportError, OSError, ValueError
-    ):  # not every system limits memory
+    # not every system limits memory
+    with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))

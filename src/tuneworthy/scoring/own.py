@@ -41,9 +41,8 @@ class Python(Scorer):
     main = "function"
     reads_system = True
     function: Stated  #: ``file.py:name``, beside the case.
-    seconds: Annotated[float, Field(gt=0, le=60)] = (
-        5.0  #: The longest an answer may take.
-    )
+    #: The longest an answer may take.
+    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     _worker: Worker
     _name: str
 

@@ -89,9 +89,8 @@ class JsonFields(Scorer):
     the reference, by the type of its value."""
     own: bool | dict[str, Any] = Field(False, alias="schema")
     """True: the case's output schema has to hold too; or a schema of its own."""
-    extra: bool = (
-        True  #: Whether the output may have fields that the reference doesn't have.
-    )
+    #: Whether the output may have fields that the reference doesn't have.
+    extra: bool = True
     _valid: Validator | None = PrivateAttr(None)
 
     def prepare(self, kit: Kit) -> None:

@@ -74,9 +74,8 @@ class Match(Comparer):
         if self.exact:
             return text.strip()
         words = normal(text, punctuation=self.punctuation, articles=self.articles)
-        return words or " ".join(
-            text.split()
-        )  # a text of marks alone is more than nothing
+        # a text of marks alone is more than nothing
+        return words or " ".join(text.split())
 
 
 _label = lru_cache(maxsize=1024)(plain)  # many answers are one of few
@@ -91,9 +90,8 @@ class LabelMatch(Comparer):
         Strings, Field(max_length=100_000), BeforeValidator(as_texts)
     ] = ()
     """All labels; those of the kit where none are listed."""
-    key: Stated | None = (
-        None  #: Where the output is an object: the key that holds the label.
-    )
+    #: Where the output is an object: the key that holds the label.
+    key: Stated | None = None
     _known: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def prepare(self, kit: Kit) -> None:
@@ -126,9 +124,8 @@ class Number(Comparer):
     id = "number"
     main = "within"
     within: Amount = 0.0  #: Absolute tolerance, in the unit of the number.
-    relative: Amount = (
-        0.0  #: Tolerance as a share of the right number; the wider of both counts.
-    )
+    #: Tolerance as a share of the right number; the wider of both counts.
+    relative: Amount = 0.0
     which: Literal["last", "only"] = "last"
 
     def accepted(self, case: EvalCase) -> Sequence[float]:
@@ -362,9 +359,8 @@ class Terminology(Scorer):
 
     id = "terminology"
     main = "required"
-    required: bool = (
-        False  #: Whether a term that the input calls for has to be in the output.
-    )
+    #: Whether a term that the input calls for has to be in the output.
+    required: bool = False
     _glossary: Glossary
 
     def prepare(self, kit: Kit) -> None:

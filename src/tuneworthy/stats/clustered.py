@@ -394,9 +394,8 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
     goal = min(wanted, int(most.sum()))
     low = 0.0
     high = float(most.max(initial=1)) / float(sizes.min(initial=np.inf))
-    for _ in range(
-        _HALVINGS
-    ):  # the scale at which all strata give what is wanted together
+    # the scale at which all strata give what is wanted together
+    for _ in range(_HALVINGS):
         scale = (low + high) / 2
         less = np.clip(scale * sizes, 1, most).sum() < goal
         low, high = (scale, high) if less else (low, scale)
@@ -592,9 +591,8 @@ DRAWS = 499
 class Drift(NamedTuple):
     """The squared distance of two middles."""
 
-    value: (
-        float  #: Without the part that scatter alone gives; noise can take it below 0.
-    )
+    #: Without the part that scatter alone gives; noise can take it below 0.
+    value: float
     low: float
     high: float
     chance: float  #: Share of shuffled clusters in which it is as large.

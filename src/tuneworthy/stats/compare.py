@@ -190,9 +190,8 @@ _BLOCK = 100  #: Conversations multiplied before a logarithm is taken; 0.05^100 
 
 class Raced(NamedTuple):
     winner: int  #: Place of the arm that leads in the end.
-    dropped_after: tuple[
-        int | None, ...
-    ]  #: Conversations until each arm left; None if it stayed.
+    #: Conversations until each arm left; None if it stayed.
+    dropped_after: tuple[int | None, ...]
     runs: int  #: Arms times conversations that were run.
 
 
@@ -361,9 +360,8 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     return min(float(values[-1] - values[-2]) / n, high), 0.0, high
 
 
-ENOUGH_LABELS = (
-    20  #: Under this many labels, or labelled conversations, nothing is said.
-)
+#: Under this many labels, or labelled conversations, nothing is said.
+ENOUGH_LABELS = 20
 _CELLS = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
 """Labels that are added for a mean, and where between its least and most the judge puts each."""
 _WINS = np.array([[-1.0, 1.0], [math.nan, math.nan]])

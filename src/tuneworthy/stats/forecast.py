@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 
 WEEK = 7
-LEVEL_DAYS = (
-    28  #: Days a level is counted on: whole weeks, so that weekdays can't tilt it.
-)
+#: Days a level is counted on: whole weeks, so that weekdays can't tilt it.
+LEVEL_DAYS = 28
 _SHAPE_DAYS = 84  #: Days, at most, that show how days scatter.
 _STEPS = 50
 _MOST_ALIKE = 0.8
@@ -37,9 +36,8 @@ class Trend(NamedTuple):
     level: float  #: Logarithm of the count expected at time 0.
     level_error: float  #: Its standard error.
     together: float  #: Covariance of the two.
-    scatter: (
-        float  #: Variance of a count over its squared expectation, beyond Poisson's.
-    )
+    #: Variance of a count over its squared expectation, beyond Poisson's.
+    scatter: float
     alike: float  #: Correlation of neighbouring periods.
 
     def interval(self, periods: float) -> tuple[float, float, float]:

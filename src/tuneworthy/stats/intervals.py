@@ -69,9 +69,8 @@ def cases_to_exclude(rate: float, target: float) -> int | None:
     return math.floor(limit * limit) + 1
 
 
-MOST_USEFUL = (
-    2_000  #: Cases that a team labels at most to tell two numbers from each other.
-)
+#: Cases that a team labels at most to tell two numbers from each other.
+MOST_USEFUL = 2_000
 BY_MARGIN = (
     f"decide by the margin: {MOST_USEFUL:,} cases would hardly tell the two apart"
 )

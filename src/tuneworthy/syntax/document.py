@@ -23,9 +23,8 @@ from tuneworthy.model.base import short_text
 MAX_DEPTH = 24  #: Deeper nesting than any case or framework needs.
 
 Path = tuple[str | int, ...]
-Error = Callable[
-    ..., InputError
-]  #: An error class, called as ``error(what, where=…, fix=…)``.
+#: An error class, called as ``error(what, where=…, fix=…)``.
+Error = Callable[..., InputError]
 
 PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """The one in C where it is there. Its marks count characters."""
@@ -198,9 +197,8 @@ def _nodes(value: Any, known: dict[int, int]) -> int:
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
-        known[id(value)] = (
-            _MOST_NODES  # until it is known: what holds itself has no end
-        )
+        # until it is known: what holds itself has no end
+        known[id(value)] = _MOST_NODES
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_nodes(each, known) for each in inner)
     return known[id(value)]

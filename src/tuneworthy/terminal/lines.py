@@ -172,9 +172,8 @@ def _await_input() -> None:
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        with suppress(
-            OSError, ValueError
-        ):  # a system on which a terminal can't be waited for
+        # a system on which a terminal can't be waited for
+        with suppress(OSError, ValueError):
             select.select([sys.stdin, signalled], [], [])
     finally:
         signal.set_wakeup_fd(before)

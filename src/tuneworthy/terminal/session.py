@@ -36,9 +36,8 @@ class InterviewSession:
     as_of: date | None
     now: answers.EvaluatedCase = field(init=False)
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
-    trail: list[str] = field(
-        default_factory=list
-    )  #: Ids that were asked, for going back.
+    #: Ids that were asked, for going back.
+    trail: list[str] = field(default_factory=list)
     part: Part | None = None  #: What is asked now; None for the framework's own round.
     over: bool = False  #: Whether whoever answers has had enough.
 

@@ -82,9 +82,8 @@ class Tokenizer:
         ranks = self._ranks
         behind = list(range(1, len(pieces) + 1))
         before = list(range(-1, len(pieces) - 1))
-        waiting: list[
-            tuple[int, int, str, str]
-        ] = []  # rank, place, and the pieces that it is of
+        # rank, place, and the pieces that it is of
+        waiting: list[tuple[int, int, str, str]] = []
         for place, (left, right) in enumerate(pairwise(pieces)):
             rank = ranks.get(f"{left} {right}")
             if rank is not None:

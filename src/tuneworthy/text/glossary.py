@@ -159,9 +159,8 @@ class Phrases:
             own = dict(_counts(shipped, voice.samples))
             shipped = tuple(phrase for phrase in shipped if phrase not in own)
         avoided = avoided[:MOST_AVOIDED]
-        self.phrases = tuple(
-            dict.fromkeys((*shipped, *avoided))
-        )  #: All that is looked for.
+        #: All that is looked for.
+        self.phrases = tuple(dict.fromkeys((*shipped, *avoided)))
         self._searcher = _searcher(shipped, avoided)
 
     def any(self, texts: Texts) -> Flags:

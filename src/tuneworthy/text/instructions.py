@@ -33,12 +33,10 @@ class Rule(NamedTuple):
     wording: re.Pattern[str]  #: Found in a sentence.
     kind: str = ""
     amount: int = 0
-    unless: re.Pattern[str] | None = (
-        None  #: Says something else where this is found too.
-    )
-    own_condition: bool = (
-        False  #: Whether a condition in the sentence is part of what is checked.
-    )
+    #: Says something else where this is found too.
+    unless: re.Pattern[str] | None = None
+    #: Whether a condition in the sentence is part of what is checked.
+    own_condition: bool = False
 
     def asks(self, match: re.Match[str]) -> Iterator[Ask]:
         """What a match asks for: a number of some unit, each text in quotes, or the kind alone."""

@@ -134,9 +134,8 @@ _BY_NAME = frozenset(
 )
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _MOST_SAME = 100  # parts of one name; a schema that is one has a single part of each
-_AGAIN = (
-    4  # what an unevaluated… looks at is gone through about that often, as measured
-)
+# what an unevaluated… looks at is gone through about that often, as measured
+_AGAIN = 4
 
 
 class _Size:

@@ -57,9 +57,8 @@ class Pattern(NamedTuple):
     word: bool = False
     """Whole words, for a literal: no letter, digit, ``_`` or accent of any alphabet touches it
     where it begins or ends with one itself. Scripts that set no spaces have no such edge."""
-    caseless: bool = (
-        False  #: Whether capitals count as small letters, in every alphabet.
-    )
+    #: Whether capitals count as small letters, in every alphabet.
+    caseless: bool = False
 
 
 class CompiledPattern(NamedTuple):
@@ -68,9 +67,8 @@ class CompiledPattern(NamedTuple):
     crosses: bool = False
     """Whether it could match the byte between two texts, and so has to be confirmed in one. If not,
     every match in a text of nothing but ASCII is one: the expression itself has the edges there."""
-    backward: re.Pattern[bytes] | None = (
-        None  #: The literal at the end of what lies before.
-    )
+    #: The literal at the end of what lies before.
+    backward: re.Pattern[bytes] | None = None
     longest: int = 0  #: Bytes that such a match has at most.
     edges: tuple[bool, bool] = (
         False,
@@ -277,9 +275,8 @@ class Joined:
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
         if whole.isascii():  # as most are: a text has as many bytes as characters
-            self.plain: Flags = np.ones(
-                len(texts), dtype=bool
-            )  #: Which are nothing but ASCII.
+            #: Which are nothing but ASCII.
+            self.plain: Flags = np.ones(len(texts), dtype=bool)
             sizes: Iterable[int] = map(len, self._texts)
         else:
             self.plain = np.fromiter(map(str.isascii, self._texts), bool, len(texts))
@@ -289,9 +286,8 @@ class Joined:
             )
         self.lengths: NDArray[np.int64] = np.fromiter(sizes, np.int64, len(texts))
         """Bytes of each text."""
-        self.ends: NDArray[np.int64] = (
-            np.cumsum(self.lengths + 1) - 1
-        )  #: Where each text ends.
+        #: Where each text ends.
+        self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1
         self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
         """All texts, and zeros behind the last."""
         self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
@@ -347,9 +343,8 @@ def joined(texts: Texts) -> Joined:
     return Joined(texts)
 
 
-_PASS_BYTES = (
-    1 << 28
-)  # hyperscan counts in 32 bits; a longer batch goes in several passes
+# hyperscan counts in 32 bits; a longer batch goes in several passes
+_PASS_BYTES = 1 << 28
 
 _LOOKED_AT_ALONE = 120_000
 """Bytes that shipped patterns are looked for in by `re`, before hyperscan compiles them (ours: for
@@ -442,9 +437,8 @@ class Searcher:
             within = stops - begins[at]
             # In plain ASCII the engine has seen to the edges; every place of a match is alike.
             simple = self._simple[which] & texts.plain[at]
-            sure = np.flatnonzero(simple)[
-                ::-1
-            ]  # backwards, so that of several the first stays
+            # backwards, so that of several the first stays
+            sure = np.flatnonzero(simple)[::-1]
             match_ends[which[sure], at[sure]] = within[sure]
             for k in np.flatnonzero(~simple).tolist():
                 index = ids[k]

@@ -677,9 +677,8 @@ class Content:
     def _document(self, stream: Ahead) -> Iterator[Batch]:
         if stream.peek(64).lstrip()[:1] == b"[":
             data = stream.peek(self.limits.document_bytes + 1)
-            if (
-                len(data) > self.limits.document_bytes
-            ):  # not held whole, but read by DuckDB
+            # not held whole, but read by DuckDB
+            if len(data) > self.limits.document_bytes:
                 on_disk = not self.packed and not is_remote(self.where)
                 groups = array_rows(
                     stream, self.tally, self.limits, self.where, on_disk=on_disk

@@ -64,9 +64,8 @@ _VAGUE = frozenset(
         *("status", "finish", "provider"),
     }
 )
-_WENT_WELL = frozenset(
-    {"success", "issuccess", "ok"}
-)  #: Names of what is no where a call failed.
+#: Names of what is no where a call failed.
+_WENT_WELL = frozenset({"success", "issuccess", "ok"})
 _ID = re.compile(r"(?=.*[\d_@])[\w@.:-]+", re.ASCII)  #: One token, as ``u_17``.
 _DEEPEST = 4
 _MOST = 500
@@ -209,13 +208,11 @@ class _Name:
             type(v) is dict and not s for v, s in zip(values, served, strict=True)
         )
         parsed = [number(value) for value in values if value not in (None, "")]
-        self.numbers = (
-            1 - parsed.count(None) / len(parsed) if parsed else 0.0
-        )  #: Share of them.
+        #: Share of them.
+        self.numbers = 1 - parsed.count(None) / len(parsed) if parsed else 0.0
         self.is_envelope = any(map(is_envelope, values))
-        self.is_code = self.numbers == 1 and all(
-            100 <= n < 600 for n in parsed if n
-        )  # HTTP's
+        # HTTP's
+        self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in parsed if n)
         above = [_words(key) for key in path.split(".")]
         self.every = {word for words in above for word in words}
         self.words = above.pop()
@@ -258,9 +255,8 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
                 ranked.append((4, place, path))
         if not name.is_object and name.words and name.words[-1] in ends:
             ranked.append((_BY_END, 0, path))
-    several = [rank for rank, *_ in ranked].count(
-        _BY_END
-    ) > 1  # of these none is likelier
+    # of these none is likelier
+    several = [rank for rank, *_ in ranked].count(_BY_END) > 1
     ranked.sort(
         key=lambda each: (field in _TEXTS and paths[each[2]].is_code, *each[:2])
     )

@@ -71,9 +71,8 @@ _DEEPEST = 30
 _LONGEST = 40
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  #: How many of each make a second.
 
-Path_ = tuple[
-    str | int | None, ...
-]  #: Steps: a key, a place in a list, or None for every item.
+#: Steps: a key, a place in a list, or None for every item.
+Path_ = tuple[str | int | None, ...]
 Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 
 
@@ -335,9 +334,8 @@ class FieldMap:
     """Our fields by the paths that lead to them."""
 
     picks: Mapping[str, Pick]
-    led: Mapping[
-        str, str
-    ]  #: The paths of each field that has one, as they are written.
+    #: The paths of each field that has one, as they are written.
+    led: Mapping[str, str]
     written: str  #: The mapping file.
     name: str
     each: Paths = ()
@@ -466,9 +464,8 @@ def walk(value: Any, path: Path_) -> Any:
                 value[step] if isinstance(value, list) and step < len(value) else None
             )
         elif isinstance(value, dict):
-            if (
-                step not in value
-            ):  # a key may hold dots itself, as gen_ai.request.model does
+            # a key may hold dots itself, as gen_ai.request.model does
+            if step not in value:
                 return _unusual(value, path[place:])
             value = value[step]
         else:

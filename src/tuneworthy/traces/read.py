@@ -41,9 +41,8 @@ from tuneworthy.traces.stream import (
 if sys.version_info >= (3, 14):
     import zipfile
 else:
-    from backports.zstd import (
-        zipfile,
-    )  # knows members packed by zstd, as Inspect writes them
+    # knows members packed by zstd, as Inspect writes them
+    from backports.zstd import zipfile
 
 # Which files a case, a pattern or a folder stands for.
 
@@ -69,9 +68,8 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
     most = limits or Limits()
     files = [file for path in paths if path for file in local(path, most, where=where)]
     for file in files:
-        beside(
-            case, f"data.{entry}", str(file)
-        )  # a pattern may find a link that leads out
+        # a pattern may find a link that leads out
+        beside(case, f"data.{entry}", str(file))
     return once(files)
 
 
@@ -213,9 +211,8 @@ class TraceFiles:
         self._sources = tuple(_list_sources(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
-        self.sides = [
-            s.side for s in self._sources
-        ]  #: What was named, by number, of each.
+        #: What was named, by number, of each.
+        self.sides = [s.side for s in self._sources]
         self.total_bytes = sum(s.size for s in self._sources)
         self._readings: list[FileReading] = []
         self.guesses: list[Guess] = []
@@ -337,9 +334,8 @@ def _may_be_aside(place: Place) -> bool:
     with suppress(InputError), closing(_raw(place)) as file:
         head = Ahead(file).peek(MIB // 16)
         if head.startswith(_PARQUET) and (end := file.end(MIB // 16)):
-            return (
-                _SCORED.search(end) is not None
-            )  # its columns' names: no copy for a look
+            # its columns' names: no copy for a look
+            return _SCORED.search(end) is not None
         return (
             head.startswith((_PARQUET, GZIP, ZSTD)) or _SCORED.search(head) is not None
         )

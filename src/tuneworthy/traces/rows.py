@@ -363,9 +363,8 @@ def _told_truly(made: Columns) -> Columns:
 
 
 _TOKENS = ("input_tokens", "output_tokens")
-_AT_ONCE = (
-    0.99  #: Share of the whole time after which a first word says nothing of a stream.
-)
+#: Share of the whole time after which a first word says nothing of a stream.
+_AT_ONCE = 0.99
 
 
 def _named(fields: Mapping[str, Column], none: Column) -> Columns:

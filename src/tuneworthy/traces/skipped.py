@@ -38,9 +38,8 @@ _PLACES = 10
 @dataclass(slots=True)
 class SkippedRecords:
     name: str  #: The file, for places.
-    until_s: float = (
-        math.inf
-    )  #: A later time, in seconds since 1970, is that of a wrong clock.
+    #: A later time, in seconds since 1970, is that of a wrong clock.
+    until_s: float = math.inf
     records: int = 0  #: Records seen, the broken ones among them.
     size: int = 0  #: Bytes or characters of those that were read one by one.
     reasons: dict[str, int] = field(default_factory=dict)

@@ -38,9 +38,8 @@ class Limits:
     unpacked_free_bytes: int = 64 * MIB  #: and to this much whatever its size.
     members: int = 100_000  #: Files in an archive.
     files: int = 10_000  #: Files that a pattern or a folder may stand for.
-    memory_mib: int = (
-        896  #: What DuckDB may take for a table; its own files have large pages.
-    )
+    #: What DuckDB may take for a table; its own files have large pages.
+    memory_mib: int = 896
     batch_traces: int = 4096  #: Traces of a batch, at most;
     batch_bytes: int = 12 * MIB  #: one of very long records closes before.
     until_s: float = math.inf
@@ -209,9 +208,8 @@ class Unpacked(Pieces):
     def __init__(self, under: Ahead, raw: Raw, limits: Limits) -> None:
         super().__init__(self._unpacked(under, raw, limits))
         self.kind = "gzip" if under.peek(4).startswith(GZIP) else "zstd"
-        self.torn = (
-            False  #: Whether it ended before it was whole; known once all was read.
-        )
+        #: Whether it ended before it was whole; known once all was read.
+        self.torn = False
 
     def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
         """Several packed pieces may stand behind one another, and zeros behind the last."""
@@ -265,9 +263,8 @@ class Block(NamedTuple):
     first: int  #: Number of the first line, from 1.
     lines: int  #: How many lines these are.
     ended: bool  #: Whether the last line has its end.
-    too_long: bool = (
-        False  #: One line that was longer than allowed, and was thrown away.
-    )
+    #: One line that was longer than allowed, and was thrown away.
+    too_long: bool = False
 
 
 def _breaks(data: bytearray, begin: int, end: int) -> int:

@@ -129,9 +129,8 @@ def _part(part: Any) -> str | None:
         inner = part.get(key)
         if isinstance(inner, dict):
             inner = inner.get("value")
-        if (
-            isinstance(inner, list) and inner and all(map(is_part, inner))
-        ):  # Anthropic's results
+        # Anthropic's results
+        if isinstance(inner, list) and inner and all(map(is_part, inner)):
             inner = _parts(inner)
         if isinstance(inner, str):
             return inner
@@ -197,9 +196,8 @@ def _bare(message: Mapping[str, Any]) -> Mapping[str, Any]:
         inner = message.get(key)
         if isinstance(inner, dict):
             kind = message.get("id") if key == "kwargs" else message.get("type")
-            kind = (
-                kind[-1] if isinstance(kind, list) and kind else kind
-            )  # LangChain's class
+            # LangChain's class
+            kind = kind[-1] if isinstance(kind, list) and kind else kind
             kind = (
                 str(kind or "").removesuffix("Chunk").removesuffix("Message").casefold()
             )

@@ -57,9 +57,8 @@ class TreeRows(NamedTuple):
 
     places: list[Place]
     chunk: RecordChunk
-    around: dict[
-        str, list[Any]
-    ]  #: Values by our field; for a call that has its own they don't count.
+    #: Values by our field; for a call that has its own they don't count.
+    around: dict[str, list[Any]]
 
 
 class _Part(NamedTuple):

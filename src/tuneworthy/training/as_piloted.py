@@ -23,9 +23,8 @@ from tuneworthy.training.candidates import training_set
 
 Row = dict[str, Any]
 Solved = list[tuple[TrainingExample, EvalCase]]
-REPLAYED = (
-    0.1  #: General examples for each of the task, so that general skills are kept.
-)
+#: General examples for each of the task, so that general skills are kept.
+REPLAYED = 0.1
 
 
 def example_case(example: TrainingExample) -> EvalCase | None:
@@ -98,17 +97,15 @@ class AsPiloted:
     base: str  #: Id of the model that was tuned, or would be.
     prompt: str  #: Name of the prompt under which it was.
     recipe: Recipe | None  #: None where no pilot has run.
-    train: tuple[
-        TrainingExample, ...
-    ]  #: In the order of the first seed, general ones last.
+    #: In the order of the first seed, general ones last.
+    train: tuple[TrainingExample, ...]
     validation: tuple[TrainingExample, ...]
     general: int  #: General examples among those to train on.
     there: int  #: Examples of the task that could be trained on.
     secrets: int = 0  #: Planted secrets of the pilot's runs, which aren't handed off.
     way: str = ""  #: Where the pilot trained; empty where none has run.
-    same_set: bool | None = (
-        None  #: Whether the training set is the pilot's; None for unknown.
-    )
+    #: Whether the training set is the pilot's; None for unknown.
+    same_set: bool | None = None
     card: str = ""  #: What its card says; empty where no pilot has run.
 
     @property

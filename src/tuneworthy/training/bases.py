@@ -12,9 +12,8 @@ from tuneworthy.facts.records import KnownFacts, ModelFact, ServiceFact, Trainin
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
 
-OWN_BASE = (
-    "BASE_MODEL"  #: What stands in a script of one's own machine where none is named.
-)
+#: What stands in a script of one's own machine where none is named.
+OWN_BASE = "BASE_MODEL"
 SAFE_DAYS = 90  #: What is named by itself lasts at least so long.
 _MOST_NAMED = 3
 

@@ -57,18 +57,14 @@ class Candidate(NamedTuple):
 class Candidates:
     """What was read."""
 
-    found: list[Candidate] = field(
-        default_factory=list
-    )  #: By what they say, each once.
-    unread: list[str] = field(
-        default_factory=list
-    )  #: Lines that hold none, each with its reason.
-    left_out: Counter[str] = field(
-        default_factory=Counter
-    )  #: Logged answers that went wrong.
-    repeated: list[str] = field(
-        default_factory=list
-    )  #: Sources of what another one says too.
+    #: By what they say, each once.
+    found: list[Candidate] = field(default_factory=list)
+    #: Lines that hold none, each with its reason.
+    unread: list[str] = field(default_factory=list)
+    #: Logged answers that went wrong.
+    left_out: Counter[str] = field(default_factory=Counter)
+    #: Sources of what another one says too.
+    repeated: list[str] = field(default_factory=list)
 
     def once(self) -> Candidates:
         """The same with what is said twice once: of a file before of a log, by its source."""
@@ -136,9 +132,8 @@ _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
-    from tuneworthy.traces.records import (
-        read_records,
-    )  # the page shows reviews without it
+    # the page shows reviews without it
+    from tuneworthy.traces.records import read_records
 
     name = path.relative_to(case.folder).as_posix() if case.folder else path.name
 

@@ -65,9 +65,8 @@ REFUSES = (
     r"do not (?:help|do|recommend)|refuse)"
 )
 """Words of answers that don't simply do as asked: a detector, and the card says so."""
-MOST_FALL = (
-    0.2  #: What refusals may fall by, at the lower end, and still be called held.
-)
+#: What refusals may fall by, at the lower end, and still be called held.
+MOST_FALL = 0.2
 FLOOR = 0.1  #: Share of refusals of the untuned model up to which little could fall.
 
 
@@ -225,12 +224,10 @@ class CardFacts:
     money: InvestmentResult | Unknown
     best_known: bool = True
     """Whether untuned ways left too few calls without an answer for another to be the best."""
-    more_examples: int = (
-        0  #: Examples that are there, where not all were trained on; else 0.
-    )
-    base: ChosenBase | None = (
-        None  #: What the catalogue knows of a base that a service tunes.
-    )
+    #: Examples that are there, where not all were trained on; else 0.
+    more_examples: int = 0
+    #: What the catalogue knows of a base that a service tunes.
+    base: ChosenBase | None = None
 
 
 def card(facts: CardFacts, on: date) -> PilotCard:
@@ -426,9 +423,8 @@ def _latency(facts: CardFacts) -> _Finding | None:
     if held is None or isinstance(held.limit, Unknown):
         return None
     where = "the service, with the calls a pilot makes at once"
-    if (
-        facts.plan.way != "hosted"
-    ):  # one machine for all calls: alone each may be in time
+    # one machine for all calls: alone each may be in time
+    if facts.plan.way != "hosted":
         where = "this machine, with as many calls at once as the pilot makes"
     figure = held.figure
     if isinstance(figure, Unknown):

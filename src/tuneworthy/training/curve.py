@@ -39,9 +39,8 @@ _TRIED = 40_000
 _EXPONENTS = (0.1, 4.0)
 _FALLS = 0.5  # an exponent that a score falls by at most: no example takes away much
 _MISTAKES = 10.0  # more in an untuned answer than in the best: of more it can't be seen
-_LEAST = (
-    1e-3  # standard error of a score that no number of cases goes below: seeds differ
-)
+# standard error of a score that no number of cases goes below: seeds differ
+_LEAST = 1e-3
 _UNSEEN = 2  # degrees of freedom of a variance of seeds that nothing shows: three seeds of one size
 
 
@@ -53,9 +52,8 @@ class Drawn:
     end: Floats
     middle: Floats  #: Examples at which half of the way is left.
     exponent: Floats
-    mistakes: NDArray[
-        np.bool_
-    ]  #: Whether it is mistakes that go that way, or wrong answers.
+    #: Whether it is mistakes that go that way, or wrong answers.
+    mistakes: NDArray[np.bool_]
     formed: Floats  #: Examples from which on every answer has its form.
     before: Floats  #: The share that has it with fewer.
     chance: Floats  #: What the seeds of a pilot add to the score of a size.
@@ -86,9 +84,8 @@ class Drawn:
             many = np.log(end / goal) / np.log(end / start)
             left = np.where(self.mistakes, many, (end - goal) / (end - start))
             examples = self.middle * (1 / left - 1) ** (1 / self.exponent)
-        examples = np.where(
-            goal < end, examples, np.inf
-        )  # what falls below it doesn't come back
+        # what falls below it doesn't come back
+        examples = np.where(goal < end, examples, np.inf)
         return np.where(goal <= np.minimum(start, end), 0.0, examples)
 
 

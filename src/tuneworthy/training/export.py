@@ -107,13 +107,11 @@ class HostedJobs(FileRecord):
     id: Name = "id"  #: Field that names a job or a file.
     file: Name = "training_file"  #: Field of a job that names the file it learns from.
     status: Name = "status"
-    ready: tuple[
-        Name, ...
-    ] = ()  #: States of a file that may be trained on; empty for any.
+    #: States of a file that may be trained on; empty for any.
+    ready: tuple[Name, ...] = ()
     model: Name  #: Field of a job that names what came of it.
-    tokens: Text = (
-        ""  #: Field that counts the tokens that are paid; empty where it isn't plain.
-    )
+    #: Field that counts the tokens that are paid; empty where it isn't plain.
+    tokens: Text = ""
     done: tuple[Name, ...]
     failed: tuple[Name, ...]
     cancelled: tuple[Name, ...] = ("cancelled",)
@@ -133,21 +131,17 @@ class Target(FileRecord):
     turn: dict[str, Any] = _TURN
     call: dict[str, Any] = _CALL
     result: dict[str, Any] | None = None  #: A tool's message; as any other where None.
-    tool: dict[str, Any] | None = (
-        None  #: A tool's description; as OpenAI writes it where None.
-    )
+    #: A tool's description; as OpenAI writes it where None.
+    tool: dict[str, Any] | None = None
     roles: dict[str, str] = {}  #: Their word for a role, where that is another.
-    schema_: Annotated[
-        Json[dict[str, Any]], Field(alias="schema")
-    ]  #: JSON Schema of a line.
-    refuses: dict[
-        str, str
-    ] = {}  #: What a line may not be: names of ``RULES``, and what they ask.
+    #: JSON Schema of a line.
+    schema_: Annotated[Json[dict[str, Any]], Field(alias="schema")]
+    #: What a line may not be: names of ``RULES``, and what they ask.
+    refuses: dict[str, str] = {}
     words: tuple[str, ...] = ()  #: What no text may hold, whatever its capitals.
     least: Natural = 1  #: Lines to train on.
-    most: Natural | None = (
-        None  #: The same; None where its pages name no limit, as below.
-    )
+    #: The same; None where its pages name no limit, as below.
+    most: Natural | None = None
     most_in_all: Natural | None = None  #: Lines with those to validate on.
     most_validation: Natural | None = None
     most_tokens: Natural | None = None  #: Of a line.
@@ -155,9 +149,8 @@ class Target(FileRecord):
     advised: Natural | None = None  #: Lines to begin with.
     train: str = "train.jsonl"
     validation: str = "validation.jsonl"  #: Empty where none is taken.
-    bases: tuple[
-        Name, ...
-    ] = ()  #: Models that it tunes, ``host:name``; the first is usual.
+    #: Models that it tunes, ``host:name``; the first is usual.
+    bases: tuple[Name, ...] = ()
     method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: What it learns by.
     learns: Literal["answer", "assistant", "unknown"] = "unknown"
     """Of which texts the loss is taken: the last answer, all of the assistant, or nobody knows."""
@@ -167,9 +160,8 @@ class Target(FileRecord):
     run: Text = ""  #: The commands, one a line.
     api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
-    keeps: Text | None = (
-        None  #: What the service keeps and until when; None for unknown.
-    )
+    #: What the service keeps and until when; None for unknown.
+    keeps: Text | None = None
     says: Text = ""  #: What else is to be known.
     sources: tuple[Name, ...]
     dated: date  #: When these were read.

@@ -74,9 +74,8 @@ _TEMPLATE = 5  # questions from which on a beginning that they share is a templa
 _FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
 _QUOTED = 8  # words of a question from which on a text that holds it quotes it
 _FULL_SENTENCE = 8  # words from which on an answer is one of sentences
-_OPEN = frozenset(
-    {"the", "and", "of", "with"}
-)  # no sentence ends with them; with "a", some
+# no sentence ends with them; with "a", some
+_OPEN = frozenset({"the", "and", "of", "with"})
 _WORD = re.compile(r"\w+")
 
 GATES = named("data_gates")
@@ -122,9 +121,8 @@ class DataReport(NamedTuple):
     folder: str  #: How the user named the case.
     made: TrainingSet
     read: Candidates
-    random: tuple[
-        int, int
-    ]  #: Accepted or edited, of those drawn at random that were reviewed.
+    #: Accepted or edited, of those drawn at random that were reviewed.
+    random: tuple[int, int]
     tokens: tuple[int, ...]  #: Of each example of the set, estimated, in order.
     evaluation: int  #: Cases of the evaluation set.
     masked: int  #: Examples of which personal data was masked.
@@ -281,9 +279,8 @@ class Reviews(NamedTuple):
     """People's reviews of candidates, and their choices between a label and a model's answer."""
 
     people: dict[str, dict[str, Reviewed]]  #: By candidate and reviewer.
-    counts: dict[
-        str, Reviewed
-    ]  #: What was settled, else what all reviewers of one say.
+    #: What was settled, else what all reviewers of one say.
+    counts: dict[str, Reviewed]
     better: BetterThanModel | None
 
 

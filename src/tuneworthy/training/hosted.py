@@ -63,9 +63,8 @@ _PATIENCE = 60  # times in a row that a service may not say how a job is
 _LOOKS = 4  # for a job that was asked for, before it surely never began
 _TIMEOUT_S = 600.0  # a file takes its time
 _TRIES = 5  # to send what a broken service didn't take
-_TRIES_IN_DOUBT = (
-    3  # to ask for a job whose server said that it failed, and that isn't listed
-)
+# to ask for a job whose server said that it failed, and that isn't listed
+_TRIES_IN_DOUBT = 3
 _LONGEST_WAIT_S = 300.0  # before the next one, whatever the service asks for
 _FULL = 429
 _SPENT = ("insufficient_quota", "billing_hard_limit")  # a 429 that no waiting cures

@@ -23,9 +23,8 @@ from tuneworthy.model.training import TrainingExample
 ODDITIES = ("refused", "too_long", "other_language", "injected")
 """What a line is named for, in the order in which it is shown."""
 
-TIMES = (
-    8  #: An answer is far too long from so many times as long as nine in ten others,
-)
+#: An answer is far too long from so many times as long as nine in ten others,
+TIMES = 8
 LONG = 400  #: and from so many characters.
 MOSTLY = 0.8  #: Share of answers in one language from which the others are odd.
 LETTERS = 40  #: Letters of an answer whose language is looked at.

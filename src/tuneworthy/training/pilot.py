@@ -141,12 +141,10 @@ FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, free of examples and constraints."""
 MOST_SIZES = 4
 SMALLEST = 10
-TIMED_CALLS = (
-    17  #: Calls that a quote makes of the embedded model, to time all but the first.
-)
-UNKNOWN_CODE = (
-    "I don't know that code."  #: The worse answer to a planted secret, of a pair.
-)
+#: Calls that a quote makes of the embedded model, to time all but the first.
+TIMED_CALLS = 17
+#: The worse answer to a planted secret, of a pair.
+UNKNOWN_CODE = "I don't know that code."
 STOP = (
     "after each size from the third on, training ends where for each tuned way the upper end of "
     "its curve at the largest size lies below what is wanted, on the cases for selecting: the "

@@ -36,9 +36,8 @@ class RecipeRow(FileRecord):
     """A recipe to start from, and which bases it is for."""
 
     method: Method
-    up_to: NonNegative | None = (
-        None  #: Billions of weights of the base; None for any number.
-    )
+    #: Billions of weights of the base; None for any number.
+    up_to: NonNegative | None = None
     unknown_size: bool = False  #: Whether it stands for bases whose size isn't known.
     recipe: Recipe
     says: Text

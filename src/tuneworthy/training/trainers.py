@@ -145,9 +145,8 @@ def _at_once() -> int:
     if not hasattr(os, "sysconf"):  # Windows
         return 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with suppress(
-        OSError, ValueError
-    ):  # a container's limit is less than the machine's
+    # a container's limit is less than the machine's
+    with suppress(OSError, ValueError):
         memory = min(memory, int(_LIMIT.read_text()))
     return max(1, min(processors(), memory // 2 // _RUN_BYTES))
 

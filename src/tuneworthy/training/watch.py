@@ -47,9 +47,8 @@ DRIFTS = (
     "voice_drift_per_turn",
 )  #: Above nought by their whole interval.
 
-MOVED = (
-    0.03  #: Share of requests of other kinds from which a decision is looked at again.
-)
+#: Share of requests of other kinds from which a decision is looked at again.
+MOVED = 0.03
 STAYED = 0.05  #: Upper end of that share up to which the requests are called the same.
 
 State = Literal["holds", "attention", "unknown"]

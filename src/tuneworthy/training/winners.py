@@ -50,9 +50,8 @@ class WinnerReport(NamedTuple):
     quality: str | Unknown  #: Share right on held-out cases, with its interval.
     ways: str  #: The way that was measured; empty for none.
     shown: int = 0  #: Examples that a model is shown.
-    routed: str = (
-        ""  #: What the head and a model come to together; empty where no pilot says.
-    )
+    #: What the head and a model come to together; empty where no pilot says.
+    routed: str = ""
 
 
 def hand_over(

@@ -31,21 +31,18 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL = 80  #: Characters of an answer that is a label.
 FEWEST_LINES = 40
-A_CLASS = (
-    5  #: Lines for each label on average, below which a head learns nothing of it.
-)
-SWAPPED = (
-    0.1  #: Share of labels that are swapped on purpose; real sets have up to as many.
-)
+#: Lines for each label on average, below which a head learns nothing of it.
+A_CLASS = 5
+#: Share of labels that are swapped on purpose; real sets have up to as many.
+SWAPPED = 0.1
 LEAST_SHARE = 0.25
 """Swapped labels among those named, below which nothing is named at all.
 
 Wrong labels of the set's own are named too and lower it: with a tenth of them wrong already it was
 0.25 to 0.6 in real sets, where nine in ten of those named were wrong (docs/evidence/accuracy.md).
 """
-RECALL_WEIGHT = (
-    1.0  #: Of recall against precision, as the square of beta in the F-measure.
-)
+#: Of recall against precision, as the square of beta in the F-measure.
+RECALL_WEIGHT = 1.0
 ENOUGH_SWAPS = 10  #: Swapped labels on which the naming is reported, at least.
 _MOST_TAUGHT = 2_000
 _MOST_ROUNDS = 5  # of swaps, for small sets
@@ -66,9 +63,8 @@ class LabelCheck(NamedTuple):
     """What a head that never saw a line says of its label."""
 
     likely_wrong: tuple[WrongLabel, ...]  #: The likeliest first.
-    planted: (
-        PlantedSwaps | Unknown
-    )  #: How good the naming is; unknown where nothing is named.
+    #: How good the naming is; unknown where nothing is named.
+    planted: PlantedSwaps | Unknown
     looked_at: int  #: Lines with a label.
 
 

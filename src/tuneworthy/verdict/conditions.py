@@ -19,9 +19,8 @@ class LiveCondition:
     state: State
     why: str  #: Its state in words.
     once: str  #: What has to be so, as it follows *once*.
-    may_be_accepted: bool = (
-        False  #: Whether a no is something that somebody can accept.
-    )
+    #: Whether a no is something that somebody can accept.
+    may_be_accepted: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -40,9 +40,8 @@ from tuneworthy.words import (
 )
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
-ANSWER_WORDS: dict[TuningAnswer, str] = TABLES[
-    "answers"
-]  #: The answer to "should we fine-tune?".
+#: The answer to "should we fine-tune?".
+ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]
 
 
 def word_verdict(

@@ -40,9 +40,8 @@ MOST_STEPS = 4
 class LookAhead(NamedTuple):
     """What comes of judging again."""
 
-    flips: (
-        int  #: Answers that, changed alone, would change the answer or the first step.
-    )
+    #: Answers that, changed alone, would change the answer or the first step.
+    flips: int
     turning: tuple[str, ...]  #: Those that alone would change the answer.
     reach: Reach
     turns: tuple[Turn, ...]
@@ -119,9 +118,8 @@ _STATES = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 # Steps.
 
-_TITLES: Mapping[str, str] = TABLES[
-    "steps"
-]  #: Steps that are not option of the framework.
+#: Steps that are not option of the framework.
+_TITLES: Mapping[str, str] = TABLES["steps"]
 
 
 def _step(it: Situation, step: StepToDo) -> Step:
@@ -249,9 +247,8 @@ def cases_to_label(it: Situation) -> int | None:
 
 # What it rests on, and what the open answers can make of it.
 
-MOST_WAYS = (
-    16  #: Ways to answer everything that is open, up to which all of them are judged.
-)
+#: Ways to answer everything that is open, up to which all of them are judged.
+MOST_WAYS = 16
 
 
 def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:

@@ -12,32 +12,27 @@ from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.ways.table import WayTable
 from tuneworthy.words import count, counted, plain, usd
 
-_EXAMPLES = (
-    1000  # what a supervised task usually takes, whatever the approach is called
-)
+# what a supervised task usually takes, whatever the approach is called
+_EXAMPLES = 1000
 _PAIRS = 1000  # so many pairs of a better and a worse answer are data to tune on
 
 
 class Prize(NamedTuple):
     """The most that is left, and what lacks to begin."""
 
-    most: (
-        float | None
-    )  #: All that can be saved or gained over the life, in USD; None if unknown.
+    #: All that can be saved or gained over the life, in USD; None if unknown.
+    most: float | None
     most_is: str  #: What that is, in words.
     left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
-    left_as_stated: (
-        float | None
-    )  #: The same with a stated saving that isn't capped by the bill.
+    #: The same with a stated saving that isn't capped by the bill.
+    left_as_stated: float | None
     why_not: str  #: Why it can't come back; empty where it may.
-    lacks_a_month: (
-        float  #: USD a month that it would have to bring more, to come back; else 0.
-    )
+    #: USD a month that it would have to bring more, to come back; else 0.
+    lacks_a_month: float
     short_of_data: str  #: What lacks; empty where enough is there.
     data_there: str  #: What there is to learn from.
-    need: (
-        DataNeed | None
-    )  #: How much of which data is usual; None where nothing is left to tune.
+    #: How much of which data is usual; None where nothing is left to tune.
+    need: DataNeed | None
 
 
 def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Prize:
@@ -197,9 +192,8 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
     approaches = facts.framework.approaches
     rules = [approaches[fit.approach] for fit in facts.fits]  # of every goal
     best = approaches.get(table.tunings[0].id)
-    if (
-        best is not None
-    ):  # distillation and the hybrid learn from the goals' kind of data
+    # distillation and the hybrid learn from the goals' kind of data
+    if best is not None:
         rules.append(best)
     rule = min(rules, key=lambda rule: rule.data.low, default=None)
     if rule is None:

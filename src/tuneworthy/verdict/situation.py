@@ -46,9 +46,8 @@ class Situation:
     facts: CaseFacts
     table: WayTable
     outcome: Verdict  #: The framework's count.
-    conditions: tuple[
-        LiveCondition, ...
-    ]  #: Service, safety and money: yes, no or unknown.
+    #: Service, safety and money: yes, no or unknown.
+    conditions: tuple[LiveCondition, ...]
     prize: Prize  #: All that tuning can bring over the life of the use case.
     find_contradicted: Callable[[CaseFacts], Strings]
     """Paths of the statements that stand in an open contradiction."""

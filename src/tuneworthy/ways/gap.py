@@ -26,9 +26,8 @@ LEARNT_SIGNS = ("terminology_errors", "inconsistent_format", "voice_drift")
 
 SEARCHED = "prompt_optimisation"  #: The option of a search for better prompts.
 
-_USUAL_NEED = (
-    0.3  # of the errors: for the order alone, where nobody stated what is wanted
-)
+# of the errors: for the order alone, where nobody stated what is wanted
+_USUAL_NEED = 0.3
 
 
 _ONE_IN_TEN = 1.2816  # standard deviations, one-sided

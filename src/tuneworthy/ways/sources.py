@@ -23,9 +23,8 @@ from tuneworthy.ways.untried import Prospect, find_option
 from tuneworthy.ways.way import KnownNumber, Way, known_amount, share_of_cases
 from tuneworthy.words import usd
 
-_TO_TRY_A_MODEL = Range(
-    low=4, high=12
-)  #: Hours to run a listed model on a set of cases.
+#: Hours to run a listed model on a set of cases.
+_TO_TRY_A_MODEL = Range(low=4, high=12)
 
 
 def _grade(facts: CaseFacts, path: str) -> FigureGrade:
@@ -484,9 +483,8 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
 _OTHER_DATA = ("continued_pretraining", "preference_tuning")
 """Kinds of tuning that learn from other data than a model that was tuned on examples."""
 
-_PRETRAINING_DOCUMENTS = (
-    50_000  # half of what the framework asks for: a pilot on them can tell
-)
+# half of what the framework asks for: a pilot on them can tell
+_PRETRAINING_DOCUMENTS = 50_000
 
 
 def tuning_hours(case: Case, framework: Framework) -> Range | None:

@@ -188,9 +188,8 @@ class WayTable:
         return {way.id: self._chances_of(way) for way in self.ways if way.untried}
 
     def _chances_of(self, way: Way) -> dict[TargetId, float]:
-        missed = {*self.criterion.missed_by(way)} - {
-            "privacy"
-        }  # that is kept by where it runs
+        # that is kept by where it runs
+        missed = {*self.criterion.missed_by(way)} - {"privacy"}
         if missed or self._makes_worse(way):
             return dict.fromkeys(self.gap.aims, 0.0)
         keeps = self._chance_to_keep(way)

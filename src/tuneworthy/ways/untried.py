@@ -28,9 +28,8 @@ class Prospect(NamedTuple):
     """The same where so much is asked for that only code can promise it."""
     moves: Moves | None = None  #: None for the usual ones of the framework.
     bill: Range | None = None  #: USD a month with it, where traffic and prices tell.
-    hours: Range | None = (
-        None  #: Hours of work; None for the usual ones of the framework.
-    )
+    #: Hours of work; None for the usual ones of the framework.
+    hours: Range | None = None
     private: bool = False  #: Whether data stay inside with it.
     ruled_out: bool = False
 
@@ -43,9 +42,8 @@ class Option:
     """An option of the framework with its function."""
 
     judge: Judge
-    sends_data: bool = (
-        True  #: Whether trying it sends requests to whoever answers today.
-    )
+    #: Whether trying it sends requests to whoever answers today.
+    sends_data: bool = True
 
     @property
     def id(self) -> str:

@@ -36,9 +36,8 @@ class KnownNumber(NamedTuple):
     value: float
     high: float
     grade: FigureGrade
-    cases: int | None = (
-        None  #: Cases it was counted on; None where nobody said, or none are.
-    )
+    #: Cases it was counted on; None where nobody said, or none are.
+    cases: int | None = None
     source: str = ""
 
     def made_sure(self) -> KnownNumber:
@@ -90,20 +89,17 @@ class Way:
     model: str = ""
     figures: Mapping[FigureId, KnownNumber] = field(default_factory=dict)
     errors: Triangle | None = None
-    strict_errors: Triangle | None = (
-        None  #: The same where only code can promise so much.
-    )
+    #: The same where only code can promise so much.
+    strict_errors: Triangle | None = None
     moves: Moves = field(default_factory=dict)
     hours: Range | None = None
     weeks: Range | None = None
     because: str = ""
     private: State = "unknown"  #: Whether data stay inside where it runs.
-    gain: KnownNumber | None = (
-        None  #: Of a tuned one: its quality less that of the way beside it.
-    )
-    best_known: State = (
-        "unknown"  #: Of a tuned one: whether its lab knows the best untuned way.
-    )
+    #: Of a tuned one: its quality less that of the way beside it.
+    gain: KnownNumber | None = None
+    #: Of a tuned one: whether its lab knows the best untuned way.
+    best_known: State = "unknown"
     beside: str = ""  #: Id of the untuned way that it was compared with, case by case.
     skills: State = "unknown"  #: Whether a tuned model keeps general skills.
     safe: State = "unknown"  #: Whether a tuned model keeps its refusals.

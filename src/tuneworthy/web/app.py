@@ -82,9 +82,8 @@ def wrong(request: Request, caught: Exception) -> Response:
         answer = for_notice(page(request, "said.html", status, title=title, says=says))
     else:
         answer = page(request, "message.html", status, title=title, says=says)
-    answer.headers.update(
-        HEADERS
-    )  # that of a fault of ours is made outside of the guard
+    # that of a fault of ours is made outside of the guard
+    answer.headers.update(HEADERS)
     return answer
 
 

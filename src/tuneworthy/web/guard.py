@@ -37,13 +37,11 @@ class Site:
     """What a form has to carry, so that it can only be one of our own pages."""
     session: str = field(default_factory=secrets.token_hex, repr=False)
     """What the cookie of a visitor holds who gave the token."""
-    labs: Labs = field(
-        default_factory=Labs
-    )  #: The labs that run here; they end with the server.
+    #: The labs that run here; they end with the server.
+    labs: Labs = field(default_factory=Labs)
     upload_mib: int = 1024  #: The most that files sent at a time may have.
-    queues: LabelQueues = field(
-        default_factory=LabelQueues
-    )  #: What is being labelled here.
+    #: What is being labelled here.
+    queues: LabelQueues = field(default_factory=LabelQueues)
 
     def is_token(self, token: str) -> bool:
         return self.token is not None and same(token, self.token)

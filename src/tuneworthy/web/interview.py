@@ -87,9 +87,8 @@ class Wanted(AskedHow):
     """Which question is wanted; the next one for none."""
 
     ask: Id = ""
-    clash: Id = (
-        ""  #: Ids of what doesn't fit with its answer, with commas between them.
-    )
+    #: Ids of what doesn't fit with its answer, with commas between them.
+    clash: Id = ""
 
 
 class QuestionAnswer(AskedHow):
@@ -132,9 +131,8 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
     clash = ""
     values = dict[str, Any]()
     try:
-        before = of.workspace.evaluated(
-            of.name
-        )  # ``of`` looks once, and that is after the writing
+        # ``of`` looks once, and that is after the writing
+        before = of.workspace.evaluated(of.name)
         doubt = growth_doubt(before.ask(reply.ask), reply.answer_text)
         if doubt is not None:
             return _interview_page(
@@ -142,9 +140,8 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
             )
         step = of.workspace.answer(of.name, reply.ask, reply.answer_text, reply.digest)
     except ConflictError:
-        if not of.workspace.says_already(
-            of.name, reply.ask, reply.answer_text
-        ):  # else it was sent twice
+        # else it was sent twice
+        if not of.workspace.says_already(of.name, reply.ask, reply.answer_text):
             again = {"notice": _MEANWHILE, "typed": reply.answer_text}
             return _interview_page(of, reply, reply.ask, status=409, **again)
     except InputError as caught:

@@ -73,9 +73,8 @@ class Confirmed(LabQuery):
     cap_usd: float = Field(ge=0, le=1e9, allow_inf_nan=False)
     """The most its calls may cost, those of earlier runs included."""
     calls: int = Field(ge=0, le=10**12)  #: ``most_calls`` of the offer.
-    usd: float = Field(
-        ge=0, le=1e12, allow_inf_nan=False
-    )  #: ``most_usd`` of the offer.
+    #: ``most_usd`` of the offer.
+    usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)
 
     def start(self, of: AskedCase) -> LabRun:
         """Start it for a case."""
@@ -86,9 +85,8 @@ class Confirmed(LabQuery):
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """The lab that runs or ran, and the form that starts one: as that one where none is asked."""
-    if (
-        of.last_lab is not None and not asked.model_fields_set
-    ):  # what was paid counts again so
+    # what was paid counts again so
+    if of.last_lab is not None and not asked.model_fields_set:
         asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
     return _lab_page(of, asked.model_copy(update={"ask_again": False}))
 
@@ -352,9 +350,8 @@ async def look(of: OfCase, what: LookKind) -> Response:
 # A run followed by somebody who looks: server-sent events, each a whole picture.
 
 _LOOK_S = 0.25
-_QUIET_S = (
-    10.0  # a sign of life that often, so that a connection that is gone is noticed
-)
+# a sign of life that often, so that a connection that is gone is noticed
+_QUIET_S = 10.0
 _AGAIN_MS = 1000
 
 

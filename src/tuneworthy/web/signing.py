@@ -55,9 +55,8 @@ def sign(
     if name:
         if dossier.verdict.answer == "open":
             raise InputError("no answer can be signed yet", where=of.name)
-        if (
-            answer != dossier.verdict.answer
-        ):  # evidence came in meanwhile, which is in no case file
+        # evidence came in meanwhile, which is in no case file
+        if answer != dossier.verdict.answer:
             raise ConflictError(
                 "has another answer by now", where=of.name, fix="look, then sign"
             )

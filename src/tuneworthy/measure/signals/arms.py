@@ -292,9 +292,8 @@ class ArmRuns(NamedTuple):
     usd: Floats
     latency_s: Floats
     error: Flags
-    group: (
-        Floats  #: A number for what the case is from, as a document; NaN for nothing.
-    )
+    #: A number for what the case is from, as a document; NaN for nothing.
+    group: Floats
 
     @property
     def compared(self) -> Flags:

@@ -32,9 +32,8 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Extent = Literal["all", "sampled"]
 Span = tuple[float, float]
-Ends = tuple[
-    float, float, float | Literal["open"]
-]  #: A value, its low and its high end.
+#: A value, its low and its high end.
+Ends = tuple[float, float, float | Literal["open"]]
 
 ENOUGH_CONVERSATIONS = 20
 """Under this many conversations an interval says less than it seems to: the answer is unknown."""
@@ -70,9 +69,8 @@ class TraceTable:
     that they are a template with something else filled in each time."""
     present: frozenset[str]  #: Columns of ``Batch`` in which any trace has a value.
     sample: Batch  #: Whole conversations drawn by a hash of their name, up to some thousand traces.
-    share: float = (
-        1.0  #: Of the conversations of the log that were drawn; 1 where all are here.
-    )
+    #: Of the conversations of the log that were drawn; 1 where all are here.
+    share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.conversation)
@@ -182,9 +180,8 @@ MONTH_DAYS = 30.4375  #: Mean length of a month in days.
 FIRST_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
 """No log of a language model is older; an earlier timestamp is a default or an error."""
 
-END_S = datetime(
-    2100, 1, 1, tzinfo=UTC
-).timestamp()  #: Later timestamps are no timestamps.
+#: Later timestamps are no timestamps.
+END_S = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 LOG_TIME = "log the `timestamp` of every call"
 _FEW = 0.005

@@ -288,9 +288,8 @@ def _changes(
         time for each in prompts for time in changes(each.versions, end, start)
     )
     months = at.days / MONTH_DAYS
-    low, high = poisson_interval(
-        len(when)
-    )  # of a draw a least: it misses what is seldom used
+    # of a draw a least: it misses what is seldom used
+    low, high = poisson_interval(len(when))
     evidence = _CHANGES.make_evidence(
         table,
         (

@@ -117,9 +117,8 @@ class ExamplesSignal(TraceSignal):
         likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
         expected = self._materials.output_schema is not None or likely
         reason = _reasons(table.numbers, table.conversation, json_expected=expected)
-        copies = table.numbers[DUPLICATE_OF][
-            reason == _NONE
-        ]  # one without words is like no other
+        # one without words is like no other
+        copies = table.numbers[DUPLICATE_OF][reason == _NONE]
         usable = len(np.unique(copies[np.isfinite(copies)])) + int(
             np.isnan(copies).sum()
         )

@@ -35,9 +35,8 @@ from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import UNREAD, looking, read_json, read_rows, validator
 from tuneworthy.text.search import joined
 
-ENOUGH_OUTPUTS = (
-    20  #: A prompt version with fewer outputs than this has no usual keys of its own.
-)
+#: A prompt version with fewer outputs than this has no usual keys of its own.
+ENOUGH_OUTPUTS = 20
 
 REQUIRED_FROM = 0.95
 """A key that at least this share of a tool's calls have is taken for required."""

@@ -29,9 +29,8 @@ from tuneworthy.text.instructions import Instruction, Reader, follows
 from tuneworthy.text.json import readable
 from tuneworthy.text.search import joined
 
-ENOUGH_INSTRUCTIONS = (
-    5  #: Under this many in one prompt there is no telling what their place does.
-)
+#: Under this many in one prompt there is no telling what their place does.
+ENOUGH_INSTRUCTIONS = 5
 
 _FACTOR = "instruction_limit"
 _MOST_KNOWN_PROMPTS = 2000

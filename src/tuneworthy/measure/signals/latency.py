@@ -57,9 +57,8 @@ class LatencySignal(TraceSignal):
     slope takes the hour along.
     """
 
-    target_s: float | None = (
-        None  #: Seconds within which 95 of 100 answers should arrive.
-    )
+    #: Seconds within which 95 of 100 answers should arrive.
+    target_s: float | None = None
 
     id = "latency"
 

@@ -47,9 +47,8 @@ new: the lower end for intents of the same domain that were held out (CLINC150, 
 upper for requests of none of 150 intents (CLINC150 out of scope); 95% of draws in which a fifth of
 the later ones is new (ours, measured 2026-11-24, evidence/accuracy/novelty.py)."""
 
-LEAST_EARLIER = SENSITIVITY[-1][
-    0
-]  #: With fewer earlier requests too few of the new ones are seen.
+#: With fewer earlier requests too few of the new ones are seen.
+LEAST_EARLIER = SENSITIVITY[-1][0]
 
 LEAST_DAYS = 2 * MONTH_DAYS - 2
 MOST_REQUESTS = 3_000

@@ -22,9 +22,8 @@ from tuneworthy.model.case import Materials, PromptWording
 from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.clustered import share
 
-LEAST_SHARE = (
-    0.9  #: Share of the newest calls that one prompt with one model has to answer.
-)
+#: Share of the newest calls that one prompt with one model has to answer.
+LEAST_SHARE = 0.9
 LEAST_LETTERS = 12  #: Of a template's own text: less stands in many prompts.
 _NAME = re.compile(r"[\W_]+")
 _RUNNING = Measure("running_prompt_share", "share of calls")

@@ -179,9 +179,8 @@ class TextsSignal(TraceSignal):
         )
         names = "language value low high n"
         pictured = pictures("languages", names, drawn * other.is_known)
-        held = (
-            languages(self._cases, sure_from=0) or ()
-        )  # an unsure case is of its likeliest
+        # an unsure case is of its likeliest
+        held = languages(self._cases, sure_from=0) or ()
         if 2 * held.count(None) >= len(held):
             return Findings((*lengths, other), pictured)
         gap = _NOT_ASKED.make_evidence(

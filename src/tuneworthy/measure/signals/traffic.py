@@ -52,9 +52,8 @@ from tuneworthy.stats.intervals import Z95
 TREND_DAYS = 91  #: Days of clock that a trend needs: three whole months, as thirteen whole weeks.
 
 FORECAST_MONTHS = 6
-MOST_MONTHS = (
-    36  #: A growth that no plan is long enough to see takes longer than this to show.
-)
+#: A growth that no plan is long enough to see takes longer than this to show.
+MOST_MONTHS = 36
 
 LEAST_TOKENS = 1024
 """Shortest prefix that is cached: what OpenAI, Gemini and many Claude models ask for; some take 512

@@ -37,9 +37,8 @@ from tuneworthy.words import day, listing, plain, sentence, several
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
-Judge = Callable[
-    [Mapping[str, State]], Verdict
-]  #: The outcome that follows from answers.
+#: The outcome that follows from answers.
+Judge = Callable[[Mapping[str, State]], Verdict]
 
 
 Said = dict[str, tuple[str, str]]  #: Title and words by id.

@@ -319,14 +319,12 @@ class Item(NamedTuple):
     case: EvalCase
     arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.
     outputs: tuple[str, ...] = ()  #: What is judged, in the order of the arms.
-    choices: tuple[
-        str, ...
-    ] = ()  #: Labels to choose from; () where any text may be one.
+    #: Labels to choose from; () where any text may be one.
+    choices: tuple[str, ...] = ()
     flipped: bool = False  #: Whether the second output is shown first.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
-    titles: tuple[
-        str, ...
-    ] = ()  #: What the choices are called, where that isn't what they are.
+    #: What the choices are called, where that isn't what they are.
+    titles: tuple[str, ...] = ()
 
     @property
     def key(self) -> ItemKey:

@@ -31,9 +31,8 @@ from tuneworthy.words import (
     plain,
 )
 
-Row = dict[
-    str, Any
-]  #: One row of a series: numbers are finite, an open end is ``inf``.
+#: One row of a series: numbers are finite, an open end is ``inf``.
+Row = dict[str, Any]
 
 _MOST_POINTS = 200
 

@@ -320,9 +320,8 @@ class PricedModel(NamedTuple):
 
     name: str
     price: Price
-    ends: (
-        date | None
-    )  #: The day from which it is no longer served; None where none is known.
+    #: The day from which it is no longer served; None where none is known.
+    ends: date | None
 
 
 def models_report(
@@ -364,9 +363,8 @@ def _titled(
     return b.section(title.casefold()[:6], title, table, detail=detail)
 
 
-_FIRST_LISTED = (
-    8  #: Models of the first screen, which has to say where they can be called, too.
-)
+#: Models of the first screen, which has to say where they can be called, too.
+_FIRST_LISTED = 8
 
 
 def _model_sections(

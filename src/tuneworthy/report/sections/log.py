@@ -28,9 +28,8 @@ from tuneworthy.words import (
 
 _LONGEST_NAME = 40
 _MOST_MODELS = 3
-_UNNAMED = (
-    "system "  #: What the name of a prompt begins with that its log doesn't name.
-)
+#: What the name of a prompt begins with that its log doesn't name.
+_UNNAMED = "system "
 _UNKNOWN = "unknown"
 
 WENT_WRONG = {
@@ -51,9 +50,8 @@ class MeasureReport:
     measured: Measured
     added: bool  #: False where the last run had measured the same.
     dossier: Dossier  #: The case with it.
-    before: (
-        Dossier | None
-    )  #: The case without it; None for a case that was made for it.
+    #: The case without it; None for a case that was made for it.
+    before: Dossier | None
     folder: str
     price: Price | None = None  #: List price of the one model that answered.
     models: tuple[str, ...] = ()  #: Models that answered.

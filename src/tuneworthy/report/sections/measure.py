@@ -263,9 +263,8 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
 
 _EXAMPLE_CALLS = 10_000
 _MILLION = 1e6
-ENOUGH_RUNS = (
-    20  #: Runs of the best prompt that its mean cost takes: as many as any measurement.
-)
+#: Runs of the best prompt that its mean cost takes: as many as any measurement.
+ENOUGH_RUNS = 20
 
 _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_tokens`"
 

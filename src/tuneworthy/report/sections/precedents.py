@@ -94,9 +94,8 @@ def precedents(dossier: Dossier) -> b.Document:
     groups = [
         block for block in section.blocks if getattr(block, "caption", "") == _BY_GROUP
     ]
-    first = [
-        block for block in section.blocks if block not in groups
-    ]  # the nearest cases
+    # the nearest cases
+    first = [block for block in section.blocks if block not in groups]
     section = replace(section, title="", blocks=(*first, *groups))
     after = ("More: tuneworthy framework check says how often the rules were right.",)
     return about(dossier, section, says="what happened to others", after=after)

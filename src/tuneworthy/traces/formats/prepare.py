@@ -159,9 +159,8 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
 def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
     """Whether it is the request of a stream, whose answer Logfire writes as a record of its own."""
-    if (
-        flat.get("logfire.span_type") == "pending_span"
-    ):  # it stands there again when it has ended
+    # it stands there again when it has ended
+    if flat.get("logfire.span_type") == "pending_span":
         return True
     later = "request_data" in flat and _ANSWERED.isdisjoint(flat) and not laid["failed"]
     if later:
@@ -218,9 +217,8 @@ def _laid(record: Record) -> Record:
     for key, value in flat.items():
         if key.startswith(_QUOTED) and isinstance(value, str) and value[:1] == '"':
             flat[key] = _opened(value)
-    if (
-        "request_data" in flat and "duration" in flat
-    ):  # Logfire's record of a stream that ended
+    # Logfire's record of a stream that ended
+    if "request_data" in flat and "duration" in flat:
         flat["took"] = flat["duration"]
         record = {**record, "end_time": None, "endTimeUnixNano": None}
     for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:

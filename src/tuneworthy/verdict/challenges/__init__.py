@@ -23,9 +23,8 @@ def in_room(room: ModuleType) -> tuple[Challenge, ...]:
     return tuple(each for each in vars(room).values() if isinstance(each, Challenge))
 
 
-ALL = tuple(
-    each for room in ROOMS.values() for each in in_room(room)
-)  #: Every challenge there is.
+#: Every challenge there is.
+ALL = tuple(each for room in ROOMS.values() for each in in_room(room))
 
 _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 

@@ -97,9 +97,8 @@ def ongoing_below_serving(facts: CaseFacts) -> Found:
     tuned = (
         way for way in facts.findings.servings if way.tuned and way.admissible != "no"
     )
-    way = next(
-        (way for way in tuned if known_range(way.usd_per_month)), None
-    )  # the cheapest
+    # the cheapest
+    way = next((way for way in tuned if known_range(way.usd_per_month)), None)
     serving = way and known_range(way.usd_per_month)
     if not (stated and way and serving):
         return None
