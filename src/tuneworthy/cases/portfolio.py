@@ -23,7 +23,7 @@ from tuneworthy import __version__
 from tuneworthy.errors import InputError
 from tuneworthy.facts.ends import end_day
 from tuneworthy.files.disk import MIB
-from tuneworthy.model.base import FileRecord, LateRecord, Number, Range, Unknown
+from tuneworthy.model.base import FileRecord, Number, Range, Record, Unknown
 from tuneworthy.model.case import CaseDecision, Model
 from tuneworthy.model.dossier import Dossier, InvestmentResult, TuningAnswer, Verdict
 from tuneworthy.plan.context import NoPlanError
@@ -49,7 +49,7 @@ Stage = Literal["idea", "measured", "pilot", "live"]
 """How far a case is: nothing measured; something was; a pilot ran; a tuned model answers today."""
 
 
-class CaseRow(LateRecord):
+class CaseRow(Record):
     """A case in a list: what it comes to, or why it can't be read."""
 
     name: str  #: Name of its folder.
@@ -363,7 +363,7 @@ def in_order(
     return known + [row for row in named if key(row) is None]
 
 
-class Totals(LateRecord):
+class Totals(Record):
     """Some cases in sum; a case that is answered with no has nothing at stake."""
 
     answers: dict[TuningAnswer, int]  #: Cases by answer, whichever is asked for.
@@ -428,7 +428,7 @@ def _asks_more_than_is_at_stake(row: CaseRow) -> bool:
 # Groups by answer, dates that hit several cases, and where an amount lies.
 
 
-class GroupSum(LateRecord):
+class GroupSum(Record):
     """The cases of one answer in sum."""
 
     cases: int
@@ -455,7 +455,7 @@ def _group_sums(rows: Sequence[CaseRow]) -> dict[TuningAnswer, GroupSum]:
     return sums
 
 
-class SharedDate(LateRecord):
+class SharedDate(Record):
     """A day that hits several cases: the model that answers ends."""
 
     on: date
@@ -478,7 +478,7 @@ def _shared_dates(rows: Sequence[CaseRow]) -> tuple[SharedDate, ...]:
     )
 
 
-class Scale(LateRecord):
+class Scale(Record):
     """The axis that amounts of a list share: by square roots, so that small ones can be seen."""
 
     low_usd: float
@@ -513,7 +513,7 @@ def _worth_ends(row: CaseRow) -> list[float]:
 # A budget: the cases in the order of what they are worth for a dollar, as far as it goes.
 
 
-class Funding(LateRecord):
+class Funding(Record):
     """What a budget pays, taken from the top of the list by worth for a dollar of the ask."""
 
     budget_usd: float
@@ -606,7 +606,7 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
 # The whole, as every surface shows it.
 
 
-class Portfolio(LateRecord):
+class Portfolio(Record):
     """Some cases of a folder, and all that fit a query in sum."""
 
     cases: tuple[CaseRow, ...]

@@ -20,14 +20,14 @@ from pydantic import ValidationError
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.files.stores import FOLDER, JsonLines, Moment
-from tuneworthy.model.base import LateRecord
+from tuneworthy.model.base import Record
 from tuneworthy.model.case import Case, overlaps
 
 ASSISTANT = "an assistant"  #: Who wrote a version of a case file, in its history.
 ASSISTANT_FILE = "assistant.jsonl"
 
 
-class AuthoredAnswer(LateRecord):
+class AuthoredAnswer(Record):
     """An answer that an assistant wrote, or that a person has confirmed."""
 
     at: Moment

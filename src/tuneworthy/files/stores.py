@@ -36,7 +36,7 @@ from tuneworthy.files.disk import (
 )
 from tuneworthy.files.materials import prompt_text
 from tuneworthy.llm.seals import origin, seal
-from tuneworthy.model.base import LateRecord
+from tuneworthy.model.base import Record
 from tuneworthy.model.case import Case, PromptVariant
 from tuneworthy.model.evidence import (
     Evidence,
@@ -376,7 +376,7 @@ Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 """A time that every place on earth has a calendar day for."""
 
 
-class Version(LateRecord):
+class Version(Record):
     """A case file as it was."""
 
     at: Moment  #: When it was written, or first seen.

@@ -25,7 +25,7 @@ from tuneworthy.files.evalset import (
 )
 from tuneworthy.labelling.failures import record_causes
 from tuneworthy.labelling.queue import Kind, LabelQueue, LabelTask, open_queue
-from tuneworthy.model.base import LateRecord
+from tuneworthy.model.base import Record
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import PAIRS, EvalCase, digest_of
 from tuneworthy.pipeline import load_case
@@ -50,7 +50,7 @@ COLUMNS = (
 """Columns of a file; the last two are filled in by whoever labels."""
 
 
-class KeptTask(LateRecord):
+class KeptTask(Record):
     """A task that a file was exported for, by the id that the file bears."""
 
     id: str

@@ -68,10 +68,6 @@ class Record(
     """A frozen, closed noun; how to check one is worked out on first use, to save starting time."""
 
 
-class LateRecord(Record):
-    """The former name of ``Record``, for the rooms that still use it."""
-
-
 _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the same
 
 

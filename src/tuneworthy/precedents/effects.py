@@ -9,7 +9,7 @@ from functools import cache
 
 from tuneworthy.errors import FrameworkError
 from tuneworthy.framework.load import catalogue_text
-from tuneworthy.model.base import LateRecord
+from tuneworthy.model.base import Record
 from tuneworthy.model.framework import Goal
 from tuneworthy.model.precedents import EffectArm, PublishedEffect
 from tuneworthy.syntax.document import build, parse
@@ -17,7 +17,7 @@ from tuneworthy.syntax.document import build, parse
 EFFECTS_FILE = "published_effects.yaml"
 
 
-class EffectSource(LateRecord):
+class EffectSource(Record):
     """Where comparisons come from."""
 
     cluster: str  #: The paper, company or document.
@@ -29,7 +29,7 @@ class EffectSource(LateRecord):
     accounts of it, ``recalled`` where some come from memory."""
 
 
-class PublishedEffects(LateRecord):
+class PublishedEffects(Record):
     """The file of effects."""
 
     effects: tuple[PublishedEffect, ...]

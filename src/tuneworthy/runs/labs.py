@@ -44,7 +44,7 @@ from tuneworthy.llm.choose import lacking_keys
 from tuneworthy.llm.embedded import lacking as lacking_embedded
 from tuneworthy.llm.endpoints import LOCAL, Reached, Transport
 from tuneworthy.llm.hosts import refuse_unconfirmed
-from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, json_text
+from tuneworthy.model.base import Natural, NonNegative, Record, json_text
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import Split
@@ -123,7 +123,7 @@ class LabSettings(LabTerms):
     as_of: date | None = None
 
 
-class LabOffer(LateRecord):
+class LabOffer(Record):
     """What a lab would run and cost."""
 
     arms: tuple[Arm, ...]
@@ -462,7 +462,7 @@ _MOST_LISTED = 64 * MIB  # of files, for one list
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 
 
-class LookResult(LateRecord):
+class LookResult(Record):
     """What a look found, in words."""
 
     lines: tuple[str, ...]  #: Where to go on from here.
@@ -486,7 +486,7 @@ LabResult = CeilingResult | VerifyResult | RetrievalResult | PilotResult
 Result = LabResult | LookResult
 
 
-class KeptRun(LateRecord):
+class KeptRun(Record):
     """A lab that ran, or a look, as it was told then."""
 
     id: Annotated[str, Field(pattern=_RUN.pattern)]
