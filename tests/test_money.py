@@ -459,6 +459,12 @@ def test_by_hand_it_pays_back_in_time_with_more_than_it_must_bring(
     assert (found["must_bring_usd"], found["justified"]) == (300, justified)
 
 
+def test_a_category_without_an_amount_is_as_good_as_not_named() -> None:
+    silent = money({"hourly_rate_usd": 100})
+    empty = money({"hourly_rate_usd": 100, "upfront": {"data_preparation": {}}})
+    assert empty["upfront_usd"] == silent["upfront_usd"]
+
+
 @pytest.mark.parametrize(("worth", "is_said"), [(300, True), (301, True), (900, False)])
 def test_where_a_few_dollars_decide_the_answer_says_so(
     worth: int, is_said: bool

@@ -928,33 +928,37 @@ def test_the_team_is_in_one_place_at_a_time(case: Any) -> None:
         assert end < start
 
 
+def _ends_of(hours: Any) -> tuple[float, float]:
+    return (hours["low"], hours["high"]) if isinstance(hours, dict) else (hours, hours)
+
+
 @pytest.mark.slow
 @given(CANDIDATES)
 def test_a_candidate_s_upfront_hours_are_its_own_or_the_table_s(case: Any) -> None:
-    """One stated total is the plan's too; else what is stated by category, and nothing twice."""
+    """One stated total is the plan's too; else what is stated by category, and nothing twice.
+
+    In a list by category a missing one counts as 0; where none says anything, the table counts.
+    """
     case = {**case, "goals": []}
     plan = planned(case)
     if plan.aim != "tune":
         return
     stated = case.get("economics", {}).get("upfront", {})
+    assert LESSON.costs.upfront is not None
+    by_category = {
+        name: stated[name] for name in LESSON.costs.upfront if stated.get(name)
+    }
     low = high = 0.0
-    for name, row in LESSON.costs.upfront.items():  # type: ignore[union-attr]  # the lesson has it
-        own = stated.get(name) or {}
-        if own:
-            hours = own.get("hours", 0)
-            ends = (
-                (hours["low"], hours["high"])
-                if isinstance(hours, dict)
-                else (hours, hours)
-            )
+    for name, row in LESSON.costs.upfront.items():
+        if by_category:
+            hours = by_category.get(name, {}).get("hours", 0)
+            ends = _ends_of(hours)
         else:
             ends = (row.hours.low, row.hours.high) if row.hours else (0, 0)
-        low, high = low + ends[0], high + ends[1]
+        low += ends[0]
+        high += ends[1]
     if "hours" in stated or "usd" in stated:
-        hours = stated.get("hours", 0)
-        low, high = (
-            (hours["low"], hours["high"]) if isinstance(hours, dict) else (hours, hours)
-        )
+        low, high = _ends_of(stated.get("hours", 0))
     found = plan.parts["first_version"].hours
     assert found.low == pytest.approx(low)
     assert found.high == pytest.approx(high)

@@ -292,6 +292,11 @@ class Effort(FileRecord):
     hours: Quantity | None = None  #: Hours of work.
     usd: Quantity | None = None  #: USD beside the work.
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither hours nor money are stated."""
+        return self.hours is None and self.usd is None
+
 
 class Upfront(FileRecord):
     """Cost up to the first version: in all, or by category."""
@@ -305,12 +310,20 @@ class Upfront(FileRecord):
 
     @property
     def by_category(self) -> dict[str, Effort]:
-        """The categories that were named; empty when only totals were."""
-        names = ("data_preparation", "training", "evaluation", "deployment")
+        """The categories that say something; empty when only totals were stated.
+
+        One that is named without an amount is unknown, as if it weren't named.
+        """
+        categories: dict[str, Effort | None] = {
+            "data_preparation": self.data_preparation,
+            "training": self.training,
+            "evaluation": self.evaluation,
+            "deployment": self.deployment,
+        }
         return {
             name: effort
-            for name in names
-            if (effort := getattr(self, name)) is not None
+            for name, effort in categories.items()
+            if effort is not None and not effort.is_empty
         }
 
     @model_validator(mode="after")

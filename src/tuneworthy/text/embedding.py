@@ -15,7 +15,6 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
@@ -133,6 +132,8 @@ class PieceVectors:
 @lru_cache(maxsize=1)
 def tokenizer() -> Tokenizer:
     """The tokenizer whose pieces the table is of."""
+    import msgspec  # only what embeds needs it, and deciding doesn't
+
     data = (_FOLDER / "tokenizer.json").read_bytes()
     model = msgspec.json.decode(data)["model"]
     return Tokenizer(model["vocab"], model["merges"])
