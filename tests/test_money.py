@@ -460,8 +460,10 @@ def test_by_hand_it_pays_back_in_time_with_more_than_it_must_bring(
 
 
 def test_a_category_without_an_amount_is_as_good_as_not_named() -> None:
-    silent = money({"hourly_rate_usd": 100})
-    empty = money({"hourly_rate_usd": 100, "upfront": {"data_preparation": {}}})
+    stated = {"hourly_rate_usd": 100, "monthly": {"quality_value_usd": 900}}
+    silent = money(stated)
+    empty = money({**stated, "upfront": {"data_preparation": {}}})
+    assert silent["upfront_usd"]["low"] > 0
     assert empty["upfront_usd"] == silent["upfront_usd"]
 
 

@@ -944,12 +944,11 @@ def test_a_candidate_s_upfront_hours_are_its_own_or_the_table_s(case: Any) -> No
     if plan.aim != "tune":
         return
     stated = case.get("economics", {}).get("upfront", {})
-    assert LESSON.costs.upfront is not None
-    by_category = {
-        name: stated[name] for name in LESSON.costs.upfront if stated.get(name)
-    }
+    assert LESSON.costs is not None
+    table = LESSON.costs.upfront
+    by_category = {name: stated[name] for name in table if stated.get(name)}
     low = high = 0.0
-    for name, row in LESSON.costs.upfront.items():
+    for name, row in table.items():
         if by_category:
             hours = by_category.get(name, {}).get("hours", 0)
             ends = _ends_of(hours)
