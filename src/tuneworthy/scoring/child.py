@@ -199,9 +199,9 @@ def list_descendants(pid: int) -> list[int]:
     below: list[int] = []
     waiting = [pid]
     while waiting:
-        found = children.pop(waiting.pop(), [])
-        below += found
-        waiting += found
+        started = children.pop(waiting.pop(), [])
+        below += started
+        waiting += started
     return below
 
 
