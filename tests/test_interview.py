@@ -660,7 +660,7 @@ NAMES_HELD = (
 def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
     """Four threads and a process write at once, each its own answer, again and again."""
     code = (
-        "import sys; from tuneworthy.files.case import put\n"
+        "import sys; from tuneworthy.files.case import write_answers as put\n"
         "for n in range(25):\n"
         "    put(sys.argv[1], {('factors', 'brand_voice'): 'yes' if n % 2 else 'no'})\n"
         "put(sys.argv[1], {('factors', 'brand_voice'): 'yes'})"

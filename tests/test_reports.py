@@ -122,9 +122,7 @@ def test_a_memo_says_which_way_each_fact_turns_the_answer(name: str) -> None:
     for turn in dossier.verdict.turns:
         way = nearness[turn.answer] - here
         way = max(-1, min(1, way))
-        then = (
-            rf"{words[way]}, if [^:]+: the answer is then “{ANSWER_WORDS[turn.answer]}”"
-        )
+        then = rf"{words[way]}, if [^:]+: then it is “{ANSWER_WORDS[turn.answer]}”"
         assert re.search(then, memo)
     leads = any(nearness[turn.answer] > 1 for turn in dossier.verdict.turns)
     if dossier.verdict.turns and here < 2:

@@ -411,7 +411,7 @@ def test_all_that_decides_is_on_one_screen_and_leads_to_the_next_thing_to_do(
             watched.go("/cases/task-api")
         page.get_by_role("link", name="Sign…").click()
         page.wait_for_url("**/sign")
-        assert "$4,125–$7,825 in all" in watched.text(".sheet")
+        assert "$4,125–$7,825, 41–78 hours" in watched.text(".sheet")
         page.get_by_label("Owner").fill("Ada")
         page.get_by_label("Looked at again on").fill("2027-02-01")
         page.get_by_label("today, as").fill("Grace")

@@ -165,7 +165,7 @@ def to_do(dossier: Dossier) -> b.Fact:
     following = [_said_after(prior, phase) for prior, phase in pairwise(after)]
     then = []
     if following:
-        then.append(f"Then {'; then '.join(following)}.")
+        then.append(f"Then {', '.join(following)}.")
     then += [
         f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside
     ]
@@ -196,12 +196,20 @@ def _work(plan: Plan) -> list[Phase]:
 
 
 def _said_after(before: Phase, phase: Phase) -> str:
-    says = f"{_phase_words(phase)} by {day(phase.end)}"
+    says = f"{_phase_words(phase)} ({_short_day(phase, before)})"
     if not before.id.startswith(_TRIED):
         return says
     if phase.id.startswith(_TRIED):
         return f"{says} if that isn’t enough"
     return f"{says} unless that is enough" if phase.id == "pilot" else says
+
+
+def _short_day(phase: Phase, before: Phase) -> str:
+    """The last day of a phase, its year only where that is another than the one before."""
+    when = day(phase.end)
+    if phase.end.year != before.end.year:
+        return when
+    return when.removesuffix(f" {phase.end.year}")
 
 
 _TRIED = "try_"
@@ -362,7 +370,7 @@ def _changes(dossier: Dossier) -> str:
         elif _NEARNESS[answer] < here:
             way = "Farther from tuning"
         conditions = _conditions(then[answer], dossier)
-        says.append(f"{way}, if {conditions}: the answer is then {_MEANINGS[answer]}.")
+        says.append(f"{way}, if {conditions}: then it is {_MEANINGS[answer]}.")
     if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
         says.append("No single fact that was checked leads to tuning.")
     return " ".join(says)
