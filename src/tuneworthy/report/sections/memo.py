@@ -387,10 +387,10 @@ _NEARNESS: Mapping[TuningAnswer, int] = {
 
 _MEANINGS: Mapping[TuningAnswer, str] = {
     "no": "“don't tune”",
-    "open": "“can't say yet”, and a measurement decides",
-    "not_yet": "“not yet”, and tuning waits",
-    "pilot": "“pilot it”, and tuning is tried",
-    "yes": "“yes”, and tuning goes ahead",
+    "open": "“can't say yet”",
+    "not_yet": "“not yet”",
+    "pilot": "“pilot it”",
+    "yes": "“yes”",
 }  #: What each answer means to somebody who reads it for the first time.
 
 

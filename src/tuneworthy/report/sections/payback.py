@@ -152,7 +152,7 @@ def _chance(dossier: Dossier, drawn: Simulation) -> str:
         )
     if why:
         assumed = why[0].removesuffix(_OF_FAILURE)
-        return f"Whether it works isn’t known here. The sum assumes that {assumed}."
+        return f"Whether it works isn’t known here. Assumed: {assumed}."
     return f"The stated chance that it works is {share(drawn.p_works)}."
 
 
