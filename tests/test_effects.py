@@ -8,12 +8,10 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    Unknown,
-    model_base,
     model_precedents,
     precedents_effects,
     stats_effects,
@@ -93,62 +91,8 @@ def test_a_triangle_out_of_order_is_refused() -> None:
 
 
 def test_the_lessons_own_figures_come_out() -> None:
-    assert stats_effects.needed_reduction(0.80, 0.92) == pytest.approx(0.6)
     assert stats_effects.reduction_from(0.80, 0.92) == pytest.approx(0.6)
     assert stats_effects.reduction_from(0.80, 0.60) == pytest.approx(-1)
-
-
-@given(st.floats(0, 0.999), shares)
-def test_what_a_target_needs_is_what_reaching_it_takes_away(
-    today: float, target: float
-) -> None:
-    # what is nearer is the same to a float
-    assume(target <= today or target - today > 1e-9)
-    needed = stats_effects.needed_reduction(today, target)
-    if today >= target:
-        assert needed is None
-    else:
-        assert needed == pytest.approx(stats_effects.reduction_from(today, target))
-
-
-@given(shares, shares, shares)
-def test_a_looser_target_never_needs_more(
-    today: float, one: float, other: float
-) -> None:
-    looser = stats_effects.needed_reduction(today, min(one, other))
-    tighter = stats_effects.needed_reduction(today, max(one, other))
-    if isinstance(looser, float):
-        assert isinstance(tighter, float)
-        assert looser <= tighter + HAIR
-
-
-def ends_of(found: float | model_base.Range | None) -> tuple[float, float]:
-    """The least and the most of a need; 0 for none."""
-    if found is None:
-        return 0.0, 0.0
-    if isinstance(found, model_base.Range):
-        return found.low, found.most
-    return found, found
-
-
-@given(shares, shares, shares, shares, shares)
-def test_a_range_of_needs_holds_the_need_of_every_value_within(
-    one: float, other: float, part: float, first: float, second: float
-) -> None:
-    today = model_base.Range(low=min(one, other), high=max(one, other))
-    target = model_base.Range(low=min(first, second), high=max(first, second))
-    within = today.low + part * (today.most - today.low)
-    low, high = ends_of(stats_effects.needed_reduction(today, target))
-    least, most = ends_of(stats_effects.needed_reduction(within, first))
-    assert low - HAIR <= least <= most <= high + HAIR
-
-
-def test_nobody_needs_anything_of_what_is_unknown() -> None:
-    unknown = Unknown(ask="score it")
-    assert stats_effects.needed_reduction(unknown, 0.9) is None
-    assert stats_effects.needed_reduction(0.8, unknown) is None
-    assert stats_effects.needed_reduction(1.0, 1.0) is None
-    assert stats_effects.reduction_from(1.0, 0.9) is None
 
 
 @given(st.lists(shares, max_size=6), shares)

@@ -410,14 +410,6 @@ def test_any_two_units_may_be_drawn_together() -> None:
     assert min(pairs.values()) > 60  # of 100 expected
 
 
-def test_unequal_weights_are_worth_fewer_cases() -> None:
-    assert stats_clustered.effective_size(np.ones(10)) == pytest.approx(10)
-    assert stats_clustered.effective_size(np.array([3.0, 1.0])) == pytest.approx(
-        1.6
-    )  # 16 / 10
-    assert stats_clustered.effective_size(np.array([])) == 0.0
-
-
 def test_groups_part_what_lies_apart() -> None:
     rng = np.random.default_rng(0)
     ends = np.array([[0, 0], [9, 0], [0, 9]])

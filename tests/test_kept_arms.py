@@ -50,7 +50,9 @@ P = {"p": "Answer.\n"}
 
 def arms_of(folder: Path) -> dict[tuple[str, str], LabArm]:
     """Every arm that lies beside a case, by its lab and its name."""
-    return {(arm.lab, arm.id): arm for arm in answers_arms.read_arms(load_case(folder))}
+    case = load_case(folder)
+    arms = answers_arms.lab_arms(case, *files_stores.read_latest(case))
+    return {(arm.lab, arm.id): arm for arm in arms}
 
 
 def number(value: float | Unknown) -> float:

@@ -235,8 +235,8 @@ def test_what_is_no_proxy_is_refused_without_being_repeated(
 
 def test_a_proxy_is_shown_without_its_password() -> None:
     proxy = llm_proxies.read_proxy("http://ada:secret@proxy.corp.example:3128")
-    assert "secret" not in f"{proxy!r} {proxy.shown} {proxy.address}"
-    assert proxy.shown == "proxy.corp.example:3128"
+    assert "secret" not in f"{proxy!r} {proxy.without_login} {proxy.address}"
+    assert proxy.without_login == "proxy.corp.example:3128"
 
 
 def test_a_quote_names_the_proxy_and_the_option_ends_with_its_command(

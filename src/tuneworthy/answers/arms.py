@@ -12,7 +12,6 @@ from datetime import date
 from itertools import chain
 from typing import Any, get_args
 
-from tuneworthy.files.stores import read_latest
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Evidence, Scalar, Series
@@ -79,13 +78,6 @@ def _figure_cells(name: str, figure: AnyFigure) -> dict[str, Scalar]:
 
 def _cell(value: float | Unknown) -> Scalar:
     return value.ask if isinstance(value, Unknown) else value
-
-
-def read_arms(case: Case) -> tuple[LabArm, ...]:
-    """Every arm of every lab whose evidence lies beside a case; () without a case folder."""
-    if case.folder is None:
-        return ()
-    return lab_arms(case, *read_latest(case))
 
 
 def lab_arms(

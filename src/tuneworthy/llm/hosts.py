@@ -23,17 +23,29 @@ _VENDORS = frozenset(host_of(preset.base_url) for preset in PRESETS.values())
 
 def config_path() -> Path | None:
     """Where a user's own configuration is, if it is there; None without a home."""
-    named = os.environ.get("XDG_CONFIG_HOME", "")
+    folder = user_folder("XDG_CONFIG_HOME", ".config")
+    return None if folder is None else folder / "config.yaml"
+
+
+def user_folder(variable: str, usual: str) -> Path | None:
+    """The program's folder in one of the user's, whether it is there or not.
+
+    ``variable`` names that of the user, which is else ``usual`` in the home; None without a home.
+    """
+    named = os.environ.get(variable, "")
     homes = tuple(os.environ.get(name, "") for name in ("HOME", "USERPROFILE"))
-    return _config_path(named, homes)
+    return _user_folder(named, usual, homes)
 
 
 @lru_cache(maxsize=8)  # a decision asks twenty times; HOME is what Path.home reads
-def _config_path(named: str, _: tuple[str, ...]) -> Path | None:
-    with suppress(RuntimeError):  # no home is known
-        base = Path(named) if Path(named).is_absolute() else Path.home() / ".config"
-        return base / "tuneworthy" / "config.yaml"
-    return None
+def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
+    base = Path(named)
+    if not base.is_absolute():
+        try:
+            base = Path.home() / usual
+        except RuntimeError:  # no home is known
+            return None
+    return base / "tuneworthy"
 
 
 def read_host(text: str) -> str:

@@ -33,17 +33,17 @@ class Proxy(NamedTuple):
     password: str = ""
 
     def __repr__(self) -> str:
-        return f"Proxy({self.shown})"
+        return f"Proxy({self.without_login})"
 
     @property
-    def shown(self) -> str:
-        """As people see it, without who signs in there."""
+    def without_login(self) -> str:
+        """Host and port, without who signs in there."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     @property
     def address(self) -> str:
-        return f"{self.scheme}://{self.shown}"
+        return f"{self.scheme}://{self.without_login}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -92,12 +92,13 @@ def find_proxy(url: str) -> Proxy | None:
 
 def list_proxies(urls: Iterable[str]) -> Strings:
     """The proxies that calls of some addresses go through, as people see them, each once."""
-    shown: dict[str, None] = {}
+    names: list[str] = []
     for url in urls:
         with suppress(CaseError):
-            if url and (proxy := find_proxy(url)):
-                shown[proxy.shown] = None
-    return tuple(shown)
+            proxy = find_proxy(url) if url else None
+            if proxy is not None:
+                names.append(proxy.without_login)
+    return tuple(dict.fromkeys(names))
 
 
 def except_this_machine() -> None:

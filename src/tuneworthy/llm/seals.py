@@ -19,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from tuneworthy.llm.hosts import user_folder
+
 Origin = Literal["here", "brought", "edited"]
 """Made on this machine; by whoever; or by somebody, and edited since."""
 
@@ -53,13 +55,8 @@ def _digest(text: str, key: bytes = b"") -> str:
 
 def _key_path() -> Path | None:
     """Where the secret of this machine lies; None without a home."""
-    named = os.environ.get("XDG_STATE_HOME", "")
-    with suppress(RuntimeError):  # no home is known
-        base = Path(named)
-        if not base.is_absolute():
-            base = Path.home() / ".local" / "state"
-        return base / "tuneworthy" / "seal"
-    return None
+    folder = user_folder("XDG_STATE_HOME", ".local/state")
+    return None if folder is None else folder / "seal"
 
 
 def _read_key() -> bytes:

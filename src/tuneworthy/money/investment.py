@@ -334,7 +334,7 @@ def _result_or_ask(
     return _result(context, reckoning)
 
 
-def _worth(
+def _worth_of_knowing(
     context: MoneyContext, draws: Draws | None, result: InvestmentResult
 ) -> tuple[InformationValue, ...]:
     """What finding out is worth: what was drawn, with more cases on top where they can tell."""
@@ -794,7 +794,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
     waiting: dict[str, Callable[[], Any]] = {
         "items": lambda: tuple(_items(context, model, amounts.savings, amounts.ways)),
         "scenarios": lambda: draws.details().scenarios if draws else (),
-        "worth": lambda: _worth(context, draws, result),
+        "worth": lambda: _worth_of_knowing(context, draws, result),
         "steps": lambda: _steps(model, counted, known, framework) if known else (),
         "computed": lambda: _computed(amounts),
     }

@@ -105,10 +105,11 @@ def simulate(
     paths = flow.follow(values, success.astype(float), each_month=in_full)
     working = success if success.any() else np.ones(drawn, bool)
     works = paths.months[working]
-    details = cache(partial(_draw_details, stakes, seed, draws))
+    details: Callable[[], DrawnDetails] = cache(
+        partial(_draw_details, stakes, seed, draws)
+    )
     if in_full:
-        shown = _details(flow, values, success, working, paths)
-        details = cache(partial(_as_drawn, shown))
+        details = partial(_as_drawn, _details(flow, values, success, working, paths))
     return Draws(
         months=_percentiles(works),
         in_time=None if under_months is None else _share(works < under_months - _HAIR),

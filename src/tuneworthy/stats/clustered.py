@@ -435,12 +435,6 @@ def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
     return chosen, stands[chosen]
 
 
-def effective_size(weights: Floats) -> float:
-    """How many cases of equal weight these are worth (Kish 1965); 0.0 for none."""
-    squares = float((weights * weights).sum())
-    return float(weights.sum()) ** 2 / squares if squares else 0.0
-
-
 CERTAIN: Ends = (
     1.0,
     1.0,

@@ -9,11 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from tuneworthy.model.base import Range, Unknown
-
-Share = float | Range | Unknown
-"""A share of right answers, known, known between two ends, or unknown."""
-
 
 def reduction_from(before: float, after: float) -> float | None:
     """Which part of the errors is gone: 1 - (1 - after) / (1 - before).
@@ -23,24 +18,6 @@ def reduction_from(before: float, after: float) -> float | None:
     if before >= 1:
         return None
     return 1 - (1 - after) / (1 - before)
-
-
-def needed_reduction(today: Share, target: Share) -> float | Range | None:
-    """Which part of today's errors has to go for a target: 1 - (1 - target) / (1 - today).
-
-    A range where either is one: from the best of today against the least that may be wanted to the
-    worst of today against the most. Its low end is 0 where these ends need nothing. None where one
-    of them is unknown, and where today is at the target or above it at every end.
-    """
-    if isinstance(today, Unknown) or isinstance(target, Unknown):
-        return None
-    now = _as_range(today)
-    wanted = _as_range(target)
-    most = _needed(now.low, min(wanted.most, 1.0))
-    if most <= 0:
-        return None
-    least = _needed(min(now.most, 1.0), wanted.low)
-    return Range.between(least, most).narrowed()
 
 
 def chance_of_reduction(needed: float, low: float, usual: float, high: float) -> float:
@@ -73,16 +50,3 @@ def combined_chance(chances: Iterable[float]) -> float:
     They count as independent. Ways that help with the same errors aren't, so it's too high there.
     """
     return 1 - math.prod(1 - chance for chance in chances)
-
-
-def _as_range(share: float | Range) -> Range:
-    if isinstance(share, Range):
-        return share
-    return Range(low=share, high=share)
-
-
-def _needed(today: float, target: float) -> float:
-    """The part of the errors that has to go; 0 where nothing has to."""
-    if today >= target:
-        return 0.0
-    return 1 - (1 - target) / (1 - today)

@@ -18,20 +18,19 @@ from typing import BinaryIO
 
 def cache_folder() -> Path:
     """The folder of the program in the user's cache folder, whether it is there or not."""
-    home = Path.home()
     system = platform.system()
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     local = Path(os.environ.get("LOCALAPPDATA", ""))
     if named.is_absolute():
         base = named
     elif system == "Darwin":
-        base = home / "Library" / "Caches"
+        base = Path.home() / "Library" / "Caches"
     elif system != "Windows":
-        base = home / ".cache"
+        base = Path.home() / ".cache"
     elif local.is_absolute():
         base = local
     else:
-        base = home / "AppData" / "Local"
+        base = Path.home() / "AppData" / "Local"
     return base / "tuneworthy"
 
 

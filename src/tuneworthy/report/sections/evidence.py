@@ -24,7 +24,6 @@ from tuneworthy.words import (
     count,
     counted,
     day,
-    few,
     fill,
     interval_text,
     limit_text,
@@ -321,9 +320,6 @@ def _examples(series: Series) -> b.Picture | None:
     return _picture(by_title("waterfall", titled), rows)
 
 
-_MOST_ROWS = 8
-
-
 class EvidenceRow(NamedTuple):
     title: str
     value: str  #: With its interval and unit, or what would make it known.
@@ -442,26 +438,6 @@ def between_days(since: date | Unknown | None, until: date) -> str:
     if since is None or isinstance(since, Unknown) or since == until:
         return day(until)
     return f"{day(since)} to {day(until)}"
-
-
-def in_short(dossier: Dossier) -> b.Section | None:
-    """What was measured, cut, but not before the last that bears on an answer; None for none."""
-    own = measurements(dossier)
-    if not own:
-        return None
-    bearing = [
-        result
-        for result in own
-        if result.factor and not isinstance(result.value, Unknown)
-    ]
-    carrying = sum(_carries(result, dossier) for result in bearing)
-    rows = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
-    title = "What was measured"
-    cells = "{title} | {value} | {bears}"
-    table = b.records(title, "Measured | Value | Says", cells, rows, quiet=True)
-    more = len(own) - len(rows)
-    hint = f"{few(more)} more, with methods and what couldn’t be measured: --format markdown"
-    return b.section("measured", title, table, capital(hint) if more else "")
 
 
 def measured(dossier: Dossier) -> b.Part:
