@@ -406,7 +406,7 @@ class LoraTrainer:
 def _refuse_lacking() -> None:
     """Refuse where a library lacks that trains or serves."""
     if lacks := [name for name in NEEDED if find_spec(name) is None]:
-        fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
+        fix = "install it (about 1.4 GB): pip install 'tuneworthy[pilot]'"
         raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
 
 
