@@ -113,10 +113,15 @@ def nothing_answered(dossier: Dossier) -> bool:
     return open_answers(dossier) == len(asked_of(dossier))
 
 
+def unchecked_clause(dossier: Dossier) -> str:
+    """That a measurement came with the folder; empty where all were made on this machine."""
+    elsewhere = any(doubt.id == "evidence_unchecked" for doubt in dossier.challenges)
+    return ", not all of it checked here" if elsewhere else ""
+
+
 def grounds_text(dossier: Dossier) -> str:
     """What the answer rests on, in a sentence."""
-    elsewhere = any(doubt.id == "evidence_unchecked" for doubt in dossier.challenges)
-    checked = ", not all of it checked here" if elsewhere else ""
+    checked = unchecked_clause(dossier)
     if not nothing_answered(dossier):
         return f"Rests on {grounds(dossier.verdict.basis)}{checked}."
     figures = (figure for way in dossier.ways for figure in way.figures.values())

@@ -37,6 +37,7 @@ from tuneworthy.report.sections.common import (
     reach_text,
     strength_text,
     tally,
+    unchecked_clause,
 )
 from tuneworthy.report.sections.difference import difference as what_changed
 from tuneworthy.report.sections.payback import CHANCES, pays_back
@@ -514,7 +515,7 @@ def _grounds(dossier: Dossier) -> str:
     parts = [f"{several(said, 'answer')} by the team"] if said else []
     if basis.measured:
         parts.append(several(basis.measured, "measurement"))
-        return sentence(f"it rests on {listing(parts)}")
+        return sentence(f"it rests on {listing(parts)}{unchecked_clause(dossier)}")
     return f"It rests on {listing(parts)}. Tuneworthy measured none of it."
 
 
