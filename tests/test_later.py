@@ -211,13 +211,19 @@ def test_reading_that_was_given_up_is_not_remembered() -> None:
 
 
 def test_cycles_are_looked_for_as_before_once_it_is_measured(tmp_path: Path) -> None:
-    before = gc.get_threshold()
+    # A test that ran before may have left the threshold of the command line.
+    outside = gc.get_threshold()
+    before = (700, 10, 10)
     seen: list[int] = []
 
     def batches() -> Iterator[Batch]:
         yield plain_engine.batch(output=["a"])
         seen.append(gc.get_threshold()[0])
 
-    measure(batches(), [Success()], folder=tmp_path)
-    assert seen[0] > before[0]
-    assert gc.get_threshold() == before
+    gc.set_threshold(*before)
+    try:
+        measure(batches(), [Success()], folder=tmp_path)
+        assert seen[0] > before[0]
+        assert gc.get_threshold() == before
+    finally:
+        gc.set_threshold(*outside)
