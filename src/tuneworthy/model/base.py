@@ -137,7 +137,7 @@ class LazyRecord(Record):
         __iter__ = _read("__iter__")
 
     def _field_values(self) -> tuple[Any, ...]:
-        """What it holds, whether or not it was read before."""
+        """Read every field, those of lazy records inside too, and return the values."""
         held = tuple(getattr(self, name) for name in type(self).model_fields)
         for part in held:
             if isinstance(part, LazyRecord):
@@ -187,7 +187,10 @@ def every(states: Iterable[State]) -> State:
 
 
 def to_state(value: Any) -> Any:
-    """What a person means by yes, no, on, off, true, false, unknown or nothing; else a finding."""
+    """Read yes, no or unknown, also written as on, off, true, false or nothing.
+
+    Other values raise a PydanticCustomError.
+    """
     text = "" if value is None else str(value).strip().casefold()
     if text in _STATES and (value is None or isinstance(value, str | bool)):
         return _STATES[text]
@@ -414,7 +417,7 @@ class Unknown(Record):
 Number = float | Range | Unknown
 
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""What moves a cursor or turns text around and that JSON itself doesn't escape."""
+"""Characters that move a cursor or reverse text, and that JSON itself doesn't escape."""
 
 
 def json_text(data: Any) -> str:

@@ -134,7 +134,7 @@ WordList = Annotated[
 
 
 class PersonalPolicy(FileRecord):
-    """What personal data is in this case, and what becomes of it."""
+    """The personal data in this case, and how files and exports treat it."""
 
     fields: WordList = ()
     """Fields of an answer that are meant to hold such data, as name and amount of an extraction."""
@@ -145,7 +145,7 @@ class PersonalPolicy(FileRecord):
 
 
 class Data(FileRecord):
-    """What lies beside the case file, by relative path; counts where a count is all there is."""
+    """Files beside the case, by relative path, or a count where there is no file."""
 
     traces: Annotated[
         tuple[RelativePath, ...],
@@ -175,7 +175,7 @@ class Data(FileRecord):
         Field(max_length=1000),
     ] = ()  #: Files of examples to tune on, as the team made them; globs are allowed.
     personal: PersonalPolicy | None = None
-    """What is personal data here. Where nothing is stated, evaluation sets hold words in its place,
+    """Personal data in this case. Without it, evaluation sets hold words instead of personal data,
     and training sets leave such examples out."""
 
     @model_validator(mode="before")
@@ -344,7 +344,7 @@ class Ongoing(FileRecord):
 
 
 class Monthly(FileRecord):
-    """What tuning brings and costs a month, as stated."""
+    """Amounts that tuning saves, earns and costs per month, as stated."""
 
     api_savings_usd: Quantity | None = None  #: USD a month saved on calls.
     #: USD a month that better answers are worth.
@@ -394,13 +394,13 @@ class GpuServing(FileRecord):
 
 
 class Assumptions(FileRecord):
-    """What a forecast takes for granted."""
+    """Assumptions of a forecast."""
 
     discount_per_year: ShareQuantity | None = None  #: Share that money loses in a year.
     #: Chance that nothing of it goes into use.
     failure_chance: ShareQuantity | None = None
     price_fall_per_year: ShareQuantity | None = None
-    """What the untuned model costs less a year later, as a share; a tuned model keeps its price."""
+    """Share by which the untuned model gets cheaper in a year; a tuned model keeps its price."""
     model_life_months: LastingQuantity | None = None
     """Months after which the model has to be tuned again, on a newer base."""
     horizon_months: Annotated[int, Field(ge=1, le=120)] = 36  #: Months to look ahead.
@@ -444,7 +444,7 @@ class QualityTarget(FileRecord):
 
 
 class Targets(FileRecord):
-    """What the system has to meet, all of it."""
+    """Targets that the system has to reach, all of them."""
 
     quality: QualityTarget | None = None  #: Quality that is good enough.
     #: Seconds in which 95 of 100 answers have to come.
@@ -490,7 +490,7 @@ Runs = Literal["third_party", "own", "unknown"]
 
 
 class Today(FileRecord):
-    """What the present system does, as far as it is known."""
+    """Figures of the present system, as far as they are known."""
 
     #: Share of cases it gets right, by the metric of the target.
     quality: Share | None = None
@@ -521,8 +521,8 @@ class Model(FileRecord):
     """Where it is served, when not at its provider's usual address."""
     kind: Literal["prompted", "tuned"] = "prompted"  #: Used as it comes, or tuned.
     api: Literal["chat", "decisions"] = "chat"
-    """What it speaks: chat completions; or decisions, which choose among the labels and write
-    nothing (``POST /decisions``, as OpenAI's and others' decision models)."""
+    """The protocol: chat completions; or decisions, which choose among the labels and write nothing
+    (``POST /decisions``, as OpenAI's and others' decision models)."""
     usd_per_mtok: TokenPrice | None = None  #: Its price; 0 is a price.
     ends: date | None = None  #: The day from which it is no longer served.
     effort: tuple[Annotated[str, Field(pattern="^[a-z]{1,20}$")], ...] = ()
@@ -633,7 +633,7 @@ def overlaps(path: str, other: str) -> bool:
 
 
 class DefaultValue(Record):
-    """What a case doesn't say, and a configuration does."""
+    """A value that a configuration states and the case doesn't."""
 
     path: str  #: Dotted path in the case file.
     value: str  #: As people read it.
@@ -641,7 +641,7 @@ class DefaultValue(Record):
 
 
 def defaults_sentence(defaults: Iterable[DefaultValue]) -> str:
-    """What configurations say in the place of a case, by file; empty for nothing."""
+    """Name the values that configurations state instead of the case, by file; empty for none."""
     by_file: dict[str, list[str]] = {}
     for default in defaults:
         by_file.setdefault(default.file, []).append(f"{default.path} {default.value}")
@@ -712,7 +712,7 @@ class Case(FileRecord):
 
     @property
     def a_month(self) -> str:
-        """What follows an amount that comes every month; nothing where a job has it once."""
+        """The words behind a monthly amount; empty for a job, which is paid once."""
         return "" if self.one_off else " per month"
 
     def usable_data(self, unit: str) -> int | None:
@@ -807,7 +807,7 @@ class VoiceSamples(NamedTuple):
 
 
 class PromptWording(NamedTuple):
-    """What of a prompt file's system template stands in every call, for finding it in a log."""
+    """The text of a prompt file that every call has, by which a log shows which prompt ran."""
 
     name: str
     pieces: Strings  #: The texts around its variables, in their order, blanks as one.
@@ -815,7 +815,7 @@ class PromptWording(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """What says how outputs should be, targets of the case too; None where it is not named."""
+    """Material that says how outputs should be, and targets of the case. None: the case names none."""
 
     glossary: tuple[Term, ...] | None = None
     voice: VoiceSamples | None = None

@@ -297,7 +297,7 @@ class CaveatResult(Record):
 
 
 class Basis(LazyRecord):
-    """What the answer rests on."""
+    """Answers and measurements that the verdict rests on, by their kind."""
 
     #: Answers that data settled, and ways that were measured on this case.
     measured: int
@@ -319,7 +319,7 @@ class Turn(Record):
 
 
 class Reach(Record):
-    """What open answers can make of it: answers and first steps, today's first."""
+    """Verdicts and first steps that open answers could still lead to, today's first."""
 
     answers: tuple[TuningAnswer, ...]
     first_steps: tuple[str, ...]
@@ -390,11 +390,11 @@ class QuestionResult(Record):
     worth_usd: float | Unknown = Unknown(
         ask="state what tuning saves or is worth per month"
     )
-    """What knowing it is worth before the choice to tune."""
+    """Expected gain from knowing the answer before the choice to tune."""
 
 
 class ChallengeResult(Record):
-    """What doesn't fit together."""
+    """A challenge: statements that don't fit together, or a statement without its evidence."""
 
     id: str
     severity: Severity
@@ -463,7 +463,7 @@ class Step(Record):
 
 
 class Recommendation(Record):
-    """What to do: the same steps on every surface."""
+    """The next steps, the same on every surface."""
 
     choice: Choice
     options: tuple[str, ...]  #: Options among the steps, in order.
@@ -499,7 +499,7 @@ class ServingResult(Record):
 
 
 class Computed(Record):
-    """What tuning saves by traffic and prices, beside what was stated."""
+    """Saving of tuning, computed from traffic and prices, beside the stated one."""
 
     servings: tuple[ServingResult, ...]
     """Every way, the cheapest first; those without a price last, with what would give them one."""
@@ -534,7 +534,7 @@ class Month(Percentiles):
 
 
 class Swing(Record):
-    """What one input alone does to the net present value, at its low and at its high end."""
+    """The net present value with one input at its low and at its high end, all others unchanged."""
 
     input: str
     low_usd: float
@@ -565,7 +565,7 @@ class Scenario(Record):
 
 
 class InformationValue(Record):
-    """What finding something out is worth before anything is decided."""
+    """Gain from finding something out before anything is decided."""
 
     kind: Literal["pilot", "cases", "amount"]  #: A pilot, more cases, or an amount.
     what: str
@@ -596,7 +596,7 @@ StepId = Literal["upfront", "benefits", "running", "net"]
 
 
 class AskUsd(Record):
-    """What is asked for, one after the other; the first two are the upfront cost."""
+    """Amounts that are asked for, in their order; the first two are the upfront cost."""
 
     pilot: Number  #: Now, until it is known whether tuning works.
     build: Number  #: Then, up to the first version.
@@ -644,7 +644,7 @@ class InvestmentResult(LazyRecord):
 
     @property
     def a_month(self) -> str:
-        """What follows an amount that comes every month; nothing where a job has it once."""
+        """The words behind a monthly amount; empty for a job, which is paid once."""
         return "" if self.one_off else " per month"
 
     def step(self, name: StepId) -> str:
@@ -773,7 +773,7 @@ class Dossier(LazyRecord):
     failures: tuple[FailureResult, ...] = ()
     """Why answers are wrong, the commonest cause first; only where that is known."""
     defaults: tuple[DefaultValue, ...] = ()
-    """What the case doesn't say and a configuration does; only where there is such a thing."""
+    """Values that a configuration states and the case doesn't; empty without such values."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
@@ -885,5 +885,5 @@ class Lint(Record):
 
     @property
     def warnings(self) -> tuple[LintFinding, ...]:
-        """What ``--strict`` fails on."""
+        """The findings that ``--strict`` fails on."""
         return tuple(finding for finding in self.findings if finding.grade == "warning")

@@ -55,7 +55,7 @@ class EvalCase(FileRecord):
     #: The right output: a text, an object, or a list of accepted ones.
     reference: Any = None
     logged: str | None = None
-    """What was answered in the log: no right answer, but one that a labeller may accept or edit."""
+    """The answer in the log. It isn't known to be right, but a labeller may accept or edit it."""
     contexts: tuple[CasePassage, ...] = ()  #: Passages that may be given to the model.
     #: Cases of one conversation stand or fall together.
     conversation_id: str | None = None
@@ -63,7 +63,8 @@ class EvalCase(FileRecord):
     #: Scorers of this case alone, beside those of the set.
     checks: tuple[CheckCall, ...] = ()
     split: Split | None = None
-    """What it may be used for; drawn by a seeded hash of the conversation where it is missing."""
+    """The part the case belongs to. Where it is missing, a seeded hash of the conversation draws
+    it."""
     #: How often it stands for others like it.
     weight: Annotated[NonNegative, Field(gt=0)] = 1.0
 
@@ -109,7 +110,7 @@ class EvalCase(FileRecord):
 
 
 IntentBy = Literal["reference", "embedding", "nothing"]
-"""What told kinds of request apart: few and short right answers, or groups of alike vectors."""
+"""How kinds of request were distinguished: by few and short right answers, or by similar vectors."""
 
 
 class Stratum(Record):
@@ -167,7 +168,7 @@ SCALES = {
     "1-5": ("1", "2", "3", "4", "5"),
 }  #: The scale for an output.
 PAIRS = ("first", "second", "tie")
-"""What may be said of two: which is better, in the order of the arms' names and not as shown."""
+"""Answers to which of two outputs is better, in the order of the arms' names and not as shown."""
 
 
 def digest_of(*parts: str) -> str:
@@ -176,7 +177,7 @@ def digest_of(*parts: str) -> str:
 
 
 class Label(Record):
-    """What one person said of one thing."""
+    """One person's answer about one item."""
 
     task: Task
     case: Name  #: Id of the case.
@@ -192,7 +193,7 @@ class Label(Record):
 
     @property
     def key(self) -> ItemKey:
-        """What it is about: a later label of the same replaces an earlier one."""
+        """The item it is about. A later label with an equal key replaces an earlier one."""
         return (self.task, self.rubric, self.case, self.arm, self.against)
 
 
@@ -222,7 +223,7 @@ class FailureDraw(Record):
 
 
 class SaidCauses(NamedTuple):
-    """What people said of the failures that were drawn."""
+    """Causes that people named for the failures that were drawn."""
 
     draw: FailureDraw
     counts: dict[CauseId, int]  #: Failures by their cause.

@@ -1,4 +1,4 @@
-"""What was measured, the traces it was measured on, and prompts and models side by side."""
+"""Measurements, the traces they were made on, and prompts and models side by side."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Coverage(Record):
 
 
 class FileReading(Record):
-    """What was read."""
+    """One file that was read."""
 
     name: str  #: File name, without the folder.
     format: Name  #: Recognised by content, as ``Inspect log``.
@@ -201,7 +201,7 @@ class PilotCard(Record):
 READ_BESIDE = frozenset(
     name for name, field in Evidence.model_fields.items() if field.exclude
 )
-"""What is worked out of a measurement as it is read, and never kept."""
+"""Fields of a measurement that are computed when it is read, and never stored."""
 
 
 def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
@@ -350,7 +350,7 @@ class Lead(Estimated):
 
 
 class ArmsResult(Record):
-    """What a test of several arms shows."""
+    """The result of a test of several arms."""
 
     arms: tuple[PromptArm, ...]  #: The best first; none where no case has a score.
     lead: Lead | Unknown  #: Of the first over the second; unknown for a single arm.

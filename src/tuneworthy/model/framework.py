@@ -133,11 +133,11 @@ class Scoring(FileRecord):
     weights: Literal["shown", "counted"] = "shown"
     """Whether weights are only shown with the factors or count in score and difference."""
     weight_values: dict[Literal["high", "medium", "low"], NonNegative] = {}
-    """What a weight in words counts, where weights count."""
+    """The number that a weight in words stands for, where weights count."""
     denominator: Literal["count", "weight"] | Annotated[float, Field(gt=0, le=1e9)] = (
         "count"
     )
-    """What the difference is divided by: a number, the number of factors, or all their weight."""
+    """The divisor of the difference: a number, the number of factors, or their total weight."""
     score: Bands  #: Bands of the score.
     difference: Bands  #: Bands of the difference.
 
@@ -182,7 +182,7 @@ class UpfrontTotal(FileRecord):
 
 
 class Returns(FileRecord):
-    """What tuning is said to bring."""
+    """Stated benefits of tuning."""
 
     api_savings_usd_per_month: Span  #: USD a month saved on calls at scale.
     #: What is harder to count: how far it can be, and what it is.
@@ -243,7 +243,7 @@ Rate = Annotated[float, Field(gt=0, le=1e9)]
 
 
 class StepWork(FileRecord):
-    """What a step takes."""
+    """Time that a step takes."""
 
     hours: Span  #: Hours of work.
     #: Calendar weeks it takes at least, however much work is put in.
@@ -286,7 +286,7 @@ class PlanRule(FileRecord):
     per_hour: dict[DataUnit, HourlyYield]
     steps: Steps  #: Steps that don't depend on what a framework asks.
     against: Annotated[dict[Ident, StepWork], Field(min_length=1)]
-    """What it takes until a reason against doesn't hold any more."""
+    """Work until a reason against tuning no longer holds."""
 
 
 def either(works: dict[str, StepWork], name: str) -> StepWork:
@@ -309,7 +309,7 @@ class Threshold(FileRecord):
 
 
 class MeasureRule(FileRecord):
-    """What a measurement says about an answer: yes on one side of a limit, no on the other."""
+    """How a measurement answers a question: yes on one side of a limit, no on the other."""
 
     title: Name  #: What is measured.
     about: Ident  #: Signal, factor or check it bears on.
@@ -353,7 +353,7 @@ class FittedOn(FileRecord):
 Minutes = Annotated[int, Field(ge=1, le=100_000)]
 
 OptionKind = Literal["prompt", "retrieval", "model", "serving", "tuning"]
-"""What an option works on."""
+"""The part of a system that an option changes."""
 
 CostTable = Literal["upfront", "ongoing"]
 #: How much can go wrong, or be hard to take back.
@@ -429,7 +429,7 @@ Moves = dict[Literal["latency", "cost"], Move]
 
 
 class Triangle(FileRecord):
-    """What share of the errors that are left something takes away; negative where it adds some.
+    """Share of the remaining errors that something removes; negative where it adds some.
 
     From 0.80 to 0.92 right takes 60% of the errors away.
     """
@@ -546,7 +546,7 @@ class AnswerRule(FileRecord):
 
 
 class ModelStrengths(FileRecord):
-    """What models are said to be good at."""
+    """Stated strengths of models."""
 
     dated: date  #: When it was said.
     says: Text  #: How to read it.
@@ -558,7 +558,7 @@ class ModelStrengths(FileRecord):
 
 
 class SafetyQuestions(FileRecord):
-    """What is asked before a model is made from data."""
+    """Questions that are asked before a model is trained on data."""
 
     data_reviewed: Text  #: Asks about the data.
     process_named: Text  #: Asks about the process.
@@ -582,7 +582,8 @@ class Framework(FileRecord):
     """Steps in order; the first that holds counts."""
     thresholds: dict[Ident, Threshold] = {}  #: Numbers that challenges use.
     measures: dict[Ident, MeasureRule] = {}
-    """What measurements say; an answer is settled only when the whole interval is on one side."""
+    """How measurements answer questions. An answer is settled only if the whole interval is on one
+    side."""
     goals: dict[Ident, GoalRule] = {}  #: Goal to approach.
     approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
     options: dict[Ident, OptionRule] = {}  #: What else can be done.
@@ -641,7 +642,7 @@ class Framework(FileRecord):
         return {**self.ceiling, **self.factors}
 
     def question(self, name: str) -> str:
-        """What is asked about a check or a factor."""
+        """The question about a check or a factor, with its numbers filled in."""
         return self.filled(self.asked[name].ask, self.asked[name])
 
     def threshold(self, name: str) -> float | None:
@@ -709,9 +710,10 @@ _WORDS = tomllib.loads(
     files("tuneworthy.model").joinpath("words.toml").read_text("utf-8")
 )
 SPOKEN: Mapping[Goal, list[str]] = _WORDS["spoken"]
-"""What people write for each goal, in small letters: its title, and the need behind it."""
+"""Phrases that people write for each goal, in small letters: its title, and the need behind it."""
 ALSO_ASKED: Mapping[str, str] = _WORDS["also_asked"]
-"""What the coders of published cases answered beside the lesson's questions; a case may hold it."""
+"""Questions that coders of published cases answered beside the lesson's; a case may answer them
+too."""
 
 _HARM = re.compile(r"avoid harmful (?:answers|responses|outputs)(?: about .+)?")
 _OTHER_SPELLING = {"know specialised vocabulary": "know specialized vocabulary"}

@@ -1,4 +1,4 @@
-"""What an interview asks, how a case stands meanwhile, and what an answer came to."""
+"""Questions of an interview, the state of its case, and the effect of an answer."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class GrowthDoubt(NamedTuple):
 
 
 class AnswerChange(NamedTuple):
-    """What became of a key; equal where nothing did, empty for unknown."""
+    """The value of a key before and after; equal where it didn't change, empty for unknown."""
 
     path: str
     title: str

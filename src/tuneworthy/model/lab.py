@@ -53,7 +53,7 @@ class Bias(Estimated):
 
 
 class JudgedArm(Record):
-    """What a judge and people say of one arm, on one part of the cases."""
+    """Scores of one arm by a judge and by people, on one part of the cases."""
 
     arm: str
     part: Split
@@ -110,7 +110,7 @@ class Proposed(Record):
 
 
 class Proposing(Record):
-    """What a generator was asked for, and what came."""
+    """A search for better prompts: the request to the generator, and the prompts that came."""
 
     #: The model that wrote, with its host where that isn't its vendor's own.
     model: Name
@@ -123,7 +123,7 @@ class Proposing(Record):
 
 
 class Gain(EstimatedShare):
-    """What one more draw of a generator would add to the best so far, in share of cases."""
+    """Gain that one more draw of a generator would add to the best so far, in share of cases."""
 
     draws: Natural  #: Draws that it rests on.
     n: Natural  #: Cases that all of them were scored on.
@@ -157,7 +157,7 @@ class PromptSearch(Record):
 
 
 class Headroom(EstimatedShare):
-    """What a search may gain, by a few calls before it: in share of cases."""
+    """Gain that a search may bring, estimated by a few calls before it, in share of cases."""
 
     n: Natural  #: Cases that were asked, of those that the search is for.
     calls: Natural  #: Calls it took; a search that follows has made them already.
@@ -190,7 +190,7 @@ def message_json(role: str, content: str) -> str:
 
 
 class Request(Record):
-    """What is asked of a model, in the wire format that all endpoints speak.
+    """One request to a model, in the wire format that all endpoints speak.
 
     Two requests with equal fields are the same question: one answer serves both.
     """
@@ -303,9 +303,9 @@ _MISSING = {
     **dict.fromkeys(FILTERED_ENDS, _FILTERED),
     _STRANGE_TOOL: "it called a tool, and none was offered",
 }
-"""What is said of the ends that are known to be none; of others the endpoint's own word."""
+"""The words for each known end that leaves no answer; other ends are shown in the endpoint's words."""
 EndKind = Literal["whole", "tool", "cut_off", "withheld", "other"]
-"""What an end means: whole, a call of a tool, cut off at a limit, kept back on purpose, or else."""
+"""How an answer ended: whole, with a tool call, cut off at a limit, withheld on purpose, or other."""
 
 
 def plain_end(word: str) -> str:
@@ -314,7 +314,7 @@ def plain_end(word: str) -> str:
 
 
 def end_kind(word: str) -> EndKind:
-    """What a maker's word for the end of an answer means, in the house's one table of them."""
+    """Classify a maker's word for the end of an answer, by the one table of these words."""
     end = plain_end(word)
     if end in WHOLE_ENDS:
         return "whole"
@@ -351,7 +351,7 @@ class RefusedBy(Record):
 
 
 class Reply(Record):
-    """What came back."""
+    """One answer of an endpoint."""
 
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
@@ -416,7 +416,7 @@ Status = Literal["sent", "settled", "failed", "in_doubt"]
 
 
 class Settled(Record):
-    """What became of a request."""
+    """The end of a request: settled, failed or in doubt."""
 
     key: str
     status: Status
@@ -453,7 +453,7 @@ class Spend(Record):
 
 
 class Quote(Record):
-    """What a run would cost, before anything is sent."""
+    """The price of a run, before anything is sent."""
 
     calls: Natural  #: Calls that would be sent.
     reused: Natural  #: Answers that are there already.
@@ -485,7 +485,7 @@ VerifyAnswer = Literal[
     "unknown",
 ]
 StopKind = Literal["", "cap", "refused", "user", "fault", "unanswered"]
-"""What ended a run early; empty for one that came to its end, and in files of earlier versions."""
+"""Why a run ended early; empty for one that was finished, and in files of earlier versions."""
 
 
 class Arm(Record):
@@ -569,7 +569,7 @@ class ArmResult(Record):
     aloud: Natural = 0
     """Cases with an answer that began with thinking in the open: that part isn't scored."""
     wrapped: str = ""
-    """What every answer has around it, where none is right for that alone: it isn't measured."""
+    """Text around every answer, if it alone makes each answer wrong: then the arm isn't measured."""
     unjudged: Natural = 0
     """Cases whose answer no scorer can judge; they are left out, and counted."""
 
@@ -609,7 +609,7 @@ class PartShare(ShareOf):
 
 
 class TunedChange(Record):
-    """What the best tuned arm does on the held-out cases that the best prompt answers wrong."""
+    """Change by the best tuned arm on held-out cases, compared with the best prompt."""
 
     arm: str
     fixed: Natural  #: Those it answers right.
@@ -642,7 +642,7 @@ class RewardSignal(Record):
 
 
 class CeilingResult(Record):
-    """What a ceiling lab found."""
+    """The result of a ceiling lab."""
 
     arms: tuple[ArmResult, ...]  #: The best first, by the selection split.
     best: str  #: Id of the arm that was chosen there.
@@ -668,11 +668,11 @@ class CeilingResult(Record):
     proposing: Proposing | Unknown = Unknown(
         ask="search for better prompts: --propose 20"
     )
-    """What a generator was asked for, and what came."""
+    """The search for better prompts, if there was one."""
     headroom: Headroom | Unknown = Unknown(
         ask="search for better prompts: --propose 20"
     )
-    """What a search might gain, as a test before it foretold."""
+    """Gain of a search, as the test before it predicted."""
     gained: Contrast | None = None
     """The prompt that a search came to less the best that was there before, on held-out cases;
     None where nothing that was searched for was chosen."""
@@ -707,7 +707,7 @@ class CeilingResult(Record):
 
 
 class CeilingPlan(Record):
-    """What is written down before the chosen arms meet the cases that chose nothing."""
+    """The plan that is written down before the chosen arms meet the cases that chose nothing."""
 
     chosen: Strings  #: Ids of the chosen arm, then of each it is held against.
     select: Natural  #: Cases that chose.
@@ -725,7 +725,7 @@ class CeilingPlan(Record):
 
 
 class VerifyPlan(Record):
-    """What was written down before the held-out cases were looked at."""
+    """The plan that was written down before the held-out cases were looked at."""
 
     tuned: str  #: Id of the tuned arm.
     untuned: str  #: Id of the best untuned arm, by the cases for selecting.
@@ -836,7 +836,7 @@ class SynthesisResult(Record):
 
 
 class RetrievalResult(Record):
-    """What a retrieval lab found."""
+    """The result of a retrieval lab."""
 
     ways: tuple[Retrieved, ...]  #: On the questions for selecting, the best first.
     best: Retrieved  #: The best of them, on questions that chose nothing.

@@ -70,7 +70,7 @@ class TrainingJob(Record):
 
 
 class TrainedModel(Record):
-    """What became of a job."""
+    """A training job, and the model that it made."""
 
     key: str
     state: Literal["submitted", "trained", "failed"]
@@ -83,7 +83,7 @@ class TrainedModel(Record):
 
 
 class TrainingQuote(Record):
-    """What training would take."""
+    """Runs, steps, time and memory that training would take."""
 
     jobs: Natural  #: Runs that are still to be trained.
     reused: Natural = 0  #: Runs that are there already.
@@ -98,7 +98,7 @@ class TrainingQuote(Record):
 
 
 class PilotPlan(Record):
-    """What is written down before the first run."""
+    """The plan that is written down before the first run."""
 
     way: Way
     base: Name  #: Id of the model that is tuned.
@@ -155,7 +155,7 @@ class LearningCurve(Record):
 
     points: tuple[CurveAt, ...]
     gain: tuple[float, float] | Unknown = Unknown(ask="train on three sizes or more")
-    """What one more doubling would add, as a 95% interval in share of cases."""
+    """Gain that one more doubling would add, as a 95% interval in share of cases."""
     outlook: Outlook
     needed: ExamplesNeeded | Unknown
 
@@ -171,7 +171,7 @@ class SafetyProbe(Record):
 
 
 class PilotResult(Record):
-    """What a pilot found."""
+    """The result of a pilot."""
 
     plan: PilotPlan
     #: The five ways on the same held-out cases, the best first.

@@ -1,4 +1,4 @@
-"""What happened to others: published cases, as a decision reads them."""
+"""Published cases of others, as a decision reads them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
 
 
 RuleId = Literal["tree_granted", "score", "difference", "always"]
-"""What is put to the test: the tree with its ceiling granted, the two ways to grade the balance of
-reasons, and saying yes to everybody, which asks nothing."""
+"""The rule that is tested: the tree with its ceiling granted, the two ways to grade the balance of
+reasons, or saying yes to everybody, which asks nothing."""
 
 
 Method = Literal["cluster_bootstrap", "wilson_by_cluster"]
@@ -104,7 +104,7 @@ class BaseRate(Record):
 
 @dataclass(frozen=True, eq=False)
 class PrecedentIndex:
-    """What a decision reads of the published cases; ``evidence/published/index.py`` makes it."""
+    """The published cases in the form a decision reads; ``evidence/published/index.py`` makes it."""
 
     cases: tuple[Precedent, ...]
     vocabulary: Mapping[str, Sequence[str]]
@@ -129,9 +129,9 @@ EffectArm = Literal[
     "better_retrieval",
     "plain_classifier",
 ]
-"""What was changed: an arm of the published cases, or an option of the framework. ``prompt`` holds
-every change of the prompt alone, few-shot and optimized ones too; ``rag`` holds better retrieval
-too; ``hybrid`` is tuning together with retrieval or better prompts."""
+"""The change that was made: an arm of the published cases, or an option of the framework.
+``prompt`` holds every change of the prompt alone, few-shot and optimized ones too; ``rag`` holds
+better retrieval too; ``hybrid`` is tuning together with retrieval or better prompts."""
 
 
 class PublishedEffect(Record):
@@ -173,7 +173,7 @@ class RuleOnCases(Record):
 
 
 class PrecedentsResult(Record):
-    """What happened to others."""
+    """Outcomes of published cases: the most similar ones, and how often tuning won."""
 
     nearest: tuple[Neighbour, ...] | Unknown
     """Cases most like this one, at most five, the most alike first; none under a likeness."""

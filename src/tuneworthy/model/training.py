@@ -69,7 +69,7 @@ class TrainingExample(FileRecord):
 
     @property
     def answer(self) -> ChatTurn:
-        """What is to be learnt: the last message."""
+        """The text that the model learns to write: the last message."""
         return self.messages[-1]
 
     @property
@@ -117,7 +117,7 @@ REVIEWS = ("accept", "edit", "reject")  #: What a person may say of a candidate.
 
 
 class GateFinding(Record):
-    """What one gate kept out, or only names."""
+    """Candidates that one gate kept out, or only names."""
 
     id: Name  #: The gate, as ``near_evaluation``.
     examples: Natural  #: Candidates it concerns.

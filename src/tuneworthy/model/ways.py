@@ -14,8 +14,9 @@ from tuneworthy.model.evidence import GoNoGo, TargetState
 from tuneworthy.model.framework import TargetId
 
 WayKind = Literal["now", "model", "arm", "option", "tuning", "tuned", "no_model"]
-"""What runs now; a listed model; an arm of a lab or of another tool; an option that nobody tried; a
-kind of tuning that nobody tried; a tuned model that is there; and no language model at all."""
+"""The kind of way: the one that runs now; a listed model; an arm of a lab or of another tool; an
+option that nobody tried; a kind of tuning that nobody tried; an existing tuned model; or no
+language model at all."""
 
 WayState = Literal["running", "measured", "stated", "untried", "failed", "ruled_out"]
 """``failed`` was tried, and a target is still missed. ``ruled_out`` can't be used here at all."""
@@ -27,13 +28,13 @@ FigureId = Literal[
 FigureGrade = Literal[
     "held_out", "measured", "computed", "stated", "published", "rule_of_thumb"
 ]
-"""What a figure rests on, the best first. ``held_out``: cases that selected nothing."""
+"""How well a figure is known, the best first. ``held_out``: cases that selected nothing."""
 
 LabName = Literal["ceiling", "verify", "pilot", "import"]
-"""What ran an arm; ``import`` for the results of another tool."""
+"""The lab that ran an arm; ``import`` for the results of another tool."""
 
 CeilingGrade = Literal["claimed", "tried", "searched"]
-"""What a ceiling rests on. ``claimed``: somebody says so. ``tried``: a lab ran prompts of the
+"""How well a ceiling is known. ``claimed``: somebody says so. ``tried``: a lab ran prompts of the
 team's own. ``searched``: a lab searched for better ones until another draw was worth less than a
 margin."""
 
@@ -79,7 +80,7 @@ class HeldTarget(Record):
 
 
 class WorkToDo(Record):
-    """What it takes to try a way, or to put it to use."""
+    """Work, money and time to try a way, or to put it to use."""
 
     hours: Number
     usd: Number

@@ -1,4 +1,4 @@
-"""What the program says to people: documents of blocks, and a renderer for each form."""
+"""Documents that the program shows to people: made of blocks, with a renderer for each form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a document is made of. Terminal, Markdown and HTML are three renderers of these blocks.
+"""The blocks of a document. Terminal, Markdown and HTML are three renderers of them.
 
 A section is a function ``dossier -> Section`` in ``sections/``, made by the functions in lower case
 below. Write plain sentences and never escape anything: each renderer does that. A text among blocks
@@ -38,7 +38,7 @@ SEVERITIES: dict[Severity, tuple[str, str]] = {
     "doubt": ("Doubt", "a statement lacks the evidence that would support it"),
     "pushback": ("Too good", "an expectation looks too good"),
 }
-"""What a challenge is called, and what that means; the heaviest first."""
+"""The name of each severity of a challenge and its meaning, the most severe first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """What nobody knows yet, and what would settle it."""
+    """Something unknown, and the step that would settle it."""
 
     ask: str
     what: str = "Not known."
@@ -199,7 +199,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is rendered."""
+    """A document as the three renderers take it."""
 
     name: str  #: What it is about: the case.
     headline: str  #: What is to be known first, in a sentence.

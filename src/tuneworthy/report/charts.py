@@ -57,7 +57,7 @@ from tuneworthy.model.ways import WayResult
 Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
 
 Rows = Sequence[Mapping[str, Any]]
-"""What the marks of a chart are drawn from; of a series, checked by ``evidence.rows_of``."""
+"""The rows that the marks of a chart are drawn from. ``evidence.rows_of`` checks those of a series."""
 
 #: Widths in pixels: for a desk and for paper, and for a telephone.
 WIDE = 760
@@ -101,12 +101,12 @@ class Drawing:
     days: Sequence[date] = ()
     """Of a calendar: its days in order, of which some are named."""
     leads: Mapping[str, Sequence[Destination]] = field(default_factory=dict)
-    """What a mark rests on, by what its layer or row names as ``of``, else by its title: the first
-    on a page of the server, the last in a report."""
+    """The sources of each mark, by the ``of`` that its layer or row names, else by its title. The
+    first source is on a page of the server, the last in a report."""
 
     @property
     def role(self) -> str:
-        """What it is for a screen reader, which finds links in a group, and none in a picture."""
+        """The ARIA role: screen readers find links in a group, but not in a picture."""
         return "group" if self.leads else "img"
 
     def png(self, width: int, title: str) -> bytes:
@@ -197,7 +197,7 @@ class Drawing:
         return spec
 
     def _destinations(self, base: str) -> dict[str, Destination]:
-        """What each mark leads to, with its whole address, by the name that the mark has.
+        """Map the name of each mark to the place it links to, with the whole address.
 
         Without ``base`` only places of the same page can be reached.
         """
@@ -253,7 +253,7 @@ class Drawing:
 
 
 def _holds(where: str, row: Mapping[str, Any]) -> bool:
-    """What a browser finds of ``where`` in a row."""
+    """Whether a row passes the filter ``where``, as a browser would decide it."""
     ((name, sign, value),) = _WHERE.findall(where)
     cell = row.get(name)
     if sign:
@@ -293,13 +293,13 @@ def _lines(title: str, width: int) -> str:
 
 @cache
 def looks() -> Spec:
-    """What ``charts.json`` says of each; of what was measured, also its words."""
+    """Read ``charts.json``: the look of each chart, and the words of charts of measurements."""
     spec: Spec = json.loads(template("charts.json"))
     return spec
 
 
 def _of_width(value: Any, *, narrow: bool) -> Any:
-    """What holds for a width, with colours for their names."""
+    """Choose the values for one width, and replace names of colors by the colors."""
     if isinstance(value, dict):
         if "narrow" in value:
             return value["narrow" if narrow else "wide"]

@@ -123,7 +123,7 @@ _PLAIN = " .,:?-"
 
 
 DARK = dict(looks()["colours"].values())
-"""What each colour is on a dark page; the same as in the page's own style."""
+"""Each color of the charts to its color on a dark page, as in the page's own style."""
 
 _RULES = "".join(
     f'[{part}="{light}"]{{{part}:{dark}}}'
@@ -211,7 +211,11 @@ _kept: list[bytes] = []
 
 @cache
 def script_digest() -> str:
-    """What the script is made of, in short; known before it is made."""
+    """A short digest of the versions and the code that the script is built from.
+
+    It is known before the script is built, so pages can put it into the script's address: a browser
+    that has an older script loads the new one.
+    """
     made_of = "\0".join((metadata.version("vl-convert-python"), vl_version(), _SNIPPET))
     return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 

@@ -13,7 +13,7 @@ from tuneworthy.report.text import safe
 
 
 def md(text: str) -> str:
-    """What somebody wrote, as Markdown that shows it and does nothing else."""
+    """Escape a text of a user, so that Markdown shows it as written and does nothing else."""
     escaped = _escape_html(name_fields(safe(text)))
     escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", escaped)
     escaped = re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", escaped)
@@ -34,7 +34,7 @@ _CALLS = re.compile(
     r"|\b[a-z]+:(?=//)|\bwww(?=\.)",  # an address: one of an issue is a link to it
     re.IGNORECASE,
 )
-"""What a host of code makes a mention or a link of, wherever it stands in a text."""
+"""Text that a code host turns into a mention or a link, wherever it stands."""
 
 
 def render(document: b.Document) -> str:
@@ -91,7 +91,7 @@ def _block(block: b.Block, level: int) -> list[str]:
 
 
 def _closed(fold: b.Fold) -> list[str]:
-    """What opens by a click where Markdown is shown; a title there is HTML."""
+    """A fold that opens on a click where Markdown is shown. Its title is HTML."""
     title = _CALLS.sub(rf"\g<0>{_NOTHING}", _escape_html(safe(fold.title)))
     opened = f"<details>\n<summary>{title}</summary>"
     return [opened, *_blocks(fold.blocks, 3), "</details>"]

@@ -26,13 +26,13 @@ def template(name: str) -> str:
 
 @cache
 def named(kind: str) -> dict[str, str]:
-    """What ``words.json`` calls things of a kind, by their names in the code."""
+    """Read the names that people see for one kind of thing, by its names in the code."""
     words: dict[str, str] = json.loads(template("words.json"))[kind]
     return words
 
 
 def field_name(path: str) -> str:
-    """What a field of the case, or a question, is called."""
+    """The title of a field of the case or of a question."""
     entry = case_fields().get(field_path(path))
     if entry:
         return entry.title

@@ -42,14 +42,14 @@ class Paint(NamedTuple):
     def lines(
         self, style: Style, text: str, first: str = "", rest: str | None = None
     ) -> list[str]:
-        """What somebody wrote, wrapped and in a style."""
+        """Wrap a user's text, and paint its lines in a style."""
         return [
             self(style, line) for line in wrapped(safe(text), first=first, rest=rest)
         ]
 
 
 def safe(text: str) -> str:
-    """What a user or a model wrote, as text that can't move the cursor or recolour the screen."""
+    """Make a text of a user or a model safe: it can't move the cursor or recolor the screen."""
     return one_line(text, limit=4000)
 
 
@@ -280,7 +280,7 @@ def _title(document: b.Document, paint: Paint) -> list[str]:
 
 
 def _lead(document: b.Document, paint: Paint) -> list[str]:
-    """What to do now, with the badge at its right end, or under it where there is no room."""
+    """The lines of the next step, with the badge at the right end, or below where it doesn't fit."""
     if document.lead:
         lines = wrapped(safe(document.lead), rest="     ", hyphens=False)
     else:

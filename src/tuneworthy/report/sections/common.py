@@ -49,7 +49,7 @@ from tuneworthy.words import (
 WHAT_TUNING_IS = "Fine-tuning trains a model further on your own examples."
 
 GATES = named("gates")
-"""What has to be settled before money is spent."""
+"""The names of the gates: each has to be settled before money is spent."""
 
 
 def headline(dossier: Dossier) -> str:
@@ -102,7 +102,7 @@ def open_answers(dossier: Dossier) -> int:
 
 
 def finality(dossier: Dossier) -> str:
-    """What the answer rests on, and whether what is open could still move it."""
+    """Say what the answer rests on, and whether open answers could still change it."""
     if nothing_answered(dossier):
         return grounds_text(dossier)
     return f"{rests_on(dossier.verdict.basis)} {reach_text(dossier)}".rstrip()
@@ -120,7 +120,7 @@ def unchecked_clause(dossier: Dossier) -> str:
 
 
 def grounds_text(dossier: Dossier) -> str:
-    """What the answer rests on, in a sentence."""
+    """Say in a sentence what the answer rests on."""
     checked = unchecked_clause(dossier)
     if not nothing_answered(dossier):
         return f"Rests on {grounds(dossier.verdict.basis)}{checked}."
@@ -147,7 +147,7 @@ def is_settled(dossier: Dossier) -> bool:
 
 
 def reach_text(dossier: Dossier) -> str:
-    """What open answers could still make of it; empty where nothing is open."""
+    """Say which answers are still possible; empty where no question is open."""
     answers = dossier.reach.answers
     many = open_answers(dossier)
     if not many:
@@ -191,12 +191,12 @@ _FIGURES: Mapping[str, tuple[Callable[[float], str], str, str]] = {
 
 
 def moved(was: str, now: str) -> str:
-    """What it was before, and is now."""
+    """Write a value before and after; one that didn't change is written once."""
     return f"{now}, as before" if was == now else f"{was} → {now}"
 
 
 def a_month(dossier: Dossier) -> str:
-    """What follows the bill; nothing for a job, which has it once."""
+    """The words behind an amount of the bill: empty for a job, which is paid once."""
     return "" if dossier.one_off else " per month"
 
 
@@ -227,7 +227,7 @@ def target_texts(dossier: Dossier) -> dict[str, str]:
 
 
 def decision_text(dossier: Dossier) -> str:
-    """What was signed, who decides, and the next review; empty where the case says nothing."""
+    """Say what was signed, who decides, and the next review; empty without a decision."""
     decision = dossier.decision
     if decision is None:
         return ""
@@ -249,7 +249,7 @@ def decision_text(dossier: Dossier) -> str:
 
 
 def confirm_text(dossier: Dossier) -> str:
-    """What would confirm signs that are only stated; empty where nothing would."""
+    """Name the measurements that would confirm the stated signs; empty where none would."""
     counts = listing(
         [sign.confirm for sign in dossier.signals.values() if sign.confirm]
     )
@@ -388,7 +388,7 @@ Sign = tuple[str, str]  #: A kind of answer, and what it would have to be.
 
 
 def flip_lines(dossier: Dossier) -> list[tuple[str, str]]:
-    """What would have to be answered otherwise, and the verdict that follows; [] for nothing."""
+    """Pairs of answers to change and the verdict that follows; [] where no change has an effect."""
     alike: dict[tuple[str, tuple[Sign, ...]], list[FlipResult]] = {}
     for flip in dossier.flips:
         signs = tuple(
@@ -500,7 +500,7 @@ def parts_text(values: Sequence[Number]) -> list[str]:
 
 
 def left(value: Number) -> tuple[str, str]:
-    """What is left, with its word; what is lost where it can only be a loss."""
+    """The label and the amount that is left, or that is lost where the amount is below 0."""
     high = value.high if isinstance(value, Range) else value
     if isinstance(high, str | Unknown) or high >= 0:
         return "Left", dollars(value)
@@ -522,7 +522,7 @@ def weeks(value: Number) -> str:
 
 
 def asks(*values: Number) -> str:
-    """What would settle those that aren't known, each once; empty when all are known."""
+    """Join what would settle the unknown values, each once; empty when all are known."""
     return "; ".join(
         dict.fromkeys(value.ask for value in values if isinstance(value, Unknown))
     )

@@ -1,4 +1,4 @@
-"""What a what-if changes, as pairs of short values: an answer, an amount, a number of months."""
+"""Changes of a what-if, as pairs of short values: an answer, an amount, a number of months."""
 
 from __future__ import annotations
 

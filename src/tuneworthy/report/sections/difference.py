@@ -108,7 +108,11 @@ def _states_said(dossier: Dossier) -> Said:
 
 
 def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
-    """What isn't what it was; ``absent`` stands for what one has not, which is else left out."""
+    """The entries whose value changed.
+
+    ``absent`` is the value of an entry that only one side has; where it is empty, such an entry is
+    left out.
+    """
     titles = {name: title for name, (title, _) in new.items()}
     for name, (title, _) in old.items():
         titles.setdefault(name, title)
@@ -224,7 +228,7 @@ _CELLS = attrgetter("title", "before", "after")
 
 
 class ChangedVersion(NamedTuple):
-    """What a version of a case changed."""
+    """One version of a case, with the changes that it brought."""
 
     on: datetime | None  #: When it was written; None for the file as it is now.
     by: str  #: Who wrote it; empty where nobody said.
@@ -251,7 +255,7 @@ _NO_VERSION = (
 
 
 def changes_document(name: str, changes: Sequence[ChangedVersion]) -> b.Document:
-    """What each version changed, the latest first."""
+    """The document with the changes of each version, the latest first."""
     sections = [
         b.section(f"change-{n}", change.title, difference(change.difference).blocks)
         for n, change in enumerate(changes, start=1)
@@ -265,7 +269,7 @@ def changes_document(name: str, changes: Sequence[ChangedVersion]) -> b.Document
 
 
 def changes_dict(name: str, changes: Sequence[ChangedVersion]) -> dict[str, Any]:
-    """What each version changed, as plain JSON values."""
+    """The changes of each version, as plain JSON values."""
     return {
         "schema": "tuneworthy/history/1",
         "case": name,
@@ -281,7 +285,7 @@ def changes_dict(name: str, changes: Sequence[ChangedVersion]) -> dict[str, Any]
 
 
 def document(changes: Difference, since: str) -> b.Document:
-    """What changed, and a line that says since when."""
+    """The document with all changes, and a line that says since when."""
     section = difference(changes)
     return b.Document(
         changes.case_after,
@@ -410,7 +414,7 @@ def beside(
 
 
 def _facts(dossier: Dossier) -> Rows:
-    """What a case comes to, in short; the same labels as everywhere."""
+    """The main results of a case, under the labels that every page uses."""
     money = dossier.investment
     verdict = dossier.verdict
     yield "Answer", sentence(ANSWER_WORDS[verdict.answer])

@@ -156,7 +156,7 @@ def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
 
 
 def _hidden(drawn: EvalSample, hiding: Hiding) -> str:
-    """What became of personal data in the set."""
+    """Say how personal data in the evaluation set was treated."""
     if hiding == "keep":
         return "personal data stays, as data.personal.local says: keep the set on this machine"
     if not drawn.masked:
@@ -350,12 +350,12 @@ def keys_of(item: Item) -> dict[str, str]:
 
 
 def titles_of(item: Item) -> dict[str, str]:
-    """What each choice is called."""
+    """Map each choice to its title; a choice without one is its own title."""
     return dict(zip(item.choices, item.titles or item.choices, strict=True))
 
 
 def item_page(item: Item) -> str:
-    """What is asked about an item, and what is shown of it, for a terminal."""
+    """A page for a terminal: the parts of an item, and the question about it."""
     lines = []
     for name, text in item_parts(item):
         lines += [name, *_output_lines(text)]
@@ -365,7 +365,7 @@ def item_page(item: Item) -> str:
 def item_parts(
     item: Item, *, rubric: str = "", labels: Sequence[str] = ()
 ) -> Iterator[tuple[str, str]]:
-    """What is shown of an item, each text with its name, as it was written."""
+    """Yield the parts of an item that are shown, each with its name and its unchanged text."""
     case = item.case
     if case.input is not None:
         yield "Input", case.input

@@ -344,7 +344,7 @@ def measured_name(measure: str, otherwise: str = "") -> str:
 
 
 def measurements(dossier: Dossier) -> tuple[EvidenceResult, ...]:
-    """What was measured; () where nothing was."""
+    """The measurements of a case; () where nothing was measured."""
     if isinstance(dossier.evidence, Unknown):
         return ()
     return dossier.evidence
@@ -474,7 +474,7 @@ def measured(dossier: Dossier) -> b.Part:
 def _evidence_table(
     dossier: Dossier, some: Sequence[EvidenceResult], title: str
 ) -> b.Table | None:
-    """What they bear on, where they were counted, and how; None for none."""
+    """A table of measurements: what each bears on, its source, and its method; None for none."""
     rows = (
         (
             b.Cell(row.title, row.bears),

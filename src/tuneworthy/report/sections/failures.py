@@ -1,4 +1,4 @@
-"""What goes wrong: the causes of failures, with what can help."""
+"""The causes of failures, with the ways that can help."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def section(dossier: Dossier) -> b.Section | None:
 
 
 def _basis(dossier: Dossier) -> str:
-    """What the shares rest on."""
+    """Say how the shares are known: the team says so, stated them, or people labelled failures."""
     first = dossier.failures[0]
     if isinstance(first.share, Unknown):
         return (

@@ -292,7 +292,7 @@ def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[s
 
 
 FOR_TRYING = "It is for trying things out: it shows how a lab works, and no product should rest on it."
-"""What the embedded model is good for."""
+"""The use of the embedded model, in a sentence."""
 
 
 def pulled_text(model_id: str, path: str, *, size_bytes: int, fetched: bool) -> str:
@@ -421,7 +421,7 @@ _GROUPS = {
     "silent": "Silent here",
     "unknown": "Can't be called",
 }
-"""What endpoints of each state are called together."""
+"""The heading for the endpoints of each state."""
 
 
 def _endpoint_facts(known: Sequence[Served], inside: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What labs show: ceiling, quote, progress, proposals, judge, verification, retrieval, pilot."""
+"""Results of labs: ceiling, quote, progress, proposals, judge, verification, retrieval, pilot."""
 
 from __future__ import annotations
 
@@ -72,19 +72,19 @@ CORRECT = (
     "correct that, or take the arm out of the case. Then run it again, with --ask-again if calls "
     "are in doubt. Nothing else is paid twice"
 )
-"""What to do about an arm that got too few answers."""
+"""The fix for an arm that got too few answers."""
 
 LOOK_AT_WORDS = (
     "check whether the model wrote this or a proxy in front of it. After the fix, another "
     "--max-tokens asks again. Or take the arm out of the case"
 )
-"""What to do about an arm that gave one wrong answer to everything."""
+"""The fix for an arm that gave one wrong answer to every case."""
 
 UNWRAP = (
     "ask for the bare answer in the prompt, or take a scorer that reads what is around it. Or take "
     "the arm out of the case"
 )
-"""What to do about an arm whose answers a scorer can't see for their wrapper."""
+"""The fix for an arm whose answers are wrapped in text that hides them from the scorer."""
 
 WHAT_TO_DO = {"unanswered": CORRECT, "same_words": LOOK_AT_WORDS, "wrapped": UNWRAP}
 """The same by why an arm isn't measured."""
@@ -93,7 +93,7 @@ _AGAIN = "then run it again: nothing is paid twice"
 
 
 def lab_dict(name: str, result: Record) -> str:
-    """What a lab found, as JSON."""
+    """The result of a lab, as JSON."""
     return json_text(
         {"schema": f"tuneworthy/{name}/1", **result.model_dump(mode="json")}
     )
@@ -129,7 +129,7 @@ def _signed(value: float, low: float, high: float) -> str:
 
 
 def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
-    """What all calls of a lab have cost so far, and why it ended early where it did."""
+    """Rows with the cost of all calls of a lab so far, and the reason if it stopped early."""
     paid = small_usd(spend.paid)
     calls = counted(spend.calls, "call")
     text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
@@ -211,7 +211,7 @@ def _judged_arm(judged: JudgedArm) -> str:
 
 
 def _open_text(judge: JudgeOf | None, best: str) -> str:
-    """What keeps a lab with a judge from an answer; empty where nothing does."""
+    """Say which labels a lab with a judge still lacks for an answer; empty where it lacks none."""
     if judge is None:
         return ""
     if not best:
@@ -264,7 +264,7 @@ def ceiling_document(
     folder: str,
     rubric: str = "",
 ) -> b.Document:
-    """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
+    """The document of a ceiling lab; ``folder`` and ``rubric`` are as the user wrote them."""
     sections = ceiling_sections(result, dossier, before)
     rows = spent_rows(result.spend, result.calls_saved, result.stopped)
     spent = [sentence(f"{label}: {text}") for label, text in rows]
@@ -276,7 +276,7 @@ def ceiling_document(
 
 
 def ceiling_answer(result: CeilingResult) -> str:
-    """What a ceiling lab comes to, in a sentence: what is best, and whether it is enough."""
+    """Say in a sentence which arm a ceiling lab found best, and whether it meets the target."""
     if isinstance(result.reported, Unknown):
         why = _cut_off_text(result.spend, result.stopped_by) or _best(result)
         return sentence(f"no result yet: {why}")
@@ -298,7 +298,7 @@ def ceiling_answer(result: CeilingResult) -> str:
 def ceiling_sections(
     result: CeilingResult, dossier: Dossier, before: Dossier
 ) -> tuple[b.Section, ...]:
-    """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
+    """The sections of a ceiling lab: result, arms, checks, proposals, judge, parts, and failures."""
     by = f", {ALONE}" if result.judge else ""
     board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
     of = f"On {count(result.report)} held-out cases"
@@ -356,7 +356,7 @@ def reward_rows(reward: RewardSignal) -> Iterator[tuple[str, str]]:
 
 
 def ended(result: CeilingResult, dossier: Dossier) -> b.Facts:
-    """What it cost and what comes next; ``dossier`` is the case as it is now."""
+    """The cost of a lab and the next step; ``dossier`` is the case as it is now."""
     spent = spent_rows(result.spend, result.calls_saved, result.stopped)
     return b.facts([*spent, ("Next", sentence(_next(result, dossier)))])
 
@@ -506,9 +506,9 @@ _MOST_OTHERS = 3
 
 
 def _oddities(result: CeilingResult) -> Rows:
-    """What models did that wasn't asked of them: thinking aloud, and refusing parameters.
+    """Rows with what models did unasked.
 
-    Nor is it that another one answers.
+    They thought in the open, refused parameters, or another model answered.
     """
     aloud = sum(row.aloud for row in result.arms)
     if aloud:
@@ -601,7 +601,7 @@ def _ceiling(result: CeilingResult) -> str:
 
 
 def _grade_text(search: PromptSearch) -> str:
-    """What the ceiling rests on: how far better prompts were searched for."""
+    """Say how the ceiling is known: how far better prompts were searched for."""
     drawn = counted(search.draws, "draw")
     if search.ended == "plateau":
         return (
@@ -711,7 +711,7 @@ def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts
 def _next(
     result: CeilingResult, dossier: Dossier, folder: str | None = None, rubric: str = ""
 ) -> str:
-    """What to do next: a command where a folder is known, else an instruction for the page."""
+    """The next step: a command where the folder is known, an instruction for the page otherwise."""
     judge = result.judge
     target = result.target
     needed = result.cases_needed
@@ -978,7 +978,7 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
 
 
 def headroom_text(headroom: Headroom) -> str:
-    """What a search may gain, and whether it is worth its price."""
+    """Say how much a search may gain, and whether that is worth its price."""
     ends = (
         f"{signed(headroom.value)} ({signed(headroom.low)} to {signed(headroom.high)})"
     )
@@ -990,7 +990,7 @@ def headroom_text(headroom: Headroom) -> str:
 def headroom_document(
     headroom: Headroom | Unknown, spend: Spend, *, folder: str
 ) -> b.Document:
-    """What a search may gain, and what to do about it."""
+    """The document about how much a search may gain, with the command to run next."""
     if isinstance(headroom, Unknown):
         says = sentence(f"nobody can say what a search may gain: {headroom.ask}")
         return b.Document(
@@ -1048,7 +1048,7 @@ _PRIVATE = named("private")
 
 
 def outcome_text(result: VerifyResult) -> str:
-    """What a comparison came to, in one sentence."""
+    """Say the outcome of a comparison in one sentence."""
     says = _OUTCOMES.get(f"{result.outcome} {result.why}", plain(result.outcome))
     if result.outcome == "meets":
         met = _targets_in(result, "met")
@@ -1120,7 +1120,10 @@ def after_no_gain(
     curve: LearningCurve | None = None,
     trained: str = "",
 ) -> Iterator[b.Section]:
-    """What the errors consist of, what was tried, and what would tell; nothing after a gain."""
+    """The section after a comparison without a gain; nothing after a gain or a stopped run.
+
+    It shows the kinds of errors, how many ways were tried, and the steps that would settle it.
+    """
     if result.outcome not in NO_GAIN or result.stopped:
         return
     rows = [("Errors", text) for text in _errors(result)]
@@ -1260,7 +1263,7 @@ _OWN = (
 
 
 def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
-    """What a retrieval lab shows; ``folder`` as the user named the case."""
+    """The document of a retrieval lab; ``folder`` is the case as the user named it."""
     title = f"On {counted(result.report, 'held-out question')}"
     board = f"Ways, on the {counted(result.select, 'question')} for selecting"
     head = f"Way | #Recall at {result.k} | #MRR | #Of all passages | #Words"
@@ -1473,7 +1476,7 @@ def curve_drawing(result: PilotResult) -> charts.Drawing | None:
 
 
 def outlook_title(curve: LearningCurve) -> str:
-    """What the picture of the curve shows, as a finding."""
+    """The finding that the picture of the learning curve shows, as its title."""
     return capital(outlook_text(curve))
 
 
@@ -1570,7 +1573,7 @@ def pilot_quote_document(
     name: str = "",
     more: Iterable[tuple[str, str]] = (),
 ) -> b.Document:
-    """What would be trained and asked, what it takes, and ``more`` to say."""
+    """The document with the runs and calls of a pilot, their price, and the rows of ``more``."""
     rows = [*_pilot_quote(plan, training, calls, cap_usd), *more]
     return b.Document(name, "What the pilot would take", (), facts=b.facts(rows))
 

@@ -1,4 +1,4 @@
-"""What a log shows on its first screen: the model, the bill, the waiting time, what goes wrong."""
+"""The first screen for a log: the model, the bill, the latency, and the failures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WENT_WRONG = {
     "refused_tool_call_share": "tool calls with an error",
     "invalid_output_share": "not in form",
 }
-"""What can go wrong with a call, by the measurement of its share."""
+"""The word for each kind of failed call, by the measurement of its share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class MeasureReport:
         return evidence if evidence.is_known else None
 
     def count(self, name: str) -> float | None:
-        """What a measurement counts, by name where nothing but names is known."""
+        """The number of names that a measurement lists, else its value; None where it is unknown."""
         evidence = self.measurement(name)
         names = self.measurement(name).details.get("names")
         if isinstance(names, int):
@@ -277,7 +277,7 @@ def _tokens(number: object) -> str:
 
 
 def next_line(report: MeasureReport, case: str) -> str:
-    """What comes next for a case that was made from this log, and what it still asks."""
+    """The next step for a case that was made from this log, with the questions still open."""
     text = f"Next: tuneworthy decide {case}"
     if report.before is not None or not report.left:
         return text

@@ -1,4 +1,4 @@
-"""What a run of ``measure`` shows: measurements, the bill, examples, and what they change."""
+"""Output of ``measure``: measurements, the bill, examples, and their effect on the verdict."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def measure_dict(report: MeasureReport) -> str:
 
 
 def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Document:
-    """What was read, what it shows, what couldn't be measured, and what it does to the verdict.
+    """The document of ``measure``: the log, measurements, gaps, and the effect on the verdict.
 
-    The first screen has the model with its end, the bill, the waiting time, what goes wrong, how
-    often it works, and how much of it was read; the rest are details.
+    The first screen has the model with its end, the bill, the latency, the failures, how often it
+    works, and how much of the log was read; the rest are details.
     """
     before = report.before
     is_log = not report.arms
@@ -110,7 +110,7 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
 
 
 def _after(report: MeasureReport) -> list[str]:
-    """What comes next, and how the rest is shown."""
+    """The next command, and the way to show the details."""
     case = argument(report.folder)
     after = [next_line(report, case)]
     if _best(report) is not None:
@@ -122,7 +122,7 @@ def _after(report: MeasureReport) -> list[str]:
 
 
 def _measurements(report: MeasureReport) -> Iterator[b.Section]:
-    """What was measured, and what would be needed for the rest; details, as they are many."""
+    """Two sections of details: the measurements, and what each missing measurement needs."""
     evidence = report.dossier.evidence
     ids = {m.id for m in report.measured.evidence if m.is_known}
     some = () if isinstance(evidence, Unknown) else [e for e in evidence if e.id in ids]
@@ -143,7 +143,7 @@ def _measurements(report: MeasureReport) -> Iterator[b.Section]:
 
 
 def opening(report: MeasureReport) -> str:
-    """What was read in one sentence: how much of what, from which tool, of which days."""
+    """Say in one sentence how much was read, from which tool, and of which days."""
     counts = ((report.count(measure), noun) for measure, noun in _COUNTS.values())
     parts = [_size(report), *(counted(n, noun) for n, noun in counts if n is not None)]
     formats = dict.fromkeys(r.format for r in report.measured.readings if r.traces)
@@ -288,7 +288,7 @@ def _month(report: MeasureReport) -> Evidence | None:
 
 
 def _by_list(report: MeasureReport) -> str:
-    """What is said of a bill with calls that say nothing of their price."""
+    """Words for a bill that is computed from list prices, as its calls state no price; else empty."""
     if not report.detail("usd_per_request", "by_list"):
         return ""
     catalogue = f" ({report.price.catalogue})" if report.price is not None else ""
@@ -296,7 +296,7 @@ def _by_list(report: MeasureReport) -> str:
 
 
 def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
-    """What calls of a month cost, else at so much a call."""
+    """The cost of a month, or the cost of a call where the traffic of a month is unknown."""
     month = _month(report)
     if month is None or report.arms:
         return _monthly(report, usd_per_call)
@@ -316,7 +316,7 @@ def bill_text(report: MeasureReport) -> str:
 
 
 def answers_text(report: MeasureReport) -> str:
-    """What the answers are, and where such answers belong; empty where nobody can say."""
+    """Say what kind of answers the log has, and what that calls for; empty where it is unknown."""
     form = report.known_measurement("fixed_form_share")
     facts = report.known_measurement("own_facts_share")
     copied = report.known_measurement("copied_share")
@@ -618,7 +618,7 @@ def _apart(report: MeasureReport) -> str:
 
 
 def _ceiling(report: MeasureReport) -> str:
-    """What of the checks is answered, what was seen of the others, and who asks for the rest."""
+    """Say how many checks data answered, what it shows of the others, and how to answer the rest."""
     ceiling = report.dossier.ceiling
     checks = [check for check in ceiling.checks.values() if check.state != "unknown"]
     answered = sum(check.source == "measured" for check in checks)
@@ -645,7 +645,10 @@ def _ceiling(report: MeasureReport) -> str:
 
 
 def _best(report: MeasureReport) -> Evidence | None:
-    """What a target of quality would be held against; None where nothing is, or one is stated."""
+    """The share of right answers that a target could be compared with.
+
+    None where nobody measured one, or where a target or an answer exists already.
+    """
     tested = report.detail("success_share", "tested_share") == 1
     met = report.dossier.factors.get("success_with_prompts")
     target = report.dossier.targets

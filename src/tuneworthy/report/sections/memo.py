@@ -63,7 +63,7 @@ _MOST_CLASHES = 3  #: Objections that are quoted.
 
 
 def byline(dossier: Dossier) -> str:
-    """What wrote it, by which rules, and when."""
+    """The line under the title: the program, the rules it used, and the day."""
     rules = plain(dossier.framework.name)
     says = f"Written by the program Tuneworthy, as of {day(dossier.as_of)}, by its {rules} rules."
     return f"{says} {defaults_sentence(dossier.defaults)}".rstrip()
@@ -115,7 +115,7 @@ _ABOVE = "ask_above_prize"
 
 
 def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
-    """What of it is for tuning: nothing, or a pilot that is a part of a larger sum."""
+    """Say how much of the sum is for tuning: nothing, all of it, or the part of the pilot."""
     if plan.aim != "tune":
         return " It buys no fine-tuning."
     if dossier.verdict.answer == "yes":
@@ -190,7 +190,7 @@ _MEANWHILE = "against_"  #: Begins the phases that go on beside all others.
 
 
 def _work(plan: Plan) -> list[Phase]:
-    """What is done up to the decision; a phase that only decides is no work."""
+    """The phases up to the decision. One that only decides counts if it is the only one."""
     decision = find_decision(plan)
     asked = plan.phases[: plan.phases.index(decision) + 1]
     return [phase for phase in asked if phase.id != "decide"] or list(asked)
@@ -217,7 +217,7 @@ _TRIED = "try_"
 
 
 def _phase_words(phase: Phase) -> str:
-    """What is done, as a clause: a title with a colon is a verb and what it is about."""
+    """A phase as a clause. Its title may be a verb and an object with a colon between."""
     return phase.title.replace(": ", " ")
 
 
@@ -247,12 +247,12 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
 
 
 def next_decision(dossier: Dossier) -> b.Fact | None:
-    """What is decided next, and what would stop it; None without a plan."""
+    """The next decision, and the result that would stop it; None without a plan."""
     return next(_decisions(dossier), None)
 
 
 def _money_condition(dossier: Dossier) -> str:
-    """What has to be so of the money before more than a pilot is spent; empty for nothing."""
+    """The condition on money that has to hold before more than a pilot is spent; empty without one."""
     gates = {gate.id: gate.state for gate in dossier.verdict.gates}
     conditions = dossier.verdict.conditions
     is_open = bool(conditions) and gates.get("investment", "yes") != "yes"
@@ -260,7 +260,7 @@ def _money_condition(dossier: Dossier) -> str:
 
 
 def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
-    """What the work up to the next decision is to settle."""
+    """Say which question the work up to the next decision will settle."""
     decision = find_decision(plan)
     if decision.id == "pilot":
         agreed = _money_condition(dossier)
@@ -321,7 +321,7 @@ def _misses_a_target(dossier: Dossier) -> bool:
 
 
 def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
-    """What a pilot has to show."""
+    """Say what a pilot has to show."""
     aims = [step.stop_when for step in steps if step.way]
     if dossier.verdict.rule == "no_target" or not aims:
         return (
@@ -335,14 +335,14 @@ def _ids(plan: Plan) -> set[str]:
 
 
 def _going_on(money: InvestmentResult | Unknown) -> str:
-    """What is spent from the pilot to going live; empty where that isn't known."""
+    """Say what is spent from the pilot to going live; empty where that is unknown."""
     if isinstance(money, Unknown) or isinstance(money.ask_usd.build, Unknown):
         return ""
     return f" Going on takes another {dollars(money.ask_usd.build)}."
 
 
 def _to_run(money: InvestmentResult | Unknown) -> str:
-    """What is spent once it is live; empty where that isn't known."""
+    """Say what is spent once the model is live; empty where that is unknown."""
     if isinstance(money, Unknown) or isinstance(money.ask_usd.run_month, Unknown):
         return ""
     every = "for the job" if money.one_off else "per month"
@@ -473,7 +473,7 @@ def _against(dossier: Dossier, target: TargetId) -> str:
 
 
 def _unchanged(dossier: Dossier) -> str:
-    """What it would take where no single fact is enough."""
+    """Say what would change the answer, for a case in which no single fact does."""
     advice = dossier.recommendation
     first = "" if isinstance(advice, Unknown) else advice.steps[0].option
     if first == "target":
@@ -493,7 +493,7 @@ def _unchanged(dossier: Dossier) -> str:
 
 
 def _must_bring(money: InvestmentResult) -> str:
-    """What would have to come of it for the money to be back in time."""
+    """Say how much tuning has to bring for the money to be back in time."""
     least = dollars(money.must_bring_usd)
     run = dollars(money.ask_usd.run_month)
     upfront = dollars(money.upfront_usd)
@@ -507,7 +507,7 @@ def _must_bring(money: InvestmentResult) -> str:
 
 
 def _grounds(dossier: Dossier) -> str:
-    """What it rests on, in words that say whether these are statements or measurements."""
+    """Say what the answer rests on, and whether these are statements or measurements."""
     if nothing_answered(dossier):
         return grounds_text(dossier)
     basis = dossier.verdict.basis
@@ -523,14 +523,14 @@ def _grounds(dossier: Dossier) -> str:
 
 
 class Changes(NamedTuple):
-    """What changed since another dossier of the case, its base."""
+    """The changes since the base, which is another dossier of the case."""
 
     says: str
     blocks: tuple[b.Block, ...]
 
 
 def changes_since(difference: Difference) -> Changes:
-    """What changed since the base: in a line, and all of it."""
+    """Describe the changes since the base: a sentence, and blocks with all of them."""
     was = ANSWER_WORDS[difference.answer_before]
     now = ANSWER_WORDS[difference.answer_after]
     if was == now:
@@ -558,7 +558,10 @@ def require(answer: TuningAnswer, required: TuningAnswer) -> str:
 
 
 def warning(dossier: Dossier) -> list[str]:
-    """What doesn't fit together, the heaviest first, without what is to be settled now."""
+    """The challenges, the most severe first.
+
+    Where the first step settles the heaviest one, that one is left out, as the step says it.
+    """
     advice = dossier.recommendation
     settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
     heaviest = say_heaviest(dossier)
@@ -599,7 +602,7 @@ def ways(dossier: Dossier) -> tuple[b.Block, ...]:
 
 
 def _meanings(shown: b.Table) -> Iterator[str]:
-    """What the chances in the table mean."""
+    """Explain the words that the cells of a table use for quality and chances."""
     used = {str(cell) for row in shown.rows for cell in row}
     if any(column.title == "quality" for column in shown.head):
         yield "Quality is the share of answers that are right, with its 95% interval in brackets."
@@ -648,7 +651,7 @@ def sign(dossier: Dossier) -> b.Facts:
 
 
 def folds(dossier: Dossier) -> Iterator[b.Fold]:
-    """What the memo rests on, closed: its costs, its reasons, what doesn't fit together."""
+    """Folds with the grounds of the memo: its costs, its reasons, and the challenges."""
     if not isinstance(dossier.plan, Unknown):
         yield b.fold("What it costs, step by step", _costs(dossier.plan))
     yield b.fold("Why", reasons(dossier), b.facts(_checklist(dossier)))

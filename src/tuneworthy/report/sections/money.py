@@ -101,7 +101,7 @@ def pays_back_text(dossier: Dossier) -> str:
 
 
 def cost_text(dossier: Dossier) -> str:
-    """What is asked for now, and what it costs to build and to run where that is known."""
+    """Say what is spent now, and what building and running cost where that is known."""
     money = dossier.investment
     parts: list[str] = []
     if not isinstance(dossier.ask, Unknown):
@@ -112,14 +112,14 @@ def cost_text(dossier: Dossier) -> str:
 
 
 def built_text(money: InvestmentResult) -> tuple[str, str]:
-    """What it costs to build after a pilot, and to run."""
+    """The cost to build after a pilot, and the cost to run."""
     ask = money.ask_usd
     run = "to run the job" if money.one_off else "per month to run it"
     return f"{dollars(ask.build)} to build it", f"{dollars(ask.run_month)} {run}"
 
 
 def _drawn_text(money: InvestmentResult) -> str:
-    """What the draws say beside the break-even as stated; empty where they say the same."""
+    """Say which break-even the simulated runs show; empty where it equals the stated one."""
     drawn = money.simulation
     back = money.break_even_months
     if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown) or money.one_off:
@@ -161,7 +161,7 @@ _ANSWERS = ("factors", "signals", "ceiling")
 
 
 def returns(framework: Framework) -> b.Section | None:
-    """What tuning is said to bring, and how far that can be counted; None where nothing is said."""
+    """The stated benefits of tuning, and whether each can be counted; None without any."""
     costs = framework.costs
     if costs is None or costs.returns is None:
         return None
@@ -262,7 +262,7 @@ def _worked(title: str, steps: Sequence[str], id: str = "") -> b.Parts:
 
 
 def ask_facts(dossier: Dossier) -> Iterator[b.Fact]:
-    """What is asked for now, as every surface has it; nothing where there is no plan."""
+    """The fact with all that is spent up to the next decision; nothing without a plan."""
     if not isinstance(dossier.ask, Unknown):
         yield b.Fact(
             "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}", "plan"
@@ -270,7 +270,7 @@ def ask_facts(dossier: Dossier) -> Iterator[b.Fact]:
 
 
 def story(money: InvestmentResult) -> Iterator[b.Fact]:
-    """What tuning costs, in its order: the same figures wherever money is told."""
+    """The costs of tuning in their order. Every page shows these same figures."""
     ask = money.ask_usd
     if isinstance(money.upfront_usd, Unknown):
         yield b.Fact(
@@ -320,7 +320,7 @@ def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
-    """What is left, and when that pays back, by each of the ways to count."""
+    """The amount that is left and the month it pays back, by each way to compute it."""
     word, net = left(money.monthly_net_usd)
     back = money.break_even_months
     stated = "" if money.assumed else "by the stated figures"
@@ -471,7 +471,7 @@ def _simulated(
 
 
 def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
-    """What the picture of the money shows, as a finding."""
+    """The finding that the picture of the money shows, as its title."""
     back = money.break_even_months.p50
     within = f"in {drawn.horizon_months} months"
     late = f"{share(drawn.p_never)} of the simulated runs aren’t repaid {within}"

@@ -164,7 +164,7 @@ CHANCES: Mapping[str, str] = {
     "possible": f"possible ({share(POSSIBLE)} to {share(LIKELY)})",
     "unlikely": f"unlikely (under {share(POSSIBLE)})",
 }
-"""What the words for chances mean."""
+"""The words for chances, with their meaning."""
 
 
 def _is_late(money: InvestmentResult) -> bool:
@@ -173,7 +173,7 @@ def _is_late(money: InvestmentResult) -> bool:
 
 
 def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
-    """What has to come back and what is left for it, and the objection that there is."""
+    """Say what has to be repaid, what is left to repay it, and the objection if there is one."""
     every = "of the job" if money.one_off else "per month"
     says = f"It takes {dollars(money.upfront_usd)} up front"
     _, high = ends(money.monthly_net_usd)
@@ -192,7 +192,7 @@ def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
 
 
 def _remains(money: InvestmentResult, every: str) -> str:
-    """What remains after running costs; where all are numbers, what it is taken from, too."""
+    """Say what is left after running costs, and how it is computed where every part is known."""
     remains = f"{dollars(money.monthly_net_usd)} {every} remains to repay it"
     if isinstance(money.brings_usd, Unknown):
         return f"After running costs, {remains}"

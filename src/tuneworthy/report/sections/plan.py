@@ -39,7 +39,7 @@ _THERE = named("there")
 
 _NOT_PRICED = "not priced"
 _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
-"""What a plan is about that isn't about tuning; money and tuning don't concern it."""
+"""Subjects of a plan that money and tuning don't concern."""
 
 
 def document(dossier: Dossier, case_path: str = "") -> b.Document:
@@ -121,7 +121,7 @@ def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
 
 
 def ask_text(ask: AskNow) -> str:
-    """What is asked for now: the same words and numbers wherever it is shown."""
+    """The work and money up to the next decision, in the same words on every page."""
     return work_text(ask.hours, Range(low=ask.low, high=ask.high))
 
 
@@ -143,7 +143,7 @@ def _cost(value: Range, text: str = "") -> str:
 
 
 def part_title(plan: Plan, part: Part) -> str:
-    """What a part of a plan is called; a plan without a tuning has but one."""
+    """The title of a part of the plan. A plan without tuning has only one part."""
     return _PARTS[part] if plan.aim == "tune" else "Steps"
 
 

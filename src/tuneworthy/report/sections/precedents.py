@@ -126,7 +126,7 @@ def _tried(near: Neighbour) -> b.Part:
 
 
 def others_text(result: PrecedentsResult) -> str:
-    """What happened to others, in one line: the narrowest rate that is known, or the nearest."""
+    """Say what happened to others: how often tuning won, or the most similar published cases."""
     rate = result.base_rate
     if isinstance(rate, Unknown):
         if isinstance(result.nearest, Unknown):

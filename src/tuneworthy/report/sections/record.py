@@ -79,7 +79,7 @@ def answers(dossier: Dossier) -> b.Section:
 
 
 def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[b.Table]:
-    """What was asked, in groups, each a table of the columns in which something is."""
+    """Tables of questions and answers by group, without columns that are empty throughout."""
     factors = dossier.factors.items()
     groups: dict[str, Mapping[str, CheckResult | FactorResult | SignalResult]] = {
         "Has prompting been taken to its ceiling?": dossier.ceiling.checks,
@@ -120,7 +120,7 @@ def _filled_table(
 
 
 def attempts(dossier: Dossier) -> b.Section | None:
-    """What was tried, each with the verdict it would have had; None where nothing is recorded."""
+    """The attempts, each with the verdict it would have led to; None without any."""
     if not dossier.stages:
         return None
     says = (
@@ -185,7 +185,7 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
 
 
 _WORDS = named("counts")
-"""What a rule counts."""
+"""The words for what a rule counts."""
 
 _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
 
@@ -361,7 +361,7 @@ def explanation_dict(
     dossier: Dossier | None = None,
     otherwise: Sequence[tuple[str, Verdict]] = (),
 ) -> dict[str, Any]:
-    """What ``explanation`` says, as plain JSON values; of a case where there is a dossier."""
+    """The content of ``explanation`` as plain JSON values; about a case where there is a dossier."""
     matches = _matches(framework, name)
     meanings: list[dict[str, Any]] = []
     for key, subject in matches:
@@ -387,7 +387,7 @@ def explanation_dict(
 
 
 def _matches(framework: Framework, name: str) -> list[tuple[str, Subject]]:
-    """What bears an id or a title; a CaseError where nothing does."""
+    """The things with this id or title; a CaseError where there are none."""
     matches = named_subjects(framework, name)
     if not matches:
         every = list(subjects(framework))
@@ -409,7 +409,7 @@ def _claims_about(
 
 
 def named_subjects(framework: Framework, name: str) -> list[tuple[str, Subject]]:
-    """What bears an id or a path of the case file, and then what bears a title."""
+    """The things with this id or path of the case file first, then those with this title."""
     room, _, last = name.rpartition(".")
     called = last.casefold().replace("_", " ")
     matches = [
@@ -428,7 +428,7 @@ _ROOMS = {
     "targets": ("a target",),
     "goals": ("a goal",),
 }
-"""What a path of the case file leads to."""
+"""The kinds of things that the first part of a path in the case file can name."""
 
 
 def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
@@ -512,7 +512,7 @@ def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
 def _figures(
     rule: ApproachRule | OptionRule, weeks: Span | None, hours: Span | None = None
 ) -> Rows:
-    """What something usually does to the targets, and what it takes."""
+    """The usual effect on the targets, and the effort that it takes."""
     moves = []
     if rule.errors is not None:
         low = share(rule.errors.low)
@@ -535,7 +535,7 @@ def _figures(
 
 
 def _texts_here(dossier: Dossier, name: str, kind: str) -> list[str]:
-    """What this case has to say of something that bears an id; at least one sentence."""
+    """Sentences of this case about the thing with this id; at least one."""
     texts: list[str] = []
     if kind == "a target":
         texts = [target.state for key, target in dossier.targets.items() if key == name]

@@ -1,4 +1,4 @@
-"""What somebody signs, line by line, and whether what was signed still holds."""
+"""The lines that somebody signs, and whether a signed answer still holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Signed(NamedTuple):
 
 
 def contradictions(dossier: Dossier) -> list[ChallengeResult]:
-    """What has to be seen before somebody signs: each contradiction that is open."""
+    """The open contradictions, which a person has to see before signing."""
     return [each for each in dossier.challenges if each.severity == "contradiction"]
 
 
@@ -33,7 +33,7 @@ def ask_signed(dossier: Dossier) -> str:
 
 
 def stop_rule_signed(dossier: Dossier) -> str:
-    """What is decided next, and what would stop it; empty without a plan."""
+    """The next decision, and the result that would stop it; empty without a plan."""
     fact = memo.next_decision(dossier)
     return "" if fact is None else f"{fact.label}: {fact.value}"
 
@@ -74,7 +74,7 @@ def sign_sheet(dossier: Dossier, by: str, case_digest: str) -> Signature:
 
 
 def hold_signature(dossier: Dossier) -> Signed | None:
-    """What was signed held against what is found today; None where nothing was signed."""
+    """Compare the signed answer with today's; None where nothing was signed."""
     decision = dossier.decision
     if decision is None or decision.signed is None:
         return None
@@ -96,7 +96,7 @@ def hold_signature(dossier: Dossier) -> Signed | None:
 
 
 def _differences(dossier: Dossier, signed: Signature) -> list[str]:
-    """What is no longer as it was signed."""
+    """Name the differences between the signed answer and today's; [] for none."""
     differs = []
     if dossier.verdict.answer != signed.answer:
         word, _ = split_headline(dossier)

@@ -55,7 +55,7 @@ _LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
 
 
 def reasons(dossier: Dossier) -> b.Facts:
-    """What holds, each with the team's own note where there is one, and how many are open."""
+    """The answered reasons, each with the team's note if there is one, and the number still open."""
     factors = dossier.factors.values()
     groups: dict[str, Sequence[FactorResult | SignalResult]] = {
         "For it": [factor for factor in factors if factor.kind == "indicator"],
@@ -113,7 +113,7 @@ def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
 
 
 def keep_in_mind(dossier: Dossier) -> list[str]:
-    """What to keep in mind beside the verdict."""
+    """The caveats beside the verdict, a sentence each."""
     return [sentence(item.says) for item in dossier.verdict.caveats]
 
 
@@ -190,7 +190,7 @@ def _questions(dossier: Dossier, most: int | None) -> b.Part:
 
 
 def fit(dossier: Dossier) -> b.Section:
-    """What doesn't fit together, the heaviest first."""
+    """The section of challenges, the most severe first."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
     if not ordered:
@@ -240,7 +240,7 @@ def badge(dossier: Dossier) -> str:
 
 
 def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
-    """What it rests on, what turns it, what it asks for."""
+    """Lines with the grounds of the answer, the facts that turn it, the ask, and the next question."""
     yield f"{grounds_text(dossier)} {turns_sentence(dossier)}"
     if asked := _ask_line(dossier):
         yield asked
@@ -269,7 +269,7 @@ def _asks_on(dossier: Dossier) -> bool:
 
 
 def turns_sentence(dossier: Dossier) -> str:
-    """What would turn the answer, in a sentence."""
+    """Say in a sentence which facts would turn the answer."""
     turns = [turn_text(turn) for turn in dossier.verdict.turns[:_FIRST_TURNS]]
     if not turns:
         return NOTHING_TURNS
@@ -281,7 +281,7 @@ _FIRST_ON_PAGE = 3
 
 
 def _ask_line(dossier: Dossier) -> str:
-    """What is asked for now, in a line; empty where nothing is."""
+    """The ask in a line: all that is spent up to the next decision; empty without a plan."""
     if isinstance(dossier.ask, Unknown):
         return ""
     return f"Ask now, up to “{dossier.ask.until}”: {ask_text(dossier.ask)}."
@@ -303,7 +303,7 @@ def _clashes(dossier: Dossier, where: str, most: int) -> Iterator[str]:
 
 
 _MARKS: Mapping[Severity, str] = {"contradiction": "!", "doubt": "?", "pushback": "?"}
-"""What begins the line of an objection: a contradiction has its own."""
+"""The sign before the line of a challenge. A contradiction has its own."""
 
 
 _LONGEST_CLASH = 180  # characters

@@ -141,7 +141,7 @@ def _cells(way: WayResult) -> list[str]:
 
 
 def _from(way: WayResult) -> str:
-    """What the figures of a way rest on, and when its model ends."""
+    """Say what the figures of a way rest on, and when its model ends."""
     until = "" if way.ends is None else f", until {as_day(way.ends)}"
     return f"{_rests_on(way)}{until}"
 
@@ -395,7 +395,7 @@ def _title_in_short(way: WayResult) -> str:
 
 
 def _from_in_short(way: WayResult) -> str:
-    """What they rest on, without the words that a narrow terminal has no room for."""
+    """The same in fewer words, for a narrow terminal."""
     return _rests_on(way).removesuffix(" cases")
 
 
@@ -449,7 +449,7 @@ def _known_table(dossier: Dossier, ways: Sequence[WayResult]) -> b.Table:
 
 
 def _meets(way: WayResult) -> str:
-    """What a way meets and misses, in words."""
+    """Say which targets a way meets and which it misses; empty without targets."""
     if not way.admissible:
         return ""
     if _is_enough(way):
@@ -562,7 +562,7 @@ def _split(framework: Framework) -> b.Section | None:
 def _models(
     framework: Framework, offers: KnownFacts, dossier: Dossier
 ) -> b.Section | None:
-    """What models are said to be good at, which of it this case asks for, and how to measure."""
+    """The section on models: stated strengths, those this case needs, and how to measure them."""
     models = framework.models
     if models is None:
         return None
