@@ -1,4 +1,4 @@
-"""What can go wrong, in one tree.
+"""All errors, in one tree.
 
 TuneworthyError
 ├── InputError           the input is wrong: what, where, and the fix (exit code 2)
@@ -48,7 +48,7 @@ class CaseError(InputError):
 
 
 class ConflictError(CaseError):
-    """What was asked for doesn't fit what somebody else did meanwhile; nothing was written."""
+    """Somebody else changed the case meanwhile, so the request no longer fits; nothing was written."""
 
 
 class NoSuchCaseError(CaseError):

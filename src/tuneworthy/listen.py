@@ -90,7 +90,10 @@ def serve(
 
 
 def group_address(client: tuple[str, int] | None) -> str:
-    """What counts as one address: of IPv6 the network, as each of its machines has many."""
+    """The group that an address is counted with: the whole network for IPv6.
+
+    Each machine of an IPv6 network has many addresses.
+    """
     if client is None:
         return ""
     address = ipaddress.ip_address(client[0].partition("%")[0])

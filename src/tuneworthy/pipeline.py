@@ -275,10 +275,10 @@ def _look_at(
     seed: int = 0,
     draw: Draw | None = None,
 ) -> _Looked:
-    """What is known of a case: what is stated, what was measured, and what both cost.
+    """Collect the facts of a case: stated values, measurements, and the cost of each way.
 
-    The amounts come first, then the table that rests on them, and then the draws, which rest on how
-    likely the table has it that tuning works.
+    The amounts come first, then the table that rests on them. The draws come last, as they need the
+    chance that tuning works, which the table estimates.
     """
     ledger = usable_evidence(measured, stated)
     case, replaced = with_evidence(stated, ledger)
@@ -337,7 +337,7 @@ def table_of(
 
 
 def monthly_bill(case: Case, as_of: date) -> Interval | None:
-    """What a case pays a month for what runs today, in USD; None where nobody can tell."""
+    """The bill of a case per month in USD for the way that runs today; None where it is unknown."""
     case, _ = with_evidence(case, usable_evidence(gathered(case)[0], case))
     ways = serving_costs(case, listed_prices(case, as_of), "unknown", as_of)
     return None if ways.bill is None else ways.bill.usd
@@ -387,7 +387,7 @@ def _whole_months(end: date, as_of: date) -> tuple[int, int]:
 
 
 def _card_of(pilot: PilotResult | None) -> PilotCard | None:
-    """What a pilot came to; of one that was run elsewhere it is said first."""
+    """The card of a pilot. If the pilot was run elsewhere, its reason begins with that."""
     if pilot is None:
         return None
     if not pilot.brought:
@@ -417,7 +417,7 @@ def _look(
     as_of: date,
     amounts: ReckonedAmounts,
 ) -> CaseFindings:
-    """What is next to the case file, what was measured, and what its models cost."""
+    """Collect the findings: files beside the case, measurements, and the cost of its models."""
     texts = prompt_texts(case)
     distinct = None
     if texts is not None:  # else numpy isn't needed

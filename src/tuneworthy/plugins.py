@@ -1,15 +1,13 @@
-"""What installed packages add to Tuneworthy: formats, targets, facts, scorers, signals, options.
+"""Extensions from installed packages: formats, targets, facts, scorers, signals and options.
 
-A package names what it adds as entry points. Formats, targets and facts are data, so their entry
+A package names its extensions as entry points. Formats, targets and facts are data, so their entry
 point names a package that holds YAML files; the others name an object::
 
-    [project.entry-points."tuneworthy.formats"]
-    ours = "our_package.formats"
+[project.entry-points."tuneworthy.formats"] ours = "our_package.formats"
 
-    [project.entry-points."tuneworthy.scorers"]
-    polite = "our_package:Polite"
+[project.entry-points."tuneworthy.scorers"] polite = "our_package:Polite"
 
-Nothing is looked for until it is needed, as looking reads a file of every installed package.
+Packages are searched only when they are needed, as that reads a file of every installed package.
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ def plugin_texts(kind: Literal["formats", "targets", "facts"]) -> dict[str, str]
 
 @cache
 def plugin_objects(kind: Literal["scorers", "signals", "options"]) -> dict[str, object]:
-    """What packages add, by the names of their entry points; {} for none.
+    """The objects that packages add, by the names of their entry points; {} for none.
 
     Raises:
         InputError: If a package can't be loaded, or two add something of the same name.
@@ -70,7 +68,7 @@ def plugin_objects(kind: Literal["scorers", "signals", "options"]) -> dict[str, 
 
 
 def plugin_object(kind: Literal["scorers", "options"], name: str) -> object | None:
-    """What a package adds under a name; None for nothing."""
+    """The object that a package adds under this name; None without one."""
     return plugin_objects(kind).get(name)
 
 

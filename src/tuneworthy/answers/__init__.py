@@ -1,4 +1,4 @@
-"""What was answered, stated and measured, as facts for rules; and the framework's count."""
+"""Answers, stated figures and measurements as facts for rules, and the framework's count."""
 
 from __future__ import annotations
 

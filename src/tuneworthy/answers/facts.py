@@ -1,4 +1,4 @@
-"""What challenges and options read of a case: structured answers, never the words of a note."""
+"""The facts of a case that challenges and options read: structured answers, never text in notes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class TargetKind(NamedTuple):
-    """What a kind of target is called, where it stands in a case, and what to do about it."""
+    """A kind of target: its name, its place in a case, and the step where something is missing."""
 
     name: str
     path: str  #: Of today's value.
@@ -131,7 +131,7 @@ def _by_target(*values: T | None) -> dict[TargetId, T]:
 
 
 _OF_NO_ANSWER = ("signs", "attempted", "bill", "now", "limits", "quality", "repays")
-"""What is worked out once of a case, whatever is answered."""
+"""Facts that are computed once for a case, as no answer changes them."""
 
 
 @dataclass(frozen=True)

@@ -113,10 +113,10 @@ class _LabFailure(NamedTuple):
 
 
 def _failures_of(case: Case, run: KeptRun, arm: str) -> list[_LabFailure]:
-    """What an arm got wrong: on the cases for selecting, and on others where these are few.
+    """The cases that an arm got wrong, among those for selecting.
 
-    Who reads failures changes prompts by them, and then the cases that were read are no longer
-    held out.
+    Where these are few, the held-out cases are added. A person who reads failures changes prompts
+    by them, and then the cases that were read are no longer held out.
     """
     failures = _wrong_answers(case, run, arm, "select")
     if len(failures) < FEWEST:

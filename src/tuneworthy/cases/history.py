@@ -1,4 +1,4 @@
-"""What changed in a case: between the versions that are kept, since a day, since a dossier."""
+"""Changes of a case: between its stored versions, since a day, and since a dossier."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def changes(
 def changed_since(
     source: str | Path, since: str, chosen: str | None = None, as_of: date | None = None
 ) -> tuple[str, Difference]:
-    """What changed since a day or a dossier in a file, and a line that says since when."""
+    """The changes since a day or since a dossier in a file, with a line that says since when."""
     now = _read(source, chosen, as_of)
     is_file = os.path.lexists(since)  # it never raises, whatever the text
     start = None if is_file else read_day(since)
@@ -98,7 +98,7 @@ def changed_since(
 
 
 def _version_of(versions: Sequence[Version], start: date) -> Version:
-    """What a case said when a day began; the oldest that is kept where none is as old."""
+    """The version that held when a day began; the oldest one where none is that old."""
     if not versions:
         fix = "name a dossier that decide --format json wrote: --since FILE"
         raise InputError(

@@ -69,7 +69,7 @@ class Papers(NamedTuple):
 
 
 class _PaperSources(NamedTuple):
-    """What the papers are written from."""
+    """Everything that the papers are written from."""
 
     case: Case
     dossier: Dossier
@@ -94,7 +94,7 @@ class _PaperSources(NamedTuple):
 
     @property
     def weights(self) -> ModelFact | None:
-        """What is known of the base's weights, whoever serves them."""
+        """The known facts about the base's weights, no matter who serves them."""
         fact = self.facts.model(self.base) if self.base else None
         name = self.base.partition(":")[2]
         if name:
@@ -195,7 +195,7 @@ def _recipe(recipe: Recipe, seeds: int) -> str:
 
 
 def _scores(known: _PaperSources) -> Iterator[PaperField]:
-    """What was measured of it: each row of the pilot's card."""
+    """The measurements of the tuned model: each row of the pilot's card."""
     pilot = known.dossier.pilot
     if pilot is None:
         for name in ("Quality", "General skills", "Refusals", "Secrets of the data"):

@@ -88,7 +88,7 @@ class CaseRow(Record):
 
     @property
     def asks(self) -> str:
-        """What is asked for now: USD, or hours where nobody priced them; empty for nothing."""
+        """The ask: in USD, or in hours where nobody priced them; empty for none."""
         if self.ask_usd is None:
             return ""
         unpriced = isinstance(self.ask_usd, Range) and self.ask_usd.low == 0
@@ -261,7 +261,8 @@ class CaseQuery(FileRecord, defer_build=False):
     contradictions: bool = False  #: Only those with an open contradiction.
     due: bool = False  #: Only those whose review is due.
     sort: Annotated[Order | None, _EMPTY_IS_NONE] = None
-    """What is most, or soonest, comes first; by answer, with a budget by worth for a dollar."""
+    """The column to sort by: the highest or the soonest comes first. By default, the answer; with a
+    budget, the worth per dollar."""
     #: The other way round; what isn't known is last all the same.
     reverse: bool = False
     budget: Annotated[float | None, Field(ge=0, le=1e12), _EMPTY_IS_NONE] = None
@@ -275,10 +276,9 @@ class CaseQuery(FileRecord, defer_build=False):
 
 
 def query_of(options: dict[str, Any]) -> CaseQuery:
-    """What was typed, as a query.
+    """The options of a command as a query.
 
-    Raises:
-        InputError: If it is none.
+    Raises: InputError: If an option has a wrong value.
     """
     try:
         return CaseQuery.model_validate(options)
@@ -297,7 +297,7 @@ def top(amount: Number | None) -> float | None:
 
 
 def worth_per_dollar(row: CaseRow) -> float | None:
-    """What a case is worth for a dollar of its ask, infinite for a free one.
+    """The worth of a case per dollar of its ask, infinite for a free one.
 
     None where it can't be funded, whatever the budget.
     """
@@ -514,7 +514,7 @@ def _worth_ends(row: CaseRow) -> list[float]:
 
 
 class Funding(Record):
-    """What a budget pays, taken from the top of the list by worth for a dollar of the ask."""
+    """The cases that a budget pays for, taken in the order of their worth per dollar of the ask."""
 
     budget_usd: float
     ask_usd: float  #: What the funded ask at most, together.
@@ -528,7 +528,7 @@ class Funding(Record):
 
     @property
     def says(self) -> str:
-        """What the budget pays, and what the next case would take."""
+        """Say which cases the budget pays for, and how much the next case would take."""
         budget = usd(self.budget_usd)
         cases = counted(len(self.funded), "case")
         asked = usd(self.ask_usd)
@@ -546,7 +546,7 @@ class Funding(Record):
         return f"The budget of {usd(self.budget_usd)} ends here: {usd(self.ask_usd)} asked above"
 
     def describe_funding(self, row: CaseRow) -> str:
-        """What comes of a case that asks for something; empty for another."""
+        """Say whether a case is funded, and why not; empty for a case that asks for nothing."""
         if row.name in self.funded:
             worth = self.funded[row.name]
             if worth is None:

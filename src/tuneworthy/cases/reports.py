@@ -84,7 +84,7 @@ _MOST_NARROW_LINES = 28  # of a terminal in which sentences break
 
 
 class MemoTop(NamedTuple):
-    """What a check of a pull request puts over the memo."""
+    """The part above the memo, which a check of a pull request writes."""
 
     required: TuningAnswer | None = None  #: The answer that the check needs.
     before: Dossier | None = None  #: The case at the base.
@@ -201,7 +201,7 @@ def explain(
 def _otherwise(
     dossier: Dossier, framework: Framework, name: str
 ) -> list[tuple[State, Verdict]]:
-    """What the count would be if the answer of this name were another; empty where it is none."""
+    """The count for each other answer to this question; [] where the name is no question."""
     states = {key: check.state for key, check in dossier.ceiling.checks.items()}
     states |= {key: factor.state for key, factor in dossier.factors.items()}
     named = [key for key, _ in walk.named_subjects(framework, name) if key in states]

@@ -291,7 +291,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fault(caught: Exception) -> str:
-    """What a library that isn't there, or we, did wrong."""
+    """Explain an unexpected error: a missing library, no room on the disk, or an internal error."""
     lacks = caught.name if isinstance(caught, ModuleNotFoundError) else None
     if lacks and not lacks.startswith("tuneworthy"):
         return f'this needs {lacks}. In a clone, pip install ".[all]" installs it'
@@ -322,7 +322,7 @@ def _explained(caught: TuneworthyError | click.ClickException) -> int:
 
 
 def _instead_of_json(caught: click.NoSuchOption) -> str:
-    """What to write for ``--json``; empty where the command gives no JSON."""
+    """Name the option to use instead of ``--json``; empty where the command gives no JSON."""
     parameters = caught.ctx.command.params if caught.ctx else []
     for parameter in parameters:
         if (

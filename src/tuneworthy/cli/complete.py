@@ -1,7 +1,7 @@
-"""What a shell completes: cases, keys of answers, ids, models and export targets.
+"""Completion in a shell: cases, keys of answers, ids, models and export targets.
 
-A shell asks at every press of a key, and shows what a program says: whatever goes wrong completes
-nothing.
+A shell asks at every press of a key, and shows any text that a program prints. So an error
+completes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST = 500
 
 
 def _completer(list_words: Callable[[click.Context, str], Iterable[str]]) -> Completer:
-    """What completes the words of a list that begin as what is typed."""
+    """Make a completer that offers the words of a list that begin with the typed text."""
 
     @wraps(list_words)
     def complete(
@@ -88,7 +88,7 @@ def framework_names(_context: click.Context, _begun: str) -> Iterable[str]:
 
 @_completer
 def targets(_context: click.Context, _begun: str) -> Iterable[str]:
-    """What a training set can be exported for."""
+    """The targets that a training set can be exported for."""
     from tuneworthy.training.export import target_names
     from tuneworthy.training.winners import WINNERS
 

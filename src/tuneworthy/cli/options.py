@@ -496,9 +496,10 @@ _ERASE = "\r\x1b[K"
 
 @contextmanager
 def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
-    """What shows progress on a line that is written over, and is gone at the end.
+    """Show progress on one line that is overwritten, and erased at the end.
 
-    ``of`` makes it from what shows a text. Without a terminal on stderr it writes a line a minute.
+    ``of`` takes the function that shows a text, and returns the progress that the block gets.
+    Without a terminal on stderr, a line is written each minute.
     """
     stream = sys.stderr
     last = time.monotonic()

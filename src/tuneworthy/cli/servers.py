@@ -192,7 +192,7 @@ def mcp(
 def _listening(
     server: AssistantServer, host: str, port: int, allowed: tuple[str, ...]
 ) -> tuple[Any, ...]:
-    """What serves over HTTP, and with what; says where, and the token that it made."""
+    """Open the socket, print the address and a new token, and return the server and its arguments."""
     from tuneworthy.listen import in_link, is_loopback, listening
     from tuneworthy.mcp import server as http
 

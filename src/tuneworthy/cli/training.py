@@ -447,7 +447,7 @@ def _hosted(
 
 
 def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
-    """What it would take, in words and in JSON."""
+    """The quote of a pilot, as a document and as JSON."""
     import asyncio
 
     from tuneworthy.llm.hosts import find_strange_hosts

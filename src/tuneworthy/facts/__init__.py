@@ -1,1 +1,1 @@
-"""What pages of others say of models and services, each with its source and its day."""
+"""Facts from others' pages about models and services, each with its source and its day."""

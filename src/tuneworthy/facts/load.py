@@ -16,7 +16,8 @@ from tuneworthy.syntax.document import Error, ParsedFile, build, parse
 
 FILES = ("models.yaml", "services.yaml", "limits.yaml", "assumptions.yaml")
 COMPILED = "catalogue.json"
-"""What stands in those files, which take ten times as long to read: ``tools/facts.py``."""
+"""The same facts as in those files, which take ten times as long to read; ``tools/facts.py`` makes
+it."""
 
 
 class OwnFacts(NamedTuple):
@@ -27,7 +28,8 @@ class OwnFacts(NamedTuple):
 
 
 _readers: list[Callable[[], OwnFacts | None]] = []
-"""What reads the file that a user's configuration names: only ``files`` opens files of users."""
+"""Functions that read the file a user's configuration names, as only ``files`` opens files of
+users."""
 
 
 def add_facts_from(

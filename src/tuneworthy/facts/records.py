@@ -35,7 +35,7 @@ ServedBy = Literal["tokens", "hours", "shared"]
 
 
 class OutsideFact(FileRecord):
-    """What pages of others say, read on a day."""
+    """A fact from others' pages, read on a day."""
 
     entry: Slug  #: Its name in its file, used once.
     #: An earlier entry that no longer counts from this one's day on.
@@ -67,7 +67,7 @@ class DatedPrice(FileRecord):
 
 
 class ModelFact(OutsideFact):
-    """What is known of some models at one host."""
+    """Facts about one or several models at one host."""
 
     #: ``host:name``, with every alias.
     models: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -127,7 +127,7 @@ class _Offer(FileRecord):
 
 
 class TrainingOffer(_Offer):
-    """What a service asks for training."""
+    """Prices of a service for training."""
 
     method: Method = "supervised"
     weights: Literal["lora", "full"] = "lora"
@@ -176,7 +176,7 @@ class ServiceFact(OutsideFact):
 
 
 class LimitsFact(OutsideFact):
-    """What a target of an export may hold, and which models it tunes."""
+    """Limits of a training file for a target of the export, and the models that it tunes."""
 
     targets: Annotated[tuple[Word, ...], Field(min_length=1)]
     least: Natural | None = None  #: Lines to train on.
@@ -190,7 +190,7 @@ class LimitsFact(OutsideFact):
 
 
 class Assumption(OutsideFact):
-    """What is assumed where a case doesn't say."""
+    """A range that is assumed where a case states nothing."""
 
     about: Ident
     low: float

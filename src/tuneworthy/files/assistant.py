@@ -36,7 +36,7 @@ class AuthoredAnswer(Record):
     quote: str = ""  #: The person's words that the assistant gave for it.
     digest: str = ""  #: SHA-256 of the case file that it came into.
     values: dict[str, str] = {}
-    """What the assistant changed: each single value by its path; empty for one taken away."""
+    """Values that the assistant changed, each by its path; empty for one that it removed."""
 
 
 def stated_values(case: Case) -> dict[str, str]:

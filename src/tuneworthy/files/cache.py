@@ -1,4 +1,4 @@
-"""What was read of a folder, remembered as long as its files stay as they are."""
+"""Results of reading a folder, remembered for as long as its files don't change."""
 
 from __future__ import annotations
 

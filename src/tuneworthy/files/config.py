@@ -1,4 +1,4 @@
-"""What is said once for all cases: by a user, and by a project.
+"""Configuration for all cases: of a user, and of a project.
 
 A user's own configuration is ``~/.config/tuneworthy/config.yaml``. A project's is the nearest
 ``tuneworthy.yaml`` upwards from a case, and may be a stranger's, as a case file may: it names no
@@ -61,7 +61,7 @@ class FactsSource(FileRecord):
 
 
 class ProjectConfig(FileRecord):
-    """What a project says once for the cases in it."""
+    """Settings of a project for the cases in it."""
 
     hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
     models: Annotated[
@@ -83,7 +83,7 @@ class ProjectConfig(FileRecord):
 
 
 class UserConfig(FileRecord):
-    """What a user says once for all cases."""
+    """Settings of a user for all cases."""
 
     hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
     """Hosts that models may be called at, beside their vendors' own."""
@@ -217,7 +217,7 @@ def defaults_text(folder: Path) -> str:
 
 
 class DefaultBudget(NamedTuple):
-    """What labs may cost where a command names no budget, and what to say of that."""
+    """The budget of a lab for which a command names none, and a sentence about its origin."""
 
     usd: float
     says: str  #: Where it is from; empty where nobody named one.

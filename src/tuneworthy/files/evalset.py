@@ -60,7 +60,7 @@ _SAME = {
     "contexts": "context passages retrieved_contexts documents",
     "conversation_id": "conversation session_id thread_id",
 }
-"""What others call the fields of a case, the likelier first."""
+"""Other tools' names for the fields of a case, the likelier first."""
 
 
 def _ours(names: Iterable[str]) -> dict[str, str]:
@@ -196,7 +196,8 @@ JSONS = ("reference_json", "messages", "contexts", "tags", "checks")
 _FORMULA = re.compile(
     r"'*(?:[\t\r\n]|[\s\x00-\x1f\ufeff]*[=+\-@＝＋－＠])"  # noqa: RUF001  # a spreadsheet takes these too
 )
-"""What a spreadsheet may run, also one that leaves out what shows nothing before it."""
+"""The start of a text that a spreadsheet may run as a formula. Some spreadsheets skip leading
+characters that show nothing."""
 
 
 def csv_text(cases: Iterable[EvalCase]) -> str:

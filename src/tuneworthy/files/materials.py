@@ -1,6 +1,6 @@
-"""What lies beside the case file and says how outputs should be.
+"""Files beside the case file that say how outputs should be.
 
-What can't be read or leads out of the case folder is a ``CaseError``.
+A file that can't be read or lies outside the case folder raises a ``CaseError``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What is computed for a case and kept beside it, in ``.tuneworthy/``.
+"""Results that are computed for a case and stored beside it, in ``.tuneworthy/``.
 
 Records go into files of JSON lines that are only ever added to; plans, prompts and rubrics are
-files of their own. Whatever can't be read, is not what it should be, or leads out of the case
-folder by a link, is a ``CaseError``; what can't be written is an ``OutputError``.
+files of their own. A file that can't be read, has wrong content, or leads out of the case folder by
+a link raises a ``CaseError``; a file that can't be written raises an ``OutputError``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What goes wrong in a case, and the most that each option can remove of it."""
+"""The causes of failures in a case, and the most that each option can remove of them."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
 
 
 def _docs_of_class(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, str]:
-    """What is said of each annotated name of one class: below it, behind it, or above it."""
+    """Read the text about each annotated name of a class: below it, behind it, or above it."""
     docs = {}
     for field, below in pairwise([*node.body, None]):
         match field, below:

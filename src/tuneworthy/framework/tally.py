@@ -115,7 +115,7 @@ _COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
 _STEPS = WeakKeyDictionary[
     Rules, dict[tuple[Tests, ...], dict[tuple[int, ...], tuple[int, ...]]]
 ]()
-"""What was worked out for a framework that is still in use; equal answers give equal tallies."""
+"""Steps computed before, for frameworks still in use: equal answers lead to equal tallies."""
 
 
 def tally(rules: Rules, states: States) -> Completions:
@@ -295,7 +295,7 @@ def _answer_named(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees
 
 
 def _added_by_yes(rules: Rules, name: str) -> tuple[Cell, Weighed]:
-    """What a yes adds: to the number of each group, and to the weights for and against."""
+    """The effect of one yes: on the number in each group, and on the weights for and against."""
     of_checks, of_indicators, of_antis = _names_by_group(rules)
     checks, _ = of_checks
     indicators, for_weighs = of_indicators

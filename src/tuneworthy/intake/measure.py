@@ -765,7 +765,7 @@ def _set_report(
 # Files that are handed over: read by whoever reads them anyway, kept beside the case, and named.
 
 FileKind = Literal["traces", "evaluation", "prompts", "documents", "training"]
-"""What a case takes in, by the entry of ``data`` that names it."""
+"""The kind of a file that a case takes in: the entry of ``data`` that names it."""
 _EACH = ("traces", "training")
 _FOLDERS = ("prompts", "documents")
 """Kinds of which the case names every file, and kinds of which it names the folder."""
@@ -900,7 +900,7 @@ def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) ->
 def _read_by_kind(
     case: Case, kind: FileKind, placed: Sequence[Path]
 ) -> Iterable[Parts]:
-    """What files hold, as those say who read them; the case names them already."""
+    """Read files that the case names already, and say how much they hold."""
     match kind:
         case "evaluation":
             rights = [

@@ -63,10 +63,10 @@ def measure_files(
     done: Callable[[], None],
     draw: tuple[float, int],
 ) -> tuple[Findings, ...]:
-    """What signals say of files; ``done`` is called when another one came.
+    """Measure files on a Ray cluster. ``done`` is called after each file.
 
-    Raises:
-        InputError: If there is no such way, a file can't be read, or scores lie beside a log.
+    Raises: InputError: If ``on`` names no such way, a file can't be read, or scores lie beside a
+    log.
     """
     from tuneworthy.measure.engine import Sampling, merged
     from tuneworthy.measure.sample import load_models
@@ -114,7 +114,10 @@ def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
 
 
 def _shared(files: TraceFiles, draw: Sampling) -> tuple[Any, ...]:
-    """What many of the first thousand traces share, as one process would have found it."""
+    """Texts that many of the first thousand traces share, as a single process would find them.
+
+    Each worker needs them, but sees only its own file.
+    """
     from tuneworthy.measure.sample import FIRST, Signer
 
     signer = Signer()

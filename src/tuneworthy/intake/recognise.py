@@ -1,6 +1,6 @@
-"""What a file is that somebody hands over: logs, an evaluation set, prompts, documents, examples.
+"""Recognize a file that a user gives: log, evaluation set, prompt, document, or training examples.
 
-By its name and its first record. Whoever sends it may say it instead; a guess is always said.
+Its name and its first record decide. Users may state the kind instead, and a guess is always shown.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OF_A_CALL = frozenset(
         "cost",
     }
 )
-"""What the record of a call has, and no case and no example does."""
+"""Keys that the record of a call has, and that no case and no example has."""
 
 _OF_AN_EXAMPLE = frozenset(
     {"id", "input", "output", "system", "tags", "reviewed", "review"}

@@ -79,7 +79,7 @@ def parrot(request: Request) -> str:
 
 
 FAKES: Mapping[str, Answer] = {"echo": echo, "parrot": parrot}
-"""What a model id such as ``fake:echo`` does."""
+"""The function that answers instead of a model, by the end of an id such as ``fake:echo``."""
 
 
 class Switch:

@@ -354,7 +354,7 @@ def listed_price(
 
 
 UNLISTED = "its own isn't listed: the dearest there, or that of its base"
-"""What is said of the price of a model by ``least_price``."""
+"""The note on the price of a model that ``least_price`` found."""
 _TUNED_NAME = re.compile(r"ft:([^:]+):")
 
 

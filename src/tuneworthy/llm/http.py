@@ -268,8 +268,8 @@ _INSTEAD = {
     "temperature": "",
     "seed": "",
 }
-"""What is sent in the place of a parameter that isn't taken; empty for nothing. Others make an arm
-what it is (a schema, an effort): without them it would be another arm."""
+"""The parameter that is sent instead of one that an endpoint refuses; empty for none. Only these
+are replaced. Others (a schema, an effort) define the arm, and without them it would be another arm."""
 _CHANGES = {
     old: f"{new} for {old}" if new else f"without {old}"
     for old, new in _INSTEAD.items()

@@ -60,7 +60,7 @@ def _lock(descriptor: int) -> None:
 
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite raises where a file is damaged; what it says of it may itself be no text."""
+"""Errors that SQLite raises for a damaged file. Its message may itself be undecodable."""
 _IN_THE_WAY = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 23})
 """SQLite's codes of a sound file: no permission, busy, locked, no memory, read-only, failed input
 or output, full, can't be opened, not allowed."""
@@ -204,7 +204,7 @@ MOST_ASKED = 1000  #: Requests that are looked up at once.
 
 
 class UsualCall(NamedTuple):
-    """What a model's calls come to on average."""
+    """Averages of a model's calls."""
 
     written: float  #: Tokens of the output.
     thought: float  #: Those of them that aren't shown.

@@ -32,7 +32,7 @@ Clause = Mapping[str, Any]
 
 
 class Rates(TypedDict, total=False):
-    """What is asked, under the condition that the day and the hour fit."""
+    """Prices that hold on some days and hours."""
 
     start: str  #: The first day, as ISO writes it; always where there is none.
     hours: tuple[str, str]  #: Each day from this time on and before that one, UTC.

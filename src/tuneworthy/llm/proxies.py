@@ -47,7 +47,7 @@ class Proxy(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What signs in at the proxy, and goes to nobody else."""
+        """The header that signs in at the proxy. Only the proxy gets it."""
         login = b64encode(f"{self.user}:{self.password}".encode()).decode()
         return {"Proxy-Authorization": f"Basic {login}"} if self.user else {}
 

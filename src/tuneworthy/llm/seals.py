@@ -1,9 +1,9 @@
-"""What was made on this machine, told from what a folder brought.
+"""Seals that distinguish results of this machine from results that came with a folder.
 
-A case folder may be a stranger's, and with it what was measured and answered. So each line of
-evidence, each answer and each result of a pilot ends in a seal of two halves: a SHA-256, which
-tells that something was edited, and the same with a secret of this machine, which nobody else can
-make. What lacks the second half counts as brought, and was not checked here.
+A case folder may be a stranger's, and so may its measurements and answers. So each line of
+evidence, each answer and each result of a pilot ends in a seal of two halves. The first is a
+SHA-256, which shows whether a line was edited. The second is the same with a secret of this
+machine, which nobody else can make. A line without the second half counts as brought, not checked.
 """
 
 from __future__ import annotations

@@ -153,7 +153,10 @@ class AssistantServer(MCPServer[None]):
             await server.run(reading, writing, server.create_initialization_options())
 
     def _checked(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What a tool is asked, if it may be: the library's own words are many lines."""
+        """The arguments of a call, checked; an InputError in one line where a tool refuses them.
+
+        The library would refuse them in many lines.
+        """
         if name not in self.by_name:
             fix = did_you_mean(name, tuple(self.by_name))
             raise InputError(f'there is no tool "{name[:80]}"', fix=fix)

@@ -135,7 +135,7 @@ def marked(text: str) -> str:
 
 
 def result(text: str, data: Mapping[str, Any]) -> CallToolResult:
-    """What a tool gives: a text to read, and the same as data."""
+    """The result of a tool: a text to read, and the same as data."""
     content = TextContent(text=marked(text))
     return CallToolResult(
         content=[content], structured_content=cleaned({"untrusted": DATA, **data})
@@ -162,7 +162,7 @@ def brief(dossier: Dossier) -> str:
 
 
 def questions_text(dossier: Dossier) -> str:
-    """What to ask next, the best question first."""
+    """The open questions, the best one to ask first."""
     lines = [
         f"{safe(question.ask)} ({question.factor}; {worth_text(question)}{question.minutes} min)"
         for question in dossier.next_questions
@@ -502,8 +502,9 @@ class Desk:
             ),
         ] = 0,
     ) -> CallToolResult:
-        """What it would cost to run every prompt and model of the case on its evaluation set. Sends
-        nothing and writes nothing; only a person can start that run, in a terminal or on the page.
+        """Estimate the cost of running every prompt and model of the case on its evaluation set.
+        Sends nothing and writes nothing; only a person can start that run, in a terminal or on the
+        page.
         """
         from tuneworthy.lab.ceiling import with_search
         from tuneworthy.lab.prepare import prepare, quoted

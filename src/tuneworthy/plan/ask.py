@@ -1,4 +1,4 @@
-"""What is asked for now: everything that is spent up to the next decision."""
+"""The ask: everything that is spent up to the next decision."""
 
 from __future__ import annotations
 

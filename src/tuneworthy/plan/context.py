@@ -1,4 +1,4 @@
-"""What the phases of a plan are made from: the case, its framework, what work takes, and dates."""
+"""Everything the phases of a plan are made from: the case, its framework, hours of work, and dates."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What happened to others."""
+"""Outcomes of others: published cases of tuning."""

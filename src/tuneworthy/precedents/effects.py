@@ -1,6 +1,6 @@
-"""What changes did to errors in published comparisons: read from the catalogue.
+"""The effect of changes on errors in published comparisons, read from the catalogue.
 
-``evidence/published/effects.py`` counts them, and says at the head of the file how.
+``evidence/published/effects.py`` counts them, and explains how at the head of the file.
 """
 
 from __future__ import annotations

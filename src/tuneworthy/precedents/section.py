@@ -1,4 +1,4 @@
-"""What happened to others: the published cases most like a case, and how often tuning won.
+"""The published cases most similar to a case, and how often tuning won.
 
 Likeness is counted in bits. What both tasks are about comes first: every subject in common counts
 its surprise, minus the binary logarithm of its share among published cases (with one case added, so

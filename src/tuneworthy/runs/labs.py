@@ -68,7 +68,7 @@ MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
 LabKind = Literal["ceiling", "retrieve", "verify", "pilot"]
 LookKind = Literal["data", "watch"]
-"""What is worked out at once and calls no model: gates of examples, a decision held to today."""
+"""Kinds of results that need no model call: gates of examples, or a decision compared with today's."""
 
 
 class _Lab(NamedTuple):
@@ -99,7 +99,7 @@ LabState = Literal["running", "stopping", "done", "stopped", "failed"]
 
 
 class LabTerms(Record):
-    """What a lab is run by. Scorers that are functions of the user's own never run from here."""
+    """The settings of a lab. A user's own scorer functions never run from here."""
 
     kind: LabKind = "ceiling"
     #: For ``retrieve``: whether a model shall answer with what is found.
@@ -124,7 +124,7 @@ class LabSettings(LabTerms):
 
 
 class LabOffer(Record):
-    """What a lab would run and cost."""
+    """The arms, cases and price of a lab that could be started."""
 
     arms: tuple[Arm, ...]
     select: Natural  #: Cases for selecting.
@@ -142,7 +142,7 @@ class LabOffer(Record):
     unconfirmed: tuple[str, ...] = Field((), exclude=True)
     """Hosts it would call and that nobody confirmed, a sentence each: it is refused until then."""
     more: tuple[tuple[str, str], ...] = Field((), exclude=True)
-    """What else it would take, as label and text."""
+    """Further requirements, as label and text."""
 
 
 class QuoteExceededError(ConflictError):
@@ -206,7 +206,7 @@ class LabRun:
 
     @property
     def usd(self) -> float:
-        """What it has cost by itself; all it may, until that is known."""
+        """The cost of this run alone, in USD. Until that is known, all that the run may cost."""
         if self.done is None:
             return self.cap_usd - self.before_usd
         spend = result_of(self.done).spend  # none where nothing was to be sent
@@ -286,9 +286,9 @@ class Labs:
         return self._runs.get(Path(source).resolve())
 
     def offer(self, source: str | Path, settings: LabSettings) -> LabOffer:
-        """What a lab would do and cost; nothing is sent.
+        """The arms and the price of a lab; nothing is sent.
 
-        It is worked out once for as long as no file of the case changes.
+        The offer is computed again only when a file of the case changes.
         """
         asked = (str(source), settings, today(), read_config())
         files = stamps(Path(source))
@@ -446,7 +446,7 @@ def _prepared(source: str | Path, settings: LabSettings) -> Any:
 
 
 def _caller(lab: Any) -> PreparedLab | None:
-    """What of a lab calls models; None where nothing does."""
+    """The part of a lab that calls models; None where it calls none."""
     caller: PreparedLab | None = lab if isinstance(lab, PreparedLab) else lab.lab
     return caller
 
@@ -463,7 +463,7 @@ _RUN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 
 
 class LookResult(Record):
-    """What a look found, in words."""
+    """The result of a look, in words."""
 
     lines: tuple[str, ...]  #: Where to go on from here.
     sections: tuple[
@@ -505,7 +505,7 @@ class KeptRun(Record):
         return self
 
     def sections(self, dossier: Dossier) -> tuple[b.Section, ...]:
-        """What it found, as its command tells it; ``dossier`` is the case as it is now."""
+        """The sections of its command's document; ``dossier`` is the case as it is now."""
         result = self.result
         if isinstance(result, LookResult):
             parts = enumerate(result.sections, start=1)
@@ -559,7 +559,7 @@ LABS: dict[str, _Lab] = {
 
 
 def result_of(done: Any) -> LabResult:
-    """What a lab found, whatever else its ``run`` returned."""
+    """The result of a lab, alone or as a part of the value that its ``run`` returned."""
     result: LabResult = getattr(done, "result", done)
     return result
 

@@ -48,7 +48,7 @@ _ALL: tuple[type[Scorer], ...] = (
 SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in _ALL}
 GOALS = dict.fromkeys(("extraction", "format"), "json_fields")
 GOALS |= {"classification": "label", "tool_calling": "tool_call"}
-"""What scores outputs of a goal, where the references are of that kind."""
+"""The scorer for outputs of each goal, where the references are of that kind."""
 CASES_A_LABEL = 2
 """References that stand for at least this many cases each, on average, are taken for labels."""
 
@@ -185,7 +185,7 @@ class Marker:
         return any(scorer.reads_system for scorer in self.scorers(case))
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        """What all scorers of a case say together; ``system`` is the prompt as it was sent."""
+        """The joint score of all scorers of a case; ``system`` is the prompt as it was sent."""
         if system:
             output = replace(output, system=system)
         return together([scorer.score(output, case) for scorer in self.scorers(case)])

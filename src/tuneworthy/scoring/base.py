@@ -1,4 +1,4 @@
-"""What a scorer is: its parameters, what it reads, and its verdict on an output."""
+"""The parts of a scorer: its parameters, its input, and its verdict on an output."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def without_thinking(text: str) -> str:
 
 @dataclass(frozen=True)
 class Output:
-    """What a model wrote for a case."""
+    """The output of a model for one case."""
 
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
@@ -80,7 +80,7 @@ class Output:
 
     @classmethod
     def from_reply(cls, reply: Reply) -> Output:
-        """What a reply answers: thinking in the open isn't part of it."""
+        """The answer in a reply, without any thinking in the open."""
         return cls(without_thinking(reply.text), reply.tool_calls)
 
     @cached_property
@@ -104,7 +104,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What scorers are made from; everything may be missing."""
+    """Materials for making scorers; any of them may be missing."""
 
     materials: Materials = field(default_factory=Materials)
     labels: Strings = ()
@@ -128,8 +128,8 @@ class Scored(Record):
     #: Whether each field is right, where fields were compared.
     parts: dict[str, bool] = Field(default_factory=dict)
     signal: str = ""
-    """What a failure is a sign of: a signal of the framework, or ``wrong_answer`` or
-    ``no_answer``; empty for one that is right."""
+    """The sign behind a failure: a signal of the framework, ``wrong_answer`` or ``no_answer``;
+    empty for a right output."""
 
 
 def right(why: str, numbers: Mapping[str, float | int] = {}) -> Scored:
@@ -227,7 +227,7 @@ class Comparer(Scorer):
     compares = True
 
     def accepted(self, case: EvalCase) -> Sequence[Any]:
-        """What of the case's references it can compare with; the first stands for all."""
+        """References of a case that this scorer can compare with; the first represents them all."""
         raise NotImplementedError
 
     def compare(self, output: Output, accepted: Sequence[Any]) -> Scored:

@@ -1,8 +1,9 @@
-"""What runs inside a worker: a query on a database in memory, or a function of the user's own.
+"""The program inside a worker: it runs a query on a database in memory, or a function of the user.
 
-It is started as a script of its own and knows the standard library alone. A line of JSON comes in,
-a line goes out. A model wrote the query, and nobody read it: before the first one it gives up
-writing files, and memory that a query doesn't need. The function is the user's, who let it run.
+It is started as a separate script that imports only the standard library. It reads a line of JSON
+and writes a line. A model wrote the query, and nobody has read it. So before the first query, the
+program gives up its rights to write files and to use more memory than a query needs. The function
+is the user's, who allowed it to run.
 """
 
 from __future__ import annotations
@@ -243,7 +244,7 @@ def end_with(parent: int, *, adopting: bool) -> None:
 
 
 def close_streams() -> None:
-    """What is printed from now on goes nowhere."""
+    """Close the standard streams, so that nothing is read or printed from now on."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)

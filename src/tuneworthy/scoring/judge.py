@@ -77,7 +77,7 @@ class Judge(Scorer):
         return unscored("judge_not_asked")
 
     def question(self, output: Output, case: EvalCase) -> dict[str, Any] | None:
-        """What a request to a judge holds; None where a part is too long to be shown whole."""
+        """The fields of a request to a grader; None where a part is too long to be shown whole."""
         parts = self._parts(output, case)
         if any(len(text) > LONGEST_PART for _, text in parts):
             return None

@@ -122,7 +122,7 @@ def matcher() -> Matcher:
 
 
 def _answers(questions: IO[bytes]) -> Iterator[str]:
-    """What this process says to each line."""
+    """The answer of this process to each line: yes, no, or no_pattern."""
     for line in questions:
         pattern, text, whole, capitals = json.loads(line)
         try:

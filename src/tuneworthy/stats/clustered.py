@@ -287,7 +287,7 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
 def true_share(
     seen: Estimate, sensitivity: Ends, specificity: Ends
 ) -> tuple[float, float, float]:
-    """What share is really there, when a detector with known errors saw another, with its ends.
+    """The true share and its ends, where a detector with known errors observed another share.
 
     The correction of Rogan and Gladen (1978), with the intervals of the shares of real ones that
     are flagged and of others that are left alone. The ends take the detector's worst ends too, so

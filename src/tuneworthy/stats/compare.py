@@ -336,7 +336,7 @@ ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.
 
 
 def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
-    """What one more draw of a generator would add to the best so far, as a share with its ends.
+    """The gain from one more draw of a generator over the best so far, as a share with its ends.
 
     Over all orders in which ``n`` exchangeable draws could have come, the last one raised the best
     by ``(largest - second largest) / n`` on average, and each further draw is worth no more than

@@ -1,4 +1,4 @@
-"""What goes wrong, in shares: of the causes, of wrong references, and what that says of quality."""
+"""Shares of failures by their cause, of wrong references, and the quality that follows."""
 
 from __future__ import annotations
 

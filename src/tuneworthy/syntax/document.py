@@ -124,7 +124,7 @@ class _Reader:
         return mapping
 
     def _refuse(self, event: Any, path: Path) -> None:
-        """What YAML has beyond plain data."""
+        """Refuse YAML that isn't plain data: aliases, anchors, tags, and nesting that is too deep."""
         if event.anchor is not None:
             alias = isinstance(event, yaml.AliasEvent)
             what = f'alias "*{event.anchor}"' if alias else f'anchor "&{event.anchor}"'
@@ -243,7 +243,7 @@ def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 
 def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
-    """What is wrong, where, and the fix, of one of pydantic's findings."""
+    """Turn one of pydantic's findings into the fault, its place, and the fix."""
     kind = finding["type"]
     context = finding.get("ctx", {})
     path = _path(finding["loc"], document.data)

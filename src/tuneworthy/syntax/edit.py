@@ -31,7 +31,7 @@ class WholeValue(str):
 
 
 Value = str | tuple[str, ...] | Mapping[str, str] | None
-"""What may be written: a plain value, a list of them, a mapping of them, or nothing."""
+"""A value that may be written: plain, a list or a mapping of plain values, or None."""
 
 
 def edit(

@@ -21,13 +21,13 @@ from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import Ask
 
 Act = Literal["answer", "unknown", "why", "back", "skip", "quit", "keep"]
-"""What may be done at a question; ``keep`` leaves the value it has."""
+"""The act of a user at a question; ``keep`` leaves the present value."""
 
 Ways = Sequence[tuple[str, str]]  #: What may be chosen, each behind its key.
 
 
 class Entry(NamedTuple):
-    """What came back from a question."""
+    """A user's reply to a question."""
 
     act: Act
     text: str = ""  #: For an answer: what was typed.
@@ -61,7 +61,7 @@ def key_of(line: str) -> str:
 
 
 def read_entry(line: str) -> Entry | None:
-    """What a line means; None for an empty one.
+    """Read a typed line as a command or an answer; None for an empty one.
 
     An answer that looks like a command is written behind ``=``.
     """
@@ -114,7 +114,7 @@ class LineTerminal:
         return "q"
 
     def name(self, suggested: str) -> str | None:
-        """What a new use case is called; None to make none."""
+        """Ask for the name of a new case; None where the user wants none."""
         self.say(
             f"There is no case here yet. What is it called? (Enter: {suggested}; q stops)\n"
         )

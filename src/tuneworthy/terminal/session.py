@@ -98,7 +98,7 @@ class InterviewSession:
         return self.now.next(name, passed=self.passed, part=self.part)
 
     def _choose_part(self) -> str:
-        """What to go on with, now that a part is asked or left: its key, or one of a way out."""
+        """Ask which part to continue with. Returns the key of the part, or "q" to stop."""
         open_parts = offers(self.now.case, self.now.framework, passed=self.passed)
         if self.over or not open_parts:
             return "q"
@@ -147,9 +147,9 @@ class InterviewSession:
                 ask = self.next(ask.id) or ask
 
     def _entry(self, ask: Ask) -> Entry | None:
-        """What comes back from a question; None to ask it again.
+        """Ask a question and return the reply; None to ask it again.
 
-        A growth that seems to be meant in per cent is asked back.
+        If a growth looks like a percentage, the user is asked to confirm it.
         """
         entry = self.terminal.ask(ask)
         doubt = answers.growth_doubt(ask, entry.text)

@@ -1,1 +1,1 @@
-"""What texts hold and ask for."""
+"""The contents of texts, and the instructions in them."""

@@ -39,7 +39,7 @@ class Rule(NamedTuple):
     own_condition: bool = False
 
     def asks(self, match: re.Match[str]) -> Iterator[Ask]:
-        """What a match asks for: a number of some unit, each text in quotes, or the kind alone."""
+        """The instructions in a match: a number with its unit, each quoted text, or the kind alone."""
         groups = match.groupdict()
         if "unit" in groups:
             number = groups["n"].casefold()
@@ -141,7 +141,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _asks(line: str) -> Iterator[tuple[str, Ask]]:
-    """What a line asks, sentence by sentence."""
+    """The instructions in a line, each with its sentence."""
     for sentence in _PATTERNS["sentence"].split(
         _PATTERNS["bullet"].sub("", line).strip()
     ):

@@ -29,7 +29,7 @@ _BLOCK = re.compile(r"```json\b|```\s*\{")
 
 
 class _Unread:
-    """What a text gives that isn't JSON; JSON has a null of its own."""
+    """The type of ``UNREAD``, the value of a text that isn't JSON. None stands for JSON's null."""
 
 
 UNREAD: Final = _Unread()  #: Stands for a text that can't be read as JSON.
@@ -51,7 +51,7 @@ def read_json(text: str) -> tuple[Any, bool]:
 
 
 def read_rows(texts: Texts) -> Iterator[tuple[int, Any, bool]]:
-    """What ``read_json`` gives for those texts that it can read, one at a time with its place."""
+    """Read the texts that are JSON: yields the place, the value, and whether a fence was around it."""
     read = np.zeros(len(texts), dtype=bool)
     for row in np.flatnonzero(_MAY_BEGIN[joined(texts).first]).tolist():
         text = texts[row] or ""

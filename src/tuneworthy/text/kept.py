@@ -1,6 +1,6 @@
-"""What takes long to make of files that come with the program, kept in the user's cache folder.
+"""A cache in the user's folder, for results from shipped files that take long to compute.
 
-A help and no part of an answer: where nothing can be read or written there, it is made again.
+It only saves time. A result that can't be read or written there is computed again.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def key_of(parts: Sequence[bytes]) -> str:
 
 
 def open_kept(name: str, key: str) -> BinaryIO | None:
-    """What was kept under a name and a key, to be closed by who asked; None for nothing.
+    """Open the file stored under a name and a key; None without one. The caller closes it.
 
-    A file that somebody else could have written counts as nothing.
+    A file that another user could have written isn't opened.
     """
     with suppress(OSError, RuntimeError):
         file = (cache_folder() / f"{name}-{key}").open("rb")

@@ -42,14 +42,14 @@ _UNSPACED = re.compile(
 
 
 class Pattern(NamedTuple):
-    r"""What to look for.
+    r"""A pattern to search for.
 
     A literal is text as it stands: a run of spaces in it stands for up to four spaces, tabs, line
     breaks or no-break spaces, and its composed and decomposed accents are the same. A regular
     expression is one that `re` and hyperscan both know, over UTF-8 bytes: `\w`, `\d` and `\b` know
     ASCII alone; `^`, `$`, look-around, back-references and other letters than ASCII inside `[]` are
-    refused. hyperscan tells of every end of every match, so let a match have few ends: `a\d{8}`
-    and not `a\d{8,}`, and begin or end with something rare.
+    refused. hyperscan reports every end of every match, so let a match have few ends: `a\d{8}` and
+    not `a\d{8,}`, and begin or end with something rare.
     """
 
     text: str  #: The literal, or the regular expression.

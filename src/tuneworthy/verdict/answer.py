@@ -148,7 +148,7 @@ def _may_turn(it: Situation) -> bool:
 
 
 def moving(it: Situation) -> Ruling | None:
-    """What would be learned still changes."""
+    """The material that tuning would teach still changes."""
     if not it.moves:
         return None
     meanwhile = _lasting(it, it.table.to_try) or _lasting(it, it.table.any_chance)

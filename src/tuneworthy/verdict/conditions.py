@@ -1,4 +1,4 @@
-"""What has to be so before tuned models go live: a service, safety, and money that comes back."""
+"""Conditions before a tuned model goes live: a service, safety, and money that comes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What isn't known of a case, each with the situation on both of its sides."""
+"""The unknowns of a case, each with the situation if it were one way and the other."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ MOST_STEPS = 4
 
 
 class LookAhead(NamedTuple):
-    """What comes of judging again."""
+    """The result of judging again with other answers."""
 
     #: Answers that, changed alone, would change the answer or the first step.
     flips: int
@@ -58,7 +58,8 @@ class Judgement:
     contradictions: int
     basis: Basis  #: What it rests on.
     ahead: Callable[[], LookAhead]
-    """What open answers would make of it, and what turns it: worked out when asked for."""
+    """Computes on demand which verdicts open answers could lead to, and which facts turn the
+    answer."""
 
     @property
     def answer(self) -> TuningAnswer:

@@ -1,4 +1,4 @@
-"""What tuning can bring over the life of a use case, at the best; and its data."""
+"""The most that tuning can bring over the life of a use case, and its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rules read of a case, and what a rule answers."""
+"""The facts of a case that the rules read, and the ruling that a rule returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What turns the answer: single answers, figures and ways, each tried by judging again."""
+"""Facts that turn the answer: single answers, figures and ways, each tried by judging again."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ _CEILING = {
     "tried": ". The ceiling of its prompts was tried, not searched",
     "searched": ". A search found no prompt that closes the gap",
 }
-"""What that rests on."""
+"""How well the ceiling is known, as the end of a sentence."""
 
 
 def say_too_few(known: KnownNumber, wanted: float, who: str = "") -> str:

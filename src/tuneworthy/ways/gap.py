@@ -95,7 +95,7 @@ class Gap:
 
     @cached_property
     def aims(self) -> tuple[TargetId, ...]:
-        """What has to be bettered: what is missed; quality where no target is stated at all."""
+        """The targets to improve: the missed ones, or quality where no target is stated at all."""
         if self.missed or self.criterion.limits:
             return self.missed
         return ("quality",)

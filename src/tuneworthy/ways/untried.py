@@ -1,7 +1,7 @@
-"""What could be tried: what each option would do to the errors that are left, and why.
+"""Options that could be tried: the effect of each on the errors that are left, and the reason.
 
-One function an option; its name is the option's id in the framework file, where its triangles,
-hours and factors stand.
+Each option has one function. Its name is the option's id in the framework file, which holds its
+triangles, hours and factors.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def constrained_output(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option(sends_data=False)
 def tools_and_checks(gap: Gap, rule: OptionRule) -> Prospect:
-    """What can be looked up, computed, selected or checked is done by code."""
+    """Code does whatever can be looked up, computed, selected or checked."""
     if gap.never_searched and "tool_calling" in gap.facts.case.goals:
         fewer = Move.model_construct(low=0.4, high=0.9)
         moves: Moves = {"latency": fewer, "cost": fewer}
@@ -164,7 +164,7 @@ def decomposition(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option(sends_data=False)
 def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
-    """What isn't found can't be answered; what is found needs no search."""
+    """A passage that isn't found can't be used; where it is found, a better search adds nothing."""
     if gap.not_found is not None:
         recall = share(gap.facts.recall or 0.0)
         if gap.not_found <= 0.2:
@@ -290,7 +290,7 @@ def self_hosted_untuned(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def caching(gap: Gap, rule: OptionRule) -> Prospect:
-    """What is the same in every call is read once."""
+    """The part that is the same in every call is read from a cache."""
     if not {"cost", "latency"} & set(gap.missed):
         return rule_out("neither the bill nor time is missed")
     return _serve(

@@ -239,7 +239,7 @@ def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
 
 
 def start_lines(address: str, site: Site) -> list[str]:
-    """What the terminal says at the start."""
+    """The lines that the terminal shows at the start."""
     budget = site.labs.budget_usd or 0.0
     if budget:
         spend = f"may cost {budget:g} USD in all"

@@ -207,7 +207,7 @@ def overview(of: OfCase) -> Response:
 # Answers that toggle, and what moves with them.
 
 _MOVING: dict[str, Any] = {"form": record, "verdict": verdict}
-"""What says all on the page that an answer can move."""
+"""The parts of a page that an answer can change."""
 
 
 Digest = Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")]
@@ -230,7 +230,7 @@ def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
 
 
 def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[str, Any]:
-    """What the answers tab shows: the case with some answers, judged as if they were written."""
+    """The values of the answers tab: the case judged as if these answers were written."""
     supposed = of.workspace.what_if(of.name, mine, as_written=True).dossier
     named = record.titles(of.evaluated.framework)
     lines = [f"{named[key]}: {state}" for key, state in mine.items()]
@@ -265,7 +265,7 @@ class AnswerForm(BaseModel, extra="allow"):
 
 @router.post("/cases/{name}/answers/if")
 def suppose(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
-    """What the answers of the form would change; nothing is written."""
+    """Show how the answers of the form would change the verdict; nothing is written."""
     _, mine = form.changed_answers(of.stated)
     at = "/answers" + behind(mine)
     if not of.part:
@@ -431,7 +431,7 @@ def _report_page(of: OfCase, status: int = 200, **values: Any) -> Response:
 
 @router.post("/cases/{name}/report/since")
 def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Response:
-    """What changed since a dossier that was kept; the file isn't stored."""
+    """Show the changes since a dossier that the user uploads; the file isn't stored."""
     try:
         changes = since_dossier(
             dossier.file.read().decode("utf-8", "replace"), of.evaluated
@@ -524,7 +524,7 @@ _MEANWHILE = (
 
 @router.get("/cases/{name}/money")
 def investment(of: OfCase) -> HTMLResponse:
-    """What it costs and brings, with the amounts of the address in the place of the case's own."""
+    """Show the money of a case; amounts in the address replace the case's own."""
     return _with_amounts(
         of, {key: text.strip() for key, text in of.request.query_params.items()}
     )

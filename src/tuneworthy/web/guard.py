@@ -1,4 +1,4 @@
-"""What every request passes before anything else sees it, and what every answer carries."""
+"""Checks that every request passes first, and headers that every response carries."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Site:
     any_address: bool = False
     """Whether it also answers to any numeric address, where it listens on all of them."""
     token: str | None = field(default=None, repr=False)
-    """What a visitor has to know; None only for tests and programs of one's own."""
+    """The token that a visitor needs; None only for tests and programs of your own."""
     csrf: str = field(default_factory=secrets.token_hex, repr=False)
-    """What a form has to carry, so that it can only be one of our own pages."""
+    """The secret that every form carries, to prove that it is from one of our own pages."""
     session: str = field(default_factory=secrets.token_hex, repr=False)
-    """What the cookie of a visitor holds who gave the token."""
+    """The value of the cookie of a visitor who gave the token."""
     #: The labs that run here; they end with the server.
     labs: Labs = field(default_factory=Labs)
     upload_mib: int = 1024  #: The most that files sent at a time may have.

@@ -92,7 +92,7 @@ class Wanted(AskedHow):
 
 
 class QuestionAnswer(AskedHow):
-    """What was said to a question."""
+    """A reply to a question, as the form sends it."""
 
     ask: Id
     digest: str = Field(max_length=64)
@@ -231,7 +231,7 @@ def _ask(of: AskedCase, way: AskedHow, ask_id: str) -> Ask | None:
 def _clash(
     of: AskedCase, way: AskedHow, ask: Ask, wanted: str
 ) -> dict[str, Any] | None:
-    """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
+    """The first unsettled conflict of an answer; None without one."""
     now = of.evaluated
     ids = filter(None, wanted.split(",")[:20])
     conflicts = (conflict_of(now.case, ask.id, now.dossier, name) for name in ids)

@@ -1,4 +1,4 @@
-"""What a case is tried on and with: files that are taken in, and labs.
+"""The pages for files and labs of a case.
 
 A lab is offered with its price, started under a cap, followed, and stopped.
 """
@@ -53,7 +53,7 @@ _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
 
 
 class LabQuery(LabTerms, extra="ignore", defer_build=False):
-    """What a lab is run by, as a form says it."""
+    """The settings of a lab, as a form sends them."""
 
     @property
     def query(self) -> str:
@@ -93,7 +93,7 @@ def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
 
 @router.get("/cases/{name}/lab/offer")
 def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
-    """What a lab would run and cost, with the form that confirms it."""
+    """Show the arms and the price of a lab, with the form that confirms it."""
     values = _offer(of, asked)
     if of.part:
         return of.page("offer.html", asked=asked, **values)
@@ -204,7 +204,7 @@ def _runs(of: AskedCase) -> bool:
 
 
 def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
-    """What would run, or why nothing can."""
+    """The lab that would run, or the reason why none can."""
     try:
         lab = of.site.labs.offer(of.path, lab_settings(asked, of.workspace))
     except InputError as caught:
@@ -240,7 +240,7 @@ def runs(of: OfCase) -> HTMLResponse:
 
 @router.get("/cases/{name}/runs/{run}")
 def run(of: OfCase, run: str) -> HTMLResponse:
-    """What a run found."""
+    """Show the result of a run."""
     kept = kept_run(of.evaluated.case, run)
     charts = f"{of.base}/runs/{run}/charts"
     return of.page(
@@ -289,7 +289,7 @@ def cases(
 
 @router.get("/cases/{name}/models")
 def models(of: OfCase) -> HTMLResponse:
-    """What can be called, what it costs, and the names of the variables that hold keys."""
+    """Show the models that can be called, their prices, and the names of the variables with keys."""
     return _models(of)
 
 

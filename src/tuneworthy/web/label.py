@@ -42,7 +42,7 @@ class Outputs(BaseModel, frozen=True):
 
 
 class LabelQuery(Outputs):
-    """What somebody labels, as a form or an address says it."""
+    """The labelling task, as a form or an address states it."""
 
     kind: Kind
     labeller: Short = ""
@@ -76,7 +76,7 @@ _FIELD = "field."  #: Begins the name of a field of an answer in a form.
 
 
 class LabelAnswer(LabelQuery, extra="allow"):
-    """What was said of a question; ``field.NAME`` is what was typed into a field of the answer."""
+    """A person's label for an item; ``field.NAME`` is the text typed into a field of the answer."""
 
     item: Short
     said: Annotated[str, Field(max_length=LONGEST)]
@@ -85,7 +85,7 @@ class LabelAnswer(LabelQuery, extra="allow"):
 
     @property
     def typed(self) -> dict[str, str]:
-        """What was typed into each field of an answer; empty where it was one text."""
+        """The text typed into each field of an answer; empty for an answer that is a single text."""
         posted = {
             k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)
         }
@@ -95,7 +95,7 @@ class LabelAnswer(LabelQuery, extra="allow"):
 
     @property
     def answer(self) -> str:
-        """What was said, with the fields that were typed put into it.
+        """The answer, with the typed fields put into it.
 
         Raises:
             InputError: If a field can't hold what was typed.
@@ -113,7 +113,7 @@ class Rubric(LabelQuery):
 
 @router.get("/cases/{name}/label")
 def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
-    """What there is to label, and how far it has come."""
+    """Show the items to label, and how many are done."""
     ran = of.last_lab
     if ran is not None and not outputs.model_fields_set:
         outputs = Outputs(seed=ran.settings.seed, max_tokens=ran.settings.max_tokens)

@@ -40,7 +40,7 @@ _LONGEST_TITLE = 44  #: Characters of a button.
 
 @dataclass(frozen=True, slots=True)
 class FirstStep:
-    """What to do now."""
+    """The next step of a case."""
 
     says: str  #: With its last day.
     page: Page | None  #: Where the page does it; None where only a terminal can.
@@ -81,7 +81,7 @@ class Objection(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What a lab or a check found, as it was told then."""
+    """The result of a lab or a check, in the words of its day."""
 
     id: str  #: Of its run.
     says: str
@@ -99,7 +99,7 @@ class NextPhase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CaseOverview:
-    """What the first page of a case shows."""
+    """The content of the first page of a case."""
 
     first: FirstStep | None
     ask: b.Fact
@@ -233,6 +233,6 @@ def _phases(dossier: Dossier) -> Iterator[NextPhase]:
 
 
 def _decision(dossier: Dossier) -> str:
-    """What is decided next, and when."""
+    """The next decision and its date; empty without a plan."""
     fact = memo.next_decision(dossier)
     return "" if fact is None else f"{fact.label}: {fact.value}"

@@ -192,7 +192,7 @@ def behind(fields: Mapping[str, Any]) -> str:
 
 
 def query(asked: BaseModel, kind: type[BaseModel], **more: str) -> str:
-    """What was asked, as a record of a kind, and more, behind an address; empty for nothing."""
+    """A query string from the fields of a record and further values; empty for none."""
     fields = asked.model_dump(include=set(kind.model_fields), exclude_defaults=True)
     return behind(fields | {key: text for key, text in more.items() if text})
 
@@ -219,17 +219,17 @@ class AskedCase:
 
     @property
     def stated(self) -> dict[str, State]:
-        """What the case file says to each question, by path."""
+        """The stated answer to each question, by path."""
         return stated(self.evaluated.case, self.evaluated.framework)
 
     @cached_property
     def unconfirmed(self) -> dict[str, UnconfirmedAnswer]:
-        """What an assistant answered and no person has confirmed, by path."""
+        """The answers by an assistant that no person has confirmed, by path."""
         waiting = unconfirmed_answers(self.evaluated.case, self.evaluated.framework)
         return {answer.key: answer for answer in waiting}
 
     def note(self, key: str) -> str:
-        """What the case file notes beside an answer; empty for nothing."""
+        """The note beside an answer in the case file; empty without one."""
         room, _, name = key.partition(".")
         answer = getattr(self.evaluated.case, room).get(name)
         return "" if answer is None else answer.note
@@ -303,7 +303,7 @@ T = TypeVar("T")
 
 
 async def in_reading(work: Callable[..., T], *args: Any) -> T:
-    """What takes long, in a thread of its own: a large file holds no other request up."""
+    """Run slow work in a thread of its own, so that a large file delays no other request."""
     return await asyncio.get_running_loop().run_in_executor(_READING, work, *args)
 
 

@@ -19,7 +19,7 @@ router = APIRouter()
 
 @router.get("/cases/{name}/sign")
 def sign_page(of: OfCase) -> Response:
-    """What is signed, who decides, and the field for the name."""
+    """Show the lines to sign, the people who decide, and the field for the name."""
     return _sheet(of)
 
 
@@ -71,7 +71,7 @@ def sign(
 
 
 def _unseen(dossier: Dossier, seen: list[str]) -> str:
-    """What to say where a contradiction wasn't ticked; empty where all were."""
+    """The warning where a contradiction wasn't ticked; empty where all were."""
     if {each.id for each in contradictions(dossier)} <= set(seen):
         return ""
     return "Tick each open contradiction: who signs has to have seen it."

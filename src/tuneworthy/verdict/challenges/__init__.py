@@ -1,4 +1,4 @@
-"""What doesn't fit together: every challenge reads structured fields, never words in notes."""
+"""Challenges: each reads structured fields for statements that don't fit together, never notes."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def success_but_target_missed(facts: CaseFacts) -> Found:
 
 @contradiction
 def success_with_faulty_answers(facts: CaseFacts) -> Found:
-    """What meets every target isn't seen to fail; where quality was counted, that tells."""
+    """A prompt that meets every target gives no wrong answers, unless its quality was counted."""
     signals = facts.framework.signals
     counted = facts.target("quality") == "yes"
     fires = (

@@ -1,4 +1,4 @@
-"""What was measured against what was said, and how old it is."""
+"""Measurements compared with statements, and the age of each."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def cost_reason_with_small_bill(facts: CaseFacts) -> Found:
 
 @doubt
 def exploring_with_fixed_format(facts: CaseFacts) -> Found:
-    """What every output must look like can't be fixed while the task is still being found."""
+    """A task that is still being defined can't have a fixed form for every output."""
     fixed = facts.holds("consistent_behavior")
     fires = facts.holds("exploration_phase") and (fixed or "format" in facts.case.goals)
     return fires and (
@@ -60,7 +60,7 @@ def exploring_with_fixed_format(facts: CaseFacts) -> Found:
 
 @contradiction
 def changing_requirements_baked_in(facts: CaseFacts) -> Found:
-    """What changes every month shouldn't be trained into weights."""
+    """Requirements that change every month shouldn't be trained into weights."""
     knows = facts.holds("domain_knowledge")
     if facts.changes == "nothing" or not (knows or facts.goals(KNOWLEDGE_GOALS)):
         return None
