@@ -3,9 +3,11 @@
 A package names its extensions as entry points. Formats, targets and facts are data, so their entry
 point names a package that holds YAML files; the others name an object::
 
-[project.entry-points."tuneworthy.formats"] ours = "our_package.formats"
+    [project.entry-points."tuneworthy.formats"]
+    ours = "our_package.formats"
 
-[project.entry-points."tuneworthy.scorers"] polite = "our_package:Polite"
+    [project.entry-points."tuneworthy.scorers"]
+    polite = "our_package:Polite"
 
 Packages are searched only when they are needed, as that reads a file of every installed package.
 """

@@ -278,7 +278,8 @@ class CaseQuery(FileRecord, defer_build=False):
 def query_of(options: dict[str, Any]) -> CaseQuery:
     """The options of a command as a query.
 
-    Raises: InputError: If an option has a wrong value.
+    Raises:
+        InputError: If an option has a wrong value.
     """
     try:
         return CaseQuery.model_validate(options)

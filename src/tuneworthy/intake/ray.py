@@ -65,8 +65,8 @@ def measure_files(
 ) -> tuple[Findings, ...]:
     """Measure files on a Ray cluster. ``done`` is called after each file.
 
-    Raises: InputError: If ``on`` names no such way, a file can't be read, or scores lie beside a
-    log.
+    Raises:
+        InputError: If ``on`` names no such way, a file can't be read, or scores lie beside a log.
     """
     from tuneworthy.measure.engine import Sampling, merged
     from tuneworthy.measure.sample import load_models

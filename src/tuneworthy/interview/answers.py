@@ -139,9 +139,9 @@ def _read_numbers(ask: Ask, text: str) -> list[float]:
 
 
 def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
-    """What to ask back where a growth seems to be meant in per cent; None where it is clear.
+    """The question to ask where a growth was probably meant in percent; None where it is clear.
 
-    "5" would be 500% a month. Who writes a per cent sign isn't asked.
+    "5" would be 500% a month. An answer with a percent sign isn't questioned.
     """
     if ask.id != _GROWTH or "%" in text:
         return None
@@ -259,7 +259,7 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
 
 
 def _taken_back(case: Case, ask: Ask) -> Places:
-    """What makes an answer unknown again."""
+    """The changes that make an answer unknown again."""
     keys = keys_of(case, ask.id)
     section = keys[0]
     name = keys[-1]
@@ -539,7 +539,7 @@ def _stand_together(case: Case, path: str, other: str) -> bool:
 def _answer_change(
     path: str, before: Case, after: Case, framework: Framework
 ) -> AnswerChange:
-    """What changed at a path, by the title of its question; by the path where none asks for it."""
+    """The change at a path, with the title of its question; the path is the title where none asks."""
     title = path
     with suppress(CaseError):
         title = ask_of(after, framework, path).title
@@ -579,7 +579,7 @@ def _unasked(case: Case, at: str, text: str) -> Places:
 
 
 def _plain(value: Any, at: str) -> Value:
-    """What was typed in brackets or braces, as it is written: no more than one level of it."""
+    """A value typed in brackets or braces, as it is written to the file; it may be one level deep."""
     if isinstance(value, list):
         value = tuple(value)
     parts = value.values() if isinstance(value, dict) else value
@@ -591,7 +591,7 @@ def _plain(value: Any, at: str) -> Value:
 
 
 def _flow(text: str) -> Any:
-    """What is typed in brackets or braces, as data."""
+    """Parse a text in brackets or braces as YAML. Other texts stay as they are."""
     if text[:1] not in ("[", "{"):
         return text
     try:
@@ -676,7 +676,7 @@ def write_typed(
 
 
 def _stated_paths(case: Case, path: str, answer: str) -> list[str]:
-    """What an answer states: of a list that grows, as models, the fields of its rows alone."""
+    """The paths that an answer states; for a growing list, as models, the fields of its new rows."""
     if path not in FIRST:
         return [path]
     paths = []
@@ -734,7 +734,7 @@ class UnconfirmedAnswer(NamedTuple):
 def unconfirmed_answers(
     case: Case, framework: Framework
 ) -> tuple[UnconfirmedAnswer, ...]:
-    """What an assistant answered and no person has confirmed, the oldest first."""
+    """The answers by an assistant that no person has confirmed, the oldest first."""
     answers = []
     for answer in unconfirmed(case):
         now = _answer_change(answer.key, case, case, framework)

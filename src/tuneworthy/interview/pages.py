@@ -1,4 +1,4 @@
-"""What an interview says, as pages for a terminal and as lines for the web."""
+"""The texts of an interview, as pages for a terminal and as lines for the web."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def keys_line(ask: Ask) -> str:
 
 
 def hint(ask: Ask) -> str:
-    """What may be typed at a question, without keys; empty where nothing is typed."""
+    """Say what can be typed at a question; empty where a key answers it."""
     if _counts_check(ask):
         return "a number, or yes or no"
     return "" if ask.kind == "state" else str(WORDS["how"][ask.kind])
@@ -118,7 +118,7 @@ def why_text(ask: Ask) -> str:
 
 
 def changes_page(changes: Iterable[AnswerChange], moved: str) -> Sheet:
-    """What became of each key that was written, and what that moved."""
+    """A page with each key that was written, its old and new value, and the effect of all of them."""
     page = Sheet()
     for path, title, before, after in changes:
         called = f"{title} ({path})" if title != path else path
@@ -133,7 +133,7 @@ def changes_page(changes: Iterable[AnswerChange], moved: str) -> Sheet:
 
 
 def answer_dict(wrote: AnswerResult | None, confirmed: str) -> dict[str, Any]:
-    """What was written and confirmed, for programs; ``wrote`` is None where nothing was written."""
+    """The written and confirmed answers, for programs; ``wrote`` is None where nothing was written."""
     data: dict[str, Any] = {"schema": "tuneworthy/answer/1"}
     data["confirmed"] = confirmed.splitlines()
     data["changes"] = [change._asdict() for change in wrote.changes] if wrote else []
@@ -146,7 +146,7 @@ def answer_dict(wrote: AnswerResult | None, confirmed: str) -> dict[str, Any]:
 
 
 def answer_line(before: Dossier, after: Dossier) -> str:
-    """What answers come to; the answer is the judgement's."""
+    """Say the verdict after answers, and the one before if it changed."""
     was = before.verdict.answer
     now = after.verdict.answer
     if was == now:
@@ -155,7 +155,7 @@ def answer_line(before: Dossier, after: Dossier) -> str:
 
 
 def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
-    """What an answer comes to, and what it moved."""
+    """Say the verdict after an answer, and all that the answer changed."""
     was = before.verdict
     now = after.verdict
     newly = common.is_settled(after) and not common.is_settled(before)
@@ -173,7 +173,7 @@ def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
 
 
 def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
-    """What is still possible; where nothing is today, what the missing checks would change."""
+    """Say which answers are still possible. If none is, say what the missing checks would change."""
     after = if_done(dossier, framework)
     if not common.is_settled(dossier) or after is None:
         return common.reach_text(dossier)
@@ -194,7 +194,7 @@ def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
 _MOST_NAMED = 4
 
 LEAVE = (("d", "don't know"), ("b", "back"), ("q", "quit"))
-"""What may always be done about a conflict beside settling it."""
+"""The choices at every conflict, beside settling it."""
 
 
 def conflict_page(
@@ -214,7 +214,7 @@ def doubt_page(doubt: GrowthDoubt, ways: Sequence[tuple[str, str]]) -> Sheet:
 
 
 def doubt_choices(doubt: GrowthDoubt) -> list[tuple[str, str]]:
-    """What may be done about a number that seems to be meant otherwise."""
+    """The choices for a number that was probably meant otherwise."""
     return [
         ("y", f"yes, {doubt.likely}"),
         ("n", f"no, {doubt.typed}"),
@@ -236,7 +236,7 @@ def conflict_head(others: Sequence[Ask]) -> str:
 def conflict_choices(
     conflict: Conflict, ask: Ask, others: Sequence[Ask]
 ) -> list[tuple[str, str]]:
-    """What may be done about a conflict, each under its key; the last number keeps everything."""
+    """The choices for a conflict, each under its key; the last number keeps everything."""
     ways = [f"change {safe(side.title)}" for side in (ask, *others[:3])]
     ways.append(keep_both(conflict, alone=not others))
     return [*((str(n), way) for n, way in enumerate(ways, start=1)), *LEAVE]
@@ -277,7 +277,7 @@ def _asks(offer: OpenPart) -> str:
 
 
 def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
-    """What may be gone on with, each part under its key, and the ways out."""
+    """The parts to continue with, each under its key, and the ways out."""
     names = [WORDS["parts"][offer.part]["name"] for offer in offers]
     return [*((name[0], name) for name in names), ("b", "back"), ("q", "that's enough")]
 
@@ -317,7 +317,7 @@ def welcome(name: str, path: str, many: int) -> Sheet:
 
 
 def value_words(ask: Ask) -> str:
-    """What the case file says to it; empty for nothing."""
+    """The present answer of the case file in words; empty for none."""
     titles = {choice.id: choice.title for choice in ask.choices}
     return ", ".join(titles.get(value, value) for value in ask.value.split(", "))
 

@@ -1,4 +1,4 @@
-"""What is asked about a case, in which order, and what the case says to each question now."""
+"""The questions about a case, their order, and the present answer to each."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def value_at(case: Case, path: str) -> Any:
 
 
 def _below(here: Any, step: str) -> Any:
-    """What lies one step below a value; None where there is nothing."""
+    """The value one step below another; None where there is none."""
     if isinstance(here, tuple):
         place = read_place(step)
         if place is not None and place <= len(here):
@@ -370,7 +370,7 @@ def next_ask(
     part: Part | None = None,
     worth: Sequence[QuestionResult] = (),
 ) -> Ask | None:
-    """What to ask next, but for what was passed, or the question of an id, answered or not.
+    """The next open question that wasn't passed, or the one with an id, answered or not.
 
     Without a part it is the framework's own round: the goals, every check and every factor, in the
     order of their value: by ``worth`` as the case was judged, in dollars where the money is known.
@@ -441,7 +441,7 @@ def levers(case: Case, framework: Framework) -> tuple[Ask, ...]:
 
 
 class IfDone(NamedTuple):
-    """What a verdict would be once the checks that aren't done are."""
+    """The verdict that a case would have if its missing checks were done."""
 
     missing: tuple[str, ...]  #: Titles of those checks.
     #: Titles of the open answers it would depend on, the best first.
@@ -450,7 +450,7 @@ class IfDone(NamedTuple):
 
 
 def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
-    """What the checks that aren't done would change; None where all are done or open."""
+    """The effect of doing the missing checks; None where none is missing."""
     results: dict[str, CheckResult | FactorResult]
     results = {**dossier.ceiling.checks, **dossier.factors}
     missing = [
@@ -497,7 +497,7 @@ def worth_asking(states: States, framework: Framework) -> dict[str, float | None
 
 
 class _AskRound(NamedTuple):
-    """What is asked in one round of an interview."""
+    """The questions of one round of an interview."""
 
     #: Ids of what is open, in the order of asking, with the doubt in bits that each removes.
     opened: dict[str, float | None]

@@ -58,6 +58,6 @@ def start_case(
 
 
 def plain_title(folder: str | Path) -> str:
-    """What a use case is called after its folder."""
+    """The name of a use case, made from its folder."""
     name = one_line(Path(os.path.abspath(folder)).name)  # noqa: PTH100  # never raises
     return name.replace("-", " ").replace("_", " ").capitalize()[:200] or "My use case"

@@ -1,1 +1,1 @@
-"""What can only be found out by trying."""
+"""Labs: they find out by trying."""

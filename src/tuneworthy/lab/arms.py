@@ -145,7 +145,7 @@ def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
 def _usd(
     scores: Scores, arm: Arm, cases: Cases, repeats: int, source: str
 ) -> AnyFigure:
-    """What one case costs on average; each repeat of it is one."""
+    """The mean cost of a case in USD. Each repeat counts as a case."""
     if arm.kind == "baseline":
         return Figure(
             value=0.0, low=0.0, high=0.0, grade="computed", source="no model is called"

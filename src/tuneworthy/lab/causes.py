@@ -92,13 +92,13 @@ def prepare_causes(
 
 
 def quoted(ready: PreparedCauses) -> Quote:
-    """What the calls would cost at the most; nothing is sent."""
+    """The most that the calls would cost; nothing is sent."""
     with ledger_or_none(ready.case) as ledger:
         return quote(ready.jobs, ledger, ready.price_of)
 
 
 def quote_text(ready: PreparedCauses) -> str:
-    """What the calls would cost, in a line."""
+    """Say in a line how much the calls would cost."""
     most = quoted(ready)
     text = f"{counted(most.calls, 'call')} to {ready.model}, {small_usd(most.usd_most)} at most"
     if most.reused:
@@ -195,7 +195,7 @@ def _request(
 
 
 def _parts(failure: DrawnFailure) -> list[tuple[str, str]]:
-    """What a person would see of it, long texts cut."""
+    """The parts of a failure as a person sees them, each with its name; long texts are cut."""
     case = failure.case
     talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
     parts = [("Input", talk if case.input is None else case.input)]

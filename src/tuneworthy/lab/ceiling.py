@@ -111,7 +111,7 @@ class CeilingRun(NamedTuple):
         return rows
 
     def _column(self, arm: Arm, cases: Cases) -> list[str]:
-        """What an arm scored and said on each case; empty where it wasn't run."""
+        """The score and the answer of an arm for each case; empty for a case it wasn't run on."""
         of = self.scores.arm_scores(arm)
         ran = {case.id for case in of.ran(cases)}
         column = []
@@ -217,7 +217,7 @@ async def _run(
 
 
 def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str:
-    """What the lab found, as ``text`` or ``json``; cases by arms as ``csv`` or ``cases`` (JSON)."""
+    """The result as ``text`` or ``json``; a table of cases by arms as ``csv`` or ``cases`` (JSON)."""
     if form == "json":
         return ceiling_dict(done.result, done.dossier)
     if form in ("csv", "cases"):
@@ -323,9 +323,9 @@ def _writer(case: Case, model: str | None) -> Model:
 def foretold(
     lab: PreparedLab, *, cap_usd: float, **settings: Unpack[CallSettings]
 ) -> tuple[Headroom | Unknown, Spend]:
-    """What a search may gain, by a few calls and no more, and what was spent so far.
+    """Estimate the gain of a search by a few calls, and return it with the money spent so far.
 
-    A search that follows has made them already. Raises CaseError where nothing can be searched.
+    A search that follows uses these calls again. Raises CaseError where nothing can be searched.
     """
     if lab.request is None:
         raise CaseError(
@@ -343,7 +343,7 @@ def foretold(
 
 
 def _evaluator(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
-    """What candidates are tried on, with calls that threads may ask for."""
+    """Make the evaluator of prompt candidates. Threads may call it, as it asks in the running loop."""
     assert lab.request is not None  # the caller looked
     loop = asyncio.get_running_loop()
     ended = calls.counting(
@@ -410,7 +410,7 @@ def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
 
 
 def _about(search: Search, searched: SearchedPlan, calls: PaidCalls) -> dict[str, Any]:
-    """What a result says of a search."""
+    """The fields of a result that describe the search."""
     spend = calls.ledger.spend(calls.run)
     how = PromptSearch(
         ended=search.ended,

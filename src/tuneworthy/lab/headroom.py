@@ -1,6 +1,6 @@
-"""What a search for prompts may gain, by 20 to 40 calls before it.
+"""Estimate of what a search for prompts may gain, from 20 to 40 calls before it.
 
-docs/evidence/accuracy.md holds how well it foretold what searches gained.
+docs/evidence/accuracy.md shows how well it predicted the gain of searches.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FEWEST = 8  # cases, under which nothing is said
 
 
 def foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
-    """What a search may gain; unknown where its calls weren't made. It blocks.
+    """Estimate what a search may gain; unknown where its calls weren't made. It blocks.
 
     Raises CutShortError if the user stopped it.
     """

@@ -27,7 +27,7 @@ _NO_WORSE = Unknown(
 
 
 class HeldArm(NamedTuple):
-    """What the criterion says of a tuned arm."""
+    """A tuned arm compared with the targets, and with untuned ways."""
 
     targets: Mapping[TargetId, HeldTarget]
     admits: TargetState  #: Whether it meets all of them.
@@ -39,10 +39,10 @@ class HeldArm(NamedTuple):
 
 
 def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
-    """What a tuned arm gains over an untuned one; unknown on too few cases to say anything.
+    """The gain of a tuned arm over an untuned one; unknown on too few cases.
 
-    Nor is anything said where it is open whether there is a gain and answers are missing: it is
-    they that may have made the interval wide.
+    It is unknown, too, where the interval includes the margin and answers are missing: the missing
+    answers may have made the interval that wide.
     """
     lacking = isinstance(contrast.difference, Unknown) or contrast.clusters < ENOUGH
     wide = contrast.low <= plan.margin < contrast.high
@@ -126,7 +126,7 @@ def _finite(known: KnownNumber | None) -> KnownNumber | None:
 
 
 def _settles(target: TargetId, known: KnownNumber | None, limit: float | None) -> str:
-    """What would tell whether a target is met."""
+    """Say what would settle whether a target is met."""
     if target != "quality" or known is None or not known.cases:
         return _SETTLES[target]
     if limit is None:

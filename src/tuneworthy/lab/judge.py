@@ -206,7 +206,7 @@ class JudgedScores(NamedTuple):
 
 
 def label_more(outputs: int) -> str:
-    """What has to be done before anything is reported."""
+    """Say what has to be done before anything is reported."""
     if not outputs:
         return "make more cases: the drawn ones come from under 20 conversations"
     return f"label {outputs} more outputs (tuneworthy evalset export --for)"

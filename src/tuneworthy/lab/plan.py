@@ -259,7 +259,7 @@ class Pool:
         return classes > 1 and len(self) >= max(20, 5 * classes)
 
     def head(self, case: EvalCase) -> str:
-        """What a logistic regression on embeddings says that never saw the case's conversation.
+        """The label by a logistic regression on embeddings, trained without this conversation.
 
         Conversations that share a question are one group, and groups fall into five folds. A case
         of a group is answered by the head of the other folds, any other by one head of all.
@@ -423,7 +423,7 @@ def answer_text(reference: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What turns arms into requests."""
+    """The settings that turn arms into requests."""
 
     prompts: Mapping[str, PromptVariant]  #: By name.
     #: Where each model of the case is called, by its id.
@@ -463,7 +463,7 @@ _part = lru_cache(maxsize=256)(Spoken.from_text)
 
 
 class Form:
-    """What the requests of an arm at a step have in common, whatever the case."""
+    """The part that the requests of an arm at one step have in common, in every case."""
 
     def __init__(
         self, arm: Arm, setting: Setting, step: int = 0, most: int = 0, repeats: int = 0
@@ -497,7 +497,7 @@ class Form:
 
 
 class Asking:
-    """What is said to models about a case; much of it is the same for several arms.
+    """The messages to models about one case; many of them are the same for several arms.
 
     Examples go in where a prompt names them, and otherwise as turns of the conversation, which
     models follow far better than a list in a text. A case brings no system message: that is the
@@ -571,7 +571,7 @@ def request_to(place: Reached, messages: Sequence[ChatMessage], **more: Any) -> 
 
 
 Told = Callable[[Job], str | None]
-"""What a call of an earlier step of a chain was answered; None where there is no answer."""
+"""Returns the answer to a call of an earlier step of a chain; None where there is no answer."""
 
 
 @lru_cache(maxsize=256)

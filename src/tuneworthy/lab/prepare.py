@@ -1,4 +1,4 @@
-"""What every lab of a case begins with: its plan, its scores, its price."""
+"""The start of every lab of a case: its plan, its scores, and its price."""
 
 from __future__ import annotations
 

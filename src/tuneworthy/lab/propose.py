@@ -284,7 +284,7 @@ class PromptCandidate(NamedTuple):
 
     @property
     def made_of(self) -> tuple[object, ...]:
-        """What two candidates share that are the same."""
+        """The fields by which two candidates are the same."""
         arm = self.arm
         settings = (
             arm.few_shot,
@@ -299,7 +299,7 @@ class PromptCandidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CandidateEvaluator:
-    """What candidates are tried on: the cases of a search, each of which is asked once."""
+    """Scores candidates on the cases of a search, and asks for each answer only once."""
 
     plan: LabPlan
     request: ProposalRequest
@@ -392,7 +392,7 @@ class GepaDraw:
         self._arm = start.arm
         self._number = number
         self._parent = self.prompt = start.prompt
-        """What it came to, under the name of where it began."""
+        """The best prompt of the draw so far; the starting one until a better one comes."""
         self.asked = self.unusable = 0
         self.whole = True
         self.wrote = False
@@ -420,7 +420,7 @@ class GepaDraw:
         return self
 
     def _worth_showing(self) -> list[EvalCase]:
-        """What it begins with gets wrong, and as many right ones as fill a question."""
+        """The cases that the starting prompt gets wrong, and right ones until a question is full."""
         cases = self._evaluator.request.taught
         tried = self._evaluator.try_on(PromptCandidate(self._arm, self._parent), cases)
         scores = [score for score, *_ in tried]
@@ -434,7 +434,7 @@ class GepaDraw:
         candidate: dict[str, str],
         capture_traces: bool = False,
     ) -> EvaluationBatch[Any, Any]:
-        """What a candidate does on some cases, in gepa's form."""
+        """Evaluate a candidate on some cases, in gepa's form."""
         from gepa.core.adapter import EvaluationBatch
 
         del capture_traces
@@ -456,7 +456,7 @@ class GepaDraw:
         eval_batch: EvaluationBatch[Any, Any],
         components_to_update: list[str],
     ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """What the writing model sees of them."""
+        """The answers that the writing model sees."""
         del candidate
         return dict.fromkeys(components_to_update, eval_batch.trajectories or [])
 

@@ -1,6 +1,6 @@
-"""What a ceiling lab found: leaderboard, contrasts, ceiling, failures, and evidence of the case.
+"""Results of a ceiling lab: leaderboard, contrasts, ceiling, failures, and evidence of the case.
 
-First which arms meet the held-out cases, how two of them differ there, and by whose word.
+First the arms that meet the held-out cases, how two of them differ there, and who judged them.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ from tuneworthy.stats.intervals import BY_MARGIN, Z95
 from tuneworthy.words import listing
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset export --for choose)"
-"""What a bound on everything that was tried takes where a model judges."""
+"""The step that is needed for an upper bound on everything that was tried, where a model judges."""
 ENOUGH = 20  #: Under this many conversations an interval isn't held against anything.
 _WORDS = {0.0: "no", 1.0: "yes"}
 
@@ -390,10 +390,10 @@ def structured(prompt: PromptVariant) -> bool:
 def evidence_of(
     result: CeilingResult, plan: LabPlan, arms: Sequence[LabArm], as_of: date
 ) -> Measured | None:
-    """What the lab adds to the case's evidence: every arm, the best prompt, and what was tried.
+    """The lab's evidence for the case: every arm, the best prompt, and the prompts that were tried.
 
-    None for a lab that was cut short: part of an answer is none. Where an arm that may be better
-    got too few answers, the others are kept, and nothing is said of the best.
+    None for a lab that was cut short, as a part of its result is no result. Where an arm that may
+    be better got too few answers, the other arms are kept, and no best one is named.
     """
     if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
         return None
@@ -554,7 +554,7 @@ _NOT_FOUND: Any = {
     "verify": {"spend": True},
     "card": {"rows": True, "on": True},
 }
-"""What a result holds and a lab didn't find: its money, and the day."""
+"""Fields of a result that are no finding of the lab, such as its cost and its day."""
 
 
 def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidence]:
@@ -571,7 +571,7 @@ def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidenc
 
 
 def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
-    """What one more draw of the generator would add, where that is known."""
+    """The gain from one more draw of the generator, as evidence; () where it is unknown."""
     gain = result.plateau
     proposing = result.proposing
     if isinstance(gain, Unknown) or isinstance(proposing, Unknown):
@@ -840,7 +840,10 @@ def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
 
 
 def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | None:
-    """What a tuned arm does where the best prompt fails: that is what tuning could change here."""
+    """Count the cases that a tuned arm gets right where the best prompt fails, and the reverse.
+
+    That is the change that tuning could bring here. None without a tuned arm.
+    """
     tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
     if tuned is None:
         return None

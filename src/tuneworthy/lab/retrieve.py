@@ -344,7 +344,7 @@ def _rank(pieces: Sequence[Piece], places: Iterable[tuple[int, Span]]) -> int:
 
 
 class SearchedWays:
-    """What every way finds for some questions among its first ``k`` pieces."""
+    """The first ``k`` pieces that every way finds for some questions."""
 
     def __init__(
         self,
@@ -573,7 +573,7 @@ def _asked(
 
 
 def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
-    """What the answers would cost at the most; nothing where no model shall answer."""
+    """The most that the answers would cost; nothing where no model has to answer."""
     if prepared.lab is None:
         return quote([], ledger, lambda _: None)
     plan = prepared.lab.plan
@@ -656,12 +656,12 @@ async def _answered(
 def evidence_of(
     result: of.RetrievalResult, prepared: PreparedRetrieval
 ) -> Measured | None:
-    """What the lab adds to the case's evidence; None where it has too few questions to say.
+    """The lab's evidence for the case; None where it has too few questions.
 
-    Recall counts only on the team's documents: among the passages of the evaluation set alone a
-    passage is found too easily. Where the case states what its search finds today, that stays: what
-    the best way finds stands beside it. That retrieval was optimised is said where enough is found:
-    else another embedding or another reranker may find more.
+    Recall counts only on the team's documents: among the passages of the evaluation set alone, a
+    passage is found too easily. Where the case states the recall of today's search, that stays, and
+    the recall of the best way is added beside it. Where enough is found, the evidence says that
+    retrieval is optimized. Otherwise another embedding or another reranker may still find more.
     """
     best = result.best
     answers = result.answers
@@ -729,7 +729,7 @@ def render_quote(
     cap_usd: float | None = None,
     colour: bool = False,
 ) -> str:
-    """What is searched, who answers and what that would cost, as ``text`` or ``json``."""
+    """The documents to search, the models to ask, and the price, as ``text`` or ``json``."""
     result = prepared.result
     answering = {arm.id: arm for arm, _ in prepared.asked}
     arms = (*(_arm(row.way) for row in result.ways), *answering.values())

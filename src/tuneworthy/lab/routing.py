@@ -133,7 +133,7 @@ def routed_arm(
 
 
 def _part(usd: AnyFigure, to_model: float) -> AnyFigure:
-    """What a case costs where only a share of them is paid for."""
+    """The mean cost of a case, where only a share of the cases goes to the model."""
     if isinstance(usd, Unknown):
         return usd
     high = usd.high if isinstance(usd.high, Unknown) else usd.high * to_model

@@ -108,9 +108,9 @@ class WrongAnswer(NamedTuple):
 
 
 class ArmScores:
-    """What an arm did: numbers by column, a row for each case it was run on.
+    """The results of an arm: numbers by column, with a row for each case it was run on.
 
-    The first row, of noughts, stands for all cases that it wasn't run on.
+    The first row holds zeros. It stands for all cases that the arm wasn't run on.
     """
 
     def __init__(self) -> None:
@@ -467,11 +467,11 @@ class Scores:
         self._arms[arm].add(case, right=score, scored=1)
 
     def arm_scores(self, arm: Arm) -> ArmScores:
-        """What an arm did; nothing for one that wasn't run."""
+        """The results of an arm; empty for one that wasn't run."""
         return self._arms.get(arm.id) or ArmScores()
 
     def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
-        """What the models of some arms got instead of parameters they refused, for a plan."""
+        """Parameters that models refused, with their replacements: a text for each model."""
         models = {arm.model: ", ".join(self.arm_scores(arm).changed) for arm in arms}
         return tuple(
             f"{model}: {changed}" for model, changed in models.items() if changed
@@ -502,7 +502,7 @@ class Scores:
         return "wrapped" if self.wrapped(arm) else ""
 
     def wrapped(self, arm: Arm) -> str:
-        """What an arm has around every answer, where none is right for it; else empty."""
+        """Name the text around every answer of an arm if it makes each one wrong; else empty."""
         of = self.arm_scores(arm)
         if not of.wrapper or of.has_right:
             return ""
@@ -514,7 +514,7 @@ class Scores:
         return one_text or bool(self.wrapped(arm))
 
     def same_words(self, arm: Arm, cases: Cases) -> str:
-        """What an arm says to every input, many different ones, and never rightly; else empty."""
+        """The complaint about an arm that gives many different inputs one wrong answer; else empty."""
         of = self.arm_scores(arm)
         exempt = arm.kind == "baseline" or arm.id in self.believed
         answered = [] if exempt else of.one_text(cases)
@@ -716,7 +716,7 @@ async def run_in_thread(steps: Iterable[object]) -> None:
 
 
 def ranking_value(quality: ShareOf | Unknown) -> float:
-    """What a share is ranked by."""
+    """The number that a share is ranked by; -1 for an unknown one, so that it comes last."""
     return -1.0 if isinstance(quality, Unknown) else quality.value
 
 

@@ -141,7 +141,7 @@ class Search:
     side_by_side: bool = True
     """Whether draws run at the same time; a replay of what is kept goes through them in turn."""
     parents: list[PromptCandidate] = field(default_factory=list)
-    """What the first round began from: the two best as written."""
+    """The arms that the first round began from: the two best as written."""
     draws: list[SearchDraw] = field(default_factory=list)
     rounds: int = 0
     ended: Ended = "short"

@@ -1,1 +1,1 @@
-"""What people say of an evaluation set: queues for the page, sheets out and back."""
+"""Labels of an evaluation set by people: queues for the page, sheets out and back."""

@@ -53,7 +53,7 @@ def failure_items(case: Case, draw: FailureDraw) -> list[Item]:
 
 
 def causes_text(case: Case) -> str:
-    """What each cause means, a line each, for whoever reads failures."""
+    """The meaning of each cause, a line each, for people who read failures."""
     rules = framework_of(case).causes.values()
     return "\n".join(f"{rule.title}: {rule.means}" for rule in rules)
 
@@ -61,7 +61,7 @@ def causes_text(case: Case) -> str:
 def proposals(
     draw: FailureDraw, items: Iterable[Item]
 ) -> dict[ItemKey, tuple[str, ...]]:
-    """What a model proposed, for whoever reads the failure."""
+    """The cause that a model proposed for each failure, as a note for its reader."""
     pairs = zip(items, draw.drawn, strict=True)
     return {
         item.key: (f"a model proposes: {failure.proposed}",)

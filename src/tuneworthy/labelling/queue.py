@@ -72,7 +72,7 @@ _WHY = 200  # of why something is rejected
 
 @dataclass(frozen=True, slots=True)
 class LabelTask:
-    """What somebody labels."""
+    """The labelling that somebody does: its kind, its labeller, and its outputs."""
 
     kind: Kind
     labeller: str = ""  #: Nobody in particular, for what is settled.
@@ -89,7 +89,7 @@ class LabelTask:
 
 
 class ReferenceForm(NamedTuple):
-    """What the right answers of an evaluation set have to be."""
+    """The form that every right answer of an evaluation set needs."""
 
     is_json: bool = False
     valid: Validator | None = None  #: Whether a value fits the schema of the case.
@@ -108,10 +108,10 @@ class ReferenceForm(NamedTuple):
 
 
 def answer_form(case: Case, cases: Sequence[EvalCase]) -> ReferenceForm:
-    """What the schema of a case asks of its answers; without one, what they have in common.
+    """The form of right answers: by the case's schema, or else the form that they have in common.
 
-    Where every known right answer is an object or a list, each is JSON; where none is known yet,
-    the logged answers say it.
+    Where every known right answer is an object or a list, the form is JSON. Where no right answer
+    is known yet, the logged answers decide.
     """
     schema = read_materials(case).output_schema
     if schema is not None and schema.get("type") in ("object", "array"):
@@ -135,7 +135,7 @@ def _is_container(answer: object) -> bool:
 
 @dataclass
 class LabelQueue:
-    """What there is to label, by id and in order; every label is kept as soon as it is given."""
+    """The items to label, by id and in order; every label is kept as soon as it is given."""
 
     case: Case
     labeller: str
@@ -144,9 +144,9 @@ class LabelQueue:
     rubric: str  #: The text to hold outputs against; empty for other tasks.
     labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
-    """What others gave, for whoever settles it."""
+    """Labels by others, for the person who settles them."""
     form: ReferenceForm = field(default_factory=ReferenceForm)
-    """What every right answer has to be."""
+    """The form that every right answer needs."""
 
     def shared_with(self, labeller: str) -> LabelQueue:
         """The same items for somebody, with their labels by now."""
@@ -175,7 +175,7 @@ class LabelQueue:
         return item.true_value(self.labels[item.key].value)
 
     def notes_on(self, name: str) -> Sequence[str]:
-        """What others gave, for whoever settles it."""
+        """Labels of an item by others, for the person who settles them."""
         item = self.items.get(name)
         return () if item is None else self.notes.get(item.key, ())
 
@@ -271,7 +271,7 @@ def shown_digest(item: Item) -> str:
 
 
 def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
-    """What there is to label, going on where this labeller stopped.
+    """The queue of items to label, starting where this labeller stopped.
 
     Cases come in an order drawn by the seed, the same for every labeller, so that the first ones
     are a random sample and two labellers meet; the arms of a case are shuffled and never named.
@@ -398,7 +398,7 @@ def _rubric_items(
 def _mixed(
     case: EvalCase, outputs: Outputs, arms: Sequence[str], seed: int
 ) -> list[tuple[str, str]]:
-    """What arms made of a case, in an order drawn by the seed."""
+    """The arms with their outputs for a case, in an order drawn by the seed."""
     mixed = [arm for arm in arms if case.id in outputs.get(arm, {})]
     _chance(seed, case).shuffle(mixed)
     return [(arm, outputs[arm][case.id]) for arm in mixed]
@@ -502,7 +502,7 @@ def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
 
 
 def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
-    """What labellers differ on and nobody has settled; it doesn't say who is who."""
+    """The queue of labels that differ and that nobody has settled; it hides who gave which."""
     cases = {
         entry.id: entry for entry in shuffled(named_evalset(case) or (), task.seed)
     }
@@ -599,7 +599,7 @@ def _answers(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
 
 
 def _label_text(label: Label) -> str:
-    """What was said, with the better answer in the place of an edit."""
+    """The label as text; for an edit, the better answer."""
     return label.text if label.value == "edit" else label.value
 
 
@@ -713,7 +713,7 @@ class LabelQueues:
 
 
 class Overview(NamedTuple):
-    """What could be labelled, and what was."""
+    """The labelling that a case offers, and how much of it is done."""
 
     lacking: int  #: Cases without a right answer.
     cases: int
@@ -731,7 +731,7 @@ class Overview(NamedTuple):
 def overview(
     source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
 ) -> Overview:
-    """What there is to label of a case, and how far it has come.
+    """Collect the labelling that a case offers, and how much of it is done.
 
     ``seed`` and ``max_tokens`` are those that the lab was given.
     """

@@ -58,12 +58,12 @@ class KeptTask(Record):
 
 
 def export_sheet(source: str | Path, task: LabelTask, form: str) -> str:
-    """What is left to label for a task, a row each, with an empty column for the labels.
+    """The unlabelled items of a task, a row each, with an empty column for the labels.
 
     As ``csv`` or ``jsonl``.
 
     Raises:
-        InputError: If nothing is left.
+        InputError: If every item is labelled.
     """
     queue = open_queue(source, task)
     left = {
@@ -139,14 +139,14 @@ def _row(queue: LabelQueue, name: str, item: Item, task_id: str) -> dict[str, st
 
 
 def shown_choices(item: Item) -> tuple[str, ...]:
-    """What may be said of an item; of a pair in the words of the columns."""
+    """The choices for an item; for a pair, in the words of the columns."""
     if item.choices == PAIRS:
         return ("output", "other_output", "tie")
     return item.choices
 
 
 def _asked(case: EvalCase) -> Iterator[str]:
-    """What the case asks: its input, or its conversation, and the passages it is given."""
+    """The parts of the question: the input or the conversation, and the passages."""
     if case.input is not None:
         yield case.input
     for message in case.messages:
@@ -190,14 +190,14 @@ def _kept_task(case: Case, task_id: str, path: Path) -> LabelTask:
 
 
 class ImportedLabels(NamedTuple):
-    """What came of a file of labels."""
+    """The result of importing a file of labels."""
 
     labeller: str
     kept: int
     same: int  #: Labels that were kept before.
     empty: int  #: Rows without a label.
     problems: tuple[str, ...]
-    """What is wrong, each with its line; then nothing was kept."""
+    """The faults, each with its line. If there is any, nothing was kept."""
 
 
 class _SheetAnswer(NamedTuple):
@@ -311,7 +311,7 @@ def answer_to_edit(
 
 
 def import_text(read: ImportedLabels) -> str:
-    """What came of a file of labels, in a line."""
+    """Say in a line how many labels of a file were kept."""
     text = f"Kept {counted(read.kept, 'label')} of {read.labeller}"
     if read.labeller == stores.ADJUDICATED:
         text = f"Settled {counted(read.kept, 'item')}"

@@ -1,1 +1,1 @@
-"""What logs and results show: signals with intervals."""
+"""Measurements on logs and results: signals with intervals."""

@@ -179,7 +179,7 @@ class Sampling:
         self._row = 0
 
     def draw_traces(self, batch: Batch, piece: int) -> Batch:
-        """What is drawn of some traces of a file; files come in the order of their numbers."""
+        """The traces of a batch that are in the sample; files come in the order of their numbers."""
         if self.share >= 1:
             return batch
         if piece != self._piece:
@@ -205,9 +205,9 @@ def measure(
     piece: Callable[[], int] = int,
     share: float = 1.0,
 ) -> tuple[Findings, ...]:
-    """What signals say about traces, one answer a signal; without a trace none has evidence.
+    """Measure each signal on the traces, one result a signal; without a trace none has evidence.
 
-    The same traces give the same answer, however they are cut into batches.
+    The same traces give the same result, however they are cut into batches.
 
     Args:
         batches: The traces; each batch is let go of after it was looked at.
@@ -258,7 +258,7 @@ def merged(
     folder: Path,
     share: float = 1.0,
 ) -> tuple[Findings, ...]:
-    """What ``measure`` says of the same files in this order, whoever measured them."""
+    """Merge parts of files, in the files' order, into the result that ``measure`` gives for all."""
     with _store(folder) as store:
         run = _Run(store, signals)
         for part in parts:
@@ -407,7 +407,7 @@ class _Run:
         return np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
 
     def _table(self) -> TraceTable:
-        """What all signals are given, but for their own numbers."""
+        """The table that every signal gets, before its own numbers are added."""
         system = self._store.get("system")
         conversation, _ = members(self._store.get("conversation"))
         systems = self._systems.kept(how_many(conversation[system >= 0]))

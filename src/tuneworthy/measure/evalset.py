@@ -175,7 +175,7 @@ class Conversation(NamedTuple):
 
     @property
     def pull(self) -> float:
-        """What it counts in a draw."""
+        """The weight of this conversation in a draw."""
         return self.traces * (BOOST if self.failed else 1.0)
 
     @property
@@ -193,9 +193,9 @@ class Conversation(NamedTuple):
 
 
 def conversation_names(batch: Batch) -> list[str | None]:
-    """What belongs together: the test case, that of the same conversation, else the conversation.
+    """The group of each trace: its test case, else its conversation's case, else the conversation.
 
-    A log may name the case beside the last answer alone.
+    A log may name the case only at the last answer. None: the trace belongs to no group.
     """
     pairs = [*zip(batch.column("case"), batch.column("conversation"), strict=True)]
     case_of = {talk: case for case, talk in pairs if case and talk}
@@ -258,7 +258,7 @@ def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion,
 
 
 def logged_questions(batch: Batch) -> list[LoggedQuestion | None]:
-    """What was asked in each trace; None where nothing is known of it."""
+    """The question in each trace; None where it is unknown."""
     names = ("input", "messages", "reference", "contexts", "output")
     columns = (batch.column(name) for name in names)
     questions: list[LoggedQuestion | None] = []
@@ -271,7 +271,7 @@ def logged_questions(batch: Batch) -> list[LoggedQuestion | None]:
 
 
 def _spoken(turns: Sequence[Message], text: str | None) -> tuple[Message, ...]:
-    """What a model was given beside its system prompt; () where nothing is known of it."""
+    """The messages to a model without its system prompt; () where they are unknown."""
     spoken = tuple(
         Message(*turn) for turn in turns if turn[0] != "system" and turn[1].strip()
     )

@@ -217,14 +217,14 @@ class Keeper(Masker):
 
 
 def hider(policy: PersonalPolicy | None, how: Hiding, seed: str) -> Masker:
-    """What hides personal data in the texts of one example, as a policy asks for it."""
+    """The masker for the texts of one example, as a policy requires it."""
     if how == "keep":
         return Keeper(policy)
     return Faker(policy, seed) if how == "fakes" else Masker(policy)
 
 
 def local_hider(policy: PersonalPolicy | None, seed: str) -> Masker:
-    """What hides it in files beside the case: words where no policy is stated."""
+    """The masker for files beside the case. Without a stated policy, it puts words for the data."""
     return hider(policy, "words" if policy is None else policy.local, seed)
 
 
@@ -305,7 +305,7 @@ def _any_of(patterns: Any) -> str:
 
 
 def _pattern_of(value: str) -> str:
-    """What a value is found by: an amount however its digits are grouped."""
+    """The pattern that finds a value. An amount is found however its digits are grouped."""
     if re.fullmatch(r"\d+(?:\.\d+)?", value):
         whole, _, rest = value.partition(".")
         cents = rf"(?:[.,]{rest}0*)" if rest.strip("0") else r"(?:[.,]0{1,2})?"

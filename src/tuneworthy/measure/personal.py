@@ -180,7 +180,7 @@ _ENOUGH_BITS = 2.5
 
 
 CHECKS: dict[str, Callable[[str], bool]] = {}
-"""What ``kinds.toml`` calls a check, by the name of its function."""
+"""The checks that ``kinds.toml`` can name, each by the name of its function."""
 
 
 def _check(function: Callable[[str], bool]) -> Callable[[str], bool]:
@@ -301,7 +301,7 @@ def _unlike_words(value: str) -> bool:
 
 
 class DataKind(NamedTuple):
-    """What one kind of data looks like; ``kinds.toml`` says more of each field."""
+    """The form of one kind of data; ``kinds.toml`` says more of each field."""
 
     id: str
     label: str
@@ -545,7 +545,7 @@ def labelled(
 
 
 def hidden_spans(text: str, known: Iterable[DataSpan] = ()) -> list[DataSpan]:
-    """What is to be hidden, in the order of the text, without overlap.
+    """The places to hide, in the order of the text, without overlap.
 
     ``known`` are places of values that are hidden whatever they look like.
     """

@@ -141,7 +141,7 @@ class Sample:
 
 
 def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
-    """What is kept of a value, its characters, and whether it was cut."""
+    """The part of a value that is kept, its number of characters, and whether it was cut."""
     if name in _TEXTS:
         text = value[:LONGEST_TEXT]
         return text, len(text), len(text) < len(value)

@@ -1,4 +1,4 @@
-"""What a change costs once it runs: from a found fault to its fix, by prompt or by training."""
+"""The cost of a change once the system runs: from a fault to its fix, by prompt or by training."""
 
 from __future__ import annotations
 

@@ -337,7 +337,7 @@ def _result_or_ask(
 def _worth_of_knowing(
     context: MoneyContext, draws: Draws | None, result: InvestmentResult
 ) -> tuple[InformationValue, ...]:
-    """What finding out is worth: what was drawn, with more cases on top where they can tell."""
+    """The worth of finding things out: by the simulated runs, and by more cases where they help."""
     worth = draws.details().worth if draws else ()
     today = context.case.today
     target = context.case.targets.quality
@@ -508,7 +508,8 @@ class ClosedForm(NamedTuple):
     months: Interval  #: Months to break-even, from best to worst.
     stated: Interval  #: What is stated to be saved, USD a month.
     possible: Interval | None
-    """What of a stated saving the bill allows, USD a month; None where it allows all of it."""
+    """The part of a stated saving that the bill allows, USD a month; None where it allows all of
+    it."""
     table_running: Interval | None
     """Running costs by the framework's own table, USD a month; None without an hourly rate."""
     table_months: Interval | None  #: Months to break-even with those.
@@ -517,7 +518,7 @@ class ClosedForm(NamedTuple):
 
 
 class Payback(NamedTuple):
-    """What the framework's break-even rule says of the investment."""
+    """The result of the framework's break-even rule for the investment."""
 
     state: State
     why: str
@@ -574,7 +575,10 @@ def closed_form(
 def _state_a_benefit(
     model: CostModel, bill: Interval | None, under_months: float
 ) -> str:
-    """What to state where nobody states a benefit; no saving where even the whole bill is less."""
+    """The advice where nobody states a benefit: a saving, or the worth of better answers.
+
+    A saving can't help where even the whole bill is less than tuning has to bring.
+    """
     needed = must_bring(model, under_months)
     if bill is not None and needed is not None and bill.high < needed.low:
         return (
@@ -1077,7 +1081,7 @@ def _months(value: Interval | Unknown) -> Any:
 
 
 def _computed(amounts: ReckonedAmounts) -> Computed | Unknown:
-    """What follows from traffic and prices; what to state first where there is nothing to price."""
+    """The figures by traffic and prices; or what to state first where there is no price."""
     savings = amounts.savings
     ways = amounts.ways
     if not isinstance(savings, Unknown):

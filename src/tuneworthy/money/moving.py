@@ -1,4 +1,4 @@
-"""What it costs to tune again on another base, when the one that was tuned is switched off."""
+"""The cost of tuning again on another base, after the tuned one is switched off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tuneworthy.money.terms import CostPart, build_cost_model
 from tuneworthy.words import amount, usd, usd_range
 
 _AGAIN = ("training", "evaluation", "deployment")
-"""What is due again: the examples stay, and every check of the tuned model starts anew."""
+"""Costs that are due again. The examples stay, but the tuned model has to be checked anew."""
 
 
 class ForcedMove(NamedTuple):

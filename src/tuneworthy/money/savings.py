@@ -1,4 +1,4 @@
-"""What tuning saves on the same traffic, beside the best untuned way that may be used."""
+"""The saving of tuning on the same traffic, compared with the best admissible untuned way."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _NOTHING = 1e-15  # USD a request: below this no volume makes a difference
 
 
 Beside = Literal["", "budget", "today", "bill"]
-"""What tuning is compared with where it isn't the cheapest untuned way that meets the targets:
-ways that meet all but the budget, what runs today, or the bill, as no more can be saved."""
+"""The baseline of tuning where it isn't the cheapest untuned way that meets the targets: ways that
+meet all but the budget, the way that runs today, or the bill, as no more can be saved."""
 
 
 class Savings(NamedTuple):
-    """What the tuned way saves, all of it on the same traffic."""
+    """The saving of the tuned way, all of it on the same traffic."""
 
     inputs: Inputs  #: The inputs of the serving options, and the requests.
     #: Untuned options whose cheapest it is compared with.
@@ -151,7 +151,7 @@ class Stakes(NamedTuple):
     model: CostModel
     savings: Savings | None  #: Those that count; None where a saving is stated.
     bill: ServingOption | None
-    """What runs today: no stated saving of a month is larger than its bill of that month."""
+    """The way that runs today. No stated saving of a month exceeds its bill of that month."""
     horizon: int  #: Months to look ahead.
     #: Months in which it has to pay back; None without a rule.
     under_months: float | None
@@ -203,7 +203,7 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
 
 
 def _ask_for_baseline(untuned: Sequence[ServingCost]) -> str:
-    """What to state where no untuned way counts: a price, else what tuning is worth besides."""
+    """The missing statement where no untuned way counts: a price, else the worth of tuning."""
     for cost in untuned:
         if cost.usd is None and cost.admissible != "no":
             return cost.reasons[0]

@@ -158,7 +158,7 @@ class Ways(NamedTuple):
     costs: tuple[ServingCost, ...]  #: The cheapest first, those without a price last.
     inputs: Inputs  #: What their costs depend on.
     bill: ServingCost | None
-    """What runs today: at the stated or measured bill, else by traffic and prices."""
+    """The way that runs today: at the stated or measured bill, else by traffic and prices."""
     rivals: tuple[ServingCost, ...] = ()
     """The cheapest models that nobody listed and nobody measured, and that may see the data."""
 

@@ -51,13 +51,13 @@ _HAIR = 1e-9  # months; what rounding may move a break-even that is exactly the 
 
 
 class DrawnDetails(NamedTuple):
-    """What a report shows of the draws, and no list of cases does."""
+    """Details of the simulated runs for a report; a list of cases doesn't need them."""
 
     curve: tuple[Month, ...]
     tornado: tuple[Swing, ...]
     scenarios: tuple[Scenario, ...]
     worth: tuple[InformationValue, ...]
-    """What finding out is worth, the most first."""
+    """The worth of finding things out, the highest first."""
 
 
 class Draws(NamedTuple):
@@ -327,7 +327,7 @@ _ENOUGH = 2_000
 def _information_values(
     flow: CashFlow, values: Values, success: npt.NDArray[np.bool_], net: Array
 ) -> Iterator[InformationValue]:
-    """What a pilot is worth beside building at once, and each uncertain amount; the most first."""
+    """The worth of a pilot over building at once, then of each uncertain amount, the highest first."""
     if not success.all() and flow.pilots:
         at_once = np.where(success, net, -np.asarray(total(flow.upfront, values)))
         gain = max(float(np.mean(net)), 0.0) - max(float(np.mean(at_once)), 0.0)
@@ -351,7 +351,7 @@ def _information_values(
 
 
 def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
-    """What is taken for granted because nobody stated it."""
+    """The assumptions that nobody stated."""
     stakes = flow.stakes
     stated = flow.model.inputs
     if nothing_varies:
@@ -418,7 +418,7 @@ def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
 
 
 class Paths(NamedTuple):
-    """What became of each draw."""
+    """The result of each simulated run."""
 
     npv: Array  #: Net present value, USD.
     months: Array  #: Months to break-even; ``inf`` for never.
@@ -429,7 +429,7 @@ class Paths(NamedTuple):
 
 
 class CashFlow:
-    """What is paid and earned in a month, with the inputs it depends on and no others."""
+    """The costs and earnings of a month, with only those inputs that they depend on."""
 
     def __init__(self, stakes: Stakes) -> None:
         model = stakes.model
@@ -616,12 +616,12 @@ class CashFlow:
 
 
 def _monthly_discount(values: Values) -> Any:
-    """What an amount is worth a month earlier, as a share of it."""
+    """The factor that discounts an amount by one month."""
     return (1 + values.get(DISCOUNT, 0.0)) ** (-1 / MONTHS_PER_YEAR)
 
 
 class _Price:
-    """What an option costs in a month; its successor's price once its model has ended."""
+    """The price of an option in a month; the price of its successor once its model has ended."""
 
     def __init__(self, option: ServingOption, values: Values) -> None:
         self._option = option

@@ -113,7 +113,7 @@ def total(terms: Iterable[Product], values: Values) -> Any:
 
 
 def at_ends(rule: Callable[..., float], *spreads: Interval) -> Interval:
-    """What a rule makes of the low ends, of the likely values, and of the high ends."""
+    """Apply a rule to the low ends, to the likely values, and to the high ends."""
     return Interval(
         rule(*(spread.low for spread in spreads)),
         rule(*(spread.value for spread in spreads)),
@@ -141,7 +141,7 @@ def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
 # What tuning costs and brings.
 
 _RETRAINED = ("data_preparation", "training")
-"""What is done again for the next base model; the test and the integration stay."""
+"""Costs that are due again for the next base model; the test and the integration stay."""
 
 LACKING = "missing_data"
 LACKING_FIRST = "missing_data_of_the_pilot"
@@ -203,7 +203,7 @@ class CostModel(NamedTuple):
 
     @property
     def a_month(self) -> str:
-        """What follows an amount that comes every month; nothing where a job has it once."""
+        """The words behind a monthly amount; empty for a job, which is paid once."""
         return "" if self.one_off else " per month"
 
     def amount(self, terms: Sum) -> Interval:

@@ -1,4 +1,4 @@
-"""What services ask for serving a tuned model: by the token, the hour, or on a shared endpoint."""
+"""Prices of services for serving a tuned model: by the token, by the hour, or on a shared endpoint."""
 
 from __future__ import annotations
 

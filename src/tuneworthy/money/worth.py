@@ -1,4 +1,4 @@
-"""What finding out is worth: an amount, some more cases, or an answer, before a choice is made."""
+"""The worth of finding something out before a choice: an amount, more cases, or an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls cost that say nothing of it: by the list price of who served them, on their day."""
+"""The cost of calls that state none: by the list price of their provider on their day."""
 
 from __future__ import annotations
 

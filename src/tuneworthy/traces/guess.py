@@ -135,7 +135,7 @@ _BESIDE = frozenset(
         *("timestamp", "conversation_id"),
     }
 )
-"""What a log with our names for the texts may say under names of its own."""
+"""Fields that a log may hold under other names, while its texts have our names."""
 
 
 def with_rest(own: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
@@ -200,7 +200,7 @@ def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
 
 
 class _Name:
-    """What a path may be called: by its last key, by that and the one above, by what is above."""
+    """The names of a path: its last key, that key with the one above, and the keys above."""
 
     def __init__(self, path: str, values: Sequence[Any]) -> None:
         served = [http_code(v) and type(unpacked(v["body"])) is str for v in values]
@@ -285,7 +285,7 @@ def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
 
 
 def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]]:
-    """What stands inside a text that is an object, and which fields that can't tell.
+    """The paths inside a text that is an object, each with the fields that it can't be.
 
     A model that wrote a price or a grade didn't bill or judge itself. An object with counts of
     tokens is what a server put around the text.
@@ -315,7 +315,7 @@ def _is_answer(path: str) -> bool:
 
 
 def _field_value(path: str, value: Any) -> Any:
-    """What a field holds; JSON that a model wrote as its answer stays a text."""
+    """The value of a field. A text of JSON is parsed, unless a model wrote it as its answer."""
     opened = unpacked(value)
     own = type(value) is str and _is_answer(path)
     return value if own and not is_envelope(opened) else opened

@@ -120,7 +120,7 @@ class RecordChunk:
         return RecordChunk(some, self._folders)
 
     def first(self, paths: Paths) -> list[Any] | None:
-        """What the first path leads to that leads to more than an empty text; None for nothing."""
+        """For each record, the value of the first path that isn't empty; None without any value."""
         column: list[Any] | None = None
         for path in paths:
             values = self.values(path)
@@ -138,7 +138,7 @@ class RecordChunk:
         return column
 
     def values(self, path: Path_) -> list[Any] | None:
-        """What a path leads to in each record; None where it leads nowhere in any."""
+        """The value at a path in each record; None where no record has the path."""
         dotted: list[Any] | None = None
         for place, step in enumerate(path):
             at = path[:place]
@@ -158,7 +158,7 @@ class RecordChunk:
         return [a if b is None else b for a, b in zip(dotted, values, strict=True)]
 
     def _several(self, at: Path_, step: str) -> list[Any] | None:
-        """What stands under any of some names."""
+        """The values under all names that match a pattern, as a list for each record."""
         columns = [
             self._level((*at, name))
             for name in self._keys_at(at)
@@ -204,7 +204,7 @@ _FOLDER_KEY = re.compile(r"(?:^|(?<=/))([A-Za-z_]\w*)=([^/]*)(?=/)")
 
 
 def folder_keys(path: str) -> dict[str, str]:
-    """What folders of Hive's layout say of all records in a file, as ``date=2026-11-01``."""
+    """Values for all records of a file, by folders of Hive's layout as ``date=2026-11-01``."""
     values = {key: unquote(value) for key, value in _FOLDER_KEY.findall(path)}
     return {key: value for key, value in values.items() if value != _NO_VALUE}
 
@@ -214,7 +214,7 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What has to stand at some path: one of the values, or anything, or nothing."""
+    """A condition on the value at a path: one of some values, anything, or nothing."""
 
     paths: Paths
     values: frozenset[str] | None
@@ -288,7 +288,7 @@ class Pick:
         return [other if seconds is None else seconds for seconds, other in pairs]
 
     def _read_paths(self, chunk: RecordChunk) -> list[Any] | None:
-        """What stands at the paths: summed, joined to one text, translated, in seconds, or as it is."""
+        """The values at the paths: summed, joined, translated, in seconds, or as they are."""
         columns: list[list[Any]] = []
         for paths in self.choices:
             column = chunk.first(paths)
@@ -368,7 +368,7 @@ class FieldMap:
 
     @cached_property
     def keys(self) -> Collection[str] | None:
-        """What the paths begin with, in a record; None where they may begin with anything."""
+        """The first keys of all paths in a record; None where a path may begin with any key."""
         paths = [*self.once, *self.id, *self.joins, *self.parent, *self.trace]
         conditions = list(self.only)
         for pick in self.picks.values():
@@ -451,7 +451,10 @@ def flat(value: Any) -> Iterator[Any]:
 
 
 def walk(value: Any, path: Path_) -> Any:
-    """What a path leads to; None for nothing. Every item of a list makes a list, at most 10,000."""
+    """Follow a path into a value; None where it leads nowhere.
+
+    A step into every item of a list gives a list, of at most 10,000 values.
+    """
     for place, step in enumerate(path):
         if type(value) is not dict and type(value) is not list:
             value = unpacked(value)
@@ -688,7 +691,7 @@ def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
 
 
 def _conditions(value: Any, document: ParsedFile) -> tuple[When, ...]:
-    """What stands at each path: ``any``, ``none``, or a list of values."""
+    """Read the conditions: each path with ``any``, ``none``, or a list of values."""
     pairs = value.items() if isinstance(value, dict) else ()
     return tuple(
         When(

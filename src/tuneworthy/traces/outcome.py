@@ -1,4 +1,4 @@
-"""What became of a call, in one word for every maker: failed, cut off, refused."""
+"""The outcome of a call, in one word for every maker: failed, cut off, refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REFUSAL = "refusal"
 
 
 def failure_of(state: Any) -> str | None:
-    """What a code, a level or a state says went wrong; None where it says nothing of the kind."""
+    """The failure that a code, a level or a state names; None where it names none."""
     if isinstance(state, Mapping):
         states = (
             failure_of(state[key]) for key in _CODES if state.get(key) is not None

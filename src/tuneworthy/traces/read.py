@@ -117,7 +117,7 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """What lies in a folder, and in those of its folders whose names are ``key=value``."""
+    """The files in a folder, and in its subfolders with a name like ``key=value``."""
     folders = [folder]
     for path in chain.from_iterable(f.iterdir() for f in folders):
         if "=" in path.name and path.is_dir() and not path.is_symlink():
@@ -443,7 +443,7 @@ class Opened:
     def reading(
         self, form: str | None = None, skipped: tuple[Skipped, ...] | None = None
     ) -> FileReading:
-        """What was read."""
+        """The record of this file's reading. With ``form``, none of its records count as traces."""
         return FileReading(
             name=self.name,
             format=form or self.content.described(),

@@ -272,7 +272,7 @@ _CODES = {
     "UnauthenticatedError": "AccessDenied",
     "PreconditionError": "PreconditionFailed",
 }
-"""What else says the same: statuses of S3, and errors of the client for the other stores."""
+"""Statuses of S3 and errors of other stores' clients, each with the S3 code of the same meaning."""
 _CODE_IN_XML = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d+)")
 _QUERY = re.compile(r"\?\S*")
@@ -281,7 +281,7 @@ _CLIENTS = ("botocore", "obstore")
 
 @contextmanager
 def _asked(where: str) -> Iterator[None]:
-    """What goes wrong on the way is one line that says what to do."""
+    """Turn an error on the way into one line that says how to fix it."""
     try:
         yield
     except InputError:
@@ -298,7 +298,7 @@ def _asked(where: str) -> Iterator[None]:
 
 
 def _code_of(caught: Exception) -> str:
-    """What a store says is wrong, by the name that S3 has for it; empty for anything else."""
+    """The S3 code for a store's error; empty for an error of another kind."""
     text = str(caught)
     codes = [
         str(getattr(caught, "response", {}).get("Error", {}).get("Code", "")),

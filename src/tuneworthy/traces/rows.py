@@ -65,15 +65,15 @@ _OPENING = ("[", "{")
 
 @dataclass(slots=True)
 class ReadContext:
-    """What a reader knows of the file beside the record, and what it tells about it."""
+    """The context of reading a record: its file, and notes for the report about that file."""
 
     tally: SkippedRecords  #: Where what can't be used is counted.
     file: str  #: The file, for the names of conversations that have none.
     folder: str = ""  #: The folder it lies in, by which some tools name a model.
     notes: list[str] = field(default_factory=list)
-    """What the reading has to say, as which of several scores was taken."""
+    """Notes on the reading, such as which of several scores was used."""
     state: dict[str, Any] = field(default_factory=dict)
-    """What a format keeps from one record to the next."""
+    """Values that a format keeps from one record to the next."""
     known: LastOfLength = field(default_factory=LastOfLength)
 
     def note(self, text: str) -> None:
@@ -314,7 +314,7 @@ def _failed(fields: Mapping[str, Column], made: Columns, none: Column) -> Column
 
 
 def _states(fields: Mapping[str, Column]) -> Iterator[tuple[int, Any]]:
-    """What records say of how the call went, by their places, also in what a server answered."""
+    """The places of records with the status of their call; a server's answer may hold one, too."""
     for n, state in enumerate(fields.get("status", ())):
         if state is not None:
             yield n, state

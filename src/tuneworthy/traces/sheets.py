@@ -284,7 +284,7 @@ def _names(database: sqlite3.Connection, where: str) -> list[str]:
 def _query(
     database: sqlite3.Connection, name: str, where: str
 ) -> tuple[str, list[str]]:
-    """What asks for the rows of a table, with those they name by an id, and their columns."""
+    """The query for the rows of a table with the rows they refer to by id, and its columns."""
     others = {other.casefold(): other for other in _names(database, where)}
     columns = _columns(database, name, where)
     picked = [f"a.{_quoted(column)}" for column in columns]

@@ -1,4 +1,4 @@
-"""What of a file could not be used: counted, with the first places."""
+"""Records of a file that could not be used: counted, with the first places."""
 
 from __future__ import annotations
 

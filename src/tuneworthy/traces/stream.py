@@ -196,7 +196,7 @@ UNPACKING: tuple[type[Exception], ...] = (
     *(zlib.error, EOFError, RuntimeError, MemoryError),
     zstd.ZstdError,
 )
-"""What libraries raise for packed bytes that are damaged."""
+"""Errors that libraries raise for damaged packed bytes."""
 
 
 class Unpacked(Pieces):

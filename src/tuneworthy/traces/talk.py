@@ -320,7 +320,7 @@ class _PlainPart(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class _PlainTurn(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """What most messages are: a role with a text, or with one part that holds it."""
+    """The form of most messages: a role with a text, or with one part that holds it."""
 
     role: str
     content: str | list[_PlainPart] | None = None
@@ -494,10 +494,10 @@ def http_code(value: Any) -> int:
 
 
 def asked(value: Any) -> tuple[str | None, Talk | None]:
-    """What was asked: a text, or the conversation.
+    """The question of a call: a text, or the conversation.
 
     Raises:
-        UnknownEnvelope: If it is an object around it that nobody knows.
+        UnknownEnvelope: If it is wrapped in an object of an unknown form.
     """
     opens = value[:1] if isinstance(value, str) else "["
     if opens != "[" and (opens != "{" or not _LIKELY.search(value)):
@@ -534,10 +534,10 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
 
 
 def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
-    """What was answered, as text and calls of tools: of a conversation the end.
+    """The answer of a call, as text and tool calls; for a conversation, its end.
 
     Raises:
-        UnknownEnvelope: If it is an object around it that nobody knows.
+        UnknownEnvelope: If it is wrapped in an object of an unknown form.
     """
     # Two short cuts for what most logs hold: a plain message, and a list of a single one as text.
     if type(value) is dict and value.keys() == _SAYS and value["role"] == "assistant":
@@ -609,7 +609,7 @@ def reference(value: Any) -> str | None:
 
 
 def failure_text(value: Any) -> str | None:
-    """What went wrong, as text; None for nothing, false and an empty text."""
+    """The text of an error; None for nothing, false and an empty text."""
     value = unpacked(value)
     if isinstance(value, dict):
         value = value.get("message") or dumped(value)
@@ -618,7 +618,7 @@ def failure_text(value: Any) -> str | None:
 
 
 _NOTHING = frozenset({*("", "false", "none", "null", "nan", "ok", "0", "-"), "n/a"})
-"""What stands where no error happened."""
+"""Words in the field for an error of calls without an error."""
 
 
 def nested(flat: Mapping[str, Any]) -> Any:

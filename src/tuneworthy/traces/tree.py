@@ -47,7 +47,7 @@ _OF_THE_ONLY_CALL = (
         "time_to_first_token_s",
     ),
 )
-"""What a model span around a single call says of that call."""
+"""Fields that a model span repeats from the single call inside it."""
 PIECES = frozenset({"heard", "answered"})
 """Attributes that records of one call add to: turns which a log tells one by one."""
 

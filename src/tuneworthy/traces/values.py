@@ -113,7 +113,7 @@ def unpacked(value: Any, decode: Callable[[Any], Any] = ANY) -> Any:
 
 
 class LastOfLength:
-    """What was made of texts or bytes: of each length the last is remembered."""
+    """A memory of results: it keeps the result of the last text or bytes of each length."""
 
     # thirty megabytes at most
     _MOST = 300
@@ -123,7 +123,7 @@ class LastOfLength:
         self._known: dict[int, tuple[Any, Any]] = {}
 
     def remember(self, written: Any, make: Callable[[Any], Any]) -> Any:
-        """What ``make`` makes of a text, without doing so again for the last of its length."""
+        """Return ``make(written)``, without a second call for the last text of its length."""
         length = len(written)
         pair = self._known.get(length)
         if pair is None or pair[0] != written:

@@ -1,4 +1,4 @@
-"""What a pilot trains on, so that an export hands off the same: prompt, examples, recipe."""
+"""The prompt, examples and recipe of a pilot, so that an export hands off the same."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def drawn_places(n: int, size: int, seed: int) -> list[int]:
 
 @dataclass(frozen=True)
 class AsPiloted:
-    """What an export takes over of a pilot, or of the one that would run."""
+    """The parts that an export takes from a pilot, or from the pilot that would run."""
 
     base: str  #: Id of the model that was tuned, or would be.
     prompt: str  #: Name of the prompt under which it was.

@@ -19,7 +19,7 @@ _MOST_NAMED = 3
 
 
 class TargetBases(NamedTuple):
-    """What the catalogue knows of the bases of a target."""
+    """The bases of a target, as the catalogue lists them."""
 
     title: str
     names: tuple[str, ...]  #: ``host:name``; empty where its machine is one's own.
@@ -94,7 +94,7 @@ def ends_soon(fact: ModelFact | None, service: ServiceFact | None, day: date) ->
 def training_price(
     service: ServiceFact | None, model: str, method: str
 ) -> TrainingOffer | None:
-    """What a service asks for training a model, where the catalogue has it; the cheapest."""
+    """The cheapest price of a service for training a model; None where the catalogue has none."""
     if service is None:
         return None
     fact = facts_on().model(model)

@@ -55,7 +55,7 @@ class Candidate(NamedTuple):
 
 @dataclass
 class Candidates:
-    """What was read."""
+    """The candidates of some files and logs, and the lines that gave none."""
 
     #: By what they say, each once.
     found: list[Candidate] = field(default_factory=list)
@@ -584,12 +584,13 @@ def own_answers(
     to: Collection[str] = (),
     **settings: Any,
 ) -> OwnAnswers:
-    """What the best arm answers to ``n`` examples at most, drawn from the training set.
+    """The best arm's answers to ``n`` examples at most, drawn from the training set.
 
-    That is the one that the ceiling lab chose unless another is named, else the first with a
-    prompt. ``send`` asks for what isn't in the ledger yet, as ``lab.prepare.paid``; who only reads
-    gets what was answered. Models may be called at the hosts in ``to``, too. Raises InputError if
-    there is no training set, no such arm, or the cap is too small.
+    The arm is the one named. Without a name, it is the best that the ceiling lab chose, or else the
+    first one with a prompt. With ``send``, models are asked for answers that the ledger lacks, as
+    in ``lab.prepare.paid``; without it, only kept answers are returned. Models may be called at the
+    hosts in ``to``, too. Raises InputError if there is no training set, no such arm, or the cap is
+    too small.
     """
     lab = prepare(source, scored=False, to=to)
     _, passed = training_set(lab.case)

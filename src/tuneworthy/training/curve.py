@@ -1,16 +1,21 @@
-"""What more examples would bring: a rectified power law with an interval.
+"""The gain from more examples: a rectified power law with an interval.
 
-By the law (Lin and others 2024, "Selecting Large Language Model to Fine-tune via Rectified Scaling
-Law") a loss goes from what it is without examples to what no number of them takes away, and of
-that way ``1 / (1 + (n / m)**β)`` is left at ``n`` examples. Which loss isn't known: wrong answers,
-or the mistakes in an answer, which is right with ``exp(-mistakes)`` and so may jump from nought
-(Schaeffer and others 2023, "Are Emergent Abilities of Large Language Models a Mirage?"). Nor is it
-known from where on a model gives the form that is asked for, without which nothing is right. Few
-sizes leave many such curves possible, so some are drawn from all of them, each the likelier the
-better it fits: the end from 0 to 1 (Jeffreys' prior of a share: many tasks end near one of the
-two), the start from nought to twice the end (more examples may also cost something: Viering and
-Loog 2023, "The Shape of Learning Curves"), middle and form at any number up to two doublings of
-what was tried, where all that is said ends.
+The law is by Lin and others 2024, "Selecting Large Language Model to Fine-tune via Rectified
+Scaling Law". A loss falls from a start, its value without examples, to an end, which no number of
+examples lowers. At ``n`` examples, ``1 / (1 + (n / m)**β)`` of the way from start to end is left.
+
+Two things are unknown. First, which loss follows the law. It may be the share of wrong answers, or
+the mistakes in an answer: then an answer is right with ``exp(-mistakes)``, and the share of right
+ones may jump from zero (Schaeffer and others 2023, "Are Emergent Abilities of Large Language Models
+a Mirage?"). Second, from how many examples on a model keeps the required form, without which no
+answer is right.
+
+Few sizes leave many such curves possible, so some are drawn from all of them. A curve that fits
+better is drawn more often. The end is drawn from 0 to 1 (Jeffreys' prior of a share: many tasks end
+near one of the two). The start is drawn from zero to twice the end, as more examples may also do
+harm (Viering and Loog 2023, "The Shape of Learning Curves"). The middle ``m`` and the size for the
+form are drawn from any number up to two doublings of the largest size that was tried. Nothing is
+said beyond that.
 """
 
 from __future__ import annotations

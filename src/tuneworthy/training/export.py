@@ -81,7 +81,7 @@ _PARTS = {
     "sequence": "length",
     "seed": "seed",
 }
-"""What a recipe sets beside its epochs, by the word that stands for it in files of a target."""
+"""Settings of a recipe beside its epochs, by the word that stands for each in a target's files."""
 _FOUR = 4  # bits of a weight
 _IF = re.compile(r"\{\{if (\w+)\}\}$")
 _CALL = {
@@ -100,8 +100,8 @@ class HostedJobs(FileRecord):
     files: Name = "files"
     jobs: Name
     place: tuple[Name, Name] | None = None
-    """What of the models' address gives way to what, as jobs are asked for elsewhere on its host;
-    ``$account`` is the account's name."""
+    """A part of the models' address and its replacement, as the same host takes jobs at another
+    address; ``$account`` is the account's name."""
     body: dict[str, Any]  #: Of a job; a template, as ``line`` is.
     listed: Name = "data"  #: Field of a list that holds what is listed.
     id: Name = "id"  #: Field that names a job or a file.
@@ -168,7 +168,7 @@ class Target(FileRecord):
 
     @property
     def offer(self) -> ServiceFact | None:
-        """What the catalogue of services says of it."""
+        """The service of this target, as the catalogue lists it."""
         return facts_on().service(self.service)
 
     @property
@@ -216,7 +216,7 @@ def _data(name: str) -> dict[str, Any]:
 
 
 def _limits(name: str) -> dict[str, Any]:
-    """What the catalogue knows of a target's limits and bases."""
+    """The limits and bases of a target, as the catalogue lists them; {} where it has none."""
     fact = facts_on().limits_of(name)
     return (
         {} if fact is None else fact.model_dump(include=_LIMITS, exclude_defaults=True)
@@ -230,7 +230,7 @@ _LIMITS = {
 
 
 def bases_of(name: str) -> TargetBases:
-    """What a target tunes, and other targets that train by the same method."""
+    """The bases that a target tunes, and other targets that train by the same method."""
     to = target(name)
     kind = method_of(name)
     others = []
@@ -247,9 +247,9 @@ def bases_of(name: str) -> TargetBases:
 
 
 def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
-    """What is known of a model that its own provider would tune; None where nothing is.
+    """A model as a base that its own provider would tune; None where no target tunes it.
 
-    A model at an address of its own ends by no calendar of others.
+    None, too, for a model at an address of its own, as no provider's calendar applies to it.
     """
     if model.base_url is not None:
         return None
@@ -275,7 +275,7 @@ def method_of(name: str) -> Method:
 
 
 TRUTH = {"true": True, "false": False}
-"""What a template calls $true and $false: in these files yes, true and no are words."""
+"""The values of $true and $false in a template: in these files, yes, true and no are words."""
 
 
 def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
@@ -521,7 +521,7 @@ class Refusal(NamedTuple):
 
 
 class ExportReport(NamedTuple):
-    """What was written, or why nothing was."""
+    """The files that were written, or the reasons why none were."""
 
     case: str
     to: Target
@@ -698,7 +698,7 @@ def shared_rows(
 def _price(
     to: Target, name: str, base: ChosenBase, tokens: int, usd_per_mtok: float | None
 ) -> float | Unknown:
-    """What training costs by its tokens: at the stated price, else at the catalogue's."""
+    """The price of training by its tokens: at the stated price, else at the catalogue's."""
     if usd_per_mtok is not None:
         return tokens * usd_per_mtok / TOKENS_PER_MTOK
     host = "" if to.offer is None else to.offer.host
@@ -715,7 +715,7 @@ def _price(
 
 
 def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
-    """What the end of a base means for this tuning; empty where it lasts."""
+    """Say how the end of a base affects this tuning; empty where the base lasts."""
     if not chosen.warning:
         return ""
     known = None if isinstance(usd, Unknown) else usd
@@ -793,7 +793,7 @@ def _recipe(
 
 
 def export_json(report: ExportReport) -> str:
-    """What was handed off, for whoever comes later."""
+    """The report of an export as JSON, so that it can be read again later."""
     data = report._asdict() | {"to": report.to.title, "dated": report.to.dated}
     data["recipe"] = {
         **report.recipe.recipe.model_dump(),
@@ -834,7 +834,7 @@ def _lines(examples: Sequence[TrainingExample], to: Target) -> str:
 
 
 def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterator[str]:
-    """What is wrong with files of these lines as a whole."""
+    """Name what is wrong with the files as a whole."""
     if train < to.least:
         yield f"{train:,} lines to train on, and it takes {to.least:,} or more"
     for n, most in ((train, to.most), (train + held, to.most_in_all)):
@@ -849,7 +849,7 @@ def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterat
 def _values(
     name: str, examples: Sequence[TrainingExample], train: int, facts: RecipeFacts
 ) -> dict[str, str]:
-    """What stands for ``{{words}}`` in jobs and commands."""
+    """The text for each ``{{word}}`` in jobs and commands."""
     recipe = facts.recipe
     tokens = sorted(map(tokens_of, examples)) or [1]
     longest = tokens[math.ceil(0.99 * len(tokens)) - 1] * ESTIMATE_FACTOR
@@ -910,7 +910,7 @@ _MOST_REFUSALS = 20
 
 
 def export_document(done: ExportReport) -> b.Document:
-    """What was written, or why nothing was."""
+    """The document with the files that were written, or the reasons why none were."""
     title = done.to.title
     if done.folder is None:
         refused = len(done.refusals)
@@ -1007,7 +1007,7 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
 
 
 def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
-    """What was taken over of the pilot, and what of it wasn't."""
+    """Rows with the parts taken from the pilot, and those left out."""
     piloted = done.piloted
     if piloted is None:
         yield (

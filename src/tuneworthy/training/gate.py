@@ -79,10 +79,10 @@ _OPEN = frozenset({"the", "and", "of", "with"})
 _WORD = re.compile(r"\w+")
 
 GATES = named("data_gates")
-"""What keeps a candidate out, in the order in which it is told."""
+"""Gates that keep a candidate out, in the order in which they are shown."""
 
 NAMED = named("data_oddities")
-"""What a candidate is only named for."""
+"""Oddities that only mark a candidate and don't keep it out."""
 
 
 class Reviewed(NamedTuple):
@@ -400,7 +400,7 @@ _Talk: TypeAlias = tuple[str, ...]  # what a conversation asks, a text a turn
 
 
 class _CaseTexts:
-    """What the evaluation set asks, to find it again in examples."""
+    """The questions of the evaluation set, to find them again in examples."""
 
     def __init__(self, whole: set[_Talk]) -> None:
         self._whole = whole
@@ -788,7 +788,10 @@ class HidingRule(NamedTuple):
 
     @property
     def how(self) -> Hiding:
-        """What stands in a training set where personal data was."""
+        """The way to hide personal data in a training set.
+
+        A policy of masking also hides data that files beside the case keep.
+        """
         stated = "keep" if self.policy is None else self.policy.local
         return "words" if self.masking and stated == "keep" else stated
 

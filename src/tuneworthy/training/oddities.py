@@ -21,7 +21,7 @@ from tuneworthy.measure.signals.success import refuses
 from tuneworthy.model.training import TrainingExample
 
 ODDITIES = ("refused", "too_long", "other_language", "injected")
-"""What a line is named for, in the order in which it is shown."""
+"""Oddities that mark a line, in the order in which they are shown."""
 
 #: An answer is far too long from so many times as long as nine in ten others,
 TIMES = 8
@@ -32,7 +32,7 @@ FEWEST = 20  #: Answers from which on one can be odd by length or language.
 
 
 def name_odd_lines(examples: Sequence[TrainingExample]) -> list[set[str]]:
-    """What each example is odd in; mostly nothing."""
+    """The oddities of each example; an empty set for most."""
     odd: list[set[str]] = [set() for _ in examples]
     answers = [example.answer.content for example in examples]
     for place, answer in enumerate(answers):

@@ -43,7 +43,7 @@ class ChatCall:
 
     @property
     def alike(self) -> tuple[str, float]:
-        """What calls that are answered together share."""
+        """The model and temperature. Calls with an equal pair are answered together."""
         return self.model, self.temperature
 
 
@@ -86,7 +86,7 @@ class AdapterModels:
         return plain and all((self._runs / run / name).is_file() for name in files)
 
     def answers(self, calls: list[ChatCall]) -> list[dict[str, Any]]:
-        """What one model makes of some calls."""
+        """The answers of one model to some calls, in their order."""
         import torch
 
         adapter = nullcontext()

@@ -1,4 +1,4 @@
-"""What trainers do each in their own way, done as in a pilot: layout, order, rates, arithmetic.
+"""Steps that trainers do differently, done as in a pilot: layout, order, rates, arithmetic.
 
 The pilot's own loop uses it, and an export for TRL or Unsloth has a copy beside its script. So it
 imports nothing else of this program.
@@ -33,7 +33,7 @@ SETTINGS: dict[str, Any] = {
     "report_to": "none",
     "logging_steps": 1,
 }
-"""What no recipe says, and what libraries choose otherwise."""
+"""Settings that no recipe states, and that libraries choose differently."""
 
 
 def split_tokens(

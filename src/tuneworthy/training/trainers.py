@@ -100,7 +100,7 @@ class Trainer(Protocol):
         """Make ready to serve, before the first call; once more after it was closed."""
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
-        """What some runs would take; a few steps may be measured, nothing is paid."""
+        """Estimate the time and money for some runs. A few steps may be measured; nothing is paid."""
 
     def usd_most(self, work: TrainingWork) -> float:
         """The most a run can cost."""
@@ -351,7 +351,7 @@ class LoraTrainer:
         *,
         measure: int = 0,
     ) -> Row:
-        """What the process says at the end of a job."""
+        """Run a job in the training process, and return its last message."""
         worker = await self._ready()
         job = {
             "base": str(self._base or checked()),

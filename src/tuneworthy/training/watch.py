@@ -38,7 +38,7 @@ WATCHED = {
     "usd_per_request": ("cheaper", -1),
     "latency_p95_s": ("fast", -1),
 }
-"""What new logs are compared in, the question it answers, and whether more of it is good."""
+"""Measurements of new logs that are compared, the question each answers, and whether more is good."""
 
 PRIVATE = named("private")
 
@@ -221,7 +221,7 @@ def _end(way: WayResult, name: FigureId, end: str) -> float:
 
 
 def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watched]:
-    """What logs say that are newer than the signature, beside those before it."""
+    """Compare logs that are newer than the signature with those before it."""
     if decision.signed is None:
         return
     on = decision.signed.on

@@ -32,14 +32,14 @@ WINNERS = {
     "head": "A trained head: labels by a small classifier, without a model",
     "nearest": "Nearest examples: the prompt with the examples most like each request",
 }
-"""What is handed off without a trained model, by the name of its target."""
+"""Ways that are handed off without a trained model, by the name of their target."""
 _BASELINE = {"head": "trained_head", "nearest": "nearest_neighbour"}
 _SHOWN = 8  #: Examples that a model is shown where no lab has chosen another number.
 _MEASURE = "no pilot has measured it: tuneworthy pilot"
 
 
 class WinnerReport(NamedTuple):
-    """What was written."""
+    """The folder that was written, and the quality of the way in it."""
 
     case: str
     name: str  #: Of the target: ``head`` or ``nearest``.
@@ -146,7 +146,7 @@ def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
 
 
 def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
-    """What a pilot measured of it on held-out cases, and of which of its ways."""
+    """The quality that a pilot measured on held-out cases, and the way it was measured on."""
     result = read_pilot(lab.case)
     for row in result.arms if result else ():
         arm = row.arm
@@ -226,7 +226,7 @@ def _card(report: WinnerReport, lab: PreparedLab) -> str:
 
 
 def winner_json(report: WinnerReport) -> str:
-    """What was handed off, for whoever comes later."""
+    """The report of a handed-off way as JSON, so that it can be read again later."""
     data = report._asdict()
     if isinstance(report.quality, Unknown):
         data["quality"] = report.quality.model_dump()
@@ -234,7 +234,7 @@ def winner_json(report: WinnerReport) -> str:
 
 
 def winner_document(report: WinnerReport) -> b.Document:
-    """What was written, and how to run it."""
+    """The document about the folder that was written, with the commands to run it."""
     learned = f"{counted(report.examples, 'example')}, {count(report.labels)} different answers"
     rows: list[tuple[str, ...]] = [("Learned from", learned)]
     quality = report.quality

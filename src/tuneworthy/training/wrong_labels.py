@@ -60,7 +60,7 @@ class WrongLabel(NamedTuple):
 
 
 class LabelCheck(NamedTuple):
-    """What a head that never saw a line says of its label."""
+    """Labels that are likely wrong, by a head that wasn't trained on the line it checks."""
 
     likely_wrong: tuple[WrongLabel, ...]  #: The likeliest first.
     #: How good the naming is; unknown where nothing is named.

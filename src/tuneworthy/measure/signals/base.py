@@ -1,4 +1,4 @@
-"""What a signal is: numbers for each trace, and evidence from all of them."""
+"""The parts of a signal: numbers for each trace, and evidence from all of them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class TraceTable:
 
 
 class Findings(NamedTuple):
-    """What a signal has to say."""
+    """The results of a signal."""
 
     evidence: tuple[Evidence, ...] = ()
     series: tuple[Series, ...] = ()
@@ -117,7 +117,7 @@ class TraceSignal(Protocol):
         return {}
 
     def finish(self, table: TraceTable) -> Findings:
-        """What all traces together show."""
+        """Compute the result from all traces together."""
 
 
 # Columns of a batch as arrays.
@@ -200,7 +200,7 @@ class Clock(NamedTuple):
         return float(self.times[-1] - self.times[0]) / DAY_S if len(self.times) else 0.0
 
     def shorter(self, days: float, named: str) -> str:
-        """What to do where it spans less than some days; empty where it spans them."""
+        """The advice where the times span less than some days; empty where they span them."""
         if not len(self.times):
             return LOG_TIME
         return (
@@ -383,7 +383,7 @@ def wider(first: Estimate | None, *others: Estimate | None) -> Estimate | None:
 
 
 def few(conversations: int) -> str:
-    """What to do where there are too few conversations."""
+    """The advice where there are too few conversations."""
     bear = "1 bears" if conversations == 1 else f"{conversations} bear"
     return f"measure {ENOUGH_CONVERSATIONS} conversations or more; {bear} on this"
 
@@ -464,9 +464,9 @@ _case_number = lru_cache(maxsize=65_536)(text_number)
 
 
 def clusters(table: TraceTable, cases: Floats) -> Ints:
-    """What stands or falls together: the test case where there is one, else the conversation.
+    """The group of each trace: its test case if it has one, else its conversation.
 
-    Trials of one task are no independent tasks.
+    Trials of one task aren't independent of each other.
     """
     names = np.where(np.isnan(cases), -1.0 - table.conversation, cases)
     return np.unique(names, return_inverse=True)[1].astype(np.int64)

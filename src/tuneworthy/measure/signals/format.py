@@ -283,7 +283,7 @@ def _unlike(
 
 
 def _arguments(call: ToolCall) -> dict[str, Any] | None:
-    """What a tool is called with; None where that is no JSON object."""
+    """The arguments of a tool call; None where they aren't a JSON object."""
     value, fenced = read_json(call.arguments)
     return value if isinstance(value, dict) and not fenced else None
 
@@ -392,7 +392,7 @@ def _refused_calls(table: TraceTable) -> Evidence:
 
 
 def _newest_tool_answers(turns: Sequence[Message]) -> list[str]:
-    """What tools answered since the model's last turn, in order."""
+    """The results of tools since the model's last turn, in order."""
     newest = takewhile(lambda turn: turn.role != "assistant", reversed(turns))
     answers = [turn.content for turn in newest if turn.role == "tool"]
     answers.reverse()
@@ -400,7 +400,7 @@ def _newest_tool_answers(turns: Sequence[Message]) -> list[str]:
 
 
 class ToolUsage(NamedTuple):
-    """What the calls of a tool have in common."""
+    """The keys and types that calls of a tool have in common."""
 
     required: frozenset[str] = frozenset()  #: Keys that nearly all have.
     types: Mapping[str, str] = {}  #: The type of a key, where most agree on one.
@@ -428,7 +428,7 @@ def _usage(calls: Sequence[dict[str, Any]]) -> ToolUsage:
 
 
 def _fault(call: LoggedCall, usage: ToolUsage) -> str:
-    """What is wrong with a call, by names of keys alone; "" for nothing."""
+    """The fault of a call, without any value of its arguments; "" for none."""
     tool = call.tool[:60]
     if call.arguments is None:
         return f"{tool}: the arguments are not a JSON object"
@@ -492,7 +492,7 @@ def fits(shape: Shape, other: Shape) -> bool:
 
 
 def differences(shape: Shape, usual: Shape) -> Iterator[str]:
-    """What tells a shape from the usual one, by the keys at its top."""
+    """The differences between a shape and the usual one, by the keys at its top."""
     if (
         isinstance(shape, str)
         or isinstance(usual, str)

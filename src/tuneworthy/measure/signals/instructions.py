@@ -147,7 +147,7 @@ class InstructionResults(NamedTuple):
 
     @property
     def asks(self) -> tuple[object, ...]:
-        """What is asked, wherever and in whatever words: prompts that ask it share it."""
+        """The content of the instruction. Prompts that ask the same in other words share it."""
         return self.instruction.kind, self.instruction.amount, self.instruction.words
 
 

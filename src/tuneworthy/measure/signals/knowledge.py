@@ -132,7 +132,7 @@ class _Passages(NamedTuple):
 
 
 def _detected(table: TraceTable) -> _Passages:
-    """What the detector of sufficient passages says of a sample."""
+    """Whether the passages of sampled traces are sufficient, by a detector."""
     batch = table.sample
     lacking = ""
     if "contexts" not in table.present:

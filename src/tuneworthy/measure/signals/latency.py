@@ -93,7 +93,7 @@ class LatencySignal(TraceSignal):
         )
 
     def _settling(self, table: TraceTable) -> Evidence:
-        """What settles the signal: the prompt's share, where the target is missed."""
+        """The evidence that settles the signal: the prompt's share of time if the target is missed."""
         target_s = self.target_s
         if target_s is None:
             ask = "state `targets.latency_p95_s`: without a target none is missed"

@@ -1,4 +1,4 @@
-"""What kinds of requests a log holds, kept so that a later log can be compared with it."""
+"""The kinds of requests in a log, stored so that a later log can be compared with it."""
 
 from __future__ import annotations
 

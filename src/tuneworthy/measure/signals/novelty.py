@@ -216,7 +216,7 @@ class Neighbours(NamedTuple):
 
 
 class Flagged(NamedTuple):
-    """What is flagged of the later requests, and what would be by chance."""
+    """Later requests that are flagged as new, and the share that chance would flag."""
 
     rows: Flags  #: Which of all requests are.
     by_chance: float  #: Mean share of the later ones when conversations are shuffled.

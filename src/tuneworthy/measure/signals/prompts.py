@@ -38,7 +38,7 @@ class _PromptCalls(NamedTuple):
 
 
 def prompt_prices(table: TraceTable) -> tuple[Evidence, tuple[Series, ...]]:
-    """What a call costs by prompt version, and what the newest changed of it.
+    """The cost of a call by prompt version, and its change with the newest one.
 
     Versions come in the order of their first call. ``prompt_price_change`` compares the newest with
     the one before it, both with 20 conversations or more: its ends divide the ends of the two, so

@@ -1,4 +1,4 @@
-"""What the texts themselves show: a fixed form, facts that nothing given holds, languages."""
+"""Signals in the texts alone: a fixed form, facts that aren't in the input, and languages."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ Form = Literal["label", "json", "sql", "tool call", "prose"]
 
 
 class ShapeSignal(TraceSignal):
-    """What kind of answers there are, on the sample.
+    """The kinds of answers, on the sample.
 
     * ``fixed_form_share``: share of answers that are one of few labels (six words at most, and so
       few different ones that each comes five times on average), JSON, SQL or a call of a tool.

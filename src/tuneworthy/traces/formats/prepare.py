@@ -1,7 +1,7 @@
-"""What a field map can't say: records laid out anew before its paths are followed.
+"""Rearrangement of records that a field map can't describe, before its paths are followed.
 
-Each function takes a record, which may be None at the end of a file, and gives those that stand
-for it. ``context.state`` keeps what a format has to remember from one to the next.
+Each function takes a record, which may be None at the end of a file, and gives those that stand for
+it. ``context.state`` keeps what a format has to remember from one to the next.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PREPARE: dict[str, Prepare] = {}
 FINISH: dict[str, Callable[[ReadContext], Iterable[Record]]] = defaultdict(
     lambda: lambda _: ()
 )
-"""What is left when a file has ended."""
+"""By format, a function that gives the remaining records after a file has ended."""
 
 
 def prepares(function: Prepare) -> Prepare:
@@ -247,7 +247,7 @@ def _failed(record: Record) -> Any:
 
 
 def _thrown(events: Any) -> Any:
-    """What an exception among the events of a span says."""
+    """The message of an exception among the events of a span; None without one."""
     for event in mappings_in(unpacked(events)):
         pairs = _pairs(event.get("attributes"))
         if message := pairs.get("exception.message") or pairs.get("exception.type"):
@@ -372,7 +372,7 @@ def _with_attachments(record: Record) -> list[Record]:
 
 
 def _grade(sample: Record, context: ReadContext) -> Record:
-    """What the first scorer says: a number and, where it is one, its word; nothing for no score."""
+    """The grade by the first scorer, with its word if it is one; {} without a score."""
     scores = as_mapping(sample.get("scores") or {"score": sample.get("score")})
     scorer, value = _first_entry(scores)
     if isinstance(value, dict):
