@@ -50,7 +50,7 @@ def _to_day(value: Any) -> date:
 
 
 def _to_word(value: Any) -> Any:
-    """A yes that came as true, and a number, as the words a case file has for them."""
+    """Turn a boolean or a number into the word that a case file has for it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value) if isinstance(value, int | float) else value
@@ -87,7 +87,7 @@ AsOf = Annotated[
 
 
 class StatedAnswer(FileRecord):
-    """An answer, with what it rests on."""
+    """An answer with its grounds."""
 
     key: Annotated[
         Key,
@@ -117,7 +117,10 @@ DATA = (
 
 
 def cleaned(data: Any) -> Any:
-    """Plain data with control characters and direction overrides as visible escapes; lines stay."""
+    """Plain data, in which control characters and direction overrides are visible escapes.
+
+    Line breaks stay.
+    """
     if isinstance(data, str):
         return "\n".join(
             one_line(line, limit=len(line) * 10 + 1) for line in data.split("\n")
@@ -130,7 +133,7 @@ def cleaned(data: Any) -> Any:
 
 
 def marked(text: str) -> str:
-    """A text that may quote strangers, with the line that says so before it."""
+    """A text that may quote strangers, after a line that warns of it."""
     return f"{DATA}\n\n{cleaned(text)}"
 
 
@@ -152,7 +155,7 @@ def judged(
 
 
 def opening(document: Document) -> str:
-    """The first blocks of a report; the rest stands in the data."""
+    """The first blocks of a report; the result's data has the rest."""
     return "\n\n".join(render(document).rstrip("\n").split("\n\n")[:2])
 
 

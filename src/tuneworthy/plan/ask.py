@@ -14,9 +14,9 @@ _DECISIONS = (
 
 
 def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
-    """The work and money up to and with the first phase of a plan that ends in a decision.
+    """The work and money up to and including the first phase that ends in a decision.
 
-    One number for every surface: the page, the memo, the list and a budget read this.
+    The page, the memo, the list and a budget all use this one number.
     """
     if isinstance(plan, Unknown):
         return plan
@@ -33,7 +33,7 @@ def ask_now(plan: Plan | Unknown) -> AskNow | Unknown:
 
 
 def find_decision(plan: Plan) -> Phase:
-    """The first phase that ends in a decision, up to which everything is asked for now."""
+    """The first phase that ends in a decision. The ask covers everything up to it."""
     return next(
         (phase for phase in plan.phases if phase.id in _DECISIONS), plan.phases[-1]
     )

@@ -55,7 +55,7 @@ _SPECK = 1e-9  # what floats leave over is no further day
 
 
 class NoPlanError(Exception):
-    """Why there is no plan: what would make one possible. It never leaves this room."""
+    """There is no plan; the message says what would make one possible. It never leaves this room."""
 
     def __init__(self, ask: str) -> None:
         self.ask = ask
@@ -65,9 +65,9 @@ class NoPlanError(Exception):
 class Calendar:
     """Gives every phase its dates.
 
-    One team does the work at ``hours_per_week``, one phase at a time, each as soon as what it needs
-    is done and the team is free. A phase takes the upper end of its hours. A phase that waits
-    (``weeks``) doesn't keep the team from others.
+    One team works ``hours_per_week`` on one phase at a time. A phase starts as soon as the phases
+    it needs are done and the team is free, and takes the upper end of its hours. During the
+    ``weeks`` that a phase has to wait, the team is free for other phases.
     """
 
     def __init__(self, start: date, hours_per_week: float) -> None:
@@ -79,7 +79,7 @@ class Calendar:
     def book(
         self, name: str, hours: float, needs: Needs = (), weeks: float = 0.0
     ) -> tuple[date, date]:
-        """The first and the last day of a phase; those it needs are booked before it.
+        """Book a phase, after all phases that it needs, and return its first and last day.
 
         Raises:
             NoPlanError: If it ends after the year 9999.
@@ -96,7 +96,7 @@ class Calendar:
 
     @property
     def weeks(self) -> float:
-        """Weeks of working days until all that is booked is done."""
+        """Weeks of working days until every booked phase is done."""
         return max(self._ends.values()) / DAYS_PER_WEEK
 
     def _free(self, ready: int, length: int) -> int:
@@ -109,7 +109,7 @@ class Calendar:
 
 
 def day(start: date, number: int) -> date:
-    """A working day by its number from ``start``, which is number 0 or, on a weekend, before it.
+    """The working day with this number. ``start`` is number 0; on a weekend, the day before it is.
 
     Raises:
         NoPlanError: If it lies after the year 9999.
@@ -143,7 +143,7 @@ _NAMED = {
 
 @dataclass(frozen=True, slots=True)
 class PhaseCost:
-    """Hours of work, and USD beside the work; or USD with the work in them."""
+    """Hours of work and USD on top, or USD that include the work."""
 
     hours: Range = _NOTHING
     usd: Range = _NOTHING
@@ -156,7 +156,7 @@ class PhaseCost:
 def cost_of(
     hours: Span | Amount | None = None, usd: Span | Amount | None = None
 ) -> PhaseCost:
-    """Work, and money beside it."""
+    """The cost of work, with money on top."""
     work, money = (
         Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd)
     )
@@ -165,7 +165,7 @@ def cost_of(
 
 @cache
 def phase_words() -> dict[str, dict[str, Any]]:
-    """The words of every phase, and what else the plan says: by goal, by unit of data, notes."""
+    """The words of every phase, and other words of the plan: by goal, by unit of data, and notes."""
     return tomllib.loads(
         files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8")
     )
@@ -203,13 +203,12 @@ class PlanContext:
         part: Part = "steps",
         **details: str,
     ) -> Needs:
-        """Put a phase of ``phases.toml`` at the end of the plan and give it its dates.
+        """Append a phase of ``phases.toml`` with its dates to the plan. Returns its id as a need.
 
-        ``details`` fill what its words leave open; one may be several steps, one a line, and one
-        that comes to nothing is left out. Where no cost is given, the file says what it is made of.
-        Hours are priced at the case's rate, which nobody may have stated. It takes at least
-        ``weeks``, in which the team is free for other phases. The result is what a phase after it
-        needs: its id.
+        ``details`` fill the gaps in the phase's words. A detail may be several steps, one a line;
+        an empty one is left out. Without a ``cost``, the file says how to compute it. Hours are
+        priced at the case's rate, which may be unknown. The phase takes at least ``weeks``, during
+        which the team is free for other phases.
         """
         words = phase_words()[name]
         own = {
@@ -254,7 +253,7 @@ class PlanContext:
         return (name,)
 
     def _done_when(self, words: Mapping[str, Any]) -> str:
-        """When a phase is done; in other words where the case states no target that it names."""
+        """The condition that ends a phase, in other words where the case lacks a target they name."""
         done: str = words["done"]
         lacks_quality = "{quality}" in done and not self.quality
         lacks_criterion = "{criterion}" in done and not self.criterion_words
@@ -289,9 +288,9 @@ class PlanContext:
 
     @property
     def held_out(self) -> int:
-        """How many cases are held out: half of those that tell today's quality from its target.
+        """The number of held-out cases: half of those that tell today's quality from its target.
 
-        The framework's number where no quality is known, or it is met.
+        It is the framework's number where no quality is known, or where it meets the target.
         """
         target = self.case.targets.quality
         today = self.case.today
@@ -326,9 +325,9 @@ class PlanContext:
 
     @property
     def criterion_words(self) -> str:
-        """The criterion as what a way has; empty where no target is stated.
+        """The criterion as a list of clauses about a way; empty where no target is stated.
 
-        What today misses has to be gained, and what today meets must not be lost.
+        A way has to gain what today misses, and must not lose what today meets.
         """
         clauses = self._criterion_clauses()
         if not set(clauses) - {"privacy"}:
@@ -376,7 +375,7 @@ class PlanContext:
 
     @property
     def scored(self) -> bool:
-        """Whether it is known how good today's answers are."""
+        """Whether the quality of today's answers is known."""
         return self.case.today.quality is not None and bool(self.case.today.cases)
 
     @property
@@ -390,7 +389,7 @@ class PlanContext:
     # ``NoPlanError`` for a figure that neither gives.
 
     def priced(self, part: CostPart) -> PhaseCost:
-        """A part of the investment, in its own figures; open upwards where hours have no rate."""
+        """A part of the investment in its own figures, open upwards where hours have no rate."""
         model = self.money
         money = self.money.priced(part.usd)
         hours = model.amount(part.hours)
@@ -402,7 +401,7 @@ class PlanContext:
         return PhaseCost(Range.between(hours.low, hours.high), usd, priced=True)
 
     def upfront(self, category: str) -> CostPart:
-        """A category of the upfront costs; deployment takes those that no phase is named after."""
+        """A category of the upfront costs. Deployment includes those categories that have no phase."""
         parts = self.money.upfront_parts
         stated = self.case.economics.upfront.by_category
         known = category in (*parts, LACKING, LACKING_FIRST) or stated
@@ -413,7 +412,7 @@ class PlanContext:
         return parts.get(category, CostPart()) + rest
 
     def running(self, *categories: str) -> PhaseCost:
-        """Three months of some running costs, or those of a job that runs once."""
+        """Some running costs for three months, or for all of a job that runs once."""
         parts = self.money.running_parts
         monthly = self.case.economics.monthly
         for category in categories:
@@ -427,7 +426,7 @@ class PlanContext:
         return self.priced(some.times(1 if self.case.one_off else MONTHS_PER_QUARTER))
 
     def table(self, category: str) -> PhaseCost:
-        """The framework's own row; what the case states only where the framework has none."""
+        """The framework's own row; the case's statement only where the framework has none."""
         if category in self._rows("upfront"):
             row = self._row("upfront", category)
             return cost_of(row.hours, row.usd)
@@ -447,7 +446,7 @@ class PlanContext:
         return rows[category]
 
     def trying(self, step: Step) -> PhaseCost:
-        """The hours of a step, else those of its option, else anything that options may take."""
+        """The hours of a step, else those of its option, else the range over all options."""
         hours = step.hours
         if isinstance(hours, Range):
             return PhaseCost(hours)
@@ -467,7 +466,7 @@ class PlanContext:
         return cost_of(Span(low=least, high=most))
 
     def labelling(self, cases: int) -> PhaseCost:
-        """Hours to label so many cases: the design of the evaluation, by its cases."""
+        """Hours to label these cases, at the usual time for a case in the design of an evaluation."""
         rule = self.rule
         part = self.money.upfront_parts.get("evaluation")
         if part is not None and part.hours:
@@ -480,7 +479,7 @@ class PlanContext:
         )
 
     def collected(self, unit: str, wanted: float, have: float | None) -> PhaseCost:
-        """Hours to get ready what lacks of some data."""
+        """Hours to prepare the data that is missing."""
         hours = collecting_hours(self.rule, unit, wanted, have)
         if hours is None:
             raise NoPlanError(f"add plan.per_hour.{unit} to the framework")

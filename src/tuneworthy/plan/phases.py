@@ -1,7 +1,7 @@
-"""Which phases a plan has, in which order, and what their words leave open.
+"""The phases of a plan, their order, and the details that fill the gaps in their words.
 
-What a phase is called, what is done in it, when it is done and what it takes stands in phases.toml.
-To add one, write it there and say it where it belongs.
+phases.toml holds the title of each phase, its steps, its end and its cost. To add a phase, write it
+there and call ``say`` where it belongs.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _MOST_QUESTIONS = 5
 
 
 def plan_keeping(plan: PlanContext, what: str = "the prompt") -> None:
-    """Leave everything as it is, watch it, and look again."""
+    """Plan to leave everything unchanged, watch it, and look again."""
     plan.say("decide", plan.say("watch", what=what))
 
 
 def plan_adopting(plan: PlanContext, step: Step) -> None:
-    """Put another way behind a small share of calls, and watch it."""
+    """Plan to send a small share of calls to another way, and watch it."""
     title = step.title.removeprefix("switch to ")
     adopted = plan.say("adopt", (), plan.trying(step), way=title)
     plan.say("watch", adopted, what=title)
@@ -57,7 +57,7 @@ def plan_adopting(plan: PlanContext, step: Step) -> None:
 def plan_roll_out(
     plan: PlanContext, conditions: Sequence[LiveCondition], money: MoneyFindings
 ) -> None:
-    """Open conditions of a proven tuned model, its roll-out, and keeping it fresh."""
+    """Plan the open conditions of a proven tuned model, its roll-out, and its upkeep."""
     unmet = find_unmet(conditions)
     _settle_conditions(plan, unmet, ())
     if "investment" in unmet:
@@ -71,7 +71,7 @@ def plan_pilot(
     conditions: Sequence[LiveCondition],
     money: MoneyFindings,
 ) -> None:
-    """Conditions, an evaluation set, what is tried beside it, the pilot, and building it.
+    """Plan the conditions, an evaluation set, ways to try meanwhile, the pilot, and the build.
 
     Nothing is trained, not even a pilot, before the data is reviewed and the service confirmed, and
     the bulk of the money waits for the pilot and for amounts that are settled.
@@ -104,10 +104,10 @@ def plan_steps(
     steps: Sequence[Step],
     questions: Sequence[QuestionResult] = (),
 ) -> None:
-    """The recommended steps in their order, and the next decision.
+    """Plan the recommended steps in their order, and the next decision.
 
-    ``questions`` are open answers that decide. What still moves has to be over before it is decided
-    again.
+    ``questions`` are open answers that decide. Requirements that still change have to settle before
+    the decision.
     """
     for position, step in enumerate(steps):
         _do_step(plan, step, ())
@@ -137,7 +137,7 @@ def is_tuning(framework: Framework, name: str) -> bool:
 
 
 def _do_step(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """The phase of a step; none for keeping what runs, rolling out, or what a pilot is for."""
+    """Add the phase of a step. Keeping the present way, rolling out and piloting have none here."""
     if step.option in _WITHOUT_A_PHASE or is_tuning(plan.framework, step.option):
         return
     if any(phase.id == f"try_{step.option}" for phase in plan.phases):
@@ -152,7 +152,7 @@ _WITHOUT_A_PHASE = (
 
 
 def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """An option, or a listed model that nobody ran on these cases."""
+    """Try an option, or a listed model that nobody ran on these cases."""
     option = plan.framework.options.get(step.option)
     serving = option is not None and option.errors is None
     shown = phase_words()["shown"]
@@ -186,7 +186,7 @@ def _try(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """Every kind of better retrieval, once it is counted how often the passage is found."""
+    """Try every kind of better retrieval, after counting how often the passage is found."""
     options = plan.framework.options
     enough = plan.framework.threshold("retrieval_recall")
     recall = plan.case.today.retrieval_recall
@@ -224,7 +224,7 @@ def _try_retrieval(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _measure(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """The numbers of today that nobody measured yet."""
+    """Measure today's figures that are unknown."""
     targets = plan.targets
     unknown = [
         name
@@ -242,7 +242,7 @@ def _measure(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _label(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """As many cases as tell the figure from its target."""
+    """Label enough cases to distinguish the figure from its target."""
     today = plan.case.today
     target = plan.case.targets.quality
     more = plan.held_out
@@ -255,7 +255,7 @@ def _label(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _say_as_it_is(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """A step whose phase has its name, and only its reason is left open."""
+    """Add a step that has a phase of its own name, with its reason as the only detail."""
     plan.say(step.option, needs, because=step.because)
 
 
@@ -265,7 +265,7 @@ def _relax(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """Up to what is usual for the kind of data that lacks."""
+    """Collect the missing data, up to the usual amount for its kind."""
     need = plan.lacking or DataNeed(
         low=math.ceil(plan.framework.threshold("few_examples") or 0.0),
         high="open",
@@ -279,7 +279,7 @@ def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
 
 
 def _clear(plan: PlanContext, step: Step, needs: Needs) -> None:
-    """The obstacles to training: requirements that move, a condition, or where the data may go."""
+    """Remove an obstacle to training: changing requirements, a condition, or a limit on data."""
     forbidding = [
         each for each in plan.conditions if sentence(each.why) == step.because
     ]
@@ -304,7 +304,7 @@ _STEPS: Mapping[str, Callable[[PlanContext, Step, Needs], None]] = {
 
 
 def _let_settle(plan: PlanContext, name: str) -> None:
-    """Wait for a reason against to be over, beside everything else; once a plan."""
+    """Wait until a reason against is over, alongside everything else; at most once in a plan."""
     if any(phase.id == f"against_{name}" for phase in plan.phases):
         return
     work = either(plan.rule.against, name)
@@ -321,7 +321,7 @@ def _let_settle(plan: PlanContext, name: str) -> None:
 
 
 def _ask_questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> None:
-    """The open answers, found out at the minutes the framework gives them."""
+    """Answer the open questions, in the minutes that the framework states for them."""
     hours = sum(question.minutes for question in open_questions) / 60
     many = len(open_questions)
     steps = [question.ask for question in open_questions[:_MOST_QUESTIONS]]
@@ -338,7 +338,7 @@ def _ask_questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) 
 def _settle_conditions(
     plan: PlanContext, unmet: Mapping[str, LiveCondition], needs: Needs
 ) -> None:
-    """The service and safety, as far as they are open."""
+    """Settle the service and safety, as far as they are open."""
     if "feasibility" in unmet:
         _tuning_service(plan, needs)
     if "safety" in unmet:
@@ -348,7 +348,7 @@ def _settle_conditions(
 def _settle_money(
     plan: PlanContext, condition: LiveCondition, money: MoneyFindings, needs: Needs = ()
 ) -> Needs:
-    """The amounts, before the bulk of the money is spent."""
+    """Settle the amounts before most of the money is spent."""
     once, *_ = condition.once.partition(" (")  # its reason is the first step already
     done = f"{once}, and that is in the case file"
     if isinstance(money.result, InvestmentResult) and money.result.contradicted:
@@ -358,7 +358,7 @@ def _settle_money(
 
 
 def _tuning_service(plan: PlanContext, needs: Needs) -> None:
-    """Open points of the tuning service, where there are any."""
+    """Settle open points of the tuning service, where there are any."""
     stated = plan.case.tuning
     ended = stated.until is not None and stated.until <= plan.calendar.start
     offered = plan.approach.offered_by if plan.approach else ()
@@ -388,7 +388,7 @@ def _safety(plan: PlanContext, needs: Needs) -> None:
 
 
 def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
-    """Which data, how much, and how to get it now and later."""
+    """Name the kind of data, its amount, and how to get it now and later."""
     have = plan.case.usable_data(need.unit)
     low = need.low
     high = need.high
@@ -410,9 +410,9 @@ def _data_words(plan: PlanContext, need: DataNeed) -> dict[str, Any]:
 
 
 def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Needs:
-    """Held-out cases and the figure to beat, where there is no evaluation set; once a plan.
+    """Make held-out cases and measure the figure to beat, where there is no evaluation set.
 
-    Without one no comparison counts.
+    A plan has this phase once. Without an evaluation set, no comparison counts.
     """
     if plan.case.data.evaluation is not None:
         return needs
@@ -453,9 +453,9 @@ def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Ne
 
 
 def _pilot(plan: PlanContext) -> Needs:
-    """It waits for all that comes before it.
+    """Add the pilot, after all phases so far.
 
-    Where there is an evaluation set, what is left of its design is part of the pilot.
+    Where there is an evaluation set, the rest of its design is part of the pilot.
     """
     part = plan.rule.pilot_share
     least = ""
@@ -486,7 +486,7 @@ def _pilot(plan: PlanContext) -> Needs:
 
 
 def _launch(plan: PlanContext, needs: Needs) -> Needs:
-    """Into production, watched and kept fresh; a job is run."""
+    """Add the launch and the upkeep; for a job, its one run."""
     limits = listing(plan.limits)
     kept = f"it keeps to {limits}" if limits else "its latency and cost are on file"
     launched = plan.say("deployment", needs, kept=kept)
@@ -498,9 +498,9 @@ def _launch(plan: PlanContext, needs: Needs) -> Needs:
 
 
 def _later_goals(plan: PlanContext, needs: Needs) -> None:
-    """The goals after the one that is tuned first, each with its own data and comparison.
+    """Add the goals after the first one, each with its own data and comparison.
 
-    What a case states is the work up to its first version, so these take the framework's table.
+    The case states only the work up to its first version, so these take the framework's table.
     """
     first = plan.approach
     tuned = next(

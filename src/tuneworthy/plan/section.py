@@ -1,4 +1,4 @@
-"""The plan as a section of the dossier: its phases, what they come to, and what they rest on."""
+"""The plan as a section of the dossier: its phases, their sum, and its grounds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _FAR_MONTHS = 1200  #: A century: nobody names the day.
 
 @dataclass(frozen=True, slots=True)
 class JudgedCase:
-    """The inputs of a plan: a case, and everything that was found about it."""
+    """The inputs of a plan: a case, and all findings about it."""
 
     case: Case
     framework: Framework  #: The one that it was judged by.
@@ -69,13 +69,13 @@ class JudgedCase:
 
 
 def build_plan(judged: JudgedCase) -> Plan | Unknown:
-    """Plan what the judgement asks for, or say what would make a plan possible.
+    """Plan the steps of the judgement, or say what would make a plan possible.
 
-    It follows the answer, its rule and its steps. A pilot is planned up to a tuned model that is
-    watched and kept fresh, a *yes* from the roll-out on, a *no* up to the way that is used instead;
-    any other answer up to the next decision, which for an open one follows its first step. Hours
-    and USD are the case's where it states them by category, else those of the framework's tables;
-    hours without a rate leave the USD open.
+    The plan follows the answer, its rule and its steps. For a pilot, it leads to a tuned model that
+    is watched and kept up. For a *yes*, it begins with the roll-out. For a *no*, it ends with the
+    way that is used instead. For any other answer, it ends with the next decision; an open answer
+    begins with its first step. Hours and USD are the case's where it states them by category, else
+    those of the framework's tables. Hours without a rate leave the USD unknown.
     """
     if judged.framework.plan is None:
         return Unknown(
@@ -164,7 +164,7 @@ def _judged_approach(judged: JudgedCase) -> ApproachResult | None:
 
 
 def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
-    """Add the phases that the answer asks for."""
+    """Add the phases of the answer."""
     judgement = judged.judgement
     steps = judgement.recommendation.steps
     first = steps[0]
@@ -191,7 +191,7 @@ def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
 
 
 def _what_moves(judged: JudgedCase) -> list[str]:
-    """Reasons against that are about what still changes, where they decide."""
+    """Reasons against tuning about requirements that still change, where these decide."""
     if judged.judgement.ruling.rule != "moving":
         return []
     names = [n for n in _MOVING if judged.assessment.state(n) == "yes"]

@@ -1,4 +1,4 @@
-"""Every scorer there is, by its id, and which of them judge a case."""
+"""All scorers by their ids, and the choice of those that judge a case."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GOALS = dict.fromkeys(("extraction", "format"), "json_fields")
 GOALS |= {"classification": "label", "tool_calling": "tool_call"}
 """The scorer for outputs of each goal, where the references are of that kind."""
 CASES_A_LABEL = 2
-"""References that stand for at least this many cases each, on average, are taken for labels."""
+"""References count as labels if each stands for at least this many cases on average."""
 
 
 def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
@@ -72,7 +72,7 @@ def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
 
 
 def scorer_kind(name: str) -> type[Scorer] | None:
-    """The scorer with an id, ours or of an installed package; None for none."""
+    """The scorer with an id, from here or from an installed package; None without one."""
     if name in SCORERS:
         return SCORERS[name]
     added = plugin_object("scorers", name)
@@ -84,13 +84,14 @@ def scorer_kind(name: str) -> type[Scorer] | None:
 def default_scorers(
     cases: Sequence[EvalCase], kit: Kit | None = None, metric: str = "", goal: str = ""
 ) -> tuple[Scorer, ...]:
-    """The scorer of a whole set, where nobody names one; () where no case has a reference.
+    """The scorers of a whole set for which nobody named one; () where no case has a reference.
 
-    The metric decides where it is one we know (``metric_named``, or the id of a scorer); else what
-    tuning would be for, where the references fit that (``GOALS``); else these: calls of tools are
-    compared as such, objects by field, numbers as numbers, texts that come back in several cases as
-    labels, other texts and mixed ones by ``match``. For ``label`` without labels in the kit, those
-    of the references count. A reference that a check of its own case compares with is left out.
+    The first of these that fits decides. The metric, if it is a known one (``metric_named``, or the
+    id of a scorer). The goal of tuning, if the references fit it (``GOALS``). The form of the
+    references: tool calls are compared as calls, objects by field, numbers as numbers, texts that
+    several cases share as labels, and all other texts by ``match``. Without labels in the kit,
+    ``label`` takes those of the references. A reference that a check of its own case uses is left
+    out.
     """
     kit = kit or Kit()
     references = [
@@ -139,7 +140,7 @@ def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
 
 
 class Marker:
-    """Scores outputs by the scorers of the set and by each case's own checks, made from a kit."""
+    """Scores outputs by the scorers of the set and by each case's own checks."""
 
     def __init__(self, scorers: Sequence[Scorer], kit: Kit) -> None:
         self._scorers = tuple(scorers)
@@ -153,10 +154,10 @@ class Marker:
         return any(scorer.id == "label" for scorer in self._scorers)
 
     def scorers(self, case: EvalCase) -> tuple[Scorer, ...]:
-        """The scorers that apply to a case; made once.
+        """The scorers that apply to a case, made once.
 
-        Its checks count beside those of the set; one that compares with its reference, in the place
-        of those that do.
+        The case's own checks are added to the scorers of the set. A check that compares with the
+        case's reference replaces those that do.
         """
         if case.id not in self._of_case:
             for check in case.checks:
@@ -171,17 +172,17 @@ class Marker:
         return self._of_case[case.id]
 
     def check(self) -> None:
-        """Try what takes a process to try, before anything is paid for."""
+        """Test the scorers that need a process, before anything is paid for."""
         for scorer in (*self._scorers, *self._made.values()):
             scorer.check()
 
     def stop(self) -> None:
-        """End what runs for scorers, from any thread: the user stopped the run."""
+        """End the processes of scorers, from any thread: the user stopped the run."""
         for scorer in (*self._scorers, *self._made.values()):
             scorer.stop()
 
     def reads_system(self, case: EvalCase) -> bool:
-        """Whether a scorer of a case goes by the system prompt."""
+        """Whether a scorer of a case reads the system prompt."""
         return any(scorer.reads_system for scorer in self.scorers(case))
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
@@ -192,10 +193,10 @@ class Marker:
 
 
 def together(parts: Sequence[Scored]) -> Scored:
-    """Several verdicts on one output as one: right where all are right.
+    """Combine several verdicts on one output: right where all are right.
 
-    The value, reason and signal are those of the lowest. Verdicts that say nothing are left out;
-    where all say nothing, or one was stopped, so does this.
+    The value, reason and signal are those of the lowest one. Verdicts without a score are left out.
+    The result has no score where none has one, or where one was stopped.
     """
     for part in parts:
         if part.why == RUN_STOPPED:

@@ -57,10 +57,10 @@ _END_OF_THOUGHT = re.compile(
 
 
 def without_thinking(text: str) -> str:
-    """A text without the thinking that it begins with; as it is where it begins with none.
+    """Remove the thinking at the beginning of a text, if it begins with any.
 
-    Models that think in the open put it between tags, before their answer. Some servers put the
-    first tag into the prompt, so that only the last one comes back.
+    Some models put their thinking between tags before the answer. Some servers put the first tag
+    into the prompt, so that only the last one comes back.
     """
     if thought := _THOUGHT.match(text):
         return text[thought.end() :]
@@ -85,14 +85,14 @@ class Output:
 
     @cached_property
     def json(self) -> Any:
-        """The value the text holds as JSON, bare or in one fence; ``UNREAD`` where it is none."""
+        """The JSON value of the text, bare or in one fence; ``UNREAD`` where it isn't JSON."""
         from tuneworthy.text.json import read_json
 
         return read_json(self.text)[0]
 
     @property
     def text_with_calls(self) -> str:
-        """Its text, and the tools it calls, as people and judges see them."""
+        """The text with the tools it calls, as people and graders see them."""
         calls = [{"name": name, "arguments": text} for name, text in self.tool_calls]
         listed = f"\n{json.dumps(calls, ensure_ascii=False)}" if calls else ""
         return f"{self.text}{listed}".strip()
@@ -108,7 +108,7 @@ class Kit:
 
     materials: Materials = field(default_factory=Materials)
     labels: Strings = ()
-    """Every label there is; where empty, ``label`` can't tell a wrong one from no label at all."""
+    """All labels. Where it is empty, ``label`` can't distinguish a wrong label from no label."""
     read: Callable[[str], str] | None = None
     """Reads a text file by its name beside the case, and refuses one outside; None: no files."""
     folder: Path | None = None  #: The case folder, for the user's own functions alone.
@@ -120,7 +120,7 @@ class Scored(Record):
 
     value: Share  #: 1 for right, 0 for wrong, between them for partly; 0 where ``ok`` is None.
     ok: bool | None
-    """Whether it counts as right; None where it can't be scored, and then it counts as nothing."""
+    """Whether the output counts as right. None where it can't be scored: then it doesn't count."""
     why: str  #: Short id of the reason, as ``label_differs``.
     #: Numbers of the reason.
     numbers: dict[str, float | int] = Field(default_factory=dict)
@@ -144,17 +144,17 @@ def wrong(
     about: str = "",
     numbers: Mapping[str, float | int] = {},
 ) -> Scored:
-    """An output that is wrong, wholly or with a ``value`` for what is right in it."""
+    """The verdict on a wrong output; ``value`` is the share of it that is right."""
     value = min(1.0, max(0.0, value)) if math.isfinite(value) else 0.0
     of: Any = {"signal": signal, "about": cut(about), "numbers": dict(numbers)}
     return Scored(value=value, ok=False, why=why, **of)
 
 
 def conditions(why: str, faults: Sequence[Scored], n: int, **numbers: int) -> Scored:
-    """Several conditions as one: right where all hold, else the first fault.
+    """Combine several conditions: right where all hold, else the first fault.
 
-    The value is the share of the ``n`` conditions that hold; ``numbers`` say how many were looked
-    at, if any.
+    The value is the share of the ``n`` conditions that hold. ``numbers`` are further counts to
+    report.
     """
     if numbers:
         numbers["failed"] = len(faults)
@@ -172,17 +172,17 @@ def empty() -> Scored:
 
 
 def unscored(why: str, about: str = "") -> Scored:
-    """An output of which a scorer can't say anything."""
+    """The verdict on an output that a scorer can't judge."""
     return Scored(value=0.0, ok=None, why=why, about=cut(about))
 
 
 def cut(text: str) -> str:
-    """The beginning of a text, for showing; halves of surrogate pairs become question marks."""
+    """The beginning of a text to show; halves of surrogate pairs become question marks."""
     return readable(text[:120])
 
 
 class Parameters(FileRecord):
-    """Parameters as a check writes them, read strictly."""
+    """Parameters of a scorer as a check states them; no type is converted."""
 
     model_config = ConfigDict(strict=True)
     #: The parameter that may be written alone, as in ``contains: card``.
@@ -199,30 +199,30 @@ class Parameters(FileRecord):
 
 
 class Scorer(Parameters):
-    """A measure of one output. It is pure, and safe on any text: it never raises."""
+    """A measure of one output. It has no side effects and never raises, whatever the text."""
 
     id: ClassVar[str]  #: Its name, as ``match``.
     compares: ClassVar[bool] = False
-    """Whether it holds an output against a reference, so that a case needs one."""
+    """Whether it compares an output with a reference, so that a case needs one."""
     #: Whether it goes by the system prompt that was sent.
     reads_system: ClassVar[bool] = False
 
     def prepare(self, kit: Kit) -> None:
-        """Take what it needs from beside the case; no process is started."""
+        """Read the files beside the case that it needs; no process is started."""
 
     def check(self) -> None:
-        """Try what takes a process to try, before anything is paid for."""
+        """Test a scorer that needs a process, before anything is paid for."""
 
     def stop(self) -> None:
-        """End what runs for it: the user stopped the run. It may say ``RUN_STOPPED`` then."""
+        """End its processes: the user stopped the run. It may return ``RUN_STOPPED`` then."""
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        """How good an output is."""
+        """Score an output for a case."""
         raise NotImplementedError
 
 
 class Comparer(Scorer):
-    """A scorer that holds an output against what a case accepts."""
+    """A scorer that compares an output with the references of a case."""
 
     compares = True
 
@@ -231,7 +231,7 @@ class Comparer(Scorer):
         raise NotImplementedError
 
     def compare(self, output: Output, accepted: Sequence[Any]) -> Scored:
-        """The verdict on an output that isn't blank, with at least one accepted answer."""
+        """The verdict on a nonblank output, with at least one accepted answer."""
         raise NotImplementedError
 
     def score(self, output: Output, case: EvalCase) -> Scored:
@@ -245,7 +245,7 @@ S = TypeVar("S", bound=Scorer)
 
 
 def make(kind: type[S], parameters: Any, kit: Kit) -> S:
-    """A scorer from the parameters of a check; an InputError for wrong ones."""
+    """Make a scorer from the parameters of a check; an InputError for wrong ones."""
 
     def error(what: str, *, fix: str, where: str = "") -> InputError:
         del where  # the file isn't known here
@@ -290,12 +290,12 @@ _FENCE = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 
 
 def normal(text: str, *, punctuation: bool = False, articles: bool = False) -> str:
-    """A text without differences of case, width, spacing and punctuation.
+    """Remove differences of case, width, spacing and punctuation from a text.
 
-    Unicode is brought to its compatibility form (NFKC), capitals are folded, punctuation marks of
-    any script become spaces and spaces are single. A point or comma between digits, a sign before
-    a digit, ``%`` and currency signs stay: they change a number. ``punctuation`` keeps the marks,
-    and ``articles`` leaves out the English articles.
+    Unicode is brought to its compatibility form (NFKC), capitals become small letters, punctuation
+    marks of any script become spaces, and spaces are single. A point or comma between digits, a
+    sign before a digit, ``%`` and currency signs stay, as they change a number. ``punctuation``
+    keeps the marks, and ``articles`` removes the English articles.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
     if not punctuation:
@@ -319,18 +319,18 @@ def _is_mark(text: str, at: int) -> bool:
 
 
 def plain(text: str) -> str:
-    """A text as ``normal`` leaves it; one of marks alone keeps them, for it is not empty."""
+    """A text after ``normal``; a text of marks alone keeps them, as it would be empty otherwise."""
     return normal(text) or " ".join(text.split())
 
 
 def unfenced(text: str) -> str:
-    """The content of a fenced block that is the whole text; other texts as they are."""
+    """The content of a fenced block, if it is the whole text; else the text."""
     block = _FENCE.fullmatch(text) if "```" in text[:200] else None
     return block[1] if block else text
 
 
 def as_text(value: Any) -> str:
-    """A reference as the text that a model would write."""
+    """A reference as the text that a model would write for it."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
@@ -347,11 +347,11 @@ _UNCLEAR = re.compile(r"(?:[kKMBT]|bn|mn|Mio|Mrd)(?![A-Za-z0-9])")
 
 
 def numbers_in(text: str) -> list[float | None]:
-    """Every number of a text, in order; None where its scale is unclear (``5k``) or too large.
+    """All numbers in a text, in order; None for one with an unclear scale (``5k``) or a huge one.
 
-    ``1,234.5`` has a comma for thousands; ``3 million`` is multiplied out; a unit, ``%`` or
-    currency sign beside it changes nothing. A digit inside a word (``v2``) or a chain (``1.2.3``,
-    ``1,5``) is not a number.
+    A comma in ``1,234.5`` separates thousands; ``3 million`` is multiplied out; a unit, ``%`` or
+    currency sign beside it changes nothing. A digit inside a word (``v2``) or in a chain
+    (``1.2.3``, ``1,5``) isn't a number.
     """
     numbers: list[float | None] = []
     for match in _NUMBER.finditer(text):
@@ -367,7 +367,7 @@ def numbers_in(text: str) -> list[float | None]:
 
 
 def as_number(value: Any) -> float | None:
-    """A value as a finite number: a number, or a text that holds exactly one; else None."""
+    """A finite number, or the only number in a text; else None."""
     if isinstance(value, str):
         numbers = numbers_in(value)
         return numbers[0] if len(numbers) == 1 else None
@@ -378,9 +378,9 @@ def as_number(value: Any) -> float | None:
 
 
 def near(value: float, expected: float, *, within: float, relative: float) -> bool:
-    """Whether a number lies within the wider of two tolerances; both ends included.
+    """Whether a number lies within the wider of two tolerances, both ends included.
 
-    ``within`` is absolute, and ``relative`` a share of the right one.
+    ``within`` is absolute; ``relative`` is a share of the expected value.
     """
     # rounding of decimals as they were written
     slack = 4e-16 * max(abs(value), abs(expected))
@@ -388,18 +388,18 @@ def near(value: float, expected: float, *, within: float, relative: float) -> bo
 
 
 class FieldRule(Parameters):
-    """How a field is compared."""
+    """The rule by which a field is compared."""
 
     main: ClassVar[str] = "as"
     kind: Literal["exact", "text", "number", "date", "set"] | None = Field(
         None, alias="as"
     )
-    """None: by the type of the right value."""
+    """None: the type of the right value decides."""
     within: Amount = 0.0
     relative: Amount = 0.0
 
     def equal(self, value: Any, expected: Any) -> bool:
-        """Whether a value is the right one, in the sense of its kind."""
+        """Whether a value equals the right one, by the rule of its kind."""
         match self.kind or _kind(expected):
             case "number":
                 number = as_number(value)
@@ -431,13 +431,13 @@ def _words(value: Any) -> str:
 
 
 def _bag(value: Any) -> Counter[str]:
-    """Items without their order; a single value is a list of one item."""
+    """Count the items of a list, whatever their order; a single value is a list of one item."""
     items = value if isinstance(value, list | tuple) else [value]
     return Counter(f"t {plain(x)}" if isinstance(x, str) else _key_of(x) for x in items)
 
 
 def _key_of(value: Any) -> str:
-    """A value as text, equal for equal values; 1 and 1.0 are equal, 1 and true are not."""
+    """A key that is equal for equal values; 1 and 1.0 are equal, 1 and true are not."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     try:
@@ -490,9 +490,9 @@ _DAYS = (
 
 
 def as_date(value: Any) -> date | None:
-    """A day, as ISO 8601, ``24.11.2026`` or with an English month's name; else None.
+    """Read a day as ISO 8601, as ``24.11.2026``, or with an English month's name; else None.
 
-    ``05/06/2026`` has two readings, and so none.
+    ``05/06/2026`` could be two days, so it is None.
     """
     if not isinstance(value, str) or len(value) > 60:
         return None
@@ -514,7 +514,7 @@ _DEEPEST = 20
 
 
 def leaves(value: Mapping[str, Any], above: FieldPath = ()) -> Iterator[FieldPath]:
-    """Paths to what is not an object inside an object; an empty or very deep one is a leaf."""
+    """Paths to the values in an object that aren't objects; an empty or very deep one is a value."""
     for key, inner in value.items():
         path = (*above, str(key))
         deeper = isinstance(inner, Mapping) and inner and len(path) < _DEEPEST
@@ -522,7 +522,7 @@ def leaves(value: Mapping[str, Any], above: FieldPath = ()) -> Iterator[FieldPat
 
 
 def value_at_path(value: Any, path: FieldPath) -> tuple[bool, Any]:
-    """Whether a path leads somewhere in a value, and the value there."""
+    """Whether a value has this path, and the value there."""
     for key in path:
         if not isinstance(value, Mapping) or key not in value:
             return False, None

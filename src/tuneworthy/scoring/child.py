@@ -28,7 +28,8 @@ MEMORY_BYTES = 384 * MIB
 MOST_SCRIPTS = 4
 MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
 MOST_STEPS = 30_000_000
-"""Steps of SQLite's machine a query may take: counted, so that the answer depends on no clock."""
+"""Steps of SQLite's machine that a query may take. Steps don't depend on the clock, so a query has
+the same result on every machine."""
 _LONGEST_VALUE = MIB
 _STEP = 50_000
 
@@ -56,9 +57,9 @@ _BUILDING = _READING | _actions(
 
 
 def limit_process() -> None:
-    """Let this process have so much memory, write no file and open few.
+    """Limit the memory of this process, and forbid it to write files or to open many.
 
-    Where the system knows no such limits none are set, and the time limit outside alone holds.
+    On a system without such limits none are set. Then only the time limit outside protects.
     """
     try:
         import resource
@@ -72,7 +73,7 @@ def limit_process() -> None:
 
 
 class Database:
-    """A database in memory, built from a script and then only read."""
+    """A database in memory, built by a script and read-only afterwards."""
 
     def __init__(self, script: str) -> None:
         self._steps = 0
@@ -88,7 +89,7 @@ class Database:
         self._link.set_authorizer(_allowing(_READING))
 
     def rows(self, query: str) -> dict[str, Any]:
-        """The rows of one query; or ``error``, the id of what went wrong."""
+        """The rows of one query, or ``error`` with the id of the fault."""
         self._steps = 0
         try:
             cursor = self._link.execute(query)
@@ -142,7 +143,10 @@ def _plain(value: Any) -> Any:
 
 
 def sql() -> Callable[[Any], Any]:
-    """Answers ``{key, query, script?}``; without a script it knows, with ``no_script``."""
+    """Make the function that answers ``{key, query, script?}``.
+
+    It answers ``no_script`` where it doesn't know the key and no script is given.
+    """
     limit_process()
     databases: dict[str, Database] = {}
 
@@ -164,7 +168,7 @@ def sql() -> Callable[[Any], Any]:
 
 
 def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
-    """Answers a list of arguments with what the user's function gives for them."""
+    """Make the function that calls the user's function with a list of arguments."""
     sys.path.insert(0, folder)
     spec = importlib.util.spec_from_file_location("own_scorer", Path(folder) / file)
     if spec is None or spec.loader is None:
@@ -180,7 +184,7 @@ _ADOPT = 36  # PR_SET_CHILD_SUBREAPER of Linux
 
 
 def adopt_orphans() -> None:
-    """Have what loses its parent below this process become its child, where that can be had."""
+    """Adopt descendants that lose their parent, where the system allows it."""
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):
@@ -188,7 +192,7 @@ def adopt_orphans() -> None:
 
 
 def list_descendants(pid: int) -> list[int]:
-    """Processes below one, whatever session they are in; none where the system lists none."""
+    """The processes below one, in any session; [] where the system can't list them."""
     children: dict[int, list[int]] = {}
     numbers = [name for name in _names_in("/proc") if name.isdigit()]
     for name in numbers:
@@ -214,7 +218,7 @@ def _names_in(folder: str) -> list[str]:
 
 
 def end_descendants(pid: int) -> None:
-    """End all that a process started, and what that started, but not the process itself."""
+    """End all descendants of a process, but not the process itself."""
     for _ in range(_ROUNDS):
         below = list_descendants(pid)
         if not below:
@@ -225,11 +229,11 @@ def end_descendants(pid: int) -> None:
 
 
 def end_with(parent: int, *, adopting: bool) -> None:
-    """Go on in a process of its own; this one stays behind and waits for the end of either.
+    """Continue in a child process, while this one waits for the end of the child or its parent.
 
-    It ends all that was started below it once whoever asks is gone, or the other process is; with
-    ``adopting`` also what made a session of its own. A thread couldn't: a pattern of ``re`` that
-    never ends lets none run.
+    When one of the two is gone, it ends everything that was started below it. With ``adopting``, it
+    also ends processes that made a session of their own. A thread can't do this: a pattern of
+    ``re`` that never ends lets no thread run.
     """
     if adopting:
         adopt_orphans()
@@ -251,7 +255,7 @@ def close_streams() -> None:
 
 
 def main(parent: str, kind: str, *arguments: str) -> None:
-    """Answer until the questions end. What the user's code prints is dropped."""
+    """Answer questions until the input ends. Output of the user's code is dropped."""
     # which says who it is, as it may be gone by now
     end_with(int(parent), adopting=kind == "own")
     questions = os.fdopen(os.dup(0), "rb")

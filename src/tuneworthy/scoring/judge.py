@@ -1,8 +1,8 @@
-"""``judge``: a model holds an output against a rubric.
+"""``judge``: a model grades an output by a rubric.
 
-This room writes the question and reads the answer; the lab, which pays, sends it. A judge's
-word counts for nothing by itself: only labels that people gave blindly, on cases drawn at
-random in each arm, turn it into a measurement.
+This room writes the question and reads the answer; the lab pays for it and sends it. The grade
+alone counts for nothing. Only labels that people gave blindly, on cases drawn at random in each
+arm, turn it into a measurement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tuneworthy.scoring.base import (
 )
 
 LONGEST_PART = 60_000
-"""Characters of one part that a judge is shown; a longer output can't be judged."""
+"""The most characters of one part that a grader is shown. A longer output can't be graded."""
 MOST_TOKENS = 30
 
 _HEAD = (
@@ -42,9 +42,9 @@ _HEAD = (
 
 
 class Judge(Scorer):
-    """A rubric, and how a judge's answer is read.
+    """A rubric, and the reading of the grader's answer.
 
-    The judge sees neither the arm nor the model that wrote the output.
+    The grader sees neither the arm nor the model that wrote the output.
     """
 
     id = "judge"
@@ -53,7 +53,7 @@ class Judge(Scorer):
     file: Stated | None = None  #: File beside the case that holds the rubric.
     top: Annotated[int, Field(ge=1, le=10)] = 1  #: The best score; 0 is the worst.
     passes: Annotated[int, Field(ge=1)] | None = None
-    """The least score that counts as right; the best where it isn't stated."""
+    """The lowest score that counts as right; the highest possible one where none is stated."""
     reference: bool = True  #: Whether the judge sees a right answer.
     _rubric: str = PrivateAttr("")
 
@@ -73,7 +73,7 @@ class Judge(Scorer):
         self._rubric = readable(rubric)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        """Nothing: a judge has to be called (``question`` and ``read``)."""
+        """No score: a grader has to be called (``question`` and ``read``)."""
         return unscored("judge_not_asked")
 
     def question(self, output: Output, case: EvalCase) -> dict[str, Any] | None:
@@ -113,7 +113,7 @@ class Judge(Scorer):
         return [(name, readable(text)) for name, text in parts]
 
     def _schema(self) -> str:
-        """JSON Schema of the judge's answer: a score and nothing else."""
+        """The JSON Schema of the grader's answer: a score and nothing else."""
         score = {"type": "integer", "enum": list(range(self.top + 1))}
         shape = {
             "type": "object",
@@ -123,7 +123,7 @@ class Judge(Scorer):
         return canonical_json({**shape, "additionalProperties": False})
 
     def read(self, reply: Reply) -> Scored:
-        """The verdict in an answer; one that is anything but a score in range can't be used."""
+        """The verdict in an answer; it has no score unless the answer is a score in range."""
         value = Output.from_reply(reply).json  # some judges think in the open
         if isinstance(value, dict) and set(value) == {"score"}:
             score = value["score"]

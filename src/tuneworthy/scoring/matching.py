@@ -1,7 +1,7 @@
-"""Patterns of Python's `re`, in a process of their own with a time limit.
+"""Patterns of Python's `re`, matched in a separate process with a time limit.
 
-A pattern or a text may be made so that matching takes for ever, and nothing stops a match inside
-its own process. This file is also the program of that process: there it imports nothing of ours.
+A pattern or a text may be made so that matching never ends, and a process can't stop a match of its
+own. This file is also the program of that process, in which it imports nothing else from here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Answer = Literal["yes", "no", "no_pattern", "too_slow"]
 
 
 class Matcher:
-    """Matches texts, one at a time, in a process that is ended when it takes too long."""
+    """Matches texts, one at a time, in a process that is ended when a match takes too long."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -43,12 +43,12 @@ class Matcher:
         self._slow = Counter[str]()
 
     def try_out(self, pattern: str, *, capitals: bool) -> Answer:
-        """Match the empty text, to see whether a pattern is one and can be made in time."""
+        """Match the empty text, to test whether a pattern is valid and compiles in time."""
         with self._turn:
             return self._answer([pattern, "", False, capitals])
 
     def ask(self, pattern: str, text: str, *, whole: bool, capitals: bool) -> Answer:
-        """Whether a text fits a pattern; ``no_pattern`` where it isn't one."""
+        """Whether a text matches a pattern; ``no_pattern`` for an invalid one."""
         with self._turn:
             if self._slow[pattern] >= MOST_SLOW:
                 return "too_slow"
@@ -117,7 +117,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @cache
 def matcher() -> Matcher:
-    """The one process in which all patterns are matched; it starts with the first."""
+    """The one process that matches all patterns; it starts with the first one."""
     return Matcher()
 
 
@@ -137,7 +137,7 @@ def _answers(questions: IO[bytes]) -> Iterator[str]:
 
 
 def _alarm(seconds: int) -> None:
-    """Have the system end this process, where it can: whoever started it may be gone."""
+    """Have the system end this process after some seconds: its parent may be gone by then."""
     if hasattr(signal, "alarm"):
         signal.alarm(seconds)
 

@@ -1,4 +1,4 @@
-"""The scorer that is a function of the user's own: it runs with consent, beside this process."""
+"""The scorer for a user's own function. It runs with the user's consent, in a separate process."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _FUNCTION = re.compile(r"([^:]+\.py):([A-Za-z_]\w*)")
 
 
 class Python(Scorer):
-    """``function(output, case, context)`` of the user's own says how good an output is.
+    """A user's own ``function(output, case, context)`` scores the output.
 
-    The function gets the text, the case as in the evaluation set, and a mapping with ``system``
-    and ``tool_calls``. It returns a share between 0 and 1, a yes or no, or
-    ``{value, ok?, why?, signal?}``. Anything else, an exception and a time-out leave the output
-    unscored: they say something about the function, not about the output.
+    The function gets the text, the case as in the evaluation set, and a mapping with ``system`` and
+    ``tool_calls``. It returns a share between 0 and 1, a yes or no, or ``{value, ok?, why?,
+    signal?}``. Any other result, an exception and a time-out leave the output unscored: they are
+    faults of the function, not of the output.
     """
 
     id = "python"

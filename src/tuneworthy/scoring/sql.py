@@ -43,11 +43,11 @@ Rows = list[tuple[str, ...]]
 
 
 class Sql(Comparer):
-    """The query in the output gives the rows that an accepted query gives, each as often.
+    """The query in the output returns the rows of an accepted query, each as often.
 
-    Both run read-only on a database in memory. Columns go by their place and not by their name. The
+    Both run read-only on a database in memory. Columns are compared by place, not by name. The
     order of rows counts where the accepted query orders its result. Numbers are compared at nine
-    digits, texts exactly. Without an accepted query that runs, the output can't be scored.
+    digits, texts exactly. The output can't be scored unless an accepted query runs.
     """
 
     id = "sql"
@@ -101,7 +101,7 @@ class Sql(Comparer):
         return self._results[query]
 
     def _rows(self, query: str) -> Rows | str:
-        """The result of a query, or the id of what went wrong."""
+        """The result of a query, or the id of the fault."""
         if not query:
             return "no_result"
         if len(query) > LONGEST_QUERY:
@@ -121,12 +121,12 @@ class Sql(Comparer):
 
 @cache
 def sql_worker() -> Worker:
-    """The one process in which all queries run; it starts with the first."""
+    """The one process that runs all queries; it starts with the first one."""
     return Worker("sql", seconds=SECONDS, bare=True)
 
 
 def query_in(text: str) -> str:
-    """The query in a text: the only fenced block, or else all of it; no stop at its end."""
+    """The query in a text: its only fenced block or else all of it, without a final semicolon."""
     blocks = _BLOCK.findall(text) if "```" in text else []
     query = blocks[0] if len(blocks) == 1 else text
     return query.replace("\0", " ").strip().rstrip(";").strip()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class JsonSchema(Scorer):
-    """The output is JSON, bare or in one fence, that keeps a schema; its content doesn't count."""
+    """The output is valid JSON by a schema, bare or in one fence; its content doesn't count."""
 
     id = "json_schema"
     own: bool | dict[str, Any] = Field(True, alias="schema")
@@ -70,10 +70,10 @@ def _validator(own: bool | dict[str, Any], kit: Kit) -> Validator:
 
 
 class JsonFields(Scorer):
-    """The output is an object whose fields are right, one by one.
+    """Each field of the output's object is right.
 
-    The value is the share of fields that are right, for the accepted object that is met best. An
-    output that is not an object, or breaks the schema, scores 0 and fails in form.
+    The value is the share of right fields, by the accepted object with the highest share. An output
+    that isn't an object, or that breaks the schema, scores 0 as a fault of form.
     """
 
     id = "json_fields"
@@ -142,7 +142,7 @@ class JsonFields(Scorer):
 
 
 def as_object(value: Any) -> Mapping[str, Any] | None:
-    """A reference as an object: one itself, or a text that holds one; else None."""
+    """A reference as an object, also if a text holds it as JSON; else None."""
     if isinstance(value, str):
         value = Output(value).json
     return value if isinstance(value, Mapping) else None
@@ -203,14 +203,14 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _plain_name(name: str) -> str:
-    """A tool's name; interfaces that take no dot write ``_`` for it."""
+    """A tool's name with ``_`` for each dot, as some interfaces don't allow dots."""
     return name.strip().replace(".", "_")
 
 
 def model_calls(output: Output) -> list[ModelCall] | None:
-    """The calls of an output, from the interface or else written as JSON; [] where there is none.
+    """The tool calls of an output, from the interface or written as JSON; [] without any.
 
-    None where one has arguments that are not a JSON object.
+    None where the arguments of one aren't a JSON object.
     """
     pairs: list[tuple[Any, Any]]
     if output.tool_calls:
@@ -230,7 +230,7 @@ def model_calls(output: Output) -> list[ModelCall] | None:
 
 
 def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall] | None:
-    """The calls a reference asks for: one call, or ``{calls: […]}``; None where it is none."""
+    """The calls that a reference demands: one call, or ``{calls: […]}``; None without any."""
     if not isinstance(reference, Mapping):
         return None
     many = reference.get("calls")
@@ -261,7 +261,7 @@ def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
 
 
 def is_call(value: Any) -> bool:
-    """Whether a reference can't mean anything but tool calls."""
+    """Whether a reference must be tool calls, as nothing else has its form."""
     shape = isinstance(value, Mapping) and set(value) in (
         {"name", "arguments"},
         {"calls"},
@@ -272,7 +272,7 @@ def is_call(value: Any) -> bool:
 def _pairs(
     calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall], *, ordered: bool
 ) -> int:
-    """How many calls pair off with accepted ones, at most."""
+    """The largest number of calls that can be matched to accepted calls, each to another one."""
     if ordered:
         return sum(
             other.fits(call) for call, other in zip(calls, accepted, strict=False)
@@ -299,20 +299,20 @@ def _placed(
 
 
 class ToolCalls(Scorer):
-    """Calls and accepted calls can be paired off, whatever their order.
+    """Each call matches an accepted call of its own, whatever their order.
 
-    The value is the share of calls that are right, over those accepted or made, whichever are more.
-    Without calls of the interface, calls that are written as JSON count. An accepted set without
-    calls means that none is right.
+    The value is the number of right calls, divided by the calls made or accepted, whichever are
+    more. Where the interface reports no calls, calls written as JSON count. An accepted set without
+    calls means that the model must call nothing.
     """
 
     id = "tool_call"
     main = "calls"
     compares = True
     calls: Any = None
-    """Accepted calls made together, instead of the case's reference: ``{name, arguments}`` with
-    exact values, or ``{tool: {argument: [accepted values]}}`` where ``""`` means that it may be
-    left out."""
+    """Accepted calls that are made together, instead of the case's reference: ``{name, arguments}``
+    with exact values, or ``{tool: {argument: [accepted values]}}``, where ``""`` means that the
+    argument may be left out."""
     ordered: bool = False  #: Whether the order counts.
     exact: bool = False  #: Whether capitals, marks and spaces of text arguments count.
 

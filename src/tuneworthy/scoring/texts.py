@@ -1,4 +1,4 @@
-"""Scorers of the words an output consists of."""
+"""Scorers of the words in an output."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 class Match(Comparer):
-    """The whole output equals an accepted text after normalisation (``normal``)."""
+    """The whole output equals an accepted text after normalization (``normal``)."""
 
     id = "match"
     main = "accepted"
@@ -82,7 +82,7 @@ _label = lru_cache(maxsize=1024)(plain)  # many answers are one of few
 
 
 class LabelMatch(Comparer):
-    """The output is an accepted label of a closed set; one that is no label fails in form."""
+    """The output is the accepted label of a closed set; a text that is no label is a fault of form."""
 
     id = "label"
     main = "labels"
@@ -119,7 +119,7 @@ class LabelMatch(Comparer):
 
 
 class Number(Comparer):
-    """The last, or the only, number of the output lies near an accepted one."""
+    """The last number of the output, or the only one, lies near an accepted one."""
 
     id = "number"
     main = "within"
@@ -151,9 +151,9 @@ class Number(Comparer):
 
 
 class Contains(Scorer):
-    """All of ``all``, one of ``any`` and none of ``none`` are in the output.
+    """The output contains every text of ``all``, one of ``any`` and none of ``none``.
 
-    Without any of these, one of the references has to be in it. The value is the share of
+    Without these three, it has to contain one of the references. The value is the share of
     conditions that hold.
     """
 
@@ -207,10 +207,10 @@ def _wide(text: str) -> str:
 
 
 class Regex(Scorer):
-    """The pattern is found in the output, or with ``absent`` it is not.
+    """The output matches a pattern, or with ``absent`` doesn't match it.
 
-    It is one of Python's `re`, and matched within a time limit: where that isn't enough, the output
-    can't be scored.
+    It is a pattern of Python's `re`. A match that exceeds the time limit leaves the output
+    unscored.
     """
 
     id = "regex"
@@ -273,7 +273,7 @@ Bound = Annotated[tuple[int, int], BeforeValidator(_bound)]
 
 
 class Length(Scorer):
-    """Every bound is kept, both ends included; the value is the share of units that keep theirs."""
+    """The length keeps every bound, both ends included. The value is the share of units that do."""
 
     id = "length"
     words: Bound | None = None
@@ -310,11 +310,11 @@ class Length(Scorer):
 
 
 class PromptInstructions(Scorer):
-    """Every instruction of the prompt that a program can check is followed.
+    """The output follows every instruction of the prompt that a program can check.
 
-    The wordings it knows are a closed list (``text.instructions``). A failure names the sentence
-    that asks for it, and its place in the prompt (0 at its beginning, 1 at its end). The value is
-    the share that is followed.
+    The known wordings are a closed list (``text.instructions``). A failure names the sentence with
+    the instruction and its place in the prompt (0 at the beginning, 1 at the end). The value is the
+    share of instructions that are followed.
     """
 
     id = "instructions"
@@ -351,10 +351,10 @@ def _instructions(prompt: str) -> tuple[Instruction, ...]:
 
 
 class Terminology(Scorer):
-    """No wrong word stands for a glossary term that is due.
+    """The output uses the right glossary terms.
 
-    A term is due where it, a word that is wrong for it or one that calls for it is in the input, or
-    one of the first two in the output. The value is the share of due terms that are right.
+    A term is due if it, a wrong word for it, or a word that calls for it is in the input, or if one
+    of the first two is in the output. The value is the share of due terms that are right.
     """
 
     id = "terminology"
@@ -395,9 +395,9 @@ class Terminology(Scorer):
 
 
 class BrandVoice(Scorer):
-    """The output has no phrase that could be anybody's, or that the team avoids.
+    """The output has no generic phrase, and none that the team avoids.
 
-    It knows a list of phrases, and nothing of wit or warmth.
+    It checks a list of phrases. It can't judge wit or warmth.
     """
 
     id = "voice"

@@ -1,6 +1,6 @@
-"""A Python process beside this one, for what may not run in it: a model's query, a user's function.
+"""A separate Python process for code that must not run in this one: a query by a model, a function.
 
-It guards against mistakes and not against malice: code that is run is code that was consented to.
+It guards against mistakes, not against malice. The user consented to the code that runs.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ MOST_BYTES = 16 * 1024 * 1024  #: Of one answer; a longer one is no answer.
 class Worker:
     """A process that answers one line of JSON with another.
 
-    It starts with the first question, in a session of its own and with an environment that holds no
-    key. It is ended, with all that it started, when an answer takes too long, when
-    it is stopped, and with whoever asks; after a slow answer the next question starts it anew.
-    ``bare`` leaves out the packages that are installed here.
+    It starts with the first question, in a session of its own, and its environment holds no key.
+    When an answer takes too long, when it is stopped, or when its parent ends, it is ended with all
+    that it started. After a slow answer, the next question starts it again. ``bare`` hides the
+    packages that are installed here.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Worker:
         self._end: weakref.finalize[..., Worker] | None = None
 
     def ask(self, question: Any) -> tuple[Any, str]:
-        """The answer and "", or None and why not: too_slow, stopped, ended or unreadable."""
+        """The answer and "", or None and the reason: too_slow, stopped, ended or unreadable."""
         try:
             line = json.dumps(question).encode() + b"\n"
             with self._turn:
@@ -66,7 +66,7 @@ class Worker:
             return None, "unreadable"
 
     def stop(self) -> None:
-        """End it now, from any thread, and answer nothing any more."""
+        """End it now, from any thread, and answer no further question."""
         self._stopped.set()
         process = self._process
         if process is not None:

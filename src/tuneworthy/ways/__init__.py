@@ -1,1 +1,1 @@
-"""One table of ways: what could run, what is known of it, and in which order to try it."""
+"""The table of ways: everything that could run, its figures, and the order to try it in."""

@@ -14,7 +14,8 @@ POSSIBLE = 0.125  #: From here it is called possible.
 def chance_within(today: float, limit: float, move: Move | None) -> float:
     """The chance that today's seconds or USD, times a factor, stay within a limit.
 
-    The logarithm of the factor is uniform between the ends of ``move``; without one nothing moves.
+    The logarithm of the factor is uniform between the ends of ``move``; without ``move`` the factor
+    is 1.
     """
     if today <= 0:
         return 1.0

@@ -1,7 +1,7 @@
-"""The one criterion: which ways are good enough.
+"""The one criterion for ways that are good enough.
 
-Everything that says *met* or *missed* asks this module: the judgement, the plan, the pilot's card,
-verify, watch and what a job requires.
+The judgement, the plan, the pilot's card, verify, watch and the requirements of a job all use it
+for *met* and *missed*.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class TargetCriterion:
     """The figures that a way has to meet, written down before anything is run.
 
     ``limits`` are the stated targets; ``private`` is whether data have to stay inside. Where no
-    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most; than the
-    best untuned way that a lab ran, where nobody knows today's quality.
+    quality is stated, a way may be worse than ``today`` by ``margin_quality`` at most. Where
+    today's quality is unknown, the best untuned way that a lab ran takes its place.
     """
 
     limits: Mapping[TargetId, float]
@@ -44,7 +44,7 @@ class TargetCriterion:
         private: State,
         today: Mapping[TargetId, KnownNumber],
     ) -> TargetCriterion:
-        """With the margin that the framework file has."""
+        """The criterion with the margin of the framework file."""
         margin = framework.threshold("margin_quality")
         if margin is None:
             return cls(limits, private, today)
@@ -52,9 +52,9 @@ class TargetCriterion:
 
     @property
     def quality_floor(self) -> float | None:
-        """The least quality: as stated, else today's less the margin where anything is asked for.
+        """The lowest sufficient quality: the stated one, else today's less the margin.
 
-        None where neither is known.
+        None where neither is known, or where no target is stated.
         """
         stated = self.limits.get("quality")
         today = self.today.get("quality")
@@ -63,10 +63,10 @@ class TargetCriterion:
         return today.value - self.margin_quality
 
     def judge(self, way: Way) -> dict[TargetId, TargetState]:
-        """Each target that counts for a way: met, missed or unknown; empty where none is stated.
+        """The state of each target that counts for a way: met, missed or unknown; {} without any.
 
-        Where no quality is stated, today's way isn't held against itself, and a tuned one has to
-        be no worse than the untuned one beside it, by all that was compared case by case.
+        Where no quality is stated, today's way isn't compared with itself. A tuned way must not be
+        worse than the untuned one beside it, by the cases that both were run on.
         """
         states: dict[TargetId, TargetState] = {}
         for target, limit in self.limits.items():
@@ -78,9 +78,9 @@ class TargetCriterion:
         return states
 
     def _hold_quality(self, way: Way) -> dict[TargetId, TargetState]:
-        """Whether a way is no worse by the margin, by case where that was compared.
+        """Whether a way is worse than today by the margin at most, case by case where possible.
 
-        Empty where there is nothing to compare it with.
+        {} where there is nothing to compare it with.
         """
         if way.gain is not None:
             return {"quality": self._hold_gain(way.gain)}
@@ -97,12 +97,12 @@ class TargetCriterion:
         return "unknown"
 
     def gains(self, way: Way, other: Way | None) -> State:
-        """Whether a tuned way brings what the untuned one beside it doesn't.
+        """Whether a tuned way has a benefit that the untuned one beside it lacks.
 
-        Yes: it is better by more than the margin, or meets a target that the other one doesn't.
-        No: neither is shown, and it meets no target that the other one is known to miss. Equal ways
-        gain nothing, nor do those that all cases there are can't tell apart: the cheaper one is
-        kept. Unknown where nobody compared them, or an afternoon of labels would tell.
+        Yes: it is better by more than the margin, or meets a target that the other one doesn't. No:
+        neither is shown, and the other one isn't known to miss a target that it meets. Equal ways
+        gain nothing, nor do ways that all existing cases can't distinguish: then the cheaper one is
+        kept. Unknown where nobody compared them, or where a few more labels could settle it.
         """
         if way.gain is None:
             return "unknown"
@@ -126,7 +126,7 @@ class TargetCriterion:
         return "no"
 
     def _labels_would_tell(self, gain: KnownNumber) -> bool:
-        """Whether so few more cases would show a gain that it would be wrong to close without."""
+        """Whether a few more cases might show a gain, so that it is too early to say no."""
         ahead = gain.value - self.margin_quality
         if ahead <= 0 or not gain.cases:
             return False
@@ -134,10 +134,10 @@ class TargetCriterion:
         return 2 * gain.cases * (longer - 1) <= AFTERNOON
 
     def admits(self, way: Way) -> TargetState:
-        """Whether a way meets everything: missed with one target missed, met with all of them met.
+        """Whether a way meets every target: missed if one is missed, met if all are met.
 
-        Unknown where no target is stated. A tuned way has to keep general skills and safety too,
-        and nothing is proven by one where nobody knows the best untuned way.
+        Unknown where no target is stated. A tuned way has to keep general skills and safety, too.
+        It proves nothing where the best untuned way is unknown.
         """
         states = dict(self.judge(way))
         if way.tuned and "no" in (way.skills, way.safe):
@@ -151,10 +151,11 @@ class TargetCriterion:
         return "unknown" if "unknown" in states.values() else "met"
 
     def nearly_admits(self, way: Way) -> bool:
-        """Whether a way is at its quality target, the rest being met, as far as can be told.
+        """Whether a way is close to its quality target, and meets the others as far as is known.
 
-        Its interval reaches no more than the margin below, so that a better one could bring no
-        gain; or twice that, where telling takes more cases than labelling is worth.
+        Close: its interval reaches no more than the margin below the target, so that a better way
+        could bring no gain. The interval may reach twice as far where settling it takes more cases
+        than labelling is worth.
         """
         limit = self.limits.get("quality")
         known = way.figures.get("quality")
@@ -172,7 +173,7 @@ class TargetCriterion:
 
     @staticmethod
     def name_targets(targets: Iterable[TargetId]) -> str:
-        """Targets in a sentence."""
+        """Name targets in a sentence."""
         return listing([TARGETS[target].name for target in targets])
 
     def missed_by(self, way: Way) -> tuple[TargetId, ...]:
@@ -192,10 +193,10 @@ _BY_STATE: Mapping[State, TargetState] = {
 def hold_against(
     target: TargetId, known: KnownNumber | None, limit: float
 ) -> TargetState:
-    """A figure against a limit: met or missed only where its whole interval lies on one side.
+    """Compare a figure with a limit: met or missed only where its whole interval lies on one side.
 
-    A share of right answers without its cases is unknown. Seconds and USD that are stated as one
-    number are taken as that number.
+    A share of right answers without its number of cases is unknown. Seconds and USD that are stated
+    as one number count as exact.
     """
     if known is None:
         return "unknown"

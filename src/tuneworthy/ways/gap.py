@@ -1,4 +1,4 @@
-"""The gap between today and the targets, and what is known of where it comes from."""
+"""The gap between today and the targets, and its known causes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHAPED_GOALS = frozenset({"format", "extraction", "tool_calling"})
 """Goals whose output has a structure that a schema can state."""
 
 LEARNT_SIGNS = ("terminology_errors", "inconsistent_format", "voice_drift")
-"""Signs of a habit of one's own: terms, form, voice."""
+"""Signs of habits of the team's own: terms, form, voice."""
 
 
 SEARCHED = "prompt_optimisation"  #: The option of a search for better prompts.
@@ -37,7 +37,7 @@ _FOUND = 0.9  # from here on passages are found
 
 @dataclass(frozen=True)
 class Gap:
-    """The targets missed, by how much, and the reasons that the case states.
+    """The missed targets, the distance to them, and the reasons that the case states.
 
     ``tried`` are the untuned ways that somebody ran here, today's first.
     """
@@ -49,16 +49,16 @@ class Gap:
 
     @cached_property
     def states(self) -> Admissible:
-        """Today's way against each target that counts."""
+        """The state of each target for today's way."""
         return self.criterion.judge(self.today)
 
     @cached_property
     def missed(self) -> tuple[TargetId, ...]:
-        """Targets that today's way misses, or all but certainly misses.
+        """Targets that today's way misses, or almost certainly misses.
 
-        A step toward a target takes less certainty than a claim that it is met: nobody waits for
-        more cases with fewer than one chance in ten that it is met, or where telling takes more
-        cases than labelling is worth.
+        A step toward a target needs less certainty than the claim that it is met. Nobody should
+        wait for more cases if the chance that the target is met is below one in ten, or if settling
+        it takes more cases than labelling is worth.
         """
         return tuple(
             target
@@ -69,14 +69,14 @@ class Gap:
 
     @cached_property
     def doubtful(self) -> tuple[TargetId, ...]:
-        """Targets of which nobody knows whether today's way meets them."""
+        """Targets of which it is unknown whether today's way meets them."""
         unknown = (
             target for target, state in self.states.items() if state == "unknown"
         )
         return tuple(target for target in unknown if target not in self.missed)
 
     def _leans_to_missed(self, target: TargetId) -> bool:
-        """Whether more cases would hardly change what to do about quality."""
+        """Whether quality counts as missed, as more cases would hardly change the next step."""
         known = self.today.figure(target)
         if target != "quality" or known is None or not known.cases:
             return False
@@ -102,10 +102,10 @@ class Gap:
 
     @cached_property
     def quality(self) -> KnownNumber | None:
-        """Quality of the best untuned way that somebody ran and that misses nothing else.
+        """Quality of the best untuned way that somebody ran and that misses no other target.
 
-        What is left to gain is reckoned from here, and not from a prompt that was left behind. It
-        is the best one whatever is wanted, so that a looser target never moves the start.
+        The remaining gain is computed from here, and not from an abandoned prompt. It is the best
+        way for any target, so that a looser target never changes the starting point.
         """
         known = [way.figures["quality"] for way in self.tried if self._comparable(way)]
         today = self.today.figures.get("quality")
@@ -119,9 +119,9 @@ class Gap:
 
     @cached_property
     def needed(self) -> float | None:
-        """The share of the errors that are left that the quality target takes away.
+        """The share of the remaining errors that have to go for the quality target.
 
-        None where nobody knows today's quality; a usual one where no target is stated at all.
+        None where today's quality is unknown; a usual share where no target is stated at all.
         """
         if not self.criterion.limits:
             return _USUAL_NEED
@@ -134,7 +134,7 @@ class Gap:
         )
 
     def _without_wrong_references(self, share: float) -> float:
-        """A share of right answers, with what a wrong reference counts as wrong taken as right."""
+        """A share of right answers, if answers with a wrong reference counted as right."""
         if self.failures is None:
             wrong = None
         else:
@@ -145,9 +145,9 @@ class Gap:
 
     @property
     def is_known(self) -> bool:
-        """Whether it is known how much is missing: a target is stated, and today's figure is there.
+        """Whether the gap is known: a target is stated, and today's figure is known.
 
-        A chance that rests on less is good for an order alone.
+        A chance for an unknown gap serves only to order the ways.
         """
         if not self.criterion.limits:
             return False
@@ -155,7 +155,10 @@ class Gap:
 
     @cached_property
     def needed_by_code(self) -> float:
-        """The same for what only code can promise, be it wanted or not; 1 where nobody knows."""
+        """The share of the errors that have to go for a quality that only code can promise.
+
+        1 where it is unknown.
+        """
         code = self.facts.framework.threshold("asks_for_code")
         wanted = self.criterion.quality_floor
         if code is None or wanted is None or self.quality is None:
@@ -166,7 +169,7 @@ class Gap:
 
     @cached_property
     def learnable(self) -> bool:
-        """Whether there is a habit of one's own that examples show."""
+        """Whether the team has habits of its own that examples can show."""
         usable = self.facts.examples or 0
         enough = self.facts.framework.threshold("examples_show_a_convention")
         if enough is not None and usable >= enough:
@@ -175,13 +178,13 @@ class Gap:
 
     @cached_property
     def ability(self) -> bool:
-        """Whether it is a matter of ability alone: nothing of the team's own is to be learnt."""
+        """Whether only ability is lacking: the team has nothing of its own to be learned."""
         own = self.facts.holds("domain_knowledge") or self.facts.holds("brand_voice")
         return not (self.learnable or own)
 
     @cached_property
     def misread(self) -> bool:
-        """Whether the right passage is there, and the answer is wrong."""
+        """Whether answers are wrong although the right passage is there."""
         if self.failures is not None:
             return self.leads("passage_misread", "reasoning")
         is_found = self.facts.recall is None or self.facts.recall >= _FOUND
@@ -189,23 +192,23 @@ class Gap:
 
     @property
     def has_short_prompt(self) -> bool:
-        """Whether what goes in is too short for instructions to be lost in it."""
+        """Whether the input is too short for instructions to be lost in it."""
         tokens = self.facts.case.economics.traffic.input_tokens
         short = self.facts.framework.threshold("short_prompt")
         return tokens is not None and short is not None and tokens.high < short
 
     @cached_property
     def formless(self) -> bool:
-        """Whether it is the form of answers that varies."""
+        """Whether the form of answers varies."""
         if self.failures is not None:
             return self.leads("format")
         return self.facts.holds("inconsistent_format")
 
     @cached_property
     def levelled(self) -> bool:
-        """Whether several models were scored here, and a dearer one is hardly better.
+        """Whether several models were scored here, and a more expensive one is hardly better.
 
-        Then it isn't ability that is missing.
+        Then the problem isn't a lack of ability.
         """
         scored = [way for way in self.tried if way.model and "quality" in way.figures]
         if len({way.model for way in scored}) < 2:
@@ -224,7 +227,7 @@ class Gap:
 
     @cached_property
     def never_searched(self) -> bool:
-        """Whether retrieval, or what is put before the model, was never worked on."""
+        """Whether nobody ever worked on retrieval, or on the context of the model."""
         return self.facts.state("retrieval_optimised") == "no"
 
     @cached_property
@@ -235,7 +238,7 @@ class Gap:
         )
 
     def leads(self, *causes: CauseId) -> bool:
-        """Whether these causes stand behind a quarter of the failures or more."""
+        """Whether these causes stand behind at least a quarter of the failures."""
         if self.failures is None:
             return False
         total = 0.0
@@ -249,14 +252,14 @@ class Gap:
         return total >= _LEADING
 
     def say_tried(self, what: str = "it was") -> str:
-        """That something was tried, and in vain where a target is known to be missed."""
+        """Say that something was tried, and that it failed if a target is known to be missed."""
         reached = any(self.criterion.admits(way) == "met" for way in self.tried)
         if self.missed and not reached:
             return f"{what} tried, and a target is still missed"
         return f"{what} tried"
 
     def leads_by_half(self, cause: CauseId) -> bool:
-        """Whether a cause was counted behind half of the failures or more."""
+        """Whether a cause was counted behind at least half of the failures."""
         seen = None if self.failures is None else self.failures.share_of(cause)
         return (
             seen is not None
@@ -266,7 +269,7 @@ class Gap:
 
     @property
     def misses_passages(self) -> bool:
-        """Whether passages that aren't found are still most of what goes wrong."""
+        """Whether missing passages still cause most failures."""
         recall = self.facts.recall
         least = self.facts.framework.threshold("retrieval_recall")
         if (
@@ -306,9 +309,9 @@ class Gap:
 
     @property
     def _was_searched(self) -> bool:
-        """Whether a search for prompts came to its plateau, here or in another tool.
+        """Whether a search for prompts reached its plateau, here or in another tool.
 
-        Prompts that a search wrote before it was cut short don't end it.
+        Prompts of a search that was cut short don't count.
         """
         if self.facts.ceiling_grade == "searched":
             return True
@@ -318,10 +321,10 @@ class Gap:
 
     @cached_property
     def not_found(self) -> float | None:
-        """The share of today's errors that passages which weren't found can explain.
+        """The share of today's errors that missing passages can explain.
 
-        None where recall or quality isn't known, and where hardly a passage is missing and no facts
-        are asked for: then an answer may do without.
+        None where recall or quality is unknown. None, too, where hardly a passage is missing and
+        nobody asks for facts: then an answer may not need the passage.
         """
         recall = self.facts.recall
         quality = self.facts.case.today.quality

@@ -1,4 +1,4 @@
-"""The table as the dossier has it: ways in the order to use or to try them."""
+"""The table of ways for the dossier, in the order to use or to try them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _IN_A_LAB = frozenset(
 
 
 def command_for(option: str, *, tuning: bool = False) -> str:
-    """The command that does a step, or prepares it."""
+    """The command that does a step or prepares it."""
     if tuning:
         return "tuneworthy pilot CASE --dry-run"
     if option == SEARCHED:
@@ -58,13 +58,13 @@ _COMMANDS = {
 
 
 def list_results(table: WayTable) -> tuple[WayResult, ...]:
-    """Every way, those that are enough first, then what runs, was run, and can be tried."""
+    """Every way: sufficient ones first, then the one that runs, those that ran, and untried ones."""
     ordered = sorted(table.ways, key=lambda way: _place(table, way))
     return tuple(_result(table, way, rank) for rank, way in enumerate(ordered, start=1))
 
 
 def _known_quality(way: Way) -> float:
-    """For an order with the best first; what nobody scored comes last."""
+    """The quality of a way as a sort key, the best first; a way without a score comes last."""
     known = way.figures.get("quality")
     return 1.0 if known is None else -known.value
 
@@ -123,7 +123,7 @@ def _result(table: WayTable, way: Way, rank: int) -> WayResult:
 
 
 def _end(table: WayTable, way: Way) -> date | None:
-    """The day the model of a way ends: as its case states it, else as it was looked up."""
+    """The day when the model of a way ends: as stated, else as looked up."""
     if not way.model:
         return None
     facts = table.gap.facts
@@ -133,7 +133,7 @@ def _end(table: WayTable, way: Way) -> date | None:
 
 
 def _known_chance(table: WayTable, way: Way) -> float | Unknown:
-    """The chance that an untried way is enough; unknown where nobody knows what is missing."""
+    """The chance that an untried way is enough; unknown where the gap is unknown."""
     if not way.untried:
         return Unknown(ask="nothing: it was run, or it can't be used here")
     if not table.gap.aims or not table.gap.is_known:
@@ -142,7 +142,7 @@ def _known_chance(table: WayTable, way: Way) -> float | Unknown:
 
 
 def _chances_in_words(table: WayTable, way: Way) -> dict[TargetId, ChanceWord]:
-    """Chances of the missed targets; where these aren't known, whether the way may help at all."""
+    """The chance for each missed target; where it is unknown, whether the way may help at all."""
     chances = table.chances.get(way.id, {})
     if table.gap.is_known:
         return {target: chance_word(chance) for target, chance in chances.items()}
@@ -178,7 +178,7 @@ _ARMS: Mapping[str, EffectArm] = {
 
 
 def _say_published(table: WayTable, way: Way) -> str:
-    """Effect of this kind of way on errors in published comparisons; empty for too few."""
+    """Say how this kind of way changed errors in published comparisons; empty for too few."""
     arm: EffectArm | None = (
         "fine_tune" if way.kind == "tuning" else _ARMS.get(way.option)
     )
@@ -212,7 +212,7 @@ def _figure(way: Way, name: FigureId) -> KnownNumber | None:
 
 
 def work_usd(hours: Range | None, rate: Amount | None) -> Number:
-    """Cost of hours of work, from the least at the low rate to the most at the high one."""
+    """The cost of hours: from the fewest at the low rate to the most at the high one."""
     if hours is None:
         return Unknown(ask="estimate the hours")
     if rate is None:

@@ -1,4 +1,4 @@
-"""Where ways come from: production, listed models, arms of labs, options and kinds of tuning."""
+"""Sources of ways: production, listed models, arms of labs, options and kinds of tuning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TO_TRY_A_MODEL = Range(low=4, high=12)
 
 
 def _grade(facts: CaseFacts, path: str) -> FigureGrade:
-    """Measured where a measurement stands for what the case states, else stated."""
+    """Measured where a measurement replaces the case's statement, else stated."""
     replaced = any(each.path.startswith(path) for each in facts.findings.replaced)
     return "measured" if replaced else "stated"
 
@@ -48,7 +48,7 @@ def _present(
 
 
 def production(facts: CaseFacts) -> Way:
-    """The way that runs now: by the log, else as the team states it; never a lab's best arm."""
+    """The way that runs now: by the log, else as stated. It is never a lab's best arm."""
     today = facts.case.today
     used = in_use(facts.case)
     bill_grade: FigureGrade = "computed"
@@ -130,7 +130,7 @@ def _state_of_listed(facts: CaseFacts, model: Model, *, measured: bool) -> WaySt
 
 
 def unlisted_models(facts: CaseFacts) -> Iterator[Way]:
-    """Hosted models that nobody listed, with their bill, where the bill is the trouble."""
+    """Hosted models that nobody listed, with their bill, where the bill misses its target."""
     limit = facts.limits.get("cost")
     if facts.tried("smaller_model"):
         return
@@ -175,7 +175,7 @@ def _stated_seconds(seconds: float | None) -> KnownNumber | None:
 
 
 def _serving_of(facts: CaseFacts, model: Model) -> ServingResult | None:
-    """How a model would serve the traffic as it comes."""
+    """The way to serve a model unchanged: by its host or on your own machines; None without one."""
     return next(
         (
             each
@@ -211,7 +211,7 @@ def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
 
 
 def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
-    """Every arm of every lab; its bill is what its calls cost, times the traffic."""
+    """Every arm of every lab. Its bill is the cost of its calls times the traffic."""
     models = {model.id: model for model in facts.case.models}
     for arm in arms:
         figures = {
@@ -242,7 +242,7 @@ def arms_of_labs(facts: CaseFacts, arms: Sequence[LabArm]) -> Iterator[Way]:
 
 
 def _arm_private(facts: CaseFacts, arm: LabArm, model: Model | None) -> State:
-    """As its lab knows it, else by who runs its model."""
+    """Whether an arm keeps data inside: as its lab recorded, else by who runs its model."""
     if arm.private != "unknown":
         return arm.private
     return _private_at("own" if arm.kind == "no_model" else _arm_runs(facts, model))
@@ -255,7 +255,7 @@ def _arm_runs(facts: CaseFacts, model: Model | None) -> str:
 
 
 def _option_of(facts: CaseFacts, arm: LabArm) -> str:
-    """The kind of step that puts an arm to use."""
+    """The kind of step that would put an arm to use."""
     used = in_use(facts.case)
     if arm.kind == "tuned":
         return "roll_out"
@@ -278,7 +278,7 @@ def _read(figure: AnyFigure) -> KnownNumber | None:
 
 
 def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:
-    """Cost of an arm's calls times the traffic; of a tuned model else the cost of serving it."""
+    """The cost of an arm's calls times the traffic; for a tuned model, else the cost of serving it."""
     known = _bill_of_calls(arm.usd_per_call, facts.requests)
     if known is not None or arm.kind != "tuned":
         return known
@@ -313,7 +313,7 @@ def _bill_of_calls(call: AnyFigure, requests: float | None) -> KnownNumber | Non
 
 
 def untried_options(gap: Gap) -> Iterator[Way]:
-    """Every option of the framework that isn't tuning, with what it would do here."""
+    """Every option of the framework that isn't tuning, with its expected effect here."""
     for name, rule in gap.facts.framework.options.items():
         if (
             rule.kind == "tuning"
@@ -332,7 +332,7 @@ def untried_options(gap: Gap) -> Iterator[Way]:
 
 
 def _cached_and_batched(gap: Gap) -> Iterator[Way]:
-    """Both together, where prices tell what they come to and neither is in use or out of reach."""
+    """Caching and batching together, if prices are known and neither is used or ruled out."""
     options = gap.facts.framework.options
     parts = ("caching", "batching")
     bill = gap.facts.serving("cached_batched")
@@ -355,7 +355,7 @@ def _cached_and_batched(gap: Gap) -> Iterator[Way]:
 
 
 def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way:
-    """An option as a way; one that was tried in vain has failed."""
+    """An option as a way. If it was tried and a target is still missed, it has failed."""
     failed = gap.was_tried(name)
     figures: dict[FigureId, KnownNumber] = {}
     if prospect.bill is not None:
@@ -393,9 +393,9 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
 
 
 def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
-    """Each kind of tuning that serves a goal, the one that fits best first.
+    """Each kind of tuning that serves a goal, the most suitable first.
 
-    None where a tuned model is enough already: that one is a way of its own.
+    None where a tuned model is enough already: that model is a way of its own.
     """
     if gap.tuned_is_enough:
         return
@@ -431,7 +431,7 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
 
 
 def _tuned_model(gap: Gap) -> dict[FigureId, KnownNumber]:
-    """The tuned model that the case lists, with all known figures but its quality."""
+    """All known figures of the listed tuned model but its quality."""
     way = next((way for way in listed_models(gap.facts) if way.tuned), None)
     if way is None:
         return {}
@@ -447,11 +447,11 @@ def _errors_of_tuning(gap: Gap, rule: ApproachRule | OptionRule) -> Triangle | N
 
 
 def fitting_approaches(gap: Gap) -> tuple[str, ...]:
-    """Ids of the kinds of tuning that serve the goals, the one that fits best first.
+    """Ids of the kinds of tuning that serve the goals, the most suitable first.
 
-    Where quality is met and only time or money is missed, a large model can teach a small one. One
-    goal has its own approach, and calls of tools where they come first; several goals at once are a
-    plain supervised task.
+    Where quality is met and only time or money is missed, a large model can teach a small one. A
+    single goal has its own approach, and so have tool calls if they come first. Several goals
+    together are a plain supervised task.
     """
     goals = gap.facts.case.goals
     framework = gap.facts.framework
@@ -481,16 +481,16 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
 
 
 _OTHER_DATA = ("continued_pretraining", "preference_tuning")
-"""Kinds of tuning that learn from other data than a model that was tuned on examples."""
+"""Kinds of tuning that need other data than the examples a tuned model learned from."""
 
 # half of what the framework asks for: a pilot on them can tell
 _PRETRAINING_DOCUMENTS = 50_000
 
 
 def tuning_hours(case: Case, framework: Framework) -> Range | None:
-    """Hours up to the first tuned version: as stated, else the framework's table.
+    """Hours up to the first tuned version: as stated, else by the framework's table.
 
-    Categories that nobody stated are taken from the table; None where that has none either.
+    A category that nobody stated is taken from the table; None where the table lacks it, too.
     """
     upfront = case.economics.upfront
     costs = framework.costs

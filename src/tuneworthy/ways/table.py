@@ -1,4 +1,4 @@
-"""The table: every way, which of them is good enough, and in which order to try the others."""
+"""The table of ways: which are good enough, and in which order to try the others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _START_HOURS = 8.0  #: What beginning anything costs, beside its own hours.
 
 @dataclass(frozen=True)
 class WayTable:
-    """Every way of a case, with what follows from it."""
+    """Every way of a case, and the conclusions from it."""
 
     gap: Gap
     ways: Sequence[Way]
@@ -64,7 +64,7 @@ class WayTable:
 
     @property
     def measured_ways(self) -> list[Way]:
-        """Ways with figures that were counted on this case."""
+        """Ways with figures that were measured on this case."""
         grades = ("held_out", "measured")
         return [
             way
@@ -74,7 +74,7 @@ class WayTable:
 
     @cached_property
     def untuned_enough(self) -> list[Way]:
-        """Untuned ways that meet every target; else those that are at it within the margin."""
+        """Untuned ways that meet every target; without one, those within the margin of it."""
         met = [way for way in self.enough if not way.tuned]
         if met:
             return met
@@ -86,13 +86,14 @@ class WayTable:
         return sorted(near, key=self._cost_of_use)
 
     def find(self, name: str) -> Way | None:
-        """The way of an id; None for one that isn't there."""
+        """The way with this id; None without one."""
         return next((way for way in self.ways if way.id == name), None)
 
     def makes_needless(self, tuned: Way) -> list[Way]:
-        """Untuned ways that are enough, and not clearly dearer than a tuned one that is as well.
+        """Untuned ways that make a tuned one unnecessary.
 
-        None where the tuned one is better and the case states what more quality is worth.
+        They are enough, and not clearly more expensive than a tuned way that is enough too. []
+        where the tuned one is better and the case states the worth of more quality.
         """
         if self.criterion.admits(tuned) != "met":
             return self.untuned_enough
@@ -109,11 +110,11 @@ class WayTable:
         ]
 
     def may_be_enough(self, tuned: Way) -> list[Way]:
-        """Untuned ways that look as if they were enough too, and more cases would tell.
+        """Untuned ways that may be enough, and that more cases would settle; the best first.
 
-        Their share of right answers is at the target or above, on too few cases to be sure. As long
-        as that is so, a tuned way that meets every target proves nothing: the best first. Where
-        telling takes more cases than labelling is worth, it isn't asked for.
+        Their share of right answers is at the target or above, on too few cases to be sure. Until
+        that is settled, a tuned way that meets every target proves nothing. A way isn't listed
+        where settling it takes more cases than labelling is worth.
         """
         if self.criterion.admits(tuned) != "met" or self.untuned_enough:
             return []
@@ -139,14 +140,14 @@ class WayTable:
         return cases_to_tell(known.value, limit, known.cases) is not None
 
     def gains(self, tuned: Way) -> State:
-        """Whether a tuned way brings what the untuned one beside it doesn't."""
+        """Whether a tuned way has a benefit that the untuned one beside it lacks."""
         return self.criterion.gains(tuned, self.find(tuned.beside))
 
     @property
     def tried_tunings(self) -> list[Way]:
-        """Tuned ways that were measured here; of a lab that compared its best one, that one.
+        """Tuned ways that were measured here; of a lab that compared its best one, only that one.
 
-        Of one that two labs ran it is the one that was compared.
+        Where two labs ran the same one, the entry is from the lab that compared it.
         """
         shown = [
             way for way in self.measured_ways if way.tuned and "quality" in way.figures
@@ -161,16 +162,17 @@ class WayTable:
 
     @property
     def tuned_enough(self) -> list[Way]:
-        """Tuned ways that meet every target; of those a lab ran, the ones that it judged."""
+        """Tuned ways that meet every target; of a lab, only those that it judged."""
         judged = {way.id for way in self.tried_tunings}
         shown = {way.id for way in self.measured_ways}
         left_out = shown - judged
         return [way for way in self.enough if way.tuned and way.id not in left_out]
 
     def is_in_vain(self, tuned: Way) -> bool:
-        """Whether a tuned way is known to miss something, or gains nothing that is known.
+        """Whether a tuned way is known to miss a target, or has no known gain.
 
-        A pilot of one model says nothing of tuning where a larger one is the best untuned way.
+        A pilot with one model shows nothing about tuning where a larger model is the best untuned
+        way.
         """
         other = self.find(tuned.beside)
         if (
@@ -184,7 +186,7 @@ class WayTable:
 
     @cached_property
     def chances(self) -> Mapping[str, Mapping[TargetId, float]]:
-        """For each untried way, the chance of each missed target that it meets it, by its id."""
+        """The chance of each untried way, by its id, to meet each missed target."""
         return {way.id: self._chances_of(way) for way in self.ways if way.untried}
 
     def _chances_of(self, way: Way) -> dict[TargetId, float]:
@@ -198,7 +200,7 @@ class WayTable:
         }
 
     def _makes_worse(self, way: Way) -> bool:
-        """Whether, as a rule, it adds to errors, seconds or USD that are missed already."""
+        """Whether a way usually adds to the errors, seconds or USD that are too high already."""
         if "quality" in self.gap.missed and "quality" not in way.figures:
             errors = self._errors_of(way)
             if errors is not None and errors.likely < 0:
@@ -211,7 +213,7 @@ class WayTable:
         return False
 
     def _chance_to_keep(self, way: Way) -> float:
-        """The chance that what today's way meets, or may meet, is met by this one too."""
+        """The chance that a way keeps the targets that today's way meets or may meet."""
         kept = 1.0
         for target, state in self.gap.states.items():
             if target in self.gap.aims:
@@ -227,7 +229,7 @@ class WayTable:
         return kept
 
     def _chance_on(self, way: Way, target: TargetId) -> float:
-        """The chance that a way meets one target, from what is known of it or from its effect."""
+        """The chance that a way meets one target, by its known figures or its usual effect."""
         if target == "privacy":
             return 1.0 if way.private == "yes" else 0.0
         limit = self.criterion.limits.get(target)
@@ -272,9 +274,9 @@ class WayTable:
         )
 
     def _errors_of(self, way: Way) -> Triangle | None:
-        """The effect of a way on the errors that are left.
+        """The effect of a way on the remaining errors.
 
-        It is bounded by the failures that it can touch at all, and by passages that aren't found.
+        The failures that it can affect at all limit it, and so do missing passages.
         """
         errors = way.errors
         if way.kind == "model" and errors is None:
@@ -290,17 +292,17 @@ class WayTable:
         return errors.up_to(1 - self.gap.not_found)
 
     def chance(self, way: Way) -> float:
-        """The chance that a way meets every target that is missed."""
+        """The chance that a way meets every missed target."""
         if way.id in self.chances:
             return math.prod(self.chances[way.id].values())
         return 0.0
 
     @cached_property
     def to_try(self) -> list[Way]:
-        """Untried ways that aren't tuning and may help, most chance for an hour of work first.
+        """Untried ways without tuning that may help, in the order of their chance per hour of work.
 
-        What Weitzman showed in 1979: open the box with the best index first, and stop when one is
-        good enough.
+        Weitzman showed in 1979 that this order is best: open the box with the highest index first,
+        and stop at the first that is good enough.
         """
         threshold = self.gap.facts.framework.threshold
         least = threshold("worth_trying") or 0.0
@@ -318,7 +320,7 @@ class WayTable:
 
     @cached_property
     def _adding_up(self) -> list[Way]:
-        """Untried simpler ways that each remove some of the failures that people counted."""
+        """Untried simpler ways that each remove some of the counted failures."""
         failures = self.gap.failures
         if failures is None or failures.n == 0 or "quality" not in self.gap.missed:
             return []
@@ -332,10 +334,10 @@ class WayTable:
 
     @cached_property
     def _chance_added_up(self) -> float:
-        """The chance that ways which mend different counted causes reach the quality together.
+        """The chance that ways against different counted causes reach the quality together.
 
-        The ends and the likeliest of what each removes are added, up to the failures that they
-        help with between them. 0 where nobody counted.
+        The ends and the likeliest value of each effect are added up, limited to the failures that
+        they can help with. 0 where nobody counted failures.
         """
         needed = self.gap.needed
         failures = self.gap.failures
@@ -351,7 +353,7 @@ class WayTable:
 
     @cached_property
     def any_chance(self) -> list[Way]:
-        """The same with those that have hardly a chance."""
+        """The same with ways that have hardly a chance."""
         able = [
             way
             for way in self.ways
@@ -366,7 +368,7 @@ class WayTable:
         return sorted([*models, *others], key=self._index, reverse=True)
 
     def _best_chance(self, way: Way) -> float:
-        """Its chance on the target, of those that are missed, that it meets best."""
+        """The chance of a way on the one missed target that it meets best."""
         chances = self.chances[way.id]
         return max(
             (p for target, p in chances.items() if target != "privacy"), default=0.0
@@ -381,7 +383,7 @@ class WayTable:
     def simpler(self) -> float:
         """The chance that simpler untried ways are enough together, target by target.
 
-        A trained classifier is an arm of a pilot and isn't counted.
+        A trained classifier isn't counted, as it is an arm of a pilot.
         """
         parts = [
             combined_chance(
@@ -399,9 +401,9 @@ class WayTable:
 
     @cached_property
     def tunings(self) -> list[Way]:
-        """Kinds of tuning that nobody tried, the one that fits best first.
+        """Kinds of tuning that nobody tried, the most suitable first.
 
-        One that has a fair chance goes before those that hardly have one.
+        Those with a fair chance come before those with hardly any.
         """
         fair = self.gap.facts.framework.threshold("tuning_hopeless") or 0.0
         untried = [way for way in self.ways if way.kind == "tuning" and way.untried]
@@ -409,14 +411,14 @@ class WayTable:
 
     @cached_property
     def chance_of_tuning(self) -> float:
-        """The chance that the best kind of tuning meets what is missed; 0 where none is left."""
+        """The chance that the best kind of tuning meets the missed targets; 0 where none is left."""
         if not self.tunings:
             return 0.0
         return self._chance_but_privacy(self.tunings[0])
 
     @property
     def tuning_works(self) -> tuple[float, str] | None:
-        """How likely a tuned model meets what is missed, and what says so.
+        """The chance that a tuned model meets the missed targets, and its source.
 
         None where no target is missed, or none is known to be.
         """
@@ -459,9 +461,9 @@ def _clearly_dearer(way: Way, tuned: Way, upkeep: float) -> bool:
 
 
 def upkeep_of(case: Case) -> float:
-    """USD a month to watch and retrain a tuned model, at the least that is stated; 0 if nothing is.
+    """The lowest stated USD per month to watch and retrain a tuned model; 0 if nothing is stated.
 
-    What serving it costs is a figure of its way, and isn't in it.
+    The cost of serving it isn't included: that is a figure of its way.
     """
     monthly = case.economics.monthly
     if monthly.ongoing is None:
@@ -479,14 +481,14 @@ def upkeep_of(case: Case) -> float:
 
 
 def middle_hours(hours: Range | None) -> float:
-    """The geometric middle of hours; a week's work where nobody knows them."""
+    """The geometric mean of the range of hours; a week's work where it is unknown."""
     if hours is None:
         return 40.0
     return math.sqrt(max(hours.low, 1.0) * max(hours.most, 1.0))
 
 
 def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> WayTable:
-    """Every way of a case."""
+    """Collect every way of a case."""
     now = production(facts)
     private = facts.state("data_sovereignty")
     fixed = [
@@ -509,7 +511,7 @@ def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> WayTable:
 
 
 def _best_untuned(ways: Sequence[Way]) -> KnownNumber | None:
-    """The best quality that a lab counted of an untuned way, where production's isn't known."""
+    """The best quality of an untuned way in a lab, where production's quality is unknown."""
     shown = (way for way in ways if not way.tuned and way.state == "measured")
     known = (way.figures["quality"] for way in shown if "quality" in way.figures)
     return max(known, key=lambda quality: quality.value, default=None)

@@ -20,12 +20,12 @@ from tuneworthy.words import count, counted, listing, share, usd
 
 
 class Prospect(NamedTuple):
-    """The effect of an option in a case; ``errors`` is None where it mends no answer."""
+    """The effect of an option in a case; ``errors`` is None where it improves no answer."""
 
     because: str
     errors: Triangle | None = None
     strict_errors: Triangle | None = None
-    """The same where so much is asked for that only code can promise it."""
+    """The effect where the target is so high that only code can reach it."""
     moves: Moves | None = None  #: None for the usual ones of the framework.
     bill: Range | None = None  #: USD a month with it, where traffic and prices tell.
     #: Hours of work; None for the usual ones of the framework.
@@ -47,17 +47,17 @@ class Option:
 
     @property
     def id(self) -> str:
-        """As the framework names it."""
+        """The id of the option in the framework."""
         return self.judge.__name__
 
 
 def option(*, sends_data: bool = True) -> Callable[[Judge], Option]:
-    """Register a function as the option of its name."""
+    """Register a function as the option with its name."""
     return lambda judge: Option(judge, sends_data)
 
 
 def rule_out(because: str) -> Prospect:
-    """It can't help here."""
+    """An option that can't help here, with the reason."""
     return Prospect(because, ruled_out=True)
 
 
@@ -66,7 +66,7 @@ def rule_out(because: str) -> Prospect:
 
 @option()
 def few_shot(gap: Gap, rule: OptionRule) -> Prospect:
-    """Examples show what instructions can't say."""
+    """Examples show things that instructions can't say."""
     because = "examples show what instructions can't say"
     if gap.facts.state("few_shot") == "no":
         because = "nobody tried examples in the prompt"
@@ -75,7 +75,7 @@ def few_shot(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
-    """The nearest examples for every question; facts aren't shown by examples."""
+    """Each question gets its most similar examples. Examples can't supply facts."""
     have = gap.facts.examples
     least = gap.facts.framework.threshold("examples_to_retrieve") or 0
     if "knowledge" in gap.facts.case.goals:
@@ -89,9 +89,9 @@ def retrieved_examples(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
-    """A search over prompts; it brings most where few were written.
+    """A search over prompts has most effect where few were written.
 
-    With a set of cases it is a lab that runs by itself, and takes hours to read alone.
+    With a set of cases, a lab runs it by itself. A person spends hours only on reading the results.
     """
     if gap.facts.has_cases:
         hours = gap.facts.framework.threshold("search_hours")
@@ -115,7 +115,7 @@ def prompt_optimisation(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def constrained_output(gap: Gap, rule: OptionRule) -> Prospect:
-    """A schema or grammar binds the form."""
+    """A schema or grammar forces the form."""
     if not SHAPED_GOALS & set(gap.facts.case.goals):
         return rule_out("it needs no form that a schema could state")
     if gap.formless:
@@ -146,7 +146,7 @@ def tools_and_checks(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def decomposition(gap: Gap, rule: OptionRule) -> Prospect:
-    """Several prompts in place of one."""
+    """Several prompts replace one."""
     if gap.misread:
         what = "passages are found and misread"
         if gap.failures is not None:
@@ -198,7 +198,7 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def other_model(gap: Gap, rule: OptionRule) -> Prospect:
-    """A fault may be the model's own; one that stays across models isn't."""
+    """The model itself may cause a fault, but not if every model has it."""
     if gap.facts.tried_one_family:
         (family,) = gap.facts.attempted_families
         return Prospect(
@@ -225,7 +225,7 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
-    """Longer thinking helps where ability is what is missing."""
+    """More thinking helps where ability is lacking."""
     used = in_use(gap.facts.case)
     more = () if used is None else used.effort[1:]
     nobody = "nobody let the model think longer"
@@ -250,7 +250,7 @@ def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option(sends_data=False)
 def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
-    """A head on embeddings, or a small encoder, where classes are closed."""
+    """A head on embeddings, or a small encoder, classifies into closed classes."""
     labels = gap.facts.examples
     least = 10 * (gap.facts.framework.threshold("labels_to_classify") or 200)
     if "classification" not in gap.facts.case.goals:
@@ -267,7 +267,7 @@ def plain_classifier(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def decision_model(gap: Gap, rule: OptionRule) -> Prospect:
-    """A hosted classifier."""
+    """A hosted classifier decides."""
     if "classification" not in gap.facts.case.goals:
         return rule_out("the answer isn't one of a closed set of classes")
     return Prospect("a hosted classifier can be scored in an afternoon", rule.errors)
@@ -275,7 +275,7 @@ def decision_model(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option(sends_data=False)
 def self_hosted_untuned(gap: Gap, rule: OptionRule) -> Prospect:
-    """An open model in the house keeps data inside."""
+    """An open model on your own machines keeps data inside."""
     if gap.facts.api == "own":
         return rule_out("the model in use is one of your own already")
     if "privacy" in gap.missed:
@@ -300,7 +300,7 @@ def caching(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def batching(gap: Gap, rule: OptionRule) -> Prospect:
-    """Where nobody waits, calls go in batches for less."""
+    """Calls that nobody waits for cost less in batches."""
     traffic = gap.facts.case.economics.traffic
     if "latency" in gap.criterion.limits and traffic.batchable != "yes":
         return rule_out("somebody waits for the answer")
@@ -314,7 +314,7 @@ def batching(gap: Gap, rule: OptionRule) -> Prospect:
 
 
 def _serve(gap: Gap, rule: OptionRule, how: str, because: str) -> Prospect:
-    """The model in use, called another way: its bill is computed where prices are known."""
+    """The present model, called another way. Its bill is computed where prices are known."""
     bill = gap.facts.serving(how)
     if bill is not None:
         moves = dict(rule.moves)
@@ -344,7 +344,7 @@ def private_endpoint(gap: Gap, _rule: OptionRule) -> Prospect:
 
 @option(sends_data=False)
 def human_review(gap: Gap, _rule: OptionRule) -> Prospect:
-    """It corrects answers and makes none better."""
+    """People correct answers; the model gives no better ones."""
     few_calls = gap.facts.framework.threshold("low_volume")
     requests = gap.facts.requests
     if "latency" in gap.criterion.limits:
@@ -355,7 +355,7 @@ def human_review(gap: Gap, _rule: OptionRule) -> Prospect:
 
 
 def situated(rule: OptionRule, situation: str) -> Triangle | None:
-    """The triangle of a situation; the usual one where the framework has none for it."""
+    """The triangle for a situation; the usual one where the framework has none for it."""
     return rule.errors_where.get(situation, rule.errors)
 
 
@@ -365,7 +365,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 def find_option(name: str) -> Option | None:
-    """The function of an option, ours or of an installed package; None where nobody wrote one."""
+    """The function of an option, from here or from an installed package; None without one."""
     if name in OPTIONS:
         return OPTIONS[name]
     added = plugin_object("options", name)

@@ -1,4 +1,4 @@
-"""The record of a way inside: what runs or could run, its figures, and what it does to errors."""
+"""The internal record of a way: its figures, and its effect on errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SURE = 10**6  # cases of a share that is supposed
 
 
 class KnownNumber(NamedTuple):
-    """A number that is known of a way, with its ends and what it rests on."""
+    """A known figure of a way, with its ends and its source."""
 
     low: float
     value: float
@@ -41,12 +41,12 @@ class KnownNumber(NamedTuple):
     source: str = ""
 
     def made_sure(self) -> KnownNumber:
-        """The same as if it had been counted on more cases than anybody has."""
+        """The same figure as if it rested on a huge number of cases."""
         return self._replace(low=self.value, high=self.value, cases=_SURE)
 
     @property
     def spread(self) -> Range:
-        """Its two ends."""
+        """The two ends."""
         return Range.between(self.low, self.high)
 
 
@@ -65,7 +65,7 @@ def share_of_cases(
 def known_amount(
     amount: Interval | None, grade: FigureGrade, source: str = ""
 ) -> KnownNumber | None:
-    """An amount with its ends; None where it isn't known."""
+    """An amount with its ends; None where it is unknown."""
     if amount is None:
         return None
     return KnownNumber(amount.low, amount.value, amount.high, grade, None, source)
@@ -73,11 +73,11 @@ def known_amount(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Something that could run in the use case's place.
+    """Something that could run in this use case.
 
-    ``figures`` holds what is known of this very way. ``errors`` and ``moves`` say what it would do
-    where nothing is known: the share of the errors that are left which it takes away, and factors
-    on today's latency and bill.
+    ``figures`` are known for exactly this way. ``errors`` and ``moves`` are its usual effects, for
+    a way without figures: the share of the remaining errors that it removes, and factors on today's
+    latency and bill.
     """
 
     id: str
@@ -111,11 +111,11 @@ class Way:
 
     @property
     def untried(self) -> bool:
-        """Whether nobody has run it here."""
+        """Whether nobody has run it on this case."""
         return self.state == "untried"
 
     def figure(self, target: TargetId) -> KnownNumber | None:
-        """The known figure of the way for a target; None where there is none."""
+        """The known figure of the way for a target; None without one."""
         if target != "privacy":
             return self.figures.get(FIGURE_OF[target])
         if self.private == "unknown":
@@ -134,7 +134,7 @@ _ASKS: Mapping[FigureId, str] = {
 
 
 def dossier_figure(name: FigureId, known: KnownNumber | None) -> AnyFigure:
-    """A figure as the dossier has it."""
+    """A figure in the form of the dossier."""
     if known is None:
         return Unknown(ask=_ASKS[name])
     counted: dict[str, int] = {}
