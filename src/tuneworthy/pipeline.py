@@ -1,4 +1,4 @@
-"""The order of the stages: the only module that knows which follows which."""
+"""The stages in their order. Only this module knows which stage follows which."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ if TYPE_CHECKING:  # a decision reads none where there was no pilot
 
 
 def load_case(source: str | Path | Mapping[str, Any]) -> Case:
-    """A case from its folder, its ``case.yaml``, or a mapping with the same keys.
+    """Load a case from its folder, its ``case.yaml``, or a mapping with the same keys.
 
-    What it doesn't say and the user's or the project's configuration does is put in, but for a
+    Values that the case lacks come from the user's or the project's configuration, but not for a
     mapping.
 
     Raises:
@@ -106,7 +106,7 @@ def load_case(source: str | Path | Mapping[str, Any]) -> Case:
 
 
 def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framework:
-    """A framework by its name in the catalogue, from a file, or from a mapping.
+    """Load a framework by its name in the catalogue, from a file, or from a mapping.
 
     Raises:
         FrameworkError: If it isn't a framework; the message names the line and the fix.
@@ -255,7 +255,7 @@ def decide(
 
 
 class _Looked(NamedTuple):
-    """A case as it was measured, with its money."""
+    """A case with measurements in place of statements, and its money."""
 
     facts: CaseFacts
     money: MoneyFindings
@@ -317,7 +317,7 @@ def _look_at(
 
 
 def _draw_nothing(*_: object) -> None:
-    """A sampler for amounts alone."""
+    """Draw nothing: a stand-in for the sampler where only the amounts are needed."""
 
 
 def table_of(
@@ -328,7 +328,7 @@ def table_of(
     lab: LabName,
     arms: Sequence[LabArm],
 ) -> WayTable:
-    """The table of ways of a case, with the arms of a lab in the place of those it kept before."""
+    """The table of ways of a case, in which the arms of a lab replace the ones kept before."""
     measured, series = gathered(case)
     others = [each for each in series if each.id != table_name(lab)]
     kept = [*others, arms_series(lab, arms)]
@@ -344,12 +344,13 @@ def monthly_bill(case: Case, as_of: date) -> Interval | None:
 
 
 def what_counts_of_the_day(case: Case, framework: Framework, as_of: date) -> str:
-    """All that the judgement reads of the day, as a text; where it is equal, so is the judgement.
+    """Everything that the judgement reads of the day, as a text. Equal texts mean equal judgements.
 
-    ``decide`` hands its day to: list prices; who offers tuning; the ways to serve, the money, the
-    gates and the challenges, which look at the ends of models and services; the challenge about the
-    age of what was measured; and the plan, whose dates move every day and move no judgement. Who
-    shows a case compares the day of its review. What reads the day anew is added here.
+    These parts of ``decide`` get the day: list prices; the services that offer tuning; the ways to
+    serve, the money, the gates and the challenges, which read when models and services end; the
+    challenge about the age of measurements; and the plan. The plan's dates change every day, but no
+    judgement reads them. A caller that shows a case compares the day of its review itself. A new
+    reader of the day has to be added here.
     """
     ledger = usable_evidence(gathered(case)[0], case)
     case, _ = with_evidence(case, ledger)
@@ -381,7 +382,7 @@ def _months(later: date, earlier: date) -> float:
 
 
 def _whole_months(end: date, as_of: date) -> tuple[int, int]:
-    """The months left, both ways to a whole one: they are compared with whole months alone."""
+    """The months left, rounded down and up. They are only compared with whole months."""
     months = max(_months(end, as_of), -1.0)
     return math.floor(months), math.ceil(months)
 
@@ -403,7 +404,7 @@ def _training(case: Case) -> TrainingResult | None:
 
 
 def today() -> date:
-    """The local calendar day of whoever reads the dossier."""
+    """The local calendar day of the reader."""
     return date.today()
 
 

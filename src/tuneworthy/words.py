@@ -1,4 +1,4 @@
-"""Numbers into words. Rounding happens here and nowhere else."""
+"""Numbers in words. This is the only module that rounds."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _SMALL = (
 
 
 def usd(amount: float) -> str:
-    """An amount of money: ``$1,500``, cents below ten dollars."""
+    """An amount of money: ``$1,500``, with cents below ten dollars."""
     cents = 0 < abs(amount) < 10 and amount != round(amount)
     text = f"{abs(amount):,.2f}" if cents else f"{abs(amount):,.0f}"
     return f"-${text}" if amount < 0 and text.strip("0.") else f"${text}"
 
 
 def small_usd(amount: float) -> str:
-    """An amount with two digits that say something, however small it is: ``$0.0041``."""
+    """An amount with two significant digits, however small: ``$0.0041``."""
     if not 0 < abs(amount) < 0.1:
         return usd(amount)
     places = min(1 - math.floor(math.log10(abs(amount))), 15)
@@ -43,7 +43,7 @@ def small_usd(amount: float) -> str:
 
 
 def usd_range(low: float, high: float) -> str:
-    """Two amounts, or one where they are the same."""
+    """Two amounts, or one where they are written the same."""
     if usd(low) == usd(high):
         return usd(low)
     if low < 0:
@@ -52,7 +52,7 @@ def usd_range(low: float, high: float) -> str:
 
 
 def count(number: float) -> str:
-    """A whole count with thousands, ``83,000`` for a large estimate rounded to two digits."""
+    """A whole count with thousands; a large one has two significant digits: ``83,000``."""
     whole = round(number)
     if whole >= 10_000 and whole != number:
         whole = round(whole, 2 - len(str(whole)))
@@ -79,7 +79,7 @@ def counted(number: float, noun: str) -> str:
 
 
 def share(value: float) -> str:
-    """A share as a percentage, never rounded onto 0% or 100% from beside them."""
+    """A share as a percentage. Only 0 and 1 are written as 0% and 100%."""
     if 0 < value < 0.005:
         near = "under 1%"
     elif 0.995 <= value < 1:
@@ -90,19 +90,19 @@ def share(value: float) -> str:
 
 
 def points(value: float, *, sign: bool = False) -> str:
-    """A difference of shares in whole percentage points, with its sign if that is asked for."""
+    """A difference of shares in whole percentage points; ``sign`` adds its sign."""
     whole = round(100 * value)
     return f"{whole:+d}" if sign and whole else str(whole)
 
 
 def quality(value: float) -> str:
-    """A share with two digits behind the point, three where two would round it to a whole."""
+    """A share with two decimals, or three where two would round it to 0 or 1."""
     near = 0 < abs(value) < 1 and round(abs(value), 2) in (0, 1)
     return f"{value:.3f}" if near else f"{value:.2f}"
 
 
 def signed(value: float) -> str:
-    """A difference of shares with two digits and its sign; what rounds to zero has none."""
+    """A difference of shares with two decimals and its sign; zero has none."""
     return f"{value:+.2f}" if round(value, 2) else "0.00"
 
 
@@ -112,7 +112,7 @@ def quality_interval(value: float, low: float, high: float) -> str:
 
 
 def months(value: float | str) -> str:
-    """Months to one digit, whole from ten on; ``never`` for infinity; a word as it is."""
+    """Months with one decimal, whole from ten on; ``never`` for infinity; a word as it is."""
     if isinstance(value, str) or math.isinf(value):
         return value if isinstance(value, str) else "never"
     text = _month(value)
@@ -120,14 +120,14 @@ def months(value: float | str) -> str:
 
 
 def _month(value: float) -> str:
-    """No digit that isn't carried: ``6`` for 6.0, ``21`` for 21.3."""
+    """Months without a superfluous digit: ``6`` for 6.0, ``21`` for 21.3."""
     if value < 9.95:
         return f"{value:.1f}".removesuffix(".0")
     return f"{value:,.0f}"
 
 
 def months_range(low: float, high: float) -> str:
-    """From the best to the worst."""
+    """Months from the best to the worst."""
     if math.isinf(low):
         return "never"
     if months(low) == months(high):
@@ -136,13 +136,13 @@ def months_range(low: float, high: float) -> str:
 
 
 def number(value: float) -> str:
-    """A score or a count: no more digits than it needs."""
+    """A score or a count with as few digits as it needs."""
     text = f"{value:,.3f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def figure(value: float) -> str:
-    """A number in a calculation: six digits that say something, never an exponent."""
+    """A number in a calculation: six significant digits, never an exponent."""
     if value == 0:
         return "0"
     places = min(max(5 - math.floor(math.log10(abs(value))), 0), 15)
@@ -151,14 +151,14 @@ def figure(value: float) -> str:
 
 
 def listing(items: Sequence[str], last: str = "and") -> str:
-    """Items in a sentence; empty for none."""
+    """Items as a list in a sentence; empty for none."""
     if len(items) <= 1:
         return "".join(items)
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
 
 
 def cut(text: str, most: int) -> str:
-    """A text on one line, cut to so many characters."""
+    """A text on one line, cut to this many characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
 
@@ -169,7 +169,7 @@ def plain(name: str) -> str:
 
 
 def capital(text: str) -> str:
-    """With a capital; an id that it begins with stays as it is, as every model's does."""
+    """A text with a capital; an id at its start stays as it is."""
     first = text.split(maxsplit=1)[0] if text.strip() else ""
     if _is_id(first.rstrip(".,:;!?")):
         return text
@@ -182,7 +182,7 @@ def _is_id(word: str) -> bool:
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop."""
+    """A text with a capital and a full stop."""
     text = capital(text)
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
@@ -200,7 +200,7 @@ class _Words(Formatter):
 
 
 def fill(template: str, values: Any) -> str:
-    """A sentence such as ``{p50_s:number} s``: after the colon is a function of this module.
+    """Fill a sentence such as ``{p50_s:number} s``. A function of this module follows the colon.
 
     The values are those of a mapping, or the attributes of a record.
     """
@@ -211,7 +211,7 @@ _PLURALS = ("prompts", "models", "examples", "tokens", "seconds")
 
 
 def _style(unit: str) -> tuple[Callable[[float], str], str]:
-    """How numbers of a unit are written, and what of the unit follows them."""
+    """The function that writes numbers of a unit, and the words behind them."""
     if unit.startswith("share"):
         return _percent, unit.removeprefix("share")
     if unit.startswith("USD"):
@@ -238,12 +238,12 @@ def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
 
 
 def limit_text(limit: float, unit: str) -> str:
-    """A limit in the unit of its measurement, the unit itself left out."""
+    """A limit in the unit of its measurement, without the unit itself."""
     return _style(unit)[0](limit)
 
 
 def _percent(value: float) -> str:
-    """Percent with a digit behind the point under ten, so that small shares stay apart."""
+    """Percent, with a decimal under ten, so that small shares stay distinct."""
     hundred = value * 100
     if 0 < abs(hundred) < 10:
         return f"{hundred:.1f}%"
@@ -251,13 +251,13 @@ def _percent(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """A count or a measure with three digits that say something."""
+    """A count or a measure with three significant digits."""
     whole = value == round(value) or abs(value) >= 100
     return f"{value:,.0f}" if whole else number(float(f"{value:.3g}"))
 
 
 def read_day(text: Any) -> date | None:
-    """A day as 2026-11-24; None for anything else, and for one that no decision is about."""
+    """Read a day as 2026-11-24; None for another text, and for a day far from any decision."""
     with suppress(TypeError, ValueError):
         if 1970 <= (value := date.fromisoformat(text)).year <= 2200:
             return value
@@ -265,12 +265,12 @@ def read_day(text: Any) -> date | None:
 
 
 def day(value: date) -> str:
-    """A day as people write it."""
+    """A day as people write it, with the month's name."""
     return f"{value.day} {value:%b} {value.year}"
 
 
 def months_later(day: date, months: int) -> date:
-    """The same day some months later, or the last day of that month where it has none such."""
+    """The same day some months later, or the last day of that month if it is shorter."""
     years, month = divmod(day.month - 1 + months, 12)
     year = min(day.year + years, date.max.year)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -1,6 +1,6 @@
-"""How far labellers agree beyond chance: kappa and alpha, with intervals over clusters.
+"""Agreement of labellers beyond chance: kappa and alpha, with intervals over clusters.
 
-All three are functions of sums over clusters, so an interval draws whole clusters again and takes
+All three are functions of sums over clusters. An interval draws whole clusters again, and computes
 the function of the sums each time.
 """
 
@@ -25,7 +25,7 @@ _MOST_UNDEFINED = 0.05
 
 
 Ratings = Sequence[Sequence[str | None]]
-"""One row an item, one column a labeller; None where one has not labelled it."""
+"""A row for each item and a column for each labeller; None where one hasn't labelled it."""
 
 
 def cohen_kappa(
@@ -33,7 +33,8 @@ def cohen_kappa(
 ) -> Coefficient | None:
     """Cohen's kappa (1960) of two labellers on the items that both have labelled.
 
-    None without such an item, and where both give one label throughout: then chance agrees as well.
+    None without such an item. None, too, where both gave one label throughout, as chance would
+    agree as much.
     """
     codes, q, names = _rated(ratings, clusters)
     rows = np.zeros((len(codes), q * q))
@@ -105,9 +106,10 @@ def nominal_alpha(
 def _rated(
     ratings: Ratings, clusters: Sequence[str], least: int | None = None
 ) -> tuple[Ints, int, list[str]]:
-    """The items that enough labellers, or all of them, have labelled, and their clusters.
+    """The items that enough labellers have labelled, and their clusters.
 
-    Labels are numbered, -1 for none; how many there are comes between.
+    ``least`` is how many are enough; all of them where it is None. Labels are numbered, -1 for
+    none. The second value is the number of labels.
     """
     items: list[Sequence[str | None]] = []
     names: list[str] = []
@@ -146,10 +148,10 @@ def _with_interval(
     of: Callable[[Floats], Floats],
     rng: Rng,
 ) -> Coefficient | None:
-    """A function of the sum of rows, with its interval when whole clusters are drawn again.
+    """A function of the sum of rows, with an interval from drawing whole clusters again.
 
-    Without an interval where there are too few clusters, or it is undefined in over one of twenty
-    draws; None where it is undefined itself.
+    Without an interval where there are too few clusters, or where the function is undefined in over
+    one of twenty draws; None where it is undefined for the data.
     """
     value = float(of(rows.sum(axis=0, keepdims=True))[0]) if len(rows) else np.nan
     if np.isnan(value):

@@ -60,10 +60,10 @@ def t95(degrees: float) -> float:
 
 
 def members(groups: NDArray[Any]) -> tuple[Ints, int]:
-    """Each row's cluster, numbered from 0 without gaps.
+    """Number the clusters from 0 without gaps: each row's number, and the number of clusters.
 
-    Small whole numbers keep their order, which saves a sort; others go by first appearance, so
-    that a hash in their place changes nothing.
+    Small whole numbers keep their order, which saves a sort. Others are numbered by first
+    appearance, so that hashes in their place change nothing.
     """
     if not len(groups):
         return np.zeros(0, dtype=np.int64), 0
@@ -85,23 +85,24 @@ def sum_by(member: Ints, values: Floats, k: int) -> Floats:
 
 
 def dot(left: Floats, right: Floats) -> float:
-    """The sum of products, by one thread.
+    """The sum of products, in one thread.
 
-    The library behind ``@`` splits long arrays over threads, which here costs more than it gives
-    and sums in another order on each machine.
+    The library behind ``@`` splits long arrays over threads. Here that costs more time than it
+    saves, and each machine would sum in another order.
     """
     return float(np.einsum("i,i->", left, right))
 
 
 def worst_effect(counts: Floats) -> float:
-    """The design effect if all values of a cluster are alike."""
+    """The design effect if all values of a cluster are equal."""
     return dot(counts, counts) / float(counts.sum())
 
 
 def design_effect(rate: float, sums: Floats, sizes: Floats) -> Ends:
-    """Design effect of a share, at least 1, and degrees of freedom.
+    """The design effect of a share, at least 1, and its degrees of freedom.
 
-    Where all are hits or none is, the data can't show how alike a cluster's are: the worst counts.
+    Where all are hits or none is, the data can't show how similar the values of a cluster are. Then
+    the worst case counts.
     """
     plain = rate * (1 - rate) / float(sizes.sum())
     spread, degrees = variance(rate, plain, sums, sizes, sizes)
@@ -133,7 +134,7 @@ def variance(
 
 
 def leaning(error: float, t: float, residual: Floats) -> Ends:
-    """Ends around 0: Student's, or Hall's for a skewed mean where they lie farther out."""
+    """The ends around 0: Student's, or Hall's for a skewed mean where they are wider."""
     square = float((residual**2).mean())
     low = -t * error
     high = t * error
@@ -153,9 +154,9 @@ def leaning(error: float, t: float, residual: Floats) -> Ends:
 
 
 _LEANING = 0.5
-"""Clusters with a hit that the worst case is worth, when a design effect is judged; set so that the
-interval of a share of 1% in conversations of very unequal size holds the truth in 95 of 100 worlds
-(evidence/accuracy/intervals.py, 2026-11-24)."""
+"""The number of clusters with a hit that the worst case counts as, when a design effect is judged.
+It is set so that the interval of a share of 1%, in conversations of very unequal size, holds the
+truth in 95 of 100 worlds (evidence/accuracy/intervals.py, 2026-11-24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +175,10 @@ def share(
 ) -> Estimate | None:
     """The share of traces that are hits (1 or true), by cluster as whole numbers; NaN is left out.
 
-    ``exact`` asks for Clopper and Pearson's interval in place of Wilson's: wider, and each of its
-    ends may be held against a target. ``reach`` are the standard errors that the interval reaches,
-    of as many clusters as there could be. The interval is (0, 1) where there is a single cluster;
-    None where nothing is left to count.
+    ``exact`` asks for Clopper and Pearson's interval in place of Wilson's: it is wider, and each of
+    its ends may be compared with a target. ``reach`` is the length of the interval in standard
+    errors, for infinitely many clusters. The interval is (0, 1) for a single cluster; None without
+    any value.
     """
     sums, sizes = _by_cluster(hits, clusters)
     n = int(sizes.sum())
@@ -199,7 +200,7 @@ def share(
 def mean(values: ArrayLike, clusters: ArrayLike) -> Estimate | None:
     """The mean of a value; NaN is left out.
 
-    The ends are infinite where there is a single cluster; None where nothing is left.
+    The ends are infinite for a single cluster; None without any value.
     """
     return ratio(values, np.ones(np.shape(values)), clusters)
 
@@ -324,7 +325,7 @@ def _by_cluster(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Floats]
 
 
 RESAMPLES = 10_000
-"""With so many, the ends of an interval 20 points wide differ by under half a point by the seed."""
+"""With this many, the ends of an interval 20 points wide vary by under half a point with the seed."""
 _CELLS = 1 << 22
 
 
@@ -336,12 +337,12 @@ def redrawn(
     rng: Rng,
     draws: int = RESAMPLES,
 ) -> Floats:
-    """A function of the sums of rows (one a case), under drawing whole clusters with replacement.
+    """A function of the sums of rows (one a case), in draws of whole clusters with replacement.
 
-    As many clusters are drawn as there are, so large clusters weigh what their cases weigh (Davison
-    and Hinkley 1997, on hierarchical data); their order changes nothing. ``of`` takes the sums of
-    each draw, a row each, and gives a row each. Raises ValueError if there is no case, or rows and
-    clusters differ in number.
+    Each draw has as many clusters as there are, so a large cluster has the weight of its cases
+    (Davison and Hinkley 1997, on hierarchical data). Their order changes nothing. ``of`` gets the
+    sums of each draw as a row, and returns a row for each. Raises ValueError if there is no case,
+    or if rows and clusters differ in number.
     """
     if rows.ndim != 2 or not len(clusters) or len(rows) != len(clusters):
         raise ValueError("values need one row for each case, and a case")
@@ -361,7 +362,7 @@ def redrawn(
 def cluster_means(
     values: ArrayLike, clusters: Sequence[str], *, rng: Rng, draws: int = RESAMPLES
 ) -> Floats:
-    """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
+    """Means of per-case values (one column a measure), in draws of whole clusters by ``redrawn``."""
     table = floats(values)
     if table.ndim == 2:  # a column of ones sums up to the number of cases drawn
         table = np.column_stack([table, np.ones(len(table))])
@@ -383,11 +384,11 @@ _HAIR = 1e-9
 
 
 def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
-    """How many units each stratum gives: in proportion to size, at least one, at most all.
+    """Split units over strata: in proportion to size, at least one and at most all of each.
 
-    ``sizes`` are above 0, and larger where a stratum shall give more than its part; ``most`` is the
-    units each one has. Counts sum to ``wanted``, or to all units where there are fewer. Raises
-    ValueError if fewer are wanted than there are strata.
+    ``sizes`` are above 0, and larger for a stratum that has to give more than its part; ``most`` is
+    the number of units in each. The counts sum to ``wanted``, or to all units where there are
+    fewer. Raises ValueError if fewer are wanted than there are strata.
     """
     if wanted < len(sizes):
         raise ValueError("every stratum has to give one")
@@ -408,10 +409,10 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
 
 
 def draw(sizes: Floats, wanted: int, rng: Rng) -> tuple[Ints, Floats]:
-    """Units of one stratum, drawn with a chance in proportion to their size, which is above 0.
+    """Draw units of one stratum, with a chance in proportion to their size, which is above 0.
 
-    Gives their places in order, and what each stands for, in the unit of the sizes: size over
-    chance, summing to the size of the stratum.
+    Returns their places in order, and the weight of each in the unit of the sizes: size over
+    chance. The weights sum to the size of the stratum.
     """
     stands = np.zeros(len(sizes))
     rest = np.arange(len(sizes))
@@ -448,15 +449,17 @@ def share_given(
     sensitivity: Ends,
     specificity: Ends,
 ) -> Estimate | None:
-    """The share of hits among what a detector flags, freed of what it flags wrongly.
+    """The share of hits among true flags, corrected for the wrong flags of a detector.
 
     With sensitivity s and specificity c, ``(flag - (1 - c)) / (s + c - 1)`` is right on average for
-    what is flagged, whether it is a hit or not (Rogan and Gladen 1978, for each trace); the share
-    is the ratio of two sums of it, with a variance linearised over clusters (Cochran 1977, chapter
-    9A). It takes for granted that the detector errs as often on hits as on others. The intervals of
-    both are ``CERTAIN`` for a label. The interval holds those at all ends of the two, and that of
-    the flagged alone, whose number is ``n``; it is (0, 1) where the detector may be no better than
-    chance or may have flagged nothing real. None where nothing is flagged.
+    every flag, whether it is a hit or not (Rogan and Gladen 1978, for each trace). The share is the
+    ratio of two sums of it, with a variance linearized over clusters (Cochran 1977, chapter 9A).
+    This assumes that the detector errs as often on hits as on others. The intervals of both are
+    ``CERTAIN`` for a label.
+
+    The interval covers those at all ends of the two, and that of the flagged alone, whose number is
+    ``n``. It is (0, 1) where the detector may be no better than chance, or may have flagged nothing
+    real. None where nothing is flagged.
     """
     hit = floats(hits)
     flag = floats(flags)
@@ -494,7 +497,7 @@ def _ratio(
 
 
 LEAST_VARIATION = 0.05
-"""Standard deviation over mean of the cause, under which its slope can't be told."""
+"""The lowest standard deviation over mean of a cause for which its slope can be estimated."""
 
 _EXPLAINED_ROUNDS = 3
 _FAR = 0.99
@@ -506,13 +509,15 @@ def explained_share(
 ) -> Estimate | None:
     """The share of the mean time that a cause explains: its slope times its mean, over that mean.
 
-    Least squares of the time on cause and other, with a level of its own for each group, -1 too;
-    NaN is left out. Weights are one over the squared fit, because times scatter in proportion to
-    themselves; times beyond the 99th percentile of time over fit are drawn in to it, so that a few
-    calls that hung don't decide. The variance is that of the influence of each cluster (Huber 1967;
-    Liang and Zeger 1986). Noise can take the share below 0 or above 1. None with fewer than four
-    clusters, where all times are 0, or where the cause varies within its groups by less than
-    ``LEAST_VARIATION`` of its mean once the other is taken out.
+    Least squares of the time on cause and other, with a separate level for each group (-1 is one,
+    too); NaN is left out. Weights are one over the squared fit, because times scatter in proportion
+    to themselves. Times beyond the 99th percentile of time over fit are lowered to it, so that a
+    few calls that hung don't decide. The variance is that of the influence of each cluster (Huber
+    1967; Liang and Zeger 1986).
+
+    Noise can take the share below 0 or above 1. None with fewer than four clusters, where all times
+    are 0, or where the cause varies within its groups by less than ``LEAST_VARIATION`` of its mean
+    once the other is taken out.
     """
     kept = np.isfinite(time) & np.isfinite(cause) & np.isfinite(other)
     y = time[kept]
@@ -548,7 +553,7 @@ def explained_share(
 
 
 def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, Floats]:
-    """Times drawn in, weights and the two slopes."""
+    """Fit times by iteratively reweighted least squares: lowered outliers, weights, and two slopes."""
     weight = np.ones(len(y))
     drawn = y
     slope = np.zeros(2)
@@ -583,7 +588,7 @@ DRAWS = 499
 
 
 class Drift(NamedTuple):
-    """The squared distance of two middles."""
+    """The squared distance between two means."""
 
     #: Without the part that scatter alone gives; noise can take it below 0.
     value: float
@@ -595,7 +600,7 @@ class Drift(NamedTuple):
 def drift(
     vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: Rng
 ) -> Drift | None:
-    """The squared distance between the middles of earlier and of later vectors.
+    """The squared distance between the means of earlier and of later vectors.
 
     Products of vectors from one cluster are left out, so that it is 0 on average where the middles
     are the same. The interval has the variance of the jackknife over clusters plus that of drawing
@@ -624,9 +629,10 @@ def drift(
 def _distances(
     sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]
 ) -> Floats:
-    """The distance for each way to part the clusters, a row of ``sides`` each.
+    """The squared distance for each way to split the clusters, a row of ``sides`` each.
 
-    The mean product within either side, of pairs from different clusters, less twice that across.
+    It is the mean product within either side, of pairs from different clusters, less twice the mean
+    product across.
     """
     is_later = sides.astype(np.float64)
     later = is_later @ sums
@@ -650,10 +656,9 @@ def _distances(
 def _without_each(
     sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]
 ) -> Floats:
-    """The distance of both sides without each cluster in turn, for the jackknife.
+    """The distance of both sides with each cluster left out in turn, for the jackknife.
 
-    As in ``_distances``: the mean product within either side, of pairs from different clusters,
-    less twice that across. Of a side that loses a cluster only its own terms change.
+    Computed as in ``_distances``. Leaving out a cluster changes only the terms of its own side.
     """
     distances = np.zeros(len(sizes))
     for mine in (side, ~side):  # the side that loses a cluster
@@ -677,10 +682,10 @@ _ROUNDS = 30
 
 
 def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
-    """Vectors in groups around their means (Lloyd 1982), begun as Arthur and Vassilvitskii (2007).
+    """Group vectors around means (Lloyd 1982), from starts by Arthur and Vassilvitskii (2007).
 
-    ``groups`` is the most; fewer come out where there are fewer distinct vectors. Gives the group
-    of each row, the largest group 0; and its squared distance to the group's mean.
+    ``groups`` is the most; there are fewer groups where there are fewer distinct vectors. Returns
+    the group of each row, the largest group 0, and its squared distance to the group's mean.
     """
     if not len(vectors):
         return np.empty(0, dtype=np.int64), np.empty(0)
@@ -704,7 +709,7 @@ def kmeans(vectors: Vectors, groups: int, rng: Rng) -> tuple[Ints, Floats]:
 
 
 def _first_centres(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
-    """First centres: each far from those before it, by chance."""
+    """First centers (k-means++): a vector far from those drawn before is drawn more often."""
     centres = [vectors[int(rng.integers(len(vectors)))]]
     _, away = _nearest(vectors, np.array(centres))
     while len(centres) < groups:
@@ -721,7 +726,7 @@ def _first_centres(vectors: Vectors, groups: int, rng: Rng) -> Vectors:
 
 
 def _nearest(vectors: Vectors, centres: Vectors) -> tuple[Ints, Floats]:
-    """The nearest centre of each vector, and the squared distance to it."""
+    """The nearest center of each vector, and the squared distance to it."""
     square = (
         (vectors.astype(np.float64) ** 2).sum(axis=1)[:, None]
         - 2.0 * (vectors @ centres.T)

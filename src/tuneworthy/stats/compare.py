@@ -57,7 +57,7 @@ def paired_difference(
 def cases_needed(
     first: ArrayLike, second: ArrayLike, clusters: ArrayLike | None = None
 ) -> int | None:
-    """Cases at which the difference seen would be told from none in 80 of 100 repetitions.
+    """Cases at which a test finds the observed difference in 80 of 100 repetitions.
 
     ``n = (z_0.975 + z_0.80)² · variance / difference²``, the variance that of a pair's difference
     times the design effect of conversations; every case is its own if clusters are left out. None
@@ -79,7 +79,7 @@ def cases_needed(
 def _both(
     first: ArrayLike, second: ArrayLike, clusters: ArrayLike | None
 ) -> tuple[Floats, Ints, int]:
-    """Differences of the cases that have both scores, their conversations, and how many."""
+    """Differences of the cases that have both scores, their conversations, and the number of these."""
     differences = floats(first) - floats(second)
     kept = ~np.isnan(differences)
     groups = np.arange(len(differences)) if clusters is None else np.asarray(clusters)
@@ -87,7 +87,7 @@ def _both(
 
 
 def _spread(differences: Floats, member: Ints, k: int) -> float:
-    """The variance of a difference, taken over conversations."""
+    """The variance of a difference, with conversations as clusters."""
     off = sum_by(member, differences - float(differences.mean()), k)
     return k / (k - 1) * float((off**2).sum()) / len(differences)
 
@@ -98,7 +98,7 @@ _FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
 
 
 class Quantiles(NamedTuple):
-    """How many standard errors an interval reaches, so that all hold at once."""
+    """Lengths of intervals in standard errors, so that all of them hold together."""
 
     arms: float
     pairs: float
@@ -127,17 +127,17 @@ def quantiles(scores: Floats, rng: Rng) -> Quantiles:
 
 
 def _bonferroni(intervals: int) -> float:
-    """Standard errors that each of some intervals reaches, so that all hold with 95%."""
+    """The length in standard errors of each of some intervals, so that all hold with 95%."""
     return NormalDist().inv_cdf(1 - 0.025 / intervals)
 
 
 def arm_estimate(
     scores: Floats, cases: Ints, reach: float, *, as_share: bool
 ) -> tuple[Estimate, float, float]:
-    """An arm's mean score, and low and high of the interval for all arms at once.
+    """An arm's mean score, and the ends of the interval that holds for all arms together.
 
-    Wilson's interval for shares; the mean and its standard error otherwise. Cases are clusters.
-    ``reach`` is in standard errors. The ends are infinite for a single case that is no share.
+    Wilson's interval for shares; else the mean and its standard error. Cases are clusters.
+    ``reach`` is in standard errors. The ends are infinite for a single case that isn't a share.
     """
     own = share(scores, cases) if as_share else mean(scores, cases)
     wide = share(scores, cases, reach=reach) if as_share else own
@@ -154,12 +154,13 @@ def arm_estimate(
 def paired(
     first: Floats, second: Floats, reach: float = Z95, clusters: Ints | None = None
 ) -> tuple[Estimate, int | None] | None:
-    """The mean difference of the best on the cases that both arms have, and cases to settle it.
+    """The mean difference of the best arm on the cases that both have, and the cases to settle it.
 
-    The upper end reaches ``reach`` standard errors, the lower end Student's t; at that many shared
-    cases the lower end would lie above zero with 80% power if difference and spread stay. NaN where
-    an arm lacks the case. None for cases where the first isn't ahead, or by too little for a test;
-    None for all with under two clusters; each case is its own if these are left out.
+    The upper end reaches ``reach`` standard errors, the lower end Student's t. At the second number
+    of shared cases, the lower end would lie above zero with 80% power, if difference and spread
+    stay. NaN where an arm lacks the case. The number is None where the first arm isn't ahead, or by
+    too little for a test. The result is None with under two clusters; without ``clusters``, each
+    case is one.
     """
     apart, member, k = _both(first, second, clusters)
     if k < 2:
@@ -184,7 +185,7 @@ def _reach(drawn: Floats, variance: Floats) -> float:
 
 
 _STAKES = np.geomspace(0.03, 0.95, 12)
-"""Shares of the wealth that are staked, side by side: small ones find small differences."""
+"""Shares of the wealth that are bet side by side. Small bets detect small differences."""
 _BLOCK = 100  #: Conversations multiplied before a logarithm is taken; 0.05^100 is still a number.
 
 
@@ -196,13 +197,13 @@ class Raced(NamedTuple):
 
 
 class Race:
-    """Arms on the same conversations, in rounds; the hopeless leave early.
+    """Arms on the same conversations, in rounds. An arm that can't win leaves early.
 
-    Against every other arm of its group, a bet is kept that an arm is behind; it leaves when its
-    bets are worth ``1 / alpha`` on average. Those against the best arm win nothing on average, and
-    nor does their mean, so the best of a group is dropped with a chance of at most ``alpha``,
-    however many arms there are. The leader never leaves. An arm is only held against those of its
-    own group; all are in one if ``groups`` is left out.
+    Each arm bets against every other arm of its group that it is behind. It leaves when its bets
+    are worth ``1 / alpha`` on average. Bets of the best arm win nothing on average, and nor does
+    their mean. So the best of a group is dropped with a chance of at most ``alpha``, however many
+    arms there are. The leader never leaves. An arm is only compared with those of its own group;
+    without ``groups``, all arms are in one.
     """
 
     def __init__(
@@ -226,18 +227,18 @@ class Race:
 
     @property
     def running(self) -> tuple[int, ...]:
-        """Places of the arms that are still in."""
+        """Places of the arms that are still in the race."""
         return tuple(i for i, after in enumerate(self._dropped) if after is None)
 
     def add(
         self, scores: dict[int, list[float]], most: dict[int, list[float]] | None = None
     ) -> None:
-        """Scores of another round: for each running arm one for each conversation of the round.
+        """Add the scores of another round: for each running arm, one for each conversation.
 
-        They lie between 0 and 1. To hold shares of cases against each other where conversations
-        differ in length, give the sum of each over the longest one's cases. ``most`` is what they
-        may have been where answers are missing, which ``scores`` counts as wrong: an arm has to be
-        behind by these.
+        They lie between 0 and 1. To compare shares of cases where conversations differ in length,
+        give each conversation's sum divided by the cases of the longest one. ``most`` is the
+        highest possible score where answers are missing, which ``scores`` counts as wrong: an arm
+        has to be behind by these.
         """
         places = np.array(sorted(scores), dtype=np.int64)
         # a row an arm, a column a conversation
@@ -259,7 +260,7 @@ class Race:
         self._drop_hopeless(places)
 
     def _drop_hopeless(self, places: Ints) -> None:
-        """Drop the running arms, at ``places``, whose bets are worth enough."""
+        """Drop the running arms, at ``places``, whose bets have won enough."""
         with np.errstate(over="ignore"):  # an infinite worth is enough as well
             wealth = np.exp(self._logs).mean(axis=2)
         for place in places.tolist():
@@ -275,7 +276,7 @@ class Race:
                 self._dropped[place] = self._seen[place]
 
     def result(self) -> Raced:
-        """How it stands; the leader is the best mean among those still in, the first of equals."""
+        """The state of the race. The leader is the first with the best mean among those still in."""
         means = {arm: self._sums[arm] / max(1, self._seen[arm]) for arm in self.running}
         winner = max(means, key=lambda arm: (round(means[arm], 9), -arm))
         return Raced(winner, tuple(self._dropped), sum(self._seen))
@@ -295,7 +296,7 @@ class Ceiling(NamedTuple):
 
 
 def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceiling:
-    """Hold every arm's bounds against a target, a share. Without a tried arm it is never ``yes``.
+    """Compare every arm's bounds with a target, a share. Without a tried arm it is never ``yes``.
 
     ``tried`` are the arms that stayed in the race, on the cases used for choosing; ``chosen`` is
     the chosen arm, on cases that chose nothing.
@@ -311,12 +312,12 @@ def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceili
 def _cases_needed(
     tried: Sequence[Estimate], chosen: Estimate, target: float
 ) -> int | None:
-    """Cases in all with which the bounds would clear the target in 80 of 100 repetitions.
+    """Cases with which the bounds would clear the target in 80 of 100 repetitions.
 
-    The chosen arm's share on cases that chose nothing is taken to stay, and a tried one to be no
-    better: one that looked better was luckier on the cases that chose. An interval shrinks with the
-    root of its cases, so the design effect of conversations is in it. None where that is more than
-    labelling is worth: then decide by the margin.
+    This assumes that the chosen arm's share on cases that chose nothing stays, and that no tried
+    arm is better: one that looked better was luckier on the cases that chose. An interval shrinks
+    with the root of its cases, so the design effect of conversations is included. None where the
+    number is more than labelling is worth: then the margin has to decide.
     """
     blocking = [(chosen, chosen.value)]
     if chosen.value < target:
@@ -363,22 +364,22 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
 #: Under this many labels, or labelled conversations, nothing is said.
 ENOUGH_LABELS = 20
 _CELLS = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
-"""Labels that are added for a mean, and where between its least and most the judge puts each."""
+"""Labels that are added for a mean, and the grader's score for each between its lowest and highest."""
 _WINS = np.array([[-1.0, 1.0], [math.nan, math.nan]])
-"""For a difference; of these the judge knows nothing."""
+"""Labels that are added for a difference; the grader has no score for these."""
 
 
 def predicted_mean(
     judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None
 ) -> Estimate | None:
-    """The mean of what people would say of all cases, with a 95% interval.
+    """The mean label that people would give to all cases, with a 95% interval.
 
-    Scores of the judge and labels lie between 0 and 1; a label is NaN where nobody gave one, and
-    which cases were labelled must have been drawn at random. Every case is its own cluster if these
-    are left out. Four labels are added before the variance is taken, two at either end of the
-    scale, with which the judge agrees half of the time (after Agresti and Coull 1998): neither
-    labels that are all alike nor a judge who agrees with all of them make certain. ``clusters`` of
-    the estimate are the conversations with a label; None under 20 of them.
+    Scores of the grader and labels lie between 0 and 1. A label is NaN where nobody gave one, and
+    the labelled cases have to be drawn at random. Without ``clusters``, every case is its own
+    cluster. Four labels are added before the variance is taken, two at either end of the scale, and
+    the grader agrees with half of them (after Agresti and Coull 1998). So neither equal labels nor
+    a grader who agrees with all of them lead to certainty. ``clusters`` of the estimate are the
+    conversations with a label; None under 20 of them.
     """
     return _predicted(judge, labels, clusters, _CELLS)
 
@@ -388,7 +389,7 @@ def predicted_difference(
     labels: tuple[ArrayLike, ArrayLike],
     clusters: ArrayLike | None = None,
 ) -> Estimate | None:
-    """How much better people would find the first of two arms on the same cases.
+    """The difference between two arms on the same cases, in the labels that people would give.
 
     One label is added that each arm wins, as for a paired difference. A case counts as labelled
     where both arms are. First less second; None under 20 labelled conversations.
@@ -403,9 +404,9 @@ def predicted_difference(
 def _predicted(
     judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: Floats
 ) -> Estimate | None:
-    """The labels' mean, corrected by how the judge scores cases with and without a label.
+    """The labels' mean, corrected by the grader's scores of cases with and without a label.
 
-    ``cells`` are the added labels, and where between its least and most the judge puts each.
+    ``cells`` are the added labels, and the grader's score for each between its lowest and highest.
     """
     added_labels, judged_at = cells
     scores = floats(judge)
@@ -444,7 +445,7 @@ def _predicted(
 
 
 def _weight(seen: Floats, people: Floats, rest: Floats) -> float:
-    """How far to trust the judge: the weight with the least variance, between 0 and 1."""
+    """The weight of the grader, between 0 and 1, that gives the lowest variance."""
     spread = float(np.var(seen, ddof=1))
     if spread <= 0 or len(rest) < 2:
         return 0.0

@@ -1,7 +1,7 @@
-"""Error reduction: which part of the errors that are left a change takes away, and its chance.
+"""Error reduction: the share of the remaining errors that a change removes, and its chance.
 
-From 0.80 to 0.92 right takes away 60% of the errors: 1 - 0.08 / 0.20. What a change may do is a
-triangle: a low and a high end that it stays between, and a usual value, the likeliest.
+From 0.80 to 0.92 right removes 60% of the errors: 1 - 0.08 / 0.20. The possible effect of a change
+is a triangle: a low and a high end, and a usual value between them, the likeliest.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 
 def reduction_from(before: float, after: float) -> float | None:
-    """Which part of the errors is gone: 1 - (1 - after) / (1 - before).
+    """The share of the errors that is gone: 1 - (1 - after) / (1 - before).
 
-    Below 0 where there are more than before. None where nothing was wrong before.
+    Below 0 where there are more errors than before. None where nothing was wrong before.
     """
     if before >= 1:
         return None
@@ -47,6 +47,6 @@ def chance_of_reduction(needed: float, low: float, usual: float, high: float) ->
 def combined_chance(chances: Iterable[float]) -> float:
     """The chance that at least one of several comes true: 1 - (1 - p) (1 - q) ...; 0 for none.
 
-    They count as independent. Ways that help with the same errors aren't, so it's too high there.
+    They count as independent. Ways against the same errors aren't, so for them it is too high.
     """
     return 1 - math.prod(1 - chance for chance in chances)

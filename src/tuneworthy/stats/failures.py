@@ -16,7 +16,7 @@ _COUNT = Unknown(
 
 
 class FailureShare(NamedTuple):
-    """How many of the failures have one cause."""
+    """One cause, and how many of the failures have it."""
 
     cause: CauseId
     n: int  #: Failures with it; 0 where nobody counted.
@@ -26,9 +26,9 @@ class FailureShare(NamedTuple):
 
 
 def failure_shares(counts: Mapping[CauseId, int]) -> tuple[FailureShare, ...]:
-    """The share of each counted cause with its 95% interval (Wilson), the commonest first.
+    """The share of each counted cause with its 95% interval (Wilson), the most frequent first.
 
-    Of equals the one that the list of causes has first; () where nothing failed.
+    Equal causes keep the order of the list of causes; () without failures.
     """
     total = sum(counts.values())
     if total == 0:
@@ -45,22 +45,22 @@ def failure_shares(counts: Mapping[CauseId, int]) -> tuple[FailureShare, ...]:
 
 
 def leading_share(cause: CauseId) -> FailureShare:
-    """The share of a leading cause, where only that is stated: no less than one cause's part."""
+    """The share of a stated leading cause: at least an equal part among all causes."""
     return FailureShare(cause, 0, _COUNT, 1 / len(CAUSES), 1.0)
 
 
 def most_of(counts: Mapping[CauseId, int], causes: Sequence[CauseId]) -> float:
-    """The most that some causes have together of all failures: the upper end of their share."""
+    """The most that some causes explain of all failures together: the upper end of their share."""
     together = sum(counts.get(cause, 0) for cause in causes)
     _, high = wilson(together, sum(counts.values()))
     return high if causes else 0.0
 
 
 def most_beside(leading: CauseId, causes: Sequence[CauseId]) -> float:
-    """The most that some causes have together, where only the leading cause is stated.
+    """The most that some causes explain together, where only the leading cause is stated.
 
-    All failures where the leading cause is among them. Otherwise each of them has as many as the
-    leading one at most: two have two thirds at most.
+    All failures if the leading cause is among them. Otherwise each of them explains as many as the
+    leading one at most: two causes explain two thirds at most.
     """
     if leading in causes:
         return 1.0
@@ -68,10 +68,10 @@ def most_beside(leading: CauseId, causes: Sequence[CauseId]) -> float:
 
 
 def corrected_quality(quality: Interval, wrong: FailureShare) -> Interval:
-    """Quality where ``wrong`` of what counts as a failure has a wrong reference.
+    """Quality, if a share ``wrong`` of the counted failures has a wrong reference.
 
-    A share q of right answers becomes q + (1 - q)·w. Both ends are taken together, so that the
-    interval is wider than one of 95%, and never too narrow.
+    A share q of right answers becomes q + (1 - q)·w. The lower ends of both are combined, and the
+    upper ones, so the interval is wider than one of 95%, and never too narrow.
     """
     share = 0.0 if isinstance(wrong.share, Unknown) else wrong.share
     return Interval(
@@ -82,7 +82,7 @@ def corrected_quality(quality: Interval, wrong: FailureShare) -> Interval:
 
 
 def _raised(quality: float, wrong: float) -> float:
-    """Never under what was measured, which rounding could else come to."""
+    """The corrected quality, at least the measured one: rounding could lower it."""
     return min(1.0, max(quality, quality + (1 - quality) * wrong))
 
 
@@ -95,11 +95,11 @@ def share_interval(share: float, cases: int | None) -> Interval:
 
 
 def draw_alike(kinds: Sequence[str], n: int, seed: int) -> list[int]:
-    """Places of ``n`` things of several kinds: of each kind the same part; all where there are few.
+    """Draw ``n`` things of several kinds, the same share of each kind; all where there are fewer.
 
-    Things of a kind lie side by side in an order that the seed draws, and from a start that it
-    draws too every so many-th is taken. So a small kind is met as often as it occurs, and a share
-    of what was drawn estimates the share of all. The order of the places is drawn as well.
+    Returns their places in a drawn order. Things of a kind lie side by side, in an order that the
+    seed draws. From a drawn start, every so many-th is taken. So a small kind is drawn as often as
+    it occurs, and a share of the draw estimates the share of all.
     """
     draw = random.Random(f"failures {seed}")  # noqa: S311  # which are read is no secret
     order = sorted(range(len(kinds)), key=lambda place: (kinds[place], draw.random()))

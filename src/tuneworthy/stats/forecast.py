@@ -1,4 +1,4 @@
-"""How much comes in a month, how fast that grows, and where it leads.
+"""The amount that comes in a month, its growth, and a forecast.
 
 Counts are overdispersed (requests come in conversations, conversations in campaigns), weekdays
 differ and one busy day follows another. All intervals are for the rate behind the counts.
@@ -41,7 +41,7 @@ class Trend(NamedTuple):
     alike: float  #: Correlation of neighbouring periods.
 
     def interval(self, periods: float) -> tuple[float, float, float]:
-        """Factor by which it grows in some periods: value, low and high."""
+        """The factor by which it grows in some periods: value, low and high."""
         half = t95(self.degrees) * self.error
         low, value, high = (
             math.exp(_bounded(growth * periods))
@@ -50,10 +50,10 @@ class Trend(NamedTuple):
         return value, low, high
 
     def expected(self, ahead: float, periods: float) -> tuple[float, float, float]:
-        """The count of some periods around a time ahead, with its 95% prediction interval.
+        """The count of some periods around a future time, with its 95% prediction interval.
 
-        The line's error and the scatter of what is to come, taken together on the log scale. It
-        assumes that the trend goes on: whatever would break it stands in no past count.
+        The interval combines the error of the line and the scatter of future counts on the log
+        scale. It assumes that the trend goes on: no past count shows an event that would break it.
         """
         middle = self.level + self.growth * ahead
         line = (
@@ -70,12 +70,13 @@ class Trend(NamedTuple):
 
 
 def level(days: Floats, least: float) -> Estimate:
-    """The amount a day at the end of a run of 28 days or more, oldest first.
+    """The amount per day at the end of a run of 28 days or more, oldest first.
 
-    The mean of the last 28 days. Its variance is that of what weekdays (from 56 days on also a
-    straight trend) leave over the last 84, times (1 + r) / (1 - r) for the correlation r of one day
-    with the next, corrected for its bias. ``least`` is the least variance a day can have, such as
-    the mean count of independent arrivals. The lower end is never below 0.
+    It is the mean of the last 28 days. Its variance is the scatter of the last 84 days around their
+    weekdays (and around a straight trend, from 56 days on), times (1 + r) / (1 - r) for the
+    correlation r of one day with the next, corrected for its bias. ``least`` is the lowest possible
+    variance of a day, such as the mean count of independent arrivals. The lower end is never below
+    0.
     """
     value = float(days[-LEVEL_DAYS:].mean())
     tail = days[-_SHAPE_DAYS:]
@@ -141,7 +142,7 @@ def poisson_interval(count: int) -> Ends:
 
 
 def _alike(left: Floats, fitted: int) -> float:
-    """Correlation of neighbours, corrected for what residuals of a fitted curve hide of it."""
+    """The correlation of neighbors, corrected for the part that a fitted curve removes."""
     square = float(left @ left)
     raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
     return min(
@@ -151,13 +152,13 @@ def _alike(left: Floats, fitted: int) -> float:
 
 
 def _at_most(count: int, mean: float) -> float:
-    """Chance of ``count`` or fewer at a mean above 0."""
+    """The chance of ``count`` or fewer at a mean above 0."""
     logs = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1))
     return math.fsum(math.exp(log) for log in logs)
 
 
 def _where(rising: Callable[[float], float], top: float, share: float = 0.025) -> float:
-    """Where a rising function reaches a share, between 0 and ``top``."""
+    """The point between 0 and ``top`` at which a rising function reaches a share."""
     low = 1e-12
     high = top
     for _ in range(100):

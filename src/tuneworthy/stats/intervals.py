@@ -1,4 +1,4 @@
-"""Intervals for a share, and how many cases it takes to rule a target out."""
+"""Intervals for a share, and the number of cases that exclude a target."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wilson(successes: float, n: float) -> Ends:
 
 
 def independent_cases(clusters: Sequence[str]) -> float:
-    """Cases these are worth if those of one cluster answer all alike (Kish 1965); 0.0 for none."""
+    """The number of independent cases, if a cluster has equal answers (Kish 1965); 0.0 for none."""
     return len(clusters) ** 2 / (sum(n * n for n in Counter(clusters).values()) or 1)
 
 
@@ -77,11 +77,11 @@ BY_MARGIN = (
 
 
 def cases_to_tell(rate: float, target: float, n: int, worth: float = 0.0) -> int | None:
-    """Cases of a set, half of which report, that tell a share from its target.
+    """Cases of a set, half of which are held out, that distinguish a share from its target.
 
-    As a ceiling lab counts them whose arms are right in ``rate`` of ``n`` cases of either part,
-    which are worth ``worth`` independent ones (all of them, if that is left out). None where they
-    are more than labelling is worth.
+    It counts like a ceiling lab whose arms are right in ``rate`` of ``n`` cases of either part.
+    These cases are worth ``worth`` independent ones; all of them where it is left out. None where
+    the number is more than labelling is worth.
     """
     independent = worth or n
     low, high = clopper_pearson(rate * independent, independent)
@@ -90,15 +90,15 @@ def cases_to_tell(rate: float, target: float, n: int, worth: float = 0.0) -> int
 
 
 def times_longer(half: float, distance: float) -> float:
-    """How many times its cases an interval needs to clear a target in 80 of 100 repetitions.
+    """The factor on its cases with which an interval clears a target in 80 of 100 repetitions.
 
-    ``half`` is its length towards the target, and ``distance`` what there is between.
+    ``half`` is its length towards the target, and ``distance`` the distance to the target.
     """
     return (half / max(distance, 1e-9) * (Z95 + Z80) / Z95) ** 2
 
 
 def useful(now: int, longer: float) -> int | None:
-    """So many times the cases there are; None where that is more than labelling is worth."""
+    """The number of cases after a factor; None where it is more than labelling is worth."""
     needed = math.ceil(now * max(1.0, longer))
     if needed <= max(MOST_USEFUL, 2 * now):
         return max(needed, now + 1)
@@ -114,8 +114,8 @@ _HALVINGS = 200
 def clopper_pearson(successes: float, n: float) -> Ends:
     """The 95% interval of a share by the beta distribution (Clopper and Pearson 1934).
 
-    Its ends are exact, for a claim that is held against one of them. Counts need not be whole, as
-    in ``wilson`` (Korn and Graubard 1998); (0, 1) when ``n`` is 0. Raises as that does.
+    Its ends are exact, so each may be compared with a target. Counts need not be whole, as in
+    ``wilson`` (Korn and Graubard 1998); (0, 1) when ``n`` is 0. Raises as ``wilson`` does.
     """
     _check(successes, n)
     if n == 0:
@@ -182,5 +182,5 @@ def beta_share(x: float, a: float, b: float) -> float:
 
 
 def _not_zero(number: float) -> float:
-    """The number itself, or a tiny one that may be divided by."""
+    """The number itself, or a tiny one instead of zero, so that it may be divided by."""
     return number if number != 0 else _TINY

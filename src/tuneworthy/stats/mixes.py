@@ -1,4 +1,4 @@
-"""By how much two mixes of kinds differ, at the least."""
+"""The least difference between two mixes of kinds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from tuneworthy.stats.intervals import Z95
 
 Halves = tuple[Sequence[int], Sequence[int]]
-"""Counts by kind, of each half of what was counted."""
+"""Counts by kind, for each half of the things that were counted."""
 
 
 class MovedShare(NamedTuple):
-    """The least share that is of other kinds, with its 95% interval; by chance below 0 too."""
+    """The least share that is of other kinds, with its 95% interval; chance can take it below 0."""
 
     value: float
     low: float
@@ -23,11 +23,11 @@ class MovedShare(NamedTuple):
 
 
 def moved_share(before: Halves, after: Halves) -> MovedShare:
-    """The share of ``after`` beyond what ``before`` has of the kinds that became more frequent.
+    """The share of ``after`` that exceeds the share in ``before``, over all kinds that grew.
 
-    Which kinds those are is chosen on one half and counted on the other, and the other way round,
-    so that chance adds nothing. However the kinds are cut, the share that really moved is no
-    smaller (data processing). All four halves have to hold something.
+    The kinds that grew are chosen on one half and counted on the other, and the reverse, so that
+    chance adds nothing. However the kinds are defined, the share that really changed is no smaller
+    (data processing). None of the four halves may be empty.
     """
     shares = []
     variances = []

@@ -1,1 +1,1 @@
-"""The answer: what doesn't fit together, nine rules over the table of ways, and their words."""
+"""The answer: challenges, nine rules over the table of ways, and their words."""

@@ -78,7 +78,7 @@ def proven(it: Situation) -> Ruling | None:
 
 
 def _untested(it: Situation, way: Way) -> Iterator[str]:
-    """Conditions of a tuned way that nobody looked at."""
+    """Conditions of a tuned way that nobody tested."""
     until = serves_until(it.facts.case, it.facts.findings.as_of)
     if until is not None:
         yield f"another base model is named, as its own ends on {day(until)}"
@@ -142,7 +142,7 @@ def refused(it: Situation) -> Ruling | None:
 
 
 def _may_turn(it: Situation) -> bool:
-    """Whether a loss would be none, were a contradicted amount as it is stated."""
+    """Whether a loss may turn into a gain, as a contradiction is about an amount in it."""
     stated = it.prize.left_as_stated
     return stated is not None and stated >= 0 and it.money_contradicted
 
@@ -164,14 +164,14 @@ def moving(it: Situation) -> Ruling | None:
 
 
 def _lasting(it: Situation, ways: Sequence[Way]) -> list[Way]:
-    """Ways that a change leaves useful: answers of the past follow rules of the past."""
+    """Ways that stay useful after a change: old answers follow old rules."""
     if not it.facts.behaviour_changes:
         return list(ways)
     return [way for way in ways if way.option != "retrieved_examples"]
 
 
 def simpler(it: Situation) -> Ruling | None:
-    """Untried simpler ways come first where they may be enough, or tuning hardly can."""
+    """Untried simpler ways come first where they may be enough, or where tuning hardly can be."""
     table = it.table
     if it.missed == ("privacy",):
         return _keep_inside(it)
@@ -188,7 +188,7 @@ def simpler(it: Situation) -> Ruling | None:
 
 
 def _keep_inside(it: Situation) -> Ruling | None:
-    """Only where data go is wrong: what keeps them inside comes first, where it is untried."""
+    """Only privacy is missed: an untried way that keeps data inside comes first."""
     steps = keep_data_inside(it, ())
     if steps[0].way is None:
         return None
@@ -201,7 +201,7 @@ def _least_chance(it: Situation) -> float:
 
 
 def worth_a_pilot(it: Situation) -> Ruling | None:
-    """Tuning has a fair chance, and the data are there."""
+    """Tuning has a fair chance, and there are enough examples."""
     table = it.table
     if (
         not table.tunings
@@ -224,7 +224,7 @@ def worth_a_pilot(it: Situation) -> Ruling | None:
 
 
 def short_of_data(it: Situation) -> Ruling | None:
-    """Tuning has a fair chance, and too few examples are there."""
+    """Tuning has a fair chance, but there are too few examples."""
     table = it.table
     if not it.prize.short_of_data or not table.tunings:
         return None
@@ -236,7 +236,7 @@ def short_of_data(it: Situation) -> Ruling | None:
 
 
 def nothing_left(it: Situation) -> Ruling | None:
-    """Nothing untried has a chance."""
+    """No untried way has a chance."""
     best = it.table.any_chance[:1]
     cure = _known_cure(it)
     relax = StepToDo("relax_target", "nothing known is left to try")
@@ -253,7 +253,7 @@ def nothing_left(it: Situation) -> Ruling | None:
 
 
 def _known_cure(it: Situation) -> StepToDo | None:
-    """The way that cures most failures, even where it was tried before."""
+    """The way that helps with most failures, even if it was tried before."""
     gap = it.table.gap
     if gap.leads_by_half("ambiguous_question"):
         says = "most failures are questions that can be read in two ways"
@@ -271,7 +271,7 @@ def _known_cure(it: Situation) -> StepToDo | None:
 
 
 def undecided(it: Situation) -> Ruling | None:
-    """Something is open whose two sides lead to different answers."""
+    """A fact is unknown, and its two sides lead to different answers."""
     if it.table.gap.doubtful and not set(it.missed) - {"privacy"} and not it.moves:
         step = measure_first(it)
         steps = (step, *try_ways(it.table.to_try))
@@ -307,16 +307,16 @@ RULES: Mapping[JudgementRule, Rule] = {
 }  #: In the order in which they are asked.
 
 WITHOUT_A_TARGET: tuple[JudgementRule, ...] = ("refused", "moving", "short_of_data")
-"""Rules that are asked where no target is stated."""
+"""The rules that are used where no target is stated."""
 
 
 def answer(it: Situation) -> Ruling:
-    """The first rule that holds; the count's default where no target is stated."""
+    """The first rule that applies; the count's default where no target is stated."""
     return _first_that_holds(it, RULES)
 
 
 def answer_firmly(it: Situation) -> Ruling:
-    """The same without looking at what is open."""
+    """The same, without the rule about unknown facts."""
     return _first_that_holds(
         it, {name: rule for name, rule in RULES.items() if name != "undecided"}
     )

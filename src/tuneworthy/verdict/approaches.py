@@ -1,4 +1,4 @@
-"""Approaches to the goals, each held against the data that the team has."""
+"""Approaches to the goals, each compared with the team's data."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.words import plain
 
 NO_GOAL = Unknown(ask="name the goals, the primary one first")
-"""In place of the approaches where no goal is named."""
+"""The value instead of approaches where no goal is named."""
 
 
 def approaches(
     case: Case, framework: Framework, offered: Mapping[str, Strings]
 ) -> tuple[ApproachResult, ...]:
-    """Each goal with the approach that serves it, held against what the team has.
+    """Each goal with the approach that serves it, compared with the team's data.
 
-    ``offered`` is an approach to who takes new work of that kind; it is shown and settles nothing.
+    ``offered`` maps an approach to the services that take new work of that kind. It is only shown.
     """
     fits: list[ApproachResult] = []
     for goal in (goal for goal in case.goals if goal in framework.goals):

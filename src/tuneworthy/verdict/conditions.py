@@ -13,7 +13,7 @@ from tuneworthy.words import day, plain
 
 @dataclass(frozen=True, slots=True)
 class LiveCondition:
-    """Something that a *yes* or a pilot hangs on."""
+    """Something that has to hold before a *yes* or a pilot."""
 
     id: GateId
     state: State
@@ -24,22 +24,22 @@ class LiveCondition:
 
     @property
     def is_open(self) -> bool:
-        """Whether something is left to be settled."""
+        """Whether something still has to be settled."""
         return self.state == "unknown" or (self.state == "no" and self.may_be_accepted)
 
     @property
     def forbids(self) -> bool:
-        """Whether it ends a pilot."""
+        """Whether it rules out a pilot."""
         return self.state == "no" and not self.may_be_accepted
 
 
 def find_conditions(
     case: Case, money: GateResult, as_of: date
 ) -> tuple[LiveCondition, ...]:
-    """Service, safety and money of a case, in this order.
+    """Conditions of service, safety and money, in this order.
 
-    A stated no ends a pilot, but for money that comes back late: that can be accepted. What isn't
-    known is named beside the answer.
+    A stated no rules out a pilot. Only money that comes back late doesn't, as a team can accept
+    that. Unknown conditions are named beside the answer.
     """
     return (_service(case, as_of), _safety(case), _money(case, money))
 
@@ -82,7 +82,7 @@ def _safety(case: Case) -> LiveCondition:
 
 
 def _money(case: Case, gate: GateResult) -> LiveCondition:
-    """Whether it pays back in time; that it can't at all is a rule of its own."""
+    """Whether the money comes back in time. Another rule covers money that never comes back."""
     once = f"the owner states what it is worth{case.a_month}"
     monthly = case.economics.monthly
     if monthly.api_savings_usd is not None or monthly.quality_value_usd is not None:
@@ -93,7 +93,7 @@ def _money(case: Case, gate: GateResult) -> LiveCondition:
 
 
 def unsafe(case: Case) -> tuple[State, Strings]:
-    """The state of safety, and the answers that make it so: those that are no, else those open."""
+    """The state of safety, and the answers behind it: those that are no, else the open ones."""
     for state in ("no", "unknown"):
         names = [
             n

@@ -14,7 +14,7 @@ from tuneworthy.words import quality, usd
 
 
 class Doubt(NamedTuple):
-    """Something that isn't known, with the situation on each of its sides."""
+    """An unknown fact, with the situation on each of its sides."""
 
     says: str
     step: StepToDo
@@ -22,7 +22,7 @@ class Doubt(NamedTuple):
 
 
 def find_doubts(it: Situation) -> Iterator[Doubt]:
-    """Unknowns of a case, each with its sides."""
+    """The unknown facts of a case, each with its sides."""
     yield from _doubt_of_quality(it)
     yield from _doubt_of_bill(it)
     yield from _doubts_of_rivals(it)
@@ -30,7 +30,7 @@ def find_doubts(it: Situation) -> Iterator[Doubt]:
 
 
 def measure_first(it: Situation) -> StepToDo:
-    """The step that tells whether a target is missed, for the first unknown one."""
+    """The step that settles whether a target is missed, for the first unknown one."""
     target = it.table.gap.doubtful[0]
     today = it.facts.case.today
     if target != "quality":
@@ -78,7 +78,7 @@ def _doubt_of_quality(it: Situation) -> Iterator[Doubt]:
 
 
 def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
-    """Ways that may be enough, were their quality known better; a tuned model that is there too."""
+    """Ways that may be enough if their quality were known better, an existing tuned model included."""
     limit = it.facts.limits.get("quality")
     for way in it.table.ways:
         known = way.figures.get("quality")
@@ -98,7 +98,7 @@ def _doubts_of_rivals(it: Situation) -> Iterator[Doubt]:
 
 
 def _doubt_of_bill(it: Situation) -> Iterator[Doubt]:
-    """A stated bill and one by tokens and prices, several times apart."""
+    """A stated bill, and one by tokens and prices that is several times as high or low."""
     stated = it.facts.case.today.usd_per_month
     computed = it.facts.computed_bill
     times = it.facts.framework.threshold("bill_disputed")
@@ -122,7 +122,7 @@ def _doubt_of_bill(it: Situation) -> Iterator[Doubt]:
 
 
 def _doubt_of_money(it: Situation) -> Iterator[Doubt]:
-    """A stated saving that another statement excludes, where it would turn a loss."""
+    """A stated saving that contradicts another statement, where it would turn a loss into a gain."""
     most = it.prize.left_at_best
     stated = it.prize.left_as_stated
     if (

@@ -1,4 +1,4 @@
-"""The words of the verdict: its headline, what to do now, and what to keep in mind."""
+"""The words of the verdict: its headline, the next step, and the caveats."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ANSWER_WORDS: dict[TuningAnswer, str] = TABLES["answers"]
 def word_verdict(
     it: Situation, decision: Decision, judgement: Judgement, ask: AskNow | Unknown
 ) -> VerdictResult:
-    """The verdict in words; what turns it is worked out when first read."""
+    """The verdict in words. The facts that turn it are computed only when they are first read."""
     facts = it.facts
     by = f"by the {plain(facts.framework.name)}'s checklist"
     comes_to = OUTCOME_WORDS[decision.outcome]
@@ -81,7 +81,7 @@ def word_verdict(
 
 
 def headline(judgement: Judgement) -> str:
-    """The answer in a word, and the finding that decides."""
+    """The answer in a word, and the finding behind it."""
     ruling = judgement.ruling
     if ruling.answer == "yes" and ruling.conditions:
         once = listing(list(ruling.conditions))
@@ -117,7 +117,7 @@ def say_now(it: Situation, judgement: Judgement) -> str:
 
 
 def _look_again(it: Situation) -> str:
-    """When what is kept has to be looked at again: its model's end is known beforehand."""
+    """Say when a kept way has to be reviewed, as the end of its model is known."""
     used = in_use(it.facts.case)
     end = None if used is None else end_day(used, it.facts.findings.as_of)
     by = "" if end is None else f", and before {day(end)}, when its model ends"
@@ -140,7 +140,7 @@ def _hours(step: Step) -> str:
 
 
 def grounds(basis: Basis) -> str:
-    """The grounds of the answer."""
+    """Say what the answer rests on."""
     statements = several(basis.stated + basis.assumed, "statement")
     if basis.assumed:
         statements += f" ({few(basis.assumed)} inferred)"
@@ -150,7 +150,7 @@ def grounds(basis: Basis) -> str:
 
 
 def rests_on(basis: Basis) -> str:
-    """The grounds of the answer, and how many answers alone would change it."""
+    """Say what the answer rests on, and how many single answers would change it."""
     says = f"Rests on {grounds(basis)}"
     turning = len(basis.turning)
     if not turning:
@@ -166,7 +166,7 @@ BY_AN_ASSISTANT = "by_an_assistant"  #: The caveat that names what nobody confir
 def _above_prize(
     it: Situation, judgement: Judgement, ask: AskNow | Unknown
 ) -> Iterator[tuple[str, str]]:
-    """Where what is asked for now is more, at its least, than all that it can bring."""
+    """A caveat where the ask, at its lowest, exceeds all that tuning can bring."""
     most = it.prize.most
     kept = judgement.recommendation.steps[0].option == "keep_prompt"
     if isinstance(ask, Unknown) or most is None or ask.low <= most or kept:
@@ -239,7 +239,7 @@ def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
 
 
 def band_text(band: Band | BandRange) -> str:
-    """A band, or two of them."""
+    """A band in words, or two of them."""
     if isinstance(band, BandRange):
         return f"{band.low} to {band.high}"
     return band

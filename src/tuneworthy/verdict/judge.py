@@ -1,4 +1,4 @@
-"""The judgement: the answer with its steps, what it rests on, and what would turn it."""
+"""The judgement: the answer with its steps, its grounds, and the facts that would turn it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LookAhead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The one result that everything which advises reads."""
+    """The one result that everything which gives advice reads."""
 
     ruling: Ruling
     outcome: Verdict  #: The framework's count.
@@ -63,12 +63,12 @@ class Judgement:
 
     @property
     def answer(self) -> TuningAnswer:
-        """Whether to tune."""
+        """Whether to tune, as the judgement decides."""
         return self.ruling.answer
 
 
 def judge(it: Situation, challenges: Sequence[ChallengeResult]) -> Judgement:
-    """The answer of a situation, with everything that follows from it."""
+    """Judge a situation: the answer, and everything that follows from it."""
     ruling = answer(it)
     steps = tuple(_step(it, step) for step in ruling.steps[:MOST_STEPS])
     ahead = cache(partial(_look_ahead, it, ruling))
@@ -87,7 +87,7 @@ def judge(it: Situation, challenges: Sequence[ChallengeResult]) -> Judgement:
 
 
 def hold_targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
-    """Every target with its state; one that nobody stated is unknown and says what to state."""
+    """Every target with its state. One without a stated limit is unknown and says what to state."""
     results: dict[TargetId, TargetResult] = {}
     for name, kind in TARGETS.items():
         limit = facts.limits.get(name)
@@ -156,7 +156,7 @@ def _step(it: Situation, step: StepToDo) -> Step:
 
 
 def _stop_when(it: Situation, step: StepToDo, aims: Sequence[TargetId]) -> str:
-    """When a step has done what it is for."""
+    """The condition under which a step has reached its aim."""
     if step.option in _STOPS:
         return _STOPS[step.option]
     if step.way is not None and step.way.kind in ("tuning", "tuned"):
@@ -175,7 +175,7 @@ def _stop_when(it: Situation, step: StepToDo, aims: Sequence[TargetId]) -> str:
 
 
 def _all_targets(it: Situation) -> list[TargetId]:
-    """Every target with a limit, and privacy where data have to stay: tuned ways meet them all."""
+    """Every target with a limit, and privacy where data have to stay. A tuned way meets them all."""
     counting: set[TargetId] = set(it.facts.limits)
     if it.facts.state("data_sovereignty") == "yes":
         counting.add("privacy")
@@ -183,7 +183,7 @@ def _all_targets(it: Situation) -> list[TargetId]:
 
 
 def _limit_text(it: Situation, target: TargetId) -> str:
-    """The limit of a target as its sentence has it; that of money without its sign."""
+    """The limit of a target in the form its sentence needs; for money without the sign."""
     limit = it.facts.limits.get(target, 1.0)  # privacy has none
     if target == "quality":
         return quality(limit)
@@ -233,7 +233,7 @@ _VERBS: Mapping[str, str] = {"private_endpoint": "ask for", "keep_prompt": ""}
 
 
 def cases_to_label(it: Situation) -> int | None:
-    """Cases that tell today's quality from its target; None where nobody can say."""
+    """Cases that distinguish today's quality from its target; None where the number is unknown."""
     today = it.facts.case.today
     limit = it.facts.limits.get("quality")
     if (
@@ -266,7 +266,7 @@ def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:
 
 
 def _look_ahead(it: Situation, ruling: Ruling) -> LookAhead:
-    """By judging again, with one answer changed, or with every open one answered."""
+    """Judge again with each single answer changed, and with every open answer filled in."""
     now = AnswerAndStep(ruling.answer, ruling.steps[0].option)
     states = it.facts.states
     judge_again = JudgedAgain(it)
@@ -301,13 +301,13 @@ def _look_ahead(it: Situation, ruling: Ruling) -> LookAhead:
 
 
 def _every_way(names: Sequence[str]) -> Iterator[dict[str, State]]:
-    """Every way to answer all of some open answers with yes or no."""
+    """Every combination of yes and no for some open answers."""
     for way in product(OTHERS["unknown"], repeat=len(names)):
         yield dict(zip(names, way, strict=True))
 
 
 def say_cases(it: Situation) -> str:
-    """How many more cases to label, in words; empty where nobody can say."""
+    """Say how many more cases to label; empty where the number is unknown."""
     wanted = cases_to_label(it)
     have = it.facts.case.today.cases or 0
     if wanted is None or wanted <= have:

@@ -18,7 +18,7 @@ _PAIRS = 1000  # so many pairs of a better and a worse answer are data to tune o
 
 
 class Prize(NamedTuple):
-    """The most that is left, and what lacks to begin."""
+    """The most that tuning can bring after its costs, and the data it still needs."""
 
     #: All that can be saved or gained over the life, in USD; None if unknown.
     most: float | None
@@ -36,7 +36,7 @@ class Prize(NamedTuple):
 
 
 def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Prize:
-    """The most that tuning leaves over the life of the use case, and its data."""
+    """Compute the most that tuning can bring over the life of the use case, and its missing data."""
     months = _months(facts)
     left = _left_at_best(facts, table, money, months)
     saving = facts.case.economics.monthly.api_savings_usd
@@ -65,14 +65,14 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
 
 
 def _lacks_a_month(left: float | None, months_live: float) -> float:
-    """USD a month that are short of coming back; 0 where nothing is known to be."""
+    """USD per month that are missing for the money to come back; 0 where none are known to be."""
     if left is not None and left < 0 < months_live:
         return -left / months_live
     return 0.0
 
 
 def _months(facts: CaseFacts) -> float:
-    """The months that it is reckoned over; one for a job."""
+    """The months of the computation; one for a job."""
     case = facts.case
     if case.one_off:
         return 1.0
@@ -80,7 +80,7 @@ def _months(facts: CaseFacts) -> float:
 
 
 def _months_live(facts: CaseFacts, table: WayTable, months: float) -> float:
-    """Those of them in which a tuned model is live, without the least of weeks to build it."""
+    """The months in which a tuned model is live, after the fewest weeks to build it."""
     weeks = table.tunings[0].weeks if table.tunings else None
     if facts.case.one_off or weeks is None:
         return months
@@ -93,7 +93,7 @@ _WEEKS_A_MONTH = 52 / 12
 def _most_at_all(
     facts: CaseFacts, money: MoneyFindings, months: float
 ) -> tuple[float | None, str]:
-    """Everything that can be saved or gained over the life, with nothing taken off."""
+    """The most that can be saved or gained over the life, before any cost."""
     saved = _most_saved(facts, money)
     gained = facts.case.economics.monthly.quality_value_usd
     if saved is None:
@@ -106,7 +106,7 @@ def _most_at_all(
 def _left_at_best(
     facts: CaseFacts, table: WayTable, money: MoneyFindings, months: float
 ) -> float | None:
-    """USD left at the best."""
+    """USD left after all costs, in the best case; None where it is unknown."""
     case = facts.case
     upfront = _least(money.upfront)
     if upfront is None:
@@ -129,7 +129,7 @@ def _left_at_best(
 
 
 def _benefit_at_best(facts: CaseFacts, money: MoneyFindings) -> float:
-    """USD a month that can be saved and gained at most."""
+    """USD per month that can be saved and gained at most."""
     gained = facts.case.economics.monthly.quality_value_usd
     return (_most_saved(facts, money) or 0.0) + (
         gained.high if gained is not None else 0.0
@@ -137,14 +137,14 @@ def _benefit_at_best(facts: CaseFacts, money: MoneyFindings) -> float:
 
 
 def _running_at_best(money: MoneyFindings) -> float:
-    """USD a month that a tuned model takes to run at least."""
+    """USD per month that running a tuned model costs at least."""
     if not isinstance(money.result, InvestmentResult):
         return 0.0
     return _least(money.result.ask_usd.run_month) or 0.0
 
 
 def _say_loss(facts: CaseFacts, money: MoneyFindings, over: str) -> str:
-    """That tuning can't come back, with the amounts that say so."""
+    """Say that the money can't come back, with the amounts that show it."""
     brings = _benefit_at_best(facts, money)
     running = _running_at_best(money)
     every = facts.case.a_month
@@ -161,7 +161,7 @@ def _say_loss(facts: CaseFacts, money: MoneyFindings, over: str) -> str:
 
 
 def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:
-    """The most that can be saved a month: no more than the bill."""
+    """The most that can be saved per month; the bill limits it."""
     bill = facts.bill
     stated = facts.case.economics.monthly.api_savings_usd
     if stated is not None:
@@ -183,9 +183,9 @@ def _least(number: Number | None) -> float | None:
 
 
 def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
-    """How much of which data is usual for what is left to tune; None where nothing is.
+    """The usual kind and amount of data for the remaining kinds of tuning; None without any.
 
-    The least of every goal's approach and of the best kind of tuning.
+    It is the smallest amount over the approach of every goal and the best kind of tuning.
     """
     if not table.tunings:
         return None
@@ -206,7 +206,7 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
 
 
 def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
-    """Missing data in words, empty where there is enough; and the existing data in words."""
+    """Words for the missing data, empty where there is enough, and words for the existing data."""
     if not table.tunings:
         return "", ""
     usual = usual_data(facts, table)

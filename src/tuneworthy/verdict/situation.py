@@ -21,7 +21,7 @@ from tuneworthy.ways.way import Way
 
 
 class StepToDo(NamedTuple):
-    """Something to do: its kind, why, and the way it is about where it is about one."""
+    """A step: its kind, its reason, and its way if it is about one."""
 
     option: str
     because: str
@@ -29,7 +29,7 @@ class StepToDo(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """The answer of a rule."""
+    """The answer of a rule, with its reason and its steps."""
 
     answer: TuningAnswer
     because: str  #: The decisive finding, as one clause.
@@ -50,12 +50,12 @@ class Situation:
     conditions: tuple[LiveCondition, ...]
     prize: Prize  #: All that tuning can bring over the life of the use case.
     find_contradicted: Callable[[CaseFacts], Strings]
-    """Paths of the statements that stand in an open contradiction."""
+    """Returns the paths of statements in an open contradiction."""
     rebuild: Callable[[CaseFacts], Situation]  #: The same with other facts.
 
     @cached_property
     def contradicted(self) -> frozenset[str]:
-        """Answers whose statement stands in an open contradiction."""
+        """Answers with a statement in an open contradiction."""
         paths = (path.split(".") for path in self.contradicted_paths)
         return frozenset(
             path[1] for path in paths if path[0] == "factors" and len(path) > 1
@@ -63,16 +63,16 @@ class Situation:
 
     @cached_property
     def contradicted_paths(self) -> Strings:
-        """Paths of the statements that do."""
+        """Paths of statements in an open contradiction."""
         return self.find_contradicted(self.facts)
 
     @property
     def money_contradicted(self) -> bool:
-        """Whether an amount stands in one."""
+        """Whether an open contradiction is about an amount."""
         return any(path.startswith(_AMOUNTS) for path in self.contradicted_paths)
 
     def is_on(self, rule: JudgementRule) -> bool:
-        """Whether the framework has a rule."""
+        """Whether the framework uses a rule."""
         return rule in self.facts.framework.judgement
 
     @property
@@ -82,9 +82,9 @@ class Situation:
 
     @property
     def targeted(self) -> bool:
-        """Whether it is said what has to be reached.
+        """Whether the aim is stated.
 
-        Seconds and USD alone don't say it where the answers are said not to be good enough.
+        Limits of seconds and USD aren't enough where the answers are stated to be not good enough.
         """
         if "quality" in self.facts.limits or self.missed:
             return bool(self.facts.limits)
@@ -92,7 +92,7 @@ class Situation:
         return bool(self.facts.limits) and fine
 
     def with_way(self, way: Way, other: Way) -> Situation:
-        """The same with another way in the place of one."""
+        """The same situation with one way replaced."""
         ways = [other if each is way else each for each in self.table.ways]
         return replace(self, table=replace(self.table, ways=ways))
 
@@ -103,7 +103,7 @@ class Situation:
 
     @property
     def forbidding(self) -> LiveCondition | None:
-        """The first of them that ends a pilot."""
+        """The first open condition that rules out a pilot; None without one."""
         return next((each for each in self.conditions if each.forbids), None)
 
     @cached_property
@@ -128,7 +128,7 @@ def build_situation(
     contradicted: Callable[[CaseFacts], Strings],
     as_of: date,
 ) -> Situation:
-    """A case with its table, and how to make it again from other facts."""
+    """Build the situation of a case, which can build itself again from changed facts."""
 
     def build(facts: CaseFacts, table: WayTable) -> Situation:
         return Situation(

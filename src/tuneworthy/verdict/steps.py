@@ -1,4 +1,4 @@
-"""Steps that rules send to, and their order where data may not leave."""
+"""Steps of the rules, and their order where data may not leave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tuneworthy.ways.way import Way
 
 
 def try_ways(ways: list[Way]) -> tuple[StepToDo, ...]:
-    """Each way as a step, one of a kind."""
+    """A step for each way, at most one of a kind."""
     steps: dict[str, StepToDo] = {}
     for way in ways:
         steps.setdefault(way.option, StepToDo(way.option, way.because, way))
@@ -17,9 +17,9 @@ def try_ways(ways: list[Way]) -> tuple[StepToDo, ...]:
 
 
 def search_first(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, ...]:
-    """The steps, after a search for better prompts where a ceiling is only claimed.
+    """Put a search for better prompts before the steps where a ceiling is only claimed.
 
-    It takes a set of cases and an hour. What is spent on tuning rests on the ceiling.
+    A search takes a set of cases and an hour, while all money for tuning rests on the ceiling.
     """
     way = it.table.find(SEARCHED)
     if it.facts.ceiling_grade != "claimed" or not it.facts.has_cases or way is None:
@@ -36,7 +36,7 @@ def search_first(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, 
 def keep_data_inside(
     it: Situation, steps: tuple[StepToDo, ...]
 ) -> tuple[StepToDo, ...]:
-    """The steps, with what keeps data inside before the first that would send more of them out."""
+    """Put a way that keeps data inside before the first step that would send more of them out."""
     if "privacy" not in it.missed:
         return steps
     ways = [
@@ -56,7 +56,7 @@ _KEEPING_INSIDE = ("private_endpoint", "self_hosted_untuned")
 
 
 def sends_data(step: StepToDo) -> bool:
-    """Whether a step sends requests to whoever answers today, or to somebody else."""
+    """Whether a step sends requests to the present provider or to another one."""
     if step.way is not None and step.way.private == "yes":
         return False
     option = find_option(step.option)
@@ -76,5 +76,5 @@ _KEPT = ("clear_reasons_against", "relax_target", "keep_prompt")
 
 
 def keep_prompt(it: Situation, because: str) -> StepToDo:
-    """Leave everything as it is."""
+    """The step that leaves everything unchanged."""
     return StepToDo("keep_prompt", because, it.table.today)

@@ -32,7 +32,7 @@ class AnswerAndStep(NamedTuple):
 
 
 class JudgedAgain:
-    """Judges a situation with other answers, each set of them once."""
+    """Judges a situation with other answers, each combination once."""
 
     def __init__(self, it: Situation) -> None:
         self._it = it
@@ -50,7 +50,7 @@ class JudgedAgain:
 def find_turns(
     it: Situation, ruling: Ruling, judge_again: JudgedAgain
 ) -> tuple[Turn, ...]:
-    """Single changes after which the answer is another one, those nearest to the finding first."""
+    """Single changes that lead to another answer, those closest to the finding first."""
     every = chain(
         _turns_of_ways(it),
         _turns_of_figures(it),
@@ -70,7 +70,7 @@ def _turn(path: str, what: str, to: str, changed: Situation) -> Turn:
 
 
 def _turns_of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]:
-    """Each other answer to each check and reason."""
+    """Turns by changing one answer about a check or a reason."""
     assessment = it.facts.assessment
     for name, state in it.facts.states.items():
         kind = "ceiling" if name in assessment.ceiling.checks else "factors"
@@ -88,7 +88,7 @@ def _turns_of_answers(it: Situation, judge_again: JudgedAgain) -> Iterator[Turn]
 
 
 def _turns_of_ways(it: Situation) -> Iterator[Turn]:
-    """The ways that are enough, were they not good enough; and those untried, tried in vain."""
+    """Turns by ways: a sufficient one isn't good enough, or an untried one was tried in vain."""
     limit = it.facts.limits.get("quality")
     for way in it.table.enough:
         if way.kind == "now":
@@ -127,10 +127,10 @@ def _with_way(it: Situation, way: Way, other: Way) -> Situation:
 
 
 def _turns_of_figures(it: Situation) -> Iterator[Turn]:
-    """Today's figures, each on the other side of its limit.
+    """Turns by today's figures: each on the other side of its limit.
 
-    One that nobody knows, or whose interval has both sides, is tried on each: where both give the
-    same answer, that comes by measuring it, whatever the figure.
+    An unknown figure, or one whose interval includes the limit, is tried on both sides. Where both
+    give the same other answer, any measured value leads to it.
     """
     case = it.facts.case
     for target, limit in it.facts.limits.items():
@@ -150,7 +150,7 @@ def _turns_of_figures(it: Situation) -> Iterator[Turn]:
 
 
 def _turns_of_examples(it: Situation) -> Iterator[Turn]:
-    """As many examples as are enough; nothing where they are there, or nobody counted them."""
+    """The turn if there were enough examples; none where there are, or where nobody counted them."""
     have = it.facts.examples
     if have is None:
         return
@@ -168,7 +168,7 @@ def _turns_of_examples(it: Situation) -> Iterator[Turn]:
 
 
 def _turns_of_money(it: Situation) -> Iterator[Turn]:
-    """The gain in quality that would repay tuning, where the saving can't."""
+    """The turn by a gain in quality that repays tuning, where the saving can't."""
     lacks = it.prize.lacks_a_month
     case = it.facts.case
     if not lacks:
@@ -190,7 +190,7 @@ def _turns_of_money(it: Situation) -> Iterator[Turn]:
 
 
 def _enough(it: Situation, have: int) -> int:
-    """How many examples are supposed: what is usual where they are fewer, else plenty."""
+    """The number of examples to suppose: the usual number where there are fewer, else plenty."""
     need = it.prize.need
     if need is not None and need.unit == "examples" and have < need.low:
         return need.low
@@ -198,7 +198,7 @@ def _enough(it: Situation, have: int) -> int:
 
 
 def _sides_to_try(it: Situation, target: TargetId, limit: float) -> tuple[bool, ...]:
-    """Sides of a limit on which today's figure isn't known to be: met, missed, or each of them."""
+    """The sides of a limit to try: those on which today's figure isn't known to be."""
     known = it.table.today.figure(target)
     if known is None or known.low < limit < known.high:
         return (True, False)
@@ -210,7 +210,7 @@ def _sides_to_try(it: Situation, target: TargetId, limit: float) -> tuple[bool, 
 def _suppose(
     target: TargetId, limit: float, *, met: bool
 ) -> tuple[str, dict[str, Any]]:
-    """Today's figure on one side of its limit, in words and as the case would have it."""
+    """Today's figure on one side of its limit, in words and as fields of the case."""
     name = TARGETS[target].name
     if target == "quality":
         share = min(1.0, limit + 0.001) if met else limit - 0.02

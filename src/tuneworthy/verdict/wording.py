@@ -1,4 +1,4 @@
-"""Findings as clauses: the finding, its numbers, what follows."""
+"""Findings as clauses: the finding, its numbers, the consequence."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _MOST_NAMED = 2
 
 
 def say_quality(known: KnownNumber) -> str:
-    """A share with its interval where it has one."""
+    """A share, with its interval if it has one."""
     if known.low == known.high:
         return quality(known.value)
     return quality_interval(known.value, known.low, known.high)
 
 
 def say_figures(way: Way) -> str:
-    """Figures of a way, as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 per month``."""
+    """Figures of a way, such as ``0.95 (0.94–0.96) right, 4.1 s, $3,813 per month``."""
     parts: list[str] = []
     right = way.figures.get("quality")
     if right is not None:
@@ -33,7 +33,7 @@ def say_figures(way: Way) -> str:
 
 
 def say_met(table: WayTable, way: Way) -> str:
-    """That a way is enough, with its figures."""
+    """Say that a way is enough, with its figures."""
     who = "what runs today" if way.kind == "now" else way.title
     figures = say_figures(way)
     if table.criterion.admits(way) == "met":
@@ -44,7 +44,7 @@ def say_met(table: WayTable, way: Way) -> str:
 
 
 def say_simpler(table: WayTable, *, fair: bool) -> str:
-    """Which simpler ways are untried, and how likely they are enough."""
+    """Say which simpler ways are untried, and how likely they are enough."""
     able = [way for way in table.to_try if chance_word(table.chance(way)) != "unlikely"]
     titles = [way.title for way in able or table.to_try]
     named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
@@ -60,7 +60,7 @@ def say_simpler(table: WayTable, *, fair: bool) -> str:
 
 
 def say_pilot(table: WayTable, data_there: str) -> str:
-    """The results of untuned ways, and what a pilot would teach."""
+    """Say the results of untuned ways, and what a pilot would show."""
     wanted = table.criterion.limits.get("quality")
     best = table.gap.quality
     if "quality" not in table.gap.missed or wanted is None or best is None:
@@ -85,7 +85,7 @@ _CEILING = {
 
 
 def say_too_few(known: KnownNumber, wanted: float, who: str = "") -> str:
-    """That a share on so many cases doesn't tell."""
+    """Say that a share rests on too few cases to settle it."""
     cases = known.cases or 0
     of = f"{count(known.value * cases)} of {count(cases)} right"
     subject = f"{who}: {of}" if who else of

@@ -19,7 +19,7 @@ ROOMS = {
 
 
 def in_room(room: ModuleType) -> tuple[Challenge, ...]:
-    """The challenges of a module: its functions under one of the three decorators."""
+    """The challenges of a module: its functions with one of the three decorators."""
     return tuple(each for each in vars(room).values() if isinstance(each, Challenge))
 
 
@@ -30,12 +30,12 @@ _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 
 
 def challenge(facts: CaseFacts) -> tuple[ChallengeResult, ...]:
-    """Everything that doesn't fit together, contradictions first; empty where nothing is."""
+    """All challenges that a case raises, contradictions first; () for none."""
     fired = [result for rule in ALL if (result := rule(facts)) is not None]
     return tuple(sorted(fired, key=lambda item: _RANK[item.severity]))
 
 
 def contradicted_paths(facts: CaseFacts) -> Strings:
-    """Paths of the statements that stand in a contradiction."""
+    """Paths of the statements in contradictions."""
     results = (rule(facts) for rule in ALL if rule.severity == "contradiction")
     return tuple(path for item in results if item for path in item.between)

@@ -1,4 +1,4 @@
-"""Claims about the ceiling and about success, and what would carry them."""
+"""Claims about the ceiling and about success, and the evidence that they need."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
 
 @doubt
 def prompts_near_copies(facts: CaseFacts) -> Found:
-    """Prompt files that are fewer than the check wants when near copies count once.
+    """Too few prompt files for the check, if near copies count once.
 
-    What was run counts where it was measured: proposed prompts lie in no folder of the team's.
+    A measured count takes precedence, as proposed prompts lie in no folder of the team.
     """
     check = facts.framework.ceiling.get("prompt_variations")
     findings = facts.findings
@@ -112,7 +112,7 @@ def prompts_near_copies(facts: CaseFacts) -> Found:
 
 @doubt
 def ceiling_without_evaluation(facts: CaseFacts) -> Found:
-    """A ceiling nobody measured: no evaluation set, and no share of cases that are right."""
+    """A ceiling that nobody measured: no evaluation set, and no share of right cases."""
     unseen = facts.case.data.evaluation is None and facts.quality is None
     return (facts.reached == "yes" and unseen) and (
         ("ceiling", "data.evaluation"),
@@ -123,7 +123,7 @@ def ceiling_without_evaluation(facts: CaseFacts) -> Found:
 
 @doubt
 def ceiling_within_noise(facts: CaseFacts) -> Found:
-    """A ceiling claimed while the target still lies inside the interval of what was counted."""
+    """A claimed ceiling, while the target still lies inside the interval of the counted share."""
     target = facts.case.targets.quality
     today = facts.case.today
     interval = facts.quality
@@ -147,7 +147,7 @@ def ceiling_within_noise(facts: CaseFacts) -> Found:
 
 @contradiction
 def target_already_met(facts: CaseFacts) -> Found:
-    """No success is claimed, or a ceiling, and everything counted meets its target."""
+    """Every counted figure meets its target, but success isn't claimed, or a ceiling is."""
     reached = facts.reached == "yes"
     met = tuple(facts.limits)
     if not reached and facts.state("success_with_prompts") != "no":
@@ -203,7 +203,7 @@ def success_with_faulty_answers(facts: CaseFacts) -> Found:
 
 @doubt
 def knowledge_gap_with_low_recall(facts: CaseFacts) -> Found:
-    """A gap in knowledge that begins where the passage isn't found."""
+    """A gap in knowledge whose cause is that the passage isn't found."""
     recall = facts.recall or 0.0
     limit = facts.framework.threshold("retrieval_recall") or 0.0
     fires = facts.recall_enough == "no" and facts.holds("knowledge_gaps")
@@ -217,7 +217,7 @@ def knowledge_gap_with_low_recall(facts: CaseFacts) -> Found:
 
 @pushback
 def format_goal_without_constrained_output(facts: CaseFacts) -> Found:
-    """Structure alone is wanted, and the tool made for structure wasn't tried."""
+    """The goal is structure alone, and constrained output wasn't tried."""
     tried = any(
         "constrained_output" in attempt.tried for attempt in facts.case.attempts
     )

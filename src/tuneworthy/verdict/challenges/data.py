@@ -1,4 +1,4 @@
-"""Claims about data against what there is."""
+"""Claims about data compared with the data itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tuneworthy.words import count, plain
 
 @contradiction
 def examples_against_answer(facts: CaseFacts) -> Found:
-    """The answer about data and the number of examples say opposite things."""
+    """The answer about data contradicts the number of examples."""
     said = facts.state("insufficient_data")
     have = facts.examples
     limit = examples_limit(facts.case, facts.framework)
@@ -54,7 +54,7 @@ def example_rules_differ(facts: CaseFacts) -> Found:
 
 @doubt
 def brand_voice_without_samples(facts: CaseFacts) -> Found:
-    """A voice nobody has written down."""
+    """A voice that nobody has written down."""
     branded = facts.holds("brand_voice")
     denied = facts.state("brand_voice") == "no"
     asked = branded or ("persona" in facts.case.goals and not denied)
@@ -68,7 +68,7 @@ def brand_voice_without_samples(facts: CaseFacts) -> Found:
 
 @pushback
 def safety_goal_with_few_pairs(facts: CaseFacts) -> Found:
-    """Preference tuning takes many pairs."""
+    """Preference tuning needs many pairs."""
     short = _too_few(facts, "safety", "preference_pairs")
     if short is None:
         return None
@@ -83,7 +83,7 @@ def safety_goal_with_few_pairs(facts: CaseFacts) -> Found:
 
 @pushback
 def pretraining_with_few_documents(facts: CaseFacts) -> Found:
-    """Continued pretraining takes very many documents."""
+    """Continued pretraining needs very many documents."""
     short = _too_few(facts, "domain_expertise", "documents")
     if short is None:
         return None
@@ -97,7 +97,7 @@ def pretraining_with_few_documents(facts: CaseFacts) -> Found:
 
 
 def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
-    """How many there are and how many the goal takes; None where they are enough or uncounted."""
+    """The existing and the required number; None where there are enough, or nobody counted them."""
     rule = facts.framework.goals.get(goal)
     have = facts.case.usable_data(unit)
     if goal not in facts.case.goals or rule is None or have is None:
@@ -108,7 +108,7 @@ def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
 
 @doubt
 def data_missing(facts: CaseFacts) -> Found:
-    """The case names files that aren't there."""
+    """The case names files that don't exist."""
     return bool(facts.findings.missing) and (
         facts.findings.missing,
         "The case names data that isn't beside it.",

@@ -22,7 +22,7 @@ from tuneworthy.words import (
 
 @contradiction
 def measured_against_answer(facts: CaseFacts) -> Found:
-    """An answer that was given and the opposite measured."""
+    """An answer, and a measurement of the opposite."""
     against = {}
     for path, stated in _answers(facts):
         name = path.split(".")[1]
@@ -47,7 +47,7 @@ def measured_against_answer(facts: CaseFacts) -> Found:
 
 
 def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
-    """Every answer that was given, with its path."""
+    """Every stated answer, with its path."""
     for name, check in facts.case.ceiling.items():
         rule = facts.framework.ceiling.get(name)
         if check.count is not None and rule is not None and rule.at_least is not None:
@@ -71,7 +71,7 @@ def _measured_text(reading: LimitCheck) -> str:
 
 @contradiction
 def measured_against_number(facts: CaseFacts) -> Found:
-    """A number that was stated and one measured that is clearly another."""
+    """A stated number, and a measured one that clearly differs."""
     tolerance = facts.framework.threshold("stated_tolerance")
     apart = dict[str, str]()
     for number in facts.findings.replaced:
@@ -95,7 +95,7 @@ def measured_against_number(facts: CaseFacts) -> Found:
 
 
 def _apart(number: Replaced, tolerance: float) -> bool:
-    """Whether the two ranges miss each other by more than a share of what was measured."""
+    """Whether two ranges are farther apart than a share of the measured value."""
     low = number.evidence.low
     high = number.evidence.high
     if number.stated is None or low is None or not isinstance(high, float | int):
@@ -107,7 +107,7 @@ def _apart(number: Replaced, tolerance: float) -> bool:
 
 @doubt
 def measured_beside_answer(facts: CaseFacts) -> Found:
-    """An answer, and a measurement that points the other way and can't settle it."""
+    """An answer, and a measurement that points the other way but can't settle it."""
     if (beside := next(_beside(facts), None)) is None:
         return None
     path, stated, seen, why = beside
@@ -120,7 +120,7 @@ def measured_beside_answer(facts: CaseFacts) -> Found:
 
 
 def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
-    """Path, answer, what was measured, and why that settles nothing."""
+    """Path, answer, measurement, and the reason why it settles nothing."""
     framework = facts.framework
     ledger = facts.findings.ledger
     for path, stated in _answers(facts):
@@ -155,7 +155,7 @@ def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
 
 @doubt
 def need_without_support(facts: CaseFacts) -> Found:
-    """A need that was said, where what was measured speaks against it."""
+    """A stated need, and a measurement against it."""
     need = _need(facts, stated="yes", measured="no")
     if need is None:
         return None
@@ -170,7 +170,7 @@ def need_without_support(facts: CaseFacts) -> Found:
 
 @doubt
 def need_seen_in_data(facts: CaseFacts) -> Found:
-    """A need that was denied, where what was measured speaks for it."""
+    """A denied need, and a measurement for it."""
     need = _need(facts, stated="no", measured="yes")
     if need is None:
         return None
@@ -186,7 +186,7 @@ def need_seen_in_data(facts: CaseFacts) -> Found:
 def _need(
     facts: CaseFacts, *, stated: State, measured: State
 ) -> tuple[str, str, str] | None:
-    """The first factor whose measurements contradict its answer: path, name, what was measured."""
+    """The first factor whose measurements contradict its answer: path, name, and measurement."""
     framework = facts.framework
     ledger = facts.findings.ledger
     for factor in (name for name in framework.factors if facts.state(name) == stated):
@@ -198,7 +198,7 @@ def _need(
 
 @doubt
 def evidence_old(facts: CaseFacts) -> Found:
-    """Measured on data that ended long ago."""
+    """A measurement on data that ended long ago."""
     limit = facts.framework.threshold("evidence_age")
     today = facts.findings.as_of
     days = [
@@ -219,7 +219,7 @@ def evidence_old(facts: CaseFacts) -> Found:
 
 @doubt
 def evidence_changed(facts: CaseFacts) -> Found:
-    """A file was changed after it was measured, and what was measured is of the earlier one."""
+    """A file was changed after it was measured, so the measurement is of the earlier file."""
     ledger = facts.findings.ledger
     changed = sorted({path for item in ledger.values() for path in item.changed})
     old = [name for name, item in ledger.items() if item.changed]
@@ -239,7 +239,7 @@ def evidence_changed(facts: CaseFacts) -> Found:
 
 @doubt
 def evidence_unchecked(facts: CaseFacts) -> Found:
-    """Measurements that were made elsewhere, or whose files aren't there: nobody can check them."""
+    """Measurements that nobody can check: made elsewhere, or without their files."""
     ledger = facts.findings.ledger
     brought = [name for name, item in ledger.items() if item.brought]
     alone = [name for name, item in ledger.items() if item.gone]
@@ -255,7 +255,7 @@ def evidence_unchecked(facts: CaseFacts) -> Found:
 
 
 def _brought(number: int) -> Iterator[str]:
-    """How many measurements were made elsewhere."""
+    """Say how many measurements were made elsewhere."""
     if number:
         was = "was" if number == 1 else "were"
         came = f"{several(number, 'measurement')} came with the folder"
@@ -263,7 +263,7 @@ def _brought(number: int) -> Iterator[str]:
 
 
 def _without_files(facts: CaseFacts, number: int) -> Iterator[str]:
-    """How many measurements rest on files that aren't there."""
+    """Say how many measurements lack their files."""
     gone = sorted(
         {path for item in facts.findings.ledger.values() for path in item.gone}
     )
@@ -274,10 +274,10 @@ def _without_files(facts: CaseFacts, number: int) -> Iterator[str]:
 
 
 _MOST_UNLIKE = 0.05
-"""Share of the questions that may be unlike every case of the evaluation set (ours)."""
+"""The share of questions that may be unlike every case of the evaluation set (our choice)."""
 _ENOUGH_CASES = 60
-"""Of fewer cases the longest tells little: of 30 that were drawn from the same questions, one set
-in five has more than 5% of the questions above its longest (0.95 ** 30); of 60, one in twenty."""
+"""The fewest cases whose longest one says something. Of 30 cases drawn from the same questions, one
+set in five has more than 5% of the questions above its longest (0.95 ** 30); of 60, one in twenty."""
 _UNLIKE = {
     "evalset_language_gap": "are in a language of which the evaluation set has no case",
     "evalset_length_gap": "are longer than every case of the evaluation set",
@@ -286,7 +286,7 @@ _UNLIKE = {
 
 @doubt
 def evaluation_gap(facts: CaseFacts) -> Found:
-    """Questions of a kind that the evaluation set doesn't ask: no score on it is about them."""
+    """Questions of a kind that the evaluation set lacks, so no score on it covers them."""
     seen = {
         name: item for name, item in facts.findings.ledger.items() if name in _UNLIKE
     }
@@ -305,7 +305,7 @@ def evaluation_gap(facts: CaseFacts) -> Found:
 
 
 def _rest_on(facts: CaseFacts, old: Sequence[str]) -> Iterator[str]:
-    """Answers and numbers that some measurements gave."""
+    """Answers and numbers that rest on these measurements."""
     for name in (*facts.framework.ceiling, *facts.framework.factors):
         if facts.source(name) == "measured":
             answer = settled(name, facts.case, facts.framework, facts.findings.ledger)

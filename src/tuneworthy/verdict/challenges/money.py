@@ -1,4 +1,4 @@
-"""Expectations about money that the tables, the bill or the calendar don't carry."""
+"""Expectations about money that the tables, the bill or the calendar don't support."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tuneworthy.words import count, day, listing, months_range, usd, usd_range
 
 @pushback
 def ongoing_below_table(facts: CaseFacts) -> Found:
-    """Running costs below what the framework's own table adds up to."""
+    """Running costs below the sum of the framework's own table."""
     stated = facts.case.economics.monthly.ongoing_usd
     rate = facts.case.economics.hourly_rate_usd
     costs = facts.framework.costs
@@ -39,7 +39,7 @@ def ongoing_below_table(facts: CaseFacts) -> Found:
 
 @contradiction
 def saving_above_bill(facts: CaseFacts) -> Found:
-    """A saving that is larger than what is paid today, as likely or at its highest."""
+    """A saving larger than today's bill, as likely or at its highest."""
     saving = facts.case.economics.monthly.api_savings_usd
     bill = facts.bill
     if saving is None or bill is None:
@@ -69,7 +69,7 @@ def saving_above_bill(facts: CaseFacts) -> Found:
 
 @contradiction
 def bill_against_prices(facts: CaseFacts) -> Found:
-    """A bill, and the same calls at the price of the model in use: clearly another amount."""
+    """A bill that clearly differs from the cost of the same calls at the model's list price."""
     used = in_use(facts.case)
     bill = facts.case.today.usd_per_month
     now = facts.requests
@@ -92,7 +92,7 @@ def bill_against_prices(facts: CaseFacts) -> Found:
 
 @contradiction
 def ongoing_below_serving(facts: CaseFacts) -> Found:
-    """Running costs that are less than serving the tuned model alone."""
+    """Running costs below the cost of serving the tuned model alone."""
     stated = facts.case.economics.monthly.ongoing_usd
     tuned = (
         way for way in facts.findings.servings if way.tuned and way.admissible != "no"
@@ -128,7 +128,7 @@ def saving_above_published(facts: CaseFacts) -> Found:
 
 @pushback
 def upfront_below_table(facts: CaseFacts) -> Found:
-    """Less work before the first version than the framework's own table."""
+    """Less work before the first version than in the framework's own table."""
     costs = facts.framework.costs
     stated = facts.case.economics.upfront.hours
     if costs is None or costs.upfront_total is None or stated is None:
@@ -185,7 +185,7 @@ def _some(hours: Amount | None) -> bool:
 
 
 def _usual(row: CostRow | None, unit: str) -> str:
-    """The usual amount in a row of the framework's table; empty where it has none."""
+    """The usual amount in a row of the framework's table; empty where the table lacks it."""
     hours = row and row.hours
     if not hours:
         return ""
@@ -204,7 +204,7 @@ def no_pilot(facts: CaseFacts) -> Found:
 
 @pushback
 def model_switch_planned(facts: CaseFacts) -> Found:
-    """A tuned model stays with the base it was made from."""
+    """A change of model is planned, but a tuned model stays with its base."""
     return facts.case.tuning.model_switch == "yes" and (
         ("tuning.model_switch", "goals"),
         "Another base model is planned, and tuned weights stay with the base they were made from.",
@@ -214,7 +214,7 @@ def model_switch_planned(facts: CaseFacts) -> Found:
 
 @pushback
 def break_even_after_service_end(facts: CaseFacts) -> Found:
-    """A tuned model that stops being served before it can have paid, even at the best."""
+    """The service of the tuned model ends before tuning can pay back, even at the best."""
     today = facts.findings.as_of
     until = serves_until(facts.case, today)
     months = facts.findings.break_even_months
@@ -231,7 +231,7 @@ def break_even_after_service_end(facts: CaseFacts) -> Found:
 
 @contradiction
 def model_ends_differ(facts: CaseFacts) -> Found:
-    """A model's end as stated, and another as it was looked up."""
+    """The stated end of a model differs from the one looked up."""
     for model in facts.case.models:
         known = facts_on(facts.findings.as_of).end_of(model.id, model.base_url)
         looked_up = looked_up_end(model, facts.findings.as_of)
@@ -248,7 +248,7 @@ def model_ends_differ(facts: CaseFacts) -> Found:
 
 @pushback
 def model_in_use_ends(facts: CaseFacts) -> Found:
-    """A saving beside a model that is about to end, so that the bill is another one soon."""
+    """A saving on the bill of a model that ends soon, after which the bill is another one."""
     used = in_use(facts.case)
     today = facts.findings.as_of
     end = facts_on(today).end_of(used.id, used.base_url) if used else None

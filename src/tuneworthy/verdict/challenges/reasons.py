@@ -19,7 +19,7 @@ _TUNED = ("fine_tune", "hybrid")
 
 @contradiction
 def cost_reason_with_low_volume(facts: CaseFacts) -> Found:
-    """Cost can't hurt when there are few calls."""
+    """Cost isn't a problem when there are few calls."""
     bill = ""
     if facts.bill and facts.bill.likely:
         bill = f" At today's prices that is about {usd(facts.bill.likely)}{facts.case.a_month}."
@@ -32,7 +32,7 @@ def cost_reason_with_low_volume(facts: CaseFacts) -> Found:
 
 @doubt
 def cost_reason_with_small_bill(facts: CaseFacts) -> Found:
-    """Cost can't be a reason when the whole bill doesn't repay what tuning takes up front."""
+    """Cost isn't a reason when the whole bill doesn't repay the upfront cost of tuning."""
     whole, upfront = facts.repays or (0.0, 0.0)
     fires = facts.holds("cost_optimization") and facts.small_bill
     return fires and (
@@ -122,7 +122,7 @@ def latency_reason_with_short_prompt(facts: CaseFacts) -> Found:
 
 @doubt
 def instruction_limit_with_short_prompt(facts: CaseFacts) -> Found:
-    """A short prompt isn't too long to be followed."""
+    """A short prompt isn't too long for its instructions to be followed."""
     tokens, limit = _short_prompt(facts)
     room = "signals" if "instruction_limit" in facts.framework.signals else "factors"
     fires = facts.long_prompt == "no" and facts.holds("instruction_limit")
@@ -135,7 +135,7 @@ def instruction_limit_with_short_prompt(facts: CaseFacts) -> Found:
 
 
 def _short_prompt(facts: CaseFacts) -> tuple[str, str]:
-    """Input tokens of a request, and what is short."""
+    """Input tokens of a request, and the threshold of a short prompt, in words."""
     return count(facts.tokens or 0), count(
         facts.framework.threshold("short_prompt") or 0
     )
@@ -143,7 +143,7 @@ def _short_prompt(facts: CaseFacts) -> tuple[str, str]:
 
 @pushback
 def low_volume_now(facts: CaseFacts) -> Found:
-    """Volume that is low today and counted as high: the growth has to happen first."""
+    """Volume is low today but counted as high, so growth has to happen first."""
     answer = facts.case.factors.get("low_volume")
     if (
         answer is None
@@ -169,7 +169,7 @@ def low_volume_now(facts: CaseFacts) -> Found:
 
 @doubt
 def answer_differs_now(facts: CaseFacts) -> Found:
-    """Another answer that counts although it doesn't hold yet."""
+    """An answer about the future counts, although it doesn't hold today."""
     names = [
         name
         for name, answer in facts.case.factors.items()
@@ -185,7 +185,7 @@ def answer_differs_now(facts: CaseFacts) -> Found:
 
 @contradiction
 def volume_against_answer(facts: CaseFacts) -> Found:
-    """Requests a month that say the opposite of the answer about volume."""
+    """The requests per month contradict the answer about volume."""
     stated = facts.case.economics.traffic.requests_per_month
     limit = facts.framework.threshold("low_volume")
     said = facts.state("low_volume")
@@ -206,7 +206,7 @@ def volume_against_answer(facts: CaseFacts) -> Found:
 
 @contradiction
 def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Found:
-    """Data that may not leave the house would be uploaded to be trained on."""
+    """Data that may not leave the house would be uploaded for training."""
     fires = facts.holds("data_sovereignty") and facts.case.tuning.service == "hosted"
     return fires and (
         ("factors.data_sovereignty", "tuning.service"),
@@ -218,7 +218,7 @@ def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Found:
 
 @contradiction
 def sovereignty_with_third_party_api(facts: CaseFacts) -> Found:
-    """Data that may not go to a third party goes there today, as said or by the model's price."""
+    """Data that may not go to a third party goes to one today, as stated or by the model's price."""
     model = in_use(facts.case)
     stated = facts.case.today.api == "third_party"
     by = f" by calling {model.id}" if model and not stated else ""
@@ -232,7 +232,7 @@ def sovereignty_with_third_party_api(facts: CaseFacts) -> Found:
 
 @doubt
 def persona_without_brand_voice(facts: CaseFacts) -> Found:
-    """A persona is a voice, and a voice of your own was said not to matter."""
+    """A persona is a voice, but the team answered that its own voice doesn't matter."""
     fires = "persona" in facts.case.goals and facts.state("brand_voice") == "no"
     return fires and (
         ("goals", "factors.brand_voice"),
