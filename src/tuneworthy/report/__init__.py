@@ -15,7 +15,7 @@ def render(
     colour: bool = False,
     everything: bool = False,
 ) -> str:
-    """A document as ``text`` for a terminal, as ``markdown`` or as ``html``."""
+    """Render a document as ``text`` for a terminal, as ``markdown`` or as ``html``."""
     from tuneworthy.report import markdown, text
 
     if form == "html":

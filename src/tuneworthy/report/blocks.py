@@ -92,9 +92,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """A figure drawn in its cell, on the axis that its column shares; in percent of that axis.
+    """A figure drawn in its cell, on the axis that its column shares, in percent of that axis.
 
-    On a page only: a terminal has the figure as text alone.
+    It is drawn only on a page; a terminal shows the figure as text.
     """
 
     at: float
@@ -108,7 +108,7 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell with something small under it."""
+    """A cell with small text under it."""
 
     text: str
     below: str = ""
@@ -134,7 +134,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawing, what it shows in words, and the same as a table."""
+    """A drawing, its finding in words, and its numbers as a table."""
 
     id: str
     title: str
@@ -143,13 +143,14 @@ class Picture:
     table: Table
     key: tuple[tuple[str, str], ...] = ()  #: Look of a mark, and what it means.
     table_is: TableIs = "folded"
-    """Opened by a click; always open; or left out on paper and in text for one that says more."""
+    """Whether the table is opened by a click, is always open, or is left out on paper and in text
+    because another table says more."""
     block: ClassVar[str] = "picture"
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Numbered statements that don't fit together."""
+    """Numbered challenges."""
 
     items: tuple[ChallengeResult, ...]
     block: ClassVar[str] = "claims"
@@ -225,7 +226,7 @@ class Document:
 
 
 Parts: TypeAlias = Block | str | Iterable["Parts"] | None
-"""Blocks; a text is a paragraph, and what is empty is left out."""
+"""Blocks; a text is a paragraph, and an empty part is left out."""
 
 
 def flat(*parts: Parts) -> tuple[Block, ...]:
@@ -258,7 +259,7 @@ def bullets(items: Iterable[str], *, ordered: bool = False, mark: str = "-") -> 
 
 
 def facts(rows: Iterable[Fact | tuple[str, ...]], look: FactsLook = "plain") -> Facts:
-    """Facts; a row may be label, value, and what is beside."""
+    """Make facts. A row may be a label, a value, and a text beside it."""
     return Facts(
         tuple(row if isinstance(row, Fact) else Fact(*row) for row in rows), look
     )

@@ -1,11 +1,11 @@
-"""Charts as SVG that is safe and takes the page's colours; their looks are in ``charts.json``.
+"""Charts as safe SVG in the page's colors; their looks are in ``charts.json``.
 
-A look is Vega-Lite (https://vega.github.io/vega-lite/docs/) with short forms: ``narrow`` and
-``wide`` differ between a telephone and a desk; ``level`` is a line at a number, or at one of the
-levels that a chart is given by name; ``of`` names what a layer leads to. Channels beside ``layers``
-hold for every layer. Colours are named, light and dark: the page's style maps each to a variable of
-its own, so a dark page or a reader's own style recolours a picture; blue and orange stay apart for
-colour-blind readers.
+A look is Vega-Lite (https://vega.github.io/vega-lite/docs/) with short forms. ``narrow`` and
+``wide`` are the values for a telephone and for a desk. ``level`` is a line at a number, or at a
+level that the chart gets by name. ``of`` names the destination of a layer. Channels beside
+``layers`` hold for every layer. Colors are named, light and dark. The page's style maps each to a
+variable of its own, so a dark page or a reader's own style recolors a picture. Blue and orange stay
+distinct for color-blind readers.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 
 
 class Destination(NamedTuple):
-    """Where a mark leads to."""
+    """The destination of a mark's link."""
 
     says: str  #: What is there.
     to: str  #: ``#`` and an id of the same page, or an address below the chart's own.
@@ -90,16 +90,17 @@ class Destination(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One picture, drawn when somebody looks at it. Equal charts give equal text."""
+    """One picture, drawn only when it is shown. Equal charts give equal text."""
 
     look: str  #: Its entry in ``charts.json``.
     rows: Rows
     titles: Sequence[str] = ()
-    """Of a chart of one row for each title, in their order; ``title`` names the row of a mark."""
+    """For a chart with one row for each title: the titles in order. ``title`` names the row of a
+    mark."""
     levels: Mapping[str, float | None] = field(default_factory=dict)
-    """Values that lines are drawn at; no line for None."""
+    """The values of drawn lines; None draws no line."""
     days: Sequence[date] = ()
-    """Of a calendar: its days in order, of which some are named."""
+    """For a calendar: its days in order. Only some of them get a label."""
     leads: Mapping[str, Sequence[Destination]] = field(default_factory=dict)
     """The sources of each mark, by the ``of`` that its layer or row names, else by its title. The
     first source is on a page of the server, the last in a report."""
@@ -110,7 +111,7 @@ class Drawing:
         return "group" if self.leads else "img"
 
     def png(self, width: int, title: str) -> bytes:
-        """The same with its title as an image of twice as many points, for a chat or a slide."""
+        """The picture with its title as a PNG of twice the width, for a chat or a slide."""
         import vl_convert
 
         spec = {**self.spec(width), "title": {"text": title, "anchor": "start"}}
@@ -120,7 +121,7 @@ class Drawing:
         return bytes(image)
 
     def svg(self, width: int) -> str:
-        """The text of an ``svg`` element without its label, for a page that the leads are in."""
+        """The ``svg`` element without a label, for a page with the places that its marks link to."""
         return _rendered(json.dumps(self.spec(width), allow_nan=False))
 
     def height(self, width: int) -> int:
@@ -138,9 +139,9 @@ class Drawing:
         return 240
 
     def spec(self, width: int, base: str = "") -> Spec:
-        """The picture as Vega-Lite, with what is at each address that its marks lead to.
+        """The picture as Vega-Lite, with the text for each address that its marks link to.
 
-        With ``base``, the address of its page, they lead to other pages of the server, too.
+        ``base`` is the address of its page. With it, marks link to other pages of the server, too.
         """
         look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
         shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
@@ -211,7 +212,7 @@ class Drawing:
         return reached
 
     def _day_ticks(self, width: int) -> list[Spec]:
-        """The days that a calendar names, all as far apart, as Vega-Lite writes them."""
+        """The labelled days of a calendar, at equal distances, as Vega-Lite writes them."""
         step = math.ceil((len(self.days) - 1) / (_MOST_TICKS[width] - 1))
         return [
             {"year": day.year, "month": day.month, "date": day.day, "utc": True}
@@ -267,7 +268,7 @@ _TITLES |= {"labelExpr": "split(datum.label, '\\n')"}
 
 
 def _ticks(ends: Sequence[float], most: int, *, root: bool) -> list[float]:
-    """Round numbers between the ends, no closer than they can be read; by roots where asked."""
+    """Round numbers between two ends, far enough apart to be read; ``root`` spaces them by roots."""
     low = min(0.0, *ends) if root else min(ends)
     high = max(ends)
     ticks = list[float]()
@@ -285,7 +286,7 @@ def _ticks(ends: Sequence[float], most: int, *, root: bool) -> list[float]:
 
 
 def _lines(title: str, width: int) -> str:
-    """A label in lines that fit; what stands on a line of its own stays there."""
+    """A label broken into lines that fit. Its own line breaks stay."""
     return "\n".join(
         "\n".join(wrap(line, _LETTERS[width])) for line in title.split("\n")
     )
@@ -334,9 +335,9 @@ def vl_version() -> str:
 def _kept(
     elements: Iterable[ET.Element], leads: Mapping[str, str], met: set[str]
 ) -> Iterator[ET.Element]:
-    """Known elements and attributes only: no style, no script, no id, no address but of ``leads``.
+    """Copy known elements and attributes only: no style, script or id, no address beyond ``leads``.
 
-    Of links to one place, kept in ``met``, the first is a tab stop.
+    The first of several links to one place is a tab stop; ``met`` collects the places.
     """
     for element in elements:
         tag = element.tag.rpartition("}")[2]
@@ -373,7 +374,7 @@ def _kept(
 
 
 def labels(titles: Iterable[str]) -> list[str]:
-    """Titles for an axis: one line, cut to a length that can be read, and no two alike."""
+    """Titles for an axis: one line each, cut to a readable length, and all different."""
     unique: list[str] = []
     for title in titles:
         line = one_line(" ".join(title.split()), limit=4000)
@@ -389,7 +390,10 @@ def labels(titles: Iterable[str]) -> list[str]:
 
 
 def by_title(look: str, rows: Rows, **levels: float | None) -> Drawing | None:
-    """One row for each ``title``, maybe with a line ``below``, and a ``Destination.to`` behind."""
+    """A chart with a row for each ``title``, or None without rows.
+
+    A row may have a line ``below`` its title, and a ``Destination.to``.
+    """
     titled = []
     leads = dict[str, list[Destination]]()
     for name, row in zip(labels(row["title"] for row in rows), rows, strict=True):
@@ -425,7 +429,7 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
 
 
 def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
-    """Ways whose quality is known, the best on top, with the target; nothing for a single one."""
+    """The ways with a known quality, the best on top, with the target; None for fewer than two."""
     rows: list[dict[str, Any]] = []
     for way in known:
         quality = way.figures["quality"]
@@ -451,11 +455,11 @@ def ways(known: Sequence[WayResult], target: float | None) -> Drawing | None:
 def fan(
     money: InvestmentResult, drawn: Simulation, facts: Mapping[str, str]
 ) -> Drawing | None:
-    """Money month by month: the draws, those in which tuning works, and the stated figures.
+    """Money month by month: all simulated runs, those in which tuning works, the stated figures.
 
-    A line is named at its end, and marked where it crosses nought. What is contradicted sets no
-    axis: its line ends where the others do. Ranges stand at their middle. Marks lead to ``facts``,
-    labels by their ids.
+    A line is named at its end, and marked where it crosses zero. Contradicted figures don't extend
+    an axis: their line ends where the others do. A range is drawn at its middle. Marks link to
+    ``facts``, which maps labels to ids.
     """
     if not drawn.curve:
         return None
@@ -502,7 +506,7 @@ def fan(
 def _break_even_marks(
     lines: Mapping[str, Sequence[tuple[int, float]]],
 ) -> list[dict[str, Any]]:
-    """A mark where each line goes through nought; none for a line that never does."""
+    """A mark where each line crosses zero; none for a line that never does."""
     marks = []
     for name, line in lines.items():
         crossing = _crossing(line)
@@ -535,7 +539,7 @@ def _stated_lines(money: InvestmentResult, months: int) -> dict[str, list[float]
 
 
 def _crossing(line: Sequence[tuple[int, float]]) -> float | None:
-    """The month at which a line goes through nought from below, between two of its points."""
+    """The month at which a line crosses zero from below, between two of its points; None for never."""
     for (month, before), (_, after) in pairwise(line):
         if before < 0 <= after:
             return month + before / (before - after)
@@ -553,10 +557,10 @@ _LINE_WORDS = {
 def _named_ends(
     lines: Mapping[str, Sequence[tuple[int, float]]], *, gap: float, certain: bool
 ) -> list[dict[str, Any]]:
-    """A label at the end of each line, moved up where two would stand in each other's place.
+    """A label at the end of each line, moved up where two would overlap.
 
-    It stands below a line that falls, and below that of all runs where this is a loss: nought is
-    drawn above.
+    It is below a falling line, and below the line of all runs where that is a loss, as the zero
+    line is drawn above.
     """
     ends = []
     for name, line in lines.items():
@@ -579,7 +583,7 @@ def _named_ends(
 
 
 def _middle(value: Number) -> float | None:
-    """A number, or the middle of its ends; None for what has none."""
+    """A number, or the middle of its ends; None without both ends."""
     if isinstance(value, Unknown):
         return None
     if not isinstance(value, Range):
@@ -592,7 +596,7 @@ def _middle(value: Number) -> float | None:
 def tornado(
     simulation: Simulation, leads: Mapping[str, Sequence[Destination]]
 ) -> Drawing | None:
-    """Each uncertain input alone, from its worse to its better end; the eight widest."""
+    """Each uncertain input alone, from its worse to its better end; the eight longest bars."""
     swings = simulation.tornado[:_MOST_SWINGS]
     middle = simulation.likely_usd
     titles = labels([swing.input for swing in swings])
@@ -618,7 +622,7 @@ def tornado(
 
 
 def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
-    """Quality by number of examples: what was trained, what the curve says, and the target."""
+    """Quality by number of examples: the trained sizes, the fitted curve, and the target."""
     rows = [
         {
             "examples": point.examples,
@@ -636,7 +640,7 @@ def learning(points: Sequence[CurveAt], target: float | None) -> Drawing | None:
 
 
 def gantt(plan: Plan) -> Drawing | None:
-    """The phases up to the first decision, and one bar for all that follows it."""
+    """The phases up to the first decision, and one bar for all later ones."""
     if not plan.phases:
         return None
     last = decided_in(plan)
@@ -677,8 +681,8 @@ def gantt(plan: Plan) -> Drawing | None:
 def spending(plan: Plan) -> Drawing | None:
     """Money up to each decision, phase by phase; hours of work where they have no price.
 
-    The last decision is whether it goes live. None where a phase has no upper end, or there are
-    few.
+    The last decision is whether the model goes live. None where a phase has no upper end, or where
+    there are few phases.
     """
     decision = decided_in(plan)
     live = next(
@@ -720,7 +724,7 @@ _FEWEST_PHASES = 3
 
 
 def decided_in(plan: Plan) -> Phase:
-    """The phase that ends with a decision, as what is asked for now has it."""
+    """The first phase that ends with a decision, up to which the ask reaches."""
     return find_decision(plan)
 
 
@@ -730,7 +734,9 @@ _WEIGHTS = {"low": 1.0, "medium": 2.0, "high": 3.0}
 def reasons(
     factors: Mapping[str, FactorResult], turning: Sequence[str]
 ) -> Drawing | None:
-    """Reasons by weight, those against to the left: what holds, how it is known, what flips."""
+    """Reasons by weight, those against to the left: state, source, and whether one turns the
+    answer.
+    """
     heaviest = max(map(_weight, factors.values()), default=0.0)
     unit = heaviest or 1.0  # where all weights are nought, bars are empty
     rows = []
@@ -789,7 +795,7 @@ def measured(results: Mapping[str, EvidenceResult]) -> Drawing | None:
 
 
 def precedents(groups: Mapping[str, Sequence[Precedent]]) -> Drawing | None:
-    """One dot for each published case of some groups, those that tuning won first."""
+    """A dot for each published case of some groups; those that tuning won come first."""
     shown = {name: cases for name, cases in groups.items() if len(cases) <= _MOST_DOTS}
     names = labels(shown)
     rows = []

@@ -1,4 +1,4 @@
-"""The report of a case: which sections it has, and its three forms."""
+"""The report of a case: its sections and its three forms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 
 
 def report(dossier: Dossier, *, short: bool = False) -> Document:
-    """The decision memo, and after it all that it rests on; ``short`` for the memo alone."""
+    """The decision memo with its grounds behind it; ``short`` for the memo alone."""
     parts = () if short else sections(dossier)
     there = {section.id for section in parts}
     facts = memo.facts(dossier)
@@ -49,9 +49,9 @@ def report(dossier: Dossier, *, short: bool = False) -> Document:
 def folded_memo(
     dossier: Dossier, changes: Changes | None = None, required: str = ""
 ) -> Document:
-    """The memo with all else closed under it, as a pull request shows it.
+    """The memo with everything else closed under it, as a pull request shows it.
 
-    On top stand the answer that is required, as a sentence, and what changed.
+    The required answer and the changes come first.
     """
     above = [required] if required else []
     closed = list(memo.folds(dossier))
@@ -64,7 +64,7 @@ def folded_memo(
 
 
 def sections(dossier: Dossier) -> tuple[Section, ...]:
-    """The report's sections in their order, those that have something to say."""
+    """The report's sections in their order, without the empty ones."""
     parts = (
         verdict.why(dossier),
         verdict.change(dossier),
@@ -106,14 +106,14 @@ def markdown(
     changes: Changes | None = None,
     required: str = "",
 ) -> str:
-    """The whole report; ``short`` for the memo, with what it rests on closed under it."""
+    """The report as Markdown; ``short`` for the memo with its grounds closed under it."""
     if not short:
         return md.render(report(dossier))
     return md.render(folded_memo(dossier, changes, required))
 
 
 def html(dossier: Dossier, *, short: bool = False) -> str:
-    """As a whole HTML document, equal for equal dossiers; an InputError without its libraries."""
+    """The report as HTML, equal for equal dossiers; an InputError without its libraries."""
     return str(_page("render", dossier, short=short))
 
 

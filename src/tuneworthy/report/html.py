@@ -1,4 +1,4 @@
-"""A document as one HTML file, with the style inside and nothing from outside; needs an extra."""
+"""A document as one HTML file, with its style inside and no link to outside; needs an extra."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HARMLESS = frozenset("\n\u200c\u200d")
 
 
 def render(document: Document) -> str:
-    """As one file."""
+    """A document as one HTML file."""
     css = page_style(document)
     script = template("page.js")
     made = _environment().get_template("page.html")
@@ -39,7 +39,7 @@ def render(document: Document) -> str:
 
 
 def page_style(document: Document) -> str:
-    """The style of a document's file: that of all, and its own running head on paper."""
+    """The style of a document's file: the common one, and its own running head on paper."""
     if document.name:
         says = f"{document.name}: {document.headline}"
     else:
@@ -51,7 +51,7 @@ _LONGEST_HEAD = 90  # characters
 
 
 def policy(css: str, script: str = "") -> str:
-    """Nothing may be loaded or sent; style and script are our own, known by their digests."""
+    """The content security policy: load and send nothing, except our style and script by digest."""
     style, run = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         for text in (css, script)
@@ -64,7 +64,7 @@ def policy(css: str, script: str = "") -> str:
 
 
 def escape_invisible(value: object) -> object:
-    """Text with everything visible: what can hide or turn text around stands there as an escape."""
+    """Replace characters that hide text or reverse it with visible escapes."""
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
     return "".join(
@@ -94,7 +94,7 @@ def _environment() -> Environment:
 
 
 def environment(templates: Mapping[str, str]) -> Environment:
-    """Templates that escape everything, show what would hide, and know the report's blocks."""
+    """Templates that escape everything, show hidden characters, and know the report's blocks."""
     made = Environment(
         loader=DictLoader({"blocks.html": template("blocks.html"), **templates}),
         autoescape=True,
@@ -110,7 +110,7 @@ def environment(templates: Mapping[str, str]) -> Environment:
 
 
 def style(head: str = "") -> str:
-    """The style of blocks, with what stands over each printed page but the first."""
+    """The style of blocks, with the running head of each printed page but the first."""
     escaped = "".join(
         c if c.isalnum() or c in _PLAIN else f"\\{ord(c):x} " for c in head
     )
@@ -131,7 +131,7 @@ _RULES = "".join(
     for part in ("fill", "stroke")
 )
 STYLE = f"@media (prefers-color-scheme: dark) {{{_RULES}}}"
-"""The style inside such a file: it takes the reader's colours by itself."""
+"""The style of a report's file. It follows the reader's light or dark setting."""
 
 
 def still(drawing: Drawing, *, narrow: bool = False) -> str:
@@ -162,7 +162,7 @@ def browser() -> str | None:
 
 
 def pdf(document: Document) -> bytes:
-    """As the browser prints it; an InputError without one, or if it takes over a minute."""
+    """Print a document with a browser; an InputError without one, or if it takes over a minute."""
     path = browser()
     fix = "or print the page that --format html writes: it has the same style"
     if path is None:
@@ -198,7 +198,8 @@ def pdf(document: Document) -> bytes:
 
 
 _SNIPPET = template("charts.js")
-"""A box names its chart's address; where it can't be drawn, the still picture and table stay."""
+"""The script that draws charts. A box names its chart's address. Where it can't be drawn, the still
+picture and the table stay."""
 _BUILD = (
     "import sys, vl_convert;"
     "sys.stdout.buffer.write(vl_convert.javascript_bundle(sys.argv[1], sys.argv[2]).encode())"
@@ -221,9 +222,9 @@ def script_digest() -> str:
 
 
 def chart_script() -> bytes:
-    """The script, in UTF-8, made once in seconds; a SubprocessError if it can't be made.
+    """The script in UTF-8, built once in some seconds; a SubprocessError if that fails.
 
-    It is made by a process of its own: the renderer would hold up every thread of this one.
+    A separate process builds it, as the renderer would block every thread of this one.
     """
     with _lock:
         if not _kept:

@@ -1,4 +1,4 @@
-"""Files that looks and words are kept in, beside the code."""
+"""Files beside the code with looks and words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BARE = re.compile(rf"\b{_PATH}\b")
 
 @cache
 def template(name: str) -> str:
-    """A file that looks or words are kept in."""
+    """Read a file of looks or words."""
     return files("tuneworthy.report").joinpath("templates", name).read_text("utf-8")
 
 
@@ -40,7 +40,7 @@ def field_name(path: str) -> str:
 
 
 def name_fields(text: str) -> str:
-    """A sentence for a page, where nobody edits the file: fields have names in place of paths."""
+    """Replace paths of fields in a sentence by titles, for a page where nobody edits the file."""
 
     def beside(match: re.Match[str]) -> str:
         if all(map(_is_field, re.findall(_PATH, match[0]))):
@@ -54,6 +54,6 @@ def name_fields(text: str) -> str:
 
 
 def _is_field(path: str) -> bool:
-    """Whether it is a field, and not a file or an address that somebody wrote of."""
+    """Whether a text is the path of a field, and not a file or an address."""
     field = field_path(path)
     return any(name == field or name.startswith(f"{field}.") for name in case_fields())

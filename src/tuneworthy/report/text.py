@@ -1,4 +1,4 @@
-"""A document for a terminal: columns, wrapped by display width, and colour nothing depends on."""
+"""A document for a terminal: columns wrapped by display width. Color carries no meaning of its own."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _CODES: dict[Style, str] = {
 
 
 class Paint(NamedTuple):
-    """Puts colour on text, or leaves it as it is."""
+    """Puts color on text, or leaves it plain."""
 
     colour: bool = False
 
     def __call__(self, style: Style, text: str) -> str:
-        """The text in a style; the same text where there is no colour."""
+        """The text in a style; the plain text where there is no color."""
         if self.colour and text:
             return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
         return text
@@ -84,9 +84,9 @@ def _room(indent: str) -> int:
 
 
 def _widths(rows: Sequence[Sequence[str]], indent: str) -> list[int]:
-    """Columns as wide as their cells; where that is too much, the widest give way.
+    """Widths of columns: as wide as their cells, but the widest shrink where that is too much.
 
-    A column gives way down to its longest word, and further only where all have.
+    A column shrinks to its longest word, and further only when all columns have.
     """
     room = _room(indent) - 2 * (len(rows[0]) - 1)
     widths = [max(map(wcwidth.width, cells)) for cells in zip(*rows, strict=True)]
@@ -101,7 +101,7 @@ def _widths(rows: Sequence[Sequence[str]], indent: str) -> list[int]:
 
 
 def _words(rows: Sequence[Sequence[str]]) -> list[int]:
-    """How wide the longest word of each column is, up to what may be broken."""
+    """The width of the longest word in each column, up to the length at which words are broken."""
     words = (" ".join(cells).split() for cells in zip(*rows, strict=True))
     return [
         min(max(map(wcwidth.width, column), default=0), _LONGEST_WORD)
@@ -117,7 +117,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[
 
 
 def _cell_lines(cell: str, width: int) -> list[str]:
-    """A cell within its column; one that fits is taken as it is: a list has thousands."""
+    """The lines of a cell in its column. A short cell isn't wrapped, as a list has thousands."""
     plain = cell.isascii() and cell.isprintable() and cell == cell.strip()
     fits = plain and len(cell) <= width
     return [cell] if fits else wcwidth.wrap(cell, width) or [""]
@@ -126,9 +126,9 @@ def _cell_lines(cell: str, width: int) -> list[str]:
 def render(
     document: b.Document, *, colour: bool = False, everything: bool = False
 ) -> str:
-    """The document in columns, its title in its look; details with ``everything``.
+    """Render a document in columns; with ``everything``, including details.
 
-    Without, a command shows no more than one screen of it.
+    Without ``everything``, a command shows at most one screen of it.
     """
     paint = Paint(colour)
     everything |= shows_details()
@@ -185,7 +185,7 @@ def _cut_to_fit(
     most: int,
     paint: Paint,
 ) -> list[list[str]]:
-    """The sections that there is room for, in their order; of the others as much as fits."""
+    """The sections that fit, in their order, and as much of the next ones as fits."""
     *_, after = around
     # the last line says how the rest is shown
     room = most - _height(around) - (1 if after else 2)
@@ -204,7 +204,7 @@ def _cut_to_fit(
 
 
 def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
-    """The first blocks of a section that there is room for, the last of them perhaps in part."""
+    """The first blocks of a section that fit; the last one may be cut."""
     title = paint.lines("strong", section.title) if section.title else []
     lines: list[str] = []
     for block in section.blocks:
@@ -228,7 +228,7 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
 
 
 def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
-    """The first items of a block, and how many more there are; nothing where none fits."""
+    """The first items of a block, and the number of those left out; [] where none fits."""
     if isinstance(block, b.Picture):
         block = block.table
     if isinstance(block, b.Part):
@@ -246,7 +246,7 @@ def _cut_block(block: b.Block, paint: Paint, room: int) -> list[str]:
 
 
 def _count_items(block: b.Block) -> int:
-    """The rows or items of a block; 0 for one that has none."""
+    """The number of rows or items of a block; 0 for a block without any."""
     if isinstance(block, b.Table | b.Facts):
         return len(block.rows)
     if isinstance(block, b.Bullets | b.Claims):
@@ -335,7 +335,7 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
 def _picture(
     block: b.Picture, paint: Paint, indent: str, everything: bool
 ) -> list[str]:
-    """The table of a picture, unless it stands elsewhere or is a detail."""
+    """The table of a picture, unless another table shows it or it is a detail."""
     if block.table_is == "elsewhere":
         return []
     if block.table.detail and not everything:
@@ -344,7 +344,7 @@ def _picture(
 
 
 def _bullets(block: b.Bullets, paint: Paint, indent: str) -> list[str]:
-    """Items behind their marks; a line without one hangs, and ``!`` before it is a warning."""
+    """Items after their marks. A line without one is indented, and ``!`` at its start is a warning."""
     if not block.mark:
         lines = [
             line
@@ -416,7 +416,7 @@ def _narrow_row(titles: Sequence[str], row: Sequence[str], indent: str) -> list[
 
 
 def _mark_chosen(lines: Sequence[str], indent: str, paint: Paint) -> list[str]:
-    """The row that is advised, with a mark in its indent."""
+    """Mark the row of the advised way in its indent."""
     first, *others = lines
     mark = indent[:-2] + "> " if len(indent) >= 2 else "> "
     return [paint("strong", mark + first.removeprefix(indent)), *others]

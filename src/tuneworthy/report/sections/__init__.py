@@ -1,1 +1,1 @@
-"""The sections of the document, one module a subject."""
+"""The sections of the document, one module for each subject."""

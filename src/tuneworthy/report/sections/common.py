@@ -1,4 +1,4 @@
-"""Sentences and cells that several sections share: each fact has its words here once."""
+"""Sentences and cells of several sections. The words of each fact are here once."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ GATES = named("gates")
 
 
 def headline(dossier: Dossier) -> str:
-    """The answer in a sentence or three, the same on every surface."""
+    """The verdict in one to three sentences, the same on every surface."""
     return dossier.verdict.headline
 
 
 def split_headline(dossier: Dossier) -> tuple[str, str]:
-    """The answer in its own words, as ``Pilot it.``, and the clause that follows it."""
+    """The answer, such as ``Pilot it.``, and the clause that follows it."""
     says = headline(dossier)
     word = f"{capital(ANSWER_WORDS[dossier.verdict.answer])}."
     if not says.startswith(word):
@@ -73,7 +73,7 @@ def about(
     beside: str = "",
     after: Iterable[str] = (),
 ) -> b.Document:
-    """A document about a case, of the sections there are; ``says`` in place of the verdict."""
+    """A document about a case with the sections that aren't None; ``says`` replaces the verdict."""
     return b.Document(
         dossier.case.name,
         says or headline(dossier),
@@ -114,7 +114,7 @@ def nothing_answered(dossier: Dossier) -> bool:
 
 
 def unchecked_clause(dossier: Dossier) -> str:
-    """That a measurement came with the folder; empty where all were made on this machine."""
+    """Say that some measurements came with the folder; empty where all were made on this machine."""
     elsewhere = any(doubt.id == "evidence_unchecked" for doubt in dossier.challenges)
     return ", not all of it checked here" if elsewhere else ""
 
@@ -135,9 +135,9 @@ def grounds_text(dossier: Dossier) -> str:
 
 
 def is_settled(dossier: Dossier) -> bool:
-    """Whether it is known that no open answer makes it one that spends on tuning today.
+    """Whether no open answer can lead to a verdict that spends on tuning today.
 
-    Where only single answers were tried, that is known of the count alone.
+    Where only single answers were tried, the count alone decides.
     """
     by_count = dossier.verdict.rule == "no_target" and dossier.verdict.final
     if not (dossier.reach.exact or by_count):
@@ -201,7 +201,7 @@ def a_month(dossier: Dossier) -> str:
 
 
 def target_texts(dossier: Dossier) -> dict[str, str]:
-    """Every target that is stated, met or missed, with where today is."""
+    """Every stated target, met or missed, with today's figure."""
     texts = dict[str, str]()
     for name, target in dossier.targets.items():
         if isinstance(target.limit, Unknown):
@@ -278,7 +278,7 @@ def ceiling_text(dossier: Dossier) -> str:
 
 
 def reasons_text(dossier: Dossier, kind: str) -> str:
-    """How many reasons of a kind hold, which, and which are open; * marks an inferred answer."""
+    """How many reasons of a kind hold, which ones, and which are open; * marks an inferred answer."""
     factors = [factor for factor in dossier.factors.values() if factor.kind == kind]
     held = [_marked(factor) for factor in factors if factor.state == "yes"]
     still_open = [factor.title for factor in factors if factor.state == "unknown"]
@@ -360,7 +360,7 @@ def unfit(
 
 
 def tally(claims: Sequence[ChallengeResult]) -> str:
-    """How many challenges of each kind, the heaviest first; empty for none."""
+    """The number of challenges of each kind, the most severe first; empty for none."""
     nouns = {
         "contradiction": ("contradiction", "contradictions"),
         "doubt": ("doubt", "doubts"),
@@ -405,7 +405,7 @@ def flip_lines(dossier: Dossier) -> list[tuple[str, str]]:
 
 
 def no_flip(dossier: Dossier) -> str:
-    """That nothing turns the verdict, as far as it was looked for."""
+    """Say that nothing turns the verdict, as far as it was searched."""
     tried = dossier.flips_searched_to
     if tried >= len(asked_of(dossier)):
         return "No set of answers turns it."
@@ -442,7 +442,7 @@ def _set_words(
 
 
 def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
-    """``any one of four reasons for tuning is answered no``, or names of a few."""
+    """``any one of four reasons for tuning is answered no``, or the names where there are few."""
     kind, to = sign
     names = [title(name, dossier) for name in pool]
     if many == len(pool):
@@ -463,7 +463,7 @@ NOT_KNOWN = "not known"
 
 
 def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
-    """A number in words, its ends, or that it isn't known; the unit with its blank."""
+    """A number in words with its ends, or that it is unknown; ``unit`` begins with its blank."""
     if isinstance(value, Unknown):
         return NOT_KNOWN
     if not isinstance(value, Range):
@@ -484,7 +484,7 @@ def dollars(value: Number) -> str:
 
 
 def parts_text(values: Sequence[Number]) -> list[str]:
-    """Amounts that stand beside their sum, rounded such that they add up to it as it is shown."""
+    """Amounts beside their sum, rounded so that they add up to the sum as it is shown."""
     spans = [ends(value) for value in values if not isinstance(value, Unknown)]
     if isinf(sum(most for _, most in spans)):
         return [*map(dollars, values)]
@@ -538,10 +538,10 @@ def captioned(
     says: str = "{says}",
     but: Sequence[str] = (),
 ) -> b.Picture | None:
-    """A chart with the words that its look has; None where nothing was drawn.
+    """A chart with the words of its look; None where nothing was drawn.
 
-    ``title`` is the finding, in place of what the look is called. ``says`` is what is said of it,
-    with ``{says}`` for what its look says. ``but`` are looks that no mark has.
+    ``title`` is the finding, instead of the look's title. ``says`` is the text below, in which
+    ``{says}`` stands for the look's own text. ``but`` are looks of the legend that no mark has.
     """
     if drawing is None:
         return None

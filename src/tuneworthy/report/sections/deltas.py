@@ -51,7 +51,7 @@ def _values(dossier: Dossier) -> Iterator[tuple[str, str]]:
 
 
 def _money(dossier: Dossier) -> Iterator[tuple[str, str]]:
-    """When tuning pays back if it works, and in how many of all runs it does at all."""
+    """The month in which tuning pays back if it works, and the share of all runs that repay at all."""
     money = dossier.investment
     if isinstance(money, Unknown):
         yield "Pays back if it works", NOT_KNOWN

@@ -1,4 +1,4 @@
-"""Two dossiers side by side: what changed, and why the verdict moved."""
+"""Two dossiers side by side: their differences, and why the verdict changed."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ Said = dict[str, tuple[str, str]]  #: Title and words by id.
 
 
 def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
-    """Hold two dossiers against each other.
+    """Compare two dossiers.
 
-    ``judge`` is the later one's framework as a function from answers to outcome; None when it isn't
-    at hand, and then it stays unknown which answers moved the verdict.
+    ``judge`` is the later one's framework as a function from answers to outcome. Where it is None,
+    it stays unknown which answers changed the verdict.
     """
     dossiers = (before, after)
     answers = _changes(_states_said(before), _states_said(after), absent="not asked")
@@ -97,7 +97,7 @@ def _gate_changes(before: Dossier, after: Dossier) -> Iterator[GateChange]:
 
 
 def _answers(dossier: Dossier) -> dict[str, Any]:
-    """Everything that was asked, by its id; a signal gives way to a factor of the same name."""
+    """All questions by their ids; a factor replaces a signal of the same name."""
     return {**dossier.signals, **dossier.ceiling.checks, **dossier.factors}
 
 
@@ -126,7 +126,7 @@ def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
 
 
 def _figures(dossier: Dossier) -> Said:
-    """Break-even, the bill, and what answers were counted from."""
+    """Break-even, the bill, and the numbers that answers were counted from."""
     money = dossier.investment
     computed = money if isinstance(money, Unknown) else money.computed
     servings = () if isinstance(computed, Unknown) else computed.servings
@@ -151,7 +151,7 @@ def _figures(dossier: Dossier) -> Said:
 def _smallest(
     names: Sequence[Any], moves: Callable[[Any], bool]
 ) -> tuple[Any, ...] | None:
-    """The smallest sets of names that alone move something; None where they are too many to try."""
+    """The smallest sets of names that alone change something; None where there are too many to try."""
     tried = 0
     for size in range(1, len(names) + 1):
         sets = []
@@ -173,7 +173,7 @@ def _moved_by(
     judge: Judge | None,
     reframed: bool,
 ) -> Moved:
-    """The smallest sets of changes that alone take the earlier answers to the later outcome."""
+    """The smallest sets of changes that alone lead from the earlier answers to the later outcome."""
     aim = after.verdict.outcome
     if before.verdict.outcome == aim:
         return "nothing"
@@ -197,7 +197,7 @@ def _moved_by(
 
 
 def _states(dossier: Dossier) -> dict[str, State]:
-    """The state of every check and every factor; of one name the factor's."""
+    """The state of every check and every factor; a factor replaces a check of the same name."""
     states = {name: check.state for name, check in dossier.ceiling.checks.items()}
     for name, factor in dossier.factors.items():
         states[name] = factor.state
@@ -296,7 +296,7 @@ def document(changes: Difference, since: str) -> b.Document:
 
 
 def difference(changes: Difference) -> b.Section:
-    """The whole of it: verdict, why it moved, answers, conditions, figures, challenges."""
+    """All differences: verdict, why it changed, answers, conditions, figures, challenges."""
     return b.section(
         "difference", "What changed", _verdict_words(changes), _parts(changes)
     )
@@ -343,7 +343,7 @@ def _verdict_words(changes: Difference) -> str:
 
 
 def _reasons(changes: Difference) -> Iterator[str]:
-    """Why the count moved; or that the two show the same, but for the day."""
+    """Why the count changed; or that both dossiers show the same except for the day."""
     answers = {c.id: f"{c.title} {c.before} → {c.after}" for c in changes.answers}
     if changes.moved_by == "framework":
         yield "The framework changed, and that moved it: not the answers alone."
@@ -377,7 +377,7 @@ def _moved_words(
 def beside(
     first: Dossier, second: Dossier, names: Sequence[str]
 ) -> Iterator[b.Section]:
-    """Two cases, or two what-ifs of one: what each comes to, and where their answers differ."""
+    """Two cases, or two what-ifs of one: the results of each, and the answers that differ."""
     firsts = dict(_facts(first))
     seconds = dict(_facts(second))
     titles = " | ".join(("What", *(name.replace("|", "/") for name in names)))

@@ -1,4 +1,4 @@
-"""An evaluation set, how far labellers agree, and what somebody who labels sees."""
+"""An evaluation set, the agreement of labellers, and the page that a labeller sees."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ _EXPECTED = named("expected")
 
 
 class EvalsetReport(NamedTuple):
-    """A set, and how sure a score on it will be."""
+    """An evaluation set, and how certain a score on it will be."""
 
     drawn: EvalSample
     path: str  #: Where the set lies.
     folder: str  #: How the user named the case.
     entry: str | None  #: How the case can name the set; None where it lies outside.
     expected_by: str
-    """Where the expected share comes from: ``today.quality``, ``target`` or nothing."""
+    """The source of the expected share: ``today.quality``, ``target`` or empty."""
     target: float | None  #: Quality that is good enough.
     whole: Precision
     report: Precision  #: Of the cases kept for reporting.
     needed: int | None
-    """Cases of a set like this that would tell the expected share from the target."""
+    """The number of cases that distinguish the expected share from the target, in a set like this."""
     goal: str = ""  #: What tuning would be for: it says how outputs are scored.
     hiding: Hiding = "words"  #: What stands in the place of personal data.
 
@@ -93,7 +93,7 @@ def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
 
 
 def evalset_dict(made: EvalsetReport) -> dict[str, Any]:
-    """The same for programs; the cases themselves are in the set."""
+    """The report for programs. The set itself has the cases."""
     sides = [case.split for case in made.drawn.cases]
     return {
         "schema": "tuneworthy/evalset/1",
@@ -231,7 +231,7 @@ def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Docu
 
 
 def agreement_dict(results: Sequence[AgreementOf]) -> dict[str, Any]:
-    """The same for programs."""
+    """Agreement of labellers for programs."""
     return {
         "schema": "tuneworthy/agreement/1",
         "to_settle": to_settle(results),
@@ -242,7 +242,7 @@ def agreement_dict(results: Sequence[AgreementOf]) -> dict[str, Any]:
 def agreement_parts(
     results: Sequence[AgreementOf], rubrics: Mapping[str, str]
 ) -> tuple[b.Block, ...]:
-    """A part for each task and rubric, with what the rubric says; its text is found by digest."""
+    """A part for each task and rubric, with the rubric's text, which its digest finds."""
     nothing = (
         "Nothing is labelled yet. Two labellers who don't see each other's answers make "
         "agreement known."
@@ -273,7 +273,7 @@ def _agreement(result: AgreementOf, rubric: str = "") -> b.Part:
 
 
 def _agreed(result: AgreementOf) -> Iterator[str]:
-    """Who labelled how much, and how far they agree, a sentence each."""
+    """How much each person labelled, and how far they agree, a sentence each."""
     yield f"{counted(result.labelled, 'item')}, labelled by {listing(result.labellers)}"
     if not result.both:
         yield "no item has two labels yet"
@@ -298,7 +298,7 @@ def coefficient_text(coefficient: Coefficient) -> str:
 
 
 def to_settle(results: Sequence[AgreementOf]) -> int:
-    """Items that labellers differ on and nobody has settled; the page asks too."""
+    """The number of items that labellers differ on and nobody has settled."""
     return sum(
         item.settled is None for result in results for item in result.disagreements
     )
@@ -336,14 +336,14 @@ class Item(NamedTuple):
         return self.outputs[::-1] if self.flipped else self.outputs
 
     def true_value(self, value: str) -> str:
-        """A label of the outputs as shown, as one of the arms in their order."""
+        """A label about the shown outputs as a label about the arms, in the arms' order."""
         if self.flipped and value in PAIRS[:2]:
             return PAIRS[1 - PAIRS.index(value)]
         return value
 
 
 def keys_of(item: Item) -> dict[str, str]:
-    """The choices by the key that gives each."""
+    """The choices, each under its key."""
     if item.titles:
         return dict(zip(_ROW, item.choices, strict=False))
     return {_KEYS.get(choice, choice[:1]): choice for choice in item.choices}

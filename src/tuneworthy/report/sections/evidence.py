@@ -1,4 +1,4 @@
-"""Evidence: pictures and rows of what was measured."""
+"""Evidence: pictures and rows of measurements."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rows_of(
     texts: Sequence[str] = (),
     flags: Sequence[str] = (),
 ) -> list[Row]:
-    """The first 200 rows, checked: [] where a column lacks, or is of another kind or length."""
+    """The first 200 rows, checked: [] where a column is missing, or has a wrong kind or length."""
     kinds: dict[str, type] = dict.fromkeys(numbers, float)
     kinds |= dict.fromkeys(texts, str) | dict.fromkeys(flags, bool)
     by_name = {} if series is None else series.columns
@@ -72,11 +72,11 @@ def _value(value: Scalar, kind: type) -> Scalar | None:
 
 
 STEPS = named("steps")
-"""Why an answer is no example, by the id of the step."""
+"""Why an answer can't be an example, by the id of the step that removes it."""
 
 
 def step_rows(series: Series) -> list[Row]:
-    """Each step with its count and its bar: what it keeps or takes off; no step of none."""
+    """Each step with its count and its bar, for the examples kept or removed; no step without any."""
     rows: list[Row] = []
     columns = series.columns
     left = 0.0
@@ -126,10 +126,10 @@ SeriesList = Sequence[Series] | Unknown
 def pictures(
     every: SeriesList, most_seconds: Number | None = None
 ) -> tuple[b.Picture, ...]:
-    """Every picture there are numbers for, the comparison of prompts and the traffic first.
+    """Every picture that there are numbers for, the comparison of prompts and the traffic first.
 
     Args:
-        every: What was measured.
+        every: The series of the measurements.
         most_seconds: The target for latency; no line is drawn without one.
     """
     makers: dict[str, Callable[[Series], b.Picture | None]] = {
@@ -159,7 +159,7 @@ def _picture(
     says: str = "{says}",
     but: Sequence[str] = (),
 ) -> b.Picture | None:
-    """A picture with its words and its table, ``but`` for looks that no mark has."""
+    """A picture with its words and its table; ``but`` are looks of the legend that no mark has."""
     if drawing is None:
         return None
     name = "measured-" + drawing.look.replace("waterfall", "examples")
@@ -206,14 +206,14 @@ def _arms(series: Series) -> b.Picture | None:
 
 
 def _arm_name(row: Row, prompt: str, model: str) -> str:
-    """An arm by its prompt and its model, behind the number of its test where there are tests."""
+    """An arm by its prompt and its model, after the number of its test if there are several tests."""
     parts = [part for part in (prompt, model) if part]
     name = ", ".join(parts) or "the prompt"
     return f"test {row['test']:.0f}: {name}" if "test" in row else name
 
 
 def _volume(series: Series) -> b.Picture | None:
-    """Months to come are pale, with their interval; part months are dashed."""
+    """The traffic by month. Forecast months are pale, with their interval; part months are dashed."""
     rows = rows_of(
         series, ("requests", "low", "high"), ("month",), ("forecast", "whole")
     )
@@ -252,7 +252,7 @@ def _volume(series: Series) -> b.Picture | None:
 
 
 def _month(text: str) -> str:
-    """A month as people write it; a text that is none as it is."""
+    """A month as people write it; another text stays as it is."""
     try:
         return day(date.fromisoformat(f"{text}-01")).removeprefix("1 ")
     except ValueError:
@@ -293,7 +293,7 @@ def _voice(series: Series) -> b.Picture | None:
 
 
 def _knowledge(series: Series) -> b.Picture | None:
-    """The four counts of passage and answer as a square; the fault that tuning meets stands out."""
+    """The four counts of passage and answer as a square. The fault that tuning fixes is emphasized."""
     rows = rows_of(series, ("n",), (), ("sufficient", "right"))
     total = sum(row["n"] for row in rows)
     for row in rows:
@@ -325,7 +325,7 @@ class EvidenceRow(NamedTuple):
     value: str  #: With its interval and unit, or what would make it known.
     bears: str  #: What it says about which answer; empty where it bears on none.
     counted: str
-    """How many traces, how many of them independent where those are fewer, and on which days."""
+    """The number of traces, of independent ones if these are fewer, and the days."""
     method: str
     source: str
 
@@ -387,7 +387,7 @@ def evidence_rows(
 
 
 def _carries(result: EvidenceResult, dossier: Dossier) -> bool:
-    """Whether it settles an answer, or a challenge compares it with what somebody stated."""
+    """Whether it settles an answer, or a challenge compares it with a statement."""
     if not result.factor or isinstance(result.value, Unknown):
         return False
     about = _ANSWERS.get(result.id, result.factor)
@@ -441,7 +441,7 @@ def between_days(since: date | Unknown | None, until: date) -> str:
 
 
 def measured(dossier: Dossier) -> b.Part:
-    """Pictures, then measurements with interval, count, method and source; samples fold away."""
+    """Pictures, then measurements with interval, count, method and source; samples are folded."""
     own = measurements(dossier)
     if isinstance(dossier.evidence, Unknown):
         nothing = dossier.evidence

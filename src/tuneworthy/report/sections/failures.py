@@ -16,7 +16,7 @@ _TITLE = "What goes wrong"
 
 
 def section(dossier: Dossier) -> b.Section | None:
-    """The causes with their shares; None where nobody says what goes wrong."""
+    """The causes with their shares; None where nobody stated or counted causes."""
     failures = dossier.failures
     if not failures:
         return None
@@ -62,7 +62,7 @@ def _table(failures: tuple[FailureResult, ...]) -> b.Table | None:
 
 
 def _bound(dossier: Dossier) -> str:
-    """How far the end of the commonest cause could bring it, and what is wanted."""
+    """How much quality can rise if the most frequent cause is removed, and the target."""
     target = dossier.targets.get("quality")
     for failure in dossier.failures:
         best = failure.quality_at_most
@@ -78,10 +78,10 @@ def _bound(dossier: Dossier) -> str:
 def failures_document(
     dossier: Dossier, said: SaidCauses, *, sheet: str, folder: str
 ) -> b.Document:
-    """The failures that were drawn, what was said of them, and how the rest is said.
+    """The failures that were drawn, the causes that people named, and how to name the rest.
 
-    ``sheet`` is where a sheet to fill in lies, empty for none; ``folder`` is how the user named the
-    case.
+    ``sheet`` is the path of a sheet to fill in, empty for none; ``folder`` is the case as the user
+    named it.
     """
     draw = said.draw
     drawn = counted(len(draw.drawn), "failure")
@@ -95,7 +95,7 @@ def failures_document(
 
 
 def failures_dict(dossier: Dossier, said: SaidCauses, *, sheet: str) -> dict[str, Any]:
-    """The same for programs; the failures themselves are in the sheet."""
+    """The same for programs. The sheet has the failures themselves."""
     return {
         "schema": "tuneworthy/failures/1",
         "draw": said.draw.model_dump(mode="json", exclude={"drawn"}),
@@ -109,7 +109,7 @@ def failures_dict(dossier: Dossier, said: SaidCauses, *, sheet: str) -> dict[str
 
 
 def _drawn_lines(said: SaidCauses) -> Iterator[str]:
-    """How they were drawn, and how far they are read."""
+    """How the failures were drawn, and how many have been read."""
     draw = said.draw
     if draw.source == "log":
         source = "scored answers in its logs"

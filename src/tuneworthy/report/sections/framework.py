@@ -1,4 +1,4 @@
-"""A framework in words, what its linter finds, the case file to begin with, and models to call."""
+"""A framework in words, its linter's findings, the case file to begin with, and models to call."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ _RULES = "The answer: the first of these rules that holds"
 def _questions(
     title: str, framework: Framework, questions: Mapping[str, Criterion]
 ) -> b.Table | None:
-    """With their weights, where any has one; None for no question."""
+    """A table of questions, with their weights if any has one; None without a question."""
     rows = [
         (
             name,
@@ -148,7 +148,7 @@ SCHEMA = "tuneworthy/lint/1"
 
 
 def finding_says(finding: LintFinding) -> str:
-    """A finding in words: its sentence, filled with its numbers and with what they come to."""
+    """A finding in words: its sentence, filled with its numbers and with words for them."""
     n = finding.numbers
     more: dict[str, Any] = {"count": finding.count, "of": finding.of}
     if "outcome" in n:
@@ -187,7 +187,7 @@ _HOW_RIGHT = (
 
 
 def lint_report(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> b.Document:
-    """The findings, those to know about numbered, and how often the rules were right."""
+    """The findings, those that matter numbered, and how often the rules were right."""
     warnings = len(lint.warnings)
     if warnings:
         notes = f"{several(warnings, 'thing')} to know"
@@ -253,7 +253,7 @@ def _record_dict(record: Sequence[RuleOnCases] | Unknown) -> Any:
 def case_template(
     framework: Framework, name: str, schema_file: str, own_framework: str | None
 ) -> str:
-    """A valid case with nothing answered yet; ``own_framework`` is named, None is the default."""
+    """A valid case file without answers; ``own_framework`` is the one it names, None for none."""
     lines = [
         f"# yaml-language-server: $schema={schema_file}",
         "# Answer yes, no or unknown. What you leave out is unknown and never taken for a no.",
@@ -296,7 +296,7 @@ FOR_TRYING = "It is for trying things out: it shows how a lab works, and no prod
 
 
 def pulled_text(model_id: str, path: str, *, size_bytes: int, fetched: bool) -> str:
-    """Where the embedded model's weights are, and whether they were fetched now."""
+    """Say where the embedded model's weights are, and whether they were fetched now."""
     done = "Fetched" if fetched else "Already fetched"
     size = f"{size_bytes / 1e6:.0f} MB"
     return (
@@ -305,7 +305,7 @@ def pulled_text(model_id: str, path: str, *, size_bytes: int, fetched: bool) -> 
 
 
 def embedded_record(why: str) -> dict[str, Any]:
-    """The embedded model in a list of models; ``why`` says what it lacks, empty for nothing."""
+    """The embedded model as an entry of a list; ``why`` says what it lacks, empty for nothing."""
     return {
         "name": "local:smollm2",
         "ready": not why,
@@ -316,7 +316,7 @@ def embedded_record(why: str) -> dict[str, Any]:
 
 
 class PricedModel(NamedTuple):
-    """A model that outside facts name, with its list price."""
+    """A model from outside facts, with its list price."""
 
     name: str
     price: Price
@@ -331,7 +331,7 @@ def models_report(
     ends: Mapping[str, date],
     listed: Sequence[PricedModel],
 ) -> b.Document:
-    """The models of a case or those that are listed, and where models can be called."""
+    """The models of a case, or the listed ones, and the endpoints that can be called."""
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
     inside = (embedded["name"], f"{ready}. {embedded['note']}")
     keys = (
@@ -370,7 +370,7 @@ _FIRST_LISTED = 8
 def _model_sections(
     own: Sequence[Served], ends: Mapping[str, date], listed: Sequence[PricedModel]
 ) -> Iterator[b.Section]:
-    """The models of a case; without one, those that are listed, and which end when."""
+    """The models of a case with their ends. Without a case, the listed ones."""
     if own:
         rows = []
         for served in own:
@@ -398,7 +398,7 @@ def _model_sections(
 def _end_facts(
     own: Sequence[Served], listed: Sequence[PricedModel]
 ) -> Iterator[tuple[str, str]]:
-    """How many of the listed models end when; nothing of the models of a case."""
+    """How many of the listed models end, and when; nothing for the models of a case."""
     by_day = Counter(model.ends for model in listed if model.ends is not None)
     says = [f"{number} on {day(end)}" for end, number in sorted(by_day.items())]
     if says and not own:
@@ -434,7 +434,7 @@ def _endpoint_facts(known: Sequence[Served], inside: str) -> Iterator[tuple[str,
 
 
 def _endpoint(served: Served) -> str:
-    """An endpoint by its name; with what is wrong, or where the environment puts it."""
+    """An endpoint's name, with its fault or the address that the environment sets."""
     text = f"{served.name} ({served.why})" if served.why else served.name
     host = find_strange_host(f"{served.name}:any", served.base_url)
     if host:

@@ -87,7 +87,7 @@ UNWRAP = (
 """The fix for an arm whose answers are wrapped in text that hides them from the scorer."""
 
 WHAT_TO_DO = {"unanswered": CORRECT, "same_words": LOOK_AT_WORDS, "wrapped": UNWRAP}
-"""The same by why an arm isn't measured."""
+"""The fix for each reason why an arm isn't measured."""
 
 _AGAIN = "then run it again: nothing is paid twice"
 
@@ -102,7 +102,7 @@ def lab_dict(name: str, result: Record) -> str:
 def text_or_unknown(
     value: float | Unknown, words: Callable[[float], str], unknown: str = ""
 ) -> str:
-    """A number in words, or what is said where nobody knows it."""
+    """A number in words, or the text for an unknown one."""
     return unknown if isinstance(value, Unknown) else words(value)
 
 
@@ -154,7 +154,7 @@ def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
 
 
 def _cut_off_text(spend: Spend | None, stopped_by: StopKind) -> str:
-    """That calls are in doubt after a kill, where the lab waits for them; empty where not."""
+    """Say that a killed run left calls in doubt, which the lab waits for; empty without any."""
     if spend is None or stopped_by != "unanswered" or not spend.cut_off:
         return ""
     calls = counted(spend.cut_off, "call")
@@ -163,7 +163,7 @@ def _cut_off_text(spend: Spend | None, stopped_by: StopKind) -> str:
 
 
 def _ask_again_text(spend: Spend, command: str) -> str:
-    """How they are sent again, and what that may cost; on the page without a command."""
+    """Say how to send calls in doubt again, and its cost at most; ``command`` is empty on the page."""
     twice = f"at most {small_usd(spend.held)} is paid twice"
     if not command:
         return f"start it again with calls in doubt asked again: {twice}"
@@ -173,7 +173,7 @@ def _ask_again_text(spend: Spend, command: str) -> str:
 ALONE = "by the judge's word alone"
 
 UNUSABLE = "nothing the judge said could be used: try another --judge-model"
-"""Where every answer of the judge is unreadable, refused or in doubt."""
+"""The advice where every answer of the grader is unreadable, refused or in doubt."""
 
 
 def judge_text(plan: JudgePlan, named: str, own: int) -> str:
@@ -197,7 +197,7 @@ def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
 
 
 def _judged_arm(judged: JudgedArm) -> str:
-    """An arm: what the judge says alone, by how much it is off, and how far people agree."""
+    """An arm: the grader's score alone, its bias, and the agreement of people."""
     part = "" if judged.part == "report" else ", on the cases for selecting"
     text = f"{judged.arm}{part}: {text_or_unknown(judged.judge, quality, 'not run')} {ALONE}, "
     if isinstance(judged.bias, Unknown):
@@ -231,7 +231,7 @@ def _open_text(judge: JudgeOf | None, best: str) -> str:
 def _label_command(
     judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose: bool
 ) -> str:
-    """The command that labels what is missing; "" for nothing; ``choose``: those to select by."""
+    """The command to label missing outputs, or "" for none; ``choose`` adds those for selecting."""
     missing = judge.missing("report")
     what = lab if missing else "choose"
     if choose:
@@ -345,7 +345,7 @@ _REWARD = {
 
 
 def reward_rows(reward: RewardSignal) -> Iterator[tuple[str, str]]:
-    """The entry test of reinforcement tuning: whether there is anything to learn from."""
+    """The entry test of reinforcement tuning: whether scores vary enough to learn from."""
     tries = f"in {count(reward.repeats)} tries"
     gap = reward.headroom
     yield "Signal", _REWARD[reward.state]
@@ -386,12 +386,12 @@ def board_row(row: ArmResult) -> tuple[str, ...]:
 
 
 def _was_asked(row: ArmResult) -> bool:
-    """Whether calls of an arm were made, whatever came of them."""
+    """Whether any call of an arm was made, with or without an answer."""
     return bool(row.failed + row.in_doubt) or not isinstance(row.latency_p95_s, Unknown)
 
 
 def board_note(result: CeilingResult) -> str:
-    """How to read the leaderboard, and that a baseline is ahead where it is."""
+    """How to read the leaderboard, with a warning if a baseline leads."""
     note = BEST_OF_MANY
     if not isinstance(result.tied, Unknown):
         note += f" {_order_text(result.tied)}"
@@ -404,7 +404,7 @@ def board_note(result: CeilingResult) -> str:
 
 
 def _order_text(tied: Sequence[str]) -> str:
-    """Whether the best prompt is clear of the others; ``tied`` are arms that may be as good."""
+    """Say whether the best prompt leads clearly; ``tied`` are arms that may be as good."""
     if not tied:
         return (
             "The first place is decided: the best prompt is clear of every other here."
@@ -439,7 +439,7 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
 
 
 def _tried_rows(result: CeilingResult) -> Rows:
-    """How far prompts were searched, and what was tried."""
+    """How far prompts were searched, and how much was tried."""
     if result.prompts:
         yield "Grade", _grade_text(result.search)
     differ = "differs" if result.prompts == 1 else "differ"
@@ -454,7 +454,7 @@ def _tried_rows(result: CeilingResult) -> Rows:
 
 
 def ceiling_rows(result: CeilingResult) -> Rows:
-    """The chosen arm, what it is compared with, the ceiling, and how far was searched."""
+    """The chosen arm, its comparisons, the ceiling, and how far prompts were searched."""
     judge = result.judge
     for text in _baselines_ahead(result):
         yield "No model", text
@@ -528,7 +528,7 @@ def _oddities(result: CeilingResult) -> Rows:
 
 
 def _answered_by_others(rows: Iterable[ArmResult]) -> Rows:
-    """Models that answered in the place of those that were asked."""
+    """Models that answered instead of those that were asked."""
     others = Counter[tuple[str, str]]()
     for row in rows:
         others.update({(row.arm.model, name): n for name, n in row.others.items()})
@@ -537,9 +537,9 @@ def _answered_by_others(rows: Iterable[ArmResult]) -> Rows:
 
 
 def _best(result: CeilingResult) -> str:
-    """The best prompt with its share right; where the score counts parts, also its whole answers.
+    """The best prompt with its share right, and its whole answers where the score counts parts.
 
-    Of a lab that isn't finished, what is ahead so far.
+    For an unfinished lab, the arm that leads so far.
     """
     if isinstance(result.reported, Unknown):
         if result.judge is not None and result.best:
@@ -556,7 +556,7 @@ def _best(result: CeilingResult) -> str:
 
 
 def lacks_answers(result: CeilingResult) -> bool:
-    """Whether a prompt arm isn't judged because too few of its calls were answered."""
+    """Whether a prompt arm isn't judged because too few of its calls have an answer."""
     return any(
         row.arm.kind == "prompt"
         and isinstance(row.quality, Unknown)
@@ -566,7 +566,7 @@ def lacks_answers(result: CeilingResult) -> bool:
 
 
 def _same_words(result: CeilingResult) -> bool:
-    """Whether a prompt arm isn't judged because it gave one answer to everything."""
+    """Whether a prompt arm isn't judged because it gave one answer to every case."""
     return any(
         row.arm.kind == "prompt"
         and isinstance(row.quality, Unknown)
@@ -617,7 +617,7 @@ def _grade_text(search: PromptSearch) -> str:
 
 
 def _curve_text(result: CeilingResult) -> str:
-    """The ceiling curve: where the best got better, and for how long it hasn't since."""
+    """The ceiling curve: when the best score rose, and how many arms came since."""
     reached_after: dict[float, int] = {}  # arms that it took to get to each best value
     for point in result.curve:
         reached_after.setdefault(point.best, point.arms)
@@ -644,7 +644,7 @@ def _contrast(contrast: Contrast) -> str:
 
 
 def _failures(result: CeilingResult) -> Iterator[b.Parts]:
-    """How many of the wrong answers tuning could change; each kind of them, with two examples."""
+    """How many wrong answers tuning could change, and each kind of them with two examples."""
     kinds = result.failures
     tuned = result.tuned
     if tuned is not None:
@@ -676,7 +676,7 @@ def _failures(result: CeilingResult) -> Iterator[b.Parts]:
 
 
 def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> Rows:
-    """Which checks the run has answered, and the answer before and now; none if it stopped."""
+    """The checks that the run answered, and the verdict before and now; none if it stopped."""
     if result.stopped:
         return
     checks = dossier.ceiling.checks
@@ -741,7 +741,7 @@ def _next(
 
 
 def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
-    """How a lab goes on that ended early."""
+    """How to continue a lab that ended early."""
     command = "" if folder is None else f"tuneworthy ceiling {folder}"
     if _cut_off_text(result.spend, result.stopped_by):
         return _ask_again_text(result.spend, command)
@@ -766,7 +766,7 @@ def _next_of_stopped(result: CeilingResult, folder: str | None) -> str:
 
 
 def _again(result: CeilingResult | RetrievalResult, command: str) -> str:
-    """How a run goes on that ended early: at its cap by the price of the rest."""
+    """How to continue a run that ended early. If its cap ended it, ask the price of the rest first."""
     if result.stopped_by == "cap":
         return f"see what the rest costs: {command} --dry-run"
     cap = result.spend.cap if result.spend else 0
@@ -787,9 +787,9 @@ def quote_dict(
     proxies: Sequence[str] = (),
     unconfirmed: Sequence[str] = (),
 ) -> str:
-    """The plan and its price as JSON; its arms are those that are known already.
+    """The plan and its price as JSON, with the arms that are known before a search.
 
-    ``hosts`` are those that aren't their vendors' own, ``unconfirmed`` says what of them nobody
+    ``hosts`` are those other than the vendors' own, ``unconfirmed`` names the hosts that nobody
     confirmed, and calls go through ``proxies``.
     """
     judged = judge and judge.model_dump(mode="json")
@@ -855,7 +855,7 @@ def quote_document(
     cap_usd: float | None,
     more: Sequence[tuple[str, str]] = (),
 ) -> b.Document:
-    """The plan and its price."""
+    """The plan of a lab and its price."""
     rows = list(more)
     if cap_usd is not None and not quote.unpriced:  # else no budget is enough
         rows.append(("Budget", _budget(cap_usd, quote)))
@@ -896,7 +896,7 @@ STATES = named("states")
 
 
 def left_s(stand: Stand, passed_s: float) -> float | None:
-    """Seconds to go at the pace so far, if no more arms are dropped; None before 1% is done."""
+    """Seconds to go at the pace so far, if no further arm is dropped; None before 1% is done."""
     if not stand.done or stand.done < stand.of / 100:
         return None
     return passed_s * (stand.of - stand.done) / stand.done
@@ -938,7 +938,7 @@ _LONGEST_PROMPT = 240
 
 
 def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
-    """Each prompt with its length and its text, what came of draws, and what one more would add."""
+    """Each prompt with its length and text, the results of draws, and the gain from another one."""
     draws = proposing.draws
     many = counted(len(draws), "draw")
     rows = {row.arm.prompt: row for row in result.arms if row.arm.kind == "prompt"}
@@ -1029,7 +1029,7 @@ def headroom_dict(headroom: Headroom | Unknown, spend: Spend) -> str:
 
 
 def _search_text(result: CeilingResult) -> str:
-    """How a search ended, and what to do where it ended before its plateau."""
+    """How a search ended, and the next step if it ended before its plateau."""
     search = result.search
     paid = f", for {small_usd(search.usd)}" if search.usd else ""
     if search.ended == "plateau":
@@ -1071,7 +1071,7 @@ def outcome_text(result: VerifyResult) -> str:
 
 
 def _most_gained(high: float) -> str:
-    """The upper end of a difference in whole points, never less than it is."""
+    """The upper end of a difference in whole points, rounded up."""
     ends = math.ceil(round(100 * high, 6)) / 100
     if ends < 0:
         return f"at least {points(-ends)} points worse"
@@ -1111,7 +1111,7 @@ def verify_document(
 
 
 NO_GAIN = frozenset({"no_gain", "regressed", "misses"})
-"""Outcomes after which somebody asks what the errors are and what to do now."""
+"""Outcomes after which the report lists the errors and the next steps."""
 
 
 def after_no_gain(
@@ -1142,7 +1142,7 @@ def after_no_gain(
 
 
 def _errors(result: VerifyResult) -> Iterator[str]:
-    """Whose errors they are, and of what kind."""
+    """The arm with the errors, and the kinds of errors."""
     change = result.change
     if change is not None:
         both = change.of - change.fixed
@@ -1187,7 +1187,7 @@ _FIGURES: Mapping[TargetId, tuple[Callable[[float], str], str]] = {
 
 
 def held_text(target: TargetId, held: HeldTarget) -> str:
-    """A target held against a way: its state, the figure and what is wanted."""
+    """A way compared with a target: the state, the figure and the limit."""
     if target == "privacy":
         return _PRIVATE[held.state]
     write, bound = _FIGURES[target]
@@ -1205,7 +1205,7 @@ def held_text(target: TargetId, held: HeldTarget) -> str:
 
 
 def _cost_and_time(row: ArmResult) -> str:
-    """The cost and the time of a case with an arm, after a comma; empty where neither is known."""
+    """The cost and the latency of a case with an arm, after a comma; empty where both are unknown."""
     text = ""
     if not isinstance(row.usd_per_case, Unknown):
         text += f", {small_usd(row.usd_per_case)} a case"
@@ -1381,7 +1381,7 @@ _OUTLOOKS = named("outlooks")
 
 
 def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.Document:
-    """The card first, then the ways, the curve and what it cost."""
+    """The card first, then the ways, the curve and the cost."""
     now = ""
     if folder and result.stopped:
         now = f"Now: tuneworthy pilot {argument(folder)} --resume"
@@ -1424,7 +1424,7 @@ def _pilot_arms(result: PilotResult) -> b.Table:
 
 
 def _card_headline(card: PilotCard) -> str:
-    """The answer of a card, with how many targets are in each state."""
+    """The answer of a card, with the number of targets in each state."""
     states = Counter[str](row.state for row in card.rows)
     order = ("met", "missed", "unknown")
     counts = [f"{few(states[state])} {state}" for state in order if states[state]]
@@ -1433,7 +1433,7 @@ def _card_headline(card: PilotCard) -> str:
 
 
 def card_section(card: PilotCard, *before: str) -> b.Section:
-    """The card: each target with its state and what it rests on, below what is said of it."""
+    """The card: each target with its state and grounds, below the sentences of ``before``."""
     cells = "{title} | {state} | {says:sentence} | {rests_on:sentence}"
     titles = "Target | ?State | Found | Rests on"
     table = b.records("The card", titles, cells, card.rows, quiet=True)
@@ -1445,7 +1445,7 @@ def card_text(card: PilotCard) -> str:
 
 
 def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block, ...]:
-    """Each size with its interval, as a picture and a table, and what the target takes."""
+    """Each size with its interval, as a picture and a table, and the examples the target needs."""
     rows = (
         (
             count(p.examples),
@@ -1469,7 +1469,7 @@ def curve_blocks(curve: LearningCurve, target: float | Unknown) -> tuple[b.Block
 
 
 def curve_drawing(result: PilotResult) -> charts.Drawing | None:
-    """The learning curve of the way that was judged, beside the target; None of one size."""
+    """The learning curve of the judged way with the target; None for a single size."""
     held = result.verify.targets.get("quality")
     limit = None if held is None or isinstance(held.limit, Unknown) else held.limit
     return charts.learning(result.curve.points, limit)
@@ -1481,7 +1481,7 @@ def outlook_title(curve: LearningCurve) -> str:
 
 
 def outlook_text(curve: LearningCurve) -> str:
-    """Where it goes; from sizes at which nothing was right it can't be seen."""
+    """The outlook of the curve; unknown where no size got any case right."""
     right = any(point.value for point in curve.points if not point.ahead)
     if right or curve.outlook == "unknown":
         return _OUTLOOKS[curve.outlook]
@@ -1489,7 +1489,7 @@ def outlook_text(curve: LearningCurve) -> str:
 
 
 def needed_text(curve: LearningCurve) -> str:
-    """Examples that would reach the target, as an interval."""
+    """The number of examples that would reach the target, as an interval."""
     needed = curve.needed
     if isinstance(needed, Unknown):
         return needed.ask
@@ -1504,7 +1504,7 @@ def needed_text(curve: LearningCurve) -> str:
 
 
 def _trained(result: PilotResult) -> str:
-    """Numbers of examples that were really trained on."""
+    """The numbers of examples that were actually trained on."""
     sizes = [count(point.examples) for point in result.curve.points if not point.ahead]
     return (
         f"tuned on {listing(sizes)} examples, {counted(result.plan.seeds, 'seed')} each"
@@ -1516,7 +1516,7 @@ def _sizes(plan: PilotPlan) -> str:
 
 
 def routed_text(routed: RoutedWay) -> str:
-    """A head where it is sure and a model for the rest, with what that is worth."""
+    """A head that answers where it is sure, a model for the rest, and the gain of both together."""
     cost = text_or_unknown(
         routed.usd_per_case, lambda usd: f", {small_usd(usd)} a case"
     )

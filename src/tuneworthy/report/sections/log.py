@@ -45,7 +45,7 @@ WENT_WRONG = {
 
 @dataclass(frozen=True, slots=True)
 class MeasureReport:
-    """A run of ``measure``."""
+    """The result of one run of ``measure``."""
 
     measured: Measured
     added: bool  #: False where the last run had measured the same.
@@ -56,14 +56,14 @@ class MeasureReport:
     price: Price | None = None  #: List price of the one model that answered.
     models: tuple[str, ...] = ()  #: Models that answered.
     wanted: Mapping[str, float] = field(default_factory=dict)
-    """How many a check of the ceiling asks for, by check."""
+    """The number that each check of the ceiling requires."""
     guessed: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """First records as they are read by a guess, by file."""
+    """The first records of each file whose format was guessed, as they were read."""
     unread: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Names of fields that nothing was taken from, by file."""
+    """The names of unused fields, by file."""
     ends: Mapping[str, date] = field(default_factory=dict)  #: When models end, by name.
     left: Mapping[str, int] = field(default_factory=dict)
-    """Minutes that each question takes which the case still asks."""
+    """The minutes for each question that the case still asks."""
 
     def measurement(self, name: str) -> Evidence:
         """A measurement; an unknown one where it wasn't tried."""
@@ -85,7 +85,7 @@ class MeasureReport:
         return None
 
     def detail(self, name: str, number: str) -> float | None:
-        """A further number of a measurement; None where it isn't known."""
+        """A further number of a measurement; None where it is unknown."""
         value = self.measurement(name).details.get(number)
         return value if isinstance(value, int | float) else None
 
@@ -98,13 +98,13 @@ class MeasureReport:
 
     @property
     def arms(self) -> int:
-        """Prompts with models that were tested on cases; 0 where it was no test."""
+        """The number of prompts with models that were tested on cases; 0 for a log."""
         series = self.series("arms")
         return 0 if series is None else len(series.columns["value"])
 
 
 def heading(report: MeasureReport) -> str:
-    """How many calls of which days, of which models and prompts."""
+    """Say how many calls were read, of which days, models and prompts."""
     traces = sum(reading.traces for reading in report.measured.readings)
     days = sorted(
         {d for m in report.measured.evidence for d in (m.since, m.observed_on) if d}
@@ -130,7 +130,7 @@ def _models(report: MeasureReport) -> Iterator[str]:
 
 
 def _is_alias(name: str, names: Sequence[str]) -> bool:
-    """Whether a name stands for a dated one among them: failed calls name what was asked for."""
+    """Whether a name is short for a dated one: failed calls have the name that was requested."""
     return any(other.startswith(f"{name}-20") for other in names)
 
 
@@ -160,7 +160,7 @@ def _prompts(report: MeasureReport) -> Iterator[str]:
 
 
 def log_rows(report: MeasureReport, bill: str) -> Rows:
-    """The bill, the waiting time, what went wrong, and how often it works."""
+    """The bill, the latency, the failures, and how often it works."""
     yield "The bill", sentence(bill)
     late = report.known_measurement("latency_p95_s")
     if late is not None:
@@ -198,7 +198,7 @@ def _success(report: MeasureReport) -> str:
 
 
 def coverage_line(readings: Sequence[FileReading]) -> str:
-    """How many calls say what; empty where nobody counted."""
+    """Say how many calls have each field; empty where nobody counted."""
     covered = [
         reading.coverage for reading in readings if reading.coverage and reading.traces
     ]
@@ -213,7 +213,7 @@ def coverage_line(readings: Sequence[FileReading]) -> str:
 
 
 def coverage_table(readings: Sequence[FileReading]) -> b.Table | None:
-    """The same for each file; None where one line says it."""
+    """The same for each file; None where one line is enough."""
     covered = [reading for reading in readings if reading.coverage and reading.traces]
     names = [*Coverage.model_fields]
     heads = ["File", "#Calls", *(f"#{name.capitalize()}" for name in names)]
@@ -231,7 +231,7 @@ def coverage_table(readings: Sequence[FileReading]) -> b.Table | None:
 
 
 def prompt_table(report: MeasureReport) -> b.Table | None:
-    """Each prompt version with its days and the price of its calls; None for a single one."""
+    """Each prompt version with its days and the price of its calls; None for a single version."""
     series = report.series("prompt_versions")
     if series is None or len(series.columns["prompt"]) < 2:
         return None
@@ -288,7 +288,7 @@ def next_line(report: MeasureReport, case: str) -> str:
 
 
 def unread_line(report: MeasureReport) -> str:
-    """Fields that nothing was taken from, by name; empty where all were read."""
+    """The names of unused fields; empty where all fields were used."""
     names = [name for fields in report.unread.values() for name in fields]
     if names:
         return f"Not read: {listing([*dict.fromkeys(names)])}."

@@ -60,7 +60,7 @@ from tuneworthy.words import (
 
 
 def measure_dict(report: MeasureReport) -> str:
-    """The run as JSON: what was read, the evidence as the dossier has it, and the pictures."""
+    """The run as JSON: the readings, the evidence as in the dossier, and the pictures."""
     run = report.measured.model_dump(mode="json", by_alias=True)
     whole = report.dossier.to_dict()
     return json_text(
@@ -162,7 +162,7 @@ def opening(report: MeasureReport) -> str:
 
 
 def _size(report: MeasureReport) -> str:
-    """Traces; of a test, answers, and to how many cases where every prompt was run on the same."""
+    """The number of traces; for a test, of answers, and of cases if every prompt ran on the same."""
     arms = report.series("arms")
     traces = sum(reading.traces for reading in report.measured.readings)
     if arms is None:
@@ -178,7 +178,7 @@ def _size(report: MeasureReport) -> str:
 
 
 def _read(report: MeasureReport) -> Iterator[b.Parts]:
-    """Each source with its count, and what was left out of it: how often, why, and where."""
+    """Each source with its count, and the records it left out: how many, why, and where."""
     lines = []
     for reading in report.measured.readings:
         for skipped in reading.skipped:
@@ -281,7 +281,7 @@ def month_text(report: MeasureReport) -> str:
 
 
 def _month(report: MeasureReport) -> Evidence | None:
-    """The bill of a month, as reported, or by list price."""
+    """The bill of a month, as reported, or by list price; None where both are unknown."""
     return report.known_measurement("usd_per_month") or report.known_measurement(
         "listed_usd_per_month"
     )
@@ -345,7 +345,7 @@ def answers_text(report: MeasureReport) -> str:
 
 
 def texts_text(report: MeasureReport) -> str:
-    """How long questions and answers are, and what several languages ask for."""
+    """The length of questions and answers, and the advice for several languages."""
     parts = []
     for name in ("question", "answer"):
         length = report.known_measurement(f"{name}_characters")
@@ -402,7 +402,7 @@ def caching_text(report: MeasureReport) -> str:
 
 
 def _monthly(report: MeasureReport, usd_per_call: float) -> str:
-    """An amount for each call as one for a month; for an example where the volume isn't known."""
+    """A cost per call as a cost per month; for an example volume where the volume is unknown."""
     volume = report.known_measurement("requests_per_month")
     if volume is None or report.arms or volume.number < 1:
         amount = small_usd(usd_per_call * _EXAMPLE_CALLS)
@@ -412,7 +412,7 @@ def _monthly(report: MeasureReport, usd_per_call: float) -> str:
 
 
 def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | None:
-    """USD a call with its ends: as reported for the best arm, or for all, or by list price."""
+    """USD per call with its ends: as reported for the best arm or for all, or by list price."""
     best = report.measurement("best_arm_share").details
     reported = (best.get(f"best_usd_per_run{end}") for end in ("", "_low", "_high"))
     usd_per_run = [float(end) for end in reported if isinstance(end, int | float)]
@@ -450,7 +450,7 @@ def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | Non
 
 
 def _tokens(report: MeasureReport, name: str) -> Evidence | None:
-    """Tokens as reported, else as estimated; None where neither is known."""
+    """Tokens as reported, else as estimated; None where both are unknown."""
     return report.known_measurement(name) or report.known_measurement(
         f"{name}_estimate"
     )
@@ -518,11 +518,11 @@ _COUNTS = {
     "prompt_variations": ("distinct_prompts", "prompt"),
     "foundation_models": ("models_seen", "model"),
 }
-"""Checks that a count answers: the measurement, and what it counts."""
+"""Checks that a count answers: the measurement, and the noun for the count."""
 
 
 def quick_rows(report: MeasureReport) -> Rows:
-    """Label and text of each row: what is best, the bill, caching, the ceiling, what decides."""
+    """Label and text of each row: the best arm, the bill, caching, the ceiling, the deciding facts."""
     arms = report.series("arms")
     if arms is not None:
         yield from _arm_rows(report, arms)
@@ -574,7 +574,7 @@ def _arm_rows(report: MeasureReport, arms: Series) -> Rows:
 
 
 def _not_compared(report: MeasureReport) -> int:
-    """Prompts with models that aren't among those compared."""
+    """The number of prompts with models that weren't compared."""
     every = report.detail("best_arm_share", "arms")
     return 0 if every is None else int(every) - report.arms
 
@@ -598,7 +598,7 @@ def _arm(arms: Series, place: int) -> str:
 
 
 def _apart(report: MeasureReport) -> str:
-    """How far apart the two best are, and how many more cases would distinguish them."""
+    """The difference of the two best arms, and how many more cases would distinguish them."""
     lead = report.measurement("best_arm_lead")
     apart = lead.details.get("told_apart")
     needed = report.detail("best_arm_lead", "cases_needed")
@@ -682,7 +682,7 @@ def _decides(report: MeasureReport) -> str:
 
 
 class ComparedReport(NamedTuple):
-    """An arm held against its baseline, on results that were there."""
+    """An arm compared with its baseline, on existing results."""
 
     arm: PromptArm
     baseline: PromptArm
@@ -694,7 +694,7 @@ class ComparedReport(NamedTuple):
 
     @property
     def outcome(self) -> tuple[str, str]:
-        """As ``verify`` calls it, and why."""
+        """The outcome in the terms of ``verify``, and the reason."""
         contrast = self.contrast
         if isinstance(contrast.difference, Unknown):
             return "too_few_cases", "clusters"
@@ -734,7 +734,7 @@ def compared_dict(report: ComparedReport) -> str:
 
 
 def compared_report(report: ComparedReport) -> b.Document:
-    """Both arms with their intervals, the difference, and what it comes to."""
+    """Both arms with their intervals, the difference, and the conclusion."""
     contrast = report.contrast
     outcome, why = report.outcome
     apart = difference_text(contrast)

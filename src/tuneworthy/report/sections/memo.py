@@ -1,7 +1,7 @@
-"""The memo, on one page: what to do, what it costs, whether it pays back, what would change it.
+"""The memo, on one page: the next step, its cost, whether it pays back, and what would change it.
 
-Somebody reads it who decides and knows nothing of this program: each of the four questions has one
-row, in words that need no glossary.
+Its reader decides, and knows nothing of this program. Each of the four questions has one row, in
+words that need no glossary.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def byline(dossier: Dossier) -> str:
 
 
 def facts(dossier: Dossier) -> Iterator[b.Fact]:
-    """The four questions, each in a row, and the decisions that they lead to."""
+    """The four questions, each in a row, and the decisions after them."""
     yield to_do(dossier)
     yield cost(dossier)
     yield from _decisions(dossier)
@@ -87,7 +87,7 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
 
 
 def cost(dossier: Dossier) -> b.Fact:
-    """The one ask: all that is spent up to the next decision, and the day of that."""
+    """The one ask: all that is spent up to the next decision, and the day of that decision."""
     label = "What it costs"
     plan = dossier.plan
     ask = dossier.ask
@@ -138,7 +138,7 @@ def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
 
 
 def to_do(dossier: Dossier) -> b.Fact:
-    """The first piece of work with its last day, and what follows up to the decision."""
+    """The first piece of work with its last day, and the work after it up to the decision."""
     label = "What to do now"
     plan = dossier.plan
     advice = dossier.recommendation
@@ -181,7 +181,7 @@ def _until(phase: Phase, dossier: Dossier) -> str:
 
 
 def _main_phase(work: Sequence[Phase], step: Step) -> Phase:
-    """The phase of the first step, which other phases may prepare."""
+    """The phase of the first step. Other phases may prepare it."""
     named = (f"{_TRIED}{step.option}", "pilot" if step.way else step.option)
     return next((phase for phase in work if phase.id in named), work[0])
 
@@ -206,7 +206,7 @@ def _said_after(before: Phase, phase: Phase) -> str:
 
 
 def _short_day(phase: Phase, before: Phase) -> str:
-    """The last day of a phase, its year only where that is another than the one before."""
+    """The last day of a phase, with its year only if the phase before ends in another year."""
     when = day(phase.end)
     if phase.end.year != before.end.year:
         return when
@@ -225,7 +225,7 @@ def _phase_words(phase: Phase) -> str:
 
 
 def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
-    """Each decision with its day: the next one, and after a pilot that of going live."""
+    """Each decision with its day: the next one and, after a pilot, the one about going live."""
     plan = dossier.plan
     advice = dossier.recommendation
     if isinstance(plan, Unknown) or isinstance(advice, Unknown):
@@ -356,7 +356,7 @@ def _to_run(money: InvestmentResult | Unknown) -> str:
 
 
 def _changes(dossier: Dossier) -> str:
-    """Which fact would turn the answer, which way, and into what: a sentence for each."""
+    """The facts that would turn the answer, and the answer then: a sentence for each."""
     then: dict[TuningAnswer, list[Turn]] = {}
     for turn in dossier.verdict.turns:
         then.setdefault(turn.answer, []).append(turn)
@@ -384,7 +384,7 @@ _NEARNESS: Mapping[TuningAnswer, int] = {
     "pilot": 2,
     "yes": 3,
 }
-"""How near each answer is to tuning."""
+"""The closeness of each answer to tuning."""
 
 _MEANINGS: Mapping[TuningAnswer, str] = {
     "no": "“don't tune”",
@@ -396,7 +396,7 @@ _MEANINGS: Mapping[TuningAnswer, str] = {
 
 
 def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
-    """Clauses joined by *or*; answers that turn it alike are named together, by their question."""
+    """Clauses joined by *or*. Answers that turn the verdict alike are joined, by their questions."""
     alike: dict[str, list[str]] = {}
     clauses: dict[str, None] = {}
     for turn in turns:
@@ -411,7 +411,7 @@ def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
 
 
 def _question(turn: Turn, dossier: Dossier) -> str:
-    """The question whose answer turns it; empty for a figure or a way."""
+    """The question whose answer turns the verdict; empty for a figure or a way."""
     room, _, name = turn.path.partition(".")
     if room == "ceiling":
         return dossier.ceiling.checks[name].ask
@@ -421,7 +421,7 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 
 def _answer_clause(to: str, questions: Sequence[str]) -> str:
-    """That questions have another answer than the one that is given."""
+    """Say that questions have the other answer."""
     shown = [*questions[:_MOST_ASKED]]
     more = len(questions) - len(shown)
     if more > 0:
@@ -465,7 +465,7 @@ def _figure_clause(turn: Turn, dossier: Dossier) -> str:
 
 
 def _against(dossier: Dossier, target: TargetId) -> str:
-    """The limit and today's figure in brackets; empty where either isn't known."""
+    """The limit and today's figure in brackets; empty where one of them is unknown."""
     today = next((way for way in dossier.ways if way.state == "running"), None)
     if today is None:
         return ""
@@ -550,7 +550,7 @@ def changes_since(difference: Difference) -> Changes:
 
 
 def require(answer: TuningAnswer, required: TuningAnswer) -> str:
-    """Whether the answer is the one that a job requires."""
+    """Say whether the answer is the one that a job requires."""
     needs = f"This check requires the answer “{ANSWER_WORDS[required]}”"
     if answer == required:
         return f"{needs}, and passes."
@@ -581,7 +581,7 @@ def warning(dossier: Dossier) -> list[str]:
 
 
 def say_heaviest(dossier: Dossier) -> str:
-    """The contradiction that weighs most; one about the stated money where that is contradicted."""
+    """The most important contradiction: the one about the stated money, if there is one."""
     claims = [item for item in dossier.challenges if item.severity == "contradiction"]
     money = dossier.investment
     if not isinstance(money, Unknown) and money.contradicted:
@@ -595,7 +595,7 @@ def _is_economic(path: str) -> bool:
 
 
 def ways(dossier: Dossier) -> tuple[b.Block, ...]:
-    """The ways against the targets, what its words mean, and why some are to be tried."""
+    """The ways against the targets, the meaning of its words, and why some should be tried."""
     shown = table.first_table(dossier, wide=True)
     says = [*_meanings(shown), *_reasons_to_try(dossier)]
     return (shown, b.Prose(" ".join(says), "small")) if says else (shown,)
@@ -614,7 +614,7 @@ def _meanings(shown: b.Table) -> Iterator[str]:
 
 
 def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
-    """Why each step that tries an untuned way is one."""
+    """Why each step that tries an untuned way is recommended."""
     advice = dossier.recommendation
     steps = () if isinstance(advice, Unknown) else advice.steps
     tried = [
@@ -626,7 +626,7 @@ def _reasons_to_try(dossier: Dossier) -> Iterator[str]:
 
 
 def sign(dossier: Dossier) -> b.Facts:
-    """Who decides, and when it is looked at again; what isn't named is left blank to fill in."""
+    """The owner, the approver and the review; a missing one is left blank to fill in."""
     decision = dossier.decision or CaseDecision()
     if decision.signed is None:
         signed = ""

@@ -1,4 +1,4 @@
-"""The money: what it costs, what it brings, how sure that is, and what other amounts would do."""
+"""The money: costs, benefits, how certain they are, and the effect of other amounts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _GIVEN = "Assumptions"
 
 
 def break_even_clauses(dossier: Dossier) -> list[str]:
-    """Break-even in clauses, the most important first: as stated, by the table, as drawn."""
+    """Break-even in clauses, the most important first: as stated, by the table, as simulated."""
     money = dossier.investment
     if isinstance(money, Unknown):
         return [f"unknown: {money.ask}"]
@@ -145,7 +145,7 @@ def _spread(back: BreakEven) -> str:
 
 
 def assumed_text(money: InvestmentResult) -> str:
-    """Where amounts come from that nobody stated; empty when all were."""
+    """The source of amounts that nobody stated; empty when all were stated."""
     costs = [path for path in money.assumed if path != _SAVINGS]
     parts = []
     if costs:
@@ -196,7 +196,7 @@ def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
 
 
 def doubts(dossier: Dossier) -> list[ChallengeResult]:
-    """Challenges about money; one that names answers is about those: few tokens are no money."""
+    """Challenges about money. Where one names answers, these decide: few tokens alone aren't money."""
 
     def about_money(paths: Sequence[str]) -> bool:
         answers = [path for path in paths if path.startswith(_ANSWERS)]
@@ -288,7 +288,7 @@ def story(money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def facts(dossier: Dossier) -> list[b.Fact]:
-    """Every amount of the money that is known; none where it can't be worked out."""
+    """Every known amount of the money; [] where it can't be computed."""
     money = dossier.investment
     if isinstance(money, Unknown):
         return []
@@ -487,7 +487,7 @@ def _fan_title(money: InvestmentResult, drawn: Simulation) -> str:
 def _inputs(
     money: InvestmentResult, drawn: Simulation
 ) -> Iterator[tuple[str, list[charts.Destination]]]:
-    """Each moved amount, and what it rests on: on the page its lever, where it has one."""
+    """Each varied amount with its source: on the page its lever, if it has one."""
     paths = {
         label(path): path for path in case_fields() if path.startswith("economics")
     }
@@ -587,7 +587,7 @@ def _curve(drawn: Simulation) -> b.Table:
 
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
-    """The amounts that other numbers move; those that they leave alone are left out."""
+    """The amounts that other inputs change; unchanged ones are left out."""
     then, now = (
         {fact.label: fact.value for fact in facts(each)} for each in (before, after)
     )
@@ -608,8 +608,8 @@ LEVERS = {
     for path, field in case_fields().items()
     if field.lever is not None and field.lever.group == group
 }
-"""Question to its lever. Where the case says something a lever goes further than its own end, but
-for those that are fixed."""
+"""The lever for each question. A lever extends to the case's value if that lies beyond its end,
+unless its ends are fixed."""
 
 _BEYOND = 4.0  # how far a lever goes beyond what is stated
 _STEPS = 200.0
@@ -638,7 +638,7 @@ def grouped(levers: Sequence[Lever]) -> tuple[tuple[str, tuple[Lever, ...]], ...
 
 
 def lever(ask: Ask, text: str | None = None) -> Lever:
-    """A lever for a question about an amount; ``text`` is what somebody gave instead."""
+    """A lever for a question about an amount; ``text`` is a user's value for it."""
     own = LEVERS[ask.id]
     unit = own.unit
     per_cent = own.unit == "%"
@@ -672,7 +672,7 @@ def lever(ask: Ask, text: str | None = None) -> Lever:
 
 
 def _as_per_cent(value: str, *, per_cent: bool) -> str:
-    """A value as it is given, shares in per cent."""
+    """A value as it was given, with shares in percent."""
     if not per_cent or not value:
         return value
     return " to ".join(
@@ -691,6 +691,6 @@ def _numbers(text: str) -> list[float]:
 
 
 def _rounded_up(number: float) -> float:
-    """The next number of the kind 1, 2 or 5 with noughts."""
+    """The next number of the form 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(number))
     return next(k * power for k in (1, 2, 5, 10) if k * power >= number * (1 - 1e-9))

@@ -1,4 +1,4 @@
-"""Whether tuning pays back: one answer, from the draws where there are any, on every surface."""
+"""Whether tuning pays back: one answer for every surface, from simulated runs where there are any."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuneworthy.words import sentence, share
 
 
 def pays_back(dossier: Dossier) -> b.Fact:
-    """When it has repaid itself if it works, how likely that is, and what it is made of."""
+    """When tuning has repaid itself if it works, how likely it works, and the amounts."""
     return b.Fact("Does tuning pay back?", *_pays_back(dossier), "money")
 
 
@@ -58,7 +58,7 @@ _CLOSE = 0.05  #: Of what it has to bring: nearer than that, the limit hangs on 
 
 
 def _closeness(money: InvestmentResult) -> str:
-    """How near what it brings is to what the limit asks for, where a little would turn it."""
+    """How close the benefit is to what the limit requires, where a small change would turn it."""
     bring = money.must_bring_usd
     brings = money.brings_usd
     if money.one_off or isinstance(bring, Unknown) or isinstance(brings, Unknown):
@@ -76,7 +76,7 @@ def _closeness(money: InvestmentResult) -> str:
 
 
 def _is_never_repaid(money: InvestmentResult, drawn: Simulation) -> bool:
-    """Whether it isn't repaid within the horizon in nine of ten runs in which tuning works."""
+    """Whether nine of ten runs in which tuning works don't repay it within the horizon."""
     soonest = money.break_even_months.p10
     if isinstance(soonest, Unknown):
         return False
@@ -84,7 +84,7 @@ def _is_never_repaid(money: InvestmentResult, drawn: Simulation) -> bool:
 
 
 def _best_tuning(dossier: Dossier) -> WayResult | None:
-    """The kind of tuning with the most chance; None where none is left."""
+    """The kind of tuning with the highest chance; None where none is left."""
     return next(
         (way for way in dossier.ways if way.kind == "tuning" and way.chances), None
     )
@@ -99,7 +99,7 @@ def _pays_as_stated(money: InvestmentResult) -> str:
 
 
 def _repaid(dossier: Dossier, money: InvestmentResult) -> str:
-    """When it has repaid itself if it works, against the limit where it is late."""
+    """When tuning has repaid itself if it works, compared with the limit where that is late."""
     drawn = money.simulation
     if isinstance(drawn, Unknown):
         return "Not known."
@@ -140,7 +140,7 @@ _LIKELY_WORDS = {
 
 
 def _chance(dossier: Dossier, drawn: Simulation) -> str:
-    """How likely it works: by the target where there is one, else by published cases."""
+    """How likely tuning works: by the target if there is one, else by published cases."""
     why = [text for text in drawn.assumes if text.endswith(_OF_FAILURE)]
     if drawn.p_works in (0, 1):
         return sentence(why[0].removesuffix(_OF_FAILURE)) if why else ""
@@ -168,7 +168,7 @@ CHANCES: Mapping[str, str] = {
 
 
 def _is_late(money: InvestmentResult) -> bool:
-    """Whether it comes back later than is asked for, even if tuning works."""
+    """Whether it pays back later than the limit, even if tuning works."""
     return money.justified != "yes" and money.p_within_6_months == 0
 
 
@@ -214,7 +214,7 @@ OFTEN = 0.05  #: Of the simulated runs: what is worth a title.
 
 
 def never_repaid(dossier: Dossier) -> str:
-    """How often the money isn't seen again, failures counted; empty where it hardly is."""
+    """How many simulated runs never repay the money, failed ones included; empty for hardly any."""
     money = dossier.investment
     if isinstance(money, Unknown) or isinstance(money.simulation, Unknown):
         return ""

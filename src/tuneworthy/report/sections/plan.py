@@ -43,7 +43,7 @@ _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 
 
 def document(dossier: Dossier, case_path: str = "") -> b.Document:
-    """``case_path``: the case as the user named it, for the commands."""
+    """The document of the plan; ``case_path`` is the case as the user named it, for the commands."""
     plan = dossier.plan
     expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
     more = unfit(expected, "Expectations that look too good", "expected")
@@ -54,7 +54,7 @@ def document(dossier: Dossier, case_path: str = "") -> b.Document:
 
 
 def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
-    """The push-backs that concern the plan: all for a tuning, else those about its steps."""
+    """The push-backs about the plan: all of them for tuning, else those about its steps."""
     return [
         claim
         for claim in dossier.challenges
@@ -103,7 +103,7 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 
 def _approach(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
-    """The way that is tuned, as the judgement names it, and its data."""
+    """The kind of tuning that the judgement names, and its data."""
     advice = dossier.recommendation
     named = () if isinstance(advice, Unknown) else [step.way for step in advice.steps]
     kinds = ("tuning", "tuned")
@@ -131,7 +131,7 @@ def need_text(approach: ApproachResult) -> str:
 
 
 def work_text(hours: Range, money: Range) -> str:
-    """Hours, and what they cost where that is known."""
+    """Hours, and their cost where it is known."""
     work = f"{hours_text(hours.low, hours.high)} of work"
     cost = _cost(money)
     return work if cost == _NOT_PRICED else f"{work}, {cost}"
@@ -152,7 +152,7 @@ def _takes(phase: Phase) -> bool:
 
 
 def _numbers(plan: Plan) -> dict[str, int]:
-    """The number each phase bears, by its id, from 1."""
+    """The number of each phase, by its id, from 1."""
     return {phase.id: position for position, phase in enumerate(plan.phases, start=1)}
 
 

@@ -1,4 +1,4 @@
-"""Published cases: those like a case, how often tuning won, and how often the rules were right."""
+"""Published cases: the similar ones, how often tuning won, and how often the rules were right."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def others(dossier: Dossier) -> b.Section:
 
 
 def record_text(result: PrecedentsResult) -> str:
-    """How often the framework's rules were right for this goal, in one line."""
+    """Say in one line how often the framework's rules were right for this goal."""
     tree, scored, apart, always = result.record
     return (
         f"on {number(tree.n)} {tree.of} the decision tree was right {number(tree.right)} times "

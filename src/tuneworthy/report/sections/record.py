@@ -1,4 +1,4 @@
-"""Answers with their sources, what was tried, the rules; the decision record and explanations."""
+"""Answers with their sources, attempts, the rules, the decision record, and explanations."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ from tuneworthy.words import (
 
 
 def answers(dossier: Dossier) -> b.Section:
-    """Every answer with where it comes from, and what was measured."""
+    """Every answer with its source, and the measurements."""
     title = "Answers and where they come from"
     tables = answer_tables(dossier)
     return b.section("answers", title, tables, measured(dossier))
@@ -109,7 +109,7 @@ def _filled_table(
     may_lack: Collection[str],
     quiet: bool = False,
 ) -> b.Table:
-    """A table without those columns of ``may_lack`` in which every cell is empty; not for no rows."""
+    """A table without those columns of ``may_lack`` that are empty; it needs at least one row."""
     kept_titles = []
     kept_columns = []
     for title, column in zip(titles, zip(*rows, strict=True), strict=True):
@@ -143,7 +143,7 @@ def attempts(dossier: Dossier) -> b.Section | None:
 
 
 def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
-    """The walk through the rules; with the framework, also what its score counts."""
+    """The walk through the rules. With the framework, it shows what the score counts, too."""
     tree = dossier.rules.tree
     score = dossier.rules.score
     difference = dossier.rules.difference
@@ -191,7 +191,7 @@ _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
 
 
 def _condition_words(condition: str) -> str:
-    """A condition of the tree as people say it, such as *the score is at least 0.5*."""
+    """A condition of the tree in words, such as *the score is at least 0.5*."""
     names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
     # the longest first, so that no name is replaced inside another
     for name in sorted(names, key=len, reverse=True):
@@ -208,7 +208,7 @@ def glossary() -> b.Section:
 
 
 def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
-    """Name and value of everything that is needed to get the same report again."""
+    """Names and values that are needed to get the same report again."""
     return (
         ("schema", dossier.schema_),
         ("case", dossier.case.name),
@@ -227,10 +227,10 @@ _SOON = timedelta(days=14)  #: A review that near a decision is held with it.
 
 
 def review_day(dossier: Dossier) -> date:
-    """When to review a decision that names no day.
+    """The day to review a decision that names no day.
 
-    It is a quarter after the day of the dossier, which is when the lesson retrains, or the day
-    that the plan decides on if that is later or within two weeks of it.
+    It is a quarter after the day of the dossier, as the lesson retrains then. If the plan decides
+    later than that, or less than two weeks before, it is the day of that decision.
     """
     quarter = months_later(dossier.as_of, MONTHS_PER_QUARTER)
     plan = dossier.plan
@@ -241,7 +241,7 @@ def review_day(dossier: Dossier) -> date:
 
 
 def record(dossier: Dossier) -> b.Document:
-    """The decision record: what was decided, why, and when to look at it again."""
+    """The decision record: the decision, its reasons, and the day to review it."""
     verdict = dossier.verdict
     decided = dossier.decision or CaseDecision()
     review = day(decided.review_on or review_day(dossier))
@@ -302,7 +302,7 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
 def explain_case(
     dossier: Dossier, framework: Framework, where: str = "CASE"
 ) -> b.Document:
-    """The walk through a verdict; ``where`` is the case as a command line names it."""
+    """The walk through a verdict; ``where`` is the case as a command names it."""
     tables = answer_tables(dossier, questions=False)
     return about(
         dossier,
@@ -315,7 +315,7 @@ def explain_case(
 
 
 class Subject(NamedTuple):
-    """Something that has an id, and what there is to say of it."""
+    """Something with an id, and the texts about it."""
 
     title: str
     kind: str
@@ -328,7 +328,7 @@ def explanation(
     dossier: Dossier | None = None,
     otherwise: Sequence[tuple[str, Verdict]] = (),
 ) -> b.Document:
-    """All that bears an id, or a title; ``otherwise`` are verdicts that other values would give."""
+    """Explain everything with this id or title; ``otherwise`` are verdicts for other answers."""
     matches = _matches(framework, name)
     says = ""
     sections = list[b.Section | None]()
@@ -399,7 +399,7 @@ def _matches(framework: Framework, name: str) -> list[tuple[str, Subject]]:
 def _claims_about(
     matches: Sequence[tuple[str, Subject]], dossier: Dossier
 ) -> list[ChallengeResult]:
-    """The challenges that concern one of them."""
+    """The challenges about one of these subjects."""
     names = {key for key, _ in matches}
     return [
         claim
@@ -558,7 +558,7 @@ def _texts_here(dossier: Dossier, name: str, kind: str) -> list[str]:
 
 
 def _goals_here(dossier: Dossier, name: str) -> list[str]:
-    """The goals of this case that bear an id or are trained for by an approach."""
+    """The goals of this case with this id, or with this approach."""
     if isinstance(dossier.approaches, Unknown):
         return []
     return [
@@ -569,7 +569,7 @@ def _goals_here(dossier: Dossier, name: str) -> list[str]:
 
 
 def _answer_here(dossier: Dossier, name: str, kind: str) -> str:
-    """A check, a reason or a sign with its answer and where that comes from."""
+    """A check, a reason or a sign, with its answer and the source of that."""
     answers: Mapping[str, CheckResult | FactorResult | SignalResult]
     if kind == "a sign of a ceiling":
         answers = dossier.signals
@@ -581,7 +581,7 @@ def _answer_here(dossier: Dossier, name: str, kind: str) -> str:
 
 
 _NOT_HERE = named("not_here")
-"""The sentence for each kind of subject that this case has nothing to do with."""
+"""The sentence for each kind of subject that this case doesn't touch."""
 
 
 # What a page shows while answers are given: the questions, and what changes with them.
@@ -602,7 +602,7 @@ class _QuestionGroup(NamedTuple):
 def groups(
     dossier: Dossier, framework: Framework, stated: Mapping[str, State]
 ) -> Iterator[dict[str, Any]]:
-    """Every question by its kind, with how many hold; ``stated`` are the file's answers by path."""
+    """Every question by kind, with the number that hold; ``stated`` are the file's answers by path."""
     checks = dossier.ceiling.checks
     factors = dossier.factors
     signals = dossier.signals
@@ -644,7 +644,7 @@ def _field(
     framework: Framework,
     stated: Mapping[str, State],
 ) -> dict[str, str]:
-    """A question with the answer of the case file, and which counts where it is another one."""
+    """A question with the case file's answer, and the answer that counts where they differ."""
     reasons = (asks.why, getattr(asks, "means", ""))
     counts = ""
     answer = stated.get(key, "unknown")
@@ -679,7 +679,7 @@ def titles(framework: Framework) -> dict[str, str]:
 
 
 def next_question(dossier: Dossier) -> dict[str, str] | None:
-    """The open answer that removes most doubt for its time; None when nothing can any more."""
+    """The open answer that removes most doubt for its time; None when none can change anything."""
     if not dossier.next_questions:
         return None
     first = dossier.next_questions[0]

@@ -16,7 +16,7 @@ _SHOWN_OF_DIGEST = 12  #: Characters; all of it stands in the case file.
 
 
 class Signed(NamedTuple):
-    """How a signature stands today."""
+    """The state of a signature today."""
 
     state: Literal["holds", "differs", "due"]
     says: str
@@ -28,7 +28,7 @@ def contradictions(dossier: Dossier) -> list[ChallengeResult]:
 
 
 def ask_signed(dossier: Dossier) -> str:
-    """The ask as it is signed: amount and hours, without a day, which moves with today's."""
+    """The ask in its signed form: amount and hours, without a day, as days change."""
     return memo.cost(dossier).value.rstrip(",")
 
 
@@ -39,7 +39,7 @@ def stop_rule_signed(dossier: Dossier) -> str:
 
 
 def sheet(dossier: Dossier, case_digest: str) -> b.Facts:
-    """Everything that a signature covers."""
+    """All lines that a signature covers."""
     many = len(contradictions(dossier))
     rows = [
         ("Answer", headline(dossier)),
@@ -56,9 +56,9 @@ def sheet(dossier: Dossier, case_digest: str) -> b.Facts:
 
 
 def sign_sheet(dossier: Dossier, by: str, case_digest: str) -> Signature:
-    """The signature of a sheet as the case file keeps it.
+    """The signature of a sheet for the case file.
 
-    The answer has to be one that can be signed, which ``open`` isn't.
+    The answer has to be one that can be signed; ``open`` can't.
     """
     answer = dossier.verdict.answer
     assert answer != "open"

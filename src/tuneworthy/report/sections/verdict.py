@@ -1,4 +1,4 @@
-"""The verdict: key facts, why, how sure, what would change it, what clashes; and the short page."""
+"""The verdict: key facts, reasons, certainty, turning facts, challenges; and the first screen."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def reasons(dossier: Dossier) -> b.Facts:
 
 
 def why(dossier: Dossier) -> b.Section:
-    """The reasons, what to keep in mind, and what has to be settled first."""
+    """The reasons, the caveats, and the conditions that have to be settled first."""
     confirm = confirm_text(dossier)
     noted = keep_in_mind(dossier)
     titles = "Reason | Answer | Known from | Weight"
@@ -96,7 +96,7 @@ def why(dossier: Dossier) -> b.Section:
 
 
 def checklist(dossier: Dossier, *, folded: bool = False) -> b.Section:
-    """The lesson's count beside the answer, its strength, and the record of both.
+    """The lesson's count, its strength, and the record of its rules and of published cases.
 
     A report folds it, which keeps it off the paper.
     """
@@ -118,7 +118,7 @@ def keep_in_mind(dossier: Dossier) -> list[str]:
 
 
 def change(dossier: Dossier, questions: int | None = None) -> b.Section:
-    """The smallest changes that turn the verdict, and what to find out, at most so many."""
+    """The smallest changes that turn the verdict, and at most ``questions`` open questions."""
     pairs = flip_lines(dossier)
     rows = ((capital(what), sentence(then)) for what, then in pairs)
     caption = "The fewest answers that would turn the count"
@@ -147,7 +147,7 @@ def turns_table(dossier: Dossier) -> b.Table | None:
 
 
 def turns_facts(dossier: Dossier) -> b.Facts:
-    """The same as lines, one for each answer, for a page."""
+    """The same as lines for a page, one for each answer."""
     then: dict[TuningAnswer, list[str]] = {}
     for turn in dossier.verdict.turns:
         then.setdefault(turn.answer, []).append(turn_text(turn))
@@ -199,9 +199,9 @@ def fit(dossier: Dossier) -> b.Section:
 
 
 def short(dossier: Dossier, case_path: str = "", *, objections: int = 2) -> b.Document:
-    """The first screen: answer, what to do now, ways against targets, what it rests on.
+    """The first screen: the answer, the next step, ways against targets, and the grounds.
 
-    ``objections`` is how many of them are said; of the others it is said how many there are.
+    It shows ``objections`` challenges and counts the others.
     """
     where = argument(case_path) if case_path else "CASE"
     grounds = [
@@ -234,7 +234,7 @@ _LONGEST_NAME = 60  # characters
 
 
 def badge(dossier: Dossier) -> str:
-    """How many contradictions there are; empty for none."""
+    """The number of contradictions in words; empty for none."""
     many = [claim.severity for claim in dossier.challenges].count("contradiction")
     return counted(many, "contradiction") if many else ""
 
@@ -261,7 +261,7 @@ def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
 
 
 def _asks_on(dossier: Dossier) -> bool:
-    """Whether the next question of the checklist is worth a line beside what to do now."""
+    """Whether the next question of the checklist deserves a line beside the next step."""
     verdict = dossier.verdict
     if verdict.rule == "no_target":
         return not verdict.final
@@ -288,7 +288,7 @@ def _ask_line(dossier: Dossier) -> str:
 
 
 def _clashes(dossier: Dossier, where: str, most: int) -> Iterator[str]:
-    """The heaviest of what doesn't fit together, and where to settle it."""
+    """The most severe challenges, and where to settle them."""
     ranks = list(b.SEVERITIES)
     ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
     for claim in ordered[:most]:
@@ -310,7 +310,7 @@ _LONGEST_CLASH = 180  # characters
 
 
 def say_in_short(text: str) -> str:
-    """The sentences or clauses that a statement begins with, as many as a line or two hold."""
+    """The first sentences or clauses of a statement, as many as fit in a line or two."""
     for end in (". ", "; "):
         parts = text.split(end)
         many = len(parts)

@@ -1,4 +1,4 @@
-"""Everything that could run: what is known of each way, and what could be tried."""
+"""All ways: the known figures of each, and the untried ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MOST_ROWS = 6  #: Of the first screen, beside what is wanted.
 
 
 class _FigureColumn(NamedTuple):
-    """A column of the tables of ways: the figure that a target looks at."""
+    """A column of the tables of ways, with the figure for one target."""
 
     target: TargetId
     figure: FigureId
@@ -78,7 +78,7 @@ _GRADES = {
 
 
 def to_try(ways: Sequence[WayResult]) -> list[WayResult]:
-    """Ways that nobody tried and that may help, the first to try on top."""
+    """Untried ways that may help, the first to try on top."""
     return [
         way for way in ways if way.state == "untried" and way.chance_word in _MAY_HELP
     ]
@@ -88,7 +88,7 @@ _MAY_HELP = ("likely", "possible", "unknown")
 
 
 def advised_ways(dossier: Dossier) -> list[WayResult]:
-    """Untried ways that the recommendation names, and then the others that may help."""
+    """Untried ways of the recommendation, then the others that may help."""
     untried = {way.id: way for way in dossier.ways if way.state == "untried"}
     named = [untried[step.way] for step in _advised(dossier) if step.way in untried]
     return [*named, *(way for way in to_try(dossier.ways) if way not in named)]
@@ -101,12 +101,12 @@ def _advised(dossier: Dossier) -> tuple[Step, ...]:
 
 
 def known_ways(ways: Sequence[WayResult]) -> list[WayResult]:
-    """Ways of which something was measured or stated, what runs today among them."""
+    """Ways with a measured or stated figure, today's way included."""
     return [way for way in ways if way.state in ("running", "measured", "stated")]
 
 
 def figure_text(figure: AnyFigure, write: Callable[[float], str], unit: str) -> str:
-    """A figure with its interval, where it has one."""
+    """A figure, with its interval if it has one."""
     if isinstance(figure, Unknown):
         return "–"
     says = f"{write(figure.value)}{unit}"
@@ -123,7 +123,7 @@ _CHANCES: dict[ChanceWord, str] = {
 
 
 def _cells(way: WayResult) -> list[str]:
-    """The figures of a way; where nobody tried it, the chance of each target that is missed."""
+    """The figures of a way; for an untried one, the chance for each missed target."""
     cells = []
     for column in _FIGURES:
         text = figure_text(way.figures[column.figure], column.write, column.unit)
@@ -162,7 +162,7 @@ def _rests_on(way: WayResult) -> str:
 
 
 def _linked_from(way: WayResult) -> b.Cell:
-    """The same, leading to the page that shows where it comes from."""
+    """The same, with a link to the page that shows its source."""
     figures = [
         figure for figure in way.figures.values() if not isinstance(figure, Unknown)
     ]
@@ -206,7 +206,7 @@ def _wanted(dossier: Dossier) -> list[str]:
 
 
 def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
-    """A target's limit and the figure of a way, as `` (0.95, 0.88 now)``; empty if not known."""
+    """A target's limit and the figure of a way, as `` (0.95, 0.88 now)``; empty if one is unknown."""
     limit = dossier.targets[target].limit
     for column in _FIGURES:
         if column.target != target:
@@ -220,9 +220,9 @@ def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
 
 
 def first_rows(dossier: Dossier) -> list[WayResult]:
-    """The ways of the first screen: what is enough, what runs, the best known, and what to try.
+    """The ways of the first screen: sufficient ones, today's, the best known, and those to try.
 
-    Of kinds of tuning the best one alone is shown.
+    It shows only the best kind of tuning.
     """
     advised = [step.way for step in _advised(dossier)]
     tuning = _best_tuning(dossier.ways)
@@ -255,10 +255,7 @@ def _is_enough(way: WayResult) -> bool:
 
 
 def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
-    """The ways against the targets, as the first screen has them.
-
-    ``wide``: where there is room for every word, as on a page.
-    """
+    """The ways against the targets, as on the first screen; ``wide`` has room for every word."""
     decisive = _decisive(dossier)
     shown = first_rows(dossier)
     rows: list[list[str | b.Cell]] = [["wanted", *_wanted(dossier)]]
@@ -299,7 +296,7 @@ def _drawn_cells(
 ) -> list[list[str | b.Cell]]:
     """The rows with each figure drawn in its cell, on the axis of its column.
 
-    The first row is what is wanted; each other one is the way at its place in ``shown``.
+    The first row holds the targets. Each other row is the way at the same place in ``shown``.
     """
     drawn = [list(row) for row in rows]
     for place, column in enumerate(_FIGURES, start=1):
@@ -328,7 +325,10 @@ class _Axis(NamedTuple):
     def find(
         cls, name: FigureId, figures: Iterable[AnyFigure], wanted: float | None
     ) -> _Axis | None:
-        """From where the figures lie; None for nothing to compare. Amounts begin at nought."""
+        """An axis from the lowest to the highest figure; None for nothing to compare.
+
+        Amounts begin at zero.
+        """
         known = [figure for figure in figures if not isinstance(figure, Unknown)]
         marks = [figure.value for figure in known]
         if wanted is not None:
@@ -358,7 +358,7 @@ class _Axis(NamedTuple):
         )
 
     def _place(self, value: float) -> float:
-        """Where a value lies, in percent of the axis; at its end what is beyond."""
+        """The place of a value in percent of the axis; a value beyond the axis lies at its end."""
         share_of_axis = (value - self.low) / (self.high - self.low)
         return 100 * min(max(share_of_axis, 0.0), 1.0)
 
@@ -370,7 +370,7 @@ _COUNTED = ("held_out", "measured", "computed")
 
 
 def _telling_columns(rows: Sequence[Sequence[str | b.Cell]]) -> list[int]:
-    """Places of columns in which something is known; of privacy, in which something is wanted."""
+    """Places of columns with a known figure; privacy counts only where it is a target."""
     wanted = rows[0]
     private = len(wanted) - 2  # the last but one, before what figures rest on
     places = []
@@ -388,7 +388,7 @@ _LONGEST_TITLE = 34  # characters
 
 
 def _title_in_short(way: WayResult) -> str:
-    """The title with the name of a model alone, without who serves it."""
+    """The title with only the name of a model, without its provider."""
     _, colon, name = way.model.partition(":")
     title = way.title.replace(way.model, name) if colon and name else way.title
     return cut(title, _LONGEST_TITLE)
@@ -400,14 +400,14 @@ def _from_in_short(way: WayResult) -> str:
 
 
 def _decisive(dossier: Dossier) -> str:
-    """The way that the first step is about; empty for none."""
+    """The way of the first step; empty for none."""
     if isinstance(dossier.recommendation, Unknown):
         return ""
     return dossier.recommendation.steps[0].way
 
 
 def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
-    """Every way: known ones with their figures, then what could be tried, and the rest folded."""
+    """Every way: the known ones with their figures, the untried ones, and the rest folded."""
     ways = dossier.ways
     known = known_ways(ways)
     trying = [way for way in advised_ways(dossier) if way.kind != "tuning"]
@@ -432,7 +432,7 @@ def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
 
 
 def _known_part(dossier: Dossier, ways: Sequence[WayResult]) -> b.Block:
-    """The table of what is known, with its picture where several ways were scored."""
+    """The table of known figures, with its picture where several ways have a score."""
     table = _known_table(dossier, ways)
     limit = dossier.targets["quality"].limit
     target = limit if isinstance(limit, float | int) else None
@@ -491,7 +491,7 @@ def _because_table(caption: str, ways: Sequence[WayResult]) -> b.Table:
 
 
 def _state_text(way: WayResult) -> str:
-    """The state of a way; of one nobody tried, the targets that it is unlikely to meet."""
+    """The state of a way; for an untried one, the targets that it is unlikely to meet."""
     short = [
         TARGETS[target].name
         for target, word in way.chances.items()
@@ -503,7 +503,7 @@ def _state_text(way: WayResult) -> str:
 
 
 def approaches(dossier: Dossier) -> b.Section:
-    """How each goal would be trained for."""
+    """The kind of tuning for each goal."""
     title = "How it would be fine-tuned"
     goals = dossier.approaches
     if isinstance(goals, Unknown):
@@ -531,7 +531,7 @@ def document(
     case_path: str = "",
     more: bool = False,
 ) -> b.Document:
-    """Every way; with the services that tune, also models and who takes new work."""
+    """Every way; ``offers`` adds models and the services that take new work."""
     trying = advised_ways(dossier)
     command = f"tuneworthy show {argument(case_path) if case_path else 'CASE'} options"
     split = any(way.id == "decomposition" for way in trying)
@@ -550,7 +550,7 @@ def document(
 
 
 def _split(framework: Framework) -> b.Section | None:
-    """How the task would be split, where splitting may help."""
+    """How to split the task, where splitting may help."""
     kinds = framework.options["decomposition"].kinds
     steps = (f"{plain(step)}: {what}" for step, what in kinds.items())
     says = "Score every step by itself, and work on the weakest."
@@ -626,7 +626,7 @@ def _offers(framework: Framework, facts: KnownFacts, day: date) -> b.Section:
 
 
 def ways_dict(dossier: Dossier) -> dict[str, Any]:
-    """The parts of the dossier that speak of ways, as plain JSON values."""
+    """The parts of the dossier about ways, as plain JSON values."""
     whole = dossier.to_dict()
     names = ("case", "framework", "as_of", "ways", "recommendation", "approaches")
     return {name: whole[name] for name in names}
