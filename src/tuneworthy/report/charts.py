@@ -734,9 +734,7 @@ _WEIGHTS = {"low": 1.0, "medium": 2.0, "high": 3.0}
 def reasons(
     factors: Mapping[str, FactorResult], turning: Sequence[str]
 ) -> Drawing | None:
-    """Reasons by weight, those against to the left: state, source, and whether one turns the
-    answer.
-    """
+    """Reasons by weight, those against to the left: state, source, and the ones that turn it."""
     heaviest = max(map(_weight, factors.values()), default=0.0)
     unit = heaviest or 1.0  # where all weights are nought, bars are empty
     rows = []
