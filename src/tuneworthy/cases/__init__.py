@@ -1,1 +1,1 @@
-"""Cases on disk, for every surface: read, judged, reported, listed, and their history."""
+"""Cases on disk, for every surface: reading, judging, reports, lists, and history."""

@@ -1,4 +1,4 @@
-"""Which models end when: of a folder of cases, with the money each day hits, or of all known."""
+"""The ends of models: those of a folder of cases, with the money at risk on each day, or all known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tuneworthy.words import counted, day, listing, usd_range
 
 
 class EndingModel(NamedTuple):
-    """A model of a case whose end is known."""
+    """A model of a case with a known end."""
 
     case: str  #: Its folder.
     title: str
@@ -69,7 +69,7 @@ def ends_of_cases(folder: str, as_of: date) -> CaseEnds:
 
 
 def _ending_models(name: str, case: Case, as_of: date) -> Iterator[EndingModel]:
-    """The models of a case whose end is known; ``name`` is the case's folder."""
+    """The models of a case with a known end; ``name`` is the case's folder."""
     used = in_use(case)
     bill = None
     for model in case.models:
@@ -100,7 +100,7 @@ def _role(model: Model, used: Model | None) -> str:
 
 
 def ends_document(ends: CaseEnds, folder: str) -> b.Document:
-    """The days with the money that each hits, then every model."""
+    """The days with the money at risk on each, then every model."""
     hit = [model for model in ends.models if model.role == "in use"]
     bills = [model.bill for model in hit if model.bill is not None]
     cases = len({model.case for model in hit})
@@ -189,7 +189,7 @@ def ends_dict(ends: CaseEnds) -> dict[str, Any]:
 
 
 def known_ends(as_of: date) -> tuple[ModelFact, ...]:
-    """Models of the catalogue that end from a day on, the first to end first."""
+    """Models of the catalogue that end on a day or later, the first to end first."""
     facts = facts_on(as_of)
     ahead = [
         fact for fact in facts.models if fact.end is not None and fact.end >= as_of
@@ -198,7 +198,7 @@ def known_ends(as_of: date) -> tuple[ModelFact, ...]:
 
 
 def known_ends_document(as_of: date) -> b.Document:
-    """Every model of the catalogue that ends from a day on."""
+    """Every model of the catalogue that ends on a day or later."""
     facts = known_ends(as_of)
     rows = []
     for fact in facts:

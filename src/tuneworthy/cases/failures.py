@@ -1,4 +1,4 @@
-"""Failures to be read by people: drawn from scored logs, or from what the last lab kept."""
+"""Failures for people to read: drawn from scored logs, or from the results of the last lab."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def draw_failures(
     mapping: str | Path | None = None,
     progress: Progress | None = None,
 ) -> FailureDraw:
-    """Draw failures of what runs, or of the best arm of the last lab, and keep which they are.
+    """Draw failures of today's way, or of the best arm of the last lab, and keep the draw.
 
-    What runs is known from logs whose answers were scored. A draw that is there is taken again;
-    with ``again`` another takes its place, and what was said of the first stays in its file.
+    Logs show today's failures if their answers were scored. An existing draw is used again. With
+    ``again``, a new draw replaces it; the labels for the first one stay in its file.
 
     Raises:
         CaseError: If no failure is known, or the framework names no causes.
@@ -71,7 +71,7 @@ def draw_failures(
 def _from_log(
     case: Case, n: int, seed: int, mapping: str | Path | None, progress: Progress | None
 ) -> FailureDraw | None:
-    """Failures of the logs; None where none was scored as wrong."""
+    """Failures in the logs; None where no logged answer was scored as wrong."""
     from tuneworthy.intake.measure import log_failures
 
     failures = log_failures(case, n=n, seed=seed, mapping=mapping, progress=progress)
@@ -93,7 +93,7 @@ def _from_log(
 
 
 def _from_lab(case: Case, n: int, seed: int) -> FailureDraw | None:
-    """Failures of the best arm of the newest ceiling lab that has some; None for no such lab."""
+    """Failures of the best arm in the newest ceiling lab with any; None without such a lab."""
     for run in kept_runs(case):
         result = run.result
         if not isinstance(result, CeilingResult):
@@ -181,7 +181,7 @@ def _kind(entry: EvalCase | None) -> str:
 
 
 def _drawn(failure: _LabFailure, entries: Mapping[str, EvalCase]) -> DrawnFailure:
-    """A failure as it was kept, with the passages that the case was given; all masked."""
+    """A failure as it was kept, with the passages of its case, all masked."""
     from tuneworthy.measure.personal import mask
 
     entry = entries.get(failure.case_id)
@@ -206,7 +206,7 @@ def prepare_proposals(
 
 
 def keep_proposals(ready: PreparedCauses, *, cap_usd: float) -> FailureDraw:
-    """Have the model propose, and keep what it says beside the failures; people see it there."""
+    """Ask the model for causes, and keep them beside the failures, where people see them."""
     from tuneworthy.lab.causes import propose_causes
 
     draw = propose_causes(ready, cap_usd=cap_usd)

@@ -25,7 +25,7 @@ from tuneworthy.words import day, read_day
 
 
 class _Now(NamedTuple):
-    """A case as its file is now, and what judges it and what it was before."""
+    """A case as its file is now, with the framework and the day to judge it by."""
 
     case: Case
     path: Path
@@ -36,7 +36,7 @@ class _Now(NamedTuple):
         return decide(case, self.framework, as_of=self.as_of)
 
     def judge_version(self, version: Version) -> Dossier:
-        """An earlier version by today's rules and evidence; a CaseError for one that is no case."""
+        """Judge an earlier version by today's rules and evidence; a CaseError for an invalid one."""
         return self.judge(case_from_text(version.text, self.path))
 
     def compare(self, before: Dossier, after: Dossier) -> Difference:
@@ -51,10 +51,10 @@ def _read(source: str | Path, chosen: str | None, as_of: date | None) -> _Now:
 def changes(
     source: str | Path, chosen: str | None = None, as_of: date | None = None
 ) -> tuple[str, list[ChangedVersion]]:
-    """The name of a case, and what each version of it changed, the latest first.
+    """The name of a case, and the changes of each version, the latest first.
 
-    What was written since the last version that is kept is the first of them, with no day. Empty
-    where no version is kept. A version that is no case by today's rules is left out.
+    Changes after the last kept version come first, without a day. [] where no version is kept. A
+    version that is invalid by today's rules is left out.
     """
     now = _read(source, chosen, as_of)
     judged: list[tuple[Version | None, Dossier]] = []

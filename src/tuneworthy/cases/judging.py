@@ -1,4 +1,4 @@
-"""A case with other answers, as a what-if or written into its file; and a case to begin with."""
+"""A case with other answers, as a what-if or written into its file; and a new case."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def judge_case(
     as_of: date | None = None,
     seed: int = 0,
 ) -> Dossier:
-    """Read a case, put other answers in, and decide it by the framework that applies."""
+    """Read a case, replace some answers, and judge it by its framework."""
     case, framework = read_supposed(source, chosen, answers)
     return decide(case, framework, as_of=as_of, seed=seed)
 
@@ -44,7 +44,7 @@ def judge_case(
 def read_supposed(
     source: str | Path, chosen: str | None, answers: Mapping[str, str] | None
 ) -> tuple[Case, Framework]:
-    """A case with other answers put in, and the framework that applies; nothing is written."""
+    """A case with some answers replaced, and its framework; nothing is written."""
     if not answers:
         case = load_case(source)
         return case, framework_of(case, chosen)
@@ -60,10 +60,10 @@ def read_supposed(
 def write(
     source: str | Path, answers: Mapping[str, str], chosen: str | None = None
 ) -> AnswerResult:
-    """Write answers into a case file, and say what they came to.
+    """Write answers into a case file, and return their effect.
 
-    Nothing is written if the answers don't make a case that its framework can judge: the chosen
-    one, and the one that the case itself names.
+    Nothing is written unless the answers make a case that its framework can judge, both the chosen
+    one and the one that the case names.
     """
     from tuneworthy.interview.answers import write_typed
 
@@ -79,9 +79,9 @@ def write(
 
 
 def signature(dossier: Dossier, by: str, digest: str) -> dict[str, str]:
-    """The answer of a dossier as somebody signs it, to be written into its case file.
+    """A signature on the answer of a dossier, for its case file.
 
-    ``digest`` is that of the case file as it was shown.
+    ``digest`` is the digest of the case file as it was shown.
     """
     from tuneworthy.report.sections.signing import sign_sheet
 
@@ -92,7 +92,7 @@ def signature(dossier: Dossier, by: str, digest: str) -> dict[str, str]:
 
 
 def read_to_sign(source: str | Path, by: str) -> str:
-    """The digest of a case file before it is shown to who signs; an InputError for no name."""
+    """The digest of a case file before a person sees it to sign; an InputError for an empty name."""
     if not by.strip():
         raise InputError("names nobody", where="--sign", fix="write who signs")
     return text_digest(read_text(case_path(source), CASE_LIMIT, CaseError))
@@ -101,7 +101,7 @@ def read_to_sign(source: str | Path, by: str) -> str:
 def sign_answer(
     source: str | Path, seen: Dossier, by: str, digest: str, chosen: str | None = None
 ) -> str:
-    """Sign the answer that somebody saw, and say so.
+    """Sign the answer that a person saw, and return a sentence about it.
 
     A ConflictError, and nothing is written, if the case file or the answer changed meanwhile.
     """
@@ -130,7 +130,7 @@ def sign_answer(
 
 
 def confirm(source: str | Path, chosen: str | None = None) -> str:
-    """Confirm what an assistant answered, and say which answers these are, one a line."""
+    """Confirm the answers by an assistant, and list them, one a line."""
     from tuneworthy.interview.answers import unconfirmed_answers
 
     case = load_case(source)
@@ -145,9 +145,9 @@ def confirm(source: str | Path, chosen: str | None = None) -> str:
 
 
 def stated(case: Case, framework: Framework) -> dict[str, State]:
-    """The answers as they are written, counts as states; unknown where nothing is.
+    """The stated answers by path, counts as states; unknown for an open one.
 
-    By path, as ``factors.brand_voice``: a signal may bear the name of a factor.
+    A path is like ``factors.brand_voice``, as a signal may have the name of a factor.
     """
     from tuneworthy.interview.questions import asked_by
 

@@ -1,7 +1,8 @@
-"""Papers of a tuned model from what a case already knows: fields that nobody filled are named.
+"""Papers of a tuned model, written from a case; open fields are named.
 
-A model card, a summary of the training data, and the training compute beside the threshold of the
-EU's guidelines on general-purpose models. It is arithmetic with its sources, and no legal advice.
+The papers are a model card, a summary of the training data, and the training compute beside the
+threshold of the EU's guidelines on general-purpose models. They are arithmetic with its sources,
+and no legal advice.
 """
 
 from __future__ import annotations
@@ -57,14 +58,14 @@ class Papers(NamedTuple):
 
     @property
     def open_fields(self) -> int:
-        """Fields that nobody filled."""
+        """The number of open fields."""
         return sum(
             not field.value for field in (*self.card, *self.data, *self.threshold)
         )
 
     @property
     def fields(self) -> int:
-        """All of them."""
+        """The number of all fields."""
         return len(self.card) + len(self.data) + len(self.threshold)
 
 
@@ -105,7 +106,7 @@ class _PaperSources(NamedTuple):
 
     @property
     def looked_up(self) -> str:
-        """Where what is known of the weights comes from; empty where nothing is known."""
+        """The source of the facts about the weights; empty where none are known."""
         if self.weights is None:
             return ""
         return f"the catalogue, looked up on {day(self.weights.dated)}"
@@ -130,7 +131,7 @@ def write_papers(case: Case, dossier: Dossier) -> Papers:
 
 
 def _paper_field(name: str, value: str, *, source: str, ask: str) -> PaperField:
-    """A field with the source of its value; an open one with what would fill it."""
+    """A field with the source of its value; an open one with the step that would fill it."""
     return PaperField(name, value, source if value else ask)
 
 
@@ -245,7 +246,7 @@ _FOR_THE_TEAM = {
     "Languages": "write down which languages are in it",
     "Rights of others": "write down whether texts of others are in it, and their terms",
 }
-"""Fields that nothing on this machine could fill, each with what to do."""
+"""Fields that only the team can fill, each with what to do."""
 
 
 def _set(training: TrainingSet) -> Iterator[PaperField]:
@@ -272,7 +273,7 @@ def _set(training: TrainingSet) -> Iterator[PaperField]:
 
 
 def _threshold(known: _PaperSources) -> Iterator[PaperField]:
-    """The compute of the tuning beside a third of the base's, or of what stands in for it."""
+    """The compute of the tuning beside a third of the base's, or of its stand-in in the guidelines."""
     if known.pilot is not None:
         epochs = known.pilot.plan.recipe.epochs
         whose = "the pilot's epochs"
@@ -325,7 +326,7 @@ def _compute(parameters_b: float | None, tokens: float) -> float | None:
 
 
 def _times_text(tuning: float, limit: float, whose: str) -> str:
-    """How many times below or above a limit, which is ``whose``."""
+    """Say how many times it is below or above a limit; ``whose`` names the limit."""
     times = limit / tuning
     if times >= 1:
         return f"below {whose} ({limit:.2g}), {amount(float(f'{times:.2g}'))} times"
@@ -336,7 +337,7 @@ def _times_text(tuning: float, limit: float, whose: str) -> str:
 
 
 def papers_document(papers: Papers, dossier: Dossier) -> b.Document:
-    """The papers with what is open."""
+    """The papers, with their open fields."""
     says = f"{papers.open_fields} of {papers.fields} fields are open"
     sections = [
         _section("card", "Model card", papers.card),
@@ -366,7 +367,7 @@ def _section(id_: str, title: str, fields: Sequence[PaperField]) -> b.Section:
 
 
 def papers_dict(papers: Papers) -> dict[str, Any]:
-    """The papers as plain JSON values; an open field has no value, and says what would fill it."""
+    """The papers as plain JSON values. An open field has no value, and says what would fill it."""
     whole: dict[str, Any] = {"schema": "tuneworthy/papers/1"}
     for part in ("card", "data", "threshold"):
         fields: Sequence[PaperField] = getattr(papers, part)

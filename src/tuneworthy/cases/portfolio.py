@@ -1,4 +1,4 @@
-"""A folder of cases as a portfolio: a row a case; filtered, sorted, summed, up to a budget."""
+"""A folder of cases as a portfolio: a row for each case, filters, orders, sums, and a budget."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ from tuneworthy.words import (
 )
 
 Stage = Literal["idea", "measured", "pilot", "live"]
-"""How far a case is: nothing measured; something was; a pilot ran; a tuned model answers today."""
+"""The progress of a case: nothing measured; a measurement; a pilot; a tuned model in use."""
 
 
 class CaseRow(Record):
-    """A case in a list: what it comes to, or why it can't be read."""
+    """A case in a list: its results, or why it can't be read."""
 
     name: str  #: Name of its folder.
     title: str = ""  #: The case's own name.
@@ -63,7 +63,7 @@ class CaseRow(Record):
     stage: Stage = "idea"
     next: str = ""
     next_workdays: int | None = None
-    """Working days from ``as_of`` to the last day of that; None without a plan."""
+    """Working days from ``as_of`` to the last day of the next step; None without a plan."""
     model: str = ""  #: What answers today, where the case names it.
     #: The day on which that model ends, as far as it is known.
     model_ends: date | None = None
@@ -98,7 +98,7 @@ class CaseRow(Record):
 
     @property
     def next_by(self) -> date | None:
-        """The last day of what is next; None where that isn't known."""
+        """The last day of the next step; None where it is unknown."""
         if self.as_of is None or self.next_workdays is None:
             return None
         with suppress(NoPlanError):  # beyond the calendar
@@ -107,7 +107,7 @@ class CaseRow(Record):
 
     @property
     def ask_ends(self) -> tuple[float, float, float] | None:
-        """The least and the most of the ask, and its mark; None where it isn't known."""
+        """The least and the most of the ask, and its mark; None where it is unknown."""
         most = top(self.ask_usd)
         if most is None:
             return None
@@ -116,7 +116,7 @@ class CaseRow(Record):
 
     @property
     def worth_ends(self) -> tuple[float, float, float] | None:
-        """The 80% range of what is at stake, and its mean; None where that isn't known."""
+        """The 80% range of the amount at stake, and its mean; None where it is unknown."""
         worth = top(self.worth_usd)
         if worth is None:
             return None
@@ -125,7 +125,7 @@ class CaseRow(Record):
 
     @property
     def meter(self) -> list[tuple[str, float, float]]:
-        """Kinds of answers, with where the bar of each begins and how long it is, in percent."""
+        """A bar for each kind of answers: its name, its start and its length, in percent."""
         kinds = {
             "measured": self.measured,
             "stated": self.answered - self.measured,
@@ -149,10 +149,10 @@ class CaseRow(Record):
 
 
 def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseRow:
-    """The row of a dossier; texts in it are safe for a terminal.
+    """The row of a dossier, with texts that are safe for a terminal.
 
-    ``models`` are those that the case lists: an address of its own, or a stated end, tells when the
-    one that answers today ends.
+    ``models`` are the models of the case. An address of its own, or a stated end, decides when the
+    present model ends.
     """
     verdict = dossier.verdict
     money = dossier.investment
@@ -252,10 +252,10 @@ _EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
 
 
 class CaseQuery(FileRecord, defer_build=False):
-    """Which cases, and in which order."""
+    """A choice of cases, and their order."""
 
     find: Annotated[str, Field(max_length=100)] = ""
-    """Words that the name of the folder or of the case has to hold, all of them."""
+    """Words that the name of the folder or of the case has to contain, all of them."""
     answer: TuningAnswer | Literal[""] = ""  #: Only those with this answer.
     owner: Annotated[str, Field(max_length=200)] = ""  #: Only those of this owner.
     contradictions: bool = False  #: Only those with an open contradiction.
@@ -266,7 +266,7 @@ class CaseQuery(FileRecord, defer_build=False):
     #: The other way round; what isn't known is last all the same.
     reverse: bool = False
     budget: Annotated[float | None, Field(ge=0, le=1e12), _EMPTY_IS_NONE] = None
-    """USD: how far down the list it goes, by worth for each dollar asked."""
+    """USD that fund cases from the top of the list by worth per dollar asked."""
     #: Begin after the case of this name.
     after: Annotated[str, Field(max_length=100)] = ""
 
@@ -292,7 +292,7 @@ def query_of(options: dict[str, Any]) -> CaseQuery:
 
 
 def top(amount: Number | None) -> float | None:
-    """The most that an amount may come to; None where that isn't known."""
+    """The upper end of an amount; None where it is unknown."""
     most = amount.high if isinstance(amount, Range) else amount
     return most if isinstance(most, float | int) else None
 
@@ -310,12 +310,12 @@ def worth_per_dollar(row: CaseRow) -> float | None:
 
 
 def _ask_cents(row: CaseRow) -> int:
-    """The most that a case may ask, in whole cents, so that sums are exact."""
+    """The upper end of a case's ask in whole cents, so that sums are exact."""
     return math.ceil(round(100 * (top(row.ask_usd) or 0.0), 4))
 
 
 def _barred(row: CaseRow) -> str:
-    """Why a case can't be funded whatever the budget; empty where it can."""
+    """Why a case can't be funded by any budget; empty where it can."""
     worth = top(row.worth_usd)
     if row.answer is None or row.pending:
         return "being worked out" if row.pending else "can’t be read"
@@ -352,7 +352,7 @@ RISING = ("answer", "name", "review")  #: Orders in which the least comes first.
 def in_order(
     rows: Iterable[CaseRow], order: Order, *, reverse: bool = False
 ) -> list[CaseRow]:
-    """Rows in an order; those of which it isn't known are last, whichever way it goes."""
+    """Sort rows; those with an unknown value come last in either direction."""
     falls = (order in RISING) == reverse
     key = _KEYS[order]
     named = sorted(rows, key=lambda row: (row.title.casefold() or row.name, row.name))
@@ -365,7 +365,7 @@ def in_order(
 
 
 class Totals(Record):
-    """Some cases in sum; a case that is answered with no has nothing at stake."""
+    """Sums over some cases. A case with the answer no has nothing at stake."""
 
     answers: dict[TuningAnswer, int]  #: Cases by answer, whichever is asked for.
     asking: int  #: Cases that ask for money now.
@@ -430,7 +430,7 @@ def _asks_more_than_is_at_stake(row: CaseRow) -> bool:
 
 
 class GroupSum(Record):
-    """The cases of one answer in sum."""
+    """Sums over the cases with one answer."""
 
     cases: int
     ask_usd: Range  #: What those ask whose ask is known.
@@ -457,7 +457,7 @@ def _group_sums(rows: Sequence[CaseRow]) -> dict[TuningAnswer, GroupSum]:
 
 
 class SharedDate(Record):
-    """A day that hits several cases: the model that answers ends."""
+    """A day on which the model of several cases ends."""
 
     on: date
     model: str
@@ -465,7 +465,7 @@ class SharedDate(Record):
 
 
 def _shared_dates(rows: Sequence[CaseRow]) -> tuple[SharedDate, ...]:
-    """Model ends that hit two cases or more, the first on top."""
+    """Ends of models that two or more cases use, the earliest on top."""
     hit: dict[tuple[date, str], dict[str, str]] = {}
     for row in rows:
         if row.model_ends is not None:
@@ -480,13 +480,13 @@ def _shared_dates(rows: Sequence[CaseRow]) -> tuple[SharedDate, ...]:
 
 
 class Scale(Record):
-    """The axis that amounts of a list share: by square roots, so that small ones can be seen."""
+    """The axis that the amounts of a list share, with square roots, so that small ones show."""
 
     low_usd: float
     high_usd: float
 
     def place(self, usd_amount: float) -> float:
-        """Where an amount lies, in percent of the axis."""
+        """The place of an amount, in percent of the axis."""
         low, at, high = map(_signed_root, (self.low_usd, usd_amount, self.high_usd))
         return 100 * min(max((at - low) / (high - low), 0.0), 1.0)
 
@@ -496,7 +496,7 @@ def _signed_root(amount: float) -> float:
 
 
 def _scale(amounts: Iterable[float]) -> Scale | None:
-    """From the least to the most, nought between them; None for no amounts."""
+    """An axis from the least to the most that includes zero; None without amounts."""
     ends = [0.0, *amounts]
     low = min(ends)
     high = max(ends)
@@ -521,7 +521,7 @@ class Funding(Record):
     ask_usd: float  #: What the funded ask at most, together.
     worth_usd: float
     funded: dict[str, float | None]
-    """Name of each case to what it is worth for a dollar, the most first; None for a free one."""
+    """The worth per dollar of each funded case by its name, the highest first; None for a free one."""
     left_out: dict[str, str]  #: Name of each other case to the reason.
     #: Name of the first case that isn't reached; empty where none is left.
     next: str = ""
@@ -543,7 +543,7 @@ class Funding(Record):
 
     @property
     def says_line(self) -> str:
-        """The line in the list, where the budget ends."""
+        """The line in the list at which the budget ends."""
         return f"The budget of {usd(self.budget_usd)} ends here: {usd(self.ask_usd)} asked above"
 
     def describe_funding(self, row: CaseRow) -> str:
@@ -559,11 +559,11 @@ class Funding(Record):
 
 
 def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
-    """Fund cases from the top of the list by worth for a dollar, up to where the budget ends.
+    """Fund cases in the order of their worth per dollar, until the budget ends.
 
-    Asks count with the most they may come to. The line falls before the first case that would
-    pass the budget, and nothing below it is funded, so a larger budget never takes a case away. A
-    case of which ask or worth isn't known is never taken for one that asks or is worth nothing.
+    An ask counts with its upper end. The line is before the first case that would exceed the
+    budget. Nothing below it is funded, so a larger budget never removes a case. An unknown ask or
+    worth never counts as zero.
     """
     left_out = {row.name: why for row in rows if (why := _barred(row))}
     funded: dict[str, float | None] = {}
@@ -608,7 +608,7 @@ def fund(rows: Sequence[CaseRow], budget: float) -> Funding:
 
 
 class Portfolio(Record):
-    """Some cases of a folder, and all that fit a query in sum."""
+    """Some cases of a folder, and the sums over all that fit a query."""
 
     cases: tuple[CaseRow, ...]
     total: int  #: Cases in the folder.
@@ -618,9 +618,10 @@ class Portfolio(Record):
     owners: tuple[str, ...]  #: Everybody who answers for a case of the folder.
     funding: Funding | None = None  #: For a budget.
     line: str = ""
-    """Name of the case above which the budget ends; empty where the list is in another order."""
+    """The name of the first case that the budget doesn't reach; empty where the list has another
+    order."""
     groups: dict[TuningAnswer, GroupSum] = {}
-    """Each answer in sum, where the list is in the order of answers; empty in another order."""
+    """The sums for each answer, where the list is ordered by answer; empty in another order."""
     heads: dict[str, TuningAnswer] = {}  #: Name of the first case of each group.
     dates: tuple[SharedDate, ...] = ()  #: Days that hit several of the cases.
     ask_scale: Scale | None = None
@@ -628,7 +629,7 @@ class Portfolio(Record):
 
     @property
     def says(self) -> str:
-        """How many cases there are, and how many of them fit."""
+        """Say how many cases there are, and how many of them fit."""
         cases = counted(self.total, "case")
         if self.total == self.matching:
             return cases
@@ -638,7 +639,7 @@ class Portfolio(Record):
 def portfolio(
     every: Sequence[CaseRow], query: CaseQuery, most: int | None = None
 ) -> Portfolio:
-    """The rows that fit, in their order, at most so many behind ``query.after``; and all in sum."""
+    """The rows that fit, in order, at most ``most`` after ``query.after``; and the sums of all."""
     words = query.find.casefold().split()
     fitting = [
         row
@@ -692,7 +693,7 @@ STAKE = (
 
 
 def document(listed: Portfolio, folder: str) -> b.Document:
-    """A portfolio for a terminal."""
+    """The document of a portfolio."""
     chosen = listed.funding
     people = any(row.owner or row.review_on for row in listed.cases)
     titles = "Case | Answer | #Ask now | #At stake | #Measured"
@@ -733,7 +734,7 @@ def _lacks(unknown: int) -> str:
 
 
 def _who_asks(sums: Totals) -> str:
-    """How many cases the sum is of, and what of it is more than is at stake."""
+    """Say how many cases ask for money, and how much of it by cases with less at stake."""
     known = sums.asking - sums.ask_unknown
     by = counted(known, "case")
     if sums.ask_unknown:
@@ -745,7 +746,7 @@ def _who_asks(sums: Totals) -> str:
 
 
 def total_facts(listed: Portfolio) -> Iterator[b.Fact]:
-    """Cases in sum, in words."""
+    """The sums over the cases, in words."""
     sums = listed.totals
     by = [
         f"{many} {ANSWER_WORDS[answer]}"
@@ -796,7 +797,7 @@ _TABLE = (
 
 
 class KeptRow(NamedTuple):
-    """A row as it was worked out, and what has to be as it was for it to hold."""
+    """A computed row, and the key of everything that it depends on."""
 
     key: str  #: Of all that it was made from but the day; empty for none.
     counts: str  #: Digest of what counts of the day.
@@ -805,7 +806,7 @@ class KeptRow(NamedTuple):
 
 @cache
 def _program() -> str:
-    """Another text for another version of the program, and where a file of it changed."""
+    """A text that differs for another version of the program, or after a change of its files."""
     here = Path(__file__).parents[1]
     files = sorted(path for path in here.rglob("*.*") if path.suffix != ".pyc")
     states = (
@@ -815,10 +816,10 @@ def _program() -> str:
 
 
 class KeptCases:
-    """Rows and dossiers in a file of the user's cache folder, for the user's eyes alone.
+    """Rows and dossiers in a file of the user's cache folder, readable only by the user.
 
-    A help and no part of an answer: where it can't be read or written, is broken or was made from
-    something else, it is as if nothing were kept.
+    It only saves time. A file that can't be read or written, is broken, or belongs to another
+    program counts as empty.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -855,7 +856,7 @@ class KeptCases:
         return []
 
     def rows(self, place: str) -> dict[str, KeptRow]:
-        """The last row of each case; empty for none."""
+        """The last row of each case; {} for none."""
         rows = dict[str, KeptRow]()
         asked = "SELECT name, key, counts, row FROM kept WHERE place = ? AND length(row) < ?"
         for name, made_from, counts, text in self._run(asked, place, MIB):
@@ -867,7 +868,7 @@ class KeptCases:
         return rows
 
     def dossier(self, place: str, name: str, key: str, day: date) -> Dossier | None:
-        """The dossier of this day made from just this; None where none is kept."""
+        """The dossier of this day with this key; None where none is kept."""
         asked = "SELECT dossier FROM kept WHERE place = ? AND name = ? AND key = ?"
         for (data,) in self._run(asked, place, name, f"{_program()} {key}"):
             with suppress(ValueError, TypeError, zlib.error):
@@ -877,7 +878,7 @@ class KeptCases:
         return None
 
     def keep(self, place: str, kept: KeptRow, dossier: Dossier | None = None) -> None:
-        """Keep a row, and its dossier where there is one, in the place of what was there."""
+        """Keep a row, and its dossier if there is one, instead of the former ones."""
         data = None
         if dossier is not None:
             data = zlib.compress(dossier.model_dump_json(by_alias=True).encode(), 1)
@@ -887,7 +888,7 @@ class KeptCases:
         self._run(statement, place, kept.row.name, key, kept.counts, text, data)
 
     def keep_row(self, place: str, kept: KeptRow) -> None:
-        """Keep a row in the place of what was there; the dossier beside it stays as it is."""
+        """Keep a row instead of the former one; its dossier stays."""
         text = kept.row.model_dump_json(exclude_defaults=True)
         statement = "UPDATE kept SET row = ? WHERE place = ? AND name = ? AND key = ?"
         self._run(statement, text, place, kept.row.name, f"{_program()} {kept.key}")

@@ -34,7 +34,7 @@ from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.width import WIDEST, columns
 
 Topic = Literal["options", "money", "plan", "why", "others", "papers"]
-"""The parts of a judgement that are shown one at a time."""
+"""The parts of a judgement that can be shown alone."""
 
 
 def render(
@@ -46,10 +46,10 @@ def render(
     memo: bool | None = None,
     on_top: MemoTop | None = None,
 ) -> Any:
-    """A dossier as text, or as the bytes of a PDF.
+    """Render a dossier as text, or as the bytes of a PDF.
 
-    ``memo`` says whether a report is the memo alone, as Markdown is where nobody says. Over that
-    stands what is ``on_top``.
+    ``memo`` is whether a report is the memo alone; by default, Markdown is. ``on_top`` goes above
+    it.
     """
     if form == "json":
         return dossier.to_json()
@@ -67,7 +67,7 @@ def render(
 
 
 def _first_screen(dossier: Dossier, case_path: str, *, colour: bool) -> str:
-    """The first screen, with as many objections as it has lines for."""
+    """The first screen, with as many challenges as fit."""
     most = _MOST_LINES if columns() >= WIDEST else _MOST_NARROW_LINES
     text = ""
     for many in (2, 1, 0):
@@ -117,10 +117,10 @@ def case_report(
     everything: bool = True,
     colour: bool = False,
 ) -> str:
-    """Judge a case once and report a part of its dossier, or what would make that part possible.
+    """Judge a case once, and report a part of its dossier, or what would make that part possible.
 
-    ``form`` is ``text``, ``markdown`` or ``json``. ``name`` is what ``why`` is asked about; with
-    ``everything`` options as text are all of them, and not only the five that matter.
+    ``form`` is ``text``, ``markdown`` or ``json``. ``name`` is the subject of ``why``. With
+    ``everything``, the text of options has all of them, not only the five that matter.
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
@@ -187,7 +187,7 @@ def _data(
 def explain(
     dossier: Dossier, framework: Framework, name: str | None, where: str = "CASE"
 ) -> Document:
-    """The walk through a verdict, or what bears an id with what it comes to in the case.
+    """The walk through a verdict, or everything with an id or title and its effect in the case.
 
     ``where`` is the case as a command line names it.
     """
@@ -217,17 +217,17 @@ def _otherwise(
 
 
 def judge_by(framework: Framework) -> Judge:
-    """The verdict of answers by a framework."""
+    """A function that gives the verdict of answers by a framework."""
     return partial(verdict_of, rules_of(framework))
 
 
 def read_dossier(path: Path) -> Dossier:
-    """A dossier from what ``--format json`` wrote."""
+    """Read a dossier that ``--format json`` wrote."""
     return parse_dossier(read_text(path, CASES_LIMIT, DossierError), str(path))
 
 
 def parse_dossier(raw: str, where: str) -> Dossier:
-    """A dossier from its text; ``where`` is what an error calls it."""
+    """Parse a dossier; ``where`` is its name in errors."""
     fix = "write one with tuneworthy decide CASE --format json --output FILE"
     try:
         return Dossier.model_validate(json.loads(raw, parse_constant=_no_constant))
@@ -251,9 +251,9 @@ def _no_constant(name: str) -> None:
 
 
 def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
-    """The JSON Schema of a ``case``, a ``framework``, or what is printed as JSON.
+    """The JSON Schema of a ``case``, a ``framework``, or a result that is printed as JSON.
 
-    That is a ``dossier``, or what ``ceiling``, ``verify`` and ``pilot`` found.
+    Such a result is a ``dossier``, or that of ``ceiling``, ``verify`` or ``pilot``.
     """
     from tuneworthy.framework import schema as schemas
 
@@ -265,9 +265,9 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
 
 
 def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
-    """Endpoints known by name, some models, and the embedded one: for ``models_report``.
+    """Known endpoints, some models, and the embedded one, for ``models_report``.
 
-    Then come the day each of the models ends, where that is known, and what else is listed.
+    Then the day on which each model ends, where it is known, and the other listed models.
     """
     from tuneworthy.facts.ends import end_day
     from tuneworthy.llm.choose import endpoints, of_case
@@ -283,9 +283,9 @@ def models_of(models: Iterable[Model], as_of: date | None) -> tuple[Any, ...]:
 
 
 def listed_models(day: date) -> tuple[PricedModel, ...]:
-    """Models that outside facts name and that have a list price: what stays first, then by end.
+    """Models of outside facts with a list price: first those without an end, then by end.
 
-    One that has ended is left out.
+    A model that has ended is left out.
     """
     from tuneworthy.llm.endpoints import PRESETS, price_on
 

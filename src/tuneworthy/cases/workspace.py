@@ -1,4 +1,4 @@
-"""The cases of a folder with their dossiers, made again only when their inputs have changed."""
+"""The cases of a folder with their dossiers, judged again only when their inputs have changed."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ _NAME = re.compile(r"[^\W_][\w .()+-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class CaseDirectory:
-    """Case folders beside each other, or one by itself; never a path outside of their folder."""
+    """Case folders side by side, or a single one; never a path outside of their folder."""
 
     folder: Path
 
     def names(self) -> tuple[str, ...]:
-        """Names of the cases, sorted; empty where there is none, and where the folder is gone."""
+        """The names of the cases, sorted; () without any, or where the folder is gone."""
         if self._is_one_case():
             return (self.folder.resolve().name,)
         if not self.folder.is_dir():
@@ -116,7 +116,7 @@ class CaseDirectory:
         return tuple(names)
 
     def path(self, name: str) -> Path:
-        """The folder of a case, by its name; whatever leads out of this one is none."""
+        """The folder of a case by its name; an error for a name that leads out of this folder."""
         alone = self._is_one_case()
         if alone and name == self.folder.resolve().name:
             return self.folder
@@ -141,7 +141,7 @@ class CaseDirectory:
         return path
 
     def plain_error(self, caught: Exception, name: str = "") -> str:
-        """An error in one line, with paths as seen from the folder.
+        """An error in one line, with paths relative to the folder.
 
         An unforeseen error is reported as an internal one, with the case of this name.
         """
@@ -161,7 +161,7 @@ class CaseDirectory:
         return (self.folder / CASE_FILE).is_file()
 
     def _is_case(self, entry: os.DirEntry[str]) -> bool:
-        """As ``_holds``, with one look at the disk where there is no link."""
+        """The same as ``_holds``, but with a single look at the disk where there is no link."""
         with suppress(OSError):
             if not entry.is_symlink() and _NAME.fullmatch(entry.name):
                 file = os.lstat(f"{entry.path}/{CASE_FILE}")  # thousands of them
@@ -170,7 +170,7 @@ class CaseDirectory:
         return self._holds(entry.name)
 
     def _holds(self, name: str) -> bool:
-        """Whether a plain name is a folder with a case in it, and neither leads out of here."""
+        """Whether a plain name is a folder with a case in it, and no link leads out of here."""
         path = self.folder / name
         file = path / CASE_FILE
         if _NAME.fullmatch(name) is None:
@@ -197,7 +197,7 @@ def open_directory(folder: str | Path) -> CaseDirectory:
 def open_workspace(
     folder: str | Path, chosen: str | None, as_of: date | None
 ) -> Workspace:
-    """The cases of a folder, with what was worked out at earlier times."""
+    """Open the cases of a folder, with the rows and dossiers that were kept before."""
     from tuneworthy.llm.embedded import weights_path
 
     kept = KeptCases(weights_path().with_name("cases-2.sqlite"))
@@ -208,10 +208,10 @@ _MOST_PARSED = 4_096
 
 
 def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
-    """Read what a case's dossier would be made from.
+    """Read everything that a case's dossier would be made from.
 
-    By contents: a file that was changed twice in one tick of the clock is another file. Training
-    files, which may be too large to read for a look, count by their sizes and times of change.
+    Files are compared by contents, as a file may change twice in one tick of the clock. Training
+    files may be too large to read, so their sizes and times of change count.
     """
     path = case_path(source)
     text = read_text(path, CASE_LIMIT, CaseError)
@@ -224,7 +224,7 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
 
 
 def _inputs_digest(case: Case, *more: str) -> str:
-    """SHA-256 of all that a dossier rests on beside the case file; ``more`` counts as well."""
+    """SHA-256 of everything that a dossier rests on beside the case file, and of ``more``."""
     assert case.folder is not None  # only a case in a folder is looked at again
     inputs = [*more, *missing_entries(case), *(prompt_texts(case) or ())]
     defaults = defaults_text(case.folder)
@@ -246,7 +246,7 @@ def _inputs_digest(case: Case, *more: str) -> str:
 
 
 def _large_inputs(case: Case, folder: Path) -> Iterator[Path]:
-    """Files that are too large to read for a look: training files, and what was measured."""
+    """Files that are too large to read each time: training files, and measured ones."""
     for pattern in case.data.training:
         yield from sorted(islice(matching(pattern, folder), MOST_PROMPTS))
     if os.path.lexists(folder / FOLDER / LEDGER):  # the evidence rests on these
@@ -254,7 +254,7 @@ def _large_inputs(case: Case, folder: Path) -> Iterator[Path]:
 
 
 def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
-    """The framework with its name in the catalogue, or the text it was read from."""
+    """The framework with its name in the catalogue, or with the text of its file."""
     name = chosen if chosen is not None else case.framework
     if name is None or name in NAMES:
         return load_named(name or "lesson"), name or "lesson"
@@ -278,11 +278,10 @@ _MINUTE = timedelta(minutes=1)
 
 
 def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
-    """Keep versions of a case file, the older first, but for one that equals the last.
+    """Keep versions of a case file, the older first, except one that equals the last kept one.
 
-    The last of them is by somebody; nobody knows who wrote the others.
-
-    It is a help and no part of an answer: where it can't be kept, nothing else fails.
+    ``by`` wrote the last of them; the authors of the others are unknown. Where a version can't be
+    kept, nothing else fails.
     """
     with suppress(InputError):
         versions = read_versions(case)
@@ -299,7 +298,7 @@ def remember(case: Case, texts: tuple[str, ...], by: str) -> None:
 
 
 def writers_since(case: Case, digest: str) -> str:
-    """Who wrote versions after one, by name; "somebody else" where that isn't known."""
+    """The authors of later versions; "somebody else" where they are unknown."""
     writers: set[str] = set()
     for version in reversed(read_versions(case)):
         if version.digest == digest:
@@ -309,9 +308,9 @@ def writers_since(case: Case, digest: str) -> str:
 
 
 def entries(versions: Sequence[Version]) -> Iterator[Version]:
-    """The newest first, and of those that one wrote within a minute only the newest.
+    """The versions, the newest first; of several by one author within a minute, only the newest.
 
-    What was in the file before the first of them came with it, at the same time, and stays.
+    A version with the same time as the next one stays: it is the file as it was before that write.
     """
     shown: Version | None = None  # the last that was given
     newer: Version | None = None  # the one after this, given or not
@@ -329,7 +328,7 @@ def entries(versions: Sequence[Version]) -> Iterator[Version]:
 
 
 def _kept(case: Case, digest: str) -> Version:
-    """The version of this digest."""
+    """The kept version with this digest."""
     for version in reversed(read_versions(case)):
         if version.digest == digest:
             return version
@@ -342,7 +341,7 @@ def _case(version: Version, case: Case) -> Case:
 
 
 def answers_since(now: EvaluatedCase, digest: str) -> list[str]:
-    """The answers that changed since a version, as they are now."""
+    """The present answers that changed since a version."""
     then = decide(
         _case(_kept(now.case, digest), now.case), now.framework, as_of=now.dossier.as_of
     )
@@ -355,7 +354,7 @@ def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
 
 
 def _counts(snapshot: CaseSnapshot) -> str:
-    """Digest of what counts of the day that a case is looked at."""
+    """A digest of everything that the judgement reads of the day of a snapshot."""
     day = snapshot.day or today()
     return text_digest(what_counts_of_the_day(snapshot.case, snapshot.framework, day))
 
@@ -370,9 +369,8 @@ _DOSSIERS = 200  # kept in memory, as they are large
 class Workspace:
     """A folder of cases with their dossiers. Safe to use from several threads.
 
-    They are judged by the framework that was chosen, else by each case's own, and speak for
-    ``as_of``; for today, whenever that is, when it isn't given. With ``kept`` what was worked out
-    is there again at the next start.
+    The chosen framework judges the cases, else each case's own. They are judged as of ``as_of``, or
+    of today, as the days pass. With ``kept``, computed rows and dossiers last until the next start.
     """
 
     def __init__(
@@ -395,17 +393,17 @@ class Workspace:
         self.author = ""  #: Who writes; empty where nobody says.
 
     def written_by(self, author: str) -> Workspace:
-        """The same, for what somebody writes."""
+        """The same workspace, with an author for its writes."""
         own = copy(self)
         own.author = author
         return own
 
     def decide(self, case: Case, framework: Framework) -> Dossier:
-        """A dossier of a case that needn't be one of the folder's, as a what-if."""
+        """The dossier of a case that needn't be in the folder, such as a what-if."""
         return decide(case, framework, as_of=self._day(), draw=self._draw)
 
     def evaluated(self, name: str) -> EvaluatedCase:
-        """A case and its dossier, from what its files say now."""
+        """A case and its dossier, by its present files."""
         snapshot = self._snapshot(name)
         return self._cases.find(name, snapshot.key) or self._evaluate(name, snapshot)
 
@@ -416,12 +414,12 @@ class Workspace:
         digest: str,
         quotes: Mapping[str, str] | None = None,
     ) -> EvaluatedCase:
-        """Write answers into a case that is still as its reader saw it, and judge it again.
+        """Write answers into a case and judge it again, unless it changed after its reader saw it.
 
-        They are as ``write_typed`` takes them, with ``quotes`` an assistant's; ``digest`` is of the
-        case file, as the reader saw it. If somebody else changed it meanwhile that is a
-        ConflictError, and nothing is written; nor if an answer is wrong, or the case can't be
-        judged with it. All that writes does the same.
+        The answers are as in ``write_typed``, with ``quotes`` by an assistant. ``digest`` is that
+        of the case file as the reader saw it. Nothing is written if somebody else changed the file
+        meanwhile (a ConflictError), if an answer is wrong, or if the case can't be judged with it.
+        All methods that write do the same.
         """
         before = self._snapshot(name)
         wrote = interview.write_typed(
@@ -436,7 +434,7 @@ class Workspace:
         return self._written(name, before, wrote.digest, wrote.dossier)
 
     def confirm(self, name: str, digest: str) -> None:
-        """Confirm every answer by an assistant, in a case that is still as its reader saw it."""
+        """Confirm every answer by an assistant, if the case hasn't changed since its reader saw it."""
         now = self.evaluated(name)
         if now.digest != digest:
             fix = "look at it again, then confirm"
@@ -449,7 +447,7 @@ class Workspace:
     def add_files(
         self, name: str, kind: FileKind, files: Sequence[Path]
     ) -> tuple[list[str], tuple[Block, ...], Difference]:
-        """Take files into a case: where they lie in it, what they hold, and what they changed."""
+        """Copy files into a case: where they are now, what they hold, and how the verdict changed."""
         before = self.evaluated(name)
         place = self.directory.path(name)
         placed, read, texts = add_files(place, kind, files, self.chosen)
@@ -459,7 +457,7 @@ class Workspace:
         return [str(path.relative_to(place)) for path in placed], read, changed
 
     def undo(self, name: str, then: str, digest: str) -> EvaluatedCase:
-        """Take back the last save of a case that is still as its reader saw it.
+        """Take back the last save of a case that hasn't changed since its reader saw it.
 
         ``then`` is the digest of the version before that save.
         """
@@ -481,17 +479,17 @@ class Workspace:
         return self._written(name, before, wrote.digest, dossier)
 
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
-        """Write one answer of an interview into a case, and say what it came to."""
+        """Write one answer of an interview into a case, and return its effect."""
         return self._step(interview.write_answer, name, ask_id, text, digest)
 
     def accept_conflict(
         self, name: str, ask_id: str, challenge_id: str, digest: str
     ) -> AnswerResult:
-        """Note beside an answer that it stays although something conflicts with it."""
+        """Note beside an answer that it stays in spite of a conflict."""
         return self._step(interview.accept_conflict, name, ask_id, challenge_id, digest)
 
     def says_already(self, name: str, ask_id: str, text: str) -> bool:
-        """Whether an answer changes nothing: it was sent twice, or others gave the same."""
+        """Whether an answer changes nothing: it was sent twice, or somebody gave the same one."""
         now = self.evaluated(name)
         try:
             case = interview.what_if(now, {ask_id: text})
@@ -508,9 +506,9 @@ class Workspace:
         *,
         as_written: bool = False,
     ) -> EvaluatedCase:
-        """A case judged with other answers, as typed, or for another day; nothing is written.
+        """A case judged with other answers, as typed, or as of another day; nothing is written.
 
-        What was measured overrules them only where they are judged ``as_written``.
+        Measurements overrule these answers only with ``as_written``.
         """
         now = self.evaluated(name)
         day = as_of or now.dossier.as_of
@@ -543,7 +541,7 @@ class Workspace:
     def _written(
         self, name: str, before: CaseSnapshot, digest: str, dossier: Dossier
     ) -> EvaluatedCase:
-        """The case after something was written into it, whose dossier is known."""
+        """The case after a write, with its dossier that is known already."""
         after = self._snapshot(name)
         if after.digest != before.digest:
             remember(after.case, (before.text, after.text), self.author)
@@ -553,7 +551,7 @@ class Workspace:
         return self.evaluated(name)
 
     def start(self, name: str, title: str) -> Path:
-        """Make a case folder with nothing answered yet, there whole or not at all."""
+        """Make a case folder without answers, completely or not at all."""
         place = self.directory.new_path(name)
         with made_whole(place) as folder:
             start_case(folder, title, self.chosen)
@@ -562,11 +560,11 @@ class Workspace:
     def listed(
         self, query: CaseQuery, within_s: float | None = None, most: int = 0
     ) -> Portfolio:
-        """The cases that fit, as many as are shown at once; and all of them in sum.
+        """The cases that fit, at most ``most`` of them, and the sums over all.
 
-        What can't be worked out in a moment, or in so many seconds, is said to be pending. Of more
-        than a few cases those that aren't shown are as they were when they were last looked at,
-        and pending where that was on another day.
+        A case that can't be judged at once, or within ``within_s`` seconds, is pending. In a folder
+        with more than a few cases, those that aren't shown have their last known state; one from
+        another day is pending.
         """
         until = monotonic() + (_MOMENT_S if within_s is None else within_s)
         names = self.names()
@@ -583,7 +581,7 @@ class Workspace:
         return page.model_copy(update={"cases": rows})
 
     def names(self) -> tuple[str, ...]:
-        """Names of the cases; of more than a few as they were a second ago at most."""
+        """The names of the cases. For more than a few, they are up to a second old."""
         read_at, names = self._names
         if len(names) <= _FEW or monotonic() - read_at > 1:
             read_at = monotonic()
@@ -592,17 +590,17 @@ class Workspace:
         return names
 
     def _kept_row(self, name: str) -> KeptRow:
-        """As it was looked at last, with its key; an empty one of no key where it never was."""
+        """The last row of a case with its key; an empty row without a key if there is none."""
         return self._rows.get(name) or KeptRow("", "", CaseRow(name=name))
 
     def _last(self, name: str, day: date) -> CaseRow:
-        """As it was looked at last; pending where that was on another day, or never."""
+        """The last row of a case; pending if it is of another day, or if there is none."""
         row = self._kept_row(name).row
         old = not row.problem and row.as_of != day
         return row.model_copy(update={"pending": True}) if old else row
 
     def row(self, name: str, until: float = math.inf) -> CaseRow:
-        """A case as a row; one that can't be read says why. After ``until`` none is judged."""
+        """The row of a case; one that can't be read says why. After ``until``, no case is judged."""
         try:
             snapshot = self._snapshot(name)
             kept = self._kept_row(name)
@@ -621,9 +619,9 @@ class Workspace:
             return row
 
     def warm(self, within_s: float = math.inf, *, aside: float = 0.0) -> None:
-        """Look at every case once, for so many seconds at most, and judge those that changed.
+        """Look at every case once, for ``within_s`` seconds at most, and judge those that changed.
 
-        ``aside`` is for how long others come first after each, as a share of what it took.
+        After each case, other work goes first for ``aside`` times as long as the case took.
         """
         until = monotonic() + within_s
         with suppress(InputError):  # too many cases: the list says so itself
@@ -635,7 +633,7 @@ class Workspace:
                 sleep((monotonic() - began) * aside)
 
     def watch(self) -> None:
-        """Look at every case again and again, for as long as the program runs."""
+        """Look at every case over and over, for as long as the program runs."""
         while True:
             began = monotonic()
             self.warm(aside=1.0)
@@ -645,7 +643,7 @@ class Workspace:
         return take_snapshot(self.directory.path(name), self.chosen, self._day())
 
     def _judge_row(self, name: str, snapshot: CaseSnapshot) -> CaseRow:
-        """The row of a dossier that nobody reads whole: what no list shows isn't worked out."""
+        """The row of a dossier for a list. Parts that no list shows aren't computed."""
         dossier = decide(
             snapshot.case, snapshot.framework, as_of=self._day(), draw=draw_for_list
         )
@@ -688,7 +686,7 @@ class Workspace:
         )
 
     def _carry_over(self, name: str, kept: KeptRow, snapshot: CaseSnapshot) -> CaseRow:
-        """The row of another day, of which nothing counts that isn't so on this one."""
+        """The row of another day, as everything that counts of the day is the same today."""
         row = kept.row.model_copy(update={"as_of": snapshot.day})
         self._rows[name] = kept._replace(row=row)
         self._kept.keep_row(self._place, self._rows[name])
@@ -699,7 +697,7 @@ class Workspace:
 
 
 def files_inside(source: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """Files by their names in a case folder, as paths."""
+    """The paths of files in a case folder, by their names."""
     case = load_case(source)
     paths = []
     for name in names:

@@ -1,1 +1,1 @@
-"""Questions and answers."""
+"""The interview: questions and answers."""

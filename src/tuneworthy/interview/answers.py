@@ -1,4 +1,4 @@
-"""Answers as people type them: parsed, written into the case file, and held against the rest."""
+"""Typed answers: parsed, written into the case file, and compared with the other answers."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _number(ask: Ask, text: str) -> WholeValue:
 
 
 def _read_numbers(ask: Ask, text: str) -> list[float]:
-    """A number, the ends of a range, or its ends with the likeliest between them."""
+    """Read a number, the two ends of a range, or three numbers with the likeliest in the middle."""
     parts = [text] if _ONE.fullmatch(text.strip()) else _BETWEEN.split(text.strip())
     if len(parts) > 3:
         raise _refused(ask, text, "write a number, or a range as 800-2000")
@@ -227,7 +227,7 @@ _PARSERS: dict[AskKind, Callable[[Ask, str], Value]] = {
 
 
 def places_of(case: Case, ask: Ask, text: str) -> Places:
-    """Where an answer goes in the case file, and what is written there; empty for no change."""
+    """The places in the case file that an answer changes, with their new values; {} for no change."""
     plain = text.strip()
     if len(plain) > _MOST_CHARACTERS:
         fix = f"keep it under {_MOST_CHARACTERS} characters"
@@ -286,13 +286,13 @@ def _fields(answer: CheckAnswer | FactorAnswer | None) -> dict[str, str]:
 
 
 def _beside(case: Case, room: str, name: str, part: str, text: str) -> Places:
-    """A part of an answer, as its note; the rest of it stays."""
+    """Set a part of an answer, such as its note; the rest of the answer stays."""
     fields = {"value": "unknown", **_fields(getattr(case, room).get(name)), part: text}
     return {(room, name): {key: value for key, value in fields.items() if value}}
 
 
 def _answer(case: Case, ask: Ask, value: str) -> Places:
-    """A check, factor or signal; a note that another answer was kept goes with that answer."""
+    """Set a check, a factor or a signal. A note that the former answer was kept is removed with it."""
     room, name, *rest = ask.id.split(".")
     if rest:
         return _beside(case, room, name, rest[0], value)
@@ -317,7 +317,7 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
 
 
 def _counted(case: Case, ask: Ask, value: str | None) -> Places:
-    """A count; a path or a number of usable ones beside it stays."""
+    """Set a count. A path, or a number of usable ones beside it, stays."""
     keys = keys_of(case, ask.id)
     if keys[0] != "data":
         return {keys: None if value is None else WholeValue(value)}
@@ -341,7 +341,7 @@ def _counted(case: Case, ask: Ask, value: str | None) -> Places:
 
 @dataclass(frozen=True)
 class CaseSnapshot:
-    """A case as its file was when somebody read it, with what its dossier rests on."""
+    """A case as its file was when somebody read it, with the digests behind its dossier."""
 
     source: str | Path  #: Case folder or case file.
     case: Case
@@ -349,25 +349,25 @@ class CaseSnapshot:
     text: str  #: Of the case file.
     digest: str  #: SHA-256 of the case file's text, for compare-and-set.
     inputs_digest: str
-    """Of all the rest but the day: framework, evidence, prompts, and what is missing."""
+    """The digest of everything else but the day: framework, evidence, prompts, and missing files."""
     #: The day its dossier speaks for.
     day: date | None = field(default=None, kw_only=True)
 
     @property
     def key(self) -> str:
-        """Equal where the dossier is."""
+        """A key that is equal for equal dossiers."""
         return f"{self.lasting_key} {self.day}"
 
     @property
     def lasting_key(self) -> str:
-        """Equal where all that the dossier rests on is, but for the day."""
+        """A key that is equal for equal dossiers, the day aside."""
         return f"{self.digest} {self.inputs_digest}"
 
     def ask(self, ask_id: str) -> Ask:
         return ask_of(self.case, self.framework, ask_id)
 
     def asks(self, ids: Iterable[str]) -> list[Ask]:
-        """The questions of some ids or paths, but for what no interview asks."""
+        """The questions with some ids or paths, without those that no interview asks."""
         asks = list[Ask]()
         for ask_id in ids:
             with suppress(CaseError):
@@ -388,7 +388,7 @@ class EvaluatedCase(CaseSnapshot):
         passed: Collection[str] = (),
         part: Part | None = None,
     ) -> Ask | None:
-        """As ``next_ask``, by what answers are worth."""
+        """The next question, as in ``next_ask``, by the worth of answers."""
         worth = self.dossier.next_questions
         return next_ask(
             self.case, self.framework, ask_id, passed=passed, part=part, worth=worth
@@ -398,15 +398,15 @@ class EvaluatedCase(CaseSnapshot):
 def write_answer(
     now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge
 ) -> AnswerResult:
-    """Write one answer into a case file, and say what it came to.
+    """Write one answer into a case file, and return its effect.
 
-    What is typed is yes, no or unknown; a number, ``800-2000`` or ``800 to 1100 to 2000``, with
-    ``$``, ``k`` or ``%`` where that makes sense; choices by id, title or number. "unknown" takes an
-    answer back; nothing is written where there is none.
+    An answer is yes, no or unknown; a number, ``800-2000`` or ``800 to 1100 to 2000``, with ``$``,
+    ``k`` or ``%`` where that makes sense; or choices by id, title or number. "unknown" removes an
+    answer; if there is none, nothing is written.
 
     Raises:
         ConflictError: If the file has changed since it was read; then nothing is written.
-        CaseError: If it is no answer; the error's ``fix`` says what would be one.
+        CaseError: If the text is no answer; the error's ``fix`` says what would be one.
         OutputError: If the file can't be written.
     """
     ask = now.ask(ask_id)
@@ -421,10 +421,10 @@ def write_answer(
 def accept_conflict(
     now: EvaluatedCase, ask_id: str, challenge_id: str, *, judge: Judge
 ) -> AnswerResult:
-    """Note beside an answer that it stays although something conflicts with it.
+    """Note beside an answer that it stays in spite of a conflict.
 
-    The note is put on the answer, else on the other side of the challenge; amounts have no place
-    for one, and then nothing is written. The challenge stays in every report.
+    The note is written beside the answer, else beside the other side of the challenge. Amounts have
+    no place for a note; then nothing is written. The challenge stays in every report.
 
     Raises:
         ConflictError: If the file has changed since it was read.
@@ -463,7 +463,7 @@ class Typed(NamedTuple):
 
     @property
     def supposed(self) -> Case:
-        """The case for a what-if: nothing that was measured overrules what was typed."""
+        """The case for a what-if, in which no measurement overrules a typed answer."""
         return self.case.with_origin(replace(self.case.origin, assumed=self.paths))
 
 
@@ -476,14 +476,14 @@ def type_in(
     *,
     by_id: bool = False,
 ) -> Typed:
-    """Answers typed into the text of a case file; nothing is written.
+    """Type answers into the text of a case file; nothing is written.
 
-    A key is a check, a factor, a signal, what reports call one, or a dotted path. A value is what
-    the interview takes; of what the interview doesn't ask, what the file takes, in YAML. ``by``
-    gives the framework of a case, which a key may change; ``flag`` stands before keys in errors.
+    A key is a check, a factor, a signal, its title in reports, or a dotted path. A value is as in
+    the interview; for a key that the interview doesn't ask, it is YAML as in the file. ``by`` gives
+    the framework of a case, which a key may change; ``flag`` is put before keys in errors.
 
     Raises:
-        CaseError: If a key or a value is none, or names a file that isn't there.
+        CaseError: If a key or a value is invalid, or names a file that doesn't exist.
     """
     before = case = case_from_text(text, path)
     framework = by(case)
@@ -528,7 +528,7 @@ def type_in(
 
 
 def _stand_together(case: Case, path: str, other: str) -> bool:
-    """Whether two paths lie in one list of the case, or in one of its sections' values."""
+    """Whether two paths are in one list of the case, or among the values of one section."""
     room, *rest = path.split(".")
     other_room, *other_rest = other.split(".")
     if room != other_room:
@@ -548,7 +548,7 @@ def _answer_change(
 
 
 def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Places:
-    """Where what was typed for a key goes: as in the interview, where that asks for it."""
+    """The places that a typed key changes; as in the interview, if it asks for the key."""
     if at in ("models", "attempts"):
         return _listed(case, at, text)
     try:
@@ -566,7 +566,7 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
 
 
 def _unasked(case: Case, at: str, text: str) -> Places:
-    """A key of the file that no interview asks for."""
+    """The places of a key that no interview asks for."""
     if at in ("name", "description"):  # whatever it looks like
         return {(at,): text}
     steps = at.split(".")
@@ -601,7 +601,7 @@ def _flow(text: str) -> Any:
 
 
 def _listed(case: Case, room: str, text: str) -> Places:
-    """Models or attempts: one whose name is there changes, another is added."""
+    """The places in the list of models or attempts: a known name changes its row, another adds one."""
     first = FIRST[room]
     rows = _flow(text)
     there = [str(getattr(entry, first)) for entry in getattr(case, room)]
@@ -626,7 +626,7 @@ def _is_missing(at: str, where: str, text: str) -> CaseError:
 
 
 def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
-    """A case with other answers, as ``type_in`` takes them; nothing is written."""
+    """A case with other answers, as in ``type_in``; nothing is written."""
     return type_in(
         now.text, case_path(now.source), answers, lambda _: now.framework
     ).supposed
@@ -642,15 +642,15 @@ def write_typed(
     by_id: bool = False,
     quotes: Mapping[str, str] | None = None,
 ) -> AnswerResult:
-    """Write answers, as ``type_in`` takes them, into a case file; nothing where one is wrong.
+    """Write answers, as in ``type_in``, into a case file; nothing if one of them is wrong.
 
-    With ``quotes``, the person's words for each answer, it is an assistant who writes: not what is
-    for people alone, and what it writes is marked until a person confirms it. Without, it is a
-    person, whose answer confirms what an assistant wrote there.
+    ``quotes``, the person's words for each answer, mean that an assistant writes. It may not write
+    sections for people, and its answers are marked until a person confirms them. Without
+    ``quotes``, a person writes, which also confirms an assistant's answer to the same question.
 
     Raises:
         ConflictError: If the file isn't as ``read_digest`` says.
-        CaseError: If an answer is none, or the framework can't judge the case with them.
+        CaseError: If an answer is invalid, or the framework can't judge the case with them.
     """
     # ``rewrite`` gives back the case alone, so ``change`` leaves the rest here, once
     results: list[tuple[Dossier, tuple[AnswerChange, ...]]] = []
@@ -687,17 +687,17 @@ def _stated_paths(case: Case, path: str, answer: str) -> list[str]:
 
 
 _FOR_PEOPLE = ("decision", "safety", "evidence", "framework")
-"""Sections that a person alone writes: who signs, what is safe, what counts, by which rules."""
+"""Sections that only a person may write: who signs, safety, evidence, and the framework."""
 
 
 def _is_for_people(path: str) -> bool:
-    """Whether a person alone may answer there: also where a model is served, as cases go there."""
+    """Whether only a person may answer. An address of a model is included, as cases are sent there."""
     first, *steps = path.split(".")
     return first in _FOR_PEOPLE or "base_url" in steps
 
 
 def _names_files(path: str) -> bool:
-    """Whether a single value says which files are read, and not how many of something there are."""
+    """Whether the value names files to read, and doesn't count something."""
     first, *steps = path.split(".")
     return first == "data" and steps[-1] not in ("count", "usable")
 
@@ -705,7 +705,7 @@ def _names_files(path: str) -> bool:
 def _mark_assistant(
     typed: Typed, before: Case, quotes: Mapping[str, str], answers: Mapping[str, str]
 ) -> None:
-    """Refuse what is for people, and write down what else an assistant answers."""
+    """Refuse sections for people, and record the assistant's other answers."""
     changed = changed_values(before, typed.case)
     said = {
         item.path: quotes[name]
@@ -758,10 +758,10 @@ _ACCEPTED = re.compile(rf"(?:; )?{_MARK}[a-z_0-9]+")
 def _new_conflicts(
     case: Case, ask_id: str, before: Dossier, after: Dossier
 ) -> tuple[Conflict, ...]:
-    """Challenges that came with an answer, all their other sides being answered too.
+    """Challenges that an answer raised, if all their other sides are answered.
 
-    What nobody has answered yet conflicts with nothing: the report asks for it. An attempt takes
-    several answers; the report judges it.
+    An open answer conflicts with nothing: the report asks for it. An attempt consists of several
+    answers, and only the report judges it.
     """
     if ask_id.startswith("attempts."):
         return ()
@@ -780,7 +780,7 @@ def _new_conflicts(
 def conflict_of(
     case: Case, ask_id: str, dossier: Dossier, challenge_id: str
 ) -> Conflict | None:
-    """A conflict by its challenge, for a surface that shows it later; None once it is settled."""
+    """A conflict by its challenge, for a page that shows it later; None once it is settled."""
     challenge = next(
         (item for item in dossier.challenges if item.id == challenge_id), None
     )
@@ -799,7 +799,7 @@ def conflict_of(
 def _note_place(
     case: Case, ask_id: str, challenge: ChallengeResult
 ) -> tuple[str, str] | None:
-    """The answer to put the note on: this one, else the first other that can carry it."""
+    """The answer that gets the note: this one, else the first other one with a place for it."""
     for path in (ask_id, *map(_ask_id, challenge.between)):
         room, _, name = path.partition(".")
         if room in ROOMS and name in getattr(case, room):
@@ -808,7 +808,7 @@ def _note_place(
 
 
 def _is_said(case: Case, dossier: Dossier, path: str) -> bool:
-    """Whether the case says something there, or a number gives the answer."""
+    """Whether the case states a value at the path, or a number that gives the answer."""
     room, _, name = path.partition(".")
     if path == "evidence":
         return True
@@ -823,13 +823,13 @@ def _is_said(case: Case, dossier: Dossier, path: str) -> bool:
 
 
 def _ask_id(path: str) -> str:
-    """The question behind a path of a challenge."""
+    """The id of the question for a path of a challenge."""
     parts = path.split(".")
     return ".".join(parts[:2]) if parts[0] in ROOMS else path
 
 
 class Script(NamedTuple):
-    """Answers written down beforehand."""
+    """Answers that were written down in a file."""
 
     answers: dict[str, str]  #: As ``type_in`` takes them, by path.
     kept: tuple[str, ...]  #: Challenges of which both sides stay.
@@ -838,7 +838,7 @@ class Script(NamedTuple):
 
 
 def read_script(path: str | Path, framework: Framework) -> Script:
-    """A file of answers: a mapping in YAML from keys, as ``type_in`` takes them, to answers.
+    """Read a file of answers: a mapping in YAML from keys, as in ``type_in``, to answers.
 
     ``kept`` lists challenges of which both sides stay, and ``name`` names a new case.
     """
@@ -869,7 +869,7 @@ def read_script(path: str | Path, framework: Framework) -> Script:
 
 
 def _typed(value: Any, where: str) -> str:
-    """An answer as a person would type it: a list with commas, a range with its words."""
+    """An answer as a person would type it: a list with commas, or a range in words."""
     ends = ("low", "likely", "high")
     if value is None:
         return "unknown"

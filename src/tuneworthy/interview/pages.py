@@ -39,7 +39,7 @@ _BESIDE_PATH = 52  # columns that the table of commands takes beside the path
 
 
 class Sheet:
-    """Lines of at most 80 columns, most of them in the margin, for a terminal to paint."""
+    """Lines of at most 80 columns, most of them with a margin, that a terminal paints."""
 
     def __init__(self, *lines: str) -> None:
         self._lines: list[tuple[str, Style | None]] = []
@@ -224,7 +224,7 @@ def doubt_choices(doubt: GrowthDoubt) -> list[tuple[str, str]]:
 
 
 def conflict_head(others: Sequence[Ask]) -> str:
-    """That an answer doesn't fit, and with which others."""
+    """Say that an answer conflicts, and with which others."""
     sides = listing(
         [f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]]
     )
@@ -243,7 +243,7 @@ def conflict_choices(
 
 
 def keep_both(conflict: Conflict, *, alone: bool) -> str:
-    """The way to keep both sides."""
+    """The words for keeping both sides."""
     then = "note it" if conflict.recordable else "the report will say so"
     return f"{'it holds' if alone else 'both hold'}, and {then}"
 
@@ -254,7 +254,7 @@ OPEN_CONFLICT = "Left open. The report will show it."
 def rest_page(
     dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]
 ) -> Sheet:
-    """The answer so far when a round is over, and what else is worth knowing."""
+    """The page after a round: the verdict so far, and the parts that are still worth answering."""
     page = Sheet("").add(common.title_line(dossier), "strong", "")
     page.add(stays_text(dossier, framework, whole=True), first="")
     if dossier.challenges:
@@ -283,7 +283,7 @@ def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
 
 
 def closing_page(dossier: Dossier, case_path: str) -> Sheet:
-    """The walk through the steps of the framework, the next step, and how to go on."""
+    """The last page: the walk through the framework's steps, the next step, and how to continue."""
     path = safe(argument(one_line(case_path)))
     count_of = dossier.verdict.outcome
     page = Sheet("").add(common.title_line(dossier), "strong", "")
@@ -323,16 +323,16 @@ def value_words(ask: Ask) -> str:
 
 
 def refused(caught: InputError) -> str:
-    """Why something is no answer, beside the question, so without naming it."""
+    """Why a text is no answer. It is shown beside the question, so it doesn't name it."""
     return " ".join(sentence(text) for text in (caught.what, caught.fix) if text)
 
 
 def part(
     which: Part, offer: OpenPart | None, *, with_count: bool = True
 ) -> tuple[str, str]:
-    """A part of the interview: what it settles, and what is open in it.
+    """A part of the interview: its subject, and the number of open questions.
 
-    Beside a question, which has its own number, it is without the count.
+    ``with_count`` is False beside a question, which has its own number.
     """
     settles: str = WORDS["parts"][which]["settles"]
     asks: str = WORDS["parts"][which]["asks"]
@@ -348,7 +348,7 @@ def unknowns(many: int) -> str:
 
 
 def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
-    """The state when a round is over: a line, and what to do next."""
+    """The state after a round: a line, and the next step."""
     text = stays_text(dossier, framework, whole=True)
     return text or "Every check and every reason is answered.", sentence(
         dossier.verdict.now
@@ -356,7 +356,7 @@ def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
 
 
 def doubts(dossier: Dossier) -> str:
-    """How many things don't fit together; empty for none."""
+    """The number of challenges in words; empty for none."""
     many = len(dossier.challenges)
     verb = "is" if many == 1 else "are"
     if many:

@@ -74,20 +74,20 @@ class AmbiguousNameError(CaseError):
 
 
 def _called(name: str) -> str:
-    """A name or a title, however it is written or spelled."""
+    """A name or a title in small letters and one spelling, so that equal ones can be compared."""
     return name.casefold().replace("_", " ").replace("optimis", "optimiz")
 
 
 def answer_path(
     name: str, framework: Framework, *, by_id: bool = False
 ) -> tuple[str, ...]:
-    """Where in a case an answer is kept: by its path, its id, or what reports call it.
+    """The places in a case that a name means: its path, its id, or its title in reports.
 
-    With ``by_id`` an id is its own question's, whatever else reports call so.
+    With ``by_id``, an id means its own question, even if reports use it as another's title.
 
     Raises:
-        AmbiguousNameError: If reports call more than one question so.
-        CaseError: If nothing asked has that name.
+        AmbiguousNameError: If the name is the title of more than one question.
+        CaseError: If no question has that name.
     """
     if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
@@ -118,7 +118,7 @@ def answer_path(
 
 
 def _asked_fields() -> list[str]:
-    """Paths of the fields that are asked whatever the framework, of a first attempt and model."""
+    """Paths of the fields that every framework asks; in lists, those of a first attempt and model."""
     lists = [f"{room}.1.{name}" for room, name in FIRST.items()]
     paths = []
     for path, field in case_fields().items():
@@ -151,10 +151,10 @@ def _below(here: Any, step: str) -> Any:
 
 
 def keys_of(case: Case, path: str) -> Keys:
-    """A dotted path as keys of the case file; places in lists, which count from 1, from 0.
+    """The keys of a dotted path. Places in lists count from 1 in the path, and from 0 in the keys.
 
     Raises:
-        CaseError: If a place is none that a list has, and not the one after its last.
+        CaseError: If a place is neither in its list nor the one after its end.
     """
     here: Any = case
     keys = list[str | int]()
@@ -176,7 +176,7 @@ def keys_of(case: Case, path: str) -> Keys:
 
 
 def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
-    """The place that a step names in a list of ``many``: one of them, or the next one."""
+    """The place that a step names in a list of ``many``: an existing one or the next one."""
     place = read_place(step)
     if place is not None and place <= many + 1:
         return place
@@ -194,7 +194,7 @@ def _place(step: str, many: int, above: Sequence[str], path: str) -> int:
 
 
 def is_stated(case: Case, path: str) -> bool:
-    """Whether the case says something at a path; "unknown" says nothing."""
+    """Whether the case states a value at a path; "unknown" isn't one."""
     above, _, last = path.rpartition(".")
     if above and last in _HAVE_DEFAULTS:
         parent = value_at(case, above)
@@ -205,7 +205,7 @@ def is_stated(case: Case, path: str) -> bool:
 
 
 def shown_value(value: Any) -> str:
-    """A value as it could be typed again; empty for what is unknown or says nothing."""
+    """A value as it could be typed again; empty for an unknown or empty one."""
     match value:
         case None | "unknown" | Holding(count=None):
             return ""
@@ -236,7 +236,7 @@ def shown_value(value: Any) -> str:
 
 
 def _shown_amount(low: float, likely: float, high: float) -> str:
-    """A range as it could be typed again, with its middle only where reading wouldn't assume it."""
+    """A range as it could be typed again. Its middle is left out where reading it assumes the same."""
     if low == high:
         return plain_number(likely)
     ends = [low, high]
@@ -246,7 +246,7 @@ def _shown_amount(low: float, likely: float, high: float) -> str:
 
 
 def _quoted(value: Any) -> str:
-    """A value of a record on one line, quoted where YAML would read something else."""
+    """A value on one line, quoted where YAML would read another value."""
     text = str(value)
     if _UNQUOTED.fullmatch(text):
         return text
@@ -263,7 +263,7 @@ def plain_number(value: float) -> str:
 
 
 def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
-    """A question by its id, also one that isn't open; for going back."""
+    """A question by its id. It needn't be open, so that one can go back to it."""
     path = ".".join(answer_path(ask_id, framework))
     field = _field(case, framework, path)
     if field is None:
@@ -324,7 +324,7 @@ def _framework_field(
 
 
 def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
-    """A field of an attempt or a model; of the one after the last, only the first field."""
+    """A field of an attempt or a model; for the one after the last, only the first field."""
     if len(rest) != 2:
         return None
     place, name = rest
@@ -403,7 +403,7 @@ def next_ask(
 def _most_worth_first(
     opened: Iterable[str], worth: Sequence[QuestionResult]
 ) -> list[str]:
-    """The goals, then what is worth something in its order, then the rest as it was."""
+    """Sort ids: the goals, then those in the order of their worth, then the rest in their order."""
     paths = list(opened)
     order = [path for path in paths if path == "goals"]
     for question in worth:
@@ -417,7 +417,7 @@ def _most_worth_first(
 def offers(
     case: Case, framework: Framework, *, passed: Collection[str] = ()
 ) -> tuple[OpenPart, ...]:
-    """The parts in which something is still worth knowing; empty when nothing is."""
+    """The parts with questions that are still worth asking; () without any."""
     waiting = {
         part: set(part_asks(case, framework, part)) - {*passed} for part in PARTS
     }
@@ -427,12 +427,12 @@ def offers(
 def part_asks(
     case: Case, framework: Framework, part: Part | None = None
 ) -> tuple[str, ...]:
-    """Ids of all that is open in a part, in the order of asking; for passing it as a whole."""
+    """Ids of the open questions of a part, in the order of asking, to pass the part as a whole."""
     return tuple(_ask_round(case, framework, part).opened)
 
 
 def levers(case: Case, framework: Framework) -> tuple[Ask, ...]:
-    """The questions about amounts that the page can move, where the case leaves room for them."""
+    """The questions about amounts that have a lever on the page, where the case allows a change."""
     return tuple(
         ask_of(case, framework, path)
         for path, field in case_fields().items()
@@ -473,10 +473,10 @@ _YES: State = "yes"
 
 
 def worth_asking(states: States, framework: Framework) -> dict[str, float | None]:
-    """Open answers in the order of their value, with the doubt that each removes today.
+    """Open answers in the order of their value, each with the doubt in bits that it removes today.
 
-    First what can change the count today; then what could once the missing checks are done; then
-    the rest, in the framework's order.
+    First those that can change the count today, then those that could after the missing checks,
+    then the rest in the framework's order.
     """
     rules = rules_of(framework)
     order: dict[str, float | None] = {
@@ -505,7 +505,7 @@ class _AskRound(NamedTuple):
 
 
 def _ask_round(case: Case, framework: Framework, part: Part | None) -> _AskRound:
-    """The round of a part; the framework's own one without a part."""
+    """The questions of a part; those of the framework's own round without a part."""
     filled, ledger = with_own_evidence(case)
     fields = [
         path
@@ -542,13 +542,13 @@ def _ask_round(case: Case, framework: Framework, part: Part | None) -> _AskRound
 
 
 def _path_of(name: str, framework: Framework) -> str:
-    """Where a case keeps the answer to a check or a factor."""
+    """The path of the answer to a check or a factor."""
     room = "ceiling" if name in framework.ceiling else "factors"
     return f"{room}.{name}"
 
 
 def _failures_are_counted(case: Case) -> bool:
-    """Whether somebody counted what goes wrong: then the leading cause is known better."""
+    """Whether somebody counted the causes of failures, which shows the leading cause better."""
     if case.failures is not None and case.failures.counts:
         return True
     _, ledger = with_own_evidence(case)
@@ -558,7 +558,7 @@ def _failures_are_counted(case: Case) -> bool:
 def _fields(
     case: Case, framework: Framework, part: Part
 ) -> Iterator[tuple[str, CaseField]]:
-    """The fields of a part by the ids of their questions, in the order of asking."""
+    """The fields of a part by their question's id, in the order of asking."""
     paths = [path for path, field in case_fields().items() if field.part == part]
     # a room may come twice, with other rooms between: what belongs together is asked together
     for room, group in groupby(paths, key=_room_of):
@@ -584,7 +584,7 @@ def _room_of(path: str) -> str:
 def _listed_fields(
     case: Case, framework: Framework, room: str, fields: Sequence[tuple[str, CaseField]]
 ) -> Iterator[tuple[str, CaseField]]:
-    """Some fields of each attempt or model, and the one that adds another attempt or model."""
+    """Some fields of each attempt or model, and one that adds another attempt or model."""
     many = len(getattr(case, room))
     for number in range(1, many + 1):
         for path, field in fields:
@@ -604,12 +604,12 @@ def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
 
 
 def _holds_somehow(case: Case, conditions: str) -> bool:
-    """Whether one of some conditions with *or* between them holds."""
+    """Whether one of several conditions holds; they are joined by *or*."""
     return any(_holds(case, condition) for condition in conditions.split(" or "))
 
 
 def _holds(case: Case, condition: str) -> bool:
-    """Whether a case has ``path``, or one of ``path = value, value``; ``not`` turns it round."""
+    """Whether a case has ``path``, or ``path = value, value``; ``not`` inverts it."""
     path, _, values = condition.removeprefix("not ").partition(" = ")
     value = value_at(case, path)
     holds = value not in (None, (), {})

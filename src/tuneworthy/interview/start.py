@@ -1,4 +1,4 @@
-"""A case to begin with: a commented file, and its schema for editors."""
+"""A new case: a commented file, and its schema for editors."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FRAMEWORK_FILE = "framework.yaml"
 def start_case(
     folder: str | Path, name: str | None = None, chosen: str | None = None
 ) -> list[Path]:
-    """Write a commented case file and its schema into a folder; the files that were written.
+    """Write a commented case file and its schema into a folder, and return their paths.
 
-    All of them or none: where one can't be written, those before it are gone again.
+    Where one of them can't be written, none is left.
     """
     if not str(folder).strip():
         raise CaseError("is empty", where="DIR", fix="name a folder")

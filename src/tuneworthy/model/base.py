@@ -1,4 +1,4 @@
-"""The base of every noun, and the few values that all of them share."""
+"""The base of all records, and the few values that they share."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Record(
     hide_input_in_errors=True,
     defer_build=True,
 ):
-    """A frozen, closed noun; how to check one is worked out on first use, to save starting time."""
+    """A frozen, closed record. Its checks are built on first use, which saves time at the start."""
 
 
 _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the same
@@ -80,13 +80,13 @@ def _read(name: str) -> Any:
 
 
 class LazyRecord(Record):
-    """A record of which some fields are worked out when one of them is first read."""
+    """A record with fields that are computed when one of them is first read."""
 
     _later: dict[str, Callable[[], Any]] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def waiting(cls, later: Mapping[str, Callable[[], Any]], **known: Any) -> Self:
-        """With the fields that are ``known``, unchecked; ``later`` works out each other one."""
+        """A record with the ``known`` fields, unchecked; ``later`` computes each other one."""
         record = cls.model_construct(**known)
         for name in later:  # a default would stand in its place
             record.__dict__.pop(name, None)
@@ -94,11 +94,11 @@ class LazyRecord(Record):
         return record  # type: ignore[return-value]  # the plugin forgets subclasses
 
     def postpone(self, later: Mapping[str, Callable[[], Any]]) -> Self:
-        """The same, checked, with ``later`` in the place of what some fields hold."""
+        """The same record, checked, in which ``later`` computes some of the fields."""
         return self.waiting(later, **self.__dict__)
 
     def changed(self, **fields: Any) -> Self:
-        """The same with other values of some fields; what waits goes on waiting."""
+        """The same record with other values of some fields; fields that wait go on waiting."""
         with _ONE_AT_A_TIME:
             later = {n: work for n, work in self._later.items() if n not in fields}
             return self.waiting(later, **{**self.__dict__, **fields})
@@ -146,10 +146,10 @@ class LazyRecord(Record):
 
 
 class FileRecord(Record):
-    """A noun that people write by hand in a file.
+    """A record that people write by hand in a file.
 
-    A key with nothing behind it counts as absent, and a key we don't know is refused together
-    with the keys we do know, so that the error can say which was meant.
+    A key without a value counts as absent. An unknown key is refused together with the known keys,
+    so that the error can suggest the key that was meant.
     """
 
     @model_validator(mode="before")
@@ -177,7 +177,7 @@ def _keys(record: type[FileRecord]) -> tuple[str, ...]:
 
 
 def every(states: Iterable[State]) -> State:
-    """No where one is, else unknown where one is, else yes."""
+    """No if one is no, else unknown if one is unknown, else yes."""
     distinct = set(states)
     if "no" in distinct:
         return "no"
@@ -200,7 +200,7 @@ def to_state(value: Any) -> Any:
 
 
 def short_text(value: Any) -> str:
-    """A short picture of a value for an error message."""
+    """A value in short, for an error message."""
     if isinstance(value, str):
         text = value[:40].encode("utf-8", "backslashreplace").decode("utf-8")
         return text if len(value) <= 40 else text[:39] + "…"
@@ -213,27 +213,27 @@ _PLACE = re.compile(r"[1-9][0-9]{0,3}")
 
 
 def read_place(step: str) -> int | None:
-    """A place in a list as people write it, counted from 1; None for what is none.
+    """Read a place in a list as people write it, counted from 1; None for another text.
 
-    Digits of other scripts, signs and leading zeros make none, so each place has one spelling.
+    Digits of other scripts, signs and leading zeros aren't read, so each place has one spelling.
     """
     return int(step) if _PLACE.fullmatch(step) else None
 
 
 def wrong(what: str, fix: str) -> PydanticCustomError:
-    """A finding of a validator: what is wrong, and the fix."""
+    """A validator's error: the fault, and the fix."""
     return PydanticCustomError("fix", "{what}", {"what": what, "fix": fix})
 
 
 def is_whole_number(value: Any) -> bool:
-    """Whether a value is a count as people write it; yes and true are not."""
+    """Whether a value is a count as people write it; yes and true aren't."""
     if isinstance(value, str):
         return re.fullmatch(r"\s*[-+]?[0-9][0-9_.]*\s*", value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
-    """Take a plain value as this key of a mapping, or a whole number as another."""
+    """Make a reader that takes a plain value as the key ``name``, or a whole number as ``count``."""
 
     def mapping(value: Any) -> Any:
         key = count if count and is_whole_number(value) else name
@@ -245,17 +245,17 @@ def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
 
 
 def as_bytes(text: str) -> bytes:
-    """Text as UTF-8; half of a surrogate pair, as broken JSON has it, as three bytes of its own."""
+    """Text as UTF-8. Half of a surrogate pair, which broken JSON may have, becomes three bytes."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def readable(text: str) -> str:
-    """Text that any file can hold: half of a surrogate pair is a question mark."""
+    """Text that any file can hold; half of a surrogate pair becomes a question mark."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def one_or_many(value: Any) -> Any:
-    """A single word where a list of them is meant."""
+    """Read a single word as a list of one word."""
     return [value] if isinstance(value, str) else value
 
 
@@ -263,7 +263,7 @@ MOST_PARTS = 100  #: Of a path or a pattern: each is searched within the one bef
 
 
 def inside_folder(value: str) -> str:
-    """A relative path that can't leave the case folder by its own words; else a finding."""
+    """Check a relative path that can't leave the case folder; else an error of the validator."""
     parts = re.split(r"[/\\]", value)
     if len(parts) > MOST_PARTS:
         raise wrong(
@@ -322,7 +322,7 @@ Ident = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 class Range(Record):
     """A value between two ends, both included, in the unit of its field.
 
-    For what JSON shows as ``{low, high}``; a number with a value of its own is an ``Interval``.
+    JSON shows it as ``{low, high}``. A number with a value between its ends is an ``Interval``.
     """
 
     low: float  #: The least.
@@ -330,12 +330,12 @@ class Range(Record):
 
     @classmethod
     def between(cls, low: float, high: float) -> Range:
-        """From two numbers; ``math.inf`` as the most means open."""
+        """A range from two numbers; ``math.inf`` as the upper end means open."""
         return cls(low=low, high="open" if math.isinf(high) else high)
 
     @classmethod
     def total(cls, ranges: Iterable[Range]) -> Range:
-        """The sum, open as soon as one part is; 0 for no parts."""
+        """The sum of ranges, open if one of them is; 0 for none."""
         parts = tuple(ranges)
         return cls.between(
             math.fsum(p.low for p in parts), math.fsum(p.most for p in parts)
@@ -347,7 +347,7 @@ class Range(Record):
         return math.inf if self.high == "open" else self.high
 
     def narrowed(self) -> float | Range:
-        """The number alone where both ends are equal."""
+        """The number alone if both ends are equal."""
         return self.low if self.low == self.high else self
 
     def __add__(self, other: Range) -> Range:
@@ -356,7 +356,7 @@ class Range(Record):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number with its ends, for calculations; ``math.inf`` is allowed."""
+    """A number with its ends, for calculations; an end may be ``math.inf``."""
 
     low: float
     value: float
@@ -369,11 +369,11 @@ class Interval:
 
     @property
     def varies(self) -> bool:
-        """Whether its ends differ."""
+        """Whether the ends differ."""
         return self.low < self.high
 
     def narrowed(self) -> float | Range:
-        """The value alone where the ends are equal, else the ends."""
+        """The value alone if the ends are equal, else the ends."""
         if self.low != self.high:
             return Range.between(self.low, self.high)
         return self.value
@@ -384,7 +384,7 @@ class Interval:
         )
 
     def __sub__(self, other: Interval) -> Interval:
-        """The widest difference: the least less the most, and the other way round."""
+        """The widest difference: from the lowest less the highest to the highest less the lowest."""
         return Interval(
             self.low - other.high, self.value - other.value, self.high - other.low
         )
@@ -407,7 +407,7 @@ class EstimatedShare(Record):
 
 
 class Unknown(Record):
-    """A value nobody knows yet: the only "none" of a dossier."""
+    """A value that nobody knows yet. A dossier has no other "none"."""
 
     unknown: Literal[True] = True  #: Always true: it tells this object from a value.
     ask: str  #: The step that would settle it, as a command or a question.
@@ -421,9 +421,9 @@ _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def json_text(data: Any) -> str:
-    """Plain data as JSON, two spaces deep, with a line feed at its end; a ValueError for NaN.
+    """Plain data as JSON, indented by two, with a final line feed; a ValueError for NaN.
 
-    Characters a terminal would act on instead of showing are escaped; the value stays the same.
+    Characters that a terminal would act on are escaped; the value stays the same.
     """
     text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
@@ -441,7 +441,7 @@ def digest(record: Record) -> str:
 
 
 def of_the_last(work: Callable[[R], T]) -> Callable[[R], T]:
-    """A function of a large record that many decisions share; what the last gave is remembered."""
+    """Make a function remember its last result, as many decisions share one large record."""
     last: tuple[R, T] | None = None
 
     def remembered(record: R) -> T:
@@ -474,7 +474,7 @@ def usd_per_request(
     usd_per_mtok_input: float,
     usd_per_mtok_output: float,
 ) -> float:
-    """Price of one request in USD, nothing cached."""
+    """Price of one request in USD, without cached tokens."""
     usd = input_tokens * usd_per_mtok_input + output_tokens * usd_per_mtok_output
     return usd / TOKENS_PER_MTOK
 

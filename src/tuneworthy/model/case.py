@@ -1,4 +1,4 @@
-"""The use case as a person writes it in ``case.yaml``, and what lies beside that file."""
+"""The use case as a person writes it in ``case.yaml``, and the files beside it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Holding(FileRecord):
 
     @property
     def good(self) -> int | None:
-        """How many count: the usable ones, or all of them where nobody counted those."""
+        """The number that counts: the usable ones, or all where nobody counted those."""
         return min(
             (n for n in (self.count, self.usable) if n is not None), default=None
         )
@@ -122,7 +122,7 @@ Hiding = Literal["keep", "fakes", "words"]
 
 
 def _listed(value: Any) -> Any:
-    """Words of a list, or of a text with commas between them."""
+    """Read words from a list, or from a text with commas."""
     if isinstance(value, str):
         return tuple(filter(None, map(str.strip, value.split(","))))
     return value
@@ -213,12 +213,12 @@ class AmountOf(FileRecord, Generic[N]):
 
     @classmethod
     def model_parametrized_name(cls, params: Any) -> str:
-        """Only the classes below are met by name."""
+        """The name in schemas. Only the classes below are named there."""
         return f"_{super().model_parametrized_name(params)}"
 
     @property
     def interval(self) -> Interval:
-        """The same for calculations."""
+        """The amount as an interval, for calculations."""
         return Interval(self.low, self.likely, self.high)
 
     def at_most(self, limit: float) -> State:
@@ -310,9 +310,9 @@ class Upfront(FileRecord):
 
     @property
     def by_category(self) -> dict[str, Effort]:
-        """The categories that say something; empty when only totals were stated.
+        """The categories with an amount; {} where only totals are stated.
 
-        One that is named without an amount is unknown, as if it weren't named.
+        A category that is named without an amount counts as unknown, as if it weren't named.
         """
         categories: dict[str, Effort | None] = {
             "data_preparation": self.data_preparation,
@@ -538,7 +538,7 @@ class Model(FileRecord):
 
     @property
     def embedded(self) -> bool:
-        """Whether it is one that ships with a package and serves nobody."""
+        """Whether it is the model that ships with a package, which is only for trying things out."""
         return self.id.startswith("local:") and self.base_url is None
 
     @field_validator("base_url")
@@ -623,12 +623,12 @@ Overruling = dict[
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
-    """A path into a case as text."""
+    """A path in a case as text with dots."""
     return ".".join(map(str, path))
 
 
 def overlaps(path: str, other: str) -> bool:
-    """Whether two dotted paths are the same, or one lies below the other."""
+    """Whether two dotted paths are the same, or one is below the other."""
     return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
 
 
@@ -703,7 +703,7 @@ class Case(FileRecord):
 
     @property
     def one_off(self) -> bool:
-        """Whether the traffic is a job that ends, and no stream of requests."""
+        """Whether the traffic is a job that ends, not a stream of requests."""
         growth = self.economics.traffic.growth_per_month
         ends = growth is not None and growth.high <= -1
         if self.workload == "unknown":
@@ -716,28 +716,28 @@ class Case(FileRecord):
         return "" if self.one_off else " per month"
 
     def usable_data(self, unit: str) -> int | None:
-        """How many of a kind of data the team has: the usable ones where they were counted."""
+        """The number of usable data of a kind, or of all where nobody counted the usable ones."""
         holding: Holding | None = getattr(self.data, unit)
         return holding.good if holding else None
 
     @property
     def origin(self) -> CaseOrigin:
-        """Where it comes from."""
+        """The origin of the case."""
         return self._origin
 
     def with_origin(self, origin: CaseOrigin) -> Case:
-        """A copy that comes from elsewhere."""
+        """A copy of the case with another origin."""
         case = self.model_copy()
         case._origin = origin  # noqa: SLF001  # a copy of its own kind, seen by nobody yet
         return case
 
     def where(self, *path: str | int) -> str:
-        """File and line of a value, for errors; just the dotted path when there is no file."""
+        """File and line of a value, for errors; only the dotted path when there is no file."""
         return self._origin.where(path)
 
     @property
     def folder(self) -> Path | None:
-        """The folder its data lie in; None for a case that came from a mapping."""
+        """The folder of the case; None for a case that came from a mapping."""
         return self._origin.folder
 
     @field_validator("goals")
@@ -837,7 +837,7 @@ OTHER_NAMES = {
 
 
 def metric_named(name: str) -> str:
-    """The one name of a metric: capitals and blanks around it aside, the id of its scorer."""
+    """The id of a metric's scorer, whatever its capitals and blanks."""
     plain = name.strip().casefold()
     return OTHER_NAMES.get(plain.replace("_", " "), plain)
 
@@ -881,6 +881,6 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
 
 
 def in_use(case: Case) -> Model | None:
-    """The model in use today: the first not tuned and not embedded; None when none is named."""
+    """The model in use today: the first that is neither tuned nor embedded; None without one."""
     prompted = (model for model in case.models if model.kind == "prompted")
     return next((model for model in prompted if not model.embedded), None)

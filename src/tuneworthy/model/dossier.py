@@ -95,7 +95,7 @@ class Assessment(NamedTuple):
         return answer.state if answer else "unknown"
 
     def source(self, name: str) -> Source:
-        """Where it comes from; assumed for one the framework doesn't have."""
+        """The source of an answer; assumed for one the framework doesn't have."""
         if answer := self._answer(name):
             return answer.source
         return "assumed"
@@ -648,7 +648,7 @@ class InvestmentResult(LazyRecord):
         return "" if self.one_off else " per month"
 
     def step(self, name: StepId) -> str:
-        """A line of the calculation; empty where nothing could be calculated."""
+        """A line of the calculation; empty where nothing was calculated."""
         names: tuple[str, ...] = get_args(StepId)
         return self.steps[names.index(name)] if self.steps else ""
 

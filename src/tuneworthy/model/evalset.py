@@ -93,7 +93,7 @@ class EvalCase(FileRecord):
 
     @property
     def text(self) -> str:
-        """The newest thing that was said to the model."""
+        """The newest message to the model."""
         if self.input is not None:
             return self.input
         heard = [m.content for m in self.messages if m.role != "assistant"]
@@ -172,7 +172,7 @@ PAIRS = ("first", "second", "tie")
 
 
 def digest_of(*parts: str) -> str:
-    """Begin of the SHA-256 of texts: of a rubric and its scale, or of outputs that were shown."""
+    """The beginning of the SHA-256 of texts: of a rubric and its scale, or of shown outputs."""
     return hashlib.sha256(as_bytes("\0".join(parts))).hexdigest()[:16]
 
 

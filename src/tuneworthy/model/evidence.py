@@ -65,7 +65,7 @@ class Evidence(Record):
     @model_validator(mode="before")
     @classmethod
     def _drop_the_only_grade(cls, data: Any) -> Any:
-        """Ledgers of 0.1 say with each that it was measured, which is all that is kept now."""
+        """Drop the grade in ledgers of 0.1, which was "measured" in each line."""
         if isinstance(data, dict) and data.get("grade") == "measured":
             return {name: value for name, value in data.items() if name != "grade"}
         return data
@@ -114,7 +114,7 @@ class Skipped(Record):
 
     @property
     def predicate(self) -> str:
-        """The reason with its verb in the number of the records, as ``aren't JSON`` of two."""
+        """The reason with a verb that fits the number of records, as ``aren't JSON`` for two."""
         verb, _, rest = self.why.partition(" ")
         return f"{_OF_SEVERAL.get(verb, verb) if self.n != 1 else verb} {rest}"
 
@@ -283,12 +283,12 @@ class Batch:
         return len(self.output)
 
     def column(self, name: str) -> list[Any]:
-        """A column whole: as long as ``output``, of None where no trace has it."""
+        """A whole column: as long as ``output``, with None where no trace has it."""
         values: list[Any] = getattr(self, name)
         return values or [None] * len(self.output)
 
     def coverage(self) -> Coverage:
-        """How many of the traces say what."""
+        """The number of traces that have each field."""
         return Coverage(
             text=self._saying("output", "input"),
             tokens=len(self) - self._lacking("input_tokens", "output_tokens"),
@@ -298,14 +298,14 @@ class Batch:
         )
 
     def _saying(self, *names: str) -> int:
-        """How many have a value in one of some columns."""
+        """The number of traces with a value in at least one of these columns."""
         columns = [values for name in names if (values := getattr(self, name))]
         if len(columns) < 2:
             return sum(len(values) - values.count(None) for values in columns)
         return len(self) - sum(set(row) == {None} for row in zip(*columns, strict=True))
 
     def _lacking(self, *names: str) -> int:
-        """How many lack a value in one of some columns."""
+        """The number of traces without a value in at least one of these columns."""
         columns = [self.column(name) for name in names]
         return sum(None in row for row in zip(*columns, strict=True))
 

@@ -1,4 +1,4 @@
-"""A decision framework, whole: what is asked, how it counts, and what follows."""
+"""A whole decision framework: its questions, how answers count, and what follows."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Condition(FileRecord):
         return self
 
     def walk(self) -> Iterator[Condition]:
-        """Itself and every condition in it."""
+        """This condition and every condition inside it."""
         yield self
         for part in (*self.all, *self.any, *self.none):
             yield from part.walk()
@@ -161,7 +161,7 @@ class Span(_Ordered):
 
     @property
     def range(self) -> Range:
-        """The same in a dossier."""
+        """The range in the form of a dossier."""
         return Range(low=self.low, high=self.high)
 
 
@@ -229,7 +229,7 @@ class WorkedExample(FileRecord):
 def ongoing_usd(
     costs: Costs, hourly_rate_usd: float, end: Literal["low", "high"]
 ) -> float:
-    """One end of the running costs that the table adds up to, in USD a month."""
+    """The running costs of the table at one end, in USD per month."""
     total = 0.0
     for row in costs.ongoing.values():
         months = MONTHS_PER_QUARTER if row.every == "quarter" else 1
@@ -290,7 +290,7 @@ class PlanRule(FileRecord):
 
 
 def either(works: dict[str, StepWork], name: str) -> StepWork:
-    """The row of a name; for one without a row, from the least to the most of all rows."""
+    """The row with a name; without one, the range from the least to the most of all rows."""
     if name in works:
         return works[name]
     spans = [work.hours for work in works.values()]
@@ -325,7 +325,7 @@ class MeasureRule(FileRecord):
     dated: date  #: When that was.
 
     def side(self, low: float | None, high: float | Literal["open"] | None) -> State:
-        """The answer on whose side of the limit a whole interval lies; unknown where it crosses."""
+        """The answer on the side of the limit where the whole interval lies; unknown across it."""
         if low is None or high is None:
             return "unknown"
         above = low > self.limit
@@ -445,7 +445,7 @@ class Triangle(FileRecord):
         return self
 
     def up_to(self, most: float) -> Triangle:
-        """The same where no more than a part of the errors can go."""
+        """The same where at most a part of the errors can be removed."""
         return Triangle.model_construct(
             low=min(self.low, most),
             likely=min(self.likely, most),
@@ -626,7 +626,7 @@ class Framework(FileRecord):
         return {**self.indicators, **self.anti_indicators}
 
     def filled(self, text: str, of: Criterion | None = None) -> str:
-        """A text of this framework with ``{threshold}`` and a check's ``{at_least}`` put in."""
+        """A text of this framework, with values for ``{threshold}`` and a check's ``{at_least}``."""
         if "{" not in text:
             return text
         numbers = {name: entry.value for name, entry in self.thresholds.items()}
@@ -674,7 +674,7 @@ def _check_references(framework: Framework) -> None:
 
 
 def _check_tree(framework: Framework) -> None:
-    """Only the last step is without a condition, and conditions ask for answers that exist."""
+    """Check that only the last step has no condition, and that conditions ask for existing answers."""
     for number, step in enumerate(framework.tree, start=1):
         last = number == len(framework.tree)
         if (step.when is None) != last:
@@ -720,9 +720,9 @@ _OTHER_SPELLING = {"know specialised vocabulary": "know specialized vocabulary"}
 
 
 def to_goal(value: Any) -> Any:
-    """The id of what a person means by a goal, in any case; values that are no text as they are.
+    """The id of the goal that a person means, in any case; other types of values stay as they are.
 
-    A finding for what is no goal, with the one that was likely meant.
+    Another text raises an error of the validator, with the goal that was likely meant.
     """
     if not isinstance(value, str):
         return value
@@ -737,7 +737,7 @@ def to_goal(value: Any) -> Any:
 
 
 def _meant(words: str) -> str:
-    """The likeliest goal, or all of them."""
+    """The likeliest goal in words, or all of them."""
     from difflib import get_close_matches  # needed only for an error
 
     goals = {
@@ -751,7 +751,7 @@ def _meant(words: str) -> str:
 
 
 def _pattern() -> str:
-    """Every spoken form in any case, for editors."""
+    """A pattern of every spoken form in any case, for editors."""
     phrases = sorted({spoken for many in SPOKEN.values() for spoken in many})
     letters = (
         "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in text)

@@ -53,7 +53,7 @@ class CaseField(Record):
 
     @property
     def is_asked(self) -> bool:
-        """Whether there is a question about it; the framework has those about safety."""
+        """Whether there is a question about it. The framework asks those about safety."""
         return bool(self.question) or self.part is not None
 
 
@@ -87,7 +87,7 @@ class Ask:
 
     @property
     def number(self) -> int:
-        """Its place among them."""
+        """The place of this question among all of the round, from 1."""
         return self.of - self.left + 1
 
 

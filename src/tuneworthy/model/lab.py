@@ -1,4 +1,4 @@
-"""A lab: the arms that are compared, what each scored, and what may be said of them."""
+"""A lab: the compared arms, the scores of each, and the conclusions from them."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class PromptSearch(Record):
 
     @property
     def grade(self) -> CeilingGrade:
-        """The grade that it gives the ceiling of its lab."""
+        """The grade of the ceiling in the lab of this search."""
         return "searched" if self.ended == "plateau" else "tried"
 
 
@@ -180,7 +180,7 @@ class ChatMessage(Record):
 
     @property
     def canonical(self) -> str:
-        """Itself as canonical JSON."""
+        """The message as canonical JSON."""
         return message_json(self.role, self.content)
 
 
@@ -217,7 +217,7 @@ class Request(Record):
         return hashlib.sha256(before + messages + after).hexdigest()
 
     def around(self, repeat: int = 0) -> tuple[bytes, bytes]:
-        """Canonical JSON of its other fields: what is before its messages, and after them."""
+        """Canonical JSON of the other fields: the part before the messages, and the one after them."""
         rest = tuple(
             (k, v)
             for k, v in self.__dict__.items()
@@ -230,7 +230,7 @@ class Request(Record):
 def _around(
     rest: tuple[tuple[str, Any], ...], _: str, repeat: int
 ) -> tuple[bytes, bytes]:
-    """The temperature comes as it is written, too: -0.0 equals 0.0 and is another request."""
+    """The temperature keeps its spelling: -0.0 equals 0.0 but is another request."""
     request = as_bytes(canonical_json([{**dict(rest), "messages": []}, repeat]))
     before, mark, after = request.partition(
         b'"messages":['
@@ -334,7 +334,7 @@ _FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 
 
 def shows_nothing(text: str) -> bool:
-    """Whether a text has no character that can be seen."""
+    """Whether a text has no visible character."""
     return not any(
         category(letter) not in _INVISIBLE
         and letter not in _FILLERS
@@ -366,7 +366,7 @@ class Reply(Record):
 
     @property
     def cut_off(self) -> bool:
-        """Whether it ended at its limit."""
+        """Whether the answer ended at its limit."""
         return end_kind(self._end) == "cut_off"
 
     @property
@@ -376,13 +376,13 @@ class Reply(Record):
 
     @property
     def _end(self) -> str:
-        """Its end in small letters, without what an endpoint said about an error."""
+        """The end in small letters, without an endpoint's words about an error."""
         end = plain_end(self.finish)
         return ERROR_END if end.startswith(f"{ERROR_END}:") else end
 
     @property
     def lacks(self) -> str:
-        """Why it holds no whole answer, though it was paid for; empty where it holds one."""
+        """Why it is no whole answer, though it was paid for; empty for a whole one."""
         kind = self.lack
         if kind == MAY_LACK:
             return f'{kind}: it ended as "{one_line(self.finish, limit=100)}"'
@@ -400,7 +400,7 @@ class Reply(Record):
         return "the answer was empty"
 
     def held_against(self, request: Request) -> Reply:
-        """The same as what came for a request: a tool call is no answer where none was offered."""
+        """The reply, checked against its request: a tool call is no answer if no tool was offered."""
         called = bool(self.tool_calls) or self._end in TOOL_ENDS
         if (
             request.tools is not None
@@ -430,7 +430,7 @@ class Settled(Record):
 
     @property
     def whole(self) -> Reply | None:
-        """Its reply, where that lacks nothing."""
+        """The reply if it is whole, else None."""
         return self.reply if self.reply and not self.reply.lacks else None
 
 

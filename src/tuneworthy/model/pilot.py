@@ -57,7 +57,7 @@ class Recipe(Record):
     bits: Literal[4, 16] = 16
 
     def epochs_of(self, examples: int) -> int:
-        """Epochs of a run here: those of the recipe, or more for its least steps."""
+        """The epochs of a run with these examples: the recipe's, or more for its least steps."""
         return max(self.epochs, -(-self.least_steps * self.batch // max(1, examples)))
 
 

@@ -49,7 +49,7 @@ class ChatTurn(FileRecord):
 
     @property
     def empty(self) -> bool:
-        """Whether it says nothing and calls nothing."""
+        """Whether it has no text and calls nothing."""
         return not self.content.strip() and not self.tool_calls
 
 
@@ -74,7 +74,7 @@ class TrainingExample(FileRecord):
 
     @property
     def asked(self) -> str:
-        """The newest thing that was said to the model."""
+        """The newest message to the model."""
         heard = [
             turn.content for turn in self.messages[:-1] if turn.role != "assistant"
         ]
@@ -86,7 +86,7 @@ class TrainingExample(FileRecord):
         return self.conversation_id or f"example {self.id}"
 
     def with_answer(self, text: str) -> TrainingExample:
-        """The same with another answer; what stood there is the worse one."""
+        """The same example with another answer; its former answer becomes the worse one."""
         turn = ChatTurn(role="assistant", content=text)
         worse = self.rejected or self.answer.content
         return self.model_copy(
@@ -97,7 +97,7 @@ class TrainingExample(FileRecord):
 def content_id(
     messages: Iterable[ChatTurn], tools: Iterable[Any] = (), rejected: str = ""
 ) -> str:
-    """Begin of the SHA-256 of what an example says, whoever names it and wherever it stands."""
+    """The beginning of the SHA-256 of an example's content, whatever its name and place."""
     turns = [turn.model_dump(mode="json", exclude_defaults=True) for turn in messages]
     content = json.dumps(
         [turns, [*tools], rejected], sort_keys=True, separators=(",", ":")
@@ -106,7 +106,7 @@ def content_id(
 
 
 def set_digest(examples: Iterable[TrainingExample]) -> str:
-    """SHA-256 over what the examples say and which part each is in, in any order."""
+    """SHA-256 over the examples' contents and parts, in any order."""
     lines = sorted(
         f"{content_id(e.messages, e.tools, e.rejected)} {e.split}" for e in examples
     )
@@ -138,7 +138,7 @@ class PlantedSwaps(Record):
 
     @property
     def precision(self) -> float:
-        """The share of swapped labels among those named; wrong ones of the set's own lower it."""
+        """The share of swapped labels among the named ones. Labels wrong from the start lower it."""
         return self.right / self.named
 
     @property

@@ -1,7 +1,7 @@
-"""A way: anything that could run in a use case's place, with what is known of it.
+"""A way: anything that could run in a use case, with its known figures.
 
-What runs now, a model that was listed, an arm of a lab, the result of another tool, an option that
-nobody tried, a kind of tuning, a tuned model, and no model at all are all the same record.
+Today's way, a listed model, an arm of a lab, the result of another tool, an option that nobody
+tried, a kind of tuning, a tuned model, and no model at all are all the same record.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Figure(Record):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Both ends; None where one of them isn't known."""
+        """Both ends; None where one of them is unknown."""
         if isinstance(self.low, Unknown) or isinstance(self.high, Unknown):
             return None
         return self.low, self.high

@@ -75,7 +75,7 @@ _TITLES = {
 
 
 def wrong(request: Request, caught: Exception) -> Response:
-    """An error as a part to htmx, as a page to a browser."""
+    """An error as a part for htmx, or as a page for a browser."""
     status, says = _explained(request, caught)
     title = _TITLES.get(status, HTTPStatus(status).phrase)
     if wants_part(request):
@@ -129,9 +129,9 @@ def make_app(site: Site) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Few threads, as they share one interpreter; and at the end no lab is left.
+    """Limit the threads, as they share one interpreter, and end all labs at the end.
 
-    Each lab sends nothing more, and what is on the wire is waited for.
+    A lab sends no further call, and calls in flight are awaited.
     """
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     yield
@@ -143,7 +143,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def static(request: Request, name: str) -> Response:
-    """A script or a style; nothing but what the package brought."""
+    """A script or a style, only from the package."""
     file = assets().get(name)
     if file is None:
         return PlainTextResponse("there is no such file\n", 404)
@@ -158,18 +158,18 @@ _LONGEST = 1000  # characters of a line; the message of a fault may be a whole f
 
 
 class Plain(logging.Formatter):
-    """Lines, those of a traceback too, in which no character steers the terminal."""
+    """Formats log lines, those of tracebacks too, so that no character controls the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record with control characters as visible escapes, each line at most so long."""
+        """The record with control characters as visible escapes, and each line cut to a length."""
         lines = super().format(record).split("\n")
         return "\n".join(one_line(line, limit=_LONGEST) for line in lines)
 
 
 def keep_plain() -> None:
-    """From here on all that is logged, and what ends a thread, is written to stderr as ``Plain``.
+    """Write all later log records, and errors that end a thread, to stderr as ``Plain``.
 
-    The server has to be given no way of its own to log.
+    The server must not have its own way to log.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(Plain("%(message)s"))
@@ -187,9 +187,9 @@ def _ended(args: threading.ExceptHookArgs) -> None:
 # The server started: where it listens, whom it lets in, and what the terminal shows.
 
 _PREPARE_S = 1.0
-"""How long a start may be held up by judging cases; the rest is evaluated beside the requests."""
+"""The most seconds that judging cases may delay a start. The rest is judged beside the requests."""
 _SWITCH_S = 0.001
-"""How long a thread may keep others waiting: a lab that computes must not hold up the readers."""
+"""The most seconds that a thread may block others: a lab that computes must not delay readers."""
 
 
 def run(
@@ -203,7 +203,7 @@ def run(
     chosen: str | None,
     as_of: date | None,
 ) -> None:
-    """Serve until it is stopped: labs for ``lab_budget`` USD, files of ``upload_limit`` MiB."""
+    """Serve until it is stopped, with ``lab_budget`` USD for labs and ``upload_limit`` MiB a file."""
     board = open_workspace(folder, chosen, as_of)
     site = replace(make_site(board, host, lab_budget), upload_mib=upload_limit)
     with listening(host, port) as sock:
@@ -222,14 +222,14 @@ def run(
 
 
 def prepare(site: Site) -> None:
-    """Load what the first request would wait for: templates, and the first lines of the list."""
+    """Load everything that would delay the first request: templates, and the list's first rows."""
     load()
     site.workspace.warm(within_s=_PREPARE_S)
     sys.setswitchinterval(_SWITCH_S)
 
 
 def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
-    """The site for an address; whoever comes has to know its token."""
+    """The site for an address. Visitors need its token."""
     labs = Labs(budget_usd=lab_budget)
     token = secrets.token_urlsafe(32)
     if is_loopback(host):

@@ -68,17 +68,17 @@ router = APIRouter()
 
 
 class Listed(CaseQuery):
-    """Which cases are listed."""
+    """The query of the list."""
 
     shown: int = Field(0, ge=0, le=MOST_CASES)
-    """How many are shown already, where they are looked at again; 0 for a first part."""
+    """The number of rows on the page that are looked at again; 0 for the first part."""
     again: int = Field(0, ge=0, le=5)
-    """How often they were looked at again in a row, while cases are being worked out."""
+    """How often they were looked at again in a row, while cases are judged."""
 
 
 @router.get("/")
 def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
-    """One row a case; more on demand."""
+    """Show a row for each case; more on demand."""
     portfolio = site_of(request).workspace.listed(asked, most=asked.shown)
     part = wants_part(request) and asked.after
     return page(
@@ -93,7 +93,7 @@ def cases(request: Request, asked: Annotated[Listed, Query()]) -> HTMLResponse:
 
 
 class Sides(BaseModel):
-    """Which cases are compared, each with answers to suppose as ``few_shot=yes low_volume=no``."""
+    """The cases to compare, each with answers to suppose, as ``few_shot=yes low_volume=no``."""
 
     of: list[str] = []  #: The two that were ticked in the list.
     a: str = ""
@@ -104,7 +104,7 @@ class Sides(BaseModel):
 
 @router.get("/compare")
 def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse:
-    """Two cases side by side, or a case and a what-if of it."""
+    """Show two cases side by side, or a case and a what-if of it."""
     workspace = site_of(request).workspace
     wrong = ""
     a, b_ = [*asked.of, asked.a, asked.b][:2]
@@ -141,14 +141,14 @@ def compared(request: Request, asked: Annotated[Sides, Query()]) -> HTMLResponse
 
 
 def _list_address(asked: Listed, **changes: Any) -> str:
-    """The list asked for otherwise, from its beginning unless that is changed."""
+    """The address of the list with some changes, at its beginning unless they say otherwise."""
     begun = asked.model_copy(update={"after": "", "shown": 0, "again": 0, **changes})
     return "/" + query(begun, Listed)
 
 
 @router.get("/new")
 def new(request: Request) -> HTMLResponse:
-    """The form for a new case."""
+    """Show the form for a new case."""
     return page(request, "new.html", given={"folder": "", "title": ""}, wrong="")
 
 
@@ -158,7 +158,7 @@ def make(
     title: Typed,
     folder: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
-    """Make a case folder, and go to its interview; one that is there is never touched."""
+    """Make a case folder, and go to its interview; an existing folder is never changed."""
     workspace = site_of(request).workspace
     words = re.findall(r"\w+", title.lower())
     try:
@@ -174,13 +174,13 @@ def make(
 
 @router.get("/login")
 def login(request: Request) -> Response:
-    """The form, for whoever came without the link."""
+    """Show the form for visitors without the link."""
     return page(request, "login.html", wrong=False)
 
 
 @router.post("/login")
 def enter(request: Request, token: Typed) -> Response:
-    """Hand out the session, if the token is right."""
+    """Give the session to a visitor with the right token."""
     site = site_of(request)
     if not site.is_token(token.strip()):
         return page(request, "login.html", 401, wrong=True)
@@ -192,7 +192,7 @@ def enter(request: Request, token: Typed) -> Response:
 
 @router.get("/cases/{name}")
 def overview(of: OfCase) -> Response:
-    """The answer, what it rests on, the money, what doesn't fit, and what to do first."""
+    """Show the answer, its grounds, the money, the challenges, and the next step."""
     decided = of.evaluated.case.decision
     named: dict[str, object] = {
         "an owner": decided.owner,
@@ -215,9 +215,9 @@ Digest = Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")]
 
 @router.get("/cases/{name}/answers")
 def answers(of: OfCase, undo: Digest = "", made: Digest = "") -> Response:
-    """The answers of a case beside what they come to; others in the address are a what-if.
+    """Show the answers of a case beside their verdict; answers in the address are a what-if.
 
-    ``undo`` is the version before what was saved last, which made the version ``made``.
+    ``undo`` is the version before the last save, and ``made`` the version after it.
     """
     asked = of.stated
     states = {
@@ -244,7 +244,7 @@ def _supposed(of: AskedCase, mine: Mapping[str, str], undo: str = "") -> dict[st
 
 
 class AnswerForm(BaseModel, extra="allow"):
-    """The form of a case: answers by path, beside all that it was made from."""
+    """The form of a case: answers by path, and the digest of the file that it was made from."""
 
     digest: str = ""
     seen: str = ""  #: Each question with its answer as it was shown, as ``factors.brand_voice=no``.
@@ -252,7 +252,7 @@ class AnswerForm(BaseModel, extra="allow"):
     def changed_answers(
         self, asked: Mapping[str, str]
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Of questions that are asked: the answers as they were shown, and those that changed."""
+        """The shown answers, and those that changed, for questions that are asked."""
         posted = {
             k: v for k, v in (self.model_extra or {}).items() if isinstance(v, str)
         }
@@ -277,7 +277,7 @@ def suppose(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
 
 @router.post("/cases/{name}/answers")
 def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
-    """Write what changed on the form, if the case is still as the form was made from it."""
+    """Write the changes of the form, if the case file hasn't changed since."""
     seen, mine = form.changed_answers(of.stated)
     try:
         if mine:
@@ -309,9 +309,9 @@ def _conflict(
 
 @router.post("/cases/{name}/answers/undo")
 def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
-    """Take back the last save; what is there now is kept as a version.
+    """Take back the last save; the present file is kept as a version.
 
-    What others wrote since the page was made stays: then nothing is written, and it says who.
+    If others wrote since the page was made, nothing is written, and the page names them.
     """
     try:
         of.workspace.undo(of.name, then, digest)
@@ -329,13 +329,13 @@ def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
 
 @router.post("/cases/{name}/confirm")
 def confirm(of: OfCase, digest: ReadDigest) -> Response:
-    """Confirm what an assistant answered, if the case is still as the form was made from it."""
+    """Confirm the answers by an assistant, if the case file hasn't changed since."""
     of.workspace.confirm(of.name, digest)
     return of.to("/answers")
 
 
 class NoteForm(BaseModel, extra="allow"):
-    """The notes beside the answers: which one is saved, by whom, and the texts of all."""
+    """The notes beside the answers: the one to save, its author, and all texts."""
 
     digest: str = Field("", max_length=64)
     key: str = Field("", max_length=200)
@@ -344,7 +344,7 @@ class NoteForm(BaseModel, extra="allow"):
 
 @router.post("/cases/{name}/notes")
 def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
-    """Write a note beside an answer, with who wrote it and when; who that is, is remembered."""
+    """Write a note beside an answer, with its author and time; the author's name is remembered."""
     by = one_line(form.by.strip())
     notes = form.model_extra or {}
     if form.key and form.key not in of.stated:
@@ -374,7 +374,7 @@ def note(of: OfCase, form: Annotated[NoteForm, Form()]) -> Response:
 def find_inside(
     of: OfCase, words: Annotated[str, Query(max_length=100)] = ""
 ) -> JSONResponse:
-    """Questions, runs and numbers whose name holds the words: address, text and kind of each."""
+    """Questions, runs and numbers with these words in their name: address, text and kind of each."""
     named_words = words.casefold().split()
     places = [
         [address, text, kind]
@@ -388,7 +388,7 @@ _MOST_FOUND = 12
 
 
 def _places(of: AskedCase) -> Iterator[tuple[str, str, str]]:
-    """Everything in a case that has an address of its own."""
+    """Everything in a case with an address of its own."""
     for key, title in record.titles(of.evaluated.framework).items():
         yield f"{of.base}/answers#q-{key}", capital(title), "question"
     for fact in (*money.ask_facts(of.dossier), *money.facts(of.dossier)):
@@ -408,7 +408,7 @@ _PARTS: dict[str, tuple[Callable[[Dossier], Section], ...]] = {
 
 
 def part_of_report(of: OfCase) -> HTMLResponse:
-    """The sections of a tab."""
+    """Show the sections of a tab."""
     parts = _PARTS[of.request.url.path.rpartition("/")[2]]
     return of.page(sections=[section(of.dossier) for section in parts])
 
@@ -419,7 +419,7 @@ for _tab in _PARTS:
 
 @router.get("/cases/{name}/report")
 def report(of: OfCase) -> Response:
-    """The memo, and the forms to take it away in."""
+    """Show the memo, and the forms to download it."""
     return _report_page(of)
 
 
@@ -443,13 +443,13 @@ def compared_with(of: OfCase, dossier: Annotated[UploadFile, File()]) -> Respons
 
 @router.get("/cases/{name}/report/view")
 def view(of: OfCase) -> Response:
-    """The page that is one file, shown."""
+    """Show the report that is one file."""
     return exported(of, "html", attached=False)
 
 
 @router.get("/cases/{name}/report/{form}")
 def file(of: OfCase, form: ExportForm) -> Response:
-    """A file to save; the memo alone as PDF, by a browser of this machine."""
+    """Download the report; as PDF, the memo alone, printed by a browser of this machine."""
     try:
         return exported(of, form)
     except InputError as caught:  # no browser that prints
@@ -460,12 +460,12 @@ def file(of: OfCase, form: ExportForm) -> Response:
 
 Width = Annotated[Literal["wide", "narrow"], Query()]
 _MAKER = ThreadPoolExecutor(1, "charts")
-"""Who waits for the script to be made takes no thread from other requests."""
+"""A thread of its own for requests that wait for the script, so that no other request waits."""
 
 
 @router.get(SCRIPT)
 async def script(request: Request) -> Response:
-    """The script that draws; made once, in seconds, and kept."""
+    """Serve the script that draws charts. It is built once, in some seconds, and kept."""
     digest = script_digest()
     headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache"}
     if request.url.query == digest:
@@ -478,7 +478,7 @@ async def script(request: Request) -> Response:
 
 @router.get("/cases/{name}/charts/{chart}")
 def case_chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
-    """A chart of the case's report: ``NAME.json`` for Vega-Lite, ``NAME.svg`` as it stands."""
+    """Serve a chart of the report: ``NAME.json`` for Vega-Lite, ``NAME.svg`` as a still picture."""
     return chart_answer(of, pictures(of.dossier), chart, width)
 
 
@@ -488,7 +488,7 @@ def chart_answer(
     chart: str,
     width: Literal["wide", "narrow"],
 ) -> Response:
-    """One of some pictures by id, as its ending says, for a desk or for a telephone."""
+    """One of some pictures by its id, in the format of its ending, for a desk or a telephone."""
     name, _, form = chart.rpartition(".")
     picture = drawn.get(name)
     narrow = width == "narrow"
@@ -547,7 +547,7 @@ def write(
 
 @router.get("/cases/{name}/money/if/{code}/charts/{chart}")
 def chart(of: OfCase, code: str, chart: str, width: Width = "wide") -> Response:
-    """A chart of a what-if."""
+    """Serve a chart of a what-if."""
     supposed = of.workspace.what_if(of.name, _amounts_from_code(code))
     drawn = pictures_in((money.investment(supposed.dossier),))
     return chart_answer(of, drawn, chart, width)
@@ -604,7 +604,7 @@ def _with_amounts(
 
 
 def _amounts_from_code(code: str) -> dict[str, str]:
-    """The amounts of a part of an address."""
+    """Decode the amounts in a part of an address."""
     try:
         decoded = urlsafe_b64decode(code[:_LONGEST]).decode()
     except ValueError:

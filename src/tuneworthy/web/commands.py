@@ -1,4 +1,4 @@
-"""Commands that the page does itself: a text that names one gets a link to where it is done."""
+"""Commands that the page can do itself: a text with such a command gets a link."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuneworthy.report.named import name_fields
 
 
 class Page(NamedTuple):
-    """Where a command's work is done on the page."""
+    """The place on the page that does a command's work."""
 
     at: str  #: Behind the address of the case.
     says: str  #: What its button says.
@@ -40,7 +40,7 @@ _ONLY_AS_A_STEP = (
 
 
 def find_page(command: str) -> Page | None:
-    """The page that does what a text names as a command; None for none."""
+    """The place on the page that does the command in a text; None without one."""
     for verb, key in _COMMAND.findall(command):
         if verb == "answer" and key:
             return Page(f"interview?{urlencode({'ask': key})}", "Answer it")
@@ -51,9 +51,9 @@ def find_page(command: str) -> Page | None:
 
 @pass_context
 def said_on_page(context: Context, text: str) -> Markup:
-    """A sentence, escaped, with a link for a command that a page of the case does.
+    """A sentence, escaped, with a link for a command that a page of the case can do.
 
-    The command stays beside it: it is what a report or a colleague may name.
+    The command stays beside the link, as a report or a colleague may mention it.
     """
     safe = escape(escape_invisible(name_fields(text)))
     base = context.get("base")

@@ -25,12 +25,12 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One server. Its secrets are made anew at every start and are in no file."""
+    """One server. Its secrets are new at every start, and are in no file."""
 
     workspace: Workspace
     hosts: frozenset[str] = LOOPBACK  #: Names it answers to, without a port.
     any_address: bool = False
-    """Whether it also answers to any numeric address, where it listens on all of them."""
+    """Whether it also answers to any numeric address, as it listens on all of them."""
     token: str | None = field(default=None, repr=False)
     """The token that a visitor needs; None only for tests and programs of your own."""
     csrf: str = field(default_factory=secrets.token_hex, repr=False)
@@ -47,19 +47,19 @@ class Site:
         return self.token is not None and same(token, self.token)
 
     def is_shown(self, headers: Headers) -> bool:
-        """Whether a request shows the token as a program does."""
+        """Whether a request has the token in a header, as programs send it."""
         kind, _, token = headers.get("authorization", "").partition(" ")
         return kind.lower() == "bearer" and self.is_token(token.strip())
 
 
 def let_in(answer: Response, site: Site) -> Response:
-    """An answer that brings the session, for whoever has shown the token."""
+    """Add the session cookie to a response, for a visitor who has shown the token."""
     answer.set_cookie(COOKIE, site.session, httponly=True, samesite="strict", path="/")
     return answer
 
 
 def same(candidate: str, secret: str) -> bool:
-    """Whether two secrets are the same, compared in constant time."""
+    """Whether two secrets are equal, compared in constant time."""
     return hmac.compare_digest(
         candidate.encode("utf-8", "surrogatepass"), secret.encode()
     )
@@ -74,9 +74,9 @@ MIB = 1024 * 1024
 BODY_LIMIT = MIB  #: Bytes of a request.
 _UPLOAD = re.compile(r"/cases/[^/]+/(?:report/since|label)(?:/.*)?")
 _UPLOAD_LIMIT = 17 * MIB
-"""Addresses that take a file, and the bytes of a request to them."""
+"""Addresses that take a file, and the most bytes of a request to each."""
 _FILES = re.compile(r"/cases/[^/]+/files(?:/.*)?")
-"""Addresses that take files of a case, which go to the disk as they come."""
+"""Addresses that take files of a case. These are written to the disk as they arrive."""
 COOKIE = "tuneworthy"
 _STRANGERS_AT_ONCE = 8  # a form to sign in, and what a browser loads with it
 
@@ -102,11 +102,11 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class TooLargeError(Exception):
-    """A body longer than its address takes."""
+    """A body is longer than its address takes."""
 
 
 class Guard:
-    """Refuses what isn't meant for this server, limits bodies, and adds the headers of safety."""
+    """Refuses requests for other servers, limits bodies, and adds security headers."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self.app = app
@@ -122,7 +122,7 @@ class Guard:
                 await goes_on(scope, receive, _dressed(send))
 
     async def _work_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; of those without the token a few at a time, so that no reader waits for them."""
+        """Pass a request on. Few without the token run at once, so that no reader waits for them."""
         if self.site.token is None or shows_token(scope, self.site):
             await self._limited(scope, receive, send)
         elif self._strangers >= _STRANGERS_AT_ONCE:
@@ -131,7 +131,7 @@ class Guard:
         else:
 
             async def waited() -> Message:
-                """A body that comes slowly takes no place from others."""
+                """Give the place free while a body arrives, so that a slow one blocks nobody."""
                 self._strangers -= 1
                 try:
                     return await receive()
@@ -174,7 +174,7 @@ class Guard:
         return refused
 
     def _ours(self, host: str) -> bool:
-        """Whether a Host header names this server: else another site's name may lead here."""
+        """Whether a Host header names this server; otherwise another site's name may point here."""
         match = _HOST.fullmatch(host.strip())
         name = "" if match is None else match[1] or match[2] or ""
         if name in self.site.hosts:
@@ -190,7 +190,7 @@ class Guard:
         return _has_session(headers, self.site)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on with a body that ends at its limit, also where no length was told."""
+        """Pass a request on, and cut its body off at its limit, even if it states no length."""
         left = self._limit(scope["path"])
         started = False
 
@@ -203,7 +203,7 @@ class Guard:
             return message
 
         async def watched(message: Message) -> None:
-            """Whatever the inside made of the end of its body, it was too large."""
+            """Refuse a request whose body was cut off, whatever the route answered."""
             nonlocal started
             if left < 0 and not started:
                 raise TooLargeError
@@ -230,7 +230,7 @@ class Guard:
 
 
 def shows_token(scope: Scope, site: Site) -> bool:
-    """Whether a request shows the token in any way: in its link, a header or the cookie."""
+    """Whether a request has the token in any way: in its link, a header or the cookie."""
     headers = Headers(scope=scope)
     return _has_session(headers, site) or site.is_token(_token_in_link(scope))
 
@@ -265,10 +265,10 @@ def _dressed(send: Send) -> Send:
 
 
 async def checked(request: Request) -> None:
-    """Refuse a change that may have been made up by another site.
+    """Refuse a change that another site may have forged.
 
-    Every route passes here. A form carries ``csrf``, a script sends it as ``X-CSRF``; a program
-    sends the token.
+    Every route calls this first. A form carries ``csrf``, a script sends it as ``X-CSRF``, and a
+    program sends the token.
     """
     site = site_of(request)
     headers = request.headers

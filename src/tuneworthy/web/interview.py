@@ -1,7 +1,7 @@
-"""The interview on the page: one question at a time, what it moved, and what doesn't fit with it.
+"""The interview on the page: one question at a time, its effect, and its conflicts.
 
-Nothing is remembered between two requests but the case file: which questions were asked, and which
-of them weren't known, stands in the address.
+The server remembers only the case file between two requests. The address holds which questions were
+asked, and which of them the user didn't know.
 """
 
 from __future__ import annotations
@@ -32,44 +32,44 @@ Id = Annotated[str, Field(max_length=200)]
 
 
 class AskedHow(BaseModel, frozen=True):
-    """How far somebody has come, as an address or a form says it."""
+    """The progress of an interview, in an address or a form."""
 
     part: Literal["", Part] = ""
-    """The conversation; empty for the answers that can change the verdict."""
+    """The part of the interview; empty for the answers that can change the verdict."""
     way: str = Field("", max_length=_LONGEST_WAY, pattern=r"^[-a-z0-9_. ]*$")
-    """Ids that were asked, in order; one that wasn't known has a hyphen before it."""
+    """Ids of asked questions, in order; a hyphen marks one that the user didn't know."""
 
     @property
     def asked(self) -> list[str]:
-        """The steps of the way."""
+        """The steps so far."""
         return self.way.split()
 
     @property
     def passed(self) -> set[str]:
-        """Ids that weren't known."""
+        """Ids of questions that the user didn't know."""
         return {step[1:] for step in self.asked if step.startswith("-")}
 
     def after(self, ask_id: str, *, known: bool) -> AskedHow:
-        """The way with one step more; a step that was taken again counts once."""
+        """The progress with one step more; a repeated step counts once."""
         steps = [step for step in self.asked if step.removeprefix("-") != ask_id]
         return self.with_steps([*steps, ask_id if known else f"-{ask_id}"])
 
     def with_steps(self, steps: list[str]) -> AskedHow:
-        """The same with other steps; the oldest are forgotten where there are too many."""
+        """The same progress with other steps; the oldest are dropped where there are too many."""
         while len(" ".join(steps)) > _LONGEST_WAY:
             steps = steps[1:]
         return AskedHow(way=" ".join(steps), part=self.part)
 
     def address(self, base: str, **more: str) -> str:
-        """Where it goes on, for the case at an address."""
+        """The address of the next question, for the case at ``base``."""
         return f"{base}/interview" + query(self, AskedHow, **more)
 
     def within(self, base: str, part: Part) -> str:
-        """Where it goes on in a part."""
+        """The address of the next question in a part."""
         return AskedHow(way=self.way, part=part).address(base)
 
     def back(self, base: str) -> str:
-        """Where it goes back to; empty at its beginning."""
+        """The address of the question before; empty at the first one."""
         if not self.asked or not self.asked[-1]:
             return ""
         before = self.asked[:-1]
@@ -77,14 +77,14 @@ class AskedHow(BaseModel, frozen=True):
         return self.with_steps(before).address(base, ask=last)
 
     def again(self, base: str) -> str:
-        """Where that is asked once more that wasn't known."""
+        """The address at which the questions that the user didn't know are asked again."""
         return self.with_steps(
             [step for step in self.asked if not step.startswith("-")]
         ).address(base)
 
 
 class Wanted(AskedHow):
-    """Which question is wanted; the next one for none."""
+    """A question by its id, or the next one."""
 
     ask: Id = ""
     #: Ids of what doesn't fit with its answer, with commas between them.
@@ -97,7 +97,7 @@ class QuestionAnswer(AskedHow):
     ask: Id
     digest: str = Field(max_length=64)
     said: str = Field("", max_length=200)
-    """The button that was pressed; empty for what was typed or ticked."""
+    """The pressed button; empty for a typed or ticked answer."""
     typed: str = Field("", max_length=8_000)
     first: Id = ""
     also: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
@@ -105,13 +105,13 @@ class QuestionAnswer(AskedHow):
 
     @property
     def answer_text(self) -> str:
-        """The same as a person would say it."""
+        """The answer as a person would type it."""
         ticked = dict.fromkeys(filter(None, (self.first, *self.also)))
         return self.said or ", ".join(ticked) or self.typed or self.none
 
 
 class Kept(AskedHow):
-    """That both sides of something that doesn't fit stay."""
+    """The user's choice to keep both sides of a conflict."""
 
     ask: Id
     digest: str = Field(max_length=64)
@@ -121,13 +121,13 @@ class Kept(AskedHow):
 
 @router.get("/cases/{name}/interview")
 def interview(of: OfCase, way: Annotated[Wanted, Query()]) -> HTMLResponse:
-    """The next question, the one that is wanted, or what doesn't fit with its answer."""
+    """Show the next question, a chosen one, or the conflict with its answer."""
     return _interview_page(of, way, way.ask, way.clash)
 
 
 @router.post("/cases/{name}/interview")
 def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Response:
-    """Write an answer, and go on to what doesn't fit with it, or to the next question."""
+    """Write an answer, and go on to its conflict or to the next question."""
     clash = ""
     values = dict[str, Any]()
     try:
@@ -179,7 +179,7 @@ def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
 def _onward(
     of: AskedCase, way: AskedHow, ask_id: str, clash: str, **values: Any
 ) -> Response:
-    """To the page behind an answer, whose address names what it shows."""
+    """Redirect to the page after an answer. Its address names everything it shows."""
     ask = ask_id
     if not clash:
         following = _ask(of, way, "")
@@ -224,7 +224,7 @@ def _interview_page(
 
 
 def _ask(of: AskedCase, way: AskedHow, ask_id: str) -> Ask | None:
-    """The question of this id, or the next one."""
+    """The question with this id, or the next one; None without any."""
     return of.evaluated.next(ask_id, passed=way.passed, part=way.part or None)
 
 

@@ -49,7 +49,7 @@ from tuneworthy.words import listing
 
 router = APIRouter()
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
-"""How each run stands as markup, with its number: drawn once for all who follow it."""
+"""The markup of each run's state, with its number: made once for all who follow the run."""
 
 
 class LabQuery(LabTerms, extra="ignore", defer_build=False):
@@ -57,34 +57,34 @@ class LabQuery(LabTerms, extra="ignore", defer_build=False):
 
     @property
     def query(self) -> str:
-        """The same behind an address."""
+        """The settings as a query string."""
         return query(self, LabTerms)
 
 
 def lab_settings(terms: LabTerms, workspace: Workspace) -> LabSettings:
-    """How a lab is run, by the framework and on the day that the server goes by."""
+    """The settings of a lab, with the framework and the day of the server."""
     settings = terms.model_dump(include=set(LabTerms.model_fields))
     return LabSettings(**settings, chosen=workspace.chosen, as_of=workspace.as_of)
 
 
 class Confirmed(LabQuery):
-    """The same with the cap that somebody typed, and the numbers that were shown."""
+    """The settings with the cap that the user typed, and the numbers that were shown."""
 
     cap_usd: float = Field(ge=0, le=1e9, allow_inf_nan=False)
-    """The most its calls may cost, those of earlier runs included."""
+    """The most that its calls may cost, in USD, together with those of earlier runs."""
     calls: int = Field(ge=0, le=10**12)  #: ``most_calls`` of the offer.
     #: ``most_usd`` of the offer.
     usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)
 
     def start(self, of: AskedCase) -> LabRun:
-        """Start it for a case."""
+        """Start the lab for a case."""
         seen = self.model_dump(include={"cap_usd", "calls", "usd"})
         return of.site.labs.start(of.path, lab_settings(self, of.workspace), **seen)
 
 
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
-    """The lab that runs or ran, and the form that starts one: as that one where none is asked."""
+    """Show the running or last lab, and the form to start one, with the settings of that one."""
     # what was paid counts again so
     if of.last_lab is not None and not asked.model_fields_set:
         asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
@@ -102,7 +102,7 @@ def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
 
 @router.post("/cases/{name}/lab")
 def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
-    """Start a lab that was shown with its price; ask again where that has grown."""
+    """Start a lab at its shown price; ask again if the price has grown."""
     if not _runs(of):  # else a second click: there it is
         try:
             confirmed.start(of)
@@ -118,7 +118,7 @@ def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
 
 @router.post("/cases/{name}/lab/stop")
 def stop(of: OfCase, run: Annotated[str, Form(max_length=40)]) -> Response:
-    """Stop a run; the one that the form was made for, and no later one."""
+    """Stop the run that the form was made for, but no later one."""
     running = of.last_lab
     if running is not None and running.id == run:
         running.stop()
@@ -127,9 +127,9 @@ def stop(of: OfCase, run: Annotated[str, Form(max_length=40)]) -> Response:
 
 @router.get("/cases/{name}/lab/events")
 def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
-    """How a run stands, as server-sent events: the same part as on the page, each time it moves.
+    """Send the state of a run as server-sent events: the page's part, each time it changes.
 
-    204 ends it for good, where there is no such run any more.
+    Status 204 ends the stream for good, where there is no such run.
     """
     running = of.last_lab
     if running is None or running.id != run:
@@ -153,7 +153,7 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
 
 @router.get("/cases/{name}/files")
 def files(of: OfCase, kind: FileKind | Literal[""] = "") -> HTMLResponse:
-    """The form that sends files."""
+    """Show the form for files."""
     return of.page("files.html", kind=kind)
 
 
@@ -163,9 +163,9 @@ async def add(
     files: Annotated[list[UploadFile], File()],
     kind: Annotated[FileKind | Literal[""], Form()] = "",
 ) -> Response:
-    """Take files in, and show what they hold and what changed; a refusal leaves none.
+    """Copy files into the case, and show what they hold and what changed; a refusal leaves none.
 
-    Without a kind it is recognised.
+    Without a kind, it is recognized.
     """
     return await in_reading(_added, of, kind, files)
 
@@ -234,7 +234,7 @@ def _lab_page(
 
 @router.get("/cases/{name}/runs")
 def runs(of: OfCase) -> HTMLResponse:
-    """Every run that was kept, wherever it was started."""
+    """Show every kept run, wherever it was started."""
     return of.page("runs.html", runs=kept_runs(of.evaluated.case))
 
 
@@ -250,7 +250,7 @@ def run(of: OfCase, run: str) -> HTMLResponse:
 
 @router.get("/cases/{name}/runs/{run}/charts/{chart}")
 def run_chart(of: OfCase, run: str, chart: str, width: Width = "wide") -> Response:
-    """A chart of a run."""
+    """Serve a chart of a run."""
     sections = kept_run(of.evaluated.case, run).sections(of.dossier)
     return chart_answer(of, pictures_in(sections), chart, width)
 
@@ -268,7 +268,7 @@ def cases(
     part: Split = "report",
     start: Annotated[int, Query(ge=0, le=10**6)] = 0,
 ) -> HTMLResponse:
-    """Cases by arms: all, those that an arm answers wrong, those on which arms differ; or one."""
+    """Show cases by arms: all, those that an arm gets wrong, those on which arms differ; or one."""
     kept = kept_run(of.evaluated.case, run)
     arms, rows = graded_cases(of.evaluated.case, kept, arm, show, part)
     if not arms:  # an older run kept the held-out cases alone
@@ -307,7 +307,7 @@ def choose(
     usd_in: Typed = "",
     usd_out: Typed = "",
 ) -> Response:
-    """Add a model to the case, or change the price of one; without a price the list's counts."""
+    """Add a model to the case, or change the price of one. Without a price, the list price counts."""
     model: dict[str, Any] = {"id": id.strip()} | (
         {"kind": "tuned"} if kind == "tuned" else {}
     )
@@ -331,7 +331,7 @@ _LOOKS: dict[LookKind, Callable[[AskedCase], Document]] = {
 
 @router.post("/cases/{name}/lab/{what}")
 async def look(of: OfCase, what: LookKind) -> Response:
-    """Do it, keep what it found as a run, and go there; show it here where it can't be kept."""
+    """Look at data or at a decision, and keep the result as a run; show it here if that fails."""
 
     def done() -> Response:
         try:
@@ -358,7 +358,7 @@ _AGAIN_MS = 1000
 async def followed(
     running: LabRun, part: Callable[[], str], last: str
 ) -> AsyncIterator[str]:
-    """Events ``stand``, a part each time the run has moved since the last event, then ``over``."""
+    """Yield an event ``stand`` with a part each time the run has changed, then ``over``."""
     seen = last
     spoke = time.monotonic()
     yield f"retry: {_AGAIN_MS}\n\n"
@@ -379,7 +379,7 @@ async def followed(
 
 
 def event(name: str, data: str, mark: str) -> str:
-    """A server-sent event; every line of its data is a line of its own."""
+    """A server-sent event; each line of its data becomes a line of its own."""
     lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     body = "".join(f"data: {line}\n" for line in lines)
     return f"id: {mark}\nevent: {name}\n{body}\n"

@@ -1,7 +1,7 @@
-"""Labelling on the page: what there is to label, one question at a time, and how far people agree.
+"""Labelling on the page: the items, one question at a time, and the agreement of people.
 
-Nothing is remembered between two requests: a question is known by what it shows, and a label is
-kept as soon as it is sent.
+The server remembers nothing between two requests. A question is identified by what it shows, and a
+label is kept as soon as it is sent.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Short = Annotated[str, Field(max_length=40)]
 
 
 class Outputs(BaseModel, frozen=True):
-    """Which outputs of the lab are labelled."""
+    """The outputs of the lab to label."""
 
     seed: int = Field(0, ge=0, lt=2**32)
     max_tokens: int = Field(MOST_TOKENS, ge=0, le=100_000)
@@ -54,18 +54,18 @@ class LabelQuery(Outputs):
 
     @property
     def task(self) -> LabelTask:
-        """The same for the API."""
+        """The task in the form that ``labelling`` takes."""
         return LabelTask(
             **{name: getattr(self, name) for name in LabelQuery.model_fields}
         )
 
     def address(self, **more: str) -> str:
-        """Where its questions are, behind the case's address."""
+        """The address of its questions, relative to the case's."""
         return "/label/next" + query(self, LabelQuery, **more)
 
 
 class Next(LabelQuery):
-    """Which question is wanted: one by its id, or the first open one behind another."""
+    """A question by its id, or the first open one after another."""
 
     item: Short = ""
     after: Short = ""
@@ -106,7 +106,7 @@ class LabelAnswer(LabelQuery, extra="allow"):
 
 
 class Rubric(LabelQuery):
-    """A rubric to write down, and who labels by it."""
+    """A new rubric, and the person who labels by it."""
 
     text: Annotated[str, Field(max_length=LONGEST)] = ""
 
@@ -123,7 +123,7 @@ def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
 
 @router.get("/cases/{name}/label/agreement")
 def agreement(of: OfCase) -> HTMLResponse:
-    """How far labellers agree, and what they differ on, by name."""
+    """Show how far labellers agree, and the items on which they differ, by name."""
     return of.page(
         "agreement.html", agreed=words.agreement_parts(*agreement_and_rubrics(of.path))
     )
@@ -131,21 +131,21 @@ def agreement(of: OfCase) -> HTMLResponse:
 
 @router.post("/cases/{name}/label/rubric")
 def rubric(of: OfCase, choice: Annotated[Rubric, Form()]) -> Response:
-    """Keep a rubric, where a new one was written, and go on to the first output."""
+    """Keep a new rubric, if one was written, and go on to the first output."""
     chosen = add_rubric(of.path, choice.text) if choice.text.strip() else choice.rubric
     return of.to(choice.model_copy(update={"rubric": chosen}).address())
 
 
 @router.get("/cases/{name}/label/next")
 def following(of: OfCase, asked: Annotated[Next, Query()]) -> HTMLResponse:
-    """A question; the page that says how far one has come where none is left."""
+    """Show a question, or the progress where none is left."""
     queue = of.site.queues.open(of.path, asked.task)
     return _question(of, asked, queue, asked.item or queue.open_after(asked.after))
 
 
 @router.post("/cases/{name}/label/said")
 def save_label(of: OfCase, answer: Annotated[LabelAnswer, Form()]) -> Response:
-    """Keep what was said, and go on; nothing is kept of a question that has changed."""
+    """Keep a label, and go on; nothing is kept if the question has changed."""
     queue = of.site.queues.open(of.path, answer.task)
     try:
         if answer.said == "reject":
@@ -175,7 +175,7 @@ def _question(
     notice: str = "",
     typed: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    """A question; fields of an answer as they were typed, where something was wrong with them."""
+    """The page of a question, with the typed fields if there was a fault in them."""
     if wanted and wanted not in queue.items:
         notice = notice or "that question has changed since, or is settled"
     item = queue.items.get(wanted)

@@ -1,7 +1,7 @@
-"""All that decides a case, on one page: what each of its parts shows, worked out for the template.
+"""Everything that decides a case, on one page, computed for the template.
 
-The answer leads, then what is known of the ways, the money, what would turn it, what doesn't fit,
-and what to do next, in this order. Words are those of the report's sections.
+In this order: the answer, the ways, the money, the facts that would turn it, the challenges, and
+the next step. The words are those of the report's sections.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class FirstStep:
 
 
 class AnswerCell(NamedTuple):
-    """An answer of the checklist, and what pressing it would suppose."""
+    """An answer of the checklist, and the answer to suppose when it is pressed."""
 
     key: str  #: Of the question, as the answers page names it.
     title: str
@@ -71,7 +71,7 @@ class AskedQuestion(NamedTuple):
 
 
 class Objection(NamedTuple):
-    """Something that doesn't fit, with the questions that settle it."""
+    """A challenge, with the questions that settle it."""
 
     severity: str
     label: str
@@ -117,7 +117,7 @@ class CaseOverview:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether a figure of a way is drawn at all, so that a legend has something to explain."""
+        """Whether any figure of a way is drawn, so that a legend is needed."""
         cells = (cell for row in self.against.rows for cell in row)
         return any(
             isinstance(cell, b.Cell) and cell.glyph is not None for cell in cells
@@ -125,7 +125,7 @@ class CaseOverview:
 
 
 def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
-    """The overview of a case; ``name`` is its folder, as commands name it."""
+    """The overview of a case; ``name`` is its folder, for commands."""
     dossier = case.dossier
     challenges = _heaviest_first(dossier)
     return CaseOverview(
@@ -165,13 +165,13 @@ def _findings(case: EvaluatedCase) -> list[Finding]:
 
 
 def _ask(dossier: Dossier) -> b.Fact:
-    """The ask as a value of its own, with what goes on after it as a sentence."""
+    """The ask as a value, with the rest of it as a sentence."""
     fact = memo.cost(dossier)
     return b.Fact(fact.label, fact.value.rstrip(","), capital(fact.beside), fact.link)
 
 
 def _answer_groups(dossier: Dossier) -> list[AnswerGroup]:
-    """The answers of the checklist in three groups, each cell with what it would suppose."""
+    """The answers of the checklist in three groups, each with the answer to suppose."""
     factors = dossier.factors
     indicators = {
         key: each for key, each in factors.items() if each.kind == "indicator"
@@ -221,7 +221,7 @@ def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
 
 
 def _phases(dossier: Dossier) -> Iterator[NextPhase]:
-    """The phases up to the next decision, the first ones of many."""
+    """The phases up to the next decision; only the first ones where there are many."""
     plan = dossier.plan
     if isinstance(plan, Unknown):
         return

@@ -1,4 +1,4 @@
-"""Templates: our own files, filled with values that are escaped, beside the report's blocks."""
+"""Our templates, filled with escaped values and with the report's blocks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from tuneworthy.words import counted, share, small_usd, usd_range
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
 
 SCRIPT = "/charts.js"
-"""Where the script that draws is served; it isn't in the package, but made from a library."""
+"""The address of the script that draws. It isn't in the package, but built from a library."""
 
 _BOX = Markup(
     '<div class="chart" data-chart="{at}.json" data-script="{script}" role="{role}"'
@@ -65,7 +65,7 @@ _BOX = Markup(
 
 @pass_context
 def framed(context: Context, block: Picture, label: str) -> Markup:
-    """A box as high as its chart, which lies below ``charts`` of the template, else ``base``."""
+    """A box as high as its chart, whose address is below the template's ``charts``, else ``base``."""
     folder = context.get("charts") or f"{context['base']}/charts"
     return _BOX.format(
         at=f"{folder}/{block.id}",
@@ -83,21 +83,21 @@ _HERE = files("tuneworthy.web")
 
 
 def wants_part(request: Request) -> bool:
-    """Whether htmx asks for a part of the page, and not a browser for the whole."""
+    """Whether htmx asks for a part of the page; otherwise a browser asks for the whole."""
     return request.headers.get("hx-request") == "true"
 
 
 def page(
     request: Request, template: str, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """A template filled; it knows ``csrf``, ``version`` and ``asset`` by itself."""
+    """Fill a template. ``csrf``, ``version`` and ``asset`` are added."""
     filled = _environment().get_template(template)
     text = filled.render(csrf=site_of(request).csrf, version=__version__, **values)
     return HTMLResponse(text, status)
 
 
 def for_notice(part: Response) -> Response:
-    """A part that htmx puts where the page shows what went wrong, whatever it asked for."""
+    """Make htmx put a part into the page's place for errors, whatever it asked for."""
     part.headers["HX-Retarget"] = "#notice"
     part.headers["HX-Reswap"] = "innerHTML"
     return part
@@ -130,7 +130,7 @@ def _files(folder: str, *endings: str) -> dict[str, bytes]:
 
 @cache
 def assets() -> dict[str, tuple[bytes, str]]:
-    """Every file that a page may load: name to its bytes and their short digest."""
+    """Every file that a page may load, by name: its bytes and their short digest."""
     contents = {**_files("static", ".js", ".css"), "blocks.css": style().encode()}
     return {
         name: (data, hashlib.sha256(data).hexdigest()[:16])
@@ -139,7 +139,7 @@ def assets() -> dict[str, tuple[bytes, str]]:
 
 
 def load() -> None:
-    """Read and compile what pages are made from, so that no request has to wait for it."""
+    """Read and compile the templates, so that no request has to wait for it."""
     assets()
     env = _environment()
     for name in env.list_templates():
@@ -147,11 +147,11 @@ def load() -> None:
 
 
 FOREVER = "public, max-age=31536000, immutable"
-"""How long a file may be kept whose address changes with it."""
+"""The caching of a file whose address changes with its content."""
 
 
 def asset(name: str) -> str:
-    """The address of a file; another one when its content changes, so that it may be kept."""
+    """The address of a file. It changes with the content, so that browsers may keep the file."""
     return f"/static/{name}?{assets()[name][1]}"
 
 
@@ -170,16 +170,16 @@ TABS = {
     "Options & plan": {"options": "Options", "plan": "Plan"},
     "Report": {"report": "Report"},
 }
-"""Tabs in their order, each with its pages: title by what follows the case's address. A new page is
+"""Tabs in their order, each with its pages: the title by the end of the address. A new page needs
 an entry here and a route of its own."""
 
 
 Typed = Annotated[str, Form(max_length=200)]
 ReadDigest = Annotated[str, Form(max_length=64)]
-"""Of the case file as it was when a form was made."""
+"""The digest of the case file at the time when a form was made."""
 
 AUTHOR = "tuneworthy-author"
-"""The cookie with the name that stands beside notes."""
+"""The cookie with the name that is shown beside notes."""
 
 
 def address(name: str) -> str:
@@ -187,7 +187,7 @@ def address(name: str) -> str:
 
 
 def behind(fields: Mapping[str, Any]) -> str:
-    """Fields as they stand behind an address; empty for none."""
+    """Fields as a query string; empty for none."""
     return "?" + urlencode(fields, doseq=True) if fields else ""
 
 
@@ -198,7 +198,7 @@ def query(asked: BaseModel, kind: type[BaseModel], **more: str) -> str:
 
 
 class AskedCase:
-    """The case that a request is about: what every route under its address begins with."""
+    """The case of a request, for every route under its address."""
 
     def __init__(self, request: Request, name: str) -> None:
         self.request = request
@@ -210,7 +210,7 @@ class AskedCase:
 
     @cached_property
     def evaluated(self) -> EvaluatedCase:
-        """The case as it is when it is first looked at; a route that writes puts the new one."""
+        """The case at the first look of this request. A route that writes replaces it."""
         return self.workspace.evaluated(self.name)
 
     @property
@@ -245,12 +245,12 @@ class AskedCase:
 
     @property
     def last_lab(self) -> LabRun | None:
-        """Its lab that runs, or that ran last."""
+        """The lab of the case that runs, or that ran last; None for none."""
         return self.site.labs.last(self.path)
 
     @contextmanager
     def inbox(self) -> Iterator[Path]:
-        """A folder for what is sent to it; whatever becomes of that, nothing of it is left."""
+        """A folder for uploaded files, which is removed afterwards in any case."""
         for left in self.path.glob(f"{INBOX}*"):  # by a server that was killed
             with suppress(OSError):
                 if (
@@ -264,7 +264,7 @@ class AskedCase:
             yield Path(folder)
 
     def plain(self, caught: Exception) -> str:
-        """An error in one line, with paths as seen from the folder that is served."""
+        """An error in one line, with paths relative to the served folder."""
         return re.sub(
             rf"{re.escape(INBOX)}\w+/\d+/",
             "",
@@ -277,7 +277,7 @@ class AskedCase:
     def page(
         self, template: str = "case.html", status: int = 200, **values: Any
     ) -> HTMLResponse:
-        """A page of it, or a part of one, which is swapped into the page.
+        """A page of the case, or a part that is swapped into the page.
 
         ``case.html``, which the others extend, shows ``sections`` of the report.
         """
@@ -323,7 +323,7 @@ FORMS: dict[ExportForm, tuple[str, str]] = {
 
 
 def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Response:
-    """The report of a case as a file to save, or, not ``attached``, as a page to read."""
+    """The report of a case as a download, or, not ``attached``, as a page to read."""
     ending, media = FORMS[form]
     memo = True if form == "pdf" else None
     text = render(of.dossier, form, case_path=str(of.path), memo=memo)

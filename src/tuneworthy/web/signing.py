@@ -1,4 +1,4 @@
-"""The sheet that somebody signs: what it covers, who decides, and a tick for each contradiction."""
+"""The sheet to sign: what it covers, who decides, and a tick for each contradiction."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def sign(
     answer: Annotated[str, Form(max_length=20)] = "",
     seen: Annotated[list[str], Form(max_length=100)] = [],  # noqa: B006  # FastAPI copies it
 ) -> Response:
-    """Write who decides and when it is looked at again; with a name, sign what was shown.
+    """Write who decides and the day of the review; with a name, sign the shown answer.
 
-    Each open contradiction has to be ticked. An answer that isn't the one that was shown is a
-    conflict, and nothing is written.
+    Each open contradiction has to be ticked. If the answer isn't the shown one, it is a conflict,
+    and nothing is written.
     """
     dossier = of.dossier
     was = of.evaluated.case.decision.model_dump(mode="json")
