@@ -15,7 +15,9 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -35,6 +37,7 @@ from internals import (
     reach,
     transport_for,
 )
+from loopback import LoopbackServer
 from tuneworthy import CaseError
 
 KEY = "sk-a/very+secret.key-0123456789"
@@ -233,6 +236,73 @@ def test_where_no_key_was_sent_a_refusal_names_its_variable(
     assert told.startswith(
         f"HTTP 401: no key is in {llm_endpoints.key_variable(keyed)}; it says wrong key"
     )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_models_at_one_address_share_the_key_that_is_there(
+    turned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last model's key once won, so that one without a key took it from the other."""
+    headers: list[str | None] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            headers.append(self.headers["authorization"])
+            self.rfile.read(int(self.headers["content-length"]))
+            choice = {"message": {"content": "a"}, "finish_reason": "stop"}
+            body = json.dumps({"choices": [choice]}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with LoopbackServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/v1"
+        monkeypatch.setenv("OPENAI_BASE_URL", address)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        own = reach(Model(id="own:m", base_url=address))
+        vendor = reach(Model(id="openai:m"))
+        assert own.base_url == vendor.base_url
+        assert own.key is None
+        places = [vendor, own] if turned else [own, vendor]
+        question = ChatMessage(role="user", content="q")
+        request = Request(
+            provider="openai",
+            base_url=address,
+            model="m",
+            max_tokens=9,
+            messages=(question,),
+        )
+
+        async def send_once() -> None:
+            transport = transport_for(places)
+            try:
+                await transport.send(request)
+            finally:
+                await transport.close()
+
+        asyncio.run(send_once())
+        server.shutdown()
+    assert headers == [f"Bearer {KEY}"]
+
+
+def test_two_keys_for_one_address_are_refused_by_the_names_of_their_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = "http://127.0.0.1:9/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    vendor = reach(Model(id="openai:m"))
+    variable = llm_endpoints.key_variable(address)
+    monkeypatch.setenv(variable, "another-key-0123")
+    own = reach(Model(id="own:m", base_url=address))
+    with pytest.raises(CaseError, match=f"{variable} and OPENAI_API_KEY") as refused:
+        transport_for([own, vendor])
+    assert KEY not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import get_args
 
 import click
 import pytest
+import yaml
 
 from internals import ALL as CHALLENGES
 from internals import OUTCOMES, cli_options, cli_room, model_dossier, run
@@ -279,6 +280,21 @@ def test_init_starts_a_case_that_decides(
     assert "exists already" in said(capsys, "init", str(folder), code=2)
     schema = json.loads((folder / "case.schema.json").read_text(encoding="utf-8"))
     assert "low_volume" in schema["properties"]["factors"]["properties"]
+
+
+def test_a_new_case_has_the_reasons_against_under_factors_where_none_are_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """They once stood under the signals, where no reason can be answered."""
+    lesson = load_framework("lesson").model_dump(mode="json", exclude_defaults=True)
+    against = list(lesson["anti_indicators"])
+    kept = {"name": "own", "extends": "lesson", "indicators": {}, "measures": {}}
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(kept))
+    said(capsys, "init", str(tmp_path / "bot"), "--framework", str(own))
+    started = yaml.safe_load((tmp_path / "bot" / "case.yaml").read_text("utf-8"))
+    assert list(started["factors"]) == against
+    assert not set(started["signals"]) & set(against)
 
 
 @pytest.mark.slow

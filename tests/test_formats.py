@@ -824,6 +824,21 @@ def test_a_list_of_records_may_be_larger_than_memory_should_hold(
     assert found == [f"a{n}" for n in range(2000)]
 
 
+def test_records_after_a_null_in_a_long_list_keep_their_numbers(tmp_path: Path) -> None:
+    records: list[Any] = [{"output": f"a{n}", "input": "x" * 500} for n in range(500)]
+    records[3] = None
+    records[7] = {"thing": 1}
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(records, indent=1))
+    limits = Limits(line_bytes=10_000, document_bytes=100_000)
+    files = TraceFiles([path], limits=limits)
+    outputs = [out for chunk in files for out in chunk.batch.output]
+    assert outputs == [f"a{n}" for n in range(500) if n not in (3, 7)]
+    (reading,) = files.readings
+    places = [place for each in reading.skipped for place in each.where]
+    assert sorted(places) == ["t.json:4", "t.json:8"]
+
+
 def test_logs_of_inspect_that_differ_in_what_was_asked_are_arms_of_their_own(
     tmp_path: Path,
 ) -> None:

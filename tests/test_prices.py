@@ -31,6 +31,28 @@ def test_every_recorded_answer_of_the_package_is_given_again() -> None:
     assert any(each[-1][3] is not None for each in known), "none has a price in a batch"
 
 
+@pytest.mark.slow
+def test_no_price_of_a_longer_call_is_lower() -> None:
+    """A call is bounded by the price at the next power of two: a step in between costs no less."""
+    listed = json.loads((FOLDER / "prices.json").read_text("utf-8"))["providers"]
+    names = [
+        f"{provider['id']}:{model['id']}"
+        for provider in listed
+        for model in provider["models"]
+    ]
+    rising = 0
+    for name in names:
+        prices = [
+            llm_endpoints.price_on(name, TODAY, input_tokens=1 << power)
+            for power in range(14, 22)
+        ]
+        known = [price for price in prices if price is not None]
+        assert known == sorted(known, key=lambda price: price.input), name
+        assert known == sorted(known, key=lambda price: price.output), name
+        rising += len({price.input for price in known}) > 1
+    assert rising > 10
+
+
 def test_the_price_list_is_the_one_its_note_names() -> None:
     noted = re.findall(r"`([0-9a-f]{64})`", (FOLDER / "README.md").read_text("utf-8"))
     assert hashlib.sha256((FOLDER / "prices.json").read_bytes()).hexdigest() in noted

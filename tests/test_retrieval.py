@@ -59,6 +59,11 @@ def test_no_word_is_lost_and_no_piece_is_too_long(parts: Any, chunking: str) -> 
     assert all(letter.isspace() for at, letter in enumerate(text) if at not in covered)
     assert all(len(text[piece.start : piece.end].split()) <= 20 for piece in pieces)
     assert [piece.start for piece in pieces] == sorted(piece.start for piece in pieces)
+    # The heading over a later part comes on top of its words, and isn't counted.
+    parted = [text[piece.start : piece.end] for piece in pieces]
+    assert all(
+        piece.text.endswith(part) for piece, part in zip(pieces, parted, strict=True)
+    )
 
 
 def test_a_section_is_a_piece_and_a_later_part_of_it_keeps_its_heading() -> None:

@@ -130,7 +130,10 @@ class Piece(NamedTuple):
 def cut(
     documents: Sequence[TeamDocument], chunking: str, most: int
 ) -> tuple[Piece, ...]:
-    """Documents in pieces of at most ``most`` words, in their order."""
+    """Documents in pieces of at most ``most`` words, in their order.
+
+    A later part of a section has its heading on top, which isn't counted among the words.
+    """
     pieces: list[Piece] = []
     for number, document in enumerate(documents):
         text = document.text

@@ -121,7 +121,7 @@ def transport_for(
     refuse_unconfirmed(places, confirmed)
     list_proxies(place.base_url for place in places)  # one that is none is refused
     by_place: dict[str, Transport] = {}
-    keys = {place.base_url: place.key for place in places if place.base_url}
+    keys = _keys_by_address(places)
     for place in places:
         if lacks := _lacks_key(place):
             raise lacks
@@ -141,6 +141,27 @@ def transport_for(
         http = _http(keys, timeout_s=timeout_s, at_once=at_once, **more)
         by_place |= dict.fromkeys(keys, http)
     return Switch(by_place)
+
+
+def _keys_by_address(places: Iterable[Reached]) -> dict[str, Secret | None]:
+    """The key of each address, None for one that is called without.
+
+    Two models at one address may have their key from different variables, as a vendor's model and
+    one that names the vendor's address. The key that is there serves both; two that differ are a
+    CaseError, since nobody can say which of them an answer would be paid with.
+    """
+    chosen: dict[str, Reached] = {}
+    for place in places:
+        if not place.base_url:
+            continue
+        before = chosen.setdefault(place.base_url, place)
+        if before is place or place.key is None:
+            continue
+        if before.key is not None and before.key.reveal() != place.key.reveal():
+            what = f"{before.key_from} and {place.key_from} hold different keys for one address"
+            raise CaseError(what, where=place.base_url, fix="unset one of them")
+        chosen[place.base_url] = place
+    return {address: place.key for address, place in chosen.items()}
 
 
 def lacking_keys(places: Iterable[Reached]) -> Strings:

@@ -330,12 +330,11 @@ def _literal(cell: str) -> Any:
     return cell
 
 
-def _decoded(
-    values: Iterator[str | None], tally: SkippedRecords, first: int = 1
-) -> Rows:
+def _decoded(values: Iterator[str], tally: SkippedRecords, first: int = 1) -> Rows:
     """Objects from their JSON texts, at most ``_BATCH`` or about ``_SIZE`` signs at once.
 
-    Numbers count from ``first``. A text that is no object gives an empty one.
+    Numbers count from ``first``. A text that is no object gives an empty one, so that the numbers
+    after it hold: a ``null`` in a list is the text "null" here and never None.
     """
     for texts, size in _text_batches(values):
         rows = _decoded_batch(texts)
@@ -345,13 +344,11 @@ def _decoded(
         first = first + len(rows)
 
 
-def _text_batches(values: Iterator[str | None]) -> Iterator[tuple[list[str], int]]:
+def _text_batches(values: Iterator[str]) -> Iterator[tuple[list[str], int]]:
     """Texts by the batch, with how many signs they have together."""
     batch: list[str] = []
     size = 0
     for value in values:
-        if value is None:
-            continue
         batch.append(value)
         size += len(value)
         if len(batch) == _BATCH or size > _SIZE:

@@ -264,22 +264,22 @@ def case_template(
     lines += ["", "# What tuning should bring, the primary goal first. Any of"]
     lines += [f"#   {line}" for line in textwrap.wrap(", ".join(framework.goals), 90)]
     lines.append("goals: []")
-    parts: tuple[tuple[str, str, Mapping[str, Criterion]], ...] = (
+    parts = (
         (
             "ceiling",
             "The ceiling test: has prompting reached its limit?",
             framework.ceiling,
         ),
         ("signals", "Signs that it has.", framework.signals),
-        ("factors", "Reasons for tuning.", framework.indicators),
     )
     for key, title, questions in parts:
         if questions:
             lines += ["", f"# {title}", f"{key}:", *_answers(framework, questions)]
-    lines += [
-        "  # Reasons against tuning.",
-        *_answers(framework, framework.anti_indicators),
-    ]
+    if framework.indicators or framework.anti_indicators:
+        lines += ["", "# Reasons for tuning.", "factors:"]
+        lines += _answers(framework, framework.indicators)
+        lines.append("  # Reasons against tuning.")
+        lines += _answers(framework, framework.anti_indicators)
     return "\n".join(lines) + "\n" + template("case.yaml")
 
 
