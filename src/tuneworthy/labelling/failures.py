@@ -1,4 +1,4 @@
-"""Why answers are wrong, by people's word: what there is to read, what was said, and evidence."""
+"""Causes of failures as people name them: the failures to read, the labels, and the evidence."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ RECORD_EVERY = 10  #: Failures after which the page adds what was said to the ev
 
 
 def kept_draw(case: Case) -> FailureDraw:
-    """The failures of a case that were drawn.
+    """The last draw of failures of a case.
 
     Raises:
-        CaseError: If none were.
+        CaseError: If none were drawn.
     """
     draw = stores.written_draw(case)
     if draw is None:
@@ -71,7 +71,7 @@ def proposals(
 
 
 def said_causes(case: Case, draw: FailureDraw) -> SaidCauses:
-    """The cause of each drawn failure: what was settled, else what all say who read it."""
+    """The cause of each drawn failure: the settled one, else the one that all its readers name."""
     labels = {
         name: stores.latest_labels(own)
         for name, own in stores.read_labels(case).items()
@@ -99,20 +99,20 @@ def said_causes(case: Case, draw: FailureDraw) -> SaidCauses:
 
 
 def _said_of(item: Item, labels: Mapping[ItemKey, Label]) -> str:
-    """The cause that one person gave this very output; empty for none."""
+    """The cause that one person named for exactly this output; empty for none."""
     label = labels.get(item.key)
     is_of_it = label is not None and label.output == digest_of(*item.outputs)
     return label.value if label is not None and is_of_it else ""
 
 
 def said_so_far(source: str | Path) -> SaidCauses:
-    """The same of the failures that were drawn last."""
+    """The causes of the failures that were drawn last."""
     case = load_case(source)
     return said_causes(case, kept_draw(case))
 
 
 def record_causes(case: Case) -> bool:
-    """Add what people said so far to the evidence of the case; whether there was anything new."""
+    """Add the labels so far to the evidence of the case. Returns whether any was new."""
     draw = kept_draw(case)
     said = said_causes(case, draw)
     total = sum(said.counts.values())
@@ -147,6 +147,6 @@ def record_causes(case: Case) -> bool:
 
 
 def record_now_and_then(case: Case, done: int, of: int) -> None:
-    """The same from the page: after some failures, and after the last one."""
+    """Record labels from the page: after some failures each, and after the last one."""
     if done == of or done % RECORD_EVERY == 0:
         record_causes(case)

@@ -1,4 +1,4 @@
-"""An answer that is an object: taken apart into fields to accept or edit, and put together."""
+"""An answer that is an object: split into fields to accept or edit, and joined again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AnswerField(NamedTuple):
 
 
 def split_answer(text: str) -> list[AnswerField]:
-    """The fields of an answer that is a JSON object; none of any other answer, or of too many."""
+    """The fields of an answer that is a JSON object; [] for another answer, or for too many fields."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -50,10 +50,10 @@ def _field(name: str, value: Any) -> AnswerField:
 
 
 def join_answer(text: str, typed: Mapping[str, str]) -> str:
-    """The answer with what was typed into its fields; what wasn't typed stays as it is.
+    """The answer with the typed values of its fields; other fields stay unchanged.
 
     Raises:
-        InputError: If a field can't hold what was typed, or the answer has no such field.
+        InputError: If a field can't hold its typed value, or the answer has no such field.
     """
     fields = {field.name: field for field in split_answer(text)}
     if not fields or not typed.keys() <= fields.keys():

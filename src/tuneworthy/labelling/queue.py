@@ -1,4 +1,4 @@
-"""Labelling: what to show and in which order, what was labelled, and what labellers agree on."""
+"""Labelling: the items and their order, the labels, and the agreement of labellers."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ from tuneworthy.training.candidates import (
 )
 
 For = Literal["report", "choose", "verify"]
-"""The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;
-or both arms of a verification, on its held-out cases."""
+"""The outputs a lab needs: of the arms that a ceiling lab chose, on its held-out cases; of all its
+arms, on the cases for selecting; or of both arms of a verification, on its held-out cases."""
 
 Kind = Literal[
     "answer", "rubric", "pairwise", "settle", "training", "compare", "failure"
 ]
-"""``training`` reviews candidates to learn from; ``compare`` holds labels against an arm's own
-answers, of which only the arm is named; ``failure`` gives each drawn failure its cause."""
+"""``training`` reviews candidates for training. ``compare`` compares labels with an arm's own
+answers; only the arm is named. ``failure`` names the cause of each drawn failure."""
 
 LONGEST = 100_000  #: Characters of a right answer.
 _WHY = 200  # of why something is rejected
@@ -77,15 +77,15 @@ class LabelTask:
     kind: Kind
     labeller: str = ""  #: Nobody in particular, for what is settled.
     rubric: str | Path = ""
-    """File to hold outputs against, for a server the name of a kept one; empty for none."""
+    """The file of a rubric; for a server, the name of a kept one; empty for none."""
     scale: str = "yes-no"  #: For a rubric: which labels there are.
     arms: tuple[str, ...] = ()
-    """Two for pairs; for a rubric those that are labelled, all where none is named."""
+    """For pairs, two arms; for a rubric, the arms to label, all where none is named."""
     seed: int = 0  #: For the order, and as the lab was given it.
     max_tokens: int = MOST_TOKENS  #: As the lab was given it.
     lab: For | None = None
-    """With a rubric: what a lab under a judge needs, as it wrote that down; the other options but
-    the rubric are its own then."""
+    """The outputs that a lab with a grader needs, by its own plan. Then only the rubric counts of
+    the other options."""
 
 
 class ReferenceForm(NamedTuple):
@@ -95,7 +95,7 @@ class ReferenceForm(NamedTuple):
     valid: Validator | None = None  #: Whether a value fits the schema of the case.
 
     def problem(self, answer: str) -> str:
-        """Why a text is no right answer; empty where it may be one."""
+        """Why a text can't be a right answer; empty where it can."""
         if not self.is_json:
             return ""
         try:
@@ -140,7 +140,8 @@ class LabelQueue:
     case: Case
     labeller: str
     items: dict[str, Item]
-    """By id, which is all it is about and the texts as they are shown; in the order of showing."""
+    """The items by id, in the order of showing. An id covers the item's subject and its shown
+    texts."""
     rubric: str  #: The text to hold outputs against; empty for other tasks.
     labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
@@ -149,7 +150,7 @@ class LabelQueue:
     """The form that every right answer needs."""
 
     def shared_with(self, labeller: str) -> LabelQueue:
-        """The same items for somebody, with their labels by now."""
+        """The same items for another labeller, with that labeller's labels so far."""
         name = stores.labeller_name(labeller)
         return replace(self, labeller=name, labels=_labels(self.case).get(name, {}))
 
@@ -162,13 +163,13 @@ class LabelQueue:
         return sum(map(self.is_labelled, self.items.values()))
 
     def place(self, name: str) -> int | None:
-        """The place of an item, from 1; None for one that isn't there."""
+        """The place of an item, from 1; None where it isn't in the queue."""
         if name in self.items:
             return [*self.items].index(name) + 1
         return None
 
     def value_of(self, name: str) -> str:
-        """This labeller's label, as of the outputs as they are shown; empty for none."""
+        """This labeller's label for the outputs as they are shown; empty for none."""
         item = self.items.get(name)
         if item is None or not self.is_labelled(item):
             return ""
@@ -180,17 +181,17 @@ class LabelQueue:
         return () if item is None else self.notes.get(item.key, ())
 
     def open_after(self, name: str = "") -> str:
-        """Id of the first item without a label behind another; empty where none is left."""
+        """The id of the first item without a label after another one; empty where none is left."""
         left = [*self.items][self.place(name) or 0 :]
         return next((key for key in left if not self.is_labelled(self.items[key])), "")
 
     def before(self, name: str) -> str:
-        """Id of the item before; empty for the first."""
+        """The id of the item before; empty for the first one."""
         place = self.place(name) or 1
         return [*self.items][place - 2] if place > 1 else ""
 
     def text_of(self, name: str) -> str:
-        """The better answer this labeller gave, else the one that is shown."""
+        """This labeller's better answer, else the shown one."""
         item = self.items.get(name)
         label = None if item is None else self.labels.get(item.key)
         return (label.text if label and label.value == "edit" else "") or (
@@ -198,9 +199,10 @@ class LabelQueue:
         )
 
     def label(self, name: str, value: str, better: str = "") -> None:
-        """Keep a label of an item, if that is one of it; the same once more keeps nothing.
+        """Keep a label of an item if it is one of its choices. An unchanged label is kept once.
 
-        ``better`` is the answer of an edit, or why something is rejected; else it isn't kept.
+        ``better`` is the answer of an edit, or the reason for a rejection; with other labels it is
+        dropped.
         """
         item = self.items.get(name)
         if item is None:
@@ -211,10 +213,10 @@ class LabelQueue:
             self.keep(item, text, more)
 
     def checked(self, item: Item, value: str, better: str = "") -> tuple[str, str]:
-        """A label as it is kept, and the answer of an edit or why something is rejected.
+        """A label in its kept form, and the answer of an edit or the reason for a rejection.
 
         Raises:
-            InputError: If that can't be said of the item.
+            InputError: If it isn't a possible label of the item.
         """
         text = value if item.choices else value.strip()
         if item.choices and text not in item.choices:
@@ -240,7 +242,7 @@ class LabelQueue:
         return text, better
 
     def keep(self, item: Item, value: str, better: str = "") -> None:
-        """Keep a label, given of the outputs as they are shown; it counts in place of another."""
+        """Keep a label for the outputs as they are shown. It replaces an earlier label of the item."""
         _, rubric, case, arm, against = item.key
         label = Label(
             task=item.task,
@@ -266,7 +268,7 @@ def _by_id(items: Iterable[Item]) -> dict[str, Item]:
 
 
 def shown_digest(item: Item) -> str:
-    """Begin of the SHA-256 of the outputs of an item; empty where it has none."""
+    """The beginning of the SHA-256 of an item's outputs; empty without outputs."""
     return digest_of(*item.outputs) if item.outputs else ""
 
 
@@ -357,7 +359,7 @@ def _pair_items(
 ) -> list[Item]:
     """The outputs of two arms side by side, for each case that both answered.
 
-    Which of them is shown first is drawn by the seed.
+    The seed draws which of them is shown first.
     """
     first, second = (outputs[arm] for arm in arms)
     items = []
@@ -384,7 +386,7 @@ def _rubric_items(
     rubric: str,
     task: LabelTask,
 ) -> list[Item]:
-    """Each output of some arms by itself, the arms of a case in an order drawn by the seed."""
+    """Each output of some arms as an item, the arms of a case in an order drawn by the seed."""
     items = []
     for case in cases:
         for arm, output in _mixed(case, outputs, arms, task.seed):
@@ -411,10 +413,10 @@ def _chance(seed: int, case: EvalCase) -> random.Random:
 def _drawn_items(
     source: str | Path, case: Case, rubric: str | Path, lab: For
 ) -> tuple[list[Item], str]:
-    """The outputs that a lab under a judge needs labels of, and the rubric's text.
+    """The outputs for which a lab with a grader needs labels, and the rubric's text.
 
-    Cases come in the order in which they were drawn before anything was labelled; the arms of a
-    case are shuffled, and an output that several of them wrote is shown once.
+    Cases come in an order that was drawn before any label. The arms of a case are shuffled, and an
+    output that several of them wrote is shown once.
     """
     if not rubric:
         raise InputError(
@@ -457,7 +459,7 @@ def _drawn_items(
 def _plan(
     case: Case, source: str | Path, lab: For
 ) -> tuple[JudgePlan, tuple[str, ...]]:
-    """Who judges, and the arms that are labelled; () for all."""
+    """The plan for the grader, and the arms to label; () for all."""
     plan: CeilingPlan | VerifyPlan | None = None
     if lab != "verify":
         plan = stores.written_choice(case)
@@ -481,7 +483,7 @@ LabelsByName = dict[str, dict[ItemKey, Label]]
 
 
 def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
-    """How far the labellers of a case agree, for each task and rubric."""
+    """The agreement of the labellers of a case, for each task and rubric."""
     groups = agreement_so_far(source)
     if not groups:
         fix = (
@@ -492,7 +494,7 @@ def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
 
 
 def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
-    """The same, and () where there are no labels yet."""
+    """The same, but () where there are no labels yet."""
     case = load_case(source)
     labels = _labels(case)
     settled = labels.pop(stores.ADJUDICATED, {})
@@ -569,9 +571,10 @@ def _item(
 
 
 def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
-    """The evaluation set of a case with the right answers that labelling gave.
+    """The evaluation set of a case, with right answers from labels.
 
-    Where a case has none, what was settled counts, and otherwise what all its labellers say.
+    Where a case has no right answer, the settled label counts, else the one that all its labellers
+    gave.
     """
     case = load_case(source)
     cases = evalset_of(case, source)
@@ -604,7 +607,7 @@ def _label_text(label: Label) -> str:
 
 
 def _plain(task: str, value: str) -> str:
-    """A label as it is compared: case and blanks of an answer don't count."""
+    """A label in the form that is compared: case and blanks of an answer don't count."""
     if task == "answer":
         return " ".join(value.casefold().split())
     return value
@@ -683,17 +686,17 @@ _FILES = 5_000  # of a case that are looked at
 
 
 class LabelQueues:
-    """Queues of a server, kept as long as every file of their case is as it was.
+    """Queues of a server, kept as long as no file of their case changes.
 
-    A labeller's labels are read anew each time, and what is to be settled is never kept. Rubrics
-    go by their names. Safe to use from several threads.
+    A labeller's labels are read each time, and a queue of items to settle is never kept. Rubrics
+    are given by name. Safe to use from several threads.
     """
 
     def __init__(self) -> None:
         self._kept: Cache[LabelQueue] = Cache(_QUEUES)
 
     def open(self, source: str | Path, task: LabelTask) -> LabelQueue:
-        """As ``open_queue``."""
+        """Open a queue as in ``open_queue``."""
         folder = Path(source).resolve()
         stamp = None
         if task.kind != "settle":
@@ -760,7 +763,7 @@ def overview(
 def agreement_and_rubrics(
     source: str | Path,
 ) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
-    """How far labellers agree, () before there is a label; and each rubric's text, by digest."""
+    """The agreement of labellers, () before the first label; and each rubric's text, by digest."""
     rubrics = stores.read_rubrics(load_case(source)).values()
     ways = ((), *((scale,) for scale in SCALES))
     return agreement_so_far(source), {
@@ -769,5 +772,5 @@ def agreement_and_rubrics(
 
 
 def add_rubric(source: str | Path, text: str) -> str:
-    """Keep a rubric for the labellers of a case; its name."""
+    """Keep a rubric for the labellers of a case, and return its name."""
     return stores.keep_rubric(load_case(source), text)

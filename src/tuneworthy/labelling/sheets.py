@@ -1,7 +1,8 @@
-"""Labelling beside the page: a file of what is to be labelled, its labels back, and an editor.
+"""Labelling in files: a sheet of items, the import of its labels, and an editor.
 
-A file names no arm: a row is known by an id, and the task that it was exported for is kept in the
-case folder. Labels end where those of the page do, so that agreement, judges and labs see them.
+A sheet names no arm. A row is identified by an id, and the case folder keeps the task of each
+sheet. Imported labels are stored with those of the page, so that agreement, graders and labs see
+them.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ COLUMNS = (
     "label",
     "better",
 )
-"""Columns of a file; the last two are filled in by whoever labels."""
+"""Columns of a sheet. The labeller fills in the last two."""
 
 
 class KeptTask(Record):
-    """A task that a file was exported for, by the id that the file bears."""
+    """A task for which a sheet was exported, kept by the id in the sheet."""
 
     id: str
     task: LabelTask
@@ -81,7 +82,7 @@ def export_sheet(source: str | Path, task: LabelTask, form: str) -> str:
 
 
 def sheet_path(source: str | Path, labeller: str, output: str | None = None) -> Path:
-    """Where a labeller's sheet of failures lies: beside the case, where no other place is named."""
+    """The path of a labeller's sheet of failures: beside the case, unless another is named."""
     if output is not None:
         return Path(output)
     if labeller == ME:
@@ -95,12 +96,12 @@ ME = "me"  #: The labeller where nobody is named.
 
 
 def new_sheet(source: str | Path, labeller: str, output: str | None = None) -> str:
-    """Write what is left to say of the drawn failures, and say where; empty where nothing is.
+    """Write a sheet of the drawn failures without a label, and return its path; "" for none left.
 
-    A sheet that is there by its usual name stays as it is: somebody may be filling it in.
+    An existing sheet with its usual name stays as it is, as somebody may be filling it in.
 
     Raises:
-        OutputError: If the named file is there.
+        OutputError: If the named file exists.
     """
     task = LabelTask("failure", labeller)
     queue = open_queue(source, task)
@@ -117,7 +118,7 @@ _LETTER = "i"  # before an id: a spreadsheet takes 12345e6 for a number
 
 
 def _row(queue: LabelQueue, name: str, item: Item, task_id: str) -> dict[str, str]:
-    """An item as a row of texts."""
+    """An item as a row of texts, by column."""
     case = item.case
     outputs = (*item.outputs_in_order, "", "")
     reference = case.reference
@@ -156,14 +157,14 @@ def _asked(case: EvalCase) -> Iterator[str]:
 
 
 def _json_of(case: EvalCase) -> str:
-    """A right answer that is no text, as JSON; empty where there is none."""
+    """A right answer that isn't a text, as JSON; empty without one."""
     if case.reference is None:
         return ""
     return json.dumps(case.reference, ensure_ascii=False)
 
 
 def _keep_task(case: Case, task: LabelTask) -> str:
-    """Keep a task for when its labels come back; its id. The same task twice is one."""
+    """Keep a task until its labels come back, and return its id. Equal tasks have equal ids."""
     assert case.folder is not None  # labels are kept beside a case
     if task.rubric:  # as seen from the case folder, whose place may change
         rubric = os.path.relpath(Path(task.rubric).resolve(), case.folder.resolve())
@@ -209,9 +210,9 @@ class _SheetAnswer(NamedTuple):
 def import_sheet(
     path: Path, source: str | Path, kind: Kind | None = None
 ) -> ImportedLabels:
-    """Read labels back; all of them are kept, or none where a line is wrong.
+    """Import labels from a sheet: all of them, or none where a line is wrong.
 
-    With a ``kind`` a sheet of other labels is refused.
+    With a ``kind``, a sheet of labels of another kind is refused.
 
     Raises:
         CaseError: If the file can't be read, or wasn't exported from this case.
@@ -251,10 +252,10 @@ def import_sheet(
 
 
 def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _SheetAnswer:
-    """A label of a row, as the queue takes it.
+    """The label of a row, in the form that the queue takes.
 
     Raises:
-        InputError: If the row is of nothing that is there, or that can't be said of it.
+        InputError: If the row's item doesn't exist, or its label isn't possible for it.
     """
     name = row.get("item", "").strip().removeprefix(_LETTER)
     if row.get("task") != task_id:
@@ -276,7 +277,7 @@ def _checked(queue: LabelQueue, row: Mapping[str, str], task_id: str) -> _SheetA
 
 
 def _choice(item: Item, label: str) -> str:
-    """One of the choices of an item, by its word or its key in any case."""
+    """The choice of an item with this word or key, in any case."""
     typed = label.strip().casefold()
     words = dict(zip(shown_choices(item), item.choices, strict=True))
     words |= {choice: choice for choice in item.choices}
@@ -293,7 +294,7 @@ def _choice(item: Item, label: str) -> str:
 def answer_to_edit(
     source: str | Path, case_id: str, labeller: str
 ) -> tuple[LabelQueue, str]:
-    """Where the right answer of one case of the set is given: the labels, and the item's id.
+    """The queue and the item in which the right answer of one case is given.
 
     Raises:
         InputError: If there is no such case, or it has a right answer.

@@ -1,1 +1,1 @@
-"""Logs of any format into records."""
+"""Logs of any format, read into records."""

@@ -15,10 +15,10 @@ _TIERS_FROM = 100_000  #: Tokens; no price on the list rises before.
 
 
 def price_batch(batch: Batch) -> None:
-    """Fill in what calls cost, and who served a model that its name alone would give to another.
+    """Fill in the price of calls, and the provider of models whose names are ambiguous.
 
-    A call is priced that names its model and how much it read and wrote. One that failed names no
-    model. What a call itself reports stays.
+    A call gets a price if it names its model and its numbers of tokens. A failed call names no
+    model. A price that a call itself reports stays.
     """
     if not batch.model:
         return
@@ -75,7 +75,7 @@ def _amounts(
 
 
 def _date(day: int | None) -> date:
-    """A day by its number since 1970; the last of all, whose price is the newest, for None."""
+    """The date of a day counted from 1970; for None, the last possible date, with the newest price."""
     if day is None or day < 0:
         return date.max
     return datetime.fromtimestamp(day * _DAY_S, UTC).date()
@@ -93,7 +93,7 @@ def _name_servers(batch: Batch) -> None:
 
 
 def _named(model: str | None, provider: str | None) -> str | None:
-    """The name with its server before it, where the name alone would be taken for another's."""
+    """A model's name after its provider, where the name alone would mean another provider's model."""
     if not model or not provider:
         return model
     alone = find_served(model)

@@ -1,4 +1,4 @@
-"""The content of one file as batches, whatever it is."""
+"""The content of one file in any format, as batches of traces."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behind it
-    """A file that holds nothing for us; among the files of a folder it is passed over."""
+    """A file without traces. Among the files of a folder, it is skipped."""
 
 
 def not_recognised(where: str, fields: str = "") -> NotTraces:
@@ -95,7 +95,7 @@ def not_recognised(where: str, fields: str = "") -> NotTraces:
 
 
 def shape(stream: Ahead, where: str, limits: Limits) -> str:
-    """Lines, a document, or the sign between a table's columns; takes off a byte order mark."""
+    """The layout of a text: lines, document, or a table's separator. Skips a byte order mark."""
     head = stream.peek(MIB)
     if head.startswith(codecs.BOM_UTF8):
         stream.read(3)
@@ -123,7 +123,7 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
 
 
 def _first_line(stream: Ahead, head: bytes, limits: Limits) -> bytes:
-    """The beginning of a text up to the end of its first line, as far as that may be read."""
+    """The beginning of a text up to the end of its first line, within the limits."""
     for size in (limits.line_bytes, limits.document_bytes):
         if b"\n" not in head:
             head = stream.peek(size + 1)
@@ -131,7 +131,7 @@ def _first_line(stream: Ahead, head: bytes, limits: Limits) -> bytes:
 
 
 def _are_lists(head: bytes) -> bool:
-    """Whether each line is a list: the first is a whole one, and another begins behind it."""
+    """Whether each line is a list: the first line is a whole one, and a second one begins."""
     first, _, rest = head.lstrip().partition(b"\n")
     if rest.lstrip()[:1] != b"[":
         return False
@@ -142,7 +142,7 @@ def _are_lists(head: bytes) -> bool:
 
 
 def _wide(head: bytes) -> str | None:
-    """The encoding of a text with more than a byte a sign: by its mark, or by where zeros stand."""
+    """The encoding of a text with two or four bytes a character, by its mark or zeros; else None."""
     zeros = tuple(place for place, byte in enumerate(head[:4]) if not byte)
     if head.startswith(_UTF32) or zeros in {(0, 1, 2), (1, 2, 3)}:
         return "UTF-32"
@@ -150,7 +150,7 @@ def _wide(head: bytes) -> str | None:
 
 
 def _is_lines(head: bytes) -> bool:
-    """Whether it is one JSON value a line: a line that is an object, and more behind it."""
+    """Whether each line is a JSON value: the first is an object, and more lines follow."""
     number, _ = next(objects(head, most=1), (-1, b""))
     return number > 0 or (
         number == 0 and bool(head.lstrip().partition(b"\n")[2].strip())
@@ -158,7 +158,7 @@ def _is_lines(head: bytes) -> bool:
 
 
 def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
-    """The first lines that are objects with something in them, with their places from 0."""
+    """The first lines that are nonempty objects, with their places from 0."""
     for number, line in enumerate(head.lstrip().split(b"\n")):
         if not line.startswith(b"{"):
             continue
@@ -178,16 +178,16 @@ def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
 _TRIED = 20
 _WRAPPED = ("data", "observations", "traces", "items", "records", "calls")
 Beside = dict[str, dict[str, Any]]
-"""Fields of records, by id, that stand in another file than the record."""
+"""Fields of records, by id, that another file than the record's own holds."""
 Records = Iterator[tuple[Place, Any]]
 Groups = Iterator[tuple[list[Place], Any]]
-"""Places, and the records there: a list, or rows of a table."""
+"""Places and their records: a list, or rows of a table."""
 
 
 def _unread(
     record: Mapping[str, Any], read: set[tuple[str, ...]], *at: str
 ) -> Iterator[str]:
-    """Fields that nothing is taken from, with dots; what lies in one of them goes with it."""
+    """Dotted names of unused fields; for an unused object, only its own name."""
     for key, value in record.items():
         path = (*at, key)
         if not any(taken[: len(path)] == path for taken in read):
@@ -199,8 +199,8 @@ def _unread(
 class Content:
     """One file.
 
-    ``name`` is for conversations that have none, ``where`` for errors; ``mapping`` says where our
-    fields stand in records that aren't of a format we know.
+    ``name`` is for conversations that have none, ``where`` for errors. ``mapping`` says where our
+    fields are in records of an unknown format.
     """
 
     def __init__(
@@ -236,7 +236,7 @@ class Content:
         return one_line(f"{text} ({self.packed})" if self.packed else text, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
-        """Traces of a text: lines of JSON, one JSON value, or a table."""
+        """Traces in a text: lines of JSON, one JSON value, or a table."""
         if self.where.endswith(_YAML):
             yield from packed(self._yaml(stream), self.limits, self.tally)
             return
@@ -252,7 +252,7 @@ class Content:
             yield from self.table(rows, decimal_commas=form == ";")
 
     def _yaml(self, stream: Ahead) -> Iterator[Batch]:
-        """A document as the same one in JSON."""
+        """Traces in a YAML document, read as the same document in JSON."""
         text = self._whole(stream).decode("utf-8", "replace")
         data = msgspec.json.encode(plain_values(text, self.where))
         if data[:1] not in {b"{", b"["}:
@@ -260,7 +260,7 @@ class Content:
         return self._document(Ahead(Pieces(iter([data]))))
 
     def _lists(self, stream: Ahead) -> Iterator[Batch]:
-        """Lines that are lists each: the turns of a conversation, or records."""
+        """Traces in lines that are lists: the turns of a conversation, or records."""
         items: list[msgspec.Raw] = []
         for line in self._whole(stream).splitlines():
             if not line.strip():
@@ -294,7 +294,7 @@ class Content:
         yield from self.traces(self._decoded(chain(held, lines), kind), kind)
 
     def _decoded(self, lines: Iterator[Block], kind: FieldMap) -> Groups:
-        """The records of some blocks at once; one by one where some line wants a closer look."""
+        """The records of some blocks at once; line by line where one line needs a closer look."""
         places: list[Place] = []
         held: list[Any] = []
         most = self.tally.size + self.limits.batch_bytes // 2
@@ -331,7 +331,7 @@ class Content:
         yield places, held
 
     def _each_line(self, block: Block) -> Records:
-        """Lines with their numbers, counted; blank ones are passed over."""
+        """Lines with their numbers, all counted; blank ones are skipped."""
         tally = self.tally
         if block.too_long:
             tally.records += 1
@@ -350,10 +350,10 @@ class Content:
                 yield number, data
 
     def _kind(self, samples: Sequence[Mapping[str, Any]], table: str = "") -> FieldMap:
-        """The format of some records: the mapping's, that of the first of one, or a guess.
+        """The format of some records: by the mapping, by the first known record, or by a guess.
 
-        ``table`` is what kind of table they are from; empty for none. Our own names in a record
-        without an answer may be another's, and an id with a score may stand in a log.
+        ``table`` is the kind of table they are from; empty for none. Our own field names may belong
+        to another tool if a record has no answer. An id with a score may be a part of a log.
         """
         kind = recognise_most(samples)
         if self.mapping is None and (kind is None or kind is plain()) and not table:
@@ -376,7 +376,7 @@ class Content:
     def _guessed_or(
         self, kind: FieldMap | None, samples: Sequence[Mapping[str, Any]], table: str
     ) -> FieldMap | None:
-        """A format with what can be guessed beside it, or a guess in its place; None for neither."""
+        """A known format completed by a guess, or a guess instead of it; None without either."""
         are_scores = kind is own_scores()
         is_ours = kind is plain()
         if (
@@ -396,7 +396,7 @@ class Content:
         return kind
 
     def _forget_folders(self, kind: FieldMap) -> None:
-        """Take nothing from a folder's name that the records say themselves."""
+        """Ignore values in a folder's name for fields that the records have themselves."""
         own_keys: set[Any] = set()
         for field, pick in kind.picks.items():
             if field not in OF_FOLDERS:
@@ -406,7 +406,7 @@ class Content:
         }
 
     def _name_format(self, kind: FieldMap, table: str) -> None:
-        """Note what the reading says of a table or of a guess; any other has the name of its format."""
+        """Name the format in the reading: a table or a guess; other formats have their own name."""
         if table:
             ours = self.guessed is None and self.mapping is None
             self.format = f"{kind.name} in {table}" if ours else table
@@ -416,7 +416,7 @@ class Content:
             self.format = f"{by}, guessed: {lines}"
 
     def _note_unread(self, samples: Sequence[Mapping[str, Any]]) -> None:
-        """Remember the fields that a guess takes nothing from."""
+        """Remember the fields that a guess doesn't use."""
         if self.guessed is None:
             return
         paths = chain(self.guessed.id, *(p.paths for p in self.guessed.picks.values()))
@@ -426,7 +426,7 @@ class Content:
         self.unread = tuple(dict.fromkeys(chain(*(_unread(row, read) for row in rows))))
 
     def _inside_shipped(self, samples: Sequence[Mapping[str, Any]]) -> FieldMap | None:
-        """The format of records that a collector of logs has put into records of its own."""
+        """The format of records that a log collector wrapped in records of its own."""
         for key in _SHIPPED:
             inner = [unpacked(sample.get(key)) for sample in samples]
             objects_ = [each for each in inner if isinstance(each, dict) and each]
@@ -448,7 +448,7 @@ class Content:
         kind: FieldMap | None,
         samples: Sequence[Mapping[str, Any]],
     ) -> FieldMap:
-        """A map with what it doesn't say: by the maker's format, or by a guess."""
+        """A mapping, completed by the maker's format or by a guess."""
         if kind is not None and kind is not plain() and not kind.joins:
             if _SAYING.isdisjoint(mapping.picks) and not mapping.each:
                 return replace(kind, picks={**kind.picks, **mapping.picks})
@@ -468,7 +468,7 @@ class Content:
         return InputError(what, where=self.where, fix="write one record a line")
 
     def traces(self, groups: Groups, kind: FieldMap) -> Iterator[Batch]:
-        """Traces of records, decoded or as bytes."""
+        """Traces from groups of records, decoded or as bytes."""
         self.format = self.format or kind.name
         tree = None
         if kind.parent:
@@ -514,10 +514,10 @@ class Content:
         kind: FieldMap,
         around: Mapping[str, list[Any]],
     ) -> Batch | None:
-        """Traces of some records, less those that are no call or come twice; None for none.
+        """Traces of some records, without duplicates and those that aren't calls; None without any.
 
-        ``around`` is what stands in records around them. What belongs to the records of another file
-        is kept for it, and gives none.
+        ``around`` holds values of the records around them. Records that belong to those of another
+        file are kept for it, and give no trace.
         """
         if not kind.parent:  # a tree hands on calls alone
             places, chunk = self._keep_rows(
@@ -539,7 +539,7 @@ class Content:
     def _keep_rows(
         self, why: str, kept: list[bool], places: list[Place], chunk: RecordChunk
     ) -> tuple[list[Place], RecordChunk]:
-        """The records that are kept, with their places; ``why`` the others aren't is counted."""
+        """The records to keep, with their places. The others are counted under the reason ``why``."""
         if all(kept):
             return places, chunk
         for place in compress(places, map(not_, kept)):
@@ -555,7 +555,7 @@ class Content:
         return new
 
     def _fields(self, chunk: RecordChunk, kind: FieldMap) -> dict[str, list[Any]]:
-        """Our fields, with those that stand beside the log."""
+        """The values of our fields, with those from files beside the log."""
         fields = kind.fields(chunk)
         if chunk.lent:
             read = {first for pick in kind.picks.values() for first, *_ in pick.paths}
@@ -573,7 +573,7 @@ class Content:
     def _join_beside(
         self, fields: dict[str, list[Any]], ids: Sequence[Any], records: int
     ) -> None:
-        """Add what stands beside the log under these ids, where a record lacks it."""
+        """Add values from files beside the log, by record id, where a record lacks them."""
         for row, id_ in enumerate(ids):
             beside = self.beside.get(name(id_) or "", {})
             self.joined += bool(beside)
@@ -583,7 +583,7 @@ class Content:
                     values[row] = value
 
     def _keep(self, chunk: RecordChunk, kind: FieldMap) -> None:
-        """Remember what belongs to a log beside it; of several for one record the first."""
+        """Remember values for the log beside this file; of several for one record, the first."""
         self.kept = True
         fields = kind.fields(chunk)
         for n, id_ in enumerate(chunk.first(kind.joins) or ()):
@@ -595,7 +595,7 @@ class Content:
             self.beside.setdefault(name(id_) or "", row)
 
     def _grouped(self, records: Records) -> Groups:
-        """Records that are looked into together: many, and not too large."""
+        """Group records that are processed together: many at once, but of a limited size."""
         places: list[Place] = []
         held: list[Any] = []
         most = self.tally.size + self.limits.batch_bytes // 2
@@ -612,7 +612,7 @@ class Content:
     def _laid(
         self, places: list[Place], records: Any, kind: FieldMap
     ) -> tuple[list[Place], list[Any]]:
-        """Records with their places, laid out as the map wants them."""
+        """Records with their places, after the map's own rearrangement."""
         kinds = set() if type(records) is TableRows else {*map(type, records)}
         quick = None
         if not kind.each and not kind.prepare and kinds <= {dict, kind.line}:
@@ -653,7 +653,7 @@ class Content:
         return [place for place, _ in pairs], [record for _, record in pairs]
 
     def finish(self) -> None:
-        """Count paths of the mapping that led to nothing in any record: a slip is likely."""
+        """Count paths of the mapping that match no record, as they are probably typing errors."""
         led = self.mapping.led if self.mapping is not None else {}
         for field in sorted(self._unseen):
             path = one_line(led[field], limit=100)
@@ -662,7 +662,7 @@ class Content:
             self.tally.places[why] = []
 
     def log(self, header: Ahead, samples: Iterator[Ahead]) -> Iterator[Batch]:
-        """Traces of Inspect's samples, each a file of its own."""
+        """Traces in Inspect's samples, each of which is a file of its own."""
         try:
             top = decode(self._whole(header), dict[str, Any])
         except BrokenJson:
@@ -719,9 +719,10 @@ class Content:
         return self.traces(iter([([1], [data])]), kind)
 
     def _wrapped(self, top: Raws) -> list[msgspec.Raw] | None:
-        """The records of an envelope: its only list of objects, or all of it, a record a name.
+        """The records in an envelope: its only list of objects, or each of its values.
 
-        A mapping that begins with a name of the envelope is about it, and so is one with ``each``.
+        A mapping with a path that begins with a name of the envelope is about the envelope itself,
+        and so is a mapping with ``each``.
         """
         picks = self.mapping.picks.values() if self.mapping is not None else ()
         led = {path[0] for pick in picks for path in pick.paths}
@@ -772,7 +773,7 @@ class Content:
         return data
 
     def parquet(self, path: str) -> Iterator[Batch]:
-        """Only the columns that the format reads are read."""
+        """Traces in a Parquet file. Only the columns that the format uses are read."""
         with parquet(path, self.limits) as rows:
             _, first = next(rows(SkippedRecords(""), None), ([], TableRows((), ())))
             kind = self._table_kind([*first[:_TRIED]], "Parquet")
@@ -804,13 +805,13 @@ class Content:
         yield from packed(self.traces(groups, kind), self.limits, self.tally)
 
     def sheet(self, opened: Opening) -> Iterator[Batch]:
-        """Rows of a workbook."""
+        """Traces in the rows of a workbook."""
         self.packed = ""
         rows = sheet_rows(opened, self.tally, self.limits, self.where)
         yield from self.table(rows, decimal_commas=False, name="Excel")
 
     def database(self, path: str) -> Iterator[Batch]:
-        """Rows of the table of a database whose records are calls."""
+        """Traces in the table of a database whose rows are calls."""
         best = ""
         rank: tuple[bool, int] = (False, 0)
         names: list[str] = []
@@ -840,7 +841,7 @@ class Content:
         yield from self.table(rows_, decimal_commas=False, name="SQLite")
 
     def _table_kind(self, rows: Sequence[Mapping[str, Any]], name: str) -> FieldMap:
-        """A column that is empty at first is one all the same."""
+        """The format of a table. A column that is empty at first counts, too."""
         if self.mapping is None and any(map(is_promptfoo_table, rows)):
             kind = formats_by_name()["promptfoo_table"]
             self.format = f"{kind.name} in {name}"
@@ -854,7 +855,7 @@ class Content:
 def with_around(
     fields: dict[str, list[Any]], around: Mapping[str, list[Any]]
 ) -> dict[str, list[Any]]:
-    """Our fields, with what those around a call say where it says nothing itself."""
+    """Our fields, completed by the values around a call where it has none itself."""
     none = [None] * max(map(len, around.values()), default=0)
     answers = (fields.get("output") or none, fields.get("output_tokens") or none)
     for title, values in around.items():
@@ -882,7 +883,7 @@ def _why_broken(data: bytes) -> str:
 
 
 def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether half of some records say what was answered, or that nothing was, in our words."""
+    """Whether at least half of the records have an output, messages or tool calls, in our fields."""
     answered = sum(
         not _SAYING.isdisjoint(k for k, v in sample.items() if v) for sample in samples
     )
@@ -895,10 +896,10 @@ _SAYING = frozenset({"output", "messages", "tool_calls"})
 def parted(
     data: Bytes, path: tuple[str | int | None, ...]
 ) -> tuple[Raws, list[msgspec.Raw]]:
-    """The items of a list deep inside a value, undecoded, and the value without them.
+    """The undecoded items of a list deep inside a value, and the value without them.
 
     Raises:
-        BrokenJson: If no list stands there.
+        BrokenJson: If there is no list at the path.
     """
     step = path[0]
     rest = decode(data, Raws)
@@ -912,7 +913,7 @@ def parted(
 
 
 def _keys(raw: Bytes) -> dict[str, Any]:
-    """A record for a look at what it is: what is large stays undecoded."""
+    """A record for a first look: large values stay undecoded."""
     try:
         return {
             key: unpacked(value) if memoryview(value).nbytes < _LARGE else value
@@ -933,12 +934,12 @@ _SHIPPED = (
     "event",
     "result",
 )
-"""Where collectors of logs keep the record that a program wrote."""
+"""Keys under which log collectors keep the record that a program wrote."""
 _YAML = (".yaml", ".yml")
 
 
 def _are_turns(items: Sequence[Bytes]) -> bool:
-    """Whether some values are the turns of one conversation, as a run of an agent writes them."""
+    """Whether values are the turns of one conversation, as the run of an agent writes them."""
     first = _keys(items[0]) if items else {}
     return name(first.get("kind")) in {"request", "response"} and "parts" in first
 

@@ -1,4 +1,4 @@
-"""A mapping for records of nobody's format, guessed by the usual names of fields."""
+"""A guessed mapping for records of an unknown format, by the usual names of fields."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OF_FOLDERS = frozenset(
         "group",
     }
 )
-"""Fields that a folder's name may hold for all its records, where no mapping says so."""
+"""Fields whose value a folder's name may hold for all its records, where no mapping says so."""
 _TIMES = ("latency_s", "time_to_first_token_s")
 _CLOCKS = (*_TIMES, "timestamp")
 _UNIT = re.compile(
@@ -81,7 +81,8 @@ def guess(
 ) -> FieldMap | None:
     """A mapping by the names of fields, at the top or inside; None where none is likely.
 
-    Those of ``folders`` are no fields of theirs; only those of a ``table`` may lack an answer.
+    Names in ``folders`` aren't fields of the records. Only records of a ``table`` may lack an
+    answer.
     """
     chunk = RecordChunk([*records])
     paths = _paths(records)
@@ -115,7 +116,7 @@ def guess(
 
 
 def guess_pair(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """Their names for what was asked, answered and answered worse; empty where none are likely."""
+    """The likely names for question, answer and worse answer; {} where none are likely."""
     named: dict[str, str] = {}
     for record in records:
         for key, value in record.items():
@@ -139,7 +140,7 @@ _BESIDE = frozenset(
 
 
 def with_rest(own: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
-    """Our own format, with a guess of the fields that stand under no name of ours."""
+    """Our own format, completed by a guess for the fields that have other names."""
     columns = own.fields(RecordChunk([*records]))
     used = {field: own.picks[field] for field in columns if has_value(columns[field])}
     whole = merged(replace(own, picks=used), records)
@@ -153,7 +154,7 @@ def with_rest(own: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
 
 
 def _also_under_own_name(own: FieldMap, field: str, pick: Pick) -> Pick:
-    """A guess that looks under our name first, where later records may have that."""
+    """A guess that looks under our own name first, as later records may have it."""
     if field not in own.picks or pick.unit is not None or len(pick.choices) != 1:
         return pick
     (guessed,) = pick.choices
@@ -161,10 +162,10 @@ def _also_under_own_name(own: FieldMap, field: str, pick: Pick) -> Pick:
 
 
 def merged(mapping: FieldMap, records: Sequence[Mapping[str, Any]]) -> FieldMap:
-    """A map that says where some fields stand, with a guess of the others.
+    """A mapping with some fields, completed by a guess for the others.
 
-    The guess takes nothing from what the map names. A map that leads to records inside others is
-    whole as it is.
+    The guess doesn't use paths of the mapping. A mapping with records inside others isn't
+    completed.
     """
     if mapping.each or not records:
         return mapping
@@ -225,7 +226,7 @@ class _Name:
         self.others = {"".join(telling), parent + self.plain} - {self.plain, ""}
 
     def may_be(self, field: str) -> bool:
-        """Whether what stands there can be it: no number deep inside a text, no word an amount."""
+        """Whether a path may hold a field: no number deep inside a text, and no word for an amount."""
         if field in _ENDS and self.every & _BUT:
             return False
         counts = self.is_inside or self.plain in {"in", "out"}  # as of tokens
@@ -234,7 +235,7 @@ class _Name:
 
 
 def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator[str]:
-    """Paths that may lead to a field, the likeliest first."""
+    """Paths for a field, the likeliest first."""
     usuals = _NAMES[field]
     ends = _ENDS.get(field, ())
     ranked: list[tuple[int, int, str]] = []
@@ -264,7 +265,7 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
 
 
 def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
-    """Fields by their paths, those at the top before those below."""
+    """Names by path, those at the top before nested ones."""
     columns: dict[str, list[Any]] = {}
     level: list[tuple[str, Mapping[str, Any]]] = [("", record) for record in records]
     for _ in range(_DEEPEST):
@@ -322,7 +323,7 @@ def _field_value(path: str, value: Any) -> Any:
 
 
 def _readable(path: str) -> bool:
-    """Whether a mapping can hold it."""
+    """Whether a path can be written in a mapping."""
     return (
         path.isprintable()
         and path.strip() == path != ""
@@ -331,16 +332,16 @@ def _readable(path: str) -> bool:
 
 
 def _words(key: str) -> list[str]:
-    """The words of a key, in small letters; a unit in brackets goes with the word before."""
+    """The words of a key in small letters; a unit in brackets belongs to the word before it."""
     return re.findall(
         r"[^\W_]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).casefold()
     )
 
 
 def _status(path: str, written: str, values: Sequence[Any], chunk: RecordChunk) -> str:
-    """The line of a field that says whether a call went well; empty where it says something else.
+    """The mapping's line for the status of a call; empty where the field means something else.
 
-    A success that isn't one may be a wrong answer as well; where nothing was answered it is none.
+    A success that isn't one may mean a wrong answer. Where no answer came, it means a failed call.
     """
     if "".join(_words(path.rpartition(".")[2])) not in _WENT_WELL:
         fails = any(failure_of(value) for value in values)
@@ -368,8 +369,8 @@ def _is_word(value: Any) -> bool:
 def _line(field: str, path: str, chunk: RecordChunk) -> str:
     """A line of the mapping, with the unit of a time that isn't in seconds.
 
-    Empty for what can't be a time: no clock or one before 2000, or minutes even in milliseconds;
-    and for a question that is mostly an identifier.
+    Empty for an impossible time: no clock or one before 2000, or minutes even in milliseconds.
+    Empty, too, for a question that is mostly an identifier.
     """
     written = path if re.fullmatch(r"[\w.-]+(?: [\w.-]+)*", path) else json.dumps(path)
     values = chunk.values(tuple(path.split("."))) or ()

@@ -77,7 +77,7 @@ Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 
 
 class RecordChunk:
-    """Some records, looked into a level at a time: what no record has costs nothing."""
+    """Some records, read level by level. A level that no record has costs nothing."""
 
     def __init__(
         self, records: list[Any] | TableRows, folders: Mapping[str, str] | None = None
@@ -181,7 +181,7 @@ class RecordChunk:
         return values
 
     def _opened(self, path: Path_) -> list[Any]:
-        """A level whose objects may have been written as text."""
+        """The values at a path; objects that were written as text are decoded."""
         values = self._objects.get(path)
         if values is None:
             values = self._level(path)
@@ -235,7 +235,7 @@ class When:
 
 
 def hold(conditions: tuple[When, ...], chunk: RecordChunk) -> list[bool]:
-    """Of each record whether all of them hold."""
+    """Whether all conditions hold, for each record."""
     columns = [condition.holds(chunk) for condition in conditions]
     return [*map(all, zip(*columns, strict=True))] if columns else [True] * len(chunk)
 
@@ -246,7 +246,7 @@ def _word(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """How one field is found."""
+    """The way to find one field."""
 
     choices: tuple[Paths, ...] = ()  #: Where; several make one id, or a sum.
     constant: str | None = None
@@ -277,7 +277,7 @@ class Pick:
     def _time_between_clocks(
         chunk: RecordChunk, clocks: tuple[Paths, Paths], stated: list[Any] | None
     ) -> list[Any] | None:
-        """Seconds between two clocks; what is stated where one of them is lacking."""
+        """Seconds between two clocks; the stated value where one of them is missing."""
         starts_at, ends_at = clocks
         start = chunk.first(starts_at)
         end = chunk.first(ends_at)
@@ -313,13 +313,13 @@ class Pick:
 
 
 def _joined(row: tuple[Any, ...]) -> str | None:
-    """Several values as one text; None for no value."""
+    """Several values as one text; None without any."""
     texts = [v if isinstance(v, str) else dumped(v) for v in row if v is not None]
     return " ".join(texts) or None
 
 
 def _sum(row: tuple[Any, ...]) -> float | None:
-    """The sum of all numbers, those in lists among them; None for no number."""
+    """The sum of all numbers, those in lists included; None without any."""
     amounts: list[float] = []
     for value in row:
         for item in value if type(value) is list else (value,):
@@ -331,7 +331,7 @@ def _sum(row: tuple[Any, ...]) -> float | None:
 
 @dataclass(frozen=True)
 class FieldMap:
-    """Our fields by the paths that lead to them."""
+    """Our fields, each with the paths to its value."""
 
     picks: Mapping[str, Pick]
     #: The paths of each field that has one, as they are written.
@@ -361,7 +361,7 @@ class FieldMap:
 
     @property
     def lines(self) -> list[str]:
-        """Its lines, but for those that name a field by its own name."""
+        """The lines of the mapping, except those with a field's own name as its path."""
         return [
             line for line in self.written.splitlines() if len(set(line.split(": "))) > 1
         ]
@@ -385,22 +385,22 @@ class FieldMap:
 
     @cached_property
     def later(self) -> Collection[Any]:
-        """Keys under which turns may stand."""
+        """Keys that may hold turns."""
         picks = [self.picks[field] for field in _LATER if field in self.picks]
         paths = chain.from_iterable(pick.paths for pick in picks)
         return {first for first, *_ in paths}
 
     @cached_property
     def looks_up(self) -> bool:
-        """Whether what is read of a record stands in that around it."""
+        """Whether a path leads into the record around this one."""
         paths = chain.from_iterable(pick.paths for pick in self.picks.values())
         return bool(self.prepare) or any(path[0] == "^" for path in paths)
 
     @cached_property
     def line(self) -> Any:
-        """The type of a record: what the paths begin with, where they all begin with a plain key.
+        """The type for decoding a record: the first keys of all paths, if they are plain keys.
 
-        Turns stay undecoded in it until somebody asks.
+        Turns stay undecoded in it until they are needed.
         """
         if self.keys is None:
             return dict[str, Any]
@@ -416,9 +416,9 @@ class FieldMap:
         return msgspec.json.Decoder(self.line)
 
     def records(self, value: Any) -> Iterator[Any]:
-        """The records inside a value, by the first path that leads to some.
+        """The records inside a value, by the first path with any.
 
-        Where a field is read of the record around it, each knows that as ``^``.
+        Where a path leads into the record around them, each record has it under ``^``.
         """
         if not self.each:
             yield value
@@ -435,13 +435,13 @@ class FieldMap:
             return
 
     def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
-        """The values of each of our fields that some record has."""
+        """The values of each of our fields that at least one record has."""
         columns = {name: pick.read_values(chunk) for name, pick in self.picks.items()}
         return {name: values for name, values in columns.items() if values is not None}
 
 
 def flat(value: Any) -> Iterator[Any]:
-    """The items of lists in lists; a single value is its own."""
+    """The items of nested lists; a single value gives itself."""
     value = unpacked(value)
     if isinstance(value, list):
         for item in value:
@@ -487,19 +487,19 @@ def _unusual(value: Mapping[str, Any], rest: Path_) -> Any:
 
 
 def read_mapping(path: Path) -> FieldMap:
-    """A mapping file.
+    """Read a mapping file.
 
     Raises:
-        InputError: If it isn't one, or names a field we don't have.
+        InputError: If it isn't one, or names an unknown field.
     """
     return mapping_from_text(read_text(path, CASE_LIMIT, InputError), str(path))
 
 
 def mapping_from_text(written: str, name: str, *, makers: bool = False) -> FieldMap:
-    """The text of a mapping file; ``name`` is what errors call it.
+    """Parse the text of a mapping file; ``name`` is its name in errors.
 
     Raises:
-        InputError: If it isn't one, or names a field we don't have.
+        InputError: If it isn't one, or names an unknown field.
     """
     document = parse(written, name, InputError)
     data = document.data
@@ -548,10 +548,10 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
 
 
 def _check_keys(document: ParsedFile, name: str, ours: tuple[str, ...]) -> None:
-    """Refuse a file with a key that isn't ours.
+    """Refuse a file with an unknown key.
 
     Raises:
-        InputError: With the key that was meant, where one is near.
+        InputError: With the known key that was probably meant.
     """
     keys = [*document.data]
     if not any(_is_near(key, ours) for key in keys):
@@ -575,7 +575,7 @@ def _is_near(key: Any, ours: Sequence[str]) -> bool:
 
 
 def _written_paths(data: Mapping[str, Any]) -> dict[str, str]:
-    """The paths of each field that has one, as they are written."""
+    """The written paths of each field that has any."""
     written: dict[str, str] = {}
     for key, value in data.items():
         path = value.get("path") if isinstance(value, dict) else value
@@ -586,13 +586,13 @@ def _written_paths(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _without_last_items(path: Path_) -> Path_:
-    """A path to records less ``[]`` at its end: every item of a list is a record anyway."""
+    """A path without ``[]`` at its end, as every item of a list of records is a record anyway."""
     *before, last = path
     return tuple(before) if last is None else path
 
 
 def _quoted(word: str) -> str:
-    """A word of the file, which may be any file, cut and cleaned."""
+    """A word of the file, cut and cleaned, as the file may be anybody's."""
     return f'"{one_line(word, limit=_LONGEST)}"'
 
 
@@ -601,7 +601,7 @@ _PICKED = ("value", "path", "values", "unit", "sum", "from", "to", "when")
 
 
 def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
-    """How a field is found, by its line of the mapping."""
+    """Read a field's line of the mapping."""
     if not isinstance(value, dict):
         return Pick(_each_of(value, key, document))
     _check_pick(value, key, document)
@@ -630,10 +630,10 @@ def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
 
 
 def _check_pick(value: Mapping[str, Any], key: _Keys, document: ParsedFile) -> None:
-    """Refuse what can't be a line of a field.
+    """Refuse an invalid line of a field.
 
     Raises:
-        InputError: For a key, values or a unit that we don't have.
+        InputError: For an unknown key, value or unit.
     """
     unknown = set(value) - set(_PICKED)
     if unknown:
@@ -668,7 +668,7 @@ def _each_of(value: Any, key: _Keys, document: ParsedFile) -> tuple[Paths, ...]:
 
 
 def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
-    """Paths with a bar between them, of which the first that leads anywhere counts."""
+    """Read paths separated by bars, of which the first with a value counts."""
     written = (
         [path.strip() for path in value.split("|")] if isinstance(value, str) else [""]
     )

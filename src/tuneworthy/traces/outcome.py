@@ -26,7 +26,7 @@ _STOPS = {
     "refusal": REFUSED_ENDS,
     "content_filter": FILTERED_ENDS,
 }
-"""Why a model stopped, in our word; the makers' words are those that labs go by."""
+"""Our word for each reason to stop, with the makers' words for it, the same that labs use."""
 _HTTP = re.compile(r"(?:http[ /]?\S* )?([1-5]\d\d)(?:\.0)?\b", re.IGNORECASE)
 _CODES = ("code", "status_code", "statusCode", "status", "http_status", "error")
 _FIRST_ERROR = 400  #: HTTP's codes from here on say that a request failed.
@@ -60,14 +60,14 @@ def _failure_of_word(state: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def stop_of(finish: str) -> str:
-    """Why a model stopped: in our word for a cut-off and a refusal, else in its maker's."""
+    """Why a model stopped: our word for a cut-off and a refusal, else the maker's word."""
     word = _plain(finish)
     return next((kind for kind, words in _STOPS.items() if word in words), finish)
 
 
 @lru_cache(maxsize=1024)
 def is_no_answer(finish: str) -> bool:
-    """Whether the reason to stop is that the request failed."""
+    """Whether the reason to stop means that the request failed."""
     return _plain(finish) in _WORDS["no_answer"]
 
 

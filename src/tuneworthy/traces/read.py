@@ -52,13 +52,13 @@ Place = Path | RemoteFile
 
 
 def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path, ...]:
-    """Files that an entry of the case's ``data`` stands for, all of them inside its folder.
+    """The files of an entry of the case's ``data``, all of them inside its folder.
 
     Returns:
         Their paths by name; () where the case names none, or has no folder.
 
     Raises:
-        CaseError: If one leads out of the folder, or nothing is there.
+        CaseError: If one leads out of the folder, or there is none.
     """
     held = getattr(case.data, entry)
     held = held.path if isinstance(held, Holding) else held
@@ -74,10 +74,10 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
 
 
 def case_map(case: Case, other: str | Path | None = None) -> FieldMap | None:
-    """How a case's logs are read: by some other file, else by the map it names; None for neither.
+    """The mapping for a case's logs: another file, else the one the case names; None for neither.
 
     Raises:
-        InputError: If that is no mapping.
+        InputError: If the file isn't a mapping.
     """
     path = other or beside(case, "data.trace_map", case.data.trace_map)
     return None if path is None else read_mapping(Path(path))
@@ -87,7 +87,7 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
     """The files of a path, a folder or a pattern, by name. Hidden files of a folder don't count.
 
     Raises:
-        InputError: If nothing is there, or far too much. As ``CaseError`` where a case named it.
+        InputError: If there are none, or far too many. A ``CaseError`` where a case named them.
     """
     error = CaseError if where else InputError
     source = Path(path)
@@ -131,7 +131,7 @@ def _files(paths: Iterable[Path], limits: Limits) -> list[Path]:
 
 
 def once(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """Paths in their order, one that was named twice only once."""
+    """Paths in their order without repetitions."""
     seen: dict[str, Path] = {}
     for path in paths:
         seen.setdefault(os.path.realpath(path), path)
@@ -139,7 +139,7 @@ def once(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 class TraceChunk(NamedTuple):
-    """Some traces of one file, and how far reading has come."""
+    """Some traces of one file, and the progress of reading."""
 
     batch: Batch  #: The traces; at least one.
     done_bytes: int  #: Bytes read of all files so far, as they lie on disk.
@@ -151,7 +151,7 @@ _SHOWN = 3
 
 
 class Guess(NamedTuple):
-    """A mapping that nobody wrote, and the first records as they are read by it."""
+    """A guessed mapping, and the first records as it reads them."""
 
     name: str  #: The file.
     written: str  #: The mapping, as a file of its own would hold it.
@@ -160,7 +160,7 @@ class Guess(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A path, or a file elsewhere; its ``name`` differs from the others'."""
+    """A path or a remote file, with a ``name`` that no other source has."""
 
     place: Place
     name: str
@@ -223,10 +223,10 @@ class TraceFiles:
         self._patient = False  # whether others may hold what this one doesn't
 
     def apart(self) -> list[TraceFiles]:
-        """Each file by itself.
+        """Each file as a separate source.
 
         Raises:
-            InputError: If scores or feedback lie beside a log, which takes both together.
+            InputError: If scores or feedback are in a file beside a log, as both are needed together.
         """
         for source in self._files_beside():
             what = "belongs to the records of other files, which takes one process"
@@ -234,34 +234,34 @@ class TraceFiles:
         return [self._alone(source) for source in self._sources]
 
     def _alone(self, source: Source) -> TraceFiles:
-        """The same for one file, with nothing read yet."""
+        """The same settings for one file, with nothing read yet."""
         alone = copy(self)
         alone.restart((source,))
         return alone
 
     def restart(self, sources: tuple[Source, ...]) -> None:
-        """Read these instead, from the beginning; one without a trace is no error."""
+        """Read these sources instead, from the beginning. A source without a trace is no error."""
         self._sources = sources
         self._readings = []
         self.guesses = []
         self._patient = True
 
     def _files_beside(self) -> Iterator[Source]:
-        """Files that belong to the records of others; a single file never does."""
+        """Files with values for the records of others, such as scores; a single file never is one."""
         if len(self._sources) > 1:
             yield from filter(self._is_aside, self._sources)
 
     def add_read(self, other: TraceFiles) -> None:
-        """Know what was read of a file elsewhere."""
+        """Add the readings of a file that another process read."""
         self._readings += other._readings
         self.guesses += other.guesses
         self._refused = self._refused or other._refused
 
     def check(self) -> None:
-        """Refuse files of which none has a trace.
+        """Refuse files if none of them has a trace.
 
         Raises:
-            InputError: What is wrong with the first.
+            InputError: With the fault of the first file.
         """
         if not any(reading.traces for reading in self._readings):
             raise self._refused or _no_answers(self._sources[0].name)
@@ -306,7 +306,7 @@ class TraceFiles:
         return TraceChunk(batch, before + opened.raw.done, self.total_bytes, self.piece)
 
     def _is_aside(self, source: Source) -> bool:
-        """Whether a file belongs to the records of others; it is then read."""
+        """Whether a file holds values for the records of others. Then it is read at once."""
         if not _may_be_aside(source.place):
             return False
         mapping, limits, beside = self._how
@@ -345,7 +345,7 @@ def _may_be_aside(place: Place) -> bool:
 def _list_sources(
     sources: Sequence[Path | str], limits: Limits, *, searched: bool
 ) -> Iterator[Source]:
-    """Every file once, with a name that no other has; those of this machine come first."""
+    """Every file once, with a unique name; files of this machine come first."""
     sides: dict[Place, int] = {}
     searched_for: set[Place] = set()
     for side, source in enumerate(sources):
@@ -372,7 +372,7 @@ def _list_sources(
 
 
 def _source_name(place: Place) -> str:
-    """Its name, behind those of its folders that name a value, as ``date=2026-11-01``."""
+    """The name of a file after those of its folders that are values, as ``date=2026-11-01``."""
     where = place.where if isinstance(place, RemoteFile) else str(place)
     *folders, _ = where.split("/")
     keys = [folder for folder in folders if "=" in folder]
@@ -399,7 +399,7 @@ def _raw(place: Place) -> Raw:
 
 
 class Opened:
-    """A file or a remote address that is being read.
+    """A file or a remote address while it is read.
 
     Raises:
         InputError: If it can't be opened.
@@ -505,7 +505,7 @@ class Opened:
             yield from content.text(stream)
 
     def _archive(self, raw: Raw) -> Iterator[Batch]:
-        """Inspect's ``.eval``, or any zip of files that are understood."""
+        """Traces in Inspect's ``.eval``, or in any zip of known files."""
         content = self.content
         limits = self._limits
         unpacked = 0

@@ -1,4 +1,4 @@
-"""Any file of records as plain objects: what isn't a log is read through the same door as one."""
+"""Any file of records as plain objects. Files other than logs are read by the same code as logs."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ else:
     from backports.zstd import zipfile
 
 Broken = Callable[[int | str, str], None]
-"""Told of each line that can't be read, and why."""
+"""Called with each unreadable line and the reason."""
 _PARQUET = b"PAR1"
 _YAML = (".yaml", ".yml")
 _LINES = (".jsonl", ".ndjson")
 _AROUND = ("data", "examples", "items", "records", "rows")
-"""Names of the list that an object around all records holds."""
+"""Names of the list in an object around all records."""
 
 
 def read_records(
@@ -91,7 +91,7 @@ def _parquet(
 
 
 def _database(path: Path, tally: SkippedRecords, limits: Limits) -> Rows:
-    """The table with the most columns that has a row."""
+    """The rows of the table with the most columns, among those with a row."""
     tables = [
         (len(rows[0]), name)
         for name, rows in database_tables(str(path), str(path))

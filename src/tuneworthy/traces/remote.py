@@ -1,4 +1,4 @@
-"""Files elsewhere: in a store of objects (``stores``), or behind one address of the web."""
+"""Remote files: in an object store (``stores``), or at a web address."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SCHEMES = {
     "az": "az",
     "azure": "az",
 }
-"""How an address of a store may begin, and the store that it stands for."""
+"""The beginning of a store's address, and the store that it means."""
 _KEYS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of somebody who may read it",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS to a file with a key that may read it",
@@ -57,29 +57,29 @@ _PIECE = 8 * MIB
 
 
 def is_remote(source: object) -> bool:
-    """Whether a source lies on another machine, by its address."""
+    """Whether a source is on another machine, by its address."""
     match = _ADDRESS.match(source) if isinstance(source, str) else None
     schemes = {"http", "https", *_SCHEMES, *_OTHERS}
     return match is not None and match[1].casefold() in schemes
 
 
 def is_stored(address: str) -> bool:
-    """Whether an address names a store that we read."""
+    """Whether an address is in a store that we can read."""
     return address.partition(":")[0].casefold() in _SCHEMES
 
 
 def keys_for(address: str) -> str:
-    """The variables that hold the keys of a store."""
+    """The environment variables with the keys of a store."""
     return _KEYS[_SCHEMES[address.partition(":")[0].casefold()]]
 
 
 def server_for(address: str) -> str:
-    """The variable that names the server of a store."""
+    """The environment variable with the server of a store."""
     return _SERVERS[_SCHEMES[address.partition(":")[0].casefold()]]
 
 
 class RemoteFile(NamedTuple):
-    """One file elsewhere, as it was listed."""
+    """One remote file, as it was listed."""
 
     address: str
     size: int = 0  #: 0 where nobody said.
@@ -88,7 +88,7 @@ class RemoteFile(NamedTuple):
 
     @property
     def where(self) -> str:
-        """Its address without what may be secret in it."""
+        """The address without parts that may be secret."""
         plain = _USER.sub(r"\1", self.address)
         web = plain[:4].casefold() == "http"
         return one_line(re.split("[?#]", plain)[0] if web else plain, limit=300)
@@ -99,10 +99,10 @@ class RemoteFile(NamedTuple):
 
 
 def listed(address: str, limits: Limits) -> list[RemoteFile]:
-    """The files that an address stands for: one, all below a prefix, or those of a pattern.
+    """The files at an address: a single one, all below a prefix, or those of a pattern.
 
     Raises:
-        InputError: If nothing is there, or far too much, or nobody answers.
+        InputError: If there are none, or far too many, or nobody answers.
     """
     except_this_machine()
     if (scheme := address.partition(":")[0].casefold()) in {"http", "https"}:
@@ -146,7 +146,7 @@ def listed(address: str, limits: Limits) -> list[RemoteFile]:
 
 
 def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredObject]:
-    """The objects that a key or a pattern stands for, without hidden ones; at most one too many."""
+    """The objects of a key or a pattern, without hidden ones; at most one above the limit."""
     sign = _SIGN.search(key)
     prefix = key[: sign.start()] if sign else key
     fits = re.compile(
@@ -169,7 +169,7 @@ def _kept(store: ObjectStore, address: str, key: str, most: int) -> list[StoredO
 
 
 def _signs(key: str) -> str:
-    """A pattern: a star stays in one folder, two stand for any number of folders."""
+    """A regular expression for a pattern. ``*`` stays in one folder, ``**`` spans any number."""
     return "".join(
         _MEANING.get(each) or re.escape(each) for each in _TOKEN.findall(key)
     )
@@ -180,7 +180,7 @@ _MEANING = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
 
 
 class RemoteRaw(Raw):
-    """A file elsewhere, a piece of it at a time: memory holds one piece."""
+    """A remote file, read in pieces; memory holds one piece."""
 
     def __init__(self, file: RemoteFile) -> None:
         self._start(file.where, file.size)
@@ -201,7 +201,7 @@ class RemoteRaw(Raw):
             return b"".join(_stored(self._file, max(0, self.size - size)))
 
     def on_disk(self, stream: Ahead) -> str:
-        """A copy of the file, for who has to go back and forth in it; gone when this is closed."""
+        """Copy the file to the disk for readers that go back and forth, until this is closed."""
         if self._copy is None:
             self._copy = NamedTemporaryFile()  # noqa: SIM115  # until ``close``
             while data := stream.read(MIB):
@@ -227,7 +227,7 @@ class RemoteRaw(Raw):
 
 
 def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
-    """By ranges, each asked again where the line breaks; another version of it is refused."""
+    """Read a file by ranges. A broken range is requested again, and a changed file is refused."""
     scheme, _, bucket, key = file.address.split("/", 3)
     store = store_of(scheme.rstrip(":"), bucket)
     while at < file.size:
@@ -314,7 +314,7 @@ def _code_of(caught: Exception) -> str:
 
 
 def _unreachable(where: str, caught: Exception) -> InputError:
-    """Without what may be secret in an address, and without all that a client tells beside it."""
+    """An error without secret parts of the address, and without further text of the client."""
     if isinstance(caught, InvalidURL | ValueError):
         what = "it is not an address"  # their text tells it, whatever is in it
     else:

@@ -1,4 +1,4 @@
-"""Records with our fields as traces, a column at a time: one object a trace, or a conversation."""
+"""Records with our fields as traces, column by column. A record is a trace or a conversation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from tuneworthy.traces.values import (
 
 Column = Sequence[Any]
 Columns = dict[str, Column]
-"""Values by the column of ``Batch``, or by our field; one without any value is absent."""
+"""Values by the column of ``Batch``, or by our field. A column without any value is absent."""
 Place = int | str
 Row = dict[str, Any]
 
@@ -84,7 +84,7 @@ class ReadContext:
 
 
 def has_value(values: Column) -> bool:
-    """Whether anything but None is among some values; False for none."""
+    """Whether at least one value isn't None; False for no values."""
     # Mostly the first tells, and None is quickly compared with None alone.
     return bool(values) and (values[0] is not None or values.count(None) < len(values))
 
@@ -138,7 +138,7 @@ def _by(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
 
 
 def _score(value: Any) -> float | None:
-    """Of several the first."""
+    """The score; of several, the first."""
     return score(value[0] if isinstance(value, list) and value else value)
 
 
@@ -163,7 +163,7 @@ _MADE: dict[str, Callable[[Column], Column]] = {
     "case": _names,
     "group": _names,
 } | dict.fromkeys(AMOUNTS, _amounts)
-"""Our field, which names its column, and how that is made from what another hand wrote."""
+"""For each field, which names its column: the function that reads the values of other tools."""
 FIELDS = (
     *(
         *_MADE,
@@ -181,14 +181,14 @@ FIELDS = (
 def batch_of(
     fields: Mapping[str, Column], places: Sequence[Place], context: ReadContext
 ) -> Batch | None:
-    """The traces of records whose fields these are; what can't be used is counted.
+    """The traces of records with these fields; unusable values are counted.
 
     A record with an output or an error is one trace. One with messages and neither is a whole
-    conversation: one trace for each answer of the assistant, what was said of the conversation (a
-    score, a reference) standing at its last. Amounts of a conversation of several answers are given
-    to none of them, and counted as skipped. Messages that end in a question with passages, not
-    judged yet, are one trace without an output. A conversation of several turns without a name
-    gets that of its file and place.
+    conversation: one trace for each answer of the assistant. Values of the conversation (a score, a
+    reference) are put on its last trace. Amounts of a conversation with several answers are given
+    to none of them, and counted as skipped. Unjudged messages that end with a question and have
+    passages are one trace without an output. A conversation of several turns without a name gets
+    one from its file and place.
     """
     none: list[Any] = [None] * len(places)
     made = {
@@ -234,7 +234,7 @@ def batch_of(
 def _understood(
     values: Column, read: Callable[[Any], tuple[Any, Any]], unknown: set[int]
 ) -> tuple[list[Any], list[Any]]:
-    """Texts, and what else stands in the envelopes around them."""
+    """Texts, and the other values in the envelopes around them."""
     pairs: list[tuple[Any, Any]] = []
     for n, value in enumerate(values):
         try:
@@ -254,7 +254,7 @@ def _are_texts(values: Column) -> bool:
 def _answered(
     fields: Mapping[str, Column], made: Columns, unknown: set[int]
 ) -> Columns:
-    """Outputs, and the calls of tools that stand in them."""
+    """Outputs, and the tool calls in them."""
     values = fields.get("output", ())
     if not values or ("tool_calls" not in made and _are_texts(values)):
         return {"output": values} if values else {}
@@ -269,7 +269,7 @@ def _answered(
 
 
 def _refused(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
-    """Why models stopped, in one word for every maker, and the texts by which they refused."""
+    """Why models stopped, in one word for every maker, and their texts of refusal."""
     stops = [finish and stop_of(finish) for finish in made.get("finish", none)]
     outputs = [*made.get("output", none)]
     for n, refusal in enumerate(fields.get("refusal", ())):
@@ -284,10 +284,10 @@ def _refused(fields: Mapping[str, Column], made: Columns, none: Column) -> Colum
 
 
 def _failed(fields: Mapping[str, Column], made: Columns, none: Column) -> Columns:
-    """Errors, also of records that say by a code, a level or a state alone that a call failed.
+    """Errors, also of records with only a code, a level or a state for a failed call.
 
-    A failed call used no tokens that count, and which model would have answered is told only where
-    it is one of several that are compared. What a server wrote in its place is no answer.
+    A failed call has no tokens that count. Its model is named only where several models are
+    compared. A server's text in place of an answer isn't an answer.
     """
     errors = [*made.get("error", none)]
     outputs = [*made.get("output", none)]
@@ -330,11 +330,11 @@ _OF_AN_ANSWER = (
 
 
 def _told_truly(made: Columns) -> Columns:
-    """Amounts without those that a maker fills in where it knows none.
+    """Amounts without the values that a maker writes for unknown ones.
 
-    No call reads nothing, and none that answered in words wrote nothing; what read and wrote costs
-    something, and a price of 0 says that the maker knows none. The first word of an
-    answer that came at once came with the last one.
+    Every call reads something, and an answer in words writes something. Reading and writing cost
+    something, so a price of 0 means that the maker knows none. Where the first word seems to come
+    with the last one, its time is unknown.
     """
     changed: Columns = {}
     read = made.get("input_tokens", ())
@@ -368,7 +368,7 @@ _AT_ONCE = 0.99
 
 
 def _named(fields: Mapping[str, Column], none: Column) -> Columns:
-    """Prompts, by name and version."""
+    """Names of prompts, with their versions."""
     if "prompt_name" not in fields and "prompt_version" not in fields:
         return {}
     named = [
@@ -382,7 +382,7 @@ def _named(fields: Mapping[str, Column], none: Column) -> Columns:
 
 
 def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
-    """Scores and labels with those of the feedback, where they stand there alone."""
+    """Scores and labels, also where only the feedback has them."""
     scores = [*made.get("score", none)]
     labels = [*made.get("label", none)]
     for n, value in enumerate(feedback):
@@ -396,7 +396,7 @@ def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
 def _heard(
     values: Column, made: Columns, spoken: list[Any], unknown: set[int]
 ) -> Columns:
-    """Questions; one that is a conversation itself is put into ``spoken``."""
+    """Questions. One that is a whole conversation is put into ``spoken``."""
     if _are_texts(values):
         return {"input": values}
     inputs, talks = _understood(values, asked, unknown)
@@ -420,7 +420,7 @@ def _fill_from_turns(
     kinds: Sequence[str | None],
     none: Column,
 ) -> Columns:
-    """System prompts and newest messages, out of the turns where they stand nowhere else."""
+    """System prompts and newest messages, from the turns where no other field has them."""
     systems = [*made.get("system", none)]
     inputs = [*made.get("input", none)]
     for n, heard in enumerate(spoken):
@@ -437,7 +437,7 @@ def _kinds(
     splits: Sequence[bool],
     unknown: set[int],
 ) -> list[str | None]:
-    """Of each record whether it is a trace, a conversation to be split, or of no use (None)."""
+    """The kind of each record: a trace, a conversation to be split, or None for a useless one."""
     if not unknown and None not in made.get("output", (None,)):
         return ["trace"] * len(spoken)
     kinds: list[str | None] = []
@@ -455,7 +455,7 @@ _ANSWERED = ("output", "tool_calls", "error")
 
 
 def _kind_unanswered(made: Columns, row: int, heard: Talk | None) -> str | None:
-    """The kind of a record without an answer, by the conversation that it holds."""
+    """The kind of a record without an answer, by its conversation."""
     if heard:
         # A question with passages to be judged by them, which nobody answered yet, is a trace.
         passages_only = _has_any(made, row, ("contexts", "answerable")) and not (
@@ -469,7 +469,7 @@ def _kind_unanswered(made: Columns, row: int, heard: Talk | None) -> str | None:
 
 
 def _has_any(made: Columns, row: int, names: Sequence[str]) -> bool:
-    """Whether a record has a value in one of some columns."""
+    """Whether a record has a value in one of these columns."""
     return any(field in made and made[field][row] is not None for field in names)
 
 
@@ -490,7 +490,7 @@ def _rows(
 
 
 def _answers(of_all: Row, context: ReadContext, place: Place) -> Iterator[Row]:
-    """One trace for each answer; what was said of the whole conversation stands at the last."""
+    """One trace for each answer; values of the whole conversation are put on the last one."""
     spoken: Talk = of_all["messages"]
     turns = spoken.turns
     answers = spoken.answers
@@ -523,7 +523,7 @@ def _answers(of_all: Row, context: ReadContext, place: Place) -> Iterator[Row]:
 
 
 def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> None:
-    """Leave out amounts below zero and times that are still to come, counted once a record."""
+    """Drop amounts below zero and times in the future, counted once for each record."""
     wrong: dict[str, set[int]] = {}
     for column in (*AMOUNTS, "timestamp"):
         values = made.get(column, ())
@@ -565,7 +565,7 @@ def packed(
 
 
 def _joined(held: list[Batch]) -> Iterator[Batch]:
-    """Batches as one, if there are any, of which nothing stays here while it is looked at."""
+    """Join batches into one, if there are any. Nothing of it is kept here while it is used."""
     if len(held) > 1:
         made: dict[str, list[Any]] = {}
         for column in COLUMNS:

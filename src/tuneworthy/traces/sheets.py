@@ -1,8 +1,8 @@
-"""Rows of spreadsheets and of databases in a file, as those of any other table.
+"""Rows of spreadsheets and of database files, as those of any other table.
 
-An Excel workbook is a zip of XML: the sheet with the most rows is read, its first row with two
-filled cells names the columns. Of a SQLite file it is the table that a format or a guess reads the
-most calls of.
+An Excel workbook is a zip of XML. Its sheet with the most rows is read, and the first row with two
+filled cells names the columns. Of a SQLite file, the table with the most calls, by a format or a
+guess, is read.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _COLUMN = re.compile(r"([A-Z]{1,3})\d+")
 _MOST_COLUMNS = 16_384
 
 Opening = Callable[[str], Ahead | None]
-"""Opens a member of an archive by its name; None where there is no such one."""
+"""Opens a member of an archive by its name; None without such a member."""
 
 
 def sheet_rows(
     opened: Opening, tally: SkippedRecords, limits: Limits, where: str
 ) -> Rows:
-    """Rows of the longest sheet of a workbook, by the names in its head."""
+    """Rows of the longest sheet of a workbook, by the names in its header."""
     rows = _longest_sheet(opened, tally, where)
     head = _head_of(rows)
     if head == len(rows):
@@ -71,7 +71,7 @@ def sheet_rows(
 def _longest_sheet(
     opened: Opening, tally: SkippedRecords, where: str
 ) -> list[list[Any]]:
-    """The cells of the sheet with most rows; empty for a workbook without any."""
+    """The cells of the sheet with the most rows; [] for a workbook without rows."""
     longest: list[list[Any]] = []
     try:
         texts = _shared(opened)
@@ -88,7 +88,7 @@ def _longest_sheet(
 
 
 def _head_of(rows: Sequence[Sequence[Any]]) -> int:
-    """The place of the first row with two cells that hold something; their number for none."""
+    """The place of the first row with two filled cells; the number of rows where there is none."""
     for place, row in enumerate(rows):
         if sum(map(bool, row)) > 1:
             return place
@@ -96,7 +96,7 @@ def _head_of(rows: Sequence[Sequence[Any]]) -> int:
 
 
 def _safe(stream: Ahead, where: str) -> Ahead:
-    """XML that defines nothing of its own."""
+    """Refuse XML that defines entities of its own."""
     if b"<!DOCTYPE" in stream.peek(_HEAD) or b"<!ENTITY" in stream.peek(_HEAD):
         raise InputError("holds XML with entities", where=where, fix="save it as CSV")
     return stream
@@ -107,7 +107,7 @@ def _plain(tag: str) -> str:
 
 
 def _elements(stream: Ahead, tag: str) -> Iterator[ET.Element]:
-    """Elements of a name, each let go of after it was looked at."""
+    """Elements with a tag; each is released after use."""
     source: Any = stream  # whose reading gives bytes, which is what is parsed
     for _, element in ET.iterparse(source):  # noqa: S314  # see _safe
         if _plain(element.tag) == tag:
@@ -141,7 +141,7 @@ def _shared(opened: Opening) -> list[str]:
 
 
 def _text(element: ET.Element) -> str:
-    """The text of an element, without the readings that stand beside Japanese words."""
+    """The text of an element, without the phonetic text beside Japanese words."""
     own = [child for child in element if _plain(child.tag) != "rPh"]
     texts = (
         each.text or ""
@@ -153,7 +153,7 @@ def _text(element: ET.Element) -> str:
 
 
 def _date_styles(opened: Opening) -> set[int]:
-    """Numbers of the styles whose numbers are days."""
+    """The numbers of cell styles that show days."""
     stream = opened("xl/styles.xml")
     if stream is None:
         return set()
@@ -228,7 +228,7 @@ def _value(cell: ET.Element, texts: list[str], dates: set[int]) -> Any:
 def database_tables(
     path: str, where: str
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The tables of a file, each with its first rows."""
+    """The tables of a database file, each with its first rows."""
     with closing(_connected(path, where)) as database:
         for name in _names(database, where):
             query, columns = _query(database, name, where)
@@ -270,7 +270,7 @@ def database_rows(
 
 
 def _names(database: sqlite3.Connection, where: str) -> list[str]:
-    """Tables that hold rows of their own, not what a search or the file itself needs."""
+    """Tables with rows of the user, without those for full-text search or for the file itself."""
     names = _asked(
         database, "SELECT name FROM sqlite_master WHERE type = 'table'", where
     )
@@ -312,7 +312,7 @@ _MOST_JOINS = 4
 
 
 def _connected(path: str, where: str) -> sqlite3.Connection:
-    """A file that is only read, whose own views and functions nobody runs."""
+    """Open a file read-only, so that none of its own views and functions runs."""
     try:
         address = f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
         database = sqlite3.connect(address, uri=True)

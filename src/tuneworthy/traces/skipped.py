@@ -1,4 +1,4 @@
-"""Records of a file that could not be used: counted, with the first places."""
+"""Unusable records of a file: their number by reason, with the first places."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ BELOW_ZERO = "has an amount below zero, which is left out"
 TO_COME = "has a time that is still to come, which is left out"
 NOTHING_AT = "has nothing at "  #: How a reason begins that names a path of a mapping.
 IN_PART = frozenset({OF_THE_WHOLE, BELOW_ZERO, TO_COME})
-"""Reasons that cost a record some of its values; the others are used."""
+"""Reasons that remove only some values of a record; its other values are used."""
 BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, TOO_MANY, OUT_OF_RANGE})
-"""Reasons that say the file is damaged, not just that a record is of no use."""
+"""Reasons that mean damage of the file, not just a useless record."""
 UNREAD = (NO_OBJECT, NO_OUTPUT, UNKNOWN_ENVELOPE)
-"""Reasons that say the records are something else than we take them for."""
+"""Reasons that mean that the records have another form than we assume."""
 _PLACES = 10
 
 
@@ -64,7 +64,7 @@ class SkippedRecords:
         )
 
     def check(self, where: str, limits: Limits) -> None:
-        """Refuse a file that is broken rather than scratched.
+        """Refuse a file if too much of it is broken.
 
         Raises:
             InputError: If more records are broken than the limits allow.

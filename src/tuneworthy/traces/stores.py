@@ -1,7 +1,7 @@
-"""Stores of objects, by the clients that we have for them: listing, and reading a piece.
+"""Object stores, by the clients that are installed: listing objects, and reading a piece of one.
 
-Keys come from the environment alone, and go to the server that the environment names, else to the
-store's own. Without keys requests are not signed. No other source of keys is asked.
+Keys come only from the environment. They go to the server that the environment names, else to the
+store's own. Without keys, requests aren't signed. No other source of keys is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from tuneworthy.errors import InputError
 
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-"""Variables that name another server than Amazon's; the first that is set counts."""
+"""Variables that name another server than Amazon's; the first one with a value counts."""
 MOST_PAGES = 1000  #: Of a listing, with a thousand objects each.
 WAIT_S = 60  #: The longest that a server may say nothing.
 _CONNECT_S = 10
@@ -48,14 +48,14 @@ class ObjectStore(Protocol):
     """A bucket that can be listed and read."""
 
     def objects(self, prefix: str) -> Iterator[list[StoredObject]]:
-        """The objects whose keys begin so, a page at a time, and maybe more of the same folder."""
+        """Pages of objects whose keys begin with ``prefix``; others of its folder may be included."""
 
     def piece(self, key: str, version: str, start: int, stop: int) -> bytes | None:
-        """Some bytes of an object; None where its server gives others than were asked for."""
+        """Some bytes of an object; None where the server sends other bytes than requested."""
 
 
 class S3Store:
-    """A bucket of Amazon's, or of who else speaks its protocol, by Amazon's own client.
+    """A bucket of Amazon's, or of another service with its protocol, by Amazon's client.
 
     That client follows no redirect.
     """
@@ -130,8 +130,7 @@ def _made_s3_client(
 class CloudStore:
     """A bucket of Google's or a container of Microsoft's, by one client for both.
 
-    That client follows redirects, and takes the header with the key off where one leads to another
-    host.
+    That client follows redirects, and drops the header with the key on the way to another host.
     """
 
     def __init__(self, scheme: str, bucket: str) -> None:
@@ -178,5 +177,5 @@ def _cloud_client(scheme: str, bucket: str) -> Any:
 
 
 def store_of(scheme: str, bucket: str) -> ObjectStore:
-    """The store that an address names: ``s3``, ``gs`` or ``az``."""
+    """The store of an address that begins with ``s3``, ``gs`` or ``az``."""
     return S3Store(bucket) if scheme == "s3" else CloudStore(scheme, bucket)

@@ -1,4 +1,4 @@
-"""Bytes of a file: counted and digested as they are read, unpacked within bounds."""
+"""The bytes of a file: counted and hashed while they are read, and unpacked within limits."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of reading; the defaults are ours, wide enough for real logs."""
+    """Limits of reading. The defaults are our choice, wide enough for real logs."""
 
     line_bytes: int = 16 * MIB  #: A longer line is skipped.
     document_bytes: int = 256 * MIB
-    """A file that is one JSON value, and so has to be held whole, may not be larger."""
+    """The most bytes of a file that is a single JSON value, as it has to be held in memory."""
     broken_share: float = 0.1  #: A file with a larger share of broken lines is refused,
     broken_lines: int = 20  #: if it has more than this many of them.
     unpacked_ratio: int = 400  #: A packed file may unfold to this many times its size,
@@ -43,7 +43,7 @@ class Limits:
     batch_traces: int = 4096  #: Traces of a batch, at most;
     batch_bytes: int = 12 * MIB  #: one of very long records closes before.
     until_s: float = math.inf
-    """A later time, in seconds since 1970, is that of a wrong clock, and no time."""
+    """Times after this one, in seconds since 1970, are errors of a clock, and are dropped."""
 
 
 GZIP = b"\x1f\x8b"
@@ -54,14 +54,14 @@ _WINDOW_LOG = 27  # 128 MiB
 
 
 class Readable(Protocol):
-    """Something that gives bytes until it gives none."""
+    """A source of bytes, which returns none at its end."""
 
     def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes, not fewer than one before the end."""
+        """Read at most ``size`` bytes, and at least one before the end."""
 
 
 class Raw:
-    """A plain file, opened so that nothing can keep us waiting."""
+    """A plain file, opened so that it can't block us, as a pipe could."""
 
     path: Path | str
     descriptor: int
@@ -95,7 +95,7 @@ class Raw:
             raise unreadable(self.path, caught) from None
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """Fill some of a buffer; says how much, and 0 at the end."""
+        """Fill a part of a buffer, and return the number of bytes; 0 at the end."""
         many = self._some(buffer)
         self.done += many
         self._digest.update(buffer[:many])
@@ -106,21 +106,23 @@ class Raw:
         return bytes(buffer[: self.readinto(buffer)])
 
     def end(self, size: int) -> bytes:
-        """The last bytes; none where a store gives no part of a file."""
+        """The last bytes; empty where a store can't return a part of a file."""
         os.lseek(self.descriptor, max(0, self.size - size), os.SEEK_SET)
         data = os.read(self.descriptor, size)
         os.lseek(self.descriptor, self.done, os.SEEK_SET)
         return data
 
     def digest(self) -> str:
-        """SHA-256 of the whole file; what was not read yet is read now."""
+        """SHA-256 of the whole file. The rest of it is read for that."""
         buffer = memoryview(bytearray(MIB))
         while self.readinto(buffer):
             pass
         return self._digest.hexdigest()
 
     def on_disk(self, stream: Ahead) -> str:
-        """A path by which the whole file can be read again; of ``stream`` nothing was read yet."""
+        """A path at which the whole file can be read again. Nothing may be read from ``stream``
+        yet.
+        """
         del stream
         return str(self.path)
 
@@ -138,7 +140,7 @@ def unreadable(path: Path | str, caught: Exception) -> InputError:
 
 
 class Ahead:
-    """A stream whose beginning can be looked at before it is read."""
+    """A stream with a look at its next bytes before they are read."""
 
     def __init__(self, under: Readable) -> None:
         self._under = under
@@ -147,7 +149,7 @@ class Ahead:
         self._ended = False
 
     def peek(self, size: int) -> bytes:
-        """The first bytes that are still to be read: ``size`` of them, or all there are."""
+        """The next ``size`` bytes, or all where there are fewer; they stay unread."""
         held = [self._held[self._at :]]
         have = len(held[-1])
         while have < size and not self._ended:
@@ -170,7 +172,7 @@ class Ahead:
         return b"" if self._ended else self._under.read(size)
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """Fill some of a buffer; says how much, and 0 at the end."""
+        """Fill a part of a buffer, and return the number of bytes; 0 at the end."""
         if isinstance(self._under, Raw) and not self._held:
             return 0 if self._ended else self._under.readinto(buffer)
         data = self.read(len(buffer))
@@ -179,7 +181,7 @@ class Ahead:
 
 
 class Pieces:
-    """Pieces of any length as a stream."""
+    """Pieces of bytes of any length, as a stream."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -200,9 +202,9 @@ UNPACKING: tuple[type[Exception], ...] = (
 
 
 class Unpacked(Pieces):
-    """A packed stream, unpacked a piece at a time and within bounds.
+    """A packed stream, unpacked piece by piece and within limits.
 
-    Reading raises InputError if the file unfolds to more than the limits allow, or is damaged.
+    Reading raises InputError if the file unpacks to more than the limits allow, or is damaged.
     """
 
     def __init__(self, under: Ahead, raw: Raw, limits: Limits) -> None:
@@ -212,7 +214,7 @@ class Unpacked(Pieces):
         self.torn = False
 
     def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
-        """Several packed pieces may stand behind one another, and zeros behind the last."""
+        """Unpack all packed pieces of a file. Several may follow each other, and zeros at the end."""
         gzip = self.kind == "gzip"
         unpacked = 0
         data = b""
@@ -268,7 +270,7 @@ class Block(NamedTuple):
 
 
 def _breaks(data: bytearray, begin: int, end: int) -> int:
-    """How often lines break; looking for a byte goes over many at once, counting it does not."""
+    """The number of line breaks. Searching for a byte is faster here than counting it."""
     many = 0
     at = begin
     while at := data.find(b"\n", at, end) + 1:
@@ -282,9 +284,9 @@ _TRIED = 3
 
 
 def _free(buffers: deque[bytearray], size: int) -> bytearray:
-    """A buffer that nobody looks at any more, else a new one: new memory costs more than its use.
+    """A buffer that is no longer in use, else a new one: new memory costs more than reuse.
 
-    Turns that are decoded later look at theirs as long as their batch lives.
+    Turns that are decoded later use their buffer as long as their batch lives.
     """
     for _ in range(min(len(buffers), _TRIED)):
         buffers.rotate(-1)
@@ -296,7 +298,7 @@ def _free(buffers: deque[bytearray], size: int) -> bytearray:
 
 
 def _fill(stream: Ahead, buffer: memoryview) -> int:
-    """Fill a buffer to its end, or as far as the stream goes; says how much."""
+    """Fill a buffer as far as the stream goes, and return the number of bytes."""
     filled = 0
     while filled < len(buffer) and (many := stream.readinto(buffer[filled:])):
         filled += many
@@ -304,7 +306,7 @@ def _fill(stream: Ahead, buffer: memoryview) -> int:
 
 
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
-    """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
+    """Blocks of about 256 KiB. The longest allowed line limits the memory."""
     line = 1
     held = memoryview(b"")
     dropping = False

@@ -1,7 +1,7 @@
-"""Tables through DuckDB: Parquet, CSV, and JSON arrays that are too large to be held.
+"""Tables through DuckDB: Parquet, CSV, and JSON arrays that are too large for memory.
 
-The path is always a parameter and never part of a query. DuckDB may load nothing and reach nothing
-else.
+The path is always a parameter and never part of a query. DuckDB may load no extension and open no
+other file.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _ARRAY = "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array',
 
 
 Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
-"""Rows of a table by the hundred, with their numbers, each with all columns."""
+"""Rows of a table in groups of a hundred, with their numbers. Each row has all columns."""
 
 
 class TableRows:
-    """Some rows of a table, by its columns; each is an object for who goes over them."""
+    """Some rows of a table, stored by column; iterating gives each row as an object."""
 
     def __init__(self, names: Sequence[str], columns: Sequence[list[Any]]) -> None:
         self.columns = dict(zip(names, columns, strict=True))
@@ -69,7 +69,7 @@ class TableRows:
 
 
 class PickedColumn(NamedTuple):
-    """How a column of a Parquet file is read."""
+    """The reading of one column of a Parquet file."""
 
     name: str
     value_sql: str  #: What is selected: the value, or a nested one as bytes of JSON.
@@ -79,7 +79,7 @@ class PickedColumn(NamedTuple):
 
 @contextmanager
 def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
-    """Gives all rows, with the columns that a map reads; the first, with all columns, for None."""
+    """A function that yields all rows with a map's columns; for None, the first row with all."""
     parameters = [_one_file(path)]
     with _connected(limits, path) as ask:
         # It would hold whole groups of rows.
@@ -105,7 +105,7 @@ def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
 
 
 def _picked_columns(schema: Sequence[Sequence[str]], kind: Any) -> list[PickedColumn]:
-    """The columns that a map reads, all for None; the first where it reads none of them.
+    """The columns that a map reads, all for None; the first one where the map reads none of them.
 
     ``schema`` has a row for each column, which begins with its name and its type.
     """
@@ -122,9 +122,9 @@ def _picked_columns(schema: Sequence[Sequence[str]], kind: Any) -> list[PickedCo
 
 
 def _selected(columns: Sequence[PickedColumn]) -> str:
-    """The columns of a query, and the bytes of a row behind them.
+    """The columns of a query, followed by the number of bytes of a row.
 
-    As ``#2, encode(CAST(to_json(#3) AS VARCHAR)), coalesce(strlen(#2), 0) + …``.
+    For example ``#2, encode(CAST(to_json(#3) AS VARCHAR)), coalesce(strlen(#2), 0) + …``.
     """
     values = [column.value_sql for column in columns]
     sizes = [f"coalesce({c.size_sql}, 0)" for c in columns if c.size_sql]
@@ -134,9 +134,9 @@ def _selected(columns: Sequence[PickedColumn]) -> str:
 def _together(
     fetched: Iterator[tuple[Any, ...]], tally: SkippedRecords, limits: Limits
 ) -> Iterator[tuple[list[int | str], list[tuple[Any, ...]]]]:
-    """Rows that are held at once, by what they take, which is told last in each.
+    """Group rows that fit in memory together, by their sizes, which are the last value of each.
 
-    A file may name a long value many times.
+    The sizes matter, as a file may refer to one long value many times.
     """
     places: list[int | str] = []
     rows: list[tuple[Any, ...]] = []
@@ -164,9 +164,9 @@ _PLAIN = re.compile(r"(?:BOOLEAN|U?(?:TINY|SMALL|BIG)?INT(?:EGER)?)")
 
 
 def _picked(name: str, number: int, kind: str, later: bool) -> PickedColumn:
-    """How the column of some number is read, by its type.
+    """The reading of a column, by its type.
 
-    It goes by its number, so that no name from the file stands in a query.
+    The query uses the column's number, so that no name from the file gets into it.
     """
     column = f"#{number}"
     if kind in {"DOUBLE", "FLOAT"}:
@@ -219,7 +219,7 @@ def array_rows(
     *,
     on_disk: bool,
 ) -> Rows:
-    """Objects of a JSON array that is too large to be held; packed or far, it's written to disk."""
+    """Objects of a JSON array too large for memory. A packed or remote one is written to disk."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file, suppress(InputError):
         while not on_disk and (data := stream.read(MIB)):
             file.write(data)
@@ -240,9 +240,9 @@ def array_rows(
 def csv_rows(
     stream: Readable, sign: str, tally: SkippedRecords, limits: Limits, where: str
 ) -> Rows:
-    """Rows of a text with some sign between the columns; lines count from that of the names.
+    """Rows of a text table with this separator; line numbers count from the line of names.
 
-    DuckDB reads a file, so the text is written to one, with a mark for what isn't UTF-8.
+    DuckDB reads a file, so the text is written to one, with a mark for bytes that aren't UTF-8.
     """
     decoder = codecs.getincrementaldecoder(_encoding(stream))("replace")
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
@@ -272,7 +272,7 @@ _WRONG = 3  #: Signs outside ASCII after which a text without one of UTF-8 is an
 
 
 def _encoding(stream: Readable) -> str:
-    """UTF-8, or Windows' for a text whose signs outside ASCII are none of UTF-8."""
+    """UTF-8, or Windows' encoding for a text with bytes that aren't UTF-8."""
     head = stream.peek(MIB) if isinstance(stream, Ahead) else b""
     text = head.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
@@ -287,7 +287,7 @@ _THOUSANDS = re.compile(r"^-?\d{1,3}(?:\.\d{3})+(?:,\d+)?$")
 def with_points(
     rows: list[dict[str, Any]], columns: Collection[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Rows with a point for each decimal comma in the columns of numbers; in all for None."""
+    """Rows in which columns of numbers have decimal points for commas; ``None`` means all columns."""
     names = {name for row in rows for name in row if columns is None or name in columns}
     for name in names:
         cells = [row.get(name) for row in rows]
@@ -312,7 +312,7 @@ _ROWS = re.compile(r"\}\s*\n\s*\{")  # as an array of numpy prints its items
 
 
 def with_literals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with lists and objects where a cell holds one as Python writes it."""
+    """Rows in which cells with a list or an object in Python's notation are parsed."""
     for row in rows:
         for name, cell in row.items():
             if isinstance(cell, str) and _PYTHONS.match(cell):
@@ -345,7 +345,7 @@ def _decoded(values: Iterator[str], tally: SkippedRecords, first: int = 1) -> Ro
 
 
 def _text_batches(values: Iterator[str]) -> Iterator[tuple[list[str], int]]:
-    """Texts by the batch, with how many signs they have together."""
+    """Texts in batches, each with its number of characters."""
     batch: list[str] = []
     size = 0
     for value in values:
@@ -379,7 +379,7 @@ def _values(query: str, parameters: list[Any], limits: Limits) -> Iterator[Any]:
 
 @contextmanager
 def _connected(limits: Limits, where: str) -> Iterator[Callable[[str, list[Any]], Any]]:
-    """Asks DuckDB within bounds."""
+    """A function that queries DuckDB within the limits."""
     import duckdb
 
     connection = duckdb.connect(
@@ -412,7 +412,7 @@ _SIGNS = (",", "\t", ";", "|")
 
 
 def looks_like_table(head: bytes) -> str | None:
-    """The sign between the columns of a first line; None where it is no line of names."""
+    """The separator in a first line; None where the line isn't a row of names."""
     first = (
         head.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].decode("utf-8", "replace")
     )

@@ -1,8 +1,8 @@
-"""Messages, answers, calls of tools and passages, in the shapes that any maker gives them.
+"""Messages, answers, tool calls and passages, in the shapes of any maker.
 
-One reader for all of them: OpenAI's chat and Responses, Anthropic's blocks, Google's and
-OpenTelemetry's parts, LangChain's and OpenInference's messages. An object around an answer that
-nobody understands is never read as text: it raises ``UnknownEnvelope``.
+One reader covers all of them: OpenAI's chat and Responses, Anthropic's blocks, Google's and
+OpenTelemetry's parts, LangChain's and OpenInference's messages. An unknown object around an answer
+is never read as text: it raises ``UnknownEnvelope``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from tuneworthy.traces.values import (
 
 
 class UnknownEnvelope(Exception):  # noqa: N818  # a finding that the caller counts
-    """An object around a text, in a shape that nobody here knows."""
+    """An object around a text has an unknown shape."""
 
 
 class SpokenTurn(NamedTuple):
-    """A turn of a conversation with the tools it calls."""
+    """A turn of a conversation with its tool calls."""
 
     role: str
     content: str
@@ -75,7 +75,7 @@ _PIECES = {"text", "functionCall", "functionResponse", "toolUse", "message_conte
 
 
 def role_of(name: str) -> str:
-    """A role by our name for it; one that we have none for keeps its own, in small letters."""
+    """Our name for a role; an unknown role keeps its own, in small letters."""
     if name in _OURS:  # as mostly
         return name
     folded = name.casefold()
@@ -86,7 +86,7 @@ def role_of(name: str) -> str:
 
 
 def text(value: Any) -> str | None:
-    """A text: as it is, the texts of a list of parts, or JSON for an object."""
+    """A text: the value itself, the texts in a list of parts, or JSON for an object."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
@@ -97,7 +97,7 @@ def text(value: Any) -> str | None:
 
 
 def _parts(value: Sequence[Any]) -> str:
-    """Parts of a message; a list that holds none is data, and stays JSON."""
+    """The text of a message's parts. A list without any part is data, and stays JSON."""
     texts = [said for part in value if (said := _part(part)) is not None]
     if not texts and value and not any(map(is_part, value)):
         return dumped(value)
@@ -105,7 +105,7 @@ def _parts(value: Sequence[Any]) -> str:
 
 
 def is_part(part: Any) -> bool:
-    """Whether it is a piece of a message, by its kind or by what stands alone in it."""
+    """Whether an object is a part of a message, by its kind or by its only key."""
     if not isinstance(part, dict):
         return isinstance(part, str)
     kind = part.get("type")
@@ -138,7 +138,7 @@ def _part(part: Any) -> str | None:
 
 
 def tool_calls(value: Any) -> tuple[ToolCall, ...]:
-    """Calls of tools in OpenAI's shape, flat, or as parts of a message."""
+    """Tool calls in OpenAI's shape, flat, or as parts of a message."""
     if isinstance(value, str):
         value = unpacked(value)
     if not isinstance(value, list | tuple):
@@ -175,7 +175,7 @@ def _call(call: Any) -> ToolCall | None:
 
 
 def system_text(value: Any) -> str | None:
-    """A system prompt, whose parts may have been written as text."""
+    """A system prompt. Its parts may be written as text."""
     if isinstance(value, str) and value[:1] != "[":
         return value
     parts = unpacked(value)
@@ -187,7 +187,7 @@ def system_text(value: Any) -> str | None:
 
 
 def _bare(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The message itself, out of what is around it."""
+    """The message itself, without the objects around it."""
     if "role" in message:
         return message
     if any(key.startswith("message.") for key in message):  # OpenInference, flat
@@ -206,7 +206,7 @@ def _bare(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def turn_of(message: Any) -> SpokenTurn:
-    """A message of any make."""
+    """Read a message in any maker's shape."""
     message = _bare(message if type(message) is dict else as_mapping(unpacked(message)))
     role = next(
         (message[key] for key in ("role", "speaker", "from", "type") if key in message),
@@ -245,7 +245,7 @@ def _calls_in(message: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
 
 
 class Talk(Sequence[Message]):
-    """The first ``n`` messages of a conversation, each understood when somebody asks for it."""
+    """The first ``n`` messages of a conversation, each read only when it is needed."""
 
     __slots__ = ("_items", "_made", "_n")
 
@@ -272,7 +272,7 @@ class Talk(Sequence[Message]):
 
     @property
     def answers(self) -> list[int]:
-        """Where the assistant speaks."""
+        """Places of the assistant's turns."""
         return [
             place for place, turn in enumerate(self.turns) if turn.role == "assistant"
         ]
@@ -288,7 +288,7 @@ class Talk(Sequence[Message]):
         return None
 
     def newest(self) -> str | None:
-        """The last message that isn't the assistant's."""
+        """The last message of another role than the assistant's."""
         for n in range(self._n - 1, -1, -1):
             if (turn := self.turn(n)).role not in {"assistant", "system"}:
                 return turn.content
@@ -308,7 +308,7 @@ class Talk(Sequence[Message]):
 
 
 def talk(value: Any) -> Talk | None:
-    """The conversation that a value holds; None where it holds none."""
+    """The conversation in a value; None without one."""
     items = messages_in(value)
     return Talk(items, len(items)) if items else None
 
@@ -335,7 +335,7 @@ _OPENINGS = LastOfLength()  # first messages, which many conversations share
 
 
 def _plain_turn(raw: bytes | msgspec.Raw) -> SpokenTurn | None:
-    """A message in a usual shape; None for any other."""
+    """A message in a usual shape; None in any other."""
     try:
         return _spoken_turn(_PLAIN_TURN(raw))
     except (msgspec.MsgspecError, ValueError):
@@ -350,7 +350,7 @@ def _spoken_turn(turn: _PlainTurn) -> SpokenTurn | None:
 
 
 def _in_list(value: list[Any], depth: int) -> list[Any] | None:
-    """The messages of a list, of which only the first and the last are looked at."""
+    """The messages of a list. Only the first and the last one are checked."""
     if value and type(value[0]) is msgspec.Raw:
         last = _plain_turn(value[-1])
         first = (
@@ -371,7 +371,7 @@ def _in_list(value: list[Any], depth: int) -> list[Any] | None:
 
 
 def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
-    """The messages inside whatever a maker puts around them; None where there are none."""
+    """The messages inside any maker's wrapping; None without any."""
     value = unpacked(value, ITEMS_LATER)
     if depth > _DEEPEST:
         return None
@@ -449,7 +449,7 @@ _MARKS = {
 
 
 def is_envelope(value: Any) -> bool:
-    """Whether an object is what a maker puts around an answer, by the signs of it."""
+    """Whether an object is a maker's wrapping around an answer, by its usual keys."""
     if isinstance(value, list):
         return bool(value) and all(map(is_envelope, value[:3]))
     if not isinstance(value, dict):
@@ -478,7 +478,7 @@ _SAYS = {"role", "content"}
 
 
 def http_code(value: Any) -> int:
-    """The code of a server's answer, as a log of requests has it; 0 for anything else."""
+    """The status code of a server's answer in a log of requests; 0 for any other value."""
     if not isinstance(value, dict) or "body" not in value:
         return 0
     for key in ("status", "status_code", "statusCode"):
@@ -562,7 +562,7 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
 
 
 def _last_answer(turns: Sequence[SpokenTurn]) -> Sequence[SpokenTurn]:
-    """The last turns of the assistant in a row, whatever follows; all where it has none."""
+    """The last run of the assistant's turns, whatever follows; all turns where there is none."""
     end = len(turns)
     while end and turns[end - 1].role != "assistant":
         end -= 1
@@ -573,7 +573,7 @@ def _last_answer(turns: Sequence[SpokenTurn]) -> Sequence[SpokenTurn]:
 
 
 def passages(value: Any) -> tuple[str, ...] | None:
-    """Contexts: texts, or objects that hold one; None for none."""
+    """Contexts: texts, or objects with a text each; None without any."""
     value = unpacked(value)
     if isinstance(value, str) and value[:2] in {"['", '["'}:  # as Python writes a list
         with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
@@ -601,7 +601,7 @@ def _passage(passage: Any) -> str | None:
 
 
 def reference(value: Any) -> str | None:
-    """The right answer; of a list of accepted ones the first."""
+    """The right answer; the first one of a list of accepted answers."""
     if isinstance(value, list | tuple) and not messages_in(value):
         value = value[0] if value else None
     spoken = talk(value) if isinstance(value, dict | list) else None
@@ -622,7 +622,7 @@ _NOTHING = frozenset({*("", "false", "none", "null", "nan", "ok", "0", "-"), "n/
 
 
 def nested(flat: Mapping[str, Any]) -> Any:
-    """Keys with dots as objects and lists: ``a.0.b`` stands for the b of the first of a."""
+    """Dotted keys as objects and lists: ``a.0.b`` means the b in the first item of a."""
     tree: dict[str, Any] = {}
     for key, value in flat.items():
         at = tree

@@ -1,8 +1,8 @@
-"""Records that stand inside one another, as spans do: each call of a model once.
+"""Nested records such as spans: each call of a model once.
 
-Of model spans inside one another the innermost is the call. It gets from those around it what it
-doesn't say itself: the session, the prompt, the score, the right answer, and an error where nothing
-was answered. Records of one id are one, as the two that a stream or an update is written as.
+Of nested model spans, the innermost is the call. It gets missing values from those around it: the
+session, the prompt, the score, the right answer, and an error where it has no answer. Records with
+one id are joined, as a stream or an update writes two.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.values import name, when
 
 MOST = 8192
-"""Records that are looked at together: what lies further apart in a file isn't joined."""
+"""The number of records that are looked at together. Records farther apart in a file aren't joined."""
 
 TOGETHER = 256  #: Records that are looked into together.
 _LATE = 1024  #: Of these, the last ones, whose traces may go on behind them.
@@ -49,11 +49,11 @@ _OF_THE_ONLY_CALL = (
 )
 """Fields that a model span repeats from the single call inside it."""
 PIECES = frozenset({"heard", "answered"})
-"""Attributes that records of one call add to: turns which a log tells one by one."""
+"""Attributes that records of one call add to, as some logs write each turn as a record."""
 
 
 class TreeRows(NamedTuple):
-    """Some calls of a file, each once, and what those around them say of them."""
+    """Some calls of a file, each once, with the values of the records around them."""
 
     places: list[Place]
     chunk: RecordChunk
@@ -62,7 +62,7 @@ class TreeRows(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Records that are looked into together."""
+    """Records that are processed together."""
 
     places: list[Place]
     chunk: RecordChunk
@@ -74,7 +74,7 @@ class _Part(NamedTuple):
 
 
 class _Window(RecordChunk):
-    """Parts that follow one another in a file, each column of theirs as one."""
+    """Consecutive parts of a file, with their columns joined."""
 
     def __init__(self, parts: Sequence[_Part]) -> None:
         self.parts = parts
@@ -100,7 +100,7 @@ class _Window(RecordChunk):
         return whole
 
     def choose(self, kept: Sequence[bool]) -> list[_Part]:
-        """Its parts with the records that are kept; the others are gone."""
+        """The parts with only the kept records."""
         chosen: list[_Part] = []
         end = 0
         for part in self.parts:
@@ -113,7 +113,7 @@ class _Window(RecordChunk):
 
 
 class CallTree:
-    """The records of one file, a window after the other."""
+    """The records of one file, window by window."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class CallTree:
             yield _Part([*places[some]], chunk)
 
     def _rows(self, *, whole: bool) -> Iterator[TreeRows]:
-        """The calls so far; unless it is all, without those whose traces may go on."""
+        """The calls so far. Unless ``whole``, calls whose trace may continue are left for later."""
         window = _Window(self._parts)
         self._parts = []
         traces = None if whole else window.first(self._kind.trace)
@@ -167,7 +167,7 @@ class CallTree:
     def _merged(
         self, window: _Window, ids: list[str | None]
     ) -> tuple[_Window, list[str | None]]:
-        """Records of one id as one; where two say something else the later one counts."""
+        """Join records with one id; where two values differ, the later one counts."""
         first: dict[str, int] = {}
         merged: list[Any] = []
         where: list[Place] = []
@@ -223,7 +223,7 @@ class CallTree:
     def _count_skipped(
         self, window: _Window, calls: Sequence[bool], keeps: Sequence[bool]
     ) -> None:
-        """Count what is around a call first, then what is no call."""
+        """Count the skipped records: first those around a call, then those that aren't calls."""
         if all(keeps):
             return
         places = window.places
@@ -235,10 +235,10 @@ class CallTree:
                 self._tally.skip(skipped.NO_CALL, place)
 
     def _twins(self, chunk: RecordChunk, numbers: list[int]) -> dict[int, int]:
-        """Of two tracers' records of one call, without a link between them, the outer one's place.
+        """Pairs of records that two tracers wrote of one call without a link: inner to outer place.
 
         They have different names, one lies within the other in time, and both read and wrote as
-        much, or failed.
+        many tokens, or both failed.
         """
         names = chunk.values(("name",))
         span = self._kind.picks.get("latency_s")
@@ -325,13 +325,13 @@ class CallTree:
 
 
 AROUND = " around"
-"""How the name of a field ends that counts only for a call without an answer."""
+"""The suffix of a field's name that counts only for a call without an answer."""
 
 
 def _calls_inside(
     window: _Window, calls: Sequence[bool], around: Sequence[Sequence[int]]
 ) -> dict[int, int]:
-    """How many calls are inside each record that some are inside."""
+    """The number of calls inside each record that contains any."""
     inside: dict[int, int] = {}
     if not any(around):
         return inside
@@ -352,7 +352,7 @@ def _pair(
     outer: dict[int, int],
     may_be: Callable[[int, int], bool],
 ) -> None:
-    """Find for each span, in the order of beginning, the last one that it lies within."""
+    """Find for each span, in the order of their beginnings, the last one that contains it."""
     taken: set[int] = set()
     for place, (_, ended, n) in enumerate(spans):
         for _, later, around in reversed(spans[max(0, place - _LOOKED_BACK) : place]):
@@ -368,7 +368,7 @@ def _pair(
 
 
 def _alias(first: Any, second: Any) -> bool:
-    """Whether two names may be of one model: as alias and snapshot, or where one is missing."""
+    """Whether two names may mean one model: an alias and its snapshot, or one name is missing."""
     own = str(first or "").rpartition("/")[2]
     others = str(second or "").rpartition("/")[2]
     return own.startswith(others) or others.startswith(own)
@@ -393,7 +393,7 @@ def _is_tool(record: Any) -> bool:
 
 
 def _first_said(values: Sequence[Any], rows: Sequence[int]) -> Any:
-    """The value of the first of some rows that has one; None for none."""
+    """The first value among some rows; None where none has one."""
     for row in rows:
         if _is_said(values[row]):
             return values[row]
@@ -405,7 +405,7 @@ def _is_said(value: Any) -> bool:
 
 
 def _ancestors(n: int, above: Sequence[int | None]) -> list[int]:
-    """The places of what a record is inside, from the inside out."""
+    """The places of the records around a record, from the inside out."""
     ancestors: list[int] = []
     at = above[n]
     while (
@@ -417,7 +417,7 @@ def _ancestors(n: int, above: Sequence[int | None]) -> list[int]:
 
 
 def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Two records of one id; objects in them are merged too."""
+    """Join two records with one id; objects in them are joined, too."""
     merged = {**old}
     for key, value in new.items():
         there = merged.get(key)

@@ -1,7 +1,6 @@
-"""JSON of strangers into plain values, and single values as other tools write them into ours.
+"""JSON from strangers as plain values, and other tools' spelling of single values.
 
-What is about single values takes anything and never raises: what can't be understood is missing,
-which is None.
+Functions for single values take anything and never raise. A value that they can't read is None.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ Raws = dict[str, msgspec.Raw]
 
 _MOST_INSIDE = 500_000
 _MOST_RECORDS = 5_000_000
-"""Lists and objects of a record, and of a list of records that are left as they are: each takes
-thirty times its bytes when there is nothing in it."""
+"""The most lists and objects in a record, or in a list of undecoded records. An empty one takes
+thirty times its bytes in memory."""
 _NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|-?\bInfinity\b|\bNaN\b', re.DOTALL)
 _HALF = re.compile(
     rb"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\[^u]|(\\u[dD][89a-fA-F]\w\w)", re.DOTALL
@@ -34,7 +33,7 @@ _HALF = re.compile(
 
 
 class BrokenJson(Exception):  # noqa: N818  # a finding that every caller takes, not an error of ours
-    """Bytes that can't be used; says why, in a reason of ``tally``."""
+    """Unusable bytes, with the reason in the words of ``tally``."""
 
     def __init__(self, why: str) -> None:
         self.why = why
@@ -42,10 +41,10 @@ class BrokenJson(Exception):  # noqa: N818  # a finding that every caller takes,
 
 
 def decode(data: Bytes, kind: type[T]) -> T:
-    """JSON as a type of msgspec; broken JSON says why.
+    """Decode JSON into a type of msgspec; broken JSON raises an error with its reason.
 
-    NaN and infinite numbers, which JSON has no word for, are missing; half a character, as a text
-    that was cut by UTF-16 units ends in, becomes the mark for an unreadable one.
+    NaN and infinite numbers aren't JSON, and become missing. Half a character, at the end of a text
+    cut by UTF-16 units, becomes the mark for an unreadable one.
     """
     if kind not in (Raws, msgspec.Raw) and has_too_much(
         data, _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
@@ -65,7 +64,7 @@ def decode(data: Bytes, kind: type[T]) -> T:
 
 
 def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
-    """Whether there are more lists and objects in some JSON than memory should hold."""
+    """Whether JSON has more lists and objects than memory should hold."""
     if memoryview(data).nbytes <= MIB:
         return False
     raw = bytes(data)
@@ -73,7 +72,7 @@ def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
 
 
 def _mended(raw: bytes) -> bytes:
-    """The bytes with what the fallbacks can repair; equal where there is nothing."""
+    """Repair the bytes where that is possible; returns equal bytes where it isn't."""
     mended = raw
     if b"NaN" in raw or b"Infinity" in raw:
         mended = _NO_NUMBER.sub(lambda match: match[1] or b"null", mended)
@@ -96,13 +95,13 @@ def _why(raw: bytes, caught: Exception) -> str:
 
 ANY = msgspec.json.Decoder().decode
 ItemsLater = list[msgspec.Raw] | dict[str, Any] | str | int | float | bool | None
-"""Any JSON, of which the items of a list stay undecoded: most turns are never looked at."""
+"""Any JSON, with undecoded items of lists: most turns are never read."""
 ITEMS_LATER = msgspec.json.Decoder(ItemsLater).decode
 _OPENING = ("[", "{")
 
 
 def unpacked(value: Any, decode: Callable[[Any], Any] = ANY) -> Any:
-    """A list or object that was written as text, or is undecoded yet; anything else as it is."""
+    """Decode a list or object that is written as text, or still undecoded; others stay as they are."""
     written = type(value) is str and value[:1] in _OPENING
     if written or isinstance(value, msgspec.Raw):
         try:
@@ -153,7 +152,7 @@ _NO = frozenset(
 
 
 def number(value: Any) -> float | None:
-    """A finite number, also from text and from yes and no; None for anything else."""
+    """A finite number, also from text and from yes and no; None for any other value."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -174,7 +173,7 @@ def whole(value: Any) -> int | None:
 
 
 def yes_no(value: Any) -> bool | None:
-    """A yes or a no, as a boolean, a number or a word; the first of a list."""
+    """A yes or a no, from a boolean, a number or a word; the first item of a list."""
     if isinstance(value, list | tuple):
         value = value[0] if value else None
     if isinstance(value, bool):
@@ -184,7 +183,7 @@ def yes_no(value: Any) -> bool | None:
 
 
 def score(value: Any) -> float | None:
-    """How good something was, as a number; a word such as pass or fail counts as 1 or 0."""
+    """A score as a number; a word such as pass or fail counts as 1 or 0."""
     n = number(value)
     if n is None and isinstance(value, str):
         word = yes_no(value)
@@ -193,7 +192,7 @@ def score(value: Any) -> float | None:
 
 
 def name(value: Any) -> str | None:
-    """A short name or an id; None for nothing, and for what is no name."""
+    """A short name or an id; None for other values."""
     if isinstance(value, str):
         return value or None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -202,12 +201,12 @@ def name(value: Any) -> str | None:
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
-    """An object as it is; an empty one for anything else."""
+    """The object itself; {} for any other value."""
     return value if isinstance(value, dict) else {}
 
 
 def mappings_in(value: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list; none for anything else."""
+    """The objects of a list; [] for any other value."""
     return (
         [item for item in value if isinstance(item, dict)]
         if isinstance(value, list)
@@ -223,7 +222,7 @@ _DIGITS = 19  #: Of nanoseconds since 1970.
 
 
 def when(value: Any) -> float | None:
-    """A time as seconds since 1970; a clock without a zone counts as UTC.
+    """A time in seconds since 1970. A time without a zone counts as UTC.
 
     Numbers may count seconds, milliseconds, microseconds or nanoseconds.
     """
@@ -244,7 +243,7 @@ def when(value: Any) -> float | None:
 
 
 def nanoseconds(values: Sequence[Any]) -> list[int] | None:
-    """Nanoseconds since 1970 that were all written as text; None for anything else."""
+    """Nanoseconds since 1970 where all are written as text; else None."""
     if {*map(len, values)} != {_DIGITS}:
         return None
     whole = "".join(values)
@@ -252,7 +251,7 @@ def nanoseconds(values: Sequence[Any]) -> list[int] | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    """A text as a time, as ISO 8601 writes it or with dots or slashes; None for anything else."""
+    """A time from a text, as ISO 8601 or with dots or slashes; None for another text."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     value = _DOTTED.sub(r"\3-\2-\1", value, count=1)
@@ -272,7 +271,7 @@ def _moment(value: Any) -> datetime | None:
 
 
 def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None]:
-    """Seconds from each time to the other; nanoseconds exactly, for which a float is too coarse."""
+    """Seconds from each start to its end; exact for nanoseconds, for which a float is too coarse."""
     kinds = {*map(type, start), *map(type, end)}
     if kinds == {float} and min(*start, *end) >= 0 and max(*start, *end) <= FAR_S:
         return [b - a if b >= a else None for a, b in zip(start, end, strict=True)]

@@ -1,4 +1,4 @@
-"""Formats of other tools, a field map each, and which of them a record is of."""
+"""Formats of other tools, a field map for each, and the recognition of a record's format."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _ORDER = (
 
 @cache
 def formats_by_name() -> dict[str, FieldMap]:
-    """All maps in the order in which they are tried; the last is our own format.
+    """All maps in the order of trial; the last one is our own format.
 
-    Those that installed packages add come first, then the more telling before the others.
+    Maps of installed packages come first, then specific maps before general ones.
     """
     maps: dict[str, FieldMap] = {}
     for name, text in plugin_texts("formats").items():
@@ -63,16 +63,17 @@ def own_scores() -> FieldMap:
 
 
 def recognise(record: Mapping[str, Any]) -> FieldMap | None:
-    """The format of a record, by what stands in it; None for one that nobody knows."""
+    """The format of a record, by its keys; None for an unknown one."""
     chunk = RecordChunk([record])
     fits = (kind for kind in formats() for each in kind.fits if all(hold(each, chunk)))
     return next(fits, None)
 
 
 def recognise_most(records: Iterable[Mapping[str, Any]]) -> FieldMap | None:
-    """The format of most records; None where nobody knows any of them.
+    """The format of most records; None where all are unknown.
 
-    Our own has names that anybody may use, so it counts only where no maker's fits a record.
+    Our own format has names that any tool may use, so it counts only where no maker's format fits a
+    record.
     """
     kinds = [kind for record in records if (kind := recognise(record)) is not None]
     makers = [kind for kind in kinds if kind is not plain()]

@@ -89,14 +89,14 @@ _Scope = _level(
 Export = _level(
     "resourceSpans", _level("scopeSpans", _Scope, ("resource", "schemaUrl")), ()
 )
-"""A line of OTLP with nothing unusual in it; any other is decoded into plain values."""
+"""A line of OTLP in the usual form. Any other line is decoded into plain values."""
 EXPORT = msgspec.json.Decoder(Export)
 _MOST = 10_000  #: Resources, and scopes of each, as a path goes over them.
 _read = attrgetter(*_READ)
 
 
 def exported(line: Any) -> Iterator[Record]:
-    """The spans of such a line, their attributes by name."""
+    """The spans of such a line, with their attributes by name."""
     for resource in line.resourceSpans[:_MOST]:
         for scope in resource.scopeSpans[:_MOST]:
             for each in scope.spans:
@@ -117,7 +117,7 @@ def _attribute_value(value: _Value) -> Any:
 
 
 def laid_spans(records: list[Any]) -> list[Any] | None:
-    """Spans as ``span`` lays them out, most as they are; None where it has to look at each."""
+    """Spans as ``span`` would rearrange them, most unchanged; None where each needs a closer look."""
     attributes = [record.get("attributes") for record in records]
     keys: set[str] = set().union(*records)
     # Each has its attributes by name already, none of them under a dotted key of the record.
@@ -143,9 +143,9 @@ _ODD = frozenset({"request_data", _FIRST_MS, f"{_QUOTED}completion_start_time"})
 
 @prepares
 def span(record: Record, context: ReadContext) -> Iterable[Record]:
-    """Attributes by name, those of its events among them where the span lacks them.
+    """Attributes by name. Attributes of its events are added where the span lacks them.
 
-    A record of a log tells one turn of a call, or all of it: it goes to the span that it names.
+    A log record holds one turn of a call, or all of it, and belongs to the span that it names.
     """
     if (
         record.get("body") is not None
@@ -158,7 +158,7 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
 
 def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
-    """Whether it is the request of a stream, whose answer Logfire writes as a record of its own."""
+    """Whether it is the request of a stream, whose answer Logfire writes as a separate record."""
     # it stands there again when it has ended
     if flat.get("logfire.span_type") == "pending_span":
         return True
@@ -274,7 +274,7 @@ def _told_in_events(events: Any) -> dict[str, Any]:
 
 
 def _pairs(value: Any) -> dict[str, Any]:
-    """Attributes by name, as plain values: from an object, or from OTLP's list of pairs."""
+    """Attributes by name as plain values, from an object or from OTLP's list of pairs."""
     value = unpacked(value)
     if isinstance(value, dict):
         return value
@@ -289,7 +289,7 @@ def _pairs(value: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """A value of OTLP, ``{stringValue: …}``, as a plain one."""
+    """A value of OTLP, such as ``{stringValue: …}``, as a plain one."""
     if not isinstance(value, dict) or depth > _DEEPEST:
         return value
     for kind in _KINDS:
@@ -318,12 +318,13 @@ _CACHE = ("input_tokens_cache_read", "input_tokens_cache_write")
 
 @prepares
 def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
-    """A sample. Epochs repeat a case, so they share it.
+    """The records of a sample of Inspect.
 
-    Of several scorers the first is taken; the reading says which. C is 1, I and N are 0, P is a
-    half; NaN means unscored, and so does an error. A sample with one answer has the tokens and the
-    time of that call. One with several has those of the whole sample, in which a grader that is the
-    same model is counted too. Task arguments, solver and settings tell two logs of a task apart.
+    Epochs repeat a case, so they share its name. Of several scorers the first one counts, and the
+    reading names it. C is 1, I and N are 0, P is a half; NaN means unscored, and so does an error.
+    A sample with one answer has the tokens and the time of that call. A sample with several has
+    those of the whole sample, which include a grader with the same model. Task arguments, solver
+    and settings distinguish two logs of a task.
     """
     run = as_mapping(as_mapping(record.get("^")).get("eval"))
     messages = _with_attachments(record)
@@ -343,7 +344,7 @@ def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
 
 
 def _inspect_arm(run: Record) -> str | None:
-    """The settings that tell one log of a task from another, as a name; None for none."""
+    """A name from the settings that distinguish one log of a task from another; None for none."""
     settings = dict(as_mapping(run.get("task_args")))
     if run.get("solver"):
         settings["solver"] = run["solver"]
@@ -358,7 +359,7 @@ def _inspect_arm(run: Record) -> str | None:
 
 
 def _with_attachments(record: Record) -> list[Record]:
-    """Messages with the long texts that stand apart."""
+    """Messages with their long texts, which Inspect stores separately."""
     stored = as_mapping(record.get("attachments"))
     messages: list[Record] = []
     for message in mappings_in(record.get("messages")):
@@ -390,14 +391,14 @@ def _grade(sample: Record, context: ReadContext) -> Record:
 
 
 def _first_entry(values: Mapping[str, Any]) -> tuple[str, Any]:
-    """The first key with its value; empty and None for no key."""
+    """The first key with its value; empty and None without keys."""
     for key, value in values.items():
         return key, value
     return "", None
 
 
 def _amounts(sample: Record, several: bool, run: Record) -> Record:
-    """Tokens and seconds of the call, or of the whole sample where it has ``several`` answers."""
+    """Tokens and seconds of the call; of the whole sample where it has ``several`` answers."""
     output = as_mapping(sample.get("output"))
     if several:
         by_model = as_mapping(sample.get("model_usage"))
@@ -413,7 +414,7 @@ def _amounts(sample: Record, several: bool, run: Record) -> Record:
 
 
 def _tokens_read(usage: Record) -> float | None:
-    """Tokens of the input with those from the cache, which some versions count apart."""
+    """Tokens of the input, including those from the cache, which some versions count separately."""
     read = number(usage.get("input_tokens"))
     if read is None:
         return None
@@ -432,11 +433,11 @@ _LONGEST_LABEL = 80
 
 @prepares
 def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
-    """Rows of version 3, or the cells of a line of version 2's table.
+    """Rows of promptfoo's version 3, or the cells of a line of version 2's table.
 
-    Right or wrong is ``success``, the team's own bar; a row without assertions was never judged,
-    and one with an error (``failureReason`` 2) wasn't answered, so neither has a score. The case is
-    named by its variables, so that files of one test set can be compared; cases that share all
+    Right or wrong is ``success``, by the team's own criterion. A row without assertions was never
+    judged, and a row with an error (``failureReason`` 2) has no answer, so neither has a score. The
+    variables name the case, so that files of one test set can be compared. Cases with equal
     variables are distinguished by their order.
     """
     for row in _cells(record, context) if "outputs" in record else (record,):
@@ -491,7 +492,7 @@ def _cells(line: Record, context: ReadContext) -> Iterator[Record]:
 def _prompt(row: Record, context: ReadContext) -> str | None:
     """A name for the prompt: its label if that is short, or its beginning with a number.
 
-    A prompt has one id with every provider; its place counts the providers too.
+    A prompt has one id with every provider, while its place counts providers, too.
     """
     prompt = as_mapping(row.get("prompt"))
     place = row.get("promptIdx")
@@ -509,7 +510,7 @@ def _prompt(row: Record, context: ReadContext) -> str | None:
 
 
 def _case(row: Record, test: Record, context: ReadContext) -> str:
-    """The case of a row; rows of one test share it."""
+    """The name of a row's case; rows of one test share it."""
     index = row.get("testIdx")
     rows = context.state.get("rows", 0) + 1
     context.state["rows"] = rows
@@ -532,7 +533,7 @@ def _case(row: Record, test: Record, context: ReadContext) -> str:
 
 @prepares
 def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
-    """MLflow's attributes, each of which is JSON written as text."""
+    """MLflow's attributes. Each of them is JSON written as text."""
     pairs = _pairs(record.get("attributes"))
     opened = {key: _opened(value) for key, value in pairs.items()}
     yield {**record, "attributes": opened, "failed": _failed(record)}
@@ -552,7 +553,7 @@ def _opened(value: Any) -> Any:
 
 @prepares
 def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
-    """Requests out of lines: one that answers the same message goes on with it."""
+    """Requests from lines of a session. A line that answers the same message continues its request."""
     state = context.state
     message = as_mapping(record.get("message"))
     kind = name(record.get("type"))
@@ -605,7 +606,7 @@ FINISH["claude_code"] = _finished
 
 @prepares
 def evals(record: Record, context: ReadContext) -> Iterator[Record]:
-    """A call with what its sample was worth: the events of a sample stand together."""
+    """A call with the score of its sample. The events of a sample are next to each other."""
     state = context.state
     data = as_mapping(record.get("data"))
     if spec := as_mapping(record.get("spec")):
@@ -645,7 +646,7 @@ _TASK = re.compile(
 
 @prepares
 def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
-    """A sample: its task stands in the name of the file, its model in that of the folder."""
+    """A sample. The file's name holds its task, and the folder's name its model."""
     responses = unpacked(record.get("filtered_resps") or record.get("resps"))
     first = responses[0] if isinstance(responses, list) and responses else responses
     if isinstance(first, list) and len(first) == 1:

@@ -1,4 +1,4 @@
-"""Sessions of assistants and histories of runs: calls of a model out of what was said in turn."""
+"""Sessions of assistants and histories of runs, as calls of a model with the turns before each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_TURN = frozenset({"reasoning"})
 
 @prepares
 def langsmith_batch(record: Record, _: ReadContext) -> Iterator[Record]:
-    """Runs of a body, those that begin before those that end."""
+    """The runs of a body; those that begin come before those that end."""
     for key in ("post", "patch"):
         yield from mappings_in(unpacked(record.get(key)))
 
@@ -99,7 +99,7 @@ def _as_turn(payload: Record) -> Record:
 
 
 def _codex_call(context: ReadContext) -> Iterator[Record]:
-    """The call that is open, if there is one."""
+    """The open call of a session, if there is one."""
     state = context.state
     said = state.pop("said", [])
     failed = state.pop("failed", None)
@@ -135,7 +135,7 @@ FINISH["codex"] = _codex_call
 
 @prepares
 def gemini_cli(record: Record, context: ReadContext) -> Iterator[Record]:
-    """Answers of a session, each with what was said before it."""
+    """The answers of a session, each with the turns before it."""
     state = context.state
     session = name(as_mapping(record.get("^")).get("sessionId"))
     heard = state.setdefault("heard", {}).setdefault(session, [])
@@ -149,7 +149,7 @@ def gemini_cli(record: Record, context: ReadContext) -> Iterator[Record]:
 
 @prepares
 def ollama(record: Record, _: ReadContext) -> Iterator[Record]:
-    """A reply with its request, if that stands beside it."""
+    """A reply, with its request if that is stored beside it."""
     reply = unpacked(record.get("response"))
     if not isinstance(reply, dict):
         yield record
@@ -275,7 +275,7 @@ _CELL = re.compile(r"\[(?P<state>PASS|FAIL|ERROR)\]\s*(?P<rest>.*)", re.DOTALL)
 
 
 def is_promptfoo_table(row: Mapping[str, Any]) -> bool:
-    """Whether a row of a table has a column that a provider heads, with cells of how it went."""
+    """Whether a row of a table has a column with a provider's name and results in its cells."""
     return any(
         _COLUMN.fullmatch(key) and isinstance(cell, str) and _CELL.match(cell)
         for key, cell in row.items()
@@ -284,7 +284,7 @@ def is_promptfoo_table(row: Mapping[str, Any]) -> bool:
 
 @prepares
 def promptfoo_table(record: Record, context: ReadContext) -> Iterator[Record]:
-    """Each cell of a row that a provider heads is an answer; the other columns are the case."""
+    """An answer for each cell in a provider's column; the other columns are the case."""
     row = context.state["lines"] = context.state.get("lines", 0) + 1
     heads = {key: match for key in record if (match := _COLUMN.fullmatch(key))}
     case = {key: value for key, value in record.items() if key not in heads}
