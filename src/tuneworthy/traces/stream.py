@@ -120,9 +120,7 @@ class Raw:
         return self._digest.hexdigest()
 
     def on_disk(self, stream: Ahead) -> str:
-        """A path at which the whole file can be read again. Nothing may be read from ``stream``
-        yet.
-        """
+        """A path at which the whole file can be read again, if ``stream`` is still unread."""
         del stream
         return str(self.path)
 
