@@ -1,7 +1,7 @@
 """Traces through every signal, in bounded memory.
 
-Batches come and go; what stays of a trace are the numbers the signals made of it, in a file. In the
-end each signal gets its own columns whole, one signal after the other.
+Batches are dropped after use. Only the numbers that the signals made of each trace stay, in a file.
+At the end, the signals get their own whole columns, one signal after the other.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tuneworthy.stats.clustered import members
 from tuneworthy.text.search import forget
 
 MOST_NAMES = 5_000
-"""More distinct models, prompts or system prompts than this are no versions of one thing."""
+"""More distinct models, prompts or system prompts than this aren't versions of one thing."""
 
 _MOST_CHARACTERS = 64 << 20  # of all system prompts together
 _MOST_DIGESTS = 1_000_000  # counted no further
@@ -50,7 +50,7 @@ _MOST_ROWS = 1 << 40  # of a file
 
 
 class ColumnFiles:
-    """Columns of numbers in plain files, one a column."""
+    """Columns of numbers in plain files, a file for each column."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
@@ -58,7 +58,7 @@ class ColumnFiles:
         self._files: dict[str, tuple[BinaryIO, np.dtype[Any]]] = {}
 
     def add(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Take more rows: the same columns and types every time."""
+        """Add rows, with the same columns and types every time."""
         for name, values in columns.items():
             if name not in self._files:
                 path = self._folder / f"{len(self._files)}.column"
@@ -73,14 +73,14 @@ class ColumnFiles:
         return [*self._files]
 
     def get(self, name: str) -> NDArray[Any]:
-        """A column whole, in the order of its rows."""
+        """A whole column, in the order of its rows."""
         file, kind = self._files[name]
         file.flush()
         return np.fromfile(file.name, dtype=kind)
 
 
 class Names:
-    """Models or prompt versions by number, in the order of their first appearance."""
+    """Numbers for models or prompt versions, in the order of their first appearance."""
 
     def __init__(self) -> None:
         self._codes: dict[str | None, int] = {None: _NONE}
@@ -101,10 +101,10 @@ class Names:
 
 
 class SystemPrompts:
-    """System prompts by number, in the order of their first appearance.
+    """Numbers for system prompts, in the order of their first appearance.
 
-    Where there are more than ``MOST_NAMES``, or more text than memory should hold, none is kept:
-    they are a template with something else filled in each time.
+    None of them is kept where there are more than ``MOST_NAMES``, or more text than memory should
+    hold: then they are a template that is filled in differently each time.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class SystemPrompts:
         return self._codes.setdefault(text, len(self._codes))
 
     def add_prompts(self, other: SystemPrompts) -> Ints:
-        """Add those of another run; gives ours for its numbers."""
+        """Add the system prompts of another run, and return our number for each of its numbers."""
         self._digests |= other._digests
         if other._codes is None:
             self._codes = None
@@ -140,7 +140,7 @@ class SystemPrompts:
         return np.array(codes, np.int64)
 
     def kept(self, conversations: int) -> tuple[str, ...]:
-        """The system prompts by number; none where each of the conversations has another."""
+        """The system prompts by number; () where each conversation has another one."""
         template = (
             conversations >= ENOUGH_CONVERSATIONS
             and len(self._digests) >= conversations
@@ -160,16 +160,16 @@ def _key(name: str) -> int:
 def conversation_keys(
     names: Sequence[str | None], first_row: int, salt: str = ""
 ) -> NDArray[np.uint64]:
-    """A hash for each conversation, the same in every run; a trace without one has its own."""
+    """A hash for each conversation, the same in every run. A trace without a name has its own."""
     rows = enumerate(names, start=first_row)
     keys = (_key(f"{salt}{name}" if name else f"{salt}\0{row}") for row, name in rows)
     return np.fromiter(keys, np.uint64, len(names))
 
 
 class Sampling:
-    """A share of the conversations, or of the test cases: by a hash of their names and of the seed.
+    """A share of the conversations or test cases, drawn by a hash of their names and of the seed.
 
-    Which are drawn depends on nothing else, so any way of reading the same files draws the same.
+    The draw depends on nothing else, so any way of reading the same files draws the same.
     """
 
     def __init__(self, share: float, seed: int) -> None:
@@ -226,7 +226,7 @@ def measure(
 
 @dataclass(slots=True)
 class MeasuredPart:
-    """One file as it is measured by itself, for ``merged``."""
+    """The measurements of one file alone, for ``merged``."""
 
     columns: dict[str, NDArray[Any]]
     named: dict[int, list[str]]  #: The columns of each signal.
@@ -245,7 +245,7 @@ def part_of(
     piece: int = 0,
     shared: Shared = (),
 ) -> MeasuredPart | None:
-    """The file of a number; None without a trace. ``shared`` is of the first traces of all."""
+    """Measure one file; None without a trace. ``shared`` is from the first traces of all files."""
     with _store(folder) as store:
         run = _Run(store, signals, shared).filled(batches, lambda: piece)
         return run.part() if run.traces else None
@@ -268,11 +268,12 @@ def merged(
 
 @contextmanager
 def _store(folder: Path) -> Iterator[ColumnFiles]:
-    """A store in a folder of its own, both gone in the end.
+    """A store in a folder of its own, both removed at the end.
 
-    Meanwhile Python looks for cycles after a hundred thousand new objects, and not after 700: a
-    batch is some ten thousand objects without a cycle among them, and looking costs a twentieth of
-    all the time. What functions remember of texts is of this run alone.
+    Meanwhile Python's collector of cycles runs after a hundred thousand new objects, not after 700.
+    A batch is some ten thousand objects without a cycle, and running it more often takes a
+    twentieth of all the time. Caches of functions for texts are emptied, as they belong to this run
+    alone.
     """
     before = gc.get_threshold()
     if before[0]:
@@ -326,7 +327,7 @@ class _Run:
         return self
 
     def add(self, batch: Batch, piece: int) -> None:
-        """Look at some traces of a file; rows of each have numbers of their own."""
+        """Add some traces of a file. The rows of each file have numbers of their own."""
         if piece != self._piece:
             self._piece = piece
             self._row = piece * _MOST_ROWS
@@ -360,13 +361,13 @@ class _Run:
         self._row += len(batch)
 
     def part(self) -> MeasuredPart:
-        """All of it, as another process can take it."""
+        """The whole run, in a form that another process can take."""
         columns = {name: self._store.get(name) for name in self._store.names}
         names = self._models.all, self._prompts.all, self._systems
         return MeasuredPart(columns, self._columns, *names, self._sample, self._present)
 
     def add_part(self, part: MeasuredPart) -> None:
-        """Add a part behind those that are there."""
+        """Append the part of another file."""
         columns = dict(part.columns)
         texts = (
             ("model", self._models, part.models),
@@ -402,7 +403,7 @@ class _Run:
         return tuple(findings[place] for place in range(len(waits)))
 
     def _copies(self) -> NDArray[Any]:
-        """For each trace that has an answer the one that it is a near copy of."""
+        """For each trace with an answer, the trace that it is a near copy of."""
         groups = near_copies(self._store.get("signature").reshape(-1, PLACES))
         return np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
 
@@ -435,7 +436,7 @@ class _Run:
 def _versions(
     named: Ints, names: Sequence[str], system: Ints
 ) -> tuple[Ints, tuple[str, ...]]:
-    """Prompt versions: by name, and where there is none by the number of the system prompt."""
+    """Prompt versions by name; without a name, by the number of the system prompt."""
     either = np.where(
         named >= 0, named, np.where(system >= 0, system + len(names), _NONE)
     )

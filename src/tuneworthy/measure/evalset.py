@@ -1,8 +1,8 @@
-"""An evaluation set from traces: a stratified draw of conversations, folded and masked.
+"""An evaluation set from traces: a stratified draw of conversations, without near copies, masked.
 
-Conversations are distinguished by what went wrong, the kind of request and its length, as finely as
-their number allows. A failure is drawn twice as often as it occurs, and its weight makes up for
-that: the weighted mean over the set estimates the mean over the traffic.
+Strata are the kind of failure, the kind of request and its length, as fine as the number of
+conversations allows. A failure is drawn twice as often as it occurs, and its weight corrects that:
+the weighted mean over the set estimates the mean over the traffic.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tuneworthy.text.json import (
 )
 
 FRAME_TRACES = 10_000
-"""Traces that are kept to draw from, at most: conversations by a hash of their names."""
+"""The most traces that are kept for the draw, chosen by a hash of their conversation."""
 
 FRAME_CHARACTERS = 32 << 20  #: Characters of those.
 
@@ -137,7 +137,7 @@ def build_evalset(
 
 
 def _conversations_for(cases: int, units: Sequence[Conversation]) -> int:
-    """How many conversations give about so many cases, when they are drawn by their traces."""
+    """The number of conversations with about this many cases, if they are drawn by their traces."""
     traces = sum(unit.traces for unit in units)
     traces_by_cases = sum(unit.traces * len(unit.questions) for unit in units)
     return min(len(units), max(1, round(cases * traces / (traces_by_cases or 1))))
@@ -152,10 +152,10 @@ def _tags(unit: Conversation, kind: str, length: str) -> tuple[str, ...]:
 
 
 class LoggedQuestion(NamedTuple):
-    """Something a model was asked."""
+    """A question to a model."""
 
     turns: tuple[Message, ...]
-    """The conversation up to it, without the system prompt; at least one turn."""
+    """The conversation up to the question, without the system prompt; at least one turn."""
     reference: str | None
     contexts: tuple[str, ...]
     logged: str = ""  #: What was answered.
@@ -166,7 +166,7 @@ class LoggedQuestion(NamedTuple):
 
 
 class Conversation(NamedTuple):
-    """A conversation, with the near copies that were folded into it."""
+    """A conversation, with the number of its near copies."""
 
     questions: tuple[LoggedQuestion, ...]  #: Different ones, in order; at least one.
     traces: int  #: Traces it stands for, its copies' among them.
@@ -180,7 +180,7 @@ class Conversation(NamedTuple):
 
     @property
     def asked(self) -> str:
-        """All that was asked."""
+        """All questions, as one text."""
         texts = [turn.content for turn in self.questions[-1].turns]
         return "\n".join(
             [*texts, *(question.turns[-1].content for question in self.questions)]
@@ -188,7 +188,7 @@ class Conversation(NamedTuple):
 
     @property
     def answers(self) -> str:
-        """The right answers."""
+        """The right answers, as one text."""
         return "\n".join(question.reference or "" for question in self.questions)
 
 
@@ -209,9 +209,10 @@ def conversation_names(batch: Batch) -> list[str | None]:
 def _conversations(
     batch: Batch, questions: Sequence[LoggedQuestion | None], failed: Mapping[int, str]
 ) -> list[Conversation]:
-    """Logged questions by conversation or test case, each once; of several runs the shortest.
+    """Logged questions by conversation or test case, each once; of several runs, the shortest.
 
-    ``failed`` is why a trace failed, by its row. Traces without a question are left out.
+    ``failed`` maps the row of a trace to the reason of its failure. Traces without a question are
+    left out.
     """
     talks = batch.column("conversation")
     groups: dict[str, dict[int, LoggedQuestion]] = defaultdict(dict)
@@ -240,7 +241,7 @@ def _conversations(
 
 
 def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion, ...]:
-    """Different questions of the run with the least text: the others' prompts may say more."""
+    """The different questions of the run with the least text, as other prompts may add text."""
     shortest = min(runs, key=lambda run: sum(question.characters for question in run))
     different: dict[tuple[Message, ...], LoggedQuestion] = {}
     for question in shortest:
@@ -283,10 +284,10 @@ def _spoken(turns: Sequence[Message], text: str | None) -> tuple[Message, ...]:
 
 
 def failures(batch: Batch, valid: Validator | None) -> Iterator[tuple[int, str]]:
-    """Rows that went wrong, with why: the first of error, low_score, refusal, format that fits.
+    """Rows of failures with the first reason: error, low_score, refusal, or format.
 
-    ``valid`` tests an output that has to fit a schema; without it, an output that looks like JSON
-    has to be some.
+    ``valid`` tests an output by a schema. Without it, an output that looks like JSON has to be
+    JSON.
     """
     low = (right(on_scale(scores_of(batch))) == 0).tolist()
     columns = (batch.output, batch.column("error"), batch.column("tool_calls"))
@@ -307,7 +308,7 @@ def failures(batch: Batch, valid: Validator | None) -> Iterator[tuple[int, str]]
 def _folded(
     units: Sequence[Conversation], alike: float, rng: np.random.Generator
 ) -> list[Conversation]:
-    """One of each group of near copies, drawn by its traces; it stands for all of them."""
+    """One conversation of each group of near copies, drawn by its traces, for the whole group."""
     if not units:
         return []
     group = duplicate_groups(
@@ -326,15 +327,15 @@ def _folded(
 # Strata: failed or not, the kind of request, its length.
 
 Cell = tuple[bool | None, str, str]
-"""Failed, kind of request, length; None and empty where that can't be distinguished."""
+"""Failed, kind of request, length; None and empty where they can't be distinguished."""
 
 
 def _kinds(
     units: Sequence[Conversation], wanted: int, rng: np.random.Generator
 ) -> tuple[list[str], IntentBy, dict[str, str]]:
-    """The kind of request of each, how it is known, and an example of those without a name.
+    """The kind of each request, how it is known, and an example of each kind without a name.
 
-    By the right answer where those are few labels, else by alike vectors.
+    The right answer is the kind if there are few labels. Otherwise similar vectors are one kind.
     """
     references = [unit.questions[0].reference for unit in units]
     labels = {each for each in references if each is not None}
@@ -360,7 +361,7 @@ def _kinds(
 
 
 def _lengths(units: Sequence[Conversation]) -> list[str]:
-    """Thirds of the conversations by what was asked."""
+    """The third of each conversation by the length of its questions."""
     if not units:
         return []
     sizes = np.array([unit.questions[-1].characters for unit in units])
@@ -376,7 +377,7 @@ def _cells(
     lengths: Sequence[str],
     wanted: int,
 ) -> list[Cell]:
-    """The stratum of each conversation, each large enough to be drawn from at least once."""
+    """The stratum of each conversation, each large enough for at least one draw."""
     pulls = np.array([unit.pull for unit in units])
     share = (pulls * wanted / max(pulls.sum(), 1.0)).tolist()
     failed = (unit.failed for unit in units)
@@ -397,10 +398,10 @@ def _merged(
     *,
     whole: bool,
 ) -> list[Cell]:
-    """Cells that would give less than one draw under a coarser name.
+    """Put cells with less than one draw under a coarser name.
 
-    ``share`` is the draws each conversation would get; ``whole`` says that all cells of a coarser
-    name go when one of them does.
+    ``share`` is the number of draws for each conversation. With ``whole``, all cells of a coarser
+    name move when one of them does.
     """
     totals: dict[Cell, float] = defaultdict(float)
     for cell, value in zip(cells, share, strict=True):
@@ -419,7 +420,7 @@ def _drawn(
     wanted: int,
     rng: np.random.Generator,
 ) -> tuple[dict[int, float], tuple[Stratum, ...]]:
-    """The traces each drawn conversation stands for, by its place; and the strata."""
+    """The number of traces that each drawn conversation represents, by its place; and the strata."""
     members: dict[Cell, list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
         members[cell].append(place)
@@ -459,7 +460,7 @@ def _drawn(
 
 
 class DrawnConversation(NamedTuple):
-    """A conversation of the draw."""
+    """A drawn conversation, with its weight."""
 
     unit: Conversation
     stands_for: float  #: Traces that it stands for.
@@ -469,9 +470,9 @@ class DrawnConversation(NamedTuple):
 def _cases(
     drawn: Iterable[DrawnConversation], seed: int, policy: PersonalPolicy | None
 ) -> tuple[tuple[EvalCase, ...], Counter[str], int]:
-    """A case for each question, with a mean weight of 1; cases with something hidden, by kind.
+    """A case for each question, with a mean weight of 1, and the cases with hidden data by kind.
 
-    And the right answers that were left out because only they hold what masking hid.
+    The last value counts right answers that were left out, as only they have the hidden data.
     """
     cases: list[EvalCase] = []
     ids = Counter[str]()
@@ -503,9 +504,9 @@ def _cases(
 def _masked_case(
     question: LoggedQuestion, masker: Masker, ids: Counter[str]
 ) -> EvalCase:
-    """A question as a case, named by what it asks; ``ids`` are how often each name was given.
+    """A question as a case, named by its text. ``ids`` counts how often each name was used.
 
-    A right answer with a value that the question lacks is left out: nobody could give it.
+    A right answer with a hidden value that the question lacks is left out: nobody could give it.
     """
     turns = [
         CaseMessage(role=turn.role, content=masker(turn.content))
@@ -536,7 +537,7 @@ def _masked_case(
 
 
 def _placed(cases: Sequence[EvalCase], seed: int) -> list[EvalCase]:
-    """Cases of one conversation, with its name where there are several, and its split."""
+    """The cases of one conversation, with its name if there are several, and with its split."""
     first, *others = cases
     talk = {"conversation_id": f"talk {first.id}" if others else None}
     fields = {**talk, "split": split_of(first.model_copy(update=talk), seed=seed)}

@@ -1,4 +1,4 @@
-"""The failures of a log whose answers were scored: what was asked, what came, and what is right."""
+"""The failures in a log with scored answers: the question, the answer, and the right one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONGEST = 20_000  # characters of a text
 
 
 class LogFailures(NamedTuple):
-    """Failures that a log shows, and how often it went well."""
+    """Failures in a log, and the share of right answers."""
 
     drawn: tuple[DrawnFailure, ...]
     failures: int  #: How many there were to draw from.
@@ -41,9 +41,9 @@ class LogFailures(NamedTuple):
 
 
 def draw_log_failures(batches: Iterable[Batch], *, n: int, seed: int) -> LogFailures:
-    """Draw failures from traces: answers that were scored, and scored as wrong.
+    """Draw failures from traces: answers that were scored as wrong.
 
-    Of a test of several arms those of the best one alone. Texts are masked.
+    In a test of several arms, only those of the best one. Texts are masked.
     """
     sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)
     read = 0
@@ -74,7 +74,7 @@ def draw_log_failures(batches: Iterable[Batch], *, n: int, seed: int) -> LogFail
 
 
 def _best_arm(batch: Batch, good: Floats) -> tuple[str, Flags]:
-    """The arm of a test that got the most right, and its rows; all rows of any other log."""
+    """The arm of a test with the most right answers, and its rows; for any other log, all rows."""
     everything = np.ones(len(batch), dtype=bool)
     pairs = zip(batch.column("prompt"), batch.column("model"), strict=True)
     arms = [" · ".join(filter(None, pair)) for pair in pairs]
@@ -93,7 +93,7 @@ def _best_arm(batch: Batch, good: Floats) -> tuple[str, Flags]:
 
 
 def _kinds(references: list[str]) -> list[str]:
-    """Kinds of cases by what is right, where those are a few labels; else one kind."""
+    """Kinds of cases by their right answer if there are few labels; else a single kind."""
     labels = Counter(references)
     are_labels = all(
         len(label) <= _LONGEST_KIND and "\n" not in label for label in labels

@@ -1,7 +1,8 @@
-"""Personal data out of texts that belong together, by the policy of a case.
+"""Hides personal data in texts that belong together, by the policy of a case.
 
-What is hidden in a question is hidden in its answer: the same value gets the same word, or the same
-fake, in all texts of an example. JSON stays JSON: its texts and numbers are replaced one by one.
+A value that is hidden in a question is hidden in its answer: the same value gets the same word, or
+the same fake, in all texts of an example. JSON stays JSON: its texts and numbers are replaced one
+by one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _BETWEEN = r"[,.'’ ]?"  #: What may stand between the digits of an amount.
 
 
 class KnownValue(NamedTuple):
-    """A value that is hidden wherever it stands."""
+    """A value that is hidden everywhere."""
 
     whole: str  #: Of a part of a name, the whole name.
     label: str
@@ -45,9 +46,9 @@ class Masker:
     """Masks several texts that belong together: the same value gets the same word in all of them.
 
     The first e-mail address is ``[email]``, another one ``[email 2]``, and so on, so that a text
-    still says which is which. A new masker for every case: nothing can be followed across cases.
-    Values of the fields that a policy names are hidden wherever they stand, once ``learn`` saw the
-    answer; words that it calls no personal data stay.
+    still shows which is which. Every case gets a new masker, so nothing can be followed across
+    cases. After ``learn`` has read the answer, values of the fields that a policy names are hidden
+    everywhere. Words that the policy spares stay.
     """
 
     def __init__(self, policy: PersonalPolicy | None = None) -> None:
@@ -63,11 +64,11 @@ class Masker:
         return tuple(self._counts)
 
     def count_hidden(self) -> int:
-        """How many different values were hidden so far."""
+        """The number of different values that were hidden so far."""
         return len(self._numbers)
 
     def learn(self, answer: str | None) -> None:
-        """Know the values of the fields that are meant to hold personal data."""
+        """Learn the values of the fields that hold personal data by the policy."""
         for field, value in field_values(answer, self._policy.fields):
             if _NAME.fullmatch(value) and any(letter.isupper() for letter in value):
                 self._know("name", value)
@@ -75,7 +76,7 @@ class Masker:
                 self._know(_label_of(value) or field, value)
 
     def expects(self, span: DataSpan, text: str) -> bool:
-        """Whether what a span holds is a value that was learnt, or a word that is spared."""
+        """Whether a span holds a learned value, or a spared word."""
         inside = (
             k
             for k in self._of_known(text)
@@ -84,7 +85,7 @@ class Masker:
         return next(inside, None) is not None or self._is_spared(span, text)
 
     def __call__(self, text: str) -> str:
-        """The text with words for what is personal or secret; ``mask`` changes nothing more.
+        """Replace personal and secret data in a text by words; ``mask`` would change nothing more.
 
         Half a pair of UTF-16, which no file can hold, becomes a question mark.
         """
@@ -135,7 +136,7 @@ class Masker:
                 yield DataSpan(*match.span(), "known", label)
 
     def _written(self, value: str) -> str:
-        """The pattern that a value was found by."""
+        """The pattern that found a value."""
         return next(
             each for each in self._known if re.fullmatch(each, value, re.IGNORECASE)
         )
@@ -153,7 +154,7 @@ class Masker:
                 self._pattern = None
 
     def _whole(self, span: DataSpan, text: str) -> str:
-        """The value that a span stands for: of a part of a name, the whole name."""
+        """The value behind a span; for a part of a name, the whole name."""
         value = text[span.start : span.end]
         if span.label == "name" and (written := _pattern_of(value)) in self._known:
             return self._known[written].whole
@@ -172,9 +173,9 @@ class Masker:
 
 
 class Faker(Masker):
-    """The same with fakes of the same shape in the place of words; a secret stays a word.
+    """Hides data behind fakes of the same shape instead of words; a secret still becomes a word.
 
-    Fakes are drawn by ``seed`` and say nothing of what they stand for.
+    ``seed`` draws the fakes, so they reveal nothing about the real values.
     """
 
     def __init__(self, policy: PersonalPolicy | None = None, seed: str = "") -> None:
@@ -210,7 +211,7 @@ class Faker(Masker):
 
 
 class Keeper(Masker):
-    """The same with every value as it is."""
+    """Hides nothing: every value stays."""
 
     def _replaced(self, text: str) -> str:
         return text
@@ -229,7 +230,7 @@ def local_hider(policy: PersonalPolicy | None, seed: str) -> Masker:
 
 
 def spared_words(policy: PersonalPolicy) -> re.Pattern[str] | None:
-    """A pattern for the words that a policy calls no personal data; None for none."""
+    """A pattern for the words that a policy spares; None without any."""
     words = sorted(filter(None, map(str.strip, policy.words)), key=len, reverse=True)
     if not words:
         return None
@@ -239,7 +240,7 @@ def spared_words(policy: PersonalPolicy) -> re.Pattern[str] | None:
 def field_values(
     answer: str | None, fields: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """Values of some fields of an answer in JSON, by the last part of the field's name."""
+    """Values of some fields in an answer in JSON, each with the last part of the field's name."""
     if not answer or not fields or not is_json(answer):
         return
     names = {field.casefold() for field in fields}
@@ -264,7 +265,7 @@ def _values_in(value: Any, names: set[str], path: str) -> Iterator[tuple[str, st
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is an object or a list in JSON, whole and unfenced."""
+    """Whether a text is an object or a list in JSON, without a fence."""
     if not text.lstrip().startswith(_OPENING):
         return False
     value, fenced = read_json(text)
@@ -272,7 +273,7 @@ def is_json(text: str) -> bool:
 
 
 def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
-    """JSON with each of its texts and numbers replaced, and its keys as they are."""
+    """JSON in which each text and number is replaced; keys stay."""
 
     def literal(match: re.Match[str]) -> str:
         written = match[0]
@@ -314,14 +315,14 @@ def _pattern_of(value: str) -> str:
 
 
 def _label_of(value: str) -> str:
-    """The label of what a value is as a whole; empty for nothing that is known."""
+    """The label of a whole value; empty for an unknown kind."""
     spans = hidden_spans(value, ())
     whole = [span.label for span in spans if (span.start, span.end) == (0, len(value))]
     return next(iter(whole), "")
 
 
 def _plain(value: str) -> str:
-    """A value without what differs between two ways of writing it."""
+    """A value in one spelling, so that two spellings of it are equal."""
     if not _letters(value):
         whole = re.sub(r"[.,]0{1,2}$", "", value)
         return _digits(whole) or value
@@ -353,7 +354,7 @@ def _name(value: str, draw: random.Random) -> str:
 
 
 def _part_of_name(value: str, whole: str, fake: str) -> str:
-    """The part of a fake name that stands for a part of the name."""
+    """The part of a fake name for a part of the real name."""
     is_first = whole.casefold().startswith(value.casefold())
     part = fake.split(maxsplit=1)[0 if is_first else -1]
     return part.upper() if value.isupper() else part
@@ -380,7 +381,7 @@ def _machine(value: str, draw: random.Random) -> str:
 
 
 def _card(value: str, draw: random.Random) -> str:
-    """Digits of the same network, with the check digit that belongs to them."""
+    """A card number of the same network, with a valid check digit."""
     digits = _digits(value)
     body = digits[:1] + _digits(_of_shape(digits[1:-1], draw))
     return _in_shape(body + luhn.calc_check_digit(body), value)
@@ -395,7 +396,7 @@ def _iban(value: str, draw: random.Random) -> str:
 
 
 def _of_shape(value: str, draw: random.Random) -> str:
-    """Other digits for digits and other letters for letters; the first digit is no zero."""
+    """A text of the same shape: other digits and other letters; the first digit isn't zero."""
     made = []
     for place, each in enumerate(value):
         if each in string.digits:
@@ -416,7 +417,7 @@ def _of_shape(value: str, draw: random.Random) -> str:
 
 
 def _in_shape(fake: str, value: str) -> str:
-    """The digits of a fake, grouped as those of a value; what the value has more stays."""
+    """The digits of a fake in the groups of a value. Surplus characters of the value stay."""
     digits = iter(_digits(fake))
     return "".join(
         next(digits, each) if each in string.digits else each for each in value
@@ -432,4 +433,4 @@ _MAKERS: dict[str, Callable[[str, random.Random], str]] = {
     "card": _card,
     "iban": _iban,
 }
-"""How a fake is made, by the label of what it stands for; else it keeps the shape alone."""
+"""The maker of fakes for each label. A value with another label gets a fake of the same shape."""

@@ -1,6 +1,6 @@
-"""Personal and secret data that gives itself away by how it is written, found and masked.
+"""Personal and secret data that can be recognized by its form: found and masked.
 
-``kinds.toml`` says how each kind is written; what proves it beyond that is here.
+``kinds.toml`` has the form of each kind. The further checks of a kind are here.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _NEXT_WORD = re.compile(r"(?:'s|’s)?[ -]([a-zà-öø-ÿ\d][\w'’]*)")
 
 
 def persons(text: str) -> tuple[DataSpan, ...]:
-    """Where persons are named, in the order of the text, without overlap."""
+    """Places of persons' names, in the order of the text, without overlap."""
     people = [
         DataSpan(*match.span(1), "person", "name")
         for match in _CUED.finditer(text)
@@ -92,7 +92,7 @@ def persons(text: str) -> tuple[DataSpan, ...]:
 
 
 def _opening(name: str, before: str) -> int:
-    """How long the word is that opens a sentence before a first name, as in "Then Ada Lovelace"."""
+    """The length of a word before a first name that only opens a sentence, as in "Then Ada"."""
     first, _, rest = name.partition(" ")
     opens = not before or _ENDS_SENTENCE.search(before[-_SENTENCE_END:]) is not None
     if (
@@ -106,7 +106,7 @@ def _opening(name: str, before: str) -> int:
 
 
 def _is_thing(text: str, start: int, end: int) -> bool:
-    """Whether a first name that stands alone is a thing's, by the words around it."""
+    """Whether a first name alone is the name of a thing, by the words around it."""
     if _DETERMINER.search(text[max(0, start - _DETERMINER_LENGTH) : start]):
         return True
     after = _NEXT_WORD.match(text, end)
@@ -118,7 +118,7 @@ def _is_thing(text: str, start: int, end: int) -> bool:
 
 @cache
 def first_names() -> frozenset[str]:
-    """First names of the census in small letters, without those that are mostly a word."""
+    """First names of the census in small letters, without those that are usually words."""
     return _words("first_names.txt") - _words("not_first.txt")
 
 
@@ -193,7 +193,7 @@ def _digits(text: str) -> str:
 
 
 def _valid(modules: Sequence[str], text: str) -> bool:
-    """Whether ``python-stdnum`` takes a number; one digit again and again is a placeholder."""
+    """Whether ``python-stdnum`` accepts a number; a repeated digit is a placeholder."""
     number = _NOT_PLAIN.sub("", text)
     valid = (import_module(f"stdnum.{module}").is_valid for module in modules)
     return len(set(_digits(number))) > 1 and any(
@@ -203,7 +203,7 @@ def _valid(modules: Sequence[str], text: str) -> bool:
 
 @_check
 def _card(text: str) -> bool:
-    """A payment card: a network's prefix, a length it gives out, and the Luhn formula."""
+    """Whether it is a payment card: a network's prefix, a valid length, and the Luhn formula."""
     number = _digits(text)
     fits = any(
         len(number) in lengths and prefix.match(number) for prefix, lengths in _CARDS
@@ -213,13 +213,16 @@ def _card(text: str) -> bool:
 
 @_check
 def _somebodys_mail(address: str) -> bool:
-    """Whether an address lies outside the domains that RFC 2606 keeps for examples."""
+    """Whether an address is outside the domains that RFC 2606 keeps for examples."""
     return not _NOBODYS.search(address)
 
 
 @_check
 def _phone(text: str) -> bool:
-    """Seven to fifteen digits (ITU-T E.164), not all alike, and no date; its extension aside."""
+    """Whether it is a phone number: seven to fifteen digits (ITU-T E.164), not all equal, no date.
+
+    An extension isn't counted.
+    """
     numbers = _digits(text)
     return 7 <= len(numbers) <= 15 and len(set(numbers)) > 1 and not _DATE.match(text)
 
@@ -236,9 +239,9 @@ def _national_phone(text: str) -> bool:
 
 @_check
 def _named_street(text: str) -> bool:
-    """A street has a capital in its name and in its word, if that is not all in small letters.
+    """Whether it is a street: its name has a capital, and its word too if it isn't all small.
 
-    "2 way street" has none, and "2022 Superior Court" is a year.
+    "2 way street" has no capital, and "2022 Superior Court" is a year.
     """
     words = re.findall(r"[^\W\d_]+", text)
     if not any(word[0].isupper() for word in words[:-1]) or words[-1][0].islower():
@@ -248,13 +251,13 @@ def _named_street(text: str) -> bool:
 
 @_check
 def _joined_street(text: str) -> bool:
-    """A name with a capital; a brigade is none."""
+    """Whether it is a street in one word with a capital, such as Hauptstraße, but not a brigade."""
     return text[0].isupper() and "brigade" not in text.lower()
 
 
 @_check
 def _public_address(text: str) -> bool:
-    """An address of the open internet that is no version of a program, nor a section of a text."""
+    """Whether it is an address of the open internet, and not a version or the number of a section."""
     try:
         public = ipaddress.ip_address(text).is_global
     except ValueError:
@@ -267,7 +270,7 @@ def _public_address(text: str) -> bool:
 
 @_check
 def _jwt(text: str) -> bool:
-    """A JSON Web Token whose header names an algorithm (RFC 7519)."""
+    """Whether it is a JSON Web Token whose header names an algorithm (RFC 7519)."""
     head = text.split(".", 1)[0]
     try:
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
@@ -283,9 +286,9 @@ def _no_slug(key: str) -> bool:
 
 @_check
 def _unlike_words(value: str) -> bool:
-    """Whether a value is a password and not a word, a placeholder or a piece of code.
+    """Whether a value is a password, and not a word, a placeholder or a piece of code.
 
-    It has letters and digits or signs, and at least 2.5 bits a character (Shannon's entropy).
+    It has letters with digits or signs, and at least 2.5 bits a character (Shannon's entropy).
     """
     if not value or _PLACEHOLDER.search(value) or _CODE.fullmatch(value):
         return False
@@ -384,7 +387,7 @@ _NUMBERED = re.compile(_SIX_DIGITS)
 
 
 class Scanner:
-    """Looks for all kinds of data in many texts at once."""
+    """Searches many texts for all kinds of data at once."""
 
     def __init__(self) -> None:
         first = {each.id: each.gate for each in KINDS if not each.digits}
@@ -394,10 +397,7 @@ class Scanner:
         self._second = Searcher(second, shipped=True)
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
-        """Which kinds each text holds, proven by their checks: bit k stands for the k-th kind.
-
-        None holds none.
-        """
+        """The kinds in each text, confirmed by their checks: bit k is the k-th kind. None has none."""
         bits = np.zeros(len(texts), dtype=np.int64)
         first = self._first.ends(texts)
         places = np.flatnonzero(first.pop(_SIX))
@@ -416,14 +416,14 @@ class Scanner:
 
 @cache
 def shared_scanner() -> Scanner:
-    """A scanner for every kind, made once: that takes longer than going over some megabytes."""
+    """A scanner for every kind, built once. Building it takes longer than scanning some megabytes."""
     return Scanner()
 
 
 def spans(text: str, kinds: Sequence[DataKind] = KINDS) -> tuple[DataSpan, ...]:
-    """Where a text holds personal or secret data, in the order of the text, without overlap.
+    """Places of personal or secret data, in the order of the text, without overlap.
 
-    Where two kinds overlap the one that stands earlier in ``kinds`` has it.
+    Where two kinds overlap, the one that comes first in ``kinds`` counts.
     """
     kept: list[DataSpan] = []
     numbered = _NUMBERED.search(text) is not None
@@ -439,10 +439,10 @@ def spans(text: str, kinds: Sequence[DataKind] = KINDS) -> tuple[DataSpan, ...]:
 
 
 def _holds(kind: DataKind, text: str, gate: int) -> bool:
-    """Whether a text holds a kind of data; mostly near where its gate ends, so there it begins.
+    """Whether a text holds a kind of data. The search begins near the end of its gate, for speed.
 
-    It begins behind a letter, so that no number is cut in two. The gate's end is in bytes and
-    so may lie too far behind: what isn't found from there is looked for from the beginning.
+    It begins after a letter, so that no number is cut in two. The gate's end is in bytes, so it may
+    be too far behind: if nothing is found from there, the search begins again at the start.
     """
     near = max(0, min(gate, len(text)) - _NEAR)
     while near and not text[near - 1].isalpha():
@@ -491,9 +491,9 @@ _REACH = 4000  # characters looked at on either side of an excerpt, more than an
 
 
 def mask(text: str) -> str:
-    """A text with what is personal or secret replaced by words for it.
+    """A text in which personal and secret data is replaced by words.
 
-    Masking twice changes nothing more. Meant for samples: it takes some passes over the text.
+    Masking twice changes nothing more. It is for samples, as it reads the text several times.
     """
     while hidden := hidden_spans(text):
         # Every pass takes something away that no label holds, so there is a last one.
@@ -504,8 +504,8 @@ def mask(text: str) -> str:
 def without_secrets(name: str) -> str:
     """A name of a prompt or a model without keys, tokens and addresses; its numbers stay.
 
-    A prompt without a name is called by its text in some tools. Of a long text the beginning is
-    given back, as no more of it was looked at.
+    Some tools use the text of a prompt as its name. A long text is cut to its beginning, as only
+    that is checked.
     """
     near = name[:_REACH]
     return labelled(
@@ -514,9 +514,9 @@ def without_secrets(name: str) -> str:
 
 
 def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
-    """A masked piece of a text on one line, without any part of what it cuts through.
+    """A masked piece of a text on one line, without any part of hidden data at its ends.
 
-    It is about the part from ``start`` to ``end``, and shows so many characters ``around`` it.
+    It covers the part from ``start`` to ``end``, and ``around`` characters on either side.
     """
     low = max(0, start - around)
     high = min(len(text), end + around)
@@ -533,7 +533,7 @@ def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
 def labelled(
     text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None
 ) -> str:
-    """A text from one place to another, with labels for what is hidden."""
+    """A text from one place to another, with labels instead of hidden data."""
     at = low
     stop = len(text) if high is None else high
     pieces = []

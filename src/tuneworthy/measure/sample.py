@@ -1,7 +1,7 @@
-"""A sample of traces for what is too dear to do to all of them, and what needs one.
+"""A sample of traces, for work that is too expensive on all of them.
 
-Whole conversations, by the smallest hash of their names: which are drawn depends on nothing but the
-names, so any way of reading the same traces gives the same sample.
+It consists of whole conversations, those with the smallest hashes of their names. So any way of
+reading the same traces gives the same sample.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 TRACES = 2_000  #: Traces of a sample, at most.
 
 CHARACTERS = 16 << 20
-"""Characters of a sample, at most; its system prompts are not counted, as they are shared."""
+"""The most characters of a sample. System prompts don't count, as many traces share one."""
 
 LONGEST_TEXT = 20_000  #: Characters that are kept of one text.
 
@@ -48,7 +48,7 @@ _LISTS = frozenset({"messages", "contexts", "tool_calls"})
 
 
 class _Trace(NamedTuple):
-    """A trace of the sample; key and row are its place in the order of the draw."""
+    """A trace of the sample. Its key and row are its place in the order of the draw."""
 
     key: int
     row: int
@@ -58,7 +58,7 @@ class _Trace(NamedTuple):
 
 
 class Sample:
-    """Draws traces while they are read: at most so many, with so many characters in all."""
+    """Draws traces while they are read, up to a number of traces and of characters."""
 
     def __init__(self, traces: int = TRACES, characters: int = CHARACTERS) -> None:
         self._traces = traces
@@ -71,7 +71,7 @@ class Sample:
         self._limit: int | None = None  # the smallest hash that is too large
 
     def add(self, batch: Batch, keys: NDArray[np.uint64], first_row: int) -> None:
-        """Look at more traces: ``keys`` are the hashes of their conversations."""
+        """Add traces; ``keys`` are the hashes of their conversations."""
         rows = np.arange(len(keys))
         if self._limit is not None:
             rows = np.flatnonzero(keys < np.uint64(self._limit))
@@ -100,9 +100,9 @@ class Sample:
                 self._shrink()
 
     def batch(self) -> tuple[Batch, int]:
-        """The sample in the order of reading, and how many of its texts were cut.
+        """The sample in the order of reading, and the number of texts that were cut.
 
-        A conversation that doesn't fit whole is left out, unless it is the only one.
+        A conversation that doesn't fit as a whole is left out, unless it is the only one.
         """
         self._shrink()
         whole = [trace for trace in self._kept if trace.key != self._limit]
@@ -115,7 +115,7 @@ class Sample:
         return sample, sum(trace.cut for trace in kept)
 
     def add_sample(self, other: Sample) -> None:
-        """Add what another one kept of other traces."""
+        """Add the sample of other traces."""
         former = (self._limit, other._limit)
         self._kept += other._kept
         self._shrink()
@@ -123,9 +123,9 @@ class Sample:
         self._limit = min(limits, default=None)
 
     def _shrink(self) -> None:
-        """Keep what comes first in the order of the draw, as much as there is room for.
+        """Keep the first traces in the order of the draw, as many as fit.
 
-        What is dropped can never come back: more traces only push others further behind.
+        A dropped trace can never come back: more traces only push others farther behind.
         """
         self._kept.sort(key=attrgetter("key", "row"))
         size = 0
@@ -162,15 +162,15 @@ def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
 LETTERS = 10
 LOOKED_AT = 240
 SURE = 0.7
-"""Letters of a text whose language is told, at least, characters of it that are looked at, and how
-probable it has to be (ours; in 7,580 English requests of others none is taken for another language
-then: docs/evidence/accuracy.md)."""
+"""The fewest letters, the characters that are read, and the lowest probability for naming a text's
+language (our choice: none of 7,580 English requests gets another one; docs/evidence/accuracy.md)."""
 
 
 def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None] | None:
-    """The language of each text by its ISO 639 code; None for one that is short, mixed or none.
+    """The ISO 639 code of each text's language; None for a short, mixed or unknown one.
 
-    By the letters alone, with a model that lies inside its package; None where that isn't there.
+    It depends on the letters alone, by a model inside its package; None where the package is
+    missing.
     """
     model = _language_model()
     if model is None:
@@ -185,7 +185,7 @@ def languages(texts: Sequence[str], sure_from: float = SURE) -> list[str | None]
 
 
 def _likeliest(model: Any, text: str) -> tuple[str, float]:
-    """The likeliest language of those that are told, and how likely it is among them."""
+    """The likeliest of the languages that may be named, and its probability among them."""
     ranked = [
         (code, score) for code, score in model.rank(text) if code not in _NOT_TOLD
     ]
@@ -197,7 +197,8 @@ _NONE = "zxx"  # what is no language, by ISO 639
 _NOT_TOLD = frozenset(
     ["an", "eo", "ext", "gcf", "gcr", "gl", "la", "lij", "oc", "pcm", "vec", "vo", "wa"]
 )
-"""Small languages that short texts of larger ones are taken for; half of the Spanish ones were."""
+"""Small languages that a model confuses with larger ones in short texts; half of the Spanish texts
+were confused."""
 
 
 @lru_cache(maxsize=1)
@@ -231,7 +232,7 @@ def _language_model() -> Any:
 
 
 def _model_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a packed model; its 70 MB are kept unpacked, and read where they are used."""
+    """The arrays of a packed model. Its 70 MB are kept unpacked on the disk until they are used."""
     status = path.stat()
     state = f"{path} {status.st_size} {status.st_mtime_ns}"
     key = key_of([state.encode()])
@@ -246,7 +247,7 @@ def _model_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _arrays_in(packed: BinaryIO, data: bytes | mmap.mmap) -> dict[str, NDArray[Any]]:
-    """The arrays of a file, looked at where they lie in its bytes: numpy would copy them twice."""
+    """The arrays of a file, used where they lie in its bytes: numpy would copy them twice."""
     arrays = {}
     with zipfile.ZipFile(packed) as archive:
         for member in archive.infolist():
@@ -264,18 +265,18 @@ def _arrays_in(packed: BinaryIO, data: bytes | mmap.mmap) -> dict[str, NDArray[A
 
 
 def _begin_of(data: bytes | mmap.mmap, header: int) -> int:
-    """Where the bytes of a member of an archive begin, behind its header, its name and the rest."""
+    """The start of a member's bytes in an archive, after its header and its name."""
     name, more = struct.unpack_from("<HH", data, header + _NAME_SIZE_AT)
     return int(header + _HEADER_SIZE + name + more)
 
 
 _NAME_SIZE_AT = 26
 _HEADER_SIZE = 30
-"""Of a member's header in a zip archive (PKWARE's APPNOTE 6.3, 4.3.7)."""
+"""The size of a member's header in a zip archive (PKWARE's APPNOTE 6.3, 4.3.7)."""
 
 
 def load_models() -> None:
-    """Have the models for vectors and languages in memory before they are asked."""
+    """Load the models for vectors and languages before they are needed."""
     embed(["ready"])
     _language_model()
 
@@ -285,23 +286,24 @@ def load_models() -> None:
 Run = tuple[str, ...]
 
 ALIKE = 0.8
-"""Share of three-word runs in common from which texts are copies; the lesson's ``near_copy``."""
+"""The share of common three-word runs from which texts are near copies; the lesson's ``near_copy``."""
 
 BANDS = 12
 ROWS = 5
-"""Two rows meet in one of 12 bands of 5 places: with a chance of 0.99 at 0.8, 0.32 at 0.5."""
+"""Places in each of the 12 bands of a signature. Two rows share a band with a chance of 0.99 at a
+similarity of 0.8, and of 0.32 at 0.5."""
 
 PLACES = BANDS * ROWS
 ASKED = 8 * ROWS
-"""Places of a signature that tell the question, the others the answer; each likeness is known to
-about 0.06 and 0.09 (one standard error at 0.8)."""
+"""Places of a signature for the question; the others are for the answer. The similarity is
+estimated to about 0.06 and 0.09 (one standard error at 0.8)."""
 
 _TOGETHER = 128  #: Rows whose letters a processor holds near.
 FIRST = 1_000  #: Rows from which is known what many rows share.
 SHARED = 0.2
 SHARED_ROWS = 10
-"""A run in more than a fifth of those, and in ten, is no sign of a copy: an instruction, a list of
-labels, a greeting. Rows in which nothing else stands are compared whole."""
+"""A run in more than a fifth of the first rows, and in at least ten, is no sign of a copy: it is an
+instruction, a list of labels or a greeting. Rows with only such runs are compared as a whole."""
 
 LONGEST = 20_000  #: Characters of a text that are compared.
 
@@ -327,14 +329,14 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
 def runs_of(words: Sequence[str]) -> frozenset[Run]:
-    """Runs of three words; fewer words are one run."""
+    """The runs of three words in a text; fewer words are one run."""
     return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset(
         {tuple(words)}
     )
 
 
 def jaccard(left: frozenset[Run], right: frozenset[Run]) -> float:
-    """The share of runs in common; 1 for two empty sets."""
+    """The share of common runs; 1 for two empty sets."""
     both = len(left | right)
     return len(left & right) / both if both else 1.0
 
@@ -342,7 +344,7 @@ def jaccard(left: frozenset[Run], right: frozenset[Run]) -> float:
 def similar_groups(
     texts: Sequence[frozenset[Run]], near_copy: float
 ) -> list[list[frozenset[Run]]]:
-    """A few texts in groups of near copies; copies of copies join one group."""
+    """Group a few texts by near copies; copies of copies join one group."""
     groups: list[list[frozenset[Run]]] = []
     for text in texts:
         near = [
@@ -354,7 +356,7 @@ def similar_groups(
 
 
 def distinct_prompts(texts: Sequence[str], near_copy: float) -> int:
-    """How many prompts are left when near copies count once, front matter and case aside."""
+    """The number of prompts if near copies count once; front matter and case don't count."""
     words = (
         re.findall(r"\w+", _FRONT_MATTER.sub("", text).casefold()) for text in texts
     )
@@ -362,14 +364,15 @@ def distinct_prompts(texts: Sequence[str], near_copy: float) -> int:
 
 
 Shared = tuple["NDArray[np.uint64]", ...]
-"""Runs of words that many rows share, of the questions and of the answers."""
+"""Runs of words that many rows share, in the questions and in the answers."""
 
 
 class Signer:
-    """Signs questions and answers in the order of their rows, as soon as it knows what many share.
+    """Computes signatures of questions and answers in the order of their rows.
 
-    That is looked for among the first thousand; case and punctuation don't count. A text without a
-    word equals only the very same text, and None for an answer equals nothing.
+    It waits until it knows which runs many rows share, which it learns from the first thousand.
+    Case and punctuation don't count. A text without a word equals only the very same text, and None
+    for an answer equals nothing.
     """
 
     def __init__(self, shared: Shared = ()) -> None:
@@ -382,7 +385,7 @@ class Signer:
         answers: Sequence[str | None],
         first_row: int = 0,
     ) -> Signatures:
-        """Take more rows; gives the signatures of those that can be signed, mostly these."""
+        """Add rows, and return the signatures that are ready, usually those of these rows."""
         rows = range(first_row, first_row + len(answers))
         self._held += zip(
             (each or "" for each in questions), answers, rows, strict=True
@@ -392,7 +395,7 @@ class Signer:
         )
 
     def rest(self) -> Signatures:
-        """The signatures of all rows that wait."""
+        """The signatures of all rows that still wait."""
         if not self._held:
             return _NO_SIGNATURES
         asked, said, rows = zip(*self._held, strict=True)
@@ -422,7 +425,7 @@ _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
 def _runs_of(
     texts: Sequence[str | None], rows: Sequence[int]
 ) -> tuple[NDArray[np.uint64], Places]:
-    """Hashes of the runs of three words of all texts, and the text that each is of."""
+    """Hashes of all runs of three words, and the text of each run."""
     return _hashed([*map(_spaced, texts, rows)])
 
 
@@ -457,14 +460,14 @@ def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
 
 @lru_cache(maxsize=4)
 def _powers(number: int, doubled: int) -> NDArray[np.uint32]:
-    """The first powers of a number, in 32 bits; two to the power of ``doubled`` of them."""
+    """The first powers of a number, in 32 bits; ``2 ** doubled`` of them."""
     return np.cumprod(
         np.append(1, np.full((1 << doubled) - 1, number)), dtype=np.uint32
     )
 
 
 def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
-    """Runs that stand in many of some texts."""
+    """Runs that are in many of these texts."""
     rows = int(text[-1]) + 1
     order = np.lexsort((text, runs))
     of = text[order]
@@ -477,7 +480,7 @@ def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
 def _signed(
     runs: NDArray[np.uint64], text: Places, shared: NDArray[np.uint64], places: int
 ) -> Signatures:
-    """MinHash signatures by ``rensa``, a row a text."""
+    """MinHash signatures by ``rensa``, a row for each text."""
     from rensa import RMinHash
 
     many = int(text[-1]) + 1
@@ -497,7 +500,7 @@ def _signed(
 
 
 def _spaced(text: str | None, row: int) -> bytes:
-    """Words in small letters with a zero behind each, and two of nobody's behind the last."""
+    """Words in small letters, each followed by a zero; after the last, two words that no text has."""
     short = f"\0{row}" if text is None else text[:LONGEST]
     lower = short if short.isascii() else short.lower()
     if lower is not short and short.encode("utf-8", "surrogatepass").translate(
@@ -511,9 +514,9 @@ def _spaced(text: str | None, row: int) -> bytes:
 
 
 def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
-    """For each signature the place of the first that it is a copy of; its own where of none.
+    """For each signature, the place of the first one that it is a copy of; else its own place.
 
-    Copies of copies are none: each is like the first of its group.
+    Copies of copies don't count: each is similar to the first of its group.
     """
     rows = np.arange(len(matrix), dtype=np.int64)
     group = rows.copy()
@@ -563,9 +566,9 @@ def duplicate_groups(
     alike: float = ALIKE,
     answers: Sequence[str | None] | None = None,
 ) -> Places:
-    """For each text the place of the first that it is a copy of; its own where of none.
+    """For each text, the place of the first one that it is a copy of; else its own place.
 
-    Answers have to agree too, where there are any.
+    Answers have to agree too, if there are any.
     """
     signer = Signer()
     answers = (
@@ -581,9 +584,9 @@ def _alike(
     right: Places,
     alike: float,
 ) -> NDArray[np.bool_]:
-    """Whether the questions of each pair agree, and the answers.
+    """Whether the questions and the answers of each pair agree.
 
-    Most pairs have only one of both in common, which a few bytes tell: the openings.
+    Most pairs have only one band of both in common. A few bytes, the openings, show that quickly.
     """
     near = np.zeros(len(left), dtype=bool)
     needed = [next(n for n in range(each + 1) if n / each >= alike) for each in _SIDES]
@@ -602,7 +605,7 @@ def _alike(
 
 
 def joined_groups(group: Places, left: Places, right: Places) -> Places:
-    """Groups after some pairs were found alike; a group has the number of its first member."""
+    """Join groups by similar pairs. A group has the number of its first member."""
     while len(left):
         low = np.minimum(group[left], group[right])
         lower = group.copy()

@@ -1,4 +1,4 @@
-"""All signals there are."""
+"""All signals."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tuneworthy.plugins import plugin_objects
 def signals(
     materials: Materials, near_copy: float | None = None
 ) -> tuple[TraceSignal, ...]:
-    """One of every signal, new, in the order of the factors they bear on; added ones come last.
+    """New objects of all signals, in the order of the factors they are about; added ones come last.
 
-    A signal may remember what it has seen of one run. ``near_copy`` is the framework's threshold of
-    that name: the share of three-word runs in common from which two texts are one.
+    A signal may remember things of one run. ``near_copy`` is the framework's threshold: the share
+    of common three-word runs from which two texts count as one.
     """
     return (
         FormatSignal(materials),
@@ -60,7 +60,7 @@ def signals(
 
 
 def _added(materials: Materials) -> Iterator[TraceSignal]:
-    """Signals that installed packages add: each is made from the materials of the case."""
+    """Signals of installed packages, each made from the materials of the case."""
     for make_signal in plugin_objects("signals").values():
         signal: TraceSignal = cast("Any", make_signal)(materials)
         yield signal

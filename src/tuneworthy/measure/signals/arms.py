@@ -1,4 +1,4 @@
-"""Which prompt and model did best on the cases of a test, and is that more than luck?"""
+"""The best prompt and model on the cases of a test, and whether it leads beyond chance."""
 
 from __future__ import annotations
 
@@ -140,16 +140,16 @@ class ArmsSignal(TraceSignal):
         return Findings(evidence, (_series(results),) if result.arms else ())
 
     def results(self, table: TraceTable) -> tuple[ArmsResult, ...]:
-        """The comparison itself as a record, one for each test."""
+        """The comparison as records, one for each test."""
         return compare_tests(*runs_of(table), rng=np.random.default_rng(0))
 
 
 class PairSignal(ArmsSignal):
-    """The runs themselves, for ``compare_two``; it has no evidence.
+    """Collects the runs themselves for ``compare_two``; it has no evidence.
 
-    Where no record of any file names its case, one that is asked the same is the same case.
-    ``piece`` gives the number of the file that a batch is of. Arms that two ``files`` share are
-    told apart by file, where the names of these two are given.
+    Where no record of any file names its case, equal questions are the same case. ``piece`` gives
+    the number of a batch's file. Arms with the same name in two ``files`` are distinguished by
+    file, if the names of both are given.
     """
 
     id = "pair"
@@ -195,7 +195,7 @@ class PairSignal(ArmsSignal):
 
 
 def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
-    """Prompt and model of each arm, and what the traces with a case say of it."""
+    """Prompt and model of each arm, and the values of the traces with a case."""
     rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
     prompts = (*table.prompts, "")
     models = (*table.models, "")
@@ -263,9 +263,9 @@ def _details(result: ArmsResult) -> dict[str, Scalar]:
 
 
 def _series(results: tuple[ArmsResult, ...]) -> Series:
-    """Every arm as a row; costs and times only where all arms have one.
+    """Every arm as a row; costs and times only where all arms have them.
 
-    Of several tests each row has the number of its test, from 1.
+    With several tests, each row has the number of its test, from 1.
     """
     arms = [arm for result in results for arm in result.arms]
     columns: dict[str, tuple[Scalar, ...]] = {}
@@ -283,7 +283,7 @@ def _series(results: tuple[ArmsResult, ...]) -> Series:
 
 
 class ArmRuns(NamedTuple):
-    """Traces of a test, one value a trace; all arrays are equally long."""
+    """Traces of a test, as arrays of equal length with a value for each trace."""
 
     arm: Ints  #: Place of prompt and model in the names; -1 for none.
     case: Floats  #: A number for each case; NaN for a trace of none.
@@ -297,7 +297,7 @@ class ArmRuns(NamedTuple):
 
     @property
     def compared(self) -> Flags:
-        """Which have an arm, a case and a score, and no error."""
+        """Traces with an arm, a case and a score, and without an error."""
         return (
             (self.arm >= 0)
             & np.isfinite(self.case)
@@ -310,14 +310,14 @@ class ArmRuns(NamedTuple):
         return ArmRuns._make(column[rows] for column in self)
 
     def choose_arms(self, arms: Sequence[int]) -> ArmRuns:
-        """Those of some arms, which get the numbers of their places here."""
+        """The traces of some arms, which get their places in ``arms`` as new numbers."""
         runs = self.choose_rows(np.isin(self.arm, arms))
         return runs._replace(
             arm=np.argsort(arms)[np.searchsorted(np.sort(arms), runs.arm)]
         )
 
     def add_failed_runs(self, arm: Ints, case: Floats) -> ArmRuns:
-        """With a run behind them that failed for each of these pairs of an arm and a case."""
+        """Append a failed run for each of these pairs of an arm and a case."""
         nothing = np.full(len(case), np.nan)
         failed = ArmRuns(
             arm=arm,
@@ -333,7 +333,7 @@ class ArmRuns(NamedTuple):
         return ArmRuns._make(np.concatenate(columns) for columns in pairs)
 
     def misfit(self, margin: float) -> str:
-        """Why these arms can't be held against each other by a margin; empty where they can."""
+        """Why these arms can't be compared by a margin; empty where they can."""
         arm = self.arm[self.compared]
         score = self.score[self.compared]
         share = (score >= 0) & (score <= 1)
@@ -348,7 +348,7 @@ class ArmRuns(NamedTuple):
         )
 
     def failed(self, arms: Ints) -> Ints:
-        """Rows of those that ended in an error without a score, of some arms."""
+        """Rows of some arms' runs that ended in an error, without a score."""
         place = np.unique(self.case, return_inverse=True)[1]
         key = (place * (int(self.arm.max()) + 2) + self.arm) * (
             int(self.run.max()) + 1
@@ -360,12 +360,12 @@ class ArmRuns(NamedTuple):
 def compare_tests(
     names: Sequence[tuple[str, str]], runs: ArmRuns, *, rng: np.random.Generator
 ) -> tuple[ArmsResult, ...]:
-    """The tests that the runs belong to, each compared by itself, the one with most cases first.
+    """Compare each test by itself, the one with the most cases first.
 
-    Arms are of one test when a case leads from one to the other: what shares no case is no match. A
-    test of under 20 cases is left out where another has as many; where none has, one of under half
-    of the largest's. Of more than ``MOST_TESTS`` the largest are kept. ``names`` are prompt and
-    model of each arm.
+    Two arms are in one test if cases connect them: arms without a common case can't be compared. A
+    test of under 20 cases is left out where another has as many; where none has, a test of under
+    half of the largest's cases is. Only the ``MOST_TESTS`` largest ones are kept. ``names`` are
+    prompt and model of each arm.
     """
     rows = runs.compared
     if not rows.any():
@@ -396,13 +396,13 @@ def compare_tests(
 def compare_arms(
     names: Sequence[tuple[str, str]], runs: ArmRuns, *, rng: np.random.Generator
 ) -> ArmsResult:
-    """Each arm's score with its intervals, the best first, and the best against the next.
+    """Each arm's score with its intervals, the best first, and the lead of the best.
 
-    Repeats of a case are averaged first, so a case counts once; where every case was repeated as
-    often, the interval takes the repeats one by one, with cases as clusters. Where at least 20
-    cases were run through every arm, only these are compared; else every arm is judged on its own
-    cases and ``same_cases`` is false. Runs that failed are counted and left out of the score; they
-    count as wrong for the order and the lower ends, and as right for the upper ends.
+    Repeats of a case are averaged first, so a case counts once. Where every case was repeated as
+    often, the interval uses each repeat, with cases as clusters. Where at least 20 cases were run
+    through every arm, only these are compared. Otherwise every arm is judged on its own cases, and
+    ``same_cases`` is false. Failed runs are counted and left out of the score. They count as wrong
+    for the order and the lower ends, and as right for the upper ends.
     """
     rows = np.flatnonzero(runs.compared)
     if not len(rows):
@@ -453,7 +453,7 @@ def compare_arms(
 
 
 class RunScores(NamedTuple):
-    """Runs of a test by case and arm; what failed counts as something."""
+    """Runs of a test by case and arm, with a value for failed ones."""
 
     score: Floats  #: Of each run on a case.
     cell: Ints  #: Its place in ``means``, counted row by row.
@@ -469,10 +469,10 @@ class RunScores(NamedTuple):
 
 
 def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
-    """Some rows with their scores, the traces of a run together.
+    """Some rows with their scores, the traces of one run joined.
 
-    A cell is a case with an arm: its number is that of the case times the arms, plus that of the
-    arm among those that are ``kept``.
+    A cell is a case with an arm. Its number is the case's number times the number of arms, plus the
+    place of the arm in ``kept``.
     """
     names, case = np.unique(runs.case[rows], return_inverse=True)
     cell = case * len(kept) + np.searchsorted(kept, runs.arm[rows])
@@ -498,7 +498,7 @@ def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
 
 
 def _even(scores: Floats, cases: Ints) -> tuple[Floats, Ints]:
-    """As they are where each case has as many; else the mean of each case, once."""
+    """The scores unchanged if every case has as many; else the mean of each case."""
     each, place, many = np.unique(cases, return_inverse=True, return_counts=True)
     if len(set(many.tolist())) == 1:
         return scores, cases
@@ -512,7 +512,7 @@ def _arm(
     means: Floats,
     bounds: Sequence[tuple[Estimate, float, float]],
 ) -> PromptArm:
-    """An arm as it did: ``bounds`` count what failed as wrong, and as right.
+    """The result of an arm. ``bounds`` count failed runs as wrong, and as right.
 
     ``own`` are its traces, ``means`` its mean score by case.
     """
@@ -556,7 +556,7 @@ def _finite_or(end: float, value: float) -> float:
 def _usd_per_run(
     runs: ArmRuns, rows: Flags
 ) -> tuple[float | Unknown, float | Unknown, float | Unknown]:
-    """Mean cost of the runs all of whose traces have a cost, and its ends; cases are clusters."""
+    """The mean cost of runs with a cost for all their traces, and its ends; cases are clusters."""
     _, first, place = np.unique(runs.run[rows], return_index=True, return_inverse=True)
     cost = mean(np.bincount(place, weights=runs.usd[rows]), runs.case[rows][first])
     if cost is None:
@@ -570,7 +570,7 @@ def _usd_per_run(
 def _lead(
     runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles
 ) -> Lead | Unknown:
-    """The first over the second, with what failed against the first, and for it."""
+    """The lead of the first arm over the second, with failed runs against it, and for it."""
     answered, least, most = (each.means[:, order] for each in runs)
     clusters = runs[0].clusters
     if len(order) < 2:
@@ -599,7 +599,7 @@ def _lead(
 
 
 class ComparedArms(NamedTuple):
-    """An arm against its baseline."""
+    """An arm compared with its baseline."""
 
     arm: PromptArm  #: What it lacks counts among its runs and errors.
     baseline: PromptArm
@@ -610,13 +610,12 @@ class ComparedArms(NamedTuple):
 def compare_two(
     names: Sequence[tuple[str, str]], runs: ArmRuns, *, shared: bool = False
 ) -> ComparedArms | None:
-    """The first of two arms against the second, case by case; None where one has no score.
+    """Compare two arms case by case, the first less the second; None where one has no score.
 
-    A run that failed or has no score counts as wrong for one end and as right for the other, and
-    so does a case that one arm lacks, unless only ``shared`` ones are asked for. A case that
-    neither has a score for was never judged, and is left out. The interval is that of two paired
-    shares (Bonett and Price), with conversations and documents as clusters; under 20 of them the
-    difference is unknown.
+    A failed or unscored run counts as wrong for one end and as right for the other. So does a case
+    that one arm lacks, unless only ``shared`` cases are compared. A case without a score in either
+    was never judged, and is left out. The interval is that of two paired shares (Bonett and Price),
+    with conversations and documents as clusters. With under 20 of them, the difference is unknown.
     """
     lost = runs.error | ~np.isfinite(runs.score)
     runs = runs._replace(error=lost, score=np.where(lost, np.nan, runs.score))

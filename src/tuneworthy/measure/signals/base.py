@@ -1,4 +1,4 @@
-"""The parts of a signal: numbers for each trace, and evidence from all of them."""
+"""The parts of a signal: numbers for each trace, and evidence from all traces."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ Span = tuple[float, float]
 Ends = tuple[float, float, float | Literal["open"]]
 
 ENOUGH_CONVERSATIONS = 20
-"""Under this many conversations an interval says less than it seems to: the answer is unknown."""
+"""With fewer conversations, an interval says less than it seems to, so the value is unknown."""
 
 DUPLICATE_OF = "duplicate_of"
-"""A column that a signal may want: the row of the first trace whose question and answer are nearly
-the same, its own where there is none; NaN for a trace without an answer."""
+"""A column that a signal may need: the row of the first trace with nearly the same question and
+answer, or a trace's own row; NaN for a trace without an answer."""
 
 Numbers = Mapping[str, Floats]
-"""Columns of numbers, one a trace; NaN where a trace has none. A share is 1.0 and 0.0."""
+"""Columns of numbers, one for each trace; NaN where a trace has none. For a share, 1.0 and 0.0."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceTable:
     """All traces, after every signal has turned its batches into numbers.
 
-    Arrays have one value a trace, in the order of reading.
+    Arrays have a value for each trace, in the order of reading.
     """
 
     numbers: Numbers  #: Columns that the signal's ``rows`` gave.
@@ -65,8 +65,8 @@ class TraceTable:
     """Prompt versions by name, or ``system N`` for the N-th system prompt without a name."""
     system: Ints  #: Place in ``systems``; -1 for none.
     systems: tuple[str, ...]
-    """Distinct system prompts in the order of their first appearance; none where there are so many
-    that they are a template with something else filled in each time."""
+    """Distinct system prompts in the order of their first appearance. Empty where there are so many
+    that they are a template, filled in differently each time."""
     present: frozenset[str]  #: Columns of ``Batch`` in which any trace has a value.
     sample: Batch  #: Whole conversations drawn by a hash of their name, up to some thousand traces.
     #: Of the conversations of the log that were drawn; 1 where all are here.
@@ -77,16 +77,16 @@ class TraceTable:
 
     @property
     def clock(self) -> Clock:
-        """The clock of the log; traces out of order are sorted.
+        """The clock of the log, with times in order.
 
-        Timestamps before 2015 or after 2100 are ignored. So are those, at most one in 200, that lie
-        later than all others by more than these span together: what counts the last month must not
-        count the month of a wrong clock.
+        Timestamps before 2015 or after 2100 are ignored. So are at most one in 200 that lie later
+        than all others by more than these span together: counts of the last month must not be those
+        of a wrong clock.
         """
         return _clock(self.time)
 
     def extent(self, looked_at: int | None = None) -> Extent:
-        """Whether the rows of the sample that were looked at, else all of it, are every trace."""
+        """Whether the rows that were read, else the whole sample, are all traces."""
         rows = len(self.sample) if looked_at is None else looked_at
         return "all" if rows >= len(self) and self.share >= 1 else "sampled"
 
@@ -102,18 +102,18 @@ class Findings(NamedTuple):
 class TraceSignal(Protocol):
     """A measure over traces.
 
-    ``rows`` is called for every batch and sees nothing but it; ``finish`` is called once. Where a
-    column is missing the evidence is unknown and names the field.
+    ``rows`` is called for every batch, and sees only that batch; ``finish`` is called once. Where a
+    column is missing, the evidence is unknown and names the field.
     """
 
     wants_duplicates: bool = False  #: Whether ``finish`` is given ``DUPLICATE_OF``.
 
     @property
     def id(self) -> str:
-        """Name of the signal."""
+        """The name of the signal."""
 
     def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # of what takes the sample alone
-        """A number for each trace of a batch, by name; the same names for every batch."""
+        """Numbers for each trace of a batch, by name; every batch has the same names."""
         return {}
 
     def finish(self, table: TraceTable) -> Findings:
@@ -124,7 +124,7 @@ class TraceSignal(Protocol):
 
 
 def how_many(conversations: Ints) -> int:
-    """Distinct conversations among some of a table, by counting: quicker than by a sort."""
+    """The number of distinct conversations, by counting, which is faster than sorting."""
     return members(conversations)[1]
 
 
@@ -142,33 +142,33 @@ def distinct(values: Sequence[Any]) -> tuple[list[Any], Ints]:
 
 
 def happened(values: Sequence[Any]) -> Flags:
-    """Which values say something: None, False and "" don't."""
+    """Which values say something; None, False and "" say nothing."""
     return np.fromiter(map(bool, values), dtype=bool, count=len(values))
 
 
 def there(values: Sequence[Any]) -> Flags:
-    """Which values are there, whatever they say."""
+    """Which values exist, whatever they are."""
     return np.array([value is not None for value in values], dtype=bool)
 
 
 def text_number(text: str) -> int:
-    """A hash of a text, the same in every run; of 48 bits, which a float holds exactly.
+    """A hash of a text, the same in every run. It has 48 bits, which a float holds exactly.
 
-    Among a million texts two meet with a chance of one in six hundred.
+    Two of a million texts have the same one with a chance of one in six hundred.
     """
     data = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(data, digest_size=6).digest(), "big")
 
 
 def clusters_of(names: Sequence[object]) -> Ints:
-    """A number for each conversation of a sample; a trace without a name stands alone."""
+    """A number for each conversation of a sample. A trace without a name is alone."""
     codes: dict[object, int] = {}
     keys = (row if name is None else f"={name}" for row, name in enumerate(names))
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
 
 
 def rate(hits: Flags | Floats) -> float:
-    """The plain share of hits, for a detail; NaN of nothing."""
+    """The plain share of hits, for a detail; NaN without values."""
     return float(np.mean(hits)) if len(hits) else math.nan
 
 
@@ -188,7 +188,7 @@ _FEW = 0.005
 
 
 class Clock(NamedTuple):
-    """When traces were made."""
+    """The times of the traces."""
 
     usable: Flags  #: Which traces have a timestamp that can be one.
     times: Floats  #: Those timestamps in order, seconds since 1970.
@@ -210,13 +210,13 @@ class Clock(NamedTuple):
         )
 
     def day(self, place: int) -> date | None:
-        """Of the first timestamp (0) or the last (-1); None without a clock."""
+        """The day of the first timestamp (0) or the last (-1); None without a clock."""
         return day_of(self.times[place]).date() if len(self.times) else None
 
 
 @remembered(1)  # all evidence of a run asks for that of the same table
 def _clock(time: Floats) -> Clock:
-    """The clock of traces, less times that can't be and the few far behind all others."""
+    """The clock of traces, without impossible times and the few far after all others."""
     known = np.isfinite(time)
     usable = known & (time >= FIRST_S) & (time < END_S)
     times = np.sort(time[usable])
@@ -237,7 +237,7 @@ def _clock(time: Floats) -> Clock:
 
 
 def day_of(time: float) -> datetime:
-    """A time by UTC."""
+    """A time in UTC."""
     return datetime.fromtimestamp(float(time), UTC)
 
 
@@ -249,7 +249,7 @@ SHARE = (0.0, 1.0)
 
 
 class Measure(NamedTuple):
-    """Something that a signal measures."""
+    """One measurement of a signal."""
 
     id: str
     unit: str
@@ -360,20 +360,20 @@ def _counted(estimate: Estimate, bounds: Span | None) -> Ends | str:
 def pictures(
     picture: str, names: str, rows: Iterable[Sequence[Scalar]]
 ) -> tuple[Series, ...]:
-    """Rows of numbers as a picture's columns, whose names stand in one text; () without a row."""
+    """Rows of numbers as a picture's columns, named in one text; () without a row."""
     columns = [*zip(*rows, strict=True)]
     named = dict(zip(names.split(), columns, strict=True)) if columns else {}
     return (Series(id=picture, columns=named),) if named else ()
 
 
 def corrected(seen: Estimate, finds: Span, spares: Span) -> Estimate:
-    """The share that is there, when a detector with known errors saw another."""
+    """The true share, where a detector with known errors observed another share."""
     value, low, high = true_share(seen, finds, spares)
     return replace(seen, value=value, low=low, high=high)
 
 
 def wider(first: Estimate | None, *others: Estimate | None) -> Estimate | None:
-    """The first estimate with the lowest and the highest end of all; None where one is missing."""
+    """The first estimate with the lowest and the highest of all ends; None where one is missing."""
     every = [each for each in (first, *others) if each is not None]
     if first is None or len(every) <= len(others):
         return None
@@ -389,12 +389,12 @@ def few(conversations: int) -> str:
 
 
 def readable_amount(text: str, most: int) -> str:
-    """The beginning of a text that any program can take: half a surrogate pair becomes a mark."""
+    """The beginning of a text, in which half a surrogate pair is replaced by a mark."""
     return text[:most].encode("utf-8", "replace").decode("utf-8")
 
 
 def safe_excerpt(text: str, longest: int = 120) -> str:
-    """A text of the data that a record can hold: no secret, cut, half surrogate pairs replaced."""
+    """A piece of the data's text for a record: without secrets, cut, half surrogate pairs replaced."""
     text = without_secrets(text)
     return readable_amount(
         text if len(text) <= longest else text[: longest - 1] + "…", longest
@@ -419,9 +419,9 @@ _IN_WORDS = dict.fromkeys(_GOOD.split(), 1.0) | dict.fromkeys(_BAD.split(), 0.0)
 
 @remembered(1)
 def scores_of(batch: Batch) -> Floats:
-    """The score of each trace on its own scale; where there is none, 1 or 0 by its label.
+    """The score of each trace on its own scale; without a score, 1 or 0 by its label.
 
-    Labels are read by a closed list of English words; a label in another word counts as none.
+    Labels are read by a closed list of English words. Another word counts as no label.
     """
     scores = as_numbers(batch.column("score"))
     if batch.label:
@@ -440,9 +440,9 @@ def _in_words(label: str) -> float | None:
 
 
 def on_scale(scores: Floats) -> Floats:
-    """Scores between 0 and 1; NaN where there is none, or one on another scale.
+    """Scores between 0 and 1; NaN for a missing score, or one on another scale.
 
-    Where over one in twenty lies above, the others are on that scale, too: 1 is the worst of 5.
+    Where over one in twenty is above 1, all of them are on another scale: 1 is the worst of 5.
     """
     known = scores[np.isfinite(scores)]
     alien = len(known) > 0 and rate(known > 1) > _FEW_ABOVE
@@ -473,7 +473,7 @@ def clusters(table: TraceTable, cases: Floats) -> Ints:
 
 
 def sampled_rows(batch: Batch, most: int, wanted: Callable[[int], bool]) -> list[int]:
-    """Rows of the sample for a slow detector: whole conversations or cases, evenly over it."""
+    """Rows of the sample for a slow detector: whole conversations or cases, spread evenly."""
     rows = [row for row in range(len(batch)) if wanted(row)]
     every = -(-len(rows) // most)
     if every <= 1:
@@ -485,7 +485,7 @@ def sampled_rows(batch: Batch, most: int, wanted: Callable[[int], bool]) -> list
 
 
 def sampled_clusters(batch: Batch, rows: Sequence[int]) -> Ints:
-    """The cluster of some rows: the test case, else the conversation, else the row alone."""
+    """The cluster of each row: the test case, else the conversation, else the row alone."""
     cases = batch.column("case")
     names = batch.column("conversation")
     return clusters_of(
@@ -498,26 +498,27 @@ def sampled_clusters(batch: Batch, rows: Sequence[int]) -> Ints:
 CHARACTERS_A_TOKEN = 4.0  #: The usual rule for English text; other scripts take fewer.
 
 ESTIMATE_FACTOR = 1.5
-"""How far an estimate from characters may be off, either way. Over whole collections o200k_base and
-cl100k_base take 2.8 characters a token (JSON of tools in tau_bench) to 4.9 (its English system
-prompt), with 3.9 to 4.6 for English questions, passages and SQL between: 4 is off by 1.45 at most
-(ours, measured 2026-11-24 with bpe-openai). Other scripts can take one or two."""
+"""The factor by which an estimate from characters may be wrong, either way. Over whole collections,
+o200k_base and cl100k_base have 2.8 characters a token (JSON of tools in tau_bench) to 4.9 (its
+English system prompt), with 3.9 to 4.6 for English questions, passages and SQL between. So 4 is
+wrong by 1.45 at most (ours, measured 2026-11-24 with bpe-openai). Other scripts may have one or
+two."""
 
 _MOST = 1e12
 
 
 def amounts(values: Sequence[float | None]) -> Floats:
-    """A column of amounts; NaN where there is none, or none that can be one."""
+    """A column of amounts; NaN for a missing or impossible one."""
     numbers = as_numbers(values)
     return np.where((numbers >= 0) & (numbers <= _MOST), numbers, np.nan)
 
 
 @remembered(1)  # several signals count tokens
 def token_counts(batch: Batch) -> Numbers:
-    """Tokens of each trace: reported ones, and an estimate where they aren't reported.
+    """The tokens of each trace: reported ones, and an estimate where none are reported.
 
     The estimate of the input counts the conversation so far, or else the system prompt and the
-    question, passages (`contexts`) that stand in neither, and the tools that were offered.
+    question. It adds passages (`contexts`) that are in neither, and the offered tools.
     """
     read, written = (
         amounts(batch.column(f"{side}_tokens")) for side in ("input", "output")
@@ -557,10 +558,10 @@ def _characters_read(
 
 
 def chosen(reported: Floats, estimate: Floats) -> tuple[Floats, bool]:
-    """Tokens to count with, and whether they are estimates.
+    """The tokens to use, and whether they are estimates.
 
-    Reported ones where at least half of the traces have them (the rest is left out); otherwise
-    estimates for all that have none.
+    Reported ones where at least half of the traces have them (the rest is left out). Otherwise,
+    estimates for all traces without reported ones.
     """
     if 2 * int(np.isfinite(reported).sum()) >= len(reported):
         return reported, False

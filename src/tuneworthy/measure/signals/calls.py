@@ -1,4 +1,4 @@
-"""How calls end, and how often the same is asked again."""
+"""The ends of calls, and how often a question is asked again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tuneworthy.model.lab import end_kind
 from tuneworthy.stats.clustered import share
 
 AGAIN_S = 600.0
-"""Seconds within which the same question is the same call again, and not somebody's next one."""
+"""Seconds within which an equal question is a repeated call, and not another person's."""
 
 _CUT_OFF = 1.0
 _WITHHELD = 2.0
@@ -83,7 +83,7 @@ class CallsSignal(TraceSignal):
 
 
 def ends_of(batch: Batch) -> Floats:
-    """1 for an answer cut off, 2 for one kept back on purpose, 0 for another; NaN if unknown."""
+    """1 for an answer that was cut off, 2 for a withheld one, 0 for another; NaN if unknown."""
     words, place = distinct(batch.column("finish"))
     kinds = [
         math.nan if word is None else _KINDS.get(end_kind(word), 0.0) for word in words
@@ -92,12 +92,12 @@ def ends_of(batch: Batch) -> Floats:
 
 
 def withheld(batch: Batch) -> Flags:
-    """Which answers a model or a filter kept back, as their maker says."""
+    """Which answers a model or a filter withheld, by their maker's word."""
     return np.asarray(ends_of(batch) == _WITHHELD)
 
 
 def _asked(question: str | None, turns: Sequence[Any] | None) -> float:
-    """A number for what was asked and after how many turns; NaN where nothing says so."""
+    """A number for a question and the turns before it; NaN without a question."""
     if not question:
         return math.nan
     opening = crc32(question[:_OPENING].encode("utf-8", "surrogatepass"))
@@ -142,7 +142,7 @@ def _retries(table: TraceTable) -> Evidence:
 
 
 def _repeated(times: Floats, rows: Ints, groups: Sequence[Any]) -> tuple[Ints, Ints]:
-    """Rows that repeat another of their group soon after it, and that other."""
+    """Rows that repeat another row of their group soon after it, and that other row."""
     order = rows[np.lexsort((times[rows], *(group[rows] for group in groups)))]
     later = order[1:]
     before = order[:-1]

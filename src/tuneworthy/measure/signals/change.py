@@ -1,4 +1,4 @@
-"""How often the system prompt is rewritten: requirements that change."""
+"""How often the system prompt is rewritten, as a sign of changing requirements."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.stats.forecast import poisson_interval
 
 MOST_TEXTS = 240
-"""Distinct texts that are compared, spread over time; more would only be more fillings."""
+"""The most distinct texts that are compared, spread over time. More would only be other fillings."""
 
 LEAST_DAYS = 60
-"""Days of clock that a rate of changes needs: two months, two Februaries among them."""
+"""Days of clock that a rate of changes needs: two months, even with a February."""
 
 _DENSE = 0.2
 _LEAST_CONVERSATIONS = 3
@@ -78,7 +78,7 @@ class ChangeSignal(TraceSignal):
     """
 
     near_copy: float = 0.8
-    """Share of three-word runs in common from which two texts are one version."""
+    """The share of common three-word runs from which two texts are one version."""
 
     id = "change"
 
@@ -96,14 +96,14 @@ class ChangeSignal(TraceSignal):
 
 
 class PromptText(NamedTuple):
-    """A system prompt with the times of the conversations that carry it."""
+    """A system prompt with the times of its conversations."""
 
     words: str
     times: Floats  #: First call of each conversation, in order.
 
 
 class PromptVersion(NamedTuple):
-    """Texts that are near copies of each other once what is filled in is left out."""
+    """Texts that are near copies of each other, without the parts that are filled in."""
 
     first: float  #: First conversation, seconds since 1970.
     last: float
@@ -116,15 +116,15 @@ class PromptVersions(NamedTuple):
     versions: tuple[PromptVersion, ...]  #: In the order of their first conversation.
     conversations: int  #: Conversations that were compared.
     kept: float
-    """Share of an average text that belongs to the template; 1 where nothing is filled in."""
+    """The share of an average text that belongs to the template; 1 where nothing is filled in."""
 
 
 def texts_of(table: TraceTable) -> dict[str, tuple[PromptText, ...]]:
     """System prompts by the name of their prompt, each with its conversations.
 
-    Prompts without a name count as one: a log that names none is taken to have one at a time. Where
-    there are too many texts for the table to hold, those of the sample stand for them. Without a
-    clock the order of reading takes its place.
+    Prompts without a name count as one, which assumes that such a log has one prompt at a time.
+    Where there are too many texts for the table, those of the sample represent them. Without a
+    clock, the order of reading replaces the time.
     """
     at = table.clock
     if table.systems:
@@ -169,7 +169,7 @@ def texts_of(table: TraceTable) -> dict[str, tuple[PromptText, ...]]:
 
 @lru_cache(maxsize=4096)
 def _name(version: str) -> str:
-    """The name of a prompt without its version; nothing for one that has none."""
+    """The name of a prompt without its version; empty without a name."""
     if re.fullmatch(r"system \d+", version):
         return ""
     name, _, last = version.rpartition(" ")
@@ -177,11 +177,11 @@ def _name(version: str) -> str:
 
 
 def versions(texts: Sequence[PromptText], near_copy: float) -> PromptVersions:
-    """Versions of one prompt that were seen in at least three conversations; none for no texts.
+    """Versions of one prompt in at least three conversations each; none without texts.
 
-    Texts that share nothing are one version, for all that is left of them. Of more than
-    ``MOST_TEXTS`` texts some are left out, evenly over time. ``near_copy`` is the share of
-    three-word runs in common from which two are one version.
+    Texts without a common run are one version. Of more than ``MOST_TEXTS`` texts, some are left
+    out, evenly over time. ``near_copy`` is the share of common three-word runs from which two are
+    one version.
     """
     chosen = sorted(texts, key=lambda each: float(each.times[0]))
     if len(chosen) > MOST_TEXTS:
@@ -208,7 +208,7 @@ def versions(texts: Sequence[PromptText], near_copy: float) -> PromptVersions:
 
 
 def normalised_runs(text: str) -> frozenset[Run]:
-    """Runs of three words; numbers, dates and names of days and months are all the same word."""
+    """Runs of three words, in which all numbers, dates and names of days and months are equal."""
     return runs_of(
         [
             "0" if any(c.isdigit() for c in word) or _DATES.fullmatch(word) else word
@@ -220,7 +220,7 @@ def normalised_runs(text: str) -> frozenset[Run]:
 def _template(
     texts: Sequence[PromptText], runs: Sequence[frozenset[Run]]
 ) -> frozenset[Run]:
-    """Runs that, from their first to their last use, were in one conversation of five or more."""
+    """Runs that, between their first and last use, are in at least one conversation of five."""
     every = (
         np.sort(np.concatenate([each.times for each in texts]))
         if texts
@@ -249,11 +249,10 @@ def _template(
 def changes(
     of_one: Sequence[PromptVersion], end_s: float, since_s: float
 ) -> tuple[float, ...]:
-    """Last uses of the versions of one prompt that gave way to a newer one, in order.
+    """The last uses of versions of one prompt that a newer one replaced, in order.
 
-    Each newer version takes the place of one older one: of those that went out of use before it,
-    which began a day or more before it, and which it outlived by a day or more. The log goes from
-    ``since_s`` to ``end_s``.
+    Each newer version replaces one older version. The older one is out of use, and it began and
+    ended a day or more before the newer one did. The log goes from ``since_s`` to ``end_s``.
     """
     free = sorted(of_one, key=lambda each: each.first)
     left = []
@@ -267,7 +266,7 @@ def changes(
 
 
 def _gone(version: PromptVersion, end_s: float, since_s: float) -> bool:
-    """Whether so long a silence would be very unlikely if it were still in use."""
+    """Whether a version is out of use: its silence would be very unlikely otherwise."""
     used_s = max(version.last - version.first, (end_s - since_s) / 100)
     return (end_s - version.last) * version.conversations / used_s >= _SURELY_GONE
 

@@ -1,4 +1,4 @@
-"""How many of the logged answers could be learnt from."""
+"""The number of logged answers that a model could learn from."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from tuneworthy.text.json import looking, readable
 from tuneworthy.text.search import joined
 
 JSON_FROM = 0.9
-"""Where at least this share of the answers in words mean to be JSON, all have to be."""
+"""If at least this share of the answers in words looks like JSON, all answers have to be JSON."""
 
 
 SCANNED = 1_000
-"""Examples of the sample that are looked through for personal and secret data at most."""
+"""The most examples of the sample that are searched for personal and secret data."""
 
 REASONS = ("no_output", "error", "refused", "not_json", "flagged", "copy")
-"""Why an answer is no example; the first that holds counts."""
+"""Reasons why an answer can't be an example; the first that holds counts."""
 
 _NONE = -1.0
 _NO_OUTPUT = 0.0
@@ -75,13 +75,14 @@ class ExamplesSignal(TraceSignal):
     wants_duplicates = True
 
     def __init__(self, materials: Materials) -> None:
-        """``materials``: for the schema and the examples that the approach needs."""
+        """``materials`` has the output schema, and the number of examples that the approach needs."""
         self._materials = materials
 
     def rows(self, batch: Batch) -> Numbers:
-        """For each trace the reason against it, its score, and whether it is JSON or broken JSON.
+        """For each trace, the reason against it, its score, and whether it is JSON or broken JSON.
 
-        The reason is one of the first three, or -1; an answer without words looks like nothing.
+        The reason is one of the first three, or -1. An answer without words is neither kind of
+        JSON.
         """
         silent = joined(batch.output).blank
         looks = looking(batch.output)
@@ -141,7 +142,7 @@ class ExamplesSignal(TraceSignal):
         )
 
     def _samples(self, batch: Batch, json_expected: bool) -> list[str]:
-        """Some of what was thrown out, masked, each with its reason in front."""
+        """Some of the rejected answers, masked, each after its reason."""
         talks = clusters_of(batch.column("conversation"))
         questions = batch.column("input")
         reason = _reasons(self.rows(batch), talks, json_expected=json_expected)
@@ -161,9 +162,9 @@ class ExamplesSignal(TraceSignal):
 
 
 def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Floats:
-    """The place of the first reason against each trace, copies aside; -1 for none.
+    """The place of the first reason against each trace, except copies; -1 for none.
 
-    A bad score is a trace's own, else the mean of its conversation.
+    The score is a trace's own, else the mean of its conversation.
     """
     reason = numbers["example_reason"]
     scores = on_scale(numbers["example_score"])
@@ -184,7 +185,7 @@ def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Fl
 
 
 def _personal(batch: Batch) -> tuple[float, dict[str, Scalar]]:
-    """The most that the share with personal or secret data may be, and what was seen."""
+    """The upper end of the share with personal or secret data, and the observed values."""
     rows = sampled_rows(batch, SCANNED, lambda row: bool(batch.output[row]))
     questions = batch.column("input")
     texts = [f"{questions[row] or ''}\n{batch.output[row]}" for row in rows]

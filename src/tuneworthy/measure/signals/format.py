@@ -1,4 +1,4 @@
-"""Format: outputs that don't parse, don't validate or have other keys than the rest."""
+"""Format: outputs that don't parse, break the schema, or have other keys than most."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ from tuneworthy.text.search import joined
 ENOUGH_OUTPUTS = 20
 
 REQUIRED_FROM = 0.95
-"""A key that at least this share of a tool's calls have is taken for required."""
+"""A key counts as required if at least this share of a tool's calls have it."""
 
 TYPE_FROM = 2 / 3
-"""A type that at least this share of a key's values have is taken for its type: two types about as
-frequent are both meant, and a rare one is a slip."""
+"""A type counts as a key's type if at least this share of its values have it. Two types of similar
+frequency are both intended; a rare one is an error."""
 
 ENOUGH_CALLS = 20
-"""From fewer calls nothing is inferred about a tool: its arguments need only be an object."""
+"""With fewer calls, nothing is inferred about a tool: its arguments only have to be an object."""
 
 _FACTOR = "inconsistent_format"
 _OPENS = frozenset(
@@ -122,7 +122,8 @@ class FormatSignal(TraceSignal):
         }
 
     def _values(self, texts: Sequence[str | None]) -> Floats:
-        """Whether a text holds a structure, fenced, invalid, and its shape; NaN where no JSON.
+        """Whether each text has a structure, is fenced, is invalid; and its shape, NaN without
+        JSON.
 
         Without a schema, plain numbers and words are prose.
         """
@@ -235,13 +236,14 @@ class FormatSignal(TraceSignal):
 
 
 class _VersionOutputs(NamedTuple):
-    """Outputs of one prompt version that mean to be structured."""
+    """Outputs of one prompt version that should be structured."""
 
     name: str
     rows: Ints
     wrong: Flags  #: Read, and yet against the schema or unlike the usual keys.
     usual: float
-    """Number of the most frequent shape, the smaller of two as frequent; NaN where none is read."""
+    """The number of the most frequent shape, the smaller of two equally frequent ones; NaN without
+    any."""
 
 
 def _most_common(counts: Counter[str]) -> list[str]:
@@ -262,10 +264,10 @@ def _shapes(table: TraceTable) -> dict[float, Shape]:
 def _unlike(
     shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone: bool
 ) -> Flags:
-    """Which shapes don't fit the usual one.
+    """Which shapes differ from the usual one.
 
-    Versions with few outputs stand together under ``lone=False``: where they have no usual shape,
-    because under half share it, they are several forms and none of them is wrong.
+    Versions with few outputs are joined, with ``lone=False``. Where under half of these share a
+    shape, they have several forms, and none of them is wrong.
     """
     read = ~np.isnan(shapes)
     if not lone and rate(shapes[read] == usual) < 0.5:
@@ -289,7 +291,7 @@ def _arguments(call: ToolCall) -> dict[str, Any] | None:
 
 
 class LoggedCall(NamedTuple):
-    """A call of a tool in the sample."""
+    """A tool call of the sample."""
 
     talk: int  #: The number of its conversation.
     tool: str
@@ -306,7 +308,7 @@ def _logged_calls(table: TraceTable) -> list[LoggedCall]:
 
 
 def _usages(calls: Sequence[LoggedCall]) -> dict[str, ToolUsage]:
-    """How each tool is called, of which there are enough calls to tell."""
+    """The usual keys and types of each tool with enough calls."""
     by_tool: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for call in calls:
         if call.arguments is not None:
@@ -319,9 +321,9 @@ def _usages(calls: Sequence[LoggedCall]) -> dict[str, ToolUsage]:
 
 
 def _tool_calls(table: TraceTable) -> Evidence:
-    """The share of tool calls whose arguments are wrong in form, on the sample.
+    """The share of tool calls with arguments of a wrong form, on the sample.
 
-    Arguments that are no object are counted over all traces too.
+    Arguments that aren't an object are counted over all traces, too.
     """
     calls = _logged_calls(table)
     usages = _usages(calls)
@@ -358,11 +360,14 @@ _ERROR = re.compile(
     (?!["']?\s*:\s*(?:null|none|false|""|\[\]|\{\}|0\b))|is_?error["']?\s*:\s*true
     |(?:success|ok)["']?\s*:\s*false|status["']?\s*:\s*["']?(?:error|fail(?:ed|ure)?)\b)"""
 )
-"""How what a tool says begins where it refused a call: not merely a word of its subject."""
+"""The beginning of a tool's result that refuses a call, and isn't just a word of its subject."""
 
 
 def _refused_calls(table: TraceTable) -> Evidence:
-    """By what stands between the calls and the next answer of the conversation, on the sample."""
+    """The share of tool calls that the tool refused, on the sample.
+
+    The tool's results are between the calls and the next answer of the conversation.
+    """
     sample = table.sample
     talks = clusters_of(sample.column("conversation")).tolist()
     rows = [
@@ -444,15 +449,15 @@ def _fault(call: LoggedCall, usage: ToolUsage) -> str:
 # The shape of a JSON value: which keys it has, and of which types those at the top are.
 
 Shape = str | tuple[str, tuple[Any, ...]]
-"""A leaf is one letter; an object ``{`` with its keys and their shapes, sorted; a list ``[`` with
-the shapes its items have, sorted and each once."""
+"""A leaf is one letter; an object is ``{`` with its keys and their shapes, sorted; a list is ``[``
+with the different shapes of its items, sorted."""
 
 
 def shape_of(value: Any, depth: int = 0) -> Shape:
-    """The shape of a value as JSON gives it.
+    """The shape of a JSON value. Below the top, a leaf has no type.
 
-    Below the top a leaf is a leaf, whatever its type. Only five items of a list, the first
-    400 keys of an object and five levels are looked at, so that no value takes long.
+    Only five items of a list, the first 400 keys of an object and five levels are read, so that no
+    value takes long.
     """
     kind = type(value)
     if kind is dict and depth <= _DEEPEST:
@@ -477,7 +482,7 @@ def number_of(shape: Shape) -> float:
 
 
 def fits(shape: Shape, other: Shape) -> bool:
-    """Whether two shapes differ in nothing but values that are null, or lists that are empty."""
+    """Whether two shapes differ only in values that are null, or in lists that are empty."""
     if shape == other or "0" in (shape, other):
         return True
     if isinstance(shape, str) or isinstance(other, str) or shape[0] != other[0]:

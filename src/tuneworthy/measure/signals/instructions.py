@@ -1,4 +1,4 @@
-"""Instruction limit: which instructions of the system prompts are ignored, and where they stand."""
+"""Instruction limit: which instructions of the system prompts are ignored, and their places."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class InstructionsSignal(TraceSignal):
         self._known: dict[str, tuple[Instruction, ...]] = {}
 
     def rows(self, batch: Batch) -> Numbers:
-        """Which instructions were checked, and which ignored.
+        """Which instructions were checked, and which were ignored.
 
-        ``checked`` and ``ignored`` are bits of whole numbers: bit k stands for the k-th instruction
-        of the trace's own system prompt.
+        ``checked`` and ``ignored`` are bits of whole numbers: bit k is the k-th instruction in the
+        trace's own system prompt.
         """
         checked, ignored = np.zeros((2, len(batch)))
         systems, place = distinct(batch.column("system"))
@@ -138,7 +138,7 @@ class InstructionsSignal(TraceSignal):
 
 
 class InstructionResults(NamedTuple):
-    """One instruction of one prompt over the outputs it bears on."""
+    """One instruction of one prompt, with the outputs it applies to."""
 
     instruction: Instruction
     ignored: Flags  #: One an output.
@@ -154,9 +154,9 @@ class InstructionResults(NamedTuple):
 def _held_against(
     instructions: Sequence[Instruction], batch: Batch, members: Ints
 ) -> Iterator[tuple[Flags, Flags]]:
-    """For each instruction which outputs it bears on, and which of them don't follow it.
+    """For each instruction, the outputs it applies to, and those that don't follow it.
 
-    The outputs are those written under one system prompt; errors and refusals count as none.
+    All outputs are of one system prompt. Instructions don't apply to errors and refusals.
     """
     if not instructions:
         return
@@ -186,7 +186,7 @@ def _held_against(
 def _ignored(
     table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]
 ) -> Evidence:
-    """Over all traces: a check is a bit, so counting bits is enough."""
+    """The share of ignored checks over all traces. A check is a bit, so bits are counted."""
     checked, ignored = (_bits(table.numbers[name]) for name in ("checked", "ignored"))
     where = np.concatenate(
         [
@@ -224,7 +224,7 @@ def _bits(numbers: Floats) -> Ints:
 def _position(
     table: TraceTable, checks: Sequence[InstructionResults], extent: Extent
 ) -> Evidence:
-    """The slope over places, of prompts that have instructions enough."""
+    """The slope over places, for prompts with enough instructions."""
     kept = [each for each in checks if each.of >= ENOUGH_INSTRUCTIONS]
     codes = {
         asks: code

@@ -1,4 +1,4 @@
-"""Gaps in knowledge: is the passage missing, or is the answer wrong although it is there?"""
+"""Gaps in knowledge: either the passage is missing, or the answer is wrong in spite of it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class KnowledgeSignal(TraceSignal):
 
 
 class _Passages(NamedTuple):
-    """Which answers had sufficient passages before them, and how that is known."""
+    """Which answers had sufficient passages, and how that is known."""
 
     sufficient: Floats
     right: Floats
@@ -102,7 +102,7 @@ class _Passages(NamedTuple):
     lacking: str = ""
 
     def cells(self) -> dict[str, int]:
-        """The four counts, as labelled or detected; {} where all are 0."""
+        """The four counts, by labels or by the detector; {} where all are 0."""
         counts = {
             f"{passage}_{answer}": int(
                 ((self.sufficient == enough) & (self.right == good)).sum()
@@ -113,7 +113,7 @@ class _Passages(NamedTuple):
         return counts if any(counts.values()) else {}
 
     def errors(self) -> dict[str, Scalar]:
-        """The detector's errors, for the report; {} for labels."""
+        """The detector's errors for the report; {} for labels."""
         if self.sensitivity == CERTAIN:
             return {}
         names = (
@@ -229,15 +229,15 @@ def words(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences that hold a word: parts that end with a stop or a line; none for an empty text."""
+    """Sentences with a word: parts that end with a stop or a line break; [] for an empty text."""
     return [part for part in _SENTENCE_END.split(text) if _WORD.search(part.lower())]
 
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """A word without its commonest endings, so that ``prices`` meets ``price``.
+    """A word without its most frequent endings, so that ``prices`` equals ``price``.
 
-    Far cruder than Porter's (1980); numbers stay as they are.
+    It is far cruder than Porter's (1980). Numbers stay as they are.
     """
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -254,23 +254,21 @@ def stems(text: str) -> list[str]:
 # Whether the passages that were given hold what the right answer says.
 
 THRESHOLD = 0.64
-"""From this share on, passages count as sufficient; the best balanced accuracy on the one half."""
+"""Passages are sufficient from this share on. It has the best balanced accuracy on one half."""
 
 SENSITIVITY = (0.805, 0.920)
-"""95% interval of the share of answerable questions it finds, on the other half."""
+"""The 95% interval of the share of answerable questions that it finds, on the other half."""
 
 SPECIFICITY = (0.595, 0.965)
-"""The same of questions with the nearest passages of other questions, which it leaves alone.
-
-From the lower end for passages nearest to question and answer together, which no retriever could
-look for, to the upper end for those nearest to the question.
-"""
+"""The share of unanswerable questions that it rejects, on the other half. They have the nearest
+passages of other questions: at the lower end those nearest to question and answer together, which
+no retriever could search for; at the upper end those nearest to the question."""
 
 MEASURED_ON = "mtrag reference tasks, 2025; measured 2026-11-24"
 
 
 def coverage(reference: str, passages: Sequence[str]) -> float | None:
-    """The share of the reference's different content words that stand in the passages.
+    """The share of the reference's different content words that are in the passages.
 
     None for a reference without a content word.
     """

@@ -1,4 +1,4 @@
-"""How long answers take, and how much of that a shorter prompt would buy."""
+"""The time of answers, and how much of it a shorter prompt would save."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tuneworthy.stats.clustered import Estimate, explained_share, quantile
 
 BINS = 30
 MOST_FITTED = 100_000
-"""Calls that the share of the prompt is fitted on; of more, every second conversation is taken, or
-every third, and so on: the error is far below what matters by then."""
+"""The most calls for fitting the share of the prompt. Of more calls, every second conversation is
+taken, or every third, and so on. The error is negligible by then."""
 
 _LEAST_IN_BIN = 20
 _LOG = "log `latency_s` of every call"
@@ -63,7 +63,7 @@ class LatencySignal(TraceSignal):
     id = "latency"
 
     def rows(self, batch: Batch) -> Numbers:
-        """Seconds of calls that didn't fail, failures, and tokens read anew and written."""
+        """Seconds of successful calls, failures, and the tokens read (without cache) and written."""
         tokens = token_counts(batch)
         failed = there(batch.column("error"))
         seconds, first, cached = (

@@ -19,11 +19,11 @@ MOST_CONVERSATIONS = 3_000
 
 
 class MixSignal(TraceSignal):
-    """How the first requests of conversations are spread over 256 fixed words, on the sample.
+    """The distribution of the first requests of conversations over 256 fixed words, on the sample.
 
-    Each request counts for the word whose vector is nearest to its own. Conversations are parted
-    in two halves by a hash of their names, so that where two logs differ is chosen on one half and
-    counted on the other. Nothing of the texts is kept. It needs 200 conversations.
+    Each request counts for the word with the nearest vector. A hash of their names splits
+    conversations into two halves, so that the differences of two logs are chosen on one half and
+    counted on the other. No text is kept. It needs 200 conversations.
     """
 
     id = "mix"

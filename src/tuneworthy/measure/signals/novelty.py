@@ -1,4 +1,4 @@
-"""Requests unlike anything before: is the use case still being explored?"""
+"""Requests unlike all earlier ones, as a sign that the use case is still being explored."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ ALONE = 0.1
 the earlier ones among themselves,"""
 
 TOGETHER = 0.3
-"""or than that of all but this share, if the nearest of all is another of the last month: what is
-new comes more than once. Both were chosen on draws from CLINC150 (docs/evidence/accuracy.md)."""
+"""or than that of all but this share, if its nearest request is another one of the last month: new
+kinds come more than once. Both were chosen on draws from CLINC150 (docs/evidence/accuracy.md)."""
 
 DRAWS = 59  #: Shuffles of what is earlier and what later.
 
 SENSITIVITY = ((1_500, (0.44, 0.85)), (400, (0.38, 0.81)))
-"""Share of really new requests that is flagged, by how many earlier ones there are, over kinds of
-new: the lower end for intents of the same domain that were held out (CLINC150, BANKING77), the
-upper for requests of none of 150 intents (CLINC150 out of scope); 95% of draws in which a fifth of
-the later ones is new (ours, measured 2026-11-24, evidence/accuracy/novelty.py)."""
+"""The share of truly new requests that is flagged, by the number of earlier ones, over kinds of new
+requests. The lower end is for held-out intents of the same domain (CLINC150, BANKING77), the upper
+for requests of none of 150 intents (CLINC150 out of scope), in 95% of draws in which a fifth of the
+later ones is new (ours, measured 2026-11-24, evidence/accuracy/novelty.py)."""
 
 #: With fewer earlier requests too few of the new ones are seen.
 LEAST_EARLIER = SENSITIVITY[-1][0]
@@ -54,7 +54,7 @@ LEAST_DAYS = 2 * MONTH_DAYS - 2
 MOST_REQUESTS = 3_000
 
 DIGITS = re.compile(r"\d+")
-"""Numbers of orders and dates: another number makes no other kind of request."""
+"""Numbers of orders and dates. Another number doesn't make another kind of request."""
 
 _MOST = 16
 _SEED = 20_261_124  # of the shuffles
@@ -153,7 +153,7 @@ def _drift(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
 
 
 class _Requests(NamedTuple):
-    """Requests of the sample that have a time, oldest first."""
+    """Requests of the sample with a time, oldest first."""
 
     texts: tuple[str, ...]
     later: Flags  #: Which belong to the last month.
@@ -208,7 +208,7 @@ def _lacking(table: TraceTable, requests: _Requests) -> str:
 
 
 class Neighbours(NamedTuple):
-    """The nearest of each request, those of its own conversation left out."""
+    """The nearest requests of each request, in other conversations than its own."""
 
     places: Ints  #: Up to 16 a row, the nearest first.
     cosines: Vectors  #: Their cosines; -1 in place of one that is missing.
@@ -222,13 +222,13 @@ class Flagged(NamedTuple):
     by_chance: float  #: Mean share of the later ones when conversations are shuffled.
     spread: float  #: Standard deviation of that share.
     limits: tuple[float, float]
-    """Cosines below which one is flagged: alone, and with a later one that is nearer."""
+    """Cosines below which a request is flagged: alone, and with a later one that is nearer."""
 
 
 def neighbours(vectors: Vectors, conversation: Ints, later: Flags) -> Neighbours:
-    """The nearest of each request among the requests of other conversations.
+    """The nearest requests of each request in other conversations.
 
-    For two requests or more; ``later`` says which are not earlier ones.
+    It needs at least two requests; ``later`` marks those of the last month.
     """
     n = len(vectors)
     most = min(_MOST, n - 1)
@@ -252,11 +252,10 @@ def neighbours(vectors: Vectors, conversation: Ints, later: Flags) -> Neighbours
 def flagged(
     near: Neighbours, conversation: Ints, later: Flags, rng: np.random.Generator
 ) -> Flagged:
-    """Which requests are unlike all earlier ones, against shuffled conversations.
+    """Flag requests unlike all earlier ones, and compare with shuffled conversations.
 
-    Shuffling says what is flagged where nothing is new, and how much that varies, whatever the
-    conversations hold; those that reach over both times stay where they are. At least one request
-    must be later, and at least one not.
+    Shuffling shows how many are flagged if nothing is new, and how much that varies. Conversations
+    in both periods stay where they are. At least one request has to be later, and at least one not.
     """
     rows, limits = _unlike(near, near.earlier, later)
     member, k = members(conversation)
@@ -275,7 +274,7 @@ def flagged(
 
 
 def _first(near: Neighbours, later: Flags) -> Vectors:
-    """Cosine to the first neighbour that isn't later; the last one's where all are."""
+    """The cosine to the nearest earlier request; to the last neighbor where all are later."""
     others = ~later[near.places]
     place = np.where(
         others.any(axis=1), others.argmax(axis=1), near.places.shape[1] - 1

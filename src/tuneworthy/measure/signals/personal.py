@@ -1,4 +1,4 @@
-"""Personal and secret data in what is sent to the model."""
+"""Personal and secret data in requests to the model."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class PersonalSignal(TraceSignal):
         self._systems: dict[int, tuple[float, float]] = {}
 
     def rows(self, batch: Batch) -> Numbers:
-        """Kinds found, as a sum of powers of two; NaN where there is no message."""
+        """The kinds that were found, as a sum of powers of two; NaN without a message."""
         questions = batch.column("input")
         kinds = np.where(joined(questions).there, self._scanner.bits(questions), np.nan)
         system_kinds, number = self._of_systems(batch).T
@@ -78,7 +78,7 @@ class PersonalSignal(TraceSignal):
         }
 
     def _of_systems(self, batch: Batch) -> Floats:
-        """Kinds and a number for what was found, a system prompt each; every text is read once."""
+        """The kinds in each system prompt, with a number for the values; every text is read once."""
         systems, place = distinct(batch.column("system"))
         keys = [hash(text) if text else 0 for text in systems]  # the texts may be long
         if len(self._systems) + len(keys) > _MOST_SYSTEMS:
@@ -124,7 +124,7 @@ class PersonalSignal(TraceSignal):
         )
 
     def _examples(self, sample: Batch, wanted: int) -> list[str]:
-        """Masked pieces of the first different messages that hold something."""
+        """Masked pieces of the first different messages with personal or secret data."""
         texts = [text for text in sample.input if text]
         kinds = [kind for place, kind in enumerate(KINDS) if wanted >> place & 1]
         different: dict[str, None] = {}
@@ -137,13 +137,16 @@ class PersonalSignal(TraceSignal):
 
 
 def _number_of_values(text: str) -> float:
-    """A number for what is found in a text, the same for the same things."""
+    """A number for the values in a text, equal for equal values."""
     values = sorted({text[span.start : span.end] for span in spans(text)})
     return float(text_number("\0".join(values)))
 
 
 def _of_the_template(table: TraceTable) -> Flags:
-    """Which requests have in their system prompt what other conversations have too."""
+    """Which requests have values in their system prompt that many conversations share.
+
+    Such values belong to the template.
+    """
     _, number = np.unique(table.numbers["system_number"], return_inverse=True)
     talks = int(table.conversation.max(initial=0)) + 1
     pairs = np.unique(number * talks + table.conversation)
@@ -152,10 +155,10 @@ def _of_the_template(table: TraceTable) -> Flags:
 
 
 def widened(seen: Estimate, find: Span, spare: Span) -> Estimate:
-    """The value that was seen, with the errors of what saw it in its ends.
+    """The observed share, with the detector's errors in its ends.
 
-    ``find`` is the least and most share of the real ones that are flagged, ``spare`` that of the
-    others that are left alone; the ends lie no nearer than before.
+    ``find`` is the range of the share of real cases that are flagged, ``spare`` that of other cases
+    that aren't. The new ends are never closer than the old ones.
     """
     _, low, high = true_share(seen, find, spare)
     return replace(seen, low=min(low, seen.low), high=max(high, seen.high))

@@ -1,4 +1,4 @@
-"""Prompt versions in the order in which they went live, with what a call of each costs."""
+"""Prompt versions in the order in which they went live, with the cost of a call of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the case's prompt files production runs, and on which model."""
+"""The prompt file and the model that production runs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class RunningSignal(TraceSignal):
 
 
 def _newest_rows(batch: Batch) -> list[int]:
-    """First calls of conversations in the last month; of the whole log where there is no clock."""
+    """The first calls of conversations in the last month; in the whole log if it has no clock."""
     times = as_numbers(batch.column("timestamp"))
     newest = np.nanmax(times) if np.isfinite(times).any() else np.nan
     turns = batch.column("turn")
@@ -90,7 +90,7 @@ def _newest_rows(batch: Batch) -> list[int]:
 def _arm_of(
     batch: Batch, row: int, prompts: Sequence[PromptWording]
 ) -> tuple[str, str] | None:
-    """The prompt file and the model of a call; None where either isn't known."""
+    """The prompt file and the model of a call; None where one is unknown."""
     messages = batch.column("messages")[row] or ()
     if any(message.role == "assistant" for message in messages):
         return None
@@ -127,7 +127,7 @@ def _size(prompt: PromptWording) -> int:
 
 
 def follows(text: str, prompt: PromptWording) -> bool:
-    """Whether a text, its blanks as one, is a template with something filled in."""
+    """Whether a text, with single blanks, is a filled-in form of a template."""
     first, *rest = prompt.pieces
     if not rest:
         return text == first

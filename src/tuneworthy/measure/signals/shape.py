@@ -35,7 +35,7 @@ from tuneworthy.text.json import looks_like_json
 
 MOST_WORDS = 6  #: Of a label.
 MOST_LABELS = 0.2
-"""Share of answers that different ones among them come to, up to which short answers are labels."""
+"""Short answers are labels if the different ones among them are at most this share."""
 
 _SQL = re.compile(
     r"(?is)\s*(?:```\w*\s*)?(?:select\s.+?\sfrom\s+[\w\"`\[(]|insert\s+into\s|delete\s+from\s"
@@ -275,7 +275,7 @@ def _words(text: str) -> set[str]:
 
 
 def _facts(text: str) -> list[str]:
-    """Numbers, and words in capitals that don't begin a sentence."""
+    """Numbers, and capitalized words that don't begin a sentence."""
     made = []
     begins = True
     for word in re.findall(r"[^\W_]+(?:[.,:]\d+)*|[.!?\n:]", text):

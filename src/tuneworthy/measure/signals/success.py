@@ -1,4 +1,4 @@
-"""How often it works already, by labels, feedback or scores; and how often it fails or declines."""
+"""How often the present approach succeeds, by labels, feedback or scores, and how often it fails."""
 
 from __future__ import annotations
 
@@ -148,14 +148,14 @@ _REFUSAL = re.compile(
 def refuses(text: str) -> bool:
     """Whether a text opens with a refusal in English.
 
-    It looks at the opening alone, by a closed list of wordings: a refusal in other words, in the
-    middle of a text or in another language isn't seen.
+    It checks only the opening, by a closed list of wordings. It misses a refusal in other words, in
+    the middle of a text, or in another language.
     """
     return _REFUSAL.match(text, 0, 240) is not None
 
 
 @remembered(1)
 def refused(texts: Sequence[str | None]) -> Flags:
-    """Which texts open with a refusal; None does not."""
+    """Which texts open with a refusal; None doesn't."""
     declines = (text is not None and refuses(text) for text in texts)
     return np.fromiter(declines, dtype=bool, count=len(texts))

@@ -1,4 +1,4 @@
-"""Terminology: words the glossary forbids, where the prompt already says them right."""
+"""Terminology: words that the glossary forbids, although the prompt has the right ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tuneworthy.text.glossary import Glossary
 from tuneworthy.text.search import joined
 
 TERMS_A_COLUMN = 48
-"""Terms that one column carries as the bits of a whole number; a float holds 53 exactly."""
+"""The number of terms in one column, as the bits of a whole number; a float holds 53 exactly."""
 
 MOST_TERMS = 480  #: Further terms of a glossary are not looked for.
 
@@ -56,10 +56,10 @@ class TermsSignal(TraceSignal):
         self._glossary = Glossary((materials.glossary or ())[:MOST_TERMS])
 
     def rows(self, batch: Batch) -> Numbers:
-        """For each trace which terms are due, said wrong, and held by its system prompt.
+        """For each trace, the terms that are due, used wrongly, and in its system prompt.
 
-        They are bits of whole numbers: ``due_0``, ``wrong_0`` and ``held_0`` carry the first 48
-        terms, ``due_1`` the next, and so on.
+        They are bits of whole numbers: ``due_0``, ``wrong_0`` and ``held_0`` have the first 48
+        terms, ``due_1`` the next ones, and so on.
         """
         n = len(batch)
         glossary = self._glossary
@@ -138,7 +138,7 @@ class TermsSignal(TraceSignal):
             yield due, wrong, held
 
     def _examples(self, table: TraceTable) -> Iterator[str]:
-        """Which wrong words the sample holds, most frequent first."""
+        """The wrong words in the sample, the most frequent first."""
         texts = table.sample.output
         counts = Counter[str]()
         written = self._glossary.look(texts)

@@ -1,4 +1,4 @@
-"""Volume, tokens and spend: is there enough of it for tuning to pay?"""
+"""Volume, tokens and spend: whether there is enough traffic for tuning to pay."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ FORECAST_MONTHS = 6
 MOST_MONTHS = 36
 
 LEAST_TOKENS = 1024
-"""Shortest prefix that is cached: what OpenAI, Gemini and many Claude models ask for; some take 512
-and some 4,096 (docs.litellm.ai, prompt caching, read 2026-11-24)."""
+"""The shortest prefix that a provider caches: that of OpenAI, Gemini and many Claude models; some
+have 512 and some 4,096 (docs.litellm.ai, prompt caching, read 2026-11-24)."""
 
 HOUR_S = 3600.0
 MINUTES_5_S = 300.0
@@ -135,7 +135,7 @@ class TrafficSignal(TraceSignal):
 
 
 def _without_use(table: TraceTable, evidence: Evidence) -> Evidence:
-    """Unknown for what only real use shows: a test has as many calls as its maker took."""
+    """Unknown for a test: only real use shows it, as a test's author chose the number of calls."""
     if evidence.id not in _OF_USE:
         return evidence
     measure = Measure(evidence.id, evidence.unit, evidence.factor)
@@ -148,10 +148,10 @@ def _without_use(table: TraceTable, evidence: Evidence) -> Evidence:
 
 
 def by_day(table: TraceTable, values: Floats | None = None) -> tuple[Floats, float]:
-    """Traces, or another amount of them, by day of 24 hours counted back from the last timestamp.
+    """Traces, or another amount of them, by days of 24 hours back from the last timestamp.
 
-    There are as many days as the clock spans; one that lacks a quarter or less counts as whole. And
-    the variance a day would have if conversations came independently.
+    There are as many days as the clock spans. A day that lacks at most a quarter counts as whole.
+    The second value is the variance of a day if conversations came independently.
     """
     at = table.clock
     whole = int(at.days + 0.25)
@@ -166,11 +166,11 @@ def by_day(table: TraceTable, values: Floats | None = None) -> tuple[Floats, flo
 
 
 def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
-    """Traces, or another amount of them, a month: value, low and high.
+    """Traces, or another amount of them, per month: value, low and high.
 
-    With 28 days of clock or more it is the level of the last 28, times the length of a mean month;
-    the upper end is open where more than one trace in a hundred has no usable timestamp. With less,
-    it is what was counted, as a lower end. Of a draw it is what that share stands for.
+    With 28 days of clock or more, it is the level of the last 28, times the length of a mean month.
+    The upper end is open where more than one trace in a hundred has no usable timestamp. With fewer
+    days, it is the count, as a lower end. For a drawn share of a log, it is scaled up.
     """
     clock = table.clock
     drawn = table.share
@@ -187,9 +187,9 @@ def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
 
 
 def _counted_of(table: TraceTable, rows: Flags, amount: Floats) -> tuple[float, float]:
-    """An amount that some traces come to, and the error of the draw; 0 for what wasn't drawn.
+    """The amount of some traces, and the error of the draw; 0 where nothing was drawn.
 
-    Conversations were drawn, so each counts for as many as there are to one that was.
+    Conversations were drawn, so each represents several.
     """
     by_talk = np.bincount(table.conversation[rows], weights=amount) / table.share
     error = math.sqrt((1 - table.share) * float(by_talk @ by_talk))
@@ -227,7 +227,7 @@ def _requests(table: TraceTable) -> Evidence:
 
 
 def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
-    """Growth a month by the trend of whole weeks, and the trend."""
+    """Growth per month by the trend of whole weeks, and that trend."""
     factor = "economics.traffic.growth_per_month"
     measure = Measure("growth_per_month", "share a month", factor)
     at = table.clock
@@ -259,7 +259,7 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
 
 
 def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
-    """The trend with its weeks, or what to do where there is none."""
+    """The trend with its weeks, or the advice where there is none."""
     clock = table.clock
     too_short = clock.shorter(TREND_DAYS - 0.25, "three whole months")
     if too_short:
@@ -281,7 +281,7 @@ def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
 
 
 def months_needed(line: Trend, months: float) -> int | None:
-    """Months of clock that would tell the growth seen from none, in four logs of five.
+    """Months of clock that distinguish the observed growth from none, in four logs of five.
 
     The error of a slope falls with the length of the log to the power of 1.5. None where more than
     ``MOST_MONTHS`` would be needed.
@@ -295,10 +295,10 @@ def months_needed(line: Trend, months: float) -> int | None:
 
 
 def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...]]:
-    """Requests by calendar month, and six months of forecast where there is a trend.
+    """Requests by calendar month, and a forecast of six months if there is a trend.
 
-    A month that the clock spans in part has what was counted as its lower end, and no upper one.
-    Of a draw counts are those of all, with the error of the draw.
+    For a month that the clock spans in part, the count is a lower end without an upper one. For a
+    drawn share of a log, counts are those of all traces, with the error of the draw.
     """
     clock = table.clock
     if not len(clock.times):
@@ -328,7 +328,7 @@ def _volume(table: TraceTable, line: Trend | None) -> Iterator[tuple[Scalar, ...
 
 
 def _counted_month(table: TraceTable, month: date) -> tuple[Scalar, ...]:
-    """A calendar month: requests with their ends, no forecast, whether the clock spans it all."""
+    """A calendar month: requests with their ends, no forecast, and whether the clock spans it all."""
     clock = table.clock
     start = _seconds(month)
     end = _seconds(_month_after(month))
@@ -352,7 +352,7 @@ def _seconds(day: date) -> float:
 
 
 def _following(table: TraceTable, rows: Ints, *same: Ints) -> tuple[Ints, Ints, Floats]:
-    """Rows that follow another of the same kind in time, that other, and the seconds between."""
+    """Rows that follow another row of the same kind, that other row, and the seconds between."""
     turn = np.nan_to_num(table.turn[rows])
     time = table.time[rows]
     order = rows[np.lexsort((turn, time, *(each[rows] for each in same)))]
@@ -367,11 +367,11 @@ def _following(table: TraceTable, rows: Ints, *same: Ints) -> tuple[Ints, Ints, 
 
 
 def _cacheable(table: TraceTable) -> Evidence:
-    """Tokens of calls that a call shortly before them had begun with.
+    """The share of tokens with which another call shortly before began.
 
-    The system prompt, where the same text was sent to the same model; and in a conversation all
-    that its call before had read, if it read no less: a history is taken to be sent whole and only
-    added to. The longer of the two counts, for some time after its last use.
+    They are the system prompt, if the same text went to the same model. In a conversation, they are
+    all that the call before had read, if this one read no less, as a history is sent whole and only
+    grows. The longer of the two counts, for some time after its last use.
     """
     factor = "economics.traffic.cacheable_share"
     measure = Measure("cacheable_share", "share of input tokens", factor)
@@ -430,7 +430,7 @@ def _cacheable(table: TraceTable) -> Evidence:
 
 
 def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
-    """Tokens as reported; where most calls report none, an estimate that goes by another name."""
+    """Tokens as reported. Where most calls report none, an estimate under another name."""
     reported = table.numbers[f"{side}_tokens"]
     tokens, estimated = chosen(reported, table.numbers[f"{side}_estimate"])
     factor = f"economics.traffic.{side}_tokens"
@@ -477,7 +477,7 @@ def _cached(table: TraceTable) -> Evidence:
 
 
 def _spend(table: TraceTable) -> tuple[Evidence, ...]:
-    """Cost of a request and of a month; beside a bill by list prices the one by calls is unknown."""
+    """The cost of a request and of a month. If list prices were used, the bill by calls is unknown."""
     usd = table.numbers["usd"]
     known = np.isfinite(usd)
     taken = known & table.clock.usable
@@ -510,9 +510,9 @@ def _spend(table: TraceTable) -> tuple[Evidence, ...]:
 
 
 def _usd_per_month(table: TraceTable, priced: float) -> Ends:
-    """The bill of a month, those without a price taken to cost as much as the others.
+    """The bill of a month. Calls without a price count like the others.
 
-    Where too few have a price, it is that of these alone, as a lower end.
+    Where too few calls have a price, it is the sum of these alone, as a lower end.
     """
     value, low, high = per_month(table, table.numbers["usd"])
     if priced < _MOSTLY:
@@ -526,7 +526,7 @@ _BILL = Measure("usd_per_month", "USD a month", "today.usd_per_month")
 
 
 def distinct_models(names: Sequence[str]) -> int:
-    """Models under these names, a maker's prefix, a date at the end and capitals apart."""
+    """The number of models, without a maker's prefix, a date at the end, and capitals."""
     plain = (re.split(r"[/:]", name.strip().casefold())[-1] for name in names)
     return len({_DATED.sub("", name) for name in plain} - {""})
 

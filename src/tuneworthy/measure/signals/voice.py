@@ -1,4 +1,4 @@
-"""Voice: generic phrasing, and its growth over a conversation."""
+"""Voice: generic phrases, and their growth over a conversation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class VoiceSignal(TraceSignal):
         self._phrases = Phrases(materials.voice)
 
     def rows(self, batch: Batch) -> Numbers:
-        """``generic``: 1 for an output with such a phrase, 0 for one without, NaN for no output."""
+        """``generic``: 1 for an output with a generic phrase, 0 for one without, NaN for no output."""
         left_out = happened(batch.column("error")) | joined(batch.output).blank
         generic = self._phrases.any(batch.output).astype(np.float64)
         generic[left_out] = np.nan
