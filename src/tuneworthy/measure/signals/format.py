@@ -122,8 +122,7 @@ class FormatSignal(TraceSignal):
         }
 
     def _values(self, texts: Sequence[str | None]) -> Floats:
-        """Whether each text has a structure, is fenced, is invalid; and its shape, NaN without
-        JSON.
+        """Whether each text has a structure, a fence, a fault; and its shape, NaN without JSON.
 
         Without a schema, plain numbers and words are prose.
         """
