@@ -60,6 +60,8 @@ RUNNING_ARM = "running_arm_share"
 #: What a lab measured of its best prompt on held-out cases.
 BEST_PROMPT = "best_prompt_share"
 SEARCH = "ceiling_search"  #: Draws of a search for better prompts, and how it ended.
+#: Cases that the best prompt of a lab answers now rightly, now wrongly.
+REWARD = "reward_signal"
 
 Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
