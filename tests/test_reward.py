@@ -18,6 +18,7 @@ from internals import (
     Evidence,
     Fake,
     Request,
+    Unknown,
     lab_ceiling,
     lab_reward,
     pipeline_room,
@@ -137,11 +138,11 @@ def test_without_a_signal_reinforcement_is_ruled_out(state: str) -> None:
 
 
 def test_a_grader_that_people_contradict_is_no_reward() -> None:
-    own = {"judge": "m", "kappa": 0.3, "kappa_high": 0.5}
+    own: dict[str, Any] = {"judge": "m", "kappa": 0.3, "kappa_high": 0.5}
     way = way_of(decided(tried_again(**own)), "reinforcement_tuning")
     assert way.state == "ruled_out"
     assert "0.3" in way.because
-    agrees = {"judge": "m", "kappa": 0.7, "kappa_high": 0.8}
+    agrees: dict[str, Any] = {"judge": "m", "kappa": 0.7, "kappa_high": 0.8}
     assert way_of(decided(tried_again(**agrees)), "reinforcement_tuning").state == (
         "untried"
     )
@@ -186,6 +187,7 @@ def test_a_lab_with_repeats_tells_decide_whether_there_is_a_signal(
     lab = prepare(folder, as_of=date(2026, 12, 1), repeats=4)
     lab_ceiling.run(lab, cap_usd=0, transport=Fake(answer))
     dossier = decide(load_case(folder), LESSON, as_of=date(2026, 12, 1))
+    assert not isinstance(dossier.evidence, Unknown)
     (counted,) = (each for each in dossier.evidence if each.id == "reward_signal")
     assert counted.details["state"] == "signal"
     assert counted.value == 1.0

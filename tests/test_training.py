@@ -1442,6 +1442,7 @@ def test_what_users_disliked_is_learned_as_what_not_to_say_and_never_as_an_answe
     assert made.disliked == 1  # the other one holds an address
     assert "reply 4 to it" not in {one.answer.content for one in kept(place)}
     done = training_export.export(place, "trl-kto")
+    assert done.folder is not None
     rows = [
         json.loads(line)
         for line in (done.folder / "train.jsonl").read_text().splitlines()
@@ -1450,6 +1451,7 @@ def test_what_users_disliked_is_learned_as_what_not_to_say_and_never_as_an_answe
     assert [row["completion"][0]["content"] for row in bad] == ["reply 4 to it"]
     assert done.thumbs_down == 1
     plain = training_export.export(place, "trl-sft")
+    assert plain.folder is not None
     assert "reply 4" not in (plain.folder / "train.jsonl").read_text()
     (place / ".tuneworthy" / "disliked.jsonl").write_text("")
     with pytest.raises(TuneworthyError, match="isn't what passed the gates"):
