@@ -27,7 +27,7 @@ from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import Method, ServiceFact
 from tuneworthy.files.disk import made_whole, write_new
-from tuneworthy.files.stores import read_pilot
+from tuneworthy.files.stores import read_disliked, read_pilot
 from tuneworthy.llm.embedded import ORIGIN
 from tuneworthy.measure.hiding import hider
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
@@ -280,10 +280,10 @@ TRUTH = {"true": True, "false": False}
 
 def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
     """An example as the lines of a target: its own, and one for its worse answer if that counts."""
-    lines = [written(example, to)]
-    if to.worse_line is not None and example.rejected.strip():
-        lines.append(written(example, to, to.worse_line))
-    return lines
+    if to.worse_line is None or not example.rejected.strip():
+        return [written(example, to)]
+    worse = written(example, to, to.worse_line)
+    return [worse] if example.disliked else [written(example, to), worse]
 
 
 def written(
@@ -540,6 +540,8 @@ class ExportReport(NamedTuple):
     looked_up: str  #: How old the catalogue is that says so.
     recipe: RecipeFacts
     piloted: AsPiloted | None  #: None for the examples alone.
+    #: Lines that say what not to answer; None where the target takes none.
+    thumbs_down: int | None = None
 
     @property
     def reasons(self) -> Counter[str]:
@@ -599,6 +601,7 @@ def export(
         train = [*piloted.train]
         held = [*piloted.validation] if to.validation else []
     held = held[: to.most_validation]
+    train += _disliked_answers(case, to)
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
         bad = {refusal.source for refusal in refusals}
@@ -606,16 +609,13 @@ def export(
         held = [example for example in held if example.source not in bad]
     texts = {to.train: _lines(train, to), to.validation: _lines(held, to)}
     chosen = choose_base(bases_of(name), base, as_of or today())
+    down = _count_down(train, to)
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
     chosen, billions = _base(base, name, piloted, as_of or today())
     if chosen.problem:
         problems = (chosen.problem, *problems)
-    if to.worse_line is not None and not any(
-        example.rejected.strip() for example in train
-    ):
-        problems += (
-            "no answer with a thumb down: add pairs, or edit answers in a review",
-        )
+    if down == 0:
+        problems += (_NO_THUMB_DOWN,)
     folder = (
         Path(output)
         if output is not None
@@ -648,6 +648,7 @@ def export(
         looked_up=age_text(as_of or today()),
         recipe=facts,
         piloted=piloted,
+        thumbs_down=down,
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -661,6 +662,13 @@ def export(
             write_new(place / file, _ROOM.joinpath(file).read_text("utf-8"))
         write_new(place / "export.json", export_json(report))
     return report
+
+
+def _disliked_answers(case: Case, to: Target) -> tuple[TrainingExample, ...]:
+    """Logged answers with a bad score, for a target that takes thumbs; else none."""
+    if to.worse_line is None:
+        return ()
+    return shared_examples(read_disliked(case), case.data.personal)
 
 
 def shared_examples(
@@ -818,6 +826,18 @@ def export_json(report: ExportReport) -> str:
     if isinstance(report.usd, Unknown):
         data["usd"] = report.usd.model_dump()
     return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def _count_down(examples: Sequence[TrainingExample], to: Target) -> int | None:
+    """Lines that say what not to answer; None where the target takes none."""
+    if to.worse_line is None:
+        return None
+    return sum(bool(example.rejected.strip()) for example in examples)
+
+
+_NO_THUMB_DOWN = (
+    "no answer with a thumb down: add pairs or a log with ratings, or edit answers"
+)
 
 
 def _refusals(
@@ -998,6 +1018,8 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
             "Advised",
             f"{count(to.advised)} examples or more; there are {count(done.train)}",
         )
+    if done.thumbs_down is not None:
+        yield "Thumbs down", counted(done.thumbs_down, "line")
     if done.refusals:
         yield "Left out", f"{counted(len(done.refusals), 'line')} that it would refuse"
     if to.says:

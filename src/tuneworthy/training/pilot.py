@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from tuneworthy.answers.arms import arms_series
+from tuneworthy.answers.weigh import PILOT_SOURCE
 from tuneworthy.errors import CaseError, InputError, StoppedError
 from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.records import Method
@@ -133,6 +134,7 @@ from tuneworthy.training.trainers import (
     TrainingStoppedError,
     TrainingWork,
 )
+from tuneworthy.training.unsearched import say_unsearched
 from tuneworthy.ways.way import KnownNumber
 
 PILOT_RUN = "pilot"
@@ -1041,6 +1043,7 @@ class _PilotRun:
             target=target.at_least if target else None,
         )
         spend = self.calls.spend
+        dossier = decide(lab.case, lab.framework, as_of=lab.as_of)
         assert self.held is not None  # the comparison has held it
         facts = CardFacts(
             case=lab.case,
@@ -1050,13 +1053,17 @@ class _PilotRun:
             probes=self.safety,
             simpler=self.simpler,
             spent_usd=spend.paid,
-            money=decide(lab.case, lab.framework, as_of=lab.as_of).investment,
+            money=dossier.investment,
             best_known=not self._why_best_unknown(),
             more_examples=self.pilot.there if self.pilot.there > size else 0,
             base=base_known(
                 self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of
             ),
         )
+        made = card(facts, lab.as_of)
+        if made.answer == "go":
+            unsearched = say_unsearched(lab, dossier.ceiling.grade, self.calls.ledger)
+            made = made.model_copy(update={"unsearched": unsearched})
         # what a pilot didn't look at keeps the record's own unknown
         looked_at: dict[str, Any] = {}
         if self.plan.seeds > 1:
@@ -1076,7 +1083,7 @@ class _PilotRun:
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(facts, lab.as_of),
+            card=made,
         )
 
     def evidence(self, result: PilotResult) -> Measured:
@@ -1095,7 +1102,7 @@ class _PilotRun:
         rows = [arm_row(self.lab, arm, self.select) for arm in self.lab.plan.arms]
         best = next(arm for arm in self.reported if arm.kind == "prompt")
         share = self.scores.share(best, self.lab.plan.report, exact=True)
-        source = f"pilot: {best.id}"
+        source = f"{PILOT_SOURCE}{best.id}"
         if not isinstance(share, Unknown) and not self._why_best_unknown():
             method = f"{lab.scorer} on cases that chose nothing"
             kept.append(
