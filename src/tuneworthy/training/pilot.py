@@ -101,6 +101,7 @@ from tuneworthy.model.pilot import (
 )
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.money.moving import forced_move
+from tuneworthy.money.terms import mtok_usd
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training.as_piloted import (
@@ -112,7 +113,7 @@ from tuneworthy.training.as_piloted import (
     replay_rows,
     solved_examples,
 )
-from tuneworthy.training.bases import ChosenBase
+from tuneworthy.training.bases import ChosenBase, asked_text
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import (
     CardFacts,
@@ -387,12 +388,16 @@ def base_known(way: str, model: Model, recipe: Recipe, day: date) -> ChosenBase 
     """The catalogue's entry on a base that a service trains; None for one's own machine."""
     if way != "hosted":
         return None
-    method: Method = "preference" if recipe.method == "dpo" else "supervised"
-    return hosted_base(model, method, day)
+    return hosted_base(model, method_of_recipe(recipe), day)
 
 
-def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
-    """When the base ends, and what that means for this pilot, where it is known."""
+def method_of_recipe(recipe: Recipe) -> Method:
+    """How a recipe trains, in the words of the catalogue of facts."""
+    return "preference" if recipe.method == "dpo" else "supervised"
+
+
+def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
+    """When the base ends, what that means for this pilot, and what training it is known to cost."""
     plan = pilot.plan
     base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab.as_of)
     if base is None:
@@ -402,6 +407,11 @@ def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
         move = forced_move(pilot.lab.case, pilot.lab.framework).text
         cost = f" Tuning again on another base then takes {move}" if move else ""
         rows.append(("Forced move", f"{base.warning}.{cost}"))
+    method = method_of_recipe(plan.recipe)
+    asked = asked_text(pilot.base.id, method, pilot.lab.as_of)
+    if asked:
+        stated = mtok_usd(pilot.trainer.usd_per_mtok)
+        rows.append(("Price of training", f"{stated} by --prices. Looked up: {asked}"))
     return rows
 
 
