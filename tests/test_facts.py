@@ -16,6 +16,7 @@ from internals import (
     facts_records,
     money_tuned,
     run,
+    serving_costs,
     training_bases,
     training_export,
     training_gate,
@@ -25,6 +26,7 @@ from tuneworthy import Case, decide, load_case, load_framework
 from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import InvestmentResult
+from tuneworthy.model.ways import WayResult
 
 TODAY = date(2026, 12, 1)
 RELEASE = facts_load.facts_on().dated  # a look-up moves the clock of what ships
@@ -425,9 +427,7 @@ def costs(base: str, *, requests: float = LOW, more: str = "") -> dict[str, Rang
         f"models: [{{id: 'openai:gpt-6-luna'}}, {{id: '{base}', kind: tuned}}]\n"
         f"data: {{examples: 20000}}\ntuning: {{service: hosted}}\ngoals: [generation]\n{more}"
     )
-    money = decide(
-        parsed_case(text), load_framework("lesson"), as_of=TODAY
-    ).investment
+    money = decide(parsed_case(text), load_framework("lesson"), as_of=TODAY).investment
     assert isinstance(money, InvestmentResult)
     known = {}
     for item in money.items:
@@ -498,6 +498,71 @@ def test_hours_and_tokens_are_added_where_a_service_sells_both(
     add_own(tmp_path, monkeypatch, BOTH)
     tokens = LOW * (1000 * 1 + 100 * 10) / 1e6
     assert costs("acme:base")["inference"].low == pytest.approx(2 * 730 + tokens)
+
+
+# What a model takes: how long it thinks, and what it reads.
+
+
+def option(name: str, model: str) -> WayResult:
+    case = parsed_case(f"name: One\nmodels: [{{id: '{model}'}}]\ngoals: [generation]\n")
+    dossier = decide(case, load_framework("lesson"), as_of=TODAY)
+    (way,) = (way for way in dossier.ways if way.id == name)
+    return way
+
+
+def test_longer_thinking_is_no_move_of_a_model_that_takes_no_effort() -> None:
+    for model in ("openai:gpt-4o", "openai:gpt-4.1-mini-2025-04-14"):
+        way = option("reasoning_effort", model)
+        assert way.state == "ruled_out"
+        assert "takes no reasoning effort" in way.because
+    knows = option("reasoning_effort", "openai:gpt-5.4")
+    assert knows.state != "ruled_out"
+    assert knows.because.endswith("takes the efforts none, low, medium, high and xhigh")
+    assert "takes" not in option("reasoning_effort", "acme:unheard-of").because
+
+
+def served(model: str, media: str) -> tuple[str, str]:
+    """Whether a model may serve requests that hold some media, and why."""
+    text = (
+        f"name: Pictures\neconomics: {{traffic: {{requests_per_month: 1000, {TOKENS}}}}}\n"
+        f"models: [{{id: 'openai:gpt-6-luna'}}, {{id: '{model}'}}]\n"
+        f"factors: {{data_sovereignty: no}}\ndata: {{media: {media}}}\n"
+    )
+    ways = serving_costs(parsed_case(text), {}, "no", TODAY)
+    (cost,) = (cost for cost in ways.costs if cost.option.model == model)
+    return cost.admissible, "; ".join(cost.reasons)
+
+
+def test_a_model_that_reads_text_alone_serves_no_request_with_an_image() -> None:
+    state, why = served("deepseek:deepseek-v4-flash", "image")
+    assert state == "no"
+    assert "it reads no image" in why
+    state, why = served("openai:gpt-5.4", "image")
+    assert "reads" not in why
+    state, why = served("openai:gpt-5.4", "[image, audio]")
+    assert (state, "it reads no audio" in why) == ("no", True)
+    state, why = served("acme:unheard-of", "image")
+    assert state == "unknown"
+
+
+@pytest.mark.parametrize("name", training_export.target_names())
+def test_no_target_offers_a_base_that_reads_text_alone_for_requests_with_images(
+    name: str,
+) -> None:
+    bases = training_export.bases_of(name)
+    base = training_bases.choose_base(bases, None, TODAY, ("image",))
+    if bases.service is None or bases.service.kind == "self_hosted":
+        return
+    host = bases.service.host
+    if base.name:
+        fact = FACTS.model(f"{host}:{base.name}")
+        assert fact is None or not fact.reads or "image" in fact.reads
+    for full in bases.names:
+        if not FACTS.unread(full, ("image",)):
+            continue
+        short = full.partition(":")[2]
+        stated = training_bases.choose_base(bases, short, TODAY, ("image",))
+        assert stated.problem, full
 
 
 def test_no_offer_for_trials_and_none_of_a_closed_service_serves_traffic() -> None:

@@ -77,7 +77,8 @@ class ModelFact(OutsideFact):
     released: date | None = None  #: The release of the oldest of them that was found.
     window: Natural | None = None  #: Input tokens that it takes.
     reads: tuple[Literal["text", "image", "audio", "video"], ...] = ()
-    effort: tuple[Word, ...] = ()  #: Words of its endpoint for how long it may think.
+    effort: tuple[Word, ...] | None = None
+    """Words of its endpoint for how long it may think: none where it takes none."""
     parameters_b: NonNegative | None = None  #: Billions of parameters, all of them.
     active_b: NonNegative | None = None  #: Those that work on one token.
     #: Millions of tokens that it was trained on.
@@ -399,6 +400,13 @@ class KnownFacts:
             name: tuple(s.service for s in able if name in s.approaches)
             for name in approaches
         }
+
+    def unread(self, model: str, media: Iterable[str]) -> Strings:
+        """What of some media a model is known not to read; nothing where nobody looked."""
+        fact = self.model(model)
+        if fact is None or not fact.reads:
+            return ()
+        return tuple(medium for medium in media if medium not in fact.reads)
 
     def live_bases(
         self, names: Iterable[str], day: date, *, for_days: int = 0

@@ -485,6 +485,7 @@ class _Options:
             cost = Interval(min(ends), option.usd(likely(self.inputs)), max(ends))
         checks = [
             *_residency(option, self.sovereign),
+            *_reading(self.case, model, self.as_of),
             *_window(price, self.inputs),
             *_batch(self.case, option, price),
             *_quality(self.case, option, model),
@@ -522,6 +523,22 @@ def _residency(option: ServingOption, sovereign: State) -> Iterator[_Check]:
         yield _Check("no", "a third party runs it, and data may not leave")
     elif sovereign == "yes":
         yield _Check("unknown", f"say who runs {option.model} (runs)")
+
+
+def _reading(case: Case, model: Model | None, as_of: date | None) -> Iterator[_Check]:
+    """A model that can't read what requests hold can't answer them; what runs today does."""
+    media = case.data.media
+    if not media or model is None or model is in_use(case):
+        return
+    facts = facts_on(as_of)
+    unread = facts.unread(model.id, media)
+    fact = facts.model(model.id, model.base_url)
+    if fact is None or not fact.reads:
+        ask = f"ask whether it reads {listing(media)}, which requests hold (data.media)"
+        yield _Check("unknown", ask)
+    elif unread:
+        lacks = listing(unread, "and no")
+        yield _Check("no", f"it reads no {lacks}, which requests hold (data.media)")
 
 
 def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from tuneworthy.facts.ends import WARN_DAYS, end_text
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import KnownFacts, Method, ModelFact, ServiceFact
+from tuneworthy.model.case import Medium
 from tuneworthy.money.terms import mtok_range
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
@@ -39,9 +40,15 @@ class ChosenBase(NamedTuple):
     warning: str  #: What its end within half a year means; empty where it lasts.
 
 
-def choose_base(bases: TargetBases, stated: str | None, day: date) -> ChosenBase:
-    """The stated base, or the first that stays long enough, with its end on a day."""
+def choose_base(
+    bases: TargetBases, stated: str | None, day: date, media: Sequence[Medium] = ()
+) -> ChosenBase:
+    """The stated base, or the first that stays long enough, with its end on a day.
+
+    One that is known not to read the ``media`` of a case's requests is none for it.
+    """
     facts = facts_on(day)
+    bases = _reading(bases, facts, media)
     service = bases.service
     if service is None or service.kind == "self_hosted":
         ends = "never, as the weights stay with you"
@@ -57,12 +64,28 @@ def choose_base(bases: TargetBases, stated: str | None, day: date) -> ChosenBase
     short = name.removeprefix(f"{host}:")
     fact = facts.model(name)
     problem = base_problem(name, facts, day)
+    unread = facts.unread(name, media)
+    if not problem and unread:
+        problem = f"{short} reads no {listing(unread, 'and no')}, which requests hold (data.media)"
     if not problem and service.until is not None and service.until <= day:
         problem = f"{service.service} takes no new jobs since {day_text(service.until)}"
     if problem:
         problem += f". {_instead(bases, facts, day)}"
     ends = _ends(fact, service, day)
     return ChosenBase(short, fact, problem, ends, _warning(short, fact, service, day))
+
+
+def _reading(
+    bases: TargetBases, facts: KnownFacts, media: Sequence[Medium]
+) -> TargetBases:
+    """The same without bases that are known not to read what requests hold."""
+    if not media:
+        return bases
+    names = tuple(name for name in bases.names if not facts.unread(name, media))
+    others = tuple(
+        (target, name) for target, name in bases.others if not facts.unread(name, media)
+    )
+    return bases._replace(names=names, others=others)
 
 
 def base_problem(name: str, facts: KnownFacts, day: date) -> str:

@@ -39,7 +39,7 @@ from tuneworthy.model.base import (
     Text,
     Unknown,
 )
-from tuneworthy.model.case import Case, Model, PersonalPolicy
+from tuneworthy.model.case import Case, Medium, Model, PersonalPolicy
 from tuneworthy.model.pilot import Method as Learning
 from tuneworthy.model.pilot import Recipe
 from tuneworthy.model.training import ChatTurn, TrainingExample
@@ -246,7 +246,9 @@ def bases_of(name: str) -> TargetBases:
     return TargetBases(to.title, to.bases, to.offer, tuple(others))
 
 
-def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
+def hosted_base(
+    model: Model, method: Method, day: date, media: Sequence[Medium] = ()
+) -> ChosenBase | None:
     """What is known of a model that its own provider would tune; None where nothing is.
 
     A model at an address of its own ends by no calendar of others.
@@ -257,7 +259,7 @@ def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
     for each in target_names():
         offer = target(each).offer
         if offer is not None and offer.host == host and method_of(each) == method:
-            return choose_base(bases_of(each), name, day)
+            return choose_base(bases_of(each), name, day, media)
     return None
 
 
@@ -609,7 +611,7 @@ def export(
     texts = {to.train: _lines(train, to), to.validation: _lines(held, to)}
     day = as_of or today()
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
-    chosen, billions = _base(base, name, piloted, day)
+    chosen, billions = _base(base, name, piloted, day, case.data.media)
     if chosen.problem:
         problems = (chosen.problem, *problems)
     if to.worse_line is not None and not any(
@@ -739,7 +741,11 @@ def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
 
 
 def _base(
-    name: str | None, target_name: str, piloted: AsPiloted | None, day: date
+    name: str | None,
+    target_name: str,
+    piloted: AsPiloted | None,
+    day: date,
+    media: Sequence[Medium],
 ) -> tuple[ChosenBase, float | None]:
     """The base as the target's files name it, and its billions of weights where they are known.
 
@@ -750,7 +756,7 @@ def _base(
         name = _piloted_base(piloted, to)
     if name is None or not Path(name).expanduser().is_dir():
         _refuse_quotes(name or "-")
-        chosen = choose_base(bases_of(target_name), name, day)
+        chosen = choose_base(bases_of(target_name), name, day, media)
         return chosen, billions_by_name(chosen.name)
     if not to.local:
         fix = "name a model of the service, or write for a library: --to trl-sft"

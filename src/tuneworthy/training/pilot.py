@@ -243,7 +243,7 @@ def prepare_pilot(
     recipe = recipe or Recipe()
     model = _model_to_tune(case, base)
     _refuse_private(case, trainer.way)
-    _refuse_gone(trainer.way, model, recipe, lab.as_of)
+    _refuse_gone(trainer.way, model, recipe, lab)
     prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
         raise CaseError(
@@ -374,9 +374,9 @@ def _refuse_private(case: Case, way: str) -> None:
         )
 
 
-def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
+def _refuse_gone(way: str, model: Model, recipe: Recipe, lab: PreparedLab) -> None:
     """Raise InputError for a base that a service no longer tunes: nothing is spent on it."""
-    base = base_known(way, model, recipe, day)
+    base = base_known(way, model, recipe, lab)
     if base is not None and base.problem:
         what, _, fix = base.problem.partition(". ")
         raise InputError(
@@ -384,11 +384,14 @@ def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
         )
 
 
-def base_known(way: str, model: Model, recipe: Recipe, day: date) -> ChosenBase | None:
+def base_known(
+    way: str, model: Model, recipe: Recipe, lab: PreparedLab
+) -> ChosenBase | None:
     """The catalogue's entry on a base that a service trains; None for one's own machine."""
     if way != "hosted":
         return None
-    return hosted_base(model, method_of_recipe(recipe), day)
+    media = lab.case.data.media
+    return hosted_base(model, method_of_recipe(recipe), lab.as_of, media)
 
 
 def method_of_recipe(recipe: Recipe) -> Method:
@@ -399,7 +402,7 @@ def method_of_recipe(recipe: Recipe) -> Method:
 def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
     """When the base ends, what that means for this pilot, and what training it is known to cost."""
     plan = pilot.plan
-    base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab.as_of)
+    base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab)
     if base is None:
         return []
     rows = [("Base ends", f"{base.ends} ({age_text(pilot.lab.as_of)})")]
@@ -1063,9 +1066,7 @@ class _PilotRun:
             money=decide(lab.case, lab.framework, as_of=lab.as_of).investment,
             best_known=not self._why_best_unknown(),
             more_examples=self.pilot.there if self.pilot.there > size else 0,
-            base=base_known(
-                self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of
-            ),
+            base=base_known(self.plan.way, self.pilot.base, self.plan.recipe, lab),
         )
         # what a pilot didn't look at keeps the record's own unknown
         looked_at: dict[str, Any] = {}
