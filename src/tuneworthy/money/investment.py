@@ -65,6 +65,7 @@ from tuneworthy.money.terms import (
     CostModel,
     CostPart,
     Product,
+    TrainingCost,
     at_ends,
     build_cost_model,
     call_usd,
@@ -78,6 +79,7 @@ from tuneworthy.money.tuned import (
     call_of_tuned,
     endpoint_fee,
     endpoint_text,
+    training_asked,
     tuned_offers,
 )
 from tuneworthy.money.worth import more_cases
@@ -437,8 +439,8 @@ def _lacking(
 
 def _compute(
     case: Case, fits: Sequence[ApproachResult], as_of: date | None
-) -> tuple[Interval, str] | Unknown | None:
-    """Cost of training by tokens and prices for the first approach, and how it is computed.
+) -> TrainingCost | Unknown | None:
+    """Cost of training by tokens and prices for the first approach.
 
     None where nobody can tell. Of documents nobody knows the tokens, and the table is for small
     runs.
@@ -456,9 +458,14 @@ def _compute(
         return None
     facts = facts_on(as_of).assumptions
     have = case.usable_data(need.unit) or 0
-    price = taken(facts["training_usd_per_mtok"])
+    pairs = need.unit == "preference_pairs"
+    asked = training_asked(case, "preference" if pairs else "supervised", as_of)
+    if asked is None:
+        price = taken(facts["training_usd_per_mtok"])
+    else:
+        price, _ = asked
     epochs = taken(facts["epochs"])
-    texts = 2 if need.unit == "preference_pairs" else 1
+    texts = 2 if pairs else 1
     size = Interval.certain(need.low)
     if have:
         used = max(have, need.low)
@@ -475,7 +482,12 @@ def _compute(
     )
     each = f"{spread(size, count)} examples × {spread(tokens, lambda n: count(texts * n))} tokens"
     by = f"{spread(epochs, count)} passes × {spread(price, mtok_usd)} a million tokens"
-    return cost, f"{each} × {by}"
+    if asked is not None:
+        _, whose = asked
+        by += f" at {whose}"
+    elif any(model.kind == "tuned" for model in case.models):
+        by += " elsewhere, as no page names the price of this base"
+    return TrainingCost(cost, f"{each} × {by}", of_base=asked is not None)
 
 
 def held_against(
@@ -875,6 +887,8 @@ def _items(
         yield CostItem(
             when=month, what="of it idle GPUs", usd=idle, source=source, in_sum=False
         )
+    elif sold := [cost.option for cost in ways.costs if cost.option.tuned_at]:
+        yield from (_fee(option) for option in sold if option.fee)
     elif not (model.one_off or case.tuning.service == "self_hosted") and (
         tuned is None or tuned.runs != "own"
     ):
@@ -934,6 +948,18 @@ def _lab_item(case: Case, ways: Ways, prompts: int, cases: int) -> CostItem:
     what = "calls of a lab"
     cost = _number_or_ask(lab, ask)
     return CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
+
+
+def _fee(option: ServingOption) -> CostItem:
+    """What the endpoint of a tuned model costs, within the cost of its serving."""
+    hour = mtok_usd(option.fee / HOURS_PER_MONTH)
+    return CostItem(
+        when="each month",
+        what="of it the endpoint",
+        usd=option.fee,
+        source=f"one endpoint at {hour} an hour, used or not: {option.tuned_at}, by {option.catalogue}",
+        in_sum=False,
+    )
 
 
 def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:

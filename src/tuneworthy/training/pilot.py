@@ -102,6 +102,7 @@ from tuneworthy.model.pilot import (
 )
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.money.moving import forced_move
+from tuneworthy.money.terms import mtok_usd
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training.as_piloted import (
@@ -113,7 +114,7 @@ from tuneworthy.training.as_piloted import (
     replay_rows,
     solved_examples,
 )
-from tuneworthy.training.bases import ChosenBase
+from tuneworthy.training.bases import ChosenBase, asked_text
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import (
     CardFacts,
@@ -244,7 +245,7 @@ def prepare_pilot(
     recipe = recipe or Recipe()
     model = _model_to_tune(case, base)
     _refuse_private(case, trainer.way)
-    _refuse_gone(trainer.way, model, recipe, lab.as_of)
+    _refuse_gone(trainer.way, model, recipe, lab)
     prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
         raise CaseError(
@@ -375,9 +376,9 @@ def _refuse_private(case: Case, way: str) -> None:
         )
 
 
-def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
+def _refuse_gone(way: str, model: Model, recipe: Recipe, lab: PreparedLab) -> None:
     """Raise InputError for a base that a service no longer tunes: nothing is spent on it."""
-    base = base_known(way, model, recipe, day)
+    base = base_known(way, model, recipe, lab)
     if base is not None and base.problem:
         what, _, fix = base.problem.partition(". ")
         raise InputError(
@@ -385,18 +386,25 @@ def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
         )
 
 
-def base_known(way: str, model: Model, recipe: Recipe, day: date) -> ChosenBase | None:
+def base_known(
+    way: str, model: Model, recipe: Recipe, lab: PreparedLab
+) -> ChosenBase | None:
     """The catalogue's entry on a base that a service trains; None for one's own machine."""
     if way != "hosted":
         return None
-    method: Method = "preference" if recipe.method == "dpo" else "supervised"
-    return hosted_base(model, method, day)
+    media = lab.case.data.media
+    return hosted_base(model, method_of_recipe(recipe), lab.as_of, media)
 
 
-def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
-    """When the base ends, and what that means for this pilot, where it is known."""
+def method_of_recipe(recipe: Recipe) -> Method:
+    """How a recipe trains, in the words of the catalogue of facts."""
+    return "preference" if recipe.method == "dpo" else "supervised"
+
+
+def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
+    """When the base ends, what that means for this pilot, and what training it is known to cost."""
     plan = pilot.plan
-    base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab.as_of)
+    base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab)
     if base is None:
         return []
     rows = [("Base ends", f"{base.ends} ({age_text(pilot.lab.as_of)})")]
@@ -404,6 +412,11 @@ def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
         move = forced_move(pilot.lab.case, pilot.lab.framework).text
         cost = f" Tuning again on another base then takes {move}" if move else ""
         rows.append(("Forced move", f"{base.warning}.{cost}"))
+    method = method_of_recipe(plan.recipe)
+    asked = asked_text(pilot.base.id, method, pilot.lab.as_of)
+    if asked:
+        stated = mtok_usd(pilot.trainer.usd_per_mtok)
+        rows.append(("Price of training", f"{stated} by --prices. Looked up: {asked}"))
     return rows
 
 
@@ -1056,9 +1069,7 @@ class _PilotRun:
             money=dossier.investment,
             best_known=not self._why_best_unknown(),
             more_examples=self.pilot.there if self.pilot.there > size else 0,
-            base=base_known(
-                self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of
-            ),
+            base=base_known(self.plan.way, self.pilot.base, self.plan.recipe, lab),
         )
         made = card(facts, lab.as_of)
         if made.answer == "go":

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 from tuneworthy.answers.weigh import SEARCH
-from tuneworthy.model.base import Range
-from tuneworthy.model.case import in_use
+from tuneworthy.facts.load import facts_on
+from tuneworthy.model.base import Range, Strings
+from tuneworthy.model.case import Model, in_use
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Move, Moves, OptionRule, Triangle
 from tuneworthy.plugins import plugin_object
@@ -228,14 +230,15 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
     """More thinking helps where ability is lacking."""
     used = in_use(gap.facts.case)
-    more = () if used is None else used.effort[1:]
-    nobody = "nobody let the model think longer"
-    if more:
-        nobody = f"the model takes efforts that nobody ran: {listing(more)}"
+    takes = None if used is None else efforts_of(used, gap.facts.findings.as_of)
+    if used is not None and takes is not None and not takes:
+        return rule_out(f"{used.id} takes no reasoning effort, only another model does")
+    takes = takes or ()
+    by = f". It takes the efforts {listing(takes)}" if takes[1:] else ""
     if gap.failures is not None and gap.failures.n:
         if gap.leads("reasoning", "passage_misread"):
             because = "a quarter of the failures or more are of reading or reasoning"
-            return Prospect(because, situated(rule, "ability"))
+            return Prospect(because + by, situated(rule, "ability"))
         return Prospect("few failures are of reading or reasoning", rule.errors)
     if gap.levelled:
         return Prospect(
@@ -243,10 +246,20 @@ def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
         )
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
-        return Prospect(
-            "it is a matter of reading and reasoning", situated(rule, "ability")
-        )
-    return Prospect(nobody, rule.errors)
+        because = "it is a matter of reading and reasoning"
+        return Prospect(because + by, situated(rule, "ability"))
+    return Prospect(f"nobody let the model think longer{by}", rule.errors)
+
+
+def efforts_of(model: Model, as_of: date | None) -> Strings | None:
+    """Words for how long a model may think, as stated or else as looked up.
+
+    None where nobody knows, and none where it is known to take none.
+    """
+    if model.effort:
+        return model.effort
+    fact = facts_on(as_of).model(model.id, model.base_url)
+    return None if fact is None else fact.effort
 
 
 @option(sends_data=False)
