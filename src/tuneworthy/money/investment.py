@@ -896,8 +896,7 @@ def _items(
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
-    yield _lab_item(case, ways, prompts, cases)
-    yield _judge(ways, prompts * cases)
+    yield from _lab_items(case, ways, prompts, cases)
     yield from change_items(case, framework)
 
 
@@ -922,16 +921,38 @@ def _category_items(
         yield CostItem(when=when, what=plain(name), usd=cost, source=source)
 
 
-def _lab_item(case: Case, ways: Ways, prompts: int, cases: int) -> CostItem:
+_QUOTED = "not in the sums: its quote counts the case's own prompts and cases"
+
+
+def _lab_items(
+    case: Case, ways: Ways, prompts: int, cases: int
+) -> tuple[CostItem, CostItem]:
+    """The calls of a lab and of its judge.
+
+    Where a lab can be quoted from the case's own files its quote says it: one number a quantity.
+    """
+    quotable = case.data.evaluation is not None and case.data.prompts is not None
+    if not (quotable and case.models):
+        return _lab_item(ways, prompts, cases), _judge_item(ways, prompts * cases)
+    lab = Unknown(ask=_ASK_FOR_QUOTE)
+    judge = Unknown(ask=f"{_ASK_FOR_QUOTE} --judge RUBRIC.md --judge-model MODEL")
+    return (
+        CostItem(when="up front", what=_LAB, usd=lab, source=_QUOTED, in_sum=False),
+        CostItem(when="up front", what=_JUDGE, usd=judge, source=_QUOTED, in_sum=False),
+    )
+
+
+_LAB = "calls of a lab"
+_JUDGE = "calls of a judge"
+_ASK_FOR_QUOTE = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
+
+
+def _lab_item(ways: Ways, prompts: int, cases: int) -> CostItem:
     """The calls of a lab that runs some prompts on some cases, at what a call costs today."""
     lab = None
     source = "not in the sums"
-    ask = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
-    # Where a lab can be quoted from the case's own files its quote says it: one number a quantity.
-    quotable = case.data.evaluation is not None and case.data.prompts is not None
-    if quotable and case.models:
-        source = "not in the sums: its quote counts the case's own prompts and cases"
-    elif (
+    ask = _ASK_FOR_QUOTE
+    if (
         ways.bill
         and ways.bill.option.runs != "own"
         and REQUESTS in ways.inputs
@@ -945,9 +966,8 @@ def _lab_item(case: Case, ways: Ways, prompts: int, cases: int) -> CostItem:
         )
     else:
         ask += ". Or state traffic and the bill, or the tokens and the models that serve it"
-    what = "calls of a lab"
     cost = _number_or_ask(lab, ask)
-    return CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
+    return CostItem(when="up front", what=_LAB, usd=cost, source=source, in_sum=False)
 
 
 def _fee(option: ServingOption) -> CostItem:
@@ -993,7 +1013,7 @@ def _only_input(price: Product, ways: Ways) -> Interval:
     return ways.inputs[name]
 
 
-def _judge(ways: Ways, answers: int) -> CostItem:
+def _judge_item(ways: Ways, answers: int) -> CostItem:
     """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
     cost = None
     source = "not in the sums, and only where a model scores"
@@ -1020,9 +1040,8 @@ def _judge(ways: Ways, answers: int) -> CostItem:
             "rubric adds to that"
         )
     ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
-    what = "calls of a judge"
     usd = _number_or_ask(cost, ask)
-    return CostItem(when="up front", what=what, usd=usd, source=source, in_sum=False)
+    return CostItem(when="up front", what=_JUDGE, usd=usd, source=source, in_sum=False)
 
 
 def _paid_by_tokens(ways: Ways) -> ServingOption | None:
