@@ -381,8 +381,8 @@ def stakes_of(
     elif record is not None:
         inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
         says[FAILURE] = (
-            f"tuning works as often as it measured best in {record.of}: {record.won} of "
-            f"{record.n}, {share(record.low)} to {share(record.high)}"
+            f"{share(record.low)} to {share(record.high)} chance, assumed because tuning measured "
+            f"best in {record.won} of {record.n} {record.of}"
         )
     return Stakes(
         model=model,
@@ -739,7 +739,7 @@ def _undercut(
         return payback
     but = (
         f"The same calls cost {usd(rival.usd.value)}{model.a_month} with {rival.option.model}, "
-        "which would take that saving away, and nobody has run it here"
+        "which would take away what tuning saves on calls, and nobody has run it here"
     )
     settle = f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE"
     return Payback("unknown", f"{payback.why}. {but}", settle, but)

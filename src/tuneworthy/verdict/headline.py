@@ -33,12 +33,12 @@ from tuneworthy.words import (
     day,
     few,
     listing,
-    number,
     plain,
     sentence,
     several,
     usd,
 )
+from tuneworthy.words import hours as as_hours
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 #: The answer to "should we fine-tune?".
@@ -137,8 +137,8 @@ def _hours(step: Step) -> str:
     if isinstance(step.hours, Unknown):
         return ""
     if isinstance(step.hours, Range):
-        return f" ({number(step.hours.low)}–{number(step.hours.most)} h)"
-    return f" ({number(step.hours)} h)"
+        return f" ({as_hours(step.hours.low)}–{as_hours(step.hours.most)} h)"
+    return f" ({as_hours(step.hours)} h)"
 
 
 def grounds(basis: Basis) -> str:
