@@ -552,7 +552,7 @@ def test_by_hand_a_model_that_ends_leaves_its_successors_price() -> None:
     assert worth == pytest.approx(2 * 950 + 10 * luna - 12 * 421 - 1000)
     assert "model_in_use_ends" in {one["id"] for one in dossier["challenges"]}
     assert (
-        "with openai:gpt-6-luna, which would take that saving away"
+        "with openai:gpt-6-luna, which would take away what tuning saves on calls"
         in gate(dossier)["why"]
     )
     rivals = dossier["investment"]["computed"]["rivals"]
