@@ -6,9 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import date
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 from internals import Evidence, catalogue_text, check, money_investment, parse
 from tuneworthy import (
     Case,
-    Dossier,
     Framework,
     FrameworkError,
     decide,
@@ -238,33 +236,13 @@ def judged() -> list[tuple[Case, dict[str, Evidence] | None]]:
 DRAWN = money_investment.RememberedDraws()
 
 
-@dataclass
-class Noticeable:
-    """What a framework makes of a case, but for its own digest."""
-
-    at_once: str  #: What a decision works out at once.
-    dossier: Dossier  #: With what it works out when it is read, which takes longer.
-
-    @cached_property
-    def whole(self) -> str:
-        made = self.dossier.to_dict()
-        for name in UNNOTICED:
-            del made[name]
-        return json.dumps(made)
-
-
-UNNOTICED = ("framework", "evidence")
-"""Where a limit is shown, whatever it does."""
-
-
-def judged_by(
+def dossier(
     framework: Framework, case: Case, evidence: dict[str, Evidence] | None
-) -> Noticeable:
-    dossier = decide(case, framework, as_of=AS_OF, evidence=evidence, draw=DRAWN)
-    known = vars(dossier).items()
-    return Noticeable(
-        repr([pair for pair in known if pair[0] not in UNNOTICED]), dossier
-    )
+) -> str:
+    """What the framework makes of a case, but for its own digest."""
+    made = decide(case, framework, as_of=AS_OF, evidence=evidence, draw=DRAWN).to_dict()
+    del made["framework"], made["evidence"]  # where a limit is shown, whatever it does
+    return json.dumps(made)
 
 
 def linted(data: Any) -> str:
@@ -273,11 +251,10 @@ def linted(data: Any) -> str:
 
 
 @cache
-def before() -> tuple[dict[int, Noticeable], str]:
+def before() -> tuple[dict[int, str], str]:
     """Dossiers by the lesson as it is, by the identity of their case and evidence; and its lint."""
     framework = load_framework(lesson())
-    made = {id(pair): judged_by(framework, *pair) for pair in judged()}
-    return made, linted(lesson())
+    return {id(pair): dossier(framework, *pair) for pair in judged()}, linted(lesson())
 
 
 def noticed_by(data: Any) -> str | None:
@@ -285,17 +262,12 @@ def noticed_by(data: Any) -> str | None:
     then, lint = before()
     try:
         framework = load_framework(data)
-        now = dict[int, Noticeable]()
         for place, pair in enumerate(judged()):
-            now[id(pair)] = judged_by(framework, *pair)
-            if now[id(pair)].at_once != then[id(pair)].at_once:
+            if dossier(framework, *pair) != then[id(pair)]:
                 # a number beside it may be noticed here too
                 judged().insert(0, judged().pop(place))
                 return "dossier"
-        if linted(data) != lint:
-            return "lint"
-        apart = any(made.whole != then[key].whole for key, made in now.items())
-        return "dossier" if apart else None
+        return "lint" if linted(data) != lint else None
     except FrameworkError:
         return "loader"
 
