@@ -17,6 +17,7 @@ from tuneworthy.answers import count as answers_count
 from tuneworthy.answers import facts as answers_facts
 from tuneworthy.answers import weigh as answers_weigh
 from tuneworthy.cases import failures as cases_failures
+from tuneworthy.cases import history as cases_history
 from tuneworthy.cases import judging as cases_judging
 from tuneworthy.cases import portfolio as cases_portfolio
 from tuneworthy.cases import reports as workspace_reports
