@@ -160,6 +160,15 @@ class PreparedLab:
             yield "Host", f"{sentence}. Until then nothing is sent"
 
     @property
+    def search_rows(self) -> Iterator[tuple[str, str]]:
+        """Rows of a quote on the search for better prompts, or why there is none."""
+        request = self.request
+        if request is not None:
+            yield proposals_row(request.draws, request.named, len(request.taught))
+        if self.unsearched:
+            yield "No search", self.unsearched
+
+    @property
     def callers(self) -> list[ProposalRequest | LabJudge]:
         """Whoever calls a model beside the arms: the writer of prompts and the judge."""
         return [each for each in (self.request, self.scores.judge) if each is not None]
@@ -571,10 +580,7 @@ def render_quote(
         f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
     )
     more = [*lab.price_rows]
-    if request is not None:
-        more.append(proposals_row(request.draws, request.named, len(request.taught)))
-    if lab.unsearched:
-        more.append(("No search", lab.unsearched))
+    more += lab.search_rows
     rather = f"; where no text is the right one, {JUDGE}"
     free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
     more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
