@@ -396,7 +396,10 @@ class CandidateEvaluator:
             return 0.5, "", "No answer came: nobody knows whether it is right."
         output = Output.from_reply(call.whole)
         if self.judge is None:
-            scored = self.marker.score(output, case, system_of(job.request))
+            # a whole request is made for those scorers alone that read it
+            reads = self.marker.reads_system(case)
+            system = system_of(job.request) if reads else ""
+            scored = self.marker.score(output, case, system)
         else:
             scored = self.judge.score(output, case)
         text = output.text or json.dumps(output.tool_calls, ensure_ascii=False)

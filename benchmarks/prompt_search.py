@@ -1,6 +1,6 @@
 """A search for prompts beside bare calls: CPU seconds of one process for the same requests.
 
-Run ``python benchmarks/searches.py [WORLDS]`` in an environment with the extras ``lab`` and
+Run ``python benchmarks/prompt_search.py [WORLDS]`` in an environment with the extras ``lab`` and
 ``optimise``. The worlds are those of ``tests/worlds_search.py``, which a server in another process
 answers for. The search makes its calls through the lab's ledger; then the runner makes the same
 calls into an empty ledger: all together, and in the batches in which the search asked for them.
@@ -21,10 +21,11 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path += [str(ROOT / "tests"), str(ROOT / "evidence" / "accuracy")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "evidence" / "accuracy"))
 
 from searches import served
+
 from tuneworthy.lab.ceiling import evaluator_for, with_search
 from tuneworthy.lab.prepare import CEILING_RUN, PreparedLab, paid, prepare, price
 from tuneworthy.lab.search import Search
