@@ -34,7 +34,7 @@ from tuneworthy.files.disk import (
     write_over,
     writing,
 )
-from tuneworthy.files.materials import prompt_text
+from tuneworthy.files.materials import prompt_from, prompt_text
 from tuneworthy.llm.seals import origin, seal
 from tuneworthy.model.base import Record
 from tuneworthy.model.case import Case, PromptVariant
@@ -682,6 +682,12 @@ def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
     for prompt in prompts:
         path = _place(case, f"{PROPOSED}/{prompt.name}.md")
         write_new(path, prompt_text(prompt), force=True)
+
+
+def read_proposed(case: Case, name: str) -> PromptVariant:
+    """A prompt that was proposed, as it is kept."""
+    path = _place(case, f"{PROPOSED}/{name}.md")
+    return prompt_from(read_text(path, MIB, CaseError), path)
 
 
 # Rubrics written on the page: a file each, named by what it says ----------------------------------

@@ -28,6 +28,7 @@ from tuneworthy.model.lab import (
     RetrievalResult,
     RewardSignal,
     RoutedWay,
+    RubricGain,
     ShareOf,
     Spend,
     Stand,
@@ -954,6 +955,8 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
     if result.gained is not None:
         says = difference_text(result.gained)
         yield "Gained", f"{says} on held-out cases, against {result.gained.second}"
+    if result.rubric is not None:
+        yield "Rubric", rubric_text(result.rubric)
     started = {draw.parent for draw in draws}
     none = sum(not draw.arm or draw.arm in started for draw in draws)
     yield (
@@ -975,6 +978,21 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
             "One more",
             f"would add {ends} to the best of {several(plateau.draws, 'draw')}",
         )
+
+
+def rubric_text(rubric: RubricGain) -> str:
+    """What a search gained by the judge's word, and how much of it by breaking the rubric."""
+    judged = rubric.judged
+    if isinstance(judged, Unknown):
+        return f"not known: {judged.ask}"
+    gain = f"{_signed(judged.value, judged.low, judged.high)} {ALONE}"
+    broken = rubric.broken
+    if isinstance(broken, Unknown):
+        return f"{gain}. How much of it people don't see is not known: {broken.ask}"
+    ends = _signed(broken.value, broken.low, broken.high)
+    if broken.low > 0:
+        return f"{gain}, {ends} of it won by breaking the rubric: people don't see it"
+    return f"{gain}, none of it beyond chance by breaking the rubric: {ends}"
 
 
 def headroom_text(headroom: Headroom) -> str:
