@@ -186,6 +186,10 @@ class PilotResult(Record):
         ask="nothing: no head was trained, or routing adds nothing"
     )
     """A head where it is sure, and the best prompt for the rest."""
+    routed_tuned: RoutedWay | Unknown = Unknown(
+        ask="nothing: no head was trained, or routing adds nothing"
+    )
+    """A head where it is sure, and the tuned model that was judged for the rest."""
     card: PilotCard
     spend: Spend
     stopped: str = ""  #: Why it ended early; empty for one that has its answer.

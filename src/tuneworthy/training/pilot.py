@@ -55,7 +55,7 @@ from tuneworthy.lab.result import (
     options_evidence,
     tried_evidence,
 )
-from tuneworthy.lab.routing import route, routed_arm
+from tuneworthy.lab.routing import route, route_to, routed_arm
 from tuneworthy.lab.scores import (
     WHY_UNANSWERED,
     Lab,
@@ -631,6 +631,8 @@ class _PilotRun:
         }
         self.reported: Arms = ()  #: Arms that met the held-out cases.
         self.safety: tuple[SafetyProbe, ...] = ()  #: Of the judged arm.
+        #: Of the judged arm, the scores of the cases for selecting over its seeds.
+        self.tuned_on_select: Any = None
         self.held: HeldArm | None = None  #: The judged arm against every target.
         self.simpler: tuple[Arm, Estimate] | None = None
         """The best way without a model, and what the judged arm gains over it."""
@@ -661,6 +663,7 @@ class _PilotRun:
             lost = self.scores.unanswered(pilot.tuned("", size, seed=0), self.select)
             raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
         tuned = self._best_tuned(tables, size)
+        self.tuned_on_select = mean_over_seeds(tables[tuned.few_shot][size])
         verify = await self._held_out(tuned, size, ways)
         return self._result(verify, tables[tuned.few_shot], ended=ended)
 
@@ -1071,6 +1074,9 @@ class _PilotRun:
         routed = self._routed_way()
         if routed is not None:
             _, looked_at["routed"] = routed
+        of_tuned = self._routed_tuned(self._reported_arm(verify.plan.tuned))
+        if of_tuned is not None:
+            _, looked_at["routed_tuned"] = of_tuned
         keys = [work.job.key for work in self.pilot.works]
         return PilotResult(
             plan=self.plan,
@@ -1141,13 +1147,16 @@ class _PilotRun:
     def _arms(self, result: PilotResult) -> tuple[LabArm, ...]:
         """Every arm; of the tuned one that was judged also its card."""
         verify = result.verify
-        tuned = next(arm for arm in self.reported if arm.id == verify.plan.tuned)
-        untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
+        tuned = self._reported_arm(verify.plan.tuned)
+        untuned = self._reported_arm(verify.plan.untuned)
         gain = gain_figure(verify.contrast, verify.plan, _SOURCE)
         arms = self._arms_with_route(tuned, gain, untuned, verify.general_skills)
         return with_found(
             arms, tuned.id, card=result.card.answer, card_says=result.card.because
         )
+
+    def _reported_arm(self, name: str) -> Arm:
+        return next(arm for arm in self.reported if arm.id == name)
 
     def _arms_with_route(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
@@ -1168,6 +1177,21 @@ class _PilotRun:
             return None
         return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
 
+    def _routed_tuned(self, tuned: Arm) -> tuple[LabArm, RoutedWay] | None:
+        """The head where it is sure, and the tuned model that is judged for the rest."""
+        plan = self.lab.plan
+        routed = route_to(
+            tuned,
+            plan,
+            self.scores,
+            self.reported,
+            self.tuned_on_select,
+            margin=self.plan.margin,
+        )
+        if routed is None:
+            return None
+        return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
+
     def _arms_as_judged(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
     ) -> tuple[LabArm, ...]:
@@ -1175,6 +1199,10 @@ class _PilotRun:
         arms = measured_arms(
             "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of
         )
+        routed = self._routed_tuned(tuned)
+        if routed is not None:  # it is as private, able and safe as its model
+            routed_way, _ = routed
+            arms = (*arms, routed_way)
         inside = self.plan.way != "hosted"
         for arm in arms:
             if arm.kind != "tuned":
@@ -1193,6 +1221,14 @@ class _PilotRun:
                 best_known="no" if self._why_best_unknown() else "yes",
             )
         return with_found(arms, tuned.id, gain=gain, beside=untuned.id)
+
+
+def mean_over_seeds(rows: Any) -> Any:
+    """Scores by case, the mean over the seeds that have one; NaN where none has."""
+    answered = (~np.isnan(rows)).sum(axis=0)
+    sums = np.nansum(rows, axis=0)
+    unknown = np.full(len(sums), np.nan)
+    return np.divide(sums, answered, out=unknown, where=answered > 0)
 
 
 def is_safe(probes: Sequence[SafetyProbe]) -> State:

@@ -1549,6 +1549,8 @@ def _pilot_rows(result: PilotResult) -> Rows:
         )
     if not isinstance(result.routed, Unknown):
         yield "Routed", routed_text(result.routed)
+    if not isinstance(result.routed_tuned, Unknown):
+        yield "Routed, tuned", routed_text(result.routed_tuned)
     if result.ended_by_rule:
         yield "Ended early", plan.stop
     if result.stopped:
