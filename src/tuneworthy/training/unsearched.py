@@ -16,7 +16,9 @@ _GRADES: dict[str, str] = {
 }
 
 
-def say_unsearched(lab: PreparedLab, grade: CeilingGrade | str, ledger: Ledger) -> str:
+def say_unsearched(
+    lab: PreparedLab, grade: CeilingGrade | str, ledger: Ledger | None
+) -> str:
     """That nobody searched for the best prompt, and what a search costs; empty after a search."""
     if grade == "searched":
         return ""
