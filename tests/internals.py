@@ -257,6 +257,7 @@ from tuneworthy.training import export as training_export
 from tuneworthy.training import gate as training_gate
 from tuneworthy.training import lora as training_lora
 from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training import race as training_race
 from tuneworthy.training import recipes as training_recipes
 from tuneworthy.training import served as training_served
 from tuneworthy.training import steps as training_steps

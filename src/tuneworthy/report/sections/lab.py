@@ -1560,6 +1560,9 @@ def _pilot_rows(result: PilotResult) -> Rows:
         f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}",
     )
     yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
+    if result.bases:
+        tried = [f"{each.base} {quality(each.right)}" for each in result.bases]
+        yield "Bases tried", f"{listing(tried)}, on the cases for selecting"
     if plan.rates:
         rates = listing([f"{rate:g}" for rate in plan.rates])
         yield "Rates tried", f"{rates}, on the cases for selecting"
@@ -1570,6 +1573,8 @@ def _pilot_rows(result: PilotResult) -> Rows:
         )
     if not isinstance(result.routed, Unknown):
         yield "Routed", routed_text(result.routed)
+    if not isinstance(result.routed_tuned, Unknown):
+        yield "Routed, tuned", routed_text(result.routed_tuned)
     if result.ended_by_rule:
         yield "Ended early", plan.stop
     if result.stopped:
@@ -1607,7 +1612,7 @@ def _pilot_quote(
     cases = counted(plan.cases, "held-out case")
     runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} already trained"
     more = f"{replay} general ones and {count(plan.canaries)} planted secrets in the largest"
-    yield "Base", f"{plan.base}, {plan.way} way"
+    yield "Base", f"{listing(plan.bases) or plan.base}, {plan.way} way"
     yield "Runs", runs
     yield "Sizes", f"{_sizes(plan)}; {more}"
     ask = time.ask if isinstance(time, Unknown) else ""
