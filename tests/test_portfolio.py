@@ -201,6 +201,17 @@ def test_what_is_left_out_says_why() -> None:
 # Order and sums ---------------------------------------------------------------------------------
 
 
+def test_the_command_sorts_by_every_order_there_is_and_by_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["list", "--help"]) == 0
+    says = " ".join(capsys.readouterr().out.split())
+    named = re.search(r"Sort by ([a-z_, ]+)\.", says)
+    assert named is not None
+    words = named[1].replace(" or ", ", ").split(", ")
+    assert sorted(words) == sorted(get_args(cases_portfolio.Order))
+
+
 @given(shelves(), st.sampled_from(get_args(cases_portfolio.Order)), st.booleans())
 def test_an_order_loses_nothing_and_what_is_unknown_is_last(
     rows: list[cases_portfolio.CaseRow], order: Any, reverse: bool

@@ -176,7 +176,8 @@ class KeptFile(NamedTuple, Generic[R]):
 
     def same_as(self, plan: R, before: R | None) -> bool:
         """Whether a plan is the one of before, but for when it was written."""
-        names = {"written_on", "after_results"} & {*type(plan).model_fields}
+        written = {"written_on", "after_results", "brought"}
+        names = written & {*type(plan).model_fields}
         when = {name: getattr(plan, name) for name in names}
         return before is not None and before.model_copy(update=when) == plan
 
@@ -268,7 +269,7 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     Each says which of the files it rests on were changed since, which are gone, and whether it was
     made elsewhere.
     """
-    runs = read_evidence(case)
+    runs = [_with_origin(run) for run in read_evidence(case)]
     newest = latest(runs)
     for run in runs:
         current = [item for item in run.evidence if item is newest[item.id]]
@@ -276,6 +277,14 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
         if about:
             newest |= {item.id: item.model_copy(update=about) for item in current}
     return newest, latest_series(runs)
+
+
+def _with_origin(run: Measured) -> Measured:
+    """A run whose pictures say, too, that it came with the folder."""
+    if not run.brought and not run.brought_answers:
+        return run
+    series = [each.model_copy(update={"brought": True}) for each in run.series]
+    return run.model_copy(update={"series": tuple(series)})
 
 
 def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
@@ -590,6 +599,7 @@ written_pilot: KeptFile[PilotPlan] = KeptFile(
     "pilot.PilotPlan",
     "plan of a pilot",
     "move it away and run the pilot again",
+    sealed=True,
 )  #: The plan of a pilot that was written down.
 
 
@@ -629,6 +639,7 @@ written_choice: KeptFile[CeilingPlan] = KeptFile(
     "lab.CeilingPlan",
     "choice of a lab",
     "move it away and run the lab again",
+    sealed=True,
 )  #: The choice that a ceiling lab wrote down.
 
 
@@ -649,6 +660,7 @@ written_plan: KeptFile[VerifyPlan] = KeptFile(
     "lab.VerifyPlan",
     "plan of a verification",
     "move it away and verify again",
+    sealed=True,
 )  #: The plan of a verification that was written down.
 
 

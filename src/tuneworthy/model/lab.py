@@ -743,6 +743,8 @@ class CeilingPlan(Record):
     judge: JudgePlan | None = None
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
 class VerifyPlan(Record):
@@ -761,6 +763,8 @@ class VerifyPlan(Record):
     written_on: date
     #: Whether another plan was written before, so results were seen.
     after_results: bool = False
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
 class RoutedWay(Record):

@@ -125,6 +125,8 @@ class PilotPlan(Record):
     training_set: str = ""  #: SHA-256 of the training set; empty in plans of before.
     #: Whether another plan was written before, so results were seen.
     after_results: bool = False
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
 class CurveAt(Record):

@@ -33,6 +33,7 @@ from tuneworthy.model.lab import (
     Spend,
     Stand,
     StopKind,
+    VerifyPlan,
     VerifyResult,
 )
 from tuneworthy.model.pilot import LearningCurve, PilotPlan, PilotResult, TrainingQuote
@@ -1232,6 +1233,14 @@ def _cost_and_time(row: ArmResult) -> str:
     return text
 
 
+def plan_text(plan: VerifyPlan | PilotPlan, when: str) -> str:
+    """When a plan was written down; of one that came with the folder that nobody knows it here."""
+    text = f"written down on {day(plan.written_on)}, {when}"
+    return (
+        f"{text}. It came with the folder, not checked here" if plan.brought else text
+    )
+
+
 def _verified(result: VerifyResult) -> Rows:
     plan = result.plan
     contrast = result.contrast
@@ -1267,7 +1276,7 @@ def _verified(result: VerifyResult) -> Rows:
     when = f"before {held_out}"
     if plan.after_results:
         when = f"after results of an earlier plan were seen and {held_out}"
-    yield "Plan", f"written down on {day(plan.written_on)}, {when}"
+    yield "Plan", plan_text(plan, when)
     yield from spent_rows(result.spend, stopped=result.stopped)
 
 
@@ -1582,7 +1591,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
     when = "after results of an earlier plan were seen"
     if not plan.after_results:
         when = "before the first run"
-    yield "Plan", f"written down on {day(plan.written_on)}, {when}"
+    yield "Plan", plan_text(plan, when)
     to = f". Calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
     yield (
         "Spent",
