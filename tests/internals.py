@@ -68,7 +68,7 @@ from tuneworthy.lab import wrapped as lab_wrapped
 from tuneworthy.lab.plan import Pool, make_plan
 from tuneworthy.lab.prepare import CEILING_RUN, PreparedLab, prepare, quoted
 from tuneworthy.lab.scores import Scores
-from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
+from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of, ledger_or_none
 from tuneworthy.labelling import queue as labelling_queue
 from tuneworthy.labelling.fields import join_answer, split_answer
 from tuneworthy.labelling.queue import LabelTask
@@ -260,6 +260,7 @@ from tuneworthy.training import recipes as training_recipes
 from tuneworthy.training import served as training_served
 from tuneworthy.training import steps as training_steps
 from tuneworthy.training import trainers as training_trainers
+from tuneworthy.training import unsearched as training_unsearched
 from tuneworthy.training import winners as training_winners
 from tuneworthy.training.hosted import HostedTrainer
 from tuneworthy.training.trainers import TrainingWork

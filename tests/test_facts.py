@@ -16,6 +16,7 @@ from internals import (
     facts_records,
     money_tuned,
     run,
+    serving_costs,
     training_bases,
     training_export,
     training_gate,
@@ -25,6 +26,7 @@ from tuneworthy import Case, decide, load_case, load_framework
 from tuneworthy.errors import FrameworkError, InputError
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import InvestmentResult
+from tuneworthy.model.ways import WayResult
 
 TODAY = date(2026, 12, 1)
 RELEASE = facts_load.facts_on().dated  # a look-up moves the clock of what ships
@@ -180,11 +182,31 @@ def test_a_base_that_ends_within_half_a_year_is_warned_of_with_the_cost_of_the_m
     assert re.search(r"\$2,0\d\d–\$4,0\d\d: 20–40 hours", done.warning)
 
 
-def test_every_export_names_an_end_or_says_that_none_is_known() -> None:
+def test_every_export_names_an_end_or_says_that_none_is_published() -> None:
     for name in training_export.target_names():
-        base = chosen(name, TODAY)
-        words = r"ends|ended|no end is published|unknown|never"
-        assert re.search(words, base.ends), name
+        to = training_export.target(name)
+        if to.offer is None or to.offer.kind == "self_hosted":
+            assert chosen(name, TODAY).ends.startswith("never"), name
+            continue
+        for full in to.bases:
+            base = full.partition(":")[2]
+            ends = chosen(name, TODAY, base).ends
+            assert re.search(r"ends on|ended on|no end is published", ends), full
+
+
+def test_a_base_that_was_taken_out_of_tuning_is_refused_while_it_still_answers() -> (
+    None
+):
+    gone = chosen("together-sft", TODAY, "Qwen/Qwen3-8B")
+    assert "takes no new tuning jobs since 29 Jul 2026" in gone.problem
+    assert "--base Qwen/Qwen3.5-9B" in gone.problem
+
+
+def test_a_base_that_answers_no_longer_by_the_token_may_still_be_tuned() -> None:
+    base = chosen("together-sft", TODAY, "google/gemma-4-31B-it")
+    assert not base.problem
+    assert not base.warning
+    assert "No end of models tuned on it is published" in base.ends
 
 
 # The catalogue itself.
@@ -395,6 +417,152 @@ def test_without_tokens_the_table_of_the_lesson_holds() -> None:
 def test_before_services_by_the_token_were_looked_up_an_old_question_has_none() -> None:
     assert not money_tuned.tuned_offers(date(2026, 11, 28))
     assert any(offer.by_token for offer in money_tuned.tuned_offers(TODAY))
+
+
+def costs(base: str, *, requests: float = LOW, more: str = "") -> dict[str, Range]:
+    """Priced items of a case that would tune a base, by what they are for."""
+    text = (
+        "name: Base\neconomics:\n  hourly_rate_usd: 100\n"
+        f"  traffic: {{requests_per_month: {requests:.0f}, {TOKENS}}}\n"
+        f"models: [{{id: 'openai:gpt-6-luna'}}, {{id: '{base}', kind: tuned}}]\n"
+        f"data: {{examples: 20000}}\ntuning: {{service: hosted}}\ngoals: [generation]\n{more}"
+    )
+    money = decide(parsed_case(text), load_framework("lesson"), as_of=TODAY).investment
+    assert isinstance(money, InvestmentResult)
+    known = {}
+    for item in money.items:
+        if not isinstance(item.usd, Unknown):
+            usd = item.usd
+            known[item.what] = (
+                usd if isinstance(usd, Range) else Range(low=usd, high=usd)
+            )
+    return known
+
+
+@pytest.mark.parametrize(("base", "low", "most"), [
+    ("fireworks:qwen3-8b", 0.5, 0.5),
+    ("fireworks:qwen3-32b", 3, 3),
+    ("together:Qwen/Qwen3.5-9B", 0.48, 1.35),
+    ("openai:gpt-4.1-mini", 5, 5),
+    ("openai:gpt-4.1-2025-04-14", 25, 25),
+])  # fmt: skip
+def test_training_costs_what_the_service_of_the_base_asks_for_its_size(
+    base: str, low: float, most: float
+) -> None:
+    each = 1000 + 100
+    training = costs(base)["training"]
+    # of the need of the approach, 1,000 to 10,000 examples, in one to three passes
+    assert training.low == pytest.approx(1000 * each * low / 1e6)
+    assert training.most == pytest.approx(3 * 10_000 * each * most / 1e6)
+
+
+def test_the_price_of_a_base_that_no_page_names_is_nobody_s_guess_of_that_base() -> (
+    None
+):
+    for base in ("bedrock:amazon.nova-micro-v1:0", "vertex:gemini-3.5-flash-lite"):
+        assert FACTS.training_price(base, "supervised") is None
+        assert costs(base)["training"] == costs("acme:unheard-of")["training"]
+
+
+def test_an_endpoint_that_is_sold_by_the_hour_costs_the_same_at_any_traffic() -> None:
+    few = costs("together:Qwen/Qwen3.5-9B", requests=LOW)
+    many = costs("together:Qwen/Qwen3.5-9B", requests=LOW * 100)
+    assert few["inference"] == many["inference"]
+    assert few["inference"].low == pytest.approx(3.99 * 730)
+    assert few["of it the endpoint"] == few["inference"]
+    assert "endpoint of its own" not in few
+
+
+def test_a_tuned_model_that_is_sold_by_the_token_needs_no_endpoint() -> None:
+    few = costs("openai:gpt-4.1-mini", requests=LOW)
+    assert few["inference"].low == pytest.approx(LOW * (1000 * 0.8 + 100 * 3.2) / 1e6)
+    assert not {"endpoint of its own", "of it the endpoint"} & few.keys()
+
+
+BOTH = """
+services:
+  - entry: acme
+    service: Acme
+    kind: hosted
+    host: acme
+    open_to_new: yes
+    serves: [{by: hours, usd_per_hour: 2, usd_per_mtok: {input: 1, output: 10}}]
+    sources: [https://wiki.example.com]
+    dated: 2026-11-30
+"""
+
+
+def test_hours_and_tokens_are_added_where_a_service_sells_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_own(tmp_path, monkeypatch, BOTH)
+    tokens = LOW * (1000 * 1 + 100 * 10) / 1e6
+    assert costs("acme:base")["inference"].low == pytest.approx(2 * 730 + tokens)
+
+
+# What a model takes: how long it thinks, and what it reads.
+
+
+def option(name: str, model: str) -> WayResult:
+    case = parsed_case(f"name: One\nmodels: [{{id: '{model}'}}]\ngoals: [generation]\n")
+    dossier = decide(case, load_framework("lesson"), as_of=TODAY)
+    (way,) = (way for way in dossier.ways if way.id == name)
+    return way
+
+
+def test_longer_thinking_is_no_move_of_a_model_that_takes_no_effort() -> None:
+    for model in ("openai:gpt-4o", "openai:gpt-4.1-mini-2025-04-14"):
+        way = option("reasoning_effort", model)
+        assert way.state == "ruled_out"
+        assert "takes no reasoning effort" in way.because
+    knows = option("reasoning_effort", "openai:gpt-5.4")
+    assert knows.state != "ruled_out"
+    assert knows.because.endswith("takes the efforts none, low, medium, high and xhigh")
+    assert "takes" not in option("reasoning_effort", "acme:unheard-of").because
+
+
+def served(model: str, media: str) -> tuple[str, str]:
+    """Whether a model may serve requests that hold some media, and why."""
+    text = (
+        f"name: Pictures\neconomics: {{traffic: {{requests_per_month: 1000, {TOKENS}}}}}\n"
+        f"models: [{{id: 'openai:gpt-6-luna'}}, {{id: '{model}'}}]\n"
+        f"factors: {{data_sovereignty: no}}\ndata: {{media: {media}}}\n"
+    )
+    ways = serving_costs(parsed_case(text), {}, "no", TODAY)
+    (cost,) = (cost for cost in ways.costs if cost.option.model == model)
+    return cost.admissible, "; ".join(cost.reasons)
+
+
+def test_a_model_that_reads_text_alone_serves_no_request_with_an_image() -> None:
+    state, why = served("deepseek:deepseek-v4-flash", "image")
+    assert state == "no"
+    assert "it reads no image" in why
+    state, why = served("openai:gpt-5.4", "image")
+    assert "reads" not in why
+    state, why = served("openai:gpt-5.4", "[image, audio]")
+    assert (state, "it reads no audio" in why) == ("no", True)
+    state, why = served("acme:unheard-of", "image")
+    assert state == "unknown"
+
+
+@pytest.mark.parametrize("name", training_export.target_names())
+def test_no_target_offers_a_base_that_reads_text_alone_for_requests_with_images(
+    name: str,
+) -> None:
+    bases = training_export.bases_of(name)
+    base = training_bases.choose_base(bases, None, TODAY, ("image",))
+    if bases.service is None or bases.service.kind == "self_hosted":
+        return
+    host = bases.service.host
+    if base.name:
+        fact = FACTS.model(f"{host}:{base.name}")
+        assert fact is None or not fact.reads or "image" in fact.reads
+    for full in bases.names:
+        if not FACTS.unread(full, ("image",)):
+            continue
+        short = full.partition(":")[2]
+        stated = training_bases.choose_base(bases, short, TODAY, ("image",))
+        assert stated.problem, full
 
 
 def test_no_offer_for_trials_and_none_of_a_closed_service_serves_traffic() -> None:

@@ -569,7 +569,8 @@ def test_costs_come_to_the_same_on_paper(slug: str) -> None:
     same(lines.pop(("up front", "of it a pilot")), pilot)
     judge = lines.pop(("up front", "calls of a judge"))
     if isinstance(judge, dict) and "ask" in judge:
-        assert not sheet.judged_at(said)
+        quotable = "--judge" in judge["ask"]
+        assert quoted_by_its_lab(slug) if quotable else not sheet.judged_at(said)
     else:
         each = [sheet.judged(said, end) for end in range(3)]
         same(judge, tuple(said_prompts(slug) * 200 * usd for usd in each))

@@ -21,10 +21,13 @@ from internals import (
     TrainingExample,
     Unknown,
     files_stores,
+    ledger_or_none,
     model_training,
+    prepare,
     section_lab,
     training_pilot,
     training_served,
+    training_unsearched,
     training_winners,
 )
 from lab_world import chance, folder_of
@@ -96,6 +99,19 @@ def judge(folder: Path) -> Dossier:
     return decide(load_case(folder), load_framework(), as_of=AS_OF)
 
 
+def success(dossier: Dossier, target: float | None) -> str:
+    """Whether the best untuned prompt meets the target, by its whole interval."""
+    assert not isinstance(dossier.evidence, Unknown)
+    (best,) = (each for each in dossier.evidence if each.id == "best_prompt_share")
+    assert isinstance(best.low, float)
+    assert isinstance(best.high, float)
+    if target is None:
+        return "unknown"
+    if best.low >= target:
+        return "yes"
+    return "no" if best.high < target else "unknown"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) -> None:
@@ -107,6 +123,11 @@ def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) 
     assert result.card.answer in truth.cards.split()
     dossier = judge(folder)
     assert dossier.verdict.answer in truth.answers.split()
+    works = dossier.factors["success_with_prompts"]
+    assert works.state == success(dossier, truth.target)
+    caveats = {caveat.id for caveat in dossier.verdict.caveats}
+    assert bool(result.card.unsearched) == (result.card.answer == "go")
+    assert ("prompts_not_searched" in caveats) == (result.card.answer == "go")
     if result.card.answer == "open":
         number = r"about [\d,]+ more cases|--examples \d+|state a target"
         assert re.search(number, result.card.because), result.card.because
@@ -236,3 +257,17 @@ def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_
     files_stores.write_training(case, other, learnt[1:])
     later = training_winners.hand_over(place, "head", tmp_path / "later")
     assert later.routed == ""  # the pilot chose for a head of other examples
+
+
+def test_a_search_that_a_go_lacks_has_its_price(tmp_path: Path) -> None:
+    model = (
+        "[{id: 'my:base', base_url: 'http://127.0.0.1:9/v1', "
+        "usd_per_mtok: {input: 1, output: 2}}]"
+    )
+    lab = prepare(case_of(tmp_path, models=model), as_of=AS_OF)
+    with ledger_or_none(lab.case) as ledger:
+        says = training_unsearched.say_unsearched(lab, "tried", ledger)
+        assert re.search(r"tried, not searched.*at most \$\d", says)
+        assert "ceiling CASE --dry-run" in says
+        assert "claimed" in training_unsearched.say_unsearched(lab, "claimed", ledger)
+        assert training_unsearched.say_unsearched(lab, "searched", ledger) == ""

@@ -1103,7 +1103,7 @@ def test_every_gallery_case_has_a_plan_in_every_form(slug: str) -> None:
 def test_the_text_ends_with_what_looks_unrealistic() -> None:
     case = load_case({"name": "x", **BASE, "tuning": {"pilot": "no"}})
     last = plan_text(decide(case, LESSON, as_of=DAY)).split("\n\n")[-1]
-    assert last.startswith("Expectations that look too good")
+    assert last.startswith("Optimistic expectations")
     assert "No pilot is planned." in last
     assert "Expectations" not in plan_text(gallery("patent-fields"))
     # A push-back about money doesn't concern steps that cost none of it.

@@ -103,30 +103,56 @@ def test_a_memo_asks_what_the_dossier_asks_until_its_decision(name: str) -> None
     ]
     for part in sections_plan.ask_text(dossier.ask).split(" of work, "):
         assert part.removesuffix(" of work") in row
-    until = re.findall(r"up to the decision on (\d+ \w+ \d+)\.", memo)
+    until = re.findall(r"up to the decision on (\w{3} \d+ \w+ \d+)\.", memo)
     assert len(until) == 1
     assert f"| Decide on {until[0]} |" in memo
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_memo_says_which_way_each_fact_turns_the_answer(name: str) -> None:
+def test_a_memo_says_what_the_answer_becomes_by_each_fact(name: str) -> None:
     dossier = judged(name)
-    nearness = {"no": 0, "open": 1, "not_yet": 1, "pilot": 2, "yes": 3}
-    words = {
-        1: "Nearer to tuning",
-        0: "Still no tuning",
-        -1: "Farther from tuning",
-    }
-    here = nearness[dossier.verdict.answer]
     memo = rendered(name, "markdown")
     for turn in dossier.verdict.turns:
-        way = nearness[turn.answer] - here
-        way = max(-1, min(1, way))
-        then = rf"{words[way]}, if [^:]+: then it is “{ANSWER_WORDS[turn.answer]}”"
-        assert re.search(then, memo)
-    leads = any(nearness[turn.answer] > 1 for turn in dossier.verdict.turns)
-    if dossier.verdict.turns and here < 2:
+        assert f"It becomes “{ANSWER_WORDS[turn.answer]}” if " in memo
+    here = dossier.verdict.answer in ("pilot", "yes")
+    leads = any(turn.answer in ("pilot", "yes") for turn in dossier.verdict.turns)
+    if dossier.verdict.turns and not here:
         assert ("No single fact that was checked leads to tuning." in memo) != leads
+
+
+PARTS = re.compile(
+    r"\| What it costs \| (\S+), .*? (\S+) of it is spent whatever comes, and (\S+) only if"
+)
+
+
+@pytest.mark.parametrize("name", ["hospital-letters", "task-api", "energy-supplier"])
+def test_what_is_spent_anyhow_and_only_after_a_try_in_vain_add_up_to_the_ask(
+    name: str,
+) -> None:
+    found = PARTS.search(rendered(name, "markdown"))
+    assert found is not None
+    whole, certain, more = (
+        [float(end.replace(",", "")) for end in re.findall(r"\d[\d,]*", text)]
+        for text in found.groups()
+    )
+    more = [more[0], more[-1]]
+    assert [sum(ends) for ends in zip(certain, more, strict=True)] == whole
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_memo_says_a_chance_with_its_number_before_it_says_if_it_works(
+    name: str,
+) -> None:
+    memo = rendered(name, "markdown")
+    row = next(
+        line
+        for line in memo.splitlines()
+        if line.startswith("| Does tuning pay back? |")
+    )
+    before, works, _ = row.partition("f it works, it is repaid")
+    if works:
+        assert "% chance" in before or before.endswith("Too late: i")
+        assert "Not known" not in row
 
 
 def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it() -> (
@@ -145,7 +171,7 @@ def test_tuning_is_never_said_to_pay_back_where_the_targets_are_met_without_it()
     dossier = decide(case, load_framework("lesson"), as_of=DAY)
     memo = str(render(dossier, "markdown"))
     assert dossier.verdict.rule == "met"
-    assert "| Does tuning pay back? | There is no gap to pay for" in memo
+    assert "| Does tuning pay back? | No, there is no gap to pay for" in memo
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Arm, EvalCase, lab_reward, section_lab
+from internals import (
+    Arm,
+    EvalCase,
+    Evidence,
+    Fake,
+    Request,
+    Unknown,
+    lab_ceiling,
+    lab_reward,
+    pipeline_room,
+    prepare,
+    section_lab,
+)
+from lab_world import folder_of
+from tuneworthy import Dossier, decide, load_case, load_framework
 
+LESSON = load_framework("lesson")
 ARM = Arm(id="plain", kind="prompt", prompt="plain", model="m")
 
 
@@ -56,3 +73,122 @@ def test_every_case_is_mixed_or_never_or_always_right(rates: list[float]) -> Non
     assert sum(part.value for part in parts) == pytest.approx(1.0)
     assert all(0 <= part.low <= part.value <= part.high <= 1 for part in parts)
     assert made.headroom.value == pytest.approx(1 - made.never.value - made.right.value)
+
+
+# What is made of it: a way that decide offers, once it was counted.
+
+ABILITY = {
+    "name": "Sums",
+    "goals": ["generation"],
+    "targets": {"quality": {"metric": "match", "at_least": 0.8}},
+    "today": {"quality": 0.7, "cases": 800},
+    "data": {"examples": {"count": 400}},
+    "factors": {"domain_knowledge": "no", "brand_voice": "no"},
+}
+
+
+def tried_again(state: str = "signal", **more: Any) -> Evidence:
+    """The evidence of a lab that asked each case eight times."""
+    details = {
+        "state": state,
+        "repeats": 8,
+        "never": 0.1,
+        "right": 0.7,
+        "headroom": 0.2,
+        "headroom_high": 0.24,
+    }
+    return Evidence(
+        id="reward_signal", value=0.4, low=0.33, high=0.47, unit="share of cases",
+        n=200, clusters=200, details=details | more,
+    )  # fmt: skip
+
+
+def rated(down: float = 0.2, n: int = 1_800) -> Evidence:
+    """The evidence of a log whose users rated answers."""
+    up = 1 - down
+    return Evidence(
+        id="success_share", value=up, low=up, high=up, unit="share of conversations", n=n,
+        clusters=n, factor="success_with_prompts",
+        details={"scored_traces": n, "tested_share": 0.0},
+    )  # fmt: skip
+
+
+def decided(*measured: Evidence, **more: Any) -> Dossier:
+    case = load_case(ABILITY | more)
+    by_id = {each.id: each for each in measured}
+    return pipeline_room.decide(case, LESSON, as_of=date(2026, 12, 1), evidence=by_id)
+
+
+def way_of(dossier: Dossier, name: str) -> Any:
+    return next((way for way in dossier.ways if way.id == name), None)
+
+
+def test_reinforcement_is_offered_only_after_a_lab_asked_again() -> None:
+    assert way_of(decided(), "reinforcement_tuning") is None
+    way = way_of(decided(tried_again()), "reinforcement_tuning")
+    assert (way.kind, way.state) == ("tuning", "untried")
+    assert "40% of cases" in way.because
+    assert "export" in way.to_try.command
+
+
+@pytest.mark.parametrize("state", ["none", "nothing_to_gain", "unclear"])
+def test_without_a_signal_reinforcement_is_ruled_out(state: str) -> None:
+    way = way_of(decided(tried_again(state)), "reinforcement_tuning")
+    assert way.state == "ruled_out"
+
+
+def test_a_grader_that_people_contradict_is_no_reward() -> None:
+    own: dict[str, Any] = {"judge": "m", "kappa": 0.3, "kappa_high": 0.5}
+    way = way_of(decided(tried_again(**own)), "reinforcement_tuning")
+    assert way.state == "ruled_out"
+    assert "0.3" in way.because
+    agrees: dict[str, Any] = {"judge": "m", "kappa": 0.7, "kappa_high": 0.8}
+    assert way_of(decided(tried_again(**agrees)), "reinforcement_tuning").state == (
+        "untried"
+    )
+
+
+def test_reinforcement_reaches_no_further_than_cases_that_are_sometimes_right() -> None:
+    far = way_of(decided(tried_again()), "reinforcement_tuning")
+    near = tried_again(headroom=0.02, headroom_high=0.03)
+    assert way_of(decided(near), "reinforcement_tuning").chance < far.chance
+    assert way_of(decided(near), "reinforcement_tuning").chance_word == "unlikely"
+
+
+def test_a_signal_goes_first_where_examples_teach_no_ability() -> None:
+    dossier = decided(tried_again())
+    order = [way.id for way in dossier.ways if way.kind == "tuning"]
+    assert order[0] == "reinforcement_tuning"
+
+
+def test_thumbs_are_learned_from_once_enough_of_both_kinds_were_counted() -> None:
+    assert way_of(decided(), "thumb_tuning") is None
+    assert way_of(decided(rated()), "thumb_tuning").state == "untried"
+    assert "trl-kto" in way_of(decided(rated()), "thumb_tuning").to_try.command
+    assert way_of(decided(rated(n=60)), "thumb_tuning").state == "ruled_out"
+    assert way_of(decided(rated(down=0.0)), "thumb_tuning").state == "ruled_out"
+    test = rated().model_copy(update={"details": {"tested_share": 1.0}})
+    assert way_of(decided(test), "thumb_tuning") is None
+
+
+@pytest.mark.slow
+def test_a_lab_with_repeats_tells_decide_whether_there_is_a_signal(
+    tmp_path: Path,
+) -> None:
+    folder = folder_of(tmp_path, n=80, prompts={"plain": "Answer the question.\n"})
+    asked: dict[str, int] = {}
+
+    def answer(request: Request) -> str:
+        text = request.messages[-1].content
+        asked[text] = asked.get(text, 0) + 1
+        number = text.removeprefix("Where is book ").removesuffix("?")
+        return f"shelf {number}" if asked[text] % 2 else "no idea"
+
+    lab = prepare(folder, as_of=date(2026, 12, 1), repeats=4)
+    lab_ceiling.run(lab, cap_usd=0, transport=Fake(answer))
+    dossier = decide(load_case(folder), LESSON, as_of=date(2026, 12, 1))
+    assert not isinstance(dossier.evidence, Unknown)
+    (counted,) = (each for each in dossier.evidence if each.id == "reward_signal")
+    assert counted.details["state"] == "signal"
+    assert counted.value == 1.0
+    assert way_of(dossier, "reinforcement_tuning") is not None

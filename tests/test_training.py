@@ -1429,3 +1429,30 @@ def test_candidates_are_reviewed_on_the_page(tmp_path: Path) -> None:
     assert (made.rejected, made.reasons, made.stated) == (1, {"a closed depot": 1}, 3)
     unchanged = {**form, "said": "edit", "better": ""}
     assert client.post("/cases/shop/label/said", data=unchanged).status_code == 422
+
+
+def test_what_users_disliked_is_learned_as_what_not_to_say_and_never_as_an_answer(
+    tmp_path: Path,
+) -> None:
+    traces = [log(n, score=1) for n in range(4)] + [
+        log(4, score=0), log(5, score=0, output="Mail ada.lovelace@corp.com"),
+    ]  # fmt: skip
+    place = folder(tmp_path, [chat("Where?", "There.")], traces=traces)
+    made = training_gate.pass_gates(place).made
+    assert made.disliked == 1  # the other one holds an address
+    assert "reply 4 to it" not in {one.answer.content for one in kept(place)}
+    done = training_export.export(place, "trl-kto")
+    assert done.folder is not None
+    rows = [
+        json.loads(line)
+        for line in (done.folder / "train.jsonl").read_text().splitlines()
+    ]
+    bad = [row for row in rows if not row["label"]]
+    assert [row["completion"][0]["content"] for row in bad] == ["reply 4 to it"]
+    assert done.thumbs_down == 1
+    plain = training_export.export(place, "trl-sft")
+    assert plain.folder is not None
+    assert "reply 4" not in (plain.folder / "train.jsonl").read_text()
+    (place / ".tuneworthy" / "disliked.jsonl").write_text("")
+    with pytest.raises(TuneworthyError, match="isn't what passed the gates"):
+        training_export.export(place, "trl-kto", output=tmp_path / "other")

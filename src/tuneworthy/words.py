@@ -111,6 +111,11 @@ def quality_interval(value: float, low: float, high: float) -> str:
     return f"{quality(value)} ({quality(low)}–{quality(high)})"
 
 
+def hours(value: float) -> str:
+    """Hours of work without their unit: to one digit, whole from ten on."""
+    return f"{round(value, 1):g}" if value < 9.95 else count(round(value))
+
+
 def months(value: float | str) -> str:
     """Months with one decimal, whole from ten on; ``never`` for infinity; a word as it is."""
     if isinstance(value, str) or math.isinf(value):
@@ -267,6 +272,14 @@ def read_day(text: Any) -> date | None:
 def day(value: date) -> str:
     """A day as people write it, with the month's name."""
     return f"{value.day} {value:%b} {value.year}"
+
+
+def weekday(value: date, *, after: date | None = None) -> str:
+    """A day with its weekday; without its year where ``after``, said before it, has the same."""
+    when = f"{value:%a} {day(value)}"
+    if after is None or after.year != value.year:
+        return when
+    return when.removesuffix(f" {value.year}")
 
 
 def months_later(day: date, months: int) -> date:

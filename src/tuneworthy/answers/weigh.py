@@ -59,7 +59,11 @@ FAMILIES = "families_scored"
 RUNNING_ARM = "running_arm_share"
 #: What a lab measured of its best prompt on held-out cases.
 BEST_PROMPT = "best_prompt_share"
+#: How the source of it begins where a pilot measured it.
+PILOT_SOURCE = "pilot: "
 SEARCH = "ceiling_search"  #: Draws of a search for better prompts, and how it ended.
+#: Cases that the best prompt of a lab answers now rightly, now wrongly.
+REWARD = "reward_signal"
 
 Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
@@ -454,7 +458,7 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
     stated = {name: target for name, target in wanted.items() if target is not None}
     for name, target in stated.items():
         if name == "success_share":
-            evidence = _production_quality(ledger)
+            evidence = _production_quality(ledger) or _pilots_prompt(ledger)
             holds = reaches
         else:
             evidence = ledger.get(name)
@@ -466,12 +470,29 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
             return "no", LimitCheck(evidence, target)
         if meets == "yes":
             met.append(LimitCheck(evidence, target))
-    sovereign = case.factors.get("data_sovereignty")
-    private = case.today.api == "own" or (
-        sovereign is not None and sovereign.value == "no"
-    )
-    if quality and private and len(met) == len(stated):
+    if quality and _may_stay_private(case, ledger) and len(met) == len(stated):
         return ("yes", met[0])
+    return None
+
+
+def _may_stay_private(case: Case, ledger: Ledger) -> bool:
+    """Whether privacy is met, or isn't a target; beside a pilot nobody has to say that it isn't."""
+    sovereign = case.factors.get("data_sovereignty")
+    if case.today.api == "own" or (sovereign is not None and sovereign.value == "no"):
+        return True
+    wanted = sovereign is not None and sovereign.value == "yes"
+    by_pilot = _production_quality(ledger) is None
+    return by_pilot and not wanted
+
+
+def _pilots_prompt(ledger: Ledger) -> Evidence | None:
+    """The best untuned way of a finished pilot, where nobody scored production.
+
+    A ceiling lab's best prompt is no success yet: it is a way that nobody runs.
+    """
+    best = ledger.get(BEST_PROMPT)
+    if best is not None and best.source.startswith(PILOT_SOURCE):
+        return best
     return None
 
 

@@ -134,7 +134,7 @@ def compare(
     "tuneworthy pilot my-case --dry-run",
     "tuneworthy pilot my-case",
     "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda --serve here",
-    "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3-8B "
+    "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3.5-9B "
     "--prices 0.5,0.2,0.2 --dry-run",
     "tuneworthy pilot my-case --resume --format html --output card.html",
     "tuneworthy pilot my-case --resume --format png --output curve.png",
@@ -420,6 +420,8 @@ def _hosted(
     model: Model, options: dict[str, Any], confirmed: frozenset[str]
 ) -> Trainer:
     from tuneworthy.model.case import TokenPrice
+    from tuneworthy.pipeline import today
+    from tuneworthy.training.bases import asked_text
     from tuneworthy.training.hosted import HostedTrainer
 
     prices = options["prices"] or ""
@@ -433,6 +435,8 @@ def _hosted(
         else:
             what = "are needed for --way hosted"
         fix = "look them up, and write USD for trained, read and written tokens, as 0.5,0.2,0.2"
+        if asked := asked_text(model.id, "supervised", today()):
+            fix += f". Training: {asked}"
         raise InputError(what, where="--prices", fix=fix) from None
     return HostedTrainer(
         model,
@@ -453,7 +457,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
-    from tuneworthy.training.pilot import end_rows, quoted_training
+    from tuneworthy.training.pilot import base_rows, quoted_training
 
     training = asyncio.run(quoted_training(pilot))
     calls = LABS["pilot"].quoted(pilot)
@@ -465,10 +469,10 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
         values |= {"hosts": hosts, "unconfirmed": pilot.lab.unconfirmed}
     if pilot.lab.proxies:
         values["proxies"] = pilot.lab.proxies
-    ends = end_rows(pilot)
-    if ends:
-        values["base"] = dict(ends)
-    more = [*ends, *pilot.lab.host_rows]
+    known = base_rows(pilot)
+    if known:
+        values["base"] = dict(known)
+    more = [*known, *pilot.lab.host_rows]
     document = pilot_quote_document(
         pilot.plan, training, calls, budget, pilot.lab.case.name, more
     )

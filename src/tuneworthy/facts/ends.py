@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from tuneworthy.facts.load import facts_on
-from tuneworthy.facts.records import ModelFact
+from tuneworthy.facts.records import UNCONFIRMED, ModelFact
 from tuneworthy.model.case import Case, Model
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
@@ -82,5 +82,5 @@ def end_text(fact: ModelFact | None, as_of: date) -> str:
         then = f". Its successor: {listing(fact.successors, 'or')}"
     else:
         then = ""
-    unsure = "" if fact.confirmed == "yes" else " (one source, not confirmed)"
+    unsure = "" if fact.confirmed == "yes" else UNCONFIRMED
     return f"{verb} {day_text(fact.ends)}{unsure}{then}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -27,6 +27,9 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")]
 Word = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$")]
 # a snapshot ends with its alias where nobody says else
 _SNAPSHOT = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
+UNCONFIRMED = " (one source, not confirmed)"
+"""The words after a fact that neither its maker's page nor a second source confirms."""
+
 NoEnd = Literal["none_published"]
 """Somebody read a page about ends, and it names no day."""
 
@@ -74,7 +77,8 @@ class ModelFact(OutsideFact):
     released: date | None = None  #: The release of the oldest of them that was found.
     window: Natural | None = None  #: Input tokens that it takes.
     reads: tuple[Literal["text", "image", "audio", "video"], ...] = ()
-    effort: tuple[Word, ...] = ()  #: Words of its endpoint for how long it may think.
+    effort: tuple[Word, ...] | None = None
+    """Words of its endpoint for how long it may think: none where it takes none."""
     parameters_b: NonNegative | None = None  #: Billions of parameters, all of them.
     active_b: NonNegative | None = None  #: Those that work on one token.
     #: Millions of tokens that it was trained on.
@@ -86,7 +90,8 @@ class ModelFact(OutsideFact):
     ends: date | NoEnd | None = None
     """The day from which it no longer answers; None where nobody looked."""
     ends_is: Literal["announced", "earliest", "done"] = "announced"
-    train_until: date | None = None  #: The day from which no new job tunes it.
+    train_until: date | NoEnd | None = None
+    """The day from which no new job tunes it; where none is stated, the day it ends."""
     tunes_end: date | NoEnd | None = None  #: When models tuned on it end.
     #: What is named in its place, the cheapest first.
     successors: tuple[Name, ...] = ()
@@ -103,9 +108,16 @@ class ModelFact(OutsideFact):
         return self.tunes_end if isinstance(self.tunes_end, date) else None
 
     @property
+    def last_tuned_day(self) -> date | None:
+        """The day from which no model tuned on it answers: as stated, or else the day it ends."""
+        return self.end if self.tunes_end is None else self.tuned_end
+
+    @property
     def untunable_from(self) -> date | None:
         """The day from which no new job tunes it: as stated, else the day when it ends."""
-        return self.train_until or self.end
+        if self.train_until is None:
+            return self.end
+        return self.train_until if isinstance(self.train_until, date) else None
 
 
 class _Offer(FileRecord):
@@ -114,10 +126,10 @@ class _Offer(FileRecord):
     up_to_b: NonNegative | None = None
     says: Text = ""
 
-    def covers(self, model: str, parameters_b: float | None) -> bool:
-        """Whether the offer is for a model, by its name or its size."""
+    def covers(self, names: Collection[str], parameters_b: float | None) -> bool:
+        """Whether the offer is for a model, by one of its names or its size."""
         if self.models:
-            return model in self.models
+            return any(name in self.models for name in names)
         if self.from_b is None and self.up_to_b is None:
             return True
         if parameters_b is None:
@@ -132,8 +144,12 @@ class TrainingOffer(_Offer):
     method: Method = "supervised"
     weights: Literal["lora", "full"] = "lora"
     usd_per_mtok: NonNegative | None = None
+    #: The high end, where a page names a range.
+    most_usd_per_mtok: NonNegative | None = None
     usd_per_hour: NonNegative | None = None
     minimum_usd: NonNegative | None = None
+    #: Whether its price is confirmed, where that differs from its entry.
+    confirmed: Tri | None = None
 
 
 class ServingTokens(FileRecord):
@@ -173,6 +189,35 @@ class ServiceFact(OutsideFact):
     keeps_days: Natural | None = None  #: Days it keeps a training file by itself.
     trains: tuple[TrainingOffer, ...] = ()
     serves: tuple[ServingOffer, ...] = ()
+
+
+class TrainingPrice(NamedTuple):
+    """What a service asks for a million trained tokens of a base."""
+
+    low: float
+    most: float  #: The high end, where a page names a range.
+    minimum_usd: float  #: Of a job.
+    service: str
+    confirmed: bool
+    dated: date
+
+    @classmethod
+    def from_offer(cls, service: ServiceFact, offer: TrainingOffer) -> TrainingPrice:
+        """The price of an offer that has one."""
+        low = offer.usd_per_mtok or 0.0
+        return cls(
+            low=low,
+            most=offer.most_usd_per_mtok or low,
+            minimum_usd=offer.minimum_usd or 0.0,
+            service=service.service,
+            confirmed=(offer.confirmed or service.confirmed) == "yes",
+            dated=service.dated,
+        )
+
+    @property
+    def whose(self) -> str:
+        """The service, and whether its price is confirmed."""
+        return self.service if self.confirmed else f"{self.service}{UNCONFIRMED}"
 
 
 class LimitsFact(OutsideFact):
@@ -357,6 +402,13 @@ class KnownFacts:
             for name in approaches
         }
 
+    def unread(self, model: str, media: Iterable[str]) -> Strings:
+        """What of some media a model is known not to read; nothing where nobody looked."""
+        fact = self.model(model)
+        if fact is None or not fact.reads:
+            return ()
+        return tuple(medium for medium in media if medium not in fact.reads)
+
     def live_bases(
         self, names: Iterable[str], day: date, *, for_days: int = 0
     ) -> Strings:
@@ -370,14 +422,50 @@ class KnownFacts:
                 live.append(name)
         return tuple(live)
 
+    def tuner(self, model: str) -> ServiceFact | None:
+        """The service that tunes a model at its own address, by the provider before its name."""
+        host = model.partition(":")[0]
+        hosted = [
+            service
+            for service in self.services
+            if service.host == host and service.kind == "hosted"
+        ]
+        # one host may stand behind two services, of which one is closed
+        return max(hosted, key=lambda each: each.open_to_new != "no", default=None)
+
+    def training_price(self, model: str, method: Method) -> TrainingPrice | None:
+        """The price of the service that tunes a model for an adapter; None where no page says it.
+
+        The lowest of several prices.
+        """
+        service = self.tuner(model)
+        if service is None:
+            return None
+        names, size = self._names_and_size(model)
+        prices = [
+            TrainingPrice.from_offer(service, offer)
+            for offer in service.trains
+            if offer.method == method
+            and offer.weights == "lora"
+            and offer.usd_per_mtok is not None
+            and offer.covers(names, size)
+        ]
+        return min(prices, key=lambda price: price.low, default=None)
+
     def served(self, service: ServiceFact, model: str) -> tuple[ServingOffer, ...]:
         """The ways in which a service serves models tuned on this one, those by the token first."""
-        fact = self.model(model)
-        size = None if fact is None else fact.parameters_b
+        names, size = self._names_and_size(model)
         offers = [
-            o for o in service.serves if o.trial != "yes" and o.covers(model, size)
+            o for o in service.serves if o.trial != "yes" and o.covers(names, size)
         ]
         return tuple(sorted(offers, key=lambda offer: offer.by != "tokens"))
+
+    def _names_and_size(self, model: str) -> tuple[set[str], float | None]:
+        """Every name of a model, and its billions of parameters where they are known."""
+        fact = self.model(model)
+        if fact is None:
+            return {model}, None
+        return {model, *fact.models}, fact.parameters_b
 
 
 def price_of_fact(fact: ModelFact, day: date) -> Price | None:

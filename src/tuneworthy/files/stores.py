@@ -498,6 +498,7 @@ written_draw: KeptFile[FailureDraw] = KeptFile(
 # Training: the set that passed every gate ---------------------------------------------------------
 
 TRAINING = "training.jsonl"
+DISLIKED = "disliked.jsonl"
 TRAINING_RECORD = "training.json"
 TRAINING_LIMIT = 512 * MIB
 
@@ -528,14 +529,42 @@ def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]
 
 
 def write_training(
-    case: Case, training: TrainingSet, examples: Iterable[TrainingExample]
+    case: Case,
+    training: TrainingSet,
+    examples: Iterable[TrainingExample],
+    disliked: Iterable[TrainingExample] = (),
 ) -> None:
-    """Put a set in the place of the one before; both are ours."""
-    lines = "".join(
+    """Put a set in the place of the one before; both are ours.
+
+    Logged answers that were ``disliked`` stand apart: no model should learn to give them.
+    """
+    write_new(_place(case, TRAINING), _example_lines(examples), force=True)
+    if training.disliked:
+        write_new(_place(case, DISLIKED), _example_lines(disliked), force=True)
+    training_record.write(case, training)
+
+
+def _example_lines(examples: Iterable[TrainingExample]) -> str:
+    return "".join(
         f"{example.model_dump_json(exclude_defaults=True)}\n" for example in examples
     )
-    write_new(_place(case, TRAINING), lines, force=True)
-    training_record.write(case, training)
+
+
+def read_disliked(case: Case) -> tuple[TrainingExample, ...]:
+    """Logged answers with a bad score that passed the gates; () where there are none."""
+    from tuneworthy.model.training import TrainingExample, set_digest
+
+    training = training_record(case)
+    lines = _beside(case, DISLIKED)
+    if training is None or not training.disliked or lines is None:
+        return ()
+    fix = training_record.fix.format(argument(case.folder))
+    answers = JsonLines(
+        lines, TrainingExample, "disliked answer", fix, TRAINING_LIMIT
+    ).read()
+    if set_digest(answers) != training.disliked_digest:
+        raise CaseError("isn't what passed the gates", where=lines, fix=fix)
+    return answers
 
 
 # Pilots: the plan, runs that were trained, and the result ----------------------------------------

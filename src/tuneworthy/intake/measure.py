@@ -22,7 +22,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from tuneworthy.answers.weigh import examples_need
+from tuneworthy.answers.weigh import examples_need, with_own_evidence
 from tuneworthy.errors import CaseError, InputError, OutputError, extra_needed, one_line
 from tuneworthy.facts.ends import logged_end
 from tuneworthy.files.case import (
@@ -67,11 +67,12 @@ from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
 from tuneworthy.model.evidence import Batch, Evidence, Measured, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.plan.context import PlannedCases, plan_cases
 from tuneworthy.report.blocks import Block, Parts, flat
 from tuneworthy.report.sections.evalset import EvalsetReport
 from tuneworthy.report.sections.log import MeasureReport
 from tuneworthy.report.sections.measure import ComparedReport, measure_report
-from tuneworthy.stats.intervals import cases_to_tell, wilson
+from tuneworthy.stats.intervals import wilson
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Keys, Value, edit
 from tuneworthy.words import counted, listing
@@ -675,7 +676,8 @@ def build_set(
     if not chosen:
         raise _no_traces(case, "draw from")
     files = TraceFiles(chosen, mapping=case_map(case, mapping))
-    near = framework_of(case, None).threshold("near_copy")
+    framework = framework_of(case, None)
+    near = framework.threshold("near_copy")
     drawn = build_evalset(
         _batches(files, progress),
         n=n,
@@ -689,7 +691,9 @@ def build_set(
         fix = "log `input`, what was asked, or messages"
         raise InputError("no trace says what was asked", where=str(source), fix=fix)
     write_evalset(path, drawn.cases)
-    return _set_report(case, source, drawn, path)
+    fewest = framework.plan.evaluation_cases if framework.plan else CASES // 2
+    known, _ = with_own_evidence(case)  # as the plan knows it
+    return _set_report(known, source, drawn, path, plan_cases(known, fewest))
 
 
 @_stored
@@ -728,7 +732,7 @@ def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
 
 
 def _set_report(
-    case: Case, source: str | Path, drawn: EvalSample, path: Path
+    case: Case, source: str | Path, drawn: EvalSample, path: Path, planned: PlannedCases
 ) -> EvalsetReport:
     target = case.targets.quality.at_least if case.targets.quality else None
     expected = 0.5
@@ -739,10 +743,6 @@ def _set_report(
     elif target is not None:
         expected = max(0.0, target - BELOW)
         by = "target"
-    report = precision(parted(drawn.cases)[1], expected)
-    needed = None
-    if target is not None and report.cases:
-        needed = cases_to_tell(expected, target, report.cases, report.worth)
     entry = None  # a set that lies outside of the case's folder can't be named
     with suppress(OSError, ValueError):
         if case.folder is not None:
@@ -755,8 +755,9 @@ def _set_report(
         expected_by=by,
         target=target,
         whole=precision(drawn.cases, expected),
-        report=report,
-        needed=needed,
+        report=precision(parted(drawn.cases)[1], expected),
+        needed=planned.all,
+        tells=planned.tells,
         goal=case.goals[0] if case.goals else "",
         hiding=case.data.personal.local if case.data.personal else "words",
     )

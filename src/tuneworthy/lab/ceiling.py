@@ -336,13 +336,13 @@ def foretold(
         prepared, stop = await probed(lab, calls)
         if stop:
             return Unknown(ask=stop.why), calls.spend
-        evaluator = _evaluator(prepared, calls.with_own_cap(calls.cap_usd))
+        evaluator = evaluator_for(prepared, calls.with_own_cap(calls.cap_usd))
         return await asyncio.to_thread(foretell, evaluator), calls.spend
 
     return paid(lab, CEILING_RUN, price, test, cap_usd=cap_usd, **settings)
 
 
-def _evaluator(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
+def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
     """Make the evaluator of prompt candidates. Threads may call it, as it asks in the running loop."""
     assert lab.request is not None  # the caller looked
     loop = asyncio.get_running_loop()
@@ -382,7 +382,7 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
         none = PromptSearch(ended="none", why=lab.unsearched)
         return _SearchOutcome(lab.plan, {"search": none} if lab.unsearched else {})
     own = calls.with_own_cap(_cap_of(lab, calls))
-    evaluator = _evaluator(lab, own)
+    evaluator = evaluator_for(lab, own)
     search = Search(evaluator)
     try:
         headroom = await asyncio.to_thread(foretell, evaluator)

@@ -16,7 +16,14 @@ from typing import Any, Literal
 import numpy as np
 
 from tuneworthy.answers.arms import arms_series
-from tuneworthy.answers.weigh import BEST_PROMPT, FAMILIES, SEARCH, exactly, maker
+from tuneworthy.answers.weigh import (
+    BEST_PROMPT,
+    FAMILIES,
+    REWARD,
+    SEARCH,
+    exactly,
+    maker,
+)
 from tuneworthy.lab.arms import MADE_OF
 from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import Arms, Cases, LabPlan, answer_text
@@ -434,6 +441,7 @@ def _of_ceiling(
         yield from options_evidence(rows, as_of, "ceiling")
     yield from _search(result, as_of, source)
     yield from _plateau(result, as_of)
+    yield from _reward(result, as_of, source)
 
 
 def best_prompt_evidence(
@@ -568,6 +576,43 @@ def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidenc
     yield exactly(
         SEARCH, search.draws, "draws", method=method, details=details, **about
     )
+
+
+def _reward(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidence]:
+    """Whether reinforcement tuning had something to learn from; nothing for too few tries."""
+    reward = result.reward
+    if reward is None:
+        return
+    details: dict[str, Scalar] = {
+        "state": reward.state,
+        "repeats": reward.repeats,
+        "never": reward.never.value,
+        "right": reward.right.value,
+        "headroom": reward.headroom.value,
+        "headroom_high": reward.headroom.high,
+    }
+    if result.judge is not None:
+        details["judge"] = result.judge.plan.model
+        details |= _agreement(result.judge, result.best)
+    about: dict[str, Any] = {
+        "source": source,
+        "method": "cases answered now rightly, now wrongly when asked again",
+        "details": details,
+    }
+    yield interval_evidence(REWARD, reward.mixed, as_of, **about)
+
+
+def _agreement(judge: JudgeOf, best: str) -> dict[str, Scalar]:
+    """How far a judge agrees with people on an arm's held-out outputs; empty for too few labels."""
+    for arm in judge.arms:
+        kappa = arm.kappa
+        if arm.arm != best or arm.part != "report" or isinstance(kappa.value, Unknown):
+            continue
+        known: dict[str, Scalar] = {"kappa": kappa.value}
+        if kappa.high is not None:
+            known["kappa_high"] = kappa.high
+        return known
+    return {}
 
 
 def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:

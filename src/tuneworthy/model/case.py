@@ -144,6 +144,10 @@ class PersonalPolicy(FileRecord):
     exports: Literal["fakes", "words"] = "fakes"
 
 
+Medium = Literal["image", "audio", "video"]
+"""What a request may hold beside text."""
+
+
 class Data(FileRecord):
     """Files beside the case, by relative path, or a count where there is no file."""
 
@@ -169,6 +173,13 @@ class Data(FileRecord):
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
     #: Tools the model may call today: a JSON list of them.
     tools: RelativePath | None = None
+    #: What requests hold beside text: a model has to read it.
+    media: Annotated[
+        tuple[Medium, ...],
+        BeforeValidator(
+            one_or_many, json_schema_input_type=Medium | tuple[Medium, ...]
+        ),
+    ] = ()
     training: Annotated[
         tuple[RelativePath, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | Strings),

@@ -196,6 +196,8 @@ class PilotCard(Record):
     rows: tuple[CardRow, ...]  #: Every target, money, general skills and safety.
     signs: str  #: Who signs; or how to name somebody.
     on: date  #: The day of the pilot.
+    unsearched: str = ""
+    """Of a go: that nobody searched for the best prompt, and the price of that; else empty."""
 
 
 READ_BESIDE = frozenset(

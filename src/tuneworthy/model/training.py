@@ -85,6 +85,17 @@ class TrainingExample(FileRecord):
         """The conversation, or the example's own id where none is known."""
         return self.conversation_id or f"example {self.id}"
 
+    @property
+    def disliked(self) -> bool:
+        """Whether its answer is the worse one and no better one is known."""
+        return bool(self.rejected) and self.rejected == self.answer.content
+
+    def as_disliked(self) -> TrainingExample:
+        """The same with its answer as what not to say."""
+        worse = self.answer.content
+        name = content_id(self.messages, self.tools, worse)
+        return self.model_copy(update={"rejected": worse, "id": name})
+
     def with_answer(self, text: str) -> TrainingExample:
         """The same example with another answer; its former answer becomes the worse one."""
         turn = ChatTurn(role="assistant", content=text)
@@ -191,6 +202,9 @@ class TrainingSet(Record):
     twice: Natural = 0  #: Candidates that two people or more reviewed.
     agreed: Natural = 0  #: Of these, candidates of which all said the same.
     better: BetterThanModel | None = None  #: None where nobody compared them.
+    disliked: Natural = 0
+    """Logged answers with a bad score that passed the gates; none of them is in the set."""
+    disliked_digest: str = ""  #: SHA-256 over these; empty for none.
 
     @property
     def size(self) -> int:

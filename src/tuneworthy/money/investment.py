@@ -65,6 +65,7 @@ from tuneworthy.money.terms import (
     CostModel,
     CostPart,
     Product,
+    TrainingCost,
     at_ends,
     build_cost_model,
     call_usd,
@@ -78,6 +79,7 @@ from tuneworthy.money.tuned import (
     call_of_tuned,
     endpoint_fee,
     endpoint_text,
+    training_asked,
     tuned_offers,
 )
 from tuneworthy.money.worth import more_cases
@@ -379,8 +381,8 @@ def stakes_of(
     elif record is not None:
         inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
         says[FAILURE] = (
-            f"tuning works as often as it measured best in {record.of}: {record.won} of "
-            f"{record.n}, {share(record.low)} to {share(record.high)}"
+            f"{share(record.low)} to {share(record.high)} chance, assumed because tuning measured "
+            f"best in {record.won} of {record.n} {record.of}"
         )
     return Stakes(
         model=model,
@@ -437,8 +439,8 @@ def _lacking(
 
 def _compute(
     case: Case, fits: Sequence[ApproachResult], as_of: date | None
-) -> tuple[Interval, str] | Unknown | None:
-    """The cost of training by tokens and prices for the first approach, and its calculation.
+) -> TrainingCost | Unknown | None:
+    """The cost of training by tokens and prices for the first approach.
 
     None where it can't be computed: documents have unknown tokens, and the table is for small runs.
     """
@@ -455,9 +457,14 @@ def _compute(
         return None
     facts = facts_on(as_of).assumptions
     have = case.usable_data(need.unit) or 0
-    price = taken(facts["training_usd_per_mtok"])
+    pairs = need.unit == "preference_pairs"
+    asked = training_asked(case, "preference" if pairs else "supervised", as_of)
+    if asked is None:
+        price = taken(facts["training_usd_per_mtok"])
+    else:
+        price, _ = asked
     epochs = taken(facts["epochs"])
-    texts = 2 if need.unit == "preference_pairs" else 1
+    texts = 2 if pairs else 1
     size = Interval.certain(need.low)
     if have:
         used = max(have, need.low)
@@ -474,7 +481,12 @@ def _compute(
     )
     each = f"{spread(size, count)} examples × {spread(tokens, lambda n: count(texts * n))} tokens"
     by = f"{spread(epochs, count)} passes × {spread(price, mtok_usd)} a million tokens"
-    return cost, f"{each} × {by}"
+    if asked is not None:
+        _, whose = asked
+        by += f" at {whose}"
+    elif any(model.kind == "tuned" for model in case.models):
+        by += " elsewhere, as no page names the price of this base"
+    return TrainingCost(cost, f"{each} × {by}", of_base=asked is not None)
 
 
 def held_against(
@@ -726,7 +738,7 @@ def _undercut(
         return payback
     but = (
         f"The same calls cost {usd(rival.usd.value)}{model.a_month} with {rival.option.model}, "
-        "which would take that saving away, and nobody has run it here"
+        "which would take away what tuning saves on calls, and nobody has run it here"
     )
     settle = f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE"
     return Payback("unknown", f"{payback.why}. {but}", settle, but)
@@ -874,6 +886,8 @@ def _items(
         yield CostItem(
             when=month, what="of it idle GPUs", usd=idle, source=source, in_sum=False
         )
+    elif sold := [cost.option for cost in ways.costs if cost.option.tuned_at]:
+        yield from (_fee(option) for option in sold if option.fee)
     elif not (model.one_off or case.tuning.service == "self_hosted") and (
         tuned is None or tuned.runs != "own"
     ):
@@ -881,8 +895,7 @@ def _items(
     check = framework.ceiling.get("prompt_variations")
     prompts = int((check.at_least if check else None) or _PROMPTS)
     cases = framework.plan.evaluation_cases if framework.plan else 0
-    yield _lab_item(case, ways, prompts, cases)
-    yield _judge(ways, prompts * cases)
+    yield from _lab_items(case, ways, prompts, cases)
     yield from change_items(case, framework)
 
 
@@ -907,16 +920,38 @@ def _category_items(
         yield CostItem(when=when, what=plain(name), usd=cost, source=source)
 
 
-def _lab_item(case: Case, ways: Ways, prompts: int, cases: int) -> CostItem:
+_QUOTED = "not in the sums: its quote counts the case's own prompts and cases"
+
+
+def _lab_items(
+    case: Case, ways: Ways, prompts: int, cases: int
+) -> tuple[CostItem, CostItem]:
+    """The calls of a lab and of its grader.
+
+    Where the case's own files allow a quote, only the quote has a number: one number a quantity.
+    """
+    quotable = case.data.evaluation is not None and case.data.prompts is not None
+    if not (quotable and case.models):
+        return _lab_item(ways, prompts, cases), _judge_item(ways, prompts * cases)
+    lab = Unknown(ask=_ASK_FOR_QUOTE)
+    judge = Unknown(ask=f"{_ASK_FOR_QUOTE} --judge RUBRIC.md --judge-model MODEL")
+    return (
+        CostItem(when="up front", what=_LAB, usd=lab, source=_QUOTED, in_sum=False),
+        CostItem(when="up front", what=_JUDGE, usd=judge, source=_QUOTED, in_sum=False),
+    )
+
+
+_LAB = "calls of a lab"
+_JUDGE = "calls of a judge"
+_ASK_FOR_QUOTE = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
+
+
+def _lab_item(ways: Ways, prompts: int, cases: int) -> CostItem:
     """The calls of a lab with some prompts on some cases, at today's cost of a call."""
     lab = None
     source = "not in the sums"
-    ask = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"
-    # Where a lab can be quoted from the case's own files its quote says it: one number a quantity.
-    quotable = case.data.evaluation is not None and case.data.prompts is not None
-    if quotable and case.models:
-        source = "not in the sums: its quote counts the case's own prompts and cases"
-    elif (
+    ask = _ASK_FOR_QUOTE
+    if (
         ways.bill
         and ways.bill.option.runs != "own"
         and REQUESTS in ways.inputs
@@ -930,9 +965,20 @@ def _lab_item(case: Case, ways: Ways, prompts: int, cases: int) -> CostItem:
         )
     else:
         ask += ". Or state traffic and the bill, or the tokens and the models that serve it"
-    what = "calls of a lab"
     cost = _number_or_ask(lab, ask)
-    return CostItem(when="up front", what=what, usd=cost, source=source, in_sum=False)
+    return CostItem(when="up front", what=_LAB, usd=cost, source=source, in_sum=False)
+
+
+def _fee(option: ServingOption) -> CostItem:
+    """What the endpoint of a tuned model costs, within the cost of its serving."""
+    hour = mtok_usd(option.fee / HOURS_PER_MONTH)
+    return CostItem(
+        when="each month",
+        what="of it the endpoint",
+        usd=option.fee,
+        source=f"one endpoint at {hour} an hour, used or not: {option.tuned_at}, by {option.catalogue}",
+        in_sum=False,
+    )
 
 
 def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
@@ -966,8 +1012,8 @@ def _only_input(price: Product, ways: Ways) -> Interval:
     return ways.inputs[name]
 
 
-def _judge(ways: Ways, answers: int) -> CostItem:
-    """The calls of a grader, if a model scores: it reads the call, its answer and a right answer."""
+def _judge_item(ways: Ways, answers: int) -> CostItem:
+    """A judge's calls, where a model scores: it reads the call, its answer and a right one."""
     cost = None
     source = "not in the sums, and only where a model scores"
     by_tokens = _paid_by_tokens(ways)
@@ -993,9 +1039,8 @@ def _judge(ways: Ways, answers: int) -> CostItem:
             "rubric adds to that"
         )
     ask = "state the tokens of a call and the models that serve it (economics.traffic, models)"
-    what = "calls of a judge"
     usd = _number_or_ask(cost, ask)
-    return CostItem(when="up front", what=what, usd=usd, source=source, in_sum=False)
+    return CostItem(when="up front", what=_JUDGE, usd=usd, source=source, in_sum=False)
 
 
 def _paid_by_tokens(ways: Ways) -> ServingOption | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tuneworthy.model.base import Interval
 from tuneworthy.model.case import Case
 from tuneworthy.model.framework import Framework
-from tuneworthy.money.terms import CostPart, build_cost_model
+from tuneworthy.money.terms import CostPart, TrainingCost, build_cost_model
 from tuneworthy.words import amount, usd, usd_range
 
 _AGAIN = ("training", "evaluation", "deployment")
@@ -47,11 +47,12 @@ def forced_move(
     if training_usd is None:
         priced = None
     else:
-        priced = (Interval.certain(training_usd), "by its tokens")
+        cost = Interval.certain(training_usd)
+        priced = TrainingCost(cost, "by its tokens", of_base=True)
     model = build_cost_model(case, framework, training=priced)
     again = CostPart()
     for name in _AGAIN:
         again += model.upfront_parts.get(name, CostPart())
-    cost = model.priced(again.usd) if again.usd else None
+    whole = model.priced(again.usd) if again.usd else None
     hours = model.amount(again.hours) if again.hours else None
-    return ForcedMove(cost, hours, training_usd)
+    return ForcedMove(whole, hours, training_usd)

@@ -23,6 +23,7 @@ from tuneworthy.money.serving import (
     by_price,
 )
 from tuneworthy.money.terms import (
+    ENDPOINT,
     GROWTH,
     PREMIUM,
     REQUESTS,
@@ -98,8 +99,7 @@ def tuned_serving(
         if cost.usd is not None:
             if cost.option.gpu or cost.option.billed:
                 return (Product((SERVED,), says="serving"),), {SERVED: cost.usd}, True
-            each = {SERVED_CALL: call_range(cost.option, ways.inputs)}
-            return (Product((SERVED_CALL, REQUESTS), says="serving"),), each, True
+            return *_serving_terms(cost.option, ways.inputs), True
     if ways.bill is None or case.tuning.service == "self_hosted":
         return (), {}, False
     sold = _sold_by_token(case, ways, offers)
@@ -112,6 +112,19 @@ def tuned_serving(
     inputs = {SERVED_CALL: call_range(now, ways.inputs), PREMIUM: premium}
     says = f"serving, a call at {figure(premium.value)} times today's price,"
     return (Product((SERVED_CALL, REQUESTS, PREMIUM), says=says),), inputs, False
+
+
+def _serving_terms(option: ServingOption, inputs: Inputs) -> tuple[Sum, Inputs]:
+    """Cost of serving a month by calls, and by an endpoint where one is sold."""
+    terms: Sum = ()
+    known: dict[str, Interval] = {}
+    if option.request:
+        terms += (Product((SERVED_CALL, REQUESTS), says="serving"),)
+        known[SERVED_CALL] = call_range(option, inputs)
+    if option.fee:
+        terms += (Product((ENDPOINT,), says="its endpoint"),)
+        known[ENDPOINT] = Interval.certain(option.fee)
+    return terms, known
 
 
 def _sold_by_token(
@@ -529,8 +542,13 @@ def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str)
         for term in option.request
     )
     source = f" (prices from {option.catalogue})" if option.catalogue else ""
-    calls = f"{count(requests)} calls × ({tokens}) / 1,000,000"
-    return f"{option.name}: {calls} = {cost}{a_month}{source}"
+    parts = []
+    if option.request:
+        parts.append(f"{count(requests)} calls × ({tokens}) / 1,000,000")
+    if option.fee:
+        an_hour = mtok_usd(option.fee / HOURS_PER_MONTH)
+        parts.append(f"{figure(HOURS_PER_MONTH)} hours of one endpoint × {an_hour}")
+    return f"{option.name}: {' + '.join(parts)} = {cost}{a_month}{source}"
 
 
 def _running_step(savings: Savings, model: CostModel) -> str:
@@ -557,7 +575,7 @@ def _volume_steps(
     calls = count(volume.value)
     best = savings.best.option.line(values)
     tuned = savings.tuned.line(values)
-    if best.floor == tuned.floor == 0 and fixed.value > 0:
+    if best.floor == tuned.floor == tuned.fee == 0 and fixed.value > 0:
         a_call = f"({call_usd(best.slope)} - {call_usd(tuned.slope)} a call)"
         calls = count(round(volume.value))
         yield f"It pays from: {usd(fixed.value)} / {a_call} = {calls} calls{model.a_month}"

@@ -40,8 +40,10 @@ from tuneworthy.money.terms import (
     stated,
     total,
 )
+from tuneworthy.money.tuned import TunedOffer, sold_by_its_service
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.words import count, listing, number, quality, usd, usd_range
+from tuneworthy.words import day as day_text
 
 Runs = Literal["third_party", "own", "unknown"]
 TUNED = "the tuned model"
@@ -66,12 +68,13 @@ def serving_name(model: str, how: str) -> str:
 class CostLine(NamedTuple):
     """USD a month over requests a month, as numbers or as arrays with one for each draw."""
 
-    floor: Any  #: The least it costs a month.
+    floor: Any  #: The least that its requests cost a month.
     slope: Any  #: USD a request.
+    fee: Any = 0.0  #: USD a month on top, at any number of requests.
 
     def usd(self, requests: float) -> float:
-        """USD a month for a number of requests; only for a line of numbers."""
-        return float(max(self.floor, self.slope * requests))
+        """USD a month at so many requests; of numbers only."""
+        return float(self.fee + max(self.floor, self.slope * requests))
 
 
 class ServingOption(NamedTuple):
@@ -89,6 +92,11 @@ class ServingOption(NamedTuple):
     """The input with the number of requests of the bill; None when it is the same at any volume."""
     #: Where its price was looked up; empty when it is stated in the case.
     catalogue: str = ""
+    #: The service that sells it at a price of the catalogue of facts, where it is tuned.
+    tuned_at: str = ""
+    fee: float = (
+        0.0  #: USD a month of the endpoint that such a service sells, used or not.
+    )
     months: float | None = None  #: Until its model ends, where that is known.
     then: ServingOption | None = None  #: The successor with a price, from then on.
 
@@ -120,7 +128,7 @@ class ServingOption(NamedTuple):
             hour, each, share, always = (values[name] for name in self.gpu)
             return CostLine(always * HOURS_PER_MONTH * hour, hour / (each * share))
         if not self.billed:
-            return CostLine(0.0, total(self.request, values))
+            return CostLine(0.0, total(self.request, values), self.fee)
         if self.bill_for is None:
             return CostLine(values[BILL], 0.0)
         return CostLine(0.0, values[BILL] / values[self.bill_for])
@@ -297,6 +305,7 @@ class _Options:
         billed = self._billed(model, runs)
         price = price_of(model, self.prices)
         own = runs == "own"
+        sold = None if own else sold_by_its_service(model, self.as_of)
         if price is not None:
             for how in self._hows(price, tuned):
                 option = self._until(
@@ -309,6 +318,8 @@ class _Options:
             yield self._on_gpus(model, f"models.{position}.serving" if stated else "")
         elif billed is not None:
             yield self._cost(billed, model)
+        elif sold is not None:
+            yield self._sold(model, sold, runs)
         else:
             where = f"models.{position}.usd_per_mtok"
             option = ServingOption(model.id, "as_is", tuned, runs)
@@ -317,6 +328,27 @@ class _Options:
                 option = ServingOption(model.id, "self_hosted", tuned, runs)
             lacks = f"state what {model.id} costs ({where})"
             yield self._cost(option, model, lacks=lacks)
+
+    def _sold(self, model: Model, sold: TunedOffer, runs: Runs) -> ServingCost:
+        """A tuned model as the service of its base sells it, by the catalogue."""
+        facts = facts_on(self.as_of)
+        catalogue = f"the catalogue of {day_text(facts.dated)}"
+        option = ServingOption(model.id, "as_is", True, runs, catalogue=catalogue)
+        if sold.tokens is None:
+            option = option._replace(tuned_at=sold.service, fee=sold.usd_per_month)
+            return self._cost(option, model, lacks=self._lacks(REQUESTS))
+        fact = facts.model(model.id)
+        window = None if fact is None else fact.window
+        price = Price(
+            sold.tokens.input,
+            sold.tokens.output,
+            context_tokens=window,
+            catalogue=catalogue,
+        )
+        option = self._by_tokens(model.id, "as_is", price, True, runs)
+        option = option._replace(tuned_at=sold.service, fee=sold.usd_per_month)
+        lacks = self._lacks(REQUESTS, *self._tokens(tuned=True))
+        return self._cost(option, model, price, lacks)
 
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
         """The option with the end of its model, and its successor."""
@@ -454,6 +486,7 @@ class _Options:
             cost = Interval(min(ends), option.usd(likely(self.inputs)), max(ends))
         checks = [
             *_residency(option, self.sovereign),
+            *_reading(self.case, model, self.as_of),
             *_window(price, self.inputs),
             *_batch(self.case, option, price),
             *_quality(self.case, option, model),
@@ -491,6 +524,22 @@ def _residency(option: ServingOption, sovereign: State) -> Iterator[_Check]:
         yield _Check("no", "a third party runs it, and data may not leave")
     elif sovereign == "yes":
         yield _Check("unknown", f"say who runs {option.model} (runs)")
+
+
+def _reading(case: Case, model: Model | None, as_of: date | None) -> Iterator[_Check]:
+    """A model that can't read what requests hold can't answer them; what runs today does."""
+    media = case.data.media
+    if not media or model is None or model is in_use(case):
+        return
+    facts = facts_on(as_of)
+    unread = facts.unread(model.id, media)
+    fact = facts.model(model.id, model.base_url)
+    if fact is None or not fact.reads:
+        ask = f"ask whether it reads {listing(media)}, which requests hold (data.media)"
+        yield _Check("unknown", ask)
+    elif unread:
+        lacks = listing(unread, "and no")
+        yield _Check("no", f"it reads no {lacks}, which requests hold (data.media)")
 
 
 def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:

@@ -646,7 +646,8 @@ class _Price:
 
     def line_usd(self, requests: Any) -> Any:
         """USD a month at today's price."""
-        return np.maximum(self._line.floor, self._line.slope * requests)
+        line = self._line
+        return line.fee + np.maximum(line.floor, line.slope * requests)
 
 
 def _until_back(missing: Array, flow: Array) -> Any:

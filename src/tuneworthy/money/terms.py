@@ -32,6 +32,7 @@ SAVINGS = "economics.monthly.api_savings_usd"
 TRAINED = "plan.training_by_the_token.usd"
 SERVED = "serving.usd_per_month"
 SERVED_CALL = "serving.usd_per_call"
+ENDPOINT = "serving.endpoint_usd_per_month"
 PREMIUM = "serving.premium_of_a_hosted_tuned_model"
 
 Values = Mapping[str, Any]
@@ -148,6 +149,15 @@ LACKING_FIRST = "missing_data_of_the_pilot"
 """Categories of the upfront cost for data that are still missing."""
 
 
+class TrainingCost(NamedTuple):
+    """What the compute of training costs."""
+
+    usd: Interval
+    how: str  #: How it is computed.
+    of_base: bool
+    """Whether it rests on the price of the base that would be tuned; else others' stand in."""
+
+
 @dataclass(frozen=True, slots=True)
 class CostPart:
     """A category of costs: its USD, and its hours of work."""
@@ -243,7 +253,7 @@ def build_cost_model(
     more: Inputs | None = None,
     is_named: bool = True,
     lacking: tuple[Range, Range] | None = None,
-    training: tuple[Interval, str] | Unknown | None = None,
+    training: TrainingCost | Unknown | None = None,
 ) -> CostModel:
     """Every amount of a case as sums over its inputs.
 
@@ -256,8 +266,7 @@ def build_cost_model(
         serving: What serving the tuned model costs by traffic and prices, in the table's place.
         more: The inputs of that.
         is_named: Whether the tuned model is; without one the table holds as long as it is lower.
-        training: What its compute costs by tokens and prices and how that is computed, or what
-            would tell; else the table.
+        training: What its compute costs by tokens and prices, or what would tell; else the table.
         lacking: Hours to collect the data that lack for a pilot, and the rest of them.
     """
     builder = _Builder(case, framework, stated(case) | dict(more or {}))
@@ -377,7 +386,7 @@ class _Builder:
     def upfront(
         self,
         lacking: tuple[Range, Range] | None,
-        training: tuple[Interval, str] | Unknown | None,
+        training: TrainingCost | Unknown | None,
     ) -> tuple[Sum | None, dict[str, CostPart], str]:
         """The cost up to the first version, its categories, and how well later payments are known."""
         stated = self.economics.upfront
@@ -404,12 +413,12 @@ class _Builder:
             parts["training"] = CostPart((Product((TRAINED,)),))
             return None, parts, known
         small = self.rows("upfront")["training"].usd if "training" in parts else None
-        if training is not None:
-            trained, how = training
-            if small is None or trained.value > small.high:
-                self.inputs[TRAINED] = trained
-                by_token = Product((TRAINED,), says="training by the token")
-                parts["training"] = CostPart((by_token,), source=how)
+        if training is not None and (
+            training.of_base or small is None or training.usd.value > small.high
+        ):
+            self.inputs[TRAINED] = training.usd
+            by_token = Product((TRAINED,), says="training by the token")
+            parts["training"] = CostPart((by_token,), source=training.how)
         for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
             middle = (span.low + span.most) / 2
             self.inputs[f"plan.{name}.hours"] = Interval(span.low, middle, span.most)
@@ -541,6 +550,11 @@ def mtok_usd(usd_per_mtok: float) -> str:
         return call_usd(usd_per_mtok)
     whole, _, cents = f"{usd_per_mtok:.4f}".rstrip("0").partition(".")
     return f"${whole}.{cents:0<2}"
+
+
+def mtok_range(low: float, most: float) -> str:
+    """A price for a million tokens, or a range of it: ``$0.48–$1.35``."""
+    return "–".join(dict.fromkeys((mtok_usd(low), mtok_usd(most))))
 
 
 def spread(at: Interval, write: Callable[[float], str]) -> str:

@@ -10,13 +10,14 @@ from typing import NamedTuple
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import (
     KnownFacts,
+    Method,
     ServiceFact,
     ServingOffer,
     ServingTokens,
     price_of_fact,
 )
 from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval
-from tuneworthy.model.case import Case, in_use
+from tuneworthy.model.case import Case, Model, in_use
 from tuneworthy.words import count, listing, usd, usd_range
 
 _MOST_NAMED = 3
@@ -97,6 +98,54 @@ def _times_base(
     if price is None or times is None:
         return None
     return ServingTokens(input=price.input * times, output=price.output * times)
+
+
+def sold_by_its_service(model: Model, as_of: date | None) -> TunedOffer | None:
+    """How the service that tunes a model's base serves the tuned one, with its price.
+
+    None at an address of its own, and where no page of the service names a price.
+    """
+    if model.kind != "tuned" or model.base_url is not None:
+        return None
+    facts = facts_on(as_of)
+    day = as_of or facts.dated
+    service = facts.tuner(model.id)
+    if service is None or (service.serves_until and service.serves_until <= day):
+        return None
+    for offer in facts.served(service, model.id):  # by the token first
+        tokens = offer.usd_per_mtok or _times_base(
+            facts, model.id, offer.times_base, day
+        )
+        if offer.by == "tokens" and tokens is None:
+            return None
+        if offer.by != "shared":  # that takes other tuned models beside it
+            hours = offer.usd_per_hour or 0.0
+            idle_is_paid = offer.idle == "paid"
+            return TunedOffer(service.service, model.id, tokens, hours, 1, idle_is_paid)
+    return None
+
+
+def training_asked(
+    case: Case, method: Method, as_of: date | None
+) -> tuple[Interval, str] | None:
+    """USD for a million trained tokens of the bases that the case would tune, and whose price it is.
+
+    None where the case names no base, or no page names a price of one.
+    """
+    facts = facts_on(as_of)
+    asked = [
+        facts.training_price(model.id, method)
+        for model in case.models
+        if model.kind == "tuned" and model.base_url is None
+    ]
+    prices = [price for price in asked if price is not None]
+    if not prices:
+        return None
+    low = min(price.low for price in prices)
+    high = max(price.most for price in prices)
+    likely = median(price.low for price in prices)
+    whose = dict.fromkeys(price.whose for price in prices)
+    return Interval(low, likely, high), listing([*whose], "or")
 
 
 def call_of_tuned(

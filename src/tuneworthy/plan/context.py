@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range, Unknown
 from tuneworthy.model.case import Amount, Case
@@ -139,6 +139,35 @@ _NAMED = {
     LACKING,
     LACKING_FIRST,
 }
+
+
+class PlannedCases(NamedTuple):
+    """How large an evaluation set is to be: one number for the plan, and for who draws the set."""
+
+    held_out: int  #: Half of the set.
+    #: Whether it tells today's quality from its target, or is the framework's number.
+    tells: bool
+
+    @property
+    def all(self) -> int:
+        """Cases of the whole set."""
+        return 2 * self.held_out
+
+
+def plan_cases(case: Case, fewest: int) -> PlannedCases:
+    """As many cases as tell today's quality from its target, half of them held out.
+
+    The framework's number, ``fewest``, where no quality is known, or it is met, or telling takes
+    more cases than labelling is worth.
+    """
+    target = case.targets.quality
+    today = case.today
+    if target is None or today.quality is None or today.quality >= target.at_least:
+        return PlannedCases(fewest, tells=False)
+    whole_set = cases_to_tell(today.quality, target.at_least, today.cases or fewest)
+    if whole_set is None:
+        return PlannedCases(fewest, tells=False)
+    return PlannedCases(whole_set // 2, tells=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,17 +317,8 @@ class PlanContext:
 
     @property
     def held_out(self) -> int:
-        """The number of held-out cases: half of those that tell today's quality from its target.
-
-        It is the framework's number where no quality is known, or where it meets the target.
-        """
-        target = self.case.targets.quality
-        today = self.case.today
-        fewest = self.rule.evaluation_cases
-        if target is None or today.quality is None or today.quality >= target.at_least:
-            return fewest
-        in_all = cases_to_tell(today.quality, target.at_least, today.cases or fewest)
-        return fewest if in_all is None else in_all // 2
+        """The number of held-out cases."""
+        return plan_cases(self.case, self.rule.evaluation_cases).held_out
 
     @property
     def cases(self) -> str:

@@ -275,7 +275,18 @@ def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
     have = plan.case.usable_data(need.unit)
     cost = cost_of(work.hours) + plan.collected(need.unit, need.low, have)
     words = _data_words(plan, need)
-    plan.say("collect", needs, cost, weeks=work.weeks, because=step.because, **words)
+    lacking = f"{count(need.low)} {words['data']}"
+    if have is not None and have < need.low:
+        lacking = f"{count(need.low - have)} more {words['data']}"
+    plan.say(
+        "collect",
+        needs,
+        cost,
+        weeks=work.weeks,
+        because=step.because,
+        lacking=lacking,
+        **words,
+    )
 
 
 def _clear(plan: PlanContext, step: Step, needs: Needs) -> None:

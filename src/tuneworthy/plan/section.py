@@ -45,6 +45,7 @@ from tuneworthy.words import (
     sentence,
     several,
 )
+from tuneworthy.words import hours as as_hours
 
 _FAR_MONTHS = 1200  #: A century: nobody names the day.
 
@@ -292,17 +293,13 @@ def _later(launch: date, months: float) -> date | None:
 def hours_text(low: float, high: float | str) -> str:
     """Hours as ``18–36 hours``."""
     if isinstance(high, str):
-        return f"{_hours(low)} hours or more"
+        return f"{as_hours(low)} hours or more"
     if high == 0:
         return "no hours"
     if high < 1:
         return several(max(1, round(high * 60)), "minute")
-    least = _hours(low)
-    most = _hours(high)
+    least = as_hours(low)
+    most = as_hours(high)
     if least == most:
         return f"{least} hour" if least == "1" else f"{least} hours"
     return f"{least}–{most} hours"
-
-
-def _hours(value: float) -> str:
-    return f"{round(value, 1):g}" if value < 20 else count(round(value))

@@ -36,7 +36,7 @@ TableIs = Literal["folded", "open", "elsewhere"]
 SEVERITIES: dict[Severity, tuple[str, str]] = {
     "contradiction": ("Contradiction", "two statements exclude each other"),
     "doubt": ("Doubt", "a statement lacks the evidence that would support it"),
-    "pushback": ("Too good", "an expectation looks too good"),
+    "pushback": ("Too optimistic", "an expectation is too optimistic"),
 }
 """The name of each severity of a challenge and its meaning, the most severe first."""
 

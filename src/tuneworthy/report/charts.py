@@ -46,6 +46,7 @@ from tuneworthy.words import (
     usd,
     usd_range,
 )
+from tuneworthy.words import hours as as_hours
 from tuneworthy.words import quality as quality_text
 
 if TYPE_CHECKING:
@@ -710,7 +711,7 @@ def spending(plan: Plan) -> Drawing | None:
             row["behind"] = f"#phase-{phase.id}"
         row |= {"from": before, "to": after, "part": part}
         if phase is decision or phase is phases[-1]:
-            hours = f"{number(spent.low)}–{number(spent.most)} h"
+            hours = f"{as_hours(spent.low)}–{as_hours(spent.most)} h"
             says = usd_range(spent.low, spent.most) if priced else hours
             side = "right" if after < middle_of_axis else "left"
             row |= {"decides": after, "says": says, "side": side}

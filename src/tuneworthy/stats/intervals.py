@@ -76,17 +76,16 @@ BY_MARGIN = (
 )
 
 
-def cases_to_tell(rate: float, target: float, n: int, worth: float = 0.0) -> int | None:
+def cases_to_tell(rate: float, target: float, n: int) -> int | None:
     """Cases of a set, half of which are held out, that distinguish a share from its target.
 
-    It counts like a ceiling lab whose arms are right in ``rate`` of ``n`` cases of either part.
-    These cases are worth ``worth`` independent ones; all of them where it is left out. None where
-    the number is more than labelling is worth.
+    It counts like a ceiling lab whose arms are right in ``rate`` of ``n`` independent cases of
+    either part. None where the number is more than labelling is worth. The number is even.
     """
-    independent = worth or n
-    low, high = clopper_pearson(rate * independent, independent)
+    low, high = clopper_pearson(rate * n, n)
     half = high - rate if rate < target else rate - low
-    return useful(2 * n, times_longer(half, abs(rate - target)))
+    needed = useful(2 * n, times_longer(half, abs(rate - target)))
+    return needed and needed + needed % 2
 
 
 def times_longer(half: float, distance: float) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from tuneworthy.facts.ends import WARN_DAYS, end_text
 from tuneworthy.facts.load import facts_on
-from tuneworthy.facts.records import KnownFacts, ModelFact, ServiceFact, TrainingOffer
+from tuneworthy.facts.records import KnownFacts, Method, ModelFact, ServiceFact
+from tuneworthy.model.case import Medium
+from tuneworthy.money.terms import mtok_range
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
 
@@ -38,9 +40,15 @@ class ChosenBase(NamedTuple):
     warning: str  #: What its end within half a year means; empty where it lasts.
 
 
-def choose_base(bases: TargetBases, stated: str | None, day: date) -> ChosenBase:
-    """The stated base, or the first that stays long enough, with its end on a day."""
+def choose_base(
+    bases: TargetBases, stated: str | None, day: date, media: Sequence[Medium] = ()
+) -> ChosenBase:
+    """The stated base, or the first that stays long enough, with its end on a day.
+
+    One that is known not to read the ``media`` of a case's requests is none for it.
+    """
     facts = facts_on(day)
+    bases = _reading(bases, facts, media)
     service = bases.service
     if service is None or service.kind == "self_hosted":
         ends = "never, as the weights stay with you"
@@ -56,12 +64,28 @@ def choose_base(bases: TargetBases, stated: str | None, day: date) -> ChosenBase
     short = name.removeprefix(f"{host}:")
     fact = facts.model(name)
     problem = base_problem(name, facts, day)
+    unread = facts.unread(name, media)
+    if not problem and unread:
+        problem = f"{short} reads no {listing(unread, 'and no')}, which requests hold (data.media)"
     if not problem and service.until is not None and service.until <= day:
         problem = f"{service.service} takes no new jobs since {day_text(service.until)}"
     if problem:
         problem += f". {_instead(bases, facts, day)}"
     ends = _ends(fact, service, day)
     return ChosenBase(short, fact, problem, ends, _warning(short, fact, service, day))
+
+
+def _reading(
+    bases: TargetBases, facts: KnownFacts, media: Sequence[Medium]
+) -> TargetBases:
+    """The same without bases that are known not to read what requests hold."""
+    if not media:
+        return bases
+    names = tuple(name for name in bases.names if not facts.unread(name, media))
+    others = tuple(
+        (target, name) for target, name in bases.others if not facts.unread(name, media)
+    )
+    return bases._replace(names=names, others=others)
 
 
 def base_problem(name: str, facts: KnownFacts, day: date) -> str:
@@ -79,7 +103,7 @@ def last_day(fact: ModelFact | None, service: ServiceFact | None) -> date | None
     """The day from which a model tuned on it no longer answers, where one is known."""
     days = []
     if fact is not None:
-        days.append(fact.tuned_end or fact.end)
+        days.append(fact.last_tuned_day)
     if service is not None:
         days.append(service.serves_until)
     return min(filter(None, days), default=None)
@@ -91,33 +115,27 @@ def ends_soon(fact: ModelFact | None, service: ServiceFact | None, day: date) ->
     return last is not None and last <= day + timedelta(days=WARN_DAYS)
 
 
-def training_price(
-    service: ServiceFact | None, model: str, method: str
-) -> TrainingOffer | None:
-    """The cheapest price of a service for training a model; None where the catalogue has none."""
-    if service is None:
-        return None
-    fact = facts_on().model(model)
-    size = None if fact is None else fact.parameters_b
-    offers = [
-        offer
-        for offer in service.trains
-        if offer.method == method
-        and offer.weights == "lora"
-        and offer.covers(model, size)
-    ]
-    priced = [offer for offer in offers if offer.usd_per_mtok is not None]
-    return min(priced, key=lambda offer: offer.usd_per_mtok or 0.0, default=None)
-
-
 def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
     if fact is None or (fact.ends is None and fact.tunes_end is None):
         return f"unknown, as no page that names it was found: ask {service.service}"
     text = end_text(fact, day)
     if fact.tuned_end is not None:
         tuned = f"models tuned on it end on {day_text(fact.tuned_end)}"
-        text = f"{text}. {tuned[0].upper()}{tuned[1:]}" if text else tuned
-    return text
+    elif fact.tunes_end is not None and fact.end is not None:
+        tuned = "no end of models tuned on it is published"
+    else:
+        return text
+    return f"{text}. {tuned[0].upper()}{tuned[1:]}" if text else tuned
+
+
+def asked_text(model: str, method: Method, day: date) -> str:
+    """What its service asks for training a model, with how that is known; empty where nobody says."""
+    price = facts_on(day).training_price(model, method)
+    if price is None:
+        return ""
+    asked = mtok_range(price.low, price.most)
+    looked_up = f"looked up on {day_text(price.dated)}"
+    return f"{asked} for a million tokens at {price.whose}, {looked_up}"
 
 
 def _warning(

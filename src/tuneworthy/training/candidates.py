@@ -59,6 +59,8 @@ class Candidates:
 
     #: By what they say, each once.
     found: list[Candidate] = field(default_factory=list)
+    disliked: list[Candidate] = field(default_factory=list)
+    """Logged answers with a bad score: nothing to learn, but what not to say."""
     #: Lines that hold none, each with its reason.
     unread: list[str] = field(default_factory=list)
     #: Logged answers that went wrong.
@@ -346,13 +348,18 @@ def _read_traces(case: Case, candidates: Candidates) -> None:
     candidates.left_out.update(wrong.values())
     columns = (batch.column(name) for name in _COLUMNS)
     for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
-        example = None if row in wrong else _logged_example(row, *values)
-        if example is not None:
-            candidates.found.append(
-                Candidate(example, end_kind(finish or "") == "cut_off")
-            )
-        elif row not in wrong:
+        if row in wrong and wrong[row] != "low_score":
+            continue
+        example = _logged_example(row, *values)
+        if example is None and row not in wrong:
             candidates.left_out["nothing asked or answered"] += 1
+        if example is None:
+            continue
+        candidate = Candidate(example, end_kind(finish or "") == "cut_off")
+        if row in wrong:
+            candidates.disliked.append(candidate)
+        else:
+            candidates.found.append(candidate)
 
 
 _COLUMNS = (

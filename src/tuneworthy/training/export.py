@@ -27,7 +27,7 @@ from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import Method, ServiceFact
 from tuneworthy.files.disk import made_whole, write_new
-from tuneworthy.files.stores import read_pilot
+from tuneworthy.files.stores import read_disliked, read_pilot
 from tuneworthy.llm.embedded import ORIGIN
 from tuneworthy.measure.hiding import hider
 from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
@@ -39,7 +39,7 @@ from tuneworthy.model.base import (
     Text,
     Unknown,
 )
-from tuneworthy.model.case import Case, Model, PersonalPolicy
+from tuneworthy.model.case import Case, Medium, Model, PersonalPolicy
 from tuneworthy.model.pilot import Method as Learning
 from tuneworthy.model.pilot import Recipe
 from tuneworthy.model.training import ChatTurn, TrainingExample
@@ -54,8 +54,8 @@ from tuneworthy.training.bases import (
     OWN_BASE,
     ChosenBase,
     TargetBases,
+    asked_text,
     choose_base,
-    training_price,
 )
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.gate import called, hidden_example, tokens_of
@@ -246,7 +246,9 @@ def bases_of(name: str) -> TargetBases:
     return TargetBases(to.title, to.bases, to.offer, tuple(others))
 
 
-def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
+def hosted_base(
+    model: Model, method: Method, day: date, media: Sequence[Medium] = ()
+) -> ChosenBase | None:
     """A model as a base that its own provider would tune; None where no target tunes it.
 
     None, too, for a model at an address of its own, as no provider's calendar applies to it.
@@ -257,7 +259,7 @@ def hosted_base(model: Model, method: Method, day: date) -> ChosenBase | None:
     for each in target_names():
         offer = target(each).offer
         if offer is not None and offer.host == host and method_of(each) == method:
-            return choose_base(bases_of(each), name, day)
+            return choose_base(bases_of(each), name, day, media)
     return None
 
 
@@ -280,10 +282,10 @@ TRUTH = {"true": True, "false": False}
 
 def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
     """An example as the lines of a target: its own, and one for its worse answer if that counts."""
-    lines = [written(example, to)]
-    if to.worse_line is not None and example.rejected.strip():
-        lines.append(written(example, to, to.worse_line))
-    return lines
+    if to.worse_line is None or not example.rejected.strip():
+        return [written(example, to)]
+    worse = written(example, to, to.worse_line)
+    return [worse] if example.disliked else [written(example, to), worse]
 
 
 def written(
@@ -532,6 +534,8 @@ class ExportReport(NamedTuple):
     problems: tuple[str, ...]  #: What is wrong with the files as a whole.
     trained_tokens: int  #: Estimated, those of every epoch.
     usd: float | Unknown  #: What training costs by its tokens.
+    #: Whose price that is, with how it is known; empty where it was stated.
+    asked: str
     base: str
     command: str
     training_set: str  #: Digest of the set.
@@ -540,6 +544,8 @@ class ExportReport(NamedTuple):
     looked_up: str  #: How old the catalogue is that says so.
     recipe: RecipeFacts
     piloted: AsPiloted | None  #: None for the examples alone.
+    #: Lines that say what not to answer; None where the target takes none.
+    thumbs_down: int | None = None
 
     @property
     def reasons(self) -> Counter[str]:
@@ -599,23 +605,21 @@ def export(
         train = [*piloted.train]
         held = [*piloted.validation] if to.validation else []
     held = held[: to.most_validation]
+    train += _disliked_answers(case, to)
     refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
     if leave_out:
         bad = {refusal.source for refusal in refusals}
         train = [example for example in train if example.source not in bad]
         held = [example for example in held if example.source not in bad]
     texts = {to.train: _lines(train, to), to.validation: _lines(held, to)}
-    chosen = choose_base(bases_of(name), base, as_of or today())
+    down = _count_down(train, to)
+    day = as_of or today()
     problems = tuple(_problems(len(train), len(held), texts.values(), to))
-    chosen, billions = _base(base, name, piloted, as_of or today())
+    chosen, billions = _base(base, name, piloted, day, case.data.media)
     if chosen.problem:
         problems = (chosen.problem, *problems)
-    if to.worse_line is not None and not any(
-        example.rejected.strip() for example in train
-    ):
-        problems += (
-            "no answer with a thumb down: add pairs, or edit answers in a review",
-        )
+    if down == 0:
+        problems += (_NO_THUMB_DOWN,)
     folder = (
         Path(output)
         if output is not None
@@ -628,7 +632,7 @@ def export(
     flags = {"validation": bool(held), "four_bit": facts.recipe.bits == _FOUR}
     command = _with(to.run, values, flags)
     tokens = round(sum(map(tokens_of, train)) * facts.epochs)
-    usd = _price(to, name, chosen, tokens, usd_per_mtok)
+    usd = _price(to, name, chosen, tokens, usd_per_mtok, day)
     warning = _say_warning(case, chosen, usd)
     report = ExportReport(
         case=case.name,
@@ -640,14 +644,16 @@ def export(
         problems=problems,
         trained_tokens=tokens,
         usd=usd,
+        asked="" if usd_per_mtok is not None else _whose_price(to, name, chosen, day),
         base=chosen.name,
         command=command,
         training_set=training.digest,
         ends=chosen.ends,
         warning=warning,
-        looked_up=age_text(as_of or today()),
+        looked_up=age_text(day),
         recipe=facts,
         piloted=piloted,
+        thumbs_down=down,
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -661,6 +667,13 @@ def export(
             write_new(place / file, _ROOM.joinpath(file).read_text("utf-8"))
         write_new(place / "export.json", export_json(report))
     return report
+
+
+def _disliked_answers(case: Case, to: Target) -> tuple[TrainingExample, ...]:
+    """Logged answers with a bad score, for a target that takes thumbs; else none."""
+    if to.worse_line is None:
+        return ()
+    return shared_examples(read_disliked(case), case.data.personal)
 
 
 def shared_examples(
@@ -696,22 +709,33 @@ def shared_rows(
 
 
 def _price(
-    to: Target, name: str, base: ChosenBase, tokens: int, usd_per_mtok: float | None
+    to: Target,
+    name: str,
+    base: ChosenBase,
+    tokens: int,
+    usd_per_mtok: float | None,
+    day: date,
 ) -> float | Unknown:
-    """The price of training by its tokens: at the stated price, else at the catalogue's."""
+    """The price of training by its tokens: at the stated price, else at the catalogue's highest."""
     if usd_per_mtok is not None:
         return tokens * usd_per_mtok / TOKENS_PER_MTOK
-    host = "" if to.offer is None else to.offer.host
-    offer = training_price(to.offer, f"{host}:{base.name}", method_of(name))
-    if offer is not None and offer.usd_per_mtok is not None:
-        return max(
-            tokens * offer.usd_per_mtok / TOKENS_PER_MTOK, offer.minimum_usd or 0.0
-        )
+    if to.offer is not None:
+        model = f"{to.offer.host}:{base.name}"
+        price = facts_on(day).training_price(model, method_of(name))
+        if price is not None:
+            return max(tokens * price.most / TOKENS_PER_MTOK, price.minimum_usd)
     if to.price is None:
         return Unknown(
             ask="no service is paid; measure the time of your machine: tuneworthy pilot"
         )
     return Unknown(ask=f"look it up, then give --usd-per-mtok: {to.price}")
+
+
+def _whose_price(to: Target, name: str, base: ChosenBase, day: date) -> str:
+    """Whose price of training counts, in words."""
+    if to.offer is None:
+        return ""
+    return asked_text(f"{to.offer.host}:{base.name}", method_of(name), day)
 
 
 def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
@@ -725,7 +749,11 @@ def _say_warning(case: Case, chosen: ChosenBase, usd: float | Unknown) -> str:
 
 
 def _base(
-    name: str | None, target_name: str, piloted: AsPiloted | None, day: date
+    name: str | None,
+    target_name: str,
+    piloted: AsPiloted | None,
+    day: date,
+    media: Sequence[Medium],
 ) -> tuple[ChosenBase, float | None]:
     """The base as the target's files name it, and its billions of weights where they are known.
 
@@ -736,7 +764,7 @@ def _base(
         name = _piloted_base(piloted, to)
     if name is None or not Path(name).expanduser().is_dir():
         _refuse_quotes(name or "-")
-        chosen = choose_base(bases_of(target_name), name, day)
+        chosen = choose_base(bases_of(target_name), name, day, media)
         return chosen, billions_by_name(chosen.name)
     if not to.local:
         fix = "name a model of the service, or write for a library: --to trl-sft"
@@ -818,6 +846,18 @@ def export_json(report: ExportReport) -> str:
     if isinstance(report.usd, Unknown):
         data["usd"] = report.usd.model_dump()
     return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def _count_down(examples: Sequence[TrainingExample], to: Target) -> int | None:
+    """Lines that say what not to answer; None where the target takes none."""
+    if to.worse_line is None:
+        return None
+    return sum(bool(example.rejected.strip()) for example in examples)
+
+
+_NO_THUMB_DOWN = (
+    "no answer with a thumb down: add pairs or a log with ratings, or edit answers"
+)
 
 
 def _refusals(
@@ -985,10 +1025,10 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
         epochs,
     )
     price = done.usd
-    yield (
-        "Price",
-        f"unknown: {price.ask}" if isinstance(price, Unknown) else small_usd(price),
-    )
+    if isinstance(price, Unknown):
+        yield "Price", f"unknown: {price.ask}"
+    else:
+        yield "Price", small_usd(price), *filter(None, [done.asked])
     kept = to.keeps or (offer.keeps if offer is not None else "")
     yield "Kept by the service", kept or "unknown: ask it in writing"
     if offer is not None and offer.until:
@@ -998,6 +1038,8 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
             "Advised",
             f"{count(to.advised)} examples or more; there are {count(done.train)}",
         )
+    if done.thumbs_down is not None:
+        yield "Thumbs down", counted(done.thumbs_down, "line")
     if done.refusals:
         yield "Left out", f"{counted(len(done.refusals), 'line')} that it would refuse"
     if to.says:

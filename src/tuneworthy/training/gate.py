@@ -158,8 +158,11 @@ def pass_gates(
         [_with_tools(row.example, tools or {}) for row in entered], seed
     )
     findings = _findings(rows, read, calling, len(reviews), named_rows, strict=strict)
-    training = _training_set(rows, passed, findings, label_check, people, better)
-    write_training(case, training, passed)
+    disliked = _gate_disliked(read, rows, cases, near, hiding)
+    training = _training_set(
+        rows, passed, disliked, findings, label_check, people, better
+    )
+    write_training(case, training, passed, disliked)
     random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
     usable = sum(said in ("accept", "edit") for said in random)
     return DataReport(
@@ -177,6 +180,7 @@ def pass_gates(
 def _training_set(
     rows: Sequence[_Row],
     passed: Sequence[TrainingExample],
+    disliked: Sequence[TrainingExample],
     findings: tuple[GateFinding, ...],
     label_check: PlantedSwaps | Unknown,
     people: Mapping[str, Mapping[str, Reviewed]],
@@ -211,7 +215,35 @@ def _training_set(
         twice=twice,
         agreed=agreed,
         better=better,
+        disliked=len(disliked),
+        disliked_digest=set_digest(disliked) if disliked else "",
     )
+
+
+def _gate_disliked(
+    read: Candidates,
+    rows: Sequence[_Row],
+    cases: Sequence[EvalCase],
+    near: float,
+    hiding: HidingRule,
+) -> list[TrainingExample]:
+    """Logged answers with a bad score that pass the same gates, each once; for thumbs down alone.
+
+    An answer that somebody accepts, or that stands in a file, is left out.
+    """
+    stood_for = {row.candidate.example.id for row in rows if row.may_enter}
+    own = {
+        each.example.id: each
+        for each in read.disliked
+        if each.example.id not in stood_for
+    }
+    down = [_Row(each, each.example, Reviewed()) for each in own.values()]
+    if not down:
+        return []
+    _gate_by_evaluation(down, cases, near, hiding.policy)
+    _gate_by_content(down, None, hiding)
+    kept = [row.example for row in down if not row.out and row.example.answer.content]
+    return [example.as_disliked() for example in kept]
 
 
 def _reviewed_row(candidate: Candidate, review: Reviewed) -> _Row:
@@ -916,6 +948,11 @@ def _origin_lines(report: DataReport) -> Iterator[str]:
             for name, n in sorted(read.left_out.items())
         ]
         yield f"logged answers left out: {', '.join(reasons)}"
+    if data.disliked:
+        yield (
+            f"{counted(data.disliked, 'disliked answer')} passed the gates, for a target that "
+            "learns from thumbs: tuneworthy export CASE --to trl-kto"
+        )
     if data.reviewers:
         yield from _review_lines(report)
     if data.better is not None:

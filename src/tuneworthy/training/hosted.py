@@ -103,7 +103,7 @@ class HostedTrainer:
         self._untuned = untuned
         self._service = service
         self._every = every_s
-        self._price = usd_per_mtok
+        self.usd_per_mtok = usd_per_mtok
         self._serving = serving
         self._reached = reach(untuned)
         self._account = account
@@ -139,7 +139,7 @@ class HostedTrainer:
             worse = row.get("rejected")
             if worse:  # both answers stand behind the whole prompt
                 tokens += sum(turns[:-1]) + len(as_bytes(worse)) + _TOKENS_A_MESSAGE
-        return tokens * work.recipe.epochs * self._price / 1e6
+        return tokens * work.recipe.epochs * self.usd_per_mtok / 1e6
 
     async def begin(self, work: TrainingWork) -> str:
         """Send the file, then ask for the job; both again where the service is full or broken.
@@ -324,7 +324,7 @@ class HostedTrainer:
         usd = self.usd_most(work)
         tokens = job.get(api.tokens) if api.tokens else None
         if isinstance(tokens, int) and tokens > 0:
-            usd = tokens * self._price / 1e6
+            usd = tokens * self.usd_per_mtok / 1e6
         provider, _, named = self._untuned.id.partition(":")
         return Finished(f"{provider if named else 'tuned'}:{name}", usd)
 

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from tuneworthy.answers.arms import arms_series
+from tuneworthy.answers.weigh import PILOT_SOURCE
 from tuneworthy.errors import CaseError, InputError, StoppedError
 from tuneworthy.facts.ends import age_text
 from tuneworthy.facts.records import Method
@@ -101,6 +102,7 @@ from tuneworthy.model.pilot import (
 )
 from tuneworthy.model.ways import AnyFigure, LabArm
 from tuneworthy.money.moving import forced_move
+from tuneworthy.money.terms import mtok_usd
 from tuneworthy.pipeline import decide, table_of
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.training.as_piloted import (
@@ -112,7 +114,7 @@ from tuneworthy.training.as_piloted import (
     replay_rows,
     solved_examples,
 )
-from tuneworthy.training.bases import ChosenBase
+from tuneworthy.training.bases import ChosenBase, asked_text
 from tuneworthy.training.candidates import training_set
 from tuneworthy.training.card import (
     CardFacts,
@@ -133,6 +135,7 @@ from tuneworthy.training.trainers import (
     TrainingStoppedError,
     TrainingWork,
 )
+from tuneworthy.training.unsearched import say_unsearched
 from tuneworthy.ways.way import KnownNumber
 
 PILOT_RUN = "pilot"
@@ -242,7 +245,7 @@ def prepare_pilot(
     recipe = recipe or Recipe()
     model = _model_to_tune(case, base)
     _refuse_private(case, trainer.way)
-    _refuse_gone(trainer.way, model, recipe, lab.as_of)
+    _refuse_gone(trainer.way, model, recipe, lab)
     prompt = prompt_for(lab.plan.setting.prompts.values(), base)
     if prompt is None:
         raise CaseError(
@@ -373,9 +376,9 @@ def _refuse_private(case: Case, way: str) -> None:
         )
 
 
-def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
+def _refuse_gone(way: str, model: Model, recipe: Recipe, lab: PreparedLab) -> None:
     """Raise InputError for a base that a service no longer tunes: nothing is spent on it."""
-    base = base_known(way, model, recipe, day)
+    base = base_known(way, model, recipe, lab)
     if base is not None and base.problem:
         what, _, fix = base.problem.partition(". ")
         raise InputError(
@@ -383,18 +386,25 @@ def _refuse_gone(way: str, model: Model, recipe: Recipe, day: date) -> None:
         )
 
 
-def base_known(way: str, model: Model, recipe: Recipe, day: date) -> ChosenBase | None:
+def base_known(
+    way: str, model: Model, recipe: Recipe, lab: PreparedLab
+) -> ChosenBase | None:
     """The catalogue's entry on a base that a service trains; None for one's own machine."""
     if way != "hosted":
         return None
-    method: Method = "preference" if recipe.method == "dpo" else "supervised"
-    return hosted_base(model, method, day)
+    media = lab.case.data.media
+    return hosted_base(model, method_of_recipe(recipe), lab.as_of, media)
 
 
-def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
-    """When the base ends, and what that means for this pilot, where it is known."""
+def method_of_recipe(recipe: Recipe) -> Method:
+    """How a recipe trains, in the words of the catalogue of facts."""
+    return "preference" if recipe.method == "dpo" else "supervised"
+
+
+def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
+    """When the base ends, what that means for this pilot, and what training it is known to cost."""
     plan = pilot.plan
-    base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab.as_of)
+    base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab)
     if base is None:
         return []
     rows = [("Base ends", f"{base.ends} ({age_text(pilot.lab.as_of)})")]
@@ -402,6 +412,11 @@ def end_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
         move = forced_move(pilot.lab.case, pilot.lab.framework).text
         cost = f" Tuning again on another base then takes {move}" if move else ""
         rows.append(("Forced move", f"{base.warning}.{cost}"))
+    method = method_of_recipe(plan.recipe)
+    asked = asked_text(pilot.base.id, method, pilot.lab.as_of)
+    if asked:
+        stated = mtok_usd(pilot.trainer.usd_per_mtok)
+        rows.append(("Price of training", f"{stated} by --prices. Looked up: {asked}"))
     return rows
 
 
@@ -1041,6 +1056,7 @@ class _PilotRun:
             target=target.at_least if target else None,
         )
         spend = self.calls.spend
+        dossier = decide(lab.case, lab.framework, as_of=lab.as_of)
         assert self.held is not None  # the comparison has held it
         facts = CardFacts(
             case=lab.case,
@@ -1050,13 +1066,15 @@ class _PilotRun:
             probes=self.safety,
             simpler=self.simpler,
             spent_usd=spend.paid,
-            money=decide(lab.case, lab.framework, as_of=lab.as_of).investment,
+            money=dossier.investment,
             best_known=not self._why_best_unknown(),
             more_examples=self.pilot.there if self.pilot.there > size else 0,
-            base=base_known(
-                self.plan.way, self.pilot.base, self.plan.recipe, lab.as_of
-            ),
+            base=base_known(self.plan.way, self.pilot.base, self.plan.recipe, lab),
         )
+        made = card(facts, lab.as_of)
+        if made.answer == "go":
+            unsearched = say_unsearched(lab, dossier.ceiling.grade, self.calls.ledger)
+            made = made.model_copy(update={"unsearched": unsearched})
         # what a pilot didn't look at keeps the record's own unknown
         looked_at: dict[str, Any] = {}
         if self.plan.seeds > 1:
@@ -1076,7 +1094,7 @@ class _PilotRun:
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(facts, lab.as_of),
+            card=made,
         )
 
     def evidence(self, result: PilotResult) -> Measured:
@@ -1095,7 +1113,7 @@ class _PilotRun:
         rows = [arm_row(self.lab, arm, self.select) for arm in self.lab.plan.arms]
         best = next(arm for arm in self.reported if arm.kind == "prompt")
         share = self.scores.share(best, self.lab.plan.report, exact=True)
-        source = f"pilot: {best.id}"
+        source = f"{PILOT_SOURCE}{best.id}"
         if not isinstance(share, Unknown) and not self._why_best_unknown():
             method = f"{lab.scorer} on cases that chose nothing"
             kept.append(

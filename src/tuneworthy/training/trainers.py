@@ -95,6 +95,7 @@ class Trainer(Protocol):
 
     way: Way
     at_once: int  #: Runs of one size that may go on side by side.
+    usd_per_mtok: float  #: A million trained tokens cost it; 0 on one's own machine.
 
     async def open(self) -> None:
         """Make ready to serve, before the first call; once more after it was closed."""
@@ -172,6 +173,7 @@ class LoraTrainer:
         serves: Literal["here", "vllm"] | None = None,
     ) -> None:
         self.way: Way = "embedded" if base is None else "folder"
+        self.usd_per_mtok = 0.0
         self._folder = folder
         self._base = base
         self._device = device

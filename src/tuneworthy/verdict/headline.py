@@ -26,18 +26,19 @@ from tuneworthy.model.framework import Band
 from tuneworthy.verdict.judge import Judgement, say_cases, say_step
 from tuneworthy.verdict.situation import Situation
 from tuneworthy.ways.gap import SEARCHED
+from tuneworthy.ways.results import command_for
 from tuneworthy.words import (
     capital,
     counted,
     day,
     few,
     listing,
-    number,
     plain,
     sentence,
     several,
     usd,
 )
+from tuneworthy.words import hours as as_hours
 
 OUTCOME_WORDS: dict[str, str] = TABLES["outcomes"]
 #: The answer to "should we fine-tune?".
@@ -73,6 +74,7 @@ def word_verdict(
         caveats=tuple(
             CaveatResult(id=name, says=says)
             for name, says in (
+                *_unsearched(it, judgement),
                 *_above_prize(it, judgement, ask),
                 *_caveats(facts, decision),
             )
@@ -135,8 +137,8 @@ def _hours(step: Step) -> str:
     if isinstance(step.hours, Unknown):
         return ""
     if isinstance(step.hours, Range):
-        return f" ({number(step.hours.low)}–{number(step.hours.most)} h)"
-    return f" ({number(step.hours)} h)"
+        return f" ({as_hours(step.hours.low)}–{as_hours(step.hours.most)} h)"
+    return f" ({as_hours(step.hours)} h)"
 
 
 def grounds(basis: Basis) -> str:
@@ -178,6 +180,20 @@ def _above_prize(
     if it.facts.case.economics.monthly.quality_value_usd is None:
         says += ". What better answers are worth isn't stated"
     yield "ask_above_prize", says
+
+
+def _unsearched(it: Situation, judgement: Judgement) -> Iterator[tuple[str, str]]:
+    """Where a tuned model is proven beside prompts that nobody searched."""
+    grade = it.facts.ceiling_grade
+    proven = judgement.ruling.rule == "proven" and judgement.answer == "yes"
+    if not proven or grade == "searched" or not it.facts.has_cases:
+        return
+    how = "only claimed" if grade == "claimed" else "tried and not searched"
+    yield (
+        "prompts_not_searched",
+        f"the ceiling of prompts is {how}. Search before you roll out: "
+        f"{command_for(SEARCHED)}",
+    )
 
 
 def _title_at(facts: CaseFacts, path: str) -> str:

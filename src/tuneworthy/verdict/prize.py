@@ -189,6 +189,9 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
     """
     if not table.tunings:
         return None
+    if table.tunings[0].id == "reinforcement_tuning":
+        least = facts.framework.threshold("examples_to_reinforce") or 0
+        return DataNeed(low=round(least), high="open", unit="examples")
     approaches = facts.framework.approaches
     rules = [approaches[fit.approach] for fit in facts.fits]  # of every goal
     best = approaches.get(table.tunings[0].id)
@@ -209,6 +212,8 @@ def weigh_data(facts: CaseFacts, table: WayTable) -> tuple[str, str]:
     """Words for the missing data, empty where there is enough, and words for the existing data."""
     if not table.tunings:
         return "", ""
+    if table.tunings[0].id == "thumb_tuning":
+        return "", table.tunings[0].because
     usual = usual_data(facts, table)
     if usual is None:
         return "", "examples exist"

@@ -49,7 +49,7 @@ def say_simpler(table: WayTable, *, fair: bool) -> str:
     titles = [way.title for way in able or table.to_try]
     named = ", then ".join(list(dict.fromkeys(titles))[:_MOST_NAMED])
     if not fair:
-        return f"tuning is unlikely to be enough, and still untried: {named}"
+        return f"tuning is unlikely to be enough, so try {named}"
     word = {"likely": "likely", "possible": "possibly"}.get(
         chance_word(table.simpler), "hardly"
     )

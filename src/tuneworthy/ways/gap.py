@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuneworthy.answers.facts import KNOWLEDGE_GOALS, CaseFacts
-from tuneworthy.answers.weigh import SEARCH
+from tuneworthy.answers.weigh import REWARD, SEARCH, scored
 from tuneworthy.framework.failures import FailureAnalysis, failures_of
 from tuneworthy.model.base import Unknown
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import CauseId, TargetId
 from tuneworthy.stats.effects import reduction_from
 from tuneworthy.stats.intervals import cases_to_tell
@@ -280,6 +281,17 @@ class Gap:
         ):
             return False
         return self.failures is None or self.leads_by_half("passage_not_found")
+
+    @property
+    def reward(self) -> Evidence | None:
+        """How often the best prompt is now right, now wrong, by a lab that asked again."""
+        return self.facts.findings.ledger.get(REWARD)
+
+    @property
+    def ratings(self) -> Evidence | None:
+        """How users rated logged answers; None where a test scored them, or nobody did."""
+        share = self.facts.findings.ledger.get("success_share")
+        return None if share is None or scored(share) else share
 
     @property
     def tuned_in_vain(self) -> bool:

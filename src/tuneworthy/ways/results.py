@@ -37,13 +37,18 @@ _IN_A_LAB = frozenset(
 def command_for(option: str, *, tuning: bool = False) -> str:
     """The command that does a step or prepares it."""
     if tuning:
-        return "tuneworthy pilot CASE --dry-run"
+        return _BY_EXPORT.get(option, "tuneworthy pilot CASE --dry-run")
     if option == SEARCHED:
         return "tuneworthy ceiling CASE --dry-run"  # its price is in the quote, which is free
     if option in _IN_A_LAB:
         return "tuneworthy ceiling CASE"
     return _COMMANDS.get(option, "tuneworthy show CASE plan")
 
+
+_BY_EXPORT = {
+    "reinforcement_tuning": "tuneworthy export CASE",
+    "thumb_tuning": "tuneworthy export CASE --to trl-kto",
+}  #: Kinds of tuning that no pilot runs.
 
 _COMMANDS = {
     "better_retrieval": "tuneworthy retrieve CASE",

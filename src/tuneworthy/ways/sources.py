@@ -9,6 +9,7 @@ from tuneworthy.answers.facts import CaseFacts, as_range, known_range
 from tuneworthy.model.base import Interval, Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, in_use
 from tuneworthy.model.dossier import ServingResult
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import ApproachRule, Framework, OptionRule, Triangle
 from tuneworthy.model.ways import (
     AnyFigure,
@@ -406,14 +407,11 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
     if gap.facts.behaviour_changes:
         because = "what it would learn changes about every month"
     for name in fitting_approaches(gap):
-        rule = gap.facts.framework.approaches.get(
-            name
-        ) or gap.facts.framework.options.get(name)
+        approach = gap.facts.framework.approaches.get(name)
+        rule = approach or gap.facts.framework.options.get(name)
         if rule is None:
             continue
         failed = gap.was_tried(name) or (in_vain and name not in _OTHER_DATA)
-        service = gap.facts.case.tuning.service
-        runs = {"self_hosted": "own", "hosted": "third_party"}.get(service, "unknown")
         yield Way(
             id=name,
             title=rule.title,
@@ -426,8 +424,33 @@ def kinds_of_tuning(gap: Gap, hours: Range | None) -> Iterator[Way]:
             hours=hours,
             weeks=as_range(rule.weeks),
             because=gap.say_tried() if failed else because,
-            private=_private_at(runs),
+            private=_where_tuned(gap),
         )
+    for name, counted in _counted_for(gap).items():
+        rule = gap.facts.framework.options.get(name)
+        judge = find_option(name)
+        if counted is None or rule is None or judge is None:
+            continue
+        way = option_way(gap, name, rule, judge.judge(gap, rule))
+        yield replace(
+            way,
+            kind="tuning",
+            figures=listed,
+            hours=hours,
+            private=_where_tuned(gap),
+        )
+
+
+def _counted_for(gap: Gap) -> Mapping[str, Evidence | None]:
+    """Kinds of tuning that are offered only where what they learn from was counted, with that."""
+    return {"reinforcement_tuning": gap.reward, "thumb_tuning": gap.ratings}
+
+
+def _where_tuned(gap: Gap) -> State:
+    """Whether data stay inside where a model is tuned."""
+    service = gap.facts.case.tuning.service
+    runs = {"self_hosted": "own", "hosted": "third_party"}.get(service, "unknown")
+    return _private_at(runs)
 
 
 def _tuned_model(gap: Gap) -> dict[FigureId, KnownNumber]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 from tuneworthy.answers.weigh import SEARCH
-from tuneworthy.model.base import Range
-from tuneworthy.model.case import in_use
+from tuneworthy.facts.load import facts_on
+from tuneworthy.model.base import Range, Strings
+from tuneworthy.model.case import Model, in_use
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Move, Moves, OptionRule, Triangle
 from tuneworthy.plugins import plugin_object
 from tuneworthy.ways.gap import SHAPED_GOALS, Gap
-from tuneworthy.words import count, counted, listing, share, usd
+from tuneworthy.words import count, counted, listing, number, share, usd
 
 
 class Prospect(NamedTuple):
@@ -227,14 +230,15 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
     """More thinking helps where ability is lacking."""
     used = in_use(gap.facts.case)
-    more = () if used is None else used.effort[1:]
-    nobody = "nobody let the model think longer"
-    if more:
-        nobody = f"the model takes efforts that nobody ran: {listing(more)}"
+    takes = None if used is None else efforts_of(used, gap.facts.findings.as_of)
+    if used is not None and takes is not None and not takes:
+        return rule_out(f"{used.id} takes no reasoning effort, only another model does")
+    takes = takes or ()
+    by = f". It takes the efforts {listing(takes)}" if takes[1:] else ""
     if gap.failures is not None and gap.failures.n:
         if gap.leads("reasoning", "passage_misread"):
             because = "a quarter of the failures or more are of reading or reasoning"
-            return Prospect(because, situated(rule, "ability"))
+            return Prospect(because + by, situated(rule, "ability"))
         return Prospect("few failures are of reading or reasoning", rule.errors)
     if gap.levelled:
         return Prospect(
@@ -242,10 +246,20 @@ def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
         )
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
-        return Prospect(
-            "it is a matter of reading and reasoning", situated(rule, "ability")
-        )
-    return Prospect(nobody, rule.errors)
+        because = "it is a matter of reading and reasoning"
+        return Prospect(because + by, situated(rule, "ability"))
+    return Prospect(f"nobody let the model think longer{by}", rule.errors)
+
+
+def efforts_of(model: Model, as_of: date | None) -> Strings | None:
+    """Words for how long a model may think, as stated or else as looked up.
+
+    None where nobody knows, and none where it is known to take none.
+    """
+    if model.effort:
+        return model.effort
+    fact = facts_on(as_of).model(model.id, model.base_url)
+    return None if fact is None else fact.effort
 
 
 @option(sends_data=False)
@@ -352,6 +366,87 @@ def human_review(gap: Gap, _rule: OptionRule) -> Prospect:
     if requests is None or few_calls is None or requests >= few_calls:
         return rule_out("there are too many answers to read")
     return Prospect(f"{count(requests)} answers can be read before they are used")
+
+
+# Kinds of tuning that are offered once something was counted.
+
+
+@option()
+def reinforcement_tuning(gap: Gap, rule: OptionRule) -> Prospect:
+    """It learns where tries of one case differ, from a grader that agrees with people."""
+    reward = gap.reward
+    if reward is None:
+        return rule_out("nobody asked the same again: tuneworthy ceiling --repeats 8")
+    counted_by = reward.details
+    if counted_by["state"] == "nothing_to_gain":
+        return rule_out("nearly every try is right, so nothing is left to gain")
+    if counted_by["state"] == "none":
+        return rule_out(
+            "next to no case has tries that differ: tune on examples first, or raise the temperature"
+        )
+    if counted_by["state"] == "unclear":
+        return rule_out(
+            "too few cases show whether tries differ: add cases, or more --repeats"
+        )
+    doubt = _doubtful_grader(gap, reward)
+    if doubt:
+        return rule_out(doubt)
+    least = gap.facts.framework.threshold("examples_to_reinforce") or 0
+    have = gap.facts.examples
+    if have is not None and have < least:
+        return rule_out(f"it takes {count(least)} examples with a checkable answer")
+    mixed = share(reward.number)
+    reached = share(float(counted_by["headroom"]))
+    because = (
+        f"{mixed} of cases are now right, now wrong; always right they add {reached}"
+    )
+    if "judge" in counted_by and "kappa" not in counted_by:
+        because += (
+            ". Label outputs first: nobody knows whether the grader agrees with people"
+        )
+    errors = situated(rule, "facts") if gap.asks_for_facts else rule.errors
+    return Prospect(because, None if errors is None else errors.up_to(_reach(reward)))
+
+
+def _reach(reward: Evidence) -> float:
+    """The most of the errors that lie on cases which are sometimes right, by the upper end."""
+    wrong = 1 - float(reward.details["right"])
+    if wrong <= 0:
+        return 0.0
+    return min(1.0, float(reward.details["headroom_high"]) / wrong)
+
+
+def _doubtful_grader(gap: Gap, reward: Evidence) -> str:
+    """Why a grader is no reward: it agrees with people too seldom; empty where it may be one."""
+    least = gap.facts.framework.threshold("grader_agreement")
+    most = reward.details.get("kappa_high")
+    if least is None or most is None or float(most) >= least:
+        return ""
+    kappa = float(reward.details["kappa"])
+    return f"the grader agrees with people too seldom (kappa {number(kappa)}, at least {number(least)})"
+
+
+@option()
+def thumb_tuning(gap: Gap, rule: OptionRule) -> Prospect:
+    """It learns from answers that users rated, good and bad ones."""
+    ratings = gap.ratings
+    if ratings is None:
+        return rule_out("no log with ratings of users was measured")
+    rated = int(ratings.details.get("scored_traces", ratings.n))
+    least = gap.facts.framework.threshold("ratings_to_learn") or 0
+    if rated < least:
+        return rule_out(
+            f"{count(rated)} answers are rated, and it takes {count(least)}"
+        )
+    if ratings.number in (0, 1):
+        return rule_out("all ratings are the same, and it learns from both kinds")
+    bad = share(1 - ratings.number)
+    errors = rule.errors
+    if gap.asks_for_facts:
+        errors = situated(rule, "facts")
+    elif gap.ability:
+        errors = situated(rule, "ability")
+    return Prospect(f"users rated {count(rated)} answers, {bad} of them down", errors)
 
 
 def situated(rule: OptionRule, situation: str) -> Triangle | None:

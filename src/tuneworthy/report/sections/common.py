@@ -365,8 +365,8 @@ def tally(claims: Sequence[ChallengeResult]) -> str:
         "contradiction": ("contradiction", "contradictions"),
         "doubt": ("doubt", "doubts"),
         "pushback": (
-            "expectation that looks too good",
-            "expectations that look too good",
+            "optimistic expectation",
+            "optimistic expectations",
         ),
     }
     severities = [claim.severity for claim in claims]

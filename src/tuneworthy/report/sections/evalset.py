@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,6 @@ from tuneworthy.plan.context import phase_words
 from tuneworthy.report import blocks as b
 from tuneworthy.report.named import named
 from tuneworthy.report.text import safe, wrapped
-from tuneworthy.stats.intervals import BY_MARGIN
 from tuneworthy.words import (
     count,
     counted,
@@ -52,8 +52,8 @@ class EvalsetReport(NamedTuple):
     target: float | None  #: Quality that is good enough.
     whole: Precision
     report: Precision  #: Of the cases kept for reporting.
-    needed: int | None
-    """The number of cases that distinguish the expected share from the target, in a set like this."""
+    needed: int  #: Cases of a whole set, as the plan of the case takes them.
+    tells: bool  #: Whether so many distinguish the expected share from the target.
     goal: str = ""  #: What tuning would be for: it says how outputs are scored.
     hiding: Hiding = "words"  #: What stands in the place of personal data.
 
@@ -181,19 +181,35 @@ def _precision(made: EvalsetReport) -> Iterator[str]:
                 f"{counted(precision.cases, 'case')} with an effective sample size of "
                 f"{number(round(precision.worth))}"
             )
+    takes = f"the plan takes a set of about {counted(made.needed, 'case')}"
+    if made.tells and made.target is not None:
+        takes = (
+            f"to tell it from the target of {quality(made.target)} takes a set of about "
+            f"{counted(made.needed, 'case')}"
+        )
+    yield f"{takes}: {_enough(made)}"
     if made.target is None:
         yield "state targets.quality.at_least, and this says how many cases would settle it"
-    elif made.needed is None:
-        yield f"for the target of {quality(made.target)} {BY_MARGIN}"
-    else:
-        more = made.needed - len(made.drawn.cases)
-        enough = "this set is large enough" if more <= 0 else f"use --n {made.needed}"
-        if more > 0 and made.needed > made.drawn.framed:
-            enough = f"there are {count(made.drawn.framed)}: label {count(more)} from elsewhere"
-        yield (
-            f"to tell it from the target of {quality(made.target)} takes a set of about "
-            f"{counted(made.needed, 'case')}: {enough}"
-        )
+
+
+_NEARLY = 1.1
+"""A set that is smaller by less than this factor is large enough: it tells a share from its target
+in 76 of 100 repetitions instead of 80."""
+
+
+def _enough(made: EvalsetReport) -> str:
+    """Whether the set is as large as the plan takes it, and what to do otherwise."""
+    drawn = len(made.drawn.cases)
+    worth = made.whole.worth
+    if _NEARLY * worth >= made.needed:
+        return "this set is large enough"
+    if made.needed > made.drawn.framed:
+        more = count(made.needed - drawn)
+        return f"there are {count(made.drawn.framed)}: label {more} from elsewhere"
+    if drawn < made.needed:
+        return f"use --n {made.needed}"
+    more = math.ceil(made.needed * drawn / worth)
+    return f"by their weights these are worth {number(round(worth))}: use --n {more}"
 
 
 def _next(made: EvalsetReport) -> Iterator[str]:

@@ -1408,6 +1408,8 @@ def pilot_document(result: PilotResult, name: str = "", folder: str = "") -> b.D
         ("Curve", outlook_text(result.curve)),
         ("Signs", card.signs),
     ]
+    if card.unsearched:
+        key.insert(1, ("Cheaper check", sentence(card.unsearched)))
     facts = b.facts(key, "key")
     headline = sentence(_card_headline(card))
     return b.Document(name, headline, sections, facts=facts, lead=now)

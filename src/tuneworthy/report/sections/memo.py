@@ -7,13 +7,13 @@ words that need no glossary.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from tuneworthy.answers.facts import TARGETS
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import CaseDecision, defaults_sentence
 from tuneworthy.model.dossier import (
+    AskNow,
     Difference,
     Dossier,
     InvestmentResult,
@@ -34,6 +34,7 @@ from tuneworthy.report.sections.common import (
     duration,
     grounds_text,
     nothing_answered,
+    parts_text,
     reach_text,
     strength_text,
     tally,
@@ -55,6 +56,7 @@ from tuneworthy.words import (
     plain,
     sentence,
     several,
+    weekday,
 )
 
 _MOST_NAMED = 3  #: Of answers that changed.
@@ -65,7 +67,7 @@ _MOST_CLASHES = 3  #: Objections that are quoted.
 def byline(dossier: Dossier) -> str:
     """The line under the title: the program, the rules it used, and the day."""
     rules = plain(dossier.framework.name)
-    says = f"Written by the program Tuneworthy, as of {day(dossier.as_of)}, by its {rules} rules."
+    says = f"Written by the program Tuneworthy, as of {weekday(dossier.as_of)}, by its {rules} rules."
     return f"{says} {defaults_sentence(dossier.defaults)}".rstrip()
 
 
@@ -87,51 +89,82 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
 
 
 def cost(dossier: Dossier) -> b.Fact:
-    """The one ask: all that is spent up to the next decision, and the day of that decision."""
+    """The one ask: all that is spent up to the next decision, the day of that, and when how much."""
     label = "What it costs"
     plan = dossier.plan
     ask = dossier.ask
     if isinstance(plan, Unknown) or isinstance(ask, Unknown):
         todo = sentence(plan.ask) if isinstance(plan, Unknown) else ""
         return b.Fact(label, "Nothing yet.", todo, "money")
-    hours = hours_text(ask.hours.low, ask.hours.high)
-    until = f"up to the decision on {day(find_decision(plan).end)}."
+    decision = find_decision(plan)
+    upto = f"up to the decision on {weekday(decision.end)}."
+    says = [upto, _in_parts(dossier, plan)]
     if ask.high == "open":
-        text = f"{capital(hours)} of work"
-        beside = f"{until} There is no sum yet: nobody has said what an hour costs."
-    else:
-        text = (
-            f"{dollars(Range(low=ask.low, high=ask.high))}, {hours} of work included,"
-        )
-        beside = until
-    beside += _share_of_tuning(dossier, plan)
-    above = [
+        says.append("In dollars it isn’t known: nobody has said what an hour costs.")
+    if plan.aim != "tune":
+        says.append("None of it is for fine-tuning.")
+    says += [
         sentence(item.says) for item in dossier.verdict.caveats if item.id == _ABOVE
     ]
-    return b.Fact(label, text, " ".join([beside, *above]), "money")
+    return b.Fact(label, f"{amount(ask)},", " ".join(filter(None, says)), "money")
+
+
+def amount(ask: AskNow) -> str:
+    """All that is asked for, without a day."""
+    hours = f"{hours_text(ask.hours.low, ask.hours.high)} of work"
+    if ask.high == "open":
+        return capital(hours)
+    return f"{dollars(Range(low=ask.low, high=ask.high))}, {hours} included"
 
 
 _ABOVE = "ask_above_prize"
 
 
-def _share_of_tuning(dossier: Dossier, plan: Plan) -> str:
-    """Say how much of the sum is for tuning: nothing, all of it, or the part of the pilot."""
-    if plan.aim != "tune":
-        return " It buys no fine-tuning."
-    if dossier.verdict.answer == "yes":
-        return ""  # the pilot is done
-    money = dossier.investment
-    ask = dossier.ask
-    if isinstance(money, Unknown) or isinstance(money.ask_usd.pilot, Unknown):
-        return " The pilot is a part of it, and the rest of fine-tuning isn’t."
-    pilot = dollars(money.ask_usd.pilot)
-    whole = dollars(money.upfront_usd)
-    if (
-        not isinstance(ask, Unknown)
-        and dollars(Range(low=ask.low, high=ask.high)) == pilot
-    ):
-        return f" It is the pilot’s part of the {whole} that fine-tuning takes."
-    return f" {pilot} of it is the pilot’s part of the {whole} that fine-tuning takes."
+def _in_parts(dossier: Dossier, plan: Plan) -> str:
+    """What of it is spent in any case, and what only where the first try isn't enough."""
+    certain, only_then = _split(plan)
+    if not only_then:
+        return ""
+    if any(phase.usd.high == "open" for phase in (*certain, *only_then)):
+        hours = [Range.total(p.hours for p in part) for part in (certain, only_then)]
+        parts = [hours_text(each.low, each.high) for each in hours]
+    else:
+        parts = parts_text(
+            [Range.total(p.usd for p in part) for part in (certain, only_then)]
+        )
+    spent, more = parts
+    what = _first_try(dossier, certain)
+    return f"{spent} of it is spent whatever comes, and {more} only if {what} isn’t enough."
+
+
+def _split(plan: Plan) -> tuple[list[Phase], list[Phase]]:
+    """The phases up to the decision: those that come anyhow, and those after a try in vain."""
+    asked = plan.phases[: plan.phases.index(find_decision(plan)) + 1]
+    certain: list[Phase] = []
+    only_then: list[Phase] = []
+    tried = False
+    for phase in asked:
+        goes_on = phase.id in _AFTER_A_TRY or phase.id.startswith(_TRIED)
+        if tried and goes_on:
+            only_then.append(phase)
+        else:
+            certain.append(phase)
+        tried = tried or phase.id.startswith(_TRIED)
+    return certain, only_then
+
+
+_AFTER_A_TRY = ("evaluation", "recall", "pilot")
+"""Phases that lead to the next try: where the one before was enough, nobody needs them."""
+
+
+def _first_try(dossier: Dossier, phases: Sequence[Phase]) -> str:
+    """What is tried first, by its name."""
+    titles = {way.id: way.title for way in dossier.ways}
+    advice = dossier.recommendation
+    steps = () if isinstance(advice, Unknown) else advice.steps
+    names = {f"{_TRIED}{step.option}": titles.get(step.way, "") for step in steps}
+    first = next(phase for phase in phases if phase.id.startswith(_TRIED))
+    return names.get(first.id) or "that"
 
 
 # What to do.
@@ -146,7 +179,7 @@ def to_do(dossier: Dossier) -> b.Fact:
         ask = advice.ask if isinstance(advice, Unknown) else advice.says
         return b.Fact(label, sentence(ask), "", "plan")
     first, *others = _work(plan)
-    until = _until(first, dossier)
+    until = _until(first, None, dossier)
     if first.id == "watch":
         what = "quality, speed, bill and traffic"
         because = advice.steps[0].because
@@ -155,29 +188,52 @@ def to_do(dossier: Dossier) -> b.Fact:
         return b.Fact(label, says, why, "plan")
     if first.id == "settle":
         return b.Fact(
-            label, f"Settle this contradiction, {until}.", say_heaviest(dossier), "plan"
+            label, f"Settle this contradiction {until}.", say_heaviest(dossier), "plan"
         )
+    certain, only_then = _split(plan)
     beside = [phase for phase in others if phase.id.startswith(_MEANWHILE)]
-    work = [first, *(phase for phase in others if phase not in beside)]
-    main = _main_phase(work, advice.steps[0])
-    after = work[work.index(main) :]
-    upto = work[: work.index(main) + 1]
-    first_words = [f"{_phase_words(phase)} {_until(phase, dossier)}" for phase in upto]
-    following = [_said_after(prior, phase) for prior, phase in pairwise(after)]
+    sure = [phase for phase in (first, *others) if phase in certain]
+    sure = [phase for phase in sure if phase not in beside]
+    main = _main_phase(sure, advice.steps[0])
+    upto = sure[: sure.index(main) + 1]
+    after = sure[sure.index(main) + 1 :]
+    says = f"{capital(_dated(upto, None, dossier))}."
     then = []
-    if following:
-        then.append(f"Then {', '.join(following)}.")
+    if len(after) > _MOST_DATED:
+        what = listing([_phase_words(phase) for phase in after])
+        then.append(f"Then {what}, all {_until(after[-1], main, dossier)}.")
+    elif after:
+        then.append(f"Then {_dated(after, main, dossier)}.")
+    if only_then:
+        what = _first_try(dossier, certain)
+        later = _dated(only_then, (after or upto)[-1], dossier)
+        then.append(f"Only if {what} isn’t enough, {later}.")
     then += [
-        f"Meanwhile, {_phase_words(each)}, until {day(each.end)}." for each in beside
+        f"Meanwhile, {_phase_words(each)}, until {weekday(each.end)}."
+        for each in beside
     ]
-    says = f"{capital('; then '.join(first_words))}."
     return b.Fact(label, says, " ".join(then), "plan")
 
 
-def _until(phase: Phase, dossier: Dossier) -> str:
+_MOST_DATED = (
+    2  #: Of what follows; of more the last day alone is said, and all days are folded.
+)
+
+
+def _until(phase: Phase, before: Phase | None, dossier: Dossier) -> str:
     """The last day of a phase; the day of the memo is called today."""
-    when = day(phase.end)
+    when = weekday(phase.end, after=None if before is None else before.end)
     return f"today ({when})" if phase.end == dossier.as_of else f"by {when}"
+
+
+def _dated(phases: Sequence[Phase], before: Phase | None, dossier: Dossier) -> str:
+    """Pieces of work in their order, each with its last day."""
+    says = []
+    for phase in phases:
+        says.append(f"{_phase_words(phase)} {_until(phase, before, dossier)}")
+        before = phase
+    *first, last = says
+    return f"{', '.join(first)}, then {last}" if first else last
 
 
 def _main_phase(work: Sequence[Phase], step: Step) -> Phase:
@@ -194,23 +250,6 @@ def _work(plan: Plan) -> list[Phase]:
     decision = find_decision(plan)
     asked = plan.phases[: plan.phases.index(decision) + 1]
     return [phase for phase in asked if phase.id != "decide"] or list(asked)
-
-
-def _said_after(before: Phase, phase: Phase) -> str:
-    says = f"{_phase_words(phase)} ({_short_day(phase, before)})"
-    if not before.id.startswith(_TRIED):
-        return says
-    if phase.id.startswith(_TRIED):
-        return f"{says} if that isn’t enough"
-    return f"{says} unless that is enough" if phase.id == "pilot" else says
-
-
-def _short_day(phase: Phase, before: Phase) -> str:
-    """The last day of a phase, with its year only if the phase before ends in another year."""
-    when = day(phase.end)
-    if phase.end.year != before.end.year:
-        return when
-    return when.removesuffix(f" {phase.end.year}")
 
 
 _TRIED = "try_"
@@ -232,7 +271,7 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
         return
     decision = find_decision(plan)
     says = _next_decision(dossier, plan, advice.steps)
-    yield b.Fact(f"Decide on {day(decision.end)}", says, "", "plan")
+    yield b.Fact(f"Decide on {weekday(decision.end)}", says, "", "plan")
     launch = next((phase for phase in plan.phases if phase.id == "deployment"), None)
     if plan.aim == "tune" and launch is not None and launch is not decision:
         others = [
@@ -242,7 +281,7 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
         ]
         more = [f"Only once {listing(others)}."] if others else []
         more += [_to_run(dossier.investment)]
-        label = f"Decide on {day(launch.start)}"
+        label = f"Decide on {weekday(launch.start)}"
         yield b.Fact(label, "Whether it goes live.", " ".join(more).strip(), "plan")
 
 
@@ -324,9 +363,7 @@ def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
     """Say what a pilot has to show."""
     aims = [step.stop_when for step in steps if step.way]
     if dossier.verdict.rule == "no_target" or not aims:
-        return (
-            "the tuned model meets the target that is stated first, on held-out cases"
-        )
+        return "the tuned model meets the target that was stated, on held-out cases"
     return aims[-1]
 
 
@@ -362,16 +399,10 @@ def _changes(dossier: Dossier) -> str:
         then.setdefault(turn.answer, []).append(turn)
     if not then:
         return _unchanged(dossier)
-    here = _NEARNESS[dossier.verdict.answer]
     says = []
     for answer in sorted(then, key=_NEARNESS.__getitem__, reverse=True):
-        way = "Still no tuning"
-        if _NEARNESS[answer] > here:
-            way = "Nearer to tuning"
-        elif _NEARNESS[answer] < here:
-            way = "Farther from tuning"
         conditions = _conditions(then[answer], dossier)
-        says.append(f"{way}, if {conditions}: then it is {_MEANINGS[answer]}.")
+        says.append(f"It becomes {_MEANINGS[answer]} if {conditions}.")
     if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
         says.append("No single fact that was checked leads to tuning.")
     return " ".join(says)
@@ -392,7 +423,7 @@ _MEANINGS: Mapping[TuningAnswer, str] = {
     "not_yet": "“not yet”",
     "pilot": "“pilot it”",
     "yes": "“yes”",
-}  #: What each answer means to somebody who reads it for the first time.
+}  #: Each answer as a memo quotes it.
 
 
 def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
@@ -421,15 +452,15 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 
 def _answer_clause(to: str, questions: Sequence[str]) -> str:
-    """Say that questions have the other answer."""
-    shown = [*questions[:_MOST_ASKED]]
-    more = len(questions) - len(shown)
-    if more > 0:
-        shown.append(f"one of {few(more)} more")
-    named = listing(shown, "or")
+    """That questions have another answer than the one that is given."""
+    first, *others = questions
     if to == "unknown":
-        return f"nobody can answer {named}"
-    return f"{named} is answered {to} after all"
+        turns = "can’t be given"
+    else:
+        turns = f"turns out to be {to}"
+    if len(questions) > _MOST_ASKED:
+        return f"one of {few(len(questions))} answers {turns}, such as that to {first}"
+    return f"the answer to {listing([first, *others], 'or')} {turns}"
 
 
 _MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
@@ -455,7 +486,8 @@ def _figure_clause(turn: Turn, dossier: Dossier) -> str:
     ]
     goes = "meets" if turn.to == "met" else "misses"
     if missed and turn.to == "met":
-        still = f" while that for {listing(missed)} is missed"
+        verb = "is" if len(missed) == 1 else "are"
+        still = f", so that only {listing(missed)} {verb} missed"
     else:
         still = ""
     against = _against(dossier, target)
@@ -477,19 +509,26 @@ def _unchanged(dossier: Dossier) -> str:
     advice = dossier.recommendation
     first = "" if isinstance(advice, Unknown) else advice.steps[0].option
     if first == "target":
-        return "A target: once one is stated, it is judged by that. Nothing else alone changes it."
+        return (
+            "It can become any other once a target is stated, as the target then decides. "
+            "Nothing else alone changes it."
+        )
     settles = first == "settle"
-    says = "No single answer or figure changes it, and each was tried."
+    says = _NOTHING_ALONE
     if settles:
         says = "It depends on which side of the contradiction is right."
     money = dossier.investment
     if isinstance(money, Unknown) or isinstance(money.must_bring_usd, Unknown):
         return says
-    if settles:
-        return f"{says} {_must_bring(money)}"
     gates = {gate.id: gate.state for gate in dossier.verdict.gates}
     too_little = dossier.verdict.rule == "refused" and gates.get("investment") == "no"
-    return _must_bring(money) if too_little else says
+    return f"{says} {_must_bring(money)}" if settles or too_little else says
+
+
+_NOTHING_ALONE = (
+    "No single answer or figure: each was tried alone, and the answer stayed the same. "
+    "Several at once weren’t tried."
+)
 
 
 def _must_bring(money: InvestmentResult) -> str:
@@ -501,7 +540,7 @@ def _must_bring(money: InvestmentResult) -> str:
         return f"To pay back with the job, tuning has to bring {least} or more."
     limit = duration(money.limit_months)
     return (
-        f"No single answer or figure changes it. To pay back in {limit}, tuning has to bring "
+        f"To pay back in {limit}, tuning has to bring "
         f"{least} or more per month: {run} to run it, and the rest to repay {upfront}."
     )
 
@@ -574,6 +613,13 @@ def warning(dossier: Dossier) -> list[str]:
         f"{b.SEVERITIES[says[text]][0]}: {text}"
         for text in (ordered[1:] if settles else ordered)
     ]
+    money = dossier.investment
+    if not isinstance(money, Unknown) and money.but:
+        exclude = [
+            text for text in shown if says[text.partition(": ")[2]] != "contradiction"
+        ]
+        place = len(shown) - len(exclude)
+        shown.insert(place, f"Untried rival: {sentence(money.but)}")
     left = len(shown) - _MOST_CLASHES
     if left > 0:
         shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more under “{FIT}”")]
@@ -597,18 +643,23 @@ def _is_economic(path: str) -> bool:
 def ways(dossier: Dossier) -> tuple[b.Block, ...]:
     """The ways against the targets, the meaning of its words, and why some should be tried."""
     shown = table.first_table(dossier, wide=True)
-    says = [*_meanings(shown), *_reasons_to_try(dossier)]
+    says = [*_meanings(dossier, shown), *_reasons_to_try(dossier)]
     return (shown, b.Prose(" ".join(says), "small")) if says else (shown,)
 
 
-def _meanings(shown: b.Table) -> Iterator[str]:
-    """Explain the words that the cells of a table use for quality and chances."""
+def _meanings(dossier: Dossier, shown: b.Table) -> Iterator[str]:
+    """What the chances in the table mean."""
     used = {str(cell) for row in shown.rows for cell in row}
     if any(column.title == "quality" for column in shown.head):
         yield "Quality is the share of answers that are right, with its 95% interval in brackets."
-    named = [says for word, says in CHANCES.items() if word in used]
+    payback = pays_back(dossier).value.lower()
+    named = [
+        f"{word} is {share}"
+        for word, share in CHANCES.items()
+        if word in used and f"{word} (" not in payback
+    ]
     if named:
-        yield f"What is untried may meet the target: {listing(named, 'or')}."
+        yield f"Chances to meet a target: {listing(named)}."
     if "may help" in used:
         yield "“May help” means untried, without a target to judge it by."
 
@@ -632,13 +683,13 @@ def sign(dossier: Dossier) -> b.Facts:
         signed = ""
     else:
         signed = f"{decision.signed.by}, {day(decision.signed.on)}"
-    amount = cost(dossier).value.rstrip(",")
+    ask = "" if isinstance(dossier.ask, Unknown) else amount(dossier.ask)
     review = "" if decision.review_on is None else day(decision.review_on)
     return b.facts(
         (
             ("Owner", decision.owner or ""),
             ("Approver", decision.approver or ""),
-            ("Amount", amount),
+            ("Amount", ask),
             ("Signed, on", signed),
             (
                 "Review on",

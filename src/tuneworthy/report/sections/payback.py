@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from tuneworthy.answers.facts import ends
 from tuneworthy.model.base import Unknown
@@ -11,12 +12,12 @@ from tuneworthy.model.ways import WayResult
 from tuneworthy.money.terms import FAILURE
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import dollars, duration
-from tuneworthy.ways.chances import LIKELY, POSSIBLE
-from tuneworthy.words import sentence, share
+from tuneworthy.ways.chances import LIKELY, POSSIBLE, chance_word
+from tuneworthy.words import capital, sentence, share, usd
 
 
 def pays_back(dossier: Dossier) -> b.Fact:
-    """When tuning has repaid itself if it works, how likely it works, and the amounts."""
+    """How likely it is, and when it has repaid itself; beside it, what that is made of."""
     return b.Fact("Does tuning pay back?", *_pays_back(dossier), "money")
 
 
@@ -26,32 +27,42 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         return "Not known.", sentence(f"to find out: {money.ask}")
     point = money.break_even_months.point
     if isinstance(point, Unknown):
-        by_rule = next(
-            (gate for gate in dossier.verdict.gates if gate.id == "investment"), None
-        )
-        refused = by_rule is not None and by_rule.state == "no"
-        if by_rule and refused:
-            says = f" The rules say no without it: {by_rule.why}."
-        else:
-            says = ""
-        return "Not known.", sentence(f"to find out: {point.ask}") + says
+        return "Not known.", sentence(f"to find out: {point.ask}") + _refusal(dossier)
     drawn = money.simulation
     if isinstance(drawn, Unknown):
-        return _pays_as_stated(money), _amounts(money)
+        return _pays_as_stated(money), _amounts(dossier, money)
     if drawn.p_works > 0 and _is_never_repaid(money, drawn):
-        if money.one_off:
-            within = "with this job"
-        else:
-            within = f"within {drawn.horizon_months} months"
-        if money.contradicted:
-            within += " with what is paid today"
-        return f"No, not {within}, even if it works.", _amounts(money, never=True)
+        return f"No, {_never(money, drawn)}, even if it works.", _amounts(
+            dossier, money, never=True
+        )
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
-        return "There is no gap to pay for: every target is met without it.", spent
-    repaid = (_repaid(dossier, money), _closeness(money))
-    beside = (_chance(dossier, drawn), _amounts(money))
-    return " ".join(filter(None, repaid)), " ".join(filter(None, beside))
+        return "No, there is no gap to pay for: every target is met without it.", spent
+    beside = (_closeness(money), _amounts(dossier, money), _unless(money))
+    return _repaid(dossier, money, drawn), " ".join(filter(None, beside))
+
+
+def _refusal(dossier: Dossier) -> str:
+    """Why the rules say no although nobody knows when it is repaid; empty where they don't."""
+    gates = {gate.id: gate for gate in dossier.verdict.gates}
+    rule = gates.get("investment")
+    if rule is None or rule.state != "no":
+        return ""
+    return f" The rules say no without it: {rule.why}."
+
+
+def _never(money: InvestmentResult, drawn: Simulation) -> str:
+    """Within which time it isn't repaid."""
+    if money.one_off:
+        within = "not with this job"
+    else:
+        within = f"not within {drawn.horizon_months} months of going live"
+    return f"{within} at what is paid today" if money.contradicted else within
+
+
+def _unless(money: InvestmentResult) -> str:
+    """That a model nobody ran may take the saving; its bill is said where objections are."""
+    return "That changes if the untried rival is good enough." if money.but else ""
 
 
 _CLOSE = 0.05  #: Of what it has to bring: nearer than that, the limit hangs on a few dollars.
@@ -95,74 +106,60 @@ def _pays_as_stated(money: InvestmentResult) -> str:
     if point == "never":
         return "No, never: each month costs more than it brings."
     word = {"yes": "Yes", "no": "Too late", "unknown": "Perhaps"}[money.justified]
-    return f"{word}: after {duration(point)}, by the amounts that are stated."
+    return (
+        f"{word}: {duration(point)} after going live, by the amounts that are stated."
+    )
 
 
-def _repaid(dossier: Dossier, money: InvestmentResult) -> str:
-    """When tuning has repaid itself if it works, compared with the limit where that is late."""
-    drawn = money.simulation
-    if isinstance(drawn, Unknown):
-        return "Not known."
+def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str:
+    """How likely it is repaid, and when; against the limit where it is late."""
     if drawn.p_works == 0 and any(way.kind == "tuned" for way in dossier.ways):
         return "No: it was tried, and it doesn’t work."
-    likely = _how_likely(dossier, drawn)
-    if_so = "" if drawn.p_works == 1 else "if it works, "
+    odds = _odds(dossier, drawn)
+    if_so = "It" if drawn.p_works == 1 else "If it works, it"
     if money.one_off:
-        return f"{likely}: {if_so}with the job."
+        return f"{odds}. {if_so} is repaid with the job."
     back = money.break_even_months
     if back.p50 == "never":
-        return f"Hardly: {if_so}it isn’t repaid in most of the simulated runs."
+        return f"Hardly. {if_so} isn’t repaid in most of the simulated runs."
     low = duration(back.p10)
     high = duration(back.p90)
-    says = f"repaid after {duration(back.p50)}"
+    when = f"is repaid {duration(back.p50)} after going live"
     if low != high:
-        says += f" (80% range: {low.removesuffix(' months')} to {high})"
-    if _is_late(money) and not isinstance(money.limit_months, Unknown):
-        limit = duration(money.limit_months)
-        return f"Too late: {if_so}{says}, and the limit is under {limit}."
-    return f"{likely}: {if_so}{says}."
+        when += f" (80% range: {low.removesuffix(' months')} to {high})"
+    if not _is_late(money) or isinstance(money.limit_months, Unknown):
+        return f"{odds}. {if_so} {when}."
+    limit = f"the limit is under {duration(money.limit_months)}"
+    if drawn.p_works == 1:
+        return f"Too late. It {when}, and {limit}."
+    says = f"Too late: if it works, it {when}, and {limit}."
+    return f"{says} That it works is {odds[:1].lower()}{odds[1:]}."
 
 
-def _how_likely(dossier: Dossier, drawn: Simulation) -> str:
+def _odds(dossier: Dossier, drawn: Simulation) -> str:
+    """How likely tuning works, in a word and its number; by the targets where there are any."""
+    why = next((text for text in drawn.assumes if text.endswith(_OF_FAILURE)), "")
+    assumed = why.removesuffix(_OF_FAILURE)
     if drawn.p_works == 1:
         return "Yes"
     best = _best_tuning(dossier)
-    return _LIKELY_WORDS["" if best is None else best.chance_word]
-
-
-_LIKELY_WORDS = {
-    "likely": "Probably",
-    "possible": "Perhaps",
-    "unlikely": "Unlikely",
-    "unknown": "Not known",
-    "": "Not known",
-}  #: Whether it pays back, by how likely tuning meets the targets.
-
-
-def _chance(dossier: Dossier, drawn: Simulation) -> str:
-    """How likely tuning works: by the target if there is one, else by published cases."""
-    why = [text for text in drawn.assumes if text.endswith(_OF_FAILURE)]
-    if drawn.p_works in (0, 1):
-        return sentence(why[0].removesuffix(_OF_FAILURE)) if why else ""
-    best = _best_tuning(dossier)
     if best is not None and best.chance_word in CHANCES:
-        meets = "every target that is missed" if len(best.chances) > 1 else "the target"
-        return (
-            f"That it works means that it meets {meets}: {CHANCES[best.chance_word]}."
-        )
-    if why:
-        assumed = why[0].removesuffix(_OF_FAILURE)
-        return f"Whether it works isn’t known here. Assumed: {assumed}."
-    return f"The stated chance that it works is {share(drawn.p_works)}."
+        meets = "every missed target" if len(best.chances) > 1 else "the target"
+        chance = CHANCES[best.chance_word]
+        return f"{capital(best.chance_word)} ({chance} chance that it meets {meets})"
+    word = capital(chance_word(drawn.p_works))
+    if assumed:
+        return f"{word} ({assumed})"
+    return f"{word} ({share(drawn.p_works)} chance, as stated)"
 
 
 _OF_FAILURE = f" ({FAILURE})"  # ends the assumption about whether it works
 
 
 CHANCES: Mapping[str, str] = {
-    "likely": f"likely ({share(LIKELY)} or more)",
-    "possible": f"possible ({share(POSSIBLE)} to {share(LIKELY)})",
-    "unlikely": f"unlikely (under {share(POSSIBLE)})",
+    "likely": f"at least {share(LIKELY)}",
+    "possible": f"{share(POSSIBLE)} to {share(LIKELY)}",
+    "unlikely": f"under {share(POSSIBLE)}",
 }
 """The words for chances, with their meaning."""
 
@@ -172,42 +169,50 @@ def _is_late(money: InvestmentResult) -> bool:
     return money.justified != "yes" and money.p_within_6_months == 0
 
 
-def _amounts(money: InvestmentResult, *, never: bool = False) -> str:
-    """Say what has to be repaid, what is left to repay it, and the objection if there is one."""
+def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) -> str:
+    """What it takes up front, and what is left each month to repay that."""
     every = "of the job" if money.one_off else "per month"
-    says = f"It takes {dollars(money.upfront_usd)} up front"
-    _, high = ends(money.monthly_net_usd)
+    says = f"It takes {dollars(money.upfront_usd)} up front{_pilot_part(dossier)}"
     run = f"{dollars(money.ask_usd.run_month)} {every}"
+    _, high = ends(money.monthly_net_usd)
     if money.capped:
-        most = dollars(money.possible_saving_usd)
-        says += (
-            f" and {run} to run. The calls cost little: today at most {most} {every} "
-        )
-        says += "can be saved" + ("" if never else ", and more only as traffic grows")
-    elif high <= 0:
-        says += f" and {run} to run, which is more than it brings"
+        most = f"{dollars(money.possible_saving_usd)} {every}"
+        more = "" if never else ", and more only as traffic grows"
+        little = f"The calls cost little: today at most {most} can be saved{more}."
+        return f"{says} and {run} to run. {little}"
+    if high > 0:
+        return f"{says}, then {_leaves(money, every)}."
+    brings = ""
+    if not isinstance(money.brings_usd, Unknown):
+        brings = f" ({dollars(money.brings_usd)})"
+    return f"{says} and {run} to run, which is more than it brings{brings}."
+
+
+def _pilot_part(dossier: Dossier) -> str:
+    """What of the whole is asked for now, up to the pilot's end; empty where no pilot is."""
+    money = dossier.investment
+    if dossier.verdict.answer != "pilot" or isinstance(money, Unknown):
+        return ""
+    pilot = money.ask_usd.pilot
+    return (
+        ""
+        if isinstance(pilot, Unknown)
+        else f" ({dollars(pilot)} of it is part of the cost above)"
+    )
+
+
+def _leaves(money: InvestmentResult, every: str) -> str:
+    """What is left each month to repay it; where all are numbers, what it is taken from, too."""
+    low, high = ends(money.monthly_net_usd)
+    if low < 0 < high < inf:
+        left = f"leaves {usd(high)} {every} at best and loses {usd(-low)} at worst"
     else:
-        says += f". {_remains(money, every)}"
-    return f"{says}. {sentence(money.but)}" if money.but else f"{says}."
-
-
-def _remains(money: InvestmentResult, every: str) -> str:
-    """Say what is left after running costs, and how it is computed where every part is known."""
-    remains = f"{dollars(money.monthly_net_usd)} {every} remains to repay it"
+        left = f"leaves {dollars(money.monthly_net_usd)} {every}"
     if isinstance(money.brings_usd, Unknown):
-        return f"After running costs, {remains}"
-    brings = f"It brings {dollars(money.brings_usd)} {every} by the stated figures"
-    if not isinstance(money.gained_usd, Unknown):
-        parts = ends(money.gained_usd)
-        alike = parts == ends(money.brings_usd)
-        gained = "all of it" if alike else dollars(money.gained_usd)
-        if parts[1] <= 0:
-            brings += ", saved on calls,"
-        elif alike:
-            brings += f" ({gained} by better answers)"
-        else:
-            brings += f" ({gained} by better answers, the rest saved on calls)"
-    return f"{brings} and costs {dollars(money.ask_usd.run_month)} to run, so {remains}"
+        return left
+    brings = dollars(money.brings_usd)
+    run = dollars(money.ask_usd.run_month)
+    return f"{left} ({brings} gained by the stated figures, less {run} to run)"
 
 
 OFTEN = 0.05  #: Of the simulated runs: what is worth a title.

@@ -46,7 +46,7 @@ def document(dossier: Dossier, case_path: str = "") -> b.Document:
     """The document of the plan; ``case_path`` is the case as the user named it, for the commands."""
     plan = dossier.plan
     expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
-    more = unfit(expected, "Expectations that look too good", "expected")
+    more = unfit(expected, "Optimistic expectations", "expected")
     says = "no plan yet." if isinstance(plan, Unknown) else f"{AIMS[plan.aim]}."
     return about(
         dossier, section(dossier, case_path), more, says=says, beside=headline(dossier)

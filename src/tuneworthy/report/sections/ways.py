@@ -47,6 +47,7 @@ from tuneworthy.words import (
     usd,
 )
 from tuneworthy.words import day as as_day
+from tuneworthy.words import hours as as_hours
 
 _TITLE = "What could run, against the targets"
 MOST_ROWS = 6  #: Of the first screen, beside what is wanted.
@@ -186,7 +187,7 @@ _SHOWN_ON: Mapping[FigureGrade, str] = {
 def _hours(hours: Number) -> str:
     if isinstance(hours, Unknown):
         return ""
-    return f", {ranged(hours, lambda value: count(round(value)), ' h')}"
+    return f", {ranged(hours, as_hours, ' h')}"
 
 
 def _wanted(dossier: Dossier) -> list[str]:
@@ -206,7 +207,7 @@ def _wanted(dossier: Dossier) -> list[str]:
 
 
 def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
-    """A target's limit and the figure of a way, as `` (0.95, 0.88 now)``; empty if one is unknown."""
+    """A target's limit and the figure of a way, as `` (0.95 wanted, 0.88 now)``; empty if not known."""
     limit = dossier.targets[target].limit
     for column in _FIGURES:
         if column.target != target:
@@ -215,7 +216,7 @@ def limit_and_figure(dossier: Dossier, way: WayResult, target: TargetId) -> str:
         if isinstance(limit, float | int) and not isinstance(figure, Unknown):
             most = f"{column.write(limit)}{column.unit}"
             now = f"{column.write(figure.value)}{column.unit}"
-            return f" ({most}, {now} now)"
+            return f" ({most} wanted, {now} now)"
     return ""
 
 
@@ -472,7 +473,7 @@ def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
         (
             b.Cell(way.title, id=f"way-{way.id}"),
             NOT_KNOWN if way.chance_word in ("", "unknown") else way.chance_word,
-            ranged(way.to_try.hours, lambda value: count(round(value)), " h"),
+            ranged(way.to_try.hours, as_hours, " h"),
             sentence(way.because),
         )
         for way in ways

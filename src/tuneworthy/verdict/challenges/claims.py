@@ -12,7 +12,16 @@ from tuneworthy.answers.facts import (
     pushback,
 )
 from tuneworthy.stats.intervals import BY_MARGIN, cases_to_tell
-from tuneworthy.words import count, few, listing, plain, quality, several, share
+from tuneworthy.words import (
+    capital,
+    count,
+    few,
+    listing,
+    plain,
+    quality,
+    several,
+    share,
+)
 
 
 @contradiction
@@ -77,8 +86,8 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
     verb = "shows" if len(attempts) == 1 else "show"
     return (
         (*(f"ceiling.{name}" for name in lacking), "attempts"),
-        f"Checks are stated yes that the attempts alone don't show: {listing([*lacking.values()])}."
-        f" The {several(len(attempts), 'recorded attempt')} {verb} {listing(seen)}.",
+        f"{capital(listing([*lacking.values()]))} {'is' if len(lacking) == 1 else 'are'} answered "
+        f"yes, but the {several(len(attempts), 'recorded attempt')} {verb} {listing(seen)}.",
         "Record the other attempts, or run them on one evaluation set",
     )
 

@@ -15,7 +15,7 @@ from tuneworthy.facts.load import facts_on
 from tuneworthy.model.base import DAYS_PER_MONTH, Range, months_to_reach
 from tuneworthy.model.case import Amount, in_use
 from tuneworthy.model.framework import CostRow, ongoing_usd
-from tuneworthy.words import count, day, listing, months_range, usd, usd_range
+from tuneworthy.words import count, day, listing, months, months_range, usd, usd_range
 
 
 @pushback
@@ -61,9 +61,10 @@ def saving_above_bill(facts: CaseFacts) -> Found:
     elif now and each:
         at = most / each
         month = months_to_reach(now=now, target=at, growth_per_month=facts.growth)
-        grown = f": month {month} at the stated growth."
-        says += f" It fits from about {count(at)} calls a month"
-        says += grown if month else ", and no stated growth gets there."
+        grown = "and no stated growth gets there"
+        if month:
+            grown = f"{months(month)} from now at the stated growth"
+        says += f" It fits from about {count(at)} calls a month, {grown}."
     return ("economics.monthly.api_savings_usd", facts.bill_path), says, settle
 
 
