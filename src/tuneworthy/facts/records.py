@@ -192,7 +192,7 @@ class ServiceFact(OutsideFact):
 
 
 class TrainingPrice(NamedTuple):
-    """What a service asks for a million trained tokens of a base."""
+    """A service's price for a million trained tokens of a base."""
 
     low: float
     most: float  #: The high end, where a page names a range.
@@ -403,7 +403,7 @@ class KnownFacts:
         }
 
     def unread(self, model: str, media: Iterable[str]) -> Strings:
-        """What of some media a model is known not to read; nothing where nobody looked."""
+        """The media among some that a model is known not to read; () where nobody looked."""
         fact = self.model(model)
         if fact is None or not fact.reads:
             return ()

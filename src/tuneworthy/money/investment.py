@@ -970,7 +970,7 @@ def _lab_item(ways: Ways, prompts: int, cases: int) -> CostItem:
 
 
 def _fee(option: ServingOption) -> CostItem:
-    """What the endpoint of a tuned model costs, within the cost of its serving."""
+    """The cost of a tuned model's endpoint, which is a part of the cost of its serving."""
     hour = mtok_usd(option.fee / HOURS_PER_MONTH)
     return CostItem(
         when="each month",

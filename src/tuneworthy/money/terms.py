@@ -150,7 +150,7 @@ LACKING_FIRST = "missing_data_of_the_pilot"
 
 
 class TrainingCost(NamedTuple):
-    """What the compute of training costs."""
+    """The cost of the compute for training."""
 
     usd: Interval
     how: str  #: How it is computed.
