@@ -480,7 +480,7 @@ def test_where_a_few_dollars_decide_the_answer_says_so(
     }
     answer = sections_payback.pays_back(decide(case_of(economics), LESSON, as_of=DAY))
     says = f"more than $300 per month is needed, and ${worth} is stated."
-    assert (says in str(answer.value)) == is_said
+    assert (says in answer.beside) == is_said
 
 
 @pytest.mark.parametrize("value", ["low", "medium", "high", "unknown"])
@@ -552,7 +552,7 @@ def test_by_hand_a_model_that_ends_leaves_its_successors_price() -> None:
     assert worth == pytest.approx(2 * 950 + 10 * luna - 12 * 421 - 1000)
     assert "model_in_use_ends" in {one["id"] for one in dossier["challenges"]}
     assert (
-        "with openai:gpt-6-luna, which would take that saving away"
+        "with openai:gpt-6-luna, which would take away what tuning saves on calls"
         in gate(dossier)["why"]
     )
     rivals = dossier["investment"]["computed"]["rivals"]

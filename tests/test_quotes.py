@@ -155,8 +155,8 @@ def test_every_surface_quotes_the_same_for_every_gallery_lab_and_no_page_another
     page = capsys.readouterr().out
     printed = re.search(r"about \$([\d.]+), \$([\d.]+) at most", page)
     assert printed is not None
-    for text, name in zip(printed.groups(), COSTS[1:], strict=True):
-        assert float(text) == pytest.approx(quote[name], rel=0.05)
+    for text, cost in zip(printed.groups(), COSTS[1:], strict=True):
+        assert float(text) == pytest.approx(quote[cost], rel=0.05)
     assert f"at most {quote['calls']:,.0f}," in page
     assert prices_elsewhere(folder, capsys) == []
 

@@ -161,6 +161,7 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
         said += [
             sections_memo.to_do(dossier).value,
             sections_payback.pays_back(dossier).value,
+            sections_payback.rival_text(dossier),
         ]
         said += ["Nobody has named an owner, an approver"]
         assert [one for one in said if " ".join(one.split()) not in seen.text] == []

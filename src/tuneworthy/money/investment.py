@@ -736,8 +736,9 @@ def _undercut(
         or _paid_back(closed.upfront.value, still, one_off=model.one_off) < under
     ):
         return payback
+    bill = usd_range(rival.usd.low, rival.usd.high)
     but = (
-        f"The same calls cost {usd(rival.usd.value)}{model.a_month} with {rival.option.model}, "
+        f"The same calls cost {bill}{model.a_month} with {rival.option.model}, "
         "which would take away what tuning saves on calls, and nobody has run it here"
     )
     settle = f"run {rival.option.model} on the evaluation set: tuneworthy ceiling CASE"

@@ -16,7 +16,9 @@ _GRADES: dict[str, str] = {
 }
 
 
-def say_unsearched(lab: PreparedLab, grade: CeilingGrade | str, ledger: Ledger) -> str:
+def say_unsearched(
+    lab: PreparedLab, grade: CeilingGrade | str, ledger: Ledger | None
+) -> str:
     """Say that nobody searched for the best prompt, and the price of a search; empty after one."""
     if grade == "searched":
         return ""

@@ -108,6 +108,7 @@ class CaseOverview:
     findings: list[Finding]
     against: b.Table
     money: b.Picture | None  #: None where the money can't be drawn.
+    rival: str  #: The bill of the strongest rival of what is drawn; empty where none is known.
     groups: list[AnswerGroup]
     turns: b.Facts
     objections: list[Objection]
@@ -136,6 +137,7 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
         findings=_findings(case),
         against=table.first_table(dossier, wide=True),
         money=b.pictures_in([money.investment(dossier)]).get("fan"),
+        rival=payback.rival_text(dossier),
         groups=_answer_groups(dossier),
         turns=verdict.turns_facts(dossier),
         objections=[_objection(case, each) for each in challenges[:_MOST_OBJECTIONS]],

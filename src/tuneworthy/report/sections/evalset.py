@@ -204,8 +204,8 @@ def _enough(made: EvalsetReport) -> str:
     if _NEARLY * worth >= made.needed:
         return "this set is large enough"
     if made.needed > made.drawn.framed:
-        more = count(made.needed - drawn)
-        return f"there are {count(made.drawn.framed)}: label {more} from elsewhere"
+        lacking = count(made.needed - drawn)
+        return f"there are {count(made.drawn.framed)}: label {lacking} from elsewhere"
     if drawn < made.needed:
         return f"use --n {made.needed}"
     more = math.ceil(made.needed * drawn / worth)

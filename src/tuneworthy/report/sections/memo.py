@@ -41,7 +41,7 @@ from tuneworthy.report.sections.common import (
     unchecked_clause,
 )
 from tuneworthy.report.sections.difference import difference as what_changed
-from tuneworthy.report.sections.payback import CHANCES, pays_back
+from tuneworthy.report.sections.payback import CHANCES, pays_back, rival_text
 from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.report.sections.record import review_day
@@ -619,7 +619,7 @@ def warning(dossier: Dossier) -> list[str]:
             text for text in shown if says[text.partition(": ")[2]] != "contradiction"
         ]
         place = len(shown) - len(exclude)
-        shown.insert(place, f"Untried rival: {sentence(money.but)}")
+        shown.insert(place, rival_text(dossier))
     left = len(shown) - _MOST_CLASHES
     if left > 0:
         shown = [*shown[:_MOST_CLASHES], sentence(f"{few(left)} more under “{FIT}”")]

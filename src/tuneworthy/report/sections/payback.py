@@ -32,9 +32,8 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if isinstance(drawn, Unknown):
         return _pays_as_stated(money), _amounts(dossier, money)
     if drawn.p_works > 0 and _is_never_repaid(money, drawn):
-        return f"No, {_never(money, drawn)}, even if it works.", _amounts(
-            dossier, money, never=True
-        )
+        amounts = f"{_amounts(dossier, money, never=True)} {_at_best(money, drawn)}"
+        return f"No, {_never(money, drawn)}, even if it works.", amounts.rstrip()
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "No, there is no gap to pay for: every target is met without it.", spent
@@ -58,6 +57,19 @@ def _never(money: InvestmentResult, drawn: Simulation) -> str:
     else:
         within = f"not within {drawn.horizon_months} months of going live"
     return f"{within} at what is paid today" if money.contradicted else within
+
+
+def _at_best(money: InvestmentResult, drawn: Simulation) -> str:
+    """When it is repaid with every range at its best; empty where it isn't even then.
+
+    Nine of ten simulated runs don't get there, so the answer stays no. A reader who divides the
+    amounts does, and would take the answer for a mistake.
+    """
+    point = money.break_even_months.point
+    soonest, _ = (inf, inf) if isinstance(point, str | Unknown) else ends(point)
+    if money.one_off or soonest > drawn.horizon_months:
+        return ""
+    return f"Only with every range at its best is it repaid, after {duration(soonest)}."
 
 
 def _unless(money: InvestmentResult) -> str:
@@ -141,7 +153,8 @@ def _odds(dossier: Dossier, drawn: Simulation) -> str:
     why = next((text for text in drawn.assumes if text.endswith(_OF_FAILURE)), "")
     assumed = why.removesuffix(_OF_FAILURE)
     if drawn.p_works == 1:
-        return "Yes"
+        tuned = any(way.kind == "tuned" for way in dossier.ways)
+        return "Yes" if tuned else "Yes, assuming that it works"
     best = _best_tuning(dossier)
     if best is not None and best.chance_word in CHANCES:
         meets = "every missed target" if len(best.chances) > 1 else "the target"
@@ -213,6 +226,29 @@ def _leaves(money: InvestmentResult, every: str) -> str:
     brings = dollars(money.brings_usd)
     run = dollars(money.ask_usd.run_month)
     return f"{left} ({brings} gained by the stated figures, less {run} to run)"
+
+
+def rival_text(dossier: Dossier) -> str:
+    """The bill of what rivals the tuned way most: no other way has to be tuned and run.
+
+    A model nobody ran where one would take the saving; else the cheapest untuned way that is enough
+    or may be. Empty where no price is known.
+    """
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.computed, Unknown):
+        return ""
+    if money.but:
+        return f"Untried rival: {sentence(money.but)}"
+    computed = money.computed
+    untuned = [each for each in computed.servings if not each.tuned]
+    able = [each for each in (*untuned, *computed.rivals) if each.admissible != "no"]
+    priced = [each for each in able if not isinstance(each.usd_per_month, Unknown)]
+    if not priced:
+        return ""
+    rival, *_ = priced
+    bill = f"{dollars(rival.usd_per_month)}{money.a_month}"
+    says = f"Its strongest rival, untuned: {rival.model} at {bill} for the same calls."
+    return says if rival.admissible == "yes" else f"{says} {sentence(rival.why)}"
 
 
 OFTEN = 0.05  #: Of the simulated runs: what is worth a title.
