@@ -23,9 +23,9 @@ class TuneworthyError(Exception):
 
 
 class InputError(TuneworthyError):
-    """Something the user gave us is wrong.
+    """Something that the user gave us is wrong.
 
-    ``what`` is a clause and ``fix`` a sentence, both without a full stop; ``where`` is a file and
+    ``what`` is a clause and ``fix`` a sentence, both without a full stop. ``where`` is a file and
     line, or an option of the command line.
     """
 
@@ -48,11 +48,11 @@ class CaseError(InputError):
 
 
 class ConflictError(CaseError):
-    """Somebody else changed the case meanwhile, so the request no longer fits; nothing was written."""
+    """Somebody else changed the case after it was read, so nothing was written."""
 
 
 class NoSuchCaseError(CaseError):
-    """A name that is no case in the folder that is looked at."""
+    """A name that isn't a case in the folder of cases."""
 
 
 class FrameworkError(InputError):
@@ -64,7 +64,7 @@ class DossierError(InputError):
 
 
 class StoppedError(InputError):
-    """Paid calls that ended before their end: at their cap, by a refusal, or by the user."""
+    """Paid calls ended early: at their cap, by a refusal, or because the user stopped them."""
 
 
 class OutputError(InputError):
@@ -72,24 +72,24 @@ class OutputError(InputError):
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Text safe for one line of a terminal, whoever wrote it.
+    """Make any text safe for one line of a terminal, whoever wrote it.
 
-    Line breaks, control characters and direction overrides become visible escapes, and what is
-    past the limit an ellipsis.
+    Line breaks, control characters and direction overrides become visible escapes. Text past the
+    limit becomes an ellipsis.
     """
     shown = "".join(map(visible, text))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def visible(letter: str) -> str:
-    """One character, or its visible escape where it is none to be printed."""
+    """One character, or a visible escape for a character that can't be printed."""
     if letter.isprintable():
         return letter
     return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def argument(value: object) -> str:
-    """A path or a name as it is pasted into a shell."""
+    """A path or a name, quoted so that it can be pasted into a shell."""
     return shlex.quote(str(value))
 
 
@@ -97,7 +97,7 @@ _YEARS = range(2020, 2201)  # a clock in nanoseconds ends in 2262
 
 
 def refuse_wrong_clock() -> None:
-    """Refuse to go on where this machine doesn't know the day: all that is kept has one."""
+    """Refuse to go on where this machine's clock is wrong, because every record has a date."""
     from datetime import date
 
     try:
@@ -111,7 +111,7 @@ def refuse_wrong_clock() -> None:
 
 @contextmanager
 def extra_needed(name: str, needs: str, libraries: Container[str]) -> Iterator[None]:
-    """A library of an extra that is missing is one line with what to install."""
+    """Turn a missing library of an extra into one line that says what to install."""
     try:
         yield
     except ModuleNotFoundError as caught:

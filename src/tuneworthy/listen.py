@@ -1,4 +1,4 @@
-"""Where a server listens, for every surface that has one."""
+"""Sockets and limits of servers, for every surface with one."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
 HEADERS_S = 10.0
 BODY_S = 30.0
 BODY_BYTES_S = 16 * 1024
-"""How long a client may take for its headers, and for a body: a second more for so many bytes."""
+"""Seconds that a client has for its headers and for a body. This many bytes give one more second."""
 AT_ONCE = 512
-"""Connections at a time. One more is turned away where all of them have shown the token."""
+"""The most connections. If all have shown the token, another one is turned away."""
 STRANGERS = AT_ONCE // 2
 STRANGERS_OF_AN_ADDRESS = STRANGERS // 2
-"""Of these, how many need not have shown the token, in all and from one address."""
+"""The most connections without the token, in all and from one address."""
 GRACE_S = 0.5
-"""How long a stranger may take to show the token before it gives way to another connection."""
+"""Seconds that a stranger has to show the token before another connection may replace it."""
 
 #: Whether a request shows the token.
 Shows = Callable[[MutableMapping[str, Any]], bool]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address can only be reached from this machine."""
+    """Whether an address can be reached only from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -37,7 +37,7 @@ def is_loopback(host: str) -> bool:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one."""
+    """A listening socket; port 0 takes a free port."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -58,7 +58,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def in_link(host: str) -> str:
-    """An address as it stands in a link."""
+    """An address in the form for a link."""
     if host in EVERYWHERE:
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host
@@ -67,9 +67,9 @@ def in_link(host: str) -> str:
 def serve(
     app: Any, listens: socket.socket, *, shows: Shows, patience_s: int, log: str
 ) -> None:
-    """Serve until it is interrupted; whoever is still connected then has so many seconds.
+    """Serve until it is interrupted; open connections then have ``patience_s`` seconds.
 
-    Whoever hasn't shown the token gives way to others; nothing of ours is told by name.
+    Connections without the token give way to others. The server's name isn't sent.
     """
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -103,13 +103,13 @@ def group_address(client: tuple[str, int] | None) -> str:
 
 
 class Strangers:
-    """Connections that haven't shown the token, the oldest first, each with its address."""
+    """Connections without the token, the oldest first, each with its address."""
 
     def __init__(self) -> None:
         self._addresses: dict[Any, str] = {}
 
     def add(self, newcomer: Any) -> None:
-        """Take one in. The oldest of the address with the most gives way where there are many."""
+        """Add a connection. Where there are too many, the oldest of the busiest address is dropped."""
         self._addresses[newcomer] = group_address(newcomer.client)
         while True:
             (address, count), *_ = Counter(self._addresses.values()).most_common(1)
@@ -126,7 +126,7 @@ class Strangers:
             oldest.transport.abort()
 
     def see(self, connection: Any, shows: Shows) -> None:
-        """Forget one whose request shows the token."""
+        """Remove a connection if its request shows the token."""
         if (
             connection in self._addresses
             and connection.scope
@@ -135,14 +135,15 @@ class Strangers:
             self.drop(connection)
 
     def drop(self, connection: Any) -> None:
-        """Forget one."""
+        """Remove a connection."""
         self._addresses.pop(connection, None)
 
 
 def impatient(protocol: type[Any], shows: Shows) -> type[Any]:
-    """Uvicorn's protocol over h11, which drops whoever keeps it waiting for the rest of a request.
+    """Uvicorn's protocol over h11, but without patience for slow requests.
 
-    Otherwise as many silent connections as are let in at a time lock everybody out.
+    It drops a client that is too slow with the rest of a request. Otherwise as many silent
+    connections as are allowed would lock everybody out.
     """
     import h11
 

@@ -1,4 +1,4 @@
-"""Answers, stated figures and measurements as facts for rules, and the framework's count."""
+"""Answers, stated figures and measurements as facts for rules, and the framework's count over them."""
 
 from __future__ import annotations
 

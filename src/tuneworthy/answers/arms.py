@@ -1,7 +1,8 @@
-"""Arms of labs as they are kept beside a case: a table for each lab, and the newest of each counts.
+"""The results of labs' arms, as they are kept beside a case.
 
-A lab writes its arms as one ``Series`` of its run in the ledger. A cell holds a number, a word, or,
-where a number isn't known, the text that says what would settle it.
+A lab writes its arms as one ``Series`` of its run in the ledger. Each lab has a table of its own,
+and the newest table of each lab counts. A cell holds a number, a word, or, where a number isn't
+known, the text that says what would settle it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tuneworthy.model.ways import AnyFigure, Figure, FigureGrade, LabArm, LabNam
 #: The table of prompts and models that ``measure`` writes for a test.
 IMPORTED = "arms"
 RUNNING = "running_prompt_share"
-"""The measurement of a log that names the prompt file and the model that production runs."""
+"""The measurement of a log that names the prompt file and the model which production runs."""
 
 _FIGURES = ("quality", "latency_p95_s", "usd_per_call", "gain")
 _WORDS = (
@@ -48,7 +49,7 @@ def table_name(lab: LabName) -> str:
 
 
 def arms_series(lab: LabName, arms: Sequence[LabArm]) -> Series:
-    """The arms of one run of a lab as a table."""
+    """Write the arms of one run of a lab as a table."""
     rows = [_cells(arm) for arm in arms]
     names = list(dict.fromkeys(chain.from_iterable(rows)))
     columns = {name: tuple(row[name] for row in rows) for name in names}
@@ -67,7 +68,7 @@ def _cells(arm: LabArm) -> dict[str, Scalar]:
 
 
 def _figure_cells(name: str, figure: AnyFigure) -> dict[str, Scalar]:
-    """The cells of one figure; of one that isn't known, what would settle it."""
+    """The cells of one figure; where it isn't known, the text that says what would settle it."""
     if isinstance(figure, Unknown):
         nothing = dict.fromkeys((*_ENDS, "grade", "source"), "")
         return {name: figure.ask, **_named(name, nothing)}
@@ -83,10 +84,10 @@ def _cell(value: float | Unknown) -> Scalar:
 def lab_arms(
     case: Case, evidence: Mapping[str, Evidence], series: Iterable[Series]
 ) -> tuple[LabArm, ...]:
-    """The arms of labs, and of other tools' results, by what a ledger holds.
+    """Read the arms of labs, and the arms of other tools' tests, from what a ledger holds.
 
-    ``evidence`` and ``series`` are the latest of each. A row that can't be read is left out:
-    somebody else may have written in the ledger.
+    ``evidence`` and ``series`` are the latest of each. A row that can't be read is left out,
+    because somebody else may have written in the ledger.
     """
     tables = {each.id: each for each in series}
     arms = list[LabArm]()
@@ -104,14 +105,14 @@ def lab_arms(
 
 
 def _rows(table: Series) -> Iterator[dict[str, Scalar]]:
-    """Rows of a table, as many as its shortest column has."""
+    """The rows of a table; there are as many as its shortest column has cells."""
     length = min((len(column) for column in table.columns.values()), default=0)
     for place in range(length):
         yield {name: column[place] for name, column in table.columns.items()}
 
 
 def _arm(lab: LabName, row: Mapping[str, Scalar]) -> LabArm | None:
-    """An arm by its row; None for a row that is none."""
+    """Read an arm from its row; None where the row describes no arm."""
     fields: dict[str, Any] = {"id": row.get("arm"), "lab": lab}
     fields |= {name: row[name] for name in _WORDS if name in row}
     fields["made_of"] = tuple(str(row.get("made_of", "")).split())
@@ -136,7 +137,7 @@ def _from_elsewhere(arm: LabArm) -> LabArm:
 
 
 def _figure(row: Mapping[str, Scalar], name: str) -> AnyFigure:
-    """One figure of a row; a ValidationError where it is none."""
+    """Read one figure of a row; raises a ValidationError where the cells make no figure."""
     value = _number(row.get(name, _NO_COLUMN.ask))
     if isinstance(value, Unknown):
         return value
@@ -158,10 +159,10 @@ def _number(cell: Scalar) -> float | Unknown:
 def _imported(
     case: Case, evidence: Mapping[str, Evidence], table: Series
 ) -> list[LabArm]:
-    """Prompts and models of a test that another tool ran, where all had the same cases.
+    """The prompts and models of a test that another tool ran, where all of them had the same cases.
 
-    Of several tests that share no case nothing is compared, and scores beyond 0 and 1 are no
-    shares.
+    Several tests that share no case can't be compared, so they give no arms. Scores outside 0 to 1
+    are no shares, so they give none either.
     """
     best = evidence.get("best_arm_share")
     day = best.observed_on if best is not None else None
@@ -213,7 +214,7 @@ def _named(figure: str, cells: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 
 def _point(cell: Scalar) -> dict[str, Scalar]:
-    """A number that has no interval."""
+    """The cell of a number that has no interval."""
     return {"low": cell, "high": cell}
 
 
@@ -228,9 +229,10 @@ def _is_share(figure: AnyFigure) -> bool:
 
 
 def is_same_model(name: str, other: str) -> bool:
-    """Whether two names may be of one model: its provider, a date at its end and capitals aside.
+    """Whether two names may be of one model.
 
-    A log has the name that the endpoint answered with, and a case the one that was asked for.
+    The provider, a date at the end, and capitals don't count. They may differ because a log has the
+    name that the endpoint answered with, and a case has the name that was asked for.
     """
     bare = _bare(name)
     return bool(bare) and bare == _bare(other)
@@ -241,10 +243,10 @@ def _bare(name: str) -> str:
 
 
 def _marked(arm: LabArm, running: Evidence | None) -> LabArm:
-    """The arm, with whether the log shows that production runs it.
+    """The arm, marked as running where the log shows that production runs it.
 
-    Production runs a prompt file as it is written, so an arm with anything added isn't known to be
-    what runs.
+    Production runs a prompt file as it is written. An arm that adds anything to its prompt file
+    therefore isn't known to be what production runs.
     """
     if running is None or not running.is_known or arm.made_of or arm.kind == "no_model":
         return arm
@@ -258,7 +260,7 @@ _GRADES: tuple[FigureGrade, ...] = get_args(FigureGrade)
 
 
 def running_arm(arms: Iterable[LabArm]) -> LabArm | None:
-    """The arm that production runs, with the best grade of quality; None for none that is known."""
+    """The arm that production runs; of several the one with the best grade of quality, else None."""
     known = [arm for arm in arms if arm.runs_today and _is_share(arm.quality)]
     return min(known, key=lambda arm: _rank_grade(arm.quality), default=None)
 

@@ -1,4 +1,4 @@
-"""The framework's three rules applied to an assessment: tree, score, difference."""
+"""The framework's three rules (tree, score, difference), applied to an assessment."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ Measures = Mapping[str, tuple[float, float]]
 def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
     """Apply tree, score and difference to the state of every check and factor.
 
-    The decision is final exactly when one outcome is reachable; otherwise ``undecided``, leaning to
-    the largest share, the more cautious of equals. A CaseError if the open answers have too many
-    different combinations.
+    The decision is final exactly when only one outcome can be reached. Otherwise it is
+    ``undecided`` and leans to the outcome with the largest share; of equal shares it takes the more
+    cautious outcome. Raises a CaseError if the open answers have too many different combinations.
     """
     counted = tally(rules, states)
     shares = dict(counted.even)
@@ -73,14 +73,14 @@ def apply_rules(states: States, framework: Framework, rules: Rules) -> Decision:
 
 
 def _bands(measures: Measures, rules: Rules) -> list[tuple[Band, Band]]:
-    """Bands of score and difference, each from its least to its most."""
+    """The bands of score and difference, each as a pair of its lowest and its highest band."""
     low, high = measures["difference"]
     cuts = (rules.score_cuts, rules.difference_cuts)
     return [(each.band(int(low)), each.band(int(high))) for each in cuts]
 
 
 def strength_of(states: States, rules: Rules) -> BandRange:
-    """How strong it is, from the least to the most that either rule says."""
+    """The range of strength, from the lowest to the highest band that either rule gives."""
     bands = _bands(_measures(states, rules), rules)
     return BandRange(
         low=min((first for first, _ in bands), key=BANDS.index),
@@ -89,7 +89,7 @@ def strength_of(states: States, rules: Rules) -> BandRange:
 
 
 def outcome_of(reach: Collection[Outcome]) -> Verdict:
-    """The outcome if only one is reachable, else ``undecided``."""
+    """The outcome if only one can be reached, else ``undecided``."""
     if len(reach) != 1:
         return "undecided"
     (outcome,) = reach
@@ -101,7 +101,7 @@ def _band(low: Band, high: Band) -> Band | BandRange:
 
 
 def _measures(states: States, rules: Rules) -> Measures:
-    """Each measure's ends over all completions; weights are in scaled units."""
+    """The least and the most of each measure over all completions; weights are in scaled units."""
     ends: dict[str, tuple[float, float]] = {}
     groups = {
         "indicator": rules.indicators,
@@ -122,7 +122,7 @@ def _measures(states: States, rules: Rules) -> Measures:
 def _path(
     counted: Completions, framework: Framework, rules: Rules, measures: Measures
 ) -> tuple[TreeStep, ...]:
-    """Steps of the tree up to the one that certainly holds; the unconditional one isn't asked."""
+    """The steps of the tree up to the one that certainly holds, without one that always holds."""
     path = []
     left = sum(counted.ending)
     for step, here in zip(framework.tree, counted.ending, strict=True):
@@ -157,11 +157,11 @@ def _unscaled(name: str, measures: Measures, rules: Rules) -> float | Range:
 
 @lru_cache(maxsize=1024)
 def _bounds(counted: Completions) -> dict[Outcome, Range]:
-    """Least and most share of each outcome while the odds of the three groups move.
+    """The least and the most share of each outcome while the odds of the three groups move.
 
     A share is a polynomial in the three odds. Where the fraction of completions that lead to the
-    outcome only rises or only falls with each group's yes answers, the ends lie in the corners;
-    otherwise a grid is searched as well, exact at its points.
+    outcome only rises or only falls with each group's yes answers, the least and the most lie in
+    the corners. Otherwise a grid is searched as well; its values are exact at its points.
     """
     low, high = CORNERS
     odds: tuple[float, ...] = CORNERS
@@ -179,7 +179,7 @@ def _bounds(counted: Completions) -> dict[Outcome, Range]:
 
 
 def _monotone(counted: Completions) -> bool:
-    """Whether every outcome's fraction is monotone along each group's yes answers."""
+    """Whether every outcome's fraction only rises or only falls with each group's yes answers."""
     sizes = counted.open
     # a cell is the number of yes answers in each group; completions with that many
     ways: dict[Any, int] = {
@@ -200,7 +200,7 @@ def _monotone(counted: Completions) -> bool:
 
 
 def _changes_along(axis: int, fraction: Mapping[Any, float]) -> list[float]:
-    """By how much a fraction changes with one yes more in a group, from each cell that has one."""
+    """The change of a fraction by one more yes in a group, from each cell where that is possible."""
     changes = []
     for cell, value in fraction.items():
         next_cell = (*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])
@@ -212,7 +212,7 @@ def _changes_along(axis: int, fraction: Mapping[Any, float]) -> list[float]:
 # How firm a verdict is: what would change it, and what is worth asking next.
 
 MOST_WORK = 60_000_000
-"""Combinations that the search for flips may go through. The lesson never needs as many."""
+"""The most combinations that the search for flips goes through; the lesson never needs as many."""
 MOST_SETS = 10_000  #: Smallest sets of answers that are listed at most.
 
 Target = Literal["yes", "no"]
@@ -225,10 +225,10 @@ def verdict_of(rules: Rules, states: States) -> Verdict:
 def questions(
     states: States, framework: Framework, rules: Rules
 ) -> tuple[QuestionResult, ...]:
-    """Open answers that can matter, by the doubt they remove for a minute of work, best first.
+    """The open answers that can matter, by the doubt that each removes for a minute of work.
 
-    The gain is the mutual information between the answer and the outcome at even odds for every
-    open answer, in bits.
+    The gain is the mutual information between the answer and the outcome, in bits, at even odds for
+    every open answer.
     """
     before = tally(rules, states).doubt
     results = []
@@ -248,9 +248,9 @@ def questions(
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Changes that are interchangeable: same group, weight and state, same new answer.
+    """Changes of answers that can stand for each other: same group, weight, state and new answer.
 
-    An answer that the tree asks for by its name is interchangeable with no other.
+    An answer that the tree asks for by its name can stand for no other.
     """
 
     group: tuple[bool, bool]  #: Whether it is a check, and whether it is an indicator.
@@ -263,14 +263,15 @@ class _Kind:
 def flips(
     states: States, rules: Rules, before: Verdict
 ) -> tuple[tuple[FlipResult, ...], int]:
-    """All the smallest sets of answers that change the outcome ``before``.
+    """Find all the smallest sets of answers that change the outcome ``before``.
 
-    A set gives each of its answers another value than it has now: a yes becomes no, a no yes, an
-    open answer either. Sets whose answers are interchangeable are tried once and listed each.
+    A set gives each of its answers another value than it has now: a yes becomes no, a no becomes
+    yes, and an open answer becomes either. Sets whose answers can stand for each other are tried
+    once and all listed.
 
     Returns every set of the smallest size that changes the outcome, and the size up to which every
-    set was tried. No set where none of a size that could be searched changes it: with many open
-    answers larger sets are too many to try, or to list.
+    set was tried. There is no set where no size that could be searched changes the outcome: with
+    many open answers the larger sets are too many to try, or to list.
     """
     kinds: dict[_Kind, list[str]] = {}
     for name, state in states.items():
@@ -317,7 +318,7 @@ Answers = tuple[tuple[str, Target], ...]
 
 
 class PickedKind(NamedTuple):
-    """How many answers of a kind are changed."""
+    """A kind of change, and how many answers of this kind are changed."""
 
     kind: _Kind
     names: list[str]  #: All that are of the kind.
@@ -327,7 +328,7 @@ class PickedKind(NamedTuple):
 def _pick(
     kinds: Sequence[tuple[_Kind, list[str]]], size: int
 ) -> Iterator[tuple[PickedKind, ...]]:
-    """Every way to take ``size`` answers, by how many of each kind."""
+    """Every way to take ``size`` answers, told by how many are taken of each kind."""
     if size == 0:
         yield ()
         return
@@ -341,7 +342,7 @@ def _pick(
 
 
 def _fits_before(own: PickedKind, following: PickedKind) -> bool:
-    """Whether there are names enough for both where they are answers to the same questions."""
+    """Whether two kinds that ask the same questions have enough names for both."""
     if own.names != following.names:
         return True
     return own.many + following.many <= len(own.names)
@@ -350,7 +351,7 @@ def _fits_before(own: PickedKind, following: PickedKind) -> bool:
 def _each(
     picked: Sequence[PickedKind], taken: frozenset[str] = frozenset()
 ) -> Iterator[Answers]:
-    """Every set of concrete answers; none that answers one question twice."""
+    """Every set of concrete answers; none of them answers one question twice."""
     if not picked:
         yield ()
         return

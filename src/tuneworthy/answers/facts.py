@@ -1,4 +1,7 @@
-"""The facts of a case that challenges and options read: structured answers, never text in notes."""
+"""The facts of a case that challenges and options read.
+
+They come from structured answers and never from the text of notes.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ T = TypeVar("T")
 
 
 class TargetKind(NamedTuple):
-    """A kind of target: its name, its place in a case, and the step where something is missing."""
+    """A kind of target: its name, its place in a case, and the step that supplies what is missing."""
 
     name: str
     path: str  #: Of today's value.
@@ -61,7 +64,7 @@ TARGETS: dict[TargetId, TargetKind] = {
 
 
 def named(targets: Iterable[TargetId]) -> str:
-    """Targets in a sentence."""
+    """The names of targets, joined for a sentence."""
     return listing([TARGETS[target].name for target in targets])
 
 
@@ -74,13 +77,13 @@ QUALITY_SIGNS = (
     "voice_drift",
     "knowledge_gaps",
 )
-"""Signals of wrong answers; the other two are of length and time."""
+"""Signals that say answers are wrong; the two other signals are about length and time."""
 
 _PRESSING: dict[TargetId, str] = {
     "latency": "latency_requirements",
     "cost": "cost_optimization",
 }
-"""Targets that a reason speaks of, with that reason."""
+"""The reason to tune that speaks of a target, by the target."""
 
 _RETRIEVAL = frozenset(
     {
@@ -94,7 +97,7 @@ _RETRIEVAL = frozenset(
 
 
 def ends(number: Number) -> tuple[float, float]:
-    """The least and the most of a number that is known, infinite where it is open upwards."""
+    """The least and the most of a known number; the most is infinite where there is no upper end."""
     assert not isinstance(number, Unknown)
     if isinstance(number, Range):
         return (number.low, number.most)
@@ -102,7 +105,7 @@ def ends(number: Number) -> tuple[float, float]:
 
 
 def counted(quality: float | None, cases: int | None) -> Range | None:
-    """95% interval (Wilson) of a share that was counted; None without its cases."""
+    """The 95% interval (Wilson) of a share counted on cases; None where one of the two is unknown."""
     if quality is None or not cases:
         return None
     return Range.between(*wilson(quality * cases, cases))
@@ -125,18 +128,18 @@ def likely(amount: AnyAmount | None) -> float | None:
 
 
 def _by_target(*values: T | None) -> dict[TargetId, T]:
-    """Values by target, in their order; None is left out."""
+    """Pair values with the targets, in the order of the targets; a None is left out."""
     pairs = zip(TARGETS, values, strict=False)
     return {target: value for target, value in pairs if value is not None}
 
 
 _OF_NO_ANSWER = ("signs", "attempted", "bill", "now", "limits", "quality", "repays")
-"""Facts that are computed once for a case, as no answer changes them."""
+"""Facts that are computed once for a case, because no answer to a check or factor changes them."""
 
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """A case with what was made of it."""
+    """A case together with its assessment and its measurements."""
 
     case: Case
     framework: Framework
@@ -146,7 +149,7 @@ class CaseFacts:
     supposed: AbstractSet[str] = frozenset()  #: Answers that are supposed.
 
     def answered(self, changes: States) -> CaseFacts:
-        """The same with other answers supposed; what they don't bear on is kept."""
+        """Suppose other answers; every fact that they don't change is kept and not computed again."""
         after = replace(self, supposed=changes.keys())
         worked_out = self.__dict__
         kept = {name: worked_out[name] for name in _OF_NO_ANSWER if name in worked_out}
@@ -155,23 +158,23 @@ class CaseFacts:
         return after
 
     def with_case(self, case: Case) -> CaseFacts:
-        """The same answers with other figures."""
+        """Suppose another case's figures under the same answers."""
         after = replace(self, case=case)
         after.__dict__["states"] = self.states
         return after
 
     @cached_property
     def states(self) -> dict[str, State]:
-        """State of every check and factor, in the framework's order."""
+        """The state of every check and factor, in the framework's order."""
         return self.assessment.states
 
     @cached_property
     def signs(self) -> dict[str, State]:
-        """State of every signal."""
+        """The state of every signal."""
         return {name: sign.state for name, sign in self.assessment.signals.items()}
 
     def state(self, name: str) -> State:
-        """State of a check, factor or signal; unknown for one the framework doesn't have."""
+        """The state of a check, factor or signal; unknown for a name that isn't the framework's."""
         return self.states.get(name) or self.signs.get(name, "unknown")
 
     def holds(self, *names: str) -> bool:
@@ -179,12 +182,12 @@ class CaseFacts:
 
     @property
     def reached(self) -> State:
-        """Whether prompting is at its ceiling."""
+        """Whether prompting has reached its ceiling."""
         return every(self.state(name) for name in self.framework.ceiling)
 
     @property
     def ceiling_grade(self) -> CeilingGrade | Literal[""]:
-        """The grade of the ceiling of prompting; empty where nobody claims or tried one."""
+        """The grade of the ceiling of prompting; empty where nobody claims one or tried to find it."""
         return grade_of_ceiling(self.reached, self.findings.ledger)
 
     @property
@@ -200,33 +203,33 @@ class CaseFacts:
         return self.assessment.source(name)
 
     def tried(self, option: str) -> bool:
-        """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""
+        """Whether a recorded attempt used an option, or a lab tried it and quality is still missed."""
         if option in self.case.origin.ran and self.target("quality") == "no":
             return True
         return option in self.attempted
 
     @cached_property
     def attempted(self) -> frozenset[str]:
-        """Options that recorded attempts made use of."""
+        """The options that recorded attempts used."""
         return frozenset(
             option for attempt in self.case.attempts for option in attempt.tried
         )
 
     @cached_property
     def attempted_models(self) -> frozenset[str]:
-        """Models that recorded attempts were run with."""
+        """The models that recorded attempts were run with."""
         return frozenset(
             model for attempt in self.case.attempts for model in attempt.models
         )
 
     @property
     def attempted_families(self) -> frozenset[str]:
-        """Their makers: two models of one maker are one family."""
+        """The makers of those models; two models of one maker are one family."""
         return frozenset(map(maker, self.attempted_models))
 
     @property
     def tried_one_family(self) -> bool:
-        """Whether several models were tried that are all of one maker, as far as is recorded.
+        """Whether several models were tried and all, as far as is recorded, are of one maker.
 
         Another model that nobody named may be of any maker.
         """
@@ -240,7 +243,7 @@ class CaseFacts:
         return len(self.attempted_models) > 1 and len(self.attempted_families) == 1
 
     def tried_model(self, model: str) -> bool:
-        """Whether a recorded attempt was another model, and this one."""
+        """Whether a recorded attempt was to use another model, and it was this model."""
         return any(
             model in attempt.models
             and {"smaller_model", "other_model"} & set(attempt.tried)
@@ -262,7 +265,7 @@ class CaseFacts:
 
     @property
     def growth(self) -> float:
-        """Growth a month as a share; 0 where none is stated."""
+        """The growth a month as a share; 0 where no growth is stated."""
         return likely(self.case.economics.traffic.growth_per_month) or 0.0
 
     @property
@@ -275,7 +278,7 @@ class CaseFacts:
         return reaches(stated.low, stated.high, limit)
 
     def serving(self, how: str) -> Range | None:
-        """USD a month the model in use costs in a way of serving, by traffic and prices."""
+        """USD a month that the model in use costs in one way of serving, by traffic and prices."""
         now = in_use(self.case)
         ways = (
             way
@@ -288,17 +291,17 @@ class CaseFacts:
 
     @property
     def computed_bill(self) -> Range | None:
-        """USD a month the model in use costs by traffic and prices, whatever bill is stated."""
+        """USD a month that the model in use costs by traffic and prices, even if a bill is stated."""
         return self.serving("as_is")
 
     @cached_property
     def bill(self) -> Amount | None:
-        """USD a month the present system costs: as said or measured, else traffic by price."""
+        """USD a month of the present system: the bill, stated or measured, else traffic by price."""
         return self.case.today.usd_per_month or self.findings.bill
 
     @property
     def bill_path(self) -> str:
-        """The path in the case that the bill comes from."""
+        """The path in the case file that the bill comes from."""
         stated = self.case.today.usd_per_month is not None
         if stated:
             return "today.usd_per_month"
@@ -306,7 +309,7 @@ class CaseFacts:
 
     @property
     def request_usd(self) -> float | None:
-        """USD a request costs today; None where the bill or the requests aren't known."""
+        """USD that a request costs today; None where the bill or the requests aren't known."""
         bill = likely(self.bill)
         return bill / self.requests if bill and self.requests else None
 
@@ -314,14 +317,15 @@ class CaseFacts:
 
     @cached_property
     def quality(self) -> Range | None:
-        """95% interval (Wilson) of today's quality; None without a share and its cases."""
+        """The 95% interval (Wilson) of today's quality; None without a share and its cases."""
         return counted(self.case.today.quality, self.case.today.cases)
 
     @cached_property
     def other_figure(self) -> Interval | None:
-        """A second share of what runs, of the model in the list, that chance can't explain.
+        """A second quality of the running model, from the case's list, too far off to be chance.
 
-        None where there is none, or where somebody counted too few cases to say that they differ.
+        None where there is no such figure, or where too few cases were counted to say that they
+        differ.
         """
         today = self.case.today
         used = in_use(self.case)
@@ -337,20 +341,20 @@ class CaseFacts:
 
     @cached_property
     def limits(self) -> dict[TargetId, float]:
-        """Stated limits."""
+        """The limits that are stated as targets."""
         stated = self.case.targets
         quality = stated.quality.at_least if stated.quality else None
         return _by_target(quality, stated.latency_p95_s, stated.usd_per_month)
 
     @cached_property
     def now(self) -> dict[TargetId, Range]:
-        """Where the present approach is, as far as that is known."""
+        """The present value of each target's figure, where it is known."""
         quality = self.case.today.quality
         latency = self.case.today.latency_p95_s
         return _by_target(known_range(quality), as_range(latency), as_range(self.bill))
 
     def meets(self, target: TargetId, value: Range | None) -> State:
-        """Whether all of a figure lies inside the limit; unknown without one of them."""
+        """Whether a figure's whole interval lies inside the limit; unknown where either is missing."""
         limit = self.limits.get(target)
         holds = reaches if target == "quality" else within
         if limit is None or value is None:
@@ -359,7 +363,7 @@ class CaseFacts:
 
     @cached_property
     def targets(self) -> dict[TargetId, State]:
-        """Each stated target by its kind, privacy where data may not leave."""
+        """Whether each stated target is met; privacy is one where data may not leave."""
         counted = {**self.now, "quality": self.quality}
         states = {name: self.meets(name, counted.get(name)) for name in self.limits}
         if self.holds("data_sovereignty") and self.api != "unknown":
@@ -368,9 +372,9 @@ class CaseFacts:
 
     @property
     def api(self) -> str:
-        """Who runs the model in use: as stated, else by its price or by where it is served.
+        """The party that runs the model in use: as stated, else by its price or its serving.
 
-        Unknown where its id doesn't tell whose machine answers.
+        Unknown where the model's id doesn't tell whose machine answers.
         """
         now = in_use(self.case)
         stated = self.case.today.api
@@ -391,21 +395,21 @@ class CaseFacts:
         return "third_party" if place and place.key_from else "own"
 
     def target(self, name: TargetId) -> State:
-        """Whether one target is met; unknown for one that isn't stated."""
+        """Whether one target is met; unknown for a target that isn't stated."""
         return self.targets.get(name, "unknown")
 
     @cached_property
     def missed(self) -> tuple[TargetId, ...]:
-        """Targets that are missed, as counted."""
+        """The targets that are counted as missed."""
         return tuple(name for name, state in self.targets.items() if state == "no")
 
     @cached_property
     def aims(self) -> tuple[TargetId, ...]:
-        """Targets that an option has to move: those that are missed.
+        """The targets that an option has to move.
 
-        Quality is one of them where it is said to fall short and nobody counted, cost and latency
-        where they are given as a reason and no target says how much; () where nobody said what is
-        wrong.
+        These are the targets that are missed. Quality is one of them where it is said to fall short
+        and nobody counted. Cost and latency are, where they are given as a reason to tune and no
+        target says how much is wanted. Empty where nobody said what is wrong.
         """
         aims = [name for name in TARGETS if name in self.missed]
         fine = all(self.state(sign) == "no" for sign in QUALITY_SIGNS) and aims
@@ -417,15 +421,15 @@ class CaseFacts:
 
     @property
     def firm(self) -> tuple[TargetId, ...]:
-        """Aims that a target or a fault stands behind; all of them where none does."""
+        """The aims that a target or a fault stands behind; all aims where none has either."""
         firm = [name for name in self.aims if name == "quality" or name in self.missed]
         return tuple(firm) or self.aims
 
     @cached_property
     def repays(self) -> tuple[float, float] | None:
-        """The whole bill until tuning has to have paid, and the least it takes up front, in USD.
+        """The bill for the months in which tuning has to pay back, and its least upfront cost.
 
-        None where one of the two isn't known. No tuning can save more than the bill.
+        No tuning can save more than the bill. None where one of the two isn't known.
         """
         upfront = self.findings.upfront_usd
         rule = self.framework.break_even
@@ -436,22 +440,22 @@ class CaseFacts:
 
     @property
     def small_bill(self) -> bool:
-        """Whether even the whole bill can't repay what tuning takes, and cost isn't missed."""
+        """Whether the whole bill is less than what tuning costs, and the cost target isn't missed."""
         known = self.repays is not None and self.repays[0] < self.repays[1]
         return known and self.target("cost") != "no"
 
     @property
     def quality_signs(self) -> Strings:
-        """Signs that answers are wrong, whatever they cost."""
+        """The signals that say answers are wrong, whatever the answers cost."""
         return tuple(name for name in QUALITY_SIGNS if self.holds(name))
 
     def _fine(self, target: TargetId) -> bool:
-        """Whether a target is met as counted, or the bill is too small to matter."""
+        """Whether a target is counted as met, or it is cost and the bill is too small to matter."""
         return self.target(target) == "yes" or (target == "cost" and self.small_bill)
 
     @property
     def pressed_by(self) -> tuple[TargetId, ...]:
-        """Which of cost and latency it is: missed, or a reason that nothing counted refutes."""
+        """The targets among cost and latency that press: missed, or a reason that no count refutes."""
         return tuple(
             target
             for target, reason in _PRESSING.items()
@@ -462,7 +466,7 @@ class CaseFacts:
     # Models, data and what changes.
 
     def scored(self, kind: Literal["prompted", "tuned"]) -> Model | None:
-        """The best model with a stated quality that isn't in use: tuned, or as it comes.
+        """The best model with a stated quality that isn't in use, either tuned or as it comes.
 
         The first prompted model of a case counts as the one in use.
         """
@@ -481,7 +485,7 @@ class CaseFacts:
 
     @property
     def recall_enough(self) -> State:
-        """Whether the passage is found often enough for retrieval not to be the first thing."""
+        """Whether retrieval finds the right passage often enough not to be improved first."""
         recall = self.recall
         limit = self.framework.threshold("retrieval_recall")
         if recall is None or limit is None:
@@ -490,7 +494,7 @@ class CaseFacts:
 
     @property
     def looks_up(self) -> bool:
-        """Whether answers may need something that is looked up: not where all says they don't."""
+        """Whether answers may need something looked up; it takes statements to rule that out."""
         asked = self.case.goals and not self.goals(KNOWLEDGE_GOALS)
         said = self.state("domain_knowledge") == "no" and not self.holds(
             "knowledge_gaps"
@@ -500,7 +504,7 @@ class CaseFacts:
 
     @property
     def needs_no_retrieval(self) -> bool:
-        """Whether the team says that the task takes no retrieval."""
+        """Whether the team says that the task needs no retrieval."""
         answer = self.case.ceiling.get("retrieval_optimised")
         said = answer is not None and answer.needed == "no"
         return said and self.holds("retrieval_optimised")
@@ -512,12 +516,12 @@ class CaseFacts:
 
     @property
     def behaviour_changes(self) -> bool:
-        """Whether what counts as a good answer changes, or nobody says that it doesn't."""
+        """Whether the idea of a good answer changes, or may: nobody says which part changes."""
         return self.changes in ("policy", "both", "unknown")
 
     @property
     def changes(self) -> str:
-        """The part that changes, where requirements do: content, policy, both, unknown; or nothing."""
+        """The part of the requirements that changes: content, policy, both, unknown or nothing."""
         if not self.holds("rapidly_changing_requirements"):
             return "nothing"
         answer = self.case.factors.get("rapidly_changing_requirements")
@@ -527,23 +531,24 @@ class CaseFacts:
 # A challenge: its rule, its numbers and its sentence in one function.
 
 Found = tuple[Strings, str, str] | Literal[False] | None
-"""Dotted paths of the statements in the case file, what doesn't fit, and what would settle it."""
+"""The paths of the statements in the case file, the sentence on what doesn't fit, and what settles
+it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A rule that finds statements that don't fit together, or one that nothing carries."""
+    """A rule that finds statements which don't fit together, or a statement that nothing supports."""
 
     severity: Severity
     rule: Callable[[CaseFacts], Found]
 
     @property
     def id(self) -> str:
-        """The name of its function."""
+        """The name of the rule's function."""
         return self.rule.__name__
 
     def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
-        """The challenge to a case; None where its statements carry each other."""
+        """Raise the challenge to a case; None where the rule finds nothing to challenge."""
         fired = self.rule(facts)
         if not fired:
             return None

@@ -1,6 +1,6 @@
 """From what is said and found to one state for every answer.
 
-What was measured counts where it settles an answer. Else a stated answer counts. Where nothing is
+A measurement counts where it settles an answer. Otherwise a stated answer counts. Where nothing is
 said but a stated number settles it (requests a month, examples, prompts), the answer is inferred
 and marked ``assumed``. Everything else is unknown.
 """
@@ -69,9 +69,9 @@ Ledger = Mapping[str, Evidence]  #: The latest known measurement by its id.
 
 
 def usable_evidence(measured: Mapping[str, Evidence], case: Case) -> Ledger:
-    """Measurements of this case that have a value and that no person overrules.
+    """The measurements of this case that have a value and that no person overrules.
 
-    A CaseError where nothing that was measured has the id of what is to be ignored.
+    Raises a CaseError where the case says to ignore a measurement and none has that id.
     """
     ignored = {
         item.id: place for place, item in enumerate(case.evidence.get("ignore", ()))
@@ -86,13 +86,13 @@ def usable_evidence(measured: Mapping[str, Evidence], case: Case) -> Ledger:
 
 
 _MAKERS: dict[str, list[str]] = TABLES["makers"]
-"""Makers by how the names of their models begin, where that isn't one word of their own."""
+"""Makers by how the names of their models begin, where the first word of a name isn't the maker."""
 
 
 def maker(model: str) -> str:
-    """Who makes a model, by its id, whoever serves it: two sizes of one maker are one family.
+    """The maker of a model by its id, whoever serves it; two sizes of a maker are one family.
 
-    Where no table knows it, the first word of the model's name.
+    Where no table knows the maker, it is the first word of the model's name.
     """
     provider, _, rest = model.casefold().partition(":")
     path = rest if rest[:1].isalpha() else provider  # ``model:1b`` has no provider
@@ -107,8 +107,9 @@ def maker(model: str) -> str:
 def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     """The latest of each measurement and of each picture, from a case's ledger and files.
 
-    Of the files to tune on each different line is an example; logs count candidates, and no stock.
-    Makers were compared where a test gave their models the same cases, and not by names in a log.
+    In the training files each different line counts as an example; logs add candidates, and no
+    examples in stock. Makers count as compared where a test gave their models the same cases, and
+    not because their names are in a log.
     """
     if case.folder is None:
         return {}, ()
@@ -138,9 +139,10 @@ def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
 
 
 def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
-    """Measurements, with a lab's best arm under its own name: it isn't what production runs.
+    """The measurements of production; a lab's result for its best arm goes under its own name.
 
-    Ledgers of earlier versions call it the success of the present approach.
+    A lab's best arm isn't what production runs, and ledgers of earlier versions call its result the
+    success of the present approach.
     """
     share = measured.get("success_share")
     if share is None or not share.source.startswith("ceiling lab: "):
@@ -151,7 +153,7 @@ def _of_production(measured: Mapping[str, Evidence]) -> Mapping[str, Evidence]:
 
 
 def _quality_of(arm: LabArm, quality: Figure) -> Evidence:
-    """The quality a lab measured of the arm that production runs, as a number of today."""
+    """The quality that a lab measured of the arm which production runs, as a number of today."""
     return Evidence.model_validate(
         {
             "id": RUNNING_ARM,
@@ -170,7 +172,7 @@ def _quality_of(arm: LabArm, quality: Figure) -> Evidence:
 
 
 def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
-    """A count without a doubt."""
+    """A count that is exact."""
     return Evidence(
         id=name, value=count, low=count, high=count, unit=unit, **{"n": count, **about}
     )
@@ -181,23 +183,23 @@ def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
 _FEWEST_EXAMPLES = 20  # of fewer nothing is said
 
 _NUMBERS: dict[str, str] = TABLES["numbers"]
-"""Measurements that stand for a number of the case file, with its dotted path."""
+"""Measurements that replace a number of the case file, each with the number's dotted path."""
 
 _QUALITIES = ("success_share", RUNNING_ARM)
 _SHARES = ("cached_share", "cacheable_share", "retrieval_recall", *_QUALITIES)
 
 _MOST = 10**15
-"""The most of anything that a case file takes; a ledger somebody wrote in may say more."""
+"""The largest number that a case file takes; a ledger that somebody edited may hold larger ones."""
 
 RUN_OPTIONS: dict[str, str] = TABLES["run_options"]
-"""Options that a lab may have run, with the measurement that counts its arms."""
+"""Options that a lab may have run, each with the measurement that counts the arms of it."""
 
 
 def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...]]:
-    """The case with measured numbers in the place of stated ones, and which those are.
+    """The case with measured numbers in place of stated ones, and a list of what was replaced.
 
-    A measurement without an upper end replaces nothing: it bounds, and ``settled`` uses it so. The
-    case knows what a lab has run.
+    A measurement without an upper end replaces nothing, because it is only a bound; ``settled``
+    uses it as one. The case also gets the options that a lab has run.
     """
     tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
     counted = standing(case, ledger)
@@ -230,13 +232,13 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
 
 
 def with_own_evidence(case: Case) -> tuple[Case, Ledger]:
-    """A case with what its ledger and files show in it, and that."""
+    """A case with what its ledger and files show put in, and those measurements."""
     ledger = usable_evidence(gathered(case)[0], case)
     return with_evidence(case, ledger)[0], ledger
 
 
 def standing(case: Case, ledger: Ledger) -> Ledger:
-    """Measurements, without those of numbers that are only supposed."""
+    """The measurements, without those of numbers that the case only supposes."""
     if not case.origin.assumed:
         return ledger
     return {
@@ -277,18 +279,19 @@ def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, 
 
 
 def scored(share: Evidence) -> bool:
-    """Whether a share that went well was scored on cases of a test, as a target is.
+    """Whether a share of good answers was scored on the cases of a test, as a target is.
 
-    What some users rated is no such share: it covers those who rate, by no metric.
+    A share that some users rated isn't: it covers only those who rate, and they follow no metric.
     """
     return share.factor == "today.quality" or share.details.get("tested_share") == 1
 
 
 def independent(evidence: Evidence) -> int:
-    """Independent cases at which Wilson's interval around a share is as wide as the measured one.
+    """The number of independent cases whose Wilson interval is as wide as the measured interval.
 
-    An end is where ``(share - end)² = z² · end · (1 - end) / n``. The farther end counts: by 0 or 1
-    the near end of an exact interval is that of a few cases. 0 where they leave everything open.
+    An end of Wilson's interval is where ``(share - end)² = z² · end · (1 - end) / n``. The farther
+    end is used, because near 0 or 1 the near end of an exact interval is that of a few cases. The
+    number is 0 where the two ends leave everything open.
     """
     share = evidence.number
     ends = [
@@ -307,7 +310,7 @@ def independent(evidence: Evidence) -> int:
 # Measured beats stated, for what can be observed; a need stays as it was said.
 
 COUNTED_CHECKS: dict[str, str] = TABLES["counted_checks"]
-"""Checks that a count of what was seen can settle, with the measurement that counts."""
+"""Checks that a count in the data can settle, each with the measurement that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,13 +323,13 @@ class LimitCheck:
 
     @property
     def interval(self) -> str:
-        """Value and interval with their unit."""
+        """The value and its interval with their unit."""
         it = self.evidence
         return interval_text(it.value, it.low, it.high, it.unit)
 
     @property
     def note(self) -> str:
-        """How it reads beside the answer that it settles."""
+        """The note that stands beside the answer which the measurement settles."""
         n = self.evidence.n
         unit = self.evidence.unit
         on = f", on {count(n)}" if n else ""
@@ -340,9 +343,9 @@ Settled = tuple[State, LimitCheck]
 def settled(
     name: str, case: Case, framework: Framework, ledger: Ledger
 ) -> Settled | None:
-    """Yes or no with the measurement it rests on; None where nothing measured settles it.
+    """The yes or no that a measurement settles, with the measurement; None where none settles it.
 
-    A number that is only supposed isn't overruled by the one that was measured.
+    A number that is only supposed isn't overruled by a measured one.
     """
     ledger = standing(case, ledger)
     if not ledger or (name == "voice_drift" and case.data.voice is None):
@@ -371,7 +374,7 @@ def settled(
 
 
 def _agreed(sides: Sequence[Settled]) -> Settled | None:
-    """The side that some measurements settle: one is enough for a yes, and a no takes them all."""
+    """The side that several measurements settle: one yes is enough, and a no needs all of them."""
     for side in sides:
         state, _ = side
         if state == "yes":
@@ -382,10 +385,10 @@ def _agreed(sides: Sequence[Settled]) -> Settled | None:
 
 
 def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
-    """The measurement that shows that a check of the ceiling was done; None where none does.
+    """The measurement that shows a check of the ceiling was done; None where none shows it.
 
-    A count seen in the data is the least there was: it can settle a yes and never a no, and one
-    that is open upwards doesn't overrule a no that was stated.
+    A count seen in the data is the least that was done. So it can settle a yes and never a no, and
+    a count without an upper end doesn't overrule a stated no.
     """
     evidence = ledger.get(COUNTED_CHECKS.get(name, ""))
     wanted = framework.ceiling[name].at_least
@@ -397,9 +400,9 @@ _ENOUGH_INSTRUCTIONS = 5
 
 
 def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
-    """Whether the prompt is too long to be followed: yes only where what comes later fares worse.
+    """Whether the prompt is too long to be followed: yes only where later instructions fare worse.
 
-    Broken rules alone may be hard rules. It takes five different ones to say anything.
+    Broken rules alone may just be hard rules. Fewer than five different rules say nothing.
     """
     share = ledger.get("ignored_instruction_share")
     place = ledger.get("position_effect")
@@ -420,7 +423,10 @@ def _too_few(evidence: Evidence) -> bool:
 
 
 def _side(rule: MeasureRule, evidence: Evidence) -> State:
-    """Where a measurement lies; that a few instructions are followed speaks for no others."""
+    """The side of the limit that a measurement lies on.
+
+    That a few instructions are followed says nothing about the others.
+    """
     side = rule.side(evidence.low, evidence.high)
     return "unknown" if side == "no" and _too_few(evidence) else side
 
@@ -428,7 +434,7 @@ def _side(rule: MeasureRule, evidence: Evidence) -> State:
 def readings(
     name: str, role: str, framework: Framework, ledger: Ledger
 ) -> Iterator[Settled]:
-    """Measurements on an answer, each with its side: those that settle it, or those that can't."""
+    """The measurements on an answer that have one role (to settle it, or not), with their sides."""
     for measure, rule in framework.measures.items():
         evidence = ledger.get(measure)
         if evidence is not None and rule.about == name and rule.role == role:
@@ -436,7 +442,7 @@ def readings(
 
 
 def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
-    """Yes when all of a measurement is below a limit, no when none of it is."""
+    """Yes where the whole interval is below a limit, no where none of it is, None otherwise."""
     evidence = ledger.get(measure)
     if evidence is None or limit is None:
         return None
@@ -447,7 +453,7 @@ def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
 
 
 def _success(case: Case, ledger: Ledger) -> Settled | None:
-    """Success is every target at once: one missed is a no, a yes needs all of them measured."""
+    """Whether every target is met: one that is missed makes a no, and a yes needs all measured."""
     quality = case.targets.quality
     met = list[LimitCheck]()
     wanted = {
@@ -476,7 +482,7 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
 
 
 def _may_stay_private(case: Case, ledger: Ledger) -> bool:
-    """Whether privacy is met, or isn't a target; beside a pilot nobody has to say that it isn't."""
+    """Whether privacy is met or isn't a target; with a pilot nobody has to say that it isn't."""
     sovereign = case.factors.get("data_sovereignty")
     if case.today.api == "own" or (sovereign is not None and sovereign.value == "no"):
         return True
@@ -486,9 +492,9 @@ def _may_stay_private(case: Case, ledger: Ledger) -> bool:
 
 
 def _pilots_prompt(ledger: Ledger) -> Evidence | None:
-    """The best untuned way of a finished pilot, where nobody scored production.
+    """The best untuned prompt of a finished pilot, where nobody scored production.
 
-    A ceiling lab's best prompt is no success yet: it is a way that nobody runs.
+    The best prompt of a ceiling lab shows no success yet, because nobody runs it.
     """
     best = ledger.get(BEST_PROMPT)
     if best is not None and best.source.startswith(PILOT_SOURCE):
@@ -497,7 +503,7 @@ def _pilots_prompt(ledger: Ledger) -> Evidence | None:
 
 
 def _production_quality(ledger: Ledger) -> Evidence | None:
-    """The scores of production: by its log, or by a lab of the very arm that it runs."""
+    """The scores of production, from its log or from a lab of the very arm that production runs."""
     share = ledger.get("success_share")
     if share is not None and scored(share):
         return share
@@ -508,7 +514,7 @@ _OPPOSITE: dict[State, State] = {"yes": "no", "no": "yes", "unknown": "unknown"}
 
 
 def reaches(low: float, high: float, limit: float) -> State:
-    """Whether a whole interval is at least a limit; unknown where it goes across."""
+    """Whether a whole interval is at least a limit; unknown where the limit lies inside it."""
     if low >= limit:
         return "yes"
     if high < limit:
@@ -517,17 +523,17 @@ def reaches(low: float, high: float, limit: float) -> State:
 
 
 def within(low: float, high: float, limit: float) -> State:
-    """Whether a whole interval is at most a limit."""
+    """Whether a whole interval is at most a limit; unknown where the limit lies inside it."""
     return reaches(-high, -low, -limit)
 
 
 def side_of(evidence: Evidence, limit: float) -> State:
-    """Whether all of a measurement is at least a limit."""
+    """Whether the whole interval of a measurement is at least a limit."""
     return reaches(*_ends(evidence), limit)
 
 
 def _ends(evidence: Evidence) -> tuple[float, float]:
-    """Both ends, infinite where there is none."""
+    """Both ends of a measurement, infinite where one is missing."""
     low = evidence.low
     high = evidence.high
     return -math.inf if low is None else low, high if isinstance(
@@ -539,7 +545,7 @@ def _ends(evidence: Evidence) -> tuple[float, float]:
 
 
 class _Weighed(NamedTuple):
-    """An answer as it counts."""
+    """An answer as it counts, with where it comes from."""
 
     state: State
     source: Source
@@ -555,11 +561,11 @@ def weigh(
     attempt: Attempt | None = None,
     ledger: Ledger | None = None,
 ) -> Assessment:
-    """Every check, signal and factor of a framework; what nobody mentioned is unknown.
+    """The state of every check, signal and factor of a framework; unmentioned ones are unknown.
 
-    With an attempt the case is weighed as it was then: its answers replace the case's, and what is
-    measured today says nothing about it. Raises CaseError if the case answers something the
-    framework doesn't ask.
+    With an attempt the case is weighed as it was at that attempt: the attempt's answers replace the
+    case's, and today's measurements don't count. Raises CaseError if the case answers something
+    that the framework doesn't ask.
     """
     weighed = _weighed(case, framework, attempt, ledger)
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
@@ -598,7 +604,7 @@ def weigh(
 
 
 def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal[""]:
-    """The grade of a ceiling by its measurements; empty where nobody claims or tried one."""
+    """The grade of a ceiling by its measurements; empty where nobody claims a ceiling or tried one."""
     search = ledger.get(SEARCH)
     if search is not None and search.details.get("ended") == "plateau":
         return "searched"
@@ -608,7 +614,7 @@ def grade_of_ceiling(reached: State, ledger: Ledger) -> CeilingGrade | Literal["
 
 
 def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, State]:
-    """The states of checks and factors alone, as ``weigh`` has them, without their texts."""
+    """The states of checks and factors alone, equal to those of ``weigh`` but without texts."""
     weighed = _weighed(case, framework, None, ledger)
     return {
         name: answer.state
@@ -620,7 +626,7 @@ def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, Sta
 def _weighed(
     case: Case, framework: Framework, attempt: Attempt | None, ledger: Ledger | None
 ) -> dict[tuple[str, str], _Weighed]:
-    """Every answer as it counts, by its room and name: what was measured goes first."""
+    """Every answer as it counts, by its room and name; a measurement goes before a statement."""
     _refuse_strangers(case, framework)
     ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
     stated = {**case.factors, **(attempt.factors if attempt else {})}
@@ -658,7 +664,7 @@ def _stated(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
 
 
 def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
-    """A check's state; a count is held against the number the framework wants."""
+    """The state of a check; a stated count is compared with the number that the framework wants."""
     weighed = _stated(answer)
     if answer is not None and answer.needed == "no":
         weighed = weighed._replace(note=_joined("not needed", weighed.note))
@@ -670,7 +676,7 @@ def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
 def _inferred(
     name: str, answer: FactorAnswer | None, case: Case, framework: Framework
 ) -> _Weighed:
-    """The stated answer; where that is missing or "unknown", the one a stated number settles."""
+    """The stated answer; where it is missing or "unknown", the answer that a stated number settles."""
     state: State = "unknown"
     stated = _stated(answer)
     because = ""
@@ -701,7 +707,7 @@ def _inferred(
 
 
 def examples_limit(case: Case, framework: Framework) -> float | None:
-    """Examples the case's own approach takes at least; the general line where none is known."""
+    """The least examples that the case's approach takes; the general number where it has none."""
     need = examples_need(case, framework)
     if need is None:
         return framework.threshold("few_examples")
@@ -710,7 +716,7 @@ def examples_limit(case: Case, framework: Framework) -> float | None:
 
 
 def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
-    """The first goal whose approach learns from examples, and what it takes; None for none."""
+    """The first goal whose approach learns from examples, and what that approach needs; else None."""
     for goal in case.goals:
         rule = framework.goals.get(goal)
         if (
@@ -722,14 +728,14 @@ def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
 
 
 def usable_examples(case: Case) -> int | None:
-    """Examples good enough to learn from; all of them where nobody counted the good ones."""
+    """The examples that are good enough to learn from; all where nobody counted the good ones."""
     return case.data.examples.good if case.data.examples else None
 
 
 def _refuse_strangers(case: Case, framework: Framework) -> None:
-    """No answer to something the framework doesn't ask, at the case or at an attempt.
+    """Refuse an answer, in the case or an attempt, to something that the framework doesn't ask.
 
-    One that may be another framework's is kept, unused.
+    An answer that may belong to another framework is kept and not used.
     """
     elsewhere = case.framework not in (None, *NAMES) and framework.name in NAMES
     asks: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -770,7 +776,7 @@ NOTHING_MEASURED = Unknown(ask=_HOW_TO)  #: What to do where nothing was measure
 def evidence_section(
     measured: Mapping[str, Evidence], framework: Framework, case: Case
 ) -> tuple[EvidenceResult, ...] | Unknown:
-    """Measurements as the dossier has them, unknown ones too, or how to get some."""
+    """The measurements as the dossier shows them, unknown ones too; without any, how to get some."""
     if not measured:
         return NOTHING_MEASURED
     ignored = {item.id: item.because for item in case.evidence.get("ignore", ())}

@@ -1,4 +1,4 @@
-"""When a model or a service ends, as stated or as looked up, and what a forced move comes to."""
+"""The end of a model or a service, as stated or as looked up, and the cost of a forced move."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tuneworthy.words import listing
 
 FRESH_DAYS = 30
 WARN_DAYS = 180
-"""A base that ends within so many days is warned of: a tuned model has to last some months."""
+"""Days before its end from which a base gets a warning: a tuned model has to last some months."""
 
 
 def looked_up_end(model: Model, as_of: date | None) -> date | None:
-    """The day a model ends, as it was known on a day; a tuned one may end with its base."""
+    """The day when a model ends, as it was known on a day; a tuned model may end with its base."""
     fact = facts_on(as_of).model(model.id, model.base_url)
     if fact is None:
         return None
@@ -24,9 +24,9 @@ def looked_up_end(model: Model, as_of: date | None) -> date | None:
 
 
 def logged_end(name: str, as_of: date | None) -> date | None:
-    """The day a model ends by the name in a log, which rarely says whose it is.
+    """The day when a model ends, by its name in a log, which rarely names the provider.
 
-    Of a bare name the maker's own date counts: other hosts may keep others.
+    For a name without a provider, the maker's own date counts: other hosts may have others.
     """
     facts = facts_on(as_of)
     fact = facts.model(name.replace("/", ":", 1))
@@ -42,21 +42,21 @@ def logged_end(name: str, as_of: date | None) -> date | None:
 
 
 def end_day(model: Model, as_of: date | None) -> date | None:
-    """The day a model ends, as stated or else as looked up."""
+    """The day when a model ends, as stated, else as looked up."""
     return model.ends or looked_up_end(model, as_of)
 
 
 def serves_until(case: Case, as_of: date | None) -> date | None:
-    """The day from which the tuned model is no longer served, where one is known."""
+    """The day from which the tuned model is no longer served; None where it is unknown."""
     tuned = (model for model in case.models if model.kind == "tuned")
     days = (case.tuning.until, *(end_day(model, as_of) for model in tuned))
     return min(filter(None, days), default=None)
 
 
 def age_text(as_of: date) -> str:
-    """How old the catalogue is on a day; with what to do where ends may have been announced since.
+    """The age of the catalogue on a day, with advice where ends may have been announced since.
 
-    A host gives notice of a month and more as a rule, so that a younger one misses little.
+    Hosts usually give notice of a month or more, so a younger catalogue misses little.
     """
     dated = facts_on(as_of).dated
     days = (as_of - dated).days
@@ -67,7 +67,7 @@ def age_text(as_of: date) -> str:
 
 
 def end_text(fact: ModelFact | None, as_of: date) -> str:
-    """When a model ends and what is named in its place; empty where nobody looked."""
+    """When a model ends, and its named successor; empty where nobody looked."""
     if fact is None or fact.ends is None:
         return ""
     if not isinstance(fact.ends, date):

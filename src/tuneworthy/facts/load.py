@@ -1,4 +1,4 @@
-"""The catalogue of outside facts: what ships, what packages add, and what a user adds."""
+"""The catalogue of outside facts: shipped ones, those of packages, and those of a user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ it."""
 
 
 class OwnFacts(NamedTuple):
-    """A file of facts that a user adds."""
+    """A user's own file of facts."""
 
     name: str  #: As an error names it.
     text: str
@@ -35,7 +35,7 @@ users."""
 def add_facts_from(
     read: Callable[[], OwnFacts | None],
 ) -> Callable[[], OwnFacts | None]:
-    """Have the catalogue hold what ``read`` gives, too; it is asked each time."""
+    """Add the facts that ``read`` returns to the catalogue. It is called each time."""
     _readers.append(read)
     return read
 
@@ -44,13 +44,13 @@ def facts_on(day: date | None = None) -> KnownFacts:
     """Facts known on a day, so that an old question keeps its answer; all of them for None.
 
     Raises:
-        InputError: If a file that the user adds is none of facts.
+        InputError: If a user's own file isn't a file of facts.
     """
     return _known_on(day, own_facts())
 
 
 def own_facts() -> tuple[OwnFacts, ...]:
-    """Facts that the user adds, as they stand in the files."""
+    """The user's own facts, by their files."""
     return tuple(source for read in _readers if (source := read()) is not None)
 
 
@@ -70,7 +70,7 @@ def _joined(own: tuple[OwnFacts, ...]) -> FactsFile:
 
 @cache
 def shipped_facts() -> FactsFile:
-    """Facts that ship, and those that installed packages add."""
+    """Shipped facts, and those of installed packages."""
     text = files("tuneworthy.facts").joinpath(COMPILED).read_text(encoding="utf-8")
     every = build(FactsFile, ParsedFile(json.loads(text), COMPILED), FrameworkError)
     for name, text in plugin_texts("facts").items():
@@ -79,7 +79,7 @@ def shipped_facts() -> FactsFile:
 
 
 def read_facts(text: str, name: str, error: Error) -> FactsFile:
-    """A file of facts from its text; an ``error`` if it is none."""
+    """Parse a file of facts; an ``error`` if it isn't one."""
     parsed = parse(text, name, error)
     if parsed.data is None:
         return FactsFile()
@@ -87,7 +87,7 @@ def read_facts(text: str, name: str, error: Error) -> FactsFile:
 
 
 def _check_entries(every: FactsFile, name: str) -> None:
-    """An entry has a name of its own among its kind, and replaces an older one that is there."""
+    """Check that each entry has a unique name in its list, and replaces only an older entry."""
     groups = (
         every.models,
         every.services,

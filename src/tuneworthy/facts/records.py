@@ -1,4 +1,4 @@
-"""The entries of the catalogue of outside facts, and what of it is known on a day."""
+"""The entries of the catalogue of outside facts, and the ones that are known on a day."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Word = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$")]
 # a snapshot ends with its alias where nobody says else
 _SNAPSHOT = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
 UNCONFIRMED = " (one source, not confirmed)"
-"""What stands behind a fact that its maker's page or two sources don't confirm."""
+"""The words after a fact that neither its maker's page nor a second source confirms."""
 
 NoEnd = Literal["none_published"]
-"""A page on ends was read, and it names no day."""
+"""Somebody read a page about ends, and it names no day."""
 
 Method = Literal["supervised", "preference", "reinforcement"]
 ServedBy = Literal["tokens", "hours", "shared"]
@@ -99,12 +99,12 @@ class ModelFact(OutsideFact):
 
     @property
     def end(self) -> date | None:
-        """The day it ends, where one is known."""
+        """The day when it ends; None where it is unknown."""
         return self.ends if isinstance(self.ends, date) else None
 
     @property
     def tuned_end(self) -> date | None:
-        """The day models tuned on it end, where one is known."""
+        """The day when models tuned on it end; None where it is unknown."""
         return self.tunes_end if isinstance(self.tunes_end, date) else None
 
     @property
@@ -114,7 +114,7 @@ class ModelFact(OutsideFact):
 
     @property
     def untunable_from(self) -> date | None:
-        """The day from which no new job tunes it: as stated, or else the day it ends."""
+        """The day from which no new job tunes it: as stated, else the day when it ends."""
         if self.train_until is None:
             return self.end
         return self.train_until if isinstance(self.train_until, date) else None
@@ -127,7 +127,7 @@ class _Offer(FileRecord):
     says: Text = ""
 
     def covers(self, names: Collection[str], parameters_b: float | None) -> bool:
-        """Whether it is for a model, by one of its names or else by its size."""
+        """Whether the offer is for a model, by one of its names or its size."""
         if self.models:
             return any(name in self.models for name in names)
         if self.from_b is None and self.up_to_b is None:
@@ -160,7 +160,7 @@ class ServingTokens(FileRecord):
 
 
 class ServingOffer(_Offer):
-    """How a service serves a tuned model, and what it asks."""
+    """One way in which a service serves a tuned model, with its price."""
 
     by: ServedBy  #: By the token alone, by the hour of an endpoint, or on one with others.
     usd_per_mtok: ServingTokens | None = None
@@ -179,7 +179,7 @@ class ServiceFact(OutsideFact):
     kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
     host: Word | None = None  #: What stands before the names of its models.
     approaches: tuple[Ident, ...] = ()
-    """Approaches its own pages name; one that is missing may be offered and wasn't found."""
+    """Approaches that its own pages name. A missing one may be offered all the same."""
     #: Whether somebody can start with it now, or it is maintained.
     open_to_new: Tri = "unknown"
     until: date | None = None  #: The day on which new work ends, or ended.
@@ -192,7 +192,7 @@ class ServiceFact(OutsideFact):
 
 
 class TrainingPrice(NamedTuple):
-    """What a service asks for a million trained tokens of a base."""
+    """A service's price for a million trained tokens of a base."""
 
     low: float
     most: float  #: The high end, where a page names a range.
@@ -252,7 +252,7 @@ class Assumption(OutsideFact):
 
 
 class Rivals(OutsideFact):
-    """Models to compare a case with that it doesn't list."""
+    """Models that a case doesn't list, to compare it with."""
 
     models: tuple[Name, ...]
 
@@ -261,7 +261,7 @@ F = TypeVar("F", bound=OutsideFact)
 
 
 class FactsFile(FileRecord):
-    """A file of outside facts: any of its lists may be left out."""
+    """A file of outside facts. Any of its lists may be missing."""
 
     models: tuple[ModelFact, ...] = ()
     services: tuple[ServiceFact, ...] = ()
@@ -270,7 +270,7 @@ class FactsFile(FileRecord):
     rivals: tuple[Rivals, ...] = ()
 
     def joined(self, other: FactsFile) -> FactsFile:
-        """This with another's entries after its own."""
+        """These facts, followed by those of another file."""
         return FactsFile.model_construct(
             models=self.models + other.models,
             services=self.services + other.services,
@@ -281,7 +281,7 @@ class FactsFile(FileRecord):
 
     @property
     def entries(self) -> tuple[OutsideFact, ...]:
-        """All of them."""
+        """All entries."""
         return (
             *self.models,
             *self.services,
@@ -293,7 +293,8 @@ class FactsFile(FileRecord):
     def known_on(self, day: date | None) -> KnownFacts:
         """The facts known on a day; all that are known now for None.
 
-        A day before the first look-up knows what was looked up then: there was no catalogue before.
+        Before the first look-up there was no catalogue, so an earlier day gets the facts of that
+        look-up.
         """
         first = min((fact.dated for fact in self.entries), default=date.min)
         until = date.max if day is None else max(day, first)
@@ -307,7 +308,7 @@ class FactsFile(FileRecord):
 
 
 def _entries_until(entries: Sequence[F], until: date) -> tuple[F, ...]:
-    """Entries up to a day which no later one of them replaces."""
+    """Entries up to a day, without those that a later one of them replaces."""
     there = [entry for entry in entries if entry.dated <= until]
     gone = {entry.replaces for entry in there}
     return tuple(entry for entry in there if entry.entry not in gone)
@@ -333,7 +334,7 @@ class KnownFacts:
 
     @cached_property
     def dated(self) -> date:
-        """The newest day on which anything in it was looked up: the age of the catalogue."""
+        """The newest day of any look-up: the age of the catalogue."""
         groups: tuple[Iterable[OutsideFact], ...] = (
             self.models,
             self.services,
@@ -343,7 +344,7 @@ class KnownFacts:
 
     @cached_property
     def _by_name(self) -> dict[str, ModelFact]:
-        """The newest entry of each name; of two of one day the later one."""
+        """The newest entry for each name; of two of one day, the later one in the list."""
         return {
             name: fact
             for fact in sorted(self.models, key=lambda fact: fact.dated)
@@ -351,9 +352,9 @@ class KnownFacts:
         }
 
     def model(self, name: str, base_url: str | None = None) -> ModelFact | None:
-        """The facts about a model by its name; of a tuned one, those about its base.
+        """The facts about a model by its name; for a tuned one, about its base.
 
-        None at an address of its own: other hosts keep other dates.
+        None for a model at an address of its own: other hosts have other dates.
         """
         if base_url is not None:
             return None
@@ -366,18 +367,18 @@ class KnownFacts:
         return None
 
     def end_of(self, name: str, base_url: str | None = None) -> ModelFact | None:
-        """The facts about a model whose end is known; None where none is."""
+        """The facts about a model if its end is known, else None."""
         fact = self.model(name, base_url)
         return fact if fact is not None and fact.end is not None else None
 
     def service(self, name: str) -> ServiceFact | None:
-        """A service by its name; the last entry of it counts."""
+        """A service by its name, in its last entry; None for an unknown one."""
         return next(
             (fact for fact in reversed(self.services) if fact.service == name), None
         )
 
     def limits_of(self, target: str) -> LimitsFact | None:
-        """The limits of a target; its last entry counts."""
+        """The limits of a target, in its last entry; None for an unknown one."""
         return next(
             (fact for fact in reversed(self.limits) if target in fact.targets), None
         )
@@ -385,9 +386,9 @@ class KnownFacts:
     def offered(
         self, approaches: Iterable[str], day: date, *, inside: bool
     ) -> dict[str, Strings]:
-        """Who offers each approach to somebody new, as far as their pages say.
+        """The services that offer each approach to new customers, by their pages.
 
-        ``inside``: of what a team can run itself.
+        With ``inside``, programs that a team can run itself.
         """
         able = [
             service
@@ -402,7 +403,7 @@ class KnownFacts:
         }
 
     def unread(self, model: str, media: Iterable[str]) -> Strings:
-        """What of some media a model is known not to read; nothing where nobody looked."""
+        """The media among some that a model is known not to read; () where nobody looked."""
         fact = self.model(model)
         if fact is None or not fact.reads:
             return ()
@@ -411,7 +412,7 @@ class KnownFacts:
     def live_bases(
         self, names: Iterable[str], day: date, *, for_days: int = 0
     ) -> Strings:
-        """Those of some models that can be tuned on a day and ``for_days`` after it."""
+        """The models that can be tuned on a day and ``for_days`` after it."""
         last = day.toordinal() + for_days
         live = []
         for name in names:
@@ -422,7 +423,7 @@ class KnownFacts:
         return tuple(live)
 
     def tuner(self, model: str) -> ServiceFact | None:
-        """The service that tunes a model at its own address, by what stands before its name."""
+        """The service that tunes a model at its own address, by the provider before its name."""
         host = model.partition(":")[0]
         hosted = [
             service
@@ -433,9 +434,9 @@ class KnownFacts:
         return max(hosted, key=lambda each: each.open_to_new != "no", default=None)
 
     def training_price(self, model: str, method: Method) -> TrainingPrice | None:
-        """What the service that tunes a model asks for an adapter; None where no page says.
+        """The price of the service that tunes a model for an adapter; None where no page says it.
 
-        Of several prices the lowest.
+        The lowest of several prices.
         """
         service = self.tuner(model)
         if service is None:
@@ -452,7 +453,7 @@ class KnownFacts:
         return min(prices, key=lambda price: price.low, default=None)
 
     def served(self, service: ServiceFact, model: str) -> tuple[ServingOffer, ...]:
-        """How a service serves models tuned on one, the one by the token first."""
+        """The ways in which a service serves models tuned on this one, those by the token first."""
         names, size = self._names_and_size(model)
         offers = [
             o for o in service.serves if o.trial != "yes" and o.covers(names, size)
@@ -468,7 +469,7 @@ class KnownFacts:
 
 
 def price_of_fact(fact: ModelFact, day: date) -> Price | None:
-    """The price of an untuned model on a day, where the catalogue has one."""
+    """The price of an untuned model on a day; None where the catalogue lacks it."""
     rates = [
         price for price in fact.prices if price.from_ is None or price.from_ <= day
     ]

@@ -1,8 +1,8 @@
-"""Answers that an assistant wrote into a case, and those that no person has confirmed yet.
+"""Answers that an assistant wrote into a case, and which of them no person has confirmed yet.
 
 They are kept beside the case file, in ``.tuneworthy/``, so that its text stays as a person would
-write it. An answer is an assistant's as long as its value is the one that the assistant wrote: one
-that somebody changes by hand is theirs.
+write it. An answer is an assistant's as long as it has the value that the assistant wrote; once
+somebody changes it by hand, it is theirs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ASSISTANT_FILE = "assistant.jsonl"
 
 
 class AuthoredAnswer(Record):
-    """An answer that an assistant wrote, or that a person has confirmed."""
+    """An answer that an assistant wrote or a person has confirmed."""
 
     at: Moment
     by: Literal["assistant", "person"]
@@ -36,11 +36,11 @@ class AuthoredAnswer(Record):
     quote: str = ""  #: The person's words that the assistant gave for it.
     digest: str = ""  #: SHA-256 of the case file that it came into.
     values: dict[str, str] = {}
-    """Values that the assistant changed, each by its path; empty for one that it removed."""
+    """The values that the assistant changed, by path; empty for a value that it removed."""
 
 
 def stated_values(case: Case) -> dict[str, str]:
-    """Every single value that a case file states, by its dotted path, places counted from 1."""
+    """Every single value that a case file states, by its dotted path; list places count from 1."""
     return dict(_values_below("", case.model_dump(mode="json", exclude_defaults=True)))
 
 
@@ -58,7 +58,7 @@ def _values_below(path: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def changed_values(before: Case, after: Case) -> dict[str, str]:
-    """The values that two cases differ in, as the later one has them; empty for what is gone."""
+    """The values in which two cases differ, as the later case has them; empty for what it lacks."""
     old = stated_values(before)
     new = stated_values(after)
     paths = dict.fromkeys([*new, *old])
@@ -70,7 +70,7 @@ def keep_assistant_answers(
 ) -> None:
     """Write down what an assistant is about to change, by the key that it answers.
 
-    It comes before the case file: should that fail, nothing in the file has these values.
+    This is written before the case file: if it fails, the case file holds none of these values.
     """
     values: dict[str, dict[str, str]] = {key: {} for key in quotes}
     for path, value in changed.items():
@@ -95,7 +95,7 @@ def keep_assistant_answers(
 
 
 def confirm_answers(case: Case, keys: Iterable[str]) -> None:
-    """Write down that a person has confirmed what an assistant answered at some paths, or below."""
+    """Write down that a person has confirmed an assistant's answers at some paths, or below them."""
     now = datetime.now(UTC)
     paths = [path for answer in unconfirmed(case) for path in answer.values]
     confirmed = [key for key in keys if any(overlaps(path, key) for path in paths)]
@@ -103,9 +103,9 @@ def confirm_answers(case: Case, keys: Iterable[str]) -> None:
 
 
 def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
-    """Answers of an assistant that no person has confirmed, by key, the oldest first.
+    """The answers of an assistant that no person has confirmed, by key, the oldest first.
 
-    Each has the values that are still as the assistant wrote them.
+    Each lists only the values that are still as the assistant wrote them.
     """
     newest: dict[str, AuthoredAnswer] = {}
     for answer in read_authored(case):
@@ -136,12 +136,12 @@ def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
 
 
 def _shape(path: str) -> str:
-    """A path without the places of its lists."""
+    """A path without the places in its lists."""
     return re.sub(r"\.\d+(?=\.|$)", ".*", path)
 
 
 def read_authored(case: Case) -> tuple[AuthoredAnswer, ...]:
-    """Everything that was written down, the oldest first; a line that is none is left out."""
+    """Every record that was written down, the oldest first; a line that can't be read is left out."""
     path = _file(case)
     answers: list[AuthoredAnswer] = []
     if path is None or not os.path.lexists(path):

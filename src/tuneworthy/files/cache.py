@@ -1,4 +1,4 @@
-"""Results of reading a folder, remembered for as long as its files don't change."""
+"""The results of reading a folder, kept as long as its files don't change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 def stamps(
     folder: Path, *, but: str = "", most: int = sys.maxsize
 ) -> frozenset[Any] | None:
-    """Size and time of every file below a folder, but in a folder ``but``; None for too many."""
+    """The size and time of every file below a folder, without the folder ``but``; None if too many."""
     marks = set[tuple[str, int, int]]()
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if os.path.join(place, name) != but]  # noqa: PTH118  # a hot path
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Cache(Generic[T]):
-    """The last of each name, as long as its key is the same; the oldest go first."""
+    """The last value of each name, valid while its key is the same; the oldest values go first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -47,7 +47,7 @@ class Cache(Generic[T]):
             return entry[1] if entry[0] == key else None
 
     def keep(self, name: Hashable, key: Hashable, value: T) -> T:
-        """Keep it in the place of what was there."""
+        """Keep a value in the place of the one that was there."""
         with self._lock:
             self._kept.pop(name, None)
             self._kept[name] = key, value

@@ -1,7 +1,7 @@
-"""The case folder: read, looked over, and written into without touching what isn't ours.
+"""The case folder: reading it, checking it, and writing into it without touching foreign files.
 
-What is no case, or leads out of its folder by a link, is a ``CaseError``, and then nothing is
-written; what can't be written is an ``OutputError``.
+A file that is no case, or that leads out of its folder by a link, raises a ``CaseError``, and
+nothing is written. A file that can't be written raises an ``OutputError``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def case_path(source: str | Path) -> Path:
 
 
 class Written(NamedTuple):
-    """A case file as it was read or written."""
+    """A case file's text and its case, as they were read or written."""
 
     case: Case
     text: str
@@ -61,7 +61,7 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
 
 
 def read_with_digest(source: str | Path) -> Written:
-    """A case with the very text it was read from."""
+    """Read a case together with the digest of the text it was read from."""
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {argument(path.parent)}"'
@@ -71,7 +71,7 @@ def read_with_digest(source: str | Path) -> Written:
 
 
 def case_from_text(text: str, path: Path) -> Case:
-    """The text of a case file as a case whose data lie beside ``path``."""
+    """Read the text of a case file as a case whose data lie beside ``path``."""
     document = parse(text, str(path))
     if document.data is None:
         raise CaseError("is empty", where=path, fix="start with name: …")
@@ -79,7 +79,7 @@ def case_from_text(text: str, path: Path) -> Case:
 
 
 def prompt_texts(case: Case) -> tuple[str, ...] | None:
-    """The texts of the team's prompt variants; None when the case names no folder of them."""
+    """The texts of the team's prompt variants; None where the case names no folder of prompts."""
     files = prompt_files(case)
     if files is None:
         return None
@@ -87,12 +87,12 @@ def prompt_texts(case: Case) -> tuple[str, ...] | None:
 
 
 def prompt_files(case: Case) -> tuple[Path, ...] | None:
-    """The files of the team's prompt variants, by name; None when the case names no folder."""
+    """The files of the team's prompt variants, by name; None where the case names no folder."""
     return _files_of_prompts(case, PROMPT_ENDINGS)
 
 
 def search_files(case: Case) -> tuple[Path, ...]:
-    """Files beside them in which other tools may have kept what their searches came to."""
+    """The files beside the prompts that may hold results of other tools' searches."""
     return _files_of_prompts(case, frozenset({".json"})) or ()
 
 
@@ -109,14 +109,14 @@ def _files_of_prompts(case: Case, endings: frozenset[str]) -> tuple[Path, ...] |
 
 
 def missing_entries(case: Case) -> tuple[str, ...]:
-    """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder."""
+    """The entries of ``data`` whose file or folder is missing; empty for a case without a folder."""
     return tuple(
         name for name, value in _entries(case) if not _find_files(case, name, value)
     )
 
 
 def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
-    """Files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
+    """The files that some entries of ``data`` name, by entry; of a folder or pattern the first 200."""
     for name, value in _entries(case):
         entry = name.removeprefix("data.").partition("[")[0]
         for root in _find_files(case, name, value) if entry in entries else ():
@@ -127,7 +127,7 @@ def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:
 
 
 def training_texts(case: Case) -> Iterator[str]:
-    """The files of lines to tune on; none where they are too large to count at each decision."""
+    """The texts of the training files; none where they are too large to count at each decision."""
     named = (
         (name, value)
         for name, value in _entries(case)
@@ -140,7 +140,7 @@ def training_texts(case: Case) -> Iterator[str]:
 
 
 def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
-    """Files that a path or a pattern finds; each of the first ones has to lie inside the folder."""
+    """The files that a path or a pattern finds; each of the first 200 has to lie inside the folder."""
     assert case.folder is not None  # only called with one
     if not any(sign in pattern for sign in "*?["):
         path = beside(case, name, pattern)
@@ -157,7 +157,7 @@ def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
 
 
 def _entries(case: Case) -> Iterator[tuple[str, str]]:
-    """Files that ``data`` names, with the name of their entry; none for a case without a folder."""
+    """The files that ``data`` names, each with the name of its entry; none without a case folder."""
     if case.folder is None:
         return
     for listed in ("traces", "training"):
@@ -180,7 +180,7 @@ def _entries(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def beside(case: Case, name: str, value: str | None) -> Path | None:
-    """Where something lies that the case names; None without a folder or a name."""
+    """The path of something that the case names; None where there is no folder or no name."""
     if case.folder is None or value is None:
         return None
     path = case.folder / value
@@ -214,12 +214,12 @@ def _refuse_outside(case: Case, paths: Iterable[Path], name: str) -> None:
 def write_answers(
     source: str | Path, answers: Mapping[K, Value], *, read_digest: str | None = None
 ) -> Written:
-    """Write answers into a case file; a second writer waits, so that no answer is lost.
+    """Write answers into a case file; a second writer waits, so no answer is lost.
 
     ``source`` is the case folder or file; a link to one is followed and stays a link. ``answers``
-    are paths inside the case to values, such as ``("factors", "brand_voice")`` to ``"yes"``; what
-    becomes of a mapping that stands there, ``syntax.edit`` says. Nothing is written if the file has
-    changed since it had the ``read_digest``.
+    maps paths inside the case to values, such as ``("factors", "brand_voice")`` to ``"yes"``. What
+    happens to a mapping that stands there is described at ``syntax.edit``. Nothing is written if
+    the file has changed since it had the ``read_digest``.
     """
 
     def changed(text: str, path: Path) -> str:
@@ -236,9 +236,10 @@ def rewrite(
     *,
     read_digest: str | None = None,
 ) -> Written:
-    """As ``put``, for a change of the whole text: of what stands there, by nobody else then.
+    """Change the whole text of a case file, as ``write_answers`` does with a few answers.
 
-    Nothing is written either if ``check``, which sees the case as it would be, raises.
+    While ``change`` works on the text, nobody else writes it. Nothing is written either if
+    ``check``, which sees the case as it would become, raises.
     """
     path = case_path(source)
     with alone(path):
@@ -259,10 +260,10 @@ def rewrite(
 
 
 def add_to_case(source: str | Path, lines: str) -> Case:
-    """The case with lines added at the end of its file, such as a section it doesn't have yet."""
+    """Add lines at the end of a case file, such as a section that it doesn't have yet."""
     return rewrite(source, lambda text, _: text + lines).case
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 of a file's text, for compare-and-set."""
+    """The SHA-256 of a file's text, by which a writer sees whether the text has changed."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,9 +1,9 @@
-"""Configuration for all cases: of a user, and of a project.
+"""Configuration for all cases: a user's own, and a project's.
 
 A user's own configuration is ``~/.config/tuneworthy/config.yaml``. A project's is the nearest
-``tuneworthy.yaml`` upwards from a case, and may be a stranger's, as a case file may: it names no
-address and no host, and no budget of it is spent. A case file goes before both, and a project's
-before the user's.
+``tuneworthy.yaml`` upwards from a case. It may be a stranger's, as a case file may, so it names no
+address and no host, and no money is spent by its budget alone. A case file goes before both, and a
+project's configuration goes before the user's.
 """
 
 from __future__ import annotations
@@ -42,35 +42,35 @@ def _host(text: str) -> str:
 
 
 def _model(value: Any) -> Any:
-    """A model as people write it: its id alone will do."""
+    """Read a model as people write it; its id alone is enough."""
     return {"id": value} if isinstance(value, str) else value
 
 
 def _id_alone(value: Any) -> Any:
-    """A model of a project: an address in it would be a stranger's."""
+    """Refuse anything but the id of a project's model, because an address could be a stranger's."""
     if isinstance(value, Mapping):
         raise wrong("is more than the id of a model", f"write the id; or {_OWN_FILE}")
     return value
 
 
 class FactsSource(FileRecord):
-    """A file of outside facts beside those that ship."""
+    """A file of facts of one's own, beside the facts that ship."""
 
     path: Annotated[str, Field(min_length=1, max_length=500)]
-    """Of the file; from the folder of the configuration where it is relative."""
+    """The path of the file; a relative path starts at the folder of the configuration."""
 
 
 class ProjectConfig(FileRecord):
-    """Settings of a project for the cases in it."""
+    """A project's settings for the cases in it."""
 
     hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
     models: Annotated[
         tuple[Annotated[Name, BeforeValidator(_id_alone)], ...],
         Field(max_length=_MOST_MODELS),
     ] = ()
-    """Models of a case that names none, by their ids; the first is in use."""
+    """Models for a case that names none, by their ids; the first is in use."""
     budget_usd: NonNegative | None = None
-    """The most a lab may cost where no --budget is given: of a user's own budget, no more."""
+    """The most a lab may cost where no --budget is given; it can only lower the user's own budget."""
 
     @model_validator(mode="before")
     @classmethod
@@ -83,24 +83,26 @@ class ProjectConfig(FileRecord):
 
 
 class UserConfig(FileRecord):
-    """Settings of a user for all cases."""
+    """A user's settings for all cases."""
 
     hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
-    """Hosts that models may be called at, beside their vendors' own."""
+    """Hosts that models may be called at, besides those of their vendors."""
     hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
     models: Annotated[
         tuple[Annotated[Model, BeforeValidator(_model)], ...],
         Field(max_length=_MOST_MODELS),
     ] = ()
-    """Models of a case that names none, by id or whole; the first is in use."""
+    """Models for a case that names none, by their ids or with all their fields; the first is in
+    use."""
     #: The most a lab may cost where no --budget is given.
     budget_usd: NonNegative | None = None
     facts: FactsSource | None = None
-    """Models and services of the user or the organization, in the form of the catalogue."""
+    """A file with models and services of the user or the organization, in the form of the
+    catalogue."""
 
     @property
     def confirmed_hosts(self) -> frozenset[str]:
-        """The hosts that are listed, and those its own models are called at."""
+        """The hosts that are listed, and the hosts of the models in this configuration."""
         named = (model.base_url for model in self.models)
         return frozenset({*self.hosts, *(read_host(url) for url in named if url)})
 
@@ -109,7 +111,7 @@ C = TypeVar("C", ProjectConfig, UserConfig)
 
 
 def read_config() -> UserConfig:
-    """The user's own configuration; an empty one where there is no file."""
+    """Read the user's own configuration; without a file it is empty."""
     path = config_path()
     if path is None or not os.path.lexists(path):
         return UserConfig()
@@ -121,7 +123,7 @@ _MOST_FACTS = 4 * MIB
 
 @add_facts_from
 def read_own_facts() -> OwnFacts | None:
-    """The file of facts that the user's configuration names; None where it names none."""
+    """Read the file of facts that the user's configuration names; None where it names none."""
     place = config_path()
     source = read_config().facts
     if place is None or source is None:
@@ -131,7 +133,7 @@ def read_own_facts() -> OwnFacts | None:
 
 
 def find_project_file(folder: Path) -> Path | None:
-    """The nearest configuration of a project, upwards from a folder; None for none."""
+    """Find the nearest configuration of a project, upwards from a folder; None if there is none."""
     path = find_upwards(PROJECT_FILE, folder)
     if path is not None and path.is_symlink():
         raise InputError("is a link", where=path, fix="put the file itself there")
@@ -152,14 +154,14 @@ def _built(text: str, name: str, kind: type[C]) -> C:
 
 
 class _Place(NamedTuple):
-    """A configuration with what its file is called."""
+    """A configuration with the name that messages give its file."""
 
     config: ProjectConfig | UserConfig
     file: str
 
 
 def _places(folder: Path) -> list[_Place]:
-    """The configurations that count for a case, the one that goes first first."""
+    """The configurations that count for a case, in the order in which they are asked."""
     places = []
     if (path := find_project_file(folder)) is not None:
         shown = os.path.relpath(path, folder)
@@ -171,9 +173,9 @@ def _places(folder: Path) -> list[_Place]:
 
 
 def with_defaults(case: Case) -> Case:
-    """A case with what it doesn't say itself and a configuration does; its origin lists that.
+    """Fill in what a case doesn't state from the configurations; the case's origin lists it.
 
-    A case without a folder has no defaults.
+    A case without a folder gets no defaults.
     """
     if case.folder is None:
         return case
@@ -203,30 +205,31 @@ def _default(path: str, value: str, place: _Place) -> DefaultValue:
 
 
 def describe_defaults(path: Path) -> str:
-    """A sentence on what a configuration states in place of a case file; empty for nothing."""
+    """A sentence on what a configuration supplies for a case file; empty where it supplies nothing."""
     if not os.path.lexists(path) or not _places(path.parent):
         return ""
     return defaults_sentence(with_defaults(read_case(path)).origin.defaults)
 
 
 def defaults_text(folder: Path) -> str:
-    """The files that defaults of a case come from, as they are; it tells whether they changed."""
+    """The texts of the files that supply a case's defaults; they tell whether a default changed."""
     paths = [find_project_file(folder), config_path()]
     there = (path for path in paths if path is not None and os.path.lexists(path))
     return "\n".join(f"{path}\n{read_text(path, MIB, InputError)}" for path in there)
 
 
 class DefaultBudget(NamedTuple):
-    """The budget of a lab for which a command names none, and a sentence about its origin."""
+    """The budget of a lab where a command names none, with a sentence about its origin."""
 
     usd: float
     says: str  #: Where it is from; empty where nobody named one.
 
 
 def find_budget(folder: Path) -> DefaultBudget:
-    """The user's own budget, and no more than a project's where that names one, too.
+    """Find the user's own budget, lowered to a project's where the project names a smaller one.
 
-    A project's alone is said, and nothing is spent by it: its file may be a stranger's.
+    A project's budget alone is shown and lets nothing be spent, because its file may be a
+    stranger's.
     """
     own = None
     project = None

@@ -1,4 +1,4 @@
-"""Reading with limits, and writing so that no half file and no lost file is left behind."""
+"""Reads files with limits, and writes so that no half-written file and no lost file is left behind."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _GITIGNORE = """\
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder with those above it; ``.tuneworthy`` begins with what git leaves out of it."""
+    """Make a folder and those above it; a new ``.tuneworthy`` gets a file that git ignores it by."""
     above = (folder, *folder.parents)
     own = next((place for place in above if place.name == OWN_FOLDER), None)
     is_new = own is not None and not os.path.lexists(own)
@@ -61,15 +61,16 @@ def make_folder(folder: Path) -> None:
 
 
 def read_text(path: Path, limit: int, error: Error = CaseError) -> str:
-    """A text file, whole, without a byte order mark.
+    """Read a whole text file, without a byte order mark.
 
-    An ``error`` if it isn't there, isn't a plain file, is larger than the limit or isn't UTF-8.
+    Raises ``error`` if the file isn't there, isn't a plain file, is larger than the limit or isn't
+    UTF-8.
     """
     return read_raw(path, limit, error).removeprefix(BOM)
 
 
 def read_raw(path: Path, limit: int, error: Error = CaseError) -> str:
-    """As ``read_text``, with the byte order mark where the file has one."""
+    """Read a text file like ``read_text``, but keep a byte order mark."""
     data = read_bytes(path, limit, error)
     try:
         return data.decode("utf-8")
@@ -81,7 +82,7 @@ def read_raw(path: Path, limit: int, error: Error = CaseError) -> str:
 
 
 def read_bytes(path: Path, limit: int, error: Error = CaseError) -> bytes:
-    """The bytes of a plain file, and never of anything that could keep us waiting."""
+    """Read the bytes of a plain file; refuse anything, such as a pipe, that could keep us waiting."""
     try:
         descriptor = os.open(
             path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
@@ -109,8 +110,9 @@ def read_bytes(path: Path, limit: int, error: Error = CaseError) -> bytes:
 def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
     """Write a file whole or not at all; its folder is made if it isn't there.
 
-    With ``force`` a file, or a link to one, that is there is replaced. An OutputError if something
-    is there without it, if that is no plain file, or if it can't be written.
+    With ``force`` a file that is there, or a link to one, is replaced. Raises an OutputError if
+    something is there and ``force`` isn't given, if it isn't a plain file, or if it can't be
+    written.
     """
     with writing(path):
         if not force:
@@ -124,15 +126,15 @@ def write_new(path: Path, text: str | bytes, *, force: bool = False) -> None:
 
 
 def refuse_existing(path: str | Path, fix: str) -> None:
-    """Refuse to go on where something is at a path, be it a link that leads nowhere."""
+    """Refuse to go on where something is at a path, even a link that leads nowhere."""
     if os.path.lexists(path):
         raise OutputError("exists already", where=path, fix=fix)
 
 
 def write_over(path: Path, text: str) -> None:
-    """Put ``text`` in the place of a file that is there; a link to it stays a link.
+    """Replace the text of a file that is there; a link to it stays a link.
 
-    An OutputError if it can't be written; then the file is as it was.
+    Raises an OutputError if it can't be written; then the file is as it was.
     """
     with writing(path):
         _replace(path.resolve(strict=True), text)
@@ -140,7 +142,7 @@ def write_over(path: Path, text: str) -> None:
 
 @contextmanager
 def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
-    """Say in one line what keeps a file from being written."""
+    """Turn an error in writing a file into one line that says what kept it from being written."""
     try:
         yield
     except (OSError, ValueError, RuntimeError) as problem:
@@ -156,9 +158,10 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
 
 @contextmanager
 def made_whole(folder: Path) -> Iterator[Path]:
-    """A new folder that is there with all its files, or isn't there at all.
+    """Make a new folder that is there with all its files, or isn't there at all.
 
-    Yields one beside it to fill, which takes its name in one step when the block ends well.
+    Yields a folder beside it to fill. That folder takes the new name in one step when the block
+    ends without an error.
     """
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -178,9 +181,9 @@ def made_whole(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def all_or_none(folder: Path) -> Iterator[list[Path]]:
-    """A list for the files that the block puts into a folder.
+    """Collect the files that the block puts into a folder, and remove them if the block fails.
 
-    If the block fails they are gone again, and so is the folder if it wasn't there before.
+    If it fails, the folder is removed too, unless it was there before.
     """
     is_new = not os.path.lexists(folder)
     placed = list[Path]()
@@ -197,7 +200,7 @@ def all_or_none(folder: Path) -> Iterator[list[Path]]:
 
 
 def _replace(path: Path, text: str | bytes) -> None:
-    """Put ``text`` where ``path`` is in one step, keeping the mode of a file that was there."""
+    """Put ``text`` at ``path`` in one step; a file that was there passes its mode on."""
     mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
     handle, name = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part"
@@ -222,9 +225,10 @@ def _umask() -> int:
 
 
 def find_upwards(name: str, folder: Path) -> Path | None:
-    """A file of this name in a folder, or in the nearest one above it; None for none.
+    """Find a file of this name in a folder or in the nearest one above it; None if there is none.
 
-    A folder that is everybody's, as ``/tmp``, is passed over: who put the file there isn't known.
+    A folder that everybody may write to, such as ``/tmp``, is passed over, because nobody knows who
+    put the file there.
     """
     start = Path(os.path.abspath(folder))  # noqa: PTH100  # never raises
     for place in (start, *start.parents):
@@ -249,14 +253,17 @@ _ANY_DEPTH = "**"
 
 
 def matching(pattern: str, within: Path | None = None) -> Iterator[Path]:
-    """Files and folders that fit a pattern, in no order.
+    """Find files and folders that fit a pattern, in no particular order.
 
-    ``*``, ``?`` and ``[]`` stand for what is in one name, ``**`` for any number of folders within
-    each other, none included. Hidden ones fit only a part that begins with a dot. ``**`` follows no
-    link to a folder: one could lead anywhere, and in circles. Other parts follow it, and what lies
-    in one folder is found by one way only. A pattern that isn't absolute is relative to the folder
-    ``within``, whatever signs its own name holds, or to the working directory. A ValueError if a
-    part is no name that a file could have.
+    ``*``, ``?`` and ``[]`` stand for characters of one name. ``**`` stands for any number of
+    folders within each other, including none. Hidden names fit only a part that begins with a dot.
+
+    ``**`` follows no link to a folder, because a link could lead anywhere, and in circles. Other
+    parts follow links. A folder that can be reached in several ways is listed once.
+
+    A pattern that isn't absolute is relative to the folder ``within``, whatever characters that
+    folder's name has, or else to the working directory. Raises a ValueError if a part can't be the
+    name of a file.
     """
     whole = Path(pattern)
     places: Iterable[str] = [whole.anchor or str(within or "")]
@@ -268,7 +275,7 @@ def matching(pattern: str, within: Path | None = None) -> Iterator[Path]:
 
 
 def _next(places: Iterable[str], part: str, *, last: bool) -> Iterator[str]:
-    """Entries that fit the next part, in every folder that fits those before."""
+    """The entries that fit the next part of a pattern, in all folders that fit the parts before."""
     seen: set[tuple[int, int]] = set()
     waiting = [place for place in places if _new(place, seen)]
     if not _SIGNS.search(part):
@@ -286,7 +293,7 @@ def _next(places: Iterable[str], part: str, *, last: bool) -> Iterator[str]:
 def _anywhere(
     waiting: list[str], seen: set[tuple[int, int]], *, last: bool
 ) -> Iterator[str]:
-    """Folders at any depth, themselves included; of the last part also what lies in them."""
+    """The folders themselves and all folders below; for the last part also the files in them."""
     while waiting:
         place = waiting.pop()
         yield place
@@ -300,7 +307,7 @@ def _anywhere(
 
 
 def _entries(place: str, *, hidden: bool = False) -> list[os.DirEntry[str]]:
-    """Names in a folder; none where it is no folder, or may not be read."""
+    """The names in a folder; none where it is no folder or may not be read."""
     try:
         with os.scandir(place or ".") as entries:
             return [
@@ -315,7 +322,7 @@ def _path(place: str, entry: os.DirEntry[str]) -> str:
 
 
 def _new(place: str, seen: set[tuple[int, int]]) -> bool:
-    """Whether this is a folder that wasn't there yet, by whatever name."""
+    """Whether this folder wasn't seen before, under whatever name."""
     try:
         status = os.stat(place or ".")  # noqa: PTH116  # as above
     except OSError:
@@ -333,12 +340,13 @@ _STEP_S = 0.005
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Keep other writers out for the moment between reading a file and replacing it.
+    """Keep other writers out between reading a file and replacing it.
 
-    The file itself is locked, so that nothing is left beside it. A writer that waited may hold the
-    lock of a file that was replaced meanwhile; it then takes that of the new one. Where the system
-    or the place has no such lock, the digest is all that guards, and nobody waits. Where the file
-    isn't there, reading it says so. A CaseError if somebody else holds it for ``MOST_WAIT_S``.
+    The file itself is locked, so that no lock file is left beside it. A writer that waited may hold
+    the lock of a file that was replaced meanwhile; it then takes the lock of the new file. Where
+    the system or the place has no such lock, only the digest guards, and nobody waits. Where the
+    file isn't there, the reading that follows says so. Raises a CaseError if somebody else holds
+    the lock for ``MOST_WAIT_S``.
     """
     until = time.monotonic() + MOST_WAIT_S
     with ExitStack() as held:
@@ -353,7 +361,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def _taken(path: Path, held: ExitStack) -> bool:
-    """Whether the lock of the file which stands there is ours, or there is none to be had."""
+    """Whether we hold the lock of the file that stands there now, or no lock can be had there."""
     if sys.platform == "win32":
         return True
     import fcntl  # not on every system

@@ -1,7 +1,7 @@
 """A team's documents as plain text: Markdown, text, HTML and PDF below the case folder.
 
-They are anybody's files. What is too large, takes too long to read, isn't UTF-8 or leads out of the
-case folder by a link is a ``CaseError`` of one line.
+The documents may come from anybody. A document that is too large, takes too long to read, isn't
+UTF-8 or leads out of the case folder by a link raises a ``CaseError`` of one line.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PDF_MEMORY = 1536 * MIB
 
 
 class TeamDocument(NamedTuple):
-    """A document; its headings are lines that begin with ``#``, as in Markdown."""
+    """A document as text; lines that begin with ``#`` are headings, as in Markdown."""
 
     name: str  #: Its path below the folder of documents, or the id of a passage.
     text: str
@@ -38,7 +38,7 @@ class TeamDocument(NamedTuple):
 def read_documents(
     case: Case, named: str, where: str
 ) -> tuple[tuple[TeamDocument, ...], int]:
-    """The documents in a folder or a file, by name, and how many files of other kinds lie there."""
+    """Read the documents in a folder or a file, by name, and count the files of other kinds there."""
     root = beside(case, where, named)
     if root is None:
         raise CaseError(
@@ -85,7 +85,10 @@ _TAG = re.compile(r"/?[a-zA-Z][a-zA-Z0-9]*|!--")
 
 
 def html_text(source: str) -> str:
-    """The visible text of a page, a line a block; each character is read once, however broken."""
+    """The visible text of an HTML page, one line for each block.
+
+    Each character is read only once, so a broken page can't make this slow.
+    """
     first, *parts = source.split("<")
     visible = [first]
     unseen = ""
@@ -113,14 +116,14 @@ def html_text(source: str) -> str:
 
 
 def _ends_unseen(unseen: str, name: str, part: str) -> bool:
-    """Whether a part ends the element, or the comment, that isn't shown."""
+    """Whether a part of the page ends the element or comment that isn't shown."""
     if unseen == "!--":
         return "-->" in part
     return name == f"/{unseen}"
 
 
 def _break_before(name: str) -> str:
-    """The line break that a tag stands for, with the signs of a heading; empty for an inline one."""
+    """The line break that a tag stands for, with ``#`` for a heading; empty for an inline tag."""
     block = _BLOCK.fullmatch(name)
     if block is None:
         return ""
@@ -154,7 +157,7 @@ for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
 
 
 def _pdf(path: Path) -> str:
-    """The text of a PDF, page by page; nothing for scanned pages."""
+    """The text of a PDF, page by page; empty for scanned pages."""
     data = read_bytes(path, MOST_BYTES)
     code = _PDF
     for name, most in (

@@ -1,6 +1,7 @@
-"""Evaluation sets: JSON lines, one case each.
+"""Evaluation sets: JSON lines with one case each.
 
-What can't be read, is no case, or is nested too deeply to be written, is a ``CaseError``.
+A file that can't be read, a line that is no case, and a line that is nested too deeply to be
+written raise a ``CaseError``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ EVALSET_LIMIT = 256 * MIB  #: Bytes of an evaluation set.
 
 
 def read_evalset(path: Path) -> tuple[EvalCase, ...]:
-    """The cases of an evaluation set, in the order of the file; a spreadsheet's CSV is one too."""
+    """Read the cases of an evaluation set, in the order of the file; it may be a spreadsheet's CSV."""
     if path.suffix.casefold() in {".csv", ".tsv"}:
         return read_csv(path)
     lines = _objects(path, strict_json, '{"id": …, "input": …}')
@@ -37,7 +38,7 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
 def _objects(
     path: Path, decode: Callable[[str], Any], form: str
 ) -> Iterator[tuple[int, Any]]:
-    """The object of each line that holds anything, with the number of the line."""
+    """The object of each line that isn't empty, with the number of the line."""
     lines = enumerate(read_text(path, EVALSET_LIMIT).split("\n"), start=1)
     for number, line in ((number, line) for number, line in lines if line.strip()):
         where = f"{path}:{number}"
@@ -60,11 +61,11 @@ _SAME = {
     "contexts": "context passages retrieved_contexts documents",
     "conversation_id": "conversation session_id thread_id",
 }
-"""Other tools' names for the fields of a case, the likelier first."""
+"""The names that other tools use for the fields of a case, the likelier first."""
 
 
 def _ours(names: Iterable[str]) -> dict[str, str]:
-    """Our name for each of theirs that is likely the same, where ours doesn't stand there."""
+    """Match other tools' field names to our names, where the file doesn't use our name itself."""
     there = {
         "_".join(name.strip().casefold().replace("-", " ").split()): name
         for name in names
@@ -80,7 +81,7 @@ def _ours(names: Iterable[str]) -> dict[str, str]:
 
 
 def _with_our_names(data: dict[str, Any]) -> dict[str, Any]:
-    """A case of nobody's form, with passages that are texts numbered."""
+    """Give the fields of a case our names; passages that are plain texts get numbers."""
     renamed = _ours(data)
     data = {renamed.get(name, name): value for name, value in data.items()}
     contexts = data.get("contexts")
@@ -104,7 +105,7 @@ def _built(path: Path, line: int, data: dict[str, Any]) -> EvalCase:
 def _different(
     path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str
 ) -> tuple[EvalCase, ...]:
-    """Cases with their lines, if there are any and each has an id of its own."""
+    """Check that there are cases and that each has an id of its own; each comes with its line."""
     by_id: dict[str, EvalCase] = {}
     for line, case in cases:
         if case.id in by_id:
@@ -117,38 +118,39 @@ def _different(
 
 
 def strict_json(text: str) -> Any:
-    """A JSON text as plain values; numbers that JSON has none of, as NaN and 1e999, are refused.
+    """Read a JSON text as plain values; refuse numbers that JSON doesn't have, as NaN and 1e999.
 
-    With a ``ValueError``, as what is no JSON; what is nested too deeply is a ``RecursionError``.
+    Raises a ``ValueError`` for these and for text that isn't JSON, and a ``RecursionError`` for
+    text that is nested too deeply.
     """
     return json.loads(text, parse_constant=_number, parse_float=_number)
 
 
 def _number(text: str) -> float:
-    """A number that can be written again: an infinite one would become none."""
+    """Read a number that can be written again; an infinite number couldn't."""
     if not math.isfinite(number := float(text)):
         raise ValueError(f"{text} is not JSON")
     return number
 
 
 def named_evalset(case: Case) -> tuple[EvalCase, ...] | None:
-    """The evaluation set a case names; None where it names none."""
+    """The evaluation set that a case names; None where it names none."""
     path = beside(case, "data.evaluation", case.data.evaluation)
     return None if path is None else read_evalset(path)
 
 
 def write_evalset(path: Path, cases: Iterable[EvalCase]) -> None:
-    """Write an evaluation set; nothing that is there is replaced."""
+    """Write an evaluation set; a file that is there is not replaced."""
     write_new(path, evalset_text(cases))
 
 
 def evalset_text(cases: Iterable[EvalCase]) -> str:
-    """An evaluation set as JSON lines; empty for no case."""
+    """Write an evaluation set as JSON lines; empty if there are no cases."""
     return "".join(f"{_dumped(case_values(case))}\n" for case in cases)
 
 
 def case_values(case: EvalCase, where: str = "") -> dict[str, Any]:
-    """A case as plain values without its defaults; an error says ``where``, else the case's id."""
+    """A case as plain values without its defaults; an error names ``where``, or else the case's id."""
     try:
         return case.model_dump(mode="json", exclude_defaults=True)
     except (ValueError, RecursionError):
@@ -159,8 +161,8 @@ def case_values(case: EvalCase, where: str = "") -> dict[str, Any]:
 def split_of(case: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Split:
     """The part a case belongs to: as it says, else drawn by a seeded hash of its conversation.
 
-    All cases of a conversation fall on one side, whatever else is in the set; ``report_share`` of
-    conversations are kept for reporting.
+    All cases of a conversation fall into the same part, whatever else is in the set.
+    ``report_share`` is the share of conversations that are kept for reporting.
     """
     if case.split is not None:
         return case.split
@@ -174,9 +176,9 @@ def split_of(case: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Spl
 def parted(
     cases: Sequence[EvalCase], *, seed: int = 0
 ) -> tuple[tuple[EvalCase, ...], tuple[EvalCase, ...]]:
-    """Cases to select on, and cases to report on; no conversation is in both.
+    """Split cases into those to select on and those to report on; no conversation is in both.
 
-    A conversation of which any case is marked goes where that case says.
+    If any case of a conversation says which part it belongs to, the whole conversation goes there.
     """
     marked = {
         case.cluster: case.split for case in reversed(cases) if case.split is not None
@@ -190,9 +192,9 @@ def parted(
 # Evaluation sets as CSV, for a spreadsheet.
 
 TEXTS = ("id", "input", "reference", "logged", "conversation_id", "split", "weight")
-"""Columns of plain text."""
+"""The columns that hold plain text."""
 JSONS = ("reference_json", "messages", "contexts", "tags", "checks")
-"""Columns of JSON; tags may also be words with ; between them."""
+"""The columns that hold JSON; tags may also be words with ; between them."""
 _FORMULA = re.compile(
     r"'*(?:[\t\r\n]|[\s\x00-\x1f\ufeff]*[=+\-@＝＋－＠])"  # noqa: RUF001  # a spreadsheet takes these too
 )
@@ -201,7 +203,7 @@ characters that show nothing."""
 
 
 def csv_text(cases: Iterable[EvalCase]) -> str:
-    """Cases as CSV with a heading, one row each."""
+    """Write cases as CSV with a heading, one row for each case."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow((*TEXTS, *JSONS))
@@ -230,9 +232,10 @@ def _dumped(value: Any) -> str:
 
 
 def read_csv(path: Path) -> tuple[EvalCase, ...]:
-    """Cases of a CSV with a heading; a row without an id is numbered.
+    """Read the cases of a CSV with a heading; a row without an id is numbered.
 
-    Columns may stand in any order and be missing; commas, semicolons or tabs part them.
+    Columns may stand in any order and may be missing. They are separated by commas, semicolons or
+    tabs.
     """
     names, rows = _table(path)
     renamed = _ours(names)
@@ -254,7 +257,7 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
 
 
 def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The names in the heading of a CSV, and its rows, each with the line it ends on."""
+    """The names in the heading of a CSV, and its rows, each with the line that it ends on."""
     text = read_text(path, EVALSET_LIMIT)
     csv.field_size_limit(EVALSET_LIMIT)
     head, *_ = text.split("\n", 1)
@@ -265,7 +268,7 @@ def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
 
 
 def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Rows that hold anything, each with the line it ends on."""
+    """The rows that aren't empty, each with the line that it ends on."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sign, strict=True)
     try:
         for row in reader:
@@ -320,7 +323,7 @@ def _value(name: str, cell: str, where: str) -> Any:
 
 
 def table_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
-    """Rows as CSV with a heading; what a spreadsheet would run as a formula is guarded."""
+    """Write rows as CSV with a heading; text that a spreadsheet would run as a formula is guarded."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(map(guarded, columns))
@@ -330,13 +333,15 @@ def table_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
 
 
 def table_json_lines(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> str:
-    """Rows as JSON lines, each an object with every column."""
+    """Write rows as JSON lines, each an object with every column."""
     objects = ({column: row.get(column, "") for column in columns} for row in rows)
     return "".join(f"{_dumped(row)}\n" for row in objects)
 
 
 def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV, or of a file .jsonl, as texts by column, each with its line.
+    """Read the rows of a CSV or a .jsonl file as texts by column, each with its line.
+
+    A missing cell is empty. A JSON value that isn't a text is written as JSON.
 
     A cell that is missing is empty; a value of JSON that is no text is written as JSON.
 
@@ -372,11 +377,12 @@ _PAIRS = (("prompt", "completion"), ("input", "output"), ("question", "answer"))
 
 
 def read_examples(path: Path) -> tuple[EvalCase, ...]:
-    """Examples with their answers, in the order of the file, one JSON object a line.
+    """Read examples with their answers, in the order of the file, one JSON object on each line.
 
-    A line is a case of an evaluation set; or ``messages`` whose last one is the assistant's, as for
-    tuning; or a pair: prompt and completion, input and output, question and answer. What has no
-    text as its answer, such as calls of tools, is left out. Without an id the line is one.
+    A line is one of three things: a case of an evaluation set; ``messages`` whose last one is the
+    assistant's, as for tuning; or a pair such as prompt and completion, input and output, or
+    question and answer. A line whose answer isn't text, such as a tool call, is left out. An
+    example without an id has the number of its line as its id.
     """
     lines = _objects(path, json.loads, '{"input": …, "reference": …}')
     examples = (_example(data, path, number) for number, data in lines)
@@ -395,7 +401,7 @@ def _example(data: dict[str, Any], path: Path, line: int) -> EvalCase | None:
 
 
 def _turns(messages: list[Any], where: str) -> dict[str, Any]:
-    """A conversation as what is asked and what was answered; nothing where that is no text."""
+    """Split a conversation into what is asked and what is answered; empty where that isn't text."""
     if not all(
         isinstance(m, dict) and isinstance(m.get("role"), str) for m in messages
     ):

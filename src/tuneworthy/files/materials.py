@@ -1,6 +1,6 @@
-"""Files beside the case file that say how outputs should be.
+"""Files beside the case file that say what outputs should be like.
 
-A file that can't be read or lies outside the case folder raises a ``CaseError``.
+A file that can't be read or that lies outside the case folder raises a ``CaseError``.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class _Terms(Record):
 
 
 def read_materials(case: Case) -> Materials:
-    """Glossary, voice, schema and targets of a case; None for each it doesn't name.
+    """Read the glossary, voice, schema and targets of a case; what it doesn't name is None.
 
-    What the case names and isn't there is None too: that it is missing is said elsewhere.
-    ``examples_need`` stays None: what an approach needs is for the framework to say.
+    A file that the case names and that is missing is None too; another place says that it is
+    missing. ``examples_need`` stays None, because the framework says what an approach needs.
     """
     return Materials(
         glossary=_glossary(case),
@@ -66,7 +66,7 @@ def _there(case: Case, entry: str) -> Path | None:
 
 
 def _glossary(case: Case) -> tuple[Term, ...] | None:
-    """Terms: a list of them, or one under the key ``terms``."""
+    """Read the terms: a list of them, or a list under the key ``terms``."""
     path = _there(case, "glossary")
     if path is None:
         return None
@@ -96,14 +96,14 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
 
 
 def _short(words: Iterable[str], where: str) -> None:
-    """Refuse a word or phrase that is too long to be looked for."""
+    """Refuse a word or phrase that is too long to be searched for."""
     if any(len(as_bytes(word)) > _WORD_BYTES for word in words):
         what = f"holds a word or phrase of more than {_WORD_BYTES} bytes"
         raise CaseError(what, where=where, fix="shorten it, or leave it out")
 
 
 def _few(words: Sequence[str], path: Path) -> None:
-    """Refuse more words or phrases than can be looked for together."""
+    """Refuse a list with more words or phrases than can be searched for together."""
     if (
         len(words) > _MOST_WORDS
         or sum(len(as_bytes(word)) for word in words) > _WORDS_BYTES
@@ -113,7 +113,7 @@ def _few(words: Sequence[str], path: Path) -> None:
 
 
 def _voice(case: Case) -> VoiceSamples | None:
-    """Samples by file name, and the phrases to avoid."""
+    """Read the samples of the voice by file name, and the phrases to avoid."""
     folder = _there(case, "voice")
     if folder is None:
         return None
@@ -136,7 +136,7 @@ def _voice(case: Case) -> VoiceSamples | None:
 
 
 def _avoided(path: Path) -> Strings:
-    """Phrases, one a line; of equal ones the first."""
+    """Read the phrases to avoid, one a line; a phrase that stands there twice counts once."""
     phrases = [line.strip() for line in read_text(path, MIB).splitlines()]
     for number, phrase in enumerate(phrases, start=1):
         _short((phrase,), f"{path}:{number}")
@@ -146,7 +146,7 @@ def _avoided(path: Path) -> Strings:
 
 
 def _texts(folder: Path) -> list[Path]:
-    """Its text files by name."""
+    """The text files of a folder, by name."""
     try:
         kept = (
             p
@@ -163,7 +163,7 @@ def _texts(folder: Path) -> list[Path]:
 
 
 def _schema(case: Case) -> dict[str, Any] | None:
-    """The JSON Schema of outputs; whether it is a good one is for its validator to say."""
+    """Read the JSON Schema of outputs; its validator says whether it is a good one."""
     path = _there(case, "output_schema")
     if path is None:
         return None
@@ -192,17 +192,17 @@ VARIABLES = ("input", "contexts", "examples", "previous")  #: What a template ma
 
 
 def names(variant: PromptVariant) -> frozenset[str]:
-    """The variables that a prompt puts in, in either of its templates."""
+    """The variables that a prompt uses in either of its templates."""
     return frozenset((*variables(variant.system), *variables(variant.user)))
 
 
 def variables(template: str) -> Strings:
-    """The variables of a template in their order, each as often as it stands there."""
+    """The variables of a template in their order; one that is used twice is listed twice."""
     return _pieces(template)[1::2]
 
 
 def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
-    """The prompt variants a case names, by file name; () where it names no folder."""
+    """Read the prompt variants that a case names, by file name; empty where it names no folder."""
     variants: dict[str, PromptVariant] = {}
     for variant, path in _variants(case):
         if variants.setdefault(variant.name, variant) is not variant:
@@ -214,7 +214,7 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
 
 
 def _variants(case: Case) -> Iterator[tuple[PromptVariant, Path]]:
-    """Each variant with its file: those of people, then what searches of other tools wrote."""
+    """Each variant with its file: first what people wrote, then what other tools' searches wrote."""
     for path in prompt_files(case) or ():
         yield prompt_from(read_text(path, MIB), path), path
     for path in search_files(case):
@@ -225,9 +225,9 @@ def _variants(case: Case) -> Iterator[tuple[PromptVariant, Path]]:
 
 
 def prompt_wordings(case: Case) -> tuple[PromptWording, ...]:
-    """The prompt files of a case that have a system template and are no chain; () for none.
+    """The prompt files of a case that have a system template and are no chain; empty for none.
 
-    One that can't be read is told by whoever sends it.
+    A file that can't be read is left out here, because whoever sends it reports it.
     """
     try:
         variants = read_prompts(case)
@@ -244,7 +244,7 @@ def prompt_wordings(case: Case) -> tuple[PromptWording, ...]:
 
 
 def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> Strings:
-    """The prompts that come before one in its chain, the first one first; () for none."""
+    """The prompts that come before this one in its chain, in their order; empty if there are none."""
     before: list[str] = []
     while variant.after is not None:
         if variant.after not in prompts or len(before) == _MOST_STEPS:
@@ -259,7 +259,7 @@ def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> St
 
 
 def prompt_from(text: str, path: Path) -> PromptVariant:
-    """A prompt from its text; one without ``# system`` and ``# user`` is a system prompt."""
+    """Read a prompt from its text; a text without ``# system`` and ``# user`` is a system prompt."""
     text = text.replace("\r\n", "\n")
     head = _FRONT.match(text)
     if head is None and text.startswith("---\n"):
@@ -292,10 +292,10 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
 
 
 def prompt_text(variant: PromptVariant) -> str:
-    """A prompt as the text of a file that ``prompt_from`` reads as the same prompt.
+    """Write a prompt as the text of a file that ``prompt_from`` reads as the same prompt.
 
-    A template with a line that is a heading of such a file, or with blanks at its ends, is read as
-    another one.
+    Two kinds of templates are read back differently: one with a line that is a heading of such a
+    file, and one with blanks at its ends.
     """
     meta = variant.model_dump(
         mode="json", by_alias=True, exclude={"system", "user"}, exclude_defaults=True
@@ -307,7 +307,7 @@ def prompt_text(variant: PromptVariant) -> str:
 
 
 def _parts(body: str, path: Path) -> dict[str, str]:
-    """The text under each heading, by its name; all of it is the system prompt without one."""
+    """The text under each heading by its name; without a heading all of it is the system prompt."""
     heads = list(_PART.finditer(body))
     if not heads:
         return {"system": body.strip()}
@@ -325,7 +325,7 @@ def _parts(body: str, path: Path) -> dict[str, str]:
 
 
 def _check(body: str, path: Path, above: int) -> None:
-    """Nothing but the three variables: a template is text from a stranger and no program."""
+    """Refuse anything but the three variables: a template is text from a stranger and no program."""
     listed = ", ".join(f"{{{{ {name} }}}}" for name in VARIABLES)
     for number, line in enumerate(body.split("\n"), start=above + 1):
         other = sorted(set(_VARIABLE.findall(line)) - set(VARIABLES))
@@ -338,7 +338,7 @@ def _check(body: str, path: Path, above: int) -> None:
 
 
 def filled(template: str, values: dict[str, str]) -> str:
-    """A template with its variables put in; what is put in is never looked at again."""
+    """Put values into a template; the values are never searched for variables in turn."""
     pieces = list(_pieces(template))
     if len(pieces) == 1:
         return template

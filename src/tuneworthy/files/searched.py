@@ -1,7 +1,8 @@
-"""Prompts that another tool's search wrote, as that tool keeps them in JSON.
+"""Prompts that another tool's search wrote, in the JSON that the tool keeps them in.
 
-A saved program of DSPy, prompt versions and results of MLflow, a result of Opik's optimizers, and
-the prompts of promptfoo's results. A prompt is text: what a tool does around it is left out.
+These are a saved program of DSPy, prompt versions and results of MLflow, a result of Opik's
+optimizers, and the prompts in promptfoo's results. Only the text of a prompt is taken; whatever
+else a tool does around it is left out.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Messages = Sequence[Mapping[str, Any]]
 
 
 class FoundPrompt(NamedTuple):
-    """A prompt as a tool keeps it: its own name, and its templates with its own variables."""
+    """A prompt as a tool keeps it: with the tool's name for it, its templates and their variables."""
 
     name: str
     system: str
@@ -38,7 +39,7 @@ class FoundPrompt(NamedTuple):
 
 
 def read_search(path: Path) -> tuple[PromptVariant, ...]:
-    """The prompts of a file; () for one that is of none of these tools.
+    """Read the prompts of a file; empty for a file that comes from none of these tools.
 
     Raises CaseError for a prompt of theirs that can't be run as one request.
     """
@@ -85,7 +86,7 @@ def _prompts_in(data: Any, path: Path) -> Iterator[FoundPrompt]:
 
 
 def _dspy(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
-    """Predictors of a saved program: instructions of their signature, and demonstrations."""
+    """Read the predictors of a saved program: their signature's instructions, and demonstrations."""
     for name, state in {"": data, **data}.items():
         signature = state.get("signature") if isinstance(state, dict) else None
         if isinstance(signature, dict) and isinstance(
@@ -97,13 +98,13 @@ def _dspy(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
 
 
 def _demonstration(demo: Mapping[str, Any]) -> str:
-    """An example as lines of ``Field: value``, without what says how it came about."""
+    """Write an example as lines of ``Field: value``, without the fields that say how it was made."""
     fields = {name: value for name, value in demo.items() if name != "augmented"}
     return "\n".join(f"{name.capitalize()}: {value}" for name, value in fields.items())
 
 
 def _mlflow(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
-    """A prompt version, or the result of an optimization with those that it came to."""
+    """Read a prompt version, or the result of an optimization with the prompts that it found."""
     results = data.get("optimized_prompts")
     if results is None and "optimizer_name" in data:
         results = [data.get("prompt") or {"template": data.get("optimized_prompt")}]
@@ -116,7 +117,7 @@ def _mlflow(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
 
 
 def _opik(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
-    """The result of an optimizer: one prompt, as messages or as its system and user text."""
+    """Read the result of an optimizer: one prompt, as messages or as its system and user text."""
     if "optimizer" not in data or "prompt" not in data:
         return
     prompt = data["prompt"]
@@ -137,7 +138,7 @@ def _opik(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
 
 
 def _promptfoo(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
-    """The prompts of a test: its own, and not of a search."""
+    """Read the prompts of a test; these are the test's own prompts and not results of a search."""
     results = data.get("results")
     places = [results, data] if isinstance(results, dict) else [data]
     for place in places:
@@ -149,7 +150,7 @@ def _promptfoo(data: Mapping[str, Any]) -> Iterator[FoundPrompt]:
 
 
 def _messages_of(raw: str) -> str | Messages:
-    """A prompt of promptfoo, which may be messages written as JSON."""
+    """Read a prompt of promptfoo, which may be messages written as JSON."""
     with suppress(ValueError, RecursionError):
         messages = json.loads(raw)
         if isinstance(messages, list) and messages:
@@ -169,7 +170,7 @@ _READERS: tuple[Callable[[Mapping[str, Any]], Iterator[FoundPrompt]], ...] = (
 
 
 def _parted(template: str | Messages) -> tuple[str, str]:
-    """A template as system and user text; turns between them are examples of the first."""
+    """Split a template into system and user text; turns between become examples in the system text."""
     if isinstance(template, str):
         has_variable = _DOUBLE.search(template) or _SINGLE.search(template)
         return ("", template) if has_variable else (template, "")
@@ -193,7 +194,7 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
 
 
 def _variant(prompt: FoundPrompt, name: str, path: Path) -> PromptVariant:
-    """A prompt with our variables in the place of a tool's own."""
+    """Put our variables in the place of a tool's own."""
     names = dict.fromkeys(prompt.variables.findall(prompt.user))
     # a text in single braces may be JSON that is asked for
     if prompt.variables is _DOUBLE:

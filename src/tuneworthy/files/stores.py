@@ -1,8 +1,8 @@
 """Results that are computed for a case and stored beside it, in ``.tuneworthy/``.
 
-Records go into files of JSON lines that are only ever added to; plans, prompts and rubrics are
-files of their own. A file that can't be read, has wrong content, or leads out of the case folder by
-a link raises a ``CaseError``; a file that can't be written raises an ``OutputError``.
+Records go into files of JSON lines to which lines are only ever added. Plans, prompts and rubrics
+are files of their own. A file that can't be read, has wrong content, or leads out of the case
+folder by a link raises a ``CaseError``; a file that can't be written raises an ``OutputError``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _beside(case: Case, name: str) -> Path | None:
 
 
 def _place(case: Case, name: str) -> Path:
-    """A path in the folder of computed things."""
+    """The path of a name in the folder of computed results."""
     path = _beside(case, name)
     if path is None:
         raise OutputError(
@@ -76,7 +76,7 @@ def _place(case: Case, name: str) -> Path:
 
 
 class JsonLines(NamedTuple, Generic[R]):
-    """A file of one record a line, only ever added to; each line is whole or not there."""
+    """A file with one record a line, to which lines are only added; a line is whole or not there."""
 
     path: Path
     record: type[R]
@@ -85,7 +85,7 @@ class JsonLines(NamedTuple, Generic[R]):
     limit: int = CASES_LIMIT  #: Most bytes of the file.
 
     def read(self) -> tuple[R, ...]:
-        """Every record, the oldest first; () where there is no file.
+        """Read every record, the oldest first; empty where there is no file.
 
         A last line that was cut off while it was written is left out.
         """
@@ -97,7 +97,7 @@ class JsonLines(NamedTuple, Generic[R]):
         )
 
     def read_whole(self, limit: int = MIB) -> R | None:
-        """The only record of a file, over any lines; None where there is no file."""
+        """Read the only record of a file, whatever lines it takes; None where there is no file."""
         if not os.path.lexists(self.path):
             return None
         return self._one(read_text(self.path, limit), str(self.path))
@@ -126,7 +126,7 @@ class JsonLines(NamedTuple, Generic[R]):
     def append(
         self, *records: R, sync: bool = True, sealed: bool = False, **dumped: Any
     ) -> None:
-        """Add records, written as ``dumped`` says; a sealed one says where it was made."""
+        """Add records, written as ``dumped`` says; a sealed record says where it was made."""
         texts = [record.model_dump_json(**dumped) for record in records]
         if sealed:
             texts = [_with_seal(text) for text in texts]
@@ -140,7 +140,7 @@ _SEALED = re.compile(r'(\{.*?),\s*"seal": ?"((?:[0-9a-f]{64}){1,2})"\s*\}', re.D
 
 
 def _with_seal(text: str) -> str:
-    """A record as JSON with its seal as the last field; over lines where it has some."""
+    """Write a record as JSON with its seal as the last field; over several lines where it has any."""
     body = text[:-1].rstrip()
     gap = "\n  " if "\n" in body else ""
     end = "\n}" if gap else "}"
@@ -149,14 +149,14 @@ def _with_seal(text: str) -> str:
 
 
 class KeptFile(NamedTuple, Generic[R]):
-    """A file of ours with one record: called, it reads it; None where there is none yet."""
+    """One of our files with a single record; a call reads it, or returns None where none is yet."""
 
     file: str
     kind: str  #: Module of ``model`` and class, as ``lab.VerifyPlan``: most runs read none.
     name: str  #: What a record is called in an error.
     fix: str  #: What to do about what is none; ``{}`` is the case folder.
     sealed: bool = False
-    """Whether it says where it was made; its record has a field ``brought`` then."""
+    """Whether the record says where it was made; it then has a field ``brought``."""
 
     def __call__(self, case: Case) -> R | None:
         path = _beside(case, self.file)
@@ -169,7 +169,7 @@ class KeptFile(NamedTuple, Generic[R]):
         ).read_whole()
 
     def write(self, case: Case, record: R, *, force: bool = True) -> None:
-        """Write it down; without ``force`` only where there is none."""
+        """Write the record; without ``force`` only where there is no file yet."""
         text = record.model_dump_json(indent=2)
         text = _with_seal(text) if self.sealed else text
         write_new(_place(case, self.file), f"{text}\n", force=force)
@@ -183,19 +183,19 @@ class KeptFile(NamedTuple, Generic[R]):
 
 
 def whole_lines(text: str) -> list[str]:
-    """The lines of such a file; a last one without its line feed counts where it is whole JSON.
+    """The lines of such a file; a last line without its line feed counts where it is whole JSON.
 
-    An editor may have left out the last line feed, and a crash may have cut a line off anywhere.
+    An editor may have left out the last line feed, and a crash may have cut off a line anywhere.
     """
     *lines, last = text.split("\n")
     return [*lines, last] if _is_whole(last) else lines
 
 
 def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
-    """Add a line with its line feed; half a line that a crash left goes first.
+    """Add a line with its line feed; half a line that a crash left is removed first.
 
-    The file is made if it isn't there. Without ``sync`` nobody waits until it is on the disk, and
-    only a loss of power can take it back.
+    The file is made if it isn't there. Without ``sync`` nobody waits until the line is on the disk,
+    so a loss of power can lose it; nothing else can.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -214,7 +214,7 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
 
 
 def _line_end(descriptor: int) -> bytes:
-    """The text that has to come before a new line; half a line is cut off."""
+    """The text that has to come before a new line; half a line at the end of the file is cut off."""
     size = os.fstat(descriptor).st_size
     if not size or os.pread(descriptor, 1, size - 1) == b"\n":
         return b""
@@ -241,7 +241,7 @@ def _is_whole(line: str | bytes) -> bool:
 LEDGER = "evidence.jsonl"
 MEASURED_ON = ("traces", "examples")
 RUN_ON = ("evaluation", "prompts", "documents")
-"""Entries of ``data`` that ``measure`` and labs rest on."""
+"""The entries of ``data`` that the results of ``measure`` and of labs depend on."""
 _SCHEMA = Measured.model_fields["schema_"].default
 
 
@@ -250,7 +250,7 @@ def _evidence(path: Path) -> JsonLines[Measured]:
 
 
 def read_evidence(case: Case) -> tuple[Measured, ...]:
-    """Every run that was recorded, the oldest first; () where nothing was measured yet."""
+    """Read every run that was recorded, the oldest first; empty where nothing was measured yet."""
     path = _beside(case, LEDGER)
     runs = () if path is None else _evidence(path).read()
     for number, run in enumerate(runs, start=1):
@@ -264,10 +264,10 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
 
 
 def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
-    """The latest measurement of each id beside a case, unknown ones too, and of each picture.
+    """The latest measurement of each id beside a case, unknown ones too, and the latest pictures.
 
-    Each says which of the files it rests on were changed since, which are gone, and whether it was
-    made elsewhere.
+    Each says which of the files it depends on were changed since and which are gone, and whether it
+    was made elsewhere.
     """
     runs = [_with_origin(run) for run in read_evidence(case)]
     newest = latest(runs)
@@ -288,7 +288,7 @@ def _with_origin(run: Measured) -> Measured:
 
 
 def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
-    """Fields of a run that are worked out as it is read: where it was made, its files now."""
+    """The fields that are worked out when a run is read: where it was made, and its files today."""
     about: dict[str, Any] = {}
     changed = tuple(file.path for file in run.files if _changed(case, file))
     gone = tuple(file.path for file in run.files if _is_gone(case, file, run))
@@ -302,7 +302,10 @@ def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
 
 
 def _is_gone(case: Case, was: MeasuredFile, run: Measured) -> bool:
-    """Whether a file isn't there to check it by; what was measured here outlives its log."""
+    """Whether a file that would be needed to check a run is missing.
+
+    A measurement that was made here stays good without its log.
+    """
     if was.entry in MEASURED_ON and not run.brought:
         return False
     path = beside(case, f"data.{was.entry}", was.path)
@@ -310,7 +313,7 @@ def _is_gone(case: Case, was: MeasuredFile, run: Measured) -> bool:
 
 
 def files_now(case: Case, *entries: str) -> tuple[MeasuredFile, ...]:
-    """The files of some entries of ``data`` as they are, for what is measured on them."""
+    """The present state of the files of some entries of ``data``, for what is measured on them."""
     files = []
     for entry, path in files_of(case, *entries):
         status = path.stat()
@@ -326,7 +329,7 @@ def files_now(case: Case, *entries: str) -> tuple[MeasuredFile, ...]:
 
 @lru_cache(maxsize=4096)
 def _digest(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001  # another file by it
-    """SHA-256 of a file; empty where it is too large to be read at each decision."""
+    """The SHA-256 of a file; empty where the file is too large to be read at each decision."""
     if size > MOST_COUNTED:
         return ""
     with path.open("rb") as file:
@@ -334,7 +337,7 @@ def _digest(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001  # 
 
 
 def _changed(case: Case, was: MeasuredFile) -> bool:
-    """Whether a file is there and another than it was; the set that is named now counts."""
+    """Whether a file is there and has changed; for the evaluation set the one named today counts."""
     named = case.data.evaluation if was.entry == "evaluation" else was.path
     path = beside(case, f"data.{was.entry}", named)
     if path is None or not path.is_file():
@@ -352,9 +355,10 @@ def _changed(case: Case, was: MeasuredFile) -> bool:
 def append_evidence(
     case: Case, measured: Measured | None, files: Sequence[MeasuredFile] = ()
 ) -> bool:
-    """Add a run that rests on some files of the case.
+    """Add a run that depends on some files of the case.
 
-    Whether it was added: not where the last run measured the same inputs and files, nor for None.
+    Returns whether it was added. It isn't where ``measured`` is None, or where the last run
+    measured the same inputs and files.
     """
     if measured is None:
         return False
@@ -368,7 +372,7 @@ def append_evidence(
 
 
 def _rest_on_the_same(run: Measured, other: Measured) -> bool:
-    """Whether two runs measured the same inputs and files; when those were written is no matter."""
+    """Whether two runs measured the same inputs and files; the times of the files don't matter."""
     if run.inputs != other.inputs:
         return False
     files = {(file.path, file.digest, file.size) for file in run.files}
@@ -382,11 +386,11 @@ _MOST = 4 * MIB  #: Bytes that are kept; what is older goes.
 _FIRST = datetime(1970, 1, 2, tzinfo=UTC)
 _LAST = datetime(9999, 12, 30, tzinfo=UTC)
 Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
-"""A time that every place on earth has a calendar day for."""
+"""A time that has a calendar day everywhere on earth."""
 
 
 class Version(Record):
-    """A case file as it was."""
+    """A case file's text at an earlier time."""
 
     at: Moment  #: When it was written, or first seen.
     digest: str  #: SHA-256 of its text.
@@ -395,9 +399,9 @@ class Version(Record):
 
 
 def read_versions(case: Case) -> tuple[Version, ...]:
-    """Every version that is kept, the oldest first; () where none is.
+    """Read every version that is kept, the oldest first; empty where there is none.
 
-    A line that is none, as a crash leaves it, is left out: the history is a help and no evidence.
+    A line that a crash cut off is left out: the history is a help and no evidence.
     """
     path = _beside(case, HISTORY)
     versions = list[Version]()
@@ -409,7 +413,7 @@ def read_versions(case: Case) -> tuple[Version, ...]:
 
 
 def add_versions(case: Case, versions: Sequence[Version]) -> None:
-    """Add versions; the oldest go where there are too many. Nothing without a case folder."""
+    """Add versions and remove the oldest of too many; does nothing without a case folder."""
     path = _beside(case, HISTORY)
     if path is None:
         return
@@ -422,7 +426,7 @@ def add_versions(case: Case, versions: Sequence[Version]) -> None:
 
 
 def _newest(path: Path) -> str:
-    """The newest lines that take half of what may be kept; the last one whatever it takes."""
+    """The newest lines that fill half of the space allowed; the last line stays whatever its size."""
     newest: list[str] = []
     for line in reversed(path.read_text("utf-8").splitlines(keepends=True)):
         if newest and sum(map(len, newest)) + len(line) > _MOST // 2:
@@ -439,7 +443,7 @@ _LABELLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 def labeller_name(name: str) -> str:
-    """A labeller's name, if it may be part of a file's name."""
+    """Check that a labeller's name may be part of a file's name, and return it."""
     if not _LABELLER.fullmatch(name):
         fix = "use up to 40 letters, digits, - and _"
         raise InputError(f'"{name[:60]}" is not a name', where="--labeller", fix=fix)
@@ -463,7 +467,7 @@ def append_label(case: Case, labeller: str, label: Label) -> None:
 
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
-    """Labels by labeller, in the order they were made; {} for a case without labels."""
+    """Read labels by labeller, in the order they were made; empty for a case without labels."""
     name = f"{FOLDER}/labels"
     folder = beside(case, name, name)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
@@ -484,13 +488,13 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
 
 
 def label_tasks(case: Case, record: type[R]) -> JsonLines[R]:
-    """Tasks handed out as files to be labelled: a file names its task by an id and no more."""
+    """The tasks that were handed out as files to be labelled; a file names its task only by an id."""
     fix = "move the file away, and export again what is to be labelled"
     return JsonLines(_place(case, "label-tasks.jsonl"), record, "labelling task", fix)
 
 
 def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
-    """The labels of a labeller that count: the last of each item."""
+    """The labels of a labeller that count: the last label of each item."""
     return {label.key: label for label in labels}
 
 
@@ -521,7 +525,7 @@ training_record: KeptFile[TrainingSet] = KeptFile(
 
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
-    """The set and its examples; None where there is none yet."""
+    """Read the training set and its examples; None where there is none yet."""
     from tuneworthy.model.training import TrainingExample, set_digest
 
     training = training_record(case)
@@ -543,9 +547,10 @@ def write_training(
     examples: Iterable[TrainingExample],
     disliked: Iterable[TrainingExample] = (),
 ) -> None:
-    """Put a set in the place of the one before; both are ours.
+    """Write a training set over the one before; both are our own files.
 
-    Logged answers that were ``disliked`` stand apart: no model should learn to give them.
+    Logged answers that were ``disliked`` are kept apart, because no model should learn to give
+    them.
     """
     write_new(_place(case, TRAINING), _example_lines(examples), force=True)
     if training.disliked:
@@ -560,7 +565,7 @@ def _example_lines(examples: Iterable[TrainingExample]) -> str:
 
 
 def read_disliked(case: Case) -> tuple[TrainingExample, ...]:
-    """Logged answers with a bad score that passed the gates; () where there are none."""
+    """Read the logged answers with a bad score that passed the gates; empty where there are none."""
     from tuneworthy.model.training import TrainingExample, set_digest
 
     training = training_record(case)
@@ -582,7 +587,7 @@ PILOT = "pilot"  #: Folder of a pilot; runs keep their state in folders below it
 
 
 def pilot_folder(case: Case) -> Path:
-    """Where a pilot keeps its runs."""
+    """The folder in which a pilot keeps its runs."""
     return _place(case, PILOT)
 
 
@@ -604,7 +609,7 @@ written_pilot: KeptFile[PilotPlan] = KeptFile(
 
 
 def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPlan:
-    """Write a plan down, or take the one that is there for the same; as ``write_plan``."""
+    """Write a plan, or return the plan that is there for the same pilot; compare ``write_plan``."""
     before = written_pilot(case)
     if before is not None and written_pilot.same_as(plan, before):
         return before
@@ -644,9 +649,9 @@ written_choice: KeptFile[CeilingPlan] = KeptFile(
 
 
 def write_choice(case: Case, plan: CeilingPlan) -> None:
-    """Write down which arms will meet the held-out cases, before they do.
+    """Write down which arms will run on the held-out cases, before they do.
 
-    The same choice for the same cases stays as it was first written down.
+    A choice equal to the one before keeps the time at which it was first written.
     """
     before = None
     with suppress(CaseError):  # what can't be read gives way
@@ -665,9 +670,9 @@ written_plan: KeptFile[VerifyPlan] = KeptFile(
 
 
 def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPlan:
-    """Write a plan down, or take the one that is there: of two for the same the first counts.
+    """Write a plan, or return the plan that is there: of two plans for the same the first counts.
 
-    With ``again`` it takes the place of one that was written for something else.
+    With ``again`` it replaces a plan that was written for something else.
     """
     before = written_plan(case)
     if before is not None and (before.inputs, before.margin) == (
@@ -690,7 +695,7 @@ def another_plan(case: Case) -> CaseError:
 
 
 def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
-    """Keep proposed prompts where the team can take them from; its own prompts stay as they are."""
+    """Keep proposed prompts where the team can take them from; its own prompts aren't changed."""
     for prompt in prompts:
         path = _place(case, f"{PROPOSED}/{prompt.name}.md")
         write_new(path, prompt_text(prompt), force=True)
@@ -709,7 +714,7 @@ _RUBRIC = re.compile(r"[0-9a-f]{16}")
 
 
 def rubric_path(case: Case, name: str) -> Path:
-    """Where a rubric is, by the beginning of the SHA-256 of its text."""
+    """The path of a rubric, named by the beginning of the SHA-256 of its text."""
     path = None
     if _RUBRIC.fullmatch(name):
         path = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics/{name}.md")
@@ -721,7 +726,7 @@ def rubric_path(case: Case, name: str) -> Path:
 
 
 def read_rubrics(case: Case) -> dict[str, str]:
-    """Every rubric by its name, the text without the blanks around it; {} for none."""
+    """Read every rubric by its name, its text without blanks around it; empty where there are none."""
     from tuneworthy.model.evalset import digest_of
 
     folder = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics")
@@ -737,7 +742,7 @@ def read_rubrics(case: Case) -> dict[str, str]:
 
 
 def keep_rubric(case: Case, text: str) -> str:
-    """Keep a rubric, and give its name; the same text twice is one."""
+    """Keep a rubric and return its name; the same text has the same name, so it is kept once."""
     from tuneworthy.model.evalset import digest_of
 
     rubric = "\n".join(text.split("\r\n")).strip()

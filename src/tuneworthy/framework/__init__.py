@@ -1,1 +1,1 @@
-"""Questions and rules, ready to use."""
+"""The framework's questions and rules, in the form that the other rooms use."""

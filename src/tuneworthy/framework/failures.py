@@ -1,4 +1,4 @@
-"""The causes of failures in a case, and the most that each option can remove of them."""
+"""The causes of failures in a case, and how many failures each option can remove at most."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ from tuneworthy.stats.failures import (
 from tuneworthy.words import counted, quality, quality_interval
 
 FAILURE_CAUSES = "failure_causes"
-"""The measurement that holds how many failures have each cause: people's word on drawn ones."""
+"""The measurement that holds how many failures have each cause, as people said of a drawn sample."""
 
 QUALITY_DETAILS = ("quality", "quality_low", "quality_high")
-"""Its details that say how good the way was whose failures were read."""
+"""The measurement's details that tell the quality of the arm whose failures were read."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureAnalysis:
-    """Kinds of failures, and their consequences."""
+    """The kinds of failures in a case, and what follows from them."""
 
     shares: tuple[FailureShare, ...]
-    """Of the causes that were seen, the commonest first; the leading one alone where nobody
-    counted."""
+    """The causes that were seen, the commonest first; only the leading one where nobody counted."""
     n: int  #: Failures whose cause is known; 0 where it is only said which cause leads.
     grade: Literal["measured", "stated"]  #: Read failure by failure, or said.
     way: str  #: Whose failures these are, in words; empty for what runs today.
@@ -45,13 +44,14 @@ class FailureAnalysis:
     cases: int | Unknown  #: Cases that its quality was counted on.
 
     def share_of(self, cause: CauseId) -> FailureShare | None:
-        """The share of a cause; None for one that wasn't seen."""
+        """The share of a cause; None for a cause that wasn't seen."""
         return next((share for share in self.shares if share.cause == cause), None)
 
     def most_removed(self, option: str) -> float:
-        """The most that an option, or a kind of tuning, can remove: an upper share of the failures.
+        """The largest share of the failures that an option, or a kind of tuning, can remove.
 
-        0 for one that helps no cause, such as a cache.
+        This is the upper end of the share. It is 0 for an option that helps no cause, such as a
+        cache.
         """
         helped = [
             name for name, cause in self.causes.items() if option in cause.helped_by
@@ -63,13 +63,13 @@ class FailureAnalysis:
 
     @property
     def _real_counts(self) -> dict[CauseId, int]:
-        """Failures by cause, without those whose reference is wrong: they are none."""
+        """The failures by cause, without those whose reference is wrong: they are no failures."""
         counts = {share.cause: share.n for share in self.shares}
         counts.pop("wrong_reference", None)
         return counts
 
     def most_removed_by(self, options: Sequence[str]) -> float:
-        """The same for several options together: the causes that any of them helps."""
+        """The largest share that several options remove together: of causes that any of them helps."""
         helped = [
             name
             for name, cause in self.causes.items()
@@ -79,7 +79,7 @@ class FailureAnalysis:
 
     @property
     def corrected(self) -> Interval | Unknown:
-        """Quality without the failures whose reference is wrong; as measured where none is."""
+        """The quality without failures whose reference is wrong; as measured where there are none."""
         wrong = self.share_of("wrong_reference")
         if isinstance(self.quality, Unknown) or wrong is None or wrong.n == 0:
             return self.quality
@@ -87,9 +87,9 @@ class FailureAnalysis:
 
     @property
     def wrong_references(self) -> int | Unknown:
-        """About how many cases of the set have a wrong reference, by the failures that were read.
+        """An estimate of how many cases have a wrong reference, by the failures that were read.
 
-        Those that an answer happens to agree with are not among them.
+        Cases whose answer happens to agree with a wrong reference aren't included.
         """
         quality = self.quality
         corrected = self.corrected
@@ -101,7 +101,7 @@ class FailureAnalysis:
 
     @property
     def labels_first(self) -> bool:
-        """Whether wrong references weigh as much as what is missing to the target, or more."""
+        """Whether wrong references cost at least as much quality as the target is away."""
         quality = self.quality
         corrected = self.corrected
         target = self.target
@@ -115,10 +115,10 @@ class FailureAnalysis:
 def failures_of(
     case: Case, ledger: Mapping[str, Evidence], framework: Framework
 ) -> FailureAnalysis | None:
-    """Known failures of a case; None where nobody states any, or none is asked for.
+    """The known failures of a case; None where nobody states any, or the framework asks for none.
 
-    What was read failure by failure goes before counts in the case file, and those before the
-    leading cause. ``ledger`` is what was measured and counts, by id.
+    Failures that were read one by one go before counts in the case file, and counts go before the
+    leading cause. ``ledger`` holds the measurements that count, by id.
     """
     if not framework.causes:
         return None
@@ -146,7 +146,7 @@ def failures_of(
 
 
 def _is_supposed(case: Case) -> bool:
-    """Whether somebody asks what other failures would mean: nothing overrules that."""
+    """Whether somebody supposes other failures to see what follows; no measurement overrules that."""
     return any(overlaps(path, "failures") for path in case.origin.assumed)
 
 
@@ -182,7 +182,7 @@ def _with_cases(shares: tuple[FailureShare, ...]) -> tuple[FailureShare, ...]:
 
 
 def _measured_quality(read: Evidence) -> Interval | None:
-    """How good the way was whose failures were read; None where that isn't kept with them."""
+    """The quality of the arm whose failures were read; None where that isn't kept with them."""
     value, low, high = (read.details.get(name) for name in QUALITY_DETAILS)
     if not isinstance(value, float | int):
         return None
@@ -222,7 +222,7 @@ _NOTHING_HELPS = Unknown(
 def failure_results(
     analysis: FailureAnalysis | None, framework: Framework
 ) -> tuple[FailureResult, ...]:
-    """Every cause that was seen, with what helps; () where nothing is known of what goes wrong."""
+    """Every cause that was seen, with what helps; empty where nothing is known about the failures."""
     if analysis is None:
         return ()
     return tuple(
@@ -267,7 +267,7 @@ def _says(
     analysis: FailureAnalysis,
     framework: Framework,
 ) -> str:
-    """The help in few words; of a wrong reference its meaning for the measured quality."""
+    """A few words on what helps; for wrong references, what they mean for the measured quality."""
     if cause == "wrong_reference":
         return _noise_text(analysis)
     if not helped_by:

@@ -1,6 +1,6 @@
-"""The linter: every combination of answers, and what a framework's rules make of it.
+"""The linter checks what a framework's rules make of every combination of answers.
 
-Combinations are counted, not gone through: those that the rules don't tell apart are one kind.
+Combinations are counted and not listed one by one: those that the rules treat alike are one kind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _USUAL = 0.95  # of the candidates with one strength: it distinguishes them no m
 
 
 def check(framework: Framework) -> Lint:
-    """Count every combination of answers; a FrameworkError if too many weights differ."""
+    """Count every combination of answers; raises a FrameworkError if too many weights differ."""
     table = _Table(framework, compile_rules(framework))
     try:
         findings = tuple(chain.from_iterable(finder(table) for finder in _ALL))
@@ -45,7 +45,7 @@ def check(framework: Framework) -> Lint:
 
 
 class _Kind(NamedTuple):
-    """Combinations that the rules don't tell apart; a band is its place in BANDS."""
+    """The combinations that the rules treat alike; a band is a number, its place in BANDS."""
 
     step: int  #: Of the tree, all checks yes.
     score: int
@@ -82,7 +82,7 @@ class _Table:
 
     @cached_property
     def counted(self) -> Rules:
-        """With the number of factors as denominator, in place of another number."""
+        """The rules with the number of factors as denominator, in place of another number."""
         numeric = not isinstance(self.framework.scoring.denominator, str)
         if numeric:
             return compile_rules(self.framework, "count")
@@ -90,7 +90,7 @@ class _Table:
 
     @cached_property
     def trees(self) -> tuple[Tests, ...]:
-        """The tree, and each rule of bands as one of three steps, from strong to weak."""
+        """The tree, and each rule of bands written as a tree of three steps, from strong to weak."""
         cuts = (
             self.rules.score_cuts,
             self.counted.score_cuts,
@@ -107,7 +107,10 @@ class _Table:
         return {kind: many for (kind,), many in self._ending(self.trees, {})}
 
     def pairs(self, name: str, *, bands: bool = True) -> Pairs:
-        """Of a factor; those of equal ones are counted once, and without bands at less expense."""
+        """Count the pairs of combinations that differ only in one factor.
+
+        Factors of equal weight are counted once. Without ``bands`` the count is faster.
+        """
         weight = self.rules.weights[name]
         if name in self.rules.indicators:
             side = "indicator"
@@ -147,7 +150,7 @@ class _Table:
             )
 
     def kind_of_row(self, row: int) -> _Kind:
-        """The combination in which factor k is yes when bit k of ``row`` is set."""
+        """The kind of the combination in which factor k is yes when bit k of ``row`` is set."""
         yes = {name for k, name in enumerate(self.names) if row >> k & 1}
         sides = self.rules.indicators, self.rules.anti_indicators
         pro, con = (
@@ -178,7 +181,7 @@ class _Table:
         of: int | None = None,
         **numbers: Any,
     ) -> LintFinding:
-        """A warning about combinations of answers, with two bands of each.
+        """Build a warning about combinations of answers, with two bands of each.
 
         ``rows`` are those combinations as numbers: bit k is set where name k is yes. By default
         they are all of ``kinds``. ``of`` is how many there could be, by default all combinations.
@@ -220,7 +223,7 @@ def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
 
 
 def _steps(table: _Table) -> Findings:
-    """Steps no combination ends at, outcomes none comes to, and a ceiling nobody asks about."""
+    """Find steps where no combination ends, outcomes none reaches, and a ceiling nobody asks for."""
     everything = tally(table.rules, {})
     ending = zip(table.framework.tree, everything.ending, strict=True)
     for number, (step, completions) in enumerate(ending, start=1):
@@ -234,7 +237,7 @@ def _steps(table: _Table) -> Findings:
 
 
 def _disagreements(table: _Table) -> Findings:
-    """Combinations that score and difference put into different bands, for both denominators."""
+    """Find combinations that score and difference put into different bands, for both denominators."""
     rules: dict[_Rule, Rules] = {"score": table.rules, "counted": table.counted}
     if table.rules.denominator == table.counted.denominator:
         del rules["counted"]
@@ -253,7 +256,7 @@ def _disagreements(table: _Table) -> Findings:
 
 
 def _denominator(table: _Table) -> Findings:
-    """A denominator that isn't the number of factors, and what that moves."""
+    """Report a denominator that isn't the number of factors, and which bands change because of it."""
     rules = table.rules
     factors = len(table.names)
     if rules.denominator == factors or any(
@@ -268,7 +271,7 @@ def _denominator(table: _Table) -> Findings:
 
 
 def _strengths(table: _Table) -> Findings:
-    """Whether strength tells the tree's candidates apart."""
+    """Check whether strength can tell the tree's candidates apart."""
     candidates = {
         kind: many for kind, many in table.kinds.items() if table.candidate(kind)
     }
@@ -290,7 +293,7 @@ def _strengths(table: _Table) -> Findings:
 
 
 def _order(table: _Table) -> Findings:
-    """Bands of which strong begins below moderate, so that moderate is empty."""
+    """Find bands where strong begins below moderate, so that no combination is moderate."""
     rules = table.rules
     for name, cuts in (
         ("score", rules.score_cuts),
@@ -301,7 +304,7 @@ def _order(table: _Table) -> Findings:
 
 
 def _backfires(table: _Table) -> Findings:
-    """One more reason for that ends a candidacy, or one more against that starts one."""
+    """Find where one more reason for ends a candidacy, or one more reason against starts one."""
     for k, name in enumerate(table.names):
         ends = name in table.rules.indicators, name not in table.rules.indicators
 
@@ -325,7 +328,7 @@ def _backfires(table: _Table) -> Findings:
 
 
 def _idle(table: _Table) -> Findings:
-    """Factors whose answer never changes an outcome or a band."""
+    """Find factors whose answer never changes an outcome or a band."""
     for name in table.names:
         pairs = (
             pair for bands in (False, True) for pair in table.pairs(name, bands=bands)
@@ -335,12 +338,12 @@ def _idle(table: _Table) -> Findings:
 
 
 def _finding(name: str, *, fits: bool = False, **numbers: Any) -> LintFinding:
-    """A warning; a note where a published number fits."""
+    """Build a warning, or a note where a published number fits."""
     return LintFinding(id=name, grade="note" if fits else "warning", numbers=numbers)
 
 
 def _examples(table: _Table) -> Findings:
-    """A general number of examples that contradicts what single approaches need."""
+    """Compare the general number of examples with what each approach needs."""
     general = table.framework.threshold("few_examples")
     less = {
         name: approach.data.low
@@ -354,7 +357,7 @@ def _examples(table: _Table) -> Findings:
 
 
 def _check_upfront_total(table: _Table) -> Findings:
-    """The published total against the sum of its rows."""
+    """Compare the published total with the sum of its rows."""
     costs = table.framework.costs
     total = None if costs is None else costs.upfront_total
     if costs is None or total is None:
@@ -380,7 +383,7 @@ def _check_upfront_total(table: _Table) -> Findings:
 
 
 def _worked(table: _Table) -> Findings:
-    """The example's score and break-even by the rules as they stand."""
+    """Compute the worked example's score and break-even by the rules as they stand."""
     if (example := table.framework.worked_example) is None:
         return
     difference = example.indicators - example.anti_indicators
@@ -407,7 +410,7 @@ def _months(months: float) -> float | str:
 
 
 def _running(table: _Table) -> Findings:
-    """The example's running costs against the framework's own table."""
+    """Compare the worked example's running costs with the framework's own table."""
     example = table.framework.worked_example
     costs = table.framework.costs
     if example is None or costs is None:

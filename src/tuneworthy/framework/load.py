@@ -1,4 +1,4 @@
-"""Frameworks by name from the catalogue, or from a file that has been parsed."""
+"""Reads frameworks: by name from the catalogue, or from a file that has been parsed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ COUNTS = "published_counts.yaml"
 FIELDS = "fields.yaml"
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
-"""Sections that speak of one framework alone and are never inherited."""
+"""Sections that concern one framework alone and are never inherited."""
 
 
 def catalogue_text(file: str) -> str:
-    """A file of the catalogue."""
+    """Read a file of the catalogue."""
     return (
         files("tuneworthy.framework")
         .joinpath("catalogue", file)
@@ -39,17 +39,17 @@ def _parsed(file: str) -> ParsedFile:
 # it ships with the package and is frozen; a server asks for it all day
 @lru_cache(maxsize=8)
 def load_named(name: str) -> Framework:
-    """A framework of the catalogue; a FrameworkError if there is none of that name."""
+    """Read a framework of the catalogue; raises a FrameworkError if it has none of that name."""
     return load_document(_named_document(name, name))
 
 
 def load_document(document: ParsedFile) -> Framework:
-    """A framework from a parsed file and what it extends; a FrameworkError if it is none."""
+    """Read a framework from a parsed file and the one it extends; a FrameworkError if it is none."""
     return build(Framework, _whole(document), FrameworkError)
 
 
 def _whole(document: ParsedFile) -> ParsedFile:
-    """A document with the sections it leaves out; a framework it extends may extend another."""
+    """Fill in the sections that a document leaves out; the framework it extends may extend another."""
     data: Any = document.data
     base = data.get("extends") if isinstance(data, dict) else None
     if base is None:
@@ -73,7 +73,7 @@ def _named_document(name: str, where: str) -> ParsedFile:
 
 @cache
 def published_counts() -> GoalRecord:
-    """Goal to the arm that measured best to the number of published cases, ties left out."""
+    """For each goal, how many published cases each arm measured best in; ties are left out."""
     data = _parsed(COUNTS).data
     return {
         goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()
@@ -82,7 +82,7 @@ def published_counts() -> GoalRecord:
 
 @cache
 def case_fields() -> dict[str, CaseField]:
-    """Every field of a case by its path without places in lists, in the order of asking."""
+    """Every field of a case by its path, without the places in lists, in the order of asking."""
     from tuneworthy.model.interview import CaseField  # a decision asks nothing
 
     return {
@@ -95,5 +95,5 @@ def case_fields() -> dict[str, CaseField]:
 
 
 def field_path(path: str) -> str:
-    """A path without places in lists: ``attempts.name`` for ``attempts.1.name``."""
+    """A path without the places in lists: ``attempts.name`` for ``attempts.1.name``."""
     return ".".join(step for step in path.split(".") if read_place(step) is None)

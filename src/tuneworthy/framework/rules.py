@@ -1,8 +1,8 @@
-"""A framework's scoring and tree, compiled to whole numbers.
+"""Compiles a framework's scoring and tree to whole numbers.
 
-Weights and bounds are turned into integers by one common scale, so 0.1 + 0.2 is 0.3 here, a
-comparison is exact, and every test is of one form: a measure is at least a bound, or not. A test is
-data: one answer can be put into it.
+Weights and bounds are turned into integers by one common scale, so that 0.1 + 0.2 is 0.3 and a
+comparison is exact. Every test has one form: a measure is at least a bound, or isn't. A test is
+data, so one answer can be put into it.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ _LARGEST = 2**53  # whole numbers up to here are exact in every array we use
 
 
 class Reaches(NamedTuple):
-    """A measure is at least a bound, in scaled units."""
+    """A test that a measure is at least a bound, in scaled units."""
 
     measure: Measure
     bound: int
 
 
 class YesTo(NamedTuple):
-    """An answer is yes; that of the ceiling where no name is given."""
+    """A test that an answer is yes; without a name it is the answer about the ceiling."""
 
     name: str
 
 
 class Every(NamedTuple):
-    """All parts hold; no parts hold trivially."""
+    """A test that all its parts hold; without parts it holds."""
 
     parts: frozenset[Test]
 
@@ -69,7 +69,7 @@ def _any(parts: Iterable[Test]) -> Test:
 
 
 def holds(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
-    """Whether a test holds for one combination."""
+    """Whether a test holds for one combination of answers."""
     if isinstance(test, Every):
         return all(holds(part, read) for part in test.parts)
     if isinstance(test, Not):
@@ -78,12 +78,12 @@ def holds(test: Test, read: Callable[[Reaches | YesTo], bool]) -> bool:
 
 
 def put_in(test: Test, name: str, answer: bool) -> Test:
-    """A test with one answer put in: true, false, or what is still open."""
+    """Put one answer into a test; the result is true, false, or a test of what is still open."""
     return _replace_atoms(test, lambda atom: answer if atom == YesTo(name) else atom)
 
 
 def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
-    """A test of the other answers, where this one is yes and adds to the measures."""
+    """The test of the other answers that is left when this one is yes and adds to the measures."""
 
     def replace_atom(atom: Reaches | YesTo) -> Test:
         if isinstance(atom, Reaches):
@@ -94,7 +94,7 @@ def one_more(test: Test, name: str, adds: Mapping[Measure, int]) -> Test:
 
 
 def _replace_atoms(test: Test, replace_atom: Callable[[Reaches | YesTo], Test]) -> Test:
-    """A test with each measure and answer it reads replaced; what that settles is left out."""
+    """Replace each measure and answer that a test reads; parts that this settles are left out."""
     if isinstance(test, bool):
         return test
     if isinstance(test, Not):
@@ -114,7 +114,7 @@ def _replace_atoms(test: Test, replace_atom: Callable[[Reaches | YesTo], Test]) 
 
 
 def atoms(tests: Iterable[Test]) -> Iterator[Reaches | YesTo]:
-    """Every measure with its bound and every answer that tests read."""
+    """Every measure with its bound, and every answer, that tests read."""
     for test in tests:
         if isinstance(test, Every | Not):
             yield from atoms(test.parts if isinstance(test, Every) else (test.part,))
@@ -123,7 +123,7 @@ def atoms(tests: Iterable[Test]) -> Iterator[Reaches | YesTo]:
 
 
 def bounds_of(tests: Iterable[Test]) -> dict[Measure, tuple[int, ...]]:
-    """Where each measure that tests read divides."""
+    """The bounds at which the tests divide each measure that they read."""
     bounds: dict[Measure, set[int]] = {}
     for atom in atoms(tests):
         if isinstance(atom, Reaches):
@@ -132,13 +132,13 @@ def bounds_of(tests: Iterable[Test]) -> dict[Measure, tuple[int, ...]]:
 
 
 class Cuts(NamedTuple):
-    """Where moderate and strong begin, as bounds on the scaled difference."""
+    """The scaled differences at which moderate and strong begin."""
 
     moderate: int
     strong: int
 
     def band(self, difference: int) -> Band:
-        """The band of one scaled difference."""
+        """The band of a scaled difference."""
         if difference >= self.strong:
             return "strong"
         return "moderate" if difference >= self.moderate else "weak"
@@ -163,7 +163,10 @@ class Rules:
 def compile_rules(
     framework: Framework, denominator: str | float | None = None
 ) -> Rules:
-    """Compile a framework, or with another denominator; a FrameworkError for weights too fine."""
+    """Compile a framework, if wanted with another denominator.
+
+    Raises a FrameworkError for weights that are too fine.
+    """
     exact = {
         name: _weight(factor, framework) for name, factor in framework.factors.items()
     }
@@ -202,7 +205,7 @@ rules_of = of_the_last(compile_rules)
 
 
 def _weight(factor: Factor, framework: Framework) -> Fraction:
-    """The weight of a factor in the count: one where weights are only shown."""
+    """The weight with which a factor counts; it is 1 where the framework only shows weights."""
     if framework.scoring.weights == "shown":
         return Fraction(1)
     if isinstance(factor.weight, str):
@@ -211,7 +214,7 @@ def _weight(factor: Factor, framework: Framework) -> Fraction:
 
 
 def _exact(number: float) -> Fraction:
-    """The number as it was written, not as a float stores it."""
+    """A number exactly as it was written, and not as a float stores it."""
     return Fraction(repr(number))
 
 
@@ -240,7 +243,7 @@ def _begins(bound: Bound, scale: Fraction) -> int:
 
 
 def _whole(bound: float, scale: Fraction, *, above: bool) -> int:
-    """The least whole number that is at least a bound, or above it."""
+    """The least whole number that is at least a bound, or that is above it."""
     exact = _exact(bound) * scale
     return math.floor(exact) + 1 if above else math.ceil(exact)
 
@@ -293,7 +296,7 @@ def _ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:
 
 
 def bounded(condition: Condition) -> Iterator[tuple[Measure | Literal["score"], Bound]]:
-    """Measures a condition bounds itself, with their bounds."""
+    """The measures that a condition bounds itself, with their bounds."""
     for name in _BOUNDED:
         bound: Bound | None = getattr(condition, name)
         if bound is not None:
@@ -301,7 +304,7 @@ def bounded(condition: Condition) -> Iterator[tuple[Measure | Literal["score"], 
 
 
 def condition_text(condition: Condition) -> str:
-    """A condition as one line, such as ``indicators ≤ 3``."""
+    """Write a condition as one line, such as ``indicators ≤ 3``."""
     parts = []
     if condition.ceiling is not None:
         parts.append(

@@ -1,4 +1,4 @@
-"""JSON Schemas, generated from the records: for editors, and for whoever reads our output."""
+"""Generates JSON Schemas from the records, for editors and for programs that read our output."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tuneworthy.model.pilot import PilotResult
 
 
 class FieldDocs(GenerateJsonSchema):
-    """A schema whose properties say what the source says of each field."""
+    """Makes schemas whose properties have the description that the source gives each field."""
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
-        """The schema of a record, with a description for each field that has one in the source."""
+        """Make a record's schema, with a description for each field that has one in the source."""
         document: dict[str, Any] = super().model_schema(schema)
         record: type[BaseModel] = schema["cls"]
         docs = field_docs(record)
@@ -38,7 +38,7 @@ class FieldDocs(GenerateJsonSchema):
 
 
 def field_docs(record: type[BaseModel]) -> dict[str, str]:
-    """Descriptions of a record's fields in the source, its bases' included; by field."""
+    """The descriptions of a record's fields in the source, with those of its bases, by field."""
     docs: dict[str, str] = {}
     for base in reversed(record.__mro__):
         docs |= _docs_of(base.__module__).get(base.__name__, {})
@@ -47,7 +47,7 @@ def field_docs(record: type[BaseModel]) -> dict[str, str]:
 
 @cache
 def _docs_of(module: str) -> dict[str, dict[str, str]]:
-    """Comments behind ``#:`` or texts below each annotated name, by class; of our modules alone."""
+    """The comments and texts about each annotated name, by class; only our own modules are read."""
     if not module.startswith("tuneworthy."):
         return {}
     source = inspect.getsource(import_module(module))
@@ -60,7 +60,7 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
 
 
 def _docs_of_class(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, str]:
-    """Read the text about each annotated name of a class: below it, behind it, or above it."""
+    """Read the text about each annotated name of a class, which stands below, behind or above."""
     docs = {}
     for field, below in pairwise([*node.body, None]):
         match field, below:
@@ -75,7 +75,7 @@ def _docs_of_class(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, str]:
 
 
 def _comment_on(field: ast.AnnAssign, lines: Sequence[str]) -> str:
-    """The text behind ``#:`` on one of a field's lines, or on those above it; empty for none."""
+    """The text behind ``#:`` on one of a field's lines or on those above it; empty for none."""
     last = field.end_lineno or field.lineno
     for line in lines[field.lineno - 1 : last]:
         _, behind, text = line.partition("  #: ")
@@ -94,7 +94,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def case_schema(framework: Framework) -> dict[str, Any]:
-    """The case file's schema; checks, factors and signals are those of a framework."""
+    """Make the case file's schema; its checks, factors and signals are those of a framework."""
     schema = _make_schema(Case, "validation", "Tuneworthy case")
     attempt = schema["$defs"]["Attempt"]
     places = [
@@ -120,7 +120,7 @@ def case_schema(framework: Framework) -> dict[str, Any]:
 
 
 def framework_schema() -> dict[str, Any]:
-    """The framework file's schema. A file that extends another may leave sections out."""
+    """Make the framework file's schema; a file that extends another may leave sections out."""
     schema = _make_schema(Framework, "validation", "Tuneworthy framework")
     required = schema.pop("required")
     schema["if"] = {"not": {"required": ["extends"]}}
@@ -130,7 +130,7 @@ def framework_schema() -> dict[str, Any]:
 
 
 def dossier_schema() -> dict[str, Any]:
-    """The schema of what ``--format json`` prints."""
+    """Make the schema of what ``--format json`` prints."""
     return _make_schema(Dossier, "serialization", "Tuneworthy dossier")
 
 
@@ -138,7 +138,7 @@ _LABS = {"ceiling": CeilingResult, "verify": VerifyResult, "pilot": PilotResult}
 
 
 def lab_schema(name: str) -> dict[str, Any]:
-    """The schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``."""
+    """Make the schema of what ``ceiling``, ``verify`` or ``pilot`` prints with ``--format json``."""
     schema = _make_schema(_LABS[name], "serialization", f"Tuneworthy {name} lab")
     schema["properties"] = {
         "schema": {"const": f"tuneworthy/{name}/1"},

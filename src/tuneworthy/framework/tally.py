@@ -1,10 +1,13 @@
-"""Every completion of the open answers, counted by the step of a tree it ends at.
+"""Counts every completion of the open answers by the step of a tree that it ends at.
 
-Nothing is enumerated. Answers that the tree asks for by name are put into it one by one, and trees
-that come out alike are counted together. The others fall into three groups (checks, indicators,
-anti-indicators) of which the tree reads how many are yes and, at a few bounds, what they weigh: a
-group becomes the number of completions for each count and weight, and the weights are held against
-the bounds. Everything is whole numbers, so the shares are exact.
+A completion gives every open answer a yes or a no. Completions are not listed one by one. Answers
+that the tree asks for by name are put into it one after the other, and trees that become equal are
+counted together. The other answers fall into three groups: checks, indicators and anti-indicators.
+Of a group the tree reads only how many are yes and, at a few bounds, what they weigh. So a group is
+reduced to the number of completions for each count and weight, and the weights are compared with
+the bounds.
+
+Everything is whole numbers, so the shares are exact.
 """
 
 from __future__ import annotations
@@ -37,15 +40,18 @@ _MOST = 1 << 22
 _EXACT = 62  # open answers whose completions a 64-bit whole number counts
 
 Cell = tuple[int, int, int]
-"""Open checks, indicators and anti-indicators that a completion answers with yes."""
+"""How many open checks, indicators and anti-indicators a completion answers with yes."""
 
 Weighed = tuple[int, int]
-"""Answers of a group that are yes, and their scaled weight; 0 where the tree reads no weight."""
+"""How many answers of a group are yes, and their scaled weight; 0 where the tree reads no weight."""
 
 Tests = tuple[Test, ...]  #: Of which the first that holds decides, as in a tree.
 
 Trees = Counter[tuple[tuple[Tests, ...], Cell, tuple[int, int]]]
-"""Tests left of each tree, with what named answers add in yeses and weight, to completions."""
+"""How many completions lead to each state of the trees.
+
+A state has the tests that are left of each tree, and the yes answers and the weights that answers
+put in by name have added."""
 
 
 class TallyGroup(NamedTuple):
@@ -66,29 +72,29 @@ Groups = tuple[TallyGroup, TallyGroup, TallyGroup]
 class Completions:
     open: Cell  #: Open answers of each group: checks, indicators, anti-indicators.
     steps: tuple[dict[Cell, int], ...]
-    """For each step of the tree: completions that end there, by how many of each group are yes."""
+    """For each step of the tree, how many completions end there, by how many of each group are yes."""
     outcomes: tuple[Outcome, ...]  #: The outcome of each step.
 
     @property
     def ending(self) -> tuple[int, ...]:
-        """Completions that end at each step."""
+        """The number of completions that end at each step."""
         return tuple(sum(cells.values()) for cells in self.steps)
 
     @cached_property
     def reach(self) -> frozenset[Outcome]:
-        """Outcomes that some completion comes to; never empty."""
+        """The outcomes that some completion reaches; never empty."""
         return frozenset(
             o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells
         )
 
     @cached_property
     def even(self) -> Mapping[Outcome, float]:
-        """Share of each outcome at even odds for every open answer."""
+        """The share of each outcome at even odds for every open answer."""
         return self.shares()
 
     @cached_property
     def doubt(self) -> float:
-        """Bits of doubt about the outcome at even odds for every open answer."""
+        """The bits of doubt about the outcome at even odds for every open answer."""
         return -sum(
             share * math.log2(share) for share in self.even.values() if share > 0
         )
@@ -96,7 +102,7 @@ class Completions:
     def shares(
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
-        """Share of each outcome when every open answer of a group is yes with the group's odds."""
+        """The share of each outcome when every open answer of a group is yes with the group's odds."""
         # by how many of a group are yes: the chance that certain ones are, and the others no
         of_checks, of_reasons, of_against = (
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
@@ -115,11 +121,13 @@ _COUNTED = WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]]()
 _STEPS = WeakKeyDictionary[
     Rules, dict[tuple[Tests, ...], dict[tuple[int, ...], tuple[int, ...]]]
 ]()
-"""Steps computed before, for frameworks still in use: equal answers lead to equal tallies."""
+"""Steps that were computed before, kept while their framework is in use.
+
+Equal answers lead to equal tallies."""
 
 
 def tally(rules: Rules, states: States) -> Completions:
-    """Count the completions of ``states``, absent ones open; a CaseError if they are too many."""
+    """Count the completions of ``states``, where missing answers are open; a CaseError if too many."""
     asked = _groups(rules, states)
     counted = _COUNTED.setdefault(rules, {})
     if asked not in counted:
@@ -128,9 +136,9 @@ def tally(rules: Rules, states: States) -> Completions:
 
 
 def _names_by_group(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """Answers of each group by name, and whether the tree reads their weight or only their number.
+    """The names of each group's answers, and whether the tree reads their weight or number only.
 
-    Where it reads the difference of reasons for and against, both of these weigh.
+    Where the tree reads the difference of reasons for and against, the weights of both matter.
     """
     reads_difference = "difference" in rules.bounds
     for_weighs = reads_difference or "indicator_weight" in rules.bounds
@@ -160,7 +168,7 @@ def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
 
 
 def effort(rules: Rules, states: States) -> int:
-    """About how many steps one tally takes."""
+    """A rough number of the steps that one tally takes."""
     (checks, *weighed), _ = _groups(rules, states)
     cells = math.prod(
         min(1 << len(group.open), (len(group.open) + 1) * (sum(group.open) + 1))
@@ -192,9 +200,9 @@ def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
 def ending(
     rules: Rules, trees: tuple[Tests, ...], states: States
 ) -> Counter[tuple[tuple[int, ...], Cell]]:
-    """Completions by where they end in each of several trees, and what of each group is yes.
+    """Count completions by where they end in each of several trees, and by yeses in each group.
 
-    The trees ask by name for what that of ``rules`` asks for, and its bounds are theirs.
+    The trees ask by name only for what the tree of ``rules`` asks for, and have the same bounds.
     """
     return _count_endings(rules, trees, *_groups(rules, states))
 
@@ -202,10 +210,10 @@ def ending(
 def _count_endings(
     rules: Rules, trees: tuple[Tests, ...], groups: Groups, named: Named
 ) -> Counter[tuple[tuple[int, ...], Cell]]:
-    """Completions by the step at which each tree ends, and by how many of a group are yes.
+    """Count completions by the step at which each tree ends, and by each group's yes answers.
 
-    First come the answers that a tree asks for by name. Of the rest only numbers and weights
-    matter, so that equal ones are counted together: checks by binomial numbers, reasons for and
+    The answers that a tree asks for by name come first. Of the others only numbers and weights
+    matter, so equal ones are counted together: checks by binomial coefficients, reasons for and
     against in pairs.
     """
     checks, indicators, antis = groups
@@ -242,7 +250,7 @@ def _count_endings(
 
 
 def _with_known(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
-    """A group with more answers that are known to be yes."""
+    """Add answers to a group that are known to be yes."""
     known_yes, known_weight = group.known
     return group._replace(known=(known_yes + yes, known_weight + weight))
 
@@ -250,7 +258,7 @@ def _with_known(group: TallyGroup, yes: int, weight: int) -> TallyGroup:
 def ends_at(
     tests: Tests, combination: tuple[int, ...], yes: Container[str] = ()
 ) -> int:
-    """Index of the first test that holds; ``yes`` for what is still asked by name."""
+    """The index of the first test that holds; ``yes`` has the answers that are still asked by name."""
     reached, i, i_weight, a, a_weight, gain = combination
     read: Mapping[Measure, int] = {
         "indicators": i,
@@ -269,7 +277,7 @@ def ends_at(
 
 
 def _answer_named(rules: Rules, whole: tuple[Tests, ...], named: Named) -> Trees:
-    """The trees left after every way to answer the questions that they ask by name."""
+    """The trees that are left after every way to answer the questions that they ask by name."""
     trees: Trees = Counter({(whole, (0, 0, 0), (0, 0)): 1})
     for name, state in named:
         grown: Trees = Counter()
@@ -315,7 +323,7 @@ def _answer_forest(
 
 
 def _put_in_each(tests: Tests, name: str, answer: bool) -> Tests:
-    """The tests with one answer put in; none behind one that holds for certain."""
+    """Put one answer into the tests; tests behind one that holds for certain are left out."""
     reached = []
     for test in tests:
         test_then = put_in(test, name, answer)
@@ -334,13 +342,13 @@ def _too_many(still_open: int) -> CaseError:
 
 
 Pair = tuple[int, int, int, int, int, int]
-"""Indicators and anti-indicators with their weights, the difference, and the completions."""
+"""The counts and weights of indicators and anti-indicators, the difference, and the completions."""
 
 
 def _pairs(
     bounds: Mapping[Measure, tuple[int, ...]], left: TallyGroup, right: TallyGroup
 ) -> Iterable[Pair]:
-    """Completions of two groups: one by one while these are few, else by bounds reached."""
+    """Pair the completions of two groups: one by one while they are few, else by bounds reached."""
     if len(left.open) + len(right.open) <= _EXACT:
         most = _LOOP_UP_TO
     else:  # too many for the classes, so that more are gone through one by one
@@ -355,7 +363,7 @@ def _pairs(
 def _products(
     lefts: Mapping[Weighed, int], rights: Mapping[Weighed, int]
 ) -> Iterator[Pair]:
-    """Every completion of one group with every one of the other."""
+    """Pair every completion of one group with every one of the other."""
     for (count, weight), many in lefts.items():
         for (other_count, other_weight), other_many in rights.items():
             difference = weight - other_weight
@@ -365,7 +373,7 @@ def _products(
 
 @lru_cache(maxsize=1024)
 def _states(group: TallyGroup) -> dict[Weighed, int] | None:
-    """Completions of a group by count and weight, while these are few."""
+    """The completions of a group by count and weight; None where these are too many."""
     states = {group.known: 1}
     for weight in group.open:
         for (yes, total), many in list(states.items()):
@@ -379,7 +387,7 @@ def _states(group: TallyGroup) -> dict[Weighed, int] | None:
 def _classes(
     bounds: Mapping[Measure, tuple[int, ...]], left: TallyGroup, right: TallyGroup
 ) -> Iterator[Pair]:
-    """Completions of two groups by count and by the bounds that their weights reach."""
+    """Pair the completions of two groups by count and by the bounds that their weights reach."""
     import numpy as np  # only here: most frameworks count, and never need it
 
     if len(left.open) + len(right.open) > _EXACT:
@@ -401,7 +409,10 @@ def _classes(
 
 
 def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
-    """How many of the rising weights are at most each of others, from a table where dense."""
+    """A function that says how many of the rising weights are at most another one.
+
+    Where the weights are dense, it looks this up in a table.
+    """
     low = int(weights[0])
     span = int(weights[-1] - weights[0])
     if span > 8 * len(weights):
@@ -414,9 +425,10 @@ def _places(np: Any, weights: Any) -> Callable[[Any], Any]:
 def _classed(
     group: TallyGroup, bounds: tuple[int, ...], whole: bool
 ) -> list[tuple[Weighed, Any, Any]]:
-    """For each count and each bound reached: a weight to stand for all, the weights, completions.
+    """For each count and each bound reached: the weights that stand for it, and the completions.
 
-    Weights are sorted; without ``whole`` they are one for all.
+    A weight stands for all weights of its class, and weights are sorted. Without ``whole`` all
+    weights are one class.
     """
     import numpy as np
 
@@ -434,7 +446,7 @@ def _classed(
 
 
 def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
-    """For each count of answers that are yes: weights, rising, and their completions."""
+    """For each count of answers that are yes: the rising weights, and the completions of each."""
     size = len(group.open)
     span = sum(group.open)
     yes, weight = group.known

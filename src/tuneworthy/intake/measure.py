@@ -1,6 +1,6 @@
-"""Evidence and evaluation sets from what a team already has: traces, and results of other tools.
+"""Evidence and evaluation sets from existing data: traces, and results of other tools.
 
-What is handed over on the page is read first, and named in the case only then.
+Files that a user sends on the page are read first, and named in the case only after that.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ _PROVIDER = re.compile(r"[a-z][a-z0-9_.-]{1,40}", re.IGNORECASE)
 
 
 def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
-    """The ids of models that answered to the names in the results, the most frequent first.
+    """The ids of the models behind the names in the results, the most frequent first, ten at most.
 
-    Ten at most. The list of prices of the day tells the name of a provider from another one.
+    The price list of the day decides which part of a name is a provider.
     """
     seen = (
         item for item in measured.evidence if item.id == "models_seen" and item.is_known
@@ -113,11 +113,11 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
 
 
 def model_id(name: str, day: date) -> str:
-    """A model's name as provider and name, where it holds both.
+    """A model's name as ``provider:name``, if it contains both.
 
-    ``openai:chat:gpt-6-luna`` is ``openai:gpt-6-luna``, and so is ``openai/gpt-6-luna``; before a
-    slash only a provider counts that the list of prices knows, as anybody's name can stand there. A
-    bare name gets its maker, or the one provider that the list has it at; else it stays as it is.
+    ``openai:chat:gpt-6-luna`` is ``openai:gpt-6-luna``, and so is ``openai/gpt-6-luna``. Before a
+    slash, only a provider of the price list counts, as any name may stand there. A bare name gets
+    its maker, or the only provider that lists it; otherwise it stays as it is.
     """
     served = find_served(name)
     if served is not None:
@@ -136,7 +136,7 @@ def model_id(name: str, day: date) -> str:
 
 
 def _list_price(measured: Measured, as_of: date) -> Price | None:
-    """The list price of the one model that answered; None for several, and for an unknown one."""
+    """The list price of the only model that answered; None for several, or for an unlisted one."""
     models = list(seen_models(measured, as_of))
     if len(models) != 1:
         return None
@@ -151,9 +151,9 @@ def _list_price(measured: Measured, as_of: date) -> Price | None:
 
 
 def appendix(measured: Measured, day: date) -> str:
-    """Lines for the end of a case file: what it was measured from, and the models that answered.
+    """Lines for the end of a case file: its sources, and the models that answered.
 
-    Names come from strangers: they stand in comments on one line, and as quoted JSON strings, which
+    Names come from strangers, so they are in one-line comments and in quoted JSON strings, which
     YAML reads the same way.
     """
     lines = ["", f"# Made by tuneworthy measure on {day.isoformat()}, from:"]
@@ -179,7 +179,7 @@ Progress = Callable[[int, int, int], None]
 
 
 class HowRead(TypedDict, total=False):
-    """How traces are read and measured."""
+    """Settings for reading and measuring traces."""
 
     mapping: str | Path | None  #: A file that maps the fields of their records to ours.
     #: A file to write such a map into, where it was guessed.
@@ -201,11 +201,10 @@ def measure_case(
     add: Callable[[Case, Measured], bool] = append_evidence,
     **how: Unpack[HowRead],
 ) -> MeasureReport:
-    """Measure what a case names, or other files for it, and add the evidence to its ledger.
+    """Measure the files of a case, or other files for it, and add the evidence to its ledger.
 
-    ``sources`` are files, patterns, folders or addresses to read in place of what the case names;
-    ``case`` is what the case file is about to say, where that isn't what it says, and ``add``
-    makes it say so beforehand.
+    ``sources`` are files, patterns, folders or addresses to read instead of the case's. ``case`` is
+    the content that the case file will have, if it changes, and ``add`` writes that beforehand.
     """
     case = case or load_case(source)
     framework = framework_of(case, chosen)
@@ -219,9 +218,9 @@ def measure_case(
 def measure_new(
     sources: Sequence[str], *, chosen: str | None = None, **how: Unpack[HowRead]
 ) -> MeasureReport:
-    """Make a case folder from traces or results alone, with what they show filled in.
+    """Make a case folder from traces or results alone, filled in by their measurements.
 
-    It lies in the present folder and is named after the first file; the arguments are those of
+    It is made in the present folder and named after the first file; the arguments are those of
     ``measure_case``.
     """
     stem = _stem(_plain(sources[0]))
@@ -288,7 +287,7 @@ def _report(
 
 
 def _unread(guess: Guess) -> list[str]:
-    """The fields that nothing is taken from."""
+    """The names of unused fields."""
     from tuneworthy.measure.personal import without_secrets
 
     return [one_line(without_secrets(name), limit=40) for name in guess.unread[:12]]
@@ -298,7 +297,7 @@ _SHOWN = "input output model prompt conversation latency_s input_tokens output_t
 
 
 def _as_read(row: Mapping[str, Any]) -> str:
-    """A record as it is read, masked and cut."""
+    """A record as it was read, masked and cut."""
     from tuneworthy.measure.personal import mask
 
     values = ((name, row.get(name)) for name in _SHOWN.split())
@@ -336,14 +335,14 @@ _needed = extra_needed(
 
 @_needed
 def _plain(source: str) -> str:
-    """A source without what may be secret in it."""
+    """A source without parts that may be secret."""
     from tuneworthy.traces.remote import RemoteFile, is_remote
 
     return RemoteFile(source).where if is_remote(source) else source
 
 
 def _stem(source: str) -> str:
-    """A plain name for a folder, after a source."""
+    """A plain name for a folder, by a source."""
     first = source.rstrip("/").rpartition("/")[2]
     plain = re.sub(
         r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$",
@@ -445,7 +444,7 @@ def _measured(
 
 
 def _save_map(path: Path, maps: Collection[str]) -> None:
-    """Write a map that was guessed, for somebody to correct and to name with ``--map``."""
+    """Write a guessed map, which a user can correct and name with ``--map``."""
     if len(maps) != 1:
         how = "were read by several guesses" if maps else "were read without a guess"
         raise InputError(
@@ -487,7 +486,7 @@ def _results(
 
 
 def _report_progress(files: TraceFiles, progress: Progress | None) -> None:
-    """How far it has come, where files are measured elsewhere."""
+    """Report the progress for files that other processes measure."""
     if progress is not None:
         size = sum(reading.size for reading in files.readings)
         traces = sum(reading.traces for reading in files.readings)
@@ -548,10 +547,10 @@ def compare_results(
     mapping: str | Path | None = None,
     progress: Progress | None = None,
 ) -> ComparedReport:
-    """Two arms of results that are there, held against each other; nothing is kept.
+    """Compare two arms in existing results; nothing is kept.
 
-    ``arm`` and ``baseline`` are names of arms, or parts of names that no other has. Of two arms the
-    first is the baseline where nothing is said; arms of one name in two ``sources`` are two.
+    ``arm`` and ``baseline`` are names of arms, or unique parts of them. If neither is given, the
+    first of two arms is the baseline. Arms with one name in two ``sources`` are two arms.
     """
     from tuneworthy.measure.signals.arms import PairSignal, arm_name, compare_two
     from tuneworthy.traces.mapping import read_mapping
@@ -631,7 +630,7 @@ def _arm_of(
 SET_FILE = "eval.jsonl"  #: What a new set is called, beside the case file.
 CASES = 200  #: Of a set where nothing is said.
 BELOW = 0.05
-"""How far under the target a score is distinguished from it, where no present score is known."""
+"""The distance below the target at which scores are distinguished, where today's score is unknown."""
 
 
 @_stored
@@ -647,12 +646,11 @@ def build_set(
     mapping: str | Path | None = None,
     progress: Progress | None = None,
 ) -> EvalsetReport:
-    """Draw an evaluation set from traces and write it; nothing that is there is replaced.
+    """Draw an evaluation set from traces and write it; no existing file is replaced.
 
-    ``sources`` are as for ``measure_case``; ``traces`` alone stands for the case's own, unless
-    something bears that name, and ``examples`` for its examples, whose answers are right ones.
-    Conversations stay whole, so it holds about ``n`` cases. It lies
-    beside the case when no ``output`` is given.
+    ``sources`` are as for ``measure_case``. ``traces`` alone means the case's own, unless a file
+    has that name, and ``examples`` its examples, whose answers are right. Conversations stay whole,
+    so the set has about ``n`` cases. It is written beside the case unless ``output`` is given.
     """
     from tuneworthy.files.materials import read_materials
     from tuneworthy.measure.evalset import build_evalset
@@ -707,7 +705,7 @@ def log_failures(
     mapping: str | Path | None = None,
     progress: Progress | None = None,
 ) -> LogFailures | None:
-    """Failures that the case's own logs show, by their scores; None where it names no logs."""
+    """Failures in the case's own logs, by their scores; None where it names no logs."""
     from tuneworthy.measure.failing import draw_log_failures
     from tuneworthy.traces.read import TraceFiles, case_map, named
 
@@ -719,7 +717,7 @@ def log_failures(
 
 
 def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
-    """How sure a score on some cases can be, each conversation taken for one case."""
+    """The precision of a score on some cases, if each conversation counts as one case."""
     weights: dict[str, float] = {}
     for case in cases:
         weights[case.cluster] = weights.get(case.cluster, 0.0) + case.weight
@@ -769,7 +767,7 @@ FileKind = Literal["traces", "evaluation", "prompts", "documents", "training"]
 """The kind of a file that a case takes in: the entry of ``data`` that names it."""
 _EACH = ("traces", "training")
 _FOLDERS = ("prompts", "documents")
-"""Kinds of which the case names every file, and kinds of which it names the folder."""
+"""Kinds for which the case names every file, and kinds for which it names the folder."""
 MOST_READ_S = 600.0  #: How long reading logs that were handed over may take.
 _MOST_NAMES = 1000
 # of a name that any disk takes
@@ -778,7 +776,7 @@ _ENDING = 20
 
 
 def clean_name(sent: str) -> str:
-    """A file's name as anybody may send it, without a path and fit for any disk."""
+    """A file's name from anybody, without a path, and valid on any disk."""
     name = Path(re.sub(r"[^\w.()+-]+", "-", re.split(r"[/\\]", sent)[-1]).strip("-."))
     stem = name.stem.encode()[:_BYTES].decode(errors="ignore").rstrip("-.")
     return (stem or "file") + name.suffix[:_ENDING]
@@ -789,13 +787,12 @@ def add_files(
 ) -> tuple[tuple[Path, ...], tuple[Block, ...], tuple[str, ...]]:
     """Take files in: move them beside the case under free names, read them, and name them there.
 
-    ``source`` is the case folder, and ``files`` were sent to its disk; ``chosen`` is the framework
-    that the verdict goes by. Returns where they lie, what they hold in a few lines, and
-    the case file before and after they were named.
+    ``source`` is the case folder, and ``files`` are on its disk; ``chosen`` is the framework of the
+    verdict. Returns the paths, some lines about the contents, and the case file before and after.
 
     Raises:
-        InputError: If they can't be read, or the case can't be judged with them; then none is
-            left, and the case is as it was.
+        InputError: If they can't be read, or the case can't be judged with them. Then no file is left,
+            and the case is unchanged.
     """
     path = case_path(source)
     read = read_with_digest(source)
@@ -813,7 +810,7 @@ def add_files(
         named = list[Written]()
 
         def name(_: Case | None = None, measured: Measured | None = None) -> bool:
-            """Name them, and add what was measured: both or, where the case broke, none."""
+            """Name them in the case and add the measurements: both, or none for an invalid case."""
             added = []
 
             def check(now: Case) -> None:
@@ -833,7 +830,7 @@ def add_files(
 
 @contextmanager
 def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[Path]]:
-    """Files under free names where they belong; gone again where the block fails."""
+    """Move files to their places under free names; they are removed again if the block fails."""
     held = getattr(case.data, kind) if kind in _FOLDERS else None
     own = held.path if isinstance(held, Holding) else held
     folder = beside(
@@ -849,7 +846,7 @@ def _moved(case: Case, kind: FileKind, files: Sequence[Path]) -> Iterator[list[P
 
 
 def _free(folder: Path, file: Path) -> Path:
-    """Move a file to a name that nothing bears; what is there already isn't kept twice."""
+    """Move a file to a free name; a file with the same contents isn't kept twice."""
     for other in folder.iterdir():
         if other.is_file() and filecmp.cmp(other, file, shallow=False):
             raise CaseError("already exists", where=other.name, fix="send another")
@@ -868,7 +865,7 @@ def _free(folder: Path, file: Path) -> Path:
 
 
 def _naming(text: str, path: Path, *, kind: FileKind, placed: Sequence[Path]) -> str:
-    """The text of a case file that names files too; what it names by a pattern it names once."""
+    """The text of a case file that names these files too; a file that a pattern covers isn't added."""
     held = getattr(case_from_text(text, path).data, kind)
     keys: Keys = ("data", kind)
     there = (parse(text, str(path), CaseError).data.get("data") or {}).get(kind)

@@ -1,7 +1,7 @@
-"""Files measured side by side by Ray, on one machine or several.
+"""Files measured in parallel by Ray, on one machine or several.
 
-Each file is measured by itself, and the parts are put together in the order of the files, so that
-the answer is the same to the last digit whoever measured which, and the same as of one process.
+Each file is measured separately, and the parts are joined in the order of the files. So the result
+equals that of a single process to the last digit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WAYS = "ray or ray:ADDRESS"
 
 
 class Work(NamedTuple):
-    """One file to be measured, with all that it takes."""
+    """One file to measure, with everything that it takes."""
 
     files: TraceFiles  #: That file alone.
     piece: int
@@ -41,7 +41,7 @@ class Work(NamedTuple):
 
 
 def read_way(on: str) -> re.Match[str]:
-    """Where to measure, with the address of a cluster where one is named.
+    """Read where to measure, with the address of a cluster if one is named.
 
     Raises:
         InputError: If there is no such way.
@@ -99,7 +99,7 @@ def measure_files(
 
 
 def _part(work: Work) -> tuple[MeasuredPart | None, TraceFiles]:
-    """One file, wherever this runs."""
+    """Measure one file, on any machine."""
     from tuneworthy.measure.engine import Sampling, part_of
     from tuneworthy.measure.signals import signals
 
@@ -142,7 +142,7 @@ def _folder() -> Iterator[Path]:
 def _ray(
     on: str, address: str | None
 ) -> Iterator[Callable[[Sequence[Work]], Iterator[Any]]]:
-    """Gives a function that measures files on a cluster; their parts come in their order."""
+    """A function that measures files on a cluster, and yields their parts in order."""
     _refuse_silence(on, address)
     with extra_needed("ray", "measuring on Ray needs", {"ray"}):
         import ray
@@ -173,7 +173,7 @@ def _ray(
 
 
 def _refuse_silence(on: str, address: str | None) -> None:
-    """Refuse an address where nobody answers; Ray itself asks for minutes."""
+    """Refuse an address where nobody answers, as Ray itself would try for minutes."""
     host, _, port = (address or "").rpartition("://")[2].rpartition(":")
     if host and port.isdecimal():
         try:

@@ -55,7 +55,7 @@ KIND_WORDS: Mapping[FileKind, str] = {
 
 
 def recognise_files(files: Sequence[Path]) -> FileKind:
-    """The kind of some files that are sent together.
+    """The kind of several files that are sent together.
 
     Raises:
         InputError: If they are of several kinds, or there is none.
@@ -74,7 +74,7 @@ def recognise_files(files: Sequence[Path]) -> FileKind:
 
 
 def recognise_file(file: Path) -> FileKind:
-    """The kind of a file; what can't be told is a log, whose reader says what is wrong with it."""
+    """The kind of a file. An unrecognized one counts as a log, whose reader says what is wrong."""
     suffix = file.suffix.casefold()
     if suffix in _DOCUMENTS:
         return "documents"
@@ -89,7 +89,7 @@ def recognise_file(file: Path) -> FileKind:
 
 
 def _is_of_a_search(file: Path) -> bool:
-    """Whether it holds prompts that another tool's search wrote."""
+    """Whether a file has prompts that another tool's search wrote."""
     try:
         return any(prompt.searched_by for prompt in read_search(file))
     except CaseError:  # others say what is wrong with it
@@ -97,7 +97,7 @@ def _is_of_a_search(file: Path) -> bool:
 
 
 def _kind_of_text(begin: str, file: Path) -> FileKind:
-    """A prompt has a place for the input or speaks to a model; a long text is a document."""
+    """A prompt has a place for the input or addresses a model; a long text is a document."""
     if _PLACE.search(begin) or _TO_A_MODEL.search(begin):
         return "prompts"
     if file.stat().st_size > _LONGEST_PROMPT:
@@ -130,7 +130,7 @@ def _kind_of(record: Mapping[str, Any]) -> FileKind:
 
 
 def _first_record(text: str) -> Mapping[str, Any] | None:
-    """The first object of JSON lines, or of a list of them; None for anything else."""
+    """The first object of JSON lines or of a list; None for other contents."""
     begin = text.find("{")
     if begin < 0 or text[:begin].strip(" \t\r\n[\ufeff"):
         return None
@@ -142,6 +142,6 @@ def _first_record(text: str) -> Mapping[str, Any] | None:
 
 
 def _first_row(text: str) -> Mapping[str, Any] | None:
-    """The columns of a spreadsheet; None for an empty one."""
+    """The first row of a spreadsheet by column; None for an empty one."""
     header = next(csv.reader(io.StringIO(text)), None)
     return dict.fromkeys(header) if header else None

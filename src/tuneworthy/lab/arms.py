@@ -1,4 +1,4 @@
-"""Every arm of a lab as a row that is kept: what it is, how good, how fast and how dear it is."""
+"""Every arm of a lab as a row to keep: its parts, its quality, its latency and its cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MADE_OF: dict[str, Callable[[Arm], bool]] = {
     "plain_classifier": lambda arm: arm.kind == "baseline" and arm.of != "majority",
     "decomposition": lambda arm: bool(arm.steps),
 }
-"""Options of the framework that an arm makes use of."""
+"""Options of the framework, each with the test whether an arm uses it."""
 
 _ON_SELECT = "the cases for selecting"
 _ON_REPORT = "held-out cases"
@@ -53,9 +53,9 @@ def measured_arms(
 ) -> tuple[LabArm, ...]:
     """Every arm of a lab with its figures.
 
-    ``reported`` are the arms that met the held-out cases: their quality is that of these. Of the
-    others it is that of the cases for selecting. On either the interval holds for all arms at once
-    that were compared there, so that the best of many doesn't look better than it is.
+    ``reported`` are the arms that met the held-out cases, so their quality is from these. The
+    quality of the others is from the cases for selecting. On either part, the interval holds for
+    all arms together that were compared there, so that the best of many doesn't look too good.
     ``proposed`` are names of prompts that a generator wrote.
     """
     in_race = _shares(scores, plan.arms, plan.select)
@@ -88,7 +88,7 @@ def measured_arms(
 
 
 def made_of(arm: Arm, plan: LabPlan, proposed: Collection[str] = ()) -> tuple[str, ...]:
-    """The options that an arm makes use of; () for a prompt as it is written."""
+    """The options that an arm uses; () for a prompt as it is written."""
     options = [name for name, uses in MADE_OF.items() if uses(arm)]
     prompt = plan.setting.prompts.get(arm.prompt)
     if arm.prompt in proposed or (prompt is not None and prompt.searched_by):
@@ -99,7 +99,7 @@ def made_of(arm: Arm, plan: LabPlan, proposed: Collection[str] = ()) -> tuple[st
 
 
 def _shares(scores: Scores, arms: Arms, cases: Cases) -> dict[str, ShareOf | Unknown]:
-    """The quality of some arms on the same cases, with intervals that hold for all at once."""
+    """The quality of some arms on the same cases, with intervals that hold for all together."""
     if not arms or not cases:
         return {}
     rows = np.array([scores.row(arm, cases) for arm in arms])
@@ -114,7 +114,10 @@ def _shares(scores: Scores, arms: Arms, cases: Cases) -> dict[str, ShareOf | Unk
 def _quality(
     share: ShareOf | Unknown, grade: FigureGrade, source: str, *, lacks: bool
 ) -> AnyFigure:
-    """``lacks``: too few answers. What came in their place is the endpoint's: it isn't kept."""
+    """A share as a figure. With ``lacks``, too few answers came, and the figure is unknown.
+
+    A text that an endpoint sent instead of answers isn't kept.
+    """
     if isinstance(share, Unknown):
         return Unknown(ask=_UNANSWERED if lacks else share.ask)
     return Figure(
@@ -128,7 +131,7 @@ def _quality(
 
 
 def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
-    """The p95 of a call; of a chain, of all its calls together."""
+    """The p95 latency of a call; for a chain, of all its calls together."""
     if arm.kind == "baseline":
         source = "a look-up in memory, with no call"
         return Figure(
@@ -161,7 +164,7 @@ def _usd(
 
 
 def _amount(of: Estimate | None, ask: str, source: str) -> AnyFigure:
-    """An amount that isn't below zero; an end that is not finite is unknown."""
+    """An amount of at least zero; an end that isn't finite is unknown."""
     if of is None:
         return Unknown(ask=ask)
     return Figure(
@@ -177,7 +180,7 @@ def _amount(of: Estimate | None, ask: str, source: str) -> AnyFigure:
 def with_found(
     arms: Sequence[LabArm], tuned: str, **changes: object
 ) -> tuple[LabArm, ...]:
-    """The same arms, with what was found of the tuned one alone."""
+    """The same arms, with new figures for the tuned one."""
     return tuple(
         arm.model_copy(update=changes) if arm.id == tuned else arm for arm in arms
     )

@@ -1,7 +1,7 @@
-"""A model proposes why answers are wrong; people confirm it or say better.
+"""A model proposes causes for wrong answers, and people confirm or correct them.
 
-Its word counts for nothing by itself. It is called through the ledger of the case, quoted before
-and capped, like all calls.
+The proposal alone counts for nothing. The model is called through the case's ledger, with a quote
+and a cap, like all calls.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def prepare_causes(
     *,
     to: Collection[str] = (),
 ) -> PreparedCauses:
-    """The calls to a model of the case; nothing is sent.
+    """Prepare the calls to a model of the case; nothing is sent.
 
     Raises:
         InputError: If the case lists no such model, or it has no price.
@@ -113,7 +113,7 @@ def propose_causes(
     transport: Transport | None = None,
     handle: StopHandle | None = None,
 ) -> FailureDraw:
-    """The draw with the causes that the model proposes; none where its answer can't be read.
+    """The draw with the causes that the model proposes; none for an unreadable answer.
 
     ``cap_usd`` is the most that all calls of this kind may cost, earlier ones included.
 
@@ -138,7 +138,7 @@ async def _proposed(
     transport: Transport | None,
     handle: StopHandle | None,
 ) -> list[str]:
-    """The cause that is proposed for each failure; empty for none."""
+    """The proposed cause of each failure; empty for none."""
     own = transport or transport_for([ready.place], confirmed=ready.confirmed)
     try:
         with stopped_by_user(handle) as on_stop:
@@ -166,7 +166,7 @@ async def _proposed(
 
 
 def _cause_in(reply: Reply) -> str:
-    """The cause that an answer names; empty where it names none."""
+    """The cause that an answer names; empty for none."""
     value = Output(reply.text).json
     cause = value.get("cause") if isinstance(value, dict) else None
     return cause if isinstance(cause, str) and cause in CAUSES else ""

@@ -1,4 +1,4 @@
-"""The ceiling lab of a case: quote, run, report, and what it adds to the evidence."""
+"""The ceiling lab of a case: its quote, its run, its report, and its evidence."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ _LOOK_S = 5.0  # seconds after which a waiting thread looks whether anybody will
 
 
 class CeilingRun(NamedTuple):
-    """A ceiling lab that ran."""
+    """A finished ceiling lab."""
 
     result: CeilingResult
     dossier: Dossier
@@ -90,9 +90,9 @@ class CeilingRun(NamedTuple):
     scores: Scores
 
     def grid(self, kind: str = "report", most: int = 1_000_000) -> list[list[str]]:
-        """Cases by arms: a heading, then of each case what was asked, what is right, and answers.
+        """Cases by arms: a heading, then a row for each case with its question and all answers.
 
-        An answer begins with what it scored. Of the ``report`` part only the arms that met it.
+        An answer begins with its score. The ``report`` part has only the arms that met it.
         """
         plan = self.plan
         shown = self.scores.shown
@@ -132,10 +132,10 @@ def run(
     source: str = ".",
     **settings: Unpack[CallSettings],
 ) -> CeilingRun:
-    """Run the lab to its end, the cap or a stop, and add what it shows to the case's evidence.
+    """Run the lab to its end, the cap or a stop, and add its result to the case's evidence.
 
-    The cap is for earlier runs too; ``source`` is how the user named the case. Raises InputError if
-    a model has no price, an endpoint can't be reached or a ledger can't be used.
+    The cap includes earlier runs; ``source`` is the case as the user named it. Raises InputError if
+    a model has no price, an endpoint can't be reached, or a ledger can't be used.
     """
     case = lab.case
     framework = lab.framework
@@ -231,7 +231,7 @@ def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str
 
 
 def _cases_text(done: CeilingRun, form: str) -> str:
-    """Every case with every arm's answer, those that chose nothing first."""
+    """Every case with every arm's answer, the held-out cases first."""
     rows = list[dict[str, Any]]()
     for kind in ("report", "select"):
         head, *lines = done.grid(kind)
@@ -256,7 +256,7 @@ def with_search(
     *,
     cap_usd: float | None = None,
 ) -> PreparedLab:
-    """A lab that searches for better prompts first. Some cases are parted off for that.
+    """A lab that searches for better prompts first, on some cases that are set aside for that.
 
     ``draws`` are how often the search starts anew, at most; 0 for no search. Where nobody says, it
     is searched wherever that can be, and the lab says why where it can't; where a model judges,
@@ -373,7 +373,7 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
 
 
 class _SearchOutcome(NamedTuple):
-    """The plan with what a search came to, and what a result says of it."""
+    """The plan after a search, and the fields of a result about the search."""
 
     plan: LabPlan
     about: dict[str, Any]
@@ -381,9 +381,10 @@ class _SearchOutcome(NamedTuple):
 
 
 async def _searched(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
-    """Search under a cap of its own, keep the prompts beside the case, and let the best race.
+    """Search under a separate cap, keep the prompts beside the case, and let the best ones race.
 
-    Where the search ends early, for its cap or want of answers, the race goes on with what came.
+    Where the search ends early, by its cap or without answers, the race continues with the prompts
+    so far.
     """
     request = lab.request
     if request is None:
@@ -407,7 +408,7 @@ async def _searched(lab: PreparedLab, calls: PaidCalls) -> _SearchOutcome:
 
 
 def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
-    """The most the search may cost: as stated, else by its quote, and half of the lab's own cap."""
+    """The most that the search may cost: as stated, else by its quote, and half of the lab's cap."""
     assert lab.request is not None  # the caller looked
     evaluator = CandidateEvaluator(
         lab.plan,

@@ -24,7 +24,7 @@ TWO_CASES = 12  #: Cases, where two prompts are compared.
 ONE_CASES = 16  #: Cases, where there is one.
 MOST_CALLS = 40
 GAINED = 0.8
-"""Of the cases that another way of asking gets right those that a search gains, about."""
+"""The share that a search gains, of the cases that another way of asking gets right (roughly)."""
 #: Share of cases: where less is foretold, a search is not worth its price.
 WORTH = 0.02
 _FEWEST = 8  # cases, under which nothing is said
@@ -45,7 +45,7 @@ def foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
 
 
 def _foretell(evaluator: CandidateEvaluator) -> Headroom | Unknown:
-    """Ask a few cases of the search as written, and those that go wrong in other ways.
+    """Ask a few cases of the search as written, and ask the wrong ones in other ways.
 
     Other ways are the other prompt, the right answer in another form, other settings, and a text
     that is written from some of the wrong cases and tried on the others.
@@ -108,7 +108,7 @@ def _right_by(
 def _in_another_form(
     evaluator: CandidateEvaluator, candidate: PromptCandidate, cases: Cases
 ) -> set[str]:
-    """Ids of the cases whose right answer stands in what came, with more around it."""
+    """Ids of the cases whose right answer is in the output, with more text around it."""
     if not cases:
         return set()
     inside = set()
@@ -126,7 +126,7 @@ def _in_another_form(
 def _other_settings(
     evaluator: CandidateEvaluator, best: PromptCandidate
 ) -> list[PromptCandidate]:
-    """The same with examples, and with the last effort that its model lists."""
+    """The same candidate with examples, and with the highest effort that its model lists."""
     arms = evaluator.plan.arms
     efforts = list(
         dict.fromkeys(arm.effort for arm in arms if arm.model == best.arm.model)
@@ -142,9 +142,10 @@ def _other_settings(
 def _by_a_written_text(
     evaluator: CandidateEvaluator, best: PromptCandidate, left: Cases, most: int
 ) -> tuple[set[str], int]:
-    """Ids of as many wrong cases as a text would get right that is written from some of them.
+    """Ids of wrong cases that a text written from some of them gets right, and the number of calls.
 
-    It is tried on those it wasn't written from, where there are any; and how many calls it took.
+    The text is tried on other wrong cases than those it was written from, if there are any, and the
+    result is scaled up to all of them.
     """
     prompt = written_from(evaluator, best, left[:SHOWN])
     tried = (left[SHOWN:] or left)[: most - 1]

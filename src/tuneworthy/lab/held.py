@@ -1,4 +1,4 @@
-"""A tuned arm of a lab held against every target, beside the untuned ways, by the one criterion."""
+"""A tuned arm of a lab compared with every target, beside the untuned ways, by the one criterion."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class HeldArm(NamedTuple):
     enough: str  #: An untuned way that makes it needless; empty for none.
     needless_too: State  #: Whether the way without a model beside it brings as much.
     may_be_enough: str = ""
-    """An untuned way that may be enough too, and how many cases would tell; empty for none."""
+    """An untuned way that may be enough too, with the number of cases to settle it; empty for none."""
 
 
 def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
@@ -65,10 +65,10 @@ def hold_arm(
     margin: float,
     simpler: tuple[str, KnownNumber] | None = None,
 ) -> HeldArm:
-    """Hold a tuned way of a table against every target.
+    """Compare a tuned way of a table with every target.
 
     ``margin`` is the share of cases below which a difference is no gain. ``simpler`` is a way
-    without a model, by its id, and what the tuned one gains over it.
+    without a model, by its id, and the gain of the tuned way over it.
     """
     way = table.find(name)
     assert way is not None  # its arm was put into the table
@@ -103,7 +103,7 @@ def _rival(table: WayTable, way: Way) -> str:
 
 
 def hold_targets(table: WayTable, way: Way) -> dict[TargetId, HeldTarget]:
-    """Every target that counts for a way, with what is known of it."""
+    """Every target that counts for a way, with the way's known figure."""
     held = {}
     for target, state in table.criterion.judge(way).items():
         limit = table.criterion.limits.get(target)
@@ -140,7 +140,7 @@ def _settles(target: TargetId, known: KnownNumber | None, limit: float | None) -
 def name_targets(
     targets: Mapping[TargetId, HeldTarget], state: TargetState
 ) -> tuple[str, ...]:
-    """Names of the targets that are in a state."""
+    """Names of the targets with a state."""
     return tuple(
         TARGETS[target].name for target, held in targets.items() if held.state == state
     )

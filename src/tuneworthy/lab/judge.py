@@ -1,8 +1,8 @@
-"""A judge in a lab: called through the lab's ledger and cap, and corrected by people's labels.
+"""The grader of a lab, called through the lab's ledger and cap, and corrected by people's labels.
 
-Its word alone reports nothing. Every output is judged; people label a random sample, drawn before
-anybody looks; reported is a prediction-powered interval (``stats.compare``). The same output for
-the same case is one thing, whichever arm wrote it: one call and one label serve.
+Its word alone reports nothing. It grades every output. People label a random sample, which is drawn
+before anybody looks, and the result is a prediction-powered interval (``stats.compare``). Equal
+outputs for one case are one item, whichever arm wrote them: they need one call and one label.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
     from tuneworthy.stats.clustered import Floats, Ints
 
 UNREADABLE = 0.5
-"""Counted as the judge's word where that can't be used. Any fixed number is honest here, because
-people's labels correct it as they correct the rest."""
+"""The grade that counts where the grader's answer can't be used. Any fixed number is honest here,
+as people's labels correct it like all others."""
 LABELS = 50  #: Cases of a part that people label where nothing else is stated.
 SCALE = "yes-no"  #: People's answers for a lab: a target is a share of cases, each a yes or a no.
 BYTES_A_TOKEN = 8
-"""Length of an answer that isn't there yet, for a quote; the cap holds for longer ones as well."""
+"""The assumed length of a missing answer, for a quote. The cap holds for longer answers, too."""
 
 
 def shuffled(cases: Iterable[EvalCase], seed: int) -> list[EvalCase]:
-    """Cases in an order that depends on their ids and the seed alone."""
+    """Cases in an order that depends only on their ids and the seed."""
     return sorted(cases, key=lambda case: digest_of("order", str(seed), case.id))
 
 
 def label_sample(cases: Cases, labels: int, seed: int) -> tuple[EvalCase, ...]:
     """The cases of one part on which people's labels count: a random sample, fixed beforehand.
 
-    The first ``labels`` of the order that the seed draws, and as many more as it takes to have 20
-    conversations among them; all of them where the part has fewer.
+    It has the first ``labels`` cases of an order that the seed draws, and more of them until 20
+    conversations are included; all cases where the part has fewer.
     """
     sample: list[EvalCase] = []
     clusters: set[str] = set()
@@ -71,7 +71,7 @@ _SHOWN_OF_WORDS = 80  # of an answer that can't be used
 
 @dataclass(slots=True)
 class LabJudge:
-    """A judge, where it is called, and people's labels so far."""
+    """A grader with its endpoint, and people's labels so far."""
 
     judge: Judge
     place: Reached
@@ -82,17 +82,17 @@ class LabJudge:
     #: The rubric's file as the user named it, for a command to copy.
     rubric_file: str = ""
     answers: dict[tuple[str, Output], Settled] = field(default_factory=dict)
-    """The judge's answers by case and output."""
+    """The grader's answers by case and output."""
 
     @property
     def name(self) -> str:
-        """The scorer, in words for the report and the plan: another rubric is another scorer."""
+        """The scorer in words, for the report and the plan. Another rubric is another scorer."""
         plan = self.plan
         return f"{self.named} as judge by {plan.file} ({plan.rubric[:6]}), {plan.labels} labels"
 
     @property
     def named(self) -> str:
-        """The model as people see it."""
+        """The name of the model for people."""
         return name_with_host(self.model.id, self.place.base_url)
 
     def job(self, output: Output, case: EvalCase) -> Job | None:
@@ -105,7 +105,7 @@ class LabJudge:
     async def ask(
         self, runner: Runner, outputs: Iterable[tuple[Output, EvalCase]]
     ) -> Outcome | None:
-        """Ask about some outputs, each once; None where there was nothing to ask."""
+        """Ask about each different output once; None without any output."""
         possible = {
             (case.id, output): self.job(output, case) for output, case in outputs
         }
@@ -119,14 +119,17 @@ class LabJudge:
         return outcome
 
     def score(self, output: Output, case: EvalCase) -> Scored:
-        """The judge's word; unscored where it was too long to be shown, failed, or is in doubt."""
+        """The grader's score; none where the output is too long, or its call failed or is in doubt."""
         settled = self.answers.get((case.id, output))
         if settled is None or settled.whole is None:
             return unscored("judge_not_heard")
         return self.judge.read(settled.whole)
 
     def unheard(self, most: float) -> Stop:
-        """Why its word isn't there: a larger share than ``most`` is lost, and not a few calls."""
+        """A reason to stop where more than a share of ``most`` of the grader's answers is lost.
+
+        A few lost calls are no reason.
+        """
         lost = [call for call in self.answers.values() if call.whole is None]
         if len(lost) <= max(PROBES - 1, most * len(self.answers)):
             return self._unread()
@@ -136,7 +139,7 @@ class LabJudge:
         return Stop(lost_of, "unanswered")
 
     def _unread(self) -> Stop:
-        """That none of its answers can be used, if that is so of as many as a probe takes."""
+        """A reason to stop where none of its first answers can be used, as many as a probe has."""
         words = [call.whole for call in self.answers.values() if call.whole is not None]
         if len(words) < PROBES or any(
             self.judge.read(reply).ok is not None for reply in words
@@ -153,10 +156,11 @@ class LabJudge:
     def expected(
         self, job: Job, case: EvalCase, ledger: Ledger | None
     ) -> Iterator[Job]:
-        """The judge's call that would follow from a call of an arm, for a quote.
+        """The grader's call after a call of an arm, for a quote.
 
-        About its answer where that is in the ledger, and else about one of eight bytes a token,
-        with as many as it may have. A call in doubt is never sent again, so nothing is judged.
+        It is about the answer in the ledger. Without one, it is about an assumed answer with eight
+        bytes for each token it may have. A call in doubt is never sent again, so it has no call of
+        the grader.
         """
         known = ledger.find(job.key) if ledger is not None else None
         if known is None:
@@ -172,18 +176,18 @@ class LabJudge:
 
 
 class JudgedScores(NamedTuple):
-    """An arm on some cases: the judge's word, people's labels, and how many of these lack."""
+    """An arm on some cases: the grader's scores, people's labels, and the number of missing ones."""
 
     judge: Floats
-    """0 … 1; ``UNREADABLE`` where it can't be used, NaN where there is nothing to judge."""
+    """0 … 1; ``UNREADABLE`` for an unusable answer, NaN without an output."""
     people: Floats
-    """0 … 1 on the sample, NaN elsewhere, and where nobody has labelled yet."""
+    """0 … 1 on the sample; NaN elsewhere, and without a label."""
     missing: int  #: Cases of the sample whose output nobody has labelled.
 
     def estimate(self, clusters: Ints) -> Estimate | None:
         """The share of outputs that people would pass.
 
-        None while labels lack, and where the sample comes from under 20 conversations.
+        None while labels are missing, and where the sample has under 20 conversations.
         """
         kept = ~np.isnan(self.judge)
         if self.missing or not kept.any():
@@ -191,9 +195,9 @@ class JudgedScores(NamedTuple):
         return predicted_mean(self.judge[kept], self.people[kept], clusters[kept])
 
     def less(self, other: JudgedScores, clusters: Ints) -> Estimate | None:
-        """How much more of its outputs people would pass than of another arm's, on the same cases.
+        """The difference to another arm, on the same cases, in the share that people would pass.
 
-        None while labels lack, and with under 20 labelled conversations.
+        None while labels are missing, and with under 20 labelled conversations.
         """
         kept = ~(np.isnan(self.judge) | np.isnan(other.judge))
         if self.missing or other.missing or not kept.any():
@@ -213,21 +217,21 @@ def label_more(outputs: int) -> str:
 
 
 class JudgeChoice(NamedTuple):
-    """The judge that the user names."""
+    """The user's choice of a grader."""
 
     rubric: str | Path  #: File with what an output has to meet.
     model: str  #: One of the case's models, or another.
     #: Where another is served; empty for its provider's usual address.
     base_url: str = ""
     usd_per_mtok: tuple[float, float] | None = None
-    """Price of another for input and output; its list price where it isn't stated."""
+    """The stated price for input and output of an unlisted model; else its list price counts."""
     labels: int = LABELS  #: Cases of a part on which people's labels count.
 
 
 def judge_setup(
     case: Case, choice: JudgeChoice, *, seed: int, max_tokens: int, as_of: date
 ) -> LabJudge:
-    """A judge that can be called, with the labels that are there."""
+    """A grader that can be called, with the labels so far."""
     text = rubric_text(choice.rubric)
     model = _judging_model(case, choice)
     place = reach(model)
@@ -254,7 +258,7 @@ def judge_setup(
 
 
 def rubric_text(path: str | Path) -> str:
-    """A rubric as people and the judge see it."""
+    """A rubric as people and the grader see it."""
     text = read_text(Path(path), MIB, CaseError).strip()
     if not text:
         raise CaseError(
@@ -264,7 +268,7 @@ def rubric_text(path: str | Path) -> str:
 
 
 def people_labels(case: Case, rubric: str) -> dict[tuple[str, str], float]:
-    """People's labels of outputs: what was settled, else the mean of all who labelled it."""
+    """People's labels of outputs: the settled one, else the mean of all its labels."""
     several: dict[tuple[str, str], list[float]] = {}
     settled: dict[tuple[str, str], float] = {}
     for name, labels in read_labels(case).items():

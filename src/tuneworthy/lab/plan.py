@@ -1,4 +1,4 @@
-"""The plan of a lab: every way to answer a case, the cases, and the requests they make."""
+"""The plan of a lab: the ways to answer a case, the cases, and the requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NEAREST = 8  #: Examples that are retrieved where a prompt doesn't say how many.
 _LONGEST = 180  # characters of a name, with room for a number
 FEWEST_TOKENS = 512
 PROBE_TOKENS = 8192
-"""The least that an answer may have where nobody states its most, and the most of a probe."""
+"""The least limit of an answer for which nobody states one, and the most tokens of a probe."""
 #: Cases that each model is asked with the most, to see how much it uses.
 PROBE_CASES = 3
 BASELINES = ("majority", "nearest_neighbour", "trained_head")
@@ -51,14 +51,14 @@ def plan_arms(
     schema: bool = False,
     head: bool = False,
 ) -> tuple[Arm, ...]:
-    """Prompts × models as written, and beside them what teams forget to try.
+    """Prompts × models as written, and further arms that teams forget to try.
 
-    For each prompt and model: as its file says, with each effort of the model; with the nearest
-    examples retrieved for each case, where there are examples and the prompt brings none; for the
-    first prompt also without its passages, where cases have some, and constrained by the output
-    schema, where there is one. Three baselines need no model: the commonest answer, the answer of
-    the nearest example, and where the examples are enough to train a ``head``, what that says. Ids
-    are unique, and baselines last. A tuned model is one more model.
+    For each prompt and model: as the prompt's file says, and with each effort of the model. With
+    the nearest examples retrieved for each case, if there are examples and the prompt has none of
+    its own. For the first prompt also without its passages, where cases have some, and constrained
+    by the output schema, if there is one. Three baselines need no model: the most frequent answer,
+    the answer of the nearest example, and a ``head``, where there are enough examples to train one.
+    Ids are unique, and baselines come last. A tuned model is one more model.
     """
     passages = any(row.contexts for row in evalset)
     arms = list[Arm]()
@@ -110,16 +110,16 @@ def plan_arms(
 def arms_with(
     arms: Arms, more: Sequence[Arm], named: Mapping[str, str]
 ) -> tuple[Arm, ...]:
-    """Arms, and after them others under names of their own.
+    """Arms, followed by others under names that no arm has yet.
 
-    ``named`` are models as people see them, by id.
+    ``named`` are the models' names for people, by id.
     """
     fresh = [_arm(arm.model_dump(exclude={"id"}), named[arm.model]) for arm in more]
     return _distinct([*arms, *fresh])
 
 
 def _distinct(arms: Arms) -> tuple[Arm, ...]:
-    """Arms under names that differ, also where long names were cut to the same one."""
+    """Arms with different names, even where long names were cut to the same one."""
     used = Counter[str]()
     distinct = list[Arm]()
     for arm in arms:
@@ -130,7 +130,7 @@ def _distinct(arms: Arms) -> tuple[Arm, ...]:
 
 
 def _arm(values: Mapping[str, Any], named: str) -> Arm:
-    """An arm named after what it is made of, its model as it is ``named`` for people."""
+    """An arm with a name made from its parts, and from its model's name for people."""
     parts = [" → ".join((*values["steps"], values["prompt"])), named]
     if values["few_shot"]:
         parts.append(f"{values['few_shot_from']} {values['few_shot']}")
@@ -150,10 +150,10 @@ _DIGITS = 6  # of a cosine; what is beyond depends on the machine
 
 
 class Pool:
-    """Solved cases that may be shown or looked up.
+    """Solved cases to show as examples or to look up.
 
-    A case never sees its own conversation, nor its own input under another name: examples are often
-    the data that the evaluation set was cut from. Those without a reference are left out.
+    A case never gets its own conversation, nor its own input under another name: examples are often
+    from the data that the evaluation set was cut from. Cases without a reference are left out.
     """
 
     def __init__(self, examples: Cases) -> None:
@@ -183,7 +183,7 @@ class Pool:
         return len(self.examples)
 
     def expect(self, cases: Iterable[EvalCase]) -> None:
-        """Name cases that will be asked about: they are looked up many at a time."""
+        """Announce cases that will be asked about, so that many are looked up at a time."""
         self._waiting |= dict.fromkeys(case.text for case in cases)
 
     def _visible(self, case: EvalCase, places: Iterable[int]) -> Iterator[int]:
@@ -194,20 +194,20 @@ class Pool:
                 yield place
 
     def fixed(self, k: int, case: EvalCase) -> tuple[int, ...]:
-        """Places of the first ``k`` of other conversations, spread over the answers there are."""
+        """Places of ``k`` examples of other conversations, spread over the different answers."""
         return tuple(islice(self._visible(case, self._spread), k))
 
     def drawn(self, name: str, k: int, case: EvalCase) -> tuple[int, ...]:
-        """Places of the first ``k`` of other conversations in an order that a name draws."""
+        """Places of ``k`` examples of other conversations, in an order that depends on the name."""
         if name not in self._drawn:
             order = np.random.default_rng(int(name.rpartition("-")[2]))
             self._drawn[name] = order.permutation(len(self.examples)).tolist()
         return tuple(islice(self._visible(case, self._drawn[name]), k))
 
     def nearest(self, k: int, case: EvalCase) -> tuple[int, ...]:
-        """Places of the ``k`` nearest of other conversations by the cosine of their embeddings.
+        """Places of the ``k`` nearest examples of other conversations, by the cosine of embeddings.
 
-        The nearest comes last, where a model reads it last; fewer where the pool is small.
+        The nearest comes last, where a model reads it last. There are fewer in a small pool.
         """
         if not self.examples or k < 1:
             return ()
@@ -234,7 +234,7 @@ class Pool:
         return self._found[asked]
 
     def _turns(self, template: str, previous: str, place: int) -> Spoken:
-        """An example as two turns of a conversation, asked as a template asks."""
+        """An example as two turns of a conversation, with the question in the template's form."""
         asked = filled(
             template, {"input": self.examples[place].text, "previous": previous}
         )
@@ -254,7 +254,7 @@ class Pool:
 
     @property
     def teaches(self) -> bool:
-        """Whether a classifier can be trained on it: twenty examples, and five a class."""
+        """Whether a classifier can be trained on it: twenty examples, and five for each class."""
         classes = len(self._answers)
         return classes > 1 and len(self) >= max(20, 5 * classes)
 
@@ -268,13 +268,13 @@ class Pool:
         return str(classes[int(np.argmax(scores))])
 
     def sureness(self, case: EvalCase) -> float:
-        """The chance that the head gives to what it says."""
+        """The probability that the head gives to its label."""
         _, scores = self._head_scores(case)
         raised = np.exp(scores - scores.max())
         return float(np.round(raised.max() / raised.sum(), _DIGITS))
 
     def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
-        """The labels, and how far the head is for each."""
+        """The labels, and the head's score for each."""
         _, fold_by_key = self._parted()
         fold = fold_by_key.get(f"cluster {case.cluster}")
         if fold is None:
@@ -284,13 +284,13 @@ class Pool:
         return classes, np.append(vector, 1.0) @ weights  # 1 for the intercept
 
     def _parted(self) -> tuple[Ints, dict[str, int]]:
-        """The fold of each example, and by cluster and by question; made once."""
+        """The folds of the examples, and of their clusters and questions; computed once."""
         if self._folds is None:
             self._folds = _folds(self.examples, self._questions)
         return self._folds
 
     def head_without(self, fold: int = -1) -> tuple[NDArray[np.object_], Vectors]:
-        """Labels and weights of the head that saw no example of a fold; of all without one."""
+        """Labels and weights of the head that was trained without a fold; of all examples for -1."""
         if fold not in self._heads:
             folds, _ = self._parted()
             kept = np.flatnonzero(folds != fold)
@@ -302,12 +302,12 @@ class Pool:
         return self._heads[fold]
 
     def answer_of(self, place: int) -> str:
-        """The answer of an example, as it is shown to a model."""
+        """The answer of an example, in the form that a model is shown."""
         return self._texts[place]
 
     @property
     def vectors(self) -> Vectors:
-        """The embeddings of the examples, a row each."""
+        """The embeddings of the examples, a row for each."""
         return self._embedded()
 
     def _embedded(self) -> Vectors:
@@ -319,7 +319,7 @@ class Pool:
         return np.round(vectors @ self._embedded().T, _DIGITS)
 
     def _near(self, text: str) -> tuple[Vectors, NDArray[np.int32]]:
-        """The vector of a text and the places nearest to it; others that wait come along."""
+        """The vector of a text, and its nearest places; announced cases are computed with it."""
         if text not in self._asked:
             self._waiting.pop(text, None)
             texts = [text, *islice(self._waiting, _BLOCK - 1)]
@@ -333,7 +333,7 @@ class Pool:
 
 
 def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.int32]:
-    """Places of the largest scores, the largest first; of equals the first."""
+    """Places of the highest scores, the highest first; equal ones in their order."""
     least: Any = -np.inf
     # the largest of some strands are a bound that is quickly found
     if len(scores) > most:
@@ -356,7 +356,7 @@ _INTERCEPT = np.float32(0.3)
 def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, int]]:
     """The fold of each example, and of each of their conversations and questions.
 
-    Conversations that share a question are one group, and groups are dealt to the folds in turn.
+    Conversations with a common question are one group, and groups are dealt to the folds in turn.
     """
     # by conversation or question the list of all that are in its group, one object a group
     groups = dict[str, list[str]]()
@@ -376,10 +376,10 @@ def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, i
 
 
 def logistic(vectors: Vectors, codes: Ints) -> Vectors:
-    """Weights of a softmax regression with a ridge, its intercept last, a column a class.
+    """Weights of a softmax regression with a ridge: a column for each class, the intercept last.
 
-    Nesterov's steps in single precision, as long as the curvature of the loss allows: that is
-    why the vectors are centered, as what they have in common would make the steps short.
+    Nesterov's steps in single precision, as long as the curvature of the loss allows. The vectors
+    are centered because their common part would make the steps short.
     """
     n = len(vectors)
     classes = int(codes.max()) + 1
@@ -404,7 +404,7 @@ def logistic(vectors: Vectors, codes: Ints) -> Vectors:
 
 
 def question(case: EvalCase) -> str:
-    """The input of a case, as text by which the same question is known again."""
+    """The input of a case, as a text that is equal for equal questions."""
     if case.input is not None:
         text = case.input
     else:
@@ -415,7 +415,7 @@ def question(case: EvalCase) -> str:
 
 
 def answer_text(reference: Any) -> str:
-    """A reference as the text a model would write; keys stay in the order of the file."""
+    """A reference as the text that a model would write; keys stay in the order of the file."""
     if isinstance(reference, str):
         return reference
     return json.dumps(reference, ensure_ascii=False)
@@ -441,7 +441,7 @@ class Setting:
 
 
 class Spoken(NamedTuple):
-    """Messages that several requests share, with what a request's key and price take of them."""
+    """Messages that several requests share, with their part of a request's key and price."""
 
     talk: tuple[tuple[ChatRole, str], ...] = ()
     as_json: bytes = b""  #: As canonical JSON.
@@ -493,7 +493,7 @@ class Form:
         )
         self.tokens = most_input_tokens(self.request)
         self.around = [self.request.around(repeat) for repeat in range(repeats)]
-        """Of each repeat the canonical JSON before its messages, and after them."""
+        """For each repeat, the canonical JSON before the messages, and the one after them."""
 
 
 class Asking:
@@ -521,7 +521,7 @@ class Asking:
             self._earlier = [Spoken.from_text(m.role, m.content) for m in before]
 
     def parts(self, form: Form, said: Sequence[str] = ()) -> tuple[Spoken, Spoken]:
-        """The system prompt, and what comes after it."""
+        """The system prompt, and the messages after it."""
         prompt = form.prompt
         pool = form.pool
         previous = said[-1] if said else ""
@@ -555,7 +555,7 @@ class Asking:
 
 
 def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
-    """The request of an arm for one case; of a chain its first step."""
+    """The request of an arm for one case; for a chain, its first step."""
     form = Form(arm, setting)
     return form.request.model_copy(update={"messages": Asking(case).messages(form)})
 
@@ -581,7 +581,7 @@ def _begun(before: bytes, system: bytes) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class LabPlan:
-    """Everything a lab will do, fixed before the first call."""
+    """Everything that a lab will do, fixed before the first call."""
 
     arms: tuple[Arm, ...]
     select: tuple[EvalCase, ...]
@@ -590,16 +590,16 @@ class LabPlan:
     repeats: int = 1
     seed: int = 0
     probes: frozenset[tuple[str, str]] = frozenset()
-    """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
+    """Arms and cases whose calls may have the most tokens. Their use sets the limit for all calls."""
     made: dict[Any, Any] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-    """Forms by arm, step and most tokens, and what is said about the last case."""
+    """Forms by arm, step and most tokens, and the messages about the last case."""
 
     def walks(
         self, arm: Arm, case: EvalCase, heard: Told | None = None
     ) -> Iterator[list[Job]]:
-        """For each repeat the steps of one arm on one case, as far as earlier ones are heard."""
+        """For each repeat, the steps of one arm on one case, as far as earlier answers exist."""
         for repeat in range(0 if arm.kind == "baseline" else self.repeats):
             jobs = [self._job(arm, case, repeat)]
             said = tuple[str, ...]()
@@ -639,7 +639,7 @@ class LabPlan:
         )
 
     def _form(self, arm: Arm, *, step: int, most: int) -> Form:
-        """The requests of an arm at a step, but for the case; made once."""
+        """The requests of an arm at a step without the case; made once."""
         name = (arm.id, step, most)
         form: Form | None = self.made.get(name)
         if form is None:
@@ -650,16 +650,16 @@ class LabPlan:
     def calls(
         self, arms: Iterable[Arm], cases: Cases, heard: Told | None = None
     ) -> Iterator[Asked]:
-        """The calls of some arms on some cases, each with its arm and case; none of a baseline.
+        """The calls of some arms on some cases, each with its arm and case; none for a baseline.
 
-        Of a chain the last one, or the first whose answer isn't heard.
+        For a chain, the last call, or the first one without an answer.
         """
         for case, arm in product(cases, arms):
             for walk in self.walks(arm, case, heard):
                 yield walk[-1], arm, case
 
     def named(self, model: str) -> str:
-        """A model as people see it, by its id: with its host where that isn't its vendor's own."""
+        """The name of a model for people, by its id; with its host unless that is its vendor's own."""
         return name_with_host(model, self.setting.reached[model].base_url)
 
     def of_kind(self, kind: str) -> tuple[Arm, ...]:
@@ -670,7 +670,7 @@ class LabPlan:
         return tuple(arm for arm in self.arms if arm.kind != "baseline")
 
     def probing(self) -> LabPlan:
-        """The same with probes: of each model's first arm with each effort, on the first cases."""
+        """The same plan with probes: each model's first arm with each effort, on the first cases."""
         first: dict[tuple[str, str], Arm] = {}
         for arm in self.called:
             runs_inside = not self.setting.reached[arm.model].base_url
@@ -687,7 +687,10 @@ class LabPlan:
         return [job for job, arm, case in calls if (arm.id, case.id) in self.probes]
 
     def capped(self, settled: Iterable[Settled | None]) -> LabPlan:
-        """With room for half as much again as the longest answer of the probes; a power of two."""
+        """The same plan with a limit of half as much again as the probes' longest answer.
+
+        The limit is a power of two.
+        """
         replies = (
             call.reply
             for call in settled
@@ -705,9 +708,9 @@ class LabPlan:
 def make_plan(
     arms: Arms, cases: Cases, setting: Setting, *, repeats: int = 1, seed: int = 0
 ) -> LabPlan:
-    """A plan with its cases parted and shuffled; no conversation is in both parts.
+    """A plan with its cases split and shuffled; no conversation is in both parts.
 
-    ``repeats`` is how often each case is asked; repeats are no cases. ``seed`` is for the split and
+    ``repeats`` is how often each case is asked; repeats aren't cases. ``seed`` is for the split and
     the order.
     """
     select, report = parted(joined(cases), seed=seed)
@@ -725,9 +728,9 @@ def make_plan(
 
 
 def joined(cases: Cases) -> tuple[EvalCase, ...]:
-    """Cases with equal ones in one conversation: the same input twice is one thing to learn from.
+    """Put equal cases into one conversation, as the same input twice is one thing to learn from.
 
-    Cases that belong to a conversation stay with it.
+    Cases with a conversation stay in it.
     """
     first: dict[str, str] = {}  # by question the first case that asks it
     together = list[EvalCase]()
@@ -741,6 +744,6 @@ def joined(cases: Cases) -> tuple[EvalCase, ...]:
 
 
 def system_of(request: Request) -> str:
-    """The system prompt as it is sent; empty where there is none."""
+    """The system prompt of a request; empty without one."""
     first = request.messages[0]
     return first.content if first.role == "system" else ""

@@ -110,7 +110,7 @@ MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model 
 
 @dataclass(frozen=True, slots=True)
 class PreparedLab:
-    """A lab that could run."""
+    """A lab that is ready to run."""
 
     case: Case
     framework: Framework
@@ -119,18 +119,18 @@ class PreparedLab:
     scorer: str  #: What scores the answers, in words for the report.
     as_of: date  #: The day, for prices and evidence.
     request: ProposalRequest | None = None
-    """The search for better prompts that comes before the race; None for none."""
+    """The search for better prompts before the race; None for none."""
     unsearched: str = ""  #: Why nothing is searched, though nobody turned it off.
     trusted: frozenset[str] = frozenset()
-    """Models whose stated price counts, also where the list price is higher or it is 0."""
+    """Models whose stated price counts, even below the list price or at 0."""
     #: Its cases and prompts as they were when it read them.
     files: tuple[MeasuredFile, ...] = ()
     confirmed: frozenset[str] = frozenset()
-    """Hosts that the user says may be sent to, beside those that need no saying."""
+    """Hosts that the user confirmed, beside those that need no confirmation."""
 
     @property
     def places(self) -> list[Reached]:
-        """Where all that it may call is called."""
+        """The places of all models that it may call."""
         return [
             *self.plan.setting.reached.values(),
             *(each.place for each in self.callers),
@@ -138,7 +138,7 @@ class PreparedLab:
 
     @property
     def unconfirmed(self) -> Strings:
-        """Hosts that it would call and that nobody confirmed, a sentence each."""
+        """A sentence for each host that it would call and that nobody confirmed."""
         return list_unconfirmed(self.places, self.confirmed)
 
     @property
@@ -170,7 +170,7 @@ class PreparedLab:
 
     @property
     def callers(self) -> list[ProposalRequest | LabJudge]:
-        """Whoever calls a model beside the arms: the writer of prompts and the judge."""
+        """The callers of models beside the arms: the writer of prompts and the grader."""
         return [each for each in (self.request, self.scores.judge) if each is not None]
 
     @property
@@ -226,7 +226,7 @@ class PreparedLab:
 
     @property
     def usual(self) -> dict[str, UsualCall]:
-        """By id the average call of each model that was asked before."""
+        """The average call of each model that was called before, by id."""
         usual = dict[str, UsualCall]()
         with ledger_or_none(self.case) as ledger:
             if ledger is None:
@@ -239,7 +239,7 @@ class PreparedLab:
 
     @property
     def judge(self) -> JudgePlan | None:
-        """Who judges; None where rules score."""
+        """The plan of the grader; None where rules score."""
         return self.scores.judge.plan if self.scores.judge else None
 
 
@@ -259,14 +259,14 @@ def prepare(
 ) -> PreparedLab:
     """Plan a lab; nothing is sent.
 
-    The framework is the case's own and the day is today, unless others are given. The ``seed`` is
-    for the split of the cases and their order, each of which is asked ``repeats`` times. An answer
-    may have ``max_tokens``; 0 for what a probe of each model shows. ``allow_code`` lets scorers run
-    that are functions of the user's own; ``trust_prices`` lets stated prices count where a list
-    price is higher, or they are 0. A ``judge`` takes the place of scorers, and baselines are left
-    out then; without ``scored`` cases stay that no scorer can judge, for people to label the
-    answers. Models may be called at the hosts in ``to``, beside those that need no saying.
-    Raises InputError if the case has no models, prompts or evaluation set, or a wrong one.
+    By default, the framework is the case's own, and the day is today. ``seed`` is for the split of
+    the cases and their order, and each case is asked ``repeats`` times. An answer may have
+    ``max_tokens``; 0 means the limit that a probe of each model suggests. ``allow_code`` lets a
+    user's own scorer functions run. ``trust_prices`` lets stated prices count below the list price,
+    or at 0. A ``judge`` replaces the scorers, and baselines are left out then. Without ``scored``,
+    cases stay that no scorer can judge, so that people can label the answers. Models may be called
+    at the hosts in ``to``, beside those that need no confirmation. Raises InputError if the case
+    has no models, prompts or evaluation set, or an invalid one.
     """
     confirmed = read_confirmed_hosts(to)
     if judge is not None and judge.base_url:
@@ -344,7 +344,7 @@ def prepare(
 
 
 def _with_earlier_probes(case: Case, plan: LabPlan) -> LabPlan:
-    """A plan with the cap on answers that its probes show, as far as a ledger has them."""
+    """A plan with the limit on answers by its probes, if the ledger has them."""
     jobs = plan.probe_jobs()
     if not jobs:
         return plan
@@ -355,7 +355,7 @@ def _with_earlier_probes(case: Case, plan: LabPlan) -> LabPlan:
 
 
 def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
-    """The hosts that a user's own configuration lists, and those that are named in a command."""
+    """The hosts in a user's own configuration, and those named in a command."""
     hosts = set(read_config().confirmed_hosts)
     for text in to:
         try:
@@ -369,7 +369,7 @@ def read_confirmed_hosts(to: Collection[str] = ()) -> frozenset[str]:
 
 
 def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
-    """The evaluation set that a case has to name."""
+    """The evaluation set of a case; a CaseError without one."""
     cases = named_evalset(case)
     if cases is None:
         fix = f"make one: tuneworthy evalset {argument(source)}, then name it under data.evaluation"
@@ -380,7 +380,8 @@ def evalset_of(case: Case, source: str | Path) -> tuple[EvalCase, ...]:
 def _answer_tokens(case: Case, cases: Cases, *, closed: bool) -> float | None:
     """Tokens of an answer: as a log measured them, as stated, else as the right answers have.
 
-    Where answers are a ``closed`` set of labels, the right ones say it. None where nothing does.
+    Where answers are a ``closed`` set of labels, the right answers decide. None without any of
+    these.
     """
     texts = [answer_text(row.accepted[0]) for row in cases if row.accepted]
     sizes = [len(as_bytes(text)) * TOKENS_A_BYTE for text in texts]
@@ -402,7 +403,7 @@ _END_TOKENS = 2  # what a model writes beside an answer: its end, and a blank
 def _examples(
     case: Case, cases: tuple[EvalCase, ...], seed: int
 ) -> tuple[EvalCase, ...]:
-    """Solved cases to show: the team's examples, else the cases for selecting."""
+    """Solved cases for examples: the team's examples, else the cases for selecting."""
     named = case.data.examples
     path = beside(case, "data.examples", named.path if named else None)
     if path is not None and path.is_file():
@@ -412,7 +413,7 @@ def _examples(
 
 
 def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) -> Kit:
-    """The makings of scorers; a file they name is read beside the case and nowhere else."""
+    """The materials for scorers. A file that they name is read only beside the case."""
 
     def read(name: str) -> str:
         path = beside(case, "data.evaluation", name)
@@ -426,7 +427,7 @@ def _kit(case: Case, materials: Materials, cases: Cases, *, allow_code: bool) ->
 
 
 def _labels(cases: Cases) -> tuple[str, ...]:
-    """The answers there are, where they are few and short enough to be labels."""
+    """The different answers, if they are few and short enough to be labels; else ()."""
     answers = list(chain.from_iterable(case.accepted for case in cases))
     labels = sorted({answer_text(answer) for answer in answers})
     short = all(isinstance(answer, str) and 0 < len(answer) <= 80 for answer in answers)
@@ -441,7 +442,7 @@ def _by_rules(
 ) -> tuple[tuple[EvalCase, ...], Scores, str]:
     """The cases that scorers can judge, the scorers, and their names.
 
-    What nobody labelled isn't paid for. Every scorer is made here, so that a wrong one is refused
+    Unlabelled cases aren't paid for. Every scorer is made here, so that an invalid one is refused
     before anything is sent.
     """
     metric = case.targets.quality.metric if case.targets.quality else ""
@@ -466,7 +467,7 @@ def _by_rules(
 
 
 def _refuse_judge_checks(cases: Cases, metric: str) -> None:
-    """A judge among the checks of a set would be called by nobody."""
+    """Refuse a grader among the checks of a set, as nothing would call it."""
     among = [
         row.id for row in cases if any(check.scorer == "judge" for check in row.checks)
     ]
@@ -497,7 +498,7 @@ def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
 def _refuse_constraints(
     case: Case, prompts: Sequence[PromptVariant], setting: Setting
 ) -> None:
-    """A prompt that wants constrained output, and nothing to constrain it by."""
+    """Refuse a prompt with constrained output if there is nothing to constrain it by."""
     fixes = {}
     if setting.schema is None:
         fixes["schema"] = "name a JSON Schema under data.output_schema"
@@ -520,13 +521,13 @@ def quoted(
     price_of: Callable[..., Quote] | None = None,
     run: str = CEILING_RUN,
 ) -> Quote:
-    """The price of a lab, the ceiling lab if no other; nothing is sent, no ledger is made."""
+    """The price of a lab, by default the ceiling lab; nothing is sent, and no ledger is made."""
     with ledger_or_none(lab.case) as ledger:
         return with_spent((price_of or price)(lab, ledger), ledger, run)
 
 
 def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
-    """A quote with what earlier calls of its run have taken of the cap."""
+    """A quote with the amount that earlier calls of its run have taken from the cap."""
     if ledger is None:
         return quote
     spend = spend_of(ledger, runs_beside(run))
@@ -534,7 +535,7 @@ def with_spent(quote: Quote, ledger: Ledger | None, run: str) -> Quote:
 
 
 def runs_beside(run: str) -> tuple[str, ...]:
-    """A run and those whose calls count against its cap, too."""
+    """A run, and the runs whose calls count against its cap."""
     return (run, SEARCH_RUN) if run == CEILING_RUN else (run,)
 
 
@@ -547,7 +548,7 @@ def render_quote(
     colour: bool = False,
     general: int = 0,
 ) -> str:
-    """The plan and what it would cost, as ``text`` or ``json``.
+    """The plan and its price, as ``text`` or ``json``.
 
     With ``general`` tasks it is a verification, which calls no baseline and proposes nothing.
     """
@@ -596,10 +597,10 @@ def render_quote(
 
 
 def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Quote:
-    """The most a lab can cost: every arm to its end, then the dearest that may be reported on.
+    """The most that a lab can cost: every arm to its end, then the most expensive held-out arms.
 
-    ``rivals``: whether other models that may be enough are among these.
-    Prompts that are still to be proposed count as long as they can get.
+    ``rivals``: whether these include other models that may be enough. Prompts that will be proposed
+    count at their longest.
     """
     price_of = lab.price_of
     judge = lab.scores.judge
@@ -648,7 +649,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
 
 
 RACED_PART = 0.8
-"""Of the calls of a race those that are made, about: arms that fall behind are dropped."""
+"""The share of a race's calls that are made (roughly), as arms that fall behind are dropped."""
 _FEW_ARMS = 3  # among which hardly one falls behind
 
 
@@ -661,7 +662,7 @@ MOST_RIVALS = 2
 
 
 def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
-    """How many prompt arms may meet the held-out cases."""
+    """The number of prompt arms that may meet the held-out cases."""
     if lab.scores.judge is not None:
         return 2  # a judge's choice has a rival
     # a found prompt is compared with the best before it
@@ -673,7 +674,7 @@ def _most_prompts(lab: PreparedLab, plan: LabPlan, *, rivals: bool) -> int:
 
 
 def told_by(ledger: Ledger | None) -> Told:
-    """A look-up of the answers to earlier steps of chains in the ledger."""
+    """A function that looks up answers to earlier steps of chains in the ledger."""
     return lambda job: ledger.text(job.key) if ledger else None
 
 
@@ -682,25 +683,25 @@ def dearest(quotes: Sequence[Quote], most: int = 1) -> list[Quote]:
 
 
 def refuse_unpriced(price: Quote) -> None:
-    """A call without a price can't be held under a cap."""
+    """Refuse a call without a price, as no cap could limit it."""
     if price.unpriced:
         raise CaseError(f'"{price.unpriced[0][:80]}" has no price', fix=STATE_PRICE)
 
 
 class CallSettings(TypedDict, total=False):
-    """How the calls of a run are made."""
+    """Settings for the calls of a run."""
 
     at_once: int  #: The most calls on the wire.
     ask_again: bool  #: Send calls in doubt once more; some of them may be paid twice.
     billed: float | None
-    """USD that earlier runs have cost by the vendor's bill, if that isn't what was counted."""
+    """USD that earlier runs have cost by the vendor's bill, if that differs from the count."""
     watch: Watch | None
     transport: Transport | None  #: What sends, in place of the case's own endpoints.
     handle: StopHandle | None  #: Stops it from another thread.
 
 
 async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, Stop]:
-    """The lab with the cap that its probes show, and why it ended there, if it did."""
+    """The lab with the limit by its probes, and the reason if it ended there."""
     jobs = lab.plan.probe_jobs()
     if not jobs:
         return lab, Stop()
@@ -721,7 +722,7 @@ def paid(
     cap_usd: float,
     **settings: Unpack[CallSettings],
 ) -> T:
-    """Work with the paid calls of a run, which the user may stop, and with its quote."""
+    """Do some work with the paid calls of a run and its quote. The user may stop it."""
 
     async def go(ledger: Ledger, quote: Quote) -> T:
         at_once = settings.get("at_once", AT_ONCE)
@@ -768,15 +769,15 @@ def paid(
 
 
 Outputs = dict[str, dict[str, str]]
-"""By arm, then by id of the case; the first answer where there are repeats."""
+"""By arm, then by id of the case; the first answer of several repeats."""
 
 
 def arm_outputs(
     source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
 ) -> Outputs:
-    """The outputs that are in the ledger of a case; nothing is sent.
+    """The outputs in the ledger of a case; nothing is sent.
 
-    ``seed`` and ``max_tokens`` are those of the lab: others may have shown other examples.
+    ``seed`` and ``max_tokens`` are those of the lab: with others, it may have shown other examples.
     """
     lab = prepare(source, seed=seed, max_tokens=max_tokens, scored=False)
     outputs = outputs_of(lab)

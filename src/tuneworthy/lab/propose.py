@@ -1,4 +1,4 @@
-"""Prompts that a model writes: what it is shown, what becomes of its texts, and how they score."""
+"""Prompts that a model writes: its input, the checks of its texts, and their scores."""
 
 from __future__ import annotations
 
@@ -46,37 +46,37 @@ if TYPE_CHECKING:
 
 
 MOST_TAUGHT = 48
-"""Cases of a search at most: it learns from them and scores on them, anew for each candidate."""
+"""The most cases of a search: it learns from them, and scores each candidate on them."""
 #: One in so many of the cases for selecting, at least where there are few.
 TAUGHT_PART = 3
 RACING = 60  #: Cases for selecting that race before a search gets more than that part.
 LONGEST = 8000
-"""Bytes of a proposed prompt, unless the one it comes from is longer: it bounds the price."""
+"""The most bytes of a proposed prompt, unless its parent is longer. This limits the price."""
 
 
 class ProposalRequest(NamedTuple):
-    """A search for better prompts that shall come before the race."""
+    """A search for better prompts before the race."""
 
     draws: int  #: Independent restarts, at most.
     model: Model  #: The model that writes.
     place: Reached  #: Where it is called.
     taught: tuple[EvalCase, ...]
-    """Cases it learns from and scores on: these race nothing and report nothing."""
+    """Cases that it learns from and scores on. They are neither in the race nor held out."""
     #: The most it may cost; half of the lab's own cap for None.
     cap_usd: float | None = None
     writes: bool = True  #: Whether texts are written; else only examples and the like are searched.
 
     @property
     def named(self) -> str:
-        """The model that writes, as people see it."""
+        """The name of the writing model for people."""
         return name_with_host(self.model.id, self.place.base_url)
 
 
 def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
-    """Some conversations of the selecting part to learn from, and the plan that races on the rest.
+    """The plan without some conversations of the selection part, and those cases, to learn from.
 
-    They are drawn by a hash, so that more cases move few. A question of a reporting case is never
-    among them. () where there are too few cases to spare any.
+    A hash draws them, so that a larger set changes few. Questions of held-out cases are never among
+    them. () where there are too few cases to spare any.
     """
     reported = {question(case) for case in plan.report}
     groups: dict[str, list[EvalCase]] = {}
@@ -101,16 +101,16 @@ def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
 
 
 def longest(parent: PromptVariant) -> int:
-    """Bytes that a proposal in the place of a prompt may have."""
+    """The most bytes of a proposal for a prompt."""
     return max(LONGEST, len(parent.system.encode("utf-8", "replace")))
 
 
 def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | None:
-    """A proposed text in the place of a prompt's system template; None for one that can't be.
+    """A proposed text as a prompt's system template; None for an invalid one.
 
-    A proposal is a stranger's text and a template at once. It puts in the same variables as its
-    parent, each as often, and reads back from a prompt file as what it is: a line that would be
-    taken for a heading, or any more of a template language, makes it no prompt. Everything but the
+    A proposal is a stranger's text and a template at once. It has to have the same variables as its
+    parent, each as often, and has to read back from a prompt file unchanged. So a line that would
+    be read as a heading, or any more of a template language, makes it invalid. Everything but the
     text is the parent's.
     """
     text = text.replace("\r\n", "\n").strip()
@@ -130,7 +130,7 @@ def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | Non
 
 
 def as_written(arms: Arms) -> tuple[Arm, ...]:
-    """For each prompt and prompted model the arm that does as the prompt's file says."""
+    """For each prompt and prompted model, the arm with the settings of the prompt's file."""
     first: dict[tuple[str, str], Arm] = {}
     for arm in arms:
         if arm.kind == "prompt" and not arm.steps:
@@ -141,7 +141,7 @@ def as_written(arms: Arms) -> tuple[Arm, ...]:
 SHOWN = 3  #: Cases shown for each text that is written.
 WRITES = 4096  #: Tokens a written text may have.
 _SIZES = {"Input": 2000, "Passages": 2000, "Answer": 1000, "Said of it": 600}
-"""Bytes of a case's parts that are shown: they bound the price."""
+"""The most bytes of each part of a shown case. This limits the price."""
 
 _ASKS = """\
 You write the instructions of an assistant. These are its instructions now:
@@ -168,9 +168,10 @@ def _writing_request(
     current: str,
     records: Sequence[Mapping[str, Any]],
 ) -> Request:
-    """The call of the writing model: the current instructions, and cases with what came of them.
+    """The call of the writing model: the current instructions, and cases with their answers.
 
-    The variables of ``parent``, which all began from, stay, and it says how long a text may be.
+    It has to keep the variables of ``parent``, the first prompt of the draw, and a limit on the
+    length.
     """
     from gepa.strategies.instruction_proposal import (
         InstructionProposalSignature as Form,
@@ -201,7 +202,7 @@ LIKELY_WRITTEN = 300  #: Tokens of a written text, about.
 
 
 def writing_jobs(request: ProposalRequest, start: PromptCandidate) -> tuple[Job, Job]:
-    """Calls of the writing model: the longest that there can be, and a likely one."""
+    """Calls of the writing model: the longest possible one, and a likely one."""
     base = start.prompt
     longest_record = {name: "x" * most for name, most in _SIZES.items()}
     most = _writing_request(
@@ -221,9 +222,9 @@ def _right(case: EvalCase) -> str:
 
 
 def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
-    """A case with what came of it, as the writing model sees it; the beginnings of what is long.
+    """A case with its answer, as the writing model sees it; long parts are cut to their beginnings.
 
-    Examples that the arm shows stay out: they may be taken from anywhere.
+    Examples that the arm shows are left out, as they may be from anywhere.
     """
     talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
     parts = {"Input": case.input or talk, "Answer": answer, "Said of it": why}
@@ -238,7 +239,7 @@ def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
 
 
 def inside(text: str) -> str:
-    """The instructions in an answer: the text between backticks, or all of it."""
+    """The instructions in an answer: the text between backticks, or else all of it."""
     from gepa.strategies.instruction_proposal import (
         InstructionProposalSignature as Form,
     )
@@ -253,15 +254,15 @@ _PART = "system"
 _REPEATS = 1000
 
 Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
-"""Has calls made and gives what became of each, by key; raises where some weren't made."""
+"""Makes calls, and returns the outcome of each by key; raises where some weren't made."""
 
 
 class CutShortError(Exception):
-    """Calls weren't made; its one argument is the ``Stop``."""
+    """Some calls weren't made; the only argument is the ``Stop``."""
 
 
 def kept_in(ledger: Ledger | None) -> Ask:
-    """Answers that were paid for before, and no others."""
+    """A function that returns only answers that were paid for before."""
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         keys = list({job.key for job in jobs})
@@ -274,11 +275,11 @@ def kept_in(ledger: Ledger | None) -> Ask:
 
 
 Tried = tuple[float, str, str]
-"""The score of an answer, the answer, and why it is right or wrong."""
+"""The score of an answer, the answer, and the reason for the score."""
 
 
 class PromptCandidate(NamedTuple):
-    """A prompt with the settings of an arm; the arm's name and its prompt's don't matter."""
+    """A prompt with the settings of an arm, whatever the names of both."""
 
     arm: Arm
     prompt: PromptVariant
@@ -307,7 +308,7 @@ class CandidateEvaluator:
     marker: Marker
     ask: Ask
     turn: Lock = field(default_factory=Lock)
-    """Requests are made and answers scored by one draw at a time."""
+    """Only one draw at a time makes requests and scores answers."""
     plans: dict[tuple[object, ...], LabPlan] = field(default_factory=dict)
     known: dict[tuple[object, ...], dict[str, Tried]] = field(default_factory=dict)
     """Scored answers by candidate and case: a search asks for the same ones again and again."""
@@ -336,9 +337,9 @@ class CandidateEvaluator:
             return [job for job, *_ in plan.calls(plan.arms, cases)]
 
     def try_on(self, candidate: PromptCandidate, cases: Cases) -> list[Tried]:
-        """For each case the score of a candidate, its answer, and why it is right.
+        """For each case the score of a candidate, its answer, and the reason.
 
-        An answer that didn't come or can't be scored counts as half right.
+        An answer that didn't come, or that no scorer can judge, counts as half right.
         """
         with self.turn:
             known = self.known.setdefault(candidate.made_of, {})
@@ -355,7 +356,7 @@ class CandidateEvaluator:
         return [known[case.id] for case in cases]
 
     def score(self, candidate: PromptCandidate, cases: Cases | None = None) -> float:
-        """The share of right answers on some cases; on all of the search unless some are given."""
+        """The share of right answers on some cases, by default on all of the search."""
         tried = self.try_on(candidate, self.request.taught if cases is None else cases)
         return round(sum(score for score, *_ in tried) / len(tried), 9)
 
@@ -415,7 +416,7 @@ class CandidateEvaluator:
         return scored.value, text, f"{why} Right is: {right}" if right else why
 
     def written(self) -> list[PromptCandidate]:
-        """The prompts that race anyway, each as its file says."""
+        """The prompts that race in any case, each with the settings of its file."""
         prompts = self.plan.setting.prompts
         return [
             PromptCandidate(arm, prompts[arm.prompt])
@@ -424,9 +425,9 @@ class CandidateEvaluator:
 
 
 class GepaDraw:
-    """Texts that gepa has written from a candidate on, with chance of its own.
+    """Writes texts with gepa, starting from a candidate, with a random stream of its own.
 
-    Draws have a number, from 0: the same one asks for the same calls.
+    Draws have a number, from 0. The same number asks for the same calls.
     """
 
     propose_new_texts = None  # gepa asks for it; ``_write`` is handed over instead
@@ -518,7 +519,7 @@ class GepaDraw:
         reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
         components_to_update: list[str],
     ) -> dict[str, str]:
-        """A new text; none where what came is no prompt, or the current one."""
+        """A new text; {} where the answer is invalid, or equal to the current text."""
         del components_to_update
         current = candidate[_PART]
         request = _writing_request(
@@ -548,7 +549,7 @@ class GepaDraw:
 
 
 def gepa() -> Callable[..., Any]:
-    """The way into the library."""
+    """The entry function of the library, imported on demand."""
     try:
         from gepa.api import optimize
     except ImportError as lacking:
@@ -564,7 +565,7 @@ _FORETOLD = 1_000_000
 def written_from(
     evaluator: CandidateEvaluator, start: PromptCandidate, cases: Cases
 ) -> PromptVariant | None:
-    """A text that is written once, from some cases; None where no prompt came."""
+    """A text written once from some cases; None where the answer is invalid."""
     tried = evaluator.try_on(start, cases)
     records = [
         _record(start.arm, case, answer, why)

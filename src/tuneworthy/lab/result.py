@@ -93,11 +93,11 @@ Who = Literal["rules", "judge", "people", "nobody"]
 
 
 def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float], Who]:
-    """How good arms look on the cases for selecting, and by whose word.
+    """The means of arms on the cases for selecting, and who decided: rules, people or the grader.
 
-    Where a model judges, people's word decides as soon as every arm has its labels; until then the
-    judge's does. Never one for some arms and the other for others. An arm without a score, or with
-    too few answers, is left out.
+    Where a model grades, people's labels decide as soon as every arm has them. Until then the
+    grader decides, for all arms alike. An arm without a score, or with too few answers, is left
+    out.
     """
     rows = {
         arm.id: scores.row(arm, cases)
@@ -122,9 +122,9 @@ def means_of(scores: Scores, arms: Arms, cases: Cases) -> tuple[dict[str, float]
 
 
 def tried_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate, ...]:
-    """The bounds of all arms on the cases for selecting; () where one of them lacks labels.
+    """The bounds of all arms on the cases for selecting; () where labels are missing.
 
-    A ceiling rests on every arm that was tried, so a part of them says nothing.
+    A ceiling rests on every arm that was tried, so the bounds of some arms say nothing.
     """
     estimates = [scores.estimate(arm, cases, exact=True) for arm in arms]
     if all(estimates):
@@ -133,12 +133,12 @@ def tried_by_people(scores: Scores, arms: Arms, cases: Cases) -> tuple[Estimate,
 
 
 def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
-    """The best prompt arm on the cases for selecting, then what it is held against.
+    """The best prompt arm on the cases for selecting, then the arms to compare it with.
 
-    That is the best tuned arm where there is one, and the best baseline where there is one: two
-    contrasts at most, written down before the held-out cases are looked at. Of equals the
-    one that was planned first. Where a judge chose on its word alone, the second of the prompts is
-    held against the first: people may turn the order of the two. () where no prompt arm was scored.
+    These are the best tuned arm and the best baseline, if there are any: two contrasts at most,
+    written down before the held-out cases are looked at. Of equal ones, the first in the plan
+    counts. Where a grader alone chose, the second prompt is compared with the first, as people may
+    reverse their order. () where no prompt arm has a score.
     """
     stayed = lab.stayed()
     means, who = means_of(lab.scores, stayed, lab.plan.select)
@@ -158,9 +158,9 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
 
 
 def best_before(lab: Lab, first: Arm, searched: Collection[Arm]) -> Arm | None:
-    """The best prompt arm that was there before a search, where one that it found was chosen.
+    """The best prompt arm from before a search, if an arm of the search was chosen; else None.
 
-    It meets the held-out cases too, so that the page can say what searching brought.
+    It meets the held-out cases too, so that the page can show the gain of the search.
     """
     if first not in searched:
         return None
@@ -175,12 +175,12 @@ def best_before(lab: Lab, first: Arm, searched: Collection[Arm]) -> Arm | None:
 def rival_arms(
     lab: Lab, chosen: Arms, *, target: float | None, latency_s: float | None
 ) -> tuple[Arm, ...]:
-    """Arms of other models that may be enough where the chosen prompt is dearer or too slow.
+    """Arms of other models that may be enough where the chosen prompt costs more or is too slow.
 
-    The cheapest that looks good enough on the cases for selecting, and, where the chosen prompt
-    answers later than wanted, the fastest: two at most. They may have been left behind in the race:
-    they can't be the best, and don't have to be. None without a target, nor under a judge, whose
-    word alone says of nothing that it is good enough.
+    The cheapest one that looks good enough on the cases for selecting, and the fastest one if the
+    chosen prompt is slower than its target: two at most. The race may have dropped them, as they
+    needn't be the best. () without a target, and with a grader, whose word alone never shows that
+    an arm is good enough.
     """
     if target is None or not chosen or lab.scores.judge is not None:
         return ()
@@ -206,7 +206,7 @@ def _less(value: float | Unknown, other: float | Unknown) -> bool:
 
 
 def _amount(value: float | Unknown) -> float:
-    """A number to be ordered by; one that isn't known comes last."""
+    """A number as a sort key; an unknown one comes last."""
     return math.inf if isinstance(value, Unknown) else value
 
 
@@ -215,10 +215,10 @@ def digest_of_json(data: object) -> str:
 
 
 def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
-    """Two arms on the same cases; missing answers widen the interval at both ends.
+    """Compare two arms on the same cases; missing answers widen the interval at both ends.
 
-    Unknown where one of the two got too few answers, and under a judge while labels lack. Of an
-    unknown one the interval holds everything, and ``n`` is 0.
+    Unknown where one of them got too few answers, and with a grader while labels are missing. Then
+    the interval covers everything, and ``n`` is 0.
     """
     why = scores.unanswered(first, cases) or scores.unanswered(second, cases)
     estimate = None if why else scores.difference(first, second, cases)
@@ -252,9 +252,9 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Cases) -> Contrast:
 
 
 def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
-    """The judge of a lab, held against people; None where rules score.
+    """The grader of a lab compared with people; None where rules score.
 
-    All arms ran on the cases for selecting, ``chosen`` met the held-out ones.
+    All arms ran on the cases for selecting; ``chosen`` met the held-out ones.
     """
     plan = lab.plan
     scores = lab.scores
@@ -269,7 +269,7 @@ def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
 
 
 def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
-    """Arms whose outputs the judging model wrote itself."""
+    """Arms whose outputs the grading model wrote itself."""
     return tuple(arm.id for arm in arms if arm.model == judge.model.id)
 
 
@@ -331,7 +331,7 @@ def _judged_arms(
 
 
 def _kappa(words: JudgedScores, cases: Cases) -> Coefficient:
-    """Agreement where the judge's word can be used and people are of one mind."""
+    """Agreement with people, where the grader's answer is usable and people agree."""
     pairs = zip(words.judge, words.people, strict=True)
     rows = [
         (_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs
@@ -357,8 +357,8 @@ _TUNING_CHANGES: dict[str, State] = {
 _NONE = Unknown(ask="search for better prompts: --propose 20")
 _NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
 SEARCH_MARGIN = 0.02
-"""Share of cases: what another draw has to add at least, where the framework has no threshold
-``margin_quality``. It is the margin under which no difference counts."""
+"""The least share of cases that another draw has to add, for a framework without the threshold
+``margin_quality``. Smaller differences never count."""
 _NO_TARGET = "say which share is good enough (targets.quality.at_least)"
 _RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothing"
 
@@ -369,7 +369,7 @@ def search_of(
     stop: Stop,
     framework: Framework,
 ) -> PromptSearch:
-    """How far a search went, by what a generator came to and what one more draw of it would add."""
+    """How far a search went, by its result and by the gain from one more draw."""
     stated = framework.threshold("margin_quality")
     margin = SEARCH_MARGIN if stated is None else stated
     if isinstance(proposing, Unknown):
@@ -383,7 +383,7 @@ def search_of(
 
 
 def distinct(plan: LabPlan, arms: Arms, framework: Framework) -> int:
-    """Prompt variants of some arms; near copies count once."""
+    """The number of prompt variants of some arms, where near copies count once."""
     near = framework.threshold("near_copy")
     prompts = (
         plan.setting.prompts[name] for name in dict.fromkeys(arm.prompt for arm in arms)
@@ -397,7 +397,7 @@ def models_of(arms: Arms) -> tuple[str, ...]:
 
 
 def effort(plan: LabPlan, arms: Arms, framework: Framework) -> int:
-    """Pairs of a model and a prompt variant that really differs."""
+    """Pairs of a model and a clearly different prompt variant."""
     per_model = ([a for a in arms if a.model == model] for model in models_of(arms))
     return sum(distinct(plan, own, framework) for own in per_model)
 
@@ -405,7 +405,7 @@ def effort(plan: LabPlan, arms: Arms, framework: Framework) -> int:
 def checks_answered(
     plan: LabPlan, arms: Arms, framework: Framework
 ) -> dict[str, State]:
-    """Which of the five checks running some prompt arms answers; a yes at most, never a no."""
+    """The checks, of five, that running some prompt arms answers with yes; it never answers no."""
 
     def wanted(name: str) -> int:
         check = framework.ceiling.get(name)
@@ -426,7 +426,7 @@ def checks_answered(
 
 
 def structured(prompt: PromptVariant) -> bool:
-    """Whether its author says that all four parts of a structured prompt are there."""
+    """Whether its author states all four parts of a structured prompt."""
     parts = prompt.structured
     return parts is not None and set(parts.model_dump().values()) == {"yes"}
 
@@ -446,7 +446,7 @@ def evidence_of(
 
 
 def any_measured(arms: Iterable[LabArm]) -> bool:
-    """Whether the quality of any arm with a model is known: the others answer in any case."""
+    """Whether the quality of any arm with a model is known; baselines always answer."""
     known = (arm for arm in arms if not isinstance(arm.quality, Unknown))
     return any(arm.kind != "no_model" for arm in known)
 
@@ -454,10 +454,10 @@ def any_measured(arms: Iterable[LabArm]) -> bool:
 def _of_ceiling(
     result: CeilingResult, plan: LabPlan, as_of: date
 ) -> Iterator[Evidence]:
-    """Evidence beside the arms; none where the best prompt isn't known.
+    """Evidence beside the arms; none where the best prompt is unknown.
 
-    Nor is there any where a judge's word alone chose an arm that doesn't meet the target: another
-    may be better, and a number of this one would speak against prompting.
+    None either where a grader alone chose an arm that misses the target: another arm may be better,
+    and this figure would count against prompting.
     """
     share = result.reported
     judge = result.judge
@@ -484,7 +484,7 @@ def _of_ceiling(
 def best_prompt_evidence(
     best: Arm, share: ShareOf, plan: LabPlan, as_of: date, **about: str
 ) -> Evidence:
-    """How good the best prompt of a lab is on held-out cases. It isn't what production runs."""
+    """The quality of a lab's best prompt on held-out cases. Production may run another prompt."""
     details: dict[str, Scalar] = {"arm": best.id, "model": best.model}
     if host := find_strange_host(best.model, plan.setting.reached[best.model].base_url):
         details["host"] = host
@@ -497,9 +497,9 @@ def best_prompt_evidence(
 def tried_evidence(
     rows: Sequence[ArmResult], plan: LabPlan, prompts: int, as_of: date, source: str
 ) -> Iterator[Evidence]:
-    """How much of each kind was tried, by the prompt arms that were scored.
+    """The numbers of prompts, models and other things tried, over the prompt arms with a score.
 
-    ``prompts`` is the number of prompts that really differ.
+    ``prompts`` is the number of clearly different prompts.
     """
     arms = _scored_prompts(rows)
     variants = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
@@ -548,13 +548,13 @@ def tried_evidence(
 
 
 _NO_MIXES = ("retrieved_examples", "few_shot", "constrained_output", "decomposition")
-"""Options that are an arm's only where no tuned model makes use of them."""
+"""Options that are only counted for an arm without a tuned model."""
 
 
 def options_evidence(
     rows: Sequence[ArmResult], as_of: date, lab: LabName
 ) -> Iterator[Evidence]:
-    """How good each option was that an arm stands for, and every tuning: the best that stayed."""
+    """The quality of each option and each tuning: that of the best arm with it that stayed."""
     stayed = [row for row in rows if row.dropped_after is None]
     stayed.sort(key=lambda row: ranking_value(row.quality), reverse=True)
     for name, uses in (*MADE_OF.items(), ("tuned", lambda arm: arm.kind == "tuned")):
@@ -573,7 +573,7 @@ def interval_evidence(
     unit: str = "share of cases",
     **more: Any,
 ) -> Evidence:
-    """Evidence with the interval that a result holds."""
+    """Evidence with the value and the interval of a result."""
     numbers = of.model_dump(include={"value", "low", "high", "n", "clusters"})
     return Evidence(id=name, unit=unit, observed_on=as_of, **numbers, **more)
 
@@ -583,7 +583,7 @@ def measured_in(
     *kept: Evidence,
     series: tuple[Series, ...] = (),
 ) -> Measured:
-    """A run's evidence under the digest of what it found, its money left out."""
+    """The evidence of a run, under the digest of its findings without its cost."""
     text = of.model_dump_json(exclude=_NOT_FOUND)
     inputs = hashlib.sha256(text.encode()).hexdigest()
     brought = 0 if of.spend is None else of.spend.brought
@@ -603,7 +603,7 @@ _NOT_FOUND: Any = {
 
 
 def _search(result: CeilingResult, as_of: date, source: str) -> Iterator[Evidence]:
-    """How far a search for prompts went; nothing where there was none."""
+    """Evidence on how far prompts were searched; nothing without a search."""
     search = result.search
     if search.ended == "none":
         return
@@ -685,9 +685,9 @@ def outcome(
     scorer: str,
     **proposed: Any,
 ) -> CeilingResult:
-    """Everything the lab found, after both parts were run.
+    """The result of the lab, after both parts were run.
 
-    ``before`` is the best prompt that was there before a search; ``proposed`` is about the search.
+    ``before`` is the best prompt from before a search; ``proposed`` describes the search.
     """
     plan = lab.plan
     scores = lab.scores
@@ -756,7 +756,7 @@ def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
 
 
 def _unanswered(lab: Lab, chosen: Arms) -> Stop:
-    """Which prompt arms in the race got too few answers to be measured."""
+    """A stop that names the racing prompt arms with too few answers."""
     lacking = lab.unanswered(lab.stayed("prompt"), lab.plan.select)
     return first_of(lacking + lab.unanswered(chosen[:1], lab.plan.report))
 
@@ -764,13 +764,13 @@ def _unanswered(lab: Lab, chosen: Arms) -> Stop:
 def _answer(
     lab: Lab, chosen: Arms, target: float | None
 ) -> tuple[Ceiling | None, CeilingState, int | None]:
-    """The bounds, whether the ceiling is reached, and the cases that would tell.
+    """The bounds, whether the ceiling is reached, and the number of cases to settle it.
 
-    A lab cut short answers nothing. Where an arm got too few answers, it may be the one that meets
-    the target: then the only answer is that another meets it. A judge's word bounds nothing, so
-    under one ``yes`` takes labels of every arm, and more of these would tell more than more cases.
-    Without a target the upper bound is all there is to say, and where there are too few
-    conversations to trust an interval, the answer is that.
+    A lab that was cut short answers nothing. An arm with too few answers may be the one that meets
+    the target, so the only possible answer is then that another arm meets it. A grader's word
+    bounds nothing: ``yes`` needs labels for every arm, and more labels settle more than more cases.
+    Without a target, only the upper bound is known. With too few conversations for an interval, the
+    answer says so.
     """
     plan = lab.plan
     scores = lab.scores
@@ -803,7 +803,7 @@ def _answer(
 
 
 def _saved(lab: Lab) -> int:
-    """Calls of the full grid that the race didn't make."""
+    """The calls of the full grid that the race saved."""
     plan = lab.plan
     if lab.stop:
         return 0
@@ -814,7 +814,7 @@ def _saved(lab: Lab) -> int:
 def _steps(
     costs: Mapping[str, Sequence[StepCall]], cases: set[str]
 ) -> Iterator[StepResult]:
-    """The cost and time of each step of a chain on some cases; nothing for what is no chain."""
+    """The cost and time of each step of a chain on some cases; nothing for other arms."""
     for prompt, calls in costs.items():
         counted = [call for call in calls if call.case in cases]
         if counted:
@@ -828,7 +828,7 @@ def _steps(
 
 
 def arm_row(lab: Lab, arm: Arm, cases: Cases) -> ArmResult:
-    """An arm with what it scored on some cases."""
+    """An arm with its scores on some cases."""
     of = lab.scores.arm_scores(arm)
     ran = of.ran(cases)
     times, _ = of.seconds(cases)
@@ -861,7 +861,7 @@ _EXAMPLES = 3  #: Wrong answers shown of each signal.
 
 
 def failures_of(scores: Scores, arm: Arm, cases: Cases) -> tuple[Failures, ...]:
-    """Wrong answers of an arm by what they are a sign of; under a judge, what people said no to."""
+    """Wrong answers of an arm by their sign; with a grader, those that people rejected."""
     wrong, known = scores.wrong(arm, cases)
     by_signal: dict[str, list[str]] = {}
     counts = Counter[str]()
@@ -894,7 +894,7 @@ _MOST_PARTS = 50
 
 
 def _parts(scores: Scores, arm: Arm, cases: Cases) -> tuple[PartShare, ...]:
-    """How often each field of an arm's answers is right, or each class; () where there are none."""
+    """How often each field of an arm's answers, or each class, is right; () without fields."""
     of = scores.arm_scores(arm)
     rows = dict[str, list[tuple[float, str]]]()
     means = zip(cases, of.means(cases).tolist(), strict=True)
@@ -947,7 +947,7 @@ def tuned_change(scores: Scores, chosen: Arms, cases: Cases) -> TunedChange | No
 
 
 def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
-    """Other prompt arms that the best isn't clear of on the cases that chose it."""
+    """Other prompt arms that the best one doesn't clearly lead, on the cases that chose it."""
     cases = lab.plan.select
     scores = lab.scores
     if lab.stop or not chosen or scores.judge is not None:
@@ -966,7 +966,7 @@ def _tied(lab: Lab, chosen: Arms) -> tuple[str, ...] | Unknown:
 
 
 def _curve(lab: Lab) -> tuple[CurvePoint, ...]:
-    """The best so far; an arm that was left behind is on too few cases to be the best of any."""
+    """The best score after each arm. An arm that was dropped has too few cases to be the best."""
     best = -1.0
     points = []
     select = lab.plan.select

@@ -1,7 +1,7 @@
-"""The retrieval lab: which way of retrieving finds the known passage, and what answers lose by it.
+"""The retrieval lab: which way of retrieving finds the known passage, and the loss in answers.
 
-Documents are cut in pieces and searched in every way by known libraries, bm25s and wordllama. A way
-is chosen on some questions and reported on others. Retrieving is free and sends nothing.
+Documents are cut into pieces and searched in every way by known libraries, bm25s and wordllama. A
+way is chosen on some questions and reported on others. Retrieving is free and sends nothing.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _EDGE = re.compile(r"(?:\A|\n)(?=#{1,6}[ \t])|\n[ \t]*\n\s*(?=\S)")
 
 
 def fixed(text: str, most: int) -> Iterator[Span]:
-    """Pieces of ``most`` words; a fifth of each is in the next one too."""
+    """Pieces of ``most`` words, each of which repeats a fifth of the one before."""
     words = [match.span() for match in _WORD.finditer(text)]
     shared = most // 5
     for first in range(0, max(1, len(words) - shared), most - shared):
@@ -89,7 +89,7 @@ def fixed(text: str, most: int) -> Iterator[Span]:
 
 
 def sections(text: str, most: int) -> Iterator[Span]:
-    """Paragraphs under one heading together, as many as ``most`` words allow; longer ones cut."""
+    """Paragraphs under one heading, joined up to ``most`` words; longer ones are cut."""
     words = [match.span() for match in _WORD.finditer(text)]
     begin = 0
     edges = [match.end() for match in _EDGE.finditer(text.rstrip())]
@@ -118,7 +118,7 @@ class Piece(NamedTuple):
     text: str  #: With the heading it stands under, where it doesn't begin with one.
 
     def holds(self, document: int, span: Span) -> bool:
-        """Whether a half of a passage, or of the piece, is in both."""
+        """Whether it shares half of a passage, or half of its own text with it."""
         if self.document != document:
             return False
         start, end = span
@@ -132,7 +132,7 @@ def cut(
 ) -> tuple[Piece, ...]:
     """Documents in pieces of at most ``most`` words, in their order.
 
-    A later part of a section has its heading on top, which isn't counted among the words.
+    A later part of a section begins with its heading, which isn't counted among the words.
     """
     pieces: list[Piece] = []
     for number, document in enumerate(documents):
@@ -148,7 +148,7 @@ def cut(
 
 
 def _with_heading(text: str, headings: Sequence[Span], start: int, end: int) -> str:
-    """A part of a text under the heading before it; alone where it has or begins with its own."""
+    """A part of a text after its heading; the part alone where it has none, or begins with it."""
     part = text[start:end]
     before = bisect_right(headings, (start, len(text)))
     if not before:
@@ -160,7 +160,7 @@ def _with_heading(text: str, headings: Sequence[Span], start: int, end: int) -> 
 
 
 class Shelf:
-    """Where passages stand in documents; blanks and line ends don't count."""
+    """Places of passages in documents; blanks and line ends don't count."""
 
     def __init__(self, documents: Sequence[TeamDocument]) -> None:
         self._texts = [document.text for document in documents]
@@ -173,7 +173,7 @@ class Shelf:
         self._solids = dict[int, "NDArray[np.int32]"]()
 
     def places(self, passage: CasePassage) -> tuple[tuple[int, Span], ...]:
-        """Document and span of each place; the whole document where only its name is given."""
+        """The document and span of each place; the whole document where a passage only names it."""
         letters = "".join(passage.text.split())
         if not letters:
             number = self._names.get(passage.id)
@@ -192,7 +192,7 @@ class Shelf:
         return tuple(places)
 
     def _solid(self, number: int) -> NDArray[np.int32]:
-        """Where the letters of a document stand that are no blanks."""
+        """The places of the characters in a document that aren't blanks."""
         if number not in self._solids:
             blank = np.fromiter(map(str.isspace, self._texts[number]), dtype=bool)
             self._solids[number] = np.flatnonzero(~blank).astype(np.int32)
@@ -200,14 +200,14 @@ class Shelf:
 
 
 def best_places(scores: Floats) -> list[int]:
-    """Places of the largest positive scores, the largest first; of equals the first piece."""
+    """Places of the highest positive scores, the highest first; equal ones in their order."""
     return [
         place for place in nearest_places(scores, DEPTH).tolist() if scores[place] > 0
     ]
 
 
 def fused(*orders: Sequence[int]) -> list[int]:
-    """Orders by reciprocal rank fusion; of equals the first piece."""
+    """Join orders by reciprocal rank fusion; equal ones in the order of the pieces."""
     worth: Counter[int] = Counter()
     for order in orders:
         for rank, place in enumerate(order, start=1):
@@ -261,7 +261,7 @@ class Finder:
         return best_places(self._bm25.get_scores(terms)) if terms else []
 
     def _reranked(self, vector: Floats, order: Sequence[int]) -> list[int]:
-        """An order with its first places sorted by their sentence nearest to a question."""
+        """An order whose first places are sorted again, by their sentence nearest to the question."""
         nearness = {
             place: float((self._sentences[place] @ vector).max())
             for place in order[:_RERANKED]
@@ -276,10 +276,10 @@ class Finder:
         words: Sequence[int],
         dense: Sequence[int],
     ) -> list[int]:
-        """Places by a question that is widened with what its first pieces say.
+        """Places for a question that is extended by words of its first pieces.
 
-        The question counts twice as much as what is added: its words stand there twice, and the
-        mean of the added vectors is halved.
+        The question counts twice as much as the additions: its words are repeated, and the mean of
+        the added vectors is halved.
         """
         wider = [*terms, *terms, *self._telling(words[:_FED_BACK])]
         added = self._vectors[dense[:_FED_BACK]].sum(axis=0) / (2 * _FED_BACK)
@@ -288,7 +288,7 @@ class Finder:
         )
 
     def _embed_sentences(self, places: Iterable[int]) -> None:
-        """Note the vectors of the sentences of some texts: a piece is as near as its nearest."""
+        """Embed the sentences of some texts, as a piece is as near as its nearest sentence."""
         new = sorted({*places} - {*self._sentences})
         flat = list[str]()
         ends = [0]
@@ -301,7 +301,7 @@ class Finder:
             self._sentences[place] = vectors[first:end]
 
     def _telling(self, places: Iterable[int]) -> list[str]:
-        """The words that tell some texts from the rest: often in these, in few of all."""
+        """The words typical of some texts: frequent in these, in few of all."""
         counts = Counter[str]()
         for place in places:
             counts.update(self._terms[place])
@@ -313,7 +313,7 @@ class Finder:
 
 
 def _flat(text: str) -> str:
-    """A text on one line: line ends move the vectors of wordllama."""
+    """A text on one line, as line ends change wordllama's vectors."""
     return " ".join(text.split())
 
 
@@ -339,7 +339,7 @@ class Question(NamedTuple):
 
 
 def _rank(pieces: Sequence[Piece], places: Iterable[tuple[int, Span]]) -> int:
-    """The place of the first piece that holds one of some places, from 1; 0 for none."""
+    """The rank of the first piece with one of some places, from 1; 0 for none."""
     for rank, piece in enumerate(pieces, start=1):
         if any(piece.holds(*place) for place in places):
             return rank
@@ -356,7 +356,7 @@ class SearchedWays:
         k: int,
     ) -> None:
         self.found: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
-        """By way and id of the case: the pieces, as passages to answer from."""
+        """By way and id of the case: the pieces, as passages for answering."""
         self.recall = Scores()
         self.mrr = Scores()
         self.passages = Scores()
@@ -380,7 +380,7 @@ class SearchedWays:
     def _score_ranks(
         self, way: str, question: Question, first: Sequence[Piece]
     ) -> None:
-        """Score the first pieces that a way gives for a question, and keep them."""
+        """Score the first pieces of a way for a question, and keep them."""
         case = question.case.id
         ranks = [_rank(first, places) for places in question.passages]
         retrieved = [rank for rank in ranks if rank > 0]
@@ -391,7 +391,7 @@ class SearchedWays:
         self.found.setdefault(way, {})[case] = passages
 
     def row(self, way: str, cases: Cases) -> of.Retrieved:
-        """How a way does on some cases; ``words`` are those of its pieces for a case, on average."""
+        """The result of a way on some cases; ``words`` is the mean number in a case's pieces."""
         arm = _arm(way)
         words = 0
         for case in cases:
@@ -412,7 +412,7 @@ def _arm(way: str) -> of.Arm:
 
 
 class PreparedRetrieval(NamedTuple):
-    """A retrieval lab whose free part is done."""
+    """A retrieval lab after its free part."""
 
     case: Case
     as_of: date
@@ -421,7 +421,7 @@ class PreparedRetrieval(NamedTuple):
     result: of.RetrievalResult  #: Without answers.
     lab: PreparedLab | None  #: What answers; None where no model shall.
     asked: tuple[tuple[of.Arm, EvalCase], ...]
-    """Each question that chose nothing with retrieved, with known and with no passages."""
+    """Each held-out question with retrieved, with known and with no passages."""
     #: Its questions and documents as they were when it read them.
     files: tuple[MeasuredFile, ...]
 
@@ -441,10 +441,10 @@ def prepare(
 ) -> PreparedRetrieval:
     """Cut, index and search in every way; nothing is sent.
 
-    ``documents`` are what to search, below the case folder; ``data.documents`` when not given, and
-    without it the passages of the evaluation set itself. A model may be given ``k`` pieces of so
-    many ``words`` at the most. ``arm`` is the prompt and model that give ``answers``, as ``v3 ·
-    gpt-6-luna``; the first that shows passages. The rest is as for ``prepare.prepare``.
+    ``documents`` is a path below the case folder, by default ``data.documents``, and else the
+    passages of the evaluation set itself. A model may get ``k`` pieces of at most ``words`` words.
+    ``arm`` is the prompt and model for ``answers``, as ``v3 · gpt-6-luna``; by default, the first
+    one with passages. All other settings are those of ``prepare.prepare``.
     """
     case = load_case(source)
     beside(case, "--documents", documents)  # refuses what leads out
@@ -507,7 +507,7 @@ def prepare(
 
 
 def _own_passages(cases: Iterable[EvalCase]) -> tuple[TeamDocument, ...]:
-    """The passages of the cases as documents, each text once, under the last id it has."""
+    """The passages of the cases as documents, each text once, under its last id."""
     ids = dict[str, str]()
     for case in cases:
         for passage in case.contexts:
@@ -519,7 +519,7 @@ def _own_passages(cases: Iterable[EvalCase]) -> tuple[TeamDocument, ...]:
 def _best_and_rivals(
     rows: Sequence[of.Retrieved], *, plainest: str
 ) -> tuple[str, list[str]]:
-    """The best way, and those to compare it with: the second best, and the plainest."""
+    """The best way, and the ways to compare it with: the second best, and the plainest."""
     ordered = [row.way for row in rows]
     best = ordered[0]
     rivals = dict.fromkeys((*ordered[1:2], plainest))
@@ -530,7 +530,7 @@ def _best_and_rivals(
 def _questions(
     cases: Cases, documents: Sequence[TeamDocument]
 ) -> tuple[list[Question], dict[str, int]]:
-    """Cases whose passage is known and stands in the documents, and why others are left out."""
+    """Cases with a known passage in the documents, and the reasons why others are left out."""
     shelf = Shelf(documents)
     known = list[Question]()
     left_out = Counter[str]()
@@ -546,7 +546,7 @@ def _questions(
 
 
 def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
-    """The lab with one arm, that which answers, as its prompt is written."""
+    """The lab with only the arm that answers, with its prompt as written."""
     for arm in lab.plan.of_kind("prompt"):
         named = f"{arm.prompt} · {lab.plan.named(arm.model)}"
         names = (None, named, f"{arm.prompt} · {arm.model}")
@@ -563,7 +563,7 @@ def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
 def _asked(
     plan: LabPlan, passages: Mapping[str, tuple[CasePassage, ...]]
 ) -> Iterator[tuple[of.Arm, EvalCase]]:
-    """Each question thrice: with the retrieved passages, with the known ones, and with none."""
+    """Each question three times: with the retrieved passages, with the known ones, and with none."""
     (arm,) = plan.arms
     retrieved = arm.model_copy(update={"id": _RETRIEVED, "retrieval": True})
     known = arm.model_copy(update={"id": _KNOWN, "retrieval": True})
@@ -587,7 +587,7 @@ def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
 
 
 def quoted(prepared: PreparedRetrieval) -> of.Quote:
-    """The same, less what was paid for already; nothing is sent."""
+    """The most that the answers would still cost; nothing is sent."""
     with ledger_or_none(prepared.case) as ledger:
         return with_spent(price(prepared, ledger), ledger, RETRIEVE_RUN)
 
@@ -598,9 +598,9 @@ def run(
     cap_usd: float = 0.0,
     **settings: Unpack[CallSettings],
 ) -> of.RetrievalResult:
-    """Have a model answer, where one shall, and keep what was found as evidence.
+    """Let a model answer, if one has to, and keep the results as evidence.
 
-    It raises what ``ceiling.run`` does.
+    Raises as ``ceiling.run`` does.
     """
     result = prepared.result
     if prepared.lab is not None:

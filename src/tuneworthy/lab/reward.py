@@ -1,9 +1,9 @@
-"""Whether reinforcement tuning would have anything to learn from, by a lab with repeats.
+"""Whether reinforcement tuning could learn anything, by a lab with repeats.
 
-It learns where a model sometimes succeeds: from a case that always fails no better answer can be
-preferred, and on one that always succeeds there is none. The ends are those of AWS's guide to
-reinforcement tuning of Nova (read on 2026-11-30): a mean reward above 0.95 needs none, one of 0
-takes supervised tuning first.
+It learns from cases in which a model sometimes succeeds. If a case always fails, no answer is
+better than another; if it always succeeds, there is nothing to improve. The limits are those of
+AWS's guide to reinforcement tuning of Nova (read on 2026-11-30): a mean reward above 0.95 needs
+none, and one of 0 needs supervised tuning first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIGNAL = 0.05
 def reward_signal(
     scores: Scores, arm: Arm, cases: tuple[EvalCase, ...], repeats: int
 ) -> RewardSignal | None:
-    """How often an arm succeeds on cases that chose nothing; None for too few tries or cases."""
+    """How often an arm succeeds on held-out cases; None for too few tries or cases."""
     if repeats < FEWEST_REPEATS:
         return None
     right, scored = scores.arm_scores(arm).columns(cases, "right", "scored")
@@ -57,7 +57,7 @@ def reward_signal(
 
 
 def _state(mixed: Estimate, average: Estimate) -> RewardState:
-    """By ends of intervals, so that few cases settle nothing."""
+    """The state by ends of intervals, so that few cases settle nothing."""
     if average.low > ENOUGH:
         return "nothing_to_gain"
     if mixed.low > SIGNAL:

@@ -1,7 +1,7 @@
-"""Routing by confidence: a trained head answers where it is sure, and a model the rest.
+"""Routing by confidence: a trained head answers where it is sure, and a model answers the rest.
 
-It takes no call more: what either of them says of each case is known from the race. How sure is
-enough is chosen on the cases for selecting, and what that is worth is counted on held-out ones.
+It needs no further call, as the race has both answers for each case. The required confidence is
+chosen on the cases for selecting, and its effect is measured on held-out ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SLOW_SHARE = 0.05  #: Share of slow calls up to which they don't reach a p95.
 
 
 class Routing(NamedTuple):
-    """Who answers which case."""
+    """Which arm answers which case."""
 
     head: Arm
     model: Arm
@@ -40,8 +40,8 @@ def route(
 ) -> tuple[RoutedWay, Routing] | None:
     """The best routing between the head and the best prompt; None where it adds nothing.
 
-    The model gets the fewest cases with which the routing is no more than ``margin`` below the best
-    one on the cases for selecting. Nothing is routed where a model judges, as it samples cases.
+    The model gets as few cases as possible while the routing stays within ``margin`` of the best
+    one on the cases for selecting. None with a grader, as it labels only a sample of the cases.
     """
     model = next((arm for arm in reported if arm.kind == "prompt"), None)
     if model is None or scores.unanswered(model, plan.select):
@@ -113,7 +113,7 @@ def routed_arm(
     routed: tuple[RoutedWay, Routing],
     as_of: date,
 ) -> tuple[LabArm, RoutedWay]:
-    """The routing as a row of the table of ways, and the same with what a case of it costs."""
+    """The routing as a row of the table of ways, and the routing with its cost of a case."""
     way, routing = routed
     measured = measured_arms(lab, plan, scores, (routing.head, routing.model), as_of)
     model = next(arm for arm in measured if arm.id == routing.model.id)
@@ -158,7 +158,7 @@ def _part(usd: AnyFigure, to_model: float) -> AnyFigure:
 
 
 def _late(seconds: AnyFigure, to_model: float) -> AnyFigure:
-    """The p95 of both together: never above that of the model."""
+    """The p95 latency of both together, at most that of the model."""
     if isinstance(seconds, Unknown):
         return seconds
     if to_model <= SLOW_SHARE:

@@ -1,4 +1,4 @@
-"""Answers into scores: one number for each arm and case, repeats averaged."""
+"""Scores of answers: one number for each arm and case, the mean of its repeats."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ if TYPE_CHECKING:
 #: Share of its calls that may lack an answer before an arm isn't measured.
 MOST_MISSING = 0.02
 SAME_WORDS = 20
-"""To so many different inputs one and the same answer, none of them right, is no measurement: it is
-what a gateway says in the place of a model."""
+"""One wrong answer to this many different inputs is no measurement: a gateway, not a model, gives
+it."""
 WHY_UNANSWERED = ("unanswered", "same_words", "wrapped")
-"""Why an arm isn't measured: calls without an answer, one text to all, or a wrapper around each."""
+"""Reasons why an arm isn't measured: calls without an answer, one text for all, or a wrapper."""
 UNWRAPPED = 5
-"""So many of an arm's answers have to be right without their wrapper, where none is with it."""
+"""The fewest answers that are right without their wrapper, for an arm with none right with it."""
 _MOST_UNWRAPPED = 40  # answers that are scored without it
 NO = 0.5  #: Under this, people say no: less than half of them pass an output.
 _NO_ROUND = Unknown(ask="wait for the first round")
@@ -88,12 +88,12 @@ _COUNTED = (
 
 @lru_cache(maxsize=4096)
 def _one(thing: T) -> T:
-    """The first of equal things: many answers are alike."""
+    """The first of equal objects, which saves memory as many answers are equal."""
     return thing
 
 
 class StepCall(NamedTuple):
-    """One call of a step of a chain."""
+    """One call in a step of a chain."""
 
     case: str
     usd: float
@@ -101,7 +101,7 @@ class StepCall(NamedTuple):
 
 
 class WrongAnswer(NamedTuple):
-    """An answer that is wrong, and what it is a sign of."""
+    """A wrong answer with its sign."""
 
     signal: str
     text: str  #: Its beginning.
@@ -132,15 +132,15 @@ class ArmScores:
         #: By case, whether each field is right.
         self.parts = dict[str, dict[str, bool]]()
         self.labels = dict[str, float]()
-        """By case people's label of the first answer, 0 … 1; NaN where nobody gave one."""
+        """People's label of the first answer, by case: 0 … 1; NaN without one."""
         #: Parameters its model refused, and what it got instead.
         self.changed = dict[str, None]()
         self.others = Counter[str]()
-        """Answers by models of other names than the one that was asked."""
+        """Answers by models with another name than the requested one."""
         self.steps = dict[str, list[StepCall]]()  #: By prompt of a chain.
 
     def add(self, case: str, seconds: float | None = None, **amounts: float) -> None:
-        """Count something to a case; seconds are those of one call."""
+        """Add amounts to a case; ``seconds`` are those of one call."""
         row = self._rows.get(case)
         if row is None:
             row = len(self._answers)
@@ -156,26 +156,26 @@ class ArmScores:
             self._of_row.append(row)
 
     def note_output(self, case: str, output: str) -> None:
-        """Note an output for a case: the first one stays."""
+        """Note an output for a case, unless there is one already."""
         row = self._rows[case]
         first, wrong = self._answers[row]
         if first is None:
             self._answers[row] = _one((output, wrong))
 
     def note_wrong(self, case: str, wrong: WrongAnswer) -> None:
-        """Note a wrong answer to a case: the last one stays."""
+        """Note a wrong answer to a case; it replaces an earlier one."""
         row = self._rows[case]
         first, _ = self._answers[row]
         self._answers[row] = _one((first, wrong))
 
     def note_text(self, case: str, text: str) -> None:
-        """Note an answer to a case, by a digest that is good for this process."""
+        """Note an answer to a case, by a digest that holds only in this process."""
         row = self._rows[case]
         digest = hash(text)
         self._texts[row] = digest if self._texts[row] in (_NO_TEXT, digest) else _TEXTS
 
     def one_text(self, cases: Cases) -> list[EvalCase]:
-        """Those of some cases that were answered, if by one and the same text and never rightly."""
+        """The answered cases, if all have one and the same text and none is right; else []."""
         answered = list[EvalCase]()
         first = _NO_TEXT
         for case in cases:
@@ -197,21 +197,21 @@ class ArmScores:
         return any(self._columns["whole"])
 
     def first_output(self, case: EvalCase) -> str | None:
-        """The first output for a case; None where none came."""
+        """The first output for a case; None without one."""
         output, _ = self._answers[self._rows.get(case.id, 0)]
         return output
 
     def last_wrong(self, case: EvalCase) -> WrongAnswer | None:
-        """The last wrong answer to a case; None where none was wrong."""
+        """The last wrong answer to a case; None without one."""
         _, wrong = self._answers[self._rows.get(case.id, 0)]
         return wrong
 
     def ran(self, cases: Cases) -> list[EvalCase]:
-        """Those of some cases that it was run on."""
+        """The cases that the arm was run on."""
         return [case for case in cases if case.id in self._rows]
 
     def columns(self, cases: Cases, *names: str) -> list[Floats]:
-        """Columns of what was counted, for some cases."""
+        """Columns of counts for some cases."""
         rows = self._rows_of(cases)
         return [np.array(self._columns[name])[rows] for name in names]
 
@@ -221,7 +221,7 @@ class ArmScores:
         return float(sum(column.tolist()))
 
     def cases_with(self, cases: Cases, name: str) -> int:
-        """How many of some cases have anything in one column."""
+        """The number of cases with a value in one column."""
         (column,) = self.columns(cases, name)
         return int((column > 0).sum())
 
@@ -229,7 +229,7 @@ class ArmScores:
         return np.array([self._rows.get(case.id, 0) for case in cases], dtype=np.int64)
 
     def seconds(self, cases: Cases) -> tuple[Floats, Ints]:
-        """How long the calls on some cases took, and the place of each one's case among them."""
+        """The time of each call on some cases, and the place of its case."""
         places = np.full(len(self._answers), -1)  # of each row; -1 for other cases
         places[self._rows_of(cases)] = range(len(cases))
         places[0] = -1
@@ -240,7 +240,7 @@ class ArmScores:
     def means(
         self, cases: Cases, missing: float = math.nan, unjudged: float = math.nan
     ) -> Floats:
-        """Scores of cases, repeats averaged; NaN where there is none.
+        """Scores of cases, the means of their repeats; NaN without any.
 
         A call without an answer counts as ``missing``, an answer that no scorer can judge as
         ``unjudged``; NaN leaves it out.
@@ -255,7 +255,7 @@ class ArmScores:
         return np.divide(right, scored, out=means, where=scored > 0)
 
     def missing(self, cases: Cases) -> tuple[int, int]:
-        """How many calls on cases have no answer, and how many were made."""
+        """The number of calls on cases without an answer, and of all calls."""
         if not self.why:
             return 0, 0
         lost = int(self.total(cases, "failed") + self.total(cases, "in_doubt"))
@@ -264,10 +264,10 @@ class ArmScores:
 
 
 class Scores:
-    """Scores by arm and case, of a marker or of a judge in its place, with people's labels.
+    """Scores by arm and case, from scorers or from a grader, with people's labels.
 
-    Without a marker only the checks of each case count.
-    ``most_missing`` is the share of its calls that may lack an answer before an arm isn't measured.
+    Without a marker, only the checks of each case count. An arm isn't measured if more than
+    ``most_missing`` of its calls have no answer.
     """
 
     #: Whether answers are wrong that are right without their wrapper.
@@ -283,7 +283,7 @@ class Scores:
         self.judge = judge
         self.most_missing = most_missing
         self.believed = set[str]()
-        """Arms that may say one thing to everything, as their model is known to answer."""
+        """Arms that may give one answer to everything, as their model is known to answer."""
         #: How texts of cases and answers are shown.
         self.shown: Callable[[str], str] = masked
         self._arms = defaultdict[str, ArmScores](ArmScores)
@@ -291,10 +291,10 @@ class Scores:
         self._cut_short: set[tuple[str, str]] = set()  # arm and step without an answer
 
     async def run(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
-        """Make some calls, have their answers judged where a model judges, and take the scores.
+        """Make calls, have a grader grade the answers if there is one, and score them.
 
-        Answers are scored as they come, in the order of the calls and in a thread: a function of
-        the user's may take seconds, and calls, progress and a stop don't wait for it.
+        Answers are scored as they come, in the order of the calls, and in a thread: a user's
+        function may take seconds, and calls, progress and a stop must not wait for it.
         """
         there = runner.outcome.settled
         await run_in_thread(starmap(self.marker.check, [()]))
@@ -332,7 +332,7 @@ class Scores:
     async def score_calls(
         self, calls: Iterable[Asked], became: Mapping[str, Settled]
     ) -> None:
-        """Score what became of calls, by key."""
+        """Score the outcomes of calls, by key."""
         reads = self.marker.reads_system if self.judge is None else lambda _: False
         ended = []
         asked: dict[str, list[EvalCase]] = {}
@@ -346,9 +346,9 @@ class Scores:
             await run_in_thread(starmap(self._look_for_wrapper, asked.items()))
 
     def _look_for_wrapper(self, arm: str, cases: Sequence[EvalCase]) -> None:
-        """Note what an arm writes around its answers, if none is right for that alone.
+        """Note the text around an arm's answers if it makes all of them wrong.
 
-        It is looked for when it has answered twice as much as the last time.
+        It is searched each time the arm has twice as many answers as at the last search.
         """
         of = self._arms[arm]
         if of.has_right:
@@ -394,7 +394,7 @@ class Scores:
     def step(
         self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled
     ) -> str | None:
-        """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
+        """Note the cost of a chain's step, and return its answer; None ends the chain."""
         self._step(arm, case, arm.steps[at], settled)
         if settled.whole is None:
             self._cut_short.add((arm.id, job.key))
@@ -412,7 +412,7 @@ class Scores:
     def answer(
         self, arm: str, case: EvalCase, output: Output, system: str = ""
     ) -> None:
-        """Score an answer of an arm to a case, and note what came of it."""
+        """Score an answer of an arm to a case, and note the result."""
         of = self._arms[arm]
         judge = self.judge
         of.add(case.id)
@@ -440,7 +440,7 @@ class Scores:
     def _call(
         self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float
     ) -> None:
-        """A call without an answer says nothing about the arm."""
+        """Note a call. One without an answer says nothing about the arm."""
         of = self._arms[arm]
         reply = settled.reply
         why = settled.why
@@ -463,7 +463,7 @@ class Scores:
             of.add(case.id, failed=1)
 
     def note_score(self, arm: str, case: str, score: float) -> None:
-        """Note a score that needs no scorer, as of what was retrieved."""
+        """Note a score that needs no scorer, such as one of retrieval."""
         self._arms[arm].add(case, right=score, scored=1)
 
     def arm_scores(self, arm: Arm) -> ArmScores:
@@ -478,23 +478,23 @@ class Scores:
         )
 
     def impossible(self, arm: Arm, cases: Cases) -> bool:
-        """Whether its model can't be asked so at all: then nobody can use the arm either."""
+        """Whether its model can't take such requests at all, so that nobody can use the arm either."""
         of = self.arm_scores(arm)
         ran = of.ran(cases) if of.why else []
         refused = all(of.why.get(case.id, "").startswith(TAKES_NO) for case in ran)
         return bool(ran) and refused and not of.columns(ran, "scored")[0].any()
 
     def unanswered(self, arm: Arm, cases: Cases) -> str:
-        """Why an arm isn't measured on cases; empty for one that is.
+        """Why an arm isn't measured on cases; empty for a measured one.
 
-        Too many calls got no answer, or all of them the same one, or the scorer can't see answers
-        for what is around them.
+        Too many calls have no answer, all answers are equal, or text around them hides them from
+        the scorer.
         """
         missing = self.missing_answers(arm, cases) or self.same_words(arm, cases)
         return missing or self.wrapped(arm)
 
     def why_unanswered(self, arm: Arm, cases: Cases) -> str:
-        """The same as one of ``WHY_UNANSWERED``; empty for an arm that is measured."""
+        """The reason as one of ``WHY_UNANSWERED``; empty for a measured arm."""
         if self.missing_answers(arm, cases):
             return "unanswered"
         if self.same_words(arm, cases):
@@ -509,7 +509,7 @@ class Scores:
         return f"every answer of {arm.id} has {of.wrapper}"
 
     def is_hollow(self, arm: Arm, cases: Cases) -> bool:
-        """Whether all that a model said so far was one thing, or wrapped, and never right."""
+        """Whether all answers of a model so far are equal, or wrapped, and none is right."""
         one_text = arm.kind != "baseline" and bool(self.arm_scores(arm).one_text(cases))
         return one_text or bool(self.wrapped(arm))
 
@@ -527,7 +527,7 @@ class Scores:
         return f'every answer of {arm.id} to {inputs} inputs was: "{text}", and none is right'
 
     def missing_answers(self, arm: Arm, cases: Cases) -> str:
-        """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
+        """The complaint about an arm with too many calls without an answer; else empty."""
         of = self.arm_scores(arm)
         missing, calls = of.missing(cases)
         if missing <= self.most_missing * calls:
@@ -538,13 +538,13 @@ class Scores:
         return f"{missing} of {calls} calls of {arm.id} got no answer ({why})"
 
     def row(self, arm: Arm, cases: Cases, missing: float = math.nan) -> Floats:
-        """Scores of an arm on cases, NaN where it has none; ``missing`` for what has no answer."""
+        """Scores of an arm on cases; NaN without any, and ``missing`` for a call without an answer."""
         return self.arm_scores(arm).means(cases, missing)
 
     def judged(self, arm: Arm, cases: Cases, missing: float = math.nan) -> JudgedScores:
-        """An arm as its judge and people see it.
+        """An arm as its grader and people see it.
 
-        ``missing`` is what both say of a call without an answer; NaN leaves it out.
+        ``missing`` is the score of both for a call without an answer; NaN leaves it out.
         """
         assert self.judge is not None  # nobody asks for it without one
         of = self.arm_scores(arm)
@@ -560,9 +560,9 @@ class Scores:
     def wrong(
         self, arm: Arm, cases: Cases
     ) -> tuple[list[tuple[EvalCase, str, str]], int]:
-        """An arm's wrong answers, by rules or by people, and how many could be scored at all.
+        """An arm's wrong answers, by rules or people, and the number of scored ones.
 
-        Each with its case, its signal and what came.
+        Each has its case, its sign and its text.
         """
         of = self.arm_scores(arm)
         known = self.row(arm, cases)
@@ -581,11 +581,11 @@ class Scores:
     ) -> Estimate | None:
         """An arm's share of right cases; None where it wasn't run, or too few calls were answered.
 
-        Its ends hold whatever the missing answers were: the lower one with all of them wrong, the
-        upper one with all of them right. With ``exact`` they may be held against a target: where a
-        model judges, it is then what people say, and None until they have labelled the sample.
-        ``reach`` are the standard errors that the interval reaches: more where it has to hold for
-        several arms at once.
+        Its ends hold whatever the missing answers were: the lower one counts them all as wrong, the
+        upper one as right. With ``exact``, each end may be compared with a target. With a grader,
+        it is then the share by people, and None until they have labelled the sample. ``reach`` is
+        the length of the interval in standard errors: longer where it has to hold for several arms
+        together.
         """
         if not cases or self.unanswered(arm, cases):
             return None
@@ -605,9 +605,9 @@ class Scores:
         return widened(counted(math.nan), counted(0.0), counted(1.0))
 
     def difference(self, first: Arm, second: Arm, cases: Cases) -> Estimate | None:
-        """First less second on the same cases; its ends hold whatever missing answers were.
+        """The first arm less the second on the same cases, with ends for any missing answers.
 
-        None where no case has both, and under a judge while labels lack.
+        None where no case has both, and with a grader while labels are missing.
         """
         clusters = clusters_of(cases)
 
@@ -626,7 +626,7 @@ class Scores:
     def share(
         self, arm: Arm, cases: Cases, *, exact: bool = False, reach: float = Z95
     ) -> ShareOf | Unknown:
-        """``estimate`` for a result; unknown where there is none, with what would give one."""
+        """The share for a result; unknown where there is none, with the step that would give one."""
         estimate = self.estimate(arm, cases, exact=exact, reach=reach)
         if estimate is not None:
             return ShareOf(**shown_share(estimate))
@@ -639,7 +639,7 @@ class Scores:
 
 
 def _note_label(of: ArmScores, judge: LabJudge, output: Output, case: EvalCase) -> None:
-    """Note people's label of an answer, if they gave one, and that it is wrong by it."""
+    """Note people's label of an answer, if there is one, and a wrong answer by it."""
     digest = digest_of(output.text_with_calls)
     label = judge.labels.get((case.id, digest), math.nan)
     of.labels[case.id] = label
@@ -648,7 +648,7 @@ def _note_label(of: ArmScores, judge: LabJudge, output: Output, case: EvalCase) 
 
 
 def _answer_of(reply: Reply, case: EvalCase) -> Output:
-    """The answer in a reply to a case, whose right answers may think in the open themselves."""
+    """The answer in a reply. It may contain open thinking if right answers of the case do."""
     texts = map(answer_text, case.accepted)
     if any(without_thinking(text) != text for text in texts):
         return Output(reply.text, reply.tool_calls)
@@ -656,12 +656,12 @@ def _answer_of(reply: Reply, case: EvalCase) -> Output:
 
 
 def shown_share(of: Estimate) -> dict[str, Any]:
-    """A share with its ends where shares can lie."""
+    """A share with its ends cut to 0 and 1."""
     return asdict(of) | {"low": max(0.0, of.low), "high": min(1.0, of.high)}
 
 
 def widened_to(estimate: Estimate | None, reach: float) -> Estimate | None:
-    """An estimate with ends that are as many standard errors away as ``reach`` says."""
+    """An estimate whose ends are ``reach`` standard errors away."""
     if estimate is None:
         return None
     below = estimate.value - estimate.low
@@ -677,7 +677,7 @@ def widened_to(estimate: Estimate | None, reach: float) -> Estimate | None:
 def widened(
     known: Estimate | None, worst: Estimate | None, best: Estimate | None
 ) -> Estimate | None:
-    """An estimate whose ends are the farthest of what missing answers may have made of it."""
+    """An estimate with the widest ends that missing answers allow."""
     if known is None:
         return None
     ends = [each for each in (known, worst, best) if each is not None]
@@ -685,9 +685,9 @@ def widened(
 
 
 async def run_in_thread(steps: Iterable[object]) -> None:
-    """Go through steps in a thread; whoever is cancelled leaves it after the one it is at.
+    """Iterate in a thread. A cancelled caller leaves it after its present step.
 
-    A process that ends doesn't wait for that one either, though it may be a scorer of the user's.
+    A process that ends doesn't wait for that step either, which may be a user's slow scorer.
     """
     loop = asyncio.get_running_loop()
     over = Event()
@@ -721,7 +721,7 @@ def ranking_value(quality: ShareOf | Unknown) -> float:
 
 
 def first_of(sentences: Sequence[str]) -> Stop:
-    """Sentences about arms without answers as one: the first, and how many more there are."""
+    """Sentences about arms without answers as one stop: the first, and the number of others."""
     if len(sentences) > 1:
         more = f"; the same goes for {len(sentences) - 1} more"
     else:
@@ -731,17 +731,17 @@ def first_of(sentences: Sequence[str]) -> Stop:
 
 @lru_cache(maxsize=4096)
 def masked(text: str) -> str:
-    """A text masked, and then cut for showing."""
+    """A text, masked and then cut for showing."""
     return mask(text[:_MASKED])[:_SHOWN]
 
 
 def plainly(text: str) -> str:
-    """A text cut for showing to whoever may read all of it: on a terminal of the user's own."""
+    """A text cut for showing to a reader who may see all of it, on the user's own terminal."""
     return text[:_SHOWN]
 
 
 def clusters_of(cases: Iterable[EvalCase]) -> Ints:
-    """Conversations as whole numbers, in the order of their first case."""
+    """A number for each conversation, in the order of its first case."""
     codes: dict[str, int] = {}
     return np.array(
         [codes.setdefault(case.cluster, len(codes)) for case in cases], dtype=np.int64
@@ -755,7 +755,7 @@ _APART = 50  # times as long as showing took, the next waits: reading what was s
 
 
 class Lab:
-    """A lab that is run; ``stop`` is why it ended before its end, empty where it didn't."""
+    """A lab while it runs; ``stop`` is why it ended early, empty if it didn't."""
 
     def __init__(
         self, plan: LabPlan, scores: Scores, calls: PaidCalls, stop: Stop | None = None
@@ -766,7 +766,7 @@ class Lab:
         self._runner = calls.runner(self._call_ended, self._show_waiting)
         self.stop = stop or Stop()
         self.dropped: dict[str, int | None] = {}
-        """By arm: conversations after which it was left behind; None for one that stayed."""
+        """By arm, the number of conversations after which it was dropped; None for one that stayed."""
         self._done = 0
         self._total = 0
         self._running = len(plan.arms)
@@ -779,12 +779,13 @@ class Lab:
         self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
 
     async def race(self) -> None:
-        """Run arms on the cases for selecting, dropping those that can't win.
+        """Run arms on the cases for selecting, and drop those that can't win.
 
-        Prompts race against prompts, tuned models against tuned ones, and baselines, which cost
-        nothing, against nobody: a tuned model that is far ahead leaves the best prompt in. Under a
-        judge nobody is dropped: it may be wrong about each arm in a way of its own. An arm is only
-        dropped if it is behind with all its missing answers right, and those of others wrong.
+        Prompts race against prompts, and tuned models against tuned ones, so that a tuned model
+        with a large lead doesn't drop the best prompt. Baselines cost nothing and race against
+        nobody. With a grader, nobody is dropped, as it may be wrong about each arm in another way.
+        An arm is only dropped if it is behind even when all its missing answers count as right, and
+        those of others as wrong.
         """
         if self.stop:
             return
@@ -818,13 +819,13 @@ class Lab:
         self.dropped = dict(zip(names, race.result().dropped_after, strict=True))
 
     def _rivals_of(self, arm: Arm) -> str:
-        """The group within which an arm may be dropped; its own id for one that races nobody."""
+        """The group in which an arm may be dropped; its own id for one that races nobody."""
         if self.scores.judge is not None or arm.kind == "baseline":
             return arm.id
         return arm.kind
 
     def _update_board(self, race: Race, asked: Iterable[Arm]) -> None:
-        """Note how arms stand after a round, and which one is ahead."""
+        """Note the order of the arms after a round, and the leader."""
         arms = self.plan.arms
         for arm in asked:
             self._board[arm.id] = self.scores.share(arm, self._seen)
@@ -836,28 +837,28 @@ class Lab:
         }
 
     def _goes_on(self, arm: Arm) -> bool:
-        """Whether more answers of an arm would tell anything."""
+        """Whether more answers of an arm would be informative."""
         seen = self._seen
         scores = self.scores
         hollow = scores.same_words(arm, seen) or scores.wrapped(arm)
         return not (scores.impossible(arm, seen) or hollow)
 
     async def report(self, chosen: Arms) -> None:
-        """Run the chosen arms on the cases that chose nothing."""
+        """Run the chosen arms on the held-out cases."""
         await self._run(chosen, self.plan.report, len(self.plan.report))
         # equal calls were made once
         self._total = self._total if self.stop else self._done
         self._show()  # the last ones may have come too soon after others to be told
 
     def stayed(self, *kinds: str) -> list[Arm]:
-        """Arms of some kinds that the race didn't leave behind; of all kinds if none is named."""
+        """Arms of some kinds that the race didn't drop; of all kinds if none is named."""
         arms = (arm for arm in self.plan.arms if self.dropped.get(arm.id) is None)
         return [arm for arm in arms if not kinds or arm.kind in kinds]
 
     def unanswered(self, arms: Iterable[Arm], cases: Cases) -> tuple[str, ...]:
-        """Why some arms aren't measured on cases, a sentence each; () where all are.
+        """A sentence for each arm that isn't measured on cases; () for none.
 
-        What a model can't be asked at all is left out: it hides nothing.
+        Arms that a model can't be asked at all are left out, as they hide nothing.
         """
         possible = (arm for arm in arms if not self.scores.impossible(arm, cases))
         reasons = (self.scores.unanswered(arm, cases) for arm in possible)
@@ -866,8 +867,8 @@ class Lab:
     async def _run(self, arms: Arms, cases: Cases, ahead: int, later: int = 0) -> None:
         """Run some arms on some cases.
 
-        ``ahead`` are the cases that each of them may still be asked, ``later`` the calls that
-        follow on held-out cases: what progress is measured by.
+        Progress is measured by ``ahead``, the cases that each of them may still get, and by
+        ``later``, the calls on held-out cases that follow.
         """
         baselines = [arm for arm in arms if arm.kind == "baseline"]
         await run_in_thread(starmap(self._answer_baseline, product(baselines, cases)))
@@ -889,7 +890,7 @@ class Lab:
         self.scores.answer(arm.id, case, output)
 
     def _calls_at(self, at: int, arms: Arms, cases: Cases) -> Iterator[Asked]:
-        """Calls of chains whose step ``at`` is the next one to be asked."""
+        """Calls of chains whose next step is ``at``."""
         for arm in arms:
             if len(arm.steps) <= at:
                 continue
@@ -900,7 +901,7 @@ class Lab:
                         yield walk[at], arm, case
 
     async def _earlier(self, arms: Arms, cases: Cases) -> None:
-        """Run what comes before the last step of chains, a step at a time for all of them."""
+        """Run all but the last step of chains, one step at a time for all of them."""
         for at in range(max((len(arm.steps) for arm in arms), default=0)):
             calls = [*self._calls_at(at, arms, cases)]
             outcome = await self._runner.all([job for job, *_ in calls])
@@ -918,10 +919,11 @@ class Lab:
     def _sums(
         self, arm: Arm, cases: Cases, longest: int, missing: float
     ) -> list[float]:
-        """Score of each conversation over the cases of the longest, so that cases weigh alike.
+        """The score of each conversation, over the number of cases of the longest one.
 
-        ``missing`` is what an answer that didn't come counts; one that no scorer can judge is half
-        right. An arm that has said one thing so far, and that never rightly, may not have answered.
+        This gives each case the same weight. ``missing`` is the score of an answer that didn't
+        come; an answer that no scorer can judge is half right. If an arm's answers are all equal
+        and wrong so far, they count as missing, as a gateway may have given them.
         """
         known = np.nan_to_num(self.scores.row(arm, cases, missing), nan=0.5)
         if self.scores.is_hollow(arm, self._seen):
@@ -938,7 +940,7 @@ class Lab:
             self._next_show = now + max(_SHOW_EVERY_S, _APART * took)
 
     def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
-        """Every arm, those that are left behind after the others."""
+        """Every arm; the dropped ones come after the others."""
         board = [
             Placed(arm=name, quality=quality, running=name in running)
             for name, quality in self._board.items()

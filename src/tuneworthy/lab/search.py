@@ -1,4 +1,4 @@
-"""A search for a better prompt: texts, examples, effort and constraint together, to a plateau.
+"""A search for a better prompt: texts, examples, effort and constraint together, until a plateau.
 
 docs/decisions/0012 says what a draw is, and docs/concepts/ceiling.md what a search may claim.
 """
@@ -34,8 +34,8 @@ from tuneworthy.stats.compare import ENOUGH_DRAWS, expected_gain
 MOST_DRAWS = 20  #: Draws of a search where nobody says how many.
 PARENTS = 2  #: A round begins from so many of the best that are known.
 SEARCH_MARGIN = 0.01
-"""Share of cases: a search ends where another draw is expected to add less, and where a whole round
-added less."""
+"""The least gain, in share of cases: a search ends where another draw is expected to add less, and
+a whole round added less."""
 MOVES = 2  #: Other settings that a draw tries before it has texts written.
 FINALISTS = 4  #: Candidates of a search that race, at most.
 _AT_A_TIME = 2  # draws that are added to a round that isn't at its plateau
@@ -52,7 +52,7 @@ _SAME = 1e-9  # a rounding error apart
 
 
 def moves_from(start: PromptCandidate, plan: LabPlan) -> list[dict[str, Any]]:
-    """Changes to the settings of a candidate, each by itself."""
+    """Changes to the settings of a candidate, one at a time."""
     arm = start.arm
     setting = plan.setting
     moves: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ def moves_from(start: PromptCandidate, plan: LabPlan) -> list[dict[str, Any]]:
 
 
 class SearchDraw:
-    """One draw: settings are moved from where it starts, then texts are written."""
+    """One draw: first it changes settings of its start, then it writes texts."""
 
     def __init__(
         self,
@@ -110,16 +110,19 @@ class SearchDraw:
 
     @property
     def whole(self) -> bool:
-        """Whether every text that was asked for came."""
+        """Whether every requested text came."""
         return self.texts is None or self.texts.whole
 
     @property
     def tried(self) -> int:
-        """How many settings it tried."""
+        """The number of settings that it tried."""
         return len(self._moves)
 
     def _is_better(self, moved: PromptCandidate) -> bool:
-        """Whether a candidate is ahead; one far behind after half of the cases is asked no more."""
+        """Whether a candidate is better. Half of the cases are enough if it is far behind on them.
+
+        Far means by more than one case of the half.
+        """
         evaluator = self._evaluator
         cases = evaluator.request.taught
         half = cases[: -(-len(cases) // 2)]
@@ -135,11 +138,11 @@ Ended = Literal["plateau", "short"]
 
 @dataclass
 class Search:
-    """A search as far as it got."""
+    """A search, as far as it got."""
 
     evaluator: CandidateEvaluator
     side_by_side: bool = True
-    """Whether draws run at the same time; a replay of what is kept goes through them in turn."""
+    """Whether draws run in parallel. A replay of kept answers runs one after the other."""
     parents: list[PromptCandidate] = field(default_factory=list)
     """The arms that the first round began from: the two best as written."""
     draws: list[SearchDraw] = field(default_factory=list)
@@ -182,15 +185,15 @@ class Search:
 
     @property
     def is_spent(self) -> bool:
-        """Whether its draws ended, or its model wrote nothing, before it was at its plateau."""
+        """Whether its draws were used up, or its model wrote nothing, before the plateau."""
         return self.over
 
     def is_at_plateau(self, before: float) -> bool:
-        """Whether a whole round added less than the margin to the best before it."""
+        """Whether a whole round added less than the margin to the best score before it."""
         return max(self.values) < before + SEARCH_MARGIN
 
     def _draw_round(self, parents: Sequence[PromptCandidate]) -> None:
-        """Draw from some parents in turn until the round is at its plateau, or draws are spent."""
+        """Draw from some parents in turn until the round reaches its plateau, or no draws are left."""
         evaluator = self.evaluator
         seed = evaluator.plan.seed
         queues: list[list[dict[str, Any]]] = []
@@ -220,7 +223,7 @@ class Search:
                 return
 
     def _have_drawn(self, batch: Sequence[SearchDraw]) -> None:
-        """Run some draws; those that came to their end count, whatever the others did."""
+        """Run some draws. Those that finished count, whatever happened to the others."""
         if self.side_by_side:
             self._draw_side_by_side(batch)
         else:
@@ -234,10 +237,10 @@ class Search:
         self.draws.append(draw)
 
     def _draw_side_by_side(self, batch: Sequence[SearchDraw]) -> None:
-        """Run each draw in a thread of its own, and raise the first fault once all have ended.
+        """Run each draw in a thread of its own, and raise the first error after all have ended.
 
-        A draw that was cut short takes nothing from the others: they count before it is raised.
-        Any other fault is a defect, and no draw of the batch counts.
+        If a draw was cut short, the others count before the error is raised. Any other error is a
+        defect, and no draw of the batch counts.
         """
         with ThreadPoolExecutor(len(batch)) as threads:
             futures = [threads.submit(draw.run) for draw in batch]
@@ -253,7 +256,7 @@ class Search:
                 raise fault
 
     def _look_whether_it_writes(self) -> None:
-        """A model that answered none of the questions for a text is asked no more of them."""
+        """Stop asking a writing model that has answered no request so far."""
         texts = [draw.texts for draw in self.draws if draw.texts is not None]
         asked = [each for each in texts if each.asked]
         if asked and not any(each.wrote for each in asked):
@@ -262,7 +265,7 @@ class Search:
 
     @property
     def values(self) -> list[float]:
-        """Scores of the whole draws of the last round; none is below the score it began from."""
+        """Scores of the complete draws of the last round; none is below its starting score."""
         draws = [
             draw for draw in self.draws if draw.round == self.rounds and draw.whole
         ]
@@ -278,7 +281,7 @@ class Search:
         return gain is None or gain[0] >= SEARCH_MARGIN
 
     def best(self, most: int) -> list[PromptCandidate]:
-        """The best that are known, each once; of equals the first."""
+        """The best known candidates, each once; equal ones in their order."""
         distinct: dict[tuple[object, ...], PromptCandidate] = {}
         for candidate in (*self.parents, *(draw.reached for draw in self.draws)):
             distinct.setdefault(candidate.made_of, candidate)
@@ -287,7 +290,7 @@ class Search:
 
     @property
     def finalists(self) -> list[PromptCandidate]:
-        """The candidates that race: the best of those ahead of every prompt as it was written."""
+        """The candidates that race: the best of those with a lead over every written prompt."""
         if not self.parents:
             return []
         plan = self.evaluator.plan
@@ -320,7 +323,7 @@ class Search:
 
 
 class SearchedPlan(NamedTuple):
-    """A plan in which what a search came to races too."""
+    """A plan in which the finalists of a search race, too."""
 
     plan: LabPlan
     #: Texts that are new, with the settings they are best with.
@@ -358,7 +361,7 @@ def plan_with(search: Search) -> SearchedPlan:
 
 
 def _kept_prompt(candidate: PromptCandidate, name: str) -> PromptVariant:
-    """A new text with the settings it was searched with, so that its file says all of it."""
+    """A new text with the settings of its search, so that its file is complete."""
     arm = candidate.arm
     shot = None
     if arm.few_shot:
@@ -412,13 +415,13 @@ def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
 
 LIKELY_DRAWS = 9  #: Draws of a search that ends at its plateau, about.
 _TRIED_PART = 0.28
-"""Of the calls that a draw can make those it makes, about: what falls behind on a part of the cases
-isn't asked the others, and what draws share is asked once."""
+"""The share of a draw's possible calls that it makes (roughly). A candidate that falls behind isn't
+asked the other cases, and calls that draws share are made once."""
 _GROWN = 600  # bytes by which a text grows that is written, about
 
 
 CAP_TIMES = 4.0
-"""A search may cost so many times what it likely costs, where nobody states a cap."""
+"""The cap of a search as a multiple of its likely cost, where nobody states one."""
 
 
 class _Prices(NamedTuple):
@@ -445,10 +448,10 @@ def cost(
     price_of: PriceOf,
     of_plan: Callable[[LabPlan], Quote],
 ) -> Quote:
-    """Cost of a search and of the lab after it; the search was replayed from the ledger.
+    """The cost of a search and of the lab after it, where the search was replayed from the ledger.
 
-    What is known counts at its price, and the rest at the most it can come to, which is the cap of
-    the search at most. ``of_plan`` prices a plan once its prompts are known.
+    Known calls count at their price. The rest counts at the most it can be, which for the search is
+    at most its cap. ``of_plan`` prices a plan once its prompts are known.
     """
     evaluator = search.evaluator
     prices = _Prices(ledger, price_of)
@@ -471,7 +474,7 @@ def cost(
 def own_cap(
     evaluator: CandidateEvaluator, ledger: Ledger | None, price_of: PriceOf
 ) -> float:
-    """The most a search may cost: as stated, else some times what all of it likely costs."""
+    """The most that a search may cost: as stated, else a multiple of its likely cost."""
     stated = evaluator.request.cap_usd
     if stated is not None:
         return stated
@@ -506,7 +509,7 @@ def _priced(
     times: float,
     made: float,
 ) -> Quote:
-    """Calls at the most, so many times, and likely ones as often as they are likely made."""
+    """The highest cost, of ``most`` calls ``times`` over, and the likely cost, of a ``made`` share."""
     bound = prices.quote(most)
     update = {
         "calls": round(bound.calls * times),
@@ -520,7 +523,7 @@ def _priced(
 def _of_draws(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
-    """Cost of some draws from a candidate, at the most with texts as long as they may be."""
+    """The cost of some draws from a candidate, at most with texts of full length."""
     evaluator = search.evaluator
     request = evaluator.request
     plan = evaluator.plan
@@ -544,7 +547,7 @@ def _of_draws(
 def _of_finalists(
     search: Search, start: PromptCandidate, draws: int, prices: _Prices
 ) -> Quote:
-    """Cost of the race of the best draws, and of the report on its winner."""
+    """The cost of the race of the best draws, and of the report on its winner."""
     evaluator = search.evaluator
     plan = evaluator.plan
     most = min(FINALISTS, draws) * plan.repeats
@@ -577,7 +580,7 @@ def _written(
 
 
 def _padded(base: PromptVariant, size: int) -> PromptVariant:
-    """A prompt with a text of some size that puts in what its own does."""
+    """A prompt with a text of some size, with the variables of its own text."""
     put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
     return base.model_copy(
         update={"name": "proposal", "system": put_in.ljust(size, "x")}
@@ -585,7 +588,7 @@ def _padded(base: PromptVariant, size: int) -> PromptVariant:
 
 
 def _settings(start: PromptCandidate, plan: LabPlan, *, most: bool) -> Arm:
-    """Of the settings that may be tried those with the most examples, or those in the middle."""
+    """The settings with the most examples among those to try, or the middle ones."""
     arms = [start.arm.model_copy(update=move) for move in moves_from(start, plan)]
     order = sorted((start.arm, *arms), key=lambda arm: arm.few_shot)
     return order[-1] if most else order[len(order) // 2]

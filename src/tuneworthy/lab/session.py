@@ -1,4 +1,4 @@
-"""Paid calls of a case: its ledger, the cap of a run, and how a user stops it."""
+"""Paid calls of a case: its ledger, the cap of a run, and the user's stop."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ CALLS = "calls.sqlite3"  #: The ledger of paid calls, in the folder of what is c
 
 Watch = Callable[[Stand], None]
 OnStop = Callable[[Callable[[], None]], object]
-"""Takes what is to be called when the user stops a run."""
+"""Takes a function that is called when the user stops a run."""
 
 
 def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
-    """The ledger of a case to read, also beside a run; None where nothing was ever sent for it."""
+    """The ledger of a case for reading, also during a run; None where nothing was ever sent."""
     path = _ledger_path(case)
     if not os.path.lexists(path):
         return nullcontext()
@@ -60,7 +60,7 @@ def _ledger_path(case: Case) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class PaidCalls:
-    """The maker of a run's calls, with the cap that they count against."""
+    """Makes the calls of a run, which count against its cap."""
 
     run: str  #: Name of the run whose cap counts.
     ledger: Ledger
@@ -73,10 +73,10 @@ class PaidCalls:
     probes: Probes = field(default_factory=lambda: defaultdict(Probe))
     hosts: Strings = ()  #: Hosts they go to that aren't their vendors' own.
     beside: str = ""
-    """Name of a run with a cap of its own whose calls count against this one too, if any."""
+    """The name of a run with a separate cap whose calls count against this one too; empty for none."""
 
     def with_own_cap(self, cap_usd: float) -> PaidCalls:
-        """The calls of the run beside, which may cost so much, and no more than is left of all."""
+        """The calls of the run beside. They may cost this much, and at most the rest of this cap."""
         rest = self.cap_usd - _taken(self.ledger.spend(self.run))
         return replace(
             self, run=self.beside, beside="", cap_usd=max(0.0, min(cap_usd, rest))
@@ -85,9 +85,9 @@ class PaidCalls:
     def runner(
         self, progress: Progress | None = None, waiting: Waiting | None = None
     ) -> Runner:
-        """A runner that ends after what is on the wire when the user stops it.
+        """A runner that ends after the calls in flight when the user stops it.
 
-        ``waiting`` takes what is waited for; who watches is told, where it is left out.
+        ``waiting`` gets texts about a wait; by default, the observer gets them.
         """
         runner = Runner(
             self.ledger,
@@ -107,9 +107,9 @@ class PaidCalls:
     def counting(
         self, of: int, *, running: int, ask: str = "wait for the end"
     ) -> Progress:
-        """Tells who watches how many calls have ended, each hundredth part or each of few.
+        """A function that reports how many calls have ended, at each hundredth, or at each of few.
 
-        ``ask`` is what else is waited for.
+        ``ask`` says what is awaited.
         """
         done = count(1)
         every = 1 + of // 100
@@ -136,7 +136,7 @@ class PaidCalls:
 
     @property
     def spent_beside(self) -> float:
-        """Money that the run beside has paid and holds."""
+        """Money that the run beside has paid and reserved."""
         if self.beside:
             return _taken(self.ledger.spend(self.beside))
         return 0.0
@@ -167,14 +167,14 @@ _ADDED = (
 
 
 def spend_of(ledger: Ledger, runs: Sequence[str], cap_usd: float = 0.0) -> Spend:
-    """The money of several runs as that of one."""
+    """The money of several runs together."""
     spends = [ledger.spend(run, cap_usd) for run in runs]
     sums = {name: sum(getattr(spend, name) for spend in spends) for name in _ADDED}
     return spends[0].model_copy(update=sums)
 
 
 def correct_spent(ledger: Ledger, runs: Sequence[str], usd: float) -> None:
-    """Say what several runs have paid together; each has its part of what was counted."""
+    """Correct the total that several runs have paid; each keeps its share of the count."""
     counted = [ledger.spend(run).paid for run in runs]
     whole = sum(counted)
     for run, before in zip(runs, counted, strict=True):
@@ -191,14 +191,14 @@ class StopHandle:
         self._stop: Callable[[], object] | None = None
 
     def stop(self) -> None:
-        """Ask for the stop; asking twice is asking once."""
+        """Ask for the stop; asking twice has no further effect."""
         with self._lock:
             if not self._stopped and self._stop is not None:
                 self._stop()
             self._stopped = True
 
     def held_by(self, stop: Callable[[], object] | None) -> None:
-        """Name what stops the run from now on; None once the run is over."""
+        """Set the function that stops the run from now on; None once the run is over."""
         with self._lock:
             self._stop = stop
             if self._stopped and stop is not None:
@@ -212,8 +212,8 @@ _STOPS = (signal.SIGINT, signal.SIGTERM)  # the second is what supervisors send
 def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
     """The first Ctrl-C or SIGTERM stops a run and lets it end; the second ends the program at once.
 
-    Only in the main thread, where signals arrive; elsewhere a handle is what stops it. Yields a
-    function that takes what is to be called then.
+    This works only in the main thread, where signals arrive; elsewhere, a handle stops the run.
+    Yields a function that takes the function to call on a stop.
     """
     loop = asyncio.get_running_loop()
     stops: list[Callable[[], None]] = []

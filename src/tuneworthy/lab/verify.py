@@ -1,8 +1,8 @@
-"""Did tuning work? The tuned arm against the best untuned one, on cases that chose neither.
+"""Whether tuning worked: the tuned arm against the best untuned one, on cases that chose neither.
 
-Margin and stop are written down before any held-out case is run: all the cases there are, once.
-A tuned model that got better at the task and worse at everything else is no success, so both arms
-also answer a small set of general tasks.
+The margin and the stopping rule, all existing cases once, are written down before any held-out case
+is run. A tuned model that got better at the task and worse at everything else is no success, so
+both arms also answer a small set of general tasks.
 """
 
 from __future__ import annotations
@@ -75,24 +75,24 @@ from tuneworthy.stats.intervals import BY_MARGIN
 
 VERIFY_RUN = "verify"
 MARGIN = 0.02
-"""The margin where neither the framework has a threshold ``margin_quality`` nor anybody says: at
-nought even two equal arms would never be called equal, however many cases there are."""
+"""The margin where neither the framework has a threshold ``margin_quality`` nor the user states
+one. At 0, two equal arms could never be called equal, however many cases there are."""
 GENERAL_MARGIN = 0.1
-"""Share of general tasks the tuned model may be worse by: less can't be told on so few of them."""
+"""The share of general tasks by which the tuned model may be worse. So few tasks can't show less."""
 
 
 MOST_MISSING_GENERAL = 0.05
-"""Share of general tasks that may lack an answer, which both ends count."""
+"""The share of general tasks that may have no answer. Both ends of the interval count them."""
 
 
 def bundled(place: str) -> Iterator[Any]:
-    """The lines of a file of JSON that comes with us."""
+    """The lines of a shipped file of JSON lines."""
     text = files("tuneworthy").joinpath(place).read_text("utf-8")
     return (json.loads(line) for line in text.splitlines() if line)
 
 
 def general_skills() -> tuple[EvalCase, ...]:
-    """General tasks that any useful model keeps: reading, counting, language, following orders."""
+    """General tasks that any useful model can do: reading, counting, language, instructions."""
     return tuple(map(EvalCase.model_validate, bundled("lab/general_skills.jsonl")))
 
 
@@ -126,13 +126,11 @@ def run(
 ) -> VerifyResult:
     """Choose both arms on the cases for selecting, write the plan down, then compare.
 
-    What the ceiling lab has paid for is used again; what is new counts against this cap, as that of
-    earlier runs does. ``margin`` is the share of cases below which a difference is no gain, by the
-    framework where it is left out.
-
-    Raises InputError if the case has no tuned model, a model has no price, or another plan was
-    written down and it isn't to be compared ``again``; StoppedError if it was stopped before both
-    arms were chosen, or an arm got too few answers to be chosen among.
+    Paid answers of the ceiling lab are used again; new calls and earlier runs count against this
+    cap. ``margin`` is the share of cases below which a difference is no gain, by default the
+    framework's. Raises InputError if the case has no tuned model, a model has no price, or another
+    plan was written down and ``again`` is false; StoppedError if it was stopped before both arms
+    were chosen, or an arm got too few answers for the choice.
     """
     _refuse_one_sided(lab)
     if margin is None:
@@ -167,7 +165,7 @@ def _kept(
     gain: AnyFigure,
     skills: State,
 ) -> tuple[LabArm, ...]:
-    """Every arm as it is kept, with what was found of the tuned one."""
+    """Every arm in its kept form, with the findings about the tuned one."""
     arms = measured_arms("verify", lab.plan, lab.scores, reported, lab.as_of)
     changes = {"gain": gain, "beside": plan.untuned, "general_skills": skills}
     return with_found(arms, plan.tuned, **changes)
@@ -176,9 +174,9 @@ def _kept(
 def evidence_of(
     result: VerifyResult, arms: Sequence[LabArm], as_of: date
 ) -> Measured | None:
-    """Evidence that the comparison adds to the case: every arm, and the gain by tuning.
+    """The evidence of the comparison for the case: every arm, and the gain by tuning.
 
-    None for one that was cut short. Where it decided nothing, the arms alone.
+    None for a comparison that was cut short. Where it decided nothing, only the arms.
     """
     if result.stopped_by not in ("", "unanswered") or not any_measured(arms):
         return None
@@ -190,7 +188,7 @@ def evidence_of(
 def skills_kept(general: Contrast, margin: float, *, floor: bool) -> State:
     """Whether the tuned arm kept its general skills; unknown where too little was answered.
 
-    ``floor``: the untuned arm has none that could fall.
+    ``floor``: the untuned arm has no skills that could get worse.
     """
     if isinstance(general.difference, Unknown):
         return "unknown"
@@ -207,7 +205,7 @@ def gain_evidence(
     by: str = "verify",
     **more: str,
 ) -> Evidence | None:
-    """The tuned arm less the best untuned one, with its interval; None where nothing is known."""
+    """The gain of the tuned arm over the best untuned one, with its interval; None if unknown."""
     task = result.contrast
     if (
         result.stopped
@@ -274,7 +272,7 @@ async def _run(
 
 
 Hold: TypeAlias = Callable[[Contrast, State], HeldArm]
-"""Holds the tuned arm against every target, by its gain and whether it kept general skills."""
+"""Compares the tuned arm with every target, by its gain and whether it kept general skills."""
 
 
 def _hold_tuned_arm(
@@ -317,16 +315,16 @@ def general_calls(plan: LabPlan, arm: Arm) -> Iterator[Asked]:
 
 
 def quoted(lab: PreparedLab) -> Quote:
-    """The most that verifying would send, the general tasks among it; nothing is sent."""
+    """The most that verifying would cost, with the general tasks; nothing is sent."""
     _refuse_one_sided(lab)
     return prepare.quoted(lab, _price, VERIFY_RUN)
 
 
 def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
-    """The choice, both arms' held-out cases, general tasks, at the most.
+    """The highest cost of the choice, of both arms' held-out cases, and of the general tasks.
 
-    Which models answer the general tasks isn't known before the choice: the dearest of each kind
-    count.
+    The models for the general tasks are unknown before the choice, so the most expensive of each
+    kind count.
     """
     parts = [price(lab, ledger, rivals=False)]
     for kind in ("prompt", "tuned"):
@@ -340,7 +338,7 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
 
 
 def _refuse_one_sided(lab: PreparedLab) -> None:
-    """A case without a tuned model, or with nothing but tuned ones."""
+    """Refuse a case without a tuned model, or with only tuned ones."""
     where = lab.case.where("models")
     deciders = lab.plan.setting.deciders
     if deciders:
@@ -355,7 +353,7 @@ def _refuse_one_sided(lab: PreparedLab) -> None:
 
 
 def _refuse_another(lab: PreparedLab, margin: float) -> None:
-    """Refuse, before anything is paid, where the plan that was written down is another one."""
+    """Refuse to compare by another plan than the written one, before anything is paid."""
     before = written_plan(lab.case)
     if before is None:
         return
@@ -371,7 +369,7 @@ def _refuse_another(lab: PreparedLab, margin: float) -> None:
 def compared(
     written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm], hold: Hold
 ) -> VerifyResult:
-    """Hold a tuned arm and an untuned one, both answered, against what was written down."""
+    """Compare a tuned arm and an untuned one by the written plan, after both have answered."""
     plan = lab.plan
     scores = lab.scores
     tuned, untuned = arms
@@ -437,10 +435,10 @@ def compared(
 def cases_to_decide(
     scores: Scores, arms: tuple[Arm, Arm], cases: Cases, task: Contrast, margin: float
 ) -> int | Unknown:
-    """Held-out cases that tell a difference from the margin.
+    """Held-out cases that distinguish a difference from the margin.
 
-    Those there are where the interval lies on one side of it; unknown under a judge, and where more
-    cases than anybody labels would hardly tell.
+    The existing number where the interval lies on one side of the margin. Unknown with a grader,
+    and where the number is more than labelling is worth.
     """
     if isinstance(task.difference, Unknown) or scores.judge is not None:
         return Unknown(ask="compare them by rules, on more cases")
@@ -493,7 +491,7 @@ def _against_targets(
 
 
 def _no_gain(written: VerifyPlan, task: Contrast) -> tuple[VerifyAnswer, str]:
-    """Equal within the margin; or nothing shows that they aren't, on all the cases there are."""
+    """Equal within the margin, or not shown to differ on all existing cases."""
     if task.high <= written.margin:
         return "no_gain", "task"
     return ("no_gain" if task.n >= written.cases else "too_few_cases"), "interval"
@@ -502,7 +500,7 @@ def _no_gain(written: VerifyPlan, task: Contrast) -> tuple[VerifyAnswer, str]:
 def render(
     result: VerifyResult, form: str = "text", *, colour: bool = False, **named: str
 ) -> str:
-    """The result as ``text`` or ``json``; the ``folder`` and ``rubric`` as the user named them."""
+    """The result as ``text`` or ``json``; ``folder`` and ``rubric`` are as the user named them."""
     if form == "json":
         return lab_dict("verify", result)
     return render_document(verify_document(result, **named), colour=colour)
@@ -511,5 +509,5 @@ def render(
 def render_quote(
     lab: PreparedLab, quote: Quote, form: str = "text", **more: Any
 ) -> str:
-    """The arms that would be compared, and the price; see ``prepare.render_quote``."""
+    """The arms to compare, and the price; see ``prepare.render_quote``."""
     return prepare.render_quote(lab, quote, form, general=len(general_skills()), **more)

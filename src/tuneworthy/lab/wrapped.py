@@ -1,7 +1,7 @@
-"""Wrappers around answers: what every answer of an arm has around it, and a scorer stumbles over.
+"""Wrappers around answers: text around every answer of an arm that makes a scorer reject it.
 
-An arm of which no answer is right may know everything: it writes ``Answer: 4`` where ``4`` is
-compared, or thinks aloud between tags of its own. A bad score of it says nothing about the model.
+An arm without a right answer may still know everything: it writes ``Answer: 4`` where ``4`` is
+compared, or thinks in the open between tags of its own. Its bad score says nothing about the model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from itertools import product, takewhile
 
 Unwrap = Callable[[str], str | None]
-"""An answer without what is around it; None for one that has nothing of the kind around it."""
+"""An answer without the text around it; None for an answer without such text."""
 
 SHARED = 0.95  #: Share of answers that have to have a wrapper for it to be one.
 _LEAST_MARKS = 2  # of a wrapper that is the same in every answer
@@ -58,7 +58,7 @@ _KINDS: dict[str, Unwrap] = {
 
 
 def wrappers_of(texts: Sequence[str]) -> dict[str, Unwrap]:
-    """Wrappers that nearly all of some answers have, each in words."""
+    """Wrappers that nearly all answers have, each under its description."""
     around = _same_around(texts)
     kinds = {**around, **_KINDS}
     least = SHARED * len(texts)
@@ -70,9 +70,9 @@ def wrappers_of(texts: Sequence[str]) -> dict[str, Unwrap]:
 
 
 def _same_around(texts: Sequence[str]) -> dict[str, Unwrap]:
-    """Beginnings with ends that nearly all answers share, the longest first.
+    """Pairs of a beginning and an end that nearly all answers share, the longest first.
 
-    Right answers may begin or end alike themselves, as in ``shelf 4``, so shorter ones count too.
+    Right answers may begin or end alike themselves, as in ``shelf 4``, so shorter pairs count, too.
     """
     longest = _shared_beginning(texts)
     led = [text[len(longest) :] for text in texts if text.startswith(longest)]
@@ -96,15 +96,16 @@ def _without(text: str, *, before: str, after: str) -> str | None:
 
 
 def _shorter(text: str) -> list[str]:
-    """A beginning, and the same with its last words left out one by one."""
+    """A beginning, and the same with its last words removed one by one."""
     words = [match.start() for match in _WORD.finditer(text)]
     return [text, *(text[:start] for start in reversed(words[-_MOST_CUT:]))]
 
 
 def _shared_beginning(texts: Sequence[str]) -> str:
-    """The longest beginning of nearly all texts, without the part of a word that it ends in.
+    """The longest common beginning of nearly all texts, without a partial word at its end.
 
-    Texts that begin alike stand together in their order: the first and the last of these tell.
+    In sorted order, texts with one beginning are next to each other, so the first and the last of a
+    run show it.
     """
     ordered = sorted(texts)
     size = math.ceil(SHARED * len(ordered))

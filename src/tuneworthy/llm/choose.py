@@ -1,4 +1,4 @@
-"""Which transport carries which request, and what a request of a case's model costs."""
+"""The transport for each request, and the price of a request to a case's model."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ Answer = Callable[[Request], str]
 
 
 class Fake:
-    """A transport whose answers come from a function. Words stand for tokens."""
+    """A transport whose answers come from a function. Each word counts as a token."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing, as a fake holds nothing open."""
 
     async def send(self, request: Request) -> Reply:
-        """Answer; see ``Transport``."""
+        """Answer by the function; see ``Transport``."""
         await asyncio.sleep(0)  # others have their turn, as with a model that is asked
         text = readable(self._answer(request))
         wrote = max(1, len(text.split()))
@@ -66,12 +66,12 @@ class Fake:
 
 
 def echo(request: Request) -> str:
-    """The last message, as it came; the empty string without one."""
+    """The last message unchanged; empty without one."""
     return request.messages[-1].content if request.messages else ""
 
 
 def parrot(request: Request) -> str:
-    """The answer of the last example in the conversation; the last message without one."""
+    """The answer of the last example in the conversation; without an example, the last message."""
     answers = [
         message.content for message in request.messages if message.role == "assistant"
     ]
@@ -83,7 +83,7 @@ FAKES: Mapping[str, Answer] = {"echo": echo, "parrot": parrot}
 
 
 class Switch:
-    """A transport that hands each request to the one of its base URL, or of its provider."""
+    """A transport that passes each request to the transport of its base URL, or of its provider."""
 
     def __init__(self, by_place: Mapping[str, Transport]) -> None:
         self._by_place = dict(by_place)
@@ -109,12 +109,12 @@ def transport_for(
     confirmed: Collection[str] = (),
     **more: Any,
 ) -> Transport:
-    """The transport that carries requests to some models; the caller closes it.
+    """The transport for requests to some models; the caller closes it.
 
-    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt, ``at_once`` the
-    most calls on the wire (give the runner no more), ``confirmed`` are hosts that may be sent to
-    beside the vendors' own, and ``more`` is for ``Http``. Raises InputError if nobody confirmed a
-    host, a key or a library is missing, or a fake has no such name.
+    An answer that takes more than ``timeout_s`` seconds is in doubt. ``at_once`` is the most calls
+    in flight (give the runner no more). ``confirmed`` are hosts that may get calls beside the
+    vendors' own, and ``more`` is for ``Http``. Raises InputError if nobody confirmed a host, a key
+    or a library is missing, or a fake has no such name.
     """
     from tuneworthy.llm.embedded import local_model
 
@@ -144,11 +144,11 @@ def transport_for(
 
 
 def _keys_by_address(places: Iterable[Reached]) -> dict[str, Secret | None]:
-    """The key of each address, None for one that is called without.
+    """The key for each address, None for an address without a key.
 
-    Two models at one address may have their key from different variables, as a vendor's model and
-    one that names the vendor's address. The key that is there serves both; two that differ are a
-    CaseError, since nobody can say which of them an answer would be paid with.
+    Two models at one address may take their key from different variables, such as a vendor's model
+    and one that names the vendor's address. If one of the keys exists, it serves both. Two
+    different keys are a CaseError, as nobody can say which of them would pay for an answer.
     """
     chosen: dict[str, Reached] = {}
     for place in places:
@@ -165,7 +165,7 @@ def _keys_by_address(places: Iterable[Reached]) -> dict[str, Secret | None]:
 
 
 def lacking_keys(places: Iterable[Reached]) -> Strings:
-    """The keys that some of the places need and this machine doesn't have, a sentence each."""
+    """A sentence for each key that a place needs and that this machine lacks."""
     return tuple(
         dict.fromkeys(str(lacks) for each in places if (lacks := _lacks_key(each)))
     )
@@ -196,13 +196,13 @@ def _http(keys: Mapping[str, Secret | None], **more: Any) -> Transport:
 def prices_of(
     models: Iterable[Model], as_of: date, trusted: Collection[str] = frozenset()
 ) -> PriceOf:
-    """Prices of requests to a case's models; None for one whose price nobody states.
+    """Prices of requests to a case's models; None for a model without a known price.
 
-    A model that states its price has it, and at a vendor that is known by name at least the list
-    price of the day ``as_of`` for prompts as long as they can be: a cap has to hold whatever a file
-    says. One that isn't on its list counts at least as ``least_price`` says. A price of 0 counts on
-    this machine alone. Stated prices of models ``trusted`` by id
-    count as they are. A function of ours, or a model inside this program, costs nothing.
+    A stated price counts. At a vendor known by name, it counts at least as the list price of the
+    day ``as_of`` for the longest prompts: a cap has to hold whatever a file says. A model that
+    isn't listed counts at least as ``least_price`` says. A price of 0 counts only on this machine.
+    Stated prices of models ``trusted`` by id count unchanged. A fake, or a model inside this
+    program, costs nothing.
     """
     by_place: dict[tuple[str, str], Model] = {}
     for model in models:
@@ -240,7 +240,7 @@ def prices_of(
 
 
 def _at_least(stated: Price | None, listed: Price | None) -> Price | None:
-    """A stated price where it is no less than the list price; 0 alone is none."""
+    """A stated price, if it isn't below the list price; a stated 0 doesn't count."""
     if stated is None or listed is None:
         return listed or (stated if stated and stated.input + stated.output else None)
     if stated.input >= listed.input and stated.output >= listed.output:
@@ -253,8 +253,8 @@ _MOST_BYTES = 1024 * 1024
 _MOST_NAMED = 100
 
 State = Literal["key", "no_key", "answers", "silent", "open", "inside", "unknown"]
-"""Its key is there; it isn't; it answers on this machine; it doesn't; it is called without a key;
-it runs inside this program; nobody knows where it is served."""
+"""Its key exists; its key is missing; it answers on this machine; it doesn't answer there; it needs
+no key; it runs inside this program; its address is unknown."""
 
 
 class Served(NamedTuple):
@@ -272,7 +272,7 @@ class Served(NamedTuple):
 
 
 def endpoints() -> tuple[Served, ...]:
-    """The endpoints that are known by name, each where the environment says, else at its vendor."""
+    """The endpoints known by name, each where the environment says, else at its vendor."""
     places: list[Reached | str] = []
     for provider in PRESETS:
         try:
@@ -310,7 +310,7 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
 
 
 def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
-    """The models each place on this machine serves, all asked at once; None for no answer."""
+    """The models that each place on this machine serves, all asked at once; None for no answer."""
     named: list[Strings | None] = [None] * len(places)
 
     def ask(at: int, place: Reached) -> None:
@@ -331,7 +331,7 @@ def _asked(places: Sequence[Reached | str]) -> list[Strings | None]:
 
 
 def _models_at(place: Reached) -> Strings | None:
-    """The models that a place lists; () for an answer that is no list, None for no answer."""
+    """The models that a place lists; () for an answer that isn't a list, None for no answer."""
     parts = urlsplit(place.base_url)
     kind: type[http.client.HTTPConnection] = http.client.HTTPConnection
     if parts.scheme == "https":
@@ -351,7 +351,7 @@ def _models_at(place: Reached) -> Strings | None:
 
 
 def _names(raw: bytes) -> Strings:
-    """Names in a list of models; () where there is no list."""
+    """Names in a list of models; () without a list."""
     try:
         listed = json.loads(raw)["data"]
         return tuple(str(each["id"])[:200] for each in listed[:_MOST_NAMED])

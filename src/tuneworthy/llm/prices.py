@@ -1,8 +1,8 @@
-"""The public price list: what providers ask for models, and from which day on.
+"""The public price list: the prices of models at providers, and their first days.
 
-It is the data of genai-prices, which lies beside this in ``genai_prices/`` with its licence. Its
-own package would bring an HTTP client, there to fetch newer lists; ours is renewed by
-``tools/vendor.py``, which also holds every answer of this module against that package.
+It is the data of genai-prices, in ``genai_prices/`` with its license. Its own package would bring
+an HTTP client that fetches newer lists. Our copy is renewed by ``tools/vendor.py``, which also
+compares every answer of this module with that package.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ class Tiers(TypedDict):
     above: Sequence[tuple[int, float]]
 
 
-"""A price that rises with the input tokens of a request: for all of them, above so many."""
+"""A price that rises with the input tokens of a request: it applies to all tokens of a longer
+request."""
 
 Amount = float | Tiers
 """USD for a million tokens."""
 
 Clause = Mapping[str, Any]
-"""A rule that a name has to fit, by its kind: ``equals``, ``starts_with``, ``or`` and the like."""
+"""A rule for names, by its kind: ``equals``, ``starts_with``, ``or`` and the like."""
 
 
 class Rates(TypedDict, total=False):
@@ -53,7 +54,7 @@ class ListedModel(TypedDict, total=False):
 
 
 class ListedProvider(TypedDict, total=False):
-    """Who serves models."""
+    """A provider of models."""
 
     id: str
     address: str  #: Pattern of the addresses it serves at.
@@ -64,7 +65,7 @@ class ListedProvider(TypedDict, total=False):
 
 
 class Amounts(NamedTuple):
-    """USD for a million tokens, each None where there is no price."""
+    """USD for a million tokens, each None without a price."""
 
     input: float | None
     output: float | None
@@ -93,7 +94,7 @@ def catalogue() -> str:
 def find_model(
     name: str, provider: str | None, address: str | None
 ) -> ListedModel | None:
-    """A model by its name at a provider, or at an address; None where the list has no such one."""
+    """A model by its name at a provider or at an address; None where the list lacks it."""
     name = name.lower()
     if provider is not None and provider.lower() == _ROUTER and "/" in name:
         first, _, rest = name.partition("/")
@@ -108,7 +109,7 @@ def find_model(
 
 @lru_cache(maxsize=4096)
 def provider_id(provider: str | None, name: str) -> str | None:
-    """The list's own word for a provider, or for an address; for None the maker of the name."""
+    """The list's id for a provider or an address; for None, the maker of the named model."""
     address = provider if provider is not None and "://" in provider else None
     listed = _find_provider(name.lower(), None if address else provider, address)
     return None if listed is None else listed["id"]
@@ -116,7 +117,7 @@ def provider_id(provider: str | None, name: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def providers_with(name: str) -> tuple[tuple[str, ListedModel], ...]:
-    """Providers that have a model of this name among their own, with it."""
+    """Providers with a model of this name among their own, and that model."""
     name = name.lower()
     rows: list[tuple[str, ListedModel]] = []
     for provider in _whole()["providers"]:
@@ -128,9 +129,9 @@ def providers_with(name: str) -> tuple[tuple[str, ListedModel], ...]:
 
 @lru_cache(maxsize=256)
 def dearest_amounts(address: str, day: date) -> Amounts:
-    """The most that a provider asks for input and for output of any model it has listed.
+    """The highest prices of a provider for input and for output, over all its listed models.
 
-    Both None at an address of nobody who is listed.
+    Both are None at the address of an unlisted provider.
     """
     listed = _find_provider("", None, address)
     models = () if listed is None else listed["models"]
@@ -166,7 +167,7 @@ def _provider_called(name: str) -> ListedProvider | None:
 
 
 def _model_of(provider: ListedProvider, name: str) -> ListedModel | None:
-    """A model among those of a provider, or of others whose models it serves."""
+    """A model of a provider, or of others whose models it serves."""
     own = _first_that_fits(provider["models"], name)
     if own is not None:
         return own
@@ -183,7 +184,7 @@ def _first_that_fits(models: Iterable[ListedModel], name: str) -> ListedModel | 
 
 
 def _fits(clause: Clause, name: str) -> bool:
-    """Whether a name in small letters fits a rule; the list has its texts in small letters too."""
+    """Whether a name in small letters fits a rule. The list's texts are in small letters, too."""
     ((kind, value),) = clause.items()
     match kind:
         case "equals":
@@ -203,7 +204,7 @@ def _fits(clause: Clause, name: str) -> bool:
 
 
 def _with_dashes(name: str) -> str:
-    """A name with a date like -20251211 as the list writes it, -2025-12-11."""
+    """A name in which a date like -20251211 is written as in the list, -2025-12-11."""
 
     def dashed(compact: re.Match[str]) -> str:
         day = "-".join(compact.groups())
@@ -217,7 +218,7 @@ def _with_dashes(name: str) -> str:
 
 
 def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
-    """Prices of a model on a day at noon; before its first price, that one."""
+    """Prices of a model on a day at noon; before its first price, the first one."""
     rates = model["rates"][0]
     for later in reversed(model["rates"]):
         if _in_force(later, day):
@@ -244,7 +245,7 @@ def _in_force(rates: Rates, day: date) -> bool:
 
 
 def amounts_for(rates: Rates, input_tokens: float) -> Amounts:
-    """Prices for a request of so many tokens; of one in tiers that which they reach."""
+    """Prices for a request with this many tokens; of several tiers, the one it reaches."""
     prices = (rates.get("input"), rates.get("output"), rates.get("cached"))
     return Amounts(*(_amount_for(price, input_tokens) for price in prices))
 

@@ -1,7 +1,7 @@
-"""The proxy that calls go through, where a user's environment or ``--proxy`` names one.
+"""The proxy for calls, if a user's environment or ``--proxy`` names one.
 
-Only what is encrypted goes through one, so that a proxy sees the host that is called, and neither
-a key nor a text. What is on this machine never does. A case file names none.
+Only encrypted calls go through a proxy, so it sees the called host, but neither a key nor a text.
+Calls to this machine never use it. A case file can't name one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 
 
 class Proxy(NamedTuple):
-    """Where a proxy is; its address may hold a password."""
+    """The address of a proxy; it may hold a password."""
 
     scheme: str
     host: str
@@ -37,7 +37,7 @@ class Proxy(NamedTuple):
 
     @property
     def without_login(self) -> str:
-        """Host and port, without who signs in there."""
+        """Host and port without the user and the password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -53,9 +53,9 @@ class Proxy(NamedTuple):
 
 
 def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
-    """A proxy as it is written: with or without http://, a port, and who signs in there.
+    """Read a proxy with or without http://, a port, a user and a password.
 
-    Raises InputError for what is none. The error doesn't repeat it, as it may hold a password.
+    Raises InputError for another text. The error doesn't repeat it, as it may hold a password.
     """
     no_proxy = InputError(
         "names no proxy over http", where=where, fix="write it as http://host:3128"
@@ -75,10 +75,10 @@ def read_proxy(text: str, where: str = VARIABLE) -> Proxy:
 
 
 def find_proxy(url: str) -> Proxy | None:
-    """The proxy that a call of an address goes through; None where it goes there directly.
+    """The proxy for calls to an address; None for direct calls.
 
-    It is that of ``HTTPS_PROXY``, else of ``ALL_PROXY``, but for hosts in ``NO_PROXY``; each may be
-    written in small letters too, and then counts before the other.
+    It is that of ``HTTPS_PROXY``, else of ``ALL_PROXY``, except for hosts in ``NO_PROXY``. A
+    variable in small letters takes precedence.
     """
     if urlsplit(url).scheme.lower() != _ENCRYPTED or on_this_machine(url):
         return None
@@ -91,7 +91,7 @@ def find_proxy(url: str) -> Proxy | None:
 
 
 def list_proxies(urls: Iterable[str]) -> Strings:
-    """The proxies that calls of some addresses go through, as people see them, each once."""
+    """The proxies for calls to some addresses, without passwords, each once."""
     names: list[str] = []
     for url in urls:
         with suppress(CaseError):
@@ -102,7 +102,7 @@ def list_proxies(urls: Iterable[str]) -> Strings:
 
 
 def except_this_machine() -> None:
-    """Have libraries that read the environment themselves reach this machine without a proxy."""
+    """Let libraries that read the environment themselves reach this machine without a proxy."""
     named = getproxies_environment()
     but = named.pop("no", "")
     if not named or but.strip() == "*":
@@ -114,7 +114,7 @@ def except_this_machine() -> None:
 
 @contextmanager
 def use_proxy(text: str) -> Iterator[None]:
-    """Have this program and those that it starts use a proxy, until the block ends."""
+    """Let this program and its child processes use a proxy until the block ends."""
     read_proxy(text, "--proxy")
     variable = VARIABLE.lower()  # which counts before the one in capitals
     before = os.environ.get(variable)

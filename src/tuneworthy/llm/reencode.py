@@ -1,12 +1,11 @@
-"""The embedded model's weights in eight bits in place of four: larger, and faster to compute with.
+"""Converts the embedded model's weights from four to eight bits, which compute faster.
 
-Its runtime has fast kernels for Q8_0 and none for Q4_1, which is how the weights come. Nothing is
-gained or lost in what they hold but a rounding of each to a 254th of the largest in its block of
-32. The library that reads and writes such files comes with the extra ``pilot`` alone, and what it
-writes around the numbers differs by its version; the file is told by its digest.
-
-The file: a head (magic, version, counts), fields, one entry for each tensor, and their numbers,
-each tensor at a multiple of 32 bytes. Numbers are little-endian.
+Its runtime has fast kernels for Q8_0 and none for Q4_1, the form of the shipped weights. The
+conversion only rounds each weight to a 254th of the largest in its block of 32. The library that
+reads and writes such files comes only with the extra ``pilot``, and its output around the numbers
+differs by version; the file is identified by its digest. A file has a head (magic, version,
+counts), fields, an entry for each tensor, and their numbers, each tensor at a multiple of 32 bytes.
+Numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class _Tensor(NamedTuple):
 
 
 class _Reader:
-    """Reads one value after the other."""
+    """Reads values one after the other."""
 
     def __init__(self, data: memoryview) -> None:
         self.data = data
@@ -96,9 +95,9 @@ class _Reader:
 
 
 def reencode(source: bytes, target: IO[bytes]) -> None:
-    """Write a file of weights with each Q4_1 tensor as Q8_0, and everything else as it is.
+    """Write a file of weights with each Q4_1 tensor as Q8_0, and everything else unchanged.
 
-    The source has to be one whose digest is known: nothing of it is checked here.
+    The source has to be a file with a known digest: nothing in it is checked here.
     """
     view = memoryview(source)
     reader = _Reader(view)
@@ -126,7 +125,7 @@ def reencode(source: bytes, target: IO[bytes]) -> None:
 
 
 def _field(reader: _Reader) -> bytes:
-    """A field as it is, but for the one that says how most weights are encoded."""
+    """Copy a field, except the one that names the encoding of most weights."""
     begin = reader.at
     name = reader.text()
     kind = reader.number("I")
@@ -152,7 +151,7 @@ def _padding(at: int) -> int:
 
 
 def _read_q4_1(numbers: bytes | memoryview) -> npt.NDArray[np.float32]:
-    """Blocks of a scale, a least value and 32 steps of four bits: a row for each, in float32."""
+    """Decode blocks of a scale, a lowest value and 32 steps of four bits: a row each, in float32."""
     blocks = np.frombuffer(numbers, np.uint8).reshape(-1, _BYTES_OF_BLOCK[_Q4_1])
     scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
     least = blocks[:, 2:4].copy().view("<f2").astype(np.float32)
@@ -163,7 +162,7 @@ def _read_q4_1(numbers: bytes | memoryview) -> npt.NDArray[np.float32]:
 
 
 def _as_q8_0(rows: npt.NDArray[np.float32]) -> bytes:
-    """Blocks of a scale and 32 numbers of eight bits, each rounded to the nearest."""
+    """Encode rows as blocks of a scale and 32 numbers of eight bits, each rounded to the nearest."""
     scale = np.abs(rows).max(axis=1, keepdims=True) / np.float32(127)
     with np.errstate(divide="ignore"):
         inverse = np.where(scale == 0, np.float32(0), np.float32(1) / scale)

@@ -1,4 +1,4 @@
-"""Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice."""
+"""Many parallel calls under one cap: each is paid once, every answer is kept, none is sent twice."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from tuneworthy.model.lab import (
 )
 
 PROBES = 5
-"""Calls that a model which has answered nothing yet gets at a time, and as many in a row that end
-alike without an answer: then it is asked nothing more."""
+"""The most parallel calls to a model that has answered nothing yet. After as many failures in a row
+that are alike, it gets no further call."""
 
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Probe:
-    """Answers of a model so far; a model that has answered once is never given up."""
+    """The answers of a model so far. A model that has answered once is never given up."""
 
     answered: bool = False
     why: str = ""
@@ -63,9 +63,9 @@ class Probe:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lacked(self, why: str, alike: str = "") -> None:
-        """One more call without an answer; it counts with those before that ended alike.
+        """Count a call without an answer; it adds to those before that failed alike.
 
-        ``alike`` is what they have in common, where ``why`` has words that may differ.
+        ``alike`` is the common part of failures whose ``why`` may differ in words.
         """
         alike = alike or why
         self.times = self.times + 1 if alike == self.alike else 1
@@ -74,7 +74,7 @@ class Probe:
 
     @property
     def silent(self) -> bool:
-        """Whether it answers no call."""
+        """Whether the model answers no call."""
         return self.times >= PROBES and not self.answered
 
 
@@ -90,18 +90,18 @@ _ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, fo
 
 
 def batches(jobs: Iterable[T]) -> Iterator[list[T]]:
-    """Some at a time: as many as the ledger is asked about at once."""
+    """Groups of jobs, as large as one query to the ledger."""
     rest = iter(jobs)
     while some := list(islice(rest, MOST_ASKED)):
         yield some
 
 
 class Gate:
-    """A number of places, fewer when the endpoint is busy, and none while it is full.
+    """Places for parallel calls: fewer when the endpoint is busy, and none while it is full.
 
-    A refusal now and then makes its own call wait and takes one place away, and answers give it
-    back. Where half of the latest calls are refused everybody waits as long as the endpoint asks,
-    and half as many go at a time afterwards.
+    After a single refusal, that call waits and one place goes; answers give it back. Where half of
+    the latest calls are refused, every call waits as long as the endpoint asks, and half as many
+    run afterwards.
     """
 
     def __init__(self, most: int) -> None:
@@ -118,13 +118,13 @@ class Gate:
 
     @property
     def limit(self) -> float:
-        """Calls that may be on the wire at present, a whole number."""
+        """The most calls that may be in flight at present, a whole number."""
         if self._limit < math.inf:
             return max(1.0, self._limit // 1)
         return math.inf
 
     async def enter(self) -> None:
-        """Wait for a place, and for the time the endpoint asked for."""
+        """Wait for a place, and for the time that the endpoint asked for."""
         while self._busy >= self.limit or time.monotonic() < self._opens:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
@@ -136,7 +136,7 @@ class Gate:
         self._busy += 1
 
     def leave(self, *, answered: bool) -> None:
-        """Give the place back; an answer lets a little more through."""
+        """Give the place back. After an answer, a few more calls are allowed."""
         self._busy -= 1
         if answered:
             self.closings = 0
@@ -145,10 +145,10 @@ class Gate:
         self._wake()
 
     async def refused(self, seconds: float, *, last: bool = False) -> None:
-        """A call was refused: it waits alone, unless it was its last try, or the gate closes.
+        """Handle a refused call: it waits alone, unless it was its last try or the gate closes.
 
-        It closes where the endpoint is full, and for a wait that is long: that is asked of all, and
-        would hold a worker. A closed gate isn't halved again by calls that were then on the wire.
+        The gate closes where the endpoint is full, and for a long wait: that applies to all calls,
+        and would block a worker. Calls that were in flight then don't halve a closed gate again.
         """
         now = time.monotonic()
         if self._limit == math.inf:
@@ -168,7 +168,7 @@ class Gate:
         asyncio.get_running_loop().call_later(seconds, self._wake)
 
     def open(self) -> None:
-        """Let everybody through: nothing more is sent, and they are to see that."""
+        """Let every waiting call through: nothing more is sent, and each has to notice that."""
         self._opens = 0.0
         self._limit = math.inf
         self._most = math.inf
@@ -199,10 +199,9 @@ Messages = Callable[[], tuple[ChatMessage, ...]]
 
 
 class Job:
-    """A call: where it goes, its key in the ledger, the most tokens it can have, and its request.
+    """A call: its endpoint, its key in the ledger, the most tokens it can have, and its request.
 
-    Where the key and the tokens are known beforehand, its messages are made when they are asked
-    for, and not kept.
+    Where the key and the tokens are known beforehand, its messages are made on demand and not kept.
     """
 
     __slots__ = ("_messages", "expects", "frame", "key", "repeat", "tokens")
@@ -221,7 +220,7 @@ class Job:
         self.repeat = repeat
         self._messages = messages
         self.expects = expects
-        """Tokens that its answer likely has, where its model has answered nothing yet."""
+        """The likely tokens of its answer, for a model that has answered nothing yet."""
         self.key = key or frame.key(repeat)
         self.tokens = tokens or most_input_tokens(frame)
 
@@ -237,7 +236,7 @@ class Job:
 
 
 class Stop(NamedTuple):
-    """Why a run ended early; empty for one that came to its end."""
+    """Why a run ended early; empty for a finished one."""
 
     why: str = ""
     by: StopKind = ""
@@ -247,11 +246,11 @@ class Stop(NamedTuple):
 
     @property
     def of_result(self) -> dict[str, str]:
-        """The same as the fields of a result."""
+        """The reason as fields of a result."""
         return {"stopped": self.why, "stopped_by": self.by}
 
     def error(self, kept: str = "") -> StoppedError:
-        """The error to raise where the run gave nothing else; ``kept`` says what was kept."""
+        """The error to raise where the run has no other result; ``kept`` says what was kept."""
         larger = ""
         if self.by == "cap":
             larger = ", with a larger --budget: --dry-run says which"
@@ -260,16 +259,16 @@ class Stop(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """The result of a run; a job that isn't in ``settled`` was never sent."""
+    """The result of a run. A job that isn't in ``settled`` was never sent."""
 
     settled: dict[str, Settled] = field(default_factory=dict)
-    """By key; of a lean run one record stands for all that were answered."""
+    """By key. In a lean run, one record represents all answered jobs."""
     ledger: Ledger | None = None  #: Where a lean run left them.
     stop: Stop = field(default_factory=Stop)
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
 
     def get(self, key: str) -> Settled | None:
-        """The state of a call; its answer is read where it lies."""
+        """The state of a call, with its answer read from the ledger."""
         return self.some([key]).get(key)
 
     def some(self, keys: Sequence[str]) -> dict[str, Settled]:
@@ -285,19 +284,20 @@ class Outcome:
 _THERE = Settled(key="", status="settled")  # what became of it lies in the ledger
 _AGAIN = _THERE.model_copy(update={"reused": True})
 PriceOf = Callable[[Request], Price | None]
-"""It may go by the place, the model, and the power of two above the tokens of a request."""
+"""The price of a request. It may depend on the place, the model, and the power of two above its
+tokens."""
 Progress = Callable[[Settled], None]
 Waiting = Callable[[str], None]
 NOTICE_S = 60.0  #: Seconds without an answer after which it is said what is waited for.
 
 
 class Runner:
-    """Sends jobs under a cap, what earlier processes spent for the run included.
+    """Sends jobs under a cap that includes the money of earlier processes for the run.
 
-    A request without a price is refused, ``at_once`` is the most calls on the wire, and
-    ``progress`` is told of each call as it ends. A ``lean`` run leaves answers in the ledger until
-    they are asked for. ``waiting`` is told what is waited for, every ``notice_s`` seconds in which
-    an endpoint that is busy answered nothing. Raises InputError if the cap is no amount of money.
+    A request without a price is refused. ``at_once`` is the most calls in flight, and ``progress``
+    is called for each call at its end. A ``lean`` run leaves answers in the ledger until they are
+    needed. ``waiting`` gets a text about the wait, every ``notice_s`` seconds in which a busy
+    endpoint answers nothing. Raises InputError if the cap isn't an amount of money.
     """
 
     def __init__(
@@ -343,7 +343,7 @@ class Runner:
         self._heard = 0.0  # when a call was answered last, on the monotonic clock
 
     def stop(self) -> None:
-        """Send nothing more; what is on the wire is waited for."""
+        """Send nothing more; calls in flight are awaited."""
         self._end("user", "stopped by the user")
 
     def _end(self, reason: StopKind, why: str) -> None:
@@ -379,7 +379,7 @@ class Runner:
         return self.outcome
 
     async def _say_waits(self) -> None:
-        """Say what is waited for, now and then, while a busy endpoint answers nothing."""
+        """Report the wait now and then, while a busy endpoint answers nothing."""
         self._heard = time.monotonic()
         while self._waiting is not None:
             await asyncio.sleep(self._notice_s)
@@ -390,7 +390,7 @@ class Runner:
                 )
 
     def _unknown(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        """Jobs of which nothing is known; what became of the others is noted on the way."""
+        """Yield the jobs with an unknown state, and note the states of the others."""
         for some in batches(jobs):
             here = self.outcome.settled
             read = [job.key for job in some]
@@ -449,7 +449,7 @@ class Runner:
             self._progress(settled)
 
     async def _offer(self, job: Job) -> Settled | None:
-        """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
+        """Run one job until it is answered, refused or in doubt; None if it was never sent."""
         request = job.request
         price = self._price_of(request)
         most = most_usd(request, price, job.tokens) if price else None
@@ -473,7 +473,7 @@ class Runner:
     async def _tried(
         self, key: str, request: Request, price: Price, most: float
     ) -> Settled | None:
-        """One call, offered as often as the endpoint asks for it; None if it was never sent."""
+        """Send one call, as often as the endpoint asks to come again; None if it was never sent."""
         gate = self._gates.setdefault(request.base_url, Gate(self._at_once))
         settled: Settled | None = None
         for tries in range(MOST_TRIES):
@@ -507,7 +507,7 @@ class Runner:
         return settled
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
-        """Whether to offer it again; where an endpoint answers nobody, the run ends."""
+        """Whether to send the call again. If an endpoint answers nobody, the run ends."""
         silent = gate.closings >= MOST_TRIES
         if isinstance(caught, NotSent):
             if caught.again and silent:
@@ -529,10 +529,10 @@ class Runner:
         return bool(self.outcome.stop)
 
     async def _reserved(self, key: str, model: str, most: float) -> bool:
-        """Whether the money is put aside.
+        """Reserve the money for a call, and return whether that worked.
 
-        Where the cap is in the way, calls on the wire are waited for first: most cost less than
-        was put aside for them.
+        Where the cap is too small, calls in flight are awaited first: most cost less than their
+        reserve.
         """
 
         def set_aside() -> Answer:
@@ -566,13 +566,13 @@ class Runner:
         return False
 
     def _let_go(self, key: str) -> None:
-        """A call has ended: let those who wait for its money look again."""
+        """Note that a call has ended, and let calls that wait for its money look again."""
         self._held.discard(key)
         self._freed.set()
         self._freed = asyncio.Event()
 
     async def _kept(self, write: Callable[[], T]) -> T:
-        """The result of a write to the ledger; writes of one moment are committed together."""
+        """The result of a write to the ledger. Writes of one moment are committed together."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         self._writes.append((write, future))
@@ -581,7 +581,7 @@ class Runner:
         return cast(T, await future)
 
     def _commit(self) -> None:
-        """Keep what waits in one transaction; where that fails, each in one of its own."""
+        """Commit the waiting writes in one transaction; if that fails, each in its own."""
         writes = self._writes
         self._writes = []
         if not writes:  # others were quicker
@@ -607,9 +607,9 @@ class Runner:
     async def _answer(
         self, key: str, request: Request, price: Price, most: float
     ) -> Settled:
-        """Send one request, and note in the ledger how it ended.
+        """Send one request, and write its result to the ledger.
 
-        Raises Busy or NotSent where it may be sent again: then nothing is noted.
+        Raises Busy or NotSent where it may be sent again: then nothing is written.
         """
         probe = self._probes[request.base_url, request.model]
         ledger = self._ledger
@@ -640,7 +640,7 @@ class Runner:
     async def _count(
         self, key: str, request: Request, reply: Reply, price: Price, most: float
     ) -> Settled:
-        """Keep an answer with what it cost, and note whether its model has answered at all."""
+        """Keep an answer with its cost, and note that its model has answered."""
         probe = self._probes[request.base_url, request.model]
         if reply.lacks:
             probe.lacked(reply.lacks, alike=reply.lack)
@@ -672,12 +672,12 @@ class Runner:
 def quote(
     jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf, *, anew: bool = False
 ) -> Quote:
-    """Price of some calls, equal ones counted once; nothing is sent and no money is set aside.
+    """The price of some calls, equal ones counted once; nothing is sent and no money is reserved.
 
-    Calls that were answered cost nothing more and count as reused. One in doubt is never sent again
-    and counts as neither. A request that is refused, for want of a price or of a bound on its
-    output, adds no money; its model stands in ``unpriced``. With ``anew`` answers that are there
-    count as calls too: what all of it costs from its beginning.
+    Answered calls cost nothing more and count as reused. A call in doubt is never sent again, and
+    counts as neither. A request that would be refused, without a price or a bound on its output,
+    adds no money; its model is listed in ``unpriced``. With ``anew``, existing answers count as
+    calls, too: that is the cost from the beginning.
     """
     return quotes((("", job) for job in jobs), ledger, price_of, anew=anew).get(
         "", total(())
@@ -691,7 +691,7 @@ def quotes(
     *,
     anew: bool = False,
 ) -> dict[str, Quote]:
-    """The same of several groups of calls, by name; equal calls of two groups count in both."""
+    """The prices of several groups of calls, by name; equal calls of two groups count in both."""
     groups = defaultdict[str, _QuotedCalls](_QuotedCalls)
     bounds = _Bounds(ledger, price_of)
     for some in batches(jobs):
@@ -704,7 +704,7 @@ def quotes(
 
 
 class _QuotedCalls:
-    """Calls of one quote as they are counted, equal ones once."""
+    """Counts the calls of one quote, equal ones once."""
 
     def __init__(self) -> None:
         self._calls = 0
@@ -716,7 +716,7 @@ class _QuotedCalls:
         self._counted = set[bytes]()
 
     def count_job(self, job: Job, status: str, bounds: _Bounds) -> None:
-        """Count a call; its status in the ledger is empty where it was never sent."""
+        """Count a call; ``status`` is its state in the ledger, empty where it was never sent."""
         half = bytes.fromhex(job.key[:32])
         if half in self._counted:
             return
@@ -745,13 +745,13 @@ class _QuotedCalls:
 
 
 TOKENS_A_BYTE = 0.25
-"""Tokens of a byte of text, about, until a model has counted some: its most is one each."""
+"""Tokens for each byte of text, roughly, until a model has counted some; at most, each byte is one."""
 _COUNTED = 50  # answered calls of a model that say how many tokens its input really has
 
 
 @dataclass(slots=True)
 class _ReadTokens:
-    """The tokens that a model's inputs really had, beside the most that they can have."""
+    """The real tokens of a model's inputs, and the most that they could have."""
 
     calls: int = 0
     most: int = 0
@@ -759,7 +759,7 @@ class _ReadTokens:
 
 
 class _Bounds:
-    """The most that calls cost, and their likely cost; equal look-ups are made once."""
+    """The highest and the likely cost of calls; equal look-ups are made once."""
 
     def __init__(self, ledger: Ledger | None, price_of: PriceOf) -> None:
         self._price_of = price_of
@@ -771,7 +771,7 @@ class _Bounds:
         self._counted = defaultdict[str, _ReadTokens](_ReadTokens)  # by model
 
     def learn(self, job: Job) -> None:
-        """Count the tokens that a text of the call's model really had."""
+        """Count the real tokens of a text for the call's model."""
         counted = self._counted[job.frame.model]
         if counted.calls >= _COUNTED or self._ledger is None:
             return
@@ -782,11 +782,11 @@ class _Bounds:
             counted.read += settled.reply.usage.input_tokens
 
     def bounds_usd(self, job: Job) -> tuple[float, float] | None:
-        """USD that a call can cost at most, and its likely cost; None without a price or a bound.
+        """The highest and the likely cost of a call in USD; None without a price or a bound.
 
-        The likely cost has as many tokens as the same model read and wrote so far. Where it has
-        answered nothing yet, a token has four bytes, and the answer is as long as the call expects,
-        or half as long as it may be.
+        The likely cost uses the tokens that the same model has read and wrote so far. For a model
+        without an answer, a token has four bytes, and the answer has the tokens the call expects,
+        or half of its limit.
         """
         frame = job.frame
         # a price may go by the size of the input: one look-up for each power of two
@@ -818,7 +818,7 @@ _SUMS = ("calls", "reused", "usd_most", "usd_likely")
 
 
 def total(parts: Sequence[Quote]) -> Quote:
-    """Quotes for different calls as one."""
+    """The sum of quotes for different calls."""
     sums = {name: sum(getattr(part, name) for part in parts) for name in _SUMS}
     unpriced = dict.fromkeys(chain.from_iterable(part.unpriced for part in parts))
     return Quote.model_validate({**sums, "unpriced": tuple(unpriced)})

@@ -22,14 +22,14 @@ from typing import Literal
 from tuneworthy.llm.hosts import user_folder
 
 Origin = Literal["here", "brought", "edited"]
-"""Made on this machine; by whoever; or by somebody, and edited since."""
+"""Made on this machine; made elsewhere; or edited after it was sealed."""
 
 _KEY = re.compile(rb"[0-9a-f]{64}")
 _HALF = 64  # hexadecimal digits
 
 
 def seal(text: str) -> str:
-    """The seal of a text; its first half alone where this machine can keep no secret."""
+    """The seal of a text; only its first half where this machine can't keep a secret."""
     key = _read_key()
     if not key:
         _make_key()
@@ -38,7 +38,7 @@ def seal(text: str) -> str:
 
 
 def origin(text: str, sealed: str) -> Origin:
-    """Where a text comes from, by its seal; one without a seal is brought."""
+    """The origin of a text, by its seal; a text without a seal is brought."""
     if sealed and not hmac.compare_digest(sealed[:_HALF], _digest(text)):
         return "edited"
     key = _read_key()
@@ -54,13 +54,13 @@ def _digest(text: str, key: bytes = b"") -> str:
 
 
 def _key_path() -> Path | None:
-    """Where the secret of this machine lies; None without a home."""
+    """The path of this machine's secret; None without a home."""
     folder = user_folder("XDG_STATE_HOME", ".local/state")
     return None if folder is None else folder / "seal"
 
 
 def _read_key() -> bytes:
-    """The secret of this machine; empty where there is none."""
+    """The secret of this machine; empty without one."""
     path = _key_path()
     with suppress(OSError):
         if path is not None:
@@ -75,7 +75,7 @@ def _cached_key(path: Path, modified_ns: int) -> bytes:  # noqa: ARG001  # anoth
 
 
 def _make_key() -> None:
-    """Make a secret that only this user reads; the first of several that do so counts."""
+    """Make a secret that only this user can read. If several processes do so, the first one counts."""
     path = _key_path()
     if path is None:
         return

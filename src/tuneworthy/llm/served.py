@@ -1,7 +1,7 @@
-"""Who served a model that a log names, and what it costs there, by the list of prices.
+"""The provider of a model in a log, and its price there, by the price list.
 
 A log names a model as its maker's software does: with or without the provider, by an alias or by a
-dated snapshot, behind a route or a resource name. Of all that the list is asked.
+dated snapshot, after a route or a resource name. Each of these is looked up in the list.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OWN = re.compile(
     r"ollama|vllm|lm[-_ ]?studio|llama[-_.]?cpp|llamafile|\btgi\b|\blocal\b|localhost",
     re.IGNORECASE,
 )
-"""Words for a model on a machine of one's own, which no list has a price for."""
+"""Words for a model on your own machine, which has no list price."""
 _KINDS = frozenset(
     {"chat", "completion", "responses", "messages", "models", "publishers"}
 )
@@ -50,7 +50,7 @@ class ServedModel(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Provider and the list's own name: the same for an alias and a snapshot."""
+        """Provider and the list's name, equal for an alias and its snapshot."""
         return f"{self.provider}:{self.listed['id']}"
 
     def amounts(self, day: date, input_tokens: float) -> Amounts:
@@ -60,10 +60,10 @@ class ServedModel(NamedTuple):
 
 @lru_cache(maxsize=_MANY)
 def find_served(name: str, provider: str = "") -> ServedModel | None:
-    """The model of a name, where one provider is likely; None where none or several could be meant.
+    """The model with a name, if one provider is likely; None where none or several are.
 
-    ``provider`` is a provider, a route or a host in the words of whoever wrote the log. Where the
-    list doesn't know it, the maker of the model's name stands in for it.
+    ``provider`` is a provider, a route or a host in the log's words. Where the list doesn't know
+    it, the maker of the named model is used.
     """
     if not name or _OWN.search(f"{provider} {name.partition('/')[0]}"):
         return None
@@ -86,7 +86,7 @@ def find_served(name: str, provider: str = "") -> ServedModel | None:
 
 
 def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
-    """Pairs of a provider and a name, the likelier first."""
+    """Pairs of a provider and a name that the log may mean, the likelier first."""
     bares = [*_bares(name)]
     if provider:
         if "://" in provider or "." not in provider:
@@ -109,7 +109,7 @@ def _readings(name: str, provider: str) -> Iterator[tuple[str, str]]:
 
 
 def _bares(name: str) -> Iterator[str]:
-    """A name with less and less before it."""
+    """The name with fewer and fewer parts before it."""
     name = _ARN.sub("", name)
     yield name
     rest = name

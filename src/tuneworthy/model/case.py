@@ -145,7 +145,7 @@ class PersonalPolicy(FileRecord):
 
 
 Medium = Literal["image", "audio", "video"]
-"""What a request may hold beside text."""
+"""Media that a request may hold beside text."""
 
 
 class Data(FileRecord):

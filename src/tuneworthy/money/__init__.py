@@ -1,1 +1,1 @@
-"""Cost and return."""
+"""The cost and the return of tuning."""

@@ -16,7 +16,7 @@ _NO_RATE = "state an hourly rate (economics.hourly_rate_usd)"
 
 
 def change_items(case: Case, framework: Framework) -> Iterator[CostItem]:
-    """The cost of one change of a prompt, and of one of a tuned model, with the days each takes."""
+    """The cost of one change of a prompt, and of a tuned model, with the days that each takes."""
     prompt = _prompt_hours(framework)
     if prompt is not None and not case.one_off:
         hours, title = prompt
@@ -30,7 +30,7 @@ def change_items(case: Case, framework: Framework) -> Iterator[CostItem]:
 
 
 def _prompt_hours(framework: Framework) -> tuple[Interval, str] | None:
-    """The least hours of the framework's options that change a prompt alone."""
+    """The fewest hours among the framework's options that change only a prompt."""
     options = [
         (rule.effort_hours, rule.title)
         for rule in framework.options.values()
@@ -43,7 +43,7 @@ def _prompt_hours(framework: Framework) -> tuple[Interval, str] | None:
 
 
 def _retraining_hours(case: Case, framework: Framework) -> tuple[Interval, str] | None:
-    """Hours of training once more: as the case states them for a quarter, else by the table."""
+    """The hours of one retraining: as the case states them for a quarter, else by the table."""
     ongoing = case.economics.monthly.ongoing
     stated = None if ongoing is None else ongoing.retraining_hours_per_quarter
     if stated is not None:
@@ -75,7 +75,7 @@ def _item(
 
 
 def _days(case: Case, framework: Framework, hours: Interval) -> str:
-    """Days that the hours take at the team's pace; empty where nobody says how much it gives."""
+    """Days for these hours at the team's pace; empty where the pace is unknown."""
     stated = case.economics.hours_per_week
     pace = framework.plan.hours_per_week if framework.plan is not None else None
     if stated is not None:

@@ -1,4 +1,4 @@
-"""The money of a case: what it costs, what it brings, and whether that justifies it."""
+"""The money of a case: its costs, its benefits, and whether they justify tuning."""
 
 from __future__ import annotations
 
@@ -106,21 +106,21 @@ _NO_HOURLY_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 
 
 def draw(stakes: Stakes, seed: int) -> Draws | None:
-    """``simulate``, which is loaded where it is needed alone."""
+    """Run ``simulate``, which is imported only when it is needed."""
     from tuneworthy.money.simulate import simulate
 
     return simulate(stakes, seed)
 
 
 def draw_for_list(stakes: Stakes, seed: int) -> Draws | None:
-    """The same numbers; what no list shows of them is drawn again when it is read."""
+    """Draw the numbers for a list. Details that no list shows are drawn again when they are read."""
     from tuneworthy.money.simulate import simulate
 
     return simulate(stakes, seed, in_full=False)
 
 
 class RememberedDraws:
-    """Draws what was not drawn before, as an answer seldom moves an amount; safe in threads."""
+    """Remembers draws, as an answer seldom changes an amount; safe in threads."""
 
     _MOST = 256
 
@@ -157,7 +157,7 @@ class MoneyFindings(NamedTuple):
 
 
 class TuningChance(NamedTuple):
-    """How likely tuning works here."""
+    """The chance that tuning works here, and its source."""
 
     value: float  #: From 0 to 1.
     says: str  #: Where that is known from, as a clause.
@@ -183,7 +183,7 @@ class MoneyContext:
 
     @property
     def under_months(self) -> float:
-        """Months within which it has to pay back; infinite where no rule asks, and for a job."""
+        """Months within which it has to pay back; infinite without such a rule, and for a job."""
         rule = self.framework.break_even
         if rule is None or self.case.one_off:
             return math.inf
@@ -192,7 +192,7 @@ class MoneyContext:
 
 @dataclass(frozen=True)
 class ReckonedAmounts:
-    """The amounts of a case before anything is drawn, and what they come to in a month."""
+    """The amounts of a case before any draw, and their results in one month."""
 
     model: CostModel
     ways: Ways
@@ -206,12 +206,12 @@ class ReckonedAmounts:
 
     @property
     def bill(self) -> Interval | None:
-        """USD a month that what runs today costs; None where nobody knows."""
+        """The bill of the way that runs today, in USD per month; None where it is unknown."""
         return self.ways.bill.usd if self.ways.bill else None
 
     @property
     def stated_bill(self) -> Amount | None:
-        """The same as a case would state it."""
+        """The bill in the form of a case's statement."""
         bill = self.bill
         if bill is None:
             return None
@@ -223,7 +223,7 @@ class ReckonedAmounts:
 
     @property
     def upfront(self) -> Number | None:
-        """USD before the first version is live; None where nobody knows."""
+        """USD before the first version is live; None where it is unknown."""
         upfront = self.model.priced(self.model.upfront)
         return upfront.narrowed() if upfront else None
 
@@ -239,13 +239,13 @@ class ReckonedAmounts:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is anything to say of the money."""
+        """Whether anything is known about the money."""
         known = isinstance(self.closed, ClosedForm) or isinstance(self.savings, Savings)
         return bool(known or self.bill or self.ways.rivals)
 
     @property
     def break_even_months(self) -> Any:
-        """Months by one month's amounts; None where nothing is known of the money."""
+        """Months to break-even by one month's amounts; None where nothing is known about the money."""
         if not self.is_known:
             return None
         if isinstance(self.closed, Payback):
@@ -255,7 +255,7 @@ class ReckonedAmounts:
 
 @dataclass(frozen=True, slots=True)
 class Reckoning:
-    """The amounts of a case, drawn, and whether they pay back."""
+    """The amounts of a case, the simulated runs, and whether they pay back."""
 
     amounts: ReckonedAmounts
     draws: Draws | None
@@ -263,7 +263,7 @@ class Reckoning:
 
 
 def counted_saving(model: CostModel, savings: Savings | Unknown) -> Savings | None:
-    """A computed saving, unless one is stated, which wins."""
+    """The computed saving, unless one is stated: then None, as the stated one counts."""
     if isinstance(savings, Unknown) or model.savings:
         return None
     return savings
@@ -272,9 +272,9 @@ def counted_saving(model: CostModel, savings: Savings | Unknown) -> Savings | No
 def assess_money(
     context: MoneyContext, amounts: ReckonedAmounts | None = None
 ) -> MoneyFindings:
-    """Costs, ways to serve the traffic, the investment, and the same drawn many times.
+    """Compute the costs, the ways to serve the traffic, the investment, and its simulated runs.
 
-    ``amounts`` are those of the context where they are known already.
+    ``amounts`` are those of the context, if they are known already.
     """
     amounts = amounts or reckon_amounts(context)
     reckoning = _draw_and_judge(context, amounts)
@@ -292,7 +292,7 @@ def assess_money(
 
 
 def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
-    """The amounts of a case, which rest on no draw and on no chance that tuning works."""
+    """The amounts of a case that depend neither on draws nor on the chance that tuning works."""
     case = context.case
     framework = context.framework
     margin = framework.threshold("margin_quality") or 0.0
@@ -330,7 +330,7 @@ def _draw_and_judge(context: MoneyContext, amounts: ReckonedAmounts) -> Reckonin
 def _result_or_ask(
     context: MoneyContext, reckoning: Reckoning
 ) -> InvestmentResult | Unknown:
-    """The section, with what further cases are worth; or what to state first."""
+    """The section with the worth of more cases; or what to state first."""
     if not reckoning.amounts.is_known:
         return Unknown(ask=_what_to_state(reckoning))
     return _result(context, reckoning)
@@ -359,14 +359,14 @@ def _what_to_state(reckoning: Reckoning) -> str:
 
 
 def taken(fact: Assumption) -> Interval:
-    """An amount assumed where a case doesn't state it."""
+    """A fact that is assumed where a case doesn't state the amount."""
     return Interval(fact.low, fact.likely, fact.high)
 
 
 def stakes_of(
     context: MoneyContext, model: CostModel, counted: Savings | None, ways: Ways
 ) -> Stakes:
-    """The amounts to draw; an assumed one brings the fact it rests on."""
+    """The amounts for the simulation; an assumed one has its fact with it."""
     case = context.case
     rule = context.framework.break_even
     inputs: dict[str, Interval] = {}
@@ -398,7 +398,7 @@ def stakes_of(
 
 
 def _assumed_of(case: Case, as_of: date | None) -> dict[str, Assumption]:
-    """Facts that stand in for what the case doesn't say, by the input that they give."""
+    """Facts that replace missing statements of the case, by the input that they give."""
     facts = facts_on(as_of).assumptions
     assumed = {DISCOUNT: facts["discount_per_year"]}
     if case.one_off:  # a job is over before a price falls or a model ends
@@ -410,7 +410,7 @@ def _assumed_of(case: Case, as_of: date | None) -> dict[str, Assumption]:
 
 
 def _months_to_the_end(context: MoneyContext) -> float | None:
-    """Months until the base model is switched off; None where none ends while the case lasts."""
+    """Months until the base model is switched off; None where it outlasts the case."""
     as_of = context.as_of
     until = serves_until(context.case, as_of)
     if until is None or as_of is None or until <= as_of or context.case.one_off:
@@ -421,9 +421,9 @@ def _months_to_the_end(context: MoneyContext) -> float | None:
 def _lacking(
     case: Case, framework: Framework, fits: Sequence[ApproachResult]
 ) -> tuple[Range, Range] | None:
-    """Hours to collect what lacks of the first approach's data: for a pilot, and the rest.
+    """Hours to collect the missing data of the first approach: for a pilot, and the rest.
 
-    None where there is no approach, or the framework doesn't say what an hour collects.
+    None without an approach, or where the framework doesn't say how much an hour collects.
     """
     rule = framework.plan
     if rule is None or not fits:
@@ -440,10 +440,9 @@ def _lacking(
 def _compute(
     case: Case, fits: Sequence[ApproachResult], as_of: date | None
 ) -> TrainingCost | Unknown | None:
-    """Cost of training by tokens and prices for the first approach.
+    """The cost of training by tokens and prices for the first approach.
 
-    None where nobody can tell. Of documents nobody knows the tokens, and the table is for small
-    runs.
+    None where it can't be computed: documents have unknown tokens, and the table is for small runs.
     """
     if not fits:
         return None
@@ -493,7 +492,7 @@ def _compute(
 def held_against(
     money: MoneyFindings, challenges: Sequence[ChallengeResult]
 ) -> MoneyFindings:
-    """The money; its gate is unknown where a stated amount stands in an open contradiction."""
+    """The money with an unknown gate if a stated amount is in an open contradiction."""
     for item in challenges:
         amounts = any(path.startswith("economics.monthly") for path in item.between)
         if item.severity == "contradiction" and amounts and money.gate.state != "no":
@@ -510,7 +509,7 @@ def held_against(
 
 
 class ClosedForm(NamedTuple):
-    """The investment by one month's amounts; stated ones win, the table stands in for costs."""
+    """The investment by one month's amounts: stated ones, else the table's costs."""
 
     upfront: Interval  #: USD before the first version is live.
     #: USD a month by statements; None where a saving is computed.
@@ -546,7 +545,7 @@ def closed_form(
 ) -> ClosedForm | Payback:
     """The investment by one month's amounts, or what to state first.
 
-    A saving nobody stated is computed at today's volume, and counts; any other benefit has no
+    A saving that nobody stated is computed at today's volume, and counts. Other benefits have no
     default.
     """
     if not model.savings and not model.quality and savings is None:
@@ -602,9 +601,9 @@ def _state_a_benefit(
 
 
 def must_bring(model: CostModel, under_months: float) -> Interval | None:
-    """USD a month that pays it back in time, running costs too; None where hours lack a rate.
+    """USD per month that repay it in time, with running costs; None where hours lack a rate.
 
-    Of a job that runs once, what the job has to bring.
+    For a job that runs once, the amount that the job has to bring.
     """
     upfront = model.priced(model.upfront)
     running = model.priced(model.running)
@@ -615,9 +614,9 @@ def must_bring(model: CostModel, under_months: float) -> Interval | None:
 
 
 def _back(upfront: Interval, left: Interval, *, one_off: bool) -> Interval:
-    """Months until ``upfront`` is back, from the best pairing to the worst.
+    """Months until ``upfront`` is repaid, from the best pairing of the ends to the worst.
 
-    A job that runs once pays with the job, or never.
+    A job that runs once repays it with the job, or never.
     """
     left = Interval(left.high, left.value, left.low)
     return at_ends(partial(_paid_back, one_off=one_off), upfront, left)
@@ -640,12 +639,12 @@ def _payback(
     closed: ClosedForm | Payback,
     draws: Draws | None,
 ) -> Payback:
-    """The investment by the framework's break-even rule; a job has to pay with itself.
+    """Judge the investment by the framework's break-even rule; a job has to pay for itself.
 
     Yes when every pairing of the ranges pays back in time; no when none does. Where the amounts
-    can't decide, a strategic value that is too low does; else it is unknown with what to ask. The
-    closed form knows one month; growth, the model's life and the chance that tuning fails are in
-    the draws alone, so a yes that the middle draw doesn't bear out is unknown.
+    can't decide, a strategic value that is too low does; otherwise it is unknown with the question
+    to ask. The closed form knows one month. Growth, the model's life and the chance that tuning
+    fails are only in the simulated runs, so a yes that the median run contradicts is unknown.
     """
     rule = context.framework.break_even
     value = context.case.strategic_value
@@ -700,7 +699,7 @@ def _payback(
 def _not_drawn(
     closed: ClosedForm, model: CostModel, carries: str, late: str
 ) -> Payback:
-    """A yes by one month's amounts that the middle draw doesn't bear out."""
+    """The result for a yes by one month's amounts that the median run contradicts."""
     how = "month by month, with growth and the model's life,"
     settle = "find a saving within the month's bill, or state the growth that brings it"
     if closed.possible is not None:
@@ -721,7 +720,7 @@ def _undercut(
     model: CostModel,
     under: float,
 ) -> Payback:
-    """A yes that rests on a saving is open where a model nobody ran would take the saving away."""
+    """Open a yes by a saving that a model nobody ran could achieve without tuning."""
     if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
         return payback
     rival = ways.rivals[0]
@@ -747,7 +746,7 @@ def _undercut(
 
 
 def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
-    """The section; what a benefit would tell is unknown where nobody states one."""
+    """The section. Figures that need a benefit are unknown where nobody states one."""
     framework = context.framework
     rule = framework.break_even
     amounts = reckoning.amounts
@@ -821,7 +820,7 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
 def _break_even_months(
     known: ClosedForm | None, draws: Draws | None, later: Unknown
 ) -> BreakEven:
-    """Months by one month's amounts, and those of one draw in ten, the middle and nine in ten."""
+    """Months by one month's amounts, and the 10th, 50th and 90th percentile of the runs."""
     point = _months(known.months if known else later)
     if draws is None:
         return BreakEven(point=point, p10=later, p50=later, p90=later)
@@ -838,7 +837,7 @@ _BILL = "state the bill (today.usd_per_month), or traffic and the models that se
 
 
 def _case_usd(model: CostModel, framework: Framework) -> Number:
-    """Cost to label one more case, at the middle: the design of the test, by its cases."""
+    """The middle cost of labelling one more case: the cost of the test's design, by its cases."""
     rule = framework.plan
     part = model.upfront_parts.get("evaluation")
     if part is None or not part.usd:
@@ -862,7 +861,7 @@ _PROMPTS = 5  # that a lab compares where the framework asks for no number of th
 def _items(
     context: MoneyContext, model: CostModel, savings: Savings | Unknown, ways: Ways
 ) -> Iterator[CostItem]:
-    """The parts of the costs, and the amounts that aren't in their sum."""
+    """The parts of the costs, and the amounts outside their sum."""
     case = context.case
     framework = context.framework
     month = "for the job" if model.one_off else "each month"
@@ -904,7 +903,7 @@ def _items(
 def _category_items(
     model: CostModel, when: str, parts: Mapping[str, CostPart]
 ) -> Iterator[CostItem]:
-    """The priced categories of a cost, each with where its amount comes from."""
+    """The priced categories of a cost, each with the source of its amount."""
     for name, part in parts.items():
         if not part.usd:
             continue
@@ -928,9 +927,9 @@ _QUOTED = "not in the sums: its quote counts the case's own prompts and cases"
 def _lab_items(
     case: Case, ways: Ways, prompts: int, cases: int
 ) -> tuple[CostItem, CostItem]:
-    """The calls of a lab and of its judge.
+    """The calls of a lab and of its grader.
 
-    Where a lab can be quoted from the case's own files its quote says it: one number a quantity.
+    Where the case's own files allow a quote, only the quote has a number: one number a quantity.
     """
     quotable = case.data.evaluation is not None and case.data.prompts is not None
     if not (quotable and case.models):
@@ -949,7 +948,7 @@ _ASK_FOR_QUOTE = "ask for a quote, which is free: tuneworthy ceiling CASE --dry-
 
 
 def _lab_item(ways: Ways, prompts: int, cases: int) -> CostItem:
-    """The calls of a lab that runs some prompts on some cases, at what a call costs today."""
+    """The calls of a lab with some prompts on some cases, at today's cost of a call."""
     lab = None
     source = "not in the sums"
     ask = _ASK_FOR_QUOTE
@@ -972,7 +971,7 @@ def _lab_item(ways: Ways, prompts: int, cases: int) -> CostItem:
 
 
 def _fee(option: ServingOption) -> CostItem:
-    """What the endpoint of a tuned model costs, within the cost of its serving."""
+    """The cost of a tuned model's endpoint, which is a part of the cost of its serving."""
     hour = mtok_usd(option.fee / HOURS_PER_MONTH)
     return CostItem(
         when="each month",
@@ -984,7 +983,7 @@ def _fee(option: ServingOption) -> CostItem:
 
 
 def _endpoint(context: MoneyContext, ways: Ways) -> CostItem:
-    """The fee of an endpoint, where a service bills hours; and who bills by the token."""
+    """The fee of an endpoint, where a service bills hours; and the services that bill by the token."""
     facts = facts_on(context.as_of)
     offers = tuned_offers(context.as_of)
     fee = endpoint_fee(offers)
@@ -1046,7 +1045,7 @@ def _judge_item(ways: Ways, answers: int) -> CostItem:
 
 
 def _paid_by_tokens(ways: Ways) -> ServingOption | None:
-    """The way that runs today, else the cheapest untuned one, that is paid by tokens."""
+    """The way that runs today, else the cheapest untuned one, if it is paid by tokens."""
     costs = [] if ways.bill is None else [ways.bill]
     costs += [cost for cost in ways.costs if not cost.option.tuned]
     costs += ways.rivals
@@ -1060,7 +1059,7 @@ def _paid_by_tokens(ways: Ways) -> ServingOption | None:
 def _possible(
     counted: Savings | None, closed: ClosedForm | Payback, bill: Interval | None
 ) -> Number:
-    """The most that tuning could save a month: computed, else stated, and never above the bill."""
+    """The most that tuning could save per month: computed, else stated, but at most the bill."""
     if counted:
         return counted.usd.narrowed()
     if bill is None:
@@ -1073,9 +1072,10 @@ def _possible(
 def _steps(
     model: CostModel, savings: Savings | None, closed: ClosedForm, framework: Framework
 ) -> tuple[str, str, str, str]:
-    """From the amounts to the months until it has paid itself back, one line for each ``StepId``.
+    """Lines from the amounts to the months until it is repaid, one for each ``StepId``.
 
-    Likely values; where an amount is a range, the last line has the best and the worst pairing.
+    They have likely values. Where an amount is a range, the last line has the best and worst
+    pairing.
     """
     benefits = model.sum_text((*model.savings, *model.quality))
     running = model.sum_text(model.running or ())
@@ -1120,7 +1120,7 @@ def _steps(
 
 
 def _months(value: Interval | Unknown) -> Any:
-    """Months, or a volume, as a dossier shows it: ``never`` where every end is infinite."""
+    """Months, or a volume, in the form of a dossier: ``never`` where every end is infinite."""
     if isinstance(value, Unknown):
         return value
     return "never" if math.isinf(value.low) else value.narrowed()
@@ -1154,7 +1154,7 @@ def _computed(amounts: ReckonedAmounts) -> Computed | Unknown:
 
 
 def _best_untuned(costs: Sequence[ServingCost]) -> str:
-    """The cheapest that may be used; with none, the cheapest that isn't ruled out."""
+    """The cheapest admissible untuned way; without one, the cheapest that isn't ruled out."""
     known = [
         c
         for c in costs

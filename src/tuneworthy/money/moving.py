@@ -43,7 +43,7 @@ class ForcedMove(NamedTuple):
 def forced_move(
     case: Case, framework: Framework, training_usd: float | None = None
 ) -> ForcedMove:
-    """Cost of tuning on another base: training, tests and integration once more."""
+    """The cost of tuning on another base: training, tests and integration once more."""
     if training_usd is None:
         priced = None
     else:

@@ -65,22 +65,22 @@ class Savings(NamedTuple):
     best: ServingCost  #: The cheapest of the baseline at the likely values.
     usd: Interval  #: USD a month; may be negative.
     fixed: Interval | None
-    """Running costs that don't depend on traffic, USD a month; None when nobody knows them."""
+    """Running costs that don't depend on traffic, USD a month; None where they are unknown."""
     serving_in_total: bool
-    """The stated running costs were one total; the serving was taken out of it."""
+    """Whether the running costs were stated as one total, and the serving was subtracted from it."""
     net: Interval | None
     """The saving less one total of running costs, in which the tuned serving cancels out; None
-    where the running costs beside the serving are known by themselves."""
+    where the running costs beside the serving are known separately."""
     #: Requests a month from which the running costs are earned back.
     volume: Interval | Unknown
     #: Months until the stated growth gets there; 0 for today.
     month: Interval | Unknown
     maybe_cheaper: ServingCost | None
-    """An untuned way that costs less and may or may not meet the targets."""
+    """An untuned way that costs less, but may miss the targets."""
 
 
 def usable_tuned(costs: Sequence[ServingCost]) -> list[ServingCost]:
-    """Tuned ways that may be used; where there is none, those that only the budget rules out."""
+    """Admissible tuned ways; without any, those that only the budget rules out."""
     tuned = [cost for cost in costs if cost.option.tuned]
     allowed = [cost for cost in tuned if cost.admissible != "no"]
     return allowed or [cost for cost in tuned if cost.but_for_budget != "no"]
@@ -89,11 +89,11 @@ def usable_tuned(costs: Sequence[ServingCost]) -> list[ServingCost]:
 def tuned_serving(
     case: Case, ways: Ways, premium: Interval, offers: Sequence[TunedOffer] = ()
 ) -> tuple[Sum, Inputs, bool]:
-    """Cost of serving the tuned model a month; nothing where traffic and prices don't say.
+    """The cost of serving the tuned model per month; empty where traffic and prices are unknown.
 
-    Without a tuned model among the models, one that is hosted costs what services ask by the token.
-    Where no service is known to, it is taken to cost at most what a call costs today, times the
-    premium of a tuned model; the last of the result is False then.
+    Without a listed tuned model, a hosted one costs what services ask by the token. Where no
+    service is known to, it is assumed to cost at most today's price of a call, times the premium of
+    a tuned model. The last value is False then.
     """
     for cost in usable_tuned(ways.costs):
         if cost.usd is not None:
@@ -130,7 +130,7 @@ def _serving_terms(option: ServingOption, inputs: Inputs) -> tuple[Sum, Inputs]:
 def _sold_by_token(
     case: Case, ways: Ways, offers: Sequence[TunedOffer]
 ) -> tuple[Interval, str] | None:
-    """USD a call where services bill a tuned model by the token, and traffic says how many."""
+    """USD a call where services bill a tuned model by the token; None without traffic in tokens."""
     tokens = tuned_tokens(ways.inputs)
     if tokens is None or REQUESTS not in ways.inputs:
         return None
@@ -138,7 +138,7 @@ def _sold_by_token(
 
 
 def tuned_tokens(inputs: Inputs) -> tuple[Interval, Interval] | None:
-    """Tokens in and out of a call of the tuned model; None where nobody says."""
+    """Tokens in and out of a call of the tuned model; None where they are unknown."""
     tokens_in = _tuned_or_today(inputs, "input_tokens")
     tokens_out = _tuned_or_today(inputs, "output_tokens")
     if tokens_in is None or tokens_out is None:
@@ -147,7 +147,7 @@ def tuned_tokens(inputs: Inputs) -> tuple[Interval, Interval] | None:
 
 
 def _tuned_or_today(inputs: Inputs, name: str) -> Interval | None:
-    """An amount of the traffic as it would be tuned, else as it is; None where nobody says."""
+    """An amount of the traffic after tuning, else today's; None where both are unknown."""
     today = inputs.get(f"economics.traffic.{name}")
     return inputs.get(f"economics.traffic.tuned_{name}", today)
 
@@ -159,7 +159,7 @@ def call_range(option: ServingOption, inputs: Inputs) -> Interval:
 
 
 class Stakes(NamedTuple):
-    """The amounts that an investment is drawn from."""
+    """The amounts from which an investment is simulated."""
 
     model: CostModel
     savings: Savings | None  #: Those that count; None where a saving is stated.
@@ -176,7 +176,7 @@ class Stakes(NamedTuple):
 
 
 def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
-    """The saving by tuning beside the best untuned way, or the first number that is missing."""
+    """The saving of tuning over the best untuned way, or the first missing number."""
     costs = ways.costs
     if not costs:
         ask = "name the models in use and in question, the one in use first (models)"
@@ -229,10 +229,11 @@ def _ask_for_baseline(untuned: Sequence[ServingCost]) -> str:
 def _baseline(
     case: Case, priced: Sequence[ServingCost]
 ) -> tuple[list[ServingCost], list[ServingCost], Beside]:
-    """Options whose cheapest is the baseline, the same with those that may join, and what it is.
+    """Options whose cheapest is the baseline, the same with possible ones, and the baseline's kind.
 
-    The ways that meet every target; else all targets but the budget; else what runs today, cached
-    too, which changes no answer. An option that is still open never narrows, and always widens.
+    It consists of the ways that meet every target; else of those that meet all but the budget; else
+    of the way that runs today, also cached, which changes no answer. An option with an open state
+    never narrows the saving, and always widens it.
     """
     maybe = [cost for cost in priced if cost.admissible == "unknown"]
     enough = [cost for cost in priced if cost.admissible == "yes"]
@@ -309,7 +310,7 @@ def _computed(
 
 
 def _fixed(model: CostModel, serving: Interval) -> tuple[Interval | None, bool]:
-    """Running costs beside the serving, and whether the serving was taken out of one total."""
+    """Running costs beside the serving, and whether the serving was subtracted from one total."""
     if model.running_besides is not None:
         return model.amount(model.running_besides), False
     if model.running is None:
@@ -319,11 +320,11 @@ def _fixed(model: CostModel, serving: Interval) -> tuple[Interval | None, bool]:
 
 
 Besides = Callable[[float], tuple[float, float, float]]
-"""Running costs beside the tuned serving, low, likely and high, from what that serving costs."""
+"""Running costs beside the tuned serving: low, likely and high, by the cost of that serving."""
 
 
 def _besides(model: CostModel, fixed: Interval | None, *, in_total: bool) -> Besides:
-    """Where one total was stated, what is left of it beside the serving; else what is known."""
+    """Running costs beside the serving: the rest of a stated total, else the known ones."""
     known = fixed or Interval.certain(0.0)
     if not in_total or model.running is None:
         return lambda _: (known.low, known.value, known.high)
@@ -341,11 +342,11 @@ def _besides(model: CostModel, fixed: Interval | None, *, in_total: bool) -> Bes
 def _pairings(
     rivals: tuple[ServingOption, ...], tuned: ServingOption, inputs: Inputs
 ) -> Iterator[dict[str, float]]:
-    """The pairings of the inputs' ends among which the least and the largest saving are.
+    """The pairings of the inputs' ends that include the smallest and the largest saving.
 
-    Every input moves a cost one way only. So what only the rivals read is at the end that makes
-    them cheapest while what only the tuned option reads is at its dearest, and the other way
-    round; what both read, and the traffic, is paired in every way.
+    Every input moves a cost in one direction. So inputs of the rivals alone are at the end that
+    makes them cheapest while those of the tuned option alone make it dearest, and the reverse.
+    Inputs of both, and the traffic, are paired in every way.
     """
     theirs = {name for option in rivals for name in option.names}
     its = set(tuned.names)
@@ -361,7 +362,7 @@ def _pairings(
 
 
 def _end(name: str, inputs: Inputs, end: str) -> float:
-    """The value of an input at which costs are low, or high."""
+    """The value of an input at its low or high end."""
     lowers = name.endswith((".requests_per_gpu_hour", ".utilisation"))
     spread = inputs[name]
     return spread.high if (end == "low") == lowers else spread.low
@@ -374,10 +375,10 @@ def savings_range(
     inputs: Inputs,
     besides: Besides,
 ) -> Interval:
-    """The saving beside the best of several options, less what runs beside it, USD a month.
+    """The saving over the best of several options, less further running costs, in USD per month.
 
-    The least is that beside the least favourable option. Beside the best of all it is never more
-    than beside any one of those that count for sure.
+    The smallest is that over the least favorable option. Over the best of all, it is never larger
+    than over any one of those that count for sure.
     """
     values = likely(inputs)
     by_option = {
@@ -394,7 +395,7 @@ def savings_range(
 def _ends(
     rival: ServingOption, tuned: ServingOption, inputs: Inputs, besides: Besides
 ) -> Iterator[float]:
-    """The saving beside one option at every pairing, and where it bends between them."""
+    """The saving over one option at every pairing, and at the bends between them."""
     requests = inputs[REQUESTS]
     for values in _pairings((rival,), tuned, inputs):
         rival_line = rival.line(values)
@@ -423,8 +424,8 @@ def volume_that_pays(
 ) -> float:
     """The fewest requests a month whose saving covers the fixed running costs.
 
-    The saving is a chain of straight pieces over the volume: a hosted option costs so much a
-    request, GPUs of your own cost a floor until they are full. Each piece is solved by itself.
+    The saving consists of straight pieces over the volume: a hosted option has a price per request,
+    and your own GPUs have a fixed cost until they are full. Each piece is solved separately.
     """
     rivals = [option.line(values) for option in baseline]
     own = tuned.line(values)
@@ -450,7 +451,7 @@ def volume_that_pays(
 
 
 def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unknown:
-    """Months until the growth gets to the volume; the likeliest pair is the last."""
+    """Months until growth reaches the volume; the last pair has the likeliest values."""
 
     def months(at: Mapping[str, float], target: float) -> float:
         if target <= at[REQUESTS]:
@@ -485,7 +486,7 @@ _BESIDE = {
 
 
 def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
-    """From traffic and prices to the saving and the volume from which it pays."""
+    """Sentences from traffic and prices to the saving and the volume from which it pays."""
     values = likely(savings.inputs)
     best = savings.best.option
     tuned = savings.tuned

@@ -1,4 +1,4 @@
-"""Every way to serve the traffic: what it costs a month, and whether it may be used."""
+"""Every way to serve the traffic: its cost per month, and whether it is admissible."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ _HOW: dict[str, str] = {
 
 
 def serving_name(model: str, how: str) -> str:
-    """A model and how it is served: ``openai:gpt-6-luna in batches``."""
+    """A model and its serving in words: ``openai:gpt-6-luna in batches``."""
     return f"{model} {_HOW[how]}"
 
 
 class CostLine(NamedTuple):
-    """USD a month over requests a month: numbers, or arrays with one for each draw."""
+    """USD a month over requests a month, as numbers or as arrays with one for each draw."""
 
     floor: Any  #: The least that its requests cost a month.
     slope: Any  #: USD a request.
@@ -86,10 +86,10 @@ class ServingOption(NamedTuple):
     runs: Runs
     request: Sum = ()  #: USD a request, for a price by tokens.
     gpu: tuple[str, ...] = ()
-    """Inputs that price self-hosted GPUs, in the order of a case's ``serving``."""
+    """Inputs with the prices of your own GPUs, in the order of a case's ``serving``."""
     billed: bool = False  #: Whether its price is the stated bill.
     bill_for: str | None = None
-    """Input with the requests that bill is for; None when it is the same at any volume."""
+    """The input with the number of requests of the bill; None when it is the same at any volume."""
     #: Where its price was looked up; empty when it is stated in the case.
     catalogue: str = ""
     #: The service that sells it at a price of the catalogue of facts, where it is tuned.
@@ -102,17 +102,17 @@ class ServingOption(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The model and how it is served."""
+        """The model and its serving in words."""
         return serving_name(self.model, self.how)
 
     @property
     def falls(self) -> bool:
-        """Whether its price may fall: that of a machine of one's own and of a tuned model stays."""
+        """Whether its price may fall. The prices of your own machine and of a tuned model don't."""
         return not self.tuned and not self.gpu and self.runs != "own"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Inputs that its cost depends on, the number of requests aside."""
+        """The inputs of its cost, except the number of requests."""
         bill = (
             ((BILL, self.bill_for) if self.bill_for else (BILL,)) if self.billed else ()
         )
@@ -123,7 +123,7 @@ class ServingOption(NamedTuple):
         )
 
     def line(self, values: Values) -> CostLine:
-        """Its cost over the requests."""
+        """Its cost over the number of requests."""
         if self.gpu:
             hour, each, share, always = (values[name] for name in self.gpu)
             return CostLine(always * HOURS_PER_MONTH * hour, hour / (each * share))
@@ -134,19 +134,19 @@ class ServingOption(NamedTuple):
         return CostLine(0.0, values[BILL] / values[self.bill_for])
 
     def usd(self, values: Values) -> float:
-        """USD a month at the requests among the values."""
+        """USD a month for the requests among the values."""
         return self.line(values).usd(values[REQUESTS])
 
 
 class ServingCost(NamedTuple):
-    """A serving option with what it costs and whether it may be used."""
+    """A serving option with its cost, and whether it is admissible."""
 
     option: ServingOption
     usd: Interval | None  #: USD a month; None where it has no price.
     admissible: State
     reasons: tuple[str, ...]  #: What makes it so; what lacks for a price comes first.
     misses_targets: bool = False
-    """Whether it is ruled out by nothing but targets: not by where it runs, nor by its window."""
+    """Whether only targets rule it out, and neither its place nor its window."""
     #: Whether it might be used if it could cost anything.
     but_for_budget: State = "unknown"
 
@@ -168,7 +168,7 @@ class Ways(NamedTuple):
     bill: ServingCost | None
     """The way that runs today: at the stated or measured bill, else by traffic and prices."""
     rivals: tuple[ServingCost, ...] = ()
-    """The cheapest models that nobody listed and nobody measured, and that may see the data."""
+    """The cheapest unlisted models that nobody measured and that may see the data."""
 
 
 def serving_costs(
@@ -179,9 +179,9 @@ def serving_costs(
     *,
     margin: float = 0.0,
 ) -> Ways:
-    """Every way to serve a case's traffic, and the inputs that their costs depend on.
+    """Every way to serve a case's traffic, and the inputs of their costs.
 
-    ``margin`` is by how much another model may be worse than today's, where no quality is stated.
+    ``margin`` is how much worse another model may be than today's, where no quality is stated.
     """
     options = _Options(case, prices, sovereign, as_of, margin)
     costs = sorted(options.every(), key=by_price)
@@ -197,7 +197,7 @@ def serving_costs(
 
 
 def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...]:
-    """Hosted models a case doesn't list: successors, and small ones where data may leave."""
+    """Hosted models that a case doesn't list: successors, and small ones if data may leave."""
     known = facts_on(as_of)
     listed = {model.id for model in case.models}
     names: list[str] = []
@@ -211,12 +211,12 @@ def unlisted(case: Case, sovereign: State, as_of: date | None) -> tuple[str, ...
 
 
 def by_price(cost: ServingCost) -> float:
-    """USD a month; what has no price comes last."""
+    """USD a month as a sort key; an option without a price comes last."""
     return math.inf if cost.usd is None else cost.usd.value
 
 
 class _Options:
-    """Lists the serving options of a case, and records the inputs they read."""
+    """Lists the serving options of a case, and records the inputs that they use."""
 
     def __init__(
         self,
@@ -244,7 +244,7 @@ class _Options:
             yield self._on_gpus(None, "economics.serving")
 
     def rival(self, model: Model) -> Iterator[ServingCost]:
-        """A hosted model that the case doesn't list, as it comes."""
+        """A hosted model that the case doesn't list, served unchanged."""
         price = self.prices[model.id, None]
         option = self._by_tokens(model.id, "as_is", price, False, "third_party")
         if self._lacks(REQUESTS, *_TOKENS):
@@ -256,7 +256,7 @@ class _Options:
         yield cost
 
     def bill(self, costs: Sequence[ServingCost]) -> ServingCost | None:
-        """Cost a month of the way that runs today; None where nobody knows it."""
+        """The cost per month of the way that runs today; None where it is unknown."""
         used = in_use(self.case)
         way = self._running_way(costs)
         if BILL not in self.inputs or (way is not None and way.option.billed):
@@ -281,7 +281,7 @@ class _Options:
         return ServingCost(option, self.inputs[BILL], "unknown", ())
 
     def _running_way(self, costs: Sequence[ServingCost]) -> ServingCost | None:
-        """The cheapest priced way to run the model in use as it is, as ``costs`` have it first.
+        """The cheapest priced way to run the present model unchanged, the first of ``costs``.
 
         A job that runs once may run as a batch, too.
         """
@@ -299,7 +299,7 @@ class _Options:
         return None
 
     def _costs_of(self, model: Model, position: int) -> Iterator[ServingCost]:
-        """Every way to serve a model of the case, which is at a position of its list."""
+        """Every way to serve a model of the case, which has a position in its list."""
         tuned = model.kind == "tuned"
         runs = self._runs(model)
         billed = self._billed(model, runs)
@@ -351,7 +351,7 @@ class _Options:
         return self._cost(option, model, price, lacks)
 
     def _until(self, option: ServingOption, model: Model) -> ServingOption:
-        """The option with the end of its model, and what comes then."""
+        """The option with the end of its model, and its successor."""
         end = facts_on(self.as_of).end_of(model.id, model.base_url)
         day = end_day(model, self.as_of)
         if option.tuned or day is None or self.as_of is None:
@@ -379,7 +379,7 @@ class _Options:
             yield "cached_batched"
 
     def _tokens(self, tuned: bool) -> list[str]:
-        """Inputs with the tokens of a request; the same as untuned where nobody says otherwise."""
+        """Inputs with the tokens of a request; the untuned ones unless the case states others."""
         own = {name: name.replace("traffic.", "traffic.tuned_") for name in _TOKENS}
         return [
             own[name] if tuned and own[name] in self.inputs else name
@@ -419,7 +419,7 @@ class _Options:
         return f"state {listing(lacking)}" if lacking else ""
 
     def _on_gpus(self, model: Model | None, path: str) -> ServingCost:
-        """Self-hosted; None is the tuned model that nobody listed."""
+        """Serving on your own GPUs; None is an unlisted tuned model."""
         gpu = tuple(f"{path or 'economics.serving'}.{key}" for key in _GPU)
         if model is None:
             name = TUNED
@@ -431,7 +431,7 @@ class _Options:
         return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
 
     def _billed(self, model: Model, runs: Runs) -> ServingOption | None:
-        """The way that runs today at its stated bill, where no price is known."""
+        """Today's way at its stated bill, where no price is known."""
         bill = self.case.today.usd_per_month
         if (
             bill is None
@@ -451,7 +451,7 @@ class _Options:
         )
 
     def _runs(self, model: Model) -> Runs:
-        """Who runs a model: stated with it, else as is said of today or of the tuning."""
+        """Who runs a model: as stated with it, else as stated for today or for the tuning."""
         if model.runs != "unknown":
             return model.runs
         if model.kind == "tuned":
@@ -473,10 +473,11 @@ class _Options:
         price: Price | None = None,
         lacks: str = "",
     ) -> ServingCost:
-        """Cost of an option, and whether it may be used.
+        """The cost of an option, and whether it is admissible.
 
-        A target nobody stated rules nothing out; one that was never measured leaves it open. No
-        comes with every reason against it; else unknown with what is open; else yes.
+        A target that nobody stated rules nothing out; a figure that nobody measured leaves it open.
+        A no has every reason against it, an unknown has the open questions, and otherwise it is a
+        yes.
         """
         cost = None
         if not lacks:  # every input moves a cost one way only
@@ -514,7 +515,7 @@ def _worst(checks: Sequence[_Check]) -> State:
 
 
 def _residency(option: ServingOption, sovereign: State) -> Iterator[_Check]:
-    """Where data may not leave, a third party can't serve."""
+    """A third party can't serve where data may not leave."""
     if sovereign == "no" or option.runs == "own":
         return
     if sovereign == "unknown" and option.runs != "unknown":
@@ -542,7 +543,7 @@ def _reading(case: Case, model: Model | None, as_of: date | None) -> Iterator[_C
 
 
 def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:
-    """A request that doesn't fit can't be answered."""
+    """A request that exceeds the window can't be answered."""
     if (
         price is None
         or price.context_tokens is None
@@ -576,7 +577,7 @@ def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_
 def _quality(
     case: Case, option: ServingOption, model: Model | None
 ) -> Iterator[_Check]:
-    """The whole interval on one side of the target settles it."""
+    """The quality is settled if the whole interval is on one side of the target."""
     target = case.targets.quality
     if target is None:
         return
@@ -615,7 +616,7 @@ def _quality(
 def _as_good_as_today(
     case: Case, model: Model | None, margin: float
 ) -> Iterator[_Check]:
-    """Where no quality is stated: another model isn't known to be worse than today's."""
+    """Without a quality target, another model has to be as good as today's, within the margin."""
     targets = case.targets
     today = case.today.quality
     if targets.quality is not None or (

@@ -1,4 +1,4 @@
-"""The investment drawn many times: every range a PERT distribution, month by month."""
+"""The investment, simulated many times: every range is a PERT distribution, month by month."""
 
 from __future__ import annotations
 
@@ -61,28 +61,28 @@ class DrawnDetails(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """The investment drawn many times."""
+    """The results of many simulated runs."""
 
     months: tuple[float, float, float]
-    """Percentiles of the months to break-even if it works, the 10th, 50th, 90th; ``inf`` never."""
+    """The 10th, 50th and 90th percentile of the months to break-even if it works; ``inf`` for
+    never."""
     in_time: float | None
-    """Share of draws that pay back in time if it works; None without a rule."""
+    """The share of runs that pay back in time if it works; None without a rule."""
     simulation: Simulation
     gain_usd: float
-    """Mean net present value of a pilot and, if it works, of the rest."""
+    """The mean net present value of a pilot and, if it works, of the rest."""
     details: Callable[[], DrawnDetails]
 
 
 def simulate(
     stakes: Stakes, seed: int, draws: int = DRAWS, *, in_full: bool = True
 ) -> Draws | None:
-    """Draw the investment; once where nothing varies, because every draw would be the same.
+    """Simulate the investment; only one run where nothing varies, as every run would be the same.
 
-    Each amount is drawn from a stream of its own. So another saving leaves alone how often tuning
-    works, and what two cases differ by isn't luck. Unless ``in_full``, the details are drawn again
-    when they are read, so that nothing of the draws is kept.
-
-    None where costs can't be priced, or there is no benefit at all.
+    Each amount has its own random stream. So another saving doesn't change how often tuning works,
+    and the difference of two cases isn't luck. Unless ``in_full``, the details are drawn again when
+    they are read, so that no draw is kept. None where costs can't be priced, or there is no
+    benefit.
     """
     model = stakes.model
     savings = stakes.savings
@@ -227,7 +227,7 @@ def _luck(seed: int, draws: int) -> Array:
 
 
 def _percentiles(values: Array) -> tuple[float, float, float]:
-    """Three drawn values, none made up between two: so never may appear next to a number."""
+    """Three drawn values, never one between two draws, as "never" may stand beside a number."""
     places = [max(math.ceil(share * len(values)) - 1, 0) for share in _QUANTILES]
     ordered = np.partition(values, places)
     first, middle, last = (float(ordered[place]) for place in places)
@@ -250,7 +250,7 @@ _SHARES = (".utilisation", ".failure_chance", ".price_fall_per_year")
 
 
 def _ends(name: str, spread: Interval) -> tuple[float, float]:
-    """The ends of a range; a single number a quarter lower and higher, a share never above 1."""
+    """The ends of a range; a single number is varied by a quarter, but a share never exceeds 1."""
     if spread.varies:
         return spread.low, spread.high
     low = spread.value * (1 - _HALF_SPREAD)
@@ -259,7 +259,7 @@ def _ends(name: str, spread: Interval) -> tuple[float, float]:
 
 
 def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
-    """One input at a time at its ends, the others at their likeliest; failure at its odds.
+    """One input at a time at its ends, the others at their likeliest; failure at its chance.
 
     The widest swing comes first.
     """
@@ -295,9 +295,9 @@ _CENT = 0.01
 def _scenarios(
     flow: CashFlow, tornado: Sequence[tuple[str, float, float]]
 ) -> Iterator[Scenario]:
-    """Every amount at the end that is worse, at its likeliest, and at the end that is better.
+    """All amounts at their worse ends, at their likeliest, and at their better ends.
 
-    For a tuning that works: its chance is no amount.
+    They assume that tuning works: its chance isn't an amount.
     """
     values: dict[str, Any] = {n: np.full(3, v) for n, v in likely(flow.inputs).items()}
     for name, low, high in tornado:
@@ -481,14 +481,14 @@ class CashFlow:
     def follow(
         self, values: Values, success: Array, *, each_month: bool = True
     ) -> Paths:
-        """Follow every draw to the horizon.
+        """Follow every run to the horizon.
 
         Upfront cost is paid at month 0, everything else at the end of its month. The traffic of
-        month 1 is today's; it grows from then on. A tuning that fails costs its pilot, or all of
-        the upfront cost where no pilot comes first, and brings nothing. Break-even isn't
-        discounted. It may lie beyond the horizon: the last month's result then goes on, less the
-        average cost of tuning again. ``success`` is 1 for a draw in which tuning works and 0 where
-        it fails; between, the odds.
+        month 1 is today's; it grows from then on. A tuning that fails costs its pilot, or the whole
+        upfront cost where no pilot comes first, and brings nothing. Break-even isn't discounted. It
+        may lie beyond the horizon: then the last month's result continues, less the average cost of
+        tuning again. ``success`` is 1 for a run in which tuning works and 0 where it fails; a
+        number between is the chance.
         """
         works = success > 0
         if works.all() or not works.any():
@@ -565,7 +565,7 @@ class CashFlow:
         return Paths(worth - upfront, months, cumulated, delay)
 
     def _months(self, values: Values) -> Iterator[Any]:
-        """The result of one month after the other, tuning again aside, USD."""
+        """The result of each month in USD, without tuning again."""
         first = requests = values.get(REQUESTS, 1.0)
         growth = 1 + values.get(GROWTH, 0.0)
         savings = self.savings
@@ -599,7 +599,7 @@ class CashFlow:
             requests = requests * growth
 
     def _running_costs(self, values: Values) -> Iterator[Any]:
-        """The running costs of one month after the other, by its requests, USD."""
+        """The running costs of each month by its requests, in USD."""
         first = requests = values.get(REQUESTS, 1.0)
         growth = 1 + values.get(GROWTH, 0.0)
         follows_bill = bool(BILL in values and self.bill and self.bill.bill_for)
@@ -629,7 +629,7 @@ class _Price:
         self._then = None if option.then is None else _Price(option.then, values)
 
     def usd(self, number: int, requests: Any, fallen: Any) -> Any:
-        """USD in the month of this number, from 0, where prices have ``fallen`` to a share."""
+        """USD in a month, counted from 0; ``fallen`` is the share that prices have fallen to."""
         months = self._option.months
         if self._then is not None and months is not None and number > months:
             return self._then.line_usd(requests) * (fallen if self._then.falls else 1.0)
@@ -641,7 +641,7 @@ class _Price:
 
     @property
     def may_fall(self) -> bool:
-        """Whether its price falls, or that of its successor."""
+        """Whether its price may fall, or that of its successor."""
         return self.falls or (self._then is not None and self._then.falls)
 
     def line_usd(self, requests: Any) -> Any:
@@ -651,15 +651,15 @@ class _Price:
 
 
 def _until_back(missing: Array, flow: Array) -> Any:
-    """Months until a negative sum is back at ``flow`` a month; ``inf`` for never."""
+    """Months until a negative sum is repaid by ``flow`` a month; ``inf`` for never."""
     with np.errstate(over="ignore"):  # next to nothing a month takes next to for ever
         return np.where(flow > 0, -missing / np.where(flow > 0, flow, 1.0), np.inf)
 
 
 def _replaced(number: int, life: Any, first: float | None) -> Any:
-    """How often the model is tuned again at the start of a month: at its end, never beyond.
+    """How many times the model is tuned again at the start of a month: each time its life ends.
 
-    ``first`` are the months until the end that is known; after it a life counts from there.
+    ``first`` is the number of months until a known end; after it, the model's life counts.
     """
     since = number - (first or 0.0)
     if first is not None and since <= 1:

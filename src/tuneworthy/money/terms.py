@@ -1,4 +1,4 @@
-"""A case's statements about money, and the framework's table where the case is silent, as sums."""
+"""A case's statements about money as sums, with the framework's table where the case is silent."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ Values = Mapping[str, Any]
 
 
 Inputs = Mapping[str, Interval]
-"""Inputs by the dotted path of what states them; ``table.…`` for those of the framework."""
+"""Inputs by the dotted path of their statement; ``table.…`` for those of the framework."""
 
 
 def stated(case: Case) -> dict[str, Interval]:
-    """Every amount of a case that its money may depend on; of a job, none that goes on after it."""
+    """Every stated amount that the money may depend on; for a job, only those that end with it."""
     amounts: dict[str, object] = {BILL: case.today.usd_per_month}
 
     def read(path: str, value: object) -> Iterator[tuple[str, Interval]]:
@@ -64,21 +64,21 @@ def stated(case: Case) -> dict[str, Interval]:
 
 
 class Product(NamedTuple):
-    """A product of inputs, times a constant, in the unit that its inputs make."""
+    """A product of inputs and a constant."""
 
     names: tuple[str, ...]
     factor: float = 1.0
     says: str = ""  #: What it is, where that can't be told from its inputs.
 
     def value(self, values: Values) -> Any:
-        """The product; an array where values are."""
+        """The value of the product; an array where the values are arrays."""
         result: Any = 1.0
         for name in self.names:
             result = result * values[name]
         return result * self.factor
 
     def text(self, inputs: Inputs) -> str:
-        """As it is reckoned: ``60 h × $100``, with what it is for where that isn't plain."""
+        """The calculation in words: ``60 h × $100``, with the subject where it isn't obvious."""
         first = self.names[0]
         parts = first.split(".")
         what = ""
@@ -123,7 +123,7 @@ def at_ends(rule: Callable[..., float], *spreads: Interval) -> Interval:
 
 
 def likely(inputs: Inputs) -> dict[str, float]:
-    """Every input at its likeliest."""
+    """The likeliest value of every input."""
     return {name: amount.value for name, amount in inputs.items()}
 
 
@@ -146,11 +146,11 @@ _RETRAINED = ("data_preparation", "training")
 
 LACKING = "missing_data"
 LACKING_FIRST = "missing_data_of_the_pilot"
-"""Categories of the upfront cost: the data that aren't there yet."""
+"""Categories of the upfront cost for data that are still missing."""
 
 
 class TrainingCost(NamedTuple):
-    """What the compute of training costs."""
+    """The cost of the compute for training."""
 
     usd: Interval
     how: str  #: How it is computed.
@@ -160,14 +160,14 @@ class TrainingCost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CostPart:
-    """A category of costs: in USD, and the hours of work in it."""
+    """A category of costs: its USD, and its hours of work."""
 
     usd: Sum = ()
     hours: Sum = ()
     source: str = ""  #: How it is computed, where its inputs don't tell.
 
     def times(self, share: float) -> CostPart:
-        """A share of it."""
+        """A share of this category."""
         return CostPart(_times(self.usd, share), _times(self.hours, share))
 
     def __add__(self, other: CostPart) -> CostPart:
@@ -175,7 +175,7 @@ class CostPart:
 
 
 def usd_of(parts: Mapping[str, CostPart], but: str = "") -> Sum:
-    """Categories of costs in one sum, one of them left out."""
+    """Categories of costs in one sum, without the one in ``but``."""
     return tuple(
         term for name, part in parts.items() if name != but for term in part.usd
     )
@@ -192,16 +192,16 @@ class CostModel(NamedTuple):
     #: Before the first version is live; None when hours can't be priced.
     upfront: Sum | None
     upfront_parts: Mapping[str, CostPart]
-    """The same by category; empty when nobody states it and the framework has no table."""
+    """The upfront cost by category; {} when nobody states it and the framework has no table."""
     pilot: CostPart  #: What of it is paid before anybody knows whether tuning works.
     #: The part of it that is paid again when the model has to be tuned anew.
     retraining: Sum
     retraining_is: str  #: How it is known what is paid again.
     running: Sum | None
-    """A month, the tuned model's serving among it; None when hours can't be priced."""
+    """The running costs per month with the tuned model's serving; None when hours can't be priced."""
     running_parts: Mapping[str, CostPart]  #: The same by category.
     running_besides: Sum | None
-    """The same without the serving, where that is stated apart; None where it isn't."""
+    """The running costs without the serving, if it is stated separately; else None."""
     savings: Sum  #: A month saved on calls, as stated; empty when nobody stated it.
     quality: Sum  #: What better answers are worth a month; empty when nobody stated it.
     #: Running costs by the framework's table; empty without one.
@@ -219,7 +219,7 @@ class CostModel(NamedTuple):
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.
 
-        Right only where every input raises the sum, which hours, rates and amounts do.
+        It is correct only where every input raises the sum, as hours, rates and amounts do.
         """
         inputs = dict[str, Interval]()
         for term in terms:
@@ -230,19 +230,19 @@ class CostModel(NamedTuple):
         return Interval(float(low), float(value), float(high))
 
     def priced(self, terms: Sum | None) -> Interval | None:
-        """The amount; None where nobody knows the terms, or hours have no rate."""
+        """The amount; None where the terms are unknown, or hours have no rate."""
         if terms is not None and _priced(terms, self.inputs):
             return self.amount(terms)
         return None
 
     def sum_text(self, terms: Sum) -> str:
-        """Products and their sum; the sum alone where it is a single amount."""
+        """Products and their sum; only the sum where it is a single amount."""
         value = spread(self.amount(terms), usd)
         line = self.text(terms)
         return value if not line or line == value else f"{line} = {value}"
 
     def text(self, terms: Sum) -> str:
-        """Products with a plus between; empty for none."""
+        """Products joined by plus signs; empty for none."""
         return " + ".join(term.text(self.inputs) for term in terms)
 
 
@@ -297,9 +297,10 @@ def build_cost_model(
 def collecting_hours(
     rule: PlanRule, unit: str, wanted: float, have: float | None
 ) -> Range | None:
-    """Hours to get ready what lacks of some data; None where the framework has no yield for it.
+    """Hours to prepare missing data; None where the framework has no yield for its kind.
 
-    Nothing lacks at the lower end where nobody has counted, and everything at the upper.
+    Where nobody has counted the data, nothing is missing at the lower end, and everything at the
+    upper.
     """
     lacking = wanted if have is None else max(0.0, wanted - have)
     if lacking == 0:
@@ -312,7 +313,7 @@ def collecting_hours(
 
 
 class _Builder:
-    """Collects inputs while sums are made of them."""
+    """Collects the inputs while it builds sums of them."""
 
     def __init__(
         self, case: Case, framework: Framework, inputs: dict[str, Interval]
@@ -326,34 +327,34 @@ class _Builder:
         self.one_off = case.one_off
 
     def or_none(self, terms: Sum | None) -> Sum | None:
-        """A sum that can be priced."""
+        """The sum if it can be priced, else None."""
         if terms is not None and _priced(terms, self.inputs):
             return terms
         return None
 
     def money(self, name: str, factor: float = 1.0) -> Sum:
-        """An amount of money as it is stated; nothing when nobody stated it."""
+        """A stated amount of money; an empty sum without one."""
         return (Product((name,), factor),) if name in self.inputs else ()
 
     def work(self, name: str, factor: float = 1.0) -> CostPart:
-        """Hours at the hourly rate."""
+        """Hours at the hourly rate, as a category."""
         if name not in self.inputs or self.inputs[name].high == 0:
             return CostPart()
         return CostPart((Product((name, RATE), factor),), (Product((name,), factor),))
 
     def effort(self, path: str, factor: float = 1.0) -> CostPart:
-        """Hours at the rate, and money beside them."""
+        """Hours at the rate, and money on top."""
         return self.work(f"{path}.hours", factor) + CostPart(
             self.money(f"{path}.usd", factor)
         )
 
     def rows(self, table: CostTable) -> dict[str, CostRow]:
-        """Rows of one of the framework's two tables; empty without one."""
+        """The rows of one of the framework's two tables; {} without one."""
         rows = None if self.costs is None else getattr(self.costs, table)
         return {str(name): row for name, row in (rows or {}).items()}
 
     def table(self, table: CostTable) -> dict[str, CostPart]:
-        """The framework's table; empty without one."""
+        """The costs of the framework's table; {} without one."""
         parts: dict[str, CostPart] = {}
         for name, row in self.rows(table).items():
             path = f"table.{table}.{name}"
@@ -368,7 +369,7 @@ class _Builder:
         return parts
 
     def shares(self, table: CostTable, kind: str = "") -> dict[str, float]:
-        """Each category's share of the table's hours, or money, at the middle; in USD for ''."""
+        """Each category's share of the table's hours or money, at the middle; in USD for ''."""
         rate = self.inputs[RATE].value if RATE in self.inputs else 0.0
         weights = {"hours": (1.0, 0.0), "usd": (0.0, 1.0), "": (rate, 1.0)}
         of_hours, of_usd = weights[kind]
@@ -387,7 +388,7 @@ class _Builder:
         lacking: tuple[Range, Range] | None,
         training: TrainingCost | Unknown | None,
     ) -> tuple[Sum | None, dict[str, CostPart], str]:
-        """Cost up to the first version, by category, and how it is known what is paid again."""
+        """The cost up to the first version, its categories, and how well later payments are known."""
         stated = self.economics.upfront
         path = "economics.upfront"
         known = "data preparation and training are paid again"
@@ -425,7 +426,7 @@ class _Builder:
         return usd_of(parts), parts, known
 
     def _stated_in_sum(self, path: str) -> tuple[Sum, dict[str, CostPart]]:
-        """Hours and money stated in one sum, parted by the shares of the framework's table."""
+        """Hours and money stated as one sum, split by the shares of the framework's table."""
         hours = self.work(f"{path}.hours")
         money = CostPart(self.money(f"{path}.usd"))
         parts = dict[str, CostPart]()
@@ -457,7 +458,7 @@ class _Builder:
     def running(
         self, serving: Sum, *, is_named: bool
     ) -> tuple[Sum | None, dict[str, CostPart]]:
-        """Running costs a month, and by category."""
+        """Running costs per month, and by category."""
         monthly = self.economics.monthly
         path = "economics.monthly"
         if monthly.ongoing_usd is not None:
@@ -494,7 +495,7 @@ class _Builder:
         return bool(total(serving, values) < total(table, values))
 
     def _split(self, whole: Sum) -> dict[str, CostPart]:
-        """One total, split as the framework's table splits its own."""
+        """A total, split into categories as the framework's table splits its own."""
         parts = {}
         rows = self.rows("ongoing")
         for name, part in (self.shares("ongoing") or {"inference": 1.0}).items():
@@ -521,7 +522,7 @@ def _middle(span: Span | None) -> float:
 
 
 def label(path: str) -> str:
-    """An input in words: ``hours of monitoring`` for its dotted path."""
+    """An input in words, such as ``hours of monitoring``, by its dotted path."""
     parts = path.split(".")
     field = case_fields().get(field_path(path))
     if field is not None:
@@ -533,7 +534,7 @@ def label(path: str) -> str:
 
 
 def call_usd(amount: float) -> str:
-    """The price of a call, with three digits that say something: ``$0.0183``."""
+    """The price of a call with three significant digits: ``$0.0183``."""
     if amount == 0 or abs(amount) >= 1:
         return usd(amount)
     places = min(2 - math.floor(math.log10(abs(amount))), 15)
@@ -557,7 +558,7 @@ def mtok_range(low: float, most: float) -> str:
 
 
 def spread(at: Interval, write: Callable[[float], str]) -> str:
-    """The likely value, and behind it the ends where they differ: ``$168 ($120–$200)``."""
+    """The likely value, followed by the ends where they differ: ``$168 ($120–$200)``."""
     middle, low, high = map(write, (at.value, at.low, at.high))
     if low == high:
         return middle

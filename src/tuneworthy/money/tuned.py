@@ -37,16 +37,16 @@ class TunedOffer(NamedTuple):
 
     @property
     def by_token(self) -> bool:
-        """Whether nothing is paid but tokens."""
+        """Whether only tokens are paid."""
         return self.usd_per_hour == 0
 
     @property
     def usd_per_month(self) -> float:
-        """The fee of an endpoint that is always on."""
+        """The fee of an endpoint that is always on, in USD per month."""
         return self.usd_per_hour * HOURS_PER_MONTH
 
     def usd_per_call(self, tokens_in: float, tokens_out: float) -> float:
-        """Cost of the tokens of a call; 0 where hours alone are sold."""
+        """The cost of a call's tokens; 0 where only hours are sold."""
         if self.tokens is None:
             return 0.0
         price = self.tokens.input * tokens_in + self.tokens.output * tokens_out
@@ -54,7 +54,7 @@ class TunedOffer(NamedTuple):
 
 
 def tuned_offers(as_of: date | None) -> tuple[TunedOffer, ...]:
-    """Every way in which somebody new can have a tuned model served on a day."""
+    """Every way in which a new customer can have a tuned model served on a day."""
     facts = facts_on(as_of)
     day = as_of or facts.dated
     offers: list[TunedOffer] = []
@@ -151,10 +151,10 @@ def training_asked(
 def call_of_tuned(
     case: Case, offers: Sequence[TunedOffer], tokens_in: Interval, tokens_out: Interval
 ) -> tuple[Interval, str] | None:
-    """USD a call of a tuned model that is billed by the token, and how that is known.
+    """USD a call of a tuned model that is billed by the token, and its source.
 
-    Likely is the price on the base of today's model where a service sells it, else the middle of
-    all. None where no service is known to bill by the token.
+    The likely value is the price on the base of today's model if a service sells it, else the
+    middle of all prices. None where no service is known to bill by the token.
     """
     sold = [offer for offer in offers if offer.by_token and offer.tokens is not None]
     if not sold:
@@ -173,7 +173,7 @@ def call_of_tuned(
 
 
 def endpoint_text(offers: Sequence[TunedOffer], usd_per_call: float | None) -> str:
-    """Cost of a dedicated endpoint, who shares one, and from how many calls it is cheaper."""
+    """The cost of a dedicated endpoint, services with a shared one, and when each is cheaper."""
     own = [offer for offer in offers if offer.usd_per_hour and offer.adapters == 1]
     if not own:
         return ""
@@ -202,7 +202,7 @@ def endpoint_text(offers: Sequence[TunedOffer], usd_per_call: float | None) -> s
 
 
 def endpoint_fee(offers: Sequence[TunedOffer]) -> Interval | None:
-    """USD a month of an endpoint of one's own; None where no service sells one."""
+    """USD a month of a dedicated endpoint; None where no service sells one."""
     fees = [
         offer.usd_per_month
         for offer in offers

@@ -20,14 +20,14 @@ _DEGREE = 4
 
 
 def evppi(net: NDArray[Any], known: NDArray[Any]) -> float:
-    """The value of one exact amount before the choice between doing something and nothing.
+    """The value of one exact amount before a choice between acting and not acting.
 
-    Expected value of partial perfect information from draws: the mean net value given the amount
-    is a smooth curve through the draws, and whoever knows the amount goes ahead only where the
-    curve is above zero (the regression of Strong, Oakley and Brennan 2014, with a polynomial).
+    Expected value of partial perfect information from draws. The mean net value given the amount is
+    a smooth curve through the draws, and a person who knows the amount acts only where the curve is
+    above zero (the regression of Strong, Oakley and Brennan 2014, with a polynomial).
 
     Args:
-        net: Net value of each draw, in USD; 0 is what doing nothing brings.
+        net: Net value of each draw, in USD; 0 is the value of not acting.
         known: The amount in each draw.
 
     Returns:
@@ -89,7 +89,7 @@ _STEPS = (50, 100, 200, 400, 800)
 
 
 def at_stake(money: InvestmentResult | Unknown) -> tuple[float, float] | None:
-    """USD that tuning brings where it is right to do, and USD of a pilot in vain at its middle."""
+    """USD that tuning brings if it is right, and USD that a pilot in vain costs, at its middle."""
     if isinstance(money, Unknown) or not isinstance(money.gain_usd, float):
         return None
     pilot = money.ask_usd.pilot
@@ -138,13 +138,13 @@ def more_cases(
 
 
 def cases_worth(money: InvestmentResult | Unknown) -> InformationValue | None:
-    """The value of more cases in a judged case with a counted quality; None where it has none."""
+    """The value of more cases for a judged case with a counted quality; else None."""
     rows = () if isinstance(money, Unknown) else money.worth
     return next((row for row in rows if row.kind == "cases"), None)
 
 
 def cases_note(money: InvestmentResult | Unknown) -> str:
-    """The same in a sentence; empty where there is none."""
+    """The value of more cases in a sentence; empty without one."""
     cases = cases_worth(money)
     if cases is None:
         return ""
@@ -154,7 +154,7 @@ def cases_note(money: InvestmentResult | Unknown) -> str:
 
 
 def worth_text(question: QuestionResult) -> str:
-    """The value of an answer, with a comma behind it; empty where the money isn't known."""
+    """The value of an answer, followed by a comma; empty where the money is unknown."""
     worth = question.worth_usd
     if isinstance(worth, Unknown) or not worth:
         return ""
@@ -167,11 +167,11 @@ def by_worth(
     rules: Rules,
     at_stake: tuple[float, float] | None,
 ) -> tuple[QuestionResult, ...]:
-    """Open questions with what an answer is worth, the most for a minute first.
+    """Open questions with the worth of an answer, the highest per minute first.
 
-    Expected value of perfect information about one answer at even odds: tuning brings what it is
-    worth where the rules end at a candidate, and a pilot is lost where they don't. The order stays
-    where no money is known, or tuning brings nothing.
+    It is the expected value of perfect information about one answer at even chances: tuning brings
+    its worth where the rules end at a candidate, and a pilot is lost where they don't. The order
+    stays where no money is known, or tuning brings nothing.
     """
     if at_stake is None:
         return tuple(questions)

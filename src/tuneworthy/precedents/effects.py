@@ -18,15 +18,15 @@ EFFECTS_FILE = "published_effects.yaml"
 
 
 class EffectSource(Record):
-    """Where comparisons come from."""
+    """A source of comparisons."""
 
     cluster: str  #: The paper, company or document.
     n: int  #: Comparisons from it.
     date: str  #: Of publication, as far as it is known; the latest where there are several.
     url: str  #: Where it can be read; empty where the source names no address.
     status: str
-    """``read`` where all figures were read there, ``account`` where some were read in others'
-    accounts of it, ``recalled`` where some come from memory."""
+    """``read`` if all figures were read there, ``account`` if some were read in others' accounts of
+    it, ``recalled`` if some are from memory."""
 
 
 class PublishedEffects(Record):
@@ -38,14 +38,14 @@ class PublishedEffects(Record):
 
 @cache
 def published_effects() -> PublishedEffects:
-    """Effects by arm, and by arm and goal where there are enough; with what they come from."""
+    """Effects by arm, and by arm and goal where there are enough, with their sources."""
     document = parse(catalogue_text(EFFECTS_FILE), EFFECTS_FILE, FrameworkError)
     return build(PublishedEffects, document, FrameworkError)
 
 
 @cache
 def effect_of(arm: EffectArm, goal: Goal | None = None) -> PublishedEffect | None:
-    """The effect of an arm for a goal; for all goals where it has too few; None where these are too few.
+    """The effect of an arm for a goal, else for all goals; None for too few comparisons.
 
     Too few are under five comparisons, or under three papers, companies or documents.
     """

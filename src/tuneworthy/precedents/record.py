@@ -1,7 +1,7 @@
 """How often a framework's rules were right about the published cases.
 
-The answers are the first blind coder's. One that is unknown doesn't count as yes, neither for a
-reason nor against one: a rule needs a side to be judged by. Ties are left out.
+The answers are the first blind coder's. An unknown one doesn't count as yes, neither for a reason
+nor against one, as a rule needs a definite answer. Ties are left out.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _RULES: tuple[RuleId, ...] = ("tree_granted", "score", "difference", "always")
 
 
 def tuning_won(case: Precedent) -> bool:
-    """Whether tuning, alone or in a hybrid, measured best; a tie is no win."""
+    """Whether tuning, alone or in a hybrid, measured best; a tie isn't a win."""
     return case.shown["winner"] in WINS_OF_TUNING
 
 
 def tree_says_tune(rules: Rules, yes: Collection[str], checks: Collection[str]) -> bool:
-    """Whether the tree comes to a candidate where these factors and checks are yes, others no."""
+    """Whether the tree ends at a candidate if these factors and checks are yes, and others no."""
     states: dict[str, State] = {}
     for name in (*rules.indicators, *rules.anti_indicators):
         states[name] = "yes" if name in yes else "no"
@@ -42,9 +42,9 @@ def tree_says_tune(rules: Rules, yes: Collection[str], checks: Collection[str]) 
 
 
 def rule_says(rules: Rules, yes: Collection[str]) -> dict[RuleId, bool]:
-    """For each rule whether it says tune, where these factors are yes and the ceiling is granted.
+    """Whether each rule says tune, if these factors are yes and the ceiling is granted.
 
-    A rule that grades says so at moderate or above.
+    A rule with grades says so at moderate or above.
     """
     reasons = sum(rules.weights[name] for name in rules.indicators if name in yes)
     against = sum(rules.weights[name] for name in rules.anti_indicators if name in yes)
@@ -61,7 +61,7 @@ def rule_says(rules: Rules, yes: Collection[str]) -> dict[RuleId, bool]:
 def record_for_goal(
     index: PrecedentIndex, goal: str, rules: Rules, least: int
 ) -> tuple[RuleOnCases, ...]:
-    """How often each rule was right for the primary goal; for all where too few cases have it."""
+    """How often each rule was right for the primary goal; for all goals where it has too few cases."""
     untied = _untied(index)
     of_goal = [case for case in untied if case.shown["goal"] == goal]
     if len(of_goal) >= least:
@@ -74,8 +74,8 @@ def record_of(
 ) -> tuple[RuleOnCases, ...] | Unknown:
     """How often a framework's rules were right about all published cases.
 
-    Unknown for a framework that was fitted to such cases, which it can't be judged by, and for one
-    that asks nothing the cases answer: it would say no to each.
+    Unknown for a framework that was fitted to such cases, as they can't judge it. Unknown, too, for
+    one whose questions no case answers: it would say no to each.
     """
     if framework.fitted_on is not None:
         return Unknown(ask="judge it by cases that it wasn't fitted to")

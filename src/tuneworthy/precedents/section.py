@@ -64,7 +64,7 @@ _STEM = 6  # letters by which two other words are the same
 def described(
     text: str, vocabulary: Mapping[str, Sequence[str]]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The subjects that a text tells of, and the beginnings of its other words."""
+    """The subjects of a text, and the beginnings of its other words."""
     subjects = set[str]()
     others = set[str]()
     for whole in _WORD.findall(text.lower()):
@@ -85,19 +85,19 @@ ARM_WORDS: dict[ArmId, str] = {
     "rag": "retrieval",
     "fine_tuned": "tuning",
 }
-"""The arms of a published case."""
+"""Words for the arms of a published case."""
 
 
 # Likeness.
 
 
 class SimilarCase(NamedTuple):
-    """A case with what makes it like the one asked about, in bits."""
+    """A case with its similarity to the present one, in bits, by their source."""
 
     case: Precedent
     bits: float
     subjects: Mapping[str, float]
-    """Those that both are about."""
+    """The subjects of both cases."""
     answers: Mapping[str, float]
     """Questions that both answer; below zero where the answers differ."""
 
@@ -105,7 +105,7 @@ class SimilarCase(NamedTuple):
 def known_answers(
     index: PrecedentIndex, states: Mapping[str, State]
 ) -> dict[str, Known]:
-    """A case's known answers to the questions that some published case answers, by id in order."""
+    """A case's known answers to questions of the published cases, in the order of ids."""
     return {
         name: state
         for name, state in sorted(states.items())
@@ -122,10 +122,10 @@ def likeness(
     *,
     about: bool = False,
 ) -> list[SimilarCase]:
-    """Every published case with its likeness; the most alike first.
+    """Every published case with its similarity; the most similar first.
 
-    With ``about`` only those that have a subject in common. Of equals figures that were read come
-    before figures recalled, then the newer, then by id; never by their order in the index.
+    With ``about``, only those with a common subject. Among equal ones, cases whose figures were
+    read come before recalled ones, then the newer, then by id; never by their order in the index.
     """
     times = _times(index)
     total = len(index.cases)
@@ -168,7 +168,7 @@ def likeness(
 
 @lru_cache(maxsize=4)
 def _times(index: PrecedentIndex) -> Counter[object]:
-    """How many published cases have each subject, each word and goal, and each answer."""
+    """The number of published cases with each subject, each word and goal, and each answer."""
     times = Counter[object]()
     for case in index.cases:
         times.update(case.subjects)
@@ -178,7 +178,7 @@ def _times(index: PrecedentIndex) -> Counter[object]:
 
 
 def _surprise(times: int, total: int, kinds: int = 1) -> float:
-    """Bits of what so many of all have, with one case added for each kind."""
+    """The bits of a feature in ``times`` of ``total`` cases, with one case added for each kind."""
     return math.log2((total + kinds) / (times + 1))
 
 
@@ -198,7 +198,7 @@ def nearest(
     states: Mapping[str, State],
     goals: Sequence[str] = (),
 ) -> tuple[SimilarCase, ...]:
-    """At most five cases that are alike enough, two of a cluster; there may be none."""
+    """At most five cases that are similar enough, two of each cluster; there may be none."""
     neighbours: list[SimilarCase] = []
     clusters: Counter[str] = Counter()
     for similar in likeness(index, text, states, goals, about=True):
@@ -217,7 +217,7 @@ def nearest(
 
 @cache
 def shipped_index() -> PrecedentIndex:
-    """The index that comes with the package; a test holds it against the cases it was made from."""
+    """The shipped index. A test compares it with the cases it was made from."""
     data = json.loads(catalogue_text(INDEX_FILE))
     return PrecedentIndex(
         cases=tuple(Precedent(**row) for row in data["cases"]),
@@ -293,7 +293,7 @@ def precedents(
 
 
 def goal_rate(index: PrecedentIndex, goal: str, least: int) -> BaseRate | Unknown:
-    """The rate of a goal, or too few cases of it."""
+    """The rate of a goal; unknown for too few cases."""
     rate = index.rates.get(f"goal={goal}")
     of = f"published cases of {plain(goal)}"
     n = rate.n if rate else 0
@@ -305,7 +305,7 @@ def goal_rate(index: PrecedentIndex, goal: str, least: int) -> BaseRate | Unknow
 
 
 def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
-    """How often tuning won in some cases, ties left out; None where there is no other."""
+    """How often tuning won in some cases, without ties; None where there are no other cases."""
     untied = [case for case in cases if case.shown["winner"] != "tie"]
     if not untied:
         return None
@@ -325,7 +325,7 @@ def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
 
 
 def counted_cases(rate: BaseRate) -> list[Precedent]:
-    """The shipped cases that a rate counts; [] for a rate that isn't of this index."""
+    """The shipped cases in a rate; [] for a rate that isn't from this index."""
     index = shipped_index()
     key = next((key for key, other in index.rates.items() if other == rate), "=")
     part, _, value = key.partition("=")
@@ -334,7 +334,7 @@ def counted_cases(rate: BaseRate) -> list[Precedent]:
 
 
 def rate_text(rate: BaseRate | Unknown) -> str:
-    """A base rate with its count and interval; what would make one where there is none."""
+    """A base rate with its count and interval; without one, the step that would give one."""
     if isinstance(rate, Unknown):
         return f"unknown: {rate.ask}"
     return (
@@ -372,7 +372,7 @@ def _heaviest(bits: Mapping[str, float]) -> list[str]:
 
 
 def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) -> str:
-    """Why a case is alike, and in what it differs."""
+    """Why a case is similar, and in what it differs."""
     goal = similar.case.shown["goal"]
     answers = similar.case.answers
     parts = [f"both about {listing(_heaviest(similar.subjects))}"]
@@ -400,13 +400,13 @@ def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) 
 
 
 def won_text(near: Neighbour) -> str:
-    """The winner, and by how much."""
+    """The winner, and its lead."""
     margin = f"; {near.margin}" if near.margin else ""
     return f"{ARMS.get(near.winner, 'nothing, a tie')}{margin}"
 
 
 def kind_text(near: Neighbour) -> str:
-    """Goal, year and kind; and that its figures are recalled from memory, where they are."""
+    """Goal, year and kind, with a note if the figures are from memory."""
     goal = "goal unknown" if near.goal == "unknown" else plain(near.goal)
     year = "" if isinstance(near.year, Unknown) else str(near.year)
     kind = "" if near.kind == "unknown" else near.kind

@@ -1,1 +1,1 @@
-"""Labs as they are started, watched and kept, for every surface."""
+"""Labs that are started, watched and kept, for every surface."""

@@ -1,7 +1,7 @@
-"""Labs in the background of a server: quoted, confirmed, watched by many, stopped in order; kept.
+"""Labs in the background of a server: quoted, confirmed, watched by many, stopped in order, kept.
 
-A run shows a whole picture each time, so that a follower who misses one, comes late or goes away
-changes nothing. What one found is kept beside the case, wherever it was started.
+A run always shows its whole state. So nothing changes for a viewer who misses a state, comes late
+or goes away. Results are kept beside the case, wherever the run was started.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ LookKind = Literal["data", "watch"]
 
 
 class _Lab(NamedTuple):
-    """How a kind of lab is made ready, priced, run and told, and as which run it is paid."""
+    """A kind of lab: how to prepare, price, run and report it, and the name of its paid run."""
 
     paid_as: str
     prepare: Callable[..., Any]
@@ -84,7 +84,7 @@ class _Lab(NamedTuple):
 
 
 def _pilot(source: str | Path, **settings: Any) -> pilot.PreparedPilot:
-    """The pilot that needs nothing but this machine."""
+    """A pilot that needs only this machine."""
     lab = prepare(source, **settings)
     return pilot.prepare_pilot(lab, LoraTrainer(pilot_folder(lab.case)), EMBEDDED)
 
@@ -105,17 +105,17 @@ class LabTerms(Record):
     #: For ``retrieve``: whether a model shall answer with what is found.
     answers: bool = False
     max_tokens: int = Field(MOST_TOKENS, ge=0, le=100_000)
-    """Tokens an answer may have; 0: as probes show."""
+    """The most tokens of an answer; 0 means by probes."""
     seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
     at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
     #: Send calls in doubt once more; some of them may be paid twice.
     ask_again: bool = False
     search: bool = True
-    """For ``ceiling``: whether better prompts are searched first, where a model can write them."""
+    """For ``ceiling``: whether to search for better prompts first, if a model can write them."""
 
 
 class LabSettings(LabTerms):
-    """The same by a framework and for a day."""
+    """The settings with the framework and the day."""
 
     #: Framework that the verdict goes by; the case's own when not given.
     chosen: str | None = None
@@ -138,20 +138,20 @@ class LabOffer(Record):
     #: What earlier runs have paid and put aside.
     spent_usd: float = Field(exclude=True)
     lacking: tuple[str, ...] = Field((), exclude=True)
-    """Keys that it takes and that aren't there, a sentence each."""
+    """A sentence for each missing key."""
     unconfirmed: tuple[str, ...] = Field((), exclude=True)
-    """Hosts it would call and that nobody confirmed, a sentence each: it is refused until then."""
+    """A sentence for each host that nobody confirmed. The lab is refused until they are."""
     more: tuple[tuple[str, str], ...] = Field((), exclude=True)
     """Further requirements, as label and text."""
 
 
 class QuoteExceededError(ConflictError):
-    """More would be sent, or paid, than was confirmed."""
+    """The calls or the price exceed the confirmed ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabProgress:
-    """How a run stands at a moment."""
+    """The state of a run at one moment."""
 
     number: int  #: Of this picture; a later one has a larger number.
     state: LabState
@@ -161,12 +161,12 @@ class LabProgress:
 
     @property
     def over(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the run has ended, so that nothing changes any more."""
         return self.state in ("done", "stopped", "failed")
 
 
 class LabRun:
-    """A lab that runs in a thread of its own, or that has."""
+    """A lab that runs in a thread of its own, or has run there."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class LabRun:
 
     @property
     def progress(self) -> LabProgress:
-        """How it stands now; any thread may look."""
+        """The present state; any thread may look."""
         with self._lock:
             over = self._now.over
             passed_s = monotonic() - self._began
@@ -213,7 +213,7 @@ class LabRun:
         return spend.paid + spend.held - self.before_usd if spend else 0.0
 
     def stop(self) -> None:
-        """Send nothing more, and wait for what is on the wire; nothing for one that is over."""
+        """Send nothing more, and wait for calls in flight; no effect after the end."""
         with self._lock:
             if self._now.state != "running":
                 return
@@ -221,7 +221,7 @@ class LabRun:
         self._handle.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for its end; whether it came in time."""
+        """Wait for the end, and return whether it came in time."""
         self.thread.join(timeout_s)
         return not self.thread.is_alive()
 
@@ -257,10 +257,10 @@ class LabRun:
 
 
 class Labs:
-    """The labs of a server: one at a time for each case, and the last of each case remembered.
+    """The labs of a server: one at a time for each case. The last one of each case is remembered.
 
     Args:
-        transport: Gives what sends for a plan, in place of its endpoints.
+        transport: Makes the transport for a plan, instead of its endpoints.
         budget_usd: The most that all of them may cost together; None for no such limit.
     """
 
@@ -278,7 +278,7 @@ class Labs:
 
     @property
     def running(self) -> int:
-        """Labs that aren't over."""
+        """The number of labs that are running."""
         return sum(not run.progress.over for run in tuple(self._runs.values()))
 
     def last(self, source: str | Path) -> LabRun | None:
@@ -322,11 +322,11 @@ class Labs:
         calls: int,
         usd: float,
     ) -> LabRun:
-        """Begin a lab that was offered and confirmed. One that was stopped goes on.
+        """Start a lab that was offered and confirmed. One that was stopped continues.
 
-        ``calls`` and ``usd`` are the confirmed ``most_calls`` and ``most_usd`` of the offer, and
-        ``cap_usd`` is the most its calls may cost, those of earlier runs included. If by now it
-        would be more than was confirmed, nothing is sent.
+        ``calls`` and ``usd`` are the confirmed ``most_calls`` and ``most_usd`` of the offer.
+        ``cap_usd`` is the most that its calls may cost, together with those of earlier runs. If the
+        price has grown beyond the confirmed one, nothing is sent.
         """
         self._refuse(source)
         lab = _prepared(source, settings)
@@ -363,9 +363,9 @@ class Labs:
         return run
 
     def close(self, timeout_s: float = 60.0) -> bool:
-        """Stop all that run, and wait for what is on the wire; whether all ended in time.
+        """Stop all runs, and wait for calls in flight; returns whether all ended in time.
 
-        What didn't is in doubt at the next start.
+        Others are in doubt at the next start.
         """
         running = [run for run in self._runs.values() if not run.progress.over]
         for run in running:
@@ -414,7 +414,7 @@ class Labs:
         )
 
     def _refuse(self, source: str | Path) -> None:
-        """One lab a case, and not too many together."""
+        """Refuse a second lab of a case, and too many labs together."""
         own = self.last(source)
         if own is not None and not own.progress.over:
             fix = "follow it, or stop it"
@@ -426,7 +426,7 @@ class Labs:
 
 
 def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
-    """Keys that a lab takes, and the embedded model, as far as they aren't there."""
+    """The keys that a lab lacks, and the embedded model if that is missing."""
     lacks = list(lacking_keys(places))
     if any(place.provider == LOCAL for place in places):
         missing = lacking_embedded()
@@ -436,7 +436,7 @@ def _lacking(places: Sequence[Reached]) -> tuple[str, ...]:
 
 
 def _prepared(source: str | Path, settings: LabSettings) -> Any:
-    """The plan of a lab by its settings; code beside a case is never run."""
+    """Prepare a lab by its settings. Code beside a case never runs here."""
     names = {"chosen", "seed", "max_tokens", "as_of"}
     if settings.kind == "retrieve":
         names.add("answers")
@@ -470,7 +470,7 @@ class LookResult(Record):
     sections: tuple[
         tuple[str, tuple[b.Prose | b.Bullets | b.Facts | b.Table, ...]], ...
     ]
-    """Titles, each with what stands below it."""
+    """Titles, each with the blocks below it."""
     stopped: ClassVar[str] = ""
     spend: ClassVar[None] = None
 
@@ -488,7 +488,7 @@ Result = LabResult | LookResult
 
 
 class KeptRun(Record):
-    """A lab that ran, or a look, as it was told then."""
+    """A lab that ran, or a look, in the words of its day."""
 
     id: Annotated[str, Field(pattern=_RUN.pattern)]
     kind: LabKind | LookKind
@@ -566,7 +566,7 @@ def result_of(done: Any) -> LabResult:
 
 
 def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, bool]:
-    """Keep what a lab found beside its case, and say whether it is kept; nothing else fails."""
+    """Keep the result of a lab beside its case, and return whether that worked; it never fails."""
     result = result_of(done)
     now = datetime.now(UTC)
     rows: tuple[tuple[str, str], ...] = ()
@@ -598,9 +598,9 @@ def keep_run(source: str | Path, kind: LabKind, done: Any) -> tuple[KeptRun, boo
 def keep_look(
     source: str | Path, kind: LookKind, document: b.Document
 ) -> tuple[KeptRun, bool]:
-    """Keep what a look found as a run, and say whether it is kept.
+    """Keep the result of a look as a run, and return whether that worked.
 
-    It takes the place of the last one of its kind where that says the same, maybe of another day.
+    It replaces the last run of its kind if that has the same text, maybe of another day.
     """
     sections = list[tuple[str, tuple[Any, ...]]]()
     now = datetime.now(UTC)
@@ -634,9 +634,9 @@ def _id(now: datetime) -> str:
 
 
 def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
-    """Keep a run beside its case; False where it can't be kept.
+    """Keep a run beside its case; False where that fails.
 
-    ``more`` are texts of further files, by how their names end.
+    ``more`` maps the endings of further files' names to their texts.
     """
     # the record comes last: a run is listed by it, and then all its files are there
     texts = {**more, "json": kept.model_dump_json()}
@@ -652,9 +652,9 @@ def _write(source: str | Path, kept: KeptRun, **more: str) -> bool:
 
 
 def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
-    """Runs of a case that were kept, the newest first, at most fifty and those that fit a list.
+    """Kept runs of a case, the newest first: at most fifty, and as many as fit in a list.
 
-    A file that holds no run is left out; () where none is kept.
+    A file without a valid run is left out; () where none is kept.
     """
     names = list[str]()
     runs = list[KeptRun]()
@@ -676,7 +676,7 @@ def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
 
 
 def kept_run(case: Case, run_id: str) -> KeptRun:
-    """A run by its id."""
+    """A kept run by its id; an error without one."""
     path = _kept_path(case, f"{run_id}.json") if _RUN.fullmatch(run_id) else None
     run = path and JsonLines(path, KeptRun, "kept run", "take it out").read_whole(
         CASES_LIMIT
@@ -689,13 +689,14 @@ def kept_run(case: Case, run_id: str) -> KeptRun:
 
 
 class Graded(NamedTuple):
-    """A held-out case with what every arm answered."""
+    """A held-out case with the answers of all arms."""
 
     id: str
     asked: str
     right: str  #: Every answer that counts as right.
     answers: tuple[tuple[bool | None, str], ...]
-    """Of each arm, whether it is wholly right, if there is one, and the answer behind its score."""
+    """For each arm, whether its answer is wholly right (None without one), and the answer after its
+    score."""
 
 
 Shown = Literal["all", "wrong", "differ"]
@@ -709,9 +710,9 @@ def graded_cases(
     show: Shown = "all",
     part: Split = "report",
 ) -> tuple[tuple[str, ...], list[Graded]]:
-    """The arms of a run, and its cases: those an arm, or any, was asked, or got wrong.
+    """The arms of a run, and its cases: those that an arm (or any) was asked, or got wrong.
 
-    With ``differ`` those on which arms differ.
+    With ``differ``, those on which arms differ.
     """
     path = _kept_path(case, f"{run.id}.{_GRIDS[part]}")
     rows: tuple[tuple[str, ...], ...] = ()
@@ -732,7 +733,7 @@ def graded_cases(
 
 
 def _is_shown(graded: Graded, arms: Sequence[str], arm: str, show: Shown) -> bool:
-    """Whether a case is among those to show; ``arm`` is empty for any of the arms."""
+    """Whether a case is to be shown; ``arm`` is empty for any arm."""
     if show == "differ":
         return len({is_right for is_right, _ in graded.answers}) > 1
     answered = [

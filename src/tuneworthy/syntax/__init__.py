@@ -1,1 +1,1 @@
-"""YAML from strangers into plain values, and edits that keep every other byte."""
+"""YAML from strangers as plain values, and edits that keep every other byte."""

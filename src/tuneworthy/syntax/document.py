@@ -1,9 +1,9 @@
 """YAML as plain data with the line of every value, and plain data as records.
 
-YAML is read from the parser's events and not through a loader, so that no tag can build an object,
-no alias can multiply, no nesting can exhaust the stack, and a key can't stand twice. A plain scalar
-stays text: what ``yes``, ``60`` or ``no`` mean is for the field that receives it to say, so a case
-called ``no`` is called "no" and an answer ``Off`` is a no.
+YAML is read from the parser's events and not through a loader. So no tag can build an object, no
+alias can multiply, no nesting can exhaust the stack, and no key can appear twice. A plain scalar
+stays text. The field that receives it decides what ``yes``, ``60`` or ``no`` means: a case named
+``no`` is called "no", and an answer ``Off`` is a no.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Path = tuple[str | int, ...]
 Error = Callable[..., InputError]
 
 PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""The one in C where it is there. Its marks count characters."""
+"""The parser in C, if it is installed. Its marks count characters."""
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -39,17 +39,17 @@ class ParsedFile:
     data: Any  #: Mappings, lists, text and None.
     name: str  #: The file as the user named it, for error messages.
     lines: dict[Path, int] = field(default_factory=dict)
-    """The line, from 1, on which the key or item of each path stands."""
+    """The line, from 1, of the key or item at each path."""
 
     def where(self, path: Path) -> str:
-        """``file:line`` of the nearest thing that stands in the file."""
+        """``file:line`` of the nearest place that is in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return f"{self.name}:{self.lines.get(path, 1)}"
 
 
 def parse(text: str, name: str, error: Error = CaseError) -> ParsedFile:
-    """One YAML document, None for an empty text; an ``error`` if it isn't plain data."""
+    """Parse one YAML document, None for an empty text; an ``error`` if it isn't plain data."""
     if match := _FORBIDDEN.search(text):
         what = f"holds a character that YAML doesn't allow (U+{ord(match[0]):04X})"
         line = text.count("\n", 0, match.start()) + 1
@@ -75,7 +75,7 @@ def parse(text: str, name: str, error: Error = CaseError) -> ParsedFile:
 
 
 class _Reader:
-    """Plain values from the parser's events."""
+    """Builds plain values from the parser's events."""
 
     def __init__(self, text: str, name: str, error: Error) -> None:
         self.name = name
@@ -176,9 +176,9 @@ _MOST_NODES = 5_000_000  #: Of a value that aliases may repeat.
 
 
 def plain_values(text: str, name: str, error: Error = InputError) -> Any:
-    """One YAML document of a stranger as JSON's values: numbers, yes and no as such.
+    """Parse one YAML document of a stranger as values of JSON: numbers, yes and no become such.
 
-    Aliases count as often as they stand there. An ``error`` if it isn't plain data.
+    Aliases are expanded. An ``error`` if it isn't plain data.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -193,7 +193,7 @@ def plain_values(text: str, name: str, error: Error = InputError) -> Any:
 
 
 def _nodes(value: Any, known: dict[int, int]) -> int:
-    """How many values a value holds; one that holds itself has too many."""
+    """The number of values inside a value; one that contains itself has too many."""
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
@@ -205,7 +205,7 @@ def _nodes(value: Any, known: dict[int, int]) -> int:
 
 
 def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
-    """A record from parsed data; an ``error`` for the first thing that is wrong, with its line."""
+    """Build a record from parsed data; an ``error`` for the first fault, with its line."""
     try:
         return kind.model_validate(document.data)
     except ValidationError as caught:
@@ -234,7 +234,7 @@ def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> li
 
 
 def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """The fix for a word that isn't known: the likeliest one, or all of them when they are few."""
+    """The fix for an unknown word: the likeliest known one, or all when they are few."""
     close = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
     if close:
         return f'Did you mean "{close[0]}"?'
@@ -298,7 +298,7 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
 
 
 def _as_number(value: Any) -> str:
-    """How to write a number that was meant as a share or with thousands apart; "" for no such."""
+    """How to write a number that was meant as a share or with separated thousands; "" for others."""
     text = value.strip() if isinstance(value, str) else ""
     if match := _PERCENT.fullmatch(text):
         return f"write {float(match[1]) / 100:g}"
@@ -308,7 +308,7 @@ def _as_number(value: Any) -> str:
 
 
 def _path(loc: Path, data: Any) -> Path:
-    """The part of pydantic's location that stands in the data (it also names types it tried)."""
+    """The part of pydantic's location that is in the data. It also names the types it tried."""
     path = list[str | int]()
     here = data
     for step in loc:

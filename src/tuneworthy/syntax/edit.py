@@ -1,7 +1,7 @@
-"""Values put into YAML text: the characters of one value change, every other byte stays.
+"""Edits of YAML text: the characters of one value change, and every other byte stays.
 
-The text's nodes are used for their positions only, and the outcome is parsed again: it has to hold
-the old data with the new values and nothing else, or nothing is changed.
+The text's nodes are used only for their positions, and the result is parsed again. It has to hold
+the old data with the new values and nothing else; otherwise nothing is changed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from tuneworthy.errors import CaseError, InputError
 from tuneworthy.syntax.document import PARSER, Error, parse
 
 Keys = tuple[str | int, ...]
-"""A path into the data; a whole number is a place in a list, one past its end adds to it."""
+"""A path into the data. A whole number is a place in a list; one past its end appends to it."""
 
 K = TypeVar("K", bound=Keys)
-"""Keys of some kind: a mapping of paths without places in lists is one of paths."""
+"""The type of a mapping's keys: paths without places in lists are paths, too."""
 
 _STEP = 2
 
 
 class WholeValue(str):
-    """A plain value that takes the place of whatever stands there, a mapping too."""
+    """A plain value that replaces any existing value, also a mapping."""
 
     __slots__ = ()
 
@@ -37,13 +37,12 @@ Value = str | tuple[str, ...] | Mapping[str, str] | None
 def edit(
     text: str, answers: Mapping[K, Value], name: str, error: Error = CaseError
 ) -> str:
-    """Put values into a mapping written as YAML, which is known to be plain data.
+    """Put values into a mapping in YAML, which is known to be plain data.
 
-    In place of a mapping, a plain value goes to its key ``value`` and its other keys stay, unless
-    it is a ``WholeValue``; a mapping that has all of those keys changes and adds to them.
-    Everything else replaces what is there. Raises an ``error`` if a path leads through a plain
-    value or past the end of a list, or the text of ``name`` can't be changed without changing
-    something else.
+    A plain value for an existing mapping goes to its key ``value``, and other keys stay, unless it
+    is a ``WholeValue``. A mapping for an existing one changes and adds keys. Any other value
+    replaces the existing one. Raises an ``error`` if a path leads through a plain value or past the
+    end of a list, or the text of ``name`` can't be changed without changing something else.
     """
     data = parse(text, name, error).data
     changed = text
@@ -64,7 +63,7 @@ def edit(
 def _put_data(
     data: Any, keys: Keys, value: Value, name: str, error: Error
 ) -> list[tuple[Keys, Value]]:
-    """Put a value into plain data; the places in the text it goes to."""
+    """Put a value into plain data, and return the places in the text that change."""
     here = _above(data, keys, name, error)
     there = _below(here, keys[-1])
     if (
@@ -89,7 +88,7 @@ def _put_data(
 
 
 def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
-    """The mapping or list that a path's last step is in; made where it isn't there."""
+    """The mapping or list for the last step of a path, made if it doesn't exist."""
     here = data
     for position, key in enumerate(keys):
         path = ".".join(
@@ -130,7 +129,7 @@ def _set(here: Any, key: str | int, value: Any) -> None:
 
 
 def _plain(value: Value) -> Any:
-    """A value as parsing gives it back."""
+    """A value in the form that parsing gives."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, tuple):
@@ -139,7 +138,7 @@ def _plain(value: Value) -> Any:
 
 
 def _put_text(text: str, keys: Keys, value: Value) -> str:
-    """The text with a value at a path that exists, or with the path written out."""
+    """The text with a value at an existing path, or with the new path."""
     node: Any = yaml.compose(text, Loader=PARSER)
     if node is None:
         return f" {_flow(keys, value)}{text}"
@@ -156,7 +155,7 @@ def _put_text(text: str, keys: Keys, value: Value) -> str:
 
 
 def _child(node: Any, key: str | int) -> tuple[int, Any] | None:
-    """A value of a collection, and where its key ends: 0 for an item of a list."""
+    """A value in a collection, and the place where its key ends: 0 for an item of a list."""
     if isinstance(node, yaml.SequenceNode):
         if isinstance(key, int) and key < len(node.value):
             return (0, node.value[key])
@@ -177,7 +176,7 @@ def _is_block_scalar(node: Any) -> bool:
 
 
 def _end(node: Any) -> int:
-    """Past the last character of a value; the last line break of a block scalar isn't its own."""
+    """The place after a value's last character. A block scalar's last line break isn't included."""
     if isinstance(node, yaml.ScalarNode):
         return int(node.end_mark.index) - _is_block_scalar(node)
     if node.flow_style:
@@ -192,7 +191,7 @@ def _cut(text: str, node: Any, instead: str) -> str:
 
 
 def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
-    """The text with another value in the place of one that stands there."""
+    """The text with an existing value replaced."""
     if isinstance(node, yaml.ScalarNode) or node.flow_style or not after_key:
         space = " " if node.start_mark.index == node.end_mark.index else ""
         return _cut(
@@ -205,7 +204,7 @@ def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
 
 
 def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
-    """A key or an item that isn't there yet, after the last one."""
+    """The text with a new key or item after the last one."""
     if node.flow_style:
         comma = ", " if node.value else ""
         at = max(
@@ -226,7 +225,7 @@ def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
 
 
 def _lines(keys: Keys, value: Value, column: int) -> list[str]:
-    """A path written out in lines of its own, the value in the last one."""
+    """The lines of a path, with the value in the last one."""
     key = keys[0]
     rest = keys[1:]
     margin = " " * column
@@ -258,7 +257,7 @@ def _line_end(text: str) -> str:
 
 
 def _scalar(value: str) -> str:
-    """A value without quotes where it reads back as it is, in blocks and in braces; else quoted."""
+    """A value without quotes if it reads back unchanged, in blocks and in braces; else quoted."""
     value = str(value)
     tries = (
         (f"{{k: {value}, l: m}}", {"k": value, "l": "m"}),

@@ -1,4 +1,4 @@
-"""Lines in, lines out: the one way in which an interview in a terminal is answered.
+"""Lines in, lines out: the only way to answer an interview in a terminal.
 
 A whole line is one answer, whether it is typed or comes through a pipe.
 """
@@ -55,7 +55,7 @@ _KEYS = {
 
 
 def key_of(line: str) -> str:
-    """The key that a line stands for; the line itself, in small letters, where it is none."""
+    """The key that a line means; for another line, the line in small letters."""
     word = line.strip().casefold().replace("’", "'")
     return _KEYS.get(word, word)
 
@@ -78,18 +78,18 @@ _LONGEST = 10_000  # characters of a line
 
 
 class LineTerminal:
-    """Shows pages and reads lines; needs no more of a terminal than that it shows text."""
+    """Shows pages and reads lines. The terminal only has to show text."""
 
     def __init__(self, *, colour: bool = False) -> None:
         self.colour = colour
 
     def say(self, page: Sheet | str) -> None:
-        """Show a page, or a text that ends its last line."""
+        """Show a page, or a text that ends its own last line."""
         text = page if isinstance(page, str) else page.text(colour=self.colour)
         click.echo(text, nl=False, color=True)  # the page has decided about colour
 
     def ask(self, ask: Ask) -> Entry:
-        """Put a question, and read lines until one means something."""
+        """Ask a question, and read lines until one is an answer or a command."""
         self.say(question_page(ask))
         while (line := self._line()) is not None:
             entry = read_entry(line)
@@ -101,7 +101,7 @@ class LineTerminal:
         return Entry("quit")
 
     def choose(self, page: Sheet, ways: Ways) -> str:
-        """Show a page, and take the key of one way; ``q`` at the end of the input."""
+        """Show a page, and return the key of the chosen way; ``q`` at the end of the input."""
         self.say(page)
         keys = [key for key, _ in ways]
         by_name = {what.casefold(): key for key, what in ways}
@@ -124,7 +124,7 @@ class LineTerminal:
         return line.strip() or suggested
 
     def _line(self) -> str | None:
-        """A line typed after all that was said; None at the end of the input."""
+        """A line of the input, typed after all output so far; None at the end of the input."""
         sys.stdout.flush()
         drop_typed_ahead()
         self.say(f"{MARGIN}> ")
@@ -136,9 +136,9 @@ class LineTerminal:
 
 
 def drop_typed_ahead() -> None:
-    """Forget what was typed into a terminal before the question could be read.
+    """Drop lines that were typed into a terminal before the question could be read.
 
-    The lines of a pipe were written for the questions to come, and stay.
+    Lines of a pipe were written for later questions, and stay.
     """
     if not sys.stdin.isatty():
         return
@@ -151,7 +151,7 @@ def drop_typed_ahead() -> None:
 
 
 def read_line(longest: int) -> str | None:
-    """A line of the input, cut where it is far too long; None at its end."""
+    """A line of the input, cut if it is far too long; None at the end."""
     _await_input()
     line = sys.stdin.readline(longest)
     rest = line
@@ -163,8 +163,8 @@ def read_line(longest: int) -> str | None:
 def _await_input() -> None:
     """Wait at a terminal until there is input, or a signal has come.
 
-    A Ctrl-C that comes just before ``read`` blocks is noticed only after the next line; the file
-    that Python writes to at a signal ends this wait, whenever the signal comes.
+    Python notices a Ctrl-C just before ``read`` blocks only after the next line. The file that
+    Python writes to at a signal ends this wait, whenever the signal comes.
     """
     if not sys.stdin.isatty() or current_thread() is not main_thread():
         return

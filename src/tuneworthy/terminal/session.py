@@ -1,4 +1,4 @@
-"""The interview in a terminal: ask, write, show what moved, push back, go back, go on."""
+"""The interview in a terminal: ask, write, show the effect, challenge, go back, go on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PARTS: dict[str, Part] = {"e": "evaluate", "o": "options", "m": "investment"}
 
 @dataclass
 class InterviewSession:
-    """One sitting. The case file has every answer; this is the rest."""
+    """One session. The case file has every answer; this object has the rest of the state."""
 
     source: str
     terminal: LineTerminal
@@ -45,7 +45,7 @@ class InterviewSession:
         self._read()
 
     def run(self) -> None:
-        """Ask until whoever answers has had enough, or nothing is left to ask."""
+        """Ask until the user has had enough, or no question is left."""
         first = self.next()
         many = 0 if first is None else first.of
         self.terminal.say(pages.welcome(self.now.case.name, self.source, many))
@@ -61,7 +61,7 @@ class InterviewSession:
                 return
 
     def apply_script(self, script: answers.Script) -> None:
-        """Write a file of answers, all of them or none, and show what they come to."""
+        """Write all answers of a file, or none, and show their effect."""
         before = self.now.dossier
 
         def judge(case: Case, framework: Framework) -> Dossier:
@@ -94,7 +94,7 @@ class InterviewSession:
         self.terminal.say(pages.closing_page(self.now.dossier, self.source))
 
     def next(self, name: str = "") -> Ask | None:
-        """The next question of the part, or one by its id."""
+        """The next question of the part, or the one with an id."""
         return self.now.next(name, passed=self.passed, part=self.part)
 
     def _choose_part(self) -> str:
@@ -106,7 +106,7 @@ class InterviewSession:
         return self.terminal.choose(page, pages.rest_choices(open_parts))
 
     def _ask_part(self) -> None:
-        """Ask what is open in the part, to its end or until it is left."""
+        """Ask the open questions of the part, until its end or until the user leaves it."""
         while not self.over:
             ask = self.next()
             if ask is None:
@@ -128,7 +128,7 @@ class InterviewSession:
         return self._back() if act == "back" else act
 
     def _question(self, ask: Ask) -> str:
-        """Ask until there is an answer or a way to go: ``next``, ``back``, ``skip`` or ``quit``."""
+        """Ask until there is an answer or a move: ``next``, ``back``, ``skip`` or ``quit``."""
         while True:
             entry = self._entry(ask)
             if entry is None:
@@ -164,7 +164,7 @@ class InterviewSession:
         return Entry("answer", doubt.likely if key == "y" else doubt.typed)
 
     def _is_taken(self, ask: Ask, entry: Entry) -> bool:
-        """Write an answer, and show what it moved; False to ask once more."""
+        """Write an answer, and show its effect; False to ask again."""
         text = "unknown" if entry.act == "unknown" else entry.text
         before = self.now.digest
         try:
@@ -181,7 +181,7 @@ class InterviewSession:
     def _apply(
         self, write: Callable[..., AnswerResult], ask_id: str, what: str
     ) -> AnswerResult | None:
-        """Write something into the case file; None where it was changed meanwhile."""
+        """Write something into the case file; None where the file was changed meanwhile."""
         try:
             step = write(
                 self.now, ask_id, what, judge=partial(decide, as_of=self.as_of)
@@ -197,7 +197,7 @@ class InterviewSession:
         return step
 
     def _is_settled(self, ask: Ask, conflict: Conflict) -> bool:
-        """Talk a conflict over; False where the answer itself shall be changed."""
+        """Let the user settle a conflict; False where the answer itself has to change."""
         challenge = conflict.challenge.id
         if all(item.id != challenge for item in self.now.dossier.challenges):
             return True  # an answer that was changed meanwhile has settled it
@@ -238,10 +238,10 @@ def interview(
     script: str | None,
     colour: bool,
 ) -> None:
-    """Talk about a case until whoever answers has had enough.
+    """Interview a user about a case until that user has had enough.
 
-    A folder that isn't there, or holds no case, gets one. ``script`` is a file with the answers,
-    instead of a person.
+    A folder that doesn't exist, or that has no case, gets one. ``script`` is a file of answers
+    instead of a user.
     """
     terminal = LineTerminal(colour=colour)
     if script is not None:
@@ -262,7 +262,7 @@ def _take_script(
     chosen: str | None,
     as_of: date | None,
 ) -> None:
-    """Answer from a file; a new case is there with its answers, or not at all."""
+    """Answer from a file. A new case is written with its answers, or not at all."""
     is_there = _is_there(source)
     case = read_with_digest(source).case if is_there else Case(name="new")
     written = answers.read_script(script, framework_of(case, chosen))
@@ -275,7 +275,7 @@ def _take_script(
 
 
 def _is_there(source: str) -> bool:
-    """Whether there is a case, or something else that reading it will name."""
+    """Whether there is a case, or something else that the reader will refuse."""
     path = Path(source)
     if path.is_dir():
         return os.path.lexists(path / CASE_FILE)

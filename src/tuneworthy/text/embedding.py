@@ -1,7 +1,7 @@
-"""Texts as vectors, by a table of word pieces that lies beside this in ``wordllama/``.
+"""Texts as vectors, by a table of word pieces in ``wordllama/``.
 
 The table and the list of pieces are wordllama's; ``tools/vendor.py`` takes them from its release
-and holds the vectors of this module against it. Its own package would bring a tokenizer with a
+and compares the vectors of this module with it. Its own package would bring a tokenizer with a
 client that downloads models.
 """
 
@@ -36,8 +36,8 @@ _MOST_LETTERS = 64  # of a word that is remembered
 class Tokenizer:
     """Cuts a text into the pieces of a vocabulary, by merging letters (byte pair encoding).
 
-    The pair of neighbours that comes first in the list of merges is merged first, the leftmost of
-    several. No piece goes over the beginning of a word, so that each word is cut by itself. A
+    The pair of neighbors that comes first in the list of merges is merged first; of several equal
+    pairs, the leftmost. No piece crosses the beginning of a word, so each word is cut separately. A
     letter without a piece is cut into its bytes.
     """
 
@@ -74,9 +74,10 @@ class Tokenizer:
         return [self._bytes[byte] for byte in letter.encode()]
 
     def _merged(self, pieces: list[str]) -> list[str]:
-        """Merge neighbours until no pair is in the list.
+        """Merge neighbors until no pair is in the list.
 
-        A merged piece stays at the place of its left half, and the place of the right one is empty.
+        A merged piece takes the place of its left half, and the place of the right half stays
+        empty.
         """
         ranks = self._ranks
         behind = list(range(1, len(pieces) + 1))
@@ -112,7 +113,7 @@ class Tokenizer:
 
 
 class PieceVectors:
-    """A vector for each piece of a file of them, in single precision once it was asked for."""
+    """The vectors of pieces in a file, in single precision once they are used."""
 
     def __init__(self, path: Path) -> None:
         self._file = np.load(path, mmap_mode="r")
@@ -121,7 +122,7 @@ class PieceVectors:
         self.width = int(self._file.shape[1])
 
     def rows(self, numbers: Sequence[int]) -> Vectors:
-        """The vectors of some pieces, a row each."""
+        """The vectors of some pieces, a row for each."""
         places = np.array(numbers, np.intp)
         new = places[~self._is_read[places]]
         self._single[new] = self._file[new]
@@ -131,7 +132,7 @@ class PieceVectors:
 
 @lru_cache(maxsize=1)
 def tokenizer() -> Tokenizer:
-    """The tokenizer whose pieces the table is of."""
+    """The tokenizer for the pieces of the table."""
     import msgspec  # only what embeds needs it, and deciding doesn't
 
     data = (_FOLDER / "tokenizer.json").read_bytes()
@@ -145,7 +146,7 @@ def _piece_vectors() -> PieceVectors:
 
 
 def mean_vectors(texts: Iterable[str]) -> Vectors:
-    """The mean of the vectors of each text's pieces, a row a text; zeros for one without any."""
+    """The mean vector of each text's pieces, a row for each text; zeros without any piece."""
     vectors = _piece_vectors()
     cut = tokenizer()
     rows = []
@@ -159,9 +160,9 @@ def mean_vectors(texts: Iterable[str]) -> Vectors:
 
 
 def embed(texts: Sequence[str]) -> Vectors:
-    """Unit vectors, a row a text: a product of two is a cosine. Only the opening of a text counts.
+    """Unit vectors, a row for each text, so that the product of two is a cosine.
 
-    A row is of zeros where a text has no piece that the table knows.
+    Only the opening of a text counts. A row is zero where a text has no piece in the table.
     """
     # Half a pair of UTF-16 has no bytes, and a text of nothing no pieces.
     openings = (

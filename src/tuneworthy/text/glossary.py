@@ -1,4 +1,4 @@
-"""The words of a glossary, ready to be looked for in a batch of texts."""
+"""The words of a glossary, ready for searching a batch of texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Glossary:
-    """Looks for terms, for words that are wrong for them, and for words that call for them."""
+    """Searches for terms, for wrong words for them, and for words that call for them."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self._entries = tuple(_cleaned(term) for term in terms if term.term.strip())
@@ -53,15 +53,15 @@ class Glossary:
         return self._entries[index].term
 
     def look(self, texts: Texts) -> Hits:
-        """Which words of the glossary are in which text, for the methods below."""
+        """The words of the glossary in each text, for the methods below."""
         return self._searcher.rows(texts)
 
     def holds_right_word(self, hits: Hits, index: int) -> Flags:
-        """Texts that hold the right word."""
+        """Texts with the right word."""
         return hits[f"{index} right 0"]
 
     def called_for(self, hits: Hits, index: int) -> Flags:
-        """Texts that hold the right word, one that is wrong for it, or one that calls for it."""
+        """Texts with the right word, a wrong word for it, or a word that calls for it."""
         entry = self._entries[index]
         kinds = (("wrong", entry.forbidden), ("due", entry.due_when))
         named = [
@@ -74,9 +74,9 @@ class Glossary:
         return held
 
     def wrong(self, hits: Hits, index: int, texts: Texts) -> list[tuple[str, Flags]]:
-        """For each wrong word of a term the texts that hold it.
+        """For each wrong word of a term, the texts with it.
 
-        A wrong word may be part of another right term, as "plan" of "payment plan": a text counts
+        A wrong word may be part of another right term, as "plan" in "payment plan". A text counts
         only where it has the word outside of those.
         """
         by_word = []
@@ -108,7 +108,7 @@ def _whole(text: str, *, caseless: bool = True) -> Pattern:
 
 
 def _holders(word: str, entries: Sequence[Term]) -> tuple[int, ...]:
-    """Terms that a wrong word is part of."""
+    """Terms that contain a wrong word."""
     exact = _word(word)
     return tuple(
         index
@@ -119,14 +119,14 @@ def _holders(word: str, entries: Sequence[Term]) -> tuple[int, ...]:
 
 
 def _outside(word: str, holders: Sequence[Term]) -> Callable[[str], bool]:
-    """Whether a word stands outside the terms it is part of."""
+    """A test whether a text has a word outside the terms that contain it."""
     terms = sorted((_word(term.term) for term in holders), key=len, reverse=True)
     pattern = re.compile(f"(?:{'|'.join(terms)})|({_word(word)})", re.IGNORECASE)
     return lambda text: any(match[1] is not None for match in pattern.finditer(text))
 
 
 def _word(text: str) -> str:
-    """A whole word or words as an expression; any space stands for any other."""
+    """An expression for one or several whole words; any space matches any other."""
     words = r"\s{1,4}".join(re.escape(word) for word in text.split())
     front = r"(?<!\w)" if text.strip()[:1].isalnum() else ""
     return front + words + (r"(?!\w)" if text.strip()[-1:].isalnum() else "")
@@ -136,7 +136,7 @@ MOST_AVOIDED = 500  #: Further phrases of a team's own list are not looked for.
 
 
 def generic_phrases() -> Strings:
-    """The list that ships with the package; its source and date stand at its head."""
+    """The shipped list; its source and date are at its head."""
     text = files("tuneworthy.text").joinpath("generic_phrases.txt").read_text("utf-8")
     return tuple(
         line for line in text.splitlines() if line.strip() and not line.startswith("#")
@@ -144,10 +144,11 @@ def generic_phrases() -> Strings:
 
 
 class Phrases:
-    """Generic phrases and those a team avoids.
+    """Generic phrases, and phrases that a team avoids.
 
-    A generic phrase that the team's own samples use is part of its voice and not looked for; what
-    it says it avoids always is. Straight and curly apostrophes are the same, and so are all spaces.
+    A generic phrase in the team's own samples is part of its voice, and isn't searched for. A
+    phrase that the team avoids always is. Straight and curly apostrophes are equal, and so are all
+    spaces.
     """
 
     def __init__(self, voice: VoiceSamples | None) -> None:
@@ -170,13 +171,13 @@ class Phrases:
         return any_held
 
     def counts(self, texts: Texts) -> list[tuple[str, int]]:
-        """Phrases that any text holds, with how many do; most frequent first."""
+        """Phrases in any of the texts, with the number of texts; the most frequent first."""
         held = np.flatnonzero(self.any(texts)).tolist()
         return _counts(self.phrases, [texts[row] or "" for row in held])
 
 
 def _counts(phrases: Sequence[str], texts: Sequence[str]) -> list[tuple[str, int]]:
-    """How many texts hold each phrase, one text at a time: for samples."""
+    """The number of texts with each phrase, one text at a time, for samples."""
     seen = Counter[str]()
     folded = [(phrase, _folded(phrase)) for phrase in phrases]
     for text in map(_folded, texts):
@@ -192,9 +193,9 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=4)
 def _searcher(shipped: Strings, avoided: Strings) -> Searcher:
-    """The shipped phrases as one pattern, because most texts that hold one hold several.
+    """The shipped phrases as one pattern, as most texts with one of them have several.
 
-    Kept, because compiling takes longer than looking through a few thousand texts.
+    It is remembered because compiling takes longer than searching a few thousand texts.
     """
     patterns: dict[str, Pattern] = {}
     if shipped:

@@ -1,4 +1,4 @@
-"""Whether outputs follow a verifiable instruction: one small check a kind."""
+"""Whether outputs follow a verifiable instruction: a small check for each kind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Ask = tuple[str, int, Strings]  #: Kind, amount and words.
 
 
 class Rule(NamedTuple):
-    """A wording and what it asks for."""
+    """A wording, and the kind of instruction that it is."""
 
     wording: re.Pattern[str]  #: Found in a sentence.
     kind: str = ""
@@ -60,7 +60,7 @@ class Rule(NamedTuple):
 
 
 def _rules() -> Iterator[Rule]:
-    """Every wording that is known, from the file beside this one."""
+    """All known wordings, from the file beside this one."""
     parts = {"N": r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"}
 
     def whole(text: str | list[str]) -> str:
@@ -93,7 +93,7 @@ class Instruction(NamedTuple):
 
 
 class Reader:
-    """Finds instructions, and remembers lines it has seen: prompts of one template share them."""
+    """Finds instructions. It remembers lines, as prompts of one template share them."""
 
     def __init__(self) -> None:
         self._asks_of = lru_cache(maxsize=_MOST_KNOWN_LINES)(
@@ -103,8 +103,8 @@ class Reader:
     def read(self, prompt: str) -> tuple[Instruction, ...]:
         """The verifiable instructions of a prompt, in its order.
 
-        What stands in a fenced block or between ``<example>`` marks is no instruction. One that is
-        repeated counts once, where it comes first; one that another contradicts is left out.
+        Text in a fenced block or between ``<example>`` marks isn't an instruction. A repeated one
+        counts once, at its first place; one that another contradicts is left out.
         """
         text = prompt[:_LONGEST_PROMPT]
         by_ask: dict[Ask, Instruction] = {}
@@ -123,7 +123,7 @@ class Reader:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that may instruct, each with its offset."""
+    """Lines that may contain an instruction, each with its offset."""
     offset = 0
     fenced = False
     example = False
@@ -168,7 +168,7 @@ _OPPOSED = (
 
 
 def _is_contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
-    """Whether another instruction of the prompt asks for something else of the same kind."""
+    """Whether another instruction of the prompt demands something else of the same kind."""
 
     def opposed(kind: str, amount: int, words: Strings) -> bool:
         if kind == instruction.kind:
@@ -215,9 +215,9 @@ def follows(
 
 
 def _may_hold_words(instruction: Instruction, texts: Texts) -> list[bool] | None:
-    """Which texts may hold what a check of words looks for; None where the check is quick itself.
+    """Which texts may have the words that a check looks for; None where the check itself is quick.
 
-    Most texts hold no such word, and going through a batch at once is quicker than one by one.
+    Most texts have no such word, and searching a whole batch is faster than searching each text.
     """
     if instruction.kind == "no_apology":
         words: Strings = ("sorry", "apolog")
@@ -255,7 +255,7 @@ def _most_words(instruction: Instruction) -> Check:
 
 
 def _at_most_signs(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
-    """At most so many matches; no exact search where there are no more ``signs`` than that."""
+    """A check for at most some matches. With few ``signs``, no exact search is needed."""
 
     def make_check(instruction: Instruction) -> Check:
         most = instruction.amount
@@ -267,7 +267,7 @@ def _at_most_signs(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
 
 
 def sentence_count(text: str) -> int:
-    """Sentences of a text, as ``most_sentences`` counts them; a rest without a stop is one more."""
+    """The number of sentences in a text, for ``most_sentences``; a rest without a stop is one more."""
     ends = list(_PATTERNS["sentence_end"].finditer(text))
     rest = text[ends[-1].end() :] if ends else text
     return len(ends) + any(letter.isalnum() for letter in rest)
@@ -288,7 +288,7 @@ def _ends_with(instruction: Instruction) -> Check:
 
 
 def _says(instruction: Instruction, *, wanted: bool) -> Check:
-    """Whole words, whatever the capitals; a plain search settles most texts."""
+    """A check for whole words in any case; a plain search settles most texts."""
     word = instruction.words[0].casefold()
     front = r"(?<!\w)" if word[0].isalnum() else ""
     behind = r"(?!\w)" if word[-1].isalnum() else ""
@@ -302,7 +302,7 @@ def _says(instruction: Instruction, *, wanted: bool) -> Check:
 
 
 def _lacks(pattern: str | re.Pattern[str], *hints: str, wanted: bool = False) -> Maker:
-    """A check that nothing, or with ``wanted`` something, matches; hints save the search."""
+    """A check that nothing matches, or with ``wanted``, something. Hints save the full search."""
     search = re.compile(pattern).search
 
     def check(text: str) -> bool:
@@ -333,5 +333,5 @@ CHECKS: Mapping[str, Maker] = {
     "upper_case": lambda _: lambda text: text == text.upper(),
     "no_apology": lambda _: lambda text: _PATTERNS["apology"].search(text) is None,
 }
-"""By the kind of instruction: makes the check of one text. ``follows`` knows two more kinds, about
-tool calls."""
+"""The check of a text for each kind of instruction. ``follows`` has two more kinds, about tool
+calls."""

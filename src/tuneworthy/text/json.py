@@ -36,9 +36,9 @@ UNREAD: Final = _Unread()  #: Stands for a text that can't be read as JSON.
 
 
 def read_json(text: str) -> tuple[Any, bool]:
-    """The value a text holds, and whether it stood in one fenced block with nothing around it.
+    """The JSON value of a text, and whether it was alone in a fenced block.
 
-    ``UNREAD`` for a text that can't be read, as one that is too deep or no Unicode.
+    ``UNREAD`` for an unreadable text, also for one that is too deep or not valid Unicode.
     """
     if text.lstrip()[:1] not in _BEGINS:
         return UNREAD, False
@@ -69,14 +69,14 @@ def read_rows(texts: Texts) -> Iterator[tuple[int, Any, bool]]:
 
 @remembered(1)
 def readable(texts: Texts) -> Flags:
-    """Which texts ``read_json`` can read; None isn't one."""
+    """Which texts ``read_json`` can read; None can't be read."""
     read = np.zeros(len(texts), dtype=bool)
     read[[row for row, _, _ in read_rows(texts)]] = True
     return read
 
 
 def looking(texts: Texts) -> Flags:
-    """Which texts ``looks_like_json`` says yes of; None isn't one."""
+    """Which texts ``looks_like_json`` accepts; it doesn't accept None."""
     whole = joined(texts)
     flags: Flags = whole.first == ord("{")
     perhaps = _MAY_LOOK[whole.first] | whole.holding(b"```")
@@ -86,9 +86,9 @@ def looking(texts: Texts) -> Flags:
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether a text means to be a JSON object or list, or carries one in a fenced block.
+    """Whether a text should be a JSON object or list, or has one in a fenced block.
 
-    A plain number or word is JSON too, and yet no sign of a structure.
+    A plain number or word is JSON too, but no sign of a structure.
     """
     first = text[:1]
     if (first in _LOOKS_FROM or first.isspace()) and _LOOKS.match(text):
@@ -139,7 +139,7 @@ _AGAIN = 4
 
 
 class _Size:
-    """Counts how often parts of a schema are gone through for one place of a value, at worst."""
+    """Counts how often parts of a schema are applied for one place of a value, at worst."""
 
     def __init__(self, root: Any) -> None:
         self._named: dict[str, list[Any]] = {"": [root]}  #: Parts by id or anchor.
@@ -155,7 +155,7 @@ class _Size:
             waiting += [(item, base) for item in below if isinstance(item, dict | list)]
 
     def _name(self, part: dict[str, Any], base: Any) -> Any:
-        """Keep a part by its names; gives the document that its references begin in."""
+        """Store a part under its names, and return the document that its references start from."""
         for key in ("$id", "id", "$anchor", "$dynamicAnchor"):
             name = part.get(key)
             if not isinstance(name, str):
@@ -169,10 +169,10 @@ class _Size:
         return base
 
     def count(self, part: Any) -> int:
-        """How many schemas are applied to one value at most, by a schema and all that it leads to.
+        """The most schemas that are applied to one value, by a schema and all that it refers to.
 
-        One that leads back to itself counts once, as the validator remembers its answer for a
-        place. Raises RecursionError for a schema that leads too deep.
+        A schema that refers to itself counts once, as the validator remembers its result for a
+        place. Raises RecursionError for a schema that is too deep.
         """
         place = id(part)
         if place in self._counts:
@@ -192,7 +192,7 @@ class _Size:
         return total
 
     def _targets(self, part: Any, reference: Any) -> list[Any]:
-        """The schemas that a reference may lead to; none where it leads out of the file."""
+        """The schemas that a reference may mean; [] where it leads out of the file."""
         if not isinstance(reference, str):
             return []
         address, _, place = unquote(reference).partition("#")
@@ -220,7 +220,7 @@ def _schemas(key: str, value: Any) -> list[Any]:
 
 
 def _resolve_pointer(whole: Any, pointer: str) -> Any:
-    """The schema that a JSON pointer leads to; None where it leads nowhere."""
+    """The schema at a JSON pointer; None where there is none."""
     for name in pointer.split("/")[1:]:
         key = name.replace("~1", "/").replace("~0", "~")
         if isinstance(whole, list):
@@ -234,15 +234,15 @@ def _resolve_pointer(whole: Any, pointer: str) -> Any:
 Validator = Callable[[Any], bool]
 
 MOST_PARTS = 5_000
-"""Of a schema, gone through for one place of a value: some milliseconds at worst."""
+"""The most parts of a schema to apply for one place of a value: some milliseconds at worst."""
 
 
 def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
-    """A test for one schema, or what to fix where it is none; neither where none is given.
+    """A test for one schema, or the fix for an invalid one; neither without a schema.
 
-    References to other documents are refused, because nothing is fetched; patterns are matched by
-    an engine whose time is linear in the text; and a schema whose references multiply is refused
-    before it is used. A value too deep to be looked through doesn't pass.
+    References to other documents are refused, as nothing is fetched. Patterns are matched by an
+    engine with linear time. A schema whose references multiply is refused before it is used. A
+    value that is too deep doesn't pass.
     """
     if schema is None:
         return None, ""

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 
 def cache_folder() -> Path:
-    """The folder of the program in the user's cache folder, whether it is there or not."""
+    """The program's folder in the user's cache folder, whether it exists or not."""
     system = platform.system()
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     local = Path(os.environ.get("LOCALAPPDATA", ""))
@@ -35,7 +35,7 @@ def cache_folder() -> Path:
 
 
 def key_of(parts: Sequence[bytes]) -> str:
-    """A name for what is made of these parts, and of no others."""
+    """A name for a result of exactly these parts."""
     digest = sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
@@ -57,7 +57,7 @@ def open_kept(name: str, key: str) -> BinaryIO | None:
 
 
 def keep(name: str, key: str, data: bytes, most: int = 1) -> None:
-    """Keep something, with at most so many of the name; the oldest go."""
+    """Store data under a name and a key, at most ``most`` of one name; the oldest are removed."""
     with suppress(OSError, RuntimeError):
         folder = cache_folder()
         folder.mkdir(0o700, parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def keep(name: str, key: str, data: bytes, most: int = 1) -> None:
 
 
 def _is_own(status: os.stat_result) -> bool:
-    """Whether a file is plain and the user's, and nobody else may write it."""
+    """Whether a file is a plain file of the user that nobody else may write."""
     owner = getattr(os, "getuid", lambda: status.st_uid)()
     others_write = os.name == "posix" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return stat.S_ISREG(status.st_mode) and status.st_uid == owner and not others_write

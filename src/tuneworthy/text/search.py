@@ -1,7 +1,7 @@
 """Many patterns in many texts, in one pass.
 
-The texts of a batch are joined as UTF-8 with the byte 0xFF between them, which no text can hold,
-and hyperscan goes over the whole once.
+The texts of a batch are joined as UTF-8, with the byte 0xFF between them, which no text can
+contain. hyperscan then scans all of it once.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Pattern(NamedTuple):
     text: str  #: The literal, or the regular expression.
     literal: bool = False  #: Whether the text stands for itself.
     word: bool = False
-    """Whole words, for a literal: no letter, digit, ``_`` or accent of any alphabet touches it
-    where it begins or ends with one itself. Scripts that set no spaces have no such edge."""
+    """For a literal: match whole words only. No letter, digit, ``_`` or accent of any alphabet may
+    touch it where it begins or ends with one itself. Scripts without spaces have no such boundary."""
     #: Whether capitals count as small letters, in every alphabet.
     caseless: bool = False
 
@@ -65,8 +65,9 @@ class CompiledPattern(NamedTuple):
     raw: bytes
     flags: int  #: Those of `re`.
     crosses: bool = False
-    """Whether it could match the byte between two texts, and so has to be confirmed in one. If not,
-    every match in a text of nothing but ASCII is one: the expression itself has the edges there."""
+    """Whether a match could include the byte between two texts, and so has to be confirmed in one
+    text. If not, every match in a text of only ASCII is valid: the expression itself has the
+    boundaries there."""
     #: The literal at the end of what lies before.
     backward: re.Pattern[bytes] | None = None
     longest: int = 0  #: Bytes that such a match has at most.
@@ -77,7 +78,7 @@ class CompiledPattern(NamedTuple):
 
 
 def make(name: str, pattern: Pattern) -> CompiledPattern:
-    """A pattern as hyperscan and `re` read it; a ValueError if it can't be looked for."""
+    """Compile a pattern for hyperscan and `re`; a ValueError if that is impossible."""
     needle = _needle(name, pattern)
     try:
         compiled = re.compile(needle.raw, needle.flags)
@@ -123,7 +124,7 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
 
 
 def _letter(letter: str, *, caseless: bool) -> bytes:
-    """A letter of a literal as an expression; in other alphabets with its capital and small one."""
+    """The expression for a letter of a literal; in other alphabets, for its capital and small form."""
     if letter == " ":
         return _SPACES
     if letter.isascii() or not caseless:
@@ -141,7 +142,7 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
 
 
 def _escaped(text: str) -> bytes:
-    """Text that stands for itself, as hyperscan and `re` read it."""
+    """Escape literal text for hyperscan and `re`."""
     return b"".join(
         bytes((byte,))
         if chr(byte).isascii() and chr(byte).isalnum()
@@ -175,12 +176,12 @@ def _has_edge(letter: str) -> bool:
 
 
 def _touches(letter: str) -> bool:
-    """Whether a neighbour makes what it touches part of a longer word."""
+    """Whether a neighbor makes a word part of a longer word."""
     return letter.isalnum() or letter == "_" or unicodedata.combining(letter) != 0
 
 
 def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
-    """Whether a whole-word literal that ends here is one; true for other patterns."""
+    """Whether a literal that ends here is a whole word; True for other patterns."""
     if needle.backward is None:
         return True
     if needle.edges[1]:
@@ -200,15 +201,15 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
 
 
 def is_in(literal: CompiledPattern, text: str) -> bool:
-    """Whether a literal is in one text: for a single one, compiling it for hyperscan takes longer.
+    """Whether a literal is in one text. For a single text, hyperscan's compiling takes longer.
 
-    Matches may overlap: the second may be a whole word where the first is none.
+    Matches may overlap: the second one may be a whole word where the first isn't.
     """
     return end_in(literal, as_bytes(text)) > 0
 
 
 def end_in(needle: CompiledPattern, data: bytes) -> int:
-    """Where the first match in one text ends; 0 for none."""
+    """The end of the first match in one text; 0 for none."""
     if needle.backward is None:
         match = re.compile(needle.raw, needle.flags).search(data)
         return 0 if match is None else match.end()
@@ -224,7 +225,7 @@ Result = TypeVar("Result")
 
 
 class Remembered(Generic[Argument, Result]):
-    """A function that remembers its results for the last few arguments, as objects unchanged."""
+    """A function that remembers its results for the last few arguments, as unchanged objects."""
 
     def __init__(self, function: Callable[[Argument], Result], most: int) -> None:
         self._function = function
@@ -239,7 +240,7 @@ class Remembered(Generic[Argument, Result]):
         return self.note(argument, self._function(argument))
 
     def note(self, argument: Argument, result: Result) -> Result:
-        """Take an answer that came about on the way to something else."""
+        """Remember a result that was computed elsewhere."""
         self._recent.appendleft((argument, result))
         return result
 
@@ -247,12 +248,12 @@ class Remembered(Generic[Argument, Result]):
 def remembered(
     most: int,
 ) -> Callable[[Callable[[Argument], Result]], Remembered[Argument, Result]]:
-    """Make a function remember what it gave for the last ``most`` arguments."""
+    """Make a function remember its results for the last ``most`` arguments."""
     return lambda function: Remembered(function, most)
 
 
 def forget() -> None:
-    """Let every such function forget: nobody's texts stay behind once they were measured."""
+    """Empty the memory of all such functions, so that no user's text stays after a measurement."""
     for recent in _ALL:
         recent.clear()
 
@@ -263,7 +264,7 @@ SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 
 
 class Joined:
-    """Texts as UTF-8, with ``BETWEEN`` between them; None counts as an empty one."""
+    """Texts as UTF-8 with ``BETWEEN`` between them; None counts as an empty one."""
 
     def __init__(self, texts: Texts) -> None:
         self.there: Flags = np.ones(len(texts), dtype=bool)  #: Which are not None.
@@ -285,11 +286,11 @@ class Joined:
                 for text in self._texts
             )
         self.lengths: NDArray[np.int64] = np.fromiter(sizes, np.int64, len(texts))
-        """Bytes of each text."""
+        """The number of bytes of each text."""
         #: Where each text ends.
         self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1
         self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
-        """All texts, and zeros behind the last."""
+        """All texts, followed by zeros."""
         self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
         self._bytes[self.ends[:-1]] = BETWEEN[0]
 
@@ -302,7 +303,7 @@ class Joined:
         return bytes(self.data[end - int(self.lengths[row]) : end])
 
     def opening(self, most: int) -> NDArray[np.uint8]:
-        """The first bytes of each text, 64 at most, a row each; zeros behind a shorter one."""
+        """The first bytes of each text, 64 at most, a row for each, padded with zeros."""
         every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
         openings: NDArray[np.uint8] = every[self.ends - self.lengths]
         short = np.flatnonzero(self.lengths < most)
@@ -310,7 +311,7 @@ class Joined:
         return openings
 
     def holding(self, piece: bytes) -> Flags:
-        """Which texts hold some bytes."""
+        """Which texts contain some bytes."""
         held = np.zeros(len(self), dtype=bool)
         # One byte is looked for far quicker than several, and mostly it isn't there.
         if piece[:1] in self.data:
@@ -330,7 +331,7 @@ class Joined:
 
     @cached_property
     def blank(self) -> Flags:
-        """Which texts are empty or nothing but spaces."""
+        """Which texts are empty or only spaces."""
         blank: Flags = self.lengths == 0
         for row in np.flatnonzero(~blank & SPACES[self.first]).tolist():
             blank[row] = self._texts[row].isspace()
@@ -339,7 +340,7 @@ class Joined:
 
 @remembered(4)  # outputs and inputs of a batch, which several signals look through
 def joined(texts: Texts) -> Joined:
-    """Texts as one run of bytes."""
+    """Join texts into one sequence of bytes."""
     return Joined(texts)
 
 
@@ -347,21 +348,21 @@ def joined(texts: Texts) -> Joined:
 _PASS_BYTES = 1 << 28
 
 _LOOKED_AT_ALONE = 120_000
-"""Bytes that shipped patterns are looked for in by `re`, before hyperscan compiles them (ours: for
-so many both take the same time)."""
+"""Bytes up to which shipped patterns are searched by `re`, without compiling them for hyperscan
+(our measurement: at this size, both take the same time)."""
 
 _RESOLVE_AT = 1_000_000  # hits kept at once, so that no text can fill the memory
 
 OnHit = Callable[[int, int, int, int, object], None]
-"""Called for a hit as hyperscan calls it: pattern, nothing of use, end, nothing, nothing."""
+"""The function that hyperscan calls for a hit: pattern, unused, end, unused, unused."""
 
 
 class Searcher:
-    """Looks for patterns, by name, in the texts of a batch.
+    """Searches the texts of a batch for patterns, by name.
 
-    Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled. Those
-    that are ``shipped`` are known to compile: that is done once there is enough to look through, as
-    it takes longer than looking through some hundred texts without it.
+    Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled.
+    ``shipped`` patterns are known to compile. That happens only when there is enough text, as
+    compiling takes longer than searching some hundred texts without it.
     """
 
     def __init__(
@@ -380,15 +381,15 @@ class Searcher:
         self._left = _LOOKED_AT_ALONE
 
     def rows(self, texts: Texts) -> dict[str, Flags]:
-        """Which texts each pattern is found in; None holds nothing.
+        """Which texts contain each pattern; None contains nothing.
 
-        What the last few lists were turned into is remembered, so a list must not be changed
-        between searches.
+        The joined form of the last few lists is remembered, so a list must not be changed between
+        searches.
         """
         return {name: ends > 0 for name, ends in self.ends(texts).items()}
 
     def ends(self, texts: Texts) -> dict[str, NDArray[np.int32]]:
-        """Where in each text a match of each pattern ends, mostly the first, in bytes; else 0."""
+        """The end in bytes of a match, usually the first, of each pattern in each text; else 0."""
         match_ends = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
@@ -402,7 +403,7 @@ class Searcher:
         return dict(zip(self._names, match_ends, strict=True))
 
     def _look_for_kept(self) -> None:
-        """Take what an earlier run compiled, however little there is to look through."""
+        """Load patterns that an earlier run compiled, however little text there is."""
         if not self._looked:
             self._looked = True
             database = _kept_database(self._needles)
@@ -415,7 +416,7 @@ class Searcher:
         return self._scan
 
     def _one_by_one(self, texts: Joined, match_ends: NDArray[np.int32]) -> None:
-        """The same for few texts, each pattern by `re`."""
+        """Search few texts, each pattern by `re`."""
         each = [(row, texts.one(row)) for row in np.flatnonzero(texts.lengths).tolist()]
         for index, needle in enumerate(self._needles):
             for row, data in each:
@@ -473,7 +474,7 @@ class Searcher:
 
 
 def _passes(texts: Joined) -> list[int]:
-    """Where passes begin and stop, so that none goes over more than it may."""
+    """The bounds of passes, so that none scans more than it may."""
     ends = texts.ends + 1
     stops = [0]
     while (taken := stops[-1]) < len(ends):
@@ -488,7 +489,7 @@ def _passes(texts: Joined) -> list[int]:
 
 
 def _database(needles: Sequence[CompiledPattern], *, keeps: bool = False) -> Any:
-    """Patterns compiled by hyperscan, and kept if asked; a ValueError if one can't be."""
+    """Compile patterns with hyperscan, and keep them if asked; a ValueError if one can't be."""
     import hyperscan
 
     database = hyperscan.Database()
@@ -513,9 +514,9 @@ _MOST_KEPT = 8  #: Lists of shipped patterns that are kept compiled.
 
 
 def _kept_database(needles: Sequence[CompiledPattern]) -> Any:
-    """Patterns as an earlier run compiled them; None for what isn't kept.
+    """Patterns that an earlier run compiled; None if they aren't kept.
 
-    Hyperscan refuses what is damaged, or was compiled by another version or for another processor.
+    Hyperscan refuses a damaged database, or one of another version or for another processor.
     """
     import hyperscan
 

@@ -1,1 +1,1 @@
-"""From a verdict to a model that is proven: training data, hand-off, pilot, watch."""
+"""From a verdict to a proven model: training data, hand-off, pilot, watch."""

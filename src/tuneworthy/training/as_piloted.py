@@ -31,7 +31,7 @@ PILOTED = ("sft", "dpo")  #: Methods that a pilot runs.
 
 
 def example_case(example: TrainingExample) -> EvalCase | None:
-    """A training example as a solved case; None where its answer is no text."""
+    """A training example as a solved case; None where its answer isn't text."""
     turns = [t for t in example.messages[:-1] if t.role in ("user", "assistant")]
     if not example.answer.content.strip() or example.answer.tool_calls or not turns:
         return None
@@ -42,7 +42,7 @@ def example_case(example: TrainingExample) -> EvalCase | None:
 
 
 def solved_examples(lab: PreparedLab) -> Solved:
-    """Examples of the training part with a text for an answer, none of them a case."""
+    """Examples of the training part with a text as answer; none of them is a test case."""
     _, passed = training_set(lab.case)
     solved = _solved(example for example in passed if example.split == "train")
     questions = {question(case) for case in (*lab.plan.select, *lab.plan.report)}
@@ -62,14 +62,14 @@ def _solved(examples: Iterable[TrainingExample]) -> Solved:
 
 
 def prompt_for(prompts: Iterable[PromptVariant], base: str) -> PromptVariant | None:
-    """The prompt under which a base is tuned: the first that it is asked with."""
+    """The prompt under which a base is tuned: the first one that it would be asked with."""
     return next((p for p in prompts if p.model in (None, base)), None)
 
 
 def asked_under(
     prompt: PromptVariant, base: str, case: EvalCase, setting: Setting
 ) -> list[Row]:
-    """The messages by which a case is put to a model that is tuned under a prompt."""
+    """The messages of a case to a model that is tuned under a prompt."""
     arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=base)
     return [
         message.model_dump() for message in request_for(arm, case, setting).messages
@@ -81,7 +81,7 @@ def chat(messages: list[Row], answer: str) -> Row:
 
 
 def replay_rows() -> list[Row]:
-    """General examples that are mixed in, so that general skills are kept; none is a held task."""
+    """General examples that keep general skills; none of them is among the general tasks of a test."""
     rows = bundled("training/replay.jsonl")
     return [
         chat([{"role": "user", "content": row["input"]}], row["answer"]) for row in rows
@@ -89,7 +89,7 @@ def replay_rows() -> list[Row]:
 
 
 def drawn_places(n: int, size: int, seed: int) -> list[int]:
-    """Which of ``n`` examples a run of a size and a seed learns from, in order."""
+    """The places of the ``size`` examples, of ``n``, that a run with a seed learns from, in order."""
     return [int(place) for place in np.random.default_rng(seed).permutation(n)[:size]]
 
 
@@ -116,7 +116,7 @@ class AsPiloted:
 
     @property
     def epochs(self) -> int:
-        """Epochs that a run of these examples takes."""
+        """The epochs of a run with these examples."""
         recipe = self.recipe or Recipe()
         if self.way == "hosted":
             return recipe.epochs
@@ -205,7 +205,7 @@ def _first_model(lab: PreparedLab) -> str:
 def _size(
     result: PilotResult | None, training: TrainingSet, there: int
 ) -> tuple[int, bool | None]:
-    """Examples of the judged size, and whether the pilot's training set is this one."""
+    """The number of examples of the judged size, and whether the pilot's training set is this one."""
     if result is None:
         return there, None
     if result.plan.training_set and result.plan.training_set != training.digest:

@@ -1,4 +1,4 @@
-"""Which base a target tunes: whether it is still there, when it ends, and what is there instead."""
+"""The base that a target tunes: whether it still exists, when it ends, and its alternatives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TargetBases(NamedTuple):
 
 
 class ChosenBase(NamedTuple):
-    """A base with what is known of it."""
+    """A base with its known facts."""
 
     name: str  #: As the service calls it.
     fact: ModelFact | None
@@ -43,9 +43,9 @@ class ChosenBase(NamedTuple):
 def choose_base(
     bases: TargetBases, stated: str | None, day: date, media: Sequence[Medium] = ()
 ) -> ChosenBase:
-    """The stated base, or the first that stays long enough, with its end on a day.
+    """The stated base, or the first that lasts long enough, with its end on a day.
 
-    One that is known not to read the ``media`` of a case's requests is none for it.
+    A base that is known not to read the ``media`` of a case's requests can't be chosen.
     """
     facts = facts_on(day)
     bases = _reading(bases, facts, media)
@@ -78,7 +78,7 @@ def choose_base(
 def _reading(
     bases: TargetBases, facts: KnownFacts, media: Sequence[Medium]
 ) -> TargetBases:
-    """The same without bases that are known not to read what requests hold."""
+    """The bases without those that are known not to read some media of the requests."""
     if not media:
         return bases
     names = tuple(name for name in bases.names if not facts.unread(name, media))
@@ -89,7 +89,7 @@ def _reading(
 
 
 def base_problem(name: str, facts: KnownFacts, day: date) -> str:
-    """Why no new job tunes a model on a day; empty where one may."""
+    """Why no new job can tune a model on a day; empty where one can."""
     fact = facts.model(name)
     if fact is None or fact.untunable_from is None or fact.untunable_from > day:
         return ""
@@ -100,7 +100,7 @@ def base_problem(name: str, facts: KnownFacts, day: date) -> str:
 
 
 def last_day(fact: ModelFact | None, service: ServiceFact | None) -> date | None:
-    """The day from which a model tuned on it no longer answers, where one is known."""
+    """The day from which a model tuned on it no longer answers; None where it is unknown."""
     days = []
     if fact is not None:
         days.append(fact.last_tuned_day)
@@ -129,7 +129,7 @@ def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
 
 
 def asked_text(model: str, method: Method, day: date) -> str:
-    """What its service asks for training a model, with how that is known; empty where nobody says."""
+    """The price of its service for training a model, with its source; empty where it is unknown."""
     price = facts_on(day).training_price(model, method)
     if price is None:
         return ""
@@ -151,7 +151,7 @@ def _warning(
 
 
 def _none_lasts(bases: TargetBases, facts: KnownFacts, day: date) -> str:
-    """That no base of a target lasts, and what is there instead."""
+    """Say that no base of a target lasts, and name alternatives."""
     ends = [facts.model(name) for name in bases.names]
     last = max(
         (fact.end for fact in ends if fact is not None and fact.end), default=None
@@ -171,7 +171,7 @@ def _none_lasts(bases: TargetBases, facts: KnownFacts, day: date) -> str:
 
 
 def _instead(bases: TargetBases, facts: KnownFacts, day: date) -> str:
-    """Three bases that are there, at this target or else at others."""
+    """Three existing bases of this target, or else of others."""
     there = [f"--base {name.partition(':')[2]}" for name in _lasting(bases, facts, day)]
     for target, name in bases.others:
         if facts.live_bases([name], day, for_days=SAFE_DAYS):

@@ -1,4 +1,4 @@
-"""Examples that a model might be tuned on, out of training files and logs of any make."""
+"""Examples that a model might be tuned on, from training files and logs in any format."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from tuneworthy.text.json import validator
 
 
 class Candidate(NamedTuple):
-    """An example before any gate."""
+    """An example before all gates."""
 
     example: TrainingExample
     cut: bool = False  #: Whether its maker says that the answer reached its limit.
@@ -60,7 +60,7 @@ class Candidates:
     #: By what they say, each once.
     found: list[Candidate] = field(default_factory=list)
     disliked: list[Candidate] = field(default_factory=list)
-    """Logged answers with a bad score: nothing to learn, but what not to say."""
+    """Logged answers with a bad score, which a model may learn to avoid."""
     #: Lines that hold none, each with its reason.
     unread: list[str] = field(default_factory=list)
     #: Logged answers that went wrong.
@@ -69,7 +69,7 @@ class Candidates:
     repeated: list[str] = field(default_factory=list)
 
     def once(self) -> Candidates:
-        """The same with what is said twice once: of a file before of a log, by its source."""
+        """The candidates without repetitions: those of files go first, then the others."""
         first: dict[str, Candidate] = {}
         for candidate in sorted(
             self.found, key=lambda c: (c.example.origin, c.example.source)
@@ -84,8 +84,8 @@ def read_candidates(case: Case) -> Candidates:
     """The candidates in a case's training files and logs.
 
     Training files are data.training, or data.examples where none is named; and the pairs of
-    data.preference_pairs. Of very large logs conversations are drawn by a hash of their names.
-    Raises CaseError if the case names neither, or one isn't there.
+    data.preference_pairs. From very large logs, conversations are drawn by a hash of their names.
+    Raises CaseError if the case names neither, or one doesn't exist.
     """
     from tuneworthy.traces.read import named  # the page shows reviews without it
 
@@ -105,7 +105,7 @@ def read_candidates(case: Case) -> Candidates:
 
 
 def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
-    """The set that passed the gates, with its examples; a CaseError where there are none."""
+    """The set that passed the gates, with its examples; a CaseError without one."""
     training = read_training(case)
     if training is None or not training[1]:
         fix = f"review and gate it first: tuneworthy data {argument(case.folder)}"
@@ -159,7 +159,7 @@ _LOOKED_AT = 20
 
 
 def _as_pair(record: Mapping[str, Any], pair: Mapping[str, str]) -> Mapping[str, Any]:
-    """A record of nobody's form with our names for what was asked and what was answered."""
+    """A record of an unknown form, with our names for its question and its answer."""
     if not pair:
         return record
     renamed = {key: value for key, value in record.items() if key in _KEPT}
@@ -172,7 +172,7 @@ _KEPT = frozenset({"conversation_id", "tools"})
 
 
 def _foreign_names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """Their names for what was asked, answered and answered worse; empty for a form of ours."""
+    """Their names for question, answer and worse answer; {} for a known form."""
     from tuneworthy.traces.guess import guess_pair
 
     if any(map(_is_known, records[:3])):
@@ -181,7 +181,7 @@ def _foreign_names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
 
 
 def _is_known(record: Mapping[str, Any]) -> bool:
-    """Whether a record is in one of the forms that services and libraries take."""
+    """Whether a record has one of the forms of services and libraries."""
     if any(isinstance(record.get(key), list) for key in ("messages", "conversations")):
         return True
     if isinstance(record.get("input"), dict):
@@ -218,7 +218,7 @@ def _example(data: Any, where: str) -> Candidate:
 
 
 def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
-    """The turns of an example, its tools and its worse answer, whatever form it is written in."""
+    """The turns of an example, its tools and its worse answer, in any known form."""
     if not isinstance(data, dict):
         raise _NoExample("is not an object")
     asked: Any = data.get("input")
@@ -249,7 +249,7 @@ def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
 
 
 def _turns_of_pair(system: Any, before: Any, after: Any) -> list[Any]:
-    """A prompt, a text or turns, and its answer as turns; no system turn where it is empty."""
+    """A prompt (text or turns) and its answer as turns; without a system turn if that is empty."""
     turns = []
     if system:
         turns.append({"role": "system", "content": system})
@@ -275,7 +275,7 @@ def _answer(value: Any) -> list[Any]:
 
 
 def _text_of_worse(value: Any) -> str:
-    """The text of a worse answer; empty for none."""
+    """The text of a worse answer; empty without one."""
     if isinstance(value, list) and value:
         last = value[-1]
         value = last.get("content") if isinstance(last, dict) else None
@@ -376,7 +376,7 @@ _COLUMNS = (
 def _logged_example(
     row: int, system: Any, asked: Any, turns: Any, output: Any, calls: Any, talk: Any
 ) -> TrainingExample | None:
-    """A logged answer as an example; None where nothing was asked or answered."""
+    """A logged answer as an example; None without a question or an answer."""
     before = list(turns or ())
     last_role = before[-1][0] if before else "assistant"
     if last_role == "assistant":  # the log keeps the question apart from its turns
@@ -417,9 +417,9 @@ def _logged_example(
 
 
 def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
-    """The tools a model may call today by name, in OpenAI's form; None where nobody says.
+    """The tools that a model may call today, by name in OpenAI's form; None if they aren't stated.
 
-    Raises CaseError if the file that data.tools names is no list of tools.
+    Raises CaseError if the file that data.tools names isn't a list of tools.
     """
     path = beside(case, "data.tools", case.data.tools)
     if path is None:
@@ -445,7 +445,7 @@ _MOST_LABELS = 50
 
 
 def named_lines(case: Case) -> frozenset[str]:
-    """Sources of the lines that the last check named without leaving them out."""
+    """Sources of the lines that the last check marked but didn't leave out."""
     training = training_record(case)
     gates = () if training is None else training.gates
     sources = set()
@@ -462,13 +462,13 @@ def named_lines(case: Case) -> frozenset[str]:
 def review_order(
     candidates: Sequence[Candidate], named: Container[str] = frozenset()
 ) -> list[TrainingExample]:
-    """Candidates in the order of review: one at random, then the most doubtful of a stratum.
+    """Candidates in the order of review: in turn a random one and the most doubtful of a stratum.
 
-    Most doubtful of all are those that a check has ``named``, by their sources.
-
-    Strata are kinds of answer (labels, where these are few and short), origin and length; doubt is
-    an answer that is cut off, or unusually long or short for its question. The order follows from
-    what the examples say, so that two people meet and nobody has to begin again.
+    The most doubtful of all are those that a check has ``named``, by their sources. Strata are
+    kinds of answer (labels, where these are few and short), origin and length. An answer is
+    doubtful if it is cut off, or unusually long or short for its question. The order follows from
+    the contents of the examples, so that two people review the same ones and nobody has to begin
+    again.
     """
     odd = (c for c in _at_random(candidates) if c.example.source in named)
     turns = zip_longest(_at_random(candidates), chain(odd, _by_doubt(candidates)))
@@ -476,7 +476,7 @@ def review_order(
 
 
 def random_part(candidates: Sequence[Candidate], reviewed: Container[str]) -> list[str]:
-    """Ids of a random sample all of which is reviewed: what is true of it is true of them all."""
+    """Ids of a random sample that is reviewed completely, so that its shares hold for all."""
     ids = (c.example.id for c in _at_random(candidates))
     return [*takewhile(lambda id_: id_ in reviewed, ids)]
 
@@ -486,7 +486,7 @@ def _at_random(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _by_doubt(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
-    """One of each stratum, the smallest first, and then the next of each."""
+    """One candidate of each stratum, the smallest stratum first, then the next one of each."""
     answers = {c.example.answer.content for c in candidates}
     few = len(answers) <= _MOST_LABELS and all(
         len(a) <= _LABEL_CHARACTERS for a in answers
@@ -507,7 +507,7 @@ def _by_doubt(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
 
 
 def _most_doubtful_first(group: Sequence[Candidate]) -> list[Candidate]:
-    """Answers that are cut off first, then those farthest from the group's usual length."""
+    """Cut-off answers first, then those farthest from the group's usual length."""
     ratios = sorted(map(_ratio, group))
     usual = ratios[len(ratios) // 2]
 
@@ -522,7 +522,7 @@ def _ratio(candidate: Candidate) -> float:
 
 
 def turn_shown(turn: ChatTurn) -> str:
-    """The text of a turn, calls of tools as lines of their own."""
+    """The text of a turn, with tool calls as separate lines."""
     calls = [
         f"{call.function.name}({call.function.arguments})" for call in turn.tool_calls
     ]
@@ -530,7 +530,7 @@ def turn_shown(turn: ChatTurn) -> str:
 
 
 def as_case(example: TrainingExample) -> EvalCase:
-    """A test case that asks the same, without the answer."""
+    """A test case with the same question, without the answer."""
     turns = [
         CaseMessage(role=t.role, content=turn_shown(t)) for t in example.messages[:-1]
     ]
@@ -540,7 +540,7 @@ def as_case(example: TrainingExample) -> EvalCase:
 def review_items(
     candidates: Sequence[Candidate], named: Container[str] = frozenset()
 ) -> list[Item]:
-    """A conversation and its answer for each reviewer to judge, without its source and model."""
+    """Conversations with their answers for review, without source and model."""
     return [
         Item(
             "training",
@@ -553,7 +553,7 @@ def review_items(
 
 
 def pair_items(own: OwnAnswers) -> list[Item]:
-    """Labels beside an arm's own answers, in an order that says nothing of which is which."""
+    """Labels beside an arm's own answers, in an order that doesn't show which is which."""
     items = []
     for example in own.examples:
         if example.id not in own.answers:

@@ -51,7 +51,7 @@ _UNSEEN = 2  # degrees of freedom of a variance of seeds that nothing shows: thr
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Curves that may be true, one a draw."""
+    """Possible curves, one for each draw."""
 
     start: Floats  #: The share of right answers without examples, and with any number of them.
     end: Floats
@@ -64,18 +64,18 @@ class Drawn:
     chance: Floats  #: What the seeds of a pilot add to the score of a size.
 
     def score(self, size: float) -> Floats:
-        """The share of right answers at a number of examples, by draw."""
+        """The share of right answers at a number of examples, for each draw."""
         left = 1 / (1 + (size / self.middle) ** self.exponent)
         many = self.end ** (1 - left) * self.start**left
         right = np.where(self.mistakes, many, self.end + (self.start - self.end) * left)
         return right * np.where(size < self.formed, self.before, 1.0)
 
     def pilot_score(self, size: float) -> Floats:
-        """The score that a pilot would see at a number of examples."""
+        """The score that a pilot would measure at a number of examples, for each draw."""
         return np.clip(self.score(size) + self.chance, 0.0, 1.0)
 
     def needed(self, target: float) -> Floats:
-        """Examples at which each reaches a share of right answers; infinite for never."""
+        """The examples at which each curve reaches a share of right answers; infinite for never."""
         early = self._reached(max(target, 1e-9) / self.before)
         late = np.maximum(
             self.formed, self._reached(np.full_like(early, max(target, 1e-9)))
@@ -97,10 +97,10 @@ class Drawn:
 def drawn(
     sizes: Sequence[int], scores: Sequence[ArrayLike], clusters: ArrayLike
 ) -> Drawn:
-    """Curves through three or more sizes, rising numbers of examples.
+    """Curves through three or more sizes, which are rising numbers of examples.
 
-    ``scores`` have for each a row a seed, a column a case; NaN where there is none, but not in all
-    of a row. ``clusters`` are conversations of the cases, as whole numbers.
+    ``scores`` has an array for each size: a row for each seed, a column for each case. A score may
+    be NaN, but not all of a row. ``clusters`` are conversations of the cases, as whole numbers.
     """
     rng = np.random.default_rng(0)
     mean, spread, apart = _measure_sizes(
@@ -141,12 +141,13 @@ def drawn(
 def _measure_sizes(
     scores: Sequence[Floats], clusters: Ints, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
-    """Mean scores by size, their covariance by conversations, and draws of what runs add to it.
+    """Mean scores by size, their covariance by conversations, and draws of the variation of runs.
 
-    What was never right, or always, isn't certain to be: half a conversation of each kind joins
-    (Jeffreys' prior), of which a half is the same one at all sizes. The variance of seeds is that
-    of all sizes together, as three seeds of one show hardly any, and no surer than those are many.
-    Where no size has two seeds, each answer of a run may be one of its own, and no more is known.
+    Scores that were never right, or always, aren't certain to stay so. So half a conversation of
+    each kind is added (Jeffreys' prior), half of which is the same at all sizes. The variance of
+    seeds is pooled over all sizes, as three seeds of one size show hardly any, and it is only as
+    certain as these are many. Where no size has two seeds, each answer of a run may vary by itself,
+    and no more is known.
     """
     member, count = members(clusters)
     means = []
@@ -189,10 +190,10 @@ def learning_curve(
     margin: float,
     target: float | None,
 ) -> LearningCurve:
-    """The curve of a pilot: each size as measured, two doublings ahead, and what it would take.
+    """The curve of a pilot: measured sizes, two doublings ahead, and the examples for the target.
 
-    As for ``drawn``; the curve is called flat where one more doubling gains less than ``margin``,
-    and ``target`` is the share of right answers that is wanted.
+    Arguments are those of ``drawn``. The curve is called flat where one more doubling gains less
+    than ``margin``. ``target`` is the required share of right answers.
     """
     means = [float(np.nanmean(floats(table))) for table in scores]
     if len(sizes) < FEWEST_SIZES:
@@ -227,7 +228,7 @@ def learning_curve(
 
 
 def _curve_point(curves: Drawn, size: int, measured: float | None) -> CurveAt:
-    """The curve at one size; ``measured`` is the mean that was seen there."""
+    """The curve at one size; ``measured`` is the mean score there."""
     drawn_scores = (
         curves.score(size) if measured is not None else curves.pilot_score(size)
     )
@@ -245,7 +246,7 @@ def _curve_point(curves: Drawn, size: int, measured: float | None) -> CurveAt:
 
 
 def needed(curves: Drawn, target: float, most: int) -> ExamplesNeeded:
-    """How many examples would reach a target; beyond two doublings only that it takes more."""
+    """The examples that would reach a target; beyond two doublings, only that it takes more."""
     examples = curves.needed(target)
     limit = most * 2**AHEAD
     if np.isinf(examples).mean() >= 0.975:

@@ -1,10 +1,10 @@
-"""The training set in the form a service or a library takes, checked before anything is sent.
+"""The training set in the form of a service or a library, checked before anything is sent.
 
-A target is a file of data under ``targets/``: how a line is laid out, what it may not hold, its
-limits, its job and its command, each as its maker's pages said on the day given. ``line`` is a
-template: ``$messages`` and the like are filled in, and a key that ends in ``?`` is left out where
-it would be empty. ``turn``, ``call``, ``result`` and ``tool`` say how a message, a call of a tool,
-its result and its description are written where they differ from OpenAI's.
+A target is a data file under ``targets/``: the layout of a line, its limits and rules, its job and
+its command, each as its maker's pages said on a day. ``line`` is a template: ``$messages`` and the
+like are filled in, and a key that ends in ``?`` is left out if it would be empty. ``turn``,
+``call``, ``result`` and ``tool`` are the layouts of a message, a tool call, its result and its
+description, if they differ from OpenAI's.
 """
 
 from __future__ import annotations
@@ -92,11 +92,10 @@ _CALL = {
 
 
 class HostedJobs(FileRecord):
-    """How a service is asked to train, by addresses below that of its models."""
+    """The interface of a service's training jobs, with addresses below that of its models."""
 
     upload: Literal["form", "redirect", "dataset"] = "form"
-    """Whether the file goes with the form, to the place that the answer names, or into a data set
-    that is made for it."""
+    """Whether the file is sent with the form, to an address in the answer, or into a new data set."""
     files: Name = "files"
     jobs: Name
     place: tuple[Name, Name] | None = None
@@ -117,7 +116,7 @@ class HostedJobs(FileRecord):
     cancelled: tuple[Name, ...] = ("cancelled",)
     at_once: Annotated[int, Field(ge=1, le=20)] = 1  #: Jobs that it runs side by side.
     served_as: Literal["model", "job"] = "model"
-    """Whether the tuned model is called by its own name, or deployed under the name of the job."""
+    """Whether the tuned model is called by its own name, or deployed under the job's name."""
 
 
 class Target(FileRecord):
@@ -127,7 +126,7 @@ class Target(FileRecord):
     service: Name  #: As the catalogue of services calls it, which knows until when it is open.
     line: dict[str, Any]
     worse_line: dict[str, Any] | None = None
-    """A line of its own for the worse answer of an example; None where it takes none."""
+    """A separate line for the worse answer of an example; None where the target takes none."""
     turn: dict[str, Any] = _TURN
     call: dict[str, Any] = _CALL
     result: dict[str, Any] | None = None  #: A tool's message; as any other where None.
@@ -153,7 +152,7 @@ class Target(FileRecord):
     bases: tuple[Name, ...] = ()
     method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: What it learns by.
     learns: Literal["answer", "assistant", "unknown"] = "unknown"
-    """Of which texts the loss is taken: the last answer, all of the assistant, or nobody knows."""
+    """The texts that the loss covers: the last answer, all of the assistant's, or unknown."""
     epochs: Annotated[float, Field(gt=0)] = 3
     write: dict[str, str] = {}  #: Further files by name: job or configuration.
     copies: tuple[str, ...] = ()  #: Modules of this room that its script imports.
@@ -173,12 +172,12 @@ class Target(FileRecord):
 
     @property
     def local(self) -> bool:
-        """Whether it trains on a machine of the team's own."""
+        """Whether it trains on a machine of the team."""
         return self.offer is not None and self.offer.kind == "self_hosted"
 
     @property
     def cannot(self) -> tuple[str, ...]:
-        """Parts of a recipe that its files have no place for, by their names."""
+        """Settings of a recipe that its files can't express, by name."""
         text = "\n".join((*self.write.values(), self.run))
         return tuple(
             name for word, name in _PARTS.items() if f"{{{{{word}}}}}" not in text
@@ -190,14 +189,14 @@ _FOLDER = _ROOM.joinpath("targets")
 
 
 def target_names() -> list[str]:
-    """Every target that ships, and those that installed packages add."""
+    """Every shipped target, and those of installed packages."""
     ours = {file.name.removesuffix(".yaml") for file in _FOLDER.iterdir()}
     return sorted(ours | plugin_texts("targets").keys())
 
 
 @cache
 def target(name: str) -> Target:
-    """A target by its name; an InputError, with what was meant, for none."""
+    """A target by its name; an InputError with the likeliest name for an unknown one."""
     if name not in target_names():
         fix = did_you_mean(name, tuple(target_names()))
         raise InputError(f'"{name[:60]}" is not a target', where="--to", fix=fix)
@@ -264,7 +263,7 @@ def hosted_base(
 
 
 def method_of(name: str) -> Method:
-    """How a target trains, by the last part of its name."""
+    """The method of a target, by the last part of its name."""
     kinds: dict[str, Method] = {
         "dpo": "preference",
         "kto": "preference",
@@ -281,7 +280,7 @@ TRUTH = {"true": True, "false": False}
 
 
 def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
-    """An example as the lines of a target: its own, and one for its worse answer if that counts."""
+    """The lines of an example for a target: its own, and one for its worse answer if that counts."""
     if to.worse_line is None or not example.rejected.strip():
         return [written(example, to)]
     worse = written(example, to, to.worse_line)
@@ -291,7 +290,7 @@ def written_lines(example: TrainingExample, to: Target) -> list[dict[str, Any]]:
 def written(
     example: TrainingExample, to: Target, line: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """An example as a line of a target, or as another ``line`` of it."""
+    """An example as a line of a target, by its usual layout or by ``line``."""
     system = "\n\n".join(
         turn.content for turn in example.messages[:-1] if turn.role == "system"
     )
@@ -357,10 +356,10 @@ def _object(text: str) -> Any:
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
-    """A template with its ``$words`` filled in.
+    """Fill in the ``$words`` of a template.
 
-    A key that ends with ``?`` is left out where its value is empty. In a list, a list that a word
-    stands for is spread, and empty values are left out.
+    A key that ends with ``?`` is left out where its value is empty. A word that stands for a list
+    adds its items to the list around it, without empty ones.
     """
     if isinstance(template, str) and template.startswith("$"):
         return values[template[1:]]
@@ -385,7 +384,7 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether nothing is in it, at any depth: a part with an empty text holds nothing."""
+    """Whether a value is empty at every depth: a part with an empty text is empty."""
     if isinstance(value, dict):
         return all(_is_empty(part) for key, part in value.items() if key != "role")
     return value in ("", [], None)
@@ -395,7 +394,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def refused(example: TrainingExample, to: Target) -> Iterator[str]:
-    """Why a target doesn't take an example; nothing where it does."""
+    """The reasons why a target refuses an example; none where it accepts it."""
     broken = [*_broken(example, to)]
     yield from broken
     test, problem = validator(to.schema_)
@@ -423,7 +422,7 @@ def _broken(example: TrainingExample, to: Target) -> Iterator[str]:
 
 
 def _unpaired(example: TrainingExample) -> Iterator[str]:
-    """Calls that stay without their result before the talk goes on, and results of no call."""
+    """Tool calls without a result before the conversation goes on, and results without a call."""
     waiting: list[str] = []
     for turn in example.messages:
         if turn.role != "tool" and waiting:
@@ -507,14 +506,14 @@ RULES: dict[str, Callable[[TrainingExample, str, Target], str]] = {
     rule.__name__.strip("_"): rule
     for rule in (_turns, _system, _tools, _single, _asked, _pair)
 }
-"""Why an example breaks a rule, given what the target asks; empty where it keeps it."""
+"""The reason why an example breaks a rule of the target; empty where it keeps it."""
 
 
 # The hand-off.
 
 
 class Refusal(NamedTuple):
-    """A line that a target would refuse."""
+    """A line that the target would refuse."""
 
     line: int  #: In the file it would stand in.
     file: str
@@ -549,13 +548,13 @@ class ExportReport(NamedTuple):
 
     @property
     def reasons(self) -> Counter[str]:
-        """Refused lines by reason, numbers aside."""
+        """The number of refused lines by reason, where numbers in reasons don't count."""
         every = (why for refusal in self.refusals for why in refusal.why)
         return Counter(re.sub(r"\d[\d,]*", "N", why) for why in every)
 
 
 class RecipeFacts(NamedTuple):
-    """The recipe of an export, and where it is from."""
+    """The recipe of an export, and its source."""
 
     recipe: Recipe
     epochs: float
@@ -565,7 +564,7 @@ class RecipeFacts(NamedTuple):
 
 PILOTS = "the pilot's"
 Shape = Literal["piloted", "bare"]
-"""As a pilot trains, with prompt and general examples, or the accepted examples alone."""
+"""As a pilot trains, with prompt and general examples, or only the accepted examples."""
 
 
 def export(
@@ -581,12 +580,12 @@ def export(
 ) -> ExportReport:
     """Write the training set of a case for a target, with its job and its command.
 
-    ``output`` is a folder to make, ``export/NAME`` in the case folder when not given; ``base`` the
-    model to tune, or the folder of one, the target's usual one when not given. ``leave_out`` leaves
-    out what the target would refuse, in place of writing nothing. The ``shape`` is the pilot's
-    where one has run. A base that is gone on ``as_of`` is a problem, and nothing is written. Raises
-    InputError if there is no training set, or no such target; and
-    OutputError if the folder is there already.
+    ``output`` is a new folder, by default ``export/NAME`` in the case folder. ``base`` is the model
+    to tune, or its folder; by default, the target's usual one. ``leave_out`` leaves out lines that
+    the target would refuse; without it, nothing is written if there are any. The ``shape`` is the
+    pilot's by default, once one has run. If the base has ended on ``as_of``, nothing is written.
+    Raises InputError if there is no training set, or no such target; and OutputError if the folder
+    exists.
     """
     case = load_case(source)
     to = target(name)
@@ -670,7 +669,7 @@ def export(
 
 
 def _disliked_answers(case: Case, to: Target) -> tuple[TrainingExample, ...]:
-    """Logged answers with a bad score, for a target that takes thumbs; else none."""
+    """Logged answers with a bad score, for a target that takes thumbs; else ()."""
     if to.worse_line is None:
         return ()
     return shared_examples(read_disliked(case), case.data.personal)
@@ -679,7 +678,7 @@ def _disliked_answers(case: Case, to: Target) -> tuple[TrainingExample, ...]:
 def shared_examples(
     examples: tuple[TrainingExample, ...], policy: PersonalPolicy | None
 ) -> tuple[TrainingExample, ...]:
-    """Examples as they may leave the machine: where a policy is stated, without personal data."""
+    """Examples that may leave the machine: without personal data, if a policy is stated."""
     if policy is None:
         return examples
     rule = policy.exports
@@ -691,7 +690,7 @@ def shared_examples(
 def shared_rows(
     rows: Sequence[dict[str, Any]], policy: PersonalPolicy | None
 ) -> list[dict[str, Any]]:
-    """Rows of messages, as a pilot sends them to a service, without personal data as above."""
+    """Rows of messages for a pilot's service, without personal data if a policy is stated."""
     if policy is None:
         return [*rows]
     shared = []
@@ -732,7 +731,7 @@ def _price(
 
 
 def _whose_price(to: Target, name: str, base: ChosenBase, day: date) -> str:
-    """Whose price of training counts, in words."""
+    """Say whose price of training counts."""
     if to.offer is None:
         return ""
     return asked_text(f"{to.offer.host}:{base.name}", method_of(name), day)
@@ -755,9 +754,9 @@ def _base(
     day: date,
     media: Sequence[Medium],
 ) -> tuple[ChosenBase, float | None]:
-    """The base as the target's files name it, and its billions of weights where they are known.
+    """The base in the words of the target's files, and its billions of weights if they are known.
 
-    Raises InputError for a folder that holds no model, or that a service can't read.
+    Raises InputError for a folder without a model, or one that a service can't read.
     """
     to = target(target_name)
     if name is None and piloted is not None:
@@ -779,7 +778,7 @@ def _base(
 
 
 def _piloted_base(piloted: AsPiloted, to: Target) -> str | None:
-    """The base of the pilot, where the target can tune it."""
+    """The base of the pilot, if the target can tune it; else None."""
     if piloted.way == "embedded" and to.local:
         return ORIGIN
     provider, _, model = piloted.base.partition(":")
@@ -788,7 +787,7 @@ def _piloted_base(piloted: AsPiloted, to: Target) -> str | None:
 
 
 def _refuse_quotes(name: str) -> None:
-    """Refuse a name that would end the text it is written into, of a job or a program."""
+    """Refuse a name with a quote, which would end the string that it is written into."""
     if not name.isprintable() or set(name) & set("\"'\\`$"):
         fix = "rename the folder, or name the model otherwise"
         raise InputError(
@@ -799,7 +798,7 @@ def _refuse_quotes(name: str) -> None:
 def _recipe(
     to: Target, billions: float | None, piloted: AsPiloted | None, *, named: str
 ) -> RecipeFacts:
-    """The pilot's recipe where the base is of its size, else the one to start from."""
+    """The pilot's recipe if the base has the same size, else the recipe to start from."""
     method: Learning = to.method if to.method != "rft" else "sft"
     row = recipe_row(method, billions)
     source = f"{row.says} Read on {row.dated}"
@@ -849,7 +848,7 @@ def export_json(report: ExportReport) -> str:
 
 
 def _count_down(examples: Sequence[TrainingExample], to: Target) -> int | None:
-    """Lines that say what not to answer; None where the target takes none."""
+    """The number of lines with answers to avoid; None where the target takes none."""
     if to.worse_line is None:
         return None
     return sum(bool(example.rejected.strip()) for example in examples)
@@ -924,16 +923,16 @@ def _values(
 
 
 def _equal_parts(recipe: Recipe) -> int:
-    """Parts of a batch, as many as the recipe has or more until they are of one size.
+    """The number of equal parts of a batch, at least as many as in the recipe.
 
-    A trainer multiplies the parts by their size: unequal ones would make another batch.
+    A trainer multiplies the number of parts by their size, so unequal parts would change the batch.
     """
     fewest = min(recipe.parts, recipe.batch)
     return next(n for n in range(fewest, recipe.batch + 1) if recipe.batch % n == 0)
 
 
 def _with(text: str, values: Mapping[str, str], flags: Mapping[str, bool]) -> str:
-    """A template; a line that ends with ``{{if FLAG}}`` goes where the flag isn't set."""
+    """Fill in a template. A line that ends with ``{{if FLAG}}`` is dropped without the flag."""
     lines = []
     for line in text.split("\n"):
         mark = _IF.search(line)

@@ -1,9 +1,9 @@
-"""The gates between what could be learnt from and what is: each with its count and its lines.
+"""The gates between candidates and the training set, each with its count and its lines.
 
-A candidate of a log is in the set only when a person accepted or edited it; an example of a file
-under data.training is in it unless a person rejected it. Whoever said so, no gate is passed over.
-What is only odd is named and stays in, unless the user is strict; a person who accepted it has
-looked at it.
+A log's candidate enters the set only if a person accepted or edited it. An example of a file under
+data.training enters unless a person rejected it. Every one has to pass all gates. A line that is
+only odd is marked and stays, unless the user is strict. A line that a person accepted isn't marked,
+as that person has looked at it.
 """
 
 from __future__ import annotations
@@ -94,28 +94,28 @@ class Reviewed(NamedTuple):
 
 @dataclass(slots=True)
 class _Row:
-    """A candidate, the example as it would be learnt, and the gates that keep it out."""
+    """A candidate, the example that would be learned, and the gates that keep it out."""
 
     candidate: Candidate
     example: TrainingExample
     review: Reviewed
     out: set[str] = field(default_factory=set)
     odd: dict[str, str] = field(default_factory=dict)
-    """Oddities it is named for but may enter with; each with a remark, which may be empty."""
+    """Oddities that mark it without keeping it out, each with a remark, which may be empty."""
 
     @property
     def may_enter(self) -> bool:
-        """Whether somebody stands for it: a reviewer, or who named its file."""
+        """Whether it may enter: a reviewer accepted it, or the user named its file."""
         return bool(self.review.said) or self.example.origin == "file"
 
     @property
     def order(self) -> tuple[bool, bool, str]:
-        """Of those that say the same: reviewed ones first, then those of files."""
+        """A sort key among equal examples: reviewed ones first, then those of files."""
         return not self.review.said, self.example.origin != "file", self.example.id
 
 
 class DataReport(NamedTuple):
-    """The training set that the gates let through, and the counts that its report states."""
+    """The training set that passed the gates, with the counts for its report."""
 
     case: str
     folder: str  #: How the user named the case.
@@ -133,10 +133,10 @@ def pass_gates(
 ) -> DataReport:
     """Gate the candidates of a case, and write the set that passed beside it.
 
-    Equal files and labels give an equal set, whatever the order of files and lines; another seed
-    holds other conversations back to validate on. ``mask`` puts words in the place of personal data
-    in the set, not in the user's files. ``strict`` leaves out what is otherwise only named. Raises
-    CaseError if the case names nothing to learn from, or a file of it can't be read.
+    Equal files and labels give an equal set, whatever the order of files and lines. Another seed
+    holds out other conversations for validation. ``mask`` puts words in place of personal data in
+    the set, not in the user's files. ``strict`` leaves out lines that are otherwise only marked.
+    Raises CaseError if the case names no training data, or a file of it can't be read.
     """
     case = load_case(source)
     read = read_candidates(case)
@@ -186,7 +186,7 @@ def _training_set(
     people: Mapping[str, Mapping[str, Reviewed]],
     better: BetterThanModel | None,
 ) -> TrainingSet:
-    """The record of a set: its size, its gates, and how far people reviewed it."""
+    """The record of a set: its size, its gates, and how much of it people reviewed."""
     validation = sum(example.split == "validation" for example in passed)
     entered = [row for row in rows if row.may_enter and not row.out]
     by_review = Counter(row.review.said for row in rows)
@@ -227,9 +227,9 @@ def _gate_disliked(
     near: float,
     hiding: HidingRule,
 ) -> list[TrainingExample]:
-    """Logged answers with a bad score that pass the same gates, each once; for thumbs down alone.
+    """Logged answers with a bad score that pass the same gates, each once, for thumbs down.
 
-    An answer that somebody accepts, or that stands in a file, is left out.
+    An answer that a person accepted, or that is in a file, is left out.
     """
     stood_for = {row.candidate.example.id for row in rows if row.may_enter}
     own = {
@@ -247,7 +247,7 @@ def _gate_disliked(
 
 
 def _reviewed_row(candidate: Candidate, review: Reviewed) -> _Row:
-    """A candidate with its review: an edit is what would be learnt, a rejection keeps it out."""
+    """A candidate with its review: an edit replaces the example, a rejection keeps it out."""
     example, _ = candidate
     if review.said == "edit":
         example = example.with_answer(review.text)
@@ -260,7 +260,7 @@ def _reviewed_row(candidate: Candidate, review: Reviewed) -> _Row:
 
 
 def tokens_of(example: TrainingExample) -> int:
-    """Tokens of an example by its characters: a real count may be off by ``ESTIMATE_FACTOR``."""
+    """Tokens of an example by its characters; the real number may differ by ``ESTIMATE_FACTOR``."""
     return round(sum(map(len, _texts(example))) / CHARACTERS_A_TOKEN) + 4 * len(
         example.messages
     )
@@ -271,7 +271,7 @@ def called(example: TrainingExample) -> set[str]:
 
 
 def _with_tools(example: TrainingExample, tools: Mapping[str, Any]) -> TrainingExample:
-    """The example with today's definitions of the tools it calls, where it states none."""
+    """The example with today's definitions of the tools it calls, if it has none of its own."""
     names = called(example)
     if example.tools or not tools or not names:
         return example
@@ -282,10 +282,10 @@ def _with_tools(example: TrainingExample, tools: Mapping[str, Any]) -> TrainingE
 def _split_examples(
     examples: Sequence[TrainingExample], seed: int
 ) -> list[TrainingExample]:
-    """Examples by id, each with its part, to train or to validate on.
+    """Examples by id, each with its part: training or validation.
 
-    Conversations are drawn by a hash of their name: none is in both parts, and a new file moves
-    none of the earlier ones.
+    A hash of their name draws conversations: none is in both parts, and a new file moves no earlier
+    one.
     """
     draws = {}  # a conversation's place between 0 and 1
     for example in examples:
@@ -308,7 +308,7 @@ _WON = {"first": 1.0, "tie": 0.5}
 
 
 class Reviews(NamedTuple):
-    """People's reviews of candidates, and their choices between a label and a model's answer."""
+    """People's reviews of candidates, and their preferences between a label and a model's answer."""
 
     people: dict[str, dict[str, Reviewed]]  #: By candidate and reviewer.
     #: What was settled, else what all reviewers of one say.
@@ -341,7 +341,7 @@ def read_reviews(case: Case) -> Reviews:
 
 
 def _agreed_review(views: Sequence[Reviewed]) -> Reviewed:
-    """The one review that all say, else that they differ; two edits agree only by their text."""
+    """The review that all people gave, else "differ"; two edits agree only by equal texts."""
     different = {view if view.said == "edit" else view.said for view in views}
     if len(different) > 1:
         return Reviewed("differ")
@@ -351,7 +351,7 @@ def _agreed_review(views: Sequence[Reviewed]) -> Reviewed:
 def _compare_with_model(
     pairs: Sequence[Sequence[float]], judges: set[str], arms: set[str]
 ) -> BetterThanModel | None:
-    """How often people prefer the label, a tie as half; each pair counts once. None without one."""
+    """How often people prefer the label, a tie as half; each pair counts once. None without any."""
     if not pairs:
         return None
     won = sum(sum(wins) / len(wins) for wins in pairs)
@@ -378,9 +378,10 @@ def _gate_by_evaluation(
     near: float,
     policy: PersonalPolicy | None,
 ) -> None:
-    """Keep out what the evaluation set asks; its texts may have been masked when drawn.
+    """Keep out questions of the evaluation set. Its texts may have been masked in the draw.
 
-    Of a set of fakes nothing is word for word in an example: both are compared by words.
+    A set with fakes shares no text word for word with the examples, so both are compared with words
+    in place of personal data.
     """
     fakes = policy if policy is not None and policy.local == "fakes" else None
     if fakes is None:
@@ -417,7 +418,7 @@ def _gate_by_evaluation(
 def _gate_near_copies(
     rows: Sequence[_Row], whole: set[_Talk], texts: Sequence[str], near: float
 ) -> None:
-    """Keep out near copies of cases; ``texts`` are first those of the cases, then of the rows."""
+    """Keep out near copies of cases; ``texts`` are the cases' texts, followed by the rows' texts."""
     asked = [_asked_texts(_turns_before_answer(row.example)) for row in rows]
     endings = _Endings(whole, asked)
     # where a row's group begins among the cases, the row is a near copy of one
@@ -448,14 +449,14 @@ class _CaseTexts:
         self._quotes_a_case = _quote_finder(whole)
 
     def are_asked_in(self, talks: Sequence[_Talk]) -> bool:
-        """Whether an example is a case, asks one later on, or quotes one."""
+        """Whether an example is a case, asks one in a later turn, or quotes one."""
         for talk in talks:
             if talk in self._whole or self._is_asked_later(talk):
                 return True
         return any(self._quotes_a_case(text) for talk in talks for text in talk)
 
     def _is_asked_later(self, talk: _Talk) -> bool:
-        """Whether a later turn alone is a case, or all turns from it on."""
+        """Whether a later turn alone is a case, or all turns from it on are."""
         for start in range(1, len(talk)):
             for length in self._lengths.intersection((1, len(talk) - start)):
                 if talk[start : start + length] in self._long:
@@ -463,7 +464,7 @@ class _CaseTexts:
         return False
 
     def are_begun_in(self, talks: Sequence[_Talk]) -> bool:
-        """Whether an example begins as a case does."""
+        """Whether an example begins like a case."""
         for talk in talks:
             for turns in range(1, len(talk) + 1):
                 if talk[:turns] in self._begun:
@@ -472,7 +473,7 @@ class _CaseTexts:
 
 
 class _Endings:
-    """Questions of the evaluation set, to know one again whose last words were changed."""
+    """Questions of the evaluation set, to recognize them with other last words."""
 
     def __init__(
         self, cases: Iterable[tuple[str, ...]], asked: Iterable[tuple[str, ...]]
@@ -489,7 +490,7 @@ class _Endings:
         return words[: len(words) - int(_CHANGED * len(words))]
 
     def _begins_of(self, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        """Beginnings of cases that a text has too; most of it, so that it isn't only quoted."""
+        """Beginnings of cases that a text shares. They are most of the text, not only a quote."""
         for length in self._lengths:
             begin = words[:length]
             most = (1 - _CHANGED) * len(words)
@@ -497,16 +498,16 @@ class _Endings:
                 yield begin
 
     def differs_at_its_end(self, talk: tuple[str, ...]) -> bool:
-        """Whether a text is a case but for its last words, and not one of many from a template."""
+        """Whether a text is a case with other last words, and not one of many from a template."""
         words = tuple(_WORD.findall(" ".join(talk)))
         return any(begin not in self._templates for begin in self._begins_of(words))
 
 
 def _quote_finder(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
-    """A test whether a text quotes a case of one question word for word, unless that is short.
+    """A test whether a text quotes a one-question case word for word, unless that is short.
 
-    Cases are kept by their first ``_QUOTED`` words, so that a text is compared only with those
-    that begin as it does somewhere.
+    Cases are stored by their first ``_QUOTED`` words, so that a text is only compared with cases
+    whose beginning it contains.
     """
     by_start: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
     for talk in whole:
@@ -533,9 +534,9 @@ def _quote_finder(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
 def _gate_by_content(
     rows: Sequence[_Row], tools: frozenset[str] | None, hiding: HidingRule
 ) -> tuple[int, int]:
-    """Keep out what is empty, cut off, holds personal data or secrets, or calls what isn't there.
+    """Keep out empty and cut-off examples, those with personal data or secrets, and unknown tools.
 
-    Gives the number of rows that call a tool, and of those whose personal data was masked.
+    Returns the number of rows with a tool call, and of those whose personal data was masked.
     """
     # Turns stand apart: what one begins with is no name under the regards that end another.
     texts = ["\n\n\n\n".join(_texts(row.example)) for row in rows]
@@ -569,7 +570,7 @@ def _gate_by_content(
 
 
 def _secret_bits() -> int:
-    """The bits by which the scanner says that it saw a secret: one a kind, in their order."""
+    """The bits of the scanner that mean a secret."""
     bits = 0
     for place, kind in enumerate(KINDS):
         if kind.sort == "secret":
@@ -580,7 +581,8 @@ def _secret_bits() -> int:
 def _calls_unknown_tool(example: TrainingExample, tools: frozenset[str] | None) -> bool:
     """Whether it calls a tool that it doesn't define, or that isn't among today's ``tools``.
 
-    An example without definitions may call any; None for ``tools`` where nobody states them.
+    An example without definitions may call any of these; any at all if ``tools`` is None, as nobody
+    states them.
     """
     names = called(example)
     own = {_name_of(tool) for tool in example.tools}
@@ -590,15 +592,15 @@ def _calls_unknown_tool(example: TrainingExample, tools: frozenset[str] | None) 
 
 
 def _gate_by_copies(rows: Sequence[_Row], near: float) -> None:
-    """Keep out what contradicts another example, and all but one of those that say the same."""
+    """Keep out contradictions, and all but one of several equal examples."""
     _gate_contradictions(rows)
     _gate_duplicates(rows, near)
 
 
 def _gate_contradictions(rows: Sequence[_Row]) -> None:
-    """Keep out examples with the same turns and another short answer: one of them is wrong.
+    """Keep out examples with equal turns but different short answers: one of them is wrong.
 
-    Long answers may differ in words and be right both.
+    Long answers may differ in words and both be right.
     """
     by_turns: dict[tuple[str, ...], list[tuple[str, _Row]]] = defaultdict(list)
     for row in rows:
@@ -618,7 +620,7 @@ def _gate_contradictions(rows: Sequence[_Row]) -> None:
 
 
 def _gate_duplicates(rows: Sequence[_Row], near: float) -> None:
-    """Of rows that are still in and say the same, keep the first: reviewed ones, then files."""
+    """Of equal rows that are still in, keep the first: reviewed ones first, then those of files."""
     left = sorted((row for row in rows if not row.out), key=lambda row: row.order)
     questions = [
         "\n".join(_asked_texts(_turns_before_answer(row.example))) for row in left
@@ -635,9 +637,9 @@ def _gate_duplicates(rows: Sequence[_Row], near: float) -> None:
 def _name_oddities(
     rows: Sequence[_Row], *, strict: bool
 ) -> tuple[dict[str, int], PlantedSwaps | Unknown]:
-    """Name what is odd or likely has a wrong label, among what could enter.
+    """Mark examples that are odd or likely have a wrong label, among those that could enter.
 
-    Gives the lines looked at by oddity, and how good the naming of wrong labels is.
+    Returns the number of lines checked for each oddity, and how well wrong labels are recognized.
     """
     left = sorted((row for row in rows if not row.out), key=lambda row: row.example.id)
     examples = [row.example for row in left]
@@ -670,7 +672,7 @@ def _findings(
     *,
     strict: bool,
 ) -> tuple[GateFinding, ...]:
-    """A finding of each gate, in the order of ``GATES``; then one of each oddity."""
+    """A finding for each gate, in the order of ``GATES``, then one for each oddity."""
     ordered = sorted(rows, key=lambda row: _file_and_line(row.example.source))
     out = {
         name: [_example_line(row.example) for row in ordered if name in row.out]
@@ -707,14 +709,14 @@ def _findings(
 
 
 def _named_line(row: _Row, name: str) -> str:
-    """A line that is named, with what there is to say of it."""
+    """A marked line, with the remark about it."""
     more = row.odd[name]
     line = _example_line(row.example)
     return f"{line} ({more})" if more else line
 
 
 def _file_and_line(source: str) -> tuple[str, int]:
-    """A source such as ``file.jsonl:12`` as a key to sort by: line 9 comes before line 12."""
+    """A sort key for a source such as ``file.jsonl:12``: line 9 comes before line 12."""
     name, _, line = source.rpartition(":")
     return (name, int(line)) if line.isdigit() else (source, 0)
 
@@ -736,7 +738,7 @@ def _turns_of_case(case: EvalCase) -> Iterator[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    """As a reader sees it: no wide letters, and nothing that has no width."""
+    """A text as a reader sees it: without wide letters and invisible characters."""
     seen = unicodedata.normalize("NFKC", text)
     if not seen.isascii():
         seen = "".join(c for c in seen if unicodedata.category(c) != "Cf")
@@ -744,7 +746,7 @@ def _plain(text: str) -> str:
 
 
 def _asked_texts(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """The texts that users and tools sent, without capitals and blanks; empty ones left out."""
+    """The texts of users and tools in small letters without blanks; empty ones are left out."""
     texts = []
     for role, text in turns:
         if role not in ("assistant", "system"):
@@ -753,7 +755,7 @@ def _asked_texts(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def _asked_plain_and_masked(example: TrainingExample) -> list[tuple[str, ...]]:
-    """The texts asked as they are, and as a drawn evaluation set would have masked them."""
+    """The questions as they are, and as the draw of an evaluation set would have masked them."""
     turns = _turns_before_answer(example)
     mask = Masker()
     masked = [(role, mask(text)) for role, text in turns if role != "system"]
@@ -763,7 +765,7 @@ def _asked_plain_and_masked(example: TrainingExample) -> list[tuple[str, ...]]:
 def _asked_with_words(
     turns: Iterable[tuple[str, str]], policy: PersonalPolicy, answer: str | None
 ) -> tuple[str, ...]:
-    """The texts asked with words for personal data, whatever values or fakes stand there."""
+    """The questions with words in place of personal data, whether it is real or fake."""
     hide = Masker(policy)
     hide.learn(answer)
     return _asked_texts(
@@ -784,7 +786,7 @@ def _texts(example: TrainingExample) -> Iterator[str]:
 
 
 def _is_cut_off(row: _Row) -> bool:
-    """Whether its maker says so, or a sentence, JSON, a fence or a call stops in the middle."""
+    """Whether its maker says so, or a sentence, JSON, a fence or a call ends in the middle."""
     if row.candidate.cut and row.review.said != "edit":
         return True
     text = row.example.answer.content
@@ -813,7 +815,7 @@ def _name_of(tool: Mapping[str, Any]) -> str:
 
 
 class HidingRule(NamedTuple):
-    """Whether examples with personal data stay out, or enter with something in its place."""
+    """Whether examples with personal data stay out, or enter with a replacement for it."""
 
     policy: PersonalPolicy | None
     masking: bool = False  #: Whether words were asked for, whatever the case states.
@@ -833,11 +835,11 @@ class HidingRule(NamedTuple):
         return self.how != "keep"
 
     def hide_personal(self, example: TrainingExample) -> TrainingExample:
-        """An example with something else in the place of personal data."""
+        """An example in which personal data is replaced."""
         return hidden_example(example, hider(self.policy, self.how, example.id))
 
     def allows(self, example: TrainingExample, text: str) -> bool:
-        """Whether all that is personal in it stands in fields that are meant to hold it."""
+        """Whether all its personal data is in fields that may hold it."""
         if self.policy is None:
             return False
         allowed = Masker(self.policy)
@@ -856,7 +858,7 @@ def _answers(example: TrainingExample) -> Iterator[str]:
 
 
 def hidden_example(example: TrainingExample, hide: Masker) -> TrainingExample:
-    """An example with all of its texts as what hides personal data leaves them."""
+    """An example with all its texts masked."""
     for answer in _answers(example):
         hide.learn(answer)
     data = example.model_dump()
@@ -872,7 +874,7 @@ def hidden_example(example: TrainingExample, hide: Masker) -> TrainingExample:
 
 
 def data_document(report: DataReport) -> b.Document:
-    """A document of the set: its size, why other examples are out, and the next steps."""
+    """The document about a set: its size, why other examples are out, and the next steps."""
     data = report.made
     headline = "No example is usable yet"
     if data.size:
@@ -920,7 +922,7 @@ def _first_of(gate: GateFinding) -> Iterator[str]:
 
 
 def _naming_text(data: TrainingSet) -> str:
-    """How far the naming of wrong labels can be trusted."""
+    """Say how reliable the recognition of wrong labels is."""
     check = data.label_check
     if isinstance(check, Unknown):
         return f"wrong labels can't be named: {check.ask}"
@@ -933,7 +935,7 @@ def _naming_text(data: TrainingSet) -> str:
 
 
 def _origin_lines(report: DataReport) -> Iterator[str]:
-    """Where the examples come from and who reviewed them, a line for each thing known."""
+    """Lines about the origin of the examples and their reviews, one for each known thing."""
     data = report.made
     read = report.read
     files = sum(c.example.origin == "file" for c in read.found)
@@ -984,7 +986,7 @@ def _review_lines(report: DataReport) -> Iterator[str]:
 
 
 def _preference_text(better: BetterThanModel) -> str:
-    """Whether labels are better than the model's own answers."""
+    """Say whether labels are better than the model's own answers."""
     verb = "can't be distinguished from"
     if not better.low <= 0.5 <= better.high:
         verb = "are better than" if better.low > 0.5 else "are worse than"

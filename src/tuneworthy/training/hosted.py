@@ -1,7 +1,7 @@
-"""A way to train that a service owns: it takes a file, trains, and serves what came of it.
+"""Training by a service, which takes a file, trains, and serves the result.
 
-What services want of a job is data: ``api`` of a target. A job is found again by the name of the
-file it learns from, so that one which may have begun is never paid twice.
+The interface of a service's jobs is data: ``api`` of a target. A job is recognized by the name of
+its file, so that one which may have begun is never paid twice.
 """
 
 from __future__ import annotations
@@ -71,18 +71,18 @@ _SPENT = ("insufficient_quota", "billing_hard_limit")  # a 429 that no waiting c
 
 
 class ServiceFull(Busy):
-    """It takes no more for now, and surely began nothing: its jobs or its requests are full."""
+    """The service takes no more for now, and surely began nothing: its jobs or requests are full."""
 
 
 class HostedTrainer:
     """Trains and serves at the address of a model of the case, with that address's key.
 
-    The ``service`` is whose jobs it takes, one of ``SERVICES``; one that is compatible with OpenAI
-    has a base model with a ``base_url``. Prices are for a million tokens: those that are trained
-    on, each epoch counted, and those of the tuned model. ``base`` is the base's name where the
-    service trains it under another, ``account`` that of the account where addresses hold it;
-    ``every_s`` it looks at a job, and ``at_once`` jobs go on side by side, by default as many as
-    the service is known to run. To a host that is neither known nor ``confirmed`` nothing is sent.
+    ``service`` is the service of the jobs, one of ``SERVICES``; one that is compatible with OpenAI
+    has a base model with a ``base_url``. Prices are for a million tokens: of trained tokens,
+    counted in each epoch, and of the tuned model. ``base`` is the base's name in training if it
+    differs, and ``account`` the account's name if addresses hold it. It looks at a job every
+    ``every_s`` seconds, and ``at_once`` jobs run in parallel, by default as many as the service is
+    known to run. Nothing is sent to a host that is neither known nor ``confirmed``.
     """
 
     way: Way = "hosted"
@@ -119,16 +119,16 @@ class HostedTrainer:
         self._stopped = asyncio.Event()
 
     async def open(self) -> None:
-        """The service serves what it trained."""
+        """Do nothing, as the service serves its models itself."""
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
-        """Its runs; how long they take, services don't say before."""
+        """The number of runs. Services don't say their duration beforehand."""
         for work in works:
             self._lines(work)
         return TrainingQuote(jobs=len(works))
 
     def usd_most(self, work: TrainingWork) -> float:
-        """No token has less than a byte, and every epoch is paid."""
+        """The most that a run can cost: each byte counts as a token, and every epoch is paid."""
         tokens = 0
         for row in work.rows:
             turns = [
@@ -142,10 +142,10 @@ class HostedTrainer:
         return tokens * work.recipe.epochs * self.usd_per_mtok / 1e6
 
     async def begin(self, work: TrainingWork) -> str:
-        """Send the file, then ask for the job; both again where the service is full or broken.
+        """Send the file, then request the job; both again where the service is full or broken.
 
-        A job that may have begun is looked for before another is asked for. Raises Doubtful where
-        no answer came and it isn't listed: a file alone is never paid.
+        Before another request, it looks for a job that may have begun. Raises Doubtful where no
+        answer came and no job is listed. A file without a job costs nothing.
         """
         _, api = self._jobs(work)
         recipe = work.recipe
@@ -185,7 +185,7 @@ class HostedTrainer:
                 raise why
 
     async def _send_file(self, work: TrainingWork, api: HostedJobs) -> str:
-        """The id of the file, sent again where that failed; a file alone is never paid."""
+        """Send the file, again if that failed, and return its id. A file alone costs nothing."""
         tries = 0
         while True:
             try:
@@ -199,7 +199,7 @@ class HostedTrainer:
                 return file
 
     async def _until_ready(self, file: str, api: HostedJobs) -> None:
-        """Wait until a file may be trained on, where the service looks at it first."""
+        """Wait until a file can be used, if the service checks it first."""
         if not api.ready:
             return
         for _ in range(_PATIENCE):
@@ -215,9 +215,9 @@ class HostedTrainer:
         raise Busy("the file isn't ready yet")
 
     async def _wait_for_try(self, why: CallError, tries: int) -> bool:
-        """Wait for the next try, as the service asks or twice as long each time.
+        """Wait for the next try, as long as the service asks, or twice as long each time.
 
-        Gives whether it was stopped meanwhile.
+        Returns whether it was stopped meanwhile.
         """
         asked = why.retry_after_s if isinstance(why, Busy) else None
         wait = self._every * 2 ** min(tries - 1, 4) if asked is None else asked
@@ -226,7 +226,7 @@ class HostedTrainer:
     async def find(
         self, work: TrainingWork, over: Collection[str], *, patient: bool
     ) -> str | None:
-        """The job that learns from the file of this run, if there is one that didn't fail."""
+        """The job with the file of this run, if there is one that didn't fail; else None."""
         self._failed_runs = self._failed_runs | frozenset(over)
         for looks in range(_LOOKS if patient else 1):
             if looks and await self._pause():
@@ -239,7 +239,7 @@ class HostedTrainer:
     async def _find_job(self, work: TrainingWork, over: Collection[str]) -> str | None:
         """The job of this run in the service's list, unless it failed or is in ``over``.
 
-        A job that was cancelled counts: it may have cost something.
+        A cancelled job counts: it may have cost something.
         """
         _, api = self._jobs(work)
         failed = set(api.failed) - set(api.cancelled)
@@ -255,7 +255,7 @@ class HostedTrainer:
         return None
 
     async def _files(self, work: TrainingWork, api: HostedJobs) -> set[str]:
-        """Ids of the files that were sent for a run, however often."""
+        """Ids of all files that were sent for a run."""
         if api.upload == "dataset":
             return {_name(work)}
         name = f"{_name(work)}.jsonl"
@@ -263,7 +263,7 @@ class HostedTrainer:
         return {_id_of(file) async for file in listed if file.get("filename") == name}
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
-        """Look at the job until it ends; one that is left alone goes on at its service."""
+        """Look at the job until it ends. Without anybody looking, it continues at its service."""
         _, api = self._jobs(work)
         lost = 0
         while True:
@@ -294,7 +294,7 @@ class HostedTrainer:
                 raise TrainingStoppedError("stopped; the job goes on at its service")
 
     async def _pause(self, seconds: float | None = None) -> bool:
-        """Wait some seconds, by default those between two looks; gives whether it was stopped."""
+        """Wait some seconds, by default the time between two looks; returns whether it was stopped."""
         wait = self._every if seconds is None else seconds
         with suppress(TimeoutError):  # the time is over, and nobody stopped it
             async with asyncio.timeout(wait):
@@ -302,7 +302,7 @@ class HostedTrainer:
         return self._stopped.is_set()
 
     def served(self, model: str) -> Model:
-        """Under its name at the address of the base, for the price that was given."""
+        """The trained model at the address of the base, with the given price."""
         fields = {"id": model, "kind": "tuned", "usd_per_mtok": self._serving}
         return self._untuned.model_copy(update=fields)
 
@@ -315,7 +315,7 @@ class HostedTrainer:
         self._http = Http({}, timeout_s=_TIMEOUT_S, confirmed=self._confirmed)
 
     def _finished(self, work: TrainingWork, job: Row, api: HostedJobs) -> Finished:
-        """The model of a job that is done, and its cost: by counted tokens, else the most."""
+        """The model of a finished job, and its cost: by counted tokens, else the most."""
         name = _name(work) if api.served_as == "job" else job.get(api.model)
         if not isinstance(name, str) or not _is_model_name(name):
             raise TrainingStoppedError(
@@ -329,7 +329,7 @@ class HostedTrainer:
         return Finished(f"{provider if named else 'tuned'}:{name}", usd)
 
     def _jobs(self, work: TrainingWork) -> tuple[Target, HostedJobs]:
-        """The target of a run, and its jobs; a CaseError where nothing is known of them."""
+        """The target of a run, and the interface of its jobs; a CaseError for an unknown one."""
         to = target(f"{self._service}-{work.recipe.method}")
         if to.api is None:
             names = ", ".join(SERVICES)
@@ -340,9 +340,9 @@ class HostedTrainer:
         return to, to.api
 
     def _jobs_address(self, api: HostedJobs) -> str:
-        """Where jobs are asked for: at the host of the models, whose key it takes.
+        """The address of jobs, at the host of the models, whose key it takes.
 
-        Raises CaseError where the address holds the account's name and nobody named it.
+        Raises CaseError where the address needs the account's name and none is given.
         """
         address = self._reached.base_url
         if api.place is None:
@@ -358,7 +358,7 @@ class HostedTrainer:
     # The wire.
 
     def _lines(self, work: TrainingWork) -> bytes:
-        """The file of a run; raises TrainingFailedError where the service would refuse it."""
+        """The content of a run's file; TrainingFailedError where the service would refuse it."""
         to, _ = self._jobs(work)
         lines = []
         for row in work.rows:
@@ -379,7 +379,7 @@ class HostedTrainer:
         return as_bytes("".join(lines))
 
     async def _upload(self, work: TrainingWork, api: HostedJobs) -> str:
-        """Send the file of a run in the way its service takes files; gives the file's id."""
+        """Send the file of a run in its service's way, and return its id."""
         text = self._lines(work)
         name = f"{_name(work)}.jsonl"
         if api.upload == "form":
@@ -400,9 +400,9 @@ class HostedTrainer:
     async def _place_for_file(
         self, name: str, text: bytes, api: HostedJobs
     ) -> tuple[str, str]:
-        """The id of a new file, and the address that the service redirects its bytes to.
+        """The id of a new file, and the address to which the service redirects its bytes.
 
-        Raises Refused where that address is neither encrypted nor, as in a test, this machine's.
+        Raises Refused where that address is neither encrypted nor on this machine, as in a test.
         """
         form = {
             "purpose": PURPOSE,
@@ -424,7 +424,7 @@ class HostedTrainer:
         return file, place
 
     async def _upload_dataset(self, name: str, text: bytes, api: HostedJobs) -> str:
-        """A data set with the lines in it; one that is there already is filled again."""
+        """A data set with the lines; an existing one is filled again."""
         dataset = {
             "exampleCount": str(text.count(b"\n")),
             "userUploaded": {},
@@ -441,7 +441,7 @@ class HostedTrainer:
         return name
 
     async def _list_all(self, path: str, api: HostedJobs) -> AsyncIterator[Row]:
-        """Everything of a list, page by page."""
+        """All items of a list, page by page."""
         after = ""
         size = "limit" if api.listed == "data" else "pageSize"
         for _ in range(_PAGES):
@@ -463,7 +463,7 @@ class HostedTrainer:
     async def _ask(
         self, method: str, path: str, data: Any = None, *, body: Row | None = None
     ) -> Row:
-        """An answer that is a JSON object."""
+        """Send a request, and return the JSON object of the answer."""
         key = self._reached.key
         headers = {}
         if body is not None:
@@ -484,7 +484,7 @@ class HostedTrainer:
         return answer
 
     def _refusal(self, status: int, retry_after: str, raw: bytes) -> Exception:
-        """The error to raise for an answer: a full service frees up, a spent account doesn't."""
+        """The error for an answer: a full service frees up, an empty account doesn't."""
         body = raw.decode("utf-8", "replace")
         text = hidden(_error_text(body), self._reached.key)
         refusal = refusal_of(status, retry_after, text, known=True)
@@ -497,7 +497,7 @@ class HostedTrainer:
 
 
 def takes_rate(service: str, method: str) -> bool:
-    """Whether a service is told the rate of learning, or sets it itself."""
+    """Whether a service takes a learning rate, or sets it itself."""
     api = target(f"{service}-{method}").api
     return api is not None and "$rate" in api.body.values()
 
@@ -507,7 +507,7 @@ def _name(work: TrainingWork) -> str:
 
 
 def _is_own_machine(place: str) -> bool:
-    """Whether an address is this machine's; no where it can't be read."""
+    """Whether an address is on this machine; False for an invalid one."""
     try:
         return on_this_machine(place)
     except CaseError:
@@ -515,12 +515,12 @@ def _is_own_machine(place: str) -> bool:
 
 
 def _last(name: Any) -> str:
-    """The last part of a name, as of ``accounts/me/datasets/mine``."""
+    """The last part of a name such as ``accounts/me/datasets/mine``."""
     return str(name).rpartition("/")[2]
 
 
 def _id_of(answer: Any, field: str = "id") -> str:
-    """The id in an answer; raises Doubtful where it has none that is safe in an address."""
+    """The id in an answer; raises Doubtful without one that is safe in an address."""
     name = answer.get(field) if isinstance(answer, dict) else None
     if not isinstance(name, str) or not _ID.fullmatch(_last(name)):
         raise Doubtful("the answer has no id")
@@ -532,12 +532,12 @@ def _is_model_name(name: str) -> bool:
 
 
 def _status_words(status: str) -> str:
-    """A state in words, as ``running`` of JOB_STATE_RUNNING."""
+    """A state in words, such as ``running`` for JOB_STATE_RUNNING."""
     return status.removeprefix("JOB_STATE_").replace("_", " ").lower()
 
 
 def _error_text(body: str) -> str:
-    """The reason in a refusal's JSON; the whole body where it has none."""
+    """The reason in a refusal's JSON; the whole body without one."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -550,7 +550,7 @@ _NO_REASON = "no reason given"
 
 
 def _why(job: Row) -> str:
-    """The reason that a job or an answer gives for its failure, on one line."""
+    """The reason of a job's or an answer's failure, on one line."""
     error = job.get("error") or job.get("status") or job.get("message")
     text = error.get("message") if isinstance(error, dict) else error
     if not isinstance(text, str) or not text.strip() or text == job.get("status"):

@@ -1,8 +1,8 @@
-"""The process that trains: LoRA on a base model that lies on this machine.
+"""The process that trains: LoRA on a base model on this machine.
 
-It loads the base once and then takes a job a line on its input, as JSON; it answers in lines of
-JSON and ends when its input does, as it also does when its parent is killed. A job goes on from the
-last state that it wrote, so what is stopped loses a minute at most. The recipe was measured with
+It loads the base once, and then takes a job in each line of its input, as JSON. It answers in lines
+of JSON, and ends when its input ends, which also happens when its parent is killed. A job continues
+from the last state that it wrote, so a stop loses a minute at most. The recipe was measured with
 SmolLM2-135M on two cores (docs/evidence/accuracy.md); the same loop runs on CUDA.
 """
 
@@ -37,7 +37,7 @@ Say = Callable[..., None]
 
 
 def main() -> None:
-    """Train what the input asks for, until it ends or a job asks for something impossible."""
+    """Train the jobs of the input, until it ends or a job is impossible."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints
     lines: queue.Queue[str] = queue.Queue()
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 class Base:
-    """A base model in memory, with an adapter that is made anew for each job."""
+    """A base model in memory, with a new adapter for each job."""
 
     def __init__(self, place: str, device: str, threads: int, bits: int = 16) -> None:
         import torch
@@ -102,7 +102,7 @@ class Base:
         self.model = model if bits == _FOUR else model.to(device)
 
     def save(self, folder: Path) -> Row:
-        """Write the base as safetensors, with its tokenizer, as any trainer reads it."""
+        """Write the base as safetensors with its tokenizer, for any trainer."""
         self.model.hf_quantizer = None  # the weights were unpacked when they were read
         if hasattr(self.model.config, "quantization_config"):
             del self.model.config.quantization_config
@@ -111,7 +111,7 @@ class Base:
         return {"weights": sum(p.numel() for p in self.model.parameters())}
 
     def train(self, job: Row, say: Say) -> Row:
-        """Train one adapter, or time the first steps where ``job`` measures only."""
+        """Train one adapter, or only time the first steps if ``job`` asks for that."""
         import peft
         import torch
 
@@ -189,9 +189,9 @@ class Base:
         return {**done, "memory_mib": _memory_mib()}
 
     def _step(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
-        """The gradient of one batch, in as many parts as the recipe says; returns its loss.
+        """Compute the gradient of a batch in the recipe's number of parts, and return its loss.
 
-        A part weighs as many tokens, or pairs, as it has: how many parts there are changes nothing.
+        A part weighs as many tokens, or pairs, as it has, so the number of parts changes nothing.
         """
         size = math.ceil(len(batch) / recipe["parts"])
         parts = [batch[at : at + size] for at in range(0, len(batch), size)]
@@ -216,10 +216,10 @@ class Base:
     def _learn_pairs(
         self, model: Any, part: Sequence[Row], recipe: Row, *, pairs_in_batch: int
     ) -> float:
-        """The gradient of some pairs of a batch; returns their part of its loss.
+        """Compute the gradient of some pairs of a batch, and return their part of its loss.
 
-        The loss of direct preference optimization (Rafailov et al. 2023): how much likelier than
-        in the base the better answer has become, less the same of the worse one.
+        It is the loss of direct preference optimization (Rafailov et al. 2023): how much likelier
+        the better answer has become than in the base, less the same for the worse one.
         """
         import torch
 
@@ -246,8 +246,9 @@ class Base:
     def _tokens(self, pairs: Sequence[tuple[list[Row], str]], recipe: Row) -> Any:
         """Id, position, label and pair of each token: (rows, tokens, 4); only answers have labels.
 
-        A long prompt loses its beginning. Pairs share a row as long as it has room: positions that
-        begin anew tell the model where another begins, so only the ends of rows are padded.
+        A long prompt loses its beginning. Pairs share a row as long as they fit. Positions start
+        again for each pair, which shows the model where it begins, so only the ends of rows are
+        padded.
         """
         import torch
 
@@ -285,8 +286,8 @@ class Base:
 def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:
     """The pair of each token of an answer, and its log-likelihood.
 
-    Only the places before such tokens reach the last layer: over a whole vocabulary it takes the
-    most memory, and nobody needs it for prompts.
+    Only the places before such tokens reach the last layer. Over a whole vocabulary, that layer
+    takes the most memory, and prompts don't need it.
     """
     ids, positions, labels, pairs = tokens.unbind(-1)
     rows, places = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
@@ -306,14 +307,14 @@ def _answer_likelihoods(model: Any, tokens: Any) -> tuple[Any, Any]:
 
 
 def _batches(rows: int, recipe: Row, seed: int) -> list[list[int]]:
-    """Which rows each step sees: every epoch in an order of its own."""
+    """The rows of each step: every epoch has an order of its own."""
     size = recipe["batch"]
     places = order(rows, recipe["epochs"], seed)
     return [places[at : at + size] for at in range(0, len(places), size)]
 
 
 def _adapter(model: Any) -> dict[str, Any]:
-    """The weights that training changes, on the processor, by name."""
+    """The weights that training changes, by name, in main memory."""
     return {
         name: weight.detach().cpu()
         for name, weight in model.named_parameters()
@@ -322,7 +323,7 @@ def _adapter(model: Any) -> dict[str, Any]:
 
 
 def _memory_mib() -> int:
-    """The most memory this process has had; on a GPU, the most there."""
+    """The peak memory of this process; on a GPU, the peak there."""
     import torch
 
     if torch.cuda.is_available():
@@ -334,7 +335,7 @@ def _memory_mib() -> int:
 
 
 def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) -> None:
-    """An adapter of a Llama as the embedded runtime takes it; its q and k rows are permuted."""
+    """Write an adapter of a Llama for the embedded runtime; its q and k rows are permuted."""
     import gguf
 
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}

@@ -1,8 +1,8 @@
-"""Lines that are odd: named one by one, so that a person can look at them.
+"""Odd lines, marked one by one, so that a person can look at them.
 
-None of these has to be wrong. A team may teach a model to decline, to write long, or to stand an
-attack. So a line that is odd stays in the set unless the user says otherwise, and one that a person
-accepted isn't named again.
+An odd line needn't be wrong. A team may teach a model to decline, to write long answers, or to
+resist an attack. So an odd line stays in the set unless the user says otherwise, and one that a
+person accepted isn't marked again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _too_long(answers: Sequence[str]) -> list[int]:
 
 
 def _in_another_language(answers: Sequence[str]) -> Iterator[int]:
-    """Places of answers in another language than most; none where no language has most of them."""
+    """Places of answers in another language than most; none without a majority language."""
     long = [
         n
         for n, answer in enumerate(answers)

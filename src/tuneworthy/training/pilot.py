@@ -1,9 +1,9 @@
-"""A pilot: does tuning work here, with how many examples, and is it worth it?
+"""A pilot: whether tuning works here, with how many examples, and whether it is worth it.
 
-Nested sets of examples, each twice the one before, are trained with several seeds. The curve, the
-stop and the choice of arms rest on the cases for selecting; the five ways then meet on the held-out
-ones, compared by the code of ``verify``. Every run is trained once and every call paid once: what
-is stopped at any moment goes on when it is run again.
+Nested sets of examples, each twice as large as the one before, are trained with several seeds. The
+curve, the stop and the choice of arms rest on the cases for selecting. The five ways then meet on
+the held-out ones, compared by the code of ``verify``. Every run is trained once and every call is
+paid once: a pilot that was stopped at any moment continues when it is run again.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ from tuneworthy.ways.way import KnownNumber
 PILOT_RUN = "pilot"
 LEAST_GAIN = 0.01  #: What one more doubling has to add where the margin is nought.
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
-"""Probes are asked under the system prompt of the use case, free of examples and constraints."""
+"""Probes are asked under the system prompt of the use case, without examples and constraints."""
 MOST_SIZES = 4
 SMALLEST = 10
 #: Calls that a quote makes of the embedded model, to time all but the first.
@@ -166,7 +166,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class PreparedPilot:
-    """A pilot that could run."""
+    """A pilot that is ready to run."""
 
     lab: PreparedLab
     trainer: Trainer
@@ -226,7 +226,7 @@ class PreparedPilot:
 
     @property
     def stand_ins(self) -> list[Arm]:
-        """The largest tuned arms before there are any: with the base in their place."""
+        """The largest tuned arms before training, with the base in place of the trained models."""
         return [
             self.tuned(self.base.id, self.plan.sizes[-1], near=near)
             for near in self.nears
@@ -234,7 +234,7 @@ class PreparedPilot:
 
     @cached_property
     def nears(self) -> list[int]:
-        """Examples that tuned arms retrieve: none, and as many as the retrieving arms at most."""
+        """The numbers of examples that tuned arms retrieve: 0, and the most of retrieving arms."""
         near = [
             arm.few_shot for arm in self.lab.plan.arms if arm.few_shot_from == "nearest"
         ]
@@ -253,13 +253,13 @@ def prepare_pilot(
     sweep: int = 1,
     say: Say = lambda _: None,
 ) -> PreparedPilot:
-    """Plan a pilot; nothing is sent and nothing trained.
+    """Plan a pilot; nothing is sent and nothing is trained.
 
-    ``base`` is the id of a model of the case, ``seeds`` are the runs of each size, ``margin`` is
-    the share of cases below which a difference is no gain (by the framework where it is left out),
-    ``most`` bounds the examples, ``sweep`` is how many rates are tried first, and ``say`` is told
-    how it goes on. Raises InputError if the case has no training set, too few examples, or
-    examples that are cases.
+    ``base`` is the id of a model of the case, and ``seeds`` the number of runs for each size.
+    ``margin`` is the share of cases below which a difference is no gain, by default the
+    framework's. ``most`` limits the examples, ``sweep`` is the number of rates to try first, and
+    ``say`` gets the progress. Raises InputError if the case has no training set, too few examples,
+    or examples that are test cases.
     """
     case = lab.case
     recipe = recipe or Recipe()
@@ -375,7 +375,7 @@ def with_bases(pilots: Sequence[PreparedPilot]) -> PreparedPilot:
 def _training_sizes(examples: int, most: int | None) -> tuple[int, ...]:
     """Sizes of the nested sets, each twice the one before, the largest within ``most``.
 
-    Raises CaseError if there are too few examples for a curve.
+    Raises CaseError for too few examples.
     """
     count = min(examples, most or examples)
     halvings = [n for n in range(MOST_SIZES) if count // 2**n >= SMALLEST]
@@ -427,7 +427,7 @@ def _refuse_gone(way: str, model: Model, recipe: Recipe, lab: PreparedLab) -> No
 def base_known(
     way: str, model: Model, recipe: Recipe, lab: PreparedLab
 ) -> ChosenBase | None:
-    """The catalogue's entry on a base that a service trains; None for one's own machine."""
+    """The catalogue's entry about a base that a service trains; None on your own machine."""
     if way != "hosted":
         return None
     media = lab.case.data.media
@@ -435,12 +435,12 @@ def base_known(
 
 
 def method_of_recipe(recipe: Recipe) -> Method:
-    """How a recipe trains, in the words of the catalogue of facts."""
+    """The method of a recipe, in the words of the catalogue of facts."""
     return "preference" if recipe.method == "dpo" else "supervised"
 
 
 def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
-    """When the base ends, what that means for this pilot, and what training it is known to cost."""
+    """When the base ends, its effect on this pilot, and the known price of training it."""
     plan = pilot.plan
     base = base_known(plan.way, pilot.base, plan.recipe, pilot.lab)
     if base is None:
@@ -459,10 +459,10 @@ def base_rows(pilot: PreparedPilot) -> list[tuple[str, str]]:
 
 
 def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
-    """Those fields of a recipe that tell one run from another, for the run's key.
+    """The fields of a recipe that distinguish one run from another, for the run's key.
 
-    A field that was added later is left out while it has its default: the key is then that of an
-    earlier version, whose runs are reused.
+    A field of a later version is left out while it has its default. Then the key equals that of the
+    earlier version, and its runs are reused.
     """
     added_later = {"parts": 1, "checkpointing": False, "bits": 16}
     left_out = set()
@@ -475,7 +475,7 @@ def recipe_key(recipe: Recipe, *, hosted: bool) -> Row:
 
 
 def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
-    """The plan whose retrieved examples and heads learn from what is trained on."""
+    """The plan in which retrieved examples and heads use the training examples."""
     plan = lab.plan
     pool = Pool(examples)
     setting = replace(plan.setting, pool=pool)
@@ -496,7 +496,7 @@ def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
 
 
 def _prices(pilot: PreparedPilot, served: Model) -> PriceOf:
-    """Prices of a pilot's calls; what a service asks for its model, the command itself says."""
+    """Prices of a pilot's calls. The command itself states the price of a service's tuned model."""
     by_command = frozenset({served.id} if pilot.trainer.way == "hosted" else ())
     lab = pilot.lab
     return prices_of((served, *lab.case.models), lab.as_of, by_command)
@@ -577,7 +577,7 @@ def _price_of_base(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
 
 
 def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
-    """Probes of an arm, under the system prompt of the use case."""
+    """The probes of an arm, under the system prompt of the use case."""
     free = arm.model_copy(update=FREE)
     for case in probes:
         yield Job(request_for(free, case, plan.setting)), arm, case
@@ -620,7 +620,7 @@ async def _quoted_runs(
 
 
 async def _seconds_a_call(pilot: PreparedPilot) -> float:
-    """Seconds a call, by a few of all calls, with the base in the place of what is tuned."""
+    """Seconds a call, measured on a few of all calls, with the base in place of tuned models."""
     plan = pilot.plan_with(pilot.base.id)
     arms = pilot.stand_ins
     race = plan.calls(plan.of_kind("prompt"), plan.select)
@@ -660,10 +660,10 @@ def run(
     again: bool = False,
     **settings: Unpack[CallSettings],
 ) -> PilotResult:
-    """Run a pilot to its end, its rule or the cap; its result is kept and becomes evidence.
+    """Run a pilot to its end, its stopping rule or the cap. Its result becomes evidence.
 
     Raises InputError if a model has no price, or another pilot's plan was written down; and
-    StoppedError if it was stopped: run it again to go on.
+    StoppedError if it was stopped: run it again to continue.
     """
     lab = pilot.lab
     work = partial(_run, pilot, again=again, transport=settings.get("transport"))
@@ -699,13 +699,14 @@ async def _run(
 
 
 Tables: TypeAlias = dict[int, dict[int, Any]]
-"""For each number of retrieved examples the scores by size: a row a seed, a column a case."""
+"""For each number of retrieved examples, the scores by size: a row for each seed, a column for each
+case."""
 _SOURCE = "pilot lab, held-out cases"
 _ALL_AT_ONCE = "this machine, with as many calls at once as the pilot makes"
 
 
 class _PilotRun:
-    """A pilot under way: its calls, the runs it has trained, and what it has compared."""
+    """A running pilot: its calls, its trained runs, and its comparisons so far."""
 
     def __init__(self, pilot: PreparedPilot, calls: PaidCalls, transport: Any) -> None:
         self.pilot = pilot
@@ -730,10 +731,10 @@ class _PilotRun:
         self.tuned_on_select: Any = None
         self.held: HeldArm | None = None  #: The judged arm against every target.
         self.simpler: tuple[Arm, Estimate] | None = None
-        """The best way without a model, and what the judged arm gains over it."""
+        """The best way without a model, and the judged arm's gain over it."""
 
     async def to_the_end(self) -> PilotResult:
-        """Race, train, stop where the rule says so, and compare."""
+        """Race, train, stop if the rule says so, and compare."""
         pilot = self.pilot
         ended = False
         tables: Tables = {near: {} for near in pilot.nears}
@@ -799,7 +800,7 @@ class _PilotRun:
         self.pilot = pilot
 
     async def _sweep_rates(self) -> PreparedPilot:
-        """Train once at each rate, and go on with what is best on the cases for selecting."""
+        """Train once with each rate, and continue with the best one on the cases for selecting."""
         pilot = self.pilot
         means = dict[float, float]()
         for work in pilot.sweep:
@@ -819,9 +820,9 @@ class _PilotRun:
         return self.pilot
 
     async def _train(self, works: Sequence[TrainingWork]) -> None:
-        """Train the runs of one size, as many side by side as the way takes, and have them answer.
+        """Train the runs of one size, as many in parallel as the way takes, and have them answer.
 
-        One that stops ends the others: they go on where they are.
+        If one stops, the others end too: they continue later from where they are.
         """
         due = iter(works)
         answering = asyncio.Lock()
@@ -851,20 +852,21 @@ class _PilotRun:
             side.result()
 
     def raise_if_stopped(self, stop: Stop) -> None:
-        """Raise why it stopped, where it did."""
+        """Raise the reason if it stopped."""
         if stop:
             raise stop.error("; what was trained and paid for is kept")
 
     def _share_right(self, arm: Arm) -> float:
-        """The share right on the cases for selecting, with every missing answer wrong."""
+        """The share right on the cases for selecting, with every missing answer as wrong."""
         row = self.scores.row(arm, self.select, missing=0.0)
         return -1.0 if np.isnan(row).all() else float(np.nanmean(row))
 
     def _best_untuned(self) -> list[Arm]:
         """The untuned ways that meet the held-out cases, the best prompt first.
 
-        The best prompt without retrieved examples, the best with them, then the ways without a
-        model that read the case: the nearest example, and the trained head where there is one.
+        They are the best prompt without retrieved examples, the best one with them, and the ways
+        without a model that read the case: the nearest example, and the trained head, if there is
+        one.
         """
         lost = self._why_best_unknown()
         if lost:
@@ -884,7 +886,7 @@ class _PilotRun:
         return [*best, *free]
 
     def _score_rows(self, size: int, near: int) -> Any:
-        """Scores on the cases for selecting, a row a seed that has some."""
+        """Scores on the cases for selecting, a row for each seed with any."""
         arms = (
             self.pilot.tuned("", size, near=near, seed=n)
             for n in range(self.plan.seeds)
@@ -893,7 +895,7 @@ class _PilotRun:
         return rows[~np.isnan(rows).all(axis=1)]
 
     async def _answer_cases(self, arms: Arms, cases: Cases) -> None:
-        """Have some arms of one trained model answer, and take their scores."""
+        """Let some arms of one trained model answer, and score them."""
         plan = self.pilot.plan_with(arms[0].model)
         self.pilot.say(f"{len(cases)} cases: {arms[0].id}")
         await self._make_calls(self.scores, plan.calls(arms, cases), arms[0].model)
@@ -901,7 +903,7 @@ class _PilotRun:
     async def _make_calls(
         self, scores: Scores, jobs: Iterable[Asked], model: str = ""
     ) -> None:
-        """Make calls of a trained model, or of the case's own where none is named."""
+        """Make calls of a trained model; of the case's own models where none is named."""
         calls = self.calls
         own = None
         jobs = list(jobs)
@@ -940,7 +942,7 @@ class _PilotRun:
         return True
 
     def _best_tuned(self, tables: Tables, size: int) -> Arm:
-        """Tuned alone or with retrieved examples, whichever is better on the selection cases."""
+        """The tuned arm alone or with retrieved examples, whichever is better for selecting."""
         rows = {near: table[size] for near, table in tables.items() if size in table}
         means = {near: float(np.nanmean(scores)) for near, scores in rows.items()}
         return self.pilot.tuned("", size, near=max(means, key=lambda near: means[near]))
@@ -952,7 +954,7 @@ class _PilotRun:
         raise KeyError(f"no run of {size} examples with seed {seed}")
 
     async def _held_out(self, tuned: Arm, size: int, ways: Arms) -> VerifyResult:
-        """All ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
+        """Run all ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
         pilot = self.pilot
         plan = self.lab.plan
         untuned = ways[0]
@@ -990,7 +992,7 @@ class _PilotRun:
     async def _ask_beside(
         self, plan: LabPlan, arm: Arm, probes: Cases, model: str = ""
     ) -> None:
-        """Ask an arm the general tasks and the probes; ``model`` is empty for an untuned one."""
+        """Ask an arm the general tasks and the probes; ``model`` is empty for an untuned arm."""
         self.pilot.say(f"general tasks and probes: {arm.id}")
         await self._make_calls(self.general, general_calls(plan, arm), model)
         await self._make_calls(self.probes, probe_calls(plan, arm, probes), model)
@@ -1003,7 +1005,7 @@ class _PilotRun:
         gained: Contrast,
         skills: State,
     ) -> HeldArm:
-        """The tuned arm against every target, and whether a way without a model is as good."""
+        """Compare the tuned arm with every target, and with the best way without a model."""
         lab = self.pilot.lab
         gain = gain_figure(gained, written, _SOURCE)
         arms = self._arms_with_route(tuned, gain, ways[0], skills)
@@ -1020,7 +1022,7 @@ class _PilotRun:
         return self.held
 
     def _simpler_way(self, tuned: Arm, ways: Arms) -> tuple[Arm, Estimate] | None:
-        """The best way without a model, and how far the tuned arm is ahead of it."""
+        """The best way without a model, and the tuned arm's lead over it; None without one."""
         for arm in ways:
             if arm.kind == "baseline":  # the first is the best of them
                 ahead = self.scores.difference(tuned, arm, self.lab.plan.report)
@@ -1028,17 +1030,17 @@ class _PilotRun:
         return None
 
     def _why_best_unknown(self) -> Stop:
-        """Why the best untuned way isn't known: what of the race wasn't measured."""
+        """Why the best untuned way is unknown: the arms of the race that weren't measured."""
         return first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select))
 
     def _secrets_of_size(self, size: int) -> tuple[tuple[str, str], ...]:
-        """Secrets that runs of a size hold."""
+        """The planted secrets in runs of a size."""
         return self.pilot.planted if size == self.plan.sizes[-1] else ()
 
     # Training.
 
     async def _train_once(self, work: TrainingWork) -> str:
-        """The model of a run: trained and paid for once, whatever happened before."""
+        """Train the model of a run once and pay for it once, whatever happened before."""
         job = work.job
         done = self.trained.get(job.key)
         entry = self.calls.ledger.find(job.key)
@@ -1066,7 +1068,7 @@ class _PilotRun:
         return self._count_cost(job.key, ended.model, ended.usd)
 
     def _name_of_run(self, work: TrainingWork) -> str:
-        """A run in words: its place among all, or its rate where it only tries one."""
+        """A run in words: its number among all, or its rate in a sweep."""
         keys = [other.job.key for other in self.pilot.works]
         if work.job.key not in keys:
             return f"training at rate {work.recipe.rate:g}: {work.job.size} examples"
@@ -1076,7 +1078,7 @@ class _PilotRun:
     async def _begin_run(
         self, work: TrainingWork, done: TrainedModel | None, name: str
     ) -> str:
-        """The id of a run, begun unless it may have begun before."""
+        """Begin a run, unless it may have begun before, and return its id."""
         trainer = self.pilot.trainer
         ledger = self.calls.ledger
         key = work.job.key
@@ -1097,7 +1099,7 @@ class _PilotRun:
         return run
 
     async def _find_begun_run(self, work: TrainingWork, name: str) -> str | None:
-        """A run that may have begun, by its service; what nobody can tell stays in doubt."""
+        """Find a run that may have begun, by its service; it stays in doubt where that is unknown."""
         trainer = self.pilot.trainer
         ledger = self.calls.ledger
         key = work.job.key
@@ -1112,7 +1114,7 @@ class _PilotRun:
         return run
 
     def _reserve(self, key: str, usd: float) -> None:
-        """Set aside the most that a run can cost; raises StoppedError where the cap is too low."""
+        """Reserve the most that a run can cost; raises StoppedError where the cap is too low."""
         cap = self.calls.cap_usd
         reply = self.calls.ledger.reserve(
             key,
@@ -1129,7 +1131,7 @@ class _PilotRun:
     def _note_failure(
         self, key: str, name: str, caught: Exception, run: str = "", usd: float = 0.0
     ) -> StoppedError:
-        """Note that a run failed, with what it cost; gives the error to raise."""
+        """Note that a run failed, with its cost, and return the error to raise."""
         self.calls.ledger.fail(key, str(caught))
         if usd:  # under the job's own name: however often this is said, it counts once
             self._count_cost(f"{key} {run}", "", usd)
@@ -1137,14 +1139,14 @@ class _PilotRun:
         return StoppedError(f"{name} failed: {caught}", fix=_CORRECT)
 
     def _note_state(self, key: str, state: str, **more: Any) -> TrainedModel:
-        """Write down what became of a run, so that one stopped at any moment goes on from there."""
+        """Write down the state of a run, so that it continues from there after a stop."""
         run = TrainedModel.model_validate({"key": key, "state": state, **more})
         self._book.append(run)
         self.trained[key] = run
         return run
 
     def _count_cost(self, key: str, model: str, usd: float) -> str:
-        """Keep in the ledger what a run cost, once; gives its model."""
+        """Keep the cost of a run in the ledger once, and return its model."""
         entry = self.calls.ledger.find(key)
         if entry is None:  # the ledger was moved away, or it is for a job that failed
             self._reserve(key, 0.0)
@@ -1223,11 +1225,11 @@ class _PilotRun:
         )
 
     def evidence(self, result: PilotResult) -> Measured:
-        """The evidence that the pilot adds to the case, whatever its card says.
+        """The evidence of the pilot for the case, whatever its card says.
 
-        A pilot is a lab as well: it raced untuned ways, and what it saw of them a ceiling lab would
-        have seen alike. Its arms are kept, and so are the gain by tuning, where that is known, what
-        was tried, and how many examples were enough.
+        A pilot is a lab as well: a ceiling lab would have found the same about the untuned ways. So
+        the evidence has its arms, the gain by tuning if it is known, the numbers of things tried,
+        and the number of examples that is enough.
         """
         lab = self.pilot.lab
         as_of = self.pilot.lab.as_of
@@ -1258,7 +1260,7 @@ class _PilotRun:
         return measured_in(result, *kept, series=(series,))
 
     def _gain(self, result: PilotResult) -> Evidence | None:
-        """The gain by tuning; a "no" of a small base says nothing of a larger one in use today."""
+        """The gain by tuning. A "no" of a small base says nothing about a larger one in use today."""
         verify = result.verify
         base = self.pilot.base.id
         same = (verify.plan.untuned, base) in {
@@ -1275,7 +1277,7 @@ class _PilotRun:
         )
 
     def _arms(self, result: PilotResult) -> tuple[LabArm, ...]:
-        """Every arm; of the tuned one that was judged also its card."""
+        """Every arm; the judged tuned one has its card."""
         verify = result.verify
         tuned = self._reported_arm(verify.plan.tuned)
         untuned = self._reported_arm(verify.plan.untuned)
@@ -1291,7 +1293,7 @@ class _PilotRun:
     def _arms_with_route(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
     ) -> tuple[LabArm, ...]:
-        """Every arm as judged, and behind them the routed way where there is one."""
+        """Every arm as judged, followed by the routed way if there is one."""
         arms = self._arms_as_judged(tuned, gain, untuned, skills)
         routed = self._routed_way()
         if routed is None:
@@ -1300,7 +1302,7 @@ class _PilotRun:
         return (*arms, routed_way)
 
     def _routed_way(self) -> tuple[LabArm, RoutedWay] | None:
-        """The head where it is sure, and the best prompt for the rest, as a way of its own."""
+        """The way with the head where it is sure, and the best prompt elsewhere; None without one."""
         plan = self.lab.plan
         routed = route(plan, self.scores, self.reported, margin=self.plan.margin)
         if routed is None:
@@ -1325,7 +1327,7 @@ class _PilotRun:
     def _arms_as_judged(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
     ) -> tuple[LabArm, ...]:
-        """Every arm; of the tuned one that is judged also its gain, its skills and its safety."""
+        """Every arm; the judged tuned one has its gain, its skills and its safety."""
         arms = measured_arms(
             "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of
         )
@@ -1362,7 +1364,7 @@ def mean_over_seeds(rows: Any) -> Any:
 
 
 def is_safe(probes: Sequence[SafetyProbe]) -> State:
-    """Whether a tuned model kept its refusals and gives no planted secret back."""
+    """Whether a tuned model kept its refusals and repeats no planted secret."""
     states = {probe.state for probe in probes}
     if "fell" in states:
         return "no"
@@ -1370,7 +1372,7 @@ def is_safe(probes: Sequence[SafetyProbe]) -> State:
 
 
 def enough_examples(result: PilotResult, as_of: date) -> Evidence | None:
-    """Examples at which the curve reaches the target; None where no end of that is known."""
+    """Examples at which the curve reaches the target; None where neither end is known."""
     needed = result.curve.needed
     if isinstance(needed, Unknown) or isinstance(needed.low, str):
         return None

@@ -1,4 +1,4 @@
-"""Recipes as data: where tuning starts, by the size of the base model and by method."""
+"""Recipes as data: the first settings for tuning, by the size of the base and by method."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST_SHARDS = 1000
 
 
 class RecipeRow(FileRecord):
-    """A recipe to start from, and which bases it is for."""
+    """A recipe to start from, and the bases it is for."""
 
     method: Method
     #: Billions of weights of the base; None for any number.
@@ -54,7 +54,7 @@ class RecipeBook(FileRecord):
 
 @cache
 def recipe_book() -> RecipeBook:
-    """Every recipe that ships."""
+    """All shipped recipes."""
     text = files("tuneworthy.training").joinpath(FILE).read_text("utf-8")
     return build(
         RecipeBook,
@@ -64,7 +64,7 @@ def recipe_book() -> RecipeBook:
 
 
 def recipe_row(method: Method, billions: float | None) -> RecipeRow:
-    """The recipe for a base of so many billion weights; None where nobody knows how many."""
+    """The recipe for a base with this many billion weights; None where the number is unknown."""
     rows = [row for row in recipe_book().recipes if row.method == method]
     if billions is None:
         row = next(row for row in rows if row.unknown_size)
@@ -76,12 +76,12 @@ def recipe_row(method: Method, billions: float | None) -> RecipeRow:
 
 
 def rates_around(rate: float, n: int) -> tuple[float, ...]:
-    """The rates that a sweep of ``n`` tries, the recipe's own first."""
+    """The ``n`` rates of a sweep, the recipe's own first."""
     return tuple(float(f"{rate * factor:.2g}") for factor in _AROUND[:n])
 
 
 def billions_by_name(name: str) -> float | None:
-    """Billions of weights of a base as its name says, as in ``Llama-3.1-8B``; None where not."""
+    """Billions of weights by a base's name, as in ``Llama-3.1-8B``; None without a number."""
     sizes = [
         float(number) / (1000 if unit.lower() == "m" else 1)
         for number, unit in _BILLIONS.findall(name)
@@ -90,7 +90,7 @@ def billions_by_name(name: str) -> float | None:
 
 
 def billions_in(folder: Path) -> float | None:
-    """Billions of weights in a folder of safetensors; None where it holds none."""
+    """Billions of weights in a folder of safetensors; None without any."""
     paths = sorted(folder.glob("*.safetensors"))[:_MOST_SHARDS]
     weights = 0
     for path in paths:
@@ -100,7 +100,7 @@ def billions_in(folder: Path) -> float | None:
 
 
 def _weights(file: BinaryIO, path: Path) -> int:
-    """Numbers in a file of safetensors, by its header alone."""
+    """The number of weights in a file of safetensors, by its header alone."""
     length = int.from_bytes(file.read(8), "little")
     try:
         header = json.loads(file.read(length if length <= _MOST_HEADER else 0))
@@ -112,9 +112,9 @@ def _weights(file: BinaryIO, path: Path) -> int:
 
 
 def model_folder(text: str) -> Path:
-    """A folder that holds a base model as ``transformers`` writes it.
+    """A folder with a base model as ``transformers`` writes it.
 
-    Raises InputError where it doesn't, or where its name would break the files that name it.
+    Raises InputError for another folder, or for a name that would break the files that contain it.
     """
     folder = Path(text).expanduser().resolve()
     if not (folder / "config.json").is_file():

@@ -1,6 +1,6 @@
-"""A way without a trained model, answered from a folder alone: Python and numpy, no network.
+"""A way without a trained model, run from a folder alone: Python and numpy, no network.
 
-``python server.py "a text"`` answers once, ``python server.py --port 8080`` serves this machine:
+``python server.py "a text"`` answers once. ``python server.py --port 8080`` serves this machine:
 POST {"input": "a text"} to /.
 """
 
@@ -26,7 +26,7 @@ _INPUT = re.compile(r"\{\{\s*input\s*\}\}")
 
 
 def filled(template: str, text: str) -> str:
-    """A template with a text in the place of its input."""
+    """A template with a text in place of its input."""
     return _INPUT.sub(lambda _: text, template)
 
 
@@ -46,9 +46,9 @@ class ServedWay:
         return self._messages_with_nearest(text, vector)
 
     def _label(self, vector: Any) -> dict[str, Any]:
-        """The label, with the softmax of its score, which nobody has calibrated.
+        """The label with the softmax of its score, which isn't calibrated.
 
-        Where a pilot chose from which score on it may answer alone, also whether it may here.
+        If a pilot chose the lowest score for answering alone, also whether this score is enough.
         """
         scores = np.append(vector, 1.0) @ self._vectors
         shares = np.exp(scores - scores.max())
@@ -79,7 +79,7 @@ class ServedWay:
 
 
 class WayHandler(BaseHTTPRequestHandler):
-    """One text a request, as JSON."""
+    """Handles requests with one text each, as JSON."""
 
     way: ClassVar[ServedWay]
 
@@ -107,13 +107,13 @@ class WayHandler(BaseHTTPRequestHandler):
 
 
 def make_server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of a folder, for this machine alone; port 0 for any that is free."""
+    """A server of a folder, only for this machine; port 0 takes any free port."""
     handler = type("OwnHandler", (WayHandler,), {"way": ServedWay(folder)})
     return ThreadingHTTPServer(("127.0.0.1", port), handler)
 
 
 def main() -> None:
-    """Answer the text that is given, or serve until it is stopped."""
+    """Answer the given text, or serve until stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("text", nargs="?", help="answer this text")
     parser.add_argument(

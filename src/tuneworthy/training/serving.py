@@ -1,9 +1,9 @@
-"""The process that serves a base model and the adapters of a pilot, at an address of this machine.
+"""The process that serves a base model and a pilot's adapters, at an address of this machine.
 
-It takes its settings as one line of JSON on its input, says when it is ready, and ends when its
-input does, which it also does when its parent is killed. Requests for the same model that wait
-are answered together. It speaks as much of OpenAI's API as a lab asks for: messages, the most
-tokens, and a temperature.
+It reads its settings as a line of JSON from its input, and says when it is ready. It ends when its
+input ends, which also happens when its parent is killed. Waiting requests for the same model are
+answered together. It has the part of OpenAI's API that a lab uses: messages, the most tokens, and a
+temperature.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ChatCall:
 
 
 class AdapterModels:
-    """A base model in memory, and the adapters of runs as they are asked for."""
+    """A base model in memory, with adapters of runs that are loaded on demand."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         import torch
@@ -77,7 +77,7 @@ class AdapterModels:
         self._adapters: set[str] = set()
 
     def knows(self, model: str) -> bool:
-        """Whether a name is that of the base, or of a run whose adapter is written."""
+        """Whether a name is the base's, or that of a run with a written adapter."""
         run = model.removeprefix(PREFIX)
         if model == self._name:
             return True
@@ -124,9 +124,9 @@ class AdapterModels:
     def _completion(
         self, call: ChatCall, tokens: list[int], read: int
     ) -> dict[str, Any]:
-        """The reply to a call, in OpenAI's form: its text up to the first token that ends it.
+        """The reply to a call in OpenAI's form, with the text up to the first token that ends it.
 
-        ``tokens`` may go on, as the longest answer of those that are made together does.
+        ``tokens`` may be longer, as calls that are answered together get the length of the longest.
         """
         ends = self._ends()
         length = len(tokens)
@@ -175,14 +175,14 @@ class AdapterModels:
 
 
 class AdapterHandler(BaseHTTPRequestHandler):
-    """One call a request; what isn't taken is said with the field's name."""
+    """Handles a call for each request; an error names the unsupported field."""
 
     models: ClassVar[AdapterModels]
     calls: ClassVar[queue.Queue[ChatCall]]
     key: ClassVar[str]
 
     def do_POST(self) -> None:
-        """Answer a call once its turn has come."""
+        """Answer a call when its turn has come."""
         shown = self.headers.get("Authorization", "")
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _MOST_BYTES:
@@ -208,7 +208,7 @@ class AdapterHandler(BaseHTTPRequestHandler):
         return self._say(call.answer, _BAD if "error" in call.answer else _GOOD)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing: prompts are nobody's business."""
+        """Log nothing, as prompts are private."""
 
     def _say(self, answer: dict[str, Any], status: int) -> None:
         raw = json.dumps(answer).encode()
@@ -220,7 +220,7 @@ class AdapterHandler(BaseHTTPRequestHandler):
 
 
 def answer_calls(models: AdapterModels, calls: queue.Queue[ChatCall]) -> None:
-    """Answer calls for ever, those together that wait for the same model."""
+    """Answer calls for ever; waiting calls for the same model are answered together."""
     waiting: list[ChatCall] = []
     while True:
         if not waiting:

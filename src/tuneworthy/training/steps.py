@@ -60,7 +60,7 @@ def _ids(
 
 
 def laid_out(tokenizer: Any, name: str, longest: int) -> list[Line]:
-    """Each line of a file as tokens and labels; only its answer is learned."""
+    """Each line of a file as tokens and labels; only the answer is learned."""
     rows = []
     with open(name, encoding="utf-8") as file:  # noqa: PTH123  # a copy stands alone
         for text in file:
@@ -78,7 +78,7 @@ def laid_out(tokenizer: Any, name: str, longest: int) -> list[Line]:
 
 
 def order(examples: int, epochs: int, seed: int) -> list[int]:
-    """Places of the examples, epoch after epoch, each in an order of its own."""
+    """Places of the examples, epoch after epoch, each in its own order."""
     chance = random.Random(seed)  # noqa: S311  # hides nothing
     places: list[int] = []
     for _ in range(epochs):
@@ -87,18 +87,18 @@ def order(examples: int, epochs: int, seed: int) -> list[int]:
 
 
 def share_of_rate(step: int, steps: int, rise: int) -> float:
-    """Of the recipe's rate: it rises from the first step on, and falls in a straight line."""
+    """The share of the recipe's rate at a step: it rises at first, then falls in a straight line."""
     return min((step + 1) / rise, max(0.0, (steps - step) / max(1, steps - rise)))
 
 
 class PilotRates:
-    """Gives a trainer these rates, whose first step would have none."""
+    """Gives a trainer these rates. Its own would be zero at the first step."""
 
     rise = 1  #: Steps over which the rate rises.
     optimizer: Any
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """The rates as torch has them; a trainer asks for them once."""
+        """The rates in torch's form; a trainer asks for them once."""
         from torch.optim.lr_scheduler import LambdaLR
 
         self.lr_scheduler = LambdaLR(

@@ -1,7 +1,7 @@
-"""Ways to train, behind one narrow door; this one trains on this machine.
+"""Ways to train behind one small interface; this one trains on this machine.
 
-A way never decides and never counts money: the pilot does, and asks it to begin a run, to find one
-that may have begun, and to wait for its end.
+A way never decides and never counts money. The pilot does, and asks a way to begin a run, to find
+one that may have begun, and to wait for its end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
 EMBEDDED = f"{LOCAL}:{MODEL}"  #: The one base of the embedded way.
 Row = dict[str, Any]
 Step = Callable[[str], None]
-"""Told how a run goes on: ``step 3 of 20``, or what its service says."""
+"""Gets the progress of a run: ``step 3 of 20``, or the words of its service."""
 NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
@@ -53,7 +53,7 @@ SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
 
 @dataclass(frozen=True, slots=True)
 class TrainingWork:
-    """A job with its examples: ``messages``, the last of which is learned, perhaps ``rejected``."""
+    """A job with its examples: ``messages``, whose last one is learned, and perhaps ``rejected``."""
 
     job: TrainingJob
     recipe: Recipe
@@ -61,12 +61,12 @@ class TrainingWork:
 
     @property
     def epochs(self) -> int:
-        """Epochs of the embedded loop: those of the recipe, or more for its least steps."""
+        """Epochs of the embedded loop: the recipe's, or more for its least steps."""
         return self.recipe.epochs_of(len(self.rows))
 
     @property
     def steps(self) -> int:
-        """Steps that the embedded loop takes."""
+        """The number of steps of the embedded loop."""
         return -(-len(self.rows) * self.epochs // self.recipe.batch)
 
 
@@ -79,7 +79,7 @@ class Finished(NamedTuple):
 
 
 class TrainingFailedError(Exception):
-    """A run that ended for good without a model, and what it cost at most; it carries no key."""
+    """A run ended for good without a model. It has the most that it cost, and no key."""
 
     def __init__(self, why: str, usd: float = 0.0) -> None:
         super().__init__(why)
@@ -87,62 +87,62 @@ class TrainingFailedError(Exception):
 
 
 class TrainingStoppedError(Exception):
-    """A run that goes on when it is asked for again."""
+    """A run was stopped, and continues when it is asked for again."""
 
 
 class Trainer(Protocol):
-    """A way to train, and to serve what it trained. Its errors are those of a ``Transport``."""
+    """A way to train, and to serve the result. Its errors are those of a ``Transport``."""
 
     way: Way
     at_once: int  #: Runs of one size that may go on side by side.
     usd_per_mtok: float  #: A million trained tokens cost it; 0 on one's own machine.
 
     async def open(self) -> None:
-        """Make ready to serve, before the first call; once more after it was closed."""
+        """Prepare to serve, before the first call, and again after a close."""
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
         """Estimate the time and money for some runs. A few steps may be measured; nothing is paid."""
 
     def usd_most(self, work: TrainingWork) -> float:
-        """The most a run can cost."""
+        """The most that a run can cost."""
 
     async def begin(self, work: TrainingWork) -> str:
-        """Begin a run, once and with no retry; the id by which it is waited for."""
+        """Begin a run once, without a retry, and return its id."""
 
     async def find(
         self, work: TrainingWork, over: Collection[str], *, patient: bool
     ) -> str | None:
         """The id of a run that may have begun; None where it surely hasn't.
 
-        Those that are ``over`` don't count. One that was asked for takes a ``patient`` look: a list
-        may lag behind.
+        Runs in ``over`` don't count. With ``patient``, it looks longer, as a list may lag behind a
+        request.
         """
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
-        """Wait for the end of a run, or go on with it.
+        """Wait for the end of a run, or continue it.
 
         Raises TrainingFailedError if it failed for good, TrainingStoppedError if it was stopped.
         """
 
     def served(self, model: str) -> Model:
-        """A trained model as a case names it; before the first, ``model`` is that of the base."""
+        """A trained model in the form of a case; before the first one, ``model`` is the base's."""
 
     def stop(self) -> None:
-        """End what is going on soon; it can go on later."""
+        """End running work soon; it can continue later."""
 
     async def close(self) -> None:
-        """Let go of what is held."""
+        """Release everything that is open."""
 
 
 class _Worker(NamedTuple):
-    """A process that trains, one run after another, and what it says beside."""
+    """A process that trains one run after another, with the log of its other output."""
 
     process: asyncio.subprocess.Process
     log: IO[bytes]
 
 
 def _at_once() -> int:
-    """Runs of the embedded base that this machine takes side by side, in half of its memory."""
+    """Runs of the embedded base that this machine can train in parallel, in half of its memory."""
     if not hasattr(os, "sysconf"):  # Windows
         return 1
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -153,12 +153,12 @@ def _at_once() -> int:
 
 
 class LoraTrainer:
-    """Trains adapters in processes of its own, on a ``device``: ``cpu`` or ``cuda``.
+    """Trains adapters in separate processes, on a ``device``: ``cpu`` or ``cuda``.
 
-    Runs keep their state in a folder each below ``folder``, every ``save_every_s`` seconds. The
-    base is a GGUF file, or a folder as ``transformers`` writes it; then ``untuned`` is the base as
-    a case names it, at the server that serves its adapters. Where it ``serves`` here, that is a
-    process of its own at the port of that address; a vLLM server is told to load each adapter.
+    Each run keeps its state in a folder below ``folder``, every ``save_every_s`` seconds. The base
+    is a GGUF file, or a folder as ``transformers`` writes it. For a folder, ``untuned`` is the base
+    as a case names it, at the server of its adapters. If it ``serves`` here, that server is a
+    separate process at the port of that address. Otherwise a vLLM server loads each adapter.
     """
 
     def __init__(
@@ -191,10 +191,10 @@ class LoraTrainer:
         self._serving: _Worker | None = None
 
     async def open(self) -> None:
-        """Start the server, where it serves its adapters itself.
+        """Start the server, if it serves its adapters itself.
 
-        A vLLM server that was started again is told of the adapters that are written. Raises
-        InputError where something else is at that address, or the base can't be read.
+        A vLLM server that was restarted loads the written adapters again. Raises InputError where
+        another program is at that address, or the base can't be read.
         """
         if self._tells:
             for record in sorted(self._folder.glob("*/done.json")):
@@ -213,7 +213,7 @@ class LoraTrainer:
             )
 
     async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
-        """Time and memory from the first steps of the largest run, as often as runs go on at once.
+        """Time and memory, by the first steps of the largest run, in as many processes as will run.
 
         Runs of a size wait for each other, so an odd one takes as long as two.
         """
@@ -240,19 +240,19 @@ class LoraTrainer:
         )
 
     def usd_most(self, work: TrainingWork) -> float:  # noqa: ARG002  # as of every way
-        """Nothing is paid on this machine."""
+        """Zero, as nothing is paid on this machine."""
         return 0.0
 
     async def begin(self, work: TrainingWork) -> str:
-        """Its folder is its id."""
+        """The folder of the run, which is its id."""
         return work.job.key[:16]
 
     async def find(self, work: TrainingWork, *_: Any, **__: Any) -> str:
-        """A run on this machine is found by its folder, whatever happened to it."""
+        """The folder of the run: a local run is always found, whatever happened to it."""
         return await self.begin(work)
 
     async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
-        """Train, or go on from the last state; a run that is done is not trained again."""
+        """Train, or continue from the last state; a finished run isn't trained again."""
         folder = self._folder / id
         record = folder / "done.json"
         if not record.is_file():
@@ -273,9 +273,9 @@ class LoraTrainer:
         return Finished(f"{EMBEDDED}+{place.stem}", seconds=seconds)
 
     async def _load(self, run: str) -> None:
-        """Have a vLLM server load the adapter of a run; one that it has already is as good.
+        """Let a vLLM server load the adapter of a run; one that is loaded already is fine.
 
-        Raises InputError where it doesn't take it.
+        Raises InputError where it refuses.
         """
         assert self._untuned is not None  # the way of a folder has one
         place = reach(self._untuned)
@@ -307,13 +307,13 @@ class LoraTrainer:
             raise InputError(what, where="--serve vllm", fix=fix)
 
     def served(self, model: str) -> Model:
-        """The embedded runtime serves it, or the user's endpoint under this name."""
+        """The model at the embedded runtime, or at the user's endpoint under this name."""
         if self._untuned is None:
             return Model(id=model, kind="tuned", runs="own")
         return self._untuned.model_copy(update={"id": model, "kind": "tuned"})
 
     def stop(self) -> None:
-        """Kill the processes: they go on from the last state that they wrote."""
+        """Kill the processes: their runs continue from the last written state."""
         self._stopped = True
         for worker in self._workers:
             if worker.process.returncode is None:
@@ -334,7 +334,7 @@ class LoraTrainer:
         self._stopped = False
 
     async def unpack(self, folder: Path) -> int:
-        """Write the base as safetensors into a folder that is there; its number of weights."""
+        """Write the base as safetensors into an existing folder, and return its number of weights."""
         worker = await self._ready()
         job = {
             "base": str(self._base or checked()),
@@ -369,7 +369,7 @@ class LoraTrainer:
         return await self._done(worker, job, step)
 
     async def _done(self, worker: _Worker, job: Row, step: Step) -> Row:
-        """Hand a job to a process; its last word of it."""
+        """Give a job to a process, and return its last message about it."""
         process = worker.process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -406,14 +406,14 @@ class LoraTrainer:
 
 
 def _refuse_lacking() -> None:
-    """Refuse where a library lacks that trains or serves."""
+    """Refuse to work without the libraries for training and serving."""
     if lacks := [name for name in NEEDED if find_spec(name) is None]:
         fix = "install it (about 1.4 GB): pip install 'tuneworthy[pilot]'"
         raise InputError(f"training on this machine needs {lacks[0]}", fix=fix)
 
 
 async def _started(module: str) -> _Worker:
-    """A process of ours that takes JSON on its input and answers in lines of JSON."""
+    """A process of ours with JSON as input and lines of JSON as output."""
     log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", module),
@@ -427,7 +427,7 @@ async def _started(module: str) -> _Worker:
 
 
 async def _answered(worker: _Worker, asked: Row) -> Row:
-    """The first line that a process answers; nothing where it ended."""
+    """The first line that a process answers; {} where it ended."""
     process = worker.process
     assert process.stdin is not None
     assert process.stdout is not None
@@ -439,9 +439,9 @@ async def _answered(worker: _Worker, asked: Row) -> Row:
 
 
 def _server_of(untuned: Model) -> Row:
-    """Name, key and port under which a base is served here.
+    """Name, key and port for serving a base here.
 
-    Raises InputError where its address isn't one of this machine with a port.
+    Raises InputError where its address isn't on this machine, or has no port.
     """
     reached = reach(untuned)
     port = urlsplit(reached.base_url).port
@@ -455,10 +455,10 @@ def _server_of(untuned: Model) -> Row:
 
 
 def unpack_embedded(folder: Path) -> int:
-    """Write the embedded model as safetensors into a new folder; its number of weights.
+    """Write the embedded model as safetensors into a new folder, and return its number of weights.
 
-    What a pilot tunes is these weights, which are a 4-bit copy of the published ones. Raises
-    InputError without the extra ``pilot`` or the weights, OutputError if the folder is there.
+    A pilot tunes these weights, which are a 4-bit copy of the published ones. Raises InputError
+    without the extra ``pilot`` or the weights, OutputError if the folder exists.
     """
 
     async def written(place: Path) -> int:

@@ -1,4 +1,4 @@
-"""How well the untuned side of a go was searched, and the price of a search that would tell."""
+"""How well a go's untuned prompts were searched, and the price of a search that would settle it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GRADES: dict[str, str] = {
 def say_unsearched(
     lab: PreparedLab, grade: CeilingGrade | str, ledger: Ledger | None
 ) -> str:
-    """That nobody searched for the best prompt, and what a search costs; empty after a search."""
+    """Say that nobody searched for the best prompt, and the price of a search; empty after one."""
     if grade == "searched":
         return ""
     says = f"{_GRADES[grade]}, not searched. Search them before you roll out"

@@ -1,4 +1,4 @@
-"""A signed decision against what came after it: logs, dates, and what the rules say today."""
+"""A signed decision compared with later facts: logs, dates, and today's verdict by the rules."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ State = Literal["holds", "attention", "unknown"]
 
 
 class Watched(NamedTuple):
-    """One thing that a decision rests on, as it is today."""
+    """One ground of a decision, as it is today."""
 
     id: str
     """signed, review, answer, evidence, target_quality, better_success_share, drift_…, ends_…"""
@@ -64,7 +64,7 @@ class Watched(NamedTuple):
 
 
 class WatchReport(NamedTuple):
-    """How a decision stands."""
+    """The state of a decision."""
 
     case: str
     day: date
@@ -73,7 +73,7 @@ class WatchReport(NamedTuple):
 
     @property
     def state(self) -> State:
-        """Attention where anything asks for it, and unknown where anything couldn't be seen."""
+        """Attention if any ground needs it, else unknown if any can't be checked."""
         states = {check.state for check in self.checks}
         for state in ("attention", "unknown"):
             if state in states:
@@ -82,7 +82,7 @@ class WatchReport(NamedTuple):
 
 
 def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
-    """Hold the signed decision of a case against everything that is known by now, or by a day."""
+    """Compare the signed decision of a case with everything that is known on a day."""
     case = load_case(source)
     day = as_of or today()
     dossier = decide(case, framework_of(case), as_of=day)
@@ -133,10 +133,9 @@ def _of_decision(
 
 
 def _of_targets(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
-    """After a yes: until then a target that is missed is why somebody asks, and no news.
+    """The targets after a yes. Before that, a missed target is the reason to tune, and no news.
 
-    What nobody knows of production is said of the tuned model that was signed for, as a lab last
-    measured it.
+    If production's figure is unknown, the signed tuned model's last lab figure is used.
     """
     if not _said_yes(decision):
         return
@@ -164,7 +163,7 @@ def _said_yes(decision: CaseDecision) -> bool:
 
 
 def signed_way(dossier: Dossier) -> WayResult | None:
-    """The tuned way that a yes was signed for: the first of those that were measured."""
+    """The tuned way of a signed yes: the first measured one; None without any."""
     tuned = (
         way for way in dossier.ways if way.kind == "tuned" and way.state != "untried"
     )
@@ -178,7 +177,7 @@ _CHEAPER_OR_FASTER: Mapping[FigureId, str] = {
 
 
 def _of_rivals(decision: CaseDecision, dossier: Dossier) -> Iterator[Watched]:
-    """After a yes: untuned ways that take the reason to tune away, or may."""
+    """Untuned ways that remove the reason to tune, or may, after a yes."""
     tuned = signed_way(dossier)
     if not _said_yes(decision) or tuned is None:
         return
@@ -207,12 +206,12 @@ def _misses(way: WayResult) -> bool:
 
 
 def _is_below(way: WayResult, other: WayResult, name: FigureId) -> bool:
-    """Whether a whole figure lies below another's."""
+    """Whether one figure's whole interval is below another's."""
     return _end(way, name, "high") < _end(other, name, "low")
 
 
 def _end(way: WayResult, name: FigureId, end: str) -> float:
-    """An end of a figure; of one that nobody knows, none is below and none above."""
+    """An end of a figure. For an unknown one, it is infinite, so that no comparison holds."""
     figure = way.figures[name]
     value = Unknown(ask="") if isinstance(figure, Unknown) else getattr(figure, end)
     if isinstance(value, Unknown):
@@ -247,7 +246,7 @@ def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watch
 
 
 def _of_requests(runs: Sequence[Measured], on: date) -> Watched:
-    """Whether the requests of the newest log are of the kinds of the one that was signed on."""
+    """Whether the requests of the newest log are of the same kinds as at the signature."""
     mixes = [
         run.mix
         for run in runs
@@ -279,7 +278,7 @@ _OF_LOGS = {*WATCHED, *DRIFTS}
 
 
 def _lacking_logs(runs: Sequence[Measured], on: date) -> str:
-    """Why nothing is known of logs since a day: there are none, or too few calls in them."""
+    """Why nothing is known of logs since a day: none exist, or they have too few calls."""
     for evidence in (each for run in runs for each in run.evidence):
         if evidence.id in _OF_LOGS and _is_newer(evidence, on):
             return f"The logs since {as_day(on)} hold too few calls to say anything; give more"
@@ -288,9 +287,9 @@ def _lacking_logs(runs: Sequence[Measured], on: date) -> str:
 
 
 def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watched:
-    """Worse where the whole new interval lies on the wrong side of the whole old one.
+    """Worse where the whole new interval is on the wrong side of the whole old one.
 
-    Of two of which one has no upper end nothing is known where they overlap.
+    If one of them has no upper end, overlapping intervals say nothing.
     """
     if old is None:
         return Watched(name, "unknown", f"{_measured_text(new)}; before: unknown")
@@ -312,7 +311,7 @@ def _is_newer(evidence: Evidence, on: date) -> bool:
 
 
 def _ends(evidence: Evidence) -> tuple[float, float]:
-    """Both ends of what was measured; an open upper end is infinite."""
+    """Both ends of a measurement; an open upper end is infinite."""
     low = evidence.number if evidence.low is None else evidence.low
     high = evidence.high if isinstance(evidence.high, float | int) else math.inf
     return low, high
@@ -327,7 +326,7 @@ def _interval(evidence: Evidence) -> str:
 
 
 def _of_ends(case: Case, day: date) -> Iterator[Watched]:
-    """Models and services that ended, or are about to."""
+    """Models and services that have ended, or end soon."""
     ends = {model.id: end_day(model, day) for model in case.models}
     ends["the service"] = case.tuning.until
     for name, until in ends.items():
@@ -354,7 +353,7 @@ _MARKS = {"attention": "look at it", "unknown": "unknown", "holds": "holds"}
 
 
 def watch_document(seen: WatchReport, folder: str = "CASE") -> b.Document:
-    """How a decision stands; ``folder`` as the user named the case."""
+    """The document about a decision's state; ``folder`` is the case as the user named it."""
     order = sorted(seen.checks, key=lambda check: [*_MARKS].index(check.state))
     rows = [
         (_MARKS[check.state], check.says.replace(" CASE", f" {folder}"))

@@ -1,7 +1,7 @@
-"""Winners without a trained model, handed off: a trained head, or the nearest examples.
+"""Best ways without a trained model, handed off: a trained head, or the nearest examples.
 
-Each is a folder that answers by itself, with Python and numpy: what was learned, a small server,
-the table that embeds texts, and a card that says what was measured.
+Each is a folder that answers by itself, with Python and numpy: the learned data, a small server,
+the table that embeds texts, and a card with the measurements.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class WinnerReport(NamedTuple):
 def hand_over(
     source: str | Path, name: str, output: str | Path | None = None
 ) -> WinnerReport:
-    """Write a winner without a model into a new folder, ``export/NAME`` in the case folder.
+    """Write a best way without a model into a new folder, by default ``export/NAME`` in the case.
 
-    It learns from the training set, as a pilot's does, or from the examples of a case that has
-    none. Raises CaseError where there are too few, OutputError if the folder is there already.
+    It learns from the training set, as in a pilot, or else from the examples of the case. Raises
+    CaseError for too few examples, OutputError if the folder exists.
     """
     lab = prepare(source, scored=False)
     pool = lab.plan.setting.pool
@@ -163,7 +163,7 @@ def _measured(lab: PreparedLab, name: str) -> tuple[str | Unknown, str]:
 
 
 def _routed(lab: PreparedLab) -> RoutedWay | None:
-    """How sure the head has to be by the pilot, whose head this has to be."""
+    """The routing of the pilot, if its head is this one; else None."""
     result = read_pilot(lab.case)
     training = read_training(lab.case)
     if result is None or training is None or isinstance(result.routed, Unknown):
@@ -181,7 +181,7 @@ def _say_routed(routed: RoutedWay) -> str:
 
 
 def _copy_code(place: Path) -> None:
-    """The server and what it embeds texts with, so that the folder needs nothing of ours."""
+    """Copy the server and the code that embeds texts, so that the folder needs nothing of ours."""
     server = files("tuneworthy.training").joinpath("served.py").read_text("utf-8")
     own = server.replace(
         "from tuneworthy.text.embedding import", "from embedding import"

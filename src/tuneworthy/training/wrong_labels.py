@@ -1,11 +1,10 @@
-"""Likely wrong labels, line by line: what a trained head says that never saw the line.
+"""Likely wrong labels, line by line, by a trained head that never saw the line.
 
-A head is trained on four fifths of the lines and looks at the fifth that it didn't see (out of
-fold). Where it prefers another label by far, the line is named. How far is enough, and how good
-the naming is, isn't assumed: labels of this very set are swapped on purpose, and it is counted how
-many of them are named, and how many of the named ones were swapped. The cut is chosen on one half
-of the lines and reported on the other. A wrong label of the set's own counts as a false alarm
-there, so what is reported is the least that the naming is worth.
+A head is trained on four fifths of the lines and checks the other fifth (out of fold). Where it
+clearly prefers another label, the line is marked. How clearly is measured: labels of this very set
+are swapped on purpose, and it is counted how many swapped ones are marked, and how many marked ones
+were swapped. The limit is chosen on one half of the lines and reported on the other. A wrong label
+of the set itself counts as a false alarm there, so the reported precision is a lower bound.
 """
 
 from __future__ import annotations
@@ -36,11 +35,9 @@ A_CLASS = 5
 #: Share of labels that are swapped on purpose; real sets have up to as many.
 SWAPPED = 0.1
 LEAST_SHARE = 0.25
-"""Swapped labels among those named, below which nothing is named at all.
-
-Wrong labels of the set's own are named too and lower it: with a tenth of them wrong already it was
-0.25 to 0.6 in real sets, where nine in ten of those named were wrong (docs/evidence/accuracy.md).
-"""
+"""The lowest share of swapped labels among the marked ones for marking any. Wrong labels of the set
+itself are marked too and lower the share: with a tenth of them wrong already, it was 0.25 to 0.6 in
+real sets, where nine in ten of the marked ones were wrong (docs/evidence/accuracy.md)."""
 #: Of recall against precision, as the square of beta in the F-measure.
 RECALL_WEIGHT = 1.0
 ENOUGH_SWAPS = 10  #: Swapped labels on which the naming is reported, at least.
@@ -69,7 +66,7 @@ class LabelCheck(NamedTuple):
 
 
 def check_labels(examples: Sequence[TrainingExample]) -> LabelCheck:
-    """Name lines whose label is likely wrong; none where labels aren't few and short."""
+    """Find lines whose label is likely wrong; none where labels aren't few and short."""
     answers = [" ".join(example.answer.content.split()) for example in examples]
     if lacking := _lacking(answers):
         return LabelCheck((), Unknown(ask=lacking), 0)
@@ -92,7 +89,7 @@ def check_labels(examples: Sequence[TrainingExample]) -> LabelCheck:
 
 
 def _lacking(answers: Sequence[str]) -> str:
-    """Why nothing can be said; empty where something can."""
+    """Why labels can't be checked; empty where they can."""
     labels = Counter(answers)
     if len(answers) < FEWEST_LINES:
         return f"give {FEWEST_LINES} examples or more"
@@ -118,7 +115,7 @@ def _measure_swaps(
     folds: Codes,
     chosen_on: NDArray[np.bool_],
 ) -> tuple[float, PlantedSwaps | Unknown]:
-    """The doubt from which on a line is named, and how good that is on the other half."""
+    """The doubt from which a line is marked, and its quality on the other half."""
     rounds = max(1, min(_MOST_ROUNDS, round(_WANTED_SWAPS / (SWAPPED * len(codes)))))
     doubts = []
     swaps = []
@@ -151,7 +148,7 @@ def _measure_swaps(
 
 
 def _swap(codes: Codes, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Codes]:
-    """Which labels are swapped, and all labels then: those swapped get that of another line."""
+    """Which labels are swapped, and all labels after that: a swapped one is that of another line."""
     swapped = rng.random(len(codes)) < SWAPPED
     others = rng.permutation(codes)
     labels = np.where(swapped, others, codes)
@@ -159,7 +156,7 @@ def _swap(codes: Codes, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Co
 
 
 def _best_cut(doubt: Floats, swapped: NDArray[np.bool_]) -> float:
-    """The doubt that names most for its precision; infinite where none is precise enough."""
+    """The doubt that marks the most lines at sufficient precision; infinite where none has it."""
     order = np.argsort(-doubt, kind="stable")
     right = np.cumsum(swapped[order])
     named = np.arange(1, len(order) + 1)
@@ -175,9 +172,9 @@ def _best_cut(doubt: Floats, swapped: NDArray[np.bool_]) -> float:
 def _doubts(
     vectors: NDArray[np.float32], codes: Codes, folds: Codes
 ) -> tuple[Floats, Codes]:
-    """By how much each line's label is less likely than the best other one, and that other one.
+    """How much less likely each line's label is than the best other one, and that other one.
 
-    As a logarithm: above nought the head prefers the other one.
+    It is a logarithm: above 0, the head prefers the other label.
     """
     chances = np.full((len(codes), int(codes.max()) + 1), 0.0)
     for fold in range(FOLDS):

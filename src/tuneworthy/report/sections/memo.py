@@ -121,7 +121,7 @@ _ABOVE = "ask_above_prize"
 
 
 def _in_parts(dossier: Dossier, plan: Plan) -> str:
-    """What of it is spent in any case, and what only where the first try isn't enough."""
+    """Say which part is spent in any case, and which only if the first try isn't enough."""
     certain, only_then = _split(plan)
     if not only_then:
         return ""
@@ -158,7 +158,7 @@ _AFTER_A_TRY = ("evaluation", "recall", "pilot")
 
 
 def _first_try(dossier: Dossier, phases: Sequence[Phase]) -> str:
-    """What is tried first, by its name."""
+    """The name of the way that is tried first."""
     titles = {way.id: way.title for way in dossier.ways}
     advice = dossier.recommendation
     steps = () if isinstance(advice, Unknown) else advice.steps
@@ -648,7 +648,7 @@ def ways(dossier: Dossier) -> tuple[b.Block, ...]:
 
 
 def _meanings(dossier: Dossier, shown: b.Table) -> Iterator[str]:
-    """What the chances in the table mean."""
+    """Explain the words that the cells of a table use for quality and chances."""
     used = {str(cell) for row in shown.rows for cell in row}
     if any(column.title == "quality" for column in shown.head):
         yield "Quality is the share of answers that are right, with its 95% interval in brackets."

@@ -183,7 +183,7 @@ def _is_late(money: InvestmentResult) -> bool:
 
 
 def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) -> str:
-    """What it takes up front, and what is left each month to repay that."""
+    """Say what it takes up front, and what is left each month to repay that."""
     every = "of the job" if money.one_off else "per month"
     says = f"It takes {dollars(money.upfront_usd)} up front{_pilot_part(dossier)}"
     run = f"{dollars(money.ask_usd.run_month)} {every}"
@@ -202,7 +202,7 @@ def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) 
 
 
 def _pilot_part(dossier: Dossier) -> str:
-    """What of the whole is asked for now, up to the pilot's end; empty where no pilot is."""
+    """Say which part of the whole is asked for now, for the pilot; empty without a pilot."""
     money = dossier.investment
     if dossier.verdict.answer != "pilot" or isinstance(money, Unknown):
         return ""
@@ -215,7 +215,7 @@ def _pilot_part(dossier: Dossier) -> str:
 
 
 def _leaves(money: InvestmentResult, every: str) -> str:
-    """What is left each month to repay it; where all are numbers, what it is taken from, too."""
+    """Say what is left each month to repay it, and how it is computed where every part is known."""
     low, high = ends(money.monthly_net_usd)
     if low < 0 < high < inf:
         left = f"leaves {usd(high)} {every} at best and loses {usd(-low)} at worst"
