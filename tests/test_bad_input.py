@@ -34,6 +34,7 @@ from internals import (
     cases_judging,
     catalogue_text,
     files_disk,
+    model_base,
     parse,
     pipeline_room,
     render,
@@ -231,7 +232,7 @@ def _loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _judged_once() -> Iterator[None]:
     """A case that was judged is remembered: most of these commands meet the same ones again."""
     judge = pipeline_room.decide
-    digest_of = pipeline_room.remembered_digest
+    digest_of = model_base.remembered_digest
     known: OrderedDict[object, Dossier] = OrderedDict()
 
     def remembered(
