@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from isolation import process_restored
+
 for _name in (
     "no_proxy",
     "NO_PROXY",
@@ -116,6 +118,13 @@ def pytest_collection_modifyitems(
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item.get_closest_marker("slow") is None]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """What a test does to the process is undone before its fixtures are."""
+    with process_restored():
+        return (yield)
 
 
 # Skips --------------------------------------------------------------------------------------------
