@@ -484,17 +484,19 @@ class GepaDraw:
         """Evaluate a candidate on some cases, in gepa's form."""
         from gepa.core.adapter import EvaluationBatch
 
-        del capture_traces
         prompt = self._prompt(candidate[_PART])
         tried = self._evaluator.try_on(PromptCandidate(self._arm, prompt), batch)
-        pairs = zip(batch, tried, strict=True)
+        records = None
+        if capture_traces:
+            pairs = zip(batch, tried, strict=True)
+            records = [
+                _record(self._arm, case, answer, why)
+                for case, (_, answer, why) in pairs
+            ]
         return EvaluationBatch(
             outputs=[answer for _, answer, _ in tried],
             scores=[score for score, _, _ in tried],
-            trajectories=[
-                _record(self._arm, case, answer, why)
-                for case, (_, answer, why) in pairs
-            ],
+            trajectories=records,
         )
 
     def make_reflective_dataset(
