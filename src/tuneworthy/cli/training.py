@@ -530,6 +530,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
+    from tuneworthy.training.candidates import GATED_ELSEWHERE
     from tuneworthy.training.pilot import end_rows, quoted_training
 
     training = asyncio.run(quoted_training(pilot))
@@ -546,6 +547,8 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     if ends:
         values["base"] = dict(ends)
     more = [*ends, *pilot.lab.host_rows]
+    if not pilot.gated_here:
+        more.append(("Training set", GATED_ELSEWHERE))
     document = pilot_quote_document(
         pilot.plan, training, calls, budget, pilot.lab.case.name, more
     )

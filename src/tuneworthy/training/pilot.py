@@ -177,6 +177,9 @@ class PreparedPilot:
     planted: tuple[tuple[str, str], ...]  #: Question and secret of each canary.
     say: Say
     there: int = 0  #: Examples that it could train on.
+    gated_here: bool = (
+        True  #: Whether the gates of its training set ran on this machine.
+    )
     sweep: tuple[TrainingWork, ...] = ()  #: A run for each rate that is tried first.
     rivals: tuple[PreparedPilot, ...] = ()
     """The same with each larger base, where several are tried; the smallest is this one."""
@@ -349,6 +352,7 @@ def prepare_pilot(
         planted=planted,
         say=say,
         there=len(rows),
+        gated_here=not training.brought,
         sweep=tried,
     )
 
