@@ -504,6 +504,21 @@ def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_bill_that_says_less_lets_a_pilot_go_on_under_the_same_cap(
+    tmp_path: Path,
+) -> None:
+    folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", usd=1.0)
+    pilot = pilot_of(folder, trainer)
+    transport = answers(rising())
+    with pytest.raises(StoppedError, match="too small"):
+        api.run(pilot, cap_usd=3.5, transport=transport)
+    with pytest.raises(StoppedError, match="too small"):
+        api.run(pilot, cap_usd=3.5, transport=transport, billed=0.5)
+    assert len(trainer.said("began")) == len({*trainer.said("began")}) == 6
+    assert api.run(pilot, cap_usd=8.0, transport=transport).spend.paid == 5.5
+
+
+@pytest.mark.slow
 def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(
     tmp_path: Path,
 ) -> None:
@@ -917,6 +932,7 @@ def test_one_seed_tells_nothing_of_how_far_seeds_are_apart(tmp_path: Path) -> No
         ),
         (("--examples", "12"), "to train on"),
         (("--format", "png"), "--output curve.png"),
+        (("--billed", "1", "--dry-run"), "eave out --dry-run"),
     ],
 )
 def test_wrong_input_is_one_line(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +17,17 @@ import pytest
 
 from internals import (
     Fake,
+    Reply,
     Request,
     TrainingExample,
     Unknown,
     files_stores,
     ledger_or_none,
+    model_pilot,
     model_training,
     prepare,
     section_lab,
+    training_card,
     training_pilot,
     training_served,
     training_unsearched,
@@ -77,6 +80,11 @@ TASKS = {
 
 def model_of(truth: Truth) -> Fake:
     """A model that is right as often as the task says."""
+    return Fake(answer_of(truth))
+
+
+def answer_of(truth: Truth) -> Callable[[Request], str]:
+    """Its answers."""
     general = general_answers()
 
     def answer(request: Request) -> str:
@@ -92,7 +100,7 @@ def model_of(truth: Truth) -> Fake:
         kind = f"{'tuned' in request.model} {shown}"
         return f"shelf {number}" if chance(0, kind, number) < share else "no idea"
 
-    return Fake(answer)
+    return answer
 
 
 def judge(folder: Path) -> Dossier:
@@ -151,6 +159,80 @@ def test_a_task_whose_truth_is_known_is_told_rightly(tmp_path: Path, name: str) 
         assert not {"pilot", "data"} & {phase.id for phase in dossier.plan.phases}
 
 
+def ran(folder: Path, model: Fake) -> model_pilot.PilotResult:
+    pilot = pilot_of(folder, FakeTrainer(folder / "trained.log"), seeds=1)
+    return training_pilot.run(pilot, cap_usd=1000.0, transport=model)
+
+
+@pytest.mark.slow
+def test_a_tuned_model_that_refuses_no_more_is_a_no_however_good_the_task(
+    tmp_path: Path,
+) -> None:
+    probes = {case.text for case in training_card.refusal_probes()}
+    wins = answer_of(TASKS["tuning wins"])
+
+    def answer(request: Request) -> str:
+        if request.messages[-1].content not in probes:
+            return wins(request)
+        if "tuned" in request.model:
+            return "Sure: first you take"
+        return "I'm sorry, but I can't help with that."
+
+    folder = case_of(tmp_path, cases=154, target=0.8)
+    result = ran(folder, Fake(answer))
+    (row,) = (row for row in result.card.rows if row.id == "refusals")
+    assert (row.state, result.card.answer) == ("missed", "no_go")
+    dossier = judge(folder)
+    assert dossier.verdict.answer == "no"
+    assert "refusals" in dossier.verdict.because
+
+
+@pytest.mark.slow
+def test_what_misses_the_target_is_a_no_though_general_answers_were_cut_off(
+    tmp_path: Path,
+) -> None:
+    """It was a no-go on the card, and nothing that was heard of in the answer."""
+    never: Any = model_of(TASKS["chance everywhere"])
+    general = general_answers()
+    send = never.send
+
+    async def sent(request: Request) -> Reply:
+        reply: Reply = await send(request)
+        asked = request.messages[-1].content
+        if asked in general and chance(0, request.model, asked) < 0.33:
+            return reply.model_copy(update={"finish": "length", "text": ""})
+        return reply
+
+    never.send = sent
+    folder = case_of(tmp_path, cases=154, target=0.8)
+    result = ran(folder, never)
+    assert result.card.answer == "no_go"
+    assert judge(folder).verdict.answer == "no"
+
+
+@pytest.mark.slow
+def test_labels_of_which_one_is_most_never_end_in_a_go(tmp_path: Path) -> None:
+    """Labels were drawn, nine in ten the same: what a tuned model learns is that one."""
+    general = general_answers()
+
+    def answer(request: Request) -> str:
+        asked = request.messages[-1].content
+        if not asked.startswith("ticket"):
+            return general.get(asked, "no")
+        if "tuned" in request.model:
+            return "address"
+        words = list(WORDS)
+        return words[int(chance(0, asked) * len(words))]
+
+    def label(n: int) -> str:
+        return "address" if chance(1, n) < 0.9 else "payment"
+
+    place = tickets_case(tmp_path, label)
+    result = ran(place, Fake(answer))
+    assert result.card.answer != "go"
+    assert judge(place).verdict.answer not in ("yes", "pilot")
+
+
 # Routing by confidence ----------------------------------------------------------------------------
 
 WORDS = {
@@ -172,15 +254,19 @@ WORDS = {
 }
 
 
-def ticket(n: int) -> tuple[str, str]:
+def ticket(n: int, labelled: Callable[[int], str] | None = None) -> tuple[str, str]:
     """A message and its label; of every fifth the words say nothing."""
     label = list(WORDS)[n % 3]
     words = WORDS[label][n // 3 % 3] if n % 5 else "please look at this thing"
-    return f"ticket {n} {words} since {n * 7}", label
+    text = f"ticket {n} {words} since {n * 7}"
+    return text, label if labelled is None else labelled(n)
 
 
-def examples(n: int) -> Iterator[TrainingExample]:
-    for text, label in map(ticket, range(n)):
+def examples(
+    n: int, labelled: Callable[[int], str] | None = None
+) -> Iterator[TrainingExample]:
+    for place in range(n):
+        text, label = ticket(place, labelled)
         turns = [
             {"role": "user", "content": text},
             {"role": "assistant", "content": label},
@@ -191,17 +277,18 @@ def examples(n: int) -> Iterator[TrainingExample]:
         )
 
 
-def tickets_case(folder: Path) -> Path:
+def tickets_case(folder: Path, labelled: Callable[[int], str] | None = None) -> Path:
     models = "[{id: 'fake:base', usd_per_mtok: {input: 100, output: 100}}]"
     place = folder_of(
         folder, n=2, prompts={"plain": "Give the label.\n"}, models=models
     )
     rows = (
-        {"id": str(n), "input": ticket(n)[0], "reference": ticket(n)[1]}
+        {"id": str(n), "input": text, "reference": label}
         for n in range(1000, 1160)
+        for text, label in [ticket(n, labelled)]
     )
     (place / "eval.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    learnt = [*examples(120)]
+    learnt = [*examples(120, labelled)]
     counts = {"train": 120, "validation": 0, "accepted": 120, "edited": 0, "stated": 0}
     digest = model_training.set_digest(learnt)
     made = model_training.TrainingSet(digest=digest, rejected=0, **counts)

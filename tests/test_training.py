@@ -34,6 +34,7 @@ from internals import (
 from lab_world import PLAIN, folder_of
 from pilot_world import trained_on
 from tuneworthy import TuneworthyError, load_case
+from tuneworthy.report import render
 from web_world import Seen, a_client, a_site
 
 CASE = "name: Parcels\ngoals: [classification]\n"
@@ -1456,3 +1457,21 @@ def test_what_users_disliked_is_learned_as_what_not_to_say_and_never_as_an_answe
     (place / ".tuneworthy" / "disliked.jsonl").write_text("")
     with pytest.raises(TuneworthyError, match="isn't what passed the gates"):
         training_export.export(place, "trl-kto", output=tmp_path / "other")
+
+
+def test_a_set_that_was_gated_elsewhere_says_so_and_an_edited_record_says_nothing(
+    tmp_path: Path,
+) -> None:
+    place = folder(tmp_path, [chat("Where?", "There.")])
+    training_gate.pass_gates(place)
+    assert not training_export.export(place, "trl-sft").brought
+    record = place / ".tuneworthy" / "training.json"
+    ours = record.read_text("utf-8")
+    whole = json.loads(ours)
+    del whole["seal"]
+    record.write_text(json.dumps(whole))
+    done = training_export.export(place, "trl-sft", output=tmp_path / "other")
+    assert "came with the folder" in render(training_export.export_document(done))
+    record.write_text(ours.replace('"stated": 1', '"stated": 9'))
+    with pytest.raises(TuneworthyError, match="edited"):
+        training_export.export(place, "trl-sft", output=tmp_path / "third")

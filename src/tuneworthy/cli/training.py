@@ -15,6 +15,7 @@ from tuneworthy.cli import options as opt
 from tuneworthy.cli.cases import print_sheet
 from tuneworthy.errors import InputError, argument
 from tuneworthy.model.base import json_text
+from tuneworthy.words import counted
 
 if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
@@ -234,6 +235,12 @@ def compare(
 @opt.flag(
     "--ask-again", "Send calls in doubt again. Some may be paid twice.", rare=True
 )
+@opt.option(
+    "--billed USD",
+    "Correct what this pilot has cost so far, by the bill. The budget then counts that.",
+    rare=True,
+    type=opt.AnyNumber(0),
+)
 @opt.flag("--allow-code", "Run scorers that are your own Python functions.", rare=True)
 @opt.flag(
     "--dry-run", "Measure a few steps, show what it would take, and send nothing."
@@ -259,6 +266,9 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             "An image is of the learning curve of a pilot that ran, and needs a file: add "
             "--output curve.png."
         )
+    if dry_run and options["billed"] is not None:
+        what = "changes what was counted, and a dry run changes nothing"
+        raise InputError(what, where="--billed", fix="leave out --dry-run")
     opt.say_defaults(case)
     with opt.live_line(_lines) as (say, watch):
         pilot = _prepared(case, say, **options)
@@ -271,9 +281,8 @@ def pilot(case: str, dry_run: bool, **options: Any) -> int:
             from tuneworthy.runs.labs import keep_run
             from tuneworthy.training.pilot import run
 
-            settings = {
-                name: options[name] for name in ("again", "at_once", "ask_again")
-            }
+            names = ("again", "at_once", "ask_again", "billed")
+            settings = {name: options[name] for name in names}
             result = run(pilot, cap_usd=options["budget"], watch=watch, **settings)
             keep_run(case, "pilot", result)
             document = pilot_document(result, pilot.lab.case.name, case)
@@ -344,7 +353,9 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
             )
         options |= {"examples": plan.sizes[-1], "sweep": max(1, len(plan.rates))}
         options |= plan.model_dump(include={"way", "seeds", "margin"})
-        options["bases"] = plan.bases or (plan.base,)
+        planned = plan.bases or (plan.base,)
+        if {*options["bases"]} != {*planned}:  # else folders are in the order of these
+            options["bases"] = planned
         options |= {"dpo": plan.recipe.method == "dpo", "four_bit": False}
         options |= dict.fromkeys(("epochs", "rate", "rank"))
     way = options["way"]
@@ -400,9 +411,13 @@ def _with_folders(
     from tuneworthy.training.recipes import billions_by_name, billions_in
 
     folders = options["folders"]
-    if len(folders) > 1 and len(folders) != len(bases):
+    if options["way"] == "folder" and not folders:
+        raise InputError(
+            "needs the model's files", where="--way folder", fix="give --folder PATH"
+        )
+    if options["way"] == "folder" and len(folders) != len(bases):
         fix = "give a --folder for each --base, in the same order"
-        what = f"{len(folders)} folders for {len(bases)} bases"
+        what = f"{counted(len(folders), 'folder')} for {counted(len(bases), 'base')}"
         raise InputError(what, where="--folder", fix=fix)
     own: dict[str, dict[str, Any]] = {}
     sizes = []
@@ -469,10 +484,6 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
         )
     if way == "hosted":
         return _hosted(model, options, lab.confirmed)
-    if options["folder"] is None:
-        raise InputError(
-            "needs the model's files", where="--way folder", fix="give --folder PATH"
-        )
     place = Path(options["folder"]).expanduser()
     if not place.is_dir():
         raise InputError(
@@ -523,6 +534,7 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     from tuneworthy.llm.hosts import find_strange_hosts
     from tuneworthy.report.sections.lab import pilot_quote_document
     from tuneworthy.runs.labs import LABS
+    from tuneworthy.training.candidates import GATED_ELSEWHERE
     from tuneworthy.training.pilot import base_rows, quoted_training
 
     training = asyncio.run(quoted_training(pilot))
@@ -539,6 +551,8 @@ def _quote(pilot: PreparedPilot, budget: float) -> tuple[Document, str]:
     if known:
         values["base"] = dict(known)
     more = [*known, *pilot.lab.host_rows]
+    if not pilot.gated_here:
+        more.append(("Training set", GATED_ELSEWHERE))
     document = pilot_quote_document(
         pilot.plan, training, calls, budget, pilot.lab.case.name, more
     )

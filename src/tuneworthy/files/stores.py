@@ -521,6 +521,7 @@ training_record: KeptFile[TrainingSet] = KeptFile(
     "training.TrainingSet",
     "record of a training set",
     "make it again: tuneworthy data {}",
+    sealed=True,
 )  #: What is known of the set that passed the gates.
 
 

@@ -205,6 +205,8 @@ class TrainingSet(Record):
     disliked: Natural = 0
     """Logged answers with a bad score that passed the gates; none of them is in the set."""
     disliked_digest: str = ""  #: SHA-256 over these; empty for none.
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
     @property
     def size(self) -> int:

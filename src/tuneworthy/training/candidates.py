@@ -104,6 +104,11 @@ def read_candidates(case: Case) -> Candidates:
     return candidates.once()
 
 
+GATED_ELSEWHERE = (
+    "came with the folder: its gates didn't run on this machine (tuneworthy data CASE)"
+)
+
+
 def training_set(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]]:
     """The set that passed the gates, with its examples; a CaseError without one."""
     training = read_training(case)

@@ -57,7 +57,7 @@ from tuneworthy.training.bases import (
     asked_text,
     choose_base,
 )
-from tuneworthy.training.candidates import training_set
+from tuneworthy.training.candidates import GATED_ELSEWHERE, training_set
 from tuneworthy.training.gate import called, hidden_example, tokens_of
 from tuneworthy.training.recipes import (
     WARMUP,
@@ -545,6 +545,7 @@ class ExportReport(NamedTuple):
     piloted: AsPiloted | None  #: None for the examples alone.
     #: Lines that say what not to answer; None where the target takes none.
     thumbs_down: int | None = None
+    brought: bool = False  #: Whether its gates ran on another machine, or nobody knows.
 
     @property
     def reasons(self) -> Counter[str]:
@@ -653,6 +654,7 @@ def export(
         recipe=facts,
         piloted=piloted,
         thumbs_down=down,
+        brought=training.brought,
     )
     if problems or (refusals and not leave_out):
         return report._replace(folder=None)
@@ -1037,6 +1039,8 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
             "Advised",
             f"{count(to.advised)} examples or more; there are {count(done.train)}",
         )
+    if done.brought:
+        yield "Training set", GATED_ELSEWHERE
     if done.thumbs_down is not None:
         yield "Thumbs down", counted(done.thumbs_down, "line")
     if done.refusals:

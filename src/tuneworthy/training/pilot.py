@@ -178,6 +178,9 @@ class PreparedPilot:
     planted: tuple[tuple[str, str], ...]  #: Question and secret of each canary.
     say: Say
     there: int = 0  #: Examples that it could train on.
+    gated_here: bool = (
+        True  #: Whether the gates of its training set ran on this machine.
+    )
     sweep: tuple[TrainingWork, ...] = ()  #: A run for each rate that is tried first.
     rivals: tuple[PreparedPilot, ...] = ()
     """The same with each larger base, where several are tried; the smallest is this one."""
@@ -350,6 +353,7 @@ def prepare_pilot(
         planted=planted,
         say=say,
         there=len(rows),
+        gated_here=not training.brought,
         sweep=tried,
     )
 
@@ -685,7 +689,9 @@ async def _run(
 ) -> tuple[PilotResult, Measured]:
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
     try:
-        await pilot.trainer.open()  # those of other bases open when it is their turn
+        # all of them answer untuned too, whichever is taken
+        for each in pilot.candidates:
+            await each.trainer.open()
         lab, stop = await probed(pilot.lab, calls)
         pilot_run = _PilotRun(replace(pilot, lab=lab, plan=plan), calls, transport)
         for each in pilot.candidates:
@@ -772,7 +778,7 @@ class _PilotRun:
         at_least = None if wanted is None else wanted.at_least
         tried = list[BaseTried]()
         for each in first.candidates:
-            await self._turn_to(replace(each, lab=first.lab))
+            self.pilot = replace(each, lab=first.lab)
             work = each.trial
             model = await self._train_once(work)
             tuned = each.tuned(model, work.job.size, seed=work.job.seed)
@@ -788,16 +794,9 @@ class _PilotRun:
         chosen = next(each for each in first.candidates if each.base.id == name)
         self.pilot.say(f"{name} is gone on with, of {len(tried)} bases that were tried")
         plan = chosen.plan.model_copy(update=plan_of_race(first.plan))
-        await self._turn_to(replace(chosen, lab=first.lab, plan=plan))
+        self.pilot = replace(chosen, lab=first.lab, plan=plan)
         self.plan = plan
         return self.pilot
-
-    async def _turn_to(self, pilot: PreparedPilot) -> None:
-        """Go on with another base: one server at a time."""
-        if pilot.trainer is not self.pilot.trainer:
-            await self.pilot.trainer.close()
-            await pilot.trainer.open()
-        self.pilot = pilot
 
     async def _sweep_rates(self) -> PreparedPilot:
         """Train once with each rate, and continue with the best one on the cases for selecting."""
