@@ -456,3 +456,30 @@ def test_an_evaluation_set_may_have_the_names_of_others(tmp_path: Path) -> None:
     line = {"id": "1", "question": "q", "expected": "a", "contexts": ["p"]}
     (same,) = files_evalset.read_evalset(written(tmp_path / "a.jsonl", line))
     assert same.model_dump() == case.model_dump()
+
+
+@pytest.mark.parametrize("trace", ["one", "{}", "{parity}"])
+def test_large_records_of_a_tree_are_handed_on_before_the_file_ends(
+    tmp_path: Path, trace: str
+) -> None:
+    log = tmp_path / "observations.jsonl"
+    many = 24
+    with log.open("w") as file:
+        for number in range(many):
+            record = {
+                "id": f"call {number}",
+                "traceId": trace.format(number, parity=number % 2),
+                "type": "GENERATION",
+                "startTime": "2026-11-01T00:00:00Z",
+                "input": "question",
+                "output": f"answer {number}",
+                "metadata": "x" * 1_000_000,
+            }
+            file.write(json.dumps(record) + "\n")
+    chunks = [
+        (chunk.done_bytes, list(chunk.batch.output)) for chunk in TraceFiles([log])
+    ]
+    first_at, _ = chunks[0]
+    assert first_at < log.stat().st_size * 3 // 4
+    outputs = [output for _, batch in chunks for output in batch]
+    assert outputs == [f"answer {number}" for number in range(many)]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, compress
 from typing import Any, NamedTuple
 
+from tuneworthy.files.disk import MIB
 from tuneworthy.traces import skipped
 from tuneworthy.traces.mapping import FieldMap, Path_, RecordChunk, hold
 from tuneworthy.traces.rows import Place, has_value
@@ -20,8 +21,14 @@ from tuneworthy.traces.values import name, when
 MOST = 8192
 """The number of records that are looked at together. Records farther apart in a file aren't joined."""
 
+MOST_BYTES = 8 * MIB
+"""Bytes of records that are looked at together, as they were read: so many close the window too."""
+
 TOGETHER = 256  #: Records that are looked into together.
-_LATE = 1024  #: Of these, the last ones, whose traces may go on behind them.
+_LATE = (
+    8  #: What part of a window is its last records, whose traces may go on behind it.
+)
+_WAITING = 2  #: What part of a window may wait for what is behind it.
 _DEEPEST = 200
 _FROM_AROUND = (
     *("conversation_id", "prompt_name", "prompt_version", "score", "label", "feedback"),
@@ -66,11 +73,13 @@ class _Part(NamedTuple):
 
     places: list[Place]
     chunk: RecordChunk
+    size: int  #: Bytes of the records as they were read, and of those that were chosen from.
 
     def only(self, kept: Sequence[bool]) -> _Part:
         if all(kept):
             return self
-        return _Part([*compress(self.places, kept)], self.chunk.only(kept))
+        places = [*compress(self.places, kept)]
+        return _Part(places, self.chunk.only(kept), self.size)
 
 
 class _Window(RecordChunk):
@@ -127,25 +136,33 @@ class CallTree:
         self._tally = tally
         self._folders = folders
         self._parts: list[_Part] = []
+        self._read = 0  # bytes of the file so far
         self._waiting = 0
+        self._waiting_bytes = 0
 
     def add(
         self, places: Sequence[Place], records: Sequence[Any]
     ) -> Iterator[TreeRows]:
-        self._parts += self._cut(places, records)
+        size = self._tally.size - self._read
+        self._read = self._tally.size
+        self._parts += self._cut(places, records, size)
         self._waiting += len(records)
-        if self._waiting >= MOST:
+        self._waiting_bytes += size
+        if self._waiting >= MOST or self._waiting_bytes >= MOST_BYTES:
             yield from self._rows(whole=False)
 
     def rest(self) -> Iterator[TreeRows]:
         if self._parts:
             yield from self._rows(whole=True)
 
-    def _cut(self, places: Sequence[Place], records: Sequence[Any]) -> Iterator[_Part]:
+    def _cut(
+        self, places: Sequence[Place], records: Sequence[Any], size: int
+    ) -> Iterator[_Part]:
+        each = size / max(1, len(records))
         for begin in range(0, len(records), self._together):
             some = slice(begin, begin + self._together)
             chunk = RecordChunk([*records[some]], self._folders)
-            yield _Part([*places[some]], chunk)
+            yield _Part([*places[some]], chunk, round(each * len(chunk)))
 
     def _rows(self, *, whole: bool) -> Iterator[TreeRows]:
         """The calls so far. Unless ``whole``, calls whose trace may continue are left for later."""
@@ -153,12 +170,17 @@ class CallTree:
         self._parts = []
         traces = None if whole else window.first(self._kind.trace)
         if traces is not None:
-            late = {trace for trace in map(name, traces[-_LATE:]) if trace is not None}
+            last = traces[-max(1, len(traces) // _LATE) :]
+            late = {trace for trace in map(name, last) if trace is not None}
             waits = [name(trace) in late for trace in traces]
-            if 0 < sum(waits) <= MOST // 2:
-                self._parts = window.choose(waits)
+            waiting = window.choose(waits)
+            size = sum(part.size for part in waiting)
+            fits = sum(waits) <= len(waits) // _WAITING
+            if waiting and fits and size <= MOST_BYTES // _WAITING:
+                self._parts = waiting
                 window = _Window(window.choose([not wait for wait in waits]))
         self._waiting = sum(len(part.places) for part in self._parts)
+        self._waiting_bytes = sum(part.size for part in self._parts)
         ids = [*map(name, window.first(self._kind.id) or [None] * len(window))]
         if len(set(ids)) < len(ids):
             window, ids = self._merged(window, ids)
@@ -186,7 +208,7 @@ class CallTree:
                 self._tally.skip(skipped.TWICE, place)
         if len(merged) == len(ids):
             return window, ids
-        return _Window([*self._cut(where, merged)]), named
+        return _Window([*self._cut(where, merged, 0)]), named
 
     def _folded(self, window: _Window, ids: list[str | None]) -> Iterator[TreeRows]:
         calls = hold(self._kind.only, window)
