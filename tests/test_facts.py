@@ -202,6 +202,35 @@ def test_a_base_that_was_taken_out_of_tuning_is_refused_while_it_still_answers()
     assert "--base Qwen/Qwen3.5-9B" in gone.problem
 
 
+def feasible(
+    *models: dict[str, object], day: date = TODAY, **tuning: str
+) -> tuple[str, str]:
+    """The gate of where it would be tuned, of a case that would tune some models."""
+    tuned = [{"kind": "tuned", **model} for model in models]
+    case = Case.model_validate({"name": "A", "models": tuned, "tuning": tuning})
+    gates = decide(case, load_framework("lesson"), as_of=day).verdict.gates
+    gate = next(gate for gate in gates if gate.id == "feasibility")
+    return gate.state, gate.why
+
+
+def test_a_case_whose_base_takes_no_more_jobs_has_nothing_to_tune_on() -> None:
+    gone: dict[str, object] = {"id": "together:Qwen/Qwen3-8B"}
+    state, why = feasible(gone, available="yes")
+    assert (state, why) == (
+        "no",
+        "Qwen/Qwen3-8B takes no new tuning jobs since 29 Jul 2026",
+    )
+    assert feasible(gone, day=date(2026, 7, 1), available="yes")[0] == "yes"
+    # another base, a machine of one's own, and what was tuned before it closed
+    assert feasible(gone, {"id": "together:Qwen/Qwen3.5-9B"}, available="yes") == (
+        feasible({"id": "together:Qwen/Qwen3.5-9B"}, available="yes")
+    )
+    assert feasible(gone, service="self_hosted")[0] == "yes"
+    assert feasible({**gone, "quality": 0.9}, available="yes")[0] == "yes"
+    own = {**gone, "base_url": "https://a.example/v1"}
+    assert feasible(own, available="yes")[0] == "yes"
+
+
 def test_a_base_that_answers_no_longer_by_the_token_may_still_be_tuned() -> None:
     base = chosen("together-sft", TODAY, "google/gemma-4-31B-it")
     assert not base.problem
@@ -247,6 +276,13 @@ def test_every_base_of_a_service_has_its_facts() -> None:
         to = training_export.target(name)
         if to.offer is not None and to.offer.kind == "hosted":
             assert [base for base in to.bases if FACTS.model(base) is None] == [], name
+
+
+def test_what_a_service_keeps_stands_in_the_catalogue_alone() -> None:
+    for name in training_export.target_names():
+        to = training_export.target(name)
+        if to.offer is not None and to.offer.kind == "hosted":
+            assert to.keeps is None, name
 
 
 def test_an_old_question_keeps_its_answer() -> None:

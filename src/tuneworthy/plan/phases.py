@@ -24,6 +24,7 @@ from tuneworthy.plan.context import Needs, PhaseCost, PlanContext, cost_of, phas
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.verdict.conditions import LiveCondition, unsafe
 from tuneworthy.words import (
+    capital,
     count,
     day,
     listing,
@@ -351,7 +352,7 @@ def _settle_conditions(
 ) -> None:
     """Settle the service and safety, as far as they are open."""
     if "feasibility" in unmet:
-        _tuning_service(plan, needs)
+        _tuning_service(plan, unmet["feasibility"], needs)
     if "safety" in unmet:
         _safety(plan, needs)
 
@@ -368,18 +369,15 @@ def _settle_money(
     return plan.say("money", needs, settle=settle, done=done)
 
 
-def _tuning_service(plan: PlanContext, needs: Needs) -> None:
+def _tuning_service(plan: PlanContext, condition: LiveCondition, needs: Needs) -> None:
     """Settle open points of the tuning service, where there are any."""
     stated = plan.case.tuning
-    ended = stated.until is not None and stated.until <= plan.calendar.start
     offered = plan.approach.offered_by if plan.approach else ()
     others = f"New work of this kind is taken by {listing(offered)}" if offered else ""
-    if ended or stated.available == "no":
-        gone = "The service takes no work"
-        if ended and stated.until:
-            gone = f"The service ended on {day(stated.until)}"
+    if condition.state == "no":
+        gone = capital(condition.why)
         plan.say("other_service", needs, gone=gone, others=others)
-    elif stated.service != "self_hosted" and stated.available != "yes":
+    else:
         known = f" It is known to end on {day(stated.until)}." if stated.until else ""
         plan.say("service", needs, known=known, others=others)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from tuneworthy.facts.ends import WARN_DAYS, end_text
+from tuneworthy.facts.ends import WARN_DAYS, base_problem, end_text
 from tuneworthy.facts.load import facts_on
 from tuneworthy.facts.records import KnownFacts, Method, ModelFact, ServiceFact
 from tuneworthy.model.case import Medium
@@ -63,12 +63,10 @@ def choose_base(
         name = stated if stated.startswith(f"{host}:") else f"{host}:{stated}"
     short = name.removeprefix(f"{host}:")
     fact = facts.model(name)
-    problem = base_problem(name, facts, day)
+    problem = base_problem(name, service, day)
     unread = facts.unread(name, media)
     if not problem and unread:
         problem = f"{short} reads no {listing(unread, 'and no')}, which requests hold (data.media)"
-    if not problem and service.until is not None and service.until <= day:
-        problem = f"{service.service} takes no new jobs since {day_text(service.until)}"
     if problem:
         problem += f". {_instead(bases, facts, day)}"
     ends = _ends(fact, service, day)
@@ -86,17 +84,6 @@ def _reading(
         (target, name) for target, name in bases.others if not facts.unread(name, media)
     )
     return bases._replace(names=names, others=others)
-
-
-def base_problem(name: str, facts: KnownFacts, day: date) -> str:
-    """Why no new job can tune a model on a day; empty where one can."""
-    fact = facts.model(name)
-    if fact is None or fact.untunable_from is None or fact.untunable_from > day:
-        return ""
-    short = name.partition(":")[2]
-    if fact.train_until is None:
-        return f"{short} was switched off on {day_text(fact.untunable_from)}"
-    return f"{short} takes no new tuning jobs since {day_text(fact.untunable_from)}"
 
 
 def last_day(fact: ModelFact | None, service: ServiceFact | None) -> date | None:

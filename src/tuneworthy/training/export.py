@@ -159,7 +159,7 @@ class Target(FileRecord):
     run: Text = ""  #: The commands, one a line.
     api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
-    #: What the service keeps and until when; None for unknown.
+    #: What the service keeps and until when, where the catalogue has no say in it.
     keeps: Text | None = None
     says: Text = ""  #: What else is to be known.
     sources: tuple[Name, ...]
@@ -1032,6 +1032,8 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "Price", small_usd(price), *filter(None, [done.asked])
     kept = to.keeps or (offer.keeps if offer is not None else "")
     yield "Kept by the service", kept or "unknown: ask it in writing"
+    if offer is not None and offer.regions:
+        yield "Tuned in", listing(offer.regions)
     if offer is not None and offer.until:
         yield "New work until", str(offer.until), offer.says
     if to.advised is not None and done.train < to.advised:

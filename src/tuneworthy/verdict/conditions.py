@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from tuneworthy.facts.ends import untunable
+from tuneworthy.facts.records import UNCONFIRMED
 from tuneworthy.model.base import State, Strings
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import GateId, GateResult
@@ -53,6 +55,11 @@ def _service(case: Case, as_of: date) -> LiveCondition:
     if tuning.until is not None and tuning.until <= as_of:
         return LiveCondition(
             "feasibility", "no", f"the service ended on {day(tuning.until)}", once
+        )
+    if problem := "" if tuning.service == "self_hosted" else untunable(case, as_of):
+        unsure = problem.endswith(UNCONFIRMED)
+        return LiveCondition(
+            "feasibility", "unknown" if unsure else "no", problem, once
         )
     if tuning.available == "yes" or tuning.service == "self_hosted":
         return LiveCondition(
