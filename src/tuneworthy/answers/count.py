@@ -311,7 +311,7 @@ OTHERS: Mapping[State, tuple[Target, ...]] = {
     "yes": ("no",),
     "no": ("yes",),
     "unknown": ("yes", "no"),
-}  #: What else may be answered.
+}  #: Answers that a state can be changed to.
 
 
 Answers = tuple[tuple[str, Target], ...]

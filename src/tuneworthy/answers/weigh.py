@@ -55,9 +55,9 @@ from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
 TRAINING = "training_examples"
 FAMILIES = "families_scored"
-#: What a lab measured of the arm that production runs.
+#: The quality that a lab measured of the arm that production runs.
 RUNNING_ARM = "running_arm_share"
-#: What a lab measured of its best prompt on held-out cases.
+#: The quality that a lab measured of its best prompt on held-out cases.
 BEST_PROMPT = "best_prompt_share"
 #: How the source of it begins where a pilot measured it.
 PILOT_SOURCE = "pilot: "
@@ -770,7 +770,7 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
 # What was measured: as a section of the dossier, and as people read it.
 
 _HOW_TO = "tuneworthy measure CASE: from traces, results of a test, or an invoice"
-NOTHING_MEASURED = Unknown(ask=_HOW_TO)  #: What to do where nothing was measured.
+NOTHING_MEASURED = Unknown(ask=_HOW_TO)  #: The step to take where nothing was measured.
 
 
 def evidence_section(

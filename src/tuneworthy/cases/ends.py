@@ -29,7 +29,7 @@ class EndingModel(NamedTuple):
     ends: date
     stated: bool  #: Whether the case says so; else it was looked up.
     bill: Interval | None  #: USD a month of the case, where the model in use ends.
-    move: str  #: What tuning on another base takes, where a tuned model ends.
+    move: str  #: The work of tuning on another base, where a tuned model ends.
     successors: tuple[str, ...]
 
 

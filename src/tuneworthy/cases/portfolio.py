@@ -64,10 +64,10 @@ class CaseRow(Record):
     next: str = ""
     next_workdays: int | None = None
     """Working days from ``as_of`` to the last day of the next step; None without a plan."""
-    model: str = ""  #: What answers today, where the case names it.
+    model: str = ""  #: The model that answers today, where the case names it.
     #: The day on which that model ends, as far as it is known.
     model_ends: date | None = None
-    #: What is asked for now; None where there is no plan.
+    #: The money asked for now; None where there is no plan.
     ask_usd: Number | None = None
     ask_hours: Range | None = None  #: The work in it.
     worth_usd: Number | None = None  #: Mean net present value: what is at stake.
@@ -369,11 +369,11 @@ class Totals(Record):
 
     answers: dict[TuningAnswer, int]  #: Cases by answer, whichever is asked for.
     asking: int  #: Cases that ask for money now.
-    ask_usd: Range  #: What those ask whose ask is known.
+    ask_usd: Range  #: The sum of those asks that are known.
     ask_unknown: int
     above: int  #: Cases that ask for more than is at stake in them,
     above_usd: float  #: and what those ask at most.
-    worth_usd: float  #: What they are worth, as far as it is known.
+    worth_usd: float  #: The worth of those cases, as far as it is known.
     worth_unknown: int
     measured: int  #: Answers that data settled,
     answered: int  #: of so many that are known.
@@ -433,9 +433,9 @@ class GroupSum(Record):
     """Sums over the cases with one answer."""
 
     cases: int
-    ask_usd: Range  #: What those ask whose ask is known.
+    ask_usd: Range  #: The sum of those asks that are known.
     ask_unknown: int
-    worth_usd: float  #: What they are worth, as far as it is known.
+    worth_usd: float  #: The worth of those cases, as far as it is known.
     worth_unknown: int
 
 
@@ -518,14 +518,14 @@ class Funding(Record):
     """The cases that a budget pays for, taken in the order of their worth per dollar of the ask."""
 
     budget_usd: float
-    ask_usd: float  #: What the funded ask at most, together.
+    ask_usd: float  #: The most that the funded cases ask together.
     worth_usd: float
     funded: dict[str, float | None]
     """The worth per dollar of each funded case by its name, the highest first; None for a free one."""
     left_out: dict[str, str]  #: Name of each other case to the reason.
     #: Name of the first case that isn't reached; empty where none is left.
     next: str = ""
-    next_ask_usd: float | None = None  #: What that one asks at most.
+    next_ask_usd: float | None = None  #: The most that this next case asks.
 
     @property
     def says(self) -> str:

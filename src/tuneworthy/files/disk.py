@@ -26,7 +26,8 @@ Error = Callable[..., InputError]
 
 BOM = "\ufeff"
 
-OWN_FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
+#: The folder of computed results; it holds nothing of the user's own.
+OWN_FOLDER = ".tuneworthy"
 
 _GITIGNORE = """\
 # By Tuneworthy. Texts of your users, answers of models and training rows stay out of git; what a

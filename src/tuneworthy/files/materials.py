@@ -188,7 +188,8 @@ _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MUL
 _PART = re.compile(r"^#[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _VARIABLE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
 _OTHER = re.compile(r"\{[%#]|\{\{")
-VARIABLES = ("input", "contexts", "examples", "previous")  #: What a template may name.
+#: The variables that a template may name.
+VARIABLES = ("input", "contexts", "examples", "previous")
 
 
 def names(variant: PromptVariant) -> frozenset[str]:

@@ -80,8 +80,8 @@ class JsonLines(NamedTuple, Generic[R]):
 
     path: Path
     record: type[R]
-    name: str  #: What a record is called in an error.
-    fix: str  #: What to do about what is none.
+    name: str  #: The name of a record in an error.
+    fix: str  #: The advice where a line isn't a record.
     limit: int = CASES_LIMIT  #: Most bytes of the file.
 
     def read(self) -> tuple[R, ...]:
@@ -153,8 +153,8 @@ class KeptFile(NamedTuple, Generic[R]):
 
     file: str
     kind: str  #: Module of ``model`` and class, as ``lab.VerifyPlan``: most runs read none.
-    name: str  #: What a record is called in an error.
-    fix: str  #: What to do about what is none; ``{}`` is the case folder.
+    name: str  #: The name of a record in an error.
+    fix: str  #: The advice where the file holds no record; ``{}`` is the case folder.
     sealed: bool = False
     """Whether the record says where it was made; it then has a field ``brought``."""
 
@@ -512,7 +512,7 @@ training_record: KeptFile[TrainingSet] = KeptFile(
     "training.TrainingSet",
     "record of a training set",
     "make it again: tuneworthy data {}",
-)  #: What is known of the set that passed the gates.
+)  #: The description of the set that passed the gates.
 
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
@@ -619,7 +619,7 @@ read_pilot: KeptFile[PilotResult] = KeptFile(
     "result of a pilot",
     "move it away and run the pilot again; nothing is trained twice",
     sealed=True,
-)  #: What the last pilot found; it takes the place of what one found before.
+)  #: The result of the last pilot; it replaces the result of the one before.
 
 
 # Plans of labs, written before the lab looks ------------------------------------------------------

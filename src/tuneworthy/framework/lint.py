@@ -66,7 +66,7 @@ def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
 
 Kinds = Mapping[_Kind, int]
 Findings = Iterator[LintFinding]
-#: What combinations without a factor are, and with it.
+#: How many combinations are of one kind without a factor and another with it.
 Pairs = Mapping[tuple[_Kind, _Kind], int]
 
 

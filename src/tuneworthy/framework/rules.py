@@ -61,7 +61,8 @@ class Not(NamedTuple):
     part: Test
 
 
-Test = bool | Reaches | YesTo | Every | Not  #: What a step of the tree asks, as data.
+#: The question of a step of the tree, as data.
+Test = bool | Reaches | YesTo | Every | Not
 
 
 def _any(parts: Iterable[Test]) -> Test:
@@ -151,7 +152,7 @@ class Rules:
     anti_indicators: Strings
     weights: dict[str, int]  #: Scaled weight of each factor; 0 for checks.
     scale: int  #: Scaled units in a weight of one.
-    denominator: float  #: What a difference (not scaled) is divided by.
+    denominator: float  #: The number that a difference (not scaled) is divided by.
     steps: tuple[tuple[Test, Outcome], ...]  #: The tree; the last test always holds.
     score_cuts: Cuts
     difference_cuts: Cuts

@@ -57,7 +57,7 @@ put in by name have added."""
 class TallyGroup(NamedTuple):
     """The answers of one kind, reduced to what the tree can distinguish."""
 
-    known: Weighed  #: What is yes for certain.
+    known: Weighed  #: The answers that are certainly yes.
     #: Scaled weight of every open answer that nothing names, sorted.
     open: tuple[int, ...]
     size: int  #: How many answers there are, open, yes or no.

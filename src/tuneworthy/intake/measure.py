@@ -627,7 +627,7 @@ def _arm_of(
     return places[0]
 
 
-SET_FILE = "eval.jsonl"  #: What a new set is called, beside the case file.
+SET_FILE = "eval.jsonl"  #: The name of a new set, beside the case file.
 CASES = 200  #: Of a set where nothing is said.
 BELOW = 0.05
 """The distance below the target at which scores are distinguished, where today's score is unknown."""

@@ -458,7 +458,7 @@ class Typed(NamedTuple):
     text: str
     case: Case
     framework: Framework
-    paths: frozenset[str]  #: What was answered.
+    paths: frozenset[str]  #: The answers that were given, by path.
     changes: tuple[AnswerChange, ...]
 
     @property
@@ -833,7 +833,7 @@ class Script(NamedTuple):
 
     answers: dict[str, str]  #: As ``type_in`` takes them, by path.
     kept: tuple[str, ...]  #: Challenges of which both sides stay.
-    name: str  #: What a new case is called.
+    name: str  #: The name of a new case.
     places: dict[str, str]  #: Path, or challenge, to file and line.
 
 

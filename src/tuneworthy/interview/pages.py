@@ -31,7 +31,7 @@ from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, counted, few, listing, sentence, several, usd
 
 MARGIN = "      "
-LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed nothing.
+LEFT = f"{MARGIN}Left as it is.\n"  #: The line after an answer that changed nothing.
 
 _FILE = files("tuneworthy.interview").joinpath("words.yaml")
 WORDS: dict[str, Any] = parse(_FILE.read_text("utf-8"), _FILE.name, InputError).data

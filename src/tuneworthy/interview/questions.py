@@ -446,7 +446,7 @@ class IfDone(NamedTuple):
     missing: tuple[str, ...]  #: Titles of those checks.
     #: Titles of the open answers it would depend on, the best first.
     depends: tuple[str, ...]
-    outcome: Verdict  #: What the count would come to.
+    outcome: Verdict  #: The outcome that the count would reach.
 
 
 def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:

@@ -86,7 +86,7 @@ class CeilingRun(NamedTuple):
     before: Dossier
     folder: str
     rubric: str  #: How the user named a judge's rubric; empty for none.
-    plan: LabPlan  #: What was run, with the prompts that were proposed.
+    plan: LabPlan  #: The plan that was run, with the prompts that were proposed.
     scores: Scores
 
     def grid(self, kind: str = "report", most: int = 1_000_000) -> list[list[str]]:

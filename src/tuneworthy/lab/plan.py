@@ -433,7 +433,7 @@ class Setting:
     #: GBNF of the labels, for arms constrained by a grammar.
     grammar: str | None = None
     max_tokens: int = FEWEST_TOKENS
-    labels: tuple[str, ...] = ()  #: What decision models choose among.
+    labels: tuple[str, ...] = ()  #: The labels that decision models choose among.
     #: Ids of the models that decide, and write nothing.
     deciders: frozenset[str] = frozenset()
     #: Tokens an answer likely has, by a log or by right ones.

@@ -106,7 +106,7 @@ class PreparedLab:
     framework: Framework
     plan: LabPlan
     scores: Scores
-    scorer: str  #: What scores the answers, in words for the report.
+    scorer: str  #: The scorer of the answers, in words for the report.
     as_of: date  #: The day, for prices and evidence.
     request: ProposalRequest | None = None
     """The search for better prompts before the race; None for none."""
@@ -676,7 +676,8 @@ class CallSettings(TypedDict, total=False):
     billed: float | None
     """USD that earlier runs have cost by the vendor's bill, if that differs from the count."""
     watch: Watch | None
-    transport: Transport | None  #: What sends, in place of the case's own endpoints.
+    #: The transport that sends, in place of the case's own endpoints.
+    transport: Transport | None
     handle: StopHandle | None  #: Stops it from another thread.
 
 

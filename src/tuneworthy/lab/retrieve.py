@@ -419,7 +419,8 @@ class PreparedRetrieval(NamedTuple):
     #: Recall from which the framework calls retrieval good enough.
     enough: float | None
     result: of.RetrievalResult  #: Without answers.
-    lab: PreparedLab | None  #: What answers; None where no model shall.
+    #: The model that answers, ready to run; None where no model shall.
+    lab: PreparedLab | None
     asked: tuple[tuple[of.Arm, EvalCase], ...]
     """Each held-out question with retrieved, with known and with no passages."""
     #: Its questions and documents as they were when it read them.

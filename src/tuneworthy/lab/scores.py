@@ -121,7 +121,7 @@ class ArmScores:
         self._of_row = array("q")
         # of each row the first output, and the last answer that is wrong
         self._answers: list[tuple[str | None, WrongAnswer | None]] = [(None, None)]
-        #: What none of its answers is right for, in words; empty for nothing.
+        #: The wrapper for which none of its answers is right, in words; empty for none.
         self.wrapper = ""
         self.unwrapped_at = 0  #: Answers of which a wrapper was looked for last.
         # of its answers, while they are one and the same

@@ -90,7 +90,7 @@ class SearchDraw:
         self._moves = moves
         self._number = number
         self.start = start
-        #: What it came to; where it began, where nothing is better.
+        #: The best candidate found; the one it began with where nothing is better.
         self.reached = start
         self.value = 0.0  #: The share of right answers of what it came to.
         self.texts: GepaDraw | None = None
@@ -148,7 +148,7 @@ class Search:
     draws: list[SearchDraw] = field(default_factory=list)
     rounds: int = 0
     ended: Ended = "short"
-    why: str = ""  #: What kept it from its plateau; empty where it got there.
+    why: str = ""  #: The reason why it didn't reach its plateau; empty where it did.
     #: Whether it is over for another reason than that calls weren't made.
     over: bool = False
 

@@ -143,7 +143,7 @@ class LabelQueue:
     """The items by id, in the order of showing. An id covers the item's subject and its shown
     texts."""
     rubric: str  #: The text to hold outputs against; empty for other tasks.
-    labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
+    labels: dict[ItemKey, Label]  #: The labels that this labeller has given so far.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
     """Labels by others, for the person who settles them."""
     form: ReferenceForm = field(default_factory=ReferenceForm)

@@ -268,7 +268,7 @@ class Served(NamedTuple):
     #: None for an endpoint, and for a model whose price nobody states.
     price: Price | None = None
     models: Strings = ()  #: Names that an endpoint on this machine says it serves.
-    why: str = ""  #: What is wrong with its address.
+    why: str = ""  #: The fault of its address.
 
 
 def endpoints() -> tuple[Served, ...]:

@@ -250,7 +250,7 @@ def _from_keyring(variable: str) -> str:
 STATE_PRICE = (
     "state usd_per_mtok under models; 0 is a price on this machine alone, elsewhere it takes "
     "--trust-prices"
-)  #: What to do about a model without a price.
+)  #: The advice for a model without a price.
 
 
 def look_up(

@@ -199,7 +199,8 @@ WITHOUT ROWID;
 """
 
 _CUT_OFF = "the run was cut off"  # as by a kill; such a call is in doubt
-TRAINING = "training "  #: What the model of a row begins with that stands for a run of training.
+#: The beginning of the model's name in a row for a run of training.
+TRAINING = "training "
 Answer = Literal["go", "over_cap"]
 MOST_ASKED = 1000  #: Requests that are looked up at once.
 

@@ -49,7 +49,7 @@ class ListedModel(TypedDict, total=False):
     match: Clause  #: The names by which it is called.
     context: int  #: Tokens of its window.
     rates: Sequence[Rates]  #: Of those that fit the day, the last counts.
-    #: What differs in a batch; of those that fit, the first counts.
+    #: The differences of a batch; of those that fit, the first counts.
     batch: Sequence[Rates]
 
 

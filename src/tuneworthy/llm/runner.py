@@ -56,7 +56,7 @@ class Probe:
 
     answered: bool = False
     why: str = ""
-    alike: str = ""  #: What the last calls without an answer have in common.
+    alike: str = ""  #: The reason that the last unanswered calls share.
     times: int = 0
     calls: int = 0  #: Its calls that haven't ended; they may still be answered.
     #: Set as one of them ends.

@@ -32,7 +32,7 @@ _NAME = re.compile(
 )
 _LEAST_PART = 3  #: Letters of a part of a name that is hidden where it stands alone.
 _LEAST_VALUE = 2
-_BETWEEN = r"[,.'’ ]?"  #: What may stand between the digits of an amount.
+_BETWEEN = r"[,.'’ ]?"  #: The signs that may stand between the digits of an amount.
 
 
 class KnownValue(NamedTuple):

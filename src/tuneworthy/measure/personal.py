@@ -309,14 +309,15 @@ class DataKind(NamedTuple):
     id: str
     label: str
     sort: Literal["personal", "secret"]
-    gate: Pattern  #: What every text with it matches: looked for in all texts at once.
-    #: What such data is, as an expression; compiled where a gate was passed.
+    #: The gate: every text with such data matches it, so all texts are tested with it.
+    gate: Pattern
+    #: The expression for such data; compiled only where a text passed the gate.
     exact: str
     flags: int  #: Those of `re`.
     source: str
     check: Callable[[str], bool] | None
     trim: bool  #: Whether only that part of a match is meant that is an IBAN.
-    behind: str  #: What has to stand in front of it; empty for nothing.
+    behind: str  #: The words that have to stand in front of it; empty for none.
     digits: bool
     #: A check for each group, in place of ``check``.
     by_word: tuple[Callable[[str], bool], ...]

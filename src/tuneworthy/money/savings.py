@@ -168,7 +168,8 @@ class Stakes(NamedTuple):
     horizon: int  #: Months to look ahead.
     #: Months in which it has to pay back; None without a rule.
     under_months: float | None
-    taken: Inputs = {}  #: What is taken because the case doesn't say.
+    #: The values that are assumed because the case doesn't state them.
+    taken: Inputs = {}
     says: Mapping[str, str] = {}  #: Why, by its path.
     pilots: bool = False  #: Whether a pilot comes before the rest is built.
     #: Months until the tuned model ends; None where that isn't known.

@@ -144,7 +144,7 @@ class ServingCost(NamedTuple):
     option: ServingOption
     usd: Interval | None  #: USD a month; None where it has no price.
     admissible: State
-    reasons: tuple[str, ...]  #: What makes it so; what lacks for a price comes first.
+    reasons: tuple[str, ...]  #: The reasons for it; a missing price comes first.
     misses_targets: bool = False
     """Whether only targets rule it out, and neither its place nor its window."""
     #: Whether it might be used if it could cost anything.
@@ -164,7 +164,7 @@ class Ways(NamedTuple):
     """Every way to serve a case's traffic."""
 
     costs: tuple[ServingCost, ...]  #: The cheapest first, those without a price last.
-    inputs: Inputs  #: What their costs depend on.
+    inputs: Inputs  #: The inputs that their costs depend on.
     bill: ServingCost | None
     """The way that runs today: at the stated or measured bill, else by traffic and prices."""
     rivals: tuple[ServingCost, ...] = ()

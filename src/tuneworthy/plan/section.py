@@ -58,10 +58,10 @@ class JudgedCase:
     framework: Framework  #: The one that it was judged by.
     assessment: Assessment  #: The answers.
     judgement: Judgement  #: The answer, its rule and its steps, which the plan follows.
-    criterion: TargetCriterion  #: What a way has to meet.
+    criterion: TargetCriterion  #: The criterion that a way has to meet.
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.
-    #: What has to be so before a tuned model goes live.
+    #: The conditions that have to hold before a tuned model goes live.
     conditions: Sequence[LiveCondition]
     #: Open answers that can matter, the best first.
     open_questions: Sequence[QuestionResult]

@@ -65,7 +65,7 @@ WIDE = 760
 NARROW = 320
 
 _MOST_LETTERS = 100
-_LETTERS = {WIDE: 38, NARROW: 22}  #: What fits on one line of a label.
+_LETTERS = {WIDE: 38, NARROW: 22}  #: The letters that fit on one line of a label.
 _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
 MOST_ROWS = 12
 _MOST_DOTS = 60
@@ -85,7 +85,7 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 class Destination(NamedTuple):
     """The destination of a mark's link."""
 
-    says: str  #: What is there.
+    says: str  #: The text at this place.
     to: str  #: ``#`` and an id of the same page, or an address below the chart's own.
 
 

@@ -159,7 +159,7 @@ def render(
     return text.replace("’", "'")  # which every terminal can show
 
 
-REST = "The rest: add --all"  #: What a screen ends with that doesn't show everything.
+REST = "The rest: add --all"  #: The last line of a screen that doesn't show everything.
 _LEAST_LINES = 3  # of a section that is cut: its title, and something of it
 
 

@@ -135,7 +135,7 @@ class LabOffer(Record):
     doubtful: Natural
     most_calls: Natural
     most_usd: NonNegative
-    #: What earlier runs have paid and put aside.
+    #: The money that earlier runs have paid and put aside.
     spent_usd: float = Field(exclude=True)
     lacking: tuple[str, ...] = Field((), exclude=True)
     """A sentence for each missing key."""
@@ -156,7 +156,7 @@ class LabProgress:
     number: int  #: Of this picture; a later one has a larger number.
     state: LabState
     stand: Stand | None  #: None before the first calls are in.
-    says: str  #: What it is at, where that isn't calls alone; empty for nothing to say.
+    says: str  #: The present work, where it isn't only calls; empty otherwise.
     passed_s: float  #: Seconds since it began; until its end once it is over.
 
     @property
@@ -182,7 +182,8 @@ class LabRun:
         self.cap_usd = cap_usd
         self.source = source
         self.before_usd = before_usd
-        self.done: Any = None  #: What its lab's ``run`` returned; None until then.
+        #: The value that its lab's ``run`` returned; None until then.
+        self.done: Any = None
         self.kept: KeptRun | None = None  #: The same, as it is kept,
         self.is_kept = False  #: where it could be.
         self.error: InputError | None = None
@@ -492,8 +493,8 @@ class KeptRun(Record):
     id: Annotated[str, Field(pattern=_RUN.pattern)]
     kind: LabKind | LookKind
     at: Moment  #: Its end.
-    says: str  #: What it found, in a sentence.
-    #: What it said of the case, as label and text.
+    says: str  #: The finding, in a sentence.
+    #: Its remarks on the case, as label and text.
     answered: tuple[tuple[str, str], ...] = ()
     result: Result
 

@@ -38,7 +38,8 @@ class InterviewSession:
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
     #: Ids that were asked, for going back.
     trail: list[str] = field(default_factory=list)
-    part: Part | None = None  #: What is asked now; None for the framework's own round.
+    #: The part that is asked now; None for the framework's own round.
+    part: Part | None = None
     over: bool = False  #: Whether whoever answers has had enough.
 
     def __post_init__(self) -> None:

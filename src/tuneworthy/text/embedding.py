@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-MODEL = "wordllama l2_supercat_256"  #: What the table is called where it comes from.
+MODEL = "wordllama l2_supercat_256"  #: The name of the table where it comes from.
 LONGEST = 2_000  #: Characters of a text that are embedded.
 
 _FOLDER = Path(__file__).parent / "wordllama"

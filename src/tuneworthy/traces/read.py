@@ -211,7 +211,7 @@ class TraceFiles:
         self._sources = tuple(_list_sources(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
-        #: What was named, by number, of each.
+        #: The number of the named source that each file belongs to.
         self.sides = [s.side for s in self._sources]
         self.total_bytes = sum(s.size for s in self._sources)
         self._readings: list[FileReading] = []

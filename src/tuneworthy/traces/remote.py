@@ -83,7 +83,7 @@ class RemoteFile(NamedTuple):
 
     address: str
     size: int = 0  #: 0 where nobody said.
-    version: str = ""  #: What its store calls this content.
+    version: str = ""  #: The version of this content, as its store names it.
     searched: bool = False  #: Whether it was found below a prefix or by a pattern.
 
     @property

@@ -41,7 +41,7 @@ class StoredObject(NamedTuple):
 
     key: str
     size: int
-    version: str  #: What the store calls this content.
+    version: str  #: The version of this content, as its store names it.
 
 
 class ObjectStore(Protocol):

@@ -38,7 +38,7 @@ class Limits:
     unpacked_free_bytes: int = 64 * MIB  #: and to this much whatever its size.
     members: int = 100_000  #: Files in an archive.
     files: int = 10_000  #: Files that a pattern or a folder may stand for.
-    #: What DuckDB may take for a table; its own files have large pages.
+    #: The memory that DuckDB may use for a table; its own files have large pages.
     memory_mib: int = 896
     batch_traces: int = 4096  #: Traces of a batch, at most;
     batch_bytes: int = 12 * MIB  #: one of very long records closes before.

@@ -72,7 +72,8 @@ class PickedColumn(NamedTuple):
     """The reading of one column of a Parquet file."""
 
     name: str
-    value_sql: str  #: What is selected: the value, or a nested one as bytes of JSON.
+    #: The SQL that selects the value, or a nested value as bytes of JSON.
+    value_sql: str
     size_sql: str  #: How many bytes it has; empty for a type of fixed size.
     to_values: Callable[[Any], list[Any]]  #: Makes a list of what DuckDB gives.
 

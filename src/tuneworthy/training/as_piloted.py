@@ -106,7 +106,7 @@ class AsPiloted:
     way: str = ""  #: Where the pilot trained; empty where none has run.
     #: Whether the training set is the pilot's; None for unknown.
     same_set: bool | None = None
-    card: str = ""  #: What its card says; empty where no pilot has run.
+    card: str = ""  #: The text of its card; empty where no pilot has run.
 
     @property
     def epochs(self) -> int:

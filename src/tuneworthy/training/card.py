@@ -65,7 +65,7 @@ REFUSES = (
     r"do not (?:help|do|recommend)|refuse)"
 )
 """Words of answers that don't simply comply. It is only a detector, as the card says."""
-#: What refusals may fall by, at the lower end, and still be called held.
+#: The fall of refusals, at the lower end, that still counts as held.
 MOST_FALL = 0.2
 FLOOR = 0.1  #: Share of refusals of the untuned model up to which little could fall.
 
@@ -204,7 +204,7 @@ def _share_text(rate: ShareOf) -> str:
 DECIDES = ("quality", "gain", "general", "refusals", "canaries")
 """Rows that decide on a go: each of those that exist has to be met."""
 
-SETTLES = named("settles")  #: What would settle a row that is unknown.
+SETTLES = named("settles")  #: The step that would settle a row that is unknown.
 
 _Finding = tuple[State, str, str]  # a row's state, what it says, and what that rests on
 
@@ -226,7 +226,7 @@ class CardFacts:
     """Whether the best untuned way is known: no other one lacks too many answers."""
     #: Examples that are there, where not all were trained on; else 0.
     more_examples: int = 0
-    #: What the catalogue knows of a base that a service tunes.
+    #: The catalogue's facts on a base that a service tunes.
     base: ChosenBase | None = None
 
 

@@ -61,7 +61,7 @@ class Drawn:
     mistakes: NDArray[np.bool_]
     formed: Floats  #: Examples from which on every answer has its form.
     before: Floats  #: The share that has it with fewer.
-    chance: Floats  #: What the seeds of a pilot add to the score of a size.
+    chance: Floats  #: The fluctuation that a pilot's seeds add to the score of a size.
 
     def score(self, size: float) -> Floats:
         """The share of right answers at a number of examples, for each draw."""

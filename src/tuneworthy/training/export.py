@@ -135,9 +135,10 @@ class Target(FileRecord):
     roles: dict[str, str] = {}  #: Their word for a role, where that is another.
     #: JSON Schema of a line.
     schema_: Annotated[Json[dict[str, Any]], Field(alias="schema")]
-    #: What a line may not be: names of ``RULES``, and what they ask.
+    #: The rules that each line has to keep: names of ``RULES``, and their limits.
     refuses: dict[str, str] = {}
-    words: tuple[str, ...] = ()  #: What no text may hold, whatever its capitals.
+    #: Words that no text may hold, whatever their capitals.
+    words: tuple[str, ...] = ()
     least: Natural = 1  #: Lines to train on.
     #: The same; None where its pages name no limit, as below.
     most: Natural | None = None
@@ -150,7 +151,7 @@ class Target(FileRecord):
     validation: str = "validation.jsonl"  #: Empty where none is taken.
     #: Models that it tunes, ``host:name``; the first is usual.
     bases: tuple[Name, ...] = ()
-    method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: What it learns by.
+    method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: The method of training.
     learns: Literal["answer", "assistant", "unknown"] = "unknown"
     """The texts that the loss covers: the last answer, all of the assistant's, or unknown."""
     epochs: Annotated[float, Field(gt=0)] = 3
@@ -159,9 +160,9 @@ class Target(FileRecord):
     run: Text = ""  #: The commands, one a line.
     api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
-    #: What the service keeps and until when; None for unknown.
+    #: The data that the service keeps, and until when; None for unknown.
     keeps: Text | None = None
-    says: Text = ""  #: What else is to be known.
+    says: Text = ""  #: Further remarks.
     sources: tuple[Name, ...]
     dated: date  #: When these were read.
 
@@ -530,16 +531,16 @@ class ExportReport(NamedTuple):
     train: int
     validation: int
     refusals: tuple[Refusal, ...]
-    problems: tuple[str, ...]  #: What is wrong with the files as a whole.
+    problems: tuple[str, ...]  #: The faults of the files as a whole.
     trained_tokens: int  #: Estimated, those of every epoch.
-    usd: float | Unknown  #: What training costs by its tokens.
+    usd: float | Unknown  #: The price of training by its tokens.
     #: Whose price that is, with how it is known; empty where it was stated.
     asked: str
     base: str
     command: str
     training_set: str  #: Digest of the set.
     ends: str  #: When the base ends, or that no end is published.
-    warning: str  #: What its end means for this tuning; empty where it lasts.
+    warning: str  #: The consequence of its end for this tuning; empty where it lasts.
     looked_up: str  #: How old the catalogue is that says so.
     recipe: RecipeFacts
     piloted: AsPiloted | None  #: None for the examples alone.

@@ -311,7 +311,7 @@ class Reviews(NamedTuple):
     """People's reviews of candidates, and their preferences between a label and a model's answer."""
 
     people: dict[str, dict[str, Reviewed]]  #: By candidate and reviewer.
-    #: What was settled, else what all reviewers of one say.
+    #: The label that was settled, else the one that all reviewers gave.
     counts: dict[str, Reviewed]
     better: BetterThanModel | None
 

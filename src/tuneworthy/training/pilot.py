@@ -139,7 +139,7 @@ from tuneworthy.training.unsearched import say_unsearched
 from tuneworthy.ways.way import KnownNumber
 
 PILOT_RUN = "pilot"
-LEAST_GAIN = 0.01  #: What one more doubling has to add where the margin is nought.
+LEAST_GAIN = 0.01  #: The gain that one more doubling has to add where the margin is 0.
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, without examples and constraints."""
 MOST_SIZES = 4

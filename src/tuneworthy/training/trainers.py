@@ -48,7 +48,7 @@ _LIMIT = Path("/sys/fs/cgroup/memory.max")
 # of a server that loads an adapter
 _LOADING_S = 120.0
 _TAKEN = 200
-SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
+SAVE_EVERY_S = 60.0  #: The most seconds of work that a stopped run loses.
 
 
 @dataclass(frozen=True, slots=True)

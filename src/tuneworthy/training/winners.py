@@ -50,7 +50,7 @@ class WinnerReport(NamedTuple):
     quality: str | Unknown  #: Share right on held-out cases, with its interval.
     ways: str  #: The way that was measured; empty for none.
     shown: int = 0  #: Examples that a model is shown.
-    #: What the head and a model come to together; empty where no pilot says.
+    #: The score of the head and a model together; empty where no pilot gives it.
     routed: str = ""
 
 

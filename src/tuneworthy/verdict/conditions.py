@@ -18,7 +18,7 @@ class LiveCondition:
     id: GateId
     state: State
     why: str  #: Its state in words.
-    once: str  #: What has to be so, as it follows *once*.
+    once: str  #: The condition, worded so that it follows *once*.
     #: Whether a no is something that somebody can accept.
     may_be_accepted: bool = False
 

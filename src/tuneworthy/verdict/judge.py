@@ -56,7 +56,7 @@ class Judgement:
     recommendation: Recommendation
     targets: dict[TargetId, TargetResult]
     contradictions: int
-    basis: Basis  #: What it rests on.
+    basis: Basis  #: The basis of the judgement.
     ahead: Callable[[], LookAhead]
     """Computes on demand which verdicts open answers could lead to, and which facts turn the
     answer."""

@@ -22,15 +22,15 @@ class Prize(NamedTuple):
 
     #: All that can be saved or gained over the life, in USD; None if unknown.
     most: float | None
-    most_is: str  #: What that is, in words.
+    most_is: str  #: The meaning of that number, in words.
     left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
     #: The same with a stated saving that isn't capped by the bill.
     left_as_stated: float | None
     why_not: str  #: Why it can't come back; empty where it may.
     #: USD a month that it would have to bring more, to come back; else 0.
     lacks_a_month: float
-    short_of_data: str  #: What lacks; empty where enough is there.
-    data_there: str  #: What there is to learn from.
+    short_of_data: str  #: The data that is missing; empty where there is enough.
+    data_there: str  #: The data that there is to learn from.
     #: How much of which data is usual; None where nothing is left to tune.
     need: DataNeed | None
 

@@ -34,7 +34,7 @@ class Ruling(NamedTuple):
     answer: TuningAnswer
     because: str  #: The decisive finding, as one clause.
     steps: tuple[StepToDo, ...]
-    conditions: Strings = ()  #: What has to be settled on the way to it.
+    conditions: Strings = ()  #: The conditions to settle on the way to it.
     way: Way | None = None  #: The way that decides.
     rule: JudgementRule | str = "no_target"
 

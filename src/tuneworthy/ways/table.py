@@ -32,7 +32,7 @@ from tuneworthy.words import share
 _WORSE = 1.2  #: From this factor on, as a rule, something makes time or bill worse.
 _FIND_MORE = ("better_retrieval", "continued_pretraining")
 """Options that bring passages that aren't found, or make them unnecessary."""
-_START_HOURS = 8.0  #: What beginning anything costs, beside its own hours.
+_START_HOURS = 8.0  #: The hours that it costs to begin anything, beside its own hours.
 
 
 @dataclass(frozen=True)

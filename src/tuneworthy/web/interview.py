@@ -101,7 +101,7 @@ class QuestionAnswer(AskedHow):
     typed: str = Field("", max_length=8_000)
     first: Id = ""
     also: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
-    none: Id = ""  #: What it means that nothing was ticked.
+    none: Id = ""  #: The answer where nothing was ticked.
 
     @property
     def answer_text(self) -> str:

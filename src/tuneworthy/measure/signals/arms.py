@@ -601,7 +601,7 @@ def _lead(
 class ComparedArms(NamedTuple):
     """An arm compared with its baseline."""
 
-    arm: PromptArm  #: What it lacks counts among its runs and errors.
+    arm: PromptArm  #: The arm; its missing cases count among its runs and errors.
     baseline: PromptArm
     contrast: Contrast
     lacking: tuple[int, int]  #: Cases of the other that each lacks.

@@ -253,7 +253,7 @@ class Measure(NamedTuple):
 
     id: str
     unit: str
-    factor: str = ""  #: What it bears on.
+    factor: str = ""  #: The factor that it says something about.
 
     def make_evidence(
         self,

@@ -54,8 +54,8 @@ class EvalsetReport(NamedTuple):
     report: Precision  #: Of the cases kept for reporting.
     needed: int  #: Cases of a whole set, as the plan of the case takes them.
     tells: bool  #: Whether so many distinguish the expected share from the target.
-    goal: str = ""  #: What tuning would be for: it says how outputs are scored.
-    hiding: Hiding = "words"  #: What stands in the place of personal data.
+    goal: str = ""  #: The goal of tuning: it says how outputs are scored.
+    hiding: Hiding = "words"  #: The way of hiding personal data.
 
 
 def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
@@ -334,12 +334,13 @@ class Item(NamedTuple):
     task: Task
     case: EvalCase
     arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.
-    outputs: tuple[str, ...] = ()  #: What is judged, in the order of the arms.
+    #: The outputs that are judged, in the order of the arms.
+    outputs: tuple[str, ...] = ()
     #: Labels to choose from; () where any text may be one.
     choices: tuple[str, ...] = ()
     flipped: bool = False  #: Whether the second output is shown first.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
-    #: What the choices are called, where that isn't what they are.
+    #: The names of the choices, where they differ from the choices.
     titles: tuple[str, ...] = ()
 
     @property

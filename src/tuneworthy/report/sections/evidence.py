@@ -323,7 +323,7 @@ def _examples(series: Series) -> b.Picture | None:
 class EvidenceRow(NamedTuple):
     title: str
     value: str  #: With its interval and unit, or what would make it known.
-    bears: str  #: What it says about which answer; empty where it bears on none.
+    bears: str  #: The answer it bears on, and how; empty where it bears on none.
     counted: str
     """The number of traces, of independent ones if these are fewer, and the days."""
     method: str

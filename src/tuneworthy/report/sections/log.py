@@ -28,7 +28,7 @@ from tuneworthy.words import (
 
 _LONGEST_NAME = 40
 _MOST_MODELS = 3
-#: What the name of a prompt begins with that its log doesn't name.
+#: The beginning of a prompt's name where its log gives it none.
 _UNNAMED = "system "
 _UNKNOWN = "unknown"
 

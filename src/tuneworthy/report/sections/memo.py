@@ -352,7 +352,7 @@ _SETTLED_BY = {
     "settle": "Whether tuning is worth a pilot, once the statements agree.",
     "collect_data": "Whether to start a pilot, if there is enough to learn from by then.",
     "target": "Whether tuning is worth a pilot, compared with a target.",
-}  #: What the next decision is about, by the first step.
+}  #: The subject of the next decision, by the first step.
 
 
 def _misses_a_target(dossier: Dossier) -> bool:

@@ -622,8 +622,8 @@ class Lever(NamedTuple):
     question: str
     group: str
     unit: LeverUnit
-    text: str  #: What its field shows; empty for what isn't known.
-    stated: str  #: What the case file says, as the field would show it.
+    text: str  #: The text in its field; empty for an unknown value.
+    stated: str  #: The value in the case file, as the field would show it.
     at: float  #: Where the lever stands: the middle of a range, its least end for what isn't known.
     least: float
     most: float

@@ -365,7 +365,7 @@ class _Axis(NamedTuple):
 
 
 _FEWEST = 2  #: Marks of an axis.
-_MARGIN = 1.08  #: What an axis has beyond its last mark.
+_MARGIN = 1.08  #: The length of an axis over the place of its last mark.
 _LEAST_SPARE = 0.02  #: Of a share: what an axis has on both sides of its marks.
 _COUNTED = ("held_out", "measured", "computed")
 
