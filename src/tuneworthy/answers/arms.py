@@ -163,6 +163,7 @@ def _imported(
 def _imported_arm(
     case: Case, row: Mapping[str, Scalar], day: date | None
 ) -> LabArm | None:
+    """Read one row of another tool's results as an arm; None where its quality isn't a share."""
     prompt = str(row.get("prompt", ""))
     model = str(row.get("model", ""))
     listed = next((each for each in case.models if is_same_model(each.id, model)), None)

@@ -789,6 +789,7 @@ def evidence_section(
 def _result(
     evidence: Evidence, rule: MeasureRule | None, ignored: str
 ) -> EvidenceResult:
+    """One measurement as the dossier shows it: its side of the limit, and whether it settles."""
     rated = evidence.id == "success_share" and not scored(evidence)
     settles = evidence.id != "usable_examples"
     no_clock = Unknown(ask="log a timestamp with each trace")

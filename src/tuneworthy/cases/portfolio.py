@@ -388,6 +388,7 @@ class Totals(Record):
 def totals(
     rows: Sequence[CaseRow], answers: Counter[TuningAnswer], pending: Sequence[CaseRow]
 ) -> Totals:
+    """Add up the rows of cases; a case whose ask or worth is unknown is counted and not added."""
     asking = [row for row in rows if row.ask_usd is not None]
     asks = [
         (row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None
@@ -440,6 +441,7 @@ class GroupSum(Record):
 
 
 def _group_sums(rows: Sequence[CaseRow]) -> dict[TuningAnswer, GroupSum]:
+    """The sums for each answer that some case has."""
     sums: dict[TuningAnswer, GroupSum] = {}
     for answer in ANSWERS:
         members = [row for row in rows if row.answer == answer]
@@ -831,6 +833,7 @@ class KeptCases:
         finalize(self, self._base.close)
 
     def _opened(self, path: Path) -> sqlite3.Connection:
+        """Open the database of kept rows; delete a file that isn't one, and raise the error."""
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         base = sqlite3.connect(

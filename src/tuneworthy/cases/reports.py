@@ -169,6 +169,7 @@ _WHY = (
 def _data(
     topic: Topic, dossier: Dossier, framework: Framework, name: str | None
 ) -> Any:
+    """The part of the dossier that a topic shows, as JSON values."""
     if topic == "options":
         return table.ways_dict(dossier)
     whole = dossier.to_dict()

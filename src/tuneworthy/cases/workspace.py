@@ -674,6 +674,7 @@ class Workspace:
         *,
         again: bool = False,
     ) -> EvaluatedCase:
+        """Keep a judged case in memory and, where the kept one is out of date, on the disk."""
         kept = self._kept_row(name)
         known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
         if not again or not known:

@@ -486,6 +486,7 @@ _MOST_PROBLEMS = 50  # that are listed
 
 
 def _import_labels(path: Path, case: str) -> int:
+    """Import a sheet of labels and print the result; with a wrong line nothing is kept."""
     from tuneworthy.labelling.sheets import import_sheet, import_text
 
     read = import_sheet(path, case)

@@ -372,6 +372,7 @@ def _run(
 
 
 def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
+    """The grader that was asked for; None without one. Refuse options that need a grader."""
     from tuneworthy.lab.judge import LABELS, JudgeChoice
 
     if rubric is None:
@@ -434,6 +435,7 @@ def list_(case: str | None, as_of: date | None, everything: bool, ends: bool) ->
 
 
 def _show_ends(folder: str | None, as_of: date | None, *, everything: bool) -> None:
+    """Show on which days models end: those that are known, or those of the cases in a folder."""
     from tuneworthy.cases import ends
     from tuneworthy.pipeline import today
 

@@ -526,6 +526,7 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
 
 
 def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], None]:
+    """Make a function that shows how far the reading is, once in a while."""
     started = time.monotonic()
     last = 0.0
 
@@ -548,6 +549,7 @@ def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], N
 
 
 def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
+    """Make a function that shows the state of a lab's calls on one line."""
     from tuneworthy.report.sections.lab import duration, left_s, share_text
 
     started = time.monotonic()

@@ -283,6 +283,7 @@ def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
 def _case(
     names: Sequence[str], row: Sequence[str], number: int, where: str
 ) -> EvalCase:
+    """Read one row of a CSV as a case."""
     if len(row) > len(names):
         raise CaseError(
             "has more cells than the heading", where=where, fix="quote its commas"

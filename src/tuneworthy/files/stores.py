@@ -103,6 +103,7 @@ class JsonLines(NamedTuple, Generic[R]):
         return self._one(read_text(self.path, limit), str(self.path))
 
     def _one(self, text: str, where: str) -> R:
+        """Read one record; one with a seal is refused if it was edited after it was written."""
         sealed = _SEALED.fullmatch(text.rstrip("\r\n"))
         comes = "brought"
         if sealed is not None:

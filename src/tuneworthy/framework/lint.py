@@ -137,6 +137,7 @@ class _Table:
     def _ending(
         self, trees: tuple[Tests, ...], states: Mapping[str, State]
     ) -> Iterator[tuple[tuple[Any, ...], int]]:
+        """The kinds at which combinations end in several trees, each with how many end there."""
         rules = replace(self.rules, bounds=bounds_of(chain(*trees)))
         ends = ending(rules, trees, {**dict.fromkeys(rules.checks, "yes"), **states})
         width = 4 if len(trees) > 2 else 1
@@ -205,6 +206,8 @@ _Rule = Literal["score", "counted", "difference"]
 
 
 def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
+    """Group combinations by how many reasons for and against are yes, with their bands."""
+
     def yeses(kind: _Kind) -> tuple[int, int]:
         return kind.indicators, kind.anti_indicators
 

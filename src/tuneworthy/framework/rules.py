@@ -253,6 +253,7 @@ _CEILING = ""
 
 
 def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
+    """Compile a condition; its parts hold together, bounds are scaled to whole numbers."""
     parts: list[Test] = []
     if condition.ceiling is not None:
         parts.append(_answered(_CEILING, condition.ceiling))

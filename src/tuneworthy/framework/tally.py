@@ -151,6 +151,7 @@ def _names_by_group(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
 
 
 def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
+    """Split the answers into three groups, and those that the tree asks for by name."""
     groups = []
     for names, weighs in _names_by_group(rules):
         weights = {name: rules.weights[name] if weighs else 0 for name in names}
@@ -180,6 +181,7 @@ def effort(rules: Rules, states: States) -> int:
 
 
 def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
+    """Count the completions of all open answers by the step at which the tree ends."""
     tree = tuple(test for test, _ in rules.steps)
     steps: list[dict[Cell, int]] = [{} for _ in tree]
     for ((step,), cell), many in _count_endings(rules, (tree,), groups, named).items():

@@ -260,6 +260,7 @@ def _report(
     *,
     added: bool,
 ) -> MeasureReport:
+    """Put together the report on what was measured, with the dossiers before and after it."""
     checks = framework.ceiling.items()
     models = tuple(seen_models(measured, dossier.as_of).values())
     case = load_case(source)
@@ -473,6 +474,7 @@ def _results(
     progress: Progress | None,
     draw: tuple[float, int] = ALL,
 ) -> tuple[Findings, ...]:
+    """Measure the traces of some files with every signal."""
     from tuneworthy.measure.engine import Sampling, measure
 
     drawn = Sampling(*draw)
@@ -496,6 +498,7 @@ def _report_progress(files: TraceFiles, progress: Progress | None) -> None:
 def _measured_part(
     files: TraceFiles, results: Sequence[Findings], draw: tuple[float, int] = ALL
 ) -> Measured:
+    """Merge what the signals found in some files; of one id, a known measurement goes first."""
     source = ", ".join(
         f"{file.name} ({file.format})" for file in files.readings if file.traces
     )
@@ -614,6 +617,7 @@ def _pair(
 def _arm_of(
     labels: Sequence[str], option: str, text: str | None, every: str
 ) -> int | None:
+    """The place of the arm that a text names, in full or in part; None for no text."""
     if text is None:
         return None
     wanted = text.casefold()
@@ -732,6 +736,7 @@ def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
 def _set_report(
     case: Case, source: str | Path, drawn: EvalSample, path: Path, planned: PlannedCases
 ) -> EvalsetReport:
+    """Put together the report on a new evaluation set, with how sure a score on it will be."""
     target = case.targets.quality.at_least if case.targets.quality else None
     expected = 0.5
     by = ""
@@ -936,6 +941,7 @@ _ON_THE_PAGE = (
 def _traced(
     case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
 ) -> Iterable[Parts]:
+    """Measure uploaded logs, and give up if reading takes too long for a page."""
     from tuneworthy.traces.read import TraceFiles, case_map
 
     # one record of each is read, so that a file that isn't a log is refused by its own name:

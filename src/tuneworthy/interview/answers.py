@@ -107,6 +107,7 @@ def _count(ask: Ask, text: str) -> str:
 
 
 def _read_number(ask: Ask, text: str) -> float:
+    """Read one number with its unit, such as 20k or 90%."""
     fix = "write a plain number, as 1500 or 20k"
     if ask.share:
         fix = "write a number, as 0.9 or 90%"
@@ -160,6 +161,7 @@ def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
 
 
 def _amount(ask: Ask, text: str) -> Value:
+    """Read an amount: one number, low and high, or low, likely and high."""
     numbers = _read_numbers(ask, text)
     if sorted(numbers) != numbers:
         raise _refused(ask, text, "write the smaller number first, as 800-2000")
@@ -195,6 +197,7 @@ def _choices(ask: Ask, text: str) -> tuple[str, ...]:
 
 
 def _choice(ask: Ask, text: str) -> WholeValue:
+    """Read a choice by its number, its id or its title."""
     ids = [choice.id for choice in ask.choices]
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(ids):
         return WholeValue(ids[int(text) - 1])

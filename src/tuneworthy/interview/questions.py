@@ -286,6 +286,7 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
 
 
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
+    """The field that a path leads to; None where nothing is asked there."""
     room, *rest = path.split(".")
     if room in ROOMS and len(rest) == 1:
         criterion = asked_by(framework)[room].get(rest[0])
@@ -341,6 +342,7 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
 
 
 def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
+    """The choices of a field; a name stands for a list that the framework or the case has."""
     if field.choices == "goals":
         return tuple(
             Choice(name, goal.title, goal.need)

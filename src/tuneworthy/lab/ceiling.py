@@ -167,6 +167,7 @@ def run(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, quote: Quote
 ) -> tuple[CeilingResult, LabPlan]:
+    """Search for prompts, compare the arms, then score the chosen arms on held-out cases."""
     prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
     more: dict[str, Any] = {}
@@ -280,6 +281,7 @@ def with_search(
 def _searching(
     lab: PreparedLab, draws: int, model: str | None, cap_usd: float | None
 ) -> PreparedLab:
+    """Make a lab search for better prompts; refuse where the case has nothing to search with."""
     case = lab.case
     if not as_written(lab.plan.arms):
         fix = "add the model that is prompted today"
@@ -303,6 +305,7 @@ def _searching(
 
 
 def _writer(case: Case, model: str | None) -> Model:
+    """The model that writes prompts: the named one, else the case's first that isn't embedded."""
     if model is None:
         chat = (
             each

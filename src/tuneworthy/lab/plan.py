@@ -614,6 +614,7 @@ class LabPlan:
     def _job(
         self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()
     ) -> Job:
+        """The call that asks an arm about a case; ``said`` are the answers of its earlier steps."""
         if (arm.id, case.id) in self.probes:
             most = PROBE_TOKENS
         else:

@@ -460,6 +460,7 @@ def _refuse_judge_checks(cases: Cases, metric: str) -> None:
 
 
 def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
+    """Refuse a case without prompts or models, or a prompt for a model that it doesn't list."""
     if not prompts:
         fix = "name a folder of prompts under data.prompts, one file a variant"
         raise CaseError("names no prompts", where=case.where("data"), fix=fix)

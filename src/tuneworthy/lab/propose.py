@@ -355,6 +355,7 @@ class CandidateEvaluator:
         return round(sum(score for score, *_ in tried) / len(tried), 9)
 
     def _scored(self, case: EvalCase, job: Job, call: Settled) -> Tried:
+        """Score one answer, with a sentence that tells the writing model what is wrong."""
         if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."
         output = Output.from_reply(call.whole)
@@ -401,6 +402,7 @@ class GepaDraw:
         self._failed: Exception | None = None
 
     def run(self) -> GepaDraw:
+        """Let gepa search for a better system prompt, and keep the best one that it found."""
         request = self._evaluator.request
         result = gepa()(
             seed_candidate={_PART: self._parent.system},

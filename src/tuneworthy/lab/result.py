@@ -274,6 +274,7 @@ def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
 def _judged_arms(
     scores: Scores, arms: Iterable[Arm], cases: Cases, part: Split
 ) -> Iterator[JudgedArm]:
+    """Compare the grader with people on each arm: its bias, and how far they agree."""
     for arm in arms:
         words = scores.judged(arm, cases)
         there = ~np.isnan(words.judge)

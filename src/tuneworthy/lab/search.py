@@ -164,6 +164,7 @@ class Search:
         return self
 
     def _run(self) -> None:
+        """Search in rounds from the best candidates until nothing gets better or the money ends."""
         evaluator = self.evaluator
         cases = evaluator.request.taught
         written = evaluator.written()
@@ -396,6 +397,7 @@ def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
 
 
 def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
+    """The record of one draw of the search."""
     arm = searched.arms.get(draw.reached.made_of)
     texts = draw.texts
     return Draw(

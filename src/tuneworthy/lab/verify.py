@@ -230,6 +230,7 @@ def gain_evidence(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, _: Quote, *, margin: float, again: bool
 ) -> VerifyResult:
+    """Run the comparison: choose both arms, write the plan down, then ask the held-out cases."""
     prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
     scores = prepared.scores
@@ -477,6 +478,7 @@ def judge_outcome(
 def _against_targets(
     written: VerifyPlan, task: Contrast, held: HeldArm, skills: State
 ) -> tuple[VerifyAnswer, str]:
+    """The answer where targets decide, and the reason for it."""
     if held.enough:
         return "not_needed", "targets"
     if held.admits == "missed":

@@ -315,6 +315,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
 def _outputs_to_label(
     source: str | Path, case: Case, task: LabelTask
 ) -> tuple[list[Item], str]:
+    """The outputs to judge by a rubric or in pairs, in random order, with the rubric's text."""
     if task.scale not in SCALES:
         raise InputError(f'"{task.scale[:40]}" is not a scale', fix=" or ".join(SCALES))
     if task.kind == "pairwise" and len(task.arms) != 2:
@@ -555,6 +556,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
 def _item(
     differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs
 ) -> Item | None:
+    """The item on which people differ, to be settled; None where its case or outputs are gone."""
     task, rubric, case_id, first, second = differ.key
     case = cases.get(case_id)
     arms = tuple(filter(None, (first, second)))
@@ -626,6 +628,7 @@ def _agreement(
     settled: Mapping[ItemKey, Label],
     clusters: Mapping[str, str],
 ) -> AgreementOf:
+    """How far people agree on one task, with the items on which they differ."""
     task, rubric = group
     names = [
         name for name in sorted(people) if any(key[:2] == group for key in people[name])
@@ -667,6 +670,7 @@ def _agreement(
 def _coefficients(
     table: Sequence[Sequence[str | None]], clusters: Sequence[str]
 ) -> tuple[Coefficient, ...]:
+    """Kappa and alpha of a table with a row for each item and a column for each labeller."""
     import numpy as np
 
     from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha

@@ -362,6 +362,7 @@ def _names(raw: bytes) -> Strings:
 def _served(
     name: str, place: Reached, models: Strings | None, price: Price | None
 ) -> Served:
+    """An endpoint with its state: whether it has a key, or answers on this machine."""
     state: State
     if not place.base_url:
         state = "inside"

@@ -372,6 +372,7 @@ class Embedded:
                 self._going[server] -= 1
 
     async def _ready(self) -> tuple[Http, _Running]:
+        """The embedded model's running server; start it, or start it again where it has ended."""
         from tuneworthy.llm.http import Http
 
         async with self._starting:
@@ -446,6 +447,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _start(weights: Weights) -> _Running:
+    """Start the embedded model's servers in a process of their own; a random key opens them."""
     key = secrets.token_urlsafe(24)
     servers = min(processors(), SLOTS)
     settings = {

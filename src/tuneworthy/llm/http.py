@@ -117,6 +117,7 @@ class Http:
         return known
 
     async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
+        """Send a request once, with refused parameters replaced as ``known`` says."""
         key = self._keys.get(request.base_url)
         sent = time.monotonic()
         try:

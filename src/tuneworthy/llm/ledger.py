@@ -429,6 +429,7 @@ class Ledger:
         return call
 
     def _close(self, call: Settled, paid: int = 0) -> Settled:
+        """Write down the end of a call, and release the money that was held for it."""
         reply = call.reply.model_dump_json() if call.reply else None
         with self.together():
             ((run, held, model),) = self._rows(
@@ -469,6 +470,7 @@ class Ledger:
         return tuple(_settled(key, row) for key, *row in rows)
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
+        """The money and the calls of a run so far."""
         held, paid = self._money(run)
         rows = self._rows(
             "SELECT status, COUNT(*), SUM(why <> ''), SUM(why = ?) FROM calls "
@@ -553,6 +555,7 @@ class Ledger:
 
 
 def _settled(key: str, row: Sequence[Any]) -> Settled:
+    """Read a call of the ledger; refuse an answer that was edited after it was kept."""
     status, held, paid, text, why, model, sealed = row
     try:
         comes = text is not None and origin(_as_sealed(key, model, text), sealed)

@@ -144,6 +144,7 @@ def dearest_amounts(address: str, day: date) -> Amounts:
 def _find_provider(
     name: str, provider: str | None, address: str | None
 ) -> ListedProvider | None:
+    """The listed provider of a model, by its name, its address, or the model's own name."""
     providers: Sequence[ListedProvider] = _whole()["providers"]
     if provider is not None:
         called = _provider_called(provider)

@@ -423,6 +423,7 @@ class Runner:
         self._done(job.key, known)
 
     async def _one(self, job: Job) -> None:
+        """Send one call, unless an equal call was answered before or is on its way."""
         key = job.key
         while key in self._flying:  # an equal call: its answer is this one's, too
             await self._flying[key]

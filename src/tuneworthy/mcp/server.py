@@ -210,6 +210,7 @@ def _make_tool(desk: Desk, name: str, limiter: anyio.CapacityLimiter) -> Tool:
 
 
 def _add_resources(server: AssistantServer) -> None:
+    """Offer frameworks and reports of cases as resources."""
     directory = server.desk.workspace.directory
 
     @server.resource(
@@ -247,6 +248,7 @@ CaseIfAny = Annotated[Said, Field(description="Name of the case, if there is one
 
 
 def _add_conversations(server: AssistantServer) -> None:
+    """Offer prompts that begin a conversation."""
 
     @server.prompt(title="Evaluate a use case")
     def evaluate(

@@ -384,6 +384,7 @@ class _Run:
         self._sample.add_sample(part.sample)
 
     def answers(self, share: float) -> tuple[Findings, ...]:
+        """Finish every signal; those that need near copies come last, while copies are compared."""
         if not self.traces:
             return tuple(Findings() for _ in self._signals)
         table = replace(self._table(), share=share)

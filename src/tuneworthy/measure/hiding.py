@@ -121,6 +121,7 @@ class Masker:
         )
 
     def _of_known(self, text: str) -> Iterator[DataSpan]:
+        """Places of a text that hold a value known to be personal."""
         if self._pattern is None and self._known:
             every = sorted(self._known, key=len, reverse=True)
             self._pattern = re.compile(
@@ -193,6 +194,7 @@ class Faker(Masker):
         return "".join((*pieces, text[at:]))
 
     def _fake(self, span: DataSpan, text: str) -> str:
+        """The fake that replaces a value: the same one each time, in the form of the value."""
         value = text[span.start : span.end]
         whole = self._whole(span, text)
         self._number(span.label, whole)
@@ -249,6 +251,7 @@ def field_values(
 
 
 def _values_in(value: Any, names: set[str], path: str) -> Iterator[tuple[str, str]]:
+    """The values that stand in fields of some names, each with its field's name."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _values_in(inner, names, f"{path}.{key}" if path else str(key))

@@ -324,6 +324,7 @@ class DataKind(NamedTuple):
 
 
 def _read_kinds() -> tuple[DataKind, ...]:
+    """Read the kinds of personal and secret data from ``kinds.toml``."""
     data = tomllib.loads(
         files("tuneworthy.measure").joinpath("kinds.toml").read_text("utf-8")
     )
@@ -457,6 +458,7 @@ _compiled = cache(re.compile)
 
 
 def _find_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
+    """Places of a text that hold one kind of data, and pass its check."""
     for match in _compiled(kind.exact, kind.flags).finditer(text, begin):
         group = match.lastindex or 0
         start, end = match.span(group)

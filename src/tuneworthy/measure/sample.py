@@ -203,6 +203,7 @@ were confused."""
 
 @lru_cache(maxsize=1)
 def _language_model() -> Any:
+    """The model that tells languages; None where its library isn't installed."""
     try:
         from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
     except ImportError:
@@ -430,6 +431,7 @@ def _runs_of(
 
 
 def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
+    """Hash every run of three words; returns the hashes, and the text that each is in."""
     if (half := len(spaced) // 2) and sum(map(len, spaced)) > _AT_ONCE:
         runs, text = _hashed(spaced[:half])
         more, behind = _hashed(spaced[half:])

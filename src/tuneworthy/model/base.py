@@ -155,6 +155,7 @@ class FileRecord(Record):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
+        """Refuse a key that the record doesn't have, and drop keys without a value."""
         if isinstance(data, cls):
             return data
         keys = _keys(cls)

@@ -192,6 +192,7 @@ class Data(FileRecord):
     @model_validator(mode="before")
     @classmethod
     def _with_a_map(cls, value: Any) -> Any:
+        """Split ``traces`` with its own map of fields into the two entries it stands for."""
         traces = value.get("traces") if isinstance(value, dict) else None
         if (
             not isinstance(traces, dict)
@@ -556,6 +557,7 @@ class Model(FileRecord):
     @field_validator("base_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
+        """Refuse an address that may carry a key, because case files are shared."""
         if value is None:
             return None
         if not re.match(r"https?://[^\s/]", value):

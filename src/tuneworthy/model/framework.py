@@ -603,6 +603,7 @@ class Framework(FileRecord):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Framework:
+        """Refuse a framework whose parts name something that it doesn't have."""
         ids = Counter([*self.ceiling, *self.indicators, *self.anti_indicators])
         if twice := [name for name, times in ids.items() if times > 1]:
             what = f'uses the id "{twice[0]}" twice'
@@ -652,6 +653,7 @@ class Framework(FileRecord):
 
 
 def _check_references(framework: Framework) -> None:
+    """Refuse goals, options, causes and measures that name something unknown."""
     for name, goal in framework.goals.items():
         if goal.approach not in framework.approaches:
             what = f'leads goal "{name}" to "{goal.approach}", which is not an approach'

@@ -313,6 +313,7 @@ def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
 
 
 def _draw_and_judge(context: MoneyContext, amounts: ReckonedAmounts) -> Reckoning:
+    """Draw the uncertain amounts where they are known, and judge when it pays back."""
     closed = amounts.closed
     counted = amounts.counted
     draws = None

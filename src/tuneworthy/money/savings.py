@@ -269,6 +269,7 @@ def _computed(
     model: CostModel,
     beside: Beside,
 ) -> Savings:
+    """Compute what tuning saves a month against the cheapest ways, and from which volume."""
     sure = tuple(cost.option for cost in sure_costs[:_RIVALS])
     maybe = [cost for cost in wide_costs if cost not in sure_costs]
     wide = (*sure, *(cost.option for cost in maybe[:_RIVALS]))
@@ -527,6 +528,7 @@ def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
 
 
 def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str) -> str:
+    """A line that shows how the monthly cost of one way of serving was computed."""
     requests = values[REQUESTS]
     cost = usd(option.usd(values))
     if option.gpu:
@@ -567,6 +569,7 @@ def _running_step(savings: Savings, model: CostModel) -> str:
 def _volume_steps(
     savings: Savings, fixed: Interval, volume: Interval, model: CostModel
 ) -> Iterator[str]:
+    """Lines on the volume from which tuning pays, and the month that reaches it."""
     if math.isinf(volume.value):
         yield "No volume earns the running costs back."
     # or nothing has to be earned back

@@ -389,6 +389,7 @@ class _Options:
     def _by_tokens(
         self, model: str, how: How, price: Price, tuned: bool, runs: Runs
     ) -> ServingOption:
+        """The option to serve a model by tokens, with caching or batches as ``how`` says."""
         tokens_in, tokens_out = self._tokens(tuned)
         share = self.traffic.cached_share or 0.0
         if "cached" in how:
@@ -557,6 +558,7 @@ def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:
 
 
 def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_Check]:
+    """Check whether answers may come in a batch."""
     if "batched" not in option.how:
         return
     if option.how == "cached_batched" and (
@@ -636,6 +638,7 @@ def _as_good_as_today(
 def _latency(
     case: Case, option: ServingOption, model: Model | None
 ) -> Iterator[_Check]:
+    """Check the latency of an option against the target."""
     target = case.targets.latency_p95_s
     if target is None or "batched" in option.how:
         return
@@ -661,6 +664,7 @@ def _latency(
 
 
 def _budget(case: Case, cost: Interval | None) -> Iterator[_Check]:
+    """Check the cost of an option against the budget."""
     target = case.targets.usd_per_month
     a_month = case.a_month
     if target is None or cost is None:

@@ -125,6 +125,7 @@ def _simulation(
     paths: Paths,
     details: Callable[[], DrawnDetails],
 ) -> Simulation:
+    """Put together the result of a simulation; its costly parts are computed when they are read."""
     drawn = len(success)
     simulation = Simulation(
         draws=drawn,
@@ -171,6 +172,7 @@ def _details(
     working: npt.NDArray[np.bool_],
     paths: Paths,
 ) -> DrawnDetails:
+    """The parts of a simulation that only some readers need: curve, tornado and worth."""
     tornado = _tornado(flow)
     curve = [
         Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
@@ -395,6 +397,7 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
 
 
 def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
+    """The assumptions about traffic that the simulation makes."""
     growth = flow.model.inputs.get(GROWTH)
     savings = flow.savings
     if savings is None:
@@ -450,6 +453,7 @@ class CashFlow:
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
     def _read(self, every: Inputs) -> set[str]:
+        """The inputs that the cash flow depends on, among those that are known."""
         again = self.model.retraining if LIFE in every or self.stakes.first_end else ()
         terms = (*self.upfront, *self.running, *self.model.quality, *again)
         if self.pilots and FAILURE in every:
@@ -520,6 +524,7 @@ class CashFlow:
     def _follow_each(
         self, values: Values, success: Array, *, each_month: bool
     ) -> Paths:
+        """Follow each draw by month: its worth, when it pays back, and the cost of waiting."""
         draws = len(success)
         upfront = self._upfront_usd(values, success)
         life = values.get(LIFE, np.inf)

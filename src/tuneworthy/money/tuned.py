@@ -75,6 +75,7 @@ def _takes_work(service: ServiceFact, day: date) -> bool:
 def _offers(
     facts: KnownFacts, service: ServiceFact, offer: ServingOffer, day: date
 ) -> Iterator[TunedOffer]:
+    """The offers of one service to serve tuned models, one for each base; trials are left out."""
     if offer.trial == "yes":
         return
     hours = offer.usd_per_hour or 0.0

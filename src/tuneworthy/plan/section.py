@@ -113,6 +113,7 @@ def build_plan(judged: JudgedCase) -> Plan | Unknown:
 
 
 def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
+    """Everything that a plan needs, taken from the judged case."""
     stated_hours = judged.case.economics.hours_per_week
     if stated_hours is None:
         hours_per_week = rule.hours_per_week
@@ -210,6 +211,7 @@ _MOVING = ("exploration_phase", "rapidly_changing_requirements")
 
 
 def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
+    """Notes under a plan: on its dates, rates, launch and payback."""
     economics = plan.case.economics
     money = judged.money.result
     notes = phase_words()["notes"]
@@ -231,6 +233,7 @@ def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
 def _notes_of_tuning(
     plan: PlanContext, notes: Mapping[str, str], launch: date
 ) -> Iterator[str]:
+    """Notes for a plan that tunes: missing data, and the end of the service."""
     stated = plan.case.economics.upfront
     if stated.hours is not None or stated.usd is not None:
         yield notes["in_total"]
@@ -261,6 +264,7 @@ def _notes_of_tuning(
 def _pays_back(
     money: InvestmentResult, notes: Mapping[str, str], launch: date
 ) -> Iterator[str]:
+    """A note on when the money comes back after the launch."""
     point = money.break_even_months.point
     if isinstance(point, Unknown):
         return

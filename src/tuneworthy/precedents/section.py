@@ -352,6 +352,7 @@ def _neighbour(
     answers: Mapping[str, Known],
     titles: Mapping[str, str],
 ) -> Neighbour:
+    """A similar published case as the dossier shows it."""
     fields = dict(similar.case.shown)
     if not fields["year"]:
         fields["year"] = Unknown(ask="see its source")

@@ -126,6 +126,7 @@ class Drawing:
         return _rendered(json.dumps(self.spec(width), allow_nan=False))
 
     def height(self, width: int) -> int:
+        """The height of the drawing in pixels at one width."""
         look = looks()[self.look]
         lines = max(
             (len(_lines(title, width).split("\n")) for title in self.titles), default=1

@@ -38,6 +38,7 @@ _CALLS = re.compile(
 
 
 def render(document: b.Document) -> str:
+    """Write a document as Markdown."""
     parts = [f"> **{md(text)}**" for text in document.above]
     parts += [f"# {md(document.title)}", *map(md, document.byline)]
     if document.facts is not None:
@@ -63,6 +64,7 @@ def _blocks(blocks: Iterable[b.Block], level: int) -> list[str]:
 
 
 def _block(block: b.Block, level: int) -> list[str]:
+    """Write one block as Markdown; ``level`` is that of its heading."""
     match block:
         case b.Prose():
             return [md(block.text)]

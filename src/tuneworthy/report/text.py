@@ -255,6 +255,7 @@ def _count_items(block: b.Block) -> int:
 
 
 def _first_items(block: b.Block, kept: int) -> b.Block:
+    """A block with only its first items."""
     if isinstance(block, b.Table):
         if block.chosen is not None and block.chosen < kept:
             chosen = block.chosen
@@ -309,6 +310,7 @@ def _blocks(
 
 
 def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[str]:
+    """Write one block as lines for a terminal."""
     match block:
         case b.Prose(look="small"):
             return paint.lines("dim", block.text, indent)
@@ -391,6 +393,7 @@ def _claims(block: b.Claims, paint: Paint, indent: str) -> list[str]:
 
 
 def _table(block: b.Table, paint: Paint, indent: str) -> list[str]:
+    """Write a table as lines; where the terminal is too narrow, each row becomes a list."""
     titles = [safe(column.title) for column in block.head]
     rows = [[_cell(cell) for cell in line] for line in block.rows]
     if not rows:

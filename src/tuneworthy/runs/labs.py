@@ -231,6 +231,7 @@ class LabRun:
             self._now = replace(self._now, number=self._now.number + 1, **changed)
 
     def _go(self, lab: Any, transport: Transport | None) -> None:
+        """Run the lab in its thread; every error is kept, because nobody else could report it."""
         state: LabState = "failed"
         if isinstance(lab, pilot.PreparedPilot):
             lab = replace(lab, say=lambda says: self._tell(says=says))
@@ -299,6 +300,7 @@ class Labs:
         )
 
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
+        """Work out the offer of a lab, with the time and memory that a pilot's training takes."""
         lab = _prepared(source, settings)
         offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
@@ -375,6 +377,7 @@ class Labs:
         return all(run.wait(max(0.0, until - monotonic())) for run in running)
 
     def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
+        """The offer of a lab: its arms, calls and price, and what earlier runs have spent."""
         kind = LABS[settings.kind]
         caller = _caller(lab)
         with ledger_or_none((caller or lab).case) as ledger:

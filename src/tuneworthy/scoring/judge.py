@@ -97,6 +97,7 @@ class Judge(Scorer):
         }
 
     def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
+        """The parts that the grader sees: question, passages, a right answer and the answer."""
         talk = "\n".join(
             f"{message.role}: {message.content}" for message in case.messages
         )

@@ -58,6 +58,7 @@ class Matcher:
         return answer
 
     def _answer(self, question: list[str | bool]) -> Answer:
+        """Ask the matching process; it is killed where it takes too long."""
         line = json.dumps(question).encode() + b"\n"
         process = self._running()
         assert process.stdin is not None
@@ -93,6 +94,7 @@ class Matcher:
                 return "too_slow"
 
     def _running(self) -> subprocess.Popen[bytes]:
+        """The matching process, started where none is running."""
         if self._process is not None and self._process.poll() is None:
             return self._process
         if self._process is not None:

@@ -47,6 +47,7 @@ class Python(Scorer):
     _name: str
 
     def prepare(self, kit: Kit) -> None:
+        """Start a process for the team's function; refuse code not allowed or outside the case."""
         if not kit.allow_code:
             raise refused("runs code", "say --allow-code if you trust it")
         if kit.folder is None:
@@ -86,6 +87,7 @@ class Python(Scorer):
         return self._read(answer["gives"])
 
     def _read(self, result: Any) -> Scored:
+        """Read what the team's function returned; the case isn't scored where that is no share."""
         details = result if isinstance(result, dict) else {}
         value = details.get("value") if details else result
         if (

@@ -116,6 +116,7 @@ class JsonFields(Scorer):
         )
 
     def _against(self, value: dict[str, Any], expected: Mapping[str, Any]) -> Scored:
+        """Compare the fields of an answer with those of an accepted answer."""
         rules = {tuple(name.split(".")): rule for name, rule in self.fields.items()}
         rules = rules or {path: FieldRule() for path in leaves(expected)}
         faults = list[Scored]()
@@ -176,6 +177,7 @@ class AcceptedCall(NamedTuple):
         )
 
     def _equal(self, value: Any, wanted: Any, depth: int) -> bool:
+        """Whether an argument equals the wanted one, or one of the choices that are listed."""
         if isinstance(value, str) and isinstance(wanted, str):
             if self.exact:
                 return value == wanted
@@ -241,6 +243,7 @@ def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall]
 
 
 def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
+    """Read a reference as a call, in the form with a name or as name to lists of choices."""
     if not isinstance(data, Mapping):
         return None
     name = data.get("name")
@@ -346,6 +349,7 @@ class ToolCalls(Scorer):
     def _against(
         self, calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall]
     ) -> Scored:
+        """Compare calls with those of an accepted answer; the score is the share of pairs."""
         numbers = {"called": len(calls), "wanted": len(accepted)}
         if len(calls) > MOST_CALLS:
             return wrong("too_many_calls", numbers=numbers)

@@ -102,6 +102,7 @@ class _Reader:
         )
 
     def _value(self, event: Any, path: Path) -> Any:
+        """Read a value with its line from the YAML events."""
         self._refuse(event, path)
         if isinstance(event, yaml.ScalarEvent):
             if not event.style and event.value in _NOTHING:
@@ -267,6 +268,7 @@ def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
 
 
 def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
+    """The fault of a value and its fix, in our own words."""
     value = finding.get("input")
     message = str(finding["msg"])
     picture = f'is "{short_text(value)}"'

@@ -96,6 +96,7 @@ def _needle(name: str, pattern: Pattern) -> CompiledPattern:
 
 
 def _literal(name: str, pattern: Pattern) -> CompiledPattern:
+    """Compile a literal pattern to bytes, so that every Unicode form of it is found."""
     text = " ".join(pattern.text.split())
     if not text:
         raise ValueError(f"pattern {name}: there is nothing to look for")
@@ -152,6 +153,7 @@ def _escaped(text: str) -> bytes:
 
 
 def _expression(name: str, pattern: Pattern) -> CompiledPattern:
+    """Compile a pattern that is an expression; refuse parts that the engine can't match."""
     text = pattern.text
     bare = _ESCAPED.sub("", text)
     if any(not group.isascii() for group in _CLASS.findall(bare)):
@@ -425,6 +427,7 @@ class Searcher:
     def _pass(
         self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]
     ) -> None:
+        """Search texts in one pass and note where each pattern matches first."""
         begins = texts.ends - texts.lengths
         begin = int(begins[start])
         refuted: set[tuple[int, int]] = set()

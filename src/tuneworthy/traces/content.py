@@ -275,6 +275,7 @@ class Content:
         return self._array(items)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
+        """Read JSON lines; the first ones tell the format."""
         lines = blocks(stream, self.limits.line_bytes)
         held: list[Block] = []
         samples: list[Mapping[str, Any]] = []
@@ -675,6 +676,7 @@ class Content:
         yield from packed(parts, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
+        """Read a JSON document: an array, or an object that wraps records."""
         if stream.peek(64).lstrip()[:1] == b"[":
             data = stream.peek(self.limits.document_bytes + 1)
             # not held whole, but read by DuckDB
@@ -784,6 +786,7 @@ class Content:
     def table(
         self, groups: Rows, *, decimal_commas: bool, name: str = "CSV"
     ) -> Iterator[Batch]:
+        """Read the rows of a table as traces."""
         first = [*islice(groups, 1)]
         rows = [dict(row) for row in first[0][1][:_TRIED]] if first else []
         if decimal_commas:

@@ -286,6 +286,7 @@ class TraceFiles:
             self.check()
 
     def _of_one(self, source: Source, done: int) -> Iterator[TraceChunk]:
+        """Read one file; a file found by a pattern is passed over where it holds no traces."""
         with closing(Opened(source, *self._how)) as opened:
             try:
                 # By ``map``, not by a loop, which would keep a batch while the next is read.
@@ -417,6 +418,7 @@ class Opened:
         self._covered = Counter[str]()
 
     def batches(self) -> Iterator[Batch]:
+        """The batches of a file; refuse it where few of its records can be used."""
         yield from map(self._counted, self._read(self.raw))
         content = self.content
         content.finish()
@@ -470,6 +472,7 @@ class Opened:
         return batch
 
     def _read(self, raw: Raw) -> Iterator[Batch]:
+        """Read a file by its first bytes: an archive, Parquet, SQLite, or text."""
         content = self.content
         stream = Ahead(raw)
         head = stream.peek(4)
@@ -554,6 +557,7 @@ class Opened:
             ) from None
 
     def _members(self, streams: Iterator[Ahead]) -> Iterator[Batch]:
+        """Read the files of an archive; those that hold no traces are skipped."""
         content = self.content
         recognised = False
         name = self.name

@@ -118,6 +118,7 @@ def _systems(values: Column) -> Column:
 
 
 def _times(values: Column) -> Column:
+    """A column of times in seconds since 1970, in one step where all have one form."""
     kinds = set(map(type, values))
     if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
         return values
@@ -479,6 +480,7 @@ def _rows(
     context: ReadContext,
     places: Sequence[Place],
 ) -> list[tuple[Place, Row]]:
+    """The rows of some columns; a record with several answers gives a row for each."""
     rows: list[tuple[Place, Row]] = []
     for n, (place, kind) in enumerate(zip(places, kinds, strict=True)):
         row = {column: values[n] for column, values in made.items()}
@@ -551,6 +553,7 @@ def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> Non
 def packed(
     parts: Iterator[Batch], limits: Limits, tally: SkippedRecords
 ) -> Iterator[Batch]:
+    """Join small batches into batches of a good size."""
     held: list[Batch] = []
     many = 0
     closes = tally.size + limits.batch_bytes

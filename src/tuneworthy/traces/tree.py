@@ -189,6 +189,7 @@ class CallTree:
         return _Window([*self._cut(where, merged)]), named
 
     def _folded(self, window: _Window, ids: list[str | None]) -> Iterator[TreeRows]:
+        """Fold a window of spans into one row for each innermost call of a model."""
         calls = hold(self._kind.only, window)
         parents = window.first(self._kind.parent) or [None] * len(window)
         index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
@@ -289,6 +290,7 @@ class CallTree:
         around: list[list[int]],
         inside: Mapping[int, int],
     ) -> dict[str, list[Any]]:
+        """The fields that each call takes from the spans around it."""
         said: dict[str, list[Any]] = {}
         if any(around):
             for field in _FROM_AROUND:
@@ -315,6 +317,7 @@ class CallTree:
         chunk: RecordChunk,
         around: list[list[int]],
     ) -> None:
+        """Add a field's values from the nearest span around each call, where any has one."""
         pick = self._kind.picks.get(field.removesuffix(AROUND))
         values = pick.read_values(chunk) if pick is not None else None
         if values is None or not has_value(values):

@@ -134,6 +134,7 @@ _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
+    """Read the candidates of one training file; note the lines that hold none."""
     # the page shows reviews without it
     from tuneworthy.traces.records import read_records
 
@@ -194,6 +195,7 @@ class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose faul
 
 
 def _example(data: Any, where: str) -> Candidate:
+    """Read one record as an example; raises ``_NoExample`` with the reason where it is none."""
     turns, listed, rejected = _forms(data)
     messages = [_turn(turn) for turn in turns]
     if not messages or messages[-1].role != "assistant":
@@ -283,6 +285,7 @@ def _text_of_worse(value: Any) -> str:
 
 
 def _turn(turn: Any) -> ChatTurn:
+    """Read one message of a chat in any common form."""
     if not isinstance(turn, dict):
         raise _NoExample("has a message that is not an object")
     if "from" in turn and "role" not in turn:
@@ -311,6 +314,7 @@ def _turn(turn: Any) -> ChatTurn:
 
 
 def _call(call: Any) -> dict[str, Any]:
+    """Read one call of a tool."""
     called = call.get("function") if isinstance(call, dict) else None
     if not isinstance(called, dict):
         raise _NoExample("has a call of a tool without a function")
@@ -331,6 +335,7 @@ def _call(call: Any) -> dict[str, Any]:
 
 
 def _read_traces(case: Case, candidates: Candidates) -> None:
+    """Draw candidates from the logs; answers with a bad score are kept apart."""
     from tuneworthy.traces.read import TraceFiles, case_map, named
 
     sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)

@@ -342,6 +342,7 @@ def _enough(facts: CardFacts) -> _Finding | None:
 
 
 def _quality(facts: CardFacts) -> _Finding:
+    """The row on quality against its target."""
     rests = (
         f"{count(facts.plan.cases)} held-out cases, {counted(facts.plan.seeds, 'seed')}"
     )
@@ -419,6 +420,7 @@ def _simpler(facts: CardFacts) -> _Finding | None:
 
 
 def _latency(facts: CardFacts) -> _Finding | None:
+    """The row on latency; None without a target."""
     held = facts.held.targets.get("latency")
     if held is None or isinstance(held.limit, Unknown):
         return None

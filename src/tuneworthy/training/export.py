@@ -325,6 +325,7 @@ def written(
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
+    """A message in the form that a target takes."""
     values = {"content": turn.content, "call_id": turn.tool_call_id, "name": turn.name}
     if turn.role == "tool" and to.result is not None:
         return dict(filled(to.result, values))
@@ -404,6 +405,7 @@ def refused(example: TrainingExample, to: Target) -> Iterator[str]:
 
 
 def _broken(example: TrainingExample, to: Target) -> Iterator[str]:
+    """The reasons why a target would refuse an example."""
     for name, asks in to.refuses.items():
         if why := RULES[name](example, asks, to):
             yield why
@@ -455,6 +457,7 @@ def _system(example: TrainingExample, _: str, __: Target) -> str:
 
 
 def _tools(example: TrainingExample, asks: str, _: Target) -> str:
+    """The reason why an example's tools break a target's rule; empty where they don't."""
     uses = (
         example.tools
         or called(example)
@@ -997,6 +1000,7 @@ _LEARNS = {
 
 
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    """The rows of the report on an export."""
     to = done.to
     offer = done.to.offer
     recipe = done.recipe.recipe

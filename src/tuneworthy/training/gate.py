@@ -317,6 +317,7 @@ class Reviews(NamedTuple):
 
 
 def read_reviews(case: Case) -> Reviews:
+    """Read people's reviews and comparisons; a settled review goes before the others."""
     people: dict[str, dict[str, Reviewed]] = defaultdict(dict)
     settled = dict[str, Reviewed]()
     judges = set[str]()
@@ -970,6 +971,7 @@ def _origin_lines(report: DataReport) -> Iterator[str]:
 
 
 def _review_lines(report: DataReport) -> Iterator[str]:
+    """Lines on the reviews."""
     data = report.made
     good, n = report.random
     yield (
@@ -998,6 +1000,7 @@ def _preference_text(better: BetterThanModel) -> str:
 
 
 def _next_steps(report: DataReport, case: str) -> Iterator[str]:
+    """Lines on what to do next with the training set."""
     data = report.made
     if data.better is not None and data.better.high < 0.5:
         yield "Don't tune on these: a model learns to answer worse. Edit the labels first."

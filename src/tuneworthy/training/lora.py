@@ -136,6 +136,7 @@ class Base:
             self.model = model.unload()
 
     def _steps(self, model: Any, job: Row, folder: Path, say: Say) -> Row:
+        """Train by the recipe; a run that was stopped goes on from its last saved state."""
         import torch
 
         recipe = job["recipe"]

@@ -604,6 +604,7 @@ def run(
 async def _run(
     pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, transport: Any
 ) -> tuple[PilotResult, Measured]:
+    """Write the plan down, run the pilot to its end, and return its result with its evidence."""
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
     try:
         await pilot.trainer.open()
@@ -1040,6 +1041,7 @@ class _PilotRun:
         *,
         ended: bool,
     ) -> PilotResult:
+        """Put together the pilot's result with its learning curve and card."""
         lab = self.pilot.lab
         report = self.lab.plan.report
         size = max(tables)

@@ -320,6 +320,7 @@ class LoraTrainer:
                 worker.process.kill()
 
     async def close(self) -> None:
+        """End all processes; the trainer can be opened again."""
         self.stop()
         if self._serving is not None:
             self._workers.append(self._serving)

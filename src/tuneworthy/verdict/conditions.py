@@ -45,6 +45,7 @@ def find_conditions(
 
 
 def _service(case: Case, as_of: date) -> LiveCondition:
+    """The condition that a service or a machine to tune on exists."""
     tuning = case.tuning
     once = "a service or a machine to tune on is named"
     if tuning.available == "no":
@@ -64,6 +65,7 @@ def _service(case: Case, as_of: date) -> LiveCondition:
 
 
 def _safety(case: Case) -> LiveCondition:
+    """The condition that the data and the process are safe."""
     lacking: list[str] = []
     states = [case.safety.data_reviewed, case.safety.process_named]
     once = "the data is reviewed and a process for safety is named"

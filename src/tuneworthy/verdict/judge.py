@@ -124,6 +124,7 @@ _TITLES: Mapping[str, str] = TABLES["steps"]
 
 
 def _step(it: Situation, step: StepToDo) -> Step:
+    """A step as the dossier shows it."""
     way = step.way
     framework = it.facts.framework
     title = _TITLES.get(step.option, step.option)
@@ -198,6 +199,7 @@ _STOPS: Mapping[str, str] = TABLES["stops"]
 def _recommendation(
     it: Situation, ruling: Ruling, steps: tuple[Step, ...]
 ) -> Recommendation:
+    """The recommendation that follows from the ruling and its steps."""
     framework = it.facts.framework
     known = {*framework.options, *framework.approaches}
     choice: Choice = "simpler_path"

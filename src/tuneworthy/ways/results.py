@@ -99,6 +99,7 @@ _LATER = {
 
 
 def _result(table: WayTable, way: Way, rank: int) -> WayResult:
+    """A way as the dossier shows it."""
     names: tuple[FigureId, ...] = get_args(FigureId)
     figures = {name: dossier_figure(name, _figure(way, name)) for name in names}
     chance = _known_chance(table, way)

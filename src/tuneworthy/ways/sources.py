@@ -296,6 +296,7 @@ def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:
 
 
 def _bill_of_calls(call: AnyFigure, requests: float | None) -> KnownNumber | None:
+    """The monthly bill of a way: the price of its calls times the traffic."""
     usd = _read(call)
     if usd is None or requests is None:
         return None

@@ -255,6 +255,7 @@ class WayTable:
         return chance_within(today.value, limit, move)
 
     def _chance_of_quality(self, way: Way) -> float:
+        """The chance that a way removes enough errors to reach the target."""
         needed = self.gap.needed
         if needed is None:
             return 1.0

@@ -88,6 +88,7 @@ def wrong(request: Request, caught: Exception) -> Response:
 
 
 def _explained(request: Request, caught: Exception) -> tuple[int, str]:
+    """The status and the text of a page for an error."""
     match caught:
         case InputError():
             statuses = {NoSuchCaseError: 404, ConflictError: 409}

@@ -556,6 +556,7 @@ def chart(of: OfCase, code: str, chart: str, width: Width = "wide") -> Response:
 def _with_amounts(
     of: AskedCase, texts: Mapping[str, str], status: int = 200, notice: str = ""
 ) -> HTMLResponse:
+    """The page on money with other amounts supposed; nothing is written."""
     now = supposed = of.evaluated
     asks = {ask.id: ask for ask in lever_asks(now.case, now.framework)}
     levers = [

@@ -145,6 +145,7 @@ class Guard:
                 self._strangers -= 1
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
+        """The refusal of a request; None where it may go on."""
         path = scope["path"]
         reads = scope["method"] in _SAFE
         host = headers.get("host", "").lower()

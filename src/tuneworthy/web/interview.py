@@ -201,6 +201,7 @@ def _interview_page(
     status: int = 200,
     **values: Any,
 ) -> HTMLResponse:
+    """The page of the interview with one question."""
     ask = _ask(of, way, ask_id)
     now = of.evaluated
     shown = {

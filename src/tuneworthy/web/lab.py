@@ -173,6 +173,7 @@ async def add(
 def _added(
     of: AskedCase, kind: FileKind | Literal[""], files: list[UploadFile]
 ) -> Response:
+    """Add uploaded files to the case and show what was read from them."""
     recognised = ""
     try:
         with of.inbox() as folder:
@@ -217,6 +218,7 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
 def _lab_page(
     of: AskedCase, asked: LabQuery, status: int = 200, **values: Any
 ) -> HTMLResponse:
+    """The page of a lab, with its run where there is one."""
     run = of.last_lab
     # the progress is read first: what a run found is kept by the time it says it is over
     now = None if run is None else run.progress

@@ -197,6 +197,7 @@ def _cells(
     answers: Iterable[tuple[str, FactorResult | CheckResult]],
     turning: set[str],
 ) -> list[AnswerCell]:
+    """The cells of one room's answers."""
     cells = []
     for key, answer in answers:
         other: State = "no" if answer.state == "yes" else "yes"

@@ -170,6 +170,7 @@ class PairSignal(ArmsSignal):
         return {**self._columns(batch), "asked": asked, "file": file}
 
     def finish(self, table: TraceTable) -> Findings:
+        """Keep the names and runs of two arms; equal names of two files stay apart."""
         self.by_text = "case" not in table.present
         if self.by_text:
             table = replace(
@@ -214,6 +215,7 @@ def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
 
 
 def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
+    """The measurement of the best arm."""
     estimate = None
     if result.arms and result.scale == "share":
         best = result.arms[0]
@@ -231,6 +233,7 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
 
 
 def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
+    """The measurement of how far the best arm is ahead of the next."""
     lead = result.lead
     estimate = None
     if isinstance(lead, Lead):
@@ -647,6 +650,7 @@ def compare_two(
 
 
 def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
+    """Compare two arms; a failed call counts as wrong at one end and as right at the other."""
     scored = np.flatnonzero(runs.compared)
     failed = runs.failed(np.arange(2))
     rows = np.concatenate([scored, failed])

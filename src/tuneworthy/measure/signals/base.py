@@ -336,6 +336,7 @@ class Measure(NamedTuple):
 def _ends(
     estimate: Estimate, ask: str, bounds: Span | None, spread: float
 ) -> Ends | str:
+    """A measurement's value and ends within its bounds, or the text that says what is missing."""
     held = estimate.clusters
     if bounds is None:
         if held < ENOUGH_CONVERSATIONS:

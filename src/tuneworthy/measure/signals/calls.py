@@ -108,6 +108,7 @@ def _asked(question: str | None, turns: Sequence[Any] | None) -> float:
 
 
 def _retries(table: TraceTable) -> Evidence:
+    """The share of questions that somebody asked again within ten minutes."""
     if "case" in table.present:  # a test asks the same on purpose
         return _RETRIES.make_evidence(
             table, "measure the logs of real use: these are runs of a test"

@@ -277,6 +277,7 @@ def _changes(
     prompted: Flags,
     sample: Extent,
 ) -> Evidence:
+    """How often a month a system prompt was replaced by a newer version."""
     at = table.clock
     talks = table.conversation[prompted]
     if lacking := _lacking(table, prompts, how_many(talks)):
@@ -312,6 +313,7 @@ def _changes(
 def _lacking(
     table: TraceTable, prompts: Sequence[PromptVersions], conversations: int
 ) -> str:
+    """The log entry that is missing to count changes of prompts; empty where none is."""
     if "system" not in table.present:
         return _LOG_SYSTEM
     if short := table.clock.shorter(LEAST_DAYS - 1, "two months"):
@@ -333,6 +335,7 @@ def _distinct(
     prompted: Flags,
     sample: Extent,
 ) -> Evidence:
+    """How many different system prompts were seen, at least."""
     if count := sum(len(each.versions) for each in prompts):
         return _DISTINCT.make_evidence(
             table,

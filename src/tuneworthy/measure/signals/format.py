@@ -188,6 +188,7 @@ class FormatSignal(TraceSignal):
         versions: Sequence[_VersionOutputs],
         known: Mapping[float, Shape],
     ) -> Evidence:
+        """The share of outputs that aren't JSON, or that break the schema or the usual keys."""
         numbers = table.numbers
         estimate = None
         prose = int(np.sum(numbers["refused"] == 0))
@@ -414,6 +415,7 @@ _ANY = ToolUsage()
 
 
 def _usage(calls: Sequence[dict[str, Any]]) -> ToolUsage:
+    """The arguments that calls of a tool usually have, with their usual types."""
     keys = Counter(key for arguments in calls for key in arguments)
     required = frozenset(
         key for key, n in keys.items() if n >= REQUIRED_FROM * len(calls)

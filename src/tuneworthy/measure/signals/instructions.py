@@ -121,6 +121,7 @@ class InstructionsSignal(TraceSignal):
     def _checks(
         self, texts: Sequence[str], numbers: Numbers, conversation: Ints, system: Ints
     ) -> Iterator[InstructionResults]:
+        """For each instruction of each prompt, the answers checked and those that break it."""
         checked, ignored = (
             numbers[name].astype(np.int64) for name in ("checked", "ignored")
         )

@@ -159,6 +159,7 @@ def _detected(table: TraceTable) -> _Passages:
 
 
 def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Evidence:
+    """The share of questions whose passages hold the answer."""
     estimate = share(passages.sufficient, passages.clusters)
     details: dict[str, Scalar] = {**cells}
     if estimate is not None and passages.sensitivity != CERTAIN:
@@ -179,6 +180,7 @@ def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Ev
 def _synthesis(
     table: TraceTable, passages: _Passages, cells: dict[str, int]
 ) -> Evidence:
+    """The share of wrong answers among those whose passages hold the answer."""
     both = np.isfinite(passages.sufficient) & np.isfinite(passages.right)
     estimate = None
     ask = _ADD_SCORE if len(passages.sufficient) else passages.lacking

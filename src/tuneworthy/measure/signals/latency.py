@@ -164,6 +164,7 @@ def _quantile(
 
 
 def _explained(table: TraceTable) -> Evidence:
+    """How much of the latency the length of the input explains."""
     read, estimated = _read(table)
     written, _ = chosen(table.numbers["written"], table.numbers["written_estimate"])
     every = -(-len(table) // MOST_FITTED)

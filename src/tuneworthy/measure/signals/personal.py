@@ -106,6 +106,7 @@ class PersonalSignal(TraceSignal):
     def _share(
         self, table: TraceTable, name: str, kinds: Ints, wanted: int
     ) -> Evidence:
+        """The share of requests that hold data of the wanted kinds."""
         kept = ~np.isnan(table.numbers["input_kinds"])
         bits = kinds[kept] & wanted
         seen = share(bits != 0, table.conversation[kept])

@@ -62,6 +62,7 @@ def _versions(table: TraceTable) -> Iterator[_PromptCalls]:
 
 
 def _row(table: TraceTable, version: _PromptCalls) -> tuple[Scalar, ...]:
+    """A row of the table of prompts: calls, days, price of a call and tokens."""
     rows = version.rows
     times = table.time[rows][table.clock.usable[rows]]
     days: list[Scalar] = [_UNKNOWN, _UNKNOWN]
@@ -90,6 +91,7 @@ def _finite_or_unknown(number: float) -> Scalar:
 
 
 def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
+    """The change in the price of a call from the former prompt version to the newest."""
     priced = [
         each
         for each in versions

@@ -195,6 +195,7 @@ class TextsSignal(TraceSignal):
         return Findings((*lengths, other, gap), pictured)
 
     def _longer(self, table: TraceTable) -> Evidence:
+        """The share of questions that are longer than every case of the evaluation set."""
         longest = max(map(len, self._cases))
         asked = table.sample.column("input")
         rows = [row for row, text in enumerate(asked) if text]
@@ -210,6 +211,7 @@ class TextsSignal(TraceSignal):
 
 
 def _length(table: TraceTable, what: str, column: str) -> Evidence:
+    """The median length of questions or answers, in characters."""
     texts = [
         (row, text) for row, text in enumerate(table.sample.column(column)) if text
     ]
@@ -232,6 +234,7 @@ def _length(table: TraceTable, what: str, column: str) -> Evidence:
 
 
 def _forms(batch: Batch, answered: Flags) -> list[Form]:
+    """The form of each output; short texts are labels only where few different ones recur."""
     texts = [(text or "").strip() for text in batch.output]
     short = [bool(text) and len(text.split()) <= MOST_WORDS for text in texts]
     rows = zip(texts, short, answered, strict=True)
@@ -255,6 +258,7 @@ def _forms(batch: Batch, answered: Flags) -> list[Form]:
 
 
 def _own_facts(batch: Batch, rows: Flags) -> Flags:
+    """Whether each output states a number or a name that no text given to the model holds."""
     own = np.zeros(len(batch), dtype=bool)
     columns = [
         batch.column(name) for name in ("input", "system", "messages", "contexts")

@@ -98,6 +98,7 @@ class SuccessSignal(TraceSignal):
 
 
 def _success(table: TraceTable) -> Evidence:
+    """The share of conversations that went well, by their scores."""
     on_any_scale = table.numbers["success_score"]
     cases = table.numbers["success_case"]
     scores = on_scale(on_any_scale)

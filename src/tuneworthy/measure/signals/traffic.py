@@ -211,6 +211,7 @@ def _how(table: TraceTable) -> str:
 
 
 def _requests(table: TraceTable) -> Evidence:
+    """Requests a month."""
     at = table.clock
     factor = "economics.traffic.requests_per_month"
     return Measure("requests_per_month", "requests a month", factor).make_evidence(
@@ -462,6 +463,7 @@ def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
 
 
 def _cached(table: TraceTable) -> Evidence:
+    """The share of input tokens that were read from a cache."""
     read = table.numbers["input_tokens"]
     cached = table.numbers["cached_tokens"]
     return Measure(
@@ -532,6 +534,7 @@ def distinct_models(names: Sequence[str]) -> int:
 
 
 def _models(table: TraceTable) -> Evidence:
+    """How many different models answered."""
     seen = distinct_models(table.models)
     named = table.model >= 0
     counts = np.bincount(table.model[named], minlength=len(table.models))

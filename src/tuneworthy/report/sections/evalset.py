@@ -59,6 +59,7 @@ class EvalsetReport(NamedTuple):
 
 
 def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
+    """The report on a new evaluation set."""
     drawn = made.drawn
     conversations = counted(len({case.cluster for case in drawn.cases}), "conversation")
     sides = [case.split for case in drawn.cases]
@@ -114,6 +115,7 @@ def evalset_dict(made: EvalsetReport) -> dict[str, Any]:
 
 
 def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
+    """The table of strata that cases were drawn from."""
     examples = dict(drawn.examples)  # each is in the row where its kind comes first
     rows = []
     for stratum in drawn.strata[:_MOST_STRATA]:
@@ -135,6 +137,7 @@ def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
 
 
 def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
+    """Lines on how the set was drawn, masked and labelled."""
     if drawn.failures:
         reasons = ", ".join(
             f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items())
@@ -171,6 +174,7 @@ def _hidden(drawn: EvalSample, hiding: Hiding) -> str:
 
 
 def _precision(made: EvalsetReport) -> Iterator[str]:
+    """Lines on how sure a score on the set will be."""
     for name, precision in (
         ("on all cases", made.whole),
         ("to report on", made.report),
@@ -229,6 +233,7 @@ _NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
+    """The report on how far labellers agree."""
     unsettled = to_settle(results)
     case = argument(folder)
     if unsettled:
@@ -268,6 +273,7 @@ def agreement_parts(
 
 
 def _agreement(result: AgreementOf, rubric: str = "") -> b.Part:
+    """The agreement on one task, with the items people differ on."""
     rows = []
     for item in result.disagreements[:_MOST_ROWS]:
         labels = ", ".join(

@@ -180,6 +180,7 @@ def _only(rows: Iterable[Row], fields: str) -> list[Row]:
 
 
 def _arms(series: Series) -> b.Picture | None:
+    """The picture of a log's arms."""
     has_tests = "test" in series.columns
     numbers = ["value", "low_of_all", "high_of_all", "cases"]
     if has_tests:
@@ -406,6 +407,7 @@ def _carries(result: EvidenceResult, dossier: Dossier) -> bool:
 
 
 def _bears(result: EvidenceResult, dossier: Dossier) -> str:
+    """How a measurement bears on an answer, in a few words."""
     if not result.factor or isinstance(result.value, Unknown):
         return ""
     about = _ANSWERS.get(result.id, result.factor)

@@ -183,6 +183,7 @@ def _went_wrong(report: MeasureReport) -> Iterator[str]:
 
 
 def _success(report: MeasureReport) -> str:
+    """The success that the log shows, in a sentence; how to learn it where it is unknown."""
     success = report.known_measurement("success_share")
     if success is None:
         ask = report.ask("success_share", "label some outputs as right or wrong")

@@ -209,6 +209,7 @@ def doubts(dossier: Dossier) -> list[ChallengeResult]:
 
 
 def investment(dossier: Dossier) -> b.Section:
+    """The section on money."""
     money = dossier.investment
     if isinstance(money, Unknown):
         todo = b.Todo(money.ask, "The money can’t be worked out yet.")
@@ -299,6 +300,7 @@ def facts(dossier: Dossier) -> list[b.Fact]:
 
 
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
+    """The main amounts: bill, saving, payback and the rule on money."""
     every = money.a_month.strip() or "in all"
     yield from story(money)
     if not isinstance(money.bill_usd, Unknown):
@@ -356,6 +358,7 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
+    """The saving by traffic and prices, with the ways to serve."""
     computed = money.computed
     a_month = money.a_month
     if isinstance(computed, Unknown):
@@ -429,6 +432,7 @@ def _month(value: Duration) -> str:
 def _simulated(
     drawn: Simulation | Unknown, money: InvestmentResult
 ) -> Iterator[b.Parts]:
+    """The result of the simulation, with its pictures and assumptions."""
     if isinstance(drawn, Unknown):
         yield b.Todo(drawn.ask, "The uncertainty wasn’t worked out.")
         return
@@ -511,6 +515,7 @@ def _inputs(
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
+    """The table of scenarios."""
     rows = [
         (
             scenario.name,
@@ -537,6 +542,7 @@ def _certain(drawn: Simulation) -> bool:
 
 
 def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
+    """The chances that the simulation gives: that it works, pays back and is worth it."""
     months = drawn.horizon_months
     worth = drawn.npv_usd
     back = money.break_even_months

@@ -22,6 +22,7 @@ def pays_back(dossier: Dossier) -> b.Fact:
 
 
 def _pays_back(dossier: Dossier) -> tuple[str, str]:
+    """Whether it pays back: a short answer, and the amounts behind it."""
     money = dossier.investment
     if isinstance(money, Unknown):
         return "Not known.", sentence(f"to find out: {money.ask}")

@@ -164,6 +164,7 @@ def turns_facts(dossier: Dossier) -> b.Facts:
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
+    """The open questions, with their worth where any is known."""
     questions = dossier.next_questions[:most]
     worths = [
         0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in questions

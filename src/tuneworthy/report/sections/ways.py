@@ -148,6 +148,7 @@ def _from(way: WayResult) -> str:
 
 
 def _rests_on(way: WayResult) -> str:
+    """The grade of a way's figures, and the cases that it rests on."""
     right = way.figures["quality"]
     if not isinstance(right, Unknown):
         grade = _GRADES[right.grade]
@@ -469,6 +470,7 @@ def _meets(way: WayResult) -> str:
 
 
 def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
+    """The table of ways to try; None without any."""
     rows = [
         (
             b.Cell(way.title, id=f"way-{way.id}"),
@@ -597,6 +599,7 @@ _OFFERS_SAY = (
 
 
 def _offers(framework: Framework, facts: KnownFacts, day: date) -> b.Section:
+    """The section on services that still tune."""
     known = framework.approaches
     rows = []
     for service in facts.services:

@@ -177,6 +177,7 @@ _ANSWERED = frozenset(
 
 
 def _logged(record: Record) -> Iterator[Record]:
+    """A log record of OpenTelemetry as a span, with its message as heard or answered."""
     pairs = _pairs(record.get("attributes"))
     name_ = (
         record.get("eventName") or record.get("event_name") or pairs.get("event.name")
@@ -206,6 +207,7 @@ _WHOLE = frozenset(
 
 
 def _laid(record: Record) -> Record:
+    """A span with all its attributes flat in one mapping, wherever its exporter puts them."""
     flat = _told_in_events(record["events"]) if record.get("events") else {}
     flat |= {
         key.removeprefix("attributes."): v for key, v in record.items() if "." in key
@@ -232,6 +234,7 @@ def _laid(record: Record) -> Record:
 
 
 def _failed(record: Record) -> Any:
+    """The message of a span that failed; None where it didn't."""
     status = as_mapping(record.get("status"))
     code = str(
         status.get("code", status.get("status_code", record.get("status_code")))
@@ -256,6 +259,7 @@ def _thrown(events: Any) -> Any:
 
 
 def _told_in_events(events: Any) -> dict[str, Any]:
+    """The attributes that a span's events hold, with messages as prompt and completion."""
     flat: dict[str, Any] = {}
     for event in mappings_in(unpacked(events)):
         pairs = _pairs(event.get("attributes"))
@@ -467,6 +471,7 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
 
 
 def _cells(line: Record, context: ReadContext) -> Iterator[Record]:
+    """The cells of one line of promptfoo's results, a record each."""
     count = context.state["lines"] = context.state.get("lines", -1) + 1
     top = as_mapping(line.get("^"))
     table = as_mapping(as_mapping(top.get("results")).get("table") or top.get("table"))
