@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -24,6 +25,13 @@ for _name in (
 _STATE = tempfile.mkdtemp(prefix="tuneworthy-state-")
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 os.environ["XDG_STATE_HOME"] = _STATE
+
+# A process that a test starts doesn't compile every module again, whatever the machine's setting.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Tests share the cores by processes: threads of a library that computes would only wait for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # as where a script runs us in the background
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -17,6 +17,7 @@ from tuneworthy.answers import count as answers_count
 from tuneworthy.answers import facts as answers_facts
 from tuneworthy.answers import weigh as answers_weigh
 from tuneworthy.cases import failures as cases_failures
+from tuneworthy.cases import history as cases_history
 from tuneworthy.cases import judging as cases_judging
 from tuneworthy.cases import portfolio as cases_portfolio
 from tuneworthy.cases import reports as workspace_reports
@@ -256,6 +257,7 @@ from tuneworthy.training import export as training_export
 from tuneworthy.training import gate as training_gate
 from tuneworthy.training import lora as training_lora
 from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training import race as training_race
 from tuneworthy.training import recipes as training_recipes
 from tuneworthy.training import served as training_served
 from tuneworthy.training import steps as training_steps

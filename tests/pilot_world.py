@@ -74,6 +74,7 @@ class FakeTrainer:
 
     log: Path
     usd: float = 0.0
+    usd_per_mtok: float = 0.0
     way: Any = "embedded"
     at_once: int = 1
     begin_raises: list[Exception] = field(default_factory=list)

@@ -18,8 +18,9 @@ from internals import (
     training_recipes,
 )
 from internals import run as command
-from pilot_world import FakeTrainer, answers, case_of, pilot_of, rising
+from pilot_world import FakeTrainer, answers, case_of, pilot_of, rising, trained_on
 from tuneworthy import InputError, load_case
+from tuneworthy.report import render
 
 LOCAL = [n for n in training_export.target_names() if training_export.target(n).local]
 
@@ -47,6 +48,28 @@ def lines(place: Path, name: str) -> list[Any]:
 
 def said(turns: list[Any]) -> list[tuple[str, str]]:
     return [(turn["role"], turn["content"]) for turn in turns]
+
+
+TOOL = {"type": "function", "function": {"name": "find", "parameters": {}}}
+
+
+def test_tools_that_a_pilot_doesnt_ask_with_are_left_out_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    place = case_of(tmp_path / "case", 40, 40)
+    trained_on(place, 40, tools=(TOOL,))
+    pilot = pilot_of(place, FakeTrainer(place / "log"), seeds=1)
+    assert all(row.keys() == {"messages"} for row in pilot.works[-1].rows)
+    options: dict[str, Any] = {"shape": "piloted", "output": tmp_path / "out"}
+    done = training_export.export(place, "trl-sft", **options)
+    assert all("tools" not in row for row in lines(tmp_path / "out", "train.jsonl"))
+    assert done.piloted is not None
+    assert done.piloted.tooled == 40
+    facts = render(training_export.export_document(done))
+    assert "Tools left out" in facts
+    bare = tmp_path / "bare"
+    training_export.export(place, "trl-sft", shape="bare", output=bare)
+    assert all(row["tools"] == [TOOL] for row in lines(bare, "train.jsonl"))
 
 
 @pytest.mark.slow

@@ -290,6 +290,14 @@ PAIRS: dict[str, Pair] = {
         "economics.monthly.ongoing_usd", 3.5,
         ("economics.monthly.ongoing_usd", "models"),
     ),
+    "running_costs_twice": Pair(
+        {
+            "today": {"usd_per_month": 3000},
+            "economics": monthly(api_savings_usd=1800, ongoing_usd=1200),
+        },
+        "economics.monthly.api_savings_usd", 1801,
+        ("economics.monthly.api_savings_usd", "economics.monthly.ongoing_usd"),
+    ),
     "saving_above_published": Pair(
         {"economics": monthly(api_savings_usd=2001)},
         "economics.monthly.api_savings_usd", 2000,

@@ -29,12 +29,15 @@ from internals import (
     read_evidence,
     render,
     section_evidence,
+    section_lab,
     stats_intervals,
     watch,
     wilson,
     words_room,
 )
+from internals import run as command_line
 from tuneworthy import Case, CaseError, Dossier, decide, load_case, load_framework
+from tuneworthy.model.lab import VerifyPlan
 
 LESSON = load_framework("lesson")
 AS_OF = date(2026, 11, 24)
@@ -559,7 +562,10 @@ def unchecked(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("by", ["nobody", "hand", "another machine"])
 def test_what_was_measured_elsewhere_counts_as_brought_and_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    by: str,
 ) -> None:
     """Once a line without its seal, with 0.99 for 0.49, was believed without a word."""
     case = measured_on_files(tmp_path)
@@ -579,9 +585,43 @@ def test_what_was_measured_elsewhere_counts_as_brought_and_is_said(
     assert "One measurement came with the folder and was not checked here" in says
     assert "The answer takes success with prompts and quality from there" in says
     assert any(check.says == says.rstrip(".") for check in watch(tmp_path).checks)
+    assert "brought, not checked here" in first_screen(tmp_path, capsys)
     again = Measured(inputs="b", evidence=read_evidence(case)[0].evidence)
     assert files_stores.append_evidence(case, again)
     assert unchecked(tmp_path) == []
+    assert "brought" not in first_screen(tmp_path, capsys)
+
+
+def first_screen(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command prints first, without the breaks of its cells."""
+    assert command_line(["decide", str(folder), "--format", "markdown"]) == 0
+    return capsys.readouterr().out
+
+
+PLAN = VerifyPlan(
+    tuned="a", untuned="b", margin=0.02, general_margin=0.05, cases=50, general=9,
+    inputs="c", written_on=date(2026, 11, 30),
+)  # fmt: skip
+
+
+def test_a_plan_of_a_lab_that_was_edited_is_refused_and_one_without_a_seal_is_brought(
+    tmp_path: Path,
+) -> None:
+    """The margin is fixed before results are seen, and a stranger's plan fixed it elsewhere."""
+    write_case(tmp_path)
+    case = load_case(tmp_path)
+    assert not files_stores.write_plan(case, PLAN).brought
+    assert not files_stores.write_plan(case, PLAN).brought
+    path = tmp_path / ".tuneworthy" / files_stores.VERIFY_PLAN
+    kept = path.read_text("utf-8")
+    path.write_text(kept.replace("0.02", "0.01"), "utf-8")
+    with pytest.raises(CaseError, match="was edited"):
+        files_stores.write_plan(case, PLAN)
+    path.write_text(re.sub(r',\s*"seal": "[0-9a-f]+"', "", kept), "utf-8")
+    plan = files_stores.write_plan(case, PLAN)
+    assert plan.brought
+    says = section_lab.plan_text(plan, "before it")
+    assert says.endswith("came with the folder, not checked here")
 
 
 def test_what_rests_on_answers_that_were_brought_is_brought(tmp_path: Path) -> None:

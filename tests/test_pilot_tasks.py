@@ -242,6 +242,20 @@ def test_a_head_where_it_is_sure_and_a_model_for_the_rest_is_a_way_with_its_own_
     assert way.admissible == {"quality": "met"}  # as neither of the two alone
     assert dossier.verdict.answer == "no"
 
+    # the same with the tuned model behind the head: as able and safe as that model
+    of_tuned = result.routed_tuned
+    assert not isinstance(of_tuned, Unknown)
+    assert of_tuned.model == result.verify.plan.tuned
+    tuned = ways[f"pilot:{of_tuned.head}, else {of_tuned.model}"]
+    assert (tuned.kind, tuned.state) == ("tuned", "measured")
+    figure = tuned.figures["quality"]
+    assert not isinstance(figure, Unknown)
+    assert (figure.value, figure.grade) == (of_tuned.quality.value, "held_out")
+    alone = ways[f"pilot:{of_tuned.model}"]
+    for name in ("private", "general_skills"):
+        assert tuned.figures[name] == alone.figures[name]
+    assert "Routed, tuned" in render(section_lab.pilot_document(result, folder="case"))
+
     done = training_winners.hand_over(place, "head", tmp_path / "head")
     assert routed.model in done.routed
     served = training_served.ServedWay(tmp_path / "head")

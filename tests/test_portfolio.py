@@ -201,6 +201,17 @@ def test_what_is_left_out_says_why() -> None:
 # Order and sums ---------------------------------------------------------------------------------
 
 
+def test_the_command_sorts_by_every_order_there_is_and_by_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["list", "--help"]) == 0
+    says = " ".join(capsys.readouterr().out.split())
+    named = re.search(r"Sort by ([a-z_, ]+)\.", says)
+    assert named is not None
+    words = named[1].replace(" or ", ", ").split(", ")
+    assert sorted(words) == sorted(get_args(cases_portfolio.Order))
+
+
 @given(shelves(), st.sampled_from(get_args(cases_portfolio.Order)), st.booleans())
 def test_an_order_loses_nothing_and_what_is_unknown_is_last(
     rows: list[cases_portfolio.CaseRow], order: Any, reverse: bool
@@ -693,3 +704,32 @@ def test_a_model_that_ends_is_said_once_for_all_cases_that_it_runs(
     assert ends == [date(2027, 1, 14), date(2027, 1, 14), None, date(2027, 3, 1), None]
     (shared,) = cases_portfolio.portfolio(rows, cases_portfolio.CaseQuery()).dates
     assert (shared.on, [*shared.cases]) == (date(2027, 1, 14), ["n0", "n1"])
+
+
+CLAIMED = """\
+name: Claimed
+ceiling:
+  prompt_variations: yes
+  foundation_models: yes
+  retrieval_optimised: yes
+  few_shot: yes
+  structured_prompt: yes
+"""
+
+
+def test_a_list_says_what_each_ceiling_rests_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (("first", CLAIMED), ("second", "name: Idea\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "case.yaml").write_text(text)
+    assert run(["list", str(tmp_path), "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["cases"]
+    grades = {row["name"]: row.get("grade", "") for row in rows}
+    assert grades == {"first": "claimed", "second": ""}
+    assert run(["list", str(tmp_path), "--all"]) == 0
+    table = capsys.readouterr().out
+    assert re.search(r"Claimed .* claimed$", table, re.MULTILINE)
+    assert re.search(r"Idea .* –$", table, re.MULTILINE)
+    with a_client(a_site(tmp_path)) as client:
+        assert client.get("/").text.count("ceiling claimed") == 1

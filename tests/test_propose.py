@@ -679,10 +679,6 @@ def test_the_command_quotes_and_runs_it(
     assert "Searched with fake:echo, from" in page
     assert command([*line[:2], "--propose", "0", "--propose-with", "fake:echo"]) == 2
     assert "Leave out --propose 0" in capsys.readouterr().err
-    (folder / "rubric.md").write_text("The place is named.\n")
-    judge = ["--judge", str(folder / "rubric.md"), "--judge-model", "fake:echo"]
-    assert command([*line, *judge]) == 2
-    assert "can't guide a search for prompts" in capsys.readouterr().err
 
 
 def test_the_parts_of_a_set_stay_where_they_are(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
 from live import LONGEST_S, events, served
 from tuneworthy import InputError, load_case
 from web_world import DAY, Seen, a_client
+from worlds_search import World
 
 PROMPTS = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
 RIGHT = {"careful": 0.9, "SHOUT": 0.3, "Answer": 0.6}
@@ -166,6 +167,24 @@ def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
         (told,) = re.findall(rf"^  {label} +(.*)$", said, re.MULTILINE)
         assert f"{label} {told}" in seen.text
     assert "Sent to fake" in seen.text
+
+
+@pytest.mark.slow
+def test_the_search_is_switched_on_and_off_on_the_page_and_the_price_follows(
+    tmp_path: Path,
+) -> None:
+    world = World.drawn(3)
+    folder = world.folder(tmp_path / "library", "http://127.0.0.1:9/v1", 0.9)
+    with a_client(site_of(folder, Fake(world.answer))) as client:
+        page = client.get(f"{LAB}/offer").text
+        (without,) = re.findall(r'href="([^"]*search=[^"]*)"', page)
+        other = client.get(without.replace("&amp;", "&")).text
+        assert "Quote it with a search" in other
+        assert 'name="search" value="false"' in other
+    for text, draws in ((page, None), (other, 0)):
+        quote = quoted(ceiling.with_search(prepare(folder, as_of=DAY), draws))
+        assert Seen(text).hidden("calls") == str(quote.calls)
+        assert ("for better prompts, at most 20 draws" in text) is (draws is None)
 
 
 @pytest.mark.slow

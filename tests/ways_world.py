@@ -124,13 +124,14 @@ def worlds_of(source: str, law: str, *, thin: int = 1) -> tuple[World, ...]:
         source: ``gallery``, ``expert`` or ``random``.
         law: Its name; the cases of a quick run are drawn by it.
         thin: A law that judges often takes only one in so many of a quick run and of the random
-            cases; a search takes them all.
+            cases, of which each law takes half; a search takes them all.
     """
     every = SOURCES[source]()
     if SEARCHES or (LOOKS_HARD and source != "random"):
         return every
-    if LOOKS_HARD:
-        return every[len(law) % thin :: thin]
+    if LOOKS_HARD:  # another half of the random cases for the next law
+        step = 2 * thin
+        return every[random.Random(law).randrange(step) :: step]
     step = QUICK_SHARE[source] * thin
     first = random.Random(f"{source} {law}").randrange(min(step, len(every)))
     return every[first::step]
@@ -472,7 +473,9 @@ class Broken:
 
 
 def spread(items: Sequence[T], many: int) -> Sequence[T]:
-    """So many of a sequence, evenly; all of it where somebody looks hard."""
-    if LOOKS_HARD or len(items) <= many:
+    """So many of a sequence, evenly; half of it where somebody looks hard, all in a search."""
+    if SEARCHES or len(items) <= many:
         return items
+    if LOOKS_HARD:
+        many = max(many, len(items) // 2)
     return [items[place * len(items) // many] for place in range(many)]

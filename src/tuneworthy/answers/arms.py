@@ -94,9 +94,12 @@ def lab_arms(
     for lab in get_args(LabName):
         table = tables.get(table_name(lab))
         if table is not None:
-            arms += filter(None, (_arm(lab, row) for row in _rows(table)))
+            own = filter(None, (_arm(lab, row) for row in _rows(table)))
+            arms += (_from_elsewhere(arm) if table.brought else arm for arm in own)
     if IMPORTED in tables:
-        arms += _imported(case, evidence, tables[IMPORTED])
+        imported = _imported(case, evidence, tables[IMPORTED])
+        brought = tables[IMPORTED].brought
+        arms += (_from_elsewhere(arm) if brought else arm for arm in imported)
     running = evidence.get(RUNNING)
     return tuple(_marked(arm, running) for arm in arms)
 
@@ -120,6 +123,17 @@ def _arm(lab: LabName, row: Mapping[str, Scalar]) -> LabArm | None:
         return LabArm.model_validate(fields | figures)
     except ValueError:  # pydantic's own is one
         return None
+
+
+def _from_elsewhere(arm: LabArm) -> LabArm:
+    """The arm with figures that say that they came with the folder."""
+    figures = {name: getattr(arm, name) for name in _FIGURES}
+    marked = {
+        name: figure.model_copy(update={"brought": True})
+        for name, figure in figures.items()
+        if not isinstance(figure, Unknown)
+    }
+    return arm.model_copy(update=marked)
 
 
 def _figure(row: Mapping[str, Scalar], name: str) -> AnyFigure:

@@ -26,6 +26,7 @@ from tuneworthy.files.disk import MIB
 from tuneworthy.model.base import FileRecord, Number, Range, Record, Unknown
 from tuneworthy.model.case import CaseDecision, Model
 from tuneworthy.model.dossier import Dossier, InvestmentResult, TuningAnswer, Verdict
+from tuneworthy.model.ways import CeilingGrade
 from tuneworthy.plan.context import NoPlanError
 from tuneworthy.plan.context import day as working_day
 from tuneworthy.plan.section import hours_text
@@ -77,6 +78,8 @@ class CaseRow(Record):
     measured: int = 0  #: Answers that data settled,
     answered: int = 0  #: of so many that are known.
     open: int = 0  #: Questions that nobody answered.
+    #: What its ceiling rests on; empty where nothing was tried or claimed.
+    grade: CeilingGrade | Literal[""] = ""
     owner: str = ""
     signed: str = ""  #: By whom, and when.
     as_of: date | None = None  #: The day that it speaks for.
@@ -194,6 +197,7 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
         measured=basis.measured,
         answered=basis.measured + basis.stated + basis.assumed,
         open=open_answers(dossier),
+        grade=dossier.ceiling.grade,
         owner=safe(decision.owner or ""),
         signed=safe(f"{signed.by}, {day(signed.on)}") if signed else "",
         as_of=dossier.as_of,
@@ -698,7 +702,7 @@ def document(listed: Portfolio, folder: str) -> b.Document:
     """The document of a portfolio."""
     chosen = listed.funding
     people = any(row.owner or row.review_on for row in listed.cases)
-    titles = "Case | Answer | #Ask now | #At stake | #Measured"
+    titles = "Case | Answer | #Ask now | #At stake | #Measured | Ceiling"
     if people:
         titles += " | Owner, review"
     if chosen:
@@ -721,7 +725,8 @@ def document(listed: Portfolio, folder: str) -> b.Document:
         if chosen:
             more.append(chosen.describe_funding(row))
         answer = f"{ANSWER_WORDS[row.answer]}{clash}" if row.answer else state
-        rows.append((row.title or row.name, answer, *amounts, measured, *more))
+        grade = row.grade or "–"
+        rows.append((row.title or row.name, answer, *amounts, measured, grade, *more))
     sections = [
         b.section("totals", "", b.facts(total_facts(listed))),
         b.section(

@@ -87,6 +87,7 @@ _JUDGED = opt.with_options(
     "tuneworthy ceiling my-case --budget 1 --headroom",
     "tuneworthy ceiling my-case --budget 5 --propose 0",
     "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-6-luna",
+    "tuneworthy ceiling my-case --judge rubric.md --judge-model openai:gpt-6-luna --propose 20",
     "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
     "tuneworthy ceiling my-case --cases csv --output cases.csv",
 )
@@ -106,7 +107,7 @@ _JUDGED = opt.with_options(
     200,
     None,
     "Search for better prompts before the race, in N draws at most. It ends where another draw is "
-    "expected to add less than 1 point. 0 turns it off.  [default: 20]",
+    "expected to add less than 1 point. 0 turns it off.  [default: 20; under --judge 0]",
 )
 @opt.option(
     "--propose-with MODEL",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tuneworthy.lab.prepare import PreparedLab
     from tuneworthy.model.case import Model
     from tuneworthy.model.lab import Stand
-    from tuneworthy.model.pilot import PilotResult, Recipe
+    from tuneworthy.model.pilot import PilotPlan, PilotResult, Recipe
     from tuneworthy.report.blocks import Document
     from tuneworthy.training.pilot import PreparedPilot
     from tuneworthy.training.trainers import Trainer
@@ -136,6 +136,8 @@ def compare(
     "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda --serve here",
     "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3.5-9B "
     "--prices 0.5,0.2,0.2 --dry-run",
+    "tuneworthy pilot my-case --way hosted --base together:Qwen/Qwen3-1.7B "
+    "--base together:Qwen/Qwen3-8B --prices 0.5,0.2,0.2",
     "tuneworthy pilot my-case --resume --format html --output card.html",
     "tuneworthy pilot my-case --resume --format png --output curve.png",
 )
@@ -148,10 +150,18 @@ def compare(
 )
 @opt.option(
     "--base MODEL",
-    "Tune this model of CASE.  [default: local:smollm2 for embedded]",
+    "Tune this model of CASE. Repeat it for up to four: the smallest that reaches the target is "
+    "taken.  [default: local:smollm2 for embedded]",
+    "bases",
+    multiple=True,
     shell_complete=complete.models,
 )
-@opt.option("--folder PATH", "For folder: read the base model's files here.")
+@opt.option(
+    "--folder PATH",
+    "For folder: read the base model's files here. One for each --base, in the same order.",
+    "folders",
+    multiple=True,
+)
 @opt.flag("--cuda", "For folder: train on the GPU.")
 @opt.option(
     "--serve",
@@ -320,7 +330,7 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
     """Prepare a pilot by the options; with ``--resume`` its settings come from the written plan."""
     from tuneworthy.files.stores import written_pilot
     from tuneworthy.lab.prepare import prepare
-    from tuneworthy.training.pilot import prepare_pilot
+    from tuneworthy.training.pilot import prepare_pilot, with_bases
     from tuneworthy.training.trainers import EMBEDDED
 
     names = ("chosen", "max_tokens", "allow_code", "as_of", "to")
@@ -334,21 +344,77 @@ def _prepared(case: str, say: Callable[[str], None], **options: Any) -> Prepared
                 "there is no pilot to go on with", where="--resume", fix=fix
             )
         options |= {"examples": plan.sizes[-1], "sweep": max(1, len(plan.rates))}
-        options |= plan.model_dump(include={"way", "base", "seeds", "margin"})
+        options |= plan.model_dump(include={"way", "seeds", "margin"})
+        options["bases"] = plan.bases or (plan.base,)
+        options |= {"dpo": plan.recipe.method == "dpo", "four_bit": False}
+        options |= dict.fromkeys(("epochs", "rate", "rank"))
     way = options["way"]
     settings = {name: options[name] for name in ("seeds", "margin")}
-    base = options["base"] or (EMBEDDED if way == "embedded" else None)
-    if base is None:
+    settings |= {"most": options["examples"], "sweep": options["sweep"]}
+    bases = options["bases"] or ((EMBEDDED,) if way == "embedded" else ())
+    if not bases:
         raise InputError(
             "needs the model to tune", where="--way", fix="name it: --base MODEL"
         )
-    trainer = _trainer(lab, way, base, options)
-    settings |= {"most": options["examples"], "sweep": options["sweep"]}
-    if options["resume"] and plan is not None:
-        recipe = plan.recipe
-    else:
-        recipe = _recipe(base, options)
-    return prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **settings)
+    if len(bases) > 1:
+        _refuse_together(options)
+    of_bases = _with_folders(bases, options)
+    recipes = [_recipe(base, own) for base, own in of_bases]
+    if plan is not None:
+        recipes = _resumed_recipes(plan, recipes)
+    pilots = []
+    for (base, own), recipe in zip(of_bases, recipes, strict=True):
+        trainer = _trainer(lab, way, base, own)
+        pilots.append(
+            prepare_pilot(lab, trainer, base, recipe=recipe, say=say, **settings)
+        )
+    return with_bases(pilots)
+
+
+def _resumed_recipes(plan: PilotPlan, usual: Sequence[Recipe]) -> list[Recipe]:
+    """The recipes of a plan's bases: the first's is kept, and what it changed holds for all."""
+    first = usual[0].model_dump()
+    kept = plan.recipe.model_dump()
+    changed = {name: value for name, value in kept.items() if value != first[name]}
+    return [recipe.model_copy(update=changed) for recipe in usual]
+
+
+def _refuse_together(options: dict[str, Any]) -> None:
+    """Refuse what goes with one base alone."""
+    if options["sweep"] > 1:
+        fix = "try bases first, then rates with the one that was taken"
+        raise InputError("goes with one base", where="--sweep", fix=fix)
+    if options["serve"] == "vllm":
+        fix = "use --serve here, or serve each base with its adapters yourself"
+        raise InputError("goes with one base", where="--serve vllm", fix=fix)
+    if options["tuned_from"]:
+        raise InputError(
+            "goes with one base", where="--tuned-from", fix="name one --base"
+        )
+
+
+def _with_folders(
+    bases: Sequence[str], options: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Each base with its own options, the smallest first where sizes are known."""
+    from tuneworthy.training.race import in_order_of_size
+    from tuneworthy.training.recipes import billions_by_name, billions_in
+
+    folders = options["folders"]
+    if len(folders) > 1 and len(folders) != len(bases):
+        fix = "give a --folder for each --base, in the same order"
+        what = f"{len(folders)} folders for {len(bases)} bases"
+        raise InputError(what, where="--folder", fix=fix)
+    own: dict[str, dict[str, Any]] = {}
+    sizes = []
+    for place, base in enumerate(bases):
+        folder = folders[place] if place < len(folders) else None
+        own[base] = {**options, "folder": folder}
+        size = billions_by_name(base)
+        if folder is not None and len(bases) > 1:
+            size = billions_in(Path(folder).expanduser())
+        sizes.append((base, size))
+    return [(base, own[base]) for base in in_order_of_size(sizes)]
 
 
 def _service(base: str, options: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -104,8 +104,7 @@ def _files_of_prompts(case: Case, endings: frozenset[str]) -> tuple[Path, ...] |
     if len(prompts) > MOST_PROMPTS:
         what = f"holds {len(prompts)} prompts, more than {MOST_PROMPTS}"
         raise CaseError(what, where=folder, fix="keep the variants that were compared")
-    for path in prompts:
-        _inside(case, path, "data.prompts")
+    _refuse_outside(case, prompts, "data.prompts")
     return tuple(prompts)
 
 
@@ -153,8 +152,7 @@ def _find_files(case: Case, name: str, pattern: str) -> list[Path]:
         raise CaseError(
             f"{name} is not a pattern", where=case.where("data"), fix=fix
         ) from None
-    for path in paths:
-        _inside(case, path, name)
+    _refuse_outside(case, paths, name)
     return paths
 
 
@@ -186,15 +184,16 @@ def beside(case: Case, name: str, value: str | None) -> Path | None:
     if case.folder is None or value is None:
         return None
     path = case.folder / value
-    _inside(case, path, name)
+    _refuse_outside(case, [path], name)
     return path
 
 
-def _inside(case: Case, path: Path, name: str) -> None:
-    """Refuse a link that leads out of the case folder, with the line of the case that names it."""
+def _refuse_outside(case: Case, paths: Iterable[Path], name: str) -> None:
+    """Refuse what a link leads out of the case folder to, with the line that names it."""
     assert case.folder is not None  # only called with one
     try:
-        inside = path.resolve().is_relative_to(case.folder.resolve())
+        folder = case.folder.resolve()
+        inside = all(path.resolve().is_relative_to(folder) for path in paths)
     except (OSError, ValueError, RuntimeError):
         inside = False
     if not inside:

@@ -34,7 +34,7 @@ from tuneworthy.files.disk import (
     write_over,
     writing,
 )
-from tuneworthy.files.materials import prompt_text
+from tuneworthy.files.materials import prompt_from, prompt_text
 from tuneworthy.llm.seals import origin, seal
 from tuneworthy.model.base import Record
 from tuneworthy.model.case import Case, PromptVariant
@@ -176,8 +176,9 @@ class KeptFile(NamedTuple, Generic[R]):
         write_new(_place(case, self.file), f"{text}\n", force=force)
 
     def same_as(self, plan: R, before: R | None) -> bool:
-        """Whether a plan equals an earlier one in everything but the time it was written."""
-        names = {"written_on", "after_results"} & {*type(plan).model_fields}
+        """Whether a plan is the one of before, but for when it was written."""
+        written = {"written_on", "after_results", "brought"}
+        names = written & {*type(plan).model_fields}
         when = {name: getattr(plan, name) for name in names}
         return before is not None and before.model_copy(update=when) == plan
 
@@ -269,7 +270,7 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
     Each says which of the files it depends on were changed since and which are gone, and whether it
     was made elsewhere.
     """
-    runs = read_evidence(case)
+    runs = [_with_origin(run) for run in read_evidence(case)]
     newest = latest(runs)
     for run in runs:
         current = [item for item in run.evidence if item is newest[item.id]]
@@ -277,6 +278,14 @@ def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
         if about:
             newest |= {item.id: item.model_copy(update=about) for item in current}
     return newest, latest_series(runs)
+
+
+def _with_origin(run: Measured) -> Measured:
+    """A run whose pictures say, too, that it came with the folder."""
+    if not run.brought and not run.brought_answers:
+        return run
+    series = [each.model_copy(update={"brought": True}) for each in run.series]
+    return run.model_copy(update={"series": tuple(series)})
 
 
 def _read_beside(case: Case, run: Measured) -> dict[str, Any]:
@@ -596,6 +605,7 @@ written_pilot: KeptFile[PilotPlan] = KeptFile(
     "pilot.PilotPlan",
     "plan of a pilot",
     "move it away and run the pilot again",
+    sealed=True,
 )  #: The plan of a pilot that was written down.
 
 
@@ -635,6 +645,7 @@ written_choice: KeptFile[CeilingPlan] = KeptFile(
     "lab.CeilingPlan",
     "choice of a lab",
     "move it away and run the lab again",
+    sealed=True,
 )  #: The choice that a ceiling lab wrote down.
 
 
@@ -655,6 +666,7 @@ written_plan: KeptFile[VerifyPlan] = KeptFile(
     "lab.VerifyPlan",
     "plan of a verification",
     "move it away and verify again",
+    sealed=True,
 )  #: The plan of a verification that was written down.
 
 
@@ -688,6 +700,12 @@ def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
     for prompt in prompts:
         path = _place(case, f"{PROPOSED}/{prompt.name}.md")
         write_new(path, prompt_text(prompt), force=True)
+
+
+def read_proposed(case: Case, name: str) -> PromptVariant:
+    """A prompt that was proposed, as it is kept."""
+    path = _place(case, f"{PROPOSED}/{name}.md")
+    return prompt_from(read_text(path, MIB, CaseError), path)
 
 
 # Rubrics written on the page: a file each, named by what it says ----------------------------------

@@ -197,6 +197,8 @@ async def _run(
             judge=prepared.judge,
             rivals=tuple(arm.id for arm in rivals),
             before=before.id if before else "",
+            learned=len(prepared.request.taught) if prepared.request else 0,
+            searched=tuple(a for a in plan.arms if a not in prepared.plan.arms),
             changed=lab.scores.changes((*chosen, *rivals)),
             written_on=prepared.as_of,
         )
@@ -257,11 +259,12 @@ def with_search(
 ) -> PreparedLab:
     """A lab that searches for better prompts first, on some cases that are set aside for that.
 
-    ``draws`` is the most restarts of the search; 0 means no search. By default, the lab searches
-    where it can, and otherwise says why it can't. ``model`` is the id of the writing model, by
-    default the first prompted model of the case; one that the case doesn't list is called at its
-    provider, at its list price. ``cap_usd`` is the most that the search may cost, by default half
-    of the lab's own cap.
+    ``draws`` are how often the search starts anew, at most; 0 for no search. Where nobody says, it
+    is searched wherever that can be, and the lab says why where it can't; where a model judges,
+    people label what a search comes to, so somebody has to ask for one. ``model`` is the id of
+    the one that writes, the case's first prompted one when not given; one that the case doesn't
+    list is called at its provider, at its list price. ``cap_usd`` is the most the search may cost,
+    half of the lab's own cap when not given.
     """
     if draws == 0:
         if model is not None:
@@ -269,6 +272,8 @@ def with_search(
         return lab
     if draws is not None or model is not None:
         return _searching(lab, draws or MOST_DRAWS, model, cap_usd)
+    if lab.scores.judge is not None:
+        return replace(lab, unsearched=_NOT_BY_A_JUDGE)
     try:
         searching = _searching(lab, MOST_DRAWS, model, cap_usd)
     except InputError as reason:
@@ -276,6 +281,12 @@ def with_search(
     if searching.request and searching.request.place.provider == FAKE:
         return replace(lab, unsearched="a model that is a function writes no prompts")
     return searching
+
+
+_NOT_BY_A_JUDGE = (
+    "a grader may be pleased without a better answer, so a search under one takes people's labels "
+    "of what it comes to: ask for it with --propose 20"
+)
 
 
 def _searching(
@@ -287,11 +298,6 @@ def _searching(
         fix = "add the model that is prompted today"
         raise CaseError(
             "names no model but tuned ones", where=case.where("models"), fix=fix
-        )
-    if lab.scores.judge is not None:
-        fix = "search with a scorer that is a rule; let a model judge what came in a second run"
-        raise CaseError(
-            "a judging model alone can't guide a search for prompts", fix=fix
         )
     gepa()
     writer = _writer(case, model)
@@ -363,7 +369,10 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
                 if future.done() or loop.is_closed():
                     raise
 
-    return CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, ask)
+    judge = lab.scores.judge
+    return CandidateEvaluator(
+        lab.plan, lab.request, lab.scores.marker, ask, judge=judge
+    )
 
 
 class _SearchOutcome(NamedTuple):
@@ -405,7 +414,11 @@ def _cap_of(lab: PreparedLab, calls: PaidCalls) -> float:
     """The most that the search may cost: as stated, else by its quote, and half of the lab's cap."""
     assert lab.request is not None  # the caller looked
     evaluator = CandidateEvaluator(
-        lab.plan, lab.request, lab.scores.marker, kept_in(None)
+        lab.plan,
+        lab.request,
+        lab.scores.marker,
+        kept_in(None),
+        judge=lab.scores.judge,
     )
     cap = own_cap(evaluator, calls.ledger, calls.price_of)
     if lab.request.cap_usd is not None:

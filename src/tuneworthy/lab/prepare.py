@@ -18,7 +18,12 @@ from tuneworthy.files.config import read_config
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
-from tuneworthy.files.stores import files_now, read_latest
+from tuneworthy.files.stores import (
+    files_now,
+    read_latest,
+    read_proposed,
+    written_choice,
+)
 from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
@@ -34,7 +39,12 @@ from tuneworthy.lab.plan import (
     plan_arms,
     request_to,
 )
-from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, kept_in
+from tuneworthy.lab.propose import (
+    CandidateEvaluator,
+    ProposalRequest,
+    kept_in,
+    parted_for,
+)
 from tuneworthy.lab.result import ENOUGH, own_work
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.search import Search, cost
@@ -148,6 +158,15 @@ class PreparedLab:
             yield "Through", f"the proxy {listing(self.proxies)}, {sees}"
         for sentence in self.unconfirmed:
             yield "Host", f"{sentence}. Until then nothing is sent"
+
+    @property
+    def search_rows(self) -> Iterator[tuple[str, str]]:
+        """Rows of a quote on the search for better prompts, or why there is none."""
+        request = self.request
+        if request is not None:
+            yield proposals_row(request.draws, request.named, len(request.taught))
+        if self.unsearched:
+            yield "No search", self.unsearched
 
     @property
     def callers(self) -> list[ProposalRequest | LabJudge]:
@@ -563,10 +582,7 @@ def render_quote(
         f"{each:.2g} s a call ({'as so far' if seen else 'assumed'}), {AT_ONCE} at once"
     )
     more = [*lab.price_rows]
-    if request is not None:
-        more.append(proposals_row(request.draws, request.named, len(request.taught)))
-    if lab.unsearched:
-        more.append(("No search", lab.unsearched))
+    more += lab.search_rows
     rather = f"; where no text is the right one, {JUDGE}"
     free = JUDGED.isdisjoint(lab.case.goals[:1]) or lab.scores.judge is not None
     more.append(("Scored by", f"{lab.scorer}{'' if free else rather}"))
@@ -624,7 +640,11 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     if lab.request is None:
         return of_plan(lab.plan)
     evaluator = CandidateEvaluator(
-        lab.plan, lab.request, lab.scores.marker, kept_in(ledger)
+        lab.plan,
+        lab.request,
+        lab.scores.marker,
+        kept_in(ledger),
+        judge=judge,
     )
     return cost(Search(evaluator, side_by_side=False).run(), ledger, price_of, of_plan)
 
@@ -768,6 +788,21 @@ def arm_outputs(
         fix = f"run the lab first: {run}; give the same --max-tokens here"
         raise CaseError("no arm has answered yet", where=str(source), fix=fix)
     return outputs
+
+
+def with_searched(lab: PreparedLab) -> PreparedLab:
+    """The lab with the parts and arms of the search before its choice; as it is without one."""
+    choice = written_choice(lab.case)
+    if choice is None or not choice.learned:
+        return lab
+    plan, _ = parted_for(lab.plan)
+    prompts = dict(plan.setting.prompts)
+    for arm in choice.searched:
+        if arm.prompt not in prompts:
+            prompts[arm.prompt] = read_proposed(lab.case, arm.prompt)
+    setting = replace(plan.setting, prompts=prompts)
+    arms = (*plan.arms, *choice.searched)
+    return replace(lab, plan=replace(plan, arms=arms, setting=setting))
 
 
 def outputs_of(lab: PreparedLab) -> Outputs:

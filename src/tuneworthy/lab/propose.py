@@ -15,6 +15,7 @@ from unicodedata import category
 
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.materials import prompt_from, prompt_text, variables
+from tuneworthy.lab.judge import LabJudge
 from tuneworthy.lab.plan import (
     Arms,
     Cases,
@@ -310,7 +311,9 @@ class CandidateEvaluator:
     """Only one draw at a time makes requests and scores answers."""
     plans: dict[tuple[object, ...], LabPlan] = field(default_factory=dict)
     known: dict[tuple[object, ...], dict[str, Tried]] = field(default_factory=dict)
-    """Scored answers by candidate and case, as a search asks for the same ones repeatedly."""
+    """Scored answers by candidate and case: a search asks for the same ones again and again."""
+    judge: LabJudge | None = None
+    """Who grades in the place of rules. Its word guides a search and reports nothing."""
 
     def jobs(self, candidate: PromptCandidate, cases: Cases) -> list[Job]:
         """The calls of a candidate."""
@@ -344,6 +347,9 @@ class CandidateEvaluator:
         if lacking:
             jobs = self.jobs(candidate, lacking)
             settled = self.ask(jobs)
+            if self.judge is not None:
+                calls = [settled[job.key] for job in jobs]
+                self._have_judged(self.judge, lacking, calls)
             with self.turn:
                 for case, job in zip(lacking, jobs, strict=True):
                     known[case.id] = self._scored(case, job, settled[job.key])
@@ -354,12 +360,50 @@ class CandidateEvaluator:
         tried = self.try_on(candidate, self.request.taught if cases is None else cases)
         return round(sum(score for score, *_ in tried) / len(tried), 9)
 
+    def paid_jobs(
+        self, candidate: PromptCandidate, cases: Cases, ledger: Ledger | None
+    ) -> list[Job]:
+        """The calls of a candidate, and those of the judge that would follow, for a quote."""
+        jobs = self.jobs(candidate, cases)
+        if self.judge is None:
+            return jobs
+        paid = []
+        for job, case in zip(jobs, cases, strict=True):
+            paid += [job, *self.judge.expected(job, case, ledger)]
+        return paid
+
+    def _have_judged(
+        self, judge: LabJudge, cases: Cases, calls: Sequence[Settled]
+    ) -> None:
+        """Ask the judge about answers that came, each once."""
+        jobs: dict[tuple[str, Output], Job] = {}
+        with self.turn:
+            for case, call in zip(cases, calls, strict=True):
+                if call.whole is None:
+                    continue
+                output = Output.from_reply(call.whole)
+                job = judge.job(output, case)
+                if job is not None and (case.id, output) not in judge.answers:
+                    jobs[case.id, output] = job
+        if not jobs:
+            return
+        settled = self.ask(list(jobs.values()))
+        with self.turn:
+            for name, job in jobs.items():
+                judge.answers[name] = settled[job.key]
+
     def _scored(self, case: EvalCase, job: Job, call: Settled) -> Tried:
         """Score one answer, with a sentence that tells the writing model what is wrong."""
         if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."
         output = Output.from_reply(call.whole)
-        scored = self.marker.score(output, case, system_of(job.request))
+        if self.judge is None:
+            # a whole request is made for those scorers alone that read it
+            reads = self.marker.reads_system(case)
+            system = system_of(job.request) if reads else ""
+            scored = self.marker.score(output, case, system)
+        else:
+            scored = self.judge.score(output, case)
         text = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
         if scored.ok is None:
             return 0.5, text, "Nobody judged it."
@@ -367,6 +411,8 @@ class CandidateEvaluator:
             return scored.value, text, "Right."
         about = f": {scored.about}" if scored.about else ""
         why = f"Wrong ({scored.why.replace('_', ' ')}{about})."
+        if self.judge is not None:
+            why = f"Wrong by this rubric: {self.judge.judge.text}"
         right = " or ".join(answer_text(answer) for answer in case.accepted[:3])
         return scored.value, text, f"{why} Right is: {right}" if right else why
 

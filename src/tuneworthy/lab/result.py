@@ -56,12 +56,14 @@ from tuneworthy.model.lab import (
     Failures,
     Gain,
     JudgedArm,
+    JudgedGain,
     JudgeOf,
     PartShare,
     PromptSearch,
     Proposing,
     Quote,
     RetrievalResult,
+    RubricGain,
     SearchEnd,
     ShareOf,
     StepResult,
@@ -269,6 +271,41 @@ def judge_report(lab: Lab, chosen: Arms) -> JudgeOf | None:
 def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
     """Arms whose outputs the grading model wrote itself."""
     return tuple(arm.id for arm in arms if arm.model == judge.model.id)
+
+
+def rubric_gain(
+    scores: Scores, found: Arm, before: Arm, cases: Cases
+) -> RubricGain | None:
+    """How much of a search's gain is the judge's alone; None where rules score.
+
+    A prompt may win by what pleases the judge and no reader. People's labels of both arms on the
+    same cases show it: there the judge's gain and people's are compared.
+    """
+    if scores.judge is None:
+        return None
+    after = scores.judged(found, cases)
+    former = scores.judged(before, cases)
+    clusters = clusters_of(cases)
+    judged = paired_difference(after.judge, former.judge, clusters)
+    ask = label_more(after.missing + former.missing)
+    broken = None
+    if not after.missing and not former.missing:
+        # gains lie between -1 and 1: halved, as the difference of two of them is taken
+        by_judge = (after.judge - former.judge) / 2
+        by_people = (after.people - former.people) / 2
+        broken = paired_difference(by_judge, by_people, clusters)
+    return RubricGain(
+        judged=_as_gain(judged) or Unknown(ask="run it to its end"),
+        broken=_as_gain(broken, times=2) or Unknown(ask=ask),
+    )
+
+
+def _as_gain(of: Estimate | None, times: int = 1) -> JudgedGain | None:
+    if of is None:
+        return None
+    return JudgedGain(
+        value=times * of.value, low=times * of.low, high=times * of.high, n=of.n
+    )
 
 
 def _judged_arms(
@@ -655,6 +692,8 @@ def outcome(
     """
     plan = lab.plan
     scores = lab.scores
+    own = () if before is None else (before,)
+    met = tuple(dict.fromkeys((*chosen, *own)))  # those of which people label outputs
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
     bounds, reached, needed = _answer(lab, chosen, target)
@@ -700,7 +739,8 @@ def outcome(
         reward=reward_signal(scores, chosen[0], plan.report, plan.repeats)
         if chosen
         else None,
-        judge=judge_report(lab, chosen),
+        judge=judge_report(lab, met),
+        rubric=rubric_gain(scores, chosen[0], before, plan.report) if before else None,
         calls_saved=_saved(lab),
         **stop.of_result,
         quote=quote,

@@ -43,18 +43,36 @@ def route(
     The model gets as few cases as possible while the routing stays within ``margin`` of the best
     one on the cases for selecting. None with a grader, as it labels only a sample of the cases.
     """
-    head = next((arm for arm in reported if arm.of == "trained_head"), None)
     model = next((arm for arm in reported if arm.kind == "prompt"), None)
-    if head is None or model is None or scores.judge is not None:
+    if model is None or scores.unanswered(model, plan.select):
+        return None
+    on_select = scores.row(model, plan.select)
+    return route_to(model, plan, scores, reported, on_select, margin=margin)
+
+
+def route_to(
+    model: Arm,
+    plan: LabPlan,
+    scores: Scores,
+    reported: Arms,
+    on_select: Floats,
+    *,
+    margin: float,
+) -> tuple[RoutedWay, Routing] | None:
+    """The best routing between the head and one model; None where it adds nothing.
+
+    ``on_select`` are that model's scores of the cases for selecting, the mean over its seeds.
+    """
+    head = next((arm for arm in reported if arm.of == "trained_head"), None)
+    if head is None or scores.judge is not None:
         return None
     arms = (head, model)
-    if any(
-        scores.unanswered(arm, part)
-        for arm in arms
-        for part in (plan.select, plan.report)
+    if scores.unanswered(head, plan.select) or any(
+        scores.unanswered(arm, plan.report) for arm in arms
     ):
         return None
-    sure_from = _choose(plan, scores, arms, margin)
+    on_head = scores.row(head, plan.select)
+    sure_from = _choose(_sureness(plan, plan.select), on_head, on_select, margin)
     sure = _sureness(plan, plan.report)
     by_model = sure < sure_from
     if not by_model.any() or by_model.all():
@@ -79,12 +97,8 @@ def _sureness(plan: LabPlan, cases: Cases) -> Floats:
     return np.array([plan.setting.pool.sureness(case) for case in cases])
 
 
-def _choose(
-    plan: LabPlan, scores: Scores, arms: tuple[Arm, Arm], margin: float
-) -> float:
-    """The confidence that the head needs, chosen on the cases for selecting."""
-    head, model = (scores.row(arm, plan.select) for arm in arms)
-    sure = _sureness(plan, plan.select)
+def _choose(sure: Floats, head: Floats, model: Floats, margin: float) -> float:
+    """How sure the head has to be, on the cases for selecting."""
     cuts = np.unique(np.append(sure, 1.1))  # from the one that sends none to the model
     means = np.array(
         [float(np.nanmean(np.where(sure < cut, model, head))) for cut in cuts]
@@ -109,7 +123,7 @@ def routed_arm(
         id=f"{routing.head.id}, else {routing.model.id}",
         title=f"{routing.head.of.replace('_', ' ')} where it is sure, else {routing.model.id}",
         lab=lab,
-        kind="prompted",
+        kind="tuned" if routing.model.kind == "tuned" else "prompted",
         model=routing.model.model,
         prompt=routing.model.prompt,
         made_of=(*made_of(routing.model, plan), "plain_classifier"),

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from tuneworthy.files.materials import variables
 from tuneworthy.files.stores import FOLDER, PROPOSED
-from tuneworthy.lab.plan import LabPlan, arms_with
+from tuneworthy.lab.plan import Cases, LabPlan, arms_with
 from tuneworthy.lab.propose import (
     STEPS,
     CandidateEvaluator,
@@ -436,6 +436,13 @@ class _Prices(NamedTuple):
     def quote(self, jobs: Sequence[Job]) -> Quote:
         return quote(jobs, self.ledger, self.price_of, anew=self.anew)
 
+    def jobs(
+        self, evaluator: CandidateEvaluator, candidate: PromptCandidate, cases: Cases
+    ) -> list[Job]:
+        """The calls of a candidate, with those of a judge; a cap is the same whatever is known."""
+        ledger = None if self.anew else self.ledger
+        return evaluator.paid_jobs(candidate, cases, ledger)
+
 
 def cost(
     search: Search,
@@ -451,7 +458,7 @@ def cost(
     evaluator = search.evaluator
     prices = _Prices(ledger, price_of)
     parts = [of_plan(plan_with(search).plan)]  # probes are among the calls of the race
-    searching = [prices.quote(_first_jobs(evaluator))]
+    searching = [prices.quote(_first_jobs(evaluator, prices))]
     left = 0 if search.over else evaluator.request.draws - len(search.draws)
     if left:
         starts = search.best(PARENTS) if search.parents else evaluator.written()
@@ -480,13 +487,16 @@ def own_cap(
         _of_draws(fresh, start, draws, prices).usd_likely
         for start in evaluator.written()
     ]
-    return CAP_TIMES * (prices.quote(_first_jobs(evaluator)).usd_likely + max(drawn))
+    first = prices.quote(_first_jobs(evaluator, prices))
+    return CAP_TIMES * (first.usd_likely + max(drawn))
 
 
-def _first_jobs(evaluator: CandidateEvaluator) -> list[Job]:
-    """The calls on the existing prompts, with which a search begins."""
-    taught = evaluator.request.taught
-    return [job for each in evaluator.written() for job in evaluator.jobs(each, taught)]
+def _first_jobs(evaluator: CandidateEvaluator, prices: _Prices) -> list[Job]:
+    """The calls of what is there, which a search begins from."""
+    jobs: list[Job] = []
+    for candidate in evaluator.written():
+        jobs += prices.jobs(evaluator, candidate, evaluator.request.taught)
+    return jobs
 
 
 def _largest(quotes: Sequence[Quote]) -> Quote:
@@ -524,14 +534,14 @@ def _of_draws(
     made = likely_draws * _TRIED_PART
     dearest = PromptCandidate(_settings(start, plan, most=True), start.prompt)
     moved = PromptCandidate(_settings(start, plan, most=False), start.prompt)
-    jobs = evaluator.jobs(dearest, taught), evaluator.jobs(moved, taught)
+    jobs = [prices.jobs(evaluator, each, taught) for each in (dearest, moved)]
     parts = [_priced(prices, *jobs, times=draws * MOVES, made=made * MOVES)]
     if request.writes:
         most, usual = writing_jobs(request, start)
         times = {"times": draws * STEPS, "made": likely_draws * STEPS}
         parts.append(_priced(prices, [most], [usual], **times))
-        longer, likely = _written(start, plan)
-        jobs = evaluator.jobs(longer, taught), evaluator.jobs(likely, taught)
+        written = _written(start, plan)
+        jobs = [prices.jobs(evaluator, each, taught) for each in written]
         parts.append(_priced(prices, *jobs, times=draws * STEPS, made=made * STEPS))
     return total(parts)
 
@@ -543,13 +553,13 @@ def _of_finalists(
     evaluator = search.evaluator
     plan = evaluator.plan
     most = min(FINALISTS, draws) * plan.repeats
-    longer, likely = _written(start, plan)
+    written = _written(start, plan)
     parts = []
     for cases, times, made in (
         (plan.select, most, _LIKELY_FINALISTS * plan.repeats),
         (plan.report, plan.repeats, _LIKELY_GAINS * plan.repeats),
     ):
-        jobs = evaluator.jobs(longer, cases), evaluator.jobs(likely, cases)
+        jobs = [prices.jobs(evaluator, each, cases) for each in written]
         parts.append(_priced(prices, *jobs, times=times, made=made))
     return total(parts)
 

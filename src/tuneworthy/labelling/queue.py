@@ -20,6 +20,7 @@ from tuneworthy.lab.prepare import (
     evalset_of,
     outputs_of,
     prepare,
+    with_searched,
 )
 from tuneworthy.labelling.failures import (
     causes_text,
@@ -431,6 +432,8 @@ def _drawn_items(
         )
         raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
     ready = prepare(source, seed=plan.seed, max_tokens=plan.max_tokens, scored=False)
+    if lab != "verify":
+        ready = with_searched(ready)
     outputs = outputs_of(ready)
     arms = chosen or tuple(arm.id for arm in ready.plan.arms)
     cases = ready.plan.select if lab == "choose" else ready.plan.report
@@ -475,7 +478,8 @@ def _plan(
     if lab == "choose":
         return plan.judge, ()
     if isinstance(plan, CeilingPlan):
-        return plan.judge, plan.chosen
+        own = (plan.before,) if plan.before else ()
+        return plan.judge, tuple(dict.fromkeys((*plan.chosen, *own)))
     return plan.judge, (plan.tuned, plan.untuned)
 
 

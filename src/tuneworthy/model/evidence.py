@@ -98,6 +98,8 @@ class Series(Record):
     id: Ident  #: The picture, as ``volume``.
     #: Columns by name; units stand in the names.
     columns: dict[Ident, tuple[Scalar, ...]]
+    brought: bool = Field(default=False, exclude=True)
+    """Whether its run came with the folder; worked out as it is read, and never kept."""
 
 
 _OF_SEVERAL = {"is": "are", "isn't": "aren't", "has": "have", "holds": "hold"}

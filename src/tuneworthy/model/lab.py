@@ -593,6 +593,21 @@ class Contrast(Record):
     """To distinguish them at the observed difference, with 80% power."""
 
 
+class JudgedGain(Estimated):
+    """A gain by a judge's word, or a part of one, in share of cases."""
+
+    n: Natural  #: Cases.
+
+
+class RubricGain(Record):
+    """What a search under a judge gained by its word, and how much of that people don't see."""
+
+    judged: JudgedGain | Unknown  #: By the judge's word alone, on held-out cases.
+    broken: JudgedGain | Unknown
+    """The gain by the judge's word less the gain by people's, on the cases that people labelled: won
+    by breaking the rubric. Unknown while labels lack."""
+
+
 class Failures(Record):
     """Wrong answers of one kind."""
 
@@ -679,6 +694,8 @@ class CeilingResult(Record):
     gained: Contrast | None = None
     """The prompt that a search came to less the best that was there before, on held-out cases;
     None where nothing that was searched for was chosen."""
+    rubric: RubricGain | None = None
+    """Of that gain what people don't see; None where rules score or nothing was gained."""
     search: PromptSearch = PromptSearch(ended="none")  #: How far it went.
     grade: CeilingGrade = "tried"  #: The grade of the ceiling by that.
     #: For ``too_few_cases``: how many in all, both parts together.
@@ -721,10 +738,16 @@ class CeilingPlan(Record):
     """Ids of other models' arms that are cheaper or faster and may be enough: they report too."""
     before: str = ""
     """Id of the best prompt that was there before a search, where a found one was chosen."""
+    learned: Natural = 0
+    """Cases for selecting that a search learned from; they race and report nothing."""
+    searched: tuple[Arm, ...] = ()
+    """Arms that it came to; their prompts lie where proposed ones are kept."""
     #: Who judges, on how many labels; None where rules score.
     judge: JudgePlan | None = None
     changed: Strings = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
 class VerifyPlan(Record):
@@ -743,6 +766,8 @@ class VerifyPlan(Record):
     written_on: date
     #: Whether another plan was written before, so results were seen.
     after_results: bool = False
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
 class RoutedWay(Record):

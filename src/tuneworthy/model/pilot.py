@@ -15,6 +15,7 @@ from tuneworthy.model.base import (
     NonNegative,
     Record,
     Share,
+    Strings,
     Text,
     Unknown,
 )
@@ -116,11 +117,16 @@ class PilotPlan(Record):
     rates: tuple[NonNegative, ...] = ()
     """Rates that a sweep tries with one seed at the second largest size, the recipe's own first;
     the best on the cases for selecting is gone on with. Empty for no sweep."""
+    bases: Strings = ()
+    """Bases that are tried first, the smallest first: each with one run of the largest size, until
+    one reaches the target on the cases for selecting. Empty where one is named."""
     #: Name of the prompt under which it trains; empty in plans of before.
     prompt: Text = ""
     training_set: str = ""  #: SHA-256 of the training set; empty in plans of before.
     #: Whether another plan was written before, so results were seen.
     after_results: bool = False
+    brought: bool = Field(default=False, exclude=True)
+    """Whether no seal of this machine is on it; worked out as it is read, and never kept."""
 
 
 class CurveAt(Record):
@@ -170,6 +176,13 @@ class SafetyProbe(Record):
     says: str
 
 
+class BaseTried(Record):
+    """A base in the race of bases, on the cases for selecting alone."""
+
+    base: Name
+    right: Share  #: Share right of its tuned model, with every missing answer wrong.
+
+
 class PilotResult(Record):
     """The result of a pilot."""
 
@@ -186,6 +199,12 @@ class PilotResult(Record):
         ask="nothing: no head was trained, or routing adds nothing"
     )
     """A head where it is sure, and the best prompt for the rest."""
+    routed_tuned: RoutedWay | Unknown = Unknown(
+        ask="nothing: no head was trained, or routing adds nothing"
+    )
+    """A head where it is sure, and the tuned model that was judged for the rest."""
+    bases: tuple[BaseTried, ...] = ()
+    """Bases that were tried, the smallest first; the plan has the one that it went on with."""
     card: PilotCard
     spend: Spend
     stopped: str = ""  #: Why it ended early; empty for one that has its answer.

@@ -414,6 +414,7 @@ class Labs:
             unconfirmed=caller.unconfirmed
             if caller and self._transport is None
             else (),
+            more=tuple(caller.search_rows) if caller else (),
         )
 
     def _refuse(self, source: str | Path) -> None:

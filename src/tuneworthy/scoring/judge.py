@@ -72,6 +72,11 @@ class Judge(Scorer):
             raise refused("has a rubric that is too long", fix)
         self._rubric = readable(rubric)
 
+    @property
+    def text(self) -> str:
+        """The rubric as it is shown."""
+        return self._rubric
+
     def score(self, output: Output, case: EvalCase) -> Scored:
         """No score: a grader has to be called (``question`` and ``read``)."""
         return unscored("judge_not_asked")

@@ -27,6 +27,9 @@ Solved = list[tuple[TrainingExample, EvalCase]]
 REPLAYED = 0.1
 
 
+PILOTED = ("sft", "dpo")  #: Methods that a pilot runs.
+
+
 def example_case(example: TrainingExample) -> EvalCase | None:
     """A training example as a solved case; None where its answer isn't text."""
     turns = [t for t in example.messages[:-1] if t.role in ("user", "assistant")]
@@ -102,6 +105,9 @@ class AsPiloted:
     validation: tuple[TrainingExample, ...]
     general: int  #: General examples among those to train on.
     there: int  #: Examples of the task that could be trained on.
+    #: Examples whose tools are left out: a pilot asks without any.
+    tooled: int = 0
+    calling: int = 0  #: Examples left out, as a pilot learns no call of a tool.
     secrets: int = 0  #: Planted secrets of the pilot's runs, which aren't handed off.
     way: str = ""  #: Where the pilot trained; empty where none has run.
     #: Whether the training set is the pilot's; None for unknown.
@@ -140,20 +146,26 @@ def as_piloted(
             fix="add one",
         )
 
+    # what no pilot runs keeps its tools
+    tools_stay = method not in PILOTED
+
     def under(example: TrainingExample, case: EvalCase) -> TrainingExample:
         turns = [
             ChatTurn.model_validate(m)
             for m in asked_under(prompt, base, case, lab.plan.setting)
         ]
         messages = (*turns, example.answer)
-        id_ = content_id(messages, example.tools, example.rejected)
-        return example.model_copy(update={"id": id_, "messages": messages})
+        tools = example.tools if tools_stay else ()
+        id_ = content_id(messages, tools, example.rejected)
+        update = {"id": id_, "messages": messages, "tools": tools}
+        return example.model_copy(update=update)
 
     solved = solved_examples(lab)
     if method == "dpo":
         solved = [(example, case) for example, case in solved if example.rejected]
     size, same = _size(result, training, len(solved))
-    task = [under(*solved[place]) for place in drawn_places(len(solved), size, 0)]
+    drawn = [solved[place] for place in drawn_places(len(solved), size, 0)]
+    task = [under(*pair) for pair in drawn]
     general = _general_examples()[: round(size * REPLAYED)] if method == "sft" else []
     held = _solved(example for example in examples if example.split == "validation")
     piloted = AsPiloted(
@@ -164,6 +176,8 @@ def as_piloted(
         validation=tuple(under(*pair) for pair in held),
         general=len(general),
         there=len(solved),
+        tooled=0 if tools_stay else sum(bool(each.tools) for each, _ in drawn),
+        calling=sum(bool(each.answer.tool_calls) for each in examples),
         same_set=same,
     )
     if result is None:

@@ -1077,6 +1077,12 @@ def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
         )
     if piloted.card and done.recipe.source != PILOTS:
         yield "The card", f"of {piloted.base}, and so it says nothing of this base"
+    if piloted.tooled:
+        left = f"of {counted(piloted.tooled, 'example')}, as a pilot asks without any"
+        yield "Tools left out", f"{left}; --as bare keeps them"
+    if piloted.calling:
+        left = f"{counted(piloted.calling, 'example')}, as a pilot learns text alone"
+        yield "Calls left out", f"{left}; --as bare keeps them"
     if piloted.secrets:
         left = f"{counted(piloted.secrets, 'planted secret')} of the pilot, which were for a probe"
         yield "Left out on purpose", left

@@ -55,7 +55,7 @@ from tuneworthy.lab.result import (
     options_evidence,
     tried_evidence,
 )
-from tuneworthy.lab.routing import route, routed_arm
+from tuneworthy.lab.routing import route, route_to, routed_arm
 from tuneworthy.lab.scores import (
     WHY_UNANSWERED,
     Lab,
@@ -92,6 +92,7 @@ from tuneworthy.model.lab import (
     VerifyResult,
 )
 from tuneworthy.model.pilot import (
+    BaseTried,
     PilotPlan,
     PilotResult,
     Recipe,
@@ -127,6 +128,12 @@ from tuneworthy.training.card import (
 )
 from tuneworthy.training.curve import FEWEST_SIZES, drawn, learning_curve
 from tuneworthy.training.export import hosted_base, shared_rows
+from tuneworthy.training.race import (
+    MOST_BASES,
+    added_quote,
+    choose_smallest,
+    plan_of_race,
+)
 from tuneworthy.training.recipes import rates_around
 from tuneworthy.training.trainers import (
     Row,
@@ -172,6 +179,19 @@ class PreparedPilot:
     say: Say
     there: int = 0  #: Examples that it could train on.
     sweep: tuple[TrainingWork, ...] = ()  #: A run for each rate that is tried first.
+    rivals: tuple[PreparedPilot, ...] = ()
+    """The same with each larger base, where several are tried; the smallest is this one."""
+
+    @property
+    def candidates(self) -> tuple[PreparedPilot, ...]:
+        """This one, and the same with each other base."""
+        return (self, *self.rivals)
+
+    @property
+    def trial(self) -> TrainingWork:
+        """The run by which its base is compared with others: one of its own."""
+        largest = self.plan.sizes[-1]
+        return next(work for work in self.works if work.job.size == largest)
 
     @property
     def every(self) -> list[TrainingWork]:
@@ -334,6 +354,24 @@ def prepare_pilot(
     )
 
 
+def with_bases(pilots: Sequence[PreparedPilot]) -> PreparedPilot:
+    """One pilot that tries several bases, the smallest first; as it is where there is one.
+
+    ``pilots`` are the same pilot with each base, in that order. Raises InputError for more than
+    ``MOST_BASES``, or one base twice.
+    """
+    first, *rivals = pilots
+    if not rivals:
+        return first
+    names = tuple(each.base.id for each in pilots)
+    if len(names) > MOST_BASES or len({*names}) < len(names):
+        fix = f"name {MOST_BASES} at most, each once"
+        raise InputError("names too many bases", where="--base", fix=fix)
+    inputs = digest_of_json([each.plan.inputs for each in pilots])
+    plan = first.plan.model_copy(update={"bases": names, "inputs": inputs})
+    return replace(first, plan=plan, rivals=tuple(rivals))
+
+
 def _training_sizes(examples: int, most: int | None) -> tuple[int, ...]:
     """Sizes of the nested sets, each twice the one before, the largest within ``most``.
 
@@ -465,7 +503,34 @@ def _prices(pilot: PreparedPilot, served: Model) -> PriceOf:
 
 
 def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
-    """The most that calls and training can cost, with every run to its end."""
+    """The most that calls and training can cost; every run to its end.
+
+    Of several bases the dearest may be the one that it goes on with, after a trial of each.
+    """
+    quotes = [_price_of_base(each, ledger) for each in pilot.candidates]
+    if not pilot.rivals:
+        (own,) = quotes
+        return own
+    (dear,) = dearest(quotes)
+    return total([dear, *(_price_of_trial(each, ledger) for each in pilot.candidates)])
+
+
+def _price_of_trial(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
+    """The most that a base costs in the race of bases: a run, and the cases for selecting."""
+    plan = pilot.plan_with(pilot.base.id)
+    (alone, *_) = pilot.stand_ins
+    jobs = [job for job, *_ in plan.calls([alone], plan.select)]
+    quoted = quote(jobs, None, _prices(pilot, pilot.trainer.served(pilot.base.id)))
+    work = pilot.trial
+    usd = 0.0
+    if ledger is None or ledger.find(work.job.key) is None:
+        usd = pilot.trainer.usd_most(work)
+    more = {"usd_most": quoted.usd_most + usd, "usd_likely": quoted.usd_likely + usd}
+    return quoted.model_copy(update=more)
+
+
+def _price_of_base(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
+    """The same with one base alone."""
     lab = pilot.lab
     base = pilot.base.id
     seeds = pilot.plan.seeds
@@ -519,11 +584,25 @@ def probe_calls(plan: LabPlan, arm: Arm, probes: Cases) -> Iterator[Asked]:
 
 
 async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> TrainingQuote:
-    """A quote of the runs that aren't trained yet; ``calls`` also times some free calls."""
+    """A quote of the runs not trained yet; ``calls`` times some free calls as well.
+
+    Of several bases the largest is quoted, and a run of each of the others.
+    """
+    *others, largest = pilot.candidates
+    quoted = await _quoted_runs(largest, largest.every, calls=calls)
+    for other in others:
+        trial = await _quoted_runs(other, [other.trial], calls=False)
+        quoted = added_quote(quoted, trial)
+    return quoted
+
+
+async def _quoted_runs(
+    pilot: PreparedPilot, every: Sequence[TrainingWork], *, calls: bool
+) -> TrainingQuote:
     there = {
         run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"
     }
-    due = [work for work in pilot.every if work.job.key not in there]
+    due = [work for work in every if work.job.key not in there]
     if due and pilot.trainer.way != "hosted":
         pilot.say("a few training steps are measured")
     try:
@@ -534,7 +613,7 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
         ) from None
     finally:
         await pilot.trainer.close()
-    more: dict[str, Any] = {"reused": len(pilot.every) - len(due)}
+    more: dict[str, Any] = {"reused": len(every) - len(due)}
     if calls and pilot.trainer.way == "embedded":
         more["seconds_a_call"] = await _seconds_a_call(pilot)
     return quoted.model_copy(update=more)
@@ -607,15 +686,17 @@ async def _run(
     """Write the plan down, run the pilot to its end, and return its result with its evidence."""
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
     try:
-        await pilot.trainer.open()
+        await pilot.trainer.open()  # those of other bases open when it is their turn
         lab, stop = await probed(pilot.lab, calls)
         pilot_run = _PilotRun(replace(pilot, lab=lab, plan=plan), calls, transport)
-        calls.on_stop(pilot.trainer.stop)
+        for each in pilot.candidates:
+            calls.on_stop(each.trainer.stop)
         pilot_run.raise_if_stopped(stop)
         result = await pilot_run.to_the_end()
         return result, pilot_run.evidence(result)
     finally:
-        await pilot.trainer.close()
+        for each in pilot.candidates:
+            await each.trainer.close()
 
 
 Tables: TypeAlias = dict[int, dict[int, Any]]
@@ -645,7 +726,10 @@ class _PilotRun:
             run.job for run in runs if run.state == "failed" and run.job
         }
         self.reported: Arms = ()  #: Arms that met the held-out cases.
+        self.bases: tuple[BaseTried, ...] = ()  #: Those that were tried, in order.
         self.safety: tuple[SafetyProbe, ...] = ()  #: Of the judged arm.
+        #: Of the judged arm, the scores of the cases for selecting over its seeds.
+        self.tuned_on_select: Any = None
         self.held: HeldArm | None = None  #: The judged arm against every target.
         self.simpler: tuple[Arm, Estimate] | None = None
         """The best way without a model, and the judged arm's gain over it."""
@@ -659,6 +743,8 @@ class _PilotRun:
         await self.lab.race()
         self.raise_if_stopped(self.lab.stop)
         ways = self._best_untuned()
+        if pilot.rivals:
+            pilot = await self._race_bases()
         if pilot.sweep:
             pilot = await self._sweep_rates()
         for size in self.plan.sizes:
@@ -676,8 +762,43 @@ class _PilotRun:
             lost = self.scores.unanswered(pilot.tuned("", size, seed=0), self.select)
             raise StoppedError(f"not judged: {lost}", fix=_CORRECT)
         tuned = self._best_tuned(tables, size)
+        self.tuned_on_select = mean_over_seeds(tables[tuned.few_shot][size])
         verify = await self._held_out(tuned, size, ways)
         return self._result(verify, tables[tuned.few_shot], ended=ended)
+
+    async def _race_bases(self) -> PreparedPilot:
+        """Tune the bases, the smallest first, until one is enough; go on with the one to take."""
+        first = self.pilot
+        wanted = first.lab.case.targets.quality
+        at_least = None if wanted is None else wanted.at_least
+        tried = list[BaseTried]()
+        for each in first.candidates:
+            await self._turn_to(replace(each, lab=first.lab))
+            work = each.trial
+            model = await self._train_once(work)
+            tuned = each.tuned(model, work.job.size, seed=work.job.seed)
+            name = f"{tuned.id} · {each.base.id}"[:200]
+            arm = tuned.model_copy(update={"id": name})
+            await self._answer_cases([arm], self.select)
+            right = max(0.0, self._share_right(arm))
+            tried.append(BaseTried(base=each.base.id, right=right))
+            if at_least is not None and right >= at_least:
+                break
+        self.bases = tuple(tried)
+        name = choose_smallest(self.bases, at_least, self.plan.margin)
+        chosen = next(each for each in first.candidates if each.base.id == name)
+        self.pilot.say(f"{name} is gone on with, of {len(tried)} bases that were tried")
+        plan = chosen.plan.model_copy(update=plan_of_race(first.plan))
+        await self._turn_to(replace(chosen, lab=first.lab, plan=plan))
+        self.plan = plan
+        return self.pilot
+
+    async def _turn_to(self, pilot: PreparedPilot) -> None:
+        """Go on with another base: one server at a time."""
+        if pilot.trainer is not self.pilot.trainer:
+            await self.pilot.trainer.close()
+            await pilot.trainer.open()
+        self.pilot = pilot
 
     async def _sweep_rates(self) -> PreparedPilot:
         """Train once with each rate, and continue with the best one on the cases for selecting."""
@@ -1086,6 +1207,9 @@ class _PilotRun:
         routed = self._routed_way()
         if routed is not None:
             _, looked_at["routed"] = routed
+        of_tuned = self._routed_tuned(self._reported_arm(verify.plan.tuned))
+        if of_tuned is not None:
+            _, looked_at["routed_tuned"] = of_tuned
         keys = [work.job.key for work in self.pilot.works]
         return PilotResult(
             plan=self.plan,
@@ -1094,6 +1218,7 @@ class _PilotRun:
             verify=verify,
             **looked_at,
             probes=self.safety,
+            bases=self.bases,
             trained=tuple(self.trained[key] for key in keys if key in self.trained),
             spend=spend,
             ended_by_rule=ended,
@@ -1156,13 +1281,16 @@ class _PilotRun:
     def _arms(self, result: PilotResult) -> tuple[LabArm, ...]:
         """Every arm; the judged tuned one has its card."""
         verify = result.verify
-        tuned = next(arm for arm in self.reported if arm.id == verify.plan.tuned)
-        untuned = next(arm for arm in self.reported if arm.id == verify.plan.untuned)
+        tuned = self._reported_arm(verify.plan.tuned)
+        untuned = self._reported_arm(verify.plan.untuned)
         gain = gain_figure(verify.contrast, verify.plan, _SOURCE)
         arms = self._arms_with_route(tuned, gain, untuned, verify.general_skills)
         return with_found(
             arms, tuned.id, card=result.card.answer, card_says=result.card.because
         )
+
+    def _reported_arm(self, name: str) -> Arm:
+        return next(arm for arm in self.reported if arm.id == name)
 
     def _arms_with_route(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
@@ -1183,6 +1311,21 @@ class _PilotRun:
             return None
         return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
 
+    def _routed_tuned(self, tuned: Arm) -> tuple[LabArm, RoutedWay] | None:
+        """The head where it is sure, and the tuned model that is judged for the rest."""
+        plan = self.lab.plan
+        routed = route_to(
+            tuned,
+            plan,
+            self.scores,
+            self.reported,
+            self.tuned_on_select,
+            margin=self.plan.margin,
+        )
+        if routed is None:
+            return None
+        return routed_arm("pilot", plan, self.scores, routed, self.pilot.lab.as_of)
+
     def _arms_as_judged(
         self, tuned: Arm, gain: AnyFigure, untuned: Arm, skills: State
     ) -> tuple[LabArm, ...]:
@@ -1190,6 +1333,10 @@ class _PilotRun:
         arms = measured_arms(
             "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of
         )
+        routed = self._routed_tuned(tuned)
+        if routed is not None:  # it is as private, able and safe as its model
+            routed_way, _ = routed
+            arms = (*arms, routed_way)
         inside = self.plan.way != "hosted"
         for arm in arms:
             if arm.kind != "tuned":
@@ -1208,6 +1355,14 @@ class _PilotRun:
                 best_known="no" if self._why_best_unknown() else "yes",
             )
         return with_found(arms, tuned.id, gain=gain, beside=untuned.id)
+
+
+def mean_over_seeds(rows: Any) -> Any:
+    """Scores by case, the mean over the seeds that have one; NaN where none has."""
+    answered = (~np.isnan(rows)).sum(axis=0)
+    sums = np.nansum(rows, axis=0)
+    unknown = np.full(len(sums), np.nan)
+    return np.divide(sums, answered, out=unknown, where=answered > 0)
 
 
 def is_safe(probes: Sequence[SafetyProbe]) -> State:

@@ -42,6 +42,17 @@ def _known_of(
     return known_amount(Interval(amount.low, amount.likely, amount.high), grade, source)
 
 
+def _marked(
+    facts: CaseFacts, path: str, known: KnownNumber | None
+) -> KnownNumber | None:
+    """The number, with whether a measurement that came with the folder stands for it."""
+    brought = any(
+        each.evidence.brought and each.path.startswith(path)
+        for each in facts.findings.replaced
+    )
+    return None if known is None else known._replace(brought=brought)
+
+
 def _present(
     figures: Mapping[FigureId, KnownNumber | None],
 ) -> dict[FigureId, KnownNumber]:
@@ -64,9 +75,15 @@ def production(facts: CaseFacts) -> Way:
             low=min(quality.low, other.low), high=max(quality.high, other.high)
         )
     figures = {
-        "quality": quality,
-        "latency_p95_s": _known_of(today.latency_p95_s, latency_grade),
-        "usd_per_month": _known_of(facts.bill, bill_grade),
+        "quality": _marked(facts, "today.quality", quality),
+        "latency_p95_s": _marked(
+            facts,
+            "today.latency_p95_s",
+            _known_of(today.latency_p95_s, latency_grade),
+        ),
+        "usd_per_month": _marked(
+            facts, "today.usd_per_month", _known_of(facts.bill, bill_grade)
+        ),
     }
     return Way(
         id="now",
@@ -275,7 +292,15 @@ def _read(figure: AnyFigure) -> KnownNumber | None:
     low = figure.value if isinstance(figure.low, Unknown) else figure.low
     high = figure.value if isinstance(figure.high, Unknown) else figure.high
     cases = None if isinstance(figure.cases, Unknown) else figure.cases
-    return KnownNumber(low, figure.value, high, figure.grade, cases, figure.source)
+    return KnownNumber(
+        low,
+        figure.value,
+        high,
+        figure.grade,
+        cases,
+        figure.source,
+        brought=figure.brought,
+    )
 
 
 def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:

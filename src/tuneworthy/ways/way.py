@@ -39,6 +39,8 @@ class KnownNumber(NamedTuple):
     #: Cases it was counted on; None where nobody said, or none are.
     cases: int | None = None
     source: str = ""
+    #: Whether it came with the folder and wasn't checked here.
+    brought: bool = False
 
     def made_sure(self) -> KnownNumber:
         """The same figure as if it rested on a huge number of cases."""
@@ -146,5 +148,6 @@ def dossier_figure(name: FigureId, known: KnownNumber | None) -> AnyFigure:
         high=known.high,
         grade=known.grade,
         source=known.source,
+        brought=known.brought,
         **counted,
     )

@@ -212,8 +212,8 @@ def _enough(made: EvalsetReport) -> str:
         return f"there are {count(made.drawn.framed)}: label {lacking} from elsewhere"
     if drawn < made.needed:
         return f"use --n {made.needed}"
-    more = math.ceil(made.needed * drawn / worth)
-    return f"by their weights these are worth {number(round(worth))}: use --n {more}"
+    larger = math.ceil(made.needed * drawn / worth)
+    return f"by their weights these are worth {number(round(worth))}: use --n {larger}"
 
 
 def _next(made: EvalsetReport) -> Iterator[str]:

@@ -28,10 +28,12 @@ from tuneworthy.model.lab import (
     RetrievalResult,
     RewardSignal,
     RoutedWay,
+    RubricGain,
     ShareOf,
     Spend,
     Stand,
     StopKind,
+    VerifyPlan,
     VerifyResult,
 )
 from tuneworthy.model.pilot import LearningCurve, PilotPlan, PilotResult, TrainingQuote
@@ -957,6 +959,8 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
     if result.gained is not None:
         says = difference_text(result.gained)
         yield "Gained", f"{says} on held-out cases, against {result.gained.second}"
+    if result.rubric is not None:
+        yield "Rubric", rubric_text(result.rubric)
     started = {draw.parent for draw in draws}
     none = sum(not draw.arm or draw.arm in started for draw in draws)
     yield (
@@ -978,6 +982,21 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
             "One more",
             f"would add {ends} to the best of {several(plateau.draws, 'draw')}",
         )
+
+
+def rubric_text(rubric: RubricGain) -> str:
+    """What a search gained by the judge's word, and how much of it by breaking the rubric."""
+    judged = rubric.judged
+    if isinstance(judged, Unknown):
+        return f"not known: {judged.ask}"
+    gain = f"{_signed(judged.value, judged.low, judged.high)} {ALONE}"
+    broken = rubric.broken
+    if isinstance(broken, Unknown):
+        return f"{gain}. How much of it people don't see is not known: {broken.ask}"
+    ends = _signed(broken.value, broken.low, broken.high)
+    if broken.low > 0:
+        return f"{gain}, {ends} of it won by breaking the rubric: people don't see it"
+    return f"{gain}, none of it beyond chance by breaking the rubric: {ends}"
 
 
 def headroom_text(headroom: Headroom) -> str:
@@ -1218,6 +1237,14 @@ def _cost_and_time(row: ArmResult) -> str:
     return text
 
 
+def plan_text(plan: VerifyPlan | PilotPlan, when: str) -> str:
+    """When a plan was written down; of one that came with the folder that nobody knows it here."""
+    text = f"written down on {day(plan.written_on)}, {when}"
+    return (
+        f"{text}. It came with the folder, not checked here" if plan.brought else text
+    )
+
+
 def _verified(result: VerifyResult) -> Rows:
     """The rows of a comparison: both arms, their difference and the plan."""
     plan = result.plan
@@ -1254,7 +1281,7 @@ def _verified(result: VerifyResult) -> Rows:
     when = f"before {held_out}"
     if plan.after_results:
         when = f"after results of an earlier plan were seen and {held_out}"
-    yield "Plan", f"written down on {day(plan.written_on)}, {when}"
+    yield "Plan", plan_text(plan, when)
     yield from spent_rows(result.spend, stopped=result.stopped)
 
 
@@ -1550,6 +1577,9 @@ def _pilot_rows(result: PilotResult) -> Rows:
         f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}",
     )
     yield "Trained", f"{counted(len(trained), 'run')}: {_sizes(plan)}, {took} in sum"
+    if result.bases:
+        tried = [f"{each.base} {quality(each.right)}" for each in result.bases]
+        yield "Bases tried", f"{listing(tried)}, on the cases for selecting"
     if plan.rates:
         rates = listing([f"{rate:g}" for rate in plan.rates])
         yield "Rates tried", f"{rates}, on the cases for selecting"
@@ -1560,6 +1590,8 @@ def _pilot_rows(result: PilotResult) -> Rows:
         )
     if not isinstance(result.routed, Unknown):
         yield "Routed", routed_text(result.routed)
+    if not isinstance(result.routed_tuned, Unknown):
+        yield "Routed, tuned", routed_text(result.routed_tuned)
     if result.ended_by_rule:
         yield "Ended early", plan.stop
     if result.stopped:
@@ -1567,7 +1599,7 @@ def _pilot_rows(result: PilotResult) -> Rows:
     when = "after results of an earlier plan were seen"
     if not plan.after_results:
         when = "before the first run"
-    yield "Plan", f"written down on {day(plan.written_on)}, {when}"
+    yield "Plan", plan_text(plan, when)
     to = f". Calls went to {listing(result.spend.hosts)}" if result.spend.hosts else ""
     yield (
         "Spent",
@@ -1598,7 +1630,7 @@ def _pilot_quote(
     cases = counted(plan.cases, "held-out case")
     runs = f"{counted(training.jobs, 'run')} to train, {count(training.reused)} already trained"
     more = f"{replay} general ones and {count(plan.canaries)} planted secrets in the largest"
-    yield "Base", f"{plan.base}, {plan.way} way"
+    yield "Base", f"{listing(plan.bases) or plan.base}, {plan.way} way"
     yield "Runs", runs
     yield "Sizes", f"{_sizes(plan)}; {more}"
     ask = time.ask if isinstance(time, Unknown) else ""

@@ -151,7 +151,7 @@ def _rests_on(way: WayResult) -> str:
     """The grade of a way's figures, and the cases that it rests on."""
     right = way.figures["quality"]
     if not isinstance(right, Unknown):
-        grade = _GRADES[right.grade]
+        grade = _grade_text(right)
         if isinstance(right.cases, Unknown):
             return grade
         return f"{grade}, {count(right.cases)} cases"
@@ -159,8 +159,13 @@ def _rests_on(way: WayResult) -> str:
         return f"untried{_hours(way.to_try.hours)}"
     for figure in way.figures.values():
         if not isinstance(figure, Unknown):
-            return _GRADES[figure.grade]
+            return _grade_text(figure)
     return plain(way.state)
+
+
+def _grade_text(figure: Figure) -> str:
+    """What a figure rests on; of one that came with the folder that, in place of its grade."""
+    return "brought, not checked here" if figure.brought else _GRADES[figure.grade]
 
 
 def _linked_from(way: WayResult) -> b.Cell:

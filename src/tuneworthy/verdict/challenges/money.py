@@ -112,6 +112,32 @@ def ongoing_below_serving(facts: CaseFacts) -> Found:
 
 
 @pushback
+def running_costs_twice(facts: CaseFacts) -> Found:
+    """A saving that is the bill less the running costs, which are then taken off once more."""
+    monthly = facts.case.economics.monthly
+    saving = monthly.api_savings_usd
+    bill = facts.bill
+    costs = {"ongoing_usd": monthly.ongoing_usd}
+    if monthly.ongoing is not None:
+        costs["ongoing.inference_usd"] = monthly.ongoing.inference_usd
+    if saving is None or bill is None:
+        return None
+    for name, cost in costs.items():
+        if cost is None or not cost.likely:
+            continue
+        if round(bill.likely - cost.likely) == round(saving.likely):
+            what = "running costs" if name == "ongoing_usd" else "cost of serving"
+            return (
+                ("economics.monthly.api_savings_usd", f"economics.monthly.{name}"),
+                f"The saving of {usd(saving.likely)}{facts.case.a_month} is the bill of "
+                f"{usd(bill.likely)} less the {what} of {usd(cost.likely)}, to the dollar. "
+                f"Those costs may count twice: they are taken off the saving again.",
+                "State the saving before running costs, or confirm that the bill falls by that much",
+            )
+    return None
+
+
+@pushback
 def saving_above_published(facts: CaseFacts) -> Found:
     """A saving above the range that the framework names for a system at scale."""
     saving = facts.case.economics.monthly.api_savings_usd
