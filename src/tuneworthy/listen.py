@@ -173,6 +173,7 @@ def impatient(protocol: type[Any], shows: Shows) -> type[Any]:
             self._timer = self._timer and self._timer.cancel()
 
         def _wait(self) -> None:
+            """Start or stop the timer: it runs while the other side owes a part of a request."""
             answering = self.cycle is not None and not self.cycle.response_complete
             state = self.conn.their_state
             owed = state if state is h11.SEND_BODY or not answering else None

@@ -57,6 +57,7 @@ def arms_series(lab: LabName, arms: Sequence[LabArm]) -> Series:
 
 
 def _cells(arm: LabArm) -> dict[str, Scalar]:
+    """The cells of an arm's row."""
     cells: dict[str, Scalar] = {"arm": arm.id}
     for name in _WORDS:
         cells[name] = getattr(arm, name)

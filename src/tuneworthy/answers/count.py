@@ -145,6 +145,7 @@ def _path(
 
 
 def _unscaled(name: str, measures: Measures, rules: Rules) -> float | Range:
+    """A measure in the framework's own units, as a range or as one number."""
     low, high = measures["difference" if name == "score" else name]
     if name.endswith("_weight") or name in ("difference", "score"):
         low = low / rules.scale

@@ -357,6 +357,7 @@ def papers_document(papers: Papers, dossier: Dossier) -> b.Document:
 
 
 def _section(id_: str, title: str, fields: Sequence[PaperField]) -> b.Section:
+    """A section with the fields that are known, and below them what is still open."""
     filled = [
         (field.name, field.value, field.source) for field in fields if field.value
     ]

@@ -78,7 +78,7 @@ class CaseRow(Record):
     measured: int = 0  #: Answers that data settled,
     answered: int = 0  #: of so many that are known.
     open: int = 0  #: Questions that nobody answered.
-    #: What its ceiling rests on; empty where nothing was tried or claimed.
+    #: The grade of its ceiling; empty where nothing was tried or claimed.
     grade: CeilingGrade | Literal[""] = ""
     owner: str = ""
     signed: str = ""  #: By whom, and when.
@@ -207,6 +207,7 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
 
 
 def _stage(dossier: Dossier) -> Stage:
+    """How far a use case has come, by its dossier."""
     if any(way.kind == "tuned" and way.state == "running" for way in dossier.ways):
         return "live"
     if dossier.pilot is not None:

@@ -92,6 +92,7 @@ class MemoTop(NamedTuple):
 
 
 def _top(dossier: Dossier, on_top: MemoTop | None) -> dict[str, Any]:
+    """The parts of the memo that stand above it: the required answer, and the changes."""
     from tuneworthy.report.sections import memo
 
     said: dict[str, Any] = {}

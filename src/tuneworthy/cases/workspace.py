@@ -128,6 +128,7 @@ class CaseDirectory:
         return self.folder / name
 
     def new_path(self, name: str) -> Path:
+        """The path of a new case; a CaseError for a name that can't be one, or that is taken."""
         if _NAME.fullmatch(name) is None or name != name.strip() or name.endswith("."):
             fix = "letters, digits, spaces, dots and hyphens, 100 at most"
             raise CaseError(f'"{name[:80]}" is not a name for a case', fix=fix)
@@ -533,6 +534,7 @@ class Workspace:
         what: str,
         digest: str,
     ) -> AnswerResult:
+        """Write one step of an interview, and keep the case that was judged after it."""
         now = self.evaluated(name)
         step = write(replace(now, digest=digest), ask_id, what, judge=self.decide)
         self._written(name, now, step.digest, step.dossier)
@@ -655,6 +657,7 @@ class Workspace:
         return row
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
+        """Judge a case, or take the kept dossier if nothing that it depends on has changed."""
         key = snapshot.lasting_key
         day = snapshot.day
         dossier = self._kept.dossier(self._place, name, key, day) if day else None

@@ -271,6 +271,7 @@ def verify(
 
 
 def _compare(sources: tuple[str, ...], **own: Any) -> int:
+    """Compare the arms in results of other tools; returns the exit code."""
     from tuneworthy.intake.measure import compare_results
     from tuneworthy.report.sections.measure import compared_dict, compared_report
 

@@ -100,6 +100,7 @@ class Command(click.Command):
 
 
 def _usual_budget(case: str) -> float:
+    """The budget of the configuration, which is said on the other channel."""
     from tuneworthy.files.case import case_path
     from tuneworthy.files.config import find_budget
 
@@ -161,6 +162,7 @@ def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
 
     class CaseFirst(Group):
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+            """Put the usual command first where the first word is none."""
             known = [*self.commands, *ctx.help_option_names, "--help-all"]
             if (
                 args
@@ -506,6 +508,7 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
     is_live = stream.isatty()
 
     def show(text: str) -> None:
+        """Write the text over the last one, or once in a while on a line of its own."""
         nonlocal last
         now = time.monotonic()
         if is_live:  # what wraps can't be erased again

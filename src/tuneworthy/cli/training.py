@@ -308,6 +308,7 @@ def _lines(
     of = ""
 
     def say(text: str) -> None:
+        """Show the text, with the time that is left for the run in it."""
         nonlocal began, of
         name, _, step = text.partition(", step ")
         now = time.monotonic()

@@ -60,6 +60,7 @@ def _whole(document: ParsedFile) -> ParsedFile:
 
 
 def _named_document(name: str, where: str) -> ParsedFile:
+    """A framework of the catalogue as a parsed file, or an error that suggests the nearest name."""
     if name not in NAMES:
         guess = did_you_mean(name, NAMES)
         raise FrameworkError(

@@ -222,6 +222,7 @@ def _exact(number: float) -> Fraction:
 def _denominator(
     framework: Framework, weights: dict[str, Fraction], instead: str | float | None
 ) -> Fraction:
+    """The number that the score is divided by, as a fraction."""
     chosen = framework.scoring.denominator if instead is None else instead
     if chosen == "count":
         return Fraction(max(len(weights), 1))

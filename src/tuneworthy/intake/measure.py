@@ -318,6 +318,7 @@ def _as_read(row: Mapping[str, Any]) -> str:
 def _is_there(
     target: Path, sources: Sequence[str], mapping: str | Path | None
 ) -> InputError:
+    """The error where the folder of a new case already holds something."""
     if not os.path.lexists(case_path(target)):
         fix = "move it away, or run this in another folder"
         return InputError("exists already", where=str(target), fix=fix)
@@ -458,6 +459,7 @@ def _save_map(path: Path, maps: Collection[str]) -> None:
 def _files(
     sources: Sequence[str | Path], fields: FieldMap | None, *, searched: bool
 ) -> TraceFiles:
+    """The trace files to read; a trace that lies in the future counts as wrong."""
     from tuneworthy.traces.read import TraceFiles
     from tuneworthy.traces.stream import Limits
 

@@ -96,6 +96,7 @@ def _state(ask: Ask, text: str) -> str:
 
 
 def _count(ask: Ask, text: str) -> str:
+    """Read a whole number; a check also takes yes and no."""
     plain = text.replace(",", "")
     if is_whole_number(plain) and not plain.startswith("-"):
         return WholeValue(plain.strip().lstrip("+"))
@@ -177,6 +178,7 @@ def _amount(ask: Ask, text: str) -> Value:
 
 
 def _price(ask: Ask, text: str) -> Value:
+    """Read a price: two numbers, for input and output."""
     parts = [part for part in re.split(r"\s*[;/]\s*|,\s+|\s+", text) if part]
     if len(parts) != 2:
         raise _refused(ask, text, "write two numbers, as 2.50, 10")

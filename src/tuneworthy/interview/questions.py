@@ -307,6 +307,7 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
 def _framework_field(
     framework: Framework, criterion: Criterion, own: CaseField
 ) -> CaseField:
+    """The field of an answer to the framework, in the words of the framework."""
     means = getattr(criterion, "means", "")
     reasons = [criterion.why] if criterion.why else []
     if means:

@@ -607,6 +607,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     judge = lab.scores.judge
 
     def jobs(plan: LabPlan) -> Iterator[tuple[str, Job]]:
+        """Every call of a plan with the name of its part, empty for selecting."""
         longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
         heard = told_by(ledger)
         parts = [("", case) for case in plan.select] + [
@@ -620,6 +621,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
                     yield part and arm.id, job
 
     def of_plan(plan: LabPlan) -> Quote:
+        """The quote of a plan: the race, and the arms that reach the held-out cases."""
         by_name = quotes(jobs(plan), ledger, price_of)
         raced = by_name.get("", total(()))
         parts = [
@@ -727,6 +729,7 @@ def paid(
     """Do some work with the paid calls of a run and its quote. The user may stop it."""
 
     async def go(ledger: Ledger, quote: Quote) -> T:
+        """Do the work with a transport of its own, which is closed at the end."""
         at_once = settings.get("at_once", AT_ONCE)
         transport = settings.get("transport") or transport_for(
             lab.places,

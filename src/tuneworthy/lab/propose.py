@@ -541,6 +541,7 @@ class GepaDraw:
         return {_PART: prompt.system}
 
     def _call(self, job: Job) -> Settled:
+        """Ask the writing model once; a failure is kept, because gepa would go on."""
         if self._failed is not None:
             raise self._failed
         try:

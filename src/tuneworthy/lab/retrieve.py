@@ -672,6 +672,7 @@ def evidence_of(
     kept = list[Evidence]()
 
     def keep(name: str, factor: str, value: of.ShareOf, unit: str, method: str) -> None:
+        """Keep a measurement if it rests on enough conversations."""
         more = {
             "source": f"retrieval lab: {best.way}",
             "method": method,

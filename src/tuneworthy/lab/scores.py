@@ -318,6 +318,7 @@ class Scores:
             await asyncio.wait([going])  # what it has on the wire is noted as in doubt
 
     async def _answered(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
+        """Send the calls, and then ask the grader about their answers."""
         outcome = await runner.all([job for job, *_ in calls])
         if self.judge is None or outcome.stop:
             return outcome
@@ -379,6 +380,7 @@ class Scores:
     def _score_call(
         self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str
     ) -> None:
+        """Score one call of an arm, and note it if another model answered."""
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
         if arm.steps and (arm.id, job.key) not in self._cut_short:
             self._step(arm, case, arm.prompt, call)
@@ -698,6 +700,7 @@ async def run_in_thread(steps: Iterable[object]) -> None:
             ended.set_exception(fault) if fault else ended.set_result(None)
 
     def go() -> None:
+        """Take the steps until they end or the work is called off, and report the fault if any."""
         fault: BaseException | None = None
         try:
             for _ in steps:
@@ -952,6 +955,7 @@ class Lab:
         self._show(why)
 
     def _show(self, waiting: str = "") -> None:
+        """Show the state of the lab to whoever watches."""
         if self.calls.watch is None:
             return
         stand = Stand(

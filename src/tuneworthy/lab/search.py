@@ -97,6 +97,7 @@ class SearchDraw:
         self.round = 0
 
     def run(self) -> SearchDraw:
+        """Try each move and keep those that help, then have the prompt rewritten."""
         for move in self._moves:
             arm = self.reached.arm.model_copy(update=move)
             moved = PromptCandidate(arm, self.reached.prompt)

@@ -283,6 +283,7 @@ def _hold_tuned_arm(
     gained: Contrast,
     skills: State,
 ) -> HeldArm:
+    """Hold the tuned arm against every target, as the table of ways judges it."""
     kept = _kept(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
     table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
     return hold_arm(table, f"verify:{plan.tuned}", plan.margin)

@@ -172,6 +172,7 @@ def lacking_keys(places: Iterable[Reached]) -> Strings:
 
 
 def _lacks_key(place: Reached) -> CaseError | None:
+    """The error for a vendor's endpoint without its key; None where it has one or needs none."""
     preset = PRESETS.get(place.provider)
     if (
         preset is None
@@ -213,6 +214,7 @@ def prices_of(
 
     @lru_cache(maxsize=4096)
     def listed(model: Model, tokens: int) -> Price | None:
+        """The list price of a model at the place where it is called."""
         if model.usd_per_mtok is None:
             return list_price(model, as_of, tokens)
         place = reach(model)  # whatever it calls itself there
@@ -225,6 +227,7 @@ def prices_of(
         return least_price(place.name, place.base_url, as_of)
 
     def price(request: Request) -> Price | None:
+        """The price of a call: as stated where that is trusted, else at least the list price."""
         model = by_place.get((request.base_url or request.provider, request.model))
         inside = not request.base_url and request.provider in (LOCAL, FAKE)
         stated = price_of(model, {}) if model is not None else None

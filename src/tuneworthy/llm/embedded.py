@@ -310,6 +310,7 @@ def lacking() -> str:
 
 
 def _want_runtime() -> None:
+    """Refuse to go on without the processor or the libraries that the embedded model needs."""
     name = f"{LOCAL}:{MODEL}"
     if lacks_avx2():
         fix = "use another machine, or name a model that is served somewhere"
@@ -435,6 +436,7 @@ def _let_go(running: _Running) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process; it is killed if it doesn't end by itself."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with suppress(OSError):  # it died with something left to read

@@ -84,6 +84,7 @@ def _serve(settings: dict[str, Any]) -> Any:
 
 
 def _until_healthy(address: str) -> None:
+    """Wait until a server answers; raises OSError if that takes too long."""
     opener = build_opener(ProxyHandler({}))
     until = time.monotonic() + _HEALTHY_WITHIN_S
     while True:

@@ -253,6 +253,7 @@ def _way_to(url: str) -> dict[str, Any]:
 def _form(
     fields: Mapping[str, str | tuple[str, bytes]] | None,
 ) -> aiohttp.FormData | None:
+    """The fields as a form of several parts; None without fields."""
     form = aiohttp.FormData()
     for name, value in (fields or {}).items():
         if isinstance(value, str):  # a kind makes it a form of several parts

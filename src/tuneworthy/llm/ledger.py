@@ -49,6 +49,7 @@ def locked(path: Path) -> int:
 
 
 def _lock(descriptor: int) -> None:
+    """Lock the file for us alone; raises OSError if somebody else holds it."""
     if sys.platform == "win32":
         import msvcrt
 

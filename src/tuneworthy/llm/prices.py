@@ -158,6 +158,7 @@ def _find_provider(
 
 
 def _provider_called(name: str) -> ListedProvider | None:
+    """The listed provider of this name, by its id or by the rules for its other names."""
     name = name.lower().strip()
     providers: Sequence[ListedProvider] = _whole()["providers"]
     by_id = (each for each in providers if each["id"] == name)
@@ -235,6 +236,7 @@ def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
 
 
 def _in_force(rates: Rates, day: date) -> bool:
+    """Whether rates are in force at noon of a day."""
     if rates.get("start", "") > day.isoformat():
         return False
     if "hours" not in rates:

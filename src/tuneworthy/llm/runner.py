@@ -176,6 +176,7 @@ class Gate:
         self._wake()
 
     def _wake(self) -> None:
+        """Let as many waiting calls go as the limit has room for."""
         if (rest := self._opens - time.monotonic()) > 0:
             if self._busy == 0 and self._waiting:  # a clock that rang early
                 asyncio.get_running_loop().call_later(rest, self._wake)

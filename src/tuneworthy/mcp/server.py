@@ -344,6 +344,7 @@ def make_app(
     )
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer only requests that show the token; the others get a refusal."""
         goes_on: ASGIApp = app
         if scope["type"] == "http":
             if not shows_token(scope, token):

@@ -95,6 +95,7 @@ class Masker:
         return self._replaced(text)
 
     def _replaced(self, text: str) -> str:
+        """Mask a text; what is masked may uncover more, so several passes are made."""
         for _ in range(_PASSES):
             hidden = self._hidden(text)
             if not hidden:
@@ -143,6 +144,7 @@ class Masker:
         )
 
     def _know(self, label: str, value: str) -> None:
+        """Remember a value as personal; of a name also its parts."""
         parts = [value]
         if label == "name":
             parts += [
@@ -185,6 +187,7 @@ class Faker(Masker):
         self._fakes: dict[tuple[str, str], str] = {}
 
     def _replaced(self, text: str) -> str:
+        """Replace personal values in a text by fakes."""
         at = 0
         pieces: list[str] = []
         self._hidden(text)  # knows the names in it, whose parts may stand before them
@@ -279,6 +282,7 @@ def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
     """JSON in which each text and number is replaced; keys stay."""
 
     def literal(match: re.Match[str]) -> str:
+        """Replace personal data in one JSON literal, so that it stays valid JSON; keys stay."""
         written = match[0]
         if not written.startswith('"'):
             number = replaced(written)

@@ -334,6 +334,7 @@ def _read_kinds() -> tuple[DataKind, ...]:
         return re.sub("<([A-Z]+)>", lambda part: filled(parts[part[1]]), expression)
 
     def kind(entry: dict[str, Any]) -> DataKind:
+        """Read one kind of data from its table."""
         caseless = entry.get("caseless", False)
         flags = re.IGNORECASE if caseless else 0
         exact = [entry["exact"]] if "exact" in entry else []

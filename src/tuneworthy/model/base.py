@@ -106,6 +106,7 @@ class LazyRecord(Record):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            """Compute a field when it is read first; the fields keep their order."""
             if name not in type(self).model_fields:
                 return super().__getattr__(name)
             with _ONE_AT_A_TIME:

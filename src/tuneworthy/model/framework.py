@@ -83,6 +83,7 @@ class Condition(FileRecord):
 
     @model_validator(mode="after")
     def _something(self) -> Condition:
+        """Refuse a condition that asks for nothing, or for unknown."""
         if not self.model_fields_set:
             raise wrong(
                 "names no condition",
@@ -117,6 +118,7 @@ class Bands(FileRecord):
 
     @model_validator(mode="after")
     def _lower_ends(self) -> Bands:
+        """Refuse a band that doesn't say just where it begins."""
         for bound in (self.strong, self.moderate):
             if bound.at_most is not None or bound.less_than is not None:
                 raise wrong(

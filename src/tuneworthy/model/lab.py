@@ -600,7 +600,7 @@ class JudgedGain(Estimated):
 
 
 class RubricGain(Record):
-    """What a search under a judge gained by its word, and how much of that people don't see."""
+    """The gain of a search under a judge by its word, and the part that people don't see."""
 
     judged: JudgedGain | Unknown  #: By the judge's word alone, on held-out cases.
     broken: JudgedGain | Unknown

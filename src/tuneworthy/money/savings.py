@@ -555,6 +555,7 @@ def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str)
 
 
 def _running_step(savings: Savings, model: CostModel) -> str:
+    """A line that shows the running costs beside serving."""
     assert savings.fixed is not None  # the caller looked
     if not savings.serving_in_total:
         besides = model.sum_text(model.running_besides or ())

@@ -235,6 +235,7 @@ class _Options:
         self.inputs = stated(case)
 
     def every(self) -> Iterator[ServingCost]:
+        """The cost of every way to serve each model of the case."""
         for position, model in enumerate(self.case.models):
             if not model.embedded:
                 yield from self._costs_of(model, position)
@@ -366,6 +367,7 @@ class _Options:
         return option._replace(months=months, then=then)
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
+        """The ways in which a model may be called: with its cache, in batches, or both."""
         yield "as_is"
         today = self.traffic.cached_share or 0.0
         could = self.traffic.cacheable_share

@@ -94,6 +94,7 @@ def _offers(
 def _times_base(
     facts: KnownFacts, base: str, times: float | None, day: date
 ) -> ServingTokens | None:
+    """The price of a tuned model that costs a multiple of its base; None where that isn't known."""
     fact = facts.model(base)
     price = None if fact is None else price_of_fact(fact, day)
     if price is None or times is None:

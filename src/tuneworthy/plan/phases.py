@@ -385,6 +385,7 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
 
 
 def _safety(plan: PlanContext, needs: Needs) -> None:
+    """Add the phase that reviews the data, or names a process for safety."""
     steps = phase_words()["reviewed"]
     ends = phase_words()["on_file"]
     _, names = unsafe(plan.case)

@@ -285,6 +285,7 @@ def _pays_back(
 
 
 def _later(launch: date, months: float) -> date | None:
+    """The day some months after the launch; None where that is too far off to be a day."""
     if math.isinf(months) or months > _FAR_MONTHS:
         return None
     whole = math.floor(months + 1e-9)

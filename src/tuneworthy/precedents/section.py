@@ -183,6 +183,7 @@ def _surprise(times: int, total: int, kinds: int = 1) -> float:
 
 
 def _order(similar: SimilarCase) -> tuple[float, bool, int, str]:
+    """The order of similar cases: the most similar first, then those read, then the newest."""
     fields = similar.case.shown
     return (
         -similar.bits,

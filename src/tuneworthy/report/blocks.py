@@ -232,6 +232,7 @@ Parts: TypeAlias = Block | str | Iterable["Parts"] | None
 
 
 def flat(*parts: Parts) -> tuple[Block, ...]:
+    """The parts as one row of blocks; a text becomes a paragraph, and None is left out."""
     made: list[Block] = []
     for each in parts:
         if isinstance(each, str):
@@ -303,6 +304,8 @@ def records(
 
 
 def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:
+    """The pictures of sections by their ids, also those inside folds and parts."""
+
     def inside(blocks: Iterable[Block]) -> Iterator[Picture]:
         for block in blocks:
             if isinstance(block, Picture):

@@ -317,6 +317,7 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
 # it takes a quarter of a second, and a server is asked for the same again
 @lru_cache(maxsize=64)
 def _rendered(spec: str) -> str:
+    """Draw a specification as SVG, with only the parts that a page may hold."""
     import vl_convert
 
     drawing = vl_convert.vegalite_to_svg(

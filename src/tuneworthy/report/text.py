@@ -299,6 +299,7 @@ def _lead(document: b.Document, paint: Paint) -> list[str]:
 def _blocks(
     parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool
 ) -> list[str]:
+    """Write blocks as lines, with an empty line between them."""
     lines: list[str] = []
     for block in parts:
         if everything or not getattr(block, "detail", False):

@@ -105,6 +105,7 @@ class Database:
         return {"rows": [[_plain(value) for value in row] for row in rows]}
 
     def _reason(self, problem: Exception) -> str:
+        """The reason why a query failed, by the error that SQLite gives."""
         says = str(problem)
         if self._steps * _STEP > MOST_STEPS:
             return "too_much_work"
@@ -120,6 +121,8 @@ class Database:
 
 
 def _allowing(actions: frozenset[int]) -> Callable[..., int]:
+    """A function that lets SQLite do these actions and refuses all others."""
+
     def judge(
         action: int, first: str | None, second: str | None, *_place: str | None
     ) -> int:
@@ -151,6 +154,7 @@ def sql() -> Callable[[Any], Any]:
     databases: dict[str, Database] = {}
 
     def answer(question: Any) -> Any:
+        """Run one query; each script's database is made once and kept."""
         key = question["key"]
         query = question["query"]
         if key not in databases:

@@ -145,6 +145,7 @@ def _alarm(seconds: int) -> None:
 
 
 def _main() -> None:
+    """Answer questions from the input until it ends, with little memory."""
     # not every system limits memory
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource

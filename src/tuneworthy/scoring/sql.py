@@ -110,6 +110,7 @@ class Sql(Comparer):
         return why or [tuple(_key(value) for value in row) for row in answer["rows"]]
 
     def _ask(self, query: str) -> tuple[Any, str]:
+        """Run a query in the worker; the script is sent only if the worker doesn't have it yet."""
         key = hashlib.sha256(self._script.encode("utf-8", "surrogatepass")).hexdigest()
         answer, why = sql_worker().ask({"key": key, "query": query})
         if not why and answer.get("error") == "no_script":

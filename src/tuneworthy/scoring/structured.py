@@ -57,6 +57,7 @@ class JsonSchema(Scorer):
 
 
 def _validator(own: bool | dict[str, Any], kit: Kit) -> Validator:
+    """The validator of the scorer's own schema, or of the case's."""
     from tuneworthy.text.json import validator
 
     valid, problem = validator(

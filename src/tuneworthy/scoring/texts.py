@@ -185,6 +185,7 @@ class Contains(Scorer):
         )
 
     def _present(self, texts: Strings, output: str) -> set[str]:
+        """The texts that an output holds, whatever the width of its letters."""
         from tuneworthy.text.search import is_in
 
         wide = _wide(output)
@@ -257,6 +258,7 @@ MEASURES: Mapping[Unit, Callable[[str], int]] = {
 
 
 def _bound(value: Any) -> Any:
+    """Read a bound as least and most; a single number is the most."""
     fix = "write a number for the most, or [least, most]"
     pair = tuple(value) if isinstance(value, list | tuple) else (0, value)
     if len(pair) != 2 or not all(

@@ -140,6 +140,7 @@ class _Reader:
             )
 
     def _refuse_key(self, key: Any, mapping: dict[str, Any]) -> None:
+        """Refuse a key that isn't plain text, stands there twice, or merges."""
         if not isinstance(key, yaml.ScalarEvent):
             raise self._wrong(
                 key, "a key has to be plain text", "write the key as a word"
@@ -223,6 +224,7 @@ def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
 
 
 def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> list[Any]:
+    """The faults that pydantic found."""
     try:
         return list(caught.errors(include_url=False, include_context=True))
     except (

@@ -239,6 +239,7 @@ def _lines(keys: Keys, value: Value, column: int) -> list[str]:
 
 
 def _flow(keys: Keys, value: Value) -> str:
+    """A value below some keys on one line, in YAML's flow style."""
     if isinstance(value, str):
         text = _scalar(value)
     elif value is None:

@@ -60,6 +60,7 @@ class Tokenizer:
         return numbers
 
     def _cut(self, word: str) -> list[int]:
+        """The numbers of a word's pieces; those of short words are remembered."""
         letters = chain.from_iterable(map(self._letter_pieces, word))
         numbers = [self._ids[piece] for piece in self._merged(list(letters))]
         if len(word) <= _MOST_LETTERS:

@@ -245,6 +245,7 @@ def _searcher(words: Strings) -> Searcher:
 
 
 def _most_words(instruction: Instruction) -> Check:
+    """A check that a text has at most so many words."""
     most = instruction.amount
     # Words take a character and a space, so a short text has no more than that many; and a text
     # has at most one word more than it has spaces.

@@ -435,6 +435,7 @@ class Searcher:
         ends: list[int] = []
 
         def resolve() -> None:
+            """Turn the matches found so far into places of texts, and forget them."""
             which = np.array(ids, dtype=np.int64)
             stops = np.array(ends, dtype=np.int64) + begin
             at = np.searchsorted(texts.ends, stops)
@@ -544,6 +545,7 @@ def _database_key(needles: Sequence[CompiledPattern]) -> str:
 
 
 def _scanner(database: Any) -> Callable[[memoryview, OnHit], None]:
+    """A function that scans bytes with a database."""
     one_at_a_time = threading.Lock()  # a database has one scratch space
 
     def scan(data: memoryview, seen: OnHit) -> None:

@@ -84,6 +84,7 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
 
 
 def not_recognised(where: str, fields: str = "") -> NotTraces:
+    """The error for a file whose format isn't known."""
     held = f"; its fields are {one_line(fields, limit=120)}" if fields else ""
     if _SPEAKERS.search(fields):
         held += "; rows that are turns are read as one record a conversation, with `messages`"
@@ -500,6 +501,7 @@ class Content:
     def _chunks(
         self, places: list[Place], records: Any, kind: FieldMap
     ) -> Iterator[Batch]:
+        """Read records in batches of a limited size."""
         most = self.limits.batch_traces
         for start in range(0, len(records), most):
             some = slice(start, start + most)
@@ -747,6 +749,7 @@ class Content:
     def _inside(
         self, items: Iterable[Bytes], top: Mapping[str, Any], called: str
     ) -> Records:
+        """Give each record the fields of the object around it."""
         for place, raw in self._counted(items):
             number = f"{called} {place}"
             try:

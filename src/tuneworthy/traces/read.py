@@ -332,6 +332,7 @@ _SCORED = re.compile(
 
 
 def _may_be_aside(place: Place) -> bool:
+    """Whether a file may hold scores for the traces of other files, by its beginning or end."""
     with suppress(InputError), closing(_raw(place)) as file:
         head = Ahead(file).peek(MIB // 16)
         if head.startswith(_PARQUET) and (end := file.end(MIB // 16)):
@@ -460,6 +461,7 @@ class Opened:
         self.raw.close()
 
     def _counted(self, batch: Batch) -> Batch:
+        """Count a batch, and keep its first traces to show them."""
         self._traces += len(batch)
         self._covered.update(batch.coverage().model_dump())
         for row in range(min(len(batch), _SHOWN - len(self.first))):
@@ -514,6 +516,8 @@ class Opened:
         unpacked = 0
 
         def opened(member: Any) -> Ahead:
+            """Open a member of an archive; refuse it if it unpacks to far too much."""
+
             def read(size: int) -> bytes:
                 nonlocal unpacked
                 data: bytes = file.read(size)

@@ -245,6 +245,7 @@ def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
 
 
 def _web(address: str) -> Iterator[bytes]:
+    """Read a web address in pieces; raises an error if it ends early."""
     request = Request(address, headers={"User-Agent": "tuneworthy"})  # noqa: S310  # http or https
     with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310  # the same
         while data := answer.read(MIB):

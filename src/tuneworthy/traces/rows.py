@@ -99,6 +99,7 @@ def _names(values: Column) -> Column:
 
 
 def _amounts(values: Column) -> Column:
+    """A column of numbers, in one step where all have one form."""
     kinds = set(map(type, values))
     if kinds <= _NUMBERS:
         return values

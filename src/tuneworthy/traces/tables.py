@@ -90,6 +90,7 @@ def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
         def rows(
             tally: SkippedRecords, kind: Any
         ) -> Iterator[tuple[list[int | str], TableRows]]:
+            """Read the rows of the file, only the columns that the format uses."""
             columns = _picked_columns(schema, kind)
             names = [column.name for column in columns]
             limit = "" if kind else f"LIMIT {_BATCH}"
@@ -322,6 +323,7 @@ def with_literals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _literal(cell: str) -> Any:
+    """Read a cell that was written as a Python literal; the text itself where it is none."""
     if len(cell) > MIB:
         return cell
     for written in (cell, _ROWS.sub("}, {", cell)):

@@ -593,6 +593,7 @@ _LONGEST_LITERAL = 1 << 20  #: Characters.
 
 
 def _passage(passage: Any) -> str | None:
+    """The text of a passage; None where it has none."""
     if isinstance(passage, dict):
         if type(passage.get("text")) is str:
             return passage["text"]  # type: ignore[no-any-return]  # just looked at

@@ -91,6 +91,7 @@ class _Window(RecordChunk):
         return [*chain.from_iterable(part.chunk.records for part in self.parts)]
 
     def values(self, path: Path_) -> list[Any] | None:
+        """A column over all parts; None where no part has it."""
         columns = [part.chunk.values(path) for part in self.parts]
         if all(column is None for column in columns):
             return None

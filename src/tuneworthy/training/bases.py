@@ -117,6 +117,7 @@ def ends_soon(fact: ModelFact | None, service: ServiceFact | None, day: date) ->
 
 
 def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
+    """When a base ends, and the models that are tuned on it."""
     if fact is None or (fact.ends is None and fact.tunes_end is None):
         return f"unknown, as no page that names it was found: ask {service.service}"
     text = end_text(fact, day)
@@ -142,6 +143,7 @@ def asked_text(model: str, method: Method, day: date) -> str:
 def _warning(
     short: str, fact: ModelFact | None, service: ServiceFact, day: date
 ) -> str:
+    """A warning where a base ends soon; empty otherwise."""
     last = last_day(fact, service)
     if last is None or not ends_soon(fact, service, day) or last <= day:
         return ""

@@ -454,6 +454,7 @@ def _cost(facts: CardFacts) -> _Finding | None:
 
 
 def _privacy(facts: CardFacts) -> _Finding | None:
+    """The row on privacy; None where it isn't a target."""
     held = facts.held.targets.get("privacy")
     if held is None:
         return None

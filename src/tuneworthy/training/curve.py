@@ -83,6 +83,7 @@ class Drawn:
         return np.where(early < self.formed, early, late)
 
     def _reached(self, goal: Floats) -> Floats:
+        """The examples at which the curve reaches a goal; infinite where it never does."""
         start = self.start
         end = self.end
         with np.errstate(divide="ignore", invalid="ignore"):

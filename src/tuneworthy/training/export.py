@@ -441,6 +441,7 @@ def _unpaired(example: TrainingExample) -> Iterator[str]:
 
 
 def _turns(example: TrainingExample, _: str, to: Target) -> str:
+    """The reason why turns don't alternate as a target asks; empty where they do."""
     folded = {"tool": "user"} if to.result is not None else {}
     roles = [
         folded.get(turn.role, turn.role)

@@ -519,6 +519,7 @@ def _quote_finder(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
             by_start[tuple(question[:_QUOTED])].append(question)
 
     def quotes_a_case(text: str) -> bool:
+        """Whether a text holds the question of a case, word for word."""
         if not by_start:
             return False
         words = _WORD.findall(text)

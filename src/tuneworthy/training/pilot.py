@@ -298,6 +298,7 @@ def prepare_pilot(
     ]
 
     def work_of(size: int, seed: int, recipe: Recipe) -> TrainingWork:
+        """The training run of one size and seed, with its examples."""
         used = [rows[place] for place in drawn_places(len(rows), size, seed)]
         if not pairs:  # general answers have no worse one beside them
             used += replay_rows()[: round(size * REPLAYED)]
@@ -599,6 +600,7 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
 async def _quoted_runs(
     pilot: PreparedPilot, every: Sequence[TrainingWork], *, calls: bool
 ) -> TrainingQuote:
+    """Quote the training runs that are still to do, by a few measured steps."""
     there = {
         run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"
     }

@@ -161,6 +161,7 @@ class AdapterModels:
         }
 
     def _use(self, run: str) -> None:
+        """Load the adapter of a run where that is needed, and use it from now on."""
         import peft
 
         place = str(self._runs / run)

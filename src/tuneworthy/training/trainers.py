@@ -395,6 +395,7 @@ class LoraTrainer:
         raise TrainingStoppedError(f"the process that trains ended with {code}{last}")
 
     async def _ready(self) -> _Worker:
+        """An idle worker, or a new one."""
         while self._idle:
             if (worker := self._idle.pop()).process.returncode is None:
                 return worker

@@ -89,6 +89,7 @@ def _untested(it: Situation, way: Way) -> Iterator[str]:
 
 
 def _shortfall(it: Situation, way: Way) -> str:
+    """The reason why a way isn't enough."""
     if way.skills == "no":
         return "it lost general skills"
     if way.safe == "no":
@@ -323,6 +324,7 @@ def answer_firmly(it: Situation) -> Ruling:
 
 
 def _first_that_holds(it: Situation, rules: Mapping[Any, Rule]) -> Ruling:
+    """The ruling of the first rule that holds."""
     for name, rule in rules.items():
         if not it.is_on(name) or not (it.targeted or name in WITHOUT_A_TARGET):
             continue

@@ -255,6 +255,7 @@ MOST_WAYS = 16
 
 
 def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:
+    """The number of answers from each source; the costly parts are computed on demand."""
     states = it.facts.states
     sources = [
         it.facts.source(name) for name, state in states.items() if state != "unknown"

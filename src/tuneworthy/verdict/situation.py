@@ -131,6 +131,7 @@ def build_situation(
     """Build the situation of a case, which can build itself again from changed facts."""
 
     def build(facts: CaseFacts, table: WayTable) -> Situation:
+        """Build the situation for these facts; it can build itself again for others."""
         return Situation(
             facts=facts,
             table=table,

@@ -129,6 +129,7 @@ class WayTable:
         return sorted(kept, key=lambda way: way.figures["quality"].value, reverse=True)
 
     def _looks_enough(self, way: Way) -> bool:
+        """Whether a measured way seems to meet the targets, though too few cases show it yet."""
         known = way.figures.get("quality")
         limit = self.criterion.limits.get("quality")
         if way.tuned or known is None or limit is None or not known.cases:
@@ -190,6 +191,7 @@ class WayTable:
         return {way.id: self._chances_of(way) for way in self.ways if way.untried}
 
     def _chances_of(self, way: Way) -> dict[TargetId, float]:
+        """The chance of a way on each aim; 0 where it misses a target or makes one worse."""
         # that is kept by where it runs
         missed = {*self.criterion.missed_by(way)} - {"privacy"}
         if missed or self._makes_worse(way):

@@ -296,6 +296,7 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
 def _conflict(
     of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest: str
 ) -> Response:
+    """The page that shows two people's answers to the same questions."""
     now = of.stated
     titles = record.titles(of.evaluated.framework)
     others = (key for key, was in seen.items() if key in titles and now[key] != was)

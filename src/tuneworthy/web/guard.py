@@ -252,6 +252,8 @@ def _refusal(status: int, says: str) -> Response:
 
 
 def _dressed(send: Send) -> Send:
+    """Add our headers to every answer."""
+
     async def dressed(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

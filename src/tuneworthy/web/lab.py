@@ -336,6 +336,7 @@ async def look(of: OfCase, what: LookKind) -> Response:
     """Look at data or at a decision, and keep the result as a run; show it here if that fails."""
 
     def done() -> Response:
+        """Take the look, keep it and show its page."""
         try:
             kept, is_kept = keep_look(of.path, what, _LOOKS[what](of))
         except InputError as caught:

@@ -215,6 +215,7 @@ def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
 
 
 def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
+    """A challenge as the overview shows it, with the questions to ask again."""
     label, _ = b.SEVERITIES[challenge.severity]
     asks = case.asks(challenge.between)[:_MOST_QUESTIONS]
     questions = [

@@ -251,6 +251,7 @@ def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
 
 
 def _details(result: ArmsResult) -> dict[str, Scalar]:
+    """Details of the best two arms and of the lead."""
     details: dict[str, Scalar] = {"arms": len(result.arms) + result.left_out}
     for name, arm in zip(("best", "next"), result.arms, strict=False):
         for field in ("prompt", "model", "errors", "runs", *_OPTIONAL):

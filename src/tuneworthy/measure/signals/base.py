@@ -549,6 +549,7 @@ def token_counts(batch: Batch) -> Numbers:
 def _characters_read(
     system: str | None, turns: Sequence[Message] | None, question: str | None
 ) -> float:
+    """The characters that a call read; NaN where the log has none of its input."""
     if turns:
         apart = not any(turn.role == "system" for turn in turns)
         return float(

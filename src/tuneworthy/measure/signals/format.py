@@ -251,6 +251,7 @@ def _most_common(counts: Counter[str]) -> list[str]:
 
 
 def _shapes(table: TraceTable) -> dict[float, Shape]:
+    """The shapes of the sample's JSON outputs, by the numbers that stand for them."""
     shapes: dict[float, Shape] = {}
     for text in table.sample.output:
         if text and text.lstrip()[:1] in _OPENS:

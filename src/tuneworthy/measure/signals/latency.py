@@ -152,6 +152,7 @@ def _read(table: TraceTable) -> tuple[Floats, bool]:
 def _quantile(
     table: TraceTable, measure: str, at: float, of: str = "latency_s"
 ) -> Evidence:
+    """A quantile of the latency, or of the time to the first token."""
     about = "today.latency_p95_s" if measure == "latency_p95_s" else ""
     return Measure(measure, "seconds", about).make_evidence(
         table,

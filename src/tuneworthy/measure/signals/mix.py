@@ -54,6 +54,7 @@ class MixSignal(TraceSignal):
 
 @cache
 def _words() -> Vectors:
+    """The vectors of the list of words."""
     lines = (
         files("tuneworthy.measure")
         .joinpath("mix_words.txt")

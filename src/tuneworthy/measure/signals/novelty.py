@@ -289,6 +289,7 @@ def _first(near: Neighbours, later: Flags) -> Vectors:
 def _unlike(
     near: Neighbours, earlier: Vectors, later: Flags
 ) -> tuple[Flags, tuple[float, float]]:
+    """Which requests are like none before, with the two limits of likeness that were used."""
     alone, together = (
         min(float(each), _THE_SAME)
         for each in np.quantile(earlier[~later], (ALONE, TOGETHER))

@@ -51,6 +51,7 @@ def prompt_prices(table: TraceTable) -> tuple[Evidence, tuple[Series, ...]]:
 
 
 def _versions(table: TraceTable) -> Iterator[_PromptCalls]:
+    """The calls of each prompt version that is used often enough."""
     usd = table.numbers["usd"]
     sizes = np.bincount(table.prompt + 1, minlength=len(table.prompts) + 1)[1:]
     for place in np.flatnonzero(sizes >= max(1.0, _LEAST_SHARE * len(table))).tolist():

@@ -301,6 +301,7 @@ def _repeated(batch: Batch, rows: Flags, talks: Ints) -> Flags:
 
 
 def _copied(batch: Batch, rows: Flags) -> Flags:
+    """Whether half or more of an answer's runs of words stand in one of its passages."""
     copied = np.zeros(len(batch), dtype=bool)
     passages = batch.column("contexts")
     for row in np.flatnonzero(rows).tolist():

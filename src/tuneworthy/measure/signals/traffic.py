@@ -197,6 +197,7 @@ def _counted_of(table: TraceTable, rows: Flags, amount: Floats) -> tuple[float, 
 
 
 def _how(table: TraceTable) -> str:
+    """How requests a month were computed, in words."""
     of_all = (
         ""
         if table.share >= 1

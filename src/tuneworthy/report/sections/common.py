@@ -338,6 +338,7 @@ def title(name: str, dossier: Dossier) -> str:
 
 
 def gates(dossier: Dossier) -> b.Part:
+    """The table of conditions before a tuned model goes live."""
     rows = (
         (GATES[gate.id], gate.state, sentence(gate.why))
         for gate in dossier.verdict.gates

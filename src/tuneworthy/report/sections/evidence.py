@@ -62,6 +62,7 @@ def rows_of(
 
 
 def _value(value: Scalar, kind: type) -> Scalar | None:
+    """A cell as a number, an open end as infinite; None where it is of another kind."""
     if kind is not float:
         return value if isinstance(value, kind) else None
     if value == "open":

@@ -578,6 +578,7 @@ def _same_words(result: CeilingResult) -> bool:
 
 
 def _why_stopped(result: CeilingResult) -> str:
+    """The reason why a ceiling lab stopped, in words."""
     if result.stopped_by == "user":
         return result.stopped
     if lacks_answers(result):
@@ -882,6 +883,7 @@ def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
 
 
 def _budget(cap_usd: float, quote: Quote) -> str:
+    """The budget in words, with the amount that would be enough."""
     if quote.usd_most <= 0:
         return f"{small_usd(cap_usd)} is enough"
     enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
@@ -985,7 +987,7 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
 
 
 def rubric_text(rubric: RubricGain) -> str:
-    """What a search gained by the judge's word, and how much of it by breaking the rubric."""
+    """The gain of a search by the judge's word, and the part won by breaking the rubric."""
     judged = rubric.judged
     if isinstance(judged, Unknown):
         return f"not known: {judged.ask}"

@@ -172,6 +172,7 @@ def log_rows(report: MeasureReport, bill: str) -> Rows:
 
 
 def _went_wrong(report: MeasureReport) -> Iterator[str]:
+    """Lines on calls that went wrong."""
     for name, what in WENT_WRONG.items():
         measured = report.known_measurement(name)
         if measured is not None:
@@ -261,6 +262,7 @@ def prompt_table(report: MeasureReport) -> b.Table | None:
 
 
 def _price(usd: object, low: object, high: object) -> str:
+    """A price with its interval, where both ends are known."""
     if not isinstance(usd, int | float):
         return _UNKNOWN
     text = small_usd(usd)

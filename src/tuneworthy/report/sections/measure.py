@@ -307,6 +307,7 @@ def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
 
 
 def bill_text(report: MeasureReport) -> str:
+    """The price of a call, or what is missing to know it."""
     cost = _cost(report)
     if cost is None:
         return f"unknown: {_bill_lacks(report)}"

@@ -712,6 +712,7 @@ def folds(dossier: Dossier) -> Iterator[b.Fold]:
 
 
 def _costs(plan: Plan) -> b.Table:
+    """The steps up to the decision, each with its last day and its work."""
     decision = find_decision(plan)
     asked = plan.phases[: plan.phases.index(decision) + 1]
     rows = [

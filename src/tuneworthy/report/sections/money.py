@@ -182,6 +182,7 @@ def returns(framework: Framework) -> b.Section | None:
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
+    """The document on money alone."""
     more = returns(framework) if framework and not dossier.one_off else None
     clashes = [
         each.says for each in doubts(dossier) if each.severity == "contradiction"
@@ -242,6 +243,7 @@ def investment(dossier: Dossier) -> b.Section:
 
 
 def _items(money: InvestmentResult) -> b.Table:
+    """The table of costs, line by line."""
     rows: list[tuple[str, ...]] = []
     for (_, in_sum), group in groupby(
         money.items, lambda item: (item.when, item.in_sum)
@@ -417,6 +419,7 @@ def _requests(value: Duration, unit: str) -> str:
 
 
 def _month(value: Duration) -> str:
+    """The month that reaches the volume, in words."""
     if isinstance(value, str):
         return "never at this growth"
 
@@ -579,6 +582,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _curve(drawn: Simulation) -> b.Table:
+    """The table of the curve, about twelve of its months."""
     every = max(1, len(drawn.curve) // 12)
     last = len(drawn.curve) - 1
     months = [

@@ -115,6 +115,7 @@ def _best_tuning(dossier: Dossier) -> WayResult | None:
 
 
 def _pays_as_stated(money: InvestmentResult) -> str:
+    """Whether it pays back by the stated amounts, where nothing was simulated."""
     point = money.break_even_months.point
     if point == "never":
         return "No, never: each month costs more than it brings."

@@ -90,6 +90,7 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
 
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """The main facts of a plan: the ask, the approach and the whole work."""
     if not isinstance(dossier.ask, Unknown):
         yield "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
     if plan.aim == "tune":

@@ -91,6 +91,7 @@ def record_text(result: PrecedentsResult) -> str:
 
 
 def precedents(dossier: Dossier) -> b.Document:
+    """The document on published cases alone."""
     section = others(dossier)
     groups = [
         block for block in section.blocks if getattr(block, "caption", "") == _BY_GROUP

@@ -164,7 +164,7 @@ def _rests_on(way: WayResult) -> str:
 
 
 def _grade_text(figure: Figure) -> str:
-    """What a figure rests on; of one that came with the folder that, in place of its grade."""
+    """The grade of a figure; for a figure that came with the folder, that it did so."""
     return "brought, not checked here" if figure.brought else _GRADES[figure.grade]
 
 
@@ -353,6 +353,7 @@ class _Axis(NamedTuple):
         return cls(max(low - spare, 0.0), min(high + spare, 1.0), "dot")
 
     def draw(self, figure: Figure, state: TargetState, wanted: float | None) -> b.Glyph:
+        """Place a figure with its interval and the target on the axis."""
         low, high = figure.interval or (figure.value, figure.value)
         return b.Glyph(
             self._place(figure.value),

@@ -107,6 +107,7 @@ def exported(line: Any) -> Iterator[Record]:
 
 
 def _attribute_value(value: _Value) -> Any:
+    """The plain value of an OpenTelemetry attribute."""
     if value.string_value is not UNSET:
         return value.string_value
     return (
@@ -545,6 +546,7 @@ def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
 
 
 def _opened(value: Any) -> Any:
+    """Read a value that was written as JSON, even where it is quoted twice."""
     value = unpacked(value)
     quoted = (
         isinstance(value, str) and value[:1] == '"' == value[-1:] and len(value) > 1
@@ -629,6 +631,7 @@ def evals(record: Record, context: ReadContext) -> Iterator[Record]:
 
 
 def _sampled(call: Record, context: ReadContext, more: Record) -> Iterator[Record]:
+    """Give a call the model and the case that the run's specification names."""
     spec = as_mapping(context.state.get("spec"))
     models = spec.get("completion_fns") or as_mapping(spec.get("model_names")).values()
     named = {

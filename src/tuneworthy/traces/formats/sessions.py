@@ -212,6 +212,7 @@ def _is_said(part: Record) -> bool:
 
 
 def _heard(message: Record, parts: Iterable[Record]) -> Iterator[Record]:
+    """The turns that the model heard in a message."""
     if isinstance(message.get("instructions"), str):
         yield {"role": "system", "content": message["instructions"]}
     for part in parts:
