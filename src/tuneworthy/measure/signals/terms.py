@@ -127,7 +127,7 @@ class TermsSignal(TraceSignal):
         return _SAY_IT
 
     def _flags(self, table: TraceTable) -> Iterator[tuple[Flags, Flags, Flags]]:
-        """For each term: where it is due, where a wrong word stands, and where the prompt holds it."""
+        """For each term: where it is due, where it is wrong, and where the prompt holds it."""
         bits: list[Ints] = []
         for index in range(len(self._glossary)):
             column, bit = divmod(index, TERMS_A_COLUMN)
