@@ -305,7 +305,8 @@ def writers_since(case: Case, digest: str) -> str:
         if version.digest == digest:
             return listing(sorted(writers)) or "somebody else"
         writers.add(version.by or "somebody else")
-    return "somebody else"  # that version isn't kept, so nobody knows what is after it
+    # that version isn't kept, so nobody knows what changed after it
+    return "somebody else"
 
 
 def entries(versions: Sequence[Version]) -> Iterator[Version]:
@@ -361,10 +362,10 @@ def _counts(snapshot: CaseSnapshot) -> str:
 
 
 _PAGE = 50  # cases in one part of the list
-# after it the rest of a list is worked out later: the list is there at once
+# after this time the rest of a list is worked out later, so the list appears at once
 _MOMENT_S = 0.08
 _FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
-_DOSSIERS = 200  # kept in memory, as they are large
+_DOSSIERS = 200  # dossiers kept in memory; they are large
 
 
 class Workspace:
@@ -496,7 +497,7 @@ class Workspace:
             case = interview.what_if(now, {ask_id: text})
         except InputError:
             return False
-        # what they say is compared, and not where either was read from
+        # the contents are compared, and not the places they were read from
         return case.model_dump() == now.case.model_dump()
 
     def what_if(

@@ -614,7 +614,7 @@ def failures(
     from tuneworthy.report.sections.failures import failures_dict, failures_document
 
     if sheet is not None:
-        # said on the other channel where JSON is asked for
+        # printed to the other channel where JSON is asked for
         _import_causes(Path(sheet), case)
         written = ""
     else:

@@ -511,7 +511,7 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
         """Write the text over the last one, or once in a while on a line of its own."""
         nonlocal last
         now = time.monotonic()
-        if is_live:  # what wraps can't be erased again
+        if is_live:  # a line that wraps can't be erased
             stream.write(
                 _ERASE + one_line(text, limit=(columns_of(stream) or USUAL) - 1)
             )

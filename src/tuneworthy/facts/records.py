@@ -25,7 +25,7 @@ from tuneworthy.model.case import Price
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")]
 Word = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$")]
-# a snapshot ends with its alias where nobody says else
+# a snapshot ends with its alias unless a page says otherwise
 _SNAPSHOT = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
 UNCONFIRMED = " (one source, not confirmed)"
 """The words after a fact that neither its maker's page nor a second source confirms."""
@@ -430,7 +430,7 @@ class KnownFacts:
             for service in self.services
             if service.host == host and service.kind == "hosted"
         ]
-        # one host may stand behind two services, of which one is closed
+        # two services may share a host while only one of them is open
         return max(hosted, key=lambda each: each.open_to_new != "no", default=None)
 
     def training_price(self, model: str, method: Method) -> TrainingPrice | None:

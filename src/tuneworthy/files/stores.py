@@ -655,7 +655,7 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
     A choice equal to the one before keeps the time at which it was first written.
     """
     before = None
-    with suppress(CaseError):  # what can't be read gives way
+    with suppress(CaseError):  # a choice that can't be read is replaced
         before = written_choice(case)
     if not written_choice.same_as(plan, before):
         written_choice.write(case, plan)
@@ -738,7 +738,7 @@ def read_rubrics(case: Case) -> dict[str, str]:
     )
     texts = (read_text(rubric_path(case, name), MIB).strip() for name in names)
     pairs = zip(names[:MOST_RUBRICS], texts, strict=False)
-    # else it was changed
+    # otherwise the file was changed
     return {name: text for name, text in pairs if digest_of(text) == name}
 
 

@@ -214,7 +214,7 @@ def _target(case: Case) -> float | Unknown:
 
 # The same as the dossier has it.
 
-_NAMED = 3  # options that help, families of them once; all are in ``helped_by``
+_NAMED = 3  # options named, a family once; all are in ``helped_by``
 _NOTHING_HELPS = Unknown(
     ask="mend the evaluation set: nothing that is tried on the system helps"
 )

@@ -26,9 +26,10 @@ from tuneworthy.model.base import State, break_even, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, ongoing_usd
 
-_LISTED = 4096  # combinations at most: of the first that many
+_LISTED = 4096  # the most combinations that are listed
 _CLOSE = 1e-9
-_USUAL = 0.95  # of the candidates with one strength: it distinguishes them no more
+# share of candidates with one strength at which it doesn't distinguish them
+_USUAL = 0.95
 
 
 def check(framework: Framework) -> Lint:
@@ -286,7 +287,7 @@ def _strengths(table: _Table) -> Findings:
         return
     usual, most = max(by_strength.items(), key=lambda item: item[1])
     if most / total < _USUAL:
-        return  # it tells some apart
+        return  # strength tells some of them apart
     rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
     strengths = {
         f"{BANDS[low]} to {BANDS[high]}": many

@@ -103,7 +103,7 @@ class Completions:
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
         """The share of each outcome when every open answer of a group is yes with the group's odds."""
-        # by how many of a group are yes: the chance that certain ones are, and the others no
+        # by the number of yeses: the chance that just these answers are yes
         of_checks, of_reasons, of_against = (
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
             for p, n in zip(odds, self.open, strict=True)
@@ -353,7 +353,7 @@ def _pairs(
     """Pair the completions of two groups: one by one while they are few, else by bounds reached."""
     if len(left.open) + len(right.open) <= _EXACT:
         most = _LOOP_UP_TO
-    else:  # too many for the classes, so that more are gone through one by one
+    else:  # too many states for the classes, so these are gone through one by one
         most = _TABLE_UP_TO // 16
     lefts = _states(left)
     rights = _states(right)

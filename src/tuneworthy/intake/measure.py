@@ -407,7 +407,7 @@ def _measured(
             results = _results(files, signals(materials, near), progress, draw)
         parts.append(_measured_part(files, results, draw))
         guesses += files.guesses
-    # what the team keeps as examples comes last: it counts before what its logs could give
+    # the team's own examples come last, so they replace the candidates of its logs
     held = () if sources else named(case, "examples")
     if held:
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
@@ -424,7 +424,7 @@ def _measured(
     )
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
-        # of Hive's layout: what they say is read too
+        # folders in Hive's layout hold values that are read as well
         folders = reading.name.rpartition("/")[0]
         identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
         inputs.update(f"{identity}\n".encode("utf-8", "surrogatepass"))

@@ -150,7 +150,7 @@ def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
     try:
         numbers = _read_numbers(ask, text)
     except CaseError:
-        return None  # it is refused when it is written
+        return None  # a wrong value is refused when it is written
     if all(abs(number) <= 1 for number in numbers):
         return None
     likely = " to ".join(f"{plain_number(number)}%" for number in numbers)
@@ -514,7 +514,7 @@ def type_in(
     for name, typed in answers.items():
         at = ".".join(answer_path(name, framework, by_id=by_id))
         if any(_stand_together(case, at, other) for other in names):
-            case = built()  # what stands beside it has changed
+            case = built()  # the values beside it have changed
         changed = edit(
             changed, _typed_places(case, framework, at, typed), str(path), CaseError
         )
@@ -563,7 +563,7 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
     if ask.kind == "count" and ask.id.count(".") == 1 and ask.id.startswith("data."):
         with suppress(CaseError):
             return places_of(case, ask, text)
-        return {keys_of(case, at): text}  # no count: where they lie
+        return {keys_of(case, at): text}  # a path to the examples and not their number
     is_list = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
     if is_list or ask.kind == "amount":
         text = _typed(_flow(text), at)
@@ -572,7 +572,7 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
 
 def _unasked(case: Case, at: str, text: str) -> Places:
     """The places of a key that no interview asks for."""
-    if at in ("name", "description"):  # whatever it looks like
+    if at in ("name", "description"):  # a text whatever it looks like
         return {(at,): text}
     steps = at.split(".")
     if len(steps) == 3 and steps[0] in ROOMS:

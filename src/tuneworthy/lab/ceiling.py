@@ -362,7 +362,7 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
-        while True:  # a loop that is over has no result
+        while True:  # a loop that has ended gives no result
             try:
                 return future.result(timeout=_LOOK_S)
             except TimeoutError:

@@ -613,7 +613,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
         parts = [("", case) for case in plan.select] + [
             ("report", case) for case in plan.report
         ]
-        # of a case much is made once
+        # the parts of a case are made once for all arms
         for (part, case), arm in product(parts, plan.called):
             for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
                 judged = judge.expected(walk[-1], case, ledger) if judge else ()
@@ -653,7 +653,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
 
 RACED_PART = 0.8
 """The share of a race's calls that are made (roughly), as arms that fall behind are dropped."""
-_FEW_ARMS = 3  # among which hardly one falls behind
+_FEW_ARMS = 3  # with so few arms hardly one falls behind
 
 
 def _raced_part(plan: LabPlan) -> float:

@@ -420,7 +420,7 @@ LIKELY_DRAWS = 9  #: Draws of a search that ends at its plateau, about.
 _TRIED_PART = 0.28
 """The share of a draw's possible calls that it makes (roughly). A candidate that falls behind isn't
 asked the other cases, and calls that draws share are made once."""
-_GROWN = 600  # bytes by which a text grows that is written, about
+_GROWN = 600  # bytes by which a rewritten text grows, roughly
 
 
 CAP_TIMES = 4.0
@@ -565,7 +565,7 @@ def _of_finalists(
     return total(parts)
 
 
-_LIKELY_FINALISTS = 2.0  # of a search that race to their end, about
+_LIKELY_FINALISTS = 2.0  # found arms that stay in the race to its end, roughly
 _LIKELY_GAINS = 0.5  # how often one of them is reported on, beside the best prompt of the team's own
 
 

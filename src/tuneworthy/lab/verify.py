@@ -403,7 +403,7 @@ def compared(
         and judge is not None
         and judge.chosen_by == "judge"
     ):
-        # of untuned arms, it may have chosen a poor one
+        # with too few cases a poor untuned arm may have been chosen
         answer = "unknown"
         why = "choice"
     by_judge = judge is not None

@@ -68,7 +68,7 @@ Kind = Literal[
 answers; only the arm is named. ``failure`` names the cause of each drawn failure."""
 
 LONGEST = 100_000  #: Characters of a right answer.
-_WHY = 200  # of why something is rejected
+_WHY = 200  # characters of a reason to reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -689,8 +689,8 @@ def _coefficients(
     )
 
 
-_QUEUES = 8  # kept at a time
-_FILES = 5_000  # of a case that are looked at
+_QUEUES = 8  # queues kept at a time
+_FILES = 5_000  # files of a case that are looked at
 
 
 class LabelQueues:

@@ -56,7 +56,8 @@ class Fake:
 
     async def send(self, request: Request) -> Reply:
         """Answer by the function; see ``Transport``."""
-        await asyncio.sleep(0)  # others have their turn, as with a model that is asked
+        # let other calls run, as they would while a real model answers
+        await asyncio.sleep(0)
         text = readable(self._answer(request))
         wrote = max(1, len(text.split()))
         if request.max_tokens is not None:
@@ -119,7 +120,8 @@ def transport_for(
     from tuneworthy.llm.embedded import local_model
 
     refuse_unconfirmed(places, confirmed)
-    list_proxies(place.base_url for place in places)  # one that is none is refused
+    # an invalid address is refused here
+    list_proxies(place.base_url for place in places)
     by_place: dict[str, Transport] = {}
     keys = _keys_by_address(places)
     for place in places:
@@ -217,7 +219,7 @@ def prices_of(
         """The list price of a model at the place where it is called."""
         if model.usd_per_mtok is None:
             return list_price(model, as_of, tokens)
-        place = reach(model)  # whatever it calls itself there
+        place = reach(model)  # the name that the endpoint knows it by
         at = model.base_url and place.base_url
         name = f"{place.provider}:{place.name}"
         by_list = price_on(name, as_of, base_url=at, input_tokens=tokens)
@@ -280,7 +282,7 @@ def endpoints() -> tuple[Served, ...]:
     for provider in PRESETS:
         try:
             places.append(reach(Model(id=f"{provider}:any")))
-        except CaseError as caught:  # why it can't be called there
+        except CaseError as caught:  # the reason why it can't be called there
             places.append(str(caught))
 
     def served(provider: str, place: Reached | str, names: Strings | None) -> Served:
@@ -299,7 +301,7 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
     for model in known:
         try:
             places.append(reach(model))
-        except CaseError as caught:  # why it can't be
+        except CaseError as caught:  # the reason why it can't be called
             places.append(str(caught))
 
     def served(model: Model, place: Reached | str, names: Strings | None) -> Served:

@@ -357,14 +357,14 @@ class Embedded:
             server = min(running.base_urls, key=self._going.__getitem__)
             self._going[server] += 1
             try:
-                # the likeliest token, where nobody says
+                # the most likely token, where no temperature is asked for
                 temperature = request.temperature or 0.0
                 place = {"base_url": server, "temperature": temperature}
                 return await http.send(request.model_copy(update=place))
             except NotSent:
                 raise Busy(_ENDED) from None
             except Doubtful as caught:
-                # gone, or about to be: a connection breaks a little before that
+                # the process is gone, or will be soon: a connection breaks a little earlier
                 with suppress(subprocess.TimeoutExpired):
                     await asyncio.to_thread(running.process.wait, _DYING_S)
                     raise Busy(_ENDED) from None

@@ -37,7 +37,8 @@ def user_folder(variable: str, usual: str) -> Path | None:
     return _user_folder(named, usual, homes)
 
 
-@lru_cache(maxsize=8)  # a decision asks twenty times; HOME is what Path.home reads
+# a decision asks twenty times; HOME is an argument because Path.home reads it
+@lru_cache(maxsize=8)
 def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
     """Our folder of a user, where the environment or the home names one."""
     base = Path(named)

@@ -199,7 +199,7 @@ CREATE TABLE runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, paid INTEGER NOT
 WITHOUT ROWID;
 """
 
-_CUT_OFF = "the run was cut off"  # as by a kill; such a call is in doubt
+_CUT_OFF = "the run was cut off"  # for example by a kill; such a call is in doubt
 #: The beginning of the model's name in a row for a run of training.
 TRAINING = "training "
 Answer = Literal["go", "over_cap"]
@@ -320,7 +320,7 @@ class Ledger:
     def together(self) -> Iterator[None]:
         """Commit all writes inside the block at once, or none of them."""
         if self._base is not None and self._base.in_transaction:
-            yield  # of those that are kept together
+            yield  # an inner block of writes that are kept together
             return
         try:
             self._run("BEGIN IMMEDIATE")
@@ -611,5 +611,5 @@ class ReadOnlyLedger(Ledger):
             f"{self._path.absolute().as_uri()}?{how}", "query_only=ON"
         ) as base:
             refuse_strange(base, self._path)
-            if not _has_seals(base):  # of an earlier version
+            if not _has_seals(base):  # a ledger of an earlier version
                 self._columns = self._columns.replace("seal", "''")

@@ -76,7 +76,7 @@ NO_AMOUNTS = Amounts(None, None, None)
 
 _FILE = Path(__file__).parent / "genai_prices" / "prices.json"
 _NOON = "12:00"  # some prices depend on the hour; a day's price is the one at noon, UTC
-_ROUTER = "litellm"  # a name of its begins with that of the provider
+_ROUTER = "litellm"  # names of this router begin with the provider's name
 _COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
 

@@ -190,7 +190,8 @@ class Faker(Masker):
         """Replace personal values in a text by fakes."""
         at = 0
         pieces: list[str] = []
-        self._hidden(text)  # knows the names in it, whose parts may stand before them
+        # learns the names in it, because a part of a name may stand before the name
+        self._hidden(text)
         for span in self._hidden(text):
             pieces += [text[at : span.start], self._fake(span, text)]
             at = span.end

@@ -347,7 +347,8 @@ def _read_kinds() -> tuple[DataKind, ...]:
             rf"\b(?:{words})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)"
             for words in ([entry["words"]] if "words" in entry else said)
         ]
-        gate = rf"\b(?:{'|'.join(said)})\b"  # that a number follows takes too long to compile
+        # a gate that also asks for a number takes too long to compile
+        gate = rf"\b(?:{'|'.join(said)})\b"
         by_stdnum = partial(_valid, entry["stdnum"]) if "stdnum" in entry else None
         return DataKind(
             id=entry["id"],

@@ -220,7 +220,7 @@ def _language_model() -> Any:
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     moves: Any = arrays[
         "nextmove"
-    ]  # as memory, of which one item is read sooner than of an array
+    ]  # a memoryview, because reading one item of it is faster than of an array
     return LanguageIdentifier(
         arrays["ptc"],
         arrays["pc"],
@@ -453,7 +453,7 @@ def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
     many = np.diff(first) - 2
     many -= 2 * (
         many > 2
-    )  # a run reaches into nobody's only where there are fewer words
+    )  # where there are enough words, runs don't reach over the ends of a text
     text = np.repeat(np.arange(len(spaced)), many)
     place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
     start, middle, end = (words * weight for weight in _WEIGHTS[:3])

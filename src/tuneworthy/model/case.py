@@ -249,7 +249,8 @@ class AmountOf(FileRecord, Generic[N]):
 AnyAmount = AmountOf[float]  #: One of the kinds below.
 
 _Rate = Annotated[float, Field(ge=-1, le=10)]
-_Positive = Annotated[float, Field(ge=1e-6, le=1e15)]  # it is divided by
+# numbers divide by it, so it can't be 0
+_Positive = Annotated[float, Field(ge=1e-6, le=1e15)]
 _PositiveShare = Annotated[float, Field(ge=1e-6, le=1)]  # the same
 _Lasting = Annotated[float, Field(ge=1, le=1200)]
 

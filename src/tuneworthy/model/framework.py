@@ -777,7 +777,7 @@ _SpokenGoal = Annotated[
 
 Goals = Annotated[
     tuple[_SpokenGoal, ...],
-    FailFast(),  # looking for what was meant by each of a hundred thousand takes long
+    FailFast(),  # suggestions for a hundred thousand wrong keys would take long
     BeforeValidator(
         one_or_many, json_schema_input_type=Goal | _SPOKEN | tuple[Goal | _SPOKEN, ...]
     ),

@@ -340,7 +340,8 @@ def shows_nothing(text: str) -> bool:
     return not any(
         category(letter) not in _INVISIBLE
         and letter not in _FILLERS
-        and not "\ufe00" <= letter <= "\ufe0f"  # these choose how others look
+        # these only choose how the letter before them looks
+        and not "\ufe00" <= letter <= "\ufe0f"
         for letter in text
     )
 

@@ -857,7 +857,7 @@ _BY = {
     "plan": "computed",
     "serving": "traffic and prices",
 }
-_PROMPTS = 5  # that a lab compares where the framework asks for no number of them
+_PROMPTS = 5  # prompts that a lab compares where the framework gives no number
 
 
 def _items(

@@ -42,7 +42,7 @@ from tuneworthy.money.terms import (
 from tuneworthy.money.tuned import TunedOffer, call_of_tuned
 from tuneworthy.words import count, figure, share, usd
 
-# the cheapest ones; dearer ones never change the answer but for wild ranges
+# the cheapest ones; dearer ones change the answer only if ranges are wild
 _RIVALS = 8
 # a hundred calls a month for everybody on earth: only rounding asks for more
 _MOST = 1e12
@@ -206,7 +206,7 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
         return Unknown(ask=_ask_for_baseline(untuned))
     bill = ways.bill
     if bill and bill.usd and bill not in sure and not bill.option.tuned:
-        # it joins those that count, as no more can be saved than it
+        # the bill joins the ways that count, because no saving can exceed it
         wide = [cost for cost in wide if cost not in sure]
         sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)
         if sure[0] is bill and beside != "today":
@@ -573,7 +573,7 @@ def _volume_steps(
     """Lines on the volume from which tuning pays, and the month that reaches it."""
     if math.isinf(volume.value):
         yield "No volume earns the running costs back."
-    # or nothing has to be earned back
+    # a volume of 0 means that nothing has to be earned back
     if math.isinf(volume.value) or volume.value == 0:
         return
     values = likely(savings.inputs)

@@ -397,7 +397,7 @@ class _Options:
         if "cached" in how:
             share = self.traffic.cacheable_share or 0.0
         if tokens_in not in _TOKENS:
-            share = 0.0  # what was cached of the long prompt is what tuning takes away
+            share = 0.0  # tuning takes away just the long prompt that was cached
         read = price.input if price.cached_input is None else price.cached_input
         usd_in = price.input * (1 - share) + read * share
         usd_out = price.output
@@ -406,7 +406,7 @@ class _Options:
             usd_out = price.batch_output or 0.0
         if how == "cached_batched":
             cached = price.batch_cached_input
-            if cached is None:  # nobody says whether both are taken off
+            if cached is None:  # nobody says whether both discounts apply together
                 cached = min(read, usd_in)
             usd_in = usd_in * (1 - share) + share * cached
         request = (
@@ -501,7 +501,7 @@ class _Options:
         but_for_budget = _worst([c for c in checks if not c.is_budget])
         deciding = [check for check in checks if check.state == state]
         misses = state == "no" and all(check.is_target for check in deciding)
-        if but_for_budget == "unknown":  # what would be open with a larger budget
+        if but_for_budget == "unknown":  # a larger budget would leave it open
             deciding += [check for check in checks if check.state == "unknown" != state]
         reasons = tuple(check.why for check in deciding) or (
             "no stated target rules it out",
@@ -573,7 +573,7 @@ def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_
         yield _Check("no", f"a batch takes hours, and {number(wanted)} s are wanted")
     elif (
         case.economics.traffic.batchable == "unknown" and not case.one_off
-    ):  # nobody waits
+    ):  # in a job nobody waits for an answer
         ask = "ask whether anybody waits for the answer (economics.traffic.batchable)"
         yield _Check("unknown", ask)
 

@@ -47,7 +47,7 @@ Array = npt.NDArray[np.float64]
 
 DRAWS = 10_000
 _QUANTILES = (0.1, 0.5, 0.9)
-_HAIR = 1e-9  # months; what rounding may move a break-even that is exactly the limit
+_HAIR = 1e-9  # months; rounding may move a break-even at the limit by this much
 
 
 class DrawnDetails(NamedTuple):
@@ -99,7 +99,7 @@ def simulate(
     if not any(
         spread.varies for name, spread in inputs.items() if name not in stakes.taken
     ):
-        drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
+        drawn = min(drawn, _ENOUGH)  # only assumptions vary, so fewer draws are enough
     values = {name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)}
     success = _luck(seed, drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float), each_month=in_full)
@@ -244,7 +244,7 @@ def _share(where: npt.NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(where) / len(where))
 
 
-# by which an amount given as one number is moved, to see what hangs on it
+# an amount given as one number is moved by this share, to see what depends on it
 _HALF_SPREAD = 0.25
 
 
@@ -657,7 +657,7 @@ class _Price:
 
 def _until_back(missing: Array, flow: Array) -> Any:
     """Months until a negative sum is repaid by ``flow`` a month; ``inf`` for never."""
-    with np.errstate(over="ignore"):  # next to nothing a month takes next to for ever
+    with np.errstate(over="ignore"):  # a tiny gain a month takes almost for ever
         return np.where(flow > 0, -missing / np.where(flow > 0, flow, 1.0), np.inf)
 
 

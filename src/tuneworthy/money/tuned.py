@@ -120,7 +120,7 @@ def sold_by_its_service(model: Model, as_of: date | None) -> TunedOffer | None:
         )
         if offer.by == "tokens" and tokens is None:
             return None
-        if offer.by != "shared":  # that takes other tuned models beside it
+        if offer.by != "shared":  # a shared machine needs other tuned models beside it
             hours = offer.usd_per_hour or 0.0
             idle_is_paid = offer.idle == "paid"
             return TunedOffer(service.service, model.id, tokens, hours, 1, idle_is_paid)

@@ -50,8 +50,8 @@ DAYS_PER_WEEK = 5  #: Working days.
 Needs: TypeAlias = tuple[str, ...]
 
 _LAST_DAY = date.max.toordinal()
-_FOREVER_WEEKS = 1e9  # beyond every calendar, and still a number
-_SPECK = 1e-9  # what floats leave over is no further day
+_FOREVER_WEEKS = 1e9  # longer than every calendar, and still a number
+_SPECK = 1e-9  # a rounding error isn't a further day
 
 
 class NoPlanError(Exception):

@@ -360,7 +360,8 @@ def _settle_money(
     plan: PlanContext, condition: LiveCondition, money: MoneyFindings, needs: Needs = ()
 ) -> Needs:
     """Settle the amounts before most of the money is spent."""
-    once, *_ = condition.once.partition(" (")  # its reason is the first step already
+    # the text in brackets is the first step already
+    once, *_ = condition.once.partition(" (")
     done = f"{once}, and that is in the case file"
     if isinstance(money.result, InvestmentResult) and money.result.contradicted:
         done = "the statements about money don't contradict each other any more"
@@ -525,7 +526,7 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
         need = fit.data
         words = _data_words(plan, need)
         if need.unit in units:
-            words |= {"how": "", "kept": ""}  # as before
+            words |= {"how": "", "kept": ""}  # the words for a case without this
         units.append(need.unit)
         cost = plan.collected(need.unit, need.low, plan.case.usable_data(need.unit))
         for row in ("data_preparation", "training", "evaluation"):

@@ -183,7 +183,7 @@ def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
     if judgement.answer == "no" and rule == "met":
         plan_adopting(plan, first)
         return "adopt"
-    if judgement.answer == "open":  # what comes after it hangs on what is found
+    if judgement.answer == "open":  # the steps after it depend on what it finds
         plan_steps(plan, [first], judged.open_questions if rule == "no_target" else ())
     elif judgement.answer == "no" and rule == "refused":
         plan_steps(plan, [first])
@@ -198,7 +198,7 @@ def _what_moves(judged: JudgedCase) -> list[str]:
         return []
     names = [n for n in _MOVING if judged.assessment.state(n) == "yes"]
     answer = judged.case.factors.get("rapidly_changing_requirements")
-    # which is looked up, not trained in
+    # knowledge that is looked up and not trained in
     if answer is not None and answer.changes == "content":
         names = [name for name in names if name != "rapidly_changing_requirements"]
     return names

@@ -179,7 +179,7 @@ class Drawing:
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": amounts}
         layers = [self._layer(layer, shared, to) for layer in look["layers"]]
         longest = max(map(len, "\n".join(labels_in_lines).split("\n")))
-        spare = 8 + 2 * longest  # for a font that is wider than ours
+        spare = 8 + 2 * longest  # spare room for a font that is wider than ours
         spec: Spec = {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
             "data": {"values": rows},
@@ -491,7 +491,7 @@ def fan(
             if low - spare <= money_then <= high + spare
         ]
         if len(inside) < _SHORTEST_LINE * len(values):
-            continue  # it leaves the picture at once
+            continue  # the label would leave the picture at once
         shown[name] = inside
         for place, money_then in inside:
             rows[place][name] = money_then

@@ -31,7 +31,8 @@ _NOTHING = (
 _CALLS = re.compile(
     r"@(?=\w)"  # a mention of somebody, or a mail address
     r"|#(?=\d)|\bGH-(?=\d)"  # an issue
-    r"|\b[a-z]+:(?=//)|\bwww(?=\.)",  # an address: one of an issue is a link to it
+    # an address, because an issue's address becomes a link to it
+    r"|\b[a-z]+:(?=//)|\bwww(?=\.)",
     re.IGNORECASE,
 )
 """Text that a code host turns into a mention or a link, wherever it stands."""

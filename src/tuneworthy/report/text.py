@@ -60,8 +60,10 @@ def wrapped(
 
     ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
     """
-    address = text.startswith(("http://", "https://"))  # it can't be followed if broken
-    hyphens &= not address and "`tuneworthy " not in text  # nor a command be copied
+    # a broken address can't be followed
+    address = text.startswith(("http://", "https://"))
+    # and a broken command can't be copied
+    hyphens &= not address and "`tuneworthy " not in text
     lines = wcwidth.wrap(
         text,
         columns() - 1,
@@ -160,7 +162,7 @@ def render(
 
 
 REST = "The rest: add --all"  #: The last line of a screen that doesn't show everything.
-_LEAST_LINES = 3  # of a section that is cut: its title, and something of it
+_LEAST_LINES = 3  # least lines of a shortened section: its title and a part of it
 
 
 def _section(section: b.Section, paint: Paint, everything: bool) -> list[str]:

@@ -275,7 +275,8 @@ class Labs:
         self.budget_usd = budget_usd
         self._runs: dict[Path, LabRun] = {}
         self._offers: Cache[LabOffer] = Cache(100)
-        self._spent_usd = 0.0  # by runs that later ones of their case took the place of
+        # money of runs that a later run of the same case replaced
+        self._spent_usd = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -305,7 +306,7 @@ class Labs:
         offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
             return offer
-        # nobody waits that long
+        # a page can't wait for the calls to be timed, so they aren't
         training = asyncio.run(pilot.quoted_training(lab, calls=False))
         facts = words.pilot_quote_document(
             lab.plan, training, offer.quote, math.inf
@@ -345,7 +346,7 @@ class Labs:
         transport = self._transport(caller) if self._transport and caller else None
         before = min(cap_usd, offered.spent_usd)
         own = Path(source).resolve()
-        if self.budget_usd is not None:  # it may cost no more than was confirmed
+        if self.budget_usd is not None:  # the run may cost no more than was confirmed
             cap_usd = min(cap_usd, before + offered.most_usd * (1 + 1e-9))
         run = LabRun(lab, settings, cap_usd, before, str(source), transport)
         with self._lock:
@@ -525,7 +526,7 @@ class KeptRun(Record):
         sections = words.ceiling_sections(result, dossier, dossier)
         if not self.answered:
             return sections
-        # what it said of the case then stands in place of what it would say now
+        # the remarks on the case are those of that day and not today's
         checks = b.facts(self.answered)
         shown = []
         for section in sections:
@@ -666,7 +667,7 @@ def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
     folder = _kept_path(case, "")
     if folder is None:
         return ()
-    with suppress(OSError):  # there is none, or it isn't ours to read
+    with suppress(OSError):  # there is no such folder, or we may not read it
         names = sorted(
             (p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True
         )
@@ -721,7 +722,7 @@ def graded_cases(
     path = _kept_path(case, f"{run.id}.{_GRIDS[part]}")
     rows: tuple[tuple[str, ...], ...] = ()
     if path is not None and path.is_file():
-        with suppress(ValueError):  # else somebody else wrote there
+        with suppress(ValueError):  # otherwise somebody else wrote the file
             rows = _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))
     if not rows:
         return (), []

@@ -183,7 +183,7 @@ def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
     return lambda arguments: {"gives": function(*arguments)}
 
 
-_ROUNDS = 50  # of looking for processes that begin while others are ended
+_ROUNDS = 50  # rounds that look for processes begun while others are ended
 _ADOPT = 36  # PR_SET_CHILD_SUBREAPER of Linux
 
 
@@ -203,7 +203,7 @@ def list_descendants(pid: int) -> list[int]:
         with contextlib.suppress(OSError, ValueError, IndexError):
             stat = Path("/proc", name, "stat").read_bytes()
             state, parent = stat.rpartition(b")")[2].split()[:2]
-            if state != b"Z":  # that one has ended
+            if state != b"Z":  # a zombie has ended already
                 children.setdefault(int(parent), []).append(int(name))
     below: list[int] = []
     waiting = [pid]
@@ -260,7 +260,7 @@ def close_streams() -> None:
 
 def main(parent: str, kind: str, *arguments: str) -> None:
     """Answer questions until the input ends. Output of the user's code is dropped."""
-    # which says who it is, as it may be gone by now
+    # the parent comes as an argument, because it may be gone by now
     end_with(int(parent), adopting=kind == "own")
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")

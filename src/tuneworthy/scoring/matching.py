@@ -22,14 +22,14 @@ from itertools import chain
 from typing import IO, Literal
 
 SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
-_ORPHANED_S = 60  # of a match, after which a process ends itself where nobody did
+_ORPHANED_S = 60  # seconds of a match after which the process ends itself
 #: Matches of a pattern that took too long, after which it isn't tried again.
 MOST_SLOW = 3
 _MOST_MEMORY = 1 << 30  # of the process, in bytes, where the system limits it
 _KEPT = (
     "PATH",
     "SYSTEMROOT",
-)  # of the environment; without the second Windows starts no Python
+)  # variables that are passed on; without the second Windows can't start Python
 
 Answer = Literal["yes", "no", "no_pattern", "too_slow"]
 
@@ -73,13 +73,13 @@ class Matcher:
         timer.daemon = True
         timer.start()
         answer = b""
-        with contextlib.suppress(OSError):  # it was ended
+        with contextlib.suppress(OSError):  # the process was killed
             process.stdin.write(line)
             process.stdin.flush()
             answer = process.stdout.readline()
         timer.cancel()
         timer.join()
-        # the next text isn't for a process that is about to end
+        # the process is about to end, so the next text needs a new one
         if ended.is_set() or not answer:
             process.kill()
             process.wait()

@@ -74,11 +74,11 @@ class Match(Comparer):
         if self.exact:
             return text.strip()
         words = normal(text, punctuation=self.punctuation, articles=self.articles)
-        # a text of marks alone is more than nothing
+        # a text of nothing but marks stays as it is
         return words or " ".join(text.split())
 
 
-_label = lru_cache(maxsize=1024)(plain)  # many answers are one of few
+_label = lru_cache(maxsize=1024)(plain)  # most answers repeat one of a few texts
 
 
 class LabelMatch(Comparer):

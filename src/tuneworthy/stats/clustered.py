@@ -190,7 +190,7 @@ def share(
         return Estimate(rate, 0.0, 1.0, n, k)
     effect, degrees = design_effect(rate, sums, sizes)
     hit = min(int((sums > 0).sum()), int((sums < sizes).sum()))
-    # what few clusters with a hit show of their likeness is little: lean to the worst there is
+    # few clusters with a hit say little about how alike hits are: lean to the worst case
     effect += max(0.0, worst_effect(sizes) - effect) * _LEANING / (_LEANING + hit)
     worth = n / effect * (Z95 / t95(degrees) * Z95 / reach) ** 2
     low, high = (clopper_pearson if exact else wilson)(rate * worth, worth)

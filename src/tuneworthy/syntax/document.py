@@ -169,7 +169,7 @@ _FIXES: dict[str, tuple[str, str]] = {
     "dict_type": ("is not a mapping", "write keys and values"),
 }
 
-_SHOWN_KEYS = 4  # of a mapping that isn't there
+_SHOWN_KEYS = 4  # keys shown of a mapping that isn't there
 _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
@@ -199,7 +199,7 @@ def _nodes(value: Any, known: dict[int, int]) -> int:
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
-        # until it is known: what holds itself has no end
+        # a mark until it is known: an alias that holds itself has no end
         known[id(value)] = _MOST_NODES
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_nodes(each, known) for each in inner)

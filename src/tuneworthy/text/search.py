@@ -114,13 +114,13 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
     if pattern.word:
         edges = (_has_edge(text[0]), _has_edge(text[-1]))
         backward = re.compile(raw + rb"\Z", flags)
-        # What ASCII can tell of the edges keeps most of what is no word from being told at all.
+        # Edges that ASCII can test keep most matches that are no whole word from being reported.
         if edges[0] and text[0].isascii():
             raw = rb"\b" + raw
         if edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii():
             raw += rb"\b"
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
-    # With an edge of another alphabet nothing in ASCII matches, so nothing there has to be judged.
+    # With an edge of another alphabet nothing in ASCII matches, so no match has to be tested.
     return CompiledPattern(raw, flags, backward=backward, longest=longest, edges=edges)
 
 
@@ -138,7 +138,7 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
         letter.lower().upper(),
     }
     if letter == "ß":
-        forms.add("\u1e9e")  # its capital, which upper() doesn't give
+        forms.add("\u1e9e")  # the capital ß, which upper() doesn't give
     return b"(?:" + b"|".join(_escaped(form) for form in sorted(forms)) + b")"
 
 
@@ -277,7 +277,8 @@ class Joined:
             self.there = np.array([text is not None for text in texts], dtype=bool)
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
-        if whole.isascii():  # as most are: a text has as many bytes as characters
+        # most texts are: then bytes and characters have equal counts
+        if whole.isascii():
             #: Which are nothing but ASCII.
             self.plain: Flags = np.ones(len(texts), dtype=bool)
             sizes: Iterable[int] = map(len, self._texts)
@@ -440,9 +441,9 @@ class Searcher:
             stops = np.array(ends, dtype=np.int64) + begin
             at = np.searchsorted(texts.ends, stops)
             within = stops - begins[at]
-            # In plain ASCII the engine has seen to the edges; every place of a match is alike.
+            # In plain ASCII the engine has tested the edges, so any match of a pattern will do.
             simple = self._simple[which] & texts.plain[at]
-            # backwards, so that of several the first stays
+            # assigned backwards, so that of several matches the first stays
             sure = np.flatnonzero(simple)[::-1]
             match_ends[which[sure], at[sure]] = within[sure]
             for k in np.flatnonzero(~simple).tolist():

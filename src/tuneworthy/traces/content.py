@@ -112,7 +112,7 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
     if start == b"[" and _are_lists(head):
         return "lists"
     too_much = len(head) > limits.document_bytes and b"\n" not in head
-    if too_much and start == b"{":  # a line that is passed over; others may follow
+    if too_much and start == b"{":  # this line is passed over; others may follow
         return "lines"
     if start == b"[" or (start == b"{" and not _is_lines(head)):
         return "document"
@@ -362,7 +362,7 @@ class Content:
             kind = self._inside_shipped(samples) or kind
         if self.mapping is not None:
             if kind is not None and kind.joins and not self._leads_to_answers(samples):
-                # What stands beside a log isn't what the mapping is about.
+                # The mapping describes the log and not the files beside it.
                 self._unseen.clear()
                 return kind
             kind = self._mapped(self.mapping, kind, samples)
@@ -391,7 +391,7 @@ class Content:
             self.guessed = guess(own, self._folders, table=may_lack_answers)
             if self.guessed is not None:
                 return self.guessed
-            # A table of our names that can't be guessed has nothing that we read.
+            # A table that has our names and can't be guessed holds nothing that we read.
             return kind if are_scores or not table else None
         if is_ours and self.mapping is None:
             return with_rest(kind, samples)
@@ -522,7 +522,7 @@ class Content:
         ``around`` holds values of the records around them. Records that belong to those of another
         file are kept for it, and give no trace.
         """
-        if not kind.parent:  # a tree hands on calls alone
+        if not kind.parent:  # a tree passes on only calls
             places, chunk = self._keep_rows(
                 skipped.NO_CALL, hold(kind.only, chunk), places, chunk
             )
@@ -681,7 +681,7 @@ class Content:
         """Read a JSON document: an array, or an object that wraps records."""
         if stream.peek(64).lstrip()[:1] == b"[":
             data = stream.peek(self.limits.document_bytes + 1)
-            # not held whole, but read by DuckDB
+            # too large to hold in memory, so DuckDB reads it
             if len(data) > self.limits.document_bytes:
                 on_disk = not self.packed and not is_remote(self.where)
                 groups = array_rows(
@@ -797,9 +797,9 @@ class Content:
         kind = self._table_kind(rows, name)
         groups = chain(first, groups)
         if self.guessed is None and self.mapping is None and kind is not plain():
-            # what a maker's frame held was written as Python writes it
+            # cells of a maker's data frame were written as Python literals
             groups = ((places, with_literals(rows)) for places, rows in groups)
-        if decimal_commas:  # a text stays as it was written
+        if decimal_commas:  # only numbers change; texts stay as they were written
             picks = [pick for field, pick in kind.picks.items() if field in NUMBERS]
             paths = {".".join(map(str, path)) for pick in picks for path in pick.paths}
             stars = [path for path in paths if "*" in path]

@@ -134,7 +134,7 @@ def _text(
     try:
         form = shape(stream, str(path), limits)
     except NotTraces:
-        form = "lines"  # each is told of as what it is
+        form = "lines"  # each line is then reported as what it is
     if form == "document" and path.suffix.casefold() not in _LINES:
         try:
             data = decode(_whole(stream, path, limits), object)

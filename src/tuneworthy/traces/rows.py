@@ -85,7 +85,7 @@ class ReadContext:
 
 def has_value(values: Column) -> bool:
     """Whether at least one value isn't None; False for no values."""
-    # Mostly the first tells, and None is quickly compared with None alone.
+    # Mostly the first value tells, and comparing None with None is fast.
     return bool(values) and (values[0] is not None or values.count(None) < len(values))
 
 

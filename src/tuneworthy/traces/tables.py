@@ -30,7 +30,7 @@ from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
 # rows, and signs, that are handed on together
 _BATCH = 256
 _SIZE = MIB // 8
-_MOST_ROWS = 1024  # of Parquet, which come as columns
+_MOST_ROWS = 1024  # rows of Parquet, which come as columns
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
 _FILE = "read_parquet(?, hive_partitioning=false)"
 _CSV = (
@@ -203,7 +203,7 @@ def _value(quick: Callable[[bytes], Any], written: bytes | None) -> Any:
     with suppress(msgspec.MsgspecError, ValueError, RecursionError):
         if written is None or len(written) <= MIB:
             return written and quick(written)
-    with suppress(BrokenJson):  # as a number that is too large is
+    with suppress(BrokenJson):  # such as a number that is too large
         return decode(written or b"", object)
     return None
 
@@ -310,7 +310,7 @@ def with_points(
 
 
 _PYTHONS = re.compile(r"[\[{]\s*(?:\{\s*)?['{]")
-_ROWS = re.compile(r"\}\s*\n\s*\{")  # as an array of numpy prints its items
+_ROWS = re.compile(r"\}\s*\n\s*\{")  # numpy prints the items of an array like this
 
 
 def with_literals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

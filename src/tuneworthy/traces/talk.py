@@ -411,7 +411,7 @@ _KINDS = {"human", "ai", "function_call", "function_call_output", "constructor"}
 def _is_message(value: Any, *, alone: bool = False) -> bool:
     """Whether a value is a message; ``alone`` asks for more, as no list is around it."""
     if not isinstance(value, dict):
-        return type(value) is SpokenTurn  # looked at before
+        return type(value) is SpokenTurn  # it was checked when it was made
     role = value.get("role", value.get("speaker", value.get("from")))
     if isinstance(role, str):
         return not alone or (role.casefold() in _ROLES and len(value) > 1)

@@ -343,7 +343,8 @@ def _calls_inside(
     for ancestors in around:
         for n in ancestors:
             if _is_tool(records[n]):
-                break  # what is around a tool is another call than those of the tool
+                # the span around a tool belongs to another call than those inside the tool
+                break
             inside[n] = inside.get(n, 0) + calls[n]
     return inside
 

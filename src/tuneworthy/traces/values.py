@@ -300,7 +300,8 @@ def _seconds_between(start: Any, end: Any) -> float | None:
         first = read(start)
         last = read(end)
         if first is not None and last is not None:
-            with suppress(TypeError, OverflowError):  # of clocks, one may lack its zone
+            # only one of the two times may have a time zone
+            with suppress(TypeError, OverflowError):
                 return (last - first) / second if last >= first else None
     return None
 

@@ -146,7 +146,7 @@ def as_piloted(
             fix="add one",
         )
 
-    # what no pilot runs keeps its tools
+    # examples that no pilot runs keep their tools
     tools_stay = method not in PILOTED
 
     def under(example: TrainingExample, case: EvalCase) -> TrainingExample:

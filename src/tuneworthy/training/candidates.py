@@ -87,7 +87,8 @@ def read_candidates(case: Case) -> Candidates:
     data.preference_pairs. From very large logs, conversations are drawn by a hash of their names.
     Raises CaseError if the case names neither, or one doesn't exist.
     """
-    from tuneworthy.traces.read import named  # the page shows reviews without it
+    # imported here, because the page shows reviews without it
+    from tuneworthy.traces.read import named
 
     candidates = Candidates()
     files = [*(named(case, "training") or named(case, "examples"))]
@@ -135,7 +136,7 @@ _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
     """Read the candidates of one training file; note the lines that hold none."""
-    # the page shows reviews without it
+    # imported here, because the page shows reviews without it
     from tuneworthy.traces.records import read_records
 
     name = path.relative_to(case.folder).as_posix() if case.folder else path.name

@@ -252,7 +252,7 @@ def card(facts: CardFacts, on: date) -> PilotCard:
     entries += [(probe.id, *_probe(probe)) for probe in facts.probes]
     rows = []
     for name, title, finding in entries:
-        if finding is None:  # the case doesn't ask for it
+        if finding is None:  # the case doesn't ask for this row
             continue
         state, says, rests = finding
         rows.append(
@@ -286,7 +286,7 @@ def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
     unknown = [row for row in rows if row.state == "unknown"]
     if unknown:
         first = unknown[0]
-        says = first.says  # which names what would settle it too
+        says = first.says  # the sentence also names what would settle it
         if first.id != "enough":
             settles = _lever(first.id, facts)
             says = (
@@ -296,7 +296,7 @@ def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
     return "go", sentence(by_id["gain"].says)
 
 
-_SPEAKING = ("enough", "gain")  # rows that say the whole of it
+_SPEAKING = ("enough", "gain")  # rows whose sentence is enough by itself
 
 
 def _lever(name: str, facts: CardFacts) -> str:
@@ -425,7 +425,7 @@ def _latency(facts: CardFacts) -> _Finding | None:
     if held is None or isinstance(held.limit, Unknown):
         return None
     where = "the service, with the calls a pilot makes at once"
-    # one machine for all calls: alone each may be in time
+    # one machine runs all calls at once; a call alone may be in time
     if facts.plan.way != "hosted":
         where = "this machine, with as many calls at once as the pilot makes"
     figure = held.figure

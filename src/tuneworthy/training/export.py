@@ -435,7 +435,7 @@ def _unpaired(example: TrainingExample) -> Iterator[str]:
         elif turn.tool_call_id in waiting:
             waiting.remove(turn.tool_call_id)
         elif waiting and not (turn.tool_call_id and all(waiting)):
-            waiting.pop(0)  # they go without names
+            waiting.pop(0)  # answers without names are matched in order
         else:
             yield "has a tool's result without its call"
 

@@ -39,7 +39,8 @@ def command_for(option: str, *, tuning: bool = False) -> str:
     if tuning:
         return _BY_EXPORT.get(option, "tuneworthy pilot CASE --dry-run")
     if option == SEARCHED:
-        return "tuneworthy ceiling CASE --dry-run"  # its price is in the quote, which is free
+        # its price is in the quote, and the quote is free
+        return "tuneworthy ceiling CASE --dry-run"
     if option in _IN_A_LAB:
         return "tuneworthy ceiling CASE"
     return _COMMANDS.get(option, "tuneworthy show CASE plan")

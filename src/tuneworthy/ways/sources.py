@@ -535,7 +535,7 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
 _OTHER_DATA = ("continued_pretraining", "preference_tuning")
 """Kinds of tuning that need other data than the examples a tuned model learned from."""
 
-# half of what the framework asks for: a pilot on them can tell
+# half of the examples that the framework asks for are enough for a pilot
 _PRETRAINING_DOCUMENTS = 50_000
 
 

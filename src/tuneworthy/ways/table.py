@@ -192,7 +192,7 @@ class WayTable:
 
     def _chances_of(self, way: Way) -> dict[TargetId, float]:
         """The chance of a way on each aim; 0 where it misses a target or makes one worse."""
-        # that is kept by where it runs
+        # privacy depends on where the way runs, and the criterion judges that
         missed = {*self.criterion.missed_by(way)} - {"privacy"}
         if missed or self._makes_worse(way):
             return dict.fromkeys(self.gap.aims, 0.0)
@@ -270,7 +270,7 @@ class WayTable:
             return chance
         if self.gap.failures is not None:
             strict = strict.up_to(self.gap.failures.most_removed(way.option))
-        # at the least of what asks for code, so that a looser target never lowers the chance
+        # by the smallest reduction that needs code, so a looser target never lowers the chance
         by_code = self.gap.needed_by_code
         return max(
             chance, chance_of_reduction(by_code, strict.low, strict.likely, strict.high)
@@ -450,7 +450,7 @@ class WayTable:
         )
 
 
-_LEAST_CHANCE = 0.02  # of what is untried nobody knows that it fails
+_LEAST_CHANCE = 0.02  # nobody knows that an untried way fails, so its chance isn't 0
 
 
 def _lab_of(way: Way) -> str:

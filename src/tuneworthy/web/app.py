@@ -82,7 +82,7 @@ def wrong(request: Request, caught: Exception) -> Response:
         answer = for_notice(page(request, "said.html", status, title=title, says=says))
     else:
         answer = page(request, "message.html", status, title=title, says=says)
-    # that of a fault of ours is made outside of the guard
+    # the answer to a fault of ours is made outside the guard
     answer.headers.update(HEADERS)
     return answer
 

@@ -319,7 +319,7 @@ def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
     except ConflictError:
         now = of.evaluated
         what = "other fields"
-        with suppress(InputError):  # a version that isn't kept
+        with suppress(InputError):  # the version may not be kept
             what = listing(answers_since(now, digest)) or what
         why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
         raise ConflictError(

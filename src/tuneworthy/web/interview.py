@@ -73,7 +73,8 @@ class AskedHow(BaseModel, frozen=True):
         if not self.asked or not self.asked[-1]:
             return ""
         before = self.asked[:-1]
-        last = self.asked[-1].removeprefix("-")  # the sign marks one that was passed
+        # the sign marks a question that was passed
+        last = self.asked[-1].removeprefix("-")
         return self.with_steps(before).address(base, ask=last)
 
     def again(self, base: str) -> str:
@@ -140,7 +141,7 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
             )
         step = of.workspace.answer(of.name, reply.ask, reply.answer_text, reply.digest)
     except ConflictError:
-        # else it was sent twice
+        # otherwise the form was sent twice
         if not of.workspace.says_already(of.name, reply.ask, reply.answer_text):
             again = {"notice": _MEANWHILE, "typed": reply.answer_text}
             return _interview_page(of, reply, reply.ask, status=409, **again)

@@ -85,7 +85,7 @@ class Confirmed(LabQuery):
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """Show the running or last lab, and the form to start one, with the settings of that one."""
-    # what was paid counts again so
+    # so that the money already paid counts
     if of.last_lab is not None and not asked.model_fields_set:
         asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
     return _lab_page(of, asked.model_copy(update={"ask_again": False}))
@@ -103,7 +103,7 @@ def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
 @router.post("/cases/{name}/lab")
 def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
     """Start a lab at its shown price; ask again if the price has grown."""
-    if not _runs(of):  # else a second click: there it is
+    if not _runs(of):  # otherwise this is a second click, and the run is there
         try:
             confirmed.start(of)
         except QuoteExceededError as caught:

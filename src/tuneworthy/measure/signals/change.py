@@ -85,7 +85,7 @@ class ChangeSignal(TraceSignal):
     def finish(self, table: TraceTable) -> Findings:
         named = texts_of(table) if "system" in table.present else {}
         prompts = [versions(texts, self.near_copy) for texts in named.values()]
-        # where there are too many texts to tell, the sample stands for all traces
+        # with too many texts, the sample stands for all traces
         whole = bool(table.systems)
         prompted = (table.system >= 0) | (not whole)
         of: tuple[Any, ...] = table, prompts, prompted, "all" if whole else "sampled"
@@ -288,7 +288,7 @@ def _changes(
         time for each in prompts for time in changes(each.versions, end, start)
     )
     months = at.days / MONTH_DAYS
-    # of a draw a least: it misses what is seldom used
+    # a draw gives only a lower bound, because it misses prompts that are seldom used
     low, high = poisson_interval(len(when))
     evidence = _CHANGES.make_evidence(
         table,

@@ -118,7 +118,7 @@ class ExamplesSignal(TraceSignal):
         likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
         expected = self._materials.output_schema is not None or likely
         reason = _reasons(table.numbers, table.conversation, json_expected=expected)
-        # one without words is like no other
+        # an answer without words is a copy of none
         copies = table.numbers[DUPLICATE_OF][reason == _NONE]
         usable = len(np.unique(copies[np.isfinite(copies)])) + int(
             np.isnan(copies).sum()

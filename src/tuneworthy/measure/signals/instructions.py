@@ -98,7 +98,7 @@ class InstructionsSignal(TraceSignal):
             columns = self.rows(sample), talks, system[place]
         checks = list(self._checks(texts, *columns))
         sums: dict[tuple[object, ...], tuple[Instruction, int, int]] = {}
-        for each in checks:  # one that stands in several prompts is one
+        for each in checks:  # an instruction that stands in several prompts counts once
             first, n, failed = sums.get(each.asks, (each.instruction, 0, 0))
             sums[each.asks] = (
                 first,

@@ -41,7 +41,8 @@ class MixSignal(TraceSignal):
         ]
         vectors = embed([DIGITS.sub("0", first[name]) for name in names])
         nearest = (vectors @ _words().T).argmax(axis=1)
-        halves = (nearest[::2], nearest[1::2])  # of a hashed order
+        # two halves of an order by hash, so they are drawn at random
+        halves = (nearest[::2], nearest[1::2])
         counts = [
             tuple(np.bincount(half, minlength=len(_words())).tolist())
             for half in halves

@@ -179,7 +179,7 @@ class TextsSignal(TraceSignal):
         )
         names = "language value low high n"
         pictured = pictures("languages", names, drawn * other.is_known)
-        # an unsure case is of its likeliest
+        # a case of an unsure language counts as its most likely one
         held = languages(self._cases, sure_from=0) or ()
         if 2 * held.count(None) >= len(held):
             return Findings((*lengths, other), pictured)

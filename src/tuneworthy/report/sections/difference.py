@@ -182,7 +182,7 @@ def _moved_by(
     new = _states(after)
     earlier = _states(before)
     old: dict[str, State] = {name: earlier.get(name, "unknown") for name in new}
-    if judge(old) != aim:  # else the later rules alone come to the later outcome
+    if judge(old) != aim:  # otherwise the new rules alone explain the new outcome
 
         def moves(names: Sequence[str]) -> bool:
             changed_answers = {name: new[name] for name in names}

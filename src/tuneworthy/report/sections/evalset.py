@@ -327,13 +327,14 @@ def to_settle(results: Sequence[AgreementOf]) -> int:
 
 
 _MOST_LINES = 60
-_MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later
+# characters of a line; text that is safe to show is cut a little later
+_MOST_CHARACTERS = 3_800
 QUESTIONS = named("questions")
 _KEYS = {
     "first": "1",
     "second": "2",
 }  #: Of choices that another letter than their first gives.
-_ROW = "1234567890qwertyuiop"  # of a keyboard: a key for each of many choices, in their order
+_ROW = "1234567890qwertyuiop"  # keys of a keyboard, one for each of many choices
 
 
 class Item(NamedTuple):

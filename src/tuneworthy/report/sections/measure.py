@@ -90,7 +90,7 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
         b.section("first", "", b.facts(first)),
         b.section("read", "", _read(report)),
     ]
-    if examples:  # who asks for them sees them first
+    if examples:  # whoever asks for examples sees them first
         shown = b.section("examples", "Examples to learn from", _examples(report))
         sections.insert(0, shown)
     if before is not None:
@@ -505,9 +505,9 @@ _MAKERS = {
     "command": "cohere",
 }
 _LONGEST_NAME = 40
-_MOSTLY = 0.5  # of answers, for a sentence about them
+_MOSTLY = 0.5  # share of answers from which on a sentence mentions them
 _ENDS = ("", "_low", "_high")
-_SOME = 0.01  # of questions, for a language to be named
+_SOME = 0.01  # share of questions from which on a language is named
 _GAPS = {
     "evalset_language_gap": "are in a language of which the evaluation set has no case",
     "evalset_length_gap": "are longer than every case of the evaluation set",

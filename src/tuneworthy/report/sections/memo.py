@@ -295,7 +295,7 @@ def _money_condition(dossier: Dossier) -> str:
     gates = {gate.id: gate.state for gate in dossier.verdict.gates}
     conditions = dossier.verdict.conditions
     is_open = bool(conditions) and gates.get("investment", "yes") != "yes"
-    return conditions[-1] if is_open else ""  # of the conditions, money is the last
+    return conditions[-1] if is_open else ""  # money is the last of the conditions
 
 
 def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
@@ -411,7 +411,7 @@ def _changes(dossier: Dossier) -> str:
 _NEARNESS: Mapping[TuningAnswer, int] = {
     "no": 0,
     "open": 1,
-    "not_yet": 1,  # neither is nearer: one waits for a figure, the other for something else
+    "not_yet": 1,  # neither is nearer to yes, as they wait for different things
     "pilot": 2,
     "yes": 3,
 }

@@ -621,7 +621,7 @@ LEVERS = {
 """The lever for each question. A lever extends to the case's value if that lies beyond its end,
 unless its ends are fixed."""
 
-_BEYOND = 4.0  # how far a lever goes beyond what is stated
+_BEYOND = 4.0  # a lever goes up to so many times the stated value
 _STEPS = 200.0
 _BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")
 

@@ -168,7 +168,7 @@ def _odds(dossier: Dossier, drawn: Simulation) -> str:
     return f"{word} ({share(drawn.p_works)} chance, as stated)"
 
 
-_OF_FAILURE = f" ({FAILURE})"  # ends the assumption about whether it works
+_OF_FAILURE = f" ({FAILURE})"  # the end of the assumption that it may not work
 
 
 CHANCES: Mapping[str, str] = {

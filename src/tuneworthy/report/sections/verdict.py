@@ -249,7 +249,8 @@ def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
         first = dossier.next_questions[0]
         command = f"tuneworthy answer {where} {first.factor}=yes (or no)"
         yield f"Answer next: {first.ask} {command}"
-    if dossier.pilot is not None:  # else the words of labs aren't needed
+    # imported here, because other cases don't need the words of labs
+    if dossier.pilot is not None:
         from tuneworthy.report.sections.lab import card_text
 
         yield f"Pilot: {card_text(dossier.pilot)}"

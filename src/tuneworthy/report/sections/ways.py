@@ -208,7 +208,7 @@ def _wanted(dossier: Dossier) -> list[str]:
         cells.append(f"{bound}{column.write(limit)}{column.unit}")
     private = dossier.targets["privacy"].limit
     cells.append("–" if isinstance(private, Unknown) else "inside")
-    cells.append("")  # below "from": a target rests on nothing
+    cells.append("")  # the column "from" stays empty, because a target has no source
     return cells
 
 
@@ -236,7 +236,7 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     shown = known_ways(dossier.ways)[: MOST_ROWS - 2]
     most = MOST_ROWS
     if tuning is not None and tuning.id not in advised:
-        most -= 1  # a row stays free for it
+        most -= 1  # one row stays free for it
     candidates = [way for way in dossier.ways if way.id in advised]
     candidates += [way for way in advised_ways(dossier) if way.kind != "tuning"]
     for way in candidates:

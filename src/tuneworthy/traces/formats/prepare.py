@@ -160,7 +160,7 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
 def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
     """Whether it is the request of a stream, whose answer Logfire writes as a separate record."""
-    # it stands there again when it has ended
+    # the span is logged again when it has ended
     if flat.get("logfire.span_type") == "pending_span":
         return True
     later = "request_data" in flat and _ANSWERED.isdisjoint(flat) and not laid["failed"]
@@ -456,7 +456,7 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
         for check in mappings_in(test.get("assert")):
             if name(check.get("type")) in {"equals", "similar", "factuality"}:
                 laid.setdefault("wanted", check.get("value"))
-        # Without assertions all is said to be well, and nothing was judged.
+        # Without assertions every answer counts as passed, though nothing was judged.
         if grading:
             judged = as_mapping(grading).get("reason") != "No assertions"
         else:
