@@ -463,7 +463,11 @@ def _drawn_items(
 def _plan(
     case: Case, source: str | Path, lab: For
 ) -> tuple[JudgePlan, tuple[str, ...]]:
-    """The plan for the grader, and the arms to label; () for all."""
+    """The plan for the grader, and the arms whose outputs people label; () for all arms.
+
+    ``lab`` says what the labels are for: to ``choose`` an arm, for a ceiling lab's ``report``, or
+    to ``verify`` a tuned model. To choose, the plan of either lab will do.
+    """
     plan: CeilingPlan | VerifyPlan | None = None
     if lab != "verify":
         plan = stores.written_choice(case)

@@ -601,6 +601,7 @@ class ReadOnlyLedger(Ledger):
         try:
             self._look("mode=rw")
         except InTheWayError:
+            # a disk that can't be written: without pending writes the file itself is complete
             log = Path(f"{path}-wal")
             if log.exists() and log.stat().st_size:
                 raise

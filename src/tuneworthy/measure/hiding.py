@@ -280,7 +280,7 @@ def is_json(text: str) -> bool:
 
 
 def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
-    """JSON in which each text and number is replaced; keys stay."""
+    """Replace the texts and numbers of a JSON text; the keys and the layout stay as they are."""
 
     def literal(match: re.Match[str]) -> str:
         """Replace personal data in one JSON literal, so that it stays valid JSON; keys stay."""
@@ -292,6 +292,7 @@ def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
                 if number == written or _is_number(number)
                 else json.dumps(number)
             )
+        # a text before a colon is a key
         if text[match.end() :].lstrip()[:1] == ":":
             return written
         value = json.loads(written, strict=False)

@@ -285,6 +285,8 @@ def _computed(
         values = likely(inputs)
         likeliest = volume_that_pays(sure, tuned, values, fixed.value)
         pairs = list[tuple[Values, float]]()
+        # the least volume is that of the lowest costs against the sure ways; the most is that
+        # of the highest costs against all ways that may turn out to be allowed
         for at in _pairings(wide, tuned, inputs):
             least_usd, _, most_usd = besides(tuned.usd(at))
             pairs.append((at, volume_that_pays(sure, tuned, at, least_usd)))
@@ -466,6 +468,7 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
         return math.inf if month is None else float(month)
 
     likeliest, _ = pairs[-1]
+    # without a growth rate the month is known only if today's volume is enough, or none ever is
     if GROWTH not in likeliest:
         if all(target <= at[REQUESTS] for at, target in pairs):
             return Interval(0.0, 0.0, 0.0)

@@ -496,7 +496,10 @@ class _Builder:
         return bool(total(serving, values) < total(table, values))
 
     def _split(self, whole: Sum) -> dict[str, CostPart]:
-        """A total, split into categories as the framework's table splits its own."""
+        """A total, split into categories as the framework's table splits its own.
+
+        Without a table all of it is inference. A category with work gets hours by the hourly rate.
+        """
         parts = {}
         rows = self.rows("ongoing")
         for name, part in (self.shares("ongoing") or {"inference": 1.0}).items():

@@ -322,6 +322,7 @@ def _let_settle(plan: PlanContext, name: str) -> None:
     known = phase_words()["changing"]
     answer = plan.case.factors.get(name)
     changes = str(answer.changes) if answer else ""
+    # where nobody says what changes, the steps for everything that may change are named
     plan.say(
         f"against_{name}",
         (),

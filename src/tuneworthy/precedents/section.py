@@ -64,7 +64,11 @@ _STEM = 6  # letters by which two other words are the same
 def described(
     text: str, vocabulary: Mapping[str, Sequence[str]]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The subjects of a text, and the beginnings of its other words."""
+    """The subjects of a text, and the beginnings of its other words.
+
+    The vocabulary leads from words to subjects. A word in it that ends with ``*`` stands for all
+    words that begin so.
+    """
     subjects = set[str]()
     others = set[str]()
     for whole in _WORD.findall(text.lower()):

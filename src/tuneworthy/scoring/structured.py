@@ -284,6 +284,7 @@ def _pairs(
     fits = [
         [k for k, other in enumerate(accepted) if other.fits(call)] for call in calls
     ]
+    # taking the first fit for each call could leave a later call without one
     partner: dict[int, int] = {}
     return sum(_placed(index, fits, partner, set()) for index in range(len(calls)))
 

@@ -84,6 +84,7 @@ class _Reader:
         self.lines: dict[Path, int] = {}
 
     def read(self) -> Any:
+        """Read the only document of the file as plain values; None for an empty file."""
         root = None
         documents = 0
         for event in self.events:

@@ -204,6 +204,7 @@ class InterviewSession:
             return True  # an answer that was changed meanwhile has settled it
         others = self.now.asks(conflict.others)
         ways = pages.conflict_choices(conflict, ask, others)
+        # 1 changes this answer, the next numbers one of the others, and the last keeps them all
         picked = self.terminal.choose(pages.conflict_page(conflict, ways, others), ways)
         if picked in ("1", "b"):
             return False

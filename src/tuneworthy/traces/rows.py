@@ -457,9 +457,13 @@ _ANSWERED = ("output", "tool_calls", "error")
 
 
 def _kind_unanswered(made: Columns, row: int, heard: Talk | None) -> str | None:
-    """The kind of a record without an answer, by its conversation."""
+    """The kind of a record without an answer: a trace, or a conversation that holds answers.
+
+    A conversation is to be ``split`` into a trace for each answer. A record without any of these
+    is a trace if it has a price or tokens, and otherwise of no use (None).
+    """
     if heard:
-        # A question with passages to be judged by them, which nobody answered yet, is a trace.
+        # A question whose passages are to be judged is a trace, though nobody answered it yet.
         passages_only = _has_any(made, row, ("contexts", "answerable")) and not (
             _has_any(made, row, ("score", "label"))
         )

@@ -153,7 +153,7 @@ def moving(it: Situation) -> Ruling | None:
     if not it.moves:
         return None
     meanwhile = _lasting(it, it.table.to_try) or _lasting(it, it.table.any_chance)
-    first = ["better_retrieval"]  # what changes is there
+    first = ["better_retrieval"]  # documents that change can be looked up at once
     if it.facts.behaviour_changes and "classification" not in it.facts.case.goals:
         first.append("tools_and_checks")  # a rule in code is changed in an hour
     ahead = [way for way in meanwhile if way.option in first]

@@ -204,6 +204,7 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
     unit = rule.data.unit
     if facts.case.usable_data(unit) is None:
         unit = "examples"
+    # an approach may ask for more examples than a supervised task usually takes
     need = min(rule.data.low, _EXAMPLES) if unit == "examples" else rule.data.low
     return DataNeed(low=need, high="open", unit=unit)
 
