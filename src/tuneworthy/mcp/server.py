@@ -351,7 +351,7 @@ def make_app(
                 headers = {"WWW-Authenticate": "Bearer"}
                 goes_on = PlainTextResponse("a token is needed", 401, headers)
             elif scope["method"] in ("GET", "HEAD") and scope["path"] == PATH:
-                # where requests stand by themselves a stream would only hold a connection
+                # each request stands by itself, so a stream would only hold a connection
                 goes_on = PlainTextResponse("send a POST", 405, {"Allow": "POST"})
         await goes_on(scope, receive, send)
 

@@ -213,7 +213,7 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
         if getattr(block, "detail", False):
             continue
         left = room - len(title) - len(lines) - bool(lines)
-        fits = _count_items(block) <= left  # none has less than a line
+        fits = _count_items(block) <= left  # every item takes a line or more
         whole = _block(block, paint, "  ", False) if fits else []
         if fits and not whole:
             continue

@@ -71,6 +71,7 @@ class Python(Scorer):
         self._worker.stop()
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Ask the user's function in its process; a fault there leaves the case unscored."""
         context = {
             "system": output.system,
             "tool_calls": [list(call) for call in output.tool_calls],

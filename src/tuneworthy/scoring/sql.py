@@ -76,6 +76,7 @@ class Sql(Comparer):
         return [q for q in case.accepted if isinstance(q, str) and q.strip()]
 
     def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
+        """Compare the rows of the output's query with those of each accepted query."""
         results = {query: self._result(query) for query in accepted}
         right_rows = {
             query: rows for query, rows in results.items() if not isinstance(rows, str)

@@ -45,6 +45,7 @@ class JsonSchema(Scorer):
         self._valid = _validator(self.own, kit)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Whether the output is JSON that keeps the schema."""
         from tuneworthy.text.json import UNREAD
 
         if not output.text.strip():
@@ -99,6 +100,7 @@ class JsonFields(Scorer):
             self._valid = _validator(self.own, kit)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Compare the output with each accepted object, and take the best result."""
         accepted = [
             value for value in map(as_object, case.accepted) if value is not None
         ]
@@ -330,6 +332,7 @@ class ToolCalls(Scorer):
         return self
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Compare the output's calls with each accepted answer, and take the best result."""
         references = case.accepted if self.calls is None else ({"calls": self.calls},)
         read = (
             accepted_calls(as_object(reference), exact=self.exact)

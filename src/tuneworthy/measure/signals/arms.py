@@ -113,6 +113,7 @@ class ArmsSignal(TraceSignal):
         return self._columns(batch)
 
     def _columns(self, batch: Batch) -> Numbers:
+        """The numbers of each run: case, score, price, latency, error and group of cases."""
         values = (
             case_numbers(batch),
             scores_of(batch),
@@ -124,6 +125,7 @@ class ArmsSignal(TraceSignal):
         return dict(zip(_NUMBERS, values, strict=True))
 
     def finish(self, table: TraceTable) -> Findings:
+        """The best arm and its lead; unknown where the log has several tests that share no case."""
         results = self.results(table)
         if len(results) > 1:
             ask = _ONE_TEST.format(len(results))
@@ -162,6 +164,7 @@ class PairSignal(ArmsSignal):
         self.by_text = False  #: Whether cases are matched by what was asked.
 
     def rows(self, batch: Batch) -> Numbers:
+        """The numbers of each run, and the file that it is in."""
         texts = batch.column("input")
         asked = as_numbers(
             None if each is None else text_number(each) for each in texts

@@ -83,6 +83,7 @@ class ChangeSignal(TraceSignal):
     id = "change"
 
     def finish(self, table: TraceTable) -> Findings:
+        """The changes of prompts a month, and the number of different prompts."""
         named = texts_of(table) if "system" in table.present else {}
         prompts = [versions(texts, self.near_copy) for texts in named.values()]
         # with too many texts, the sample stands for all traces

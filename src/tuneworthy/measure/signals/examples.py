@@ -97,6 +97,7 @@ class ExamplesSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """The number of usable examples, with how many were left out for each reason."""
         need = self._materials.examples_need
         n = len(table)
         needed: dict[str, Scalar] = {} if need is None else {"need": need}

@@ -136,6 +136,7 @@ class FormatSignal(TraceSignal):
         return values
 
     def finish(self, table: TraceTable) -> Findings:
+        """The shares of invalid outputs and calls, and a table of the prompt versions."""
         known = {} if self._valid else _shapes(table)
         versions = list(self._versions(table, known))
         calls = _tool_calls(table), _refused_calls(table)
@@ -165,6 +166,7 @@ class FormatSignal(TraceSignal):
         checked = np.flatnonzero(numbers["refused"] == 0)
         codes = table.prompt[checked]
         sizes = np.bincount(codes + 1, minlength=len(table.prompts) + 1)
+        # prompts with few outputs are taken together
         codes = np.where(sizes[codes + 1] >= ENOUGH_OUTPUTS, codes, -1)
         for code in np.unique(codes).tolist():
             rows = checked[codes == code]
@@ -176,6 +178,7 @@ class FormatSignal(TraceSignal):
             if self._valid:
                 wrong = numbers["invalid"][rows] == 1
             else:
+                # outputs of several small prompts may rightly have several shapes
                 lone = code >= 0 or not (table.prompt[rows] >= 0).any()
                 wrong = _unlike(shapes, usual, known, lone=lone)
             yield _VersionOutputs(

@@ -82,6 +82,7 @@ class InstructionsSignal(TraceSignal):
         return {"checked": checked, "ignored": ignored}
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of ignored instructions, and whether later ones are ignored more often."""
         texts: Sequence[str] = table.systems
         columns = (table.numbers, table.conversation, table.system)
         extent = table.extent()

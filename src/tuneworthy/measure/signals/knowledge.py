@@ -62,6 +62,7 @@ class KnowledgeSignal(TraceSignal):
     id = "knowledge"
 
     def rows(self, batch: Batch) -> Numbers:
+        """For each trace: whether its passages are sufficient, its score and its case."""
         return {
             "knowledge_sufficient": as_numbers(batch.column("answerable")),
             "knowledge_score": scores_of(batch),
@@ -69,6 +70,7 @@ class KnowledgeSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """How often passages hold the answer, and how often it is wrong although they do."""
         sufficient = table.numbers["knowledge_sufficient"]
         if np.isfinite(sufficient).any():  # as people labelled
             passages = _Passages(

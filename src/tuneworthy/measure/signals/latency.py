@@ -81,6 +81,7 @@ class LatencySignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """Quantiles of the latency, and the part of it that the length of the input explains."""
         evidence = [
             _quantile(table, "latency_p50_s", 0.5),
             _quantile(table, "latency_p95_s", 0.95),

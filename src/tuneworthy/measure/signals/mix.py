@@ -29,6 +29,7 @@ class MixSignal(TraceSignal):
     id = "mix"
 
     def finish(self, table: TraceTable) -> Findings:
+        """Count the nearest word of the list for the first request of each conversation."""
         first: dict[str, str] = {}
         columns = (table.sample.column(name) for name in ("conversation", "input"))
         for row, (name, text) in enumerate(zip(*columns, strict=True)):

@@ -89,6 +89,7 @@ class NoveltySignal(TraceSignal):
     id = "novelty"
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of new requests, and how far requests have moved."""
         requests = _requests(table)
         lacking = _lacking(table, requests)
         if lacking:

@@ -79,6 +79,7 @@ class ShapeSignal(TraceSignal):
     id = "shape"
 
     def finish(self, table: TraceTable) -> Findings:
+        """The shares of fixed forms, own facts, repeated answers and copied answers."""
         batch = table.sample
         talks = clusters_of(table.sample.column("conversation"))
         answered = ~happened(batch.column("error")) & ~refused(batch.output)
@@ -139,6 +140,7 @@ class TextsSignal(TraceSignal):
         self._cases = materials.asked
 
     def finish(self, table: TraceTable) -> Findings:
+        """The lengths of texts, the languages, and the languages that the evaluation set lacks."""
         asked = table.sample.column("input")
         lengths = [
             _length(table, "question", "input"),

@@ -89,6 +89,7 @@ class TermsSignal(TraceSignal):
         return made
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of wrong words where the prompt holds the right one."""
         held_due, held_wrong, bare_due, bare_wrong = np.zeros(
             (4, len(table)), dtype=bool
         )

@@ -101,6 +101,7 @@ class TrafficSignal(TraceSignal):
     id = "traffic"
 
     def rows(self, batch: Batch) -> Numbers:
+        """For each call: its tokens, the cached ones among them, and its price."""
         systems, place = distinct(batch.column("system"))
         lengths = as_numbers(None if text is None else len(text) for text in systems)
         return {
@@ -112,6 +113,7 @@ class TrafficSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """All about traffic; calls of a test say nothing about use, so that stays unknown."""
         grows, line = growth(table)
         changed, versions = prompt_prices(table)
         evidence = (
