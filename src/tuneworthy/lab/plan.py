@@ -277,6 +277,7 @@ class Pool:
     def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
         """The labels, and the head's score for each."""
         _, fold_by_key = self._parted()
+        # a head must not have learned from the case's own conversation or question
         fold = fold_by_key.get(f"cluster {case.cluster}")
         if fold is None:
             fold = fold_by_key.get(f"question {question(case)}", -1)

@@ -525,9 +525,12 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
     bits = np.uint64(len(rows).bit_length())
     sides = (matrix[:, at : at + _OPENING] for at in (0, ASKED))
     openings = np.hstack([each.astype(np.uint8) for each in sides])
+    # rows that are equal in one band are compared: each with the first one of its run, and with
+    # the three rows before it; so the work stays linear, however many rows are equal
     for band in range(BANDS):
         keys = matrix[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64) @ _WEIGHTS
-        keys = keys >> bits << bits | rows.astype(np.uint64)  # each carries its place
+        # a key carries its row's place in its lowest bits
+        keys = keys >> bits << bits | rows.astype(np.uint64)
         keys.sort()
         ordered = keys >> bits
         order = (keys - (ordered << bits)).astype(np.int64)
@@ -546,6 +549,7 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
             right = order[apart]
             near = _alike(matrix, openings, left, right, alike)
             group = joined_groups(group, left[near], right[near])
+    # a group may be a chain of copies of copies: rows that are unlike its first form a new one
     copy_of = rows.copy()
     left = rows[group != rows]
     for _ in range(_ROUNDS):

@@ -21,7 +21,7 @@ Winner = Literal[
 """The approach that measured best; hybrid is tuning together with retrieval or better prompts."""
 
 WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
-"""Those in which tuning had a part."""
+"""The winners in which tuning had a part."""
 
 
 RuleId = Literal["tree_granted", "score", "difference", "always"]

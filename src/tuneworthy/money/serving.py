@@ -123,7 +123,7 @@ class ServingOption(NamedTuple):
         )
 
     def line(self, values: Values) -> CostLine:
-        """Its cost over the number of requests."""
+        """The option's cost as a line over the number of requests."""
         if self.gpu:
             hour, each, share, always = (values[name] for name in self.gpu)
             return CostLine(always * HOURS_PER_MONTH * hour, hour / (each * share))

@@ -557,6 +557,8 @@ def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, 
     weight = np.ones(len(y))
     drawn = y
     slope = np.zeros(2)
+    # each round lowers times that are far above the fit, and weighs slow calls less: their
+    # times scatter more
     for _ in range(_EXPLAINED_ROUNDS):
         columns = np.column_stack(
             [_within(x, level, weight), _within(z, level, weight)]

@@ -192,6 +192,7 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
             return False
     if not needle.edges[0]:
         return True
+    # the engine tells only where a match ends, so its start is looked for backwards
     from_here = max(0, end - needle.longest)
     match = needle.backward.search(joined[from_here:end])
     assert match is not None  # it ends here

@@ -174,7 +174,7 @@ _KEPT = frozenset({"conversation_id", "tools"})
 
 
 def _foreign_names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """Their names for question, answer and worse answer; {} for a known form."""
+    """The file's own names for question, answer and worse answer; empty for a known form."""
     from tuneworthy.traces.guess import guess_pair
 
     if any(map(_is_known, records[:3])):

@@ -185,7 +185,7 @@ def _all_targets(it: Situation) -> list[TargetId]:
 
 def _limit_text(it: Situation, target: TargetId) -> str:
     """The limit of a target in the form its sentence needs; for money without the sign."""
-    limit = it.facts.limits.get(target, 1.0)  # privacy has none
+    limit = it.facts.limits.get(target, 1.0)  # privacy has no limit
     if target == "quality":
         return quality(limit)
     if target == "cost":

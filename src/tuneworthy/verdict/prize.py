@@ -41,6 +41,7 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
     left = _left_at_best(facts, table, money, months)
     saving = facts.case.economics.monthly.api_savings_usd
     as_stated = left
+    # a stated saving may be above the bill; this is the result if it were true all the same
     if left is not None and saving is not None:
         as_stated = left + (saving.high - (_most_saved(facts, money) or 0.0)) * months
     over = "for the job"

@@ -162,7 +162,7 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
 
 @router.post("/cases/{name}/interview/kept")
 def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
-    """Note that both sides stay, and go on."""
+    """Note that both sides of a contradiction stay, and go on with the next question."""
     try:
         of.workspace.accept_conflict(
             of.name, choice.ask, choice.challenge, choice.digest

@@ -412,6 +412,7 @@ def item_parts(
 
 
 def _output_lines(text: str) -> Iterator[str]:
+    """An output's lines for a terminal; the number of lines, and their length, are limited."""
     every = text.splitlines() or [""]
     for line in every[:_MOST_LINES]:
         whole = line.expandtabs(4)

@@ -452,7 +452,7 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 
 def _answer_clause(to: str, questions: Sequence[str]) -> str:
-    """That questions have another answer than the one that is given."""
+    """A clause on questions that get another answer than the present one."""
     first, *others = questions
     if to == "unknown":
         turns = "can’t be given"

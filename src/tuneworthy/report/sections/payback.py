@@ -74,7 +74,7 @@ def _at_best(money: InvestmentResult, drawn: Simulation) -> str:
 
 
 def _unless(money: InvestmentResult) -> str:
-    """That a model nobody ran may take the saving; its bill is said where objections are."""
+    """A sentence on an untried rival that may take the saving; objections name its bill."""
     return "That changes if the untried rival is good enough." if money.but else ""
 
 
