@@ -122,7 +122,7 @@ class Strangers:
             if oldest is newcomer or not (is_full or (many and had_its_time)):
                 return
             self.drop(oldest)
-            oldest.connections.discard(oldest)  # its place is free from now on
+            oldest.connections.discard(oldest)  # its place is free now
             oldest.transport.abort()
 
     def see(self, connection: Any, shows: Shows) -> None:
@@ -173,6 +173,7 @@ def impatient(protocol: type[Any], shows: Shows) -> type[Any]:
             self._timer = self._timer and self._timer.cancel()
 
         def _wait(self) -> None:
+            """Start or stop the timer: it runs while the other side owes a part of a request."""
             answering = self.cycle is not None and not self.cycle.response_complete
             state = self.conn.their_state
             owed = state if state is h11.SEND_BODY or not answering else None
@@ -185,7 +186,7 @@ def impatient(protocol: type[Any], shows: Shows) -> type[Any]:
                     self._timer = self.loop.call_at(self._until, self._look)
 
         def _look(self) -> None:
-            if self.flow.read_paused:  # it is we who don't read
+            if self.flow.read_paused:  # we paused reading ourselves
                 self._until = self.loop.time() + BODY_S
             if self.loop.time() >= self._until:
                 self.transport.abort()

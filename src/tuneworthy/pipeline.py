@@ -421,11 +421,11 @@ def _look(
     """Collect the findings: files beside the case, measurements, and the cost of its models."""
     texts = prompt_texts(case)
     distinct = None
-    if texts is not None:  # else numpy isn't needed
+    if texts is not None:  # only then numpy is needed
         from tuneworthy.measure.sample import distinct_prompts
 
         near = framework.threshold("near_copy")
-        # else identical ones
+        # without a threshold only identical texts count as copies
         distinct = distinct_prompts(texts, 1.0 if near is None else near)
     return CaseFindings(
         prompts=None if texts is None else len(texts),

@@ -8,4 +8,4 @@ from typing import Any
 
 TABLES: dict[str, Any] = tomllib.loads(
     files("tuneworthy.answers").joinpath("tables.toml").read_text("utf-8")
-)  #: What things are called in sentences, and which measurement stands for what.
+)  #: Names for sentences, and the measurement that stands for each number.

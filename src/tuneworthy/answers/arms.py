@@ -57,6 +57,7 @@ def arms_series(lab: LabName, arms: Sequence[LabArm]) -> Series:
 
 
 def _cells(arm: LabArm) -> dict[str, Scalar]:
+    """The cells of an arm's row."""
     cells: dict[str, Scalar] = {"arm": arm.id}
     for name in _WORDS:
         cells[name] = getattr(arm, name)
@@ -177,6 +178,7 @@ def _imported(
 def _imported_arm(
     case: Case, row: Mapping[str, Scalar], day: date | None
 ) -> LabArm | None:
+    """Read one row of another tool's results as an arm; None where its quality isn't a share."""
     prompt = str(row.get("prompt", ""))
     model = str(row.get("model", ""))
     listed = next((each for each in case.models if is_same_model(each.id, model)), None)

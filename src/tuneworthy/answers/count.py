@@ -134,7 +134,7 @@ def _path(
         elif here:
             answer = "unknown"
         value: dict[str, float | Range] = {}
-        for part in step.when.walk():  # what it reads, in order
+        for part in step.when.walk():  # the measures that the step reads, in order
             names = ["checks"] if part.ceiling is not None else []
             names += [name for name, _ in bounded(part)]
             value |= {name: _unscaled(name, measures, rules) for name in names}
@@ -145,6 +145,7 @@ def _path(
 
 
 def _unscaled(name: str, measures: Measures, rules: Rules) -> float | Range:
+    """A measure in the framework's own units, as a range or as one number."""
     low, high = measures["difference" if name == "score" else name]
     if name.endswith("_weight") or name in ("difference", "score"):
         low = low / rules.scale
@@ -288,7 +289,7 @@ def flips(
             return (), size - 1
         sets: list[tuple[Answers, Verdict]] = []
         for picked in _pick(list(kinds.items()), size):
-            # its sets are interchangeable: the first stands for all
+            # the sets of one kind can stand for each other, so the first stands for all
             after = verdict_of(rules, {**states, **dict(next(_each(picked)))})
             if after != before:
                 sets += [
@@ -311,7 +312,7 @@ OTHERS: Mapping[State, tuple[Target, ...]] = {
     "yes": ("no",),
     "no": ("yes",),
     "unknown": ("yes", "no"),
-}  #: What else may be answered.
+}  #: Answers that a state can be changed to.
 
 
 Answers = tuple[tuple[str, Target], ...]
@@ -335,7 +336,7 @@ def _pick(
     for position, (kind, names) in enumerate(kinds):
         for many in range(1, min(len(names), size) + 1):
             for rest in _pick(kinds[position + 1 :], size - many):
-                # the other answer to the same open ones comes next to it
+                # the kind with the other answer to the same open questions comes next
                 own = PickedKind(kind, names, many)
                 if not rest or _fits_before(own, rest[0]):
                     yield (own, *rest)

@@ -53,8 +53,8 @@ class TargetKind(NamedTuple):
 
     name: str
     path: str  #: Of today's value.
-    state: str  #: What to do where no target is stated.
-    measure: str  #: What to do where today's value isn't known.
+    state: str  #: The step to take where no target is stated.
+    measure: str  #: The step to take where today's value isn't known.
     met: str  #: When it is met; the limit is to be filled in.
 
 

@@ -55,9 +55,9 @@ from tuneworthy.words import count, interval_text, limit_text, listing, plain
 
 TRAINING = "training_examples"
 FAMILIES = "families_scored"
-#: What a lab measured of the arm that production runs.
+#: The quality that a lab measured of the arm that production runs.
 RUNNING_ARM = "running_arm_share"
-#: What a lab measured of its best prompt on held-out cases.
+#: The quality that a lab measured of its best prompt on held-out cases.
 BEST_PROMPT = "best_prompt_share"
 #: How the source of it begins where a pilot measured it.
 PILOT_SOURCE = "pilot: "
@@ -180,7 +180,7 @@ def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
 
 # Measured numbers in the place of stated ones.
 
-_FEWEST_EXAMPLES = 20  # of fewer nothing is said
+_FEWEST_EXAMPLES = 20  # fewer cases say nothing
 
 _NUMBERS: dict[str, str] = TABLES["numbers"]
 """Measurements that replace a number of the case file, each with the number's dotted path."""
@@ -263,7 +263,7 @@ def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, 
             whole = {}
         return {f"{path}.usable": usable, **whole}
     if name in _SHARES:
-        # Quality takes as many independent cases as give the interval back.
+        # Quality gets the number of independent cases that has the measured interval.
         cases = {"today.cases": independent(evidence)} if name in _QUALITIES else {}
         if not 0 <= evidence.number <= 1 or 0 in cases.values():
             return {}
@@ -300,7 +300,7 @@ def independent(evidence: Evidence) -> int:
         if isinstance(e, float | int) and 0 < e < 1
     ]
     far = max(ends, key=lambda end: abs(share - end), default=share)
-    # Divided twice: the square of a tiny distance is zero.
+    # Divided twice, because the square of a tiny distance would be zero.
     if far == share:
         return 0
     worth = Z95**2 * far * (1 - far) / (share - far) / (share - far)
@@ -646,7 +646,7 @@ def _weighed(
         state, reading = answered
         factor = case.factors.get(name)
         if factor is not None and factor.now == state != factor.value:
-            continue  # said to be so at present, and expected to change
+            continue  # the fact holds at present and is expected to change
         answer = getattr(case, room).get(name)
         note = _joined(answer.note if answer else "", reading.note)
         weighed[room, name] = _Weighed(state, "measured", note)
@@ -770,7 +770,7 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
 # What was measured: as a section of the dossier, and as people read it.
 
 _HOW_TO = "tuneworthy measure CASE: from traces, results of a test, or an invoice"
-NOTHING_MEASURED = Unknown(ask=_HOW_TO)  #: What to do where nothing was measured.
+NOTHING_MEASURED = Unknown(ask=_HOW_TO)  #: The step to take where nothing was measured.
 
 
 def evidence_section(
@@ -789,6 +789,7 @@ def evidence_section(
 def _result(
     evidence: Evidence, rule: MeasureRule | None, ignored: str
 ) -> EvidenceResult:
+    """One measurement as the dossier shows it: its side of the limit, and whether it settles."""
     rated = evidence.id == "success_share" and not scored(evidence)
     settles = evidence.id != "usable_examples"
     no_clock = Unknown(ask="log a timestamp with each trace")

@@ -29,7 +29,7 @@ class EndingModel(NamedTuple):
     ends: date
     stated: bool  #: Whether the case says so; else it was looked up.
     bill: Interval | None  #: USD a month of the case, where the model in use ends.
-    move: str  #: What tuning on another base takes, where a tuned model ends.
+    move: str  #: The work of tuning on another base, where a tuned model ends.
     successors: tuple[str, ...]
 
 
@@ -134,6 +134,7 @@ def _days_table(models: Sequence[EndingModel], as_of: date) -> b.Table | str:
 
 
 def _day_row(last: date, models: Sequence[EndingModel], as_of: date) -> tuple[str, ...]:
+    """A row for one day: the models that end on it, and the bills that this hits."""
     bills = [model.bill for model in models if model.bill is not None]
     lacks = sum(model.bill is None for model in models)
     money = _sum(bills) if bills else "unknown"

@@ -127,6 +127,7 @@ def _failures_of(case: Case, run: KeptRun, arm: str) -> list[_LabFailure]:
 def _wrong_answers(
     case: Case, run: KeptRun, arm: str, part: Split
 ) -> list[_LabFailure]:
+    """The wrong answers that one arm gave in one part of the evaluation set."""
     arms, graded = graded_cases(case, run, arm, "wrong", part)
     if arm not in arms:
         return []
@@ -144,6 +145,7 @@ def _wrong_answers(
 def _lab_draw(
     case: Case, result: CeilingResult, failures: list[_LabFailure], n: int, seed: int
 ) -> FailureDraw:
+    """Draw failures of a lab's best arm for people to read, evenly over the kinds of cases."""
     entries = {entry.id: entry for entry in named_evalset(case) or ()}
     kinds = [_kind(entries.get(failure.case_id)) for failure in failures]
     chosen = [failures[place] for place in draw_alike(kinds, n, seed)]

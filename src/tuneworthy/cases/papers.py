@@ -136,6 +136,7 @@ def _paper_field(name: str, value: str, *, source: str, ask: str) -> PaperField:
 
 
 def _card(known: _PaperSources) -> Iterator[PaperField]:
+    """The rows of the model card."""
     case = known.case
     name = "" if known.tuned is None else known.tuned.id
     ask = "list the tuned model (models: kind)"
@@ -159,6 +160,7 @@ def _card(known: _PaperSources) -> Iterator[PaperField]:
 
 
 def _base(known: _PaperSources) -> Iterator[PaperField]:
+    """The rows on the base model: its size, license and end."""
     source = "the pilot" if known.pilot is not None else "models"
     ask = "run a pilot, or list it"
     yield _paper_field("Base", known.base, source=source, ask=ask)
@@ -212,6 +214,7 @@ def _scores(known: _PaperSources) -> Iterator[PaperField]:
 
 
 def _data(known: _PaperSources) -> Iterator[PaperField]:
+    """The rows of the summary of the training data."""
     training = known.training
     if training is None:
         fix = "gate the examples: tuneworthy data CASE"
@@ -250,6 +253,7 @@ _FOR_THE_TEAM = {
 
 
 def _set(training: TrainingSet) -> Iterator[PaperField]:
+    """The rows on the set that passed the gates."""
     source = "the gate"
     held = counted(training.validation, "example")
     yield PaperField(
@@ -353,6 +357,7 @@ def papers_document(papers: Papers, dossier: Dossier) -> b.Document:
 
 
 def _section(id_: str, title: str, fields: Sequence[PaperField]) -> b.Section:
+    """A section with the fields that are known, and below them what is still open."""
     filled = [
         (field.name, field.value, field.source) for field in fields if field.value
     ]

@@ -65,10 +65,10 @@ class CaseRow(Record):
     next: str = ""
     next_workdays: int | None = None
     """Working days from ``as_of`` to the last day of the next step; None without a plan."""
-    model: str = ""  #: What answers today, where the case names it.
+    model: str = ""  #: The model that answers today, where the case names it.
     #: The day on which that model ends, as far as it is known.
     model_ends: date | None = None
-    #: What is asked for now; None where there is no plan.
+    #: The money asked for now; None where there is no plan.
     ask_usd: Number | None = None
     ask_hours: Range | None = None  #: The work in it.
     worth_usd: Number | None = None  #: Mean net present value: what is at stake.
@@ -78,7 +78,7 @@ class CaseRow(Record):
     measured: int = 0  #: Answers that data settled,
     answered: int = 0  #: of so many that are known.
     open: int = 0  #: Questions that nobody answered.
-    #: What its ceiling rests on; empty where nothing was tried or claimed.
+    #: The grade of its ceiling; empty where nothing was tried or claimed.
     grade: CeilingGrade | Literal[""] = ""
     owner: str = ""
     signed: str = ""  #: By whom, and when.
@@ -207,6 +207,7 @@ def case_row(name: str, dossier: Dossier, models: Sequence[Model] = ()) -> CaseR
 
 
 def _stage(dossier: Dossier) -> Stage:
+    """How far a use case has come, by its dossier."""
     if any(way.kind == "tuned" and way.state == "running" for way in dossier.ways):
         return "live"
     if dossier.pilot is not None:
@@ -373,11 +374,11 @@ class Totals(Record):
 
     answers: dict[TuningAnswer, int]  #: Cases by answer, whichever is asked for.
     asking: int  #: Cases that ask for money now.
-    ask_usd: Range  #: What those ask whose ask is known.
+    ask_usd: Range  #: The sum of those asks that are known.
     ask_unknown: int
     above: int  #: Cases that ask for more than is at stake in them,
     above_usd: float  #: and what those ask at most.
-    worth_usd: float  #: What they are worth, as far as it is known.
+    worth_usd: float  #: The worth of those cases, as far as it is known.
     worth_unknown: int
     measured: int  #: Answers that data settled,
     answered: int  #: of so many that are known.
@@ -392,6 +393,7 @@ class Totals(Record):
 def totals(
     rows: Sequence[CaseRow], answers: Counter[TuningAnswer], pending: Sequence[CaseRow]
 ) -> Totals:
+    """Add up the rows of cases; a case whose ask or worth is unknown is counted and not added."""
     asking = [row for row in rows if row.ask_usd is not None]
     asks = [
         (row.ask_usd, most) for row in asking if (most := top(row.ask_usd)) is not None
@@ -437,13 +439,14 @@ class GroupSum(Record):
     """Sums over the cases with one answer."""
 
     cases: int
-    ask_usd: Range  #: What those ask whose ask is known.
+    ask_usd: Range  #: The sum of those asks that are known.
     ask_unknown: int
-    worth_usd: float  #: What they are worth, as far as it is known.
+    worth_usd: float  #: The worth of those cases, as far as it is known.
     worth_unknown: int
 
 
 def _group_sums(rows: Sequence[CaseRow]) -> dict[TuningAnswer, GroupSum]:
+    """The sums for each answer that some case has."""
     sums: dict[TuningAnswer, GroupSum] = {}
     for answer in ANSWERS:
         members = [row for row in rows if row.answer == answer]
@@ -522,14 +525,14 @@ class Funding(Record):
     """The cases that a budget pays for, taken in the order of their worth per dollar of the ask."""
 
     budget_usd: float
-    ask_usd: float  #: What the funded ask at most, together.
+    ask_usd: float  #: The most that the funded cases ask together.
     worth_usd: float
     funded: dict[str, float | None]
     """The worth per dollar of each funded case by its name, the highest first; None for a free one."""
     left_out: dict[str, str]  #: Name of each other case to the reason.
     #: Name of the first case that isn't reached; empty where none is left.
     next: str = ""
-    next_ask_usd: float | None = None  #: What that one asks at most.
+    next_ask_usd: float | None = None  #: The most that this next case asks.
 
     @property
     def says(self) -> str:
@@ -836,6 +839,7 @@ class KeptCases:
         finalize(self, self._base.close)
 
     def _opened(self, path: Path) -> sqlite3.Connection:
+        """Open the database of kept rows; delete a file that isn't one, and raise the error."""
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         base = sqlite3.connect(

@@ -92,6 +92,7 @@ class MemoTop(NamedTuple):
 
 
 def _top(dossier: Dossier, on_top: MemoTop | None) -> dict[str, Any]:
+    """The parts of the memo that stand above it: the required answer, and the changes."""
     from tuneworthy.report.sections import memo
 
     said: dict[str, Any] = {}
@@ -169,6 +170,7 @@ _WHY = (
 def _data(
     topic: Topic, dossier: Dossier, framework: Framework, name: str | None
 ) -> Any:
+    """The part of the dossier that a topic shows, as JSON values."""
     if topic == "options":
         return table.ways_dict(dossier)
     whole = dossier.to_dict()

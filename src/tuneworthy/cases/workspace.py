@@ -128,6 +128,7 @@ class CaseDirectory:
         return self.folder / name
 
     def new_path(self, name: str) -> Path:
+        """The path of a new case; a CaseError for a name that can't be one, or that is taken."""
         if _NAME.fullmatch(name) is None or name != name.strip() or name.endswith("."):
             fix = "letters, digits, spaces, dots and hyphens, 100 at most"
             raise CaseError(f'"{name[:80]}" is not a name for a case', fix=fix)
@@ -304,7 +305,8 @@ def writers_since(case: Case, digest: str) -> str:
         if version.digest == digest:
             return listing(sorted(writers)) or "somebody else"
         writers.add(version.by or "somebody else")
-    return "somebody else"  # that version isn't kept, so nobody knows what is after it
+    # that version isn't kept, so nobody knows what changed after it
+    return "somebody else"
 
 
 def entries(versions: Sequence[Version]) -> Iterator[Version]:
@@ -360,10 +362,10 @@ def _counts(snapshot: CaseSnapshot) -> str:
 
 
 _PAGE = 50  # cases in one part of the list
-# after it the rest of a list is worked out later: the list is there at once
+# after this time the rest of a list is worked out later, so the list appears at once
 _MOMENT_S = 0.08
 _FEW = 200  # cases of which each is looked at for every list; of more only those that are shown
-_DOSSIERS = 200  # kept in memory, as they are large
+_DOSSIERS = 200  # dossiers kept in memory; they are large
 
 
 class Workspace:
@@ -495,7 +497,7 @@ class Workspace:
             case = interview.what_if(now, {ask_id: text})
         except InputError:
             return False
-        # what they say is compared, and not where either was read from
+        # the contents are compared, and not the places they were read from
         return case.model_dump() == now.case.model_dump()
 
     def what_if(
@@ -533,6 +535,7 @@ class Workspace:
         what: str,
         digest: str,
     ) -> AnswerResult:
+        """Write one step of an interview, and keep the case that was judged after it."""
         now = self.evaluated(name)
         step = write(replace(now, digest=digest), ask_id, what, judge=self.decide)
         self._written(name, now, step.digest, step.dossier)
@@ -655,6 +658,7 @@ class Workspace:
         return row
 
     def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
+        """Judge a case, or take the kept dossier if nothing that it depends on has changed."""
         key = snapshot.lasting_key
         day = snapshot.day
         dossier = self._kept.dossier(self._place, name, key, day) if day else None
@@ -674,6 +678,7 @@ class Workspace:
         *,
         again: bool = False,
     ) -> EvaluatedCase:
+        """Keep a judged case in memory and, where the kept one is out of date, on the disk."""
         kept = self._kept_row(name)
         known = (kept.key, kept.row.as_of) == (snapshot.lasting_key, snapshot.day)
         if not again or not known:

@@ -486,6 +486,7 @@ _MOST_PROBLEMS = 50  # that are listed
 
 
 def _import_labels(path: Path, case: str) -> int:
+    """Import a sheet of labels and print the result; with a wrong line nothing is kept."""
     from tuneworthy.labelling.sheets import import_sheet, import_text
 
     read = import_sheet(path, case)
@@ -613,7 +614,7 @@ def failures(
     from tuneworthy.report.sections.failures import failures_dict, failures_document
 
     if sheet is not None:
-        # said on the other channel where JSON is asked for
+        # printed to the other channel where JSON is asked for
         _import_causes(Path(sheet), case)
         written = ""
     else:

@@ -29,6 +29,7 @@ def _completer(list_words: Callable[[click.Context, str], Iterable[str]]) -> Com
     def complete(
         context: click.Context, _parameter: click.Parameter, begun: str
     ) -> list[CompletionItem]:
+        """Offer the words that begin as typed; an error offers none."""
         from click.shell_completion import CompletionItem
 
         try:
@@ -119,6 +120,7 @@ def _case(context: click.Context) -> str:
 
 
 def _framework(context: click.Context) -> Framework:
+    """The framework of the case on the command line; the lesson's where no case can be read."""
     from contextlib import suppress
 
     from tuneworthy.errors import InputError

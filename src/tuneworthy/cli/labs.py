@@ -271,6 +271,7 @@ def verify(
 
 
 def _compare(sources: tuple[str, ...], **own: Any) -> int:
+    """Compare the arms in results of other tools; returns the exit code."""
     from tuneworthy.intake.measure import compare_results
     from tuneworthy.report.sections.measure import compared_dict, compared_report
 
@@ -373,6 +374,7 @@ def _run(
 
 
 def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
+    """The grader that was asked for; None without one. Refuse options that need a grader."""
     from tuneworthy.lab.judge import LABELS, JudgeChoice
 
     if rubric is None:
@@ -435,6 +437,7 @@ def list_(case: str | None, as_of: date | None, everything: bool, ends: bool) ->
 
 
 def _show_ends(folder: str | None, as_of: date | None, *, everything: bool) -> None:
+    """Show on which days models end: those that are known, or those of the cases in a folder."""
     from tuneworthy.cases import ends
     from tuneworthy.pipeline import today
 

@@ -100,6 +100,7 @@ class Command(click.Command):
 
 
 def _usual_budget(case: str) -> float:
+    """The budget of the configuration, which is said on the other channel."""
     from tuneworthy.files.case import case_path
     from tuneworthy.files.config import find_budget
 
@@ -161,6 +162,7 @@ def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
 
     class CaseFirst(Group):
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+            """Put the usual command first where the first word is none."""
             known = [*self.commands, *ctx.help_option_names, "--help-all"]
             if (
                 args
@@ -506,9 +508,10 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
     is_live = stream.isatty()
 
     def show(text: str) -> None:
+        """Write the text over the last one, or once in a while on a line of its own."""
         nonlocal last
         now = time.monotonic()
-        if is_live:  # what wraps can't be erased again
+        if is_live:  # a line that wraps can't be erased
             stream.write(
                 _ERASE + one_line(text, limit=(columns_of(stream) or USUAL) - 1)
             )
@@ -526,6 +529,7 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
 
 
 def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], None]:
+    """Make a function that shows how far the reading is, once in a while."""
     started = time.monotonic()
     last = 0.0
 
@@ -548,6 +552,7 @@ def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], N
 
 
 def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
+    """Make a function that shows the state of a lab's calls on one line."""
     from tuneworthy.report.sections.lab import duration, left_s, share_text
 
     started = time.monotonic()

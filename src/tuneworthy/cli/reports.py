@@ -247,6 +247,7 @@ def _refuse(what: str, is_given: bool, topic: str, its: str) -> None:
 def _show_history(
     case: str, since: str | None, chosen: str | None, as_of: date | None
 ) -> None:
+    """Show the changes of a case between its kept versions, or since one of them."""
     from tuneworthy.cases import history
     from tuneworthy.report.sections.difference import (
         changes_dict,

@@ -317,6 +317,7 @@ def _lines(
     of = ""
 
     def say(text: str) -> None:
+        """Show the text, with the time that is left for the run in it."""
         nonlocal began, of
         name, _, step = text.partition(", step ")
         now = time.monotonic()
@@ -336,6 +337,7 @@ def _lines(
 
 
 def _prepared(case: str, say: Callable[[str], None], **options: Any) -> PreparedPilot:
+    """Prepare a pilot by the options; with ``--resume`` its settings come from the written plan."""
     from tuneworthy.files.stores import written_pilot
     from tuneworthy.lab.prepare import prepare
     from tuneworthy.training.pilot import prepare_pilot, with_bases
@@ -466,6 +468,7 @@ def _recipe(base: str, options: dict[str, Any]) -> Recipe:
 
 
 def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> Trainer:
+    """The trainer for a way of training: the embedded base, files in a folder, or a service."""
     from tuneworthy.files.stores import pilot_folder
     from tuneworthy.training.trainers import EMBEDDED, LoraTrainer
 
@@ -496,6 +499,7 @@ def _trainer(lab: PreparedLab, way: str, base: str, options: dict[str, Any]) -> 
 def _hosted(
     model: Model, options: dict[str, Any], confirmed: frozenset[str]
 ) -> Trainer:
+    """The trainer that runs jobs at a service; refuse to go on without its prices."""
     from tuneworthy.model.case import TokenPrice
     from tuneworthy.pipeline import today
     from tuneworthy.training.bases import asked_text

@@ -16,8 +16,7 @@ from tuneworthy.syntax.document import Error, ParsedFile, build, parse
 
 FILES = ("models.yaml", "services.yaml", "limits.yaml", "assumptions.yaml")
 COMPILED = "catalogue.json"
-"""The same facts as in those files, which take ten times as long to read; ``tools/facts.py`` makes
-it."""
+"""The facts of those files in a form that is read ten times as fast; ``tools/facts.py`` makes it."""
 
 
 class OwnFacts(NamedTuple):

@@ -25,7 +25,7 @@ from tuneworthy.model.case import Price
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,59}$")]
 Word = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$")]
-# a snapshot ends with its alias where nobody says else
+# a snapshot ends with its alias unless a page says otherwise
 _SNAPSHOT = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
 UNCONFIRMED = " (one source, not confirmed)"
 """The words after a fact that neither its maker's page nor a second source confirms."""
@@ -43,7 +43,7 @@ class OutsideFact(FileRecord):
     entry: Slug  #: Its name in its file, used once.
     #: An earlier entry that no longer counts from this one's day on.
     replaces: Slug | None = None
-    says: Text = ""  #: What the page says, and what else matters here.
+    says: Text = ""  #: The words of the page, and whatever else matters here.
     sources: tuple[Name, ...]
     confirmed: Tri = "unknown"
     """Whether its maker's own page, or two sources that don't copy each other, say so."""
@@ -93,7 +93,7 @@ class ModelFact(OutsideFact):
     train_until: date | NoEnd | None = None
     """The day from which no new job tunes it; where none is stated, the day it ends."""
     tunes_end: date | NoEnd | None = None  #: When models tuned on it end.
-    #: What is named in its place, the cheapest first.
+    #: Models that are named in its place, the cheapest first.
     successors: tuple[Name, ...] = ()
     successor_tunable: Tri = "unknown"
 
@@ -177,7 +177,7 @@ class ServiceFact(OutsideFact):
 
     service: Name
     kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
-    host: Word | None = None  #: What stands before the names of its models.
+    host: Word | None = None  #: The text before the names of its models.
     approaches: tuple[Ident, ...] = ()
     """Approaches that its own pages name. A missing one may be offered all the same."""
     #: Whether somebody can start with it now, or it is maintained.
@@ -185,7 +185,7 @@ class ServiceFact(OutsideFact):
     until: date | None = None  #: The day on which new work ends, or ended.
     serves_until: date | None = None  #: The day from which it serves no tuned model.
     regions: tuple[Name, ...] = ()
-    keeps: Text = ""  #: What it keeps of files and prompts, and for how long.
+    keeps: Text = ""  #: The files and prompts that it keeps, and for how long.
     keeps_days: Natural | None = None  #: Days it keeps a training file by itself.
     trains: tuple[TrainingOffer, ...] = ()
     serves: tuple[ServingOffer, ...] = ()
@@ -430,7 +430,7 @@ class KnownFacts:
             for service in self.services
             if service.host == host and service.kind == "hosted"
         ]
-        # one host may stand behind two services, of which one is closed
+        # two services may share a host while only one of them is open
         return max(hosted, key=lambda each: each.open_to_new != "no", default=None)
 
     def training_price(self, model: str, method: Method) -> TrainingPrice | None:

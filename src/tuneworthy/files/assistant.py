@@ -75,7 +75,7 @@ def keep_assistant_answers(
     values: dict[str, dict[str, str]] = {key: {} for key in quotes}
     for path, value in changed.items():
         keys = [key for key in quotes if overlaps(path, key)]
-        # a value that went with another one, as a metric with its target, is nobody's own answer
+        # a value written along with another, as a metric with its target, is no answer of its own
         nearest = max(keys or quotes, key=len)
         values[nearest][path] = value
     now = datetime.now(UTC)
@@ -120,7 +120,7 @@ def unconfirmed(case: Case) -> tuple[AuthoredAnswer, ...]:
     if not newest:
         return ()
     now = stated_values(case)
-    # a row that a person puts before one of an assistant's moves its place, and confirms nothing
+    # a row that a person inserts moves an assistant's row and confirms nothing
     anywhere = {
         (_shape(path), value) for path, value in now.items() if _shape(path) != path
     }

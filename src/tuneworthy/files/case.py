@@ -97,6 +97,7 @@ def search_files(case: Case) -> tuple[Path, ...]:
 
 
 def _files_of_prompts(case: Case, endings: frozenset[str]) -> tuple[Path, ...] | None:
+    """The prompt files with one of these endings; refuses more than can be compared."""
     folder = beside(case, "data.prompts", case.data.prompts)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return None

@@ -26,7 +26,8 @@ Error = Callable[..., InputError]
 
 BOM = "\ufeff"
 
-OWN_FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
+#: The folder of computed results; it holds nothing of the user's own.
+OWN_FOLDER = ".tuneworthy"
 
 _GITIGNORE = """\
 # By Tuneworthy. Texts of your users, answers of models and training rows stay out of git; what a
@@ -56,7 +57,7 @@ def make_folder(folder: Path) -> None:
     is_new = own is not None and not os.path.lexists(own)
     folder.mkdir(parents=True, exist_ok=True)
     if own is not None and is_new:
-        with suppress(OSError):  # a help, and no part of what is kept
+        with suppress(OSError):  # the file only helps git users
             (own / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
 
 
@@ -147,7 +148,8 @@ def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
         yield
     except (OSError, ValueError, RuntimeError) as problem:
         number = getattr(problem, "errno", None)
-        if isinstance(problem, shutil.Error):  # of a folder: the first file says why
+        # for a folder, the error of the first file says why
+        if isinstance(problem, shutil.Error):
             number = int(re.findall(r"Errno (\d{1,4})", f"{problem} Errno 5")[0])
         message = getattr(problem, "strerror", "")
         reason = message or (os.strerror(number) if number else "not a usable name")
@@ -193,7 +195,7 @@ def all_or_none(folder: Path) -> Iterator[list[Path]]:
         for path in placed:
             path.unlink(missing_ok=True)
         if is_new:
-            # a name that can't be one was never made
+            # a folder whose name is impossible was never made
             with suppress(OSError, ValueError):
                 folder.rmdir()
         raise
@@ -374,7 +376,7 @@ def _taken(path: Path, held: ExitStack) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ours = os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError as caught:
-        # else files can't be locked there
+        # otherwise files can't be locked there
         ours = not isinstance(caught, BlockingIOError)
     if ours:
         held.callback(os.close, descriptor)

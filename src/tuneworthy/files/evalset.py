@@ -283,6 +283,7 @@ def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
 def _case(
     names: Sequence[str], row: Sequence[str], number: int, where: str
 ) -> EvalCase:
+    """Read one row of a CSV as a case."""
     if len(row) > len(names):
         raise CaseError(
             "has more cells than the heading", where=where, fix="quote its commas"
@@ -308,6 +309,7 @@ def _case(
 
 
 def _value(name: str, cell: str, where: str) -> Any:
+    """Read a cell of JSON; passages and tags may also be plain text."""
     if name == "contexts" and not cell.lstrip().startswith("["):
         return [{"id": "1", "text": cell}]
     if name == "tags" and not cell.lstrip().startswith("["):
@@ -390,6 +392,7 @@ def read_examples(path: Path) -> tuple[EvalCase, ...]:
 
 
 def _example(data: dict[str, Any], path: Path, line: int) -> EvalCase | None:
+    """Read one line as an example; None where its answer isn't text."""
     for asked, answered in _PAIRS:
         if "reference" not in data and asked in data and answered in data:
             data = {"input": data[asked], "reference": data[answered]}

@@ -32,9 +32,9 @@ from tuneworthy.syntax.document import ParsedFile, build, parse
 AVOID = "avoid.txt"  #: File of a voice folder with phrases the brand never uses, one a line.
 _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
-_MOST_STEPS = 8  # before the last prompt of a chain
+_MOST_STEPS = 8  # prompts before the last one of a chain
 _MOST_TERMS = 10_000
-# of all terms together, or of avoid.txt: more take minutes to make ready
+# bytes of all terms, or of avoid.txt; more would take minutes to prepare
 _MOST_WORDS = 20_000
 _WORDS_BYTES = 400_000
 _VOICE_BYTES = 8 * MIB
@@ -188,7 +188,8 @@ _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MUL
 _PART = re.compile(r"^#[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _VARIABLE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
 _OTHER = re.compile(r"\{[%#]|\{\{")
-VARIABLES = ("input", "contexts", "examples", "previous")  #: What a template may name.
+#: The variables that a template may name.
+VARIABLES = ("input", "contexts", "examples", "previous")
 
 
 def names(variant: PromptVariant) -> frozenset[str]:

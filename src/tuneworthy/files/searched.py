@@ -62,6 +62,7 @@ def read_search(path: Path) -> tuple[PromptVariant, ...]:
 
 
 def _prompts_in(data: Any, path: Path) -> Iterator[FoundPrompt]:
+    """Find the prompts in a tool's file by the first reader that understands it."""
     if isinstance(data, list):
         for item in data:
             yield from _mlflow(item) if isinstance(item, dict) else ()

@@ -80,8 +80,8 @@ class JsonLines(NamedTuple, Generic[R]):
 
     path: Path
     record: type[R]
-    name: str  #: What a record is called in an error.
-    fix: str  #: What to do about what is none.
+    name: str  #: The name of a record in an error.
+    fix: str  #: The advice where a line isn't a record.
     limit: int = CASES_LIMIT  #: Most bytes of the file.
 
     def read(self) -> tuple[R, ...]:
@@ -103,6 +103,7 @@ class JsonLines(NamedTuple, Generic[R]):
         return self._one(read_text(self.path, limit), str(self.path))
 
     def _one(self, text: str, where: str) -> R:
+        """Read one record; one with a seal is refused if it was edited after it was written."""
         sealed = _SEALED.fullmatch(text.rstrip("\r\n"))
         comes = "brought"
         if sealed is not None:
@@ -153,8 +154,8 @@ class KeptFile(NamedTuple, Generic[R]):
 
     file: str
     kind: str  #: Module of ``model`` and class, as ``lab.VerifyPlan``: most runs read none.
-    name: str  #: What a record is called in an error.
-    fix: str  #: What to do about what is none; ``{}`` is the case folder.
+    name: str  #: The name of a record in an error.
+    fix: str  #: The advice where the file holds no record; ``{}`` is the case folder.
     sealed: bool = False
     """Whether the record says where it was made; it then has a field ``brought``."""
 
@@ -630,7 +631,7 @@ read_pilot: KeptFile[PilotResult] = KeptFile(
     "result of a pilot",
     "move it away and run the pilot again; nothing is trained twice",
     sealed=True,
-)  #: What the last pilot found; it takes the place of what one found before.
+)  #: The result of the last pilot; it replaces the result of the one before.
 
 
 # Plans of labs, written before the lab looks ------------------------------------------------------
@@ -655,7 +656,7 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
     A choice equal to the one before keeps the time at which it was first written.
     """
     before = None
-    with suppress(CaseError):  # what can't be read gives way
+    with suppress(CaseError):  # a choice that can't be read is replaced
         before = written_choice(case)
     if not written_choice.same_as(plan, before):
         written_choice.write(case, plan)
@@ -738,7 +739,7 @@ def read_rubrics(case: Case) -> dict[str, str]:
     )
     texts = (read_text(rubric_path(case, name), MIB).strip() for name in names)
     pairs = zip(names[:MOST_RUBRICS], texts, strict=False)
-    # else it was changed
+    # otherwise the file was changed
     return {name: text for name, text in pairs if digest_of(text) == name}
 
 

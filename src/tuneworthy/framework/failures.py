@@ -153,6 +153,7 @@ def _is_supposed(case: Case) -> bool:
 def _measured(
     read: Evidence, case: Case, framework: Framework
 ) -> FailureAnalysis | None:
+    """The analysis by failures that people read one by one; None where they gave no cause."""
     counts: dict[CauseId, int] = {}
     for cause in CAUSES:
         count = read.details.get(cause, 0)
@@ -213,7 +214,7 @@ def _target(case: Case) -> float | Unknown:
 
 # The same as the dossier has it.
 
-_NAMED = 3  # options that help, families of them once; all are in ``helped_by``
+_NAMED = 3  # options named, a family once; all are in ``helped_by``
 _NOTHING_HELPS = Unknown(
     ask="mend the evaluation set: nothing that is tried on the system helps"
 )
@@ -239,6 +240,7 @@ def _is_seen(share: FailureShare) -> bool:
 def _result(
     share: FailureShare, analysis: FailureAnalysis, framework: Framework
 ) -> FailureResult:
+    """One cause with what helps, and the quality if all of its failures were mended."""
     rule = analysis.causes[share.cause]
     there = {*framework.options, *framework.approaches}
     helped_by = tuple(option for option in rule.helped_by if option in there)
@@ -283,6 +285,7 @@ def _says(
 
 
 def _noise_text(analysis: FailureAnalysis) -> str:
+    """A sentence on the quality that remains once wrong references are mended."""
     measured = analysis.quality
     corrected = analysis.corrected
     if isinstance(measured, Unknown) or isinstance(corrected, Unknown):

@@ -26,9 +26,10 @@ from tuneworthy.model.base import State, break_even, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, ongoing_usd
 
-_LISTED = 4096  # combinations at most: of the first that many
+_LISTED = 4096  # the most combinations that are listed
 _CLOSE = 1e-9
-_USUAL = 0.95  # of the candidates with one strength: it distinguishes them no more
+# share of candidates with one strength at which it doesn't distinguish them
+_USUAL = 0.95
 
 
 def check(framework: Framework) -> Lint:
@@ -66,7 +67,7 @@ def _kind(steps: Sequence[int], yes: Iterable[int]) -> _Kind:
 
 Kinds = Mapping[_Kind, int]
 Findings = Iterator[LintFinding]
-#: What combinations without a factor are, and with it.
+#: How many combinations are of one kind without a factor and another with it.
 Pairs = Mapping[tuple[_Kind, _Kind], int]
 
 
@@ -137,6 +138,7 @@ class _Table:
     def _ending(
         self, trees: tuple[Tests, ...], states: Mapping[str, State]
     ) -> Iterator[tuple[tuple[Any, ...], int]]:
+        """The kinds at which combinations end in several trees, each with how many end there."""
         rules = replace(self.rules, bounds=bounds_of(chain(*trees)))
         ends = ending(rules, trees, {**dict.fromkeys(rules.checks, "yes"), **states})
         width = 4 if len(trees) > 2 else 1
@@ -205,6 +207,8 @@ _Rule = Literal["score", "counted", "difference"]
 
 
 def _cells(kinds: Kinds, rules: tuple[_Rule, _Rule]) -> Iterator[LintCell]:
+    """Group combinations by how many reasons for and against are yes, with their bands."""
+
     def yeses(kind: _Kind) -> tuple[int, int]:
         return kind.indicators, kind.anti_indicators
 
@@ -283,7 +287,7 @@ def _strengths(table: _Table) -> Findings:
         return
     usual, most = max(by_strength.items(), key=lambda item: item[1])
     if most / total < _USUAL:
-        return  # it tells some apart
+        return  # strength tells some of them apart
     rare = {kind: many for kind, many in candidates.items() if kind.strength != usual}
     strengths = {
         f"{BANDS[low]} to {BANDS[high]}": many

@@ -36,7 +36,7 @@ def _parsed(file: str) -> ParsedFile:
     return parse(catalogue_text(file), file, FrameworkError)
 
 
-# it ships with the package and is frozen; a server asks for it all day
+# a shipped framework never changes, and a server asks for it all day
 @lru_cache(maxsize=8)
 def load_named(name: str) -> Framework:
     """Read a framework of the catalogue; raises a FrameworkError if it has none of that name."""
@@ -60,6 +60,7 @@ def _whole(document: ParsedFile) -> ParsedFile:
 
 
 def _named_document(name: str, where: str) -> ParsedFile:
+    """A framework of the catalogue as a parsed file, or an error that suggests the nearest name."""
     if name not in NAMES:
         guess = did_you_mean(name, NAMES)
         raise FrameworkError(
@@ -83,7 +84,8 @@ def published_counts() -> GoalRecord:
 @cache
 def case_fields() -> dict[str, CaseField]:
     """Every field of a case by its path, without the places in lists, in the order of asking."""
-    from tuneworthy.model.interview import CaseField  # a decision asks nothing
+    # imported here, because a decision asks no question
+    from tuneworthy.model.interview import CaseField
 
     return {
         path: CaseField.model_validate(

@@ -61,7 +61,8 @@ class Not(NamedTuple):
     part: Test
 
 
-Test = bool | Reaches | YesTo | Every | Not  #: What a step of the tree asks, as data.
+#: The question of a step of the tree, as data.
+Test = bool | Reaches | YesTo | Every | Not
 
 
 def _any(parts: Iterable[Test]) -> Test:
@@ -151,7 +152,7 @@ class Rules:
     anti_indicators: Strings
     weights: dict[str, int]  #: Scaled weight of each factor; 0 for checks.
     scale: int  #: Scaled units in a weight of one.
-    denominator: float  #: What a difference (not scaled) is divided by.
+    denominator: float  #: The number that a difference (not scaled) is divided by.
     steps: tuple[tuple[Test, Outcome], ...]  #: The tree; the last test always holds.
     score_cuts: Cuts
     difference_cuts: Cuts
@@ -221,6 +222,7 @@ def _exact(number: float) -> Fraction:
 def _denominator(
     framework: Framework, weights: dict[str, Fraction], instead: str | float | None
 ) -> Fraction:
+    """The number that the score is divided by, as a fraction."""
     chosen = framework.scoring.denominator if instead is None else instead
     if chosen == "count":
         return Fraction(max(len(weights), 1))
@@ -252,6 +254,7 @@ _CEILING = ""
 
 
 def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
+    """Compile a condition; its parts hold together, bounds are scaled to whole numbers."""
     parts: list[Test] = []
     if condition.ceiling is not None:
         parts.append(_answered(_CEILING, condition.ceiling))

@@ -57,7 +57,7 @@ put in by name have added."""
 class TallyGroup(NamedTuple):
     """The answers of one kind, reduced to what the tree can distinguish."""
 
-    known: Weighed  #: What is yes for certain.
+    known: Weighed  #: The answers that are certainly yes.
     #: Scaled weight of every open answer that nothing names, sorted.
     open: tuple[int, ...]
     size: int  #: How many answers there are, open, yes or no.
@@ -103,7 +103,7 @@ class Completions:
         self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)
     ) -> dict[Outcome, float]:
         """The share of each outcome when every open answer of a group is yes with the group's odds."""
-        # by how many of a group are yes: the chance that certain ones are, and the others no
+        # by the number of yeses: the chance that just these answers are yes
         of_checks, of_reasons, of_against = (
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
             for p, n in zip(odds, self.open, strict=True)
@@ -151,6 +151,7 @@ def _names_by_group(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
 
 
 def _groups(rules: Rules, states: States) -> tuple[Groups, Named]:
+    """Split the answers into three groups, and those that the tree asks for by name."""
     groups = []
     for names, weighs in _names_by_group(rules):
         weights = {name: rules.weights[name] if weighs else 0 for name in names}
@@ -180,6 +181,7 @@ def effort(rules: Rules, states: States) -> int:
 
 
 def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
+    """Count the completions of all open answers by the step at which the tree ends."""
     tree = tuple(test for test, _ in rules.steps)
     steps: list[dict[Cell, int]] = [{} for _ in tree]
     for ((step,), cell), many in _count_endings(rules, (tree,), groups, named).items():
@@ -351,7 +353,7 @@ def _pairs(
     """Pair the completions of two groups: one by one while they are few, else by bounds reached."""
     if len(left.open) + len(right.open) <= _EXACT:
         most = _LOOP_UP_TO
-    else:  # too many for the classes, so that more are gone through one by one
+    else:  # too many states for the classes, so these are gone through one by one
         most = _TABLE_UP_TO // 16
     lefts = _states(left)
     rights = _states(right)

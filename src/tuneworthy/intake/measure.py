@@ -260,6 +260,7 @@ def _report(
     *,
     added: bool,
 ) -> MeasureReport:
+    """Put together the report on what was measured, with the dossiers before and after it."""
     checks = framework.ceiling.items()
     models = tuple(seen_models(measured, dossier.as_of).values())
     case = load_case(source)
@@ -317,6 +318,7 @@ def _as_read(row: Mapping[str, Any]) -> str:
 def _is_there(
     target: Path, sources: Sequence[str], mapping: str | Path | None
 ) -> InputError:
+    """The error where the folder of a new case already holds something."""
     if not os.path.lexists(case_path(target)):
         fix = "move it away, or run this in another folder"
         return InputError("exists already", where=str(target), fix=fix)
@@ -405,7 +407,7 @@ def _measured(
             results = _results(files, signals(materials, near), progress, draw)
         parts.append(_measured_part(files, results, draw))
         guesses += files.guesses
-    # what the team keeps as examples comes last: it counts before what its logs could give
+    # the team's own examples come last, so they replace the candidates of its logs
     held = () if sources else named(case, "examples")
     if held:
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
@@ -422,7 +424,7 @@ def _measured(
     )
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda item: (item.digest, item.name)):
-        # of Hive's layout: what they say is read too
+        # folders in Hive's layout hold values that are read as well
         folders = reading.name.rpartition("/")[0]
         identity = " ".join(filter(None, (reading.digest, reading.format, folders)))
         inputs.update(f"{identity}\n".encode("utf-8", "surrogatepass"))
@@ -457,6 +459,7 @@ def _save_map(path: Path, maps: Collection[str]) -> None:
 def _files(
     sources: Sequence[str | Path], fields: FieldMap | None, *, searched: bool
 ) -> TraceFiles:
+    """The trace files to read; a trace that lies in the future counts as wrong."""
     from tuneworthy.traces.read import TraceFiles
     from tuneworthy.traces.stream import Limits
 
@@ -473,6 +476,7 @@ def _results(
     progress: Progress | None,
     draw: tuple[float, int] = ALL,
 ) -> tuple[Findings, ...]:
+    """Measure the traces of some files with every signal."""
     from tuneworthy.measure.engine import Sampling, measure
 
     drawn = Sampling(*draw)
@@ -496,6 +500,7 @@ def _report_progress(files: TraceFiles, progress: Progress | None) -> None:
 def _measured_part(
     files: TraceFiles, results: Sequence[Findings], draw: tuple[float, int] = ALL
 ) -> Measured:
+    """Merge what the signals found in some files; of one id, a known measurement goes first."""
     source = ", ".join(
         f"{file.name} ({file.format})" for file in files.readings if file.traces
     )
@@ -614,6 +619,7 @@ def _pair(
 def _arm_of(
     labels: Sequence[str], option: str, text: str | None, every: str
 ) -> int | None:
+    """The place of the arm that a text names, in full or in part; None for no text."""
     if text is None:
         return None
     wanted = text.casefold()
@@ -627,7 +633,7 @@ def _arm_of(
     return places[0]
 
 
-SET_FILE = "eval.jsonl"  #: What a new set is called, beside the case file.
+SET_FILE = "eval.jsonl"  #: The name of a new set, beside the case file.
 CASES = 200  #: Of a set where nothing is said.
 BELOW = 0.05
 """The distance below the target at which scores are distinguished, where today's score is unknown."""
@@ -732,6 +738,7 @@ def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
 def _set_report(
     case: Case, source: str | Path, drawn: EvalSample, path: Path, planned: PlannedCases
 ) -> EvalsetReport:
+    """Put together the report on a new evaluation set, with how sure a score on it will be."""
     target = case.targets.quality.at_least if case.targets.quality else None
     expected = 0.5
     by = ""
@@ -936,6 +943,7 @@ _ON_THE_PAGE = (
 def _traced(
     case: Case, placed: Sequence[Path], add: Callable[[Case, Measured], bool]
 ) -> Iterable[Parts]:
+    """Measure uploaded logs, and give up if reading takes too long for a page."""
     from tuneworthy.traces.read import TraceFiles, case_map
 
     # one record of each is read, so that a file that isn't a log is refused by its own name:

@@ -111,6 +111,7 @@ _TO_A_MODEL = re.compile(r"\b(?:you are|you help|your task|act as)\b", re.IGNORE
 
 
 def _kind_of(record: Mapping[str, Any]) -> FileKind:
+    """The kind of a file by the names in one of its records."""
     names = {str(name).casefold() for name in record}
     if names <= _OF_AN_EXAMPLE and {"input", "output"} <= names:
         return "training"

@@ -96,6 +96,7 @@ def _state(ask: Ask, text: str) -> str:
 
 
 def _count(ask: Ask, text: str) -> str:
+    """Read a whole number; a check also takes yes and no."""
     plain = text.replace(",", "")
     if is_whole_number(plain) and not plain.startswith("-"):
         return WholeValue(plain.strip().lstrip("+"))
@@ -107,6 +108,7 @@ def _count(ask: Ask, text: str) -> str:
 
 
 def _read_number(ask: Ask, text: str) -> float:
+    """Read one number with its unit, such as 20k or 90%."""
     fix = "write a plain number, as 1500 or 20k"
     if ask.share:
         fix = "write a number, as 0.9 or 90%"
@@ -148,7 +150,7 @@ def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
     try:
         numbers = _read_numbers(ask, text)
     except CaseError:
-        return None  # it is refused when it is written
+        return None  # a wrong value is refused when it is written
     if all(abs(number) <= 1 for number in numbers):
         return None
     likely = " to ".join(f"{plain_number(number)}%" for number in numbers)
@@ -160,6 +162,7 @@ def growth_doubt(ask: Ask, text: str) -> GrowthDoubt | None:
 
 
 def _amount(ask: Ask, text: str) -> Value:
+    """Read an amount: one number, low and high, or low, likely and high."""
     numbers = _read_numbers(ask, text)
     if sorted(numbers) != numbers:
         raise _refused(ask, text, "write the smaller number first, as 800-2000")
@@ -175,6 +178,7 @@ def _amount(ask: Ask, text: str) -> Value:
 
 
 def _price(ask: Ask, text: str) -> Value:
+    """Read a price: two numbers, for input and output."""
     parts = [part for part in re.split(r"\s*[;/]\s*|,\s+|\s+", text) if part]
     if len(parts) != 2:
         raise _refused(ask, text, "write two numbers, as 2.50, 10")
@@ -195,6 +199,7 @@ def _choices(ask: Ask, text: str) -> tuple[str, ...]:
 
 
 def _choice(ask: Ask, text: str) -> WholeValue:
+    """Read a choice by its number, its id or its title."""
     ids = [choice.id for choice in ask.choices]
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(ids):
         return WholeValue(ids[int(text) - 1])
@@ -458,7 +463,7 @@ class Typed(NamedTuple):
     text: str
     case: Case
     framework: Framework
-    paths: frozenset[str]  #: What was answered.
+    paths: frozenset[str]  #: The answers that were given, by path.
     changes: tuple[AnswerChange, ...]
 
     @property
@@ -509,7 +514,7 @@ def type_in(
     for name, typed in answers.items():
         at = ".".join(answer_path(name, framework, by_id=by_id))
         if any(_stand_together(case, at, other) for other in names):
-            case = built()  # what stands beside it has changed
+            case = built()  # the values beside it have changed
         changed = edit(
             changed, _typed_places(case, framework, at, typed), str(path), CaseError
         )
@@ -558,7 +563,7 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
     if ask.kind == "count" and ask.id.count(".") == 1 and ask.id.startswith("data."):
         with suppress(CaseError):
             return places_of(case, ask, text)
-        return {keys_of(case, at): text}  # no count: where they lie
+        return {keys_of(case, at): text}  # a path to the examples and not their number
     is_list = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
     if is_list or ask.kind == "amount":
         text = _typed(_flow(text), at)
@@ -567,7 +572,7 @@ def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Place
 
 def _unasked(case: Case, at: str, text: str) -> Places:
     """The places of a key that no interview asks for."""
-    if at in ("name", "description"):  # whatever it looks like
+    if at in ("name", "description"):  # a text whatever it looks like
         return {(at,): text}
     steps = at.split(".")
     if len(steps) == 3 and steps[0] in ROOMS:
@@ -833,7 +838,7 @@ class Script(NamedTuple):
 
     answers: dict[str, str]  #: As ``type_in`` takes them, by path.
     kept: tuple[str, ...]  #: Challenges of which both sides stay.
-    name: str  #: What a new case is called.
+    name: str  #: The name of a new case.
     places: dict[str, str]  #: Path, or challenge, to file and line.
 
 

@@ -31,7 +31,7 @@ from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, counted, few, listing, sentence, several, usd
 
 MARGIN = "      "
-LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed nothing.
+LEFT = f"{MARGIN}Left as it is.\n"  #: The line after an answer that changed nothing.
 
 _FILE = files("tuneworthy.interview").joinpath("words.yaml")
 WORDS: dict[str, Any] = parse(_FILE.read_text("utf-8"), _FILE.name, InputError).data
@@ -76,6 +76,7 @@ def note(text: str) -> Sheet:
 
 
 def question_page(ask: Ask) -> Sheet:
+    """The page with one question and its choices."""
     page = Sheet("").question(
         ask, f"{ask.number}/{ask.of}".ljust(len(MARGIN) - 1) + " "
     )
@@ -105,6 +106,7 @@ def hint(ask: Ask) -> str:
 
 
 def why_text(ask: Ask) -> str:
+    """The reason to answer a question, and how long it takes."""
     texts = [safe(ask.why)] if ask.why else []
     texts.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.worth_usd:

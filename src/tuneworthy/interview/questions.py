@@ -52,7 +52,7 @@ _PLAIN = CaseField(title="", kind="state")
 LEADING_CAUSE = "failures.mostly"
 #: The answer that a check is done because the task takes none of it.
 NOT_NEEDED = "not_needed"
-_SIGNAL_MINUTES = 3  # ours; a framework gives signals none
+_SIGNAL_MINUTES = 3  # our own number, because a framework gives signals no minutes
 
 
 def asked_by(framework: Framework) -> dict[str, Mapping[str, Criterion]]:
@@ -162,7 +162,7 @@ def keys_of(case: Case, path: str) -> Keys:
     for position, step in enumerate(steps):
         if isinstance(here, tuple):
             keys.append(_place(step, len(here), steps[:position], path) - 1)
-        elif here is None and step.isdigit():  # of a list that isn't there yet
+        elif here is None and step.isdigit():  # the list isn't there yet
             keys.append(_place(step, 0, steps[:position], path) - 1)
         elif isinstance(here, BaseModel) and step not in type(here).model_fields:
             return (
@@ -200,7 +200,7 @@ def is_stated(case: Case, path: str) -> bool:
         parent = value_at(case, above)
         has_defaults = isinstance(parent, Attempt | QualityTarget)
         if has_defaults and last not in parent.model_fields_set:
-            return False  # it has its default, which nobody stated
+            return False  # the value is a default that nobody stated
     return shown_value(value_at(case, path)) != ""
 
 
@@ -286,6 +286,7 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
 
 
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
+    """The field that a path leads to; None where nothing is asked there."""
     room, *rest = path.split(".")
     if room in ROOMS and len(rest) == 1:
         criterion = asked_by(framework)[room].get(rest[0])
@@ -306,6 +307,7 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
 def _framework_field(
     framework: Framework, criterion: Criterion, own: CaseField
 ) -> CaseField:
+    """The field of an answer to the framework, in the words of the framework."""
     means = getattr(criterion, "means", "")
     reasons = [criterion.why] if criterion.why else []
     if means:
@@ -341,6 +343,7 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
 
 
 def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
+    """The choices of a field; a name stands for a list that the framework or the case has."""
     if field.choices == "goals":
         return tuple(
             Choice(name, goal.title, goal.need)
@@ -352,7 +355,7 @@ def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
     elif titles == "causes":
         titles = {name: cause.title for name, cause in framework.causes.items()}
     elif titles == "options":
-        # these may have been tried, and keeping the prompt is no attempt
+        # options that may have been tried; keeping the prompt is no attempt
         titles = {
             name: option.title
             for name, option in framework.options.items()
@@ -446,7 +449,7 @@ class IfDone(NamedTuple):
     missing: tuple[str, ...]  #: Titles of those checks.
     #: Titles of the open answers it would depend on, the best first.
     depends: tuple[str, ...]
-    outcome: Verdict  #: What the count would come to.
+    outcome: Verdict  #: The outcome that the count would reach.
 
 
 def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
@@ -492,7 +495,8 @@ def worth_asking(states: States, framework: Framework) -> dict[str, float | None
             order[question.factor] = None
     for name, state in states.items():
         if state == "unknown":
-            order.setdefault(name, None)  # what is in the order keeps its place
+            # a question that is in the order already keeps its place
+            order.setdefault(name, None)
     return order
 
 
@@ -560,7 +564,7 @@ def _fields(
 ) -> Iterator[tuple[str, CaseField]]:
     """The fields of a part by their question's id, in the order of asking."""
     paths = [path for path, field in case_fields().items() if field.part == part]
-    # a room may come twice, with other rooms between: what belongs together is asked together
+    # a room may come twice with others between; its questions are asked together
     for room, group in groupby(paths, key=_room_of):
         fields = [(path, case_fields()[path]) for path in group]
         if room in FIRST:

@@ -138,7 +138,7 @@ def _latency(scores: Scores, arm: Arm, cases: Cases, source: str) -> AnyFigure:
             value=0.0, low=0.0, high=_LOOK_UP_S, grade="rule_of_thumb", source=source
         )
     if scores.unanswered(arm, cases):
-        # how soon an endpoint refuses is no time of a model
+        # the time of a refusal isn't the model's latency
         return Unknown(ask=_UNANSWERED)
     seconds, places = scores.arm_scores(arm).seconds(cases)
     clusters = clusters_of(cases)[places] if len(places) else places

@@ -175,6 +175,7 @@ def _cause_in(reply: Reply) -> str:
 def _request(
     place: Reached, failure: DrawnFailure, causes: Mapping[CauseId, FailureCause]
 ) -> Request:
+    """Ask a model for the cause of a failure, with every text of the case fenced as data."""
     parts = _parts(failure)
     # The mark is a digest of all it encloses, so nothing that is enclosed can foresee it.
     fence = f"=== {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"

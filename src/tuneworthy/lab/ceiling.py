@@ -86,7 +86,7 @@ class CeilingRun(NamedTuple):
     before: Dossier
     folder: str
     rubric: str  #: How the user named a judge's rubric; empty for none.
-    plan: LabPlan  #: What was run, with the prompts that were proposed.
+    plan: LabPlan  #: The plan that was run, with the prompts that were proposed.
     scores: Scores
 
     def grid(self, kind: str = "report", most: int = 1_000_000) -> list[list[str]]:
@@ -167,6 +167,7 @@ def run(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, quote: Quote
 ) -> tuple[CeilingResult, LabPlan]:
+    """Search for prompts, compare the arms, then score the chosen arms on held-out cases."""
     prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
     more: dict[str, Any] = {}
@@ -291,6 +292,7 @@ _NOT_BY_A_JUDGE = (
 def _searching(
     lab: PreparedLab, draws: int, model: str | None, cap_usd: float | None
 ) -> PreparedLab:
+    """Make a lab search for better prompts; refuse where the case has nothing to search with."""
     case = lab.case
     if not as_written(lab.plan.arms):
         fix = "add the model that is prompted today"
@@ -309,6 +311,7 @@ def _searching(
 
 
 def _writer(case: Case, model: str | None) -> Model:
+    """The model that writes prompts: the named one, else the case's first that isn't embedded."""
     if model is None:
         chat = (
             each
@@ -359,7 +362,7 @@ def evaluator_for(lab: PreparedLab, calls: PaidCalls) -> CandidateEvaluator:
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
-        while True:  # a loop that is over has no result
+        while True:  # a loop that has ended gives no result
             try:
                 return future.result(timeout=_LOOK_S)
             except TimeoutError:

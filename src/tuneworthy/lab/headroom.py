@@ -153,4 +153,5 @@ def _by_a_written_text(
         return set(), 1
     right = _right_by(evaluator, PromptCandidate(best.arm, prompt), tried)
     share = len(right) / len(tried)
+    # only their number is used, so any of the wrong cases stand for those it would get right
     return {case.id for case in left[: math.ceil(share * len(left))]}, 1 + len(tried)

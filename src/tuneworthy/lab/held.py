@@ -48,7 +48,8 @@ def gain_figure(contrast: Contrast, plan: VerifyPlan, source: str) -> AnyFigure:
     wide = contrast.low <= plan.margin < contrast.high
     if lacking or (wide and contrast.n < plan.cases):
         return Unknown(ask="compare them on more cases")
-    assert not isinstance(contrast.difference, Unknown)  # else it lacks something
+    # otherwise an answer is missing
+    assert not isinstance(contrast.difference, Unknown)
     return Figure(
         value=contrast.difference,
         low=contrast.low,

@@ -289,6 +289,7 @@ def people_labels(case: Case, rubric: str) -> dict[tuple[str, str], float]:
 
 
 def _judging_model(case: Case, choice: JudgeChoice) -> Model:
+    """The model that grades: one of the case, or one with its own address and price."""
     known = next((model for model in case.models if model.id == choice.model), None)
     if known is not None:
         if choice.base_url or choice.usd_per_mtok is not None:

@@ -64,7 +64,7 @@ def plan_arms(
     arms = list[Arm]()
     named = {prompt.name: prompt for prompt in prompts}
     steps = {prompt.after for prompt in prompts}
-    # of chains the last
+    # of a chain the last prompt
     ends = [prompt for prompt in prompts if prompt.name not in steps]
     for prompt, model in product(ends, case.models):
         if prompt.model not in (None, model.id):
@@ -88,7 +88,7 @@ def plan_arms(
             "steps": chain,
         }
         near = {"few_shot": min(NEAREST, most), "few_shot_from": "nearest"}
-        # each arm as its prompt is written, but for one change
+        # each arm uses its prompt as it is written, with one change
         ways: list[dict[str, Any]] = [{}]
         ways += [{"effort": each} for each in other_efforts]
         if most and written["few_shot_from"] != "nearest":
@@ -143,10 +143,11 @@ def _arm(values: Mapping[str, Any], named: str) -> Arm:
     return Arm.model_validate({"id": " · ".join(parts)[:_LONGEST], **values})
 
 
-_KEPT = 64  # of each case: what is mostly shown, with room for its own conversation
-_BLOCK = 128  # texts that are held against all examples at a time
-_TURNS = 8192  # examples as turns: labs show the same ones again and again
-_DIGITS = 6  # of a cosine; what is beyond depends on the machine
+# nearest examples kept for each case: enough for most arms, with some to spare
+_KEPT = 64
+_BLOCK = 128  # texts that are compared with all examples at a time
+_TURNS = 8192  # examples kept as turns, because labs show the same ones again and again
+_DIGITS = 6  # digits of a cosine; further digits depend on the machine
 
 
 class Pool:
@@ -175,7 +176,7 @@ class Pool:
         self._answers = sorted(groups, key=lambda text: (-len(groups[text]), text))
         self._folds: tuple[Ints, dict[str, int]] | None = None
         self._heads: dict[int, tuple[NDArray[np.object_], Vectors]] = {}
-        # which many arms ask for
+        # results that many arms ask for
         self._found: dict[tuple[object, ...], tuple[int, ...]] = {}
         self.turns = lru_cache(maxsize=_TURNS)(self._turns)
 
@@ -246,7 +247,7 @@ class Pool:
     def look_up(self, arm: Arm, case: EvalCase) -> str:
         """The answer of a baseline; empty for an empty pool."""
         if arm.of == "majority":
-            # of all: left out of the count, a case would vote against itself
+            # the means are of all examples: without its own, a case would vote against itself
             return self._answers[0] if self._answers else ""
         if arm.of == "nearest_neighbour":
             return "".join(self._texts[place] for place in self.nearest(1, case))
@@ -276,6 +277,7 @@ class Pool:
     def _head_scores(self, case: EvalCase) -> tuple[NDArray[np.object_], Vectors]:
         """The labels, and the head's score for each."""
         _, fold_by_key = self._parted()
+        # a head must not have learned from the case's own conversation or question
         fold = fold_by_key.get(f"cluster {case.cluster}")
         if fold is None:
             fold = fold_by_key.get(f"question {question(case)}", -1)
@@ -294,7 +296,7 @@ class Pool:
         if fold not in self._heads:
             folds, _ = self._parted()
             kept = np.flatnonzero(folds != fold)
-            # each so many'th, so that at most that many are learned from
+            # every n-th, so that no more than the most are learned from
             kept = kept[:: -(-len(kept) // _MOST_TAUGHT)]
             texts = np.array(self._texts, dtype=object)[kept]
             classes, codes = np.unique(texts, return_inverse=True)
@@ -335,7 +337,7 @@ class Pool:
 def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.int32]:
     """Places of the highest scores, the highest first; equal ones in their order."""
     least: Any = -np.inf
-    # the largest of some strands are a bound that is quickly found
+    # the largest scores of some strands give a lower bound quickly
     if len(scores) > most:
         strands = len(scores) // max(1, len(scores) // (4 * most))
         largest = (
@@ -349,7 +351,7 @@ def nearest_places(scores: NDArray[np.floating[Any]], most: int) -> NDArray[np.i
 FOLDS = 5
 _STEPS = 75
 _MOST_TAUGHT = 1_000
-# about as long as centered vectors are, so that steps can be long
+# about the length of centered vectors, so that steps can be long
 _INTERCEPT = np.float32(0.3)
 
 
@@ -358,7 +360,7 @@ def _folds(examples: Cases, questions: Sequence[str]) -> tuple[Ints, dict[str, i
 
     Conversations with a common question are one group, and groups are dealt to the folds in turn.
     """
-    # by conversation or question the list of all that are in its group, one object a group
+    # the group of each conversation or question; all its members share one list
     groups = dict[str, list[str]]()
     clusters = [f"cluster {example.cluster}" for example in examples]
     for cluster, text in zip(clusters, questions, strict=True):
@@ -433,7 +435,7 @@ class Setting:
     #: GBNF of the labels, for arms constrained by a grammar.
     grammar: str | None = None
     max_tokens: int = FEWEST_TOKENS
-    labels: tuple[str, ...] = ()  #: What decision models choose among.
+    labels: tuple[str, ...] = ()  #: The labels that decision models choose among.
     #: Ids of the models that decide, and write nothing.
     deciders: frozenset[str] = frozenset()
     #: Tokens an answer likely has, by a log or by right ones.
@@ -614,12 +616,13 @@ class LabPlan:
     def _job(
         self, arm: Arm, case: EvalCase, repeat: int, said: tuple[str, ...] = ()
     ) -> Job:
+        """The call that asks an arm about a case; ``said`` are the answers of its earlier steps."""
         if (arm.id, case.id) in self.probes:
             most = PROBE_TOKENS
         else:
             most = self.setting.max_tokens
         form = self._form(arm, step=len(said), most=most)
-        # many arms ask about one case in a row: what they say about it is made once
+        # many arms ask about one case in a row, so its texts are made once
         asking = self.made.get("last")
         if asking is None or asking.case is not case:
             asking = Asking(case)
@@ -717,7 +720,7 @@ def make_plan(
     conversations: dict[str, list[EvalCase]] = {}
     for case in select:
         conversations.setdefault(case.cluster, []).append(case)
-    # files are often sorted: an arm that is dropped early has to have met cases of all kinds
+    # files are often sorted, and an arm dropped early should have met cases of all kinds
     order = list(conversations)
     np.random.default_rng(seed).shuffle(order)
     shuffled = list[EvalCase]()

@@ -116,7 +116,7 @@ class PreparedLab:
     framework: Framework
     plan: LabPlan
     scores: Scores
-    scorer: str  #: What scores the answers, in words for the report.
+    scorer: str  #: The scorer of the answers, in words for the report.
     as_of: date  #: The day, for prices and evidence.
     request: ProposalRequest | None = None
     """The search for better prompts before the race; None for none."""
@@ -479,6 +479,7 @@ def _refuse_judge_checks(cases: Cases, metric: str) -> None:
 
 
 def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
+    """Refuse a case without prompts or models, or a prompt for a model that it doesn't list."""
     if not prompts:
         fix = "name a folder of prompts under data.prompts, one file a variant"
         raise CaseError("names no prompts", where=case.where("data"), fix=fix)
@@ -606,12 +607,13 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
     judge = lab.scores.judge
 
     def jobs(plan: LabPlan) -> Iterator[tuple[str, Job]]:
+        """Every call of a plan with the name of its part, empty for selecting."""
         longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
         heard = told_by(ledger)
         parts = [("", case) for case in plan.select] + [
             ("report", case) for case in plan.report
         ]
-        # of a case much is made once
+        # the parts of a case are made once for all arms
         for (part, case), arm in product(parts, plan.called):
             for walk in plan.walks(arm, case, lambda job: heard(job) or longest):
                 judged = judge.expected(walk[-1], case, ledger) if judge else ()
@@ -619,6 +621,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
                     yield part and arm.id, job
 
     def of_plan(plan: LabPlan) -> Quote:
+        """The quote of a plan: the race, and the arms that reach the held-out cases."""
         by_name = quotes(jobs(plan), ledger, price_of)
         raced = by_name.get("", total(()))
         parts = [
@@ -650,7 +653,7 @@ def price(lab: PreparedLab, ledger: Ledger | None, *, rivals: bool = True) -> Qu
 
 RACED_PART = 0.8
 """The share of a race's calls that are made (roughly), as arms that fall behind are dropped."""
-_FEW_ARMS = 3  # among which hardly one falls behind
+_FEW_ARMS = 3  # with so few arms hardly one falls behind
 
 
 def _raced_part(plan: LabPlan) -> float:
@@ -696,7 +699,8 @@ class CallSettings(TypedDict, total=False):
     billed: float | None
     """USD that earlier runs have cost by the vendor's bill, if that differs from the count."""
     watch: Watch | None
-    transport: Transport | None  #: What sends, in place of the case's own endpoints.
+    #: The transport that sends, in place of the case's own endpoints.
+    transport: Transport | None
     handle: StopHandle | None  #: Stops it from another thread.
 
 
@@ -725,6 +729,7 @@ def paid(
     """Do some work with the paid calls of a run and its quote. The user may stop it."""
 
     async def go(ledger: Ledger, quote: Quote) -> T:
+        """Do the work with a transport of its own, which is closed at the end."""
         at_once = settings.get("at_once", AT_ONCE)
         transport = settings.get("transport") or transport_for(
             lab.places,

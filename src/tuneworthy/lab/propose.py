@@ -187,13 +187,13 @@ def _writing_request(
     )
     text = Form.prompt_renderer(
         {
-            # the one place that is filled in later can't be brought along
+            # the text can't bring along the mark of the place that is filled in later
             "current_instruction_doc": current.replace("<side_info>", "<side-info>"),
             "dataset_with_feedback": records,
             "prompt_template": template,
         }
     )
-    assert isinstance(text, str)  # it is no text only with pictures
+    assert isinstance(text, str)  # only a prompt with pictures isn't a text
     message = ChatMessage(role="user", content=text)
     return request_to(request.place, [message], max_tokens=WRITES, temperature=1.0)
 
@@ -248,9 +248,9 @@ def inside(text: str) -> str:
 
 
 STEPS = 3  #: Texts that a draw has written; each is kept only if it does better.
-_LOOKS = 60  # at cases for one that goes wrong; looking again costs nothing
+_LOOKS = 60  # cases looked at to find one that goes wrong; looking again costs nothing
 _PART = "system"
-# a draw has so many to itself, so that more steps would move no other draw
+# each draw has so many repeats of its own, so more steps don't change other draws
 _REPEATS = 1000
 
 Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
@@ -393,11 +393,12 @@ class CandidateEvaluator:
                 judge.answers[name] = settled[job.key]
 
     def _scored(self, case: EvalCase, job: Job, call: Settled) -> Tried:
+        """Score one answer, with a sentence that tells the writing model what is wrong."""
         if call.whole is None:
             return 0.5, "", "No answer came: nobody knows whether it is right."
         output = Output.from_reply(call.whole)
         if self.judge is None:
-            # a whole request is made for those scorers alone that read it
+            # a whole request is made only for scorers that read it
             reads = self.marker.reads_system(case)
             system = system_of(job.request) if reads else ""
             scored = self.marker.score(output, case, system)
@@ -447,6 +448,7 @@ class GepaDraw:
         self._failed: Exception | None = None
 
     def run(self) -> GepaDraw:
+        """Let gepa search for a better system prompt, and keep the best one that it found."""
         request = self._evaluator.request
         result = gepa()(
             seed_candidate={_PART: self._parent.system},
@@ -460,7 +462,7 @@ class GepaDraw:
             track_best_outputs=False,
             seed=self._evaluator.plan.seed * _REPEATS + self._number,
         )
-        # gepa goes on where writing fails, and ends a step later
+        # gepa goes on after a failed writing and ends a step later, so it is raised here
         if self._failed is not None:
             raise self._failed
         self.prompt = self._prompt(result.best_candidate[_PART])
@@ -541,6 +543,7 @@ class GepaDraw:
         return {_PART: prompt.system}
 
     def _call(self, job: Job) -> Settled:
+        """Ask the writing model once; a failure is kept, because gepa would go on."""
         if self._failed is not None:
             raise self._failed
         try:
@@ -560,7 +563,7 @@ def gepa() -> Callable[..., Any]:
     return optimize
 
 
-# the repeat of the text that is written before a search: no draw has it
+# the repeat for the text written before a search; no draw uses it
 _FORETOLD = 1_000_000
 
 

@@ -146,7 +146,7 @@ def chosen_arms(lab: Lab) -> tuple[Arm, ...]:
     def best(kind: str, but: Arm | None = None) -> Arm | None:
         rivals = [a for a in stayed if a.kind == kind and a.id in means and a != but]
         if kind == "baseline":
-            rivals.reverse()  # of equals the one that reads the case
+            rivals.reverse()  # of equal rivals the one that reads the case comes first
         return max(rivals, key=lambda arm: means[arm.id], default=None)
 
     first = best("prompt")
@@ -311,6 +311,7 @@ def _as_gain(of: Estimate | None, times: int = 1) -> JudgedGain | None:
 def _judged_arms(
     scores: Scores, arms: Iterable[Arm], cases: Cases, part: Split
 ) -> Iterator[JudgedArm]:
+    """Compare the grader with people on each arm: its bias, and how far they agree."""
     for arm in arms:
         words = scores.judged(arm, cases)
         there = ~np.isnan(words.judge)
@@ -692,7 +693,7 @@ def outcome(
     plan = lab.plan
     scores = lab.scores
     own = () if before is None else (before,)
-    met = tuple(dict.fromkeys((*chosen, *own)))  # those of which people label outputs
+    met = tuple(dict.fromkeys((*chosen, *own)))  # arms whose outputs people label
     rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
     bounds, reached, needed = _answer(lab, chosen, target)

@@ -245,7 +245,8 @@ class Finder:
         read_again = set[int]()
         for hybrid in hybrids:
             read_again.update(hybrid[:_RERANKED])
-        self._embed_sentences(read_again)  # of all questions at once: that is faster
+        # the sentences of all questions at once, because that is faster
+        self._embed_sentences(read_again)
         for terms, vector, words, dense, hybrid in zip(
             asked, vectors, by_words, by_vector, hybrids, strict=True
         ):
@@ -419,7 +420,8 @@ class PreparedRetrieval(NamedTuple):
     #: Recall from which the framework calls retrieval good enough.
     enough: float | None
     result: of.RetrievalResult  #: Without answers.
-    lab: PreparedLab | None  #: What answers; None where no model shall.
+    #: The model that answers, ready to run; None where no model shall.
+    lab: PreparedLab | None
     asked: tuple[tuple[of.Arm, EvalCase], ...]
     """Each held-out question with retrieved, with known and with no passages."""
     #: Its questions and documents as they were when it read them.
@@ -447,7 +449,7 @@ def prepare(
     one with passages. All other settings are those of ``prepare.prepare``.
     """
     case = load_case(source)
-    beside(case, "--documents", documents)  # refuses what leads out
+    beside(case, "--documents", documents)  # refuses a path that leads out of the case
     if documents:
         searched = {"documents": Holding.model_construct(path=documents)}
     else:
@@ -473,7 +475,7 @@ def prepare(
     pieces = {name: cut(texts, name, words) for name in CHUNKINGS}
     ways = SearchedWays(questions, pieces, k)
     rows = [ways.row(way, select) for way in ways.found]
-    # of equals the plainer, which comes first in ``ways.found``
+    # of equal ways the plainer one, which comes first in ``ways.found``
     rows.sort(key=lambda row: (-row.recall.value, -row.mrr.value))
     best, rivals = _best_and_rivals(rows, plainest=next(iter(ways.found)))
     result = of.RetrievalResult(
@@ -618,7 +620,7 @@ async def _answered(
     prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote
 ) -> dict[str, Any]:
     """The three ways to answer and the gaps between them, or why it ended early."""
-    assert prepared.lab is not None  # somebody shall answer
+    assert prepared.lab is not None  # the caller has made sure that a model answers
     lab, stop = await probed(prepared.lab, calls)
     wanted = list[Asked]()
     for arm, case in prepared.asked:
@@ -671,6 +673,7 @@ def evidence_of(
     kept = list[Evidence]()
 
     def keep(name: str, factor: str, value: of.ShareOf, unit: str, method: str) -> None:
+        """Keep a measurement if it rests on enough conversations."""
         more = {
             "source": f"retrieval lab: {best.way}",
             "method": method,
@@ -686,7 +689,8 @@ def evidence_of(
         how = f"a known passage among the first {result.k} pieces, on questions that chose nothing"
         name = "retrieval_recall"
         path = "today.retrieval_recall"
-        if stated is not None:  # of the search in use: the best way is another
+        # the stated recall is of the search in use, and the best way is another
+        if stated is not None:
             name = "best_retrieval_recall"
             path = ""
         keep(name, path, best.recall, "share of questions", how)

@@ -99,7 +99,7 @@ def _sureness(plan: LabPlan, cases: Cases) -> Floats:
 
 def _choose(sure: Floats, head: Floats, model: Floats, margin: float) -> float:
     """How sure the head has to be, on the cases for selecting."""
-    cuts = np.unique(np.append(sure, 1.1))  # from the one that sends none to the model
+    cuts = np.unique(np.append(sure, 1.1))  # the first cut sends no case to the model
     means = np.array(
         [float(np.nanmean(np.where(sure < cut, model, head))) for cut in cuts]
     )

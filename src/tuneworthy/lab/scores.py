@@ -61,14 +61,14 @@ NO = 0.5  #: Under this, people say no: less than half of them pass an output.
 _NO_ROUND = Unknown(ask="wait for the first round")
 _SHOWN = 200
 _SHOWN_OF_SAME = 80
-# in the place of the digest of one text: none, or several
+# stand for the digest of one text where there is none, or where there are several
 _NO_TEXT = 0
 _TEXTS = 1
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
 T = TypeVar("T")
-# answers scored together, and how often is looked for some
+# answers scored together, and the seconds between looks for new ones
 _AT_ONCE = 250
 _LOOK_EVERY_S = 0.05
 
@@ -116,15 +116,15 @@ class ArmScores:
     def __init__(self) -> None:
         self._rows = dict[str, int]()
         self._columns = {name: array("d", [0.0]) for name in _COUNTED}
-        # of its calls
+        # the latencies of its calls, and the row of each
         self._seconds = array("d")
         self._of_row = array("q")
-        # of each row the first output, and the last answer that is wrong
+        # for each row the first output and the last wrong answer
         self._answers: list[tuple[str | None, WrongAnswer | None]] = [(None, None)]
-        #: What none of its answers is right for, in words; empty for nothing.
+        #: The wrapper for which none of its answers is right, in words; empty for none.
         self.wrapper = ""
         self.unwrapped_at = 0  #: Answers of which a wrapper was looked for last.
-        # of its answers, while they are one and the same
+        # the text of its answers in each row, while they are equal
         self._texts = array("q", [_NO_TEXT])
         #: Those with a right answer to compare with, by id.
         self.cases = dict[str, EvalCase]()
@@ -230,7 +230,8 @@ class ArmScores:
 
     def seconds(self, cases: Cases) -> tuple[Floats, Ints]:
         """The time of each call on some cases, and the place of its case."""
-        places = np.full(len(self._answers), -1)  # of each row; -1 for other cases
+        # the place of each row; -1 for other cases
+        places = np.full(len(self._answers), -1)
         places[self._rows_of(cases)] = range(len(cases))
         places[0] = -1
         place_of_call = places[np.array(self._of_row)]
@@ -318,6 +319,7 @@ class Scores:
             await asyncio.wait([going])  # what it has on the wire is noted as in doubt
 
     async def _answered(self, runner: Runner, calls: Sequence[Asked]) -> Outcome:
+        """Send the calls, and then ask the grader about their answers."""
         outcome = await runner.all([job for job, *_ in calls])
         if self.judge is None or outcome.stop:
             return outcome
@@ -379,6 +381,7 @@ class Scores:
     def _score_call(
         self, job: Job, arm: Arm, case: EvalCase, call: Settled, system: str
     ) -> None:
+        """Score one call of an arm, and note it if another model answered."""
         waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
         if arm.steps and (arm.id, job.key) not in self._cut_short:
             self._step(arm, case, arm.prompt, call)
@@ -424,7 +427,7 @@ class Scores:
             if case.id not in of.labels:
                 _note_label(of, judge, output, case)
         if scored.why == RUN_STOPPED:
-            return  # as if it had not been asked for: the next run scores it
+            return  # as if it had not been asked; the next run scores it
         if scored.ok is None:
             of.add(case.id, unjudged=1)
             return
@@ -432,7 +435,8 @@ class Scores:
         if scored.parts and of.first_output(case) is None:
             of.parts[case.id] = scored.parts
         of.note_output(case.id, output.text_with_calls[:_MASKED])
-        if judge is None and not scored.ok:  # under a judge only people say what is
+        # with a judge only people say which answer is wrong
+        if judge is None and not scored.ok:
             of.note_wrong(
                 case.id, WrongAnswer(scored.signal or WRONG, output.text[:_MASKED])
             )
@@ -698,6 +702,7 @@ async def run_in_thread(steps: Iterable[object]) -> None:
             ended.set_exception(fault) if fault else ended.set_result(None)
 
     def go() -> None:
+        """Take the steps until they end or the work is called off, and report the fault if any."""
         fault: BaseException | None = None
         try:
             for _ in steps:
@@ -751,7 +756,7 @@ def clusters_of(cases: Iterable[EvalCase]) -> Ints:
 ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
 FEWEST_A_ROUND = 10
 _SHOW_EVERY_S = 0.1
-_APART = 50  # times as long as showing took, the next waits: reading what was spent takes longer
+_APART = 50  # the next showing waits so many times as long as this one took
 
 
 class Lab:
@@ -771,9 +776,9 @@ class Lab:
         self._total = 0
         self._running = len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
-        # as of the last round that an arm was in
+        # the leaderboard, by the last round of each arm
         self._board: dict[str, ShareOf | Unknown] = {}
-        # the latter on the monotonic clock
+        # the cases seen, and the time of the next showing on the monotonic clock
         self._seen = list[EvalCase]()
         self._next_show = 0.0
         self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
@@ -791,7 +796,7 @@ class Lab:
             return
         arms = self.plan.arms
         select = self.plan.select
-        # of each kind one arm will be asked the held-out cases
+        # one arm of each kind will be asked the held-out cases
         later = len({arm.kind for arm in self.plan.called}) * len(self.plan.report)
         race = Race(len(arms), groups=[self._rivals_of(arm) for arm in arms])
         longest = max(Counter(case.cluster for case in select).values(), default=1)
@@ -848,7 +853,7 @@ class Lab:
         await self._run(chosen, self.plan.report, len(self.plan.report))
         # equal calls were made once
         self._total = self._total if self.stop else self._done
-        self._show()  # the last ones may have come too soon after others to be told
+        self._show()  # the last answers may have come too soon after others to be shown
 
     def stayed(self, *kinds: str) -> list[Arm]:
         """Arms of some kinds that the race didn't drop; of all kinds if none is named."""
@@ -952,6 +957,7 @@ class Lab:
         self._show(why)
 
     def _show(self, waiting: str = "") -> None:
+        """Show the state of the lab to whoever watches."""
         if self.calls.watch is None:
             return
         stand = Stand(

@@ -90,13 +90,14 @@ class SearchDraw:
         self._moves = moves
         self._number = number
         self.start = start
-        #: What it came to; where it began, where nothing is better.
+        #: The best candidate found; the one it began with where nothing is better.
         self.reached = start
         self.value = 0.0  #: The share of right answers of what it came to.
         self.texts: GepaDraw | None = None
         self.round = 0
 
     def run(self) -> SearchDraw:
+        """Try each move and keep those that help, then have the prompt rewritten."""
         for move in self._moves:
             arm = self.reached.arm.model_copy(update=move)
             moved = PromptCandidate(arm, self.reached.prompt)
@@ -148,7 +149,7 @@ class Search:
     draws: list[SearchDraw] = field(default_factory=list)
     rounds: int = 0
     ended: Ended = "short"
-    why: str = ""  #: What kept it from its plateau; empty where it got there.
+    why: str = ""  #: The reason why it didn't reach its plateau; empty where it did.
     #: Whether it is over for another reason than that calls weren't made.
     over: bool = False
 
@@ -164,6 +165,7 @@ class Search:
         return self
 
     def _run(self) -> None:
+        """Search in rounds from the best candidates until nothing gets better or the money ends."""
         evaluator = self.evaluator
         cases = evaluator.request.taught
         written = evaluator.written()
@@ -396,6 +398,7 @@ def describe(search: Search, searched: SearchedPlan) -> Proposing | Unknown:
 
 
 def _drawn(draw: SearchDraw, searched: SearchedPlan) -> Draw:
+    """The record of one draw of the search."""
     arm = searched.arms.get(draw.reached.made_of)
     texts = draw.texts
     return Draw(
@@ -417,7 +420,7 @@ LIKELY_DRAWS = 9  #: Draws of a search that ends at its plateau, about.
 _TRIED_PART = 0.28
 """The share of a draw's possible calls that it makes (roughly). A candidate that falls behind isn't
 asked the other cases, and calls that draws share are made once."""
-_GROWN = 600  # bytes by which a text grows that is written, about
+_GROWN = 600  # bytes by which a rewritten text grows, roughly
 
 
 CAP_TIMES = 4.0
@@ -562,7 +565,7 @@ def _of_finalists(
     return total(parts)
 
 
-_LIKELY_FINALISTS = 2.0  # of a search that race to their end, about
+_LIKELY_FINALISTS = 2.0  # found arms that stay in the race to its end, roughly
 _LIKELY_GAINS = 0.5  # how often one of them is reported on, beside the best prompt of the team's own
 
 

@@ -230,6 +230,7 @@ def gain_evidence(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, _: Quote, *, margin: float, again: bool
 ) -> VerifyResult:
+    """Run the comparison: choose both arms, write the plan down, then ask the held-out cases."""
     prepared, stop = await probed(prepared, calls)
     plan = prepared.plan
     scores = prepared.scores
@@ -282,6 +283,7 @@ def _hold_tuned_arm(
     gained: Contrast,
     skills: State,
 ) -> HeldArm:
+    """Hold the tuned arm against every target, as the table of ways judges it."""
     kept = _kept(lab, arms, plan, gain_figure(gained, plan, _SOURCE), skills)
     table = table_of(lab.case, lab.framework, as_of=lab.as_of, lab="verify", arms=kept)
     return hold_arm(table, f"verify:{plan.tuned}", plan.margin)
@@ -401,7 +403,7 @@ def compared(
         and judge is not None
         and judge.chosen_by == "judge"
     ):
-        # of untuned arms, it may have chosen a poor one
+        # with too few cases a poor untuned arm may have been chosen
         answer = "unknown"
         why = "choice"
     by_judge = judge is not None
@@ -477,6 +479,7 @@ def judge_outcome(
 def _against_targets(
     written: VerifyPlan, task: Contrast, held: HeldArm, skills: State
 ) -> tuple[VerifyAnswer, str]:
+    """The answer where targets decide, and the reason for it."""
     if held.enough:
         return "not_needed", "targets"
     if held.admits == "missed":

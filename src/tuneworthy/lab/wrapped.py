@@ -16,7 +16,7 @@ Unwrap = Callable[[str], str | None]
 """An answer without the text around it; None for an answer without such text."""
 
 SHARED = 0.95  #: Share of answers that have to have a wrapper for it to be one.
-_LEAST_MARKS = 2  # of a wrapper that is the same in every answer
+_LEAST_MARKS = 2  # marks that a wrapper needs at least if it is equal in every answer
 _MOST_CUT = 4  # words that wrapper and right answers may share
 _WORD = re.compile(r"\w+")
 

@@ -35,6 +35,7 @@ def split_answer(text: str) -> list[AnswerField]:
 
 
 def _field(name: str, value: Any) -> AnswerField:
+    """The field of a form for one value of a JSON answer."""
     if isinstance(value, bool):
         return AnswerField(name, "choice", json.dumps(value), is_long=False)
     if isinstance(value, int | float):
@@ -68,6 +69,7 @@ def join_answer(text: str, typed: Mapping[str, str]) -> str:
 
 
 def _typed_value(field: AnswerField, entered: str) -> Any:
+    """Read what somebody entered in a field as a value of the field's kind."""
     if field.kind == "text":
         return entered.replace("\r\n", "\n")
     try:

@@ -68,7 +68,7 @@ Kind = Literal[
 answers; only the arm is named. ``failure`` names the cause of each drawn failure."""
 
 LONGEST = 100_000  #: Characters of a right answer.
-_WHY = 200  # of why something is rejected
+_WHY = 200  # characters of a reason to reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class LabelQueue:
     """The items by id, in the order of showing. An id covers the item's subject and its shown
     texts."""
     rubric: str  #: The text to hold outputs against; empty for other tasks.
-    labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
+    labels: dict[ItemKey, Label]  #: The labels that this labeller has given so far.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
     """Labels by others, for the person who settles them."""
     form: ReferenceForm = field(default_factory=ReferenceForm)
@@ -316,6 +316,7 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
 def _outputs_to_label(
     source: str | Path, case: Case, task: LabelTask
 ) -> tuple[list[Item], str]:
+    """The outputs to judge by a rubric or in pairs, in random order, with the rubric's text."""
     if task.scale not in SCALES:
         raise InputError(f'"{task.scale[:40]}" is not a scale', fix=" or ".join(SCALES))
     if task.kind == "pairwise" and len(task.arms) != 2:
@@ -462,7 +463,11 @@ def _drawn_items(
 def _plan(
     case: Case, source: str | Path, lab: For
 ) -> tuple[JudgePlan, tuple[str, ...]]:
-    """The plan for the grader, and the arms to label; () for all."""
+    """The plan for the grader, and the arms whose outputs people label; () for all arms.
+
+    ``lab`` says what the labels are for: to ``choose`` an arm, for a ceiling lab's ``report``, or
+    to ``verify`` a tuned model. To choose, the plan of either lab will do.
+    """
     plan: CeilingPlan | VerifyPlan | None = None
     if lab != "verify":
         plan = stores.written_choice(case)
@@ -559,6 +564,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
 def _item(
     differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Outputs
 ) -> Item | None:
+    """The item on which people differ, to be settled; None where its case or outputs are gone."""
     task, rubric, case_id, first, second = differ.key
     case = cases.get(case_id)
     arms = tuple(filter(None, (first, second)))
@@ -630,6 +636,7 @@ def _agreement(
     settled: Mapping[ItemKey, Label],
     clusters: Mapping[str, str],
 ) -> AgreementOf:
+    """How far people agree on one task, with the items on which they differ."""
     task, rubric = group
     names = [
         name for name in sorted(people) if any(key[:2] == group for key in people[name])
@@ -671,6 +678,7 @@ def _agreement(
 def _coefficients(
     table: Sequence[Sequence[str | None]], clusters: Sequence[str]
 ) -> tuple[Coefficient, ...]:
+    """Kappa and alpha of a table with a row for each item and a column for each labeller."""
     import numpy as np
 
     from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
@@ -685,8 +693,8 @@ def _coefficients(
     )
 
 
-_QUEUES = 8  # kept at a time
-_FILES = 5_000  # of a case that are looked at
+_QUEUES = 8  # queues kept at a time
+_FILES = 5_000  # files of a case that are looked at
 
 
 class LabelQueues:

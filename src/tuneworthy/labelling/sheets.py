@@ -178,6 +178,7 @@ def _keep_task(case: Case, task: LabelTask) -> str:
 
 
 def _kept_task(case: Case, task_id: str, path: Path) -> LabelTask:
+    """The task that a sheet names; an error where this case never exported it."""
     assert case.folder is not None
     for kept in stores.label_tasks(case, KeptTask).read():
         if kept.id == task_id:

@@ -56,7 +56,8 @@ class Fake:
 
     async def send(self, request: Request) -> Reply:
         """Answer by the function; see ``Transport``."""
-        await asyncio.sleep(0)  # others have their turn, as with a model that is asked
+        # let other calls run, as they would while a real model answers
+        await asyncio.sleep(0)
         text = readable(self._answer(request))
         wrote = max(1, len(text.split()))
         if request.max_tokens is not None:
@@ -119,7 +120,8 @@ def transport_for(
     from tuneworthy.llm.embedded import local_model
 
     refuse_unconfirmed(places, confirmed)
-    list_proxies(place.base_url for place in places)  # one that is none is refused
+    # an invalid address is refused here
+    list_proxies(place.base_url for place in places)
     by_place: dict[str, Transport] = {}
     keys = _keys_by_address(places)
     for place in places:
@@ -172,6 +174,7 @@ def lacking_keys(places: Iterable[Reached]) -> Strings:
 
 
 def _lacks_key(place: Reached) -> CaseError | None:
+    """The error for a vendor's endpoint without its key; None where it has one or needs none."""
     preset = PRESETS.get(place.provider)
     if (
         preset is None
@@ -213,9 +216,10 @@ def prices_of(
 
     @lru_cache(maxsize=4096)
     def listed(model: Model, tokens: int) -> Price | None:
+        """The list price of a model at the place where it is called."""
         if model.usd_per_mtok is None:
             return list_price(model, as_of, tokens)
-        place = reach(model)  # whatever it calls itself there
+        place = reach(model)  # the name that the endpoint knows it by
         at = model.base_url and place.base_url
         name = f"{place.provider}:{place.name}"
         by_list = price_on(name, as_of, base_url=at, input_tokens=tokens)
@@ -225,6 +229,7 @@ def prices_of(
         return least_price(place.name, place.base_url, as_of)
 
     def price(request: Request) -> Price | None:
+        """The price of a call: as stated where that is trusted, else at least the list price."""
         model = by_place.get((request.base_url or request.provider, request.model))
         inside = not request.base_url and request.provider in (LOCAL, FAKE)
         stated = price_of(model, {}) if model is not None else None
@@ -268,7 +273,7 @@ class Served(NamedTuple):
     #: None for an endpoint, and for a model whose price nobody states.
     price: Price | None = None
     models: Strings = ()  #: Names that an endpoint on this machine says it serves.
-    why: str = ""  #: What is wrong with its address.
+    why: str = ""  #: The fault of its address.
 
 
 def endpoints() -> tuple[Served, ...]:
@@ -277,7 +282,7 @@ def endpoints() -> tuple[Served, ...]:
     for provider in PRESETS:
         try:
             places.append(reach(Model(id=f"{provider}:any")))
-        except CaseError as caught:  # why it can't be called there
+        except CaseError as caught:  # the reason why it can't be called there
             places.append(str(caught))
 
     def served(provider: str, place: Reached | str, names: Strings | None) -> Served:
@@ -296,7 +301,7 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
     for model in known:
         try:
             places.append(reach(model))
-        except CaseError as caught:  # why it can't be
+        except CaseError as caught:  # the reason why it can't be called
             places.append(str(caught))
 
     def served(model: Model, place: Reached | str, names: Strings | None) -> Served:
@@ -362,6 +367,7 @@ def _names(raw: bytes) -> Strings:
 def _served(
     name: str, place: Reached, models: Strings | None, price: Price | None
 ) -> Served:
+    """An endpoint with its state: whether it has a key, or answers on this machine."""
     state: State
     if not place.base_url:
         state = "inside"

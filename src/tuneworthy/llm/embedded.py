@@ -310,6 +310,7 @@ def lacking() -> str:
 
 
 def _want_runtime() -> None:
+    """Refuse to go on without the processor or the libraries that the embedded model needs."""
     name = f"{LOCAL}:{MODEL}"
     if lacks_avx2():
         fix = "use another machine, or name a model that is served somewhere"
@@ -356,14 +357,14 @@ class Embedded:
             server = min(running.base_urls, key=self._going.__getitem__)
             self._going[server] += 1
             try:
-                # the likeliest token, where nobody says
+                # the most likely token, where no temperature is asked for
                 temperature = request.temperature or 0.0
                 place = {"base_url": server, "temperature": temperature}
                 return await http.send(request.model_copy(update=place))
             except NotSent:
                 raise Busy(_ENDED) from None
             except Doubtful as caught:
-                # gone, or about to be: a connection breaks a little before that
+                # the process is gone, or will be soon: a connection breaks a little earlier
                 with suppress(subprocess.TimeoutExpired):
                     await asyncio.to_thread(running.process.wait, _DYING_S)
                     raise Busy(_ENDED) from None
@@ -372,6 +373,7 @@ class Embedded:
                 self._going[server] -= 1
 
     async def _ready(self) -> tuple[Http, _Running]:
+        """The embedded model's running server; start it, or start it again where it has ended."""
         from tuneworthy.llm.http import Http
 
         async with self._starting:
@@ -434,6 +436,7 @@ def _let_go(running: _Running) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process; it is killed if it doesn't end by itself."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with suppress(OSError):  # it died with something left to read
@@ -446,6 +449,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _start(weights: Weights) -> _Running:
+    """Start the embedded model's servers in a process of their own; a random key opens them."""
     key = secrets.token_urlsafe(24)
     servers = min(processors(), SLOTS)
     settings = {

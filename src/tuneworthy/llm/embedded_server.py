@@ -38,7 +38,7 @@ def main() -> None:
         _until_healthy(address)
     answers.write(json.dumps({"addresses": addresses}) + "\n")
     answers.flush()
-    # its log would grow, and may hold prompts
+    # the library's log would grow, and it may hold prompts
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.dup2(2, 1)
     while not over.wait(_LOOK_EVERY_S):
@@ -84,6 +84,7 @@ def _serve(settings: dict[str, Any]) -> Any:
 
 
 def _until_healthy(address: str) -> None:
+    """Wait until a server answers; raises OSError if that takes too long."""
     opener = build_opener(ProxyHandler({}))
     until = time.monotonic() + _HEALTHY_WITHIN_S
     while True:

@@ -250,7 +250,7 @@ def _from_keyring(variable: str) -> str:
 STATE_PRICE = (
     "state usd_per_mtok under models; 0 is a price on this machine alone, elsewhere it takes "
     "--trust-prices"
-)  #: What to do about a model without a price.
+)  #: The advice for a model without a price.
 
 
 def look_up(
@@ -322,10 +322,10 @@ def listed_price(
     if not name:  # a bare name may be served by anybody, at any price
         return None
     try:
-        if base_url:  # as the catalogue writes it
+        if base_url:  # the address in the form of the catalogue
             scheme, host, port = _place(base_url)
             base_url = f"{scheme}://{host}{f':{port}' if port else ''}{urlsplit(base_url).path}"
-    except CaseError:  # what is no address is refused where it is called
+    except CaseError:  # an invalid address is refused where it is called
         return None
     model = find_model(name, None if base_url else provider, base_url or None)
     if model is None:
@@ -489,7 +489,8 @@ def _usd(price: Price, read: int, wrote: int) -> float:
 
 
 _TOKENS_ADDED = 32_768  # what a gateway may put before a prompt of ours
-_TOKENS_THOUGHT = 131_072  # where thinking doesn't count as a part of the answer
+# tokens of thinking where it doesn't count as a part of the answer
+_TOKENS_THOUGHT = 131_072
 
 
 def miscount(reply: Reply, request: Request) -> str:

@@ -37,8 +37,10 @@ def user_folder(variable: str, usual: str) -> Path | None:
     return _user_folder(named, usual, homes)
 
 
-@lru_cache(maxsize=8)  # a decision asks twenty times; HOME is what Path.home reads
+# a decision asks twenty times; HOME is an argument because Path.home reads it
+@lru_cache(maxsize=8)
 def _user_folder(named: str, usual: str, _: tuple[str, ...]) -> Path | None:
+    """Our folder of a user, where the environment or the home names one."""
     base = Path(named)
     if not base.is_absolute():
         try:
@@ -144,6 +146,7 @@ def refuse_unconfirmed(places: Iterable[Reached], confirmed: Collection[str]) ->
 def _refusals(
     places: Iterable[Reached], confirmed: Collection[str]
 ) -> Iterable[InputError]:
+    """The error for each place whose host nobody confirmed."""
     for place in places:
         if place.base_url and not _is_confirmed(place, confirmed):
             yield unconfirmed_error(

@@ -41,10 +41,12 @@ _OK = 200
 _REDIRECT = 300
 _MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any model gives
 _BYTES_A_TOKEN = 64  # sixteen times the usual ones
-_BYTES_AROUND = 256 * 1024  # of thinking that no limit of tokens counts, and of JSON
+# bytes for thinking that no token limit counts, and for JSON
+_BYTES_AROUND = 256 * 1024
 _MOST_TOKENS = 10**9
 _FORGOTTEN_AFTER = timedelta(days=7)
-_IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be in doubt
+# many servers close after 5 s, and a call sent just then would be in doubt
+_IDLE_S = 4.0
 
 
 class Http:
@@ -94,12 +96,12 @@ class Http:
                 if caught.parameter not in _INSTEAD:
                     raise
                 if caught.parameter in known.values() and place in self._changed:
-                    del self._changed[place]  # it takes others now
+                    del self._changed[place]  # the endpoint takes other parameters now
                     known.clear()
                 else:
                     known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
                 self._refused[place] = RefusedBy(base_url=request.base_url, on=_now())
-                if known == before:  # what it asked for didn't help
+                if known == before:  # the replacement that it asked for didn't help
                     raise
             else:
                 changed = tuple(_CHANGES[parameter] for parameter in known)
@@ -117,6 +119,7 @@ class Http:
         return known
 
     async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
+        """Send a request once, with refused parameters replaced as ``known`` says."""
         key = self._keys.get(request.base_url)
         sent = time.monotonic()
         try:
@@ -252,9 +255,10 @@ def _way_to(url: str) -> dict[str, Any]:
 def _form(
     fields: Mapping[str, str | tuple[str, bytes]] | None,
 ) -> aiohttp.FormData | None:
+    """The fields as a form of several parts; None without fields."""
     form = aiohttp.FormData()
     for name, value in (fields or {}).items():
-        if isinstance(value, str):  # a kind makes it a form of several parts
+        if isinstance(value, str):  # a content type makes it a form of several parts
             form.add_field(name, value, content_type="text/plain")
         else:
             form.add_field(name, value[1], filename=value[0])
@@ -376,7 +380,7 @@ def parse(
         message = choice["message"]
         error = error or _error_end(choice, key) or _error_end(message, key)
         ended = "refusal" if message.get("refusal") else choice.get("finish_reason")
-        if ended is None or ended == "":  # as where nothing is said of it
+        if ended is None or ended == "":  # an empty reason counts as none
             ended = "stop"
         details = usage.get("prompt_tokens_details") or {}
         written = usage.get("completion_tokens_details") or {}

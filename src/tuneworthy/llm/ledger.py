@@ -49,6 +49,7 @@ def locked(path: Path) -> int:
 
 
 def _lock(descriptor: int) -> None:
+    """Lock the file for us alone; raises OSError if somebody else holds it."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -198,8 +199,9 @@ CREATE TABLE runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, paid INTEGER NOT
 WITHOUT ROWID;
 """
 
-_CUT_OFF = "the run was cut off"  # as by a kill; such a call is in doubt
-TRAINING = "training "  #: What the model of a row begins with that stands for a run of training.
+_CUT_OFF = "the run was cut off"  # for example by a kill; such a call is in doubt
+#: The beginning of the model's name in a row for a run of training.
+TRAINING = "training "
 Answer = Literal["go", "over_cap"]
 MOST_ASKED = 1000  #: Requests that are looked up at once.
 
@@ -318,7 +320,7 @@ class Ledger:
     def together(self) -> Iterator[None]:
         """Commit all writes inside the block at once, or none of them."""
         if self._base is not None and self._base.in_transaction:
-            yield  # of those that are kept together
+            yield  # an inner block of writes that are kept together
             return
         try:
             self._run("BEGIN IMMEDIATE")
@@ -428,6 +430,7 @@ class Ledger:
         return call
 
     def _close(self, call: Settled, paid: int = 0) -> Settled:
+        """Write down the end of a call, and release the money that was held for it."""
         reply = call.reply.model_dump_json() if call.reply else None
         with self.together():
             ((run, held, model),) = self._rows(
@@ -468,6 +471,7 @@ class Ledger:
         return tuple(_settled(key, row) for key, *row in rows)
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
+        """The money and the calls of a run so far."""
         held, paid = self._money(run)
         rows = self._rows(
             "SELECT status, COUNT(*), SUM(why <> ''), SUM(why = ?) FROM calls "
@@ -552,6 +556,7 @@ class Ledger:
 
 
 def _settled(key: str, row: Sequence[Any]) -> Settled:
+    """Read a call of the ledger; refuse an answer that was edited after it was kept."""
     status, held, paid, text, why, model, sealed = row
     try:
         comes = text is not None and origin(_as_sealed(key, model, text), sealed)
@@ -596,6 +601,7 @@ class ReadOnlyLedger(Ledger):
         try:
             self._look("mode=rw")
         except InTheWayError:
+            # a disk that can't be written: without pending writes the file itself is complete
             log = Path(f"{path}-wal")
             if log.exists() and log.stat().st_size:
                 raise
@@ -606,5 +612,5 @@ class ReadOnlyLedger(Ledger):
             f"{self._path.absolute().as_uri()}?{how}", "query_only=ON"
         ) as base:
             refuse_strange(base, self._path)
-            if not _has_seals(base):  # of an earlier version
+            if not _has_seals(base):  # a ledger of an earlier version
                 self._columns = self._columns.replace("seal", "''")

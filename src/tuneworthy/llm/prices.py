@@ -49,7 +49,7 @@ class ListedModel(TypedDict, total=False):
     match: Clause  #: The names by which it is called.
     context: int  #: Tokens of its window.
     rates: Sequence[Rates]  #: Of those that fit the day, the last counts.
-    #: What differs in a batch; of those that fit, the first counts.
+    #: The differences of a batch; of those that fit, the first counts.
     batch: Sequence[Rates]
 
 
@@ -76,7 +76,7 @@ NO_AMOUNTS = Amounts(None, None, None)
 
 _FILE = Path(__file__).parent / "genai_prices" / "prices.json"
 _NOON = "12:00"  # some prices depend on the hour; a day's price is the one at noon, UTC
-_ROUTER = "litellm"  # a name of its begins with that of the provider
+_ROUTER = "litellm"  # names of this router begin with the provider's name
 _COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
 
@@ -144,6 +144,7 @@ def dearest_amounts(address: str, day: date) -> Amounts:
 def _find_provider(
     name: str, provider: str | None, address: str | None
 ) -> ListedProvider | None:
+    """The listed provider of a model, by its name, its address, or the model's own name."""
     providers: Sequence[ListedProvider] = _whole()["providers"]
     if provider is not None:
         called = _provider_called(provider)
@@ -157,6 +158,7 @@ def _find_provider(
 
 
 def _provider_called(name: str) -> ListedProvider | None:
+    """The listed provider of this name, by its id or by the rules for its other names."""
     name = name.lower().strip()
     providers: Sequence[ListedProvider] = _whole()["providers"]
     by_id = (each for each in providers if each["id"] == name)
@@ -234,6 +236,7 @@ def rates_on(model: ListedModel, day: date, *, batch: bool = False) -> Rates:
 
 
 def _in_force(rates: Rates, day: date) -> bool:
+    """Whether rates are in force at noon of a day."""
     if rates.get("start", "") > day.isoformat():
         return False
     if "hours" not in rates:

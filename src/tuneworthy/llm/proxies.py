@@ -116,7 +116,8 @@ def except_this_machine() -> None:
 def use_proxy(text: str) -> Iterator[None]:
     """Let this program and its child processes use a proxy until the block ends."""
     read_proxy(text, "--proxy")
-    variable = VARIABLE.lower()  # which counts before the one in capitals
+    # the lower-case variable counts before the one in capitals
+    variable = VARIABLE.lower()
     before = os.environ.get(variable)
     os.environ[variable] = text
     try:

@@ -73,6 +73,7 @@ class _Reader:
         return bytes(self.data[begin : self.at])
 
     def skip_value(self, kind: int) -> None:
+        """Move past one value of the file; its type says how many bytes it takes."""
         if kind == _TEXT:
             self.text()
         elif kind == _ARRAY:

@@ -56,7 +56,7 @@ class Probe:
 
     answered: bool = False
     why: str = ""
-    alike: str = ""  #: What the last calls without an answer have in common.
+    alike: str = ""  #: The reason that the last unanswered calls share.
     times: int = 0
     calls: int = 0  #: Its calls that haven't ended; they may still be answered.
     #: Set as one of them ends.
@@ -84,9 +84,9 @@ Probes = defaultdict[Place, Probe]  #: Runners of one run share them.
 # The rules of the gate are ours, and were chosen by benchmarks/calls.py
 # (docs/evidence/benchmarks.md).
 _LATEST = 20  # calls that say whether an endpoint is full
-# answers that give a place back: a refusal in seven leaves the number as it is
+# so many answers give a place back, so that one refusal in seven changes nothing
 _PLACE_BACK = 6
-_ALONE_S = 30.0  # longer than we make one call wait: then the endpoint asks, for all that share it
+_ALONE_S = 30.0  # a longer wait is asked by the endpoint, for all calls that share it
 
 
 def batches(jobs: Iterable[T]) -> Iterator[list[T]]:
@@ -176,8 +176,9 @@ class Gate:
         self._wake()
 
     def _wake(self) -> None:
+        """Let as many waiting calls go as the limit has room for."""
         if (rest := self._opens - time.monotonic()) > 0:
-            if self._busy == 0 and self._waiting:  # a clock that rang early
+            if self._busy == 0 and self._waiting:  # the timer rang too early
                 asyncio.get_running_loop().call_later(rest, self._wake)
             return
         free = self.limit - self._busy
@@ -192,7 +193,7 @@ class Gate:
 MOST_TRIES = 8
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 60.0
-_LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
+_LONGEST_ASKED_S = 600.0  # if an endpoint asks for a longer wait, we end and say so
 _NOT_BEGUN = "it was stopped before it was sent"
 
 Messages = Callable[[], tuple[ChatMessage, ...]]
@@ -281,7 +282,7 @@ class Outcome:
         return settled
 
 
-_THERE = Settled(key="", status="settled")  # what became of it lies in the ledger
+_THERE = Settled(key="", status="settled")  # the ledger holds the result
 _AGAIN = _THERE.model_copy(update={"reused": True})
 PriceOf = Callable[[Request], Price | None]
 """The price of a request. It may depend on the place, the model, and the power of two above its
@@ -331,7 +332,7 @@ class Runner:
         self._progress = progress or (lambda _: None)
         #: Of all its calls so far.
         self.outcome = Outcome(ledger=ledger if lean else None)
-        # the former are keys
+        # keys of calls whose money is held back
         self._held = set[str]()
         self._freed = asyncio.Event()
         self._writes = list[tuple[Callable[[], object], asyncio.Future[object]]]()
@@ -350,7 +351,7 @@ class Runner:
         if not self.outcome.stop:
             self.outcome.stop = Stop(why, reason)
             for gate in self._gates.values():
-                gate.open()  # who waits there has to learn that it is over
+                gate.open()  # whoever waits there has to learn that the run is over
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
         """Run jobs to their end, the cap, or a stop."""
@@ -395,7 +396,7 @@ class Runner:
             here = self.outcome.settled
             read = [job.key for job in some]
             statuses = dict[str, str]()
-            # answers are left there once a model is heard
+            # once a model has answered, answers are left in the ledger
             if self.outcome.ledger is not None:
                 statuses = self._ledger.statuses(read)
                 heard = {job.key for job in some if self._probes[job.place].answered}
@@ -409,7 +410,8 @@ class Runner:
                     or there.get(job.key)
                     or (statuses.get(job.key) and _THERE)
                 )
-                if not call or call.status == "sent":  # as one that is on the wire now
+                # for example, a call that is on the wire now
+                if not call or call.status == "sent":
                     yield job
                 else:
                     self._reuse(job, call)
@@ -423,6 +425,7 @@ class Runner:
         self._done(job.key, known)
 
     async def _one(self, job: Job) -> None:
+        """Send one call, unless an equal call was answered before or is on its way."""
         key = job.key
         while key in self._flying:  # an equal call: its answer is this one's, too
             await self._flying[key]
@@ -622,7 +625,7 @@ class Runner:
             probe.lacked(failed.why)
             return failed
         except (Busy, NotSent):
-            probe.times = 0  # they aren't in a row
+            probe.times = 0  # these failures aren't in a row any more
             raise
         except CallError as caught:  # doubtful, or a transport of somebody else's
             probe.lacked(str(caught))
@@ -647,15 +650,15 @@ class Runner:
         else:
             probe.answered = True
         miscounted = miscount(reply, request)
-        if miscounted:  # then what was put aside counts
+        if miscounted:  # then the money that was put aside counts as paid
             reply = reply.model_copy(update={"usage": Usage()})
         paid = paid_usd(reply, price, most)
         if pico(paid) > pico(most):
-            # then the bound doesn't hold, and neither would the cap
+            # if the bound doesn't hold, the cap wouldn't either
             self._end(
                 "cap", f"an answer of {request.model} cost more than it could at most"
             )
-        # whatever went wrong may have passed when it is run again
+        # the cause may be gone when the run is repeated
         if reply.lack == MAY_LACK:
             keep = partial(self._ledger.fail, key, reply.lacks, paid)
         else:
@@ -789,7 +792,7 @@ class _Bounds:
         or half of its limit.
         """
         frame = job.frame
-        # a price may go by the size of the input: one look-up for each power of two
+        # a price may depend on the input's size; it is looked up once for each power of two
         about = (job.frame.provider, job.place, job.tokens.bit_length())
         if about not in self._prices:
             self._prices[about] = self._price_of(job.request)

@@ -210,6 +210,7 @@ def _make_tool(desk: Desk, name: str, limiter: anyio.CapacityLimiter) -> Tool:
 
 
 def _add_resources(server: AssistantServer) -> None:
+    """Offer frameworks and reports of cases as resources."""
     directory = server.desk.workspace.directory
 
     @server.resource(
@@ -247,6 +248,7 @@ CaseIfAny = Annotated[Said, Field(description="Name of the case, if there is one
 
 
 def _add_conversations(server: AssistantServer) -> None:
+    """Offer prompts that begin a conversation."""
 
     @server.prompt(title="Evaluate a use case")
     def evaluate(
@@ -342,13 +344,14 @@ def make_app(
     )
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer only requests that show the token; the others get a refusal."""
         goes_on: ASGIApp = app
         if scope["type"] == "http":
             if not shows_token(scope, token):
                 headers = {"WWW-Authenticate": "Bearer"}
                 goes_on = PlainTextResponse("a token is needed", 401, headers)
             elif scope["method"] in ("GET", "HEAD") and scope["path"] == PATH:
-                # where requests stand by themselves a stream would only hold a connection
+                # each request stands by itself, so a stream would only hold a connection
                 goes_on = PlainTextResponse("send a POST", 405, {"Allow": "POST"})
         await goes_on(scope, receive, send)
 

@@ -118,6 +118,7 @@ class SystemPrompts:
         return np.array(codes, np.int64)[place]
 
     def _code(self, text: str) -> int:
+        """The number of a system prompt; none once there are too many to keep."""
         if self._codes is not None and text in self._codes:
             return self._codes[text]
         if len(self._digests) < _MOST_DIGESTS:
@@ -316,6 +317,7 @@ class _Run:
         self._compares = any(signal.wants_duplicates for signal in signals)
 
     def filled(self, batches: Iterable[Batch], piece: Callable[[], int]) -> _Run:
+        """Add all batches, each with the number of its file."""
         for batch in batches:
             if len(batch):
                 self.add(batch, piece())
@@ -384,6 +386,7 @@ class _Run:
         self._sample.add_sample(part.sample)
 
     def answers(self, share: float) -> tuple[Findings, ...]:
+        """Finish every signal; those that need near copies come last, while copies are compared."""
         if not self.traces:
             return tuple(Findings() for _ in self._signals)
         table = replace(self._table(), share=share)

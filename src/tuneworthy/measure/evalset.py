@@ -158,7 +158,7 @@ class LoggedQuestion(NamedTuple):
     """The conversation up to the question, without the system prompt; at least one turn."""
     reference: str | None
     contexts: tuple[str, ...]
-    logged: str = ""  #: What was answered.
+    logged: str = ""  #: The answer in the log.
 
     @property
     def characters(self) -> int:

@@ -104,6 +104,7 @@ def _kinds(references: list[str]) -> list[str]:
 
 
 def _failures(questions: list[LoggedQuestion]) -> tuple[DrawnFailure, ...]:
+    """Logged failures as cases with personal data masked; equal ones once."""
     failures: dict[str, DrawnFailure] = {}
     for question in questions:
         masker = Masker()

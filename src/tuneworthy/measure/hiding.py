@@ -32,7 +32,7 @@ _NAME = re.compile(
 )
 _LEAST_PART = 3  #: Letters of a part of a name that is hidden where it stands alone.
 _LEAST_VALUE = 2
-_BETWEEN = r"[,.'’ ]?"  #: What may stand between the digits of an amount.
+_BETWEEN = r"[,.'’ ]?"  #: The signs that may stand between the digits of an amount.
 
 
 class KnownValue(NamedTuple):
@@ -95,6 +95,7 @@ class Masker:
         return self._replaced(text)
 
     def _replaced(self, text: str) -> str:
+        """Mask a text; what is masked may uncover more, so several passes are made."""
         for _ in range(_PASSES):
             hidden = self._hidden(text)
             if not hidden:
@@ -121,6 +122,7 @@ class Masker:
         )
 
     def _of_known(self, text: str) -> Iterator[DataSpan]:
+        """Places of a text that hold a value known to be personal."""
         if self._pattern is None and self._known:
             every = sorted(self._known, key=len, reverse=True)
             self._pattern = re.compile(
@@ -142,6 +144,7 @@ class Masker:
         )
 
     def _know(self, label: str, value: str) -> None:
+        """Remember a value as personal; of a name also its parts."""
         parts = [value]
         if label == "name":
             parts += [
@@ -184,15 +187,18 @@ class Faker(Masker):
         self._fakes: dict[tuple[str, str], str] = {}
 
     def _replaced(self, text: str) -> str:
+        """Replace personal values in a text by fakes."""
         at = 0
         pieces: list[str] = []
-        self._hidden(text)  # knows the names in it, whose parts may stand before them
+        # learns the names in it, because a part of a name may stand before the name
+        self._hidden(text)
         for span in self._hidden(text):
             pieces += [text[at : span.start], self._fake(span, text)]
             at = span.end
         return "".join((*pieces, text[at:]))
 
     def _fake(self, span: DataSpan, text: str) -> str:
+        """The fake that replaces a value: the same one each time, in the form of the value."""
         value = text[span.start : span.end]
         whole = self._whole(span, text)
         self._number(span.label, whole)
@@ -249,6 +255,7 @@ def field_values(
 
 
 def _values_in(value: Any, names: set[str], path: str) -> Iterator[tuple[str, str]]:
+    """The values that stand in fields of some names, each with its field's name."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _values_in(inner, names, f"{path}.{key}" if path else str(key))
@@ -273,9 +280,10 @@ def is_json(text: str) -> bool:
 
 
 def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
-    """JSON in which each text and number is replaced; keys stay."""
+    """Replace the texts and numbers of a JSON text; the keys and the layout stay as they are."""
 
     def literal(match: re.Match[str]) -> str:
+        """Replace personal data in one JSON literal, so that it stays valid JSON; keys stay."""
         written = match[0]
         if not written.startswith('"'):
             number = replaced(written)
@@ -284,6 +292,7 @@ def _in_literals(text: str, replaced: Callable[[str], str]) -> str:
                 if number == written or _is_number(number)
                 else json.dumps(number)
             )
+        # a text before a colon is a key
         if text[match.end() :].lstrip()[:1] == ":":
             return written
         value = json.loads(written, strict=False)

@@ -309,20 +309,22 @@ class DataKind(NamedTuple):
     id: str
     label: str
     sort: Literal["personal", "secret"]
-    gate: Pattern  #: What every text with it matches: looked for in all texts at once.
-    #: What such data is, as an expression; compiled where a gate was passed.
+    #: The gate: every text with such data matches it, so all texts are tested with it.
+    gate: Pattern
+    #: The expression for such data; compiled only where a text passed the gate.
     exact: str
     flags: int  #: Those of `re`.
     source: str
     check: Callable[[str], bool] | None
     trim: bool  #: Whether only that part of a match is meant that is an IBAN.
-    behind: str  #: What has to stand in front of it; empty for nothing.
+    behind: str  #: The words that have to stand in front of it; empty for none.
     digits: bool
     #: A check for each group, in place of ``check``.
     by_word: tuple[Callable[[str], bool], ...]
 
 
 def _read_kinds() -> tuple[DataKind, ...]:
+    """Read the kinds of personal and secret data from ``kinds.toml``."""
     data = tomllib.loads(
         files("tuneworthy.measure").joinpath("kinds.toml").read_text("utf-8")
     )
@@ -332,6 +334,7 @@ def _read_kinds() -> tuple[DataKind, ...]:
         return re.sub("<([A-Z]+)>", lambda part: filled(parts[part[1]]), expression)
 
     def kind(entry: dict[str, Any]) -> DataKind:
+        """Read one kind of data from its table."""
         caseless = entry.get("caseless", False)
         flags = re.IGNORECASE if caseless else 0
         exact = [entry["exact"]] if "exact" in entry else []
@@ -344,7 +347,8 @@ def _read_kinds() -> tuple[DataKind, ...]:
             rf"\b(?:{words})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)"
             for words in ([entry["words"]] if "words" in entry else said)
         ]
-        gate = rf"\b(?:{'|'.join(said)})\b"  # that a number follows takes too long to compile
+        # a gate that also asks for a number takes too long to compile
+        gate = rf"\b(?:{'|'.join(said)})\b"
         by_stdnum = partial(_valid, entry["stdnum"]) if "stdnum" in entry else None
         return DataKind(
             id=entry["id"],
@@ -456,6 +460,7 @@ _compiled = cache(re.compile)
 
 
 def _find_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
+    """Places of a text that hold one kind of data, and pass its check."""
     for match in _compiled(kind.exact, kind.flags).finditer(text, begin):
         group = match.lastindex or 0
         start, end = match.span(group)

@@ -203,6 +203,7 @@ were confused."""
 
 @lru_cache(maxsize=1)
 def _language_model() -> Any:
+    """The model that tells languages; None where its library isn't installed."""
     try:
         from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
     except ImportError:
@@ -219,7 +220,7 @@ def _language_model() -> Any:
         return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     moves: Any = arrays[
         "nextmove"
-    ]  # as memory, of which one item is read sooner than of an array
+    ]  # a memoryview, because reading one item of it is faster than of an array
     return LanguageIdentifier(
         arrays["ptc"],
         arrays["pc"],
@@ -430,6 +431,7 @@ def _runs_of(
 
 
 def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
+    """Hash every run of three words; returns the hashes, and the text that each is in."""
     if (half := len(spaced) // 2) and sum(map(len, spaced)) > _AT_ONCE:
         runs, text = _hashed(spaced[:half])
         more, behind = _hashed(spaced[half:])
@@ -451,7 +453,7 @@ def _hashed(spaced: list[bytes]) -> tuple[NDArray[np.uint64], Places]:
     many = np.diff(first) - 2
     many -= 2 * (
         many > 2
-    )  # a run reaches into nobody's only where there are fewer words
+    )  # where there are enough words, runs don't reach over the ends of a text
     text = np.repeat(np.arange(len(spaced)), many)
     place = np.arange(len(text)) + (first[:-1] - np.cumsum(many) + many)[text]
     start, middle, end = (words * weight for weight in _WEIGHTS[:3])
@@ -523,9 +525,12 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
     bits = np.uint64(len(rows).bit_length())
     sides = (matrix[:, at : at + _OPENING] for at in (0, ASKED))
     openings = np.hstack([each.astype(np.uint8) for each in sides])
+    # rows that are equal in one band are compared: each with the first one of its run, and with
+    # the three rows before it; so the work stays linear, however many rows are equal
     for band in range(BANDS):
         keys = matrix[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64) @ _WEIGHTS
-        keys = keys >> bits << bits | rows.astype(np.uint64)  # each carries its place
+        # a key carries its row's place in its lowest bits
+        keys = keys >> bits << bits | rows.astype(np.uint64)
         keys.sort()
         ordered = keys >> bits
         order = (keys - (ordered << bits)).astype(np.int64)
@@ -544,6 +549,7 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
             right = order[apart]
             near = _alike(matrix, openings, left, right, alike)
             group = joined_groups(group, left[near], right[near])
+    # a group may be a chain of copies of copies: rows that are unlike its first form a new one
     copy_of = rows.copy()
     left = rows[group != rows]
     for _ in range(_ROUNDS):

@@ -73,7 +73,7 @@ _ONE_AT_A_TIME = threading.RLock()  # several readers of a page may want the sam
 
 def _read(name: str) -> Any:
     def whole(self: LazyRecord, *args: Any, **kwargs: Any) -> Any:
-        self._field_values()  # a method of its own
+        self._field_values()  # the class has a method of its own for this
         return getattr(super(LazyRecord, self), name)(*args, **kwargs)
 
     return whole
@@ -88,7 +88,7 @@ class LazyRecord(Record):
     def waiting(cls, later: Mapping[str, Callable[[], Any]], **known: Any) -> Self:
         """A record with the ``known`` fields, unchecked; ``later`` computes each other one."""
         record = cls.model_construct(**known)
-        for name in later:  # a default would stand in its place
+        for name in later:  # otherwise a default would stand in its place
             record.__dict__.pop(name, None)
         record._later = {**later}  # noqa: SLF001  # a record of its own kind, seen by nobody yet
         return record  # type: ignore[return-value]  # the plugin forgets subclasses
@@ -106,6 +106,7 @@ class LazyRecord(Record):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            """Compute a field when it is read first; the fields keep their order."""
             if name not in type(self).model_fields:
                 return super().__getattr__(name)
             with _ONE_AT_A_TIME:
@@ -127,7 +128,7 @@ class LazyRecord(Record):
         def __hash__(self) -> int:
             return hash(self._field_values())
 
-        # of what pydantic takes as it finds it, nothing may be missing
+        # pydantic doesn't check these values, so none may be missing
         model_dump = _read("model_dump")
         model_dump_json = _read("model_dump_json")
         model_copy, __copy__, __deepcopy__ = map(
@@ -155,6 +156,7 @@ class FileRecord(Record):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
+        """Refuse a key that the record doesn't have, and drop keys without a value."""
         if isinstance(data, cls):
             return data
         keys = _keys(cls)

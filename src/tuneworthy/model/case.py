@@ -139,8 +139,8 @@ class PersonalPolicy(FileRecord):
     fields: WordList = ()
     """Fields of an answer that are meant to hold such data, as name and amount of an extraction."""
     words: WordList = ()  #: Words that are none, as the names of products.
-    local: Hiding = "keep"  #: What files beside the case hold.
-    #: What stands in its place in what is exported.
+    local: Hiding = "keep"  #: How personal data is treated in files beside the case.
+    #: The text that replaces personal data in exported files.
     exports: Literal["fakes", "words"] = "fakes"
 
 
@@ -173,7 +173,7 @@ class Data(FileRecord):
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
     #: Tools the model may call today: a JSON list of them.
     tools: RelativePath | None = None
-    #: What requests hold beside text: a model has to read it.
+    #: The kinds of content beside text that requests hold; a model has to read them.
     media: Annotated[
         tuple[Medium, ...],
         BeforeValidator(
@@ -192,6 +192,7 @@ class Data(FileRecord):
     @model_validator(mode="before")
     @classmethod
     def _with_a_map(cls, value: Any) -> Any:
+        """Split ``traces`` with its own map of fields into the two entries it stands for."""
         traces = value.get("traces") if isinstance(value, dict) else None
         if (
             not isinstance(traces, dict)
@@ -248,7 +249,8 @@ class AmountOf(FileRecord, Generic[N]):
 AnyAmount = AmountOf[float]  #: One of the kinds below.
 
 _Rate = Annotated[float, Field(ge=-1, le=10)]
-_Positive = Annotated[float, Field(ge=1e-6, le=1e15)]  # it is divided by
+# numbers divide by it, so it can't be 0
+_Positive = Annotated[float, Field(ge=1e-6, le=1e15)]
 _PositiveShare = Annotated[float, Field(ge=1e-6, le=1)]  # the same
 _Lasting = Annotated[float, Field(ge=1, le=1200)]
 
@@ -427,15 +429,16 @@ class Economics(FileRecord):
     monthly: Monthly = Monthly()  #: Benefits and costs a month.
     traffic: Traffic = Traffic()  #: Use of the system.
     serving: GpuServing = GpuServing()  #: How self-hosted models are served.
-    assumptions: Assumptions = Assumptions()  #: What the forecast takes for granted.
+    #: The assumptions that the forecast makes.
+    assumptions: Assumptions = Assumptions()
 
 
 class Attempt(FileRecord):
     """Something that was tried, in order; it becomes a stage with its own verdict."""
 
-    name: Name  #: What the attempt is called.
-    change: Text = ""  #: What was changed.
-    result: Text = ""  #: What came of it.
+    name: Name  #: The name of the attempt.
+    change: Text = ""  #: The change that was made.
+    result: Text = ""  #: The result of the attempt.
     prompts: Natural = 1  #: How many prompts were compared in it.
     #: The models it was run with.
     models: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
@@ -555,6 +558,7 @@ class Model(FileRecord):
     @field_validator("base_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
+        """Refuse an address that may carry a key, because case files are shared."""
         if value is None:
             return None
         if not re.match(r"https?://[^\s/]", value):
@@ -602,10 +606,10 @@ class Signature(FileRecord):
 
     by: Name  #: Who signed.
     on: date  #: The day.
-    #: What was decided about fine-tuning.
+    #: The decision about fine-tuning.
     answer: Literal["no", "not_yet", "pilot", "yes"]
-    ask: Text = ""  #: What was asked for, in the words that were shown.
-    stop_rule: Text = ""  #: What was to be decided next, and what would stop it.
+    ask: Text = ""  #: The ask, in the words that were shown.
+    stop_rule: Text = ""  #: The next decision, and the result that would stop the work.
     contradictions: int = Field(0, ge=0)  #: How many were open, each of them seen.
     case_digest: str = Field("", pattern="^([0-9a-f]{64})?$")
     """SHA-256 of the case file as it was shown."""
@@ -623,7 +627,7 @@ class CaseDecision(FileRecord):
 class Ignored(FileRecord):
     """A measurement that a person overrules."""
 
-    id: Ident  #: What was measured.
+    id: Ident  #: The id of the measurement.
     #: Why it doesn't count; every page shows it.
     because: Annotated[Text, Field(min_length=1)]
 
@@ -673,7 +677,7 @@ class CaseOrigin:
     assumed: frozenset[str] = frozenset()
     #: Options of the framework that a lab has run on its cases.
     ran: frozenset[str] = frozenset()
-    #: What a configuration says, and the case doesn't.
+    #: The values that a configuration states and the case doesn't.
     defaults: tuple[DefaultValue, ...] = ()
 
 
@@ -683,32 +687,32 @@ _NOWHERE = CaseOrigin()
 class Case(FileRecord):
     """A use case. A key that is absent means unknown."""
 
-    name: Name  #: What the use case is called.
-    description: Text = ""  #: What it does, for people.
+    name: Name  #: The name of the use case.
+    description: Text = ""  #: The purpose of the use case, for people.
     #: A name, or a file beside it; the lesson when absent.
     framework: RelativePath | None = None
-    goals: Goals = ()  #: What tuning should bring, the primary goal first.
+    goals: Goals = ()  #: The goals of tuning, the primary goal first.
     ceiling: dict[str, SimpleCheck] = {}  #: The checks of the ceiling test.
     #: Signs that prompting has reached its limit.
     signals: dict[str, SimpleAnswer] = {}
     factors: dict[str, SimpleAnswer] = {}  #: Reasons for tuning and reasons against it.
-    #: What was tried.
+    #: The attempts that were made.
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()
-    targets: Targets = Targets()  #: What has to be met.
-    today: Today = Today()  #: What the present system does.
+    targets: Targets = Targets()  #: The targets that have to be met.
+    today: Today = Today()  #: The results of the present system.
     failures: StatedFailures | None = None  #: Why its answers are wrong.
     economics: Economics = Economics()  #: Money and traffic.
     workload: Literal["one_off", "growing", "steady", "unknown"] = "unknown"
     """A job that runs once, or work that goes on, growing or as it is."""
     #: Beyond money.
     strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"
-    data: Data = Data()  #: What the team has.
+    data: Data = Data()  #: The data that the team has.
     #: In use or in question.
     models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()
     tuning: Tuning = Tuning()  #: How it would be tuned.
     safety: Safety = Safety()  #: Whether it can be done responsibly.
     decision: CaseDecision = CaseDecision()  #: Who decides, and what was signed.
-    evidence: Overruling = {}  #: What a person overrules of what was measured.
+    evidence: Overruling = {}  #: The measurements that a person overrules.
 
     _origin: CaseOrigin = PrivateAttr(default_factory=lambda: _NOWHERE)
 
@@ -831,7 +835,7 @@ class Materials:
     glossary: tuple[Term, ...] | None = None
     voice: VoiceSamples | None = None
     output_schema: Mapping[str, Any] | None = None
-    asked: Strings = ()  #: What the cases of its evaluation set ask, where that counts.
+    asked: Strings = ()  #: The questions in its evaluation set, where they are needed.
     #: Examples the approach of the primary goal needs at least.
     examples_need: int | None = None
     latency_target_s: float | None = None

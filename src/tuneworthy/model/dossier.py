@@ -36,9 +36,9 @@ class Replaced(NamedTuple):
     """A number of the case file that gave way to a measured one."""
 
     path: str  #: Dotted path in the case file.
-    #: What was said, as low and high; None where nothing was.
+    #: The stated number as low and high; None where none was stated.
     stated: tuple[float, float] | None
-    evidence: Evidence  #: What was measured.
+    evidence: Evidence  #: The measurement.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class CaseFindings:
     #: Dotted paths of entries whose file or folder isn't there.
     missing: tuple[str, ...] = ()
     prices: Prices = field(default_factory=dict)  #: Those looked up for its models.
-    #: What was measured, by id.
+    #: The measurements, by id.
     ledger: Mapping[str, Evidence] = field(default_factory=dict)
     #: Numbers of the case file that gave way to measured ones.
     replaced: tuple[Replaced, ...] = ()
@@ -59,7 +59,7 @@ class CaseFindings:
     servings: tuple[ServingResult, ...] = ()
     #: Hosted models that nobody listed, with their price.
     rivals: tuple[ServingResult, ...] = ()
-    #: What tuning takes up front; None where nobody knows.
+    #: The upfront cost of tuning; None where nobody knows it.
     upfront_usd: Number | None = None
     bill: Amount | None = None  #: USD a month the present system costs.
     break_even_months: Duration | None = None  #: When it would have paid.
@@ -173,7 +173,7 @@ class SignalResult(Record):
     source: Source
     note: str
     ask: str = ""  #: The question, as the framework asks it.
-    #: What to measure to confirm a sign that is only stated; else empty.
+    #: The measurement that would confirm a sign which is only stated; else empty.
     confirm: str = ""
 
 
@@ -192,8 +192,8 @@ class FactorResult(Record):
 class EvidenceResult(Record):
     """A measurement with what it says about an answer."""
 
-    id: str  #: What was measured, as an id.
-    title: str  #: What was measured, for people.
+    id: str  #: The id of the measurement.
+    title: str  #: The name of the measurement, for people.
     factor: str  #: The signal, factor, check or path of the case that it bears on; may be empty.
     value: float | Unknown  #: The best single number, in ``unit``.
     low: float | Unknown  #: Lower end of the 95% interval.
@@ -208,7 +208,7 @@ class EvidenceResult(Record):
     """Whether it settles the answer, or only speaks for or against a need."""
     limit: float | Unknown  #: The framework's limit.
     method: str  #: How value and interval were made.
-    source: str  #: What it was measured on.
+    source: str  #: The files that it was measured on.
     observed_on: date | Unknown  #: Last day of the data.
     since: date | Unknown  #: First day of the data.
     sample: Extent  #: Whether every trace was looked at.
@@ -238,7 +238,7 @@ class TreeStep(Record):
     ask: str
     answer: State
     value: dict[str, float | Range]
-    outcome: Outcome  #: What follows when the answer is yes.
+    outcome: Outcome  #: The outcome when the answer is yes.
 
 
 class TreeResult(Record):
@@ -278,7 +278,7 @@ class Stage(Record):
     outcome: Verdict
     final: bool
     change: str
-    result: str = ""  #: What came of it.
+    result: str = ""  #: The result of the attempt.
 
 
 class GateResult(Record):
@@ -312,8 +312,8 @@ class Turn(Record):
     """One change after which the answer is another."""
 
     path: str  #: Of the case file; ``ways`` or ``ways.ID`` for what is found of a way.
-    what: str  #: What changes, in words.
-    to: str  #: What it becomes.
+    what: str  #: The answer or figure that changes, in words.
+    to: str  #: The value it changes to.
     answer: TuningAnswer  #: The answer then.
     first_step: str  #: The kind of its first step.
 
@@ -331,11 +331,12 @@ class VerdictResult(LazyRecord):
 
     answer: TuningAnswer  #: Whether to fine-tune, from everything together.
     headline: str  #: The answer in a word, and the finding that decides, in one clause.
-    now: str  #: What to do now, in one line.
+    now: str  #: The step to take now, in one line.
     rule: JudgementRule | Literal["no_target"]
     """The rule of the framework that answers; ``no_target`` for the count's default."""
     because: str  #: The finding that decides.
-    conditions: Strings  #: What has to be so before a tuned model goes live, as it isn't known yet.
+    #: Conditions that a tuned model has to meet before it goes live and that are still open.
+    conditions: Strings
     outcome: Verdict  #: The framework's count, to the letter; it moves nothing where targets are.
     basis: Basis
     #: Single changes of an answer, a figure or a way that turn the answer.
@@ -362,7 +363,8 @@ class AskNow(Record):
     low: float  #: USD at least.
     high: float | Literal["open"]  #: USD at most; ``open`` where hours have no price.
     hours: Range
-    parts: tuple[AskPart, ...]  #: What it is made of, in the order of the steps.
+    #: The parts that the ask is made of, in the order of the steps.
+    parts: tuple[AskPart, ...]
     until: str  #: The decision that it leads to.
 
 
@@ -559,7 +561,7 @@ class Scenario(Record):
 
     name: ScenarioName
     upfront_usd: float
-    first_month_usd: float  #: What is left of the first month, running costs paid.
+    first_month_usd: float  #: The savings of the first month, less its running costs.
     break_even_months: float | Literal["never"]
     npv_usd: float
 
@@ -588,7 +590,7 @@ class Simulation(LazyRecord):
     tornado: tuple[Swing, ...]
     cost_of_waiting_usd: Number
     """Net present value lost for each month the start is put off; negative when waiting pays."""
-    assumes: tuple[str, ...]  #: What was taken as given because nobody stated it.
+    assumes: tuple[str, ...]  #: The assumptions made where nobody stated a value.
 
 
 StepId = Literal["upfront", "benefits", "running", "net"]
@@ -606,19 +608,20 @@ class AskUsd(Record):
 class InvestmentResult(LazyRecord):
     """The money."""
 
-    bill_usd: Number  #: What runs today costs a month; no tuning can save more.
+    #: The monthly cost of the present system; no tuning can save more.
+    bill_usd: Number
     #: A month: the stated saving as far as the bill allows it.
     possible_saving_usd: Number
-    #: What it has to bring a month to run it and pay back in time.
+    #: The monthly gain that pays for running it and pays back in time.
     must_bring_usd: Number
-    ask_usd: AskUsd  #: What is asked for: now, then, and each month.
-    #: What the costs are made of, and what isn't known of them.
+    ask_usd: AskUsd  #: The money asked for: now, then, and each month.
+    #: The parts of the costs, and the parts that aren't known.
     items: tuple[CostItem, ...] = ()
-    case_usd: Number  #: What one more case of the evaluation set costs to label.
+    case_usd: Number  #: The cost of labelling one more case of the evaluation set.
     #: Mean net present value of a pilot and, if it works, of the rest.
     gain_usd: Number
     scenarios: tuple[Scenario, ...] = ()
-    #: What finding out is worth, the most first.
+    #: The worth of each measurement, the most first.
     worth: tuple[InformationValue, ...] = ()
     #: Whether a stated amount stands in an open contradiction.
     contradicted: bool = False
@@ -627,7 +630,7 @@ class InvestmentResult(LazyRecord):
     one_off: bool = False
     upfront_usd: Number
     brings_usd: Number  #: A month, by the statements, before running costs.
-    gained_usd: Number  #: What of it better answers are worth; the rest is saved.
+    gained_usd: Number  #: The part that better answers are worth; the rest is saved.
     monthly_net_usd: Number  #: A month, after running costs.
     break_even_months: BreakEven
     limit_months: Number  #: Months within which it has to be back, by the framework.
@@ -664,7 +667,7 @@ class Phase(Record):
     needs: tuple[str, ...]  #: Ids of phases that have to be done before.
     start: date
     end: date  #: The last day, included.
-    steps: tuple[str, ...]  #: What is done in it.
+    steps: tuple[str, ...]  #: The tasks in it.
     done_when: str
 
 
@@ -687,7 +690,7 @@ class Plan(Record):
     weeks: float  #: Weeks of five working days until everything is done.
     #: Sums of the parts that have a phase, in their order.
     parts: dict[Part, PartTotal]
-    notes: tuple[str, ...]  #: What it rests on, and what to expect.
+    notes: tuple[str, ...]  #: The assumptions it rests on, and the results to expect.
 
 
 SCHEMA = "tuneworthy/dossier/1"  #: Names may be added under this number; none moves.
@@ -721,7 +724,7 @@ class FailureResult(Record):
     quality_at_most: Number
     """Quality if every failure with it went, at the upper end of its share; unknown where nothing
     that is tried on the system helps."""
-    says: str  #: What helps, or what it says of the measured quality.
+    says: str  #: The options that help, or its meaning for the measured quality.
 
 
 class Dossier(LazyRecord):
@@ -757,7 +760,7 @@ class Dossier(LazyRecord):
     #: Everything that could run, those that are enough first.
     ways: tuple[WayResult, ...]
     recommendation: Recommendation | Unknown
-    ask: AskNow | Unknown  #: What is asked for now.
+    ask: AskNow | Unknown  #: The money that is asked for now.
     investment: InvestmentResult | Unknown
     precedents: PrecedentsResult | Unknown
     plan: Plan | Unknown
@@ -838,8 +841,8 @@ class Difference(Record):
     #: Whether another framework, or another version of it, judged.
     framework_changed: bool
     moved_by: Moved
-    appeared: tuple[str, ...]  #: What challenges say that didn't fire before.
-    settled: tuple[str, ...]  #: What challenges said that fired before.
+    appeared: tuple[str, ...]  #: Sentences of the challenges that are new.
+    settled: tuple[str, ...]  #: Sentences of the challenges that are gone.
     elsewhere: tuple[
         str, ...
     ]  #: Other sections of the dossier that differ, by their names.

@@ -43,7 +43,7 @@ class CheckCall(FileRecord):
     """A scorer, with what it is given, for one case."""
 
     scorer: Name  #: Id of a scorer, as ``contains``.
-    of: Any = None  #: What it checks for, in the scorer's own terms.
+    of: Any = None  #: The value it checks for, in the scorer's own terms.
 
 
 class EvalCase(FileRecord):
@@ -200,8 +200,9 @@ class Label(Record):
 class DrawnFailure(Record):
     """A wrong answer that was drawn to be read."""
 
-    case: EvalCase  #: What was asked and what is right; masked.
-    output: Annotated[str, Field(max_length=100_000)]  #: What was answered; masked.
+    case: EvalCase  #: The question and the right answer; masked.
+    #: The answer that was given; masked.
+    output: Annotated[str, Field(max_length=100_000)]
     proposed: str = ""  #: The cause that a model proposed; empty for none.
 
 
@@ -246,7 +247,8 @@ class Disagreement(Record):
 
     key: ItemKey
     said: tuple[tuple[str, str], ...]  #: Labeller and what they said.
-    settled: str | None = None  #: What adjudication said; None while it is open.
+    #: The label that adjudication gave; None while it is open.
+    settled: str | None = None
 
 
 class AgreementOf(Record):

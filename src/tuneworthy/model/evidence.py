@@ -34,7 +34,7 @@ GoNoGo = Literal["go", "no_go", "open"]
 class Evidence(Record):
     """One measurement; ``value`` lies within ``low`` … ``high``, all three in ``unit``."""
 
-    id: Ident  #: What was measured, as ``invalid_output_share``.
+    id: Ident  #: The id of the measurement, as ``invalid_output_share``.
     #: The signal, factor, check or dotted path of the case file it bears on.
     factor: str = ""
     #: Unknown, with the field that is missing, where there is none.
@@ -46,7 +46,7 @@ class Evidence(Record):
     n: Natural = 0  #: Traces, or cases, it was counted on.
     clusters: Natural = 0  #: Conversations those come from.
     method: Text = ""
-    source: Text = ""  #: What it was measured on: names of files and their format.
+    source: Text = ""  #: The files that it was measured on, with their format.
     #: Last day of the data; None where it has no clock.
     observed_on: date | None = None
     since: date | None = None
@@ -124,9 +124,9 @@ class Skipped(Record):
 class Coverage(Record):
     """How many traces of a file say what, so that a column that a reader loses is seen at once."""
 
-    text: Natural = 0  #: What was asked or answered.
+    text: Natural = 0  #: The text of questions or answers.
     tokens: Natural = 0  #: Tokens read and written.
-    price: Natural = 0  #: What the call cost.
+    price: Natural = 0  #: The cost of the call.
     session: Natural = 0  #: The conversation it belongs to.
     outcome: Natural = 0  #: How good it was: a score, a rating or a label.
 
@@ -139,7 +139,7 @@ class FileReading(Record):
     digest: str  #: SHA-256 of its bytes, in 64 hexadecimal digits.
     size: Natural
     traces: Natural
-    skipped: tuple[Skipped, ...] = ()  #: What it held that couldn't be used.
+    skipped: tuple[Skipped, ...] = ()  #: The records that couldn't be used.
     coverage: Coverage | None = None  #: None where an earlier release read it.
 
 

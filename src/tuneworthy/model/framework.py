@@ -34,7 +34,7 @@ Outcome = Literal[
     "improve_rag_or_switch_model",
     "address_anti_indicators",
     "fine_tune_candidate",
-]  #: What a tree can come to, the most cautious first.
+]  #: The outcomes of a tree, the most cautious first.
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -83,6 +83,7 @@ class Condition(FileRecord):
 
     @model_validator(mode="after")
     def _something(self) -> Condition:
+        """Refuse a condition that asks for nothing, or for unknown."""
         if not self.model_fields_set:
             raise wrong(
                 "names no condition",
@@ -106,7 +107,7 @@ class TreeRule(FileRecord):
     """One step of the tree: the first whose condition holds gives the outcome."""
 
     when: Condition | None = None  #: The condition; only the last step has none.
-    outcome: Outcome  #: What follows.
+    outcome: Outcome  #: The outcome that follows.
 
 
 class Bands(FileRecord):
@@ -117,6 +118,7 @@ class Bands(FileRecord):
 
     @model_validator(mode="after")
     def _lower_ends(self) -> Bands:
+        """Refuse a band that doesn't say just where it begins."""
         for bound in (self.strong, self.moderate):
             if bound.at_most is not None or bound.less_than is not None:
                 raise wrong(
@@ -171,7 +173,7 @@ class CostRow(FileRecord):
     hours: Span | None = None  #: Hours of work.
     usd: Span | None = None  #: USD beside the work.
     every: Literal["month", "quarter"] | None = None  #: How often, for running costs.
-    pays_for: Text = ""  #: What it pays for.
+    pays_for: Text = ""  #: The work or service that it pays for.
 
 
 class UpfrontTotal(FileRecord):
@@ -185,7 +187,7 @@ class Returns(FileRecord):
     """Stated benefits of tuning."""
 
     api_savings_usd_per_month: Span  #: USD a month saved on calls at scale.
-    #: What is harder to count: how far it can be, and what it is.
+    #: Returns that are harder to count: how far each can be counted, and what it is.
     also: dict[str, Text] = {}
 
 
@@ -199,8 +201,8 @@ class Costs(FileRecord):
     upfront_total: UpfrontTotal | None = None  #: The total as published.
     #: Running costs.
     ongoing: dict[Literal["inference", "monitoring", "retraining"], CostRow]
-    ongoing_also: Text = ""  #: What the table can't put a number on.
-    returns: Returns | None = None  #: What it is said to bring.
+    ongoing_also: Text = ""  #: Costs that the table can't put a number on.
+    returns: Returns | None = None  #: The returns that it is said to bring.
 
 
 class BreakEvenRule(FileRecord):
@@ -303,7 +305,7 @@ class Threshold(FileRecord):
 
     value: NonNegative  #: The number.
     unit: Name  #: Its unit.
-    says: Text  #: What is on its far side.
+    says: Text  #: The meaning of a value beyond it.
     source: Text  #: Who says so.
     dated: date  #: When that was.
 
@@ -311,7 +313,7 @@ class Threshold(FileRecord):
 class MeasureRule(FileRecord):
     """How a measurement answers a question: yes on one side of a limit, no on the other."""
 
-    title: Name  #: What is measured.
+    title: Name  #: The name of the measurement.
     about: Ident  #: Signal, factor or check it bears on.
     role: Literal["settles", "supports"] = "settles"
     """Settles what can be observed; supports or challenges a need, which stays as it was said."""
@@ -363,7 +365,7 @@ Risk = Literal["low", "medium", "high"]
 class Criterion(FileRecord):
     """Something a person is asked about."""
 
-    title: Name  #: What it is called in a sentence.
+    title: Name  #: The name of the target in a sentence.
     ask: Text  #: The question; ``{threshold}`` stands for a number of this framework.
     why: Text = ""  #: Why it means what it means.
     example: Text = ""  #: An example of a yes.
@@ -394,7 +396,7 @@ class Factor(Criterion):
 class GoalRule(FileRecord):
     """A goal and the approach that serves it."""
 
-    title: Name  #: What the goal is called.
+    title: Name  #: The name of the goal.
     need: Text = ""  #: The everyday need behind it.
     approach: Ident  #: Id of the approach.
     source: Text = ""  #: Who says so.
@@ -405,10 +407,10 @@ class Need(FileRecord):
 
     low: Natural  #: The least that makes sense.
     high: Natural | Literal["open"]  #: The most that is usual, or ``open``.
-    unit: DataUnit  #: What is counted.
+    unit: DataUnit  #: The things that are counted.
 
 
-#: What a use case has to meet.
+#: The requirements that a use case has to meet.
 TargetId = Literal["quality", "latency", "cost", "privacy"]
 
 
@@ -456,13 +458,13 @@ class Triangle(FileRecord):
 class ApproachRule(FileRecord):
     """A kind of tuning."""
 
-    title: Name  #: What it is called.
+    title: Name  #: The name of the approach.
     data: Need  #: Data it takes.
     compute: Name  #: Compute it takes, in words.
     #: The share of the errors that are left that it takes away.
     errors: Triangle | None = None
     errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
-    moves: Moves = {}  #: What it usually does to latency and cost.
+    moves: Moves = {}  #: The usual effect on latency and cost.
     weeks: Span | None = None  #: Weeks until it is in production.
     risk: Risk = "medium"  #: How much can go wrong.
     figures_from: Text = ""  #: Who says weeks and risk.
@@ -472,11 +474,11 @@ class ApproachRule(FileRecord):
 class OptionRule(FileRecord):
     """An alternative to tuning, or something to do beside it."""
 
-    title: Name  #: What it is called.
+    title: Name  #: The name of the option.
     helps_when: Text  #: When it works.
     not_when: Text  #: When it doesn't.
     kinds: dict[Ident, Text] = {}  #: Its parts or variants.
-    kind: OptionKind = "prompt"  #: What it works on.
+    kind: OptionKind = "prompt"  #: The part of a system that it works on.
     variant_of: Ident | None = None  #: Option of which this is one variant.
     #: Hours of work; a tuning has those of the cost table.
     effort_hours: Span | None = None
@@ -515,7 +517,7 @@ CAUSES: tuple[CauseId, ...] = get_args(CauseId)
 class FailureCause(FileRecord):
     """Why an answer may be wrong, and what can remove such a failure."""
 
-    title: Name  #: What it is called.
+    title: Name  #: The name of the kind of failure.
     means: Text  #: When a failure has this cause, in one sentence.
     helped_by: tuple[Ident, ...] = ()
     """Options and kinds of tuning that can remove such a failure; all others remove none. One that
@@ -568,7 +570,7 @@ class Framework(FileRecord):
     """A decision framework."""
 
     name: Ident  #: How it is called on the command line and in a dossier.
-    title: Name = "A decision framework"  #: What it is, for people.
+    title: Name = "A decision framework"  #: The name of the framework, for people.
     source: Text = ""  #: Where it comes from.
     dated: date | None = None  #: When it was written.
     extends: Ident | None = None
@@ -586,23 +588,24 @@ class Framework(FileRecord):
     side."""
     goals: dict[Ident, GoalRule] = {}  #: Goal to approach.
     approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
-    options: dict[Ident, OptionRule] = {}  #: What else can be done.
+    options: dict[Ident, OptionRule] = {}  #: The options besides fine-tuning.
     causes: dict[CauseId, FailureCause] = {}
     """Why answers are wrong, in the order of asking: all twelve, or none, and then failures aren't
     analyzed."""
     judgement: dict[JudgementRule, AnswerRule] = {}
     """Rules of the answer; one that is left out is off."""
-    models: ModelStrengths | None = None  #: What models are said to be good at.
+    models: ModelStrengths | None = None  #: The strengths that models are said to have.
     costs: Costs | None = None  #: Cost tables.
     break_even: BreakEvenRule | None = None  #: When it pays.
-    plan: PlanRule | None = None  #: What the steps of a plan take.
-    safety: SafetyQuestions | None = None  #: What is asked about safety.
+    plan: PlanRule | None = None  #: The hours and money of a plan's steps.
+    safety: SafetyQuestions | None = None  #: The questions about safety.
     worked_example: WorkedExample | None = None  #: An example to be computed again.
     fitted_on: FittedOn | None = None
     """Published cases that its weights were fitted to; it describes them, and predicts nothing."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Framework:
+        """Refuse a framework whose parts name something that it doesn't have."""
         ids = Counter([*self.ceiling, *self.indicators, *self.anti_indicators])
         if twice := [name for name, times in ids.items() if times > 1]:
             what = f'uses the id "{twice[0]}" twice'
@@ -652,6 +655,7 @@ class Framework(FileRecord):
 
 
 def _check_references(framework: Framework) -> None:
+    """Refuse goals, options, causes and measures that name something unknown."""
     for name, goal in framework.goals.items():
         if goal.approach not in framework.approaches:
             what = f'leads goal "{name}" to "{goal.approach}", which is not an approach'
@@ -773,7 +777,7 @@ _SpokenGoal = Annotated[
 
 Goals = Annotated[
     tuple[_SpokenGoal, ...],
-    FailFast(),  # looking for what was meant by each of a hundred thousand takes long
+    FailFast(),  # suggestions for a hundred thousand wrong keys would take long
     BeforeValidator(
         one_or_many, json_schema_input_type=Goal | _SPOKEN | tuple[Goal | _SPOKEN, ...]
     ),

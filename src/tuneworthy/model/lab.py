@@ -143,12 +143,13 @@ class PromptSearch(Record):
     margin: Share = 0.0
     """Share of cases: where the expected gain of another draw is below it, a search is at its
     plateau."""
-    usd: NonNegative = 0.0  #: What it cost; 0 where nobody counted it apart.
+    usd: NonNegative = 0.0  #: The cost of the arm; 0 where nobody counted it apart.
     #: Times that it began anew from the two best that were known by then.
     rounds: Natural = 0
     #: The most it could cost; None where there was no search.
     cap_usd: NonNegative | None = None
-    why: str = ""  #: What kept it from its plateau, or from beginning; empty where it got there.
+    #: The reason why it didn't reach its plateau, or begin; empty where it did.
+    why: str = ""
 
     @property
     def grade(self) -> CeilingGrade:
@@ -327,7 +328,8 @@ def end_kind(word: str) -> EndKind:
     return "other"
 
 
-MAY_LACK = "the answer may not be whole"  #: What is said of every other end.
+#: The sentence on an answer that ended in any other way.
+MAY_LACK = "the answer may not be whole"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 # letters and marks that show nothing
 _FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
@@ -338,7 +340,8 @@ def shows_nothing(text: str) -> bool:
     return not any(
         category(letter) not in _INVISIBLE
         and letter not in _FILLERS
-        and not "\ufe00" <= letter <= "\ufe0f"  # these choose how others look
+        # these only choose how the letter before them looks
+        and not "\ufe00" <= letter <= "\ufe0f"
         for letter in text
     )
 
@@ -462,7 +465,7 @@ class Quote(Record):
     """With answers as long as those of the same model so far, or half as long as they may be."""
     unpriced: Strings = ()
     """Models without a price: they are refused until one is given; 0 is a price."""
-    #: What earlier calls of the run cost or hold: its cap counts it.
+    #: The cost of earlier calls of the run, paid or held; its cap counts it.
     usd_spent: NonNegative = 0.0
 
 
@@ -532,7 +535,8 @@ class Stand(Record):
     """Calls there may be in all, when no more arms are dropped; 0 while prompts are proposed."""
     running: Natural
     spend: Spend
-    waiting: str = ""  #: What is waited for where no call was answered for a minute.
+    #: The thing that is waited for where no call was answered for a minute.
+    waiting: str = ""
     board: tuple[Placed, ...] = ()
     """Every arm as of the last round, the best first; () before the first round."""
 
@@ -597,7 +601,7 @@ class JudgedGain(Estimated):
 
 
 class RubricGain(Record):
-    """What a search under a judge gained by its word, and how much of that people don't see."""
+    """The gain of a search under a judge by its word, and the part that people don't see."""
 
     judged: JudgedGain | Unknown  #: By the judge's word alone, on held-out cases.
     broken: JudgedGain | Unknown
@@ -608,7 +612,7 @@ class RubricGain(Record):
 class Failures(Record):
     """Wrong answers of one kind."""
 
-    #: What they are a sign of: a signal of the framework, or ``wrong_answer``.
+    #: The problem they point to: a signal of the framework, or ``wrong_answer``.
     signal: str
     n: Natural  #: Cases.
     of: Natural  #: Cases that were scored.
@@ -694,7 +698,7 @@ class CeilingResult(Record):
     rubric: RubricGain | None = None
     """Of that gain what people don't see; None where rules score or nothing was gained."""
     search: PromptSearch = PromptSearch(ended="none")  #: How far it went.
-    grade: CeilingGrade = "tried"  #: What the ceiling rests on, by that.
+    grade: CeilingGrade = "tried"  #: The grade of the ceiling by that.
     #: For ``too_few_cases``: how many in all, both parts together.
     cases_needed: Natural | Unknown
     #: Which of the five checks this run has answered, and how.
@@ -708,7 +712,7 @@ class CeilingResult(Record):
     for all pairs at once; () where the first place is decided."""
     curve: tuple[CurvePoint, ...] = ()
     """The best so far, arm by arm in the order they were planned, on the selection split."""
-    scorer: str = ""  #: What scored the answers.
+    scorer: str = ""  #: The scorer of the answers.
     reward: RewardSignal | None = None
     """Of the best prompt on held-out cases; None for fewer than four repeats."""
     judge: JudgeOf | None = None
@@ -801,7 +805,7 @@ class VerifyResult(Record):
     general_skills: State = "unknown"  #: Whether the tuned arm kept them.
     #: Held-out cases that the tuned arm answers wrong.
     failures: tuple[Failures, ...] = ()
-    #: What tuning mended of the untuned arm's errors, and broke.
+    #: The errors of the untuned arm that tuning mended, and the answers that it broke.
     change: TunedChange | None = None
     tried: Natural = 0  #: Untuned arms that raced before.
     outcome: VerifyAnswer
@@ -879,7 +883,8 @@ class RetrievalResult(Record):
     #: Files among the documents that are of no kind that is read.
     other_files: Natural = 0
     seed: Natural = 0
-    answers: SynthesisResult | Unknown  #: What a model made of it.
+    #: The questions that a model answered from the passages.
+    answers: SynthesisResult | Unknown
     spend: Spend | None = None  #: None where no model was to answer.
     stopped: str = ""
     stopped_by: StopKind = ""

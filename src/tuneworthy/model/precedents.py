@@ -21,7 +21,7 @@ Winner = Literal[
 """The approach that measured best; hybrid is tuning together with retrieval or better prompts."""
 
 WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
-"""Those in which tuning had a part."""
+"""The winners in which tuning had a part."""
 
 
 RuleId = Literal["tree_granted", "score", "difference", "always"]
@@ -42,13 +42,14 @@ Known = Literal["yes", "no"]  #: An answer that is known.
 class Precedent(NamedTuple):
     """A published case as far as likeness and rates need it."""
 
-    #: What a ``Neighbour`` shows of it, by that record's names.
+    #: The fields of a record that a ``Neighbour`` shows, by that record's names.
     shown: Mapping[str, Any]
     cluster: str  #: Its paper or company; its own id where it stands alone.
-    subjects: Sequence[str]  #: What its task is about, by the names of the vocabulary.
+    #: The subjects of its task, by the names of the vocabulary.
+    subjects: Sequence[str]
     #: The beginnings of other words of its title, domain and task.
     words: Sequence[str]
-    answers: Mapping[str, State]  #: What both blind coders answered alike.
+    answers: Mapping[str, State]  #: The answers that both blind coders gave alike.
     #: The first blind coder's yes answers: rules are tried on those.
     yes: Sequence[str]
 
@@ -57,18 +58,18 @@ class Tried(Record):
     """One approach that was tried; what the source doesn't say is an empty text."""
 
     arm: ArmId  #: Which arm of the comparison it is.
-    approach: str = ""  #: What was done.
+    approach: str = ""  #: The approach that was taken.
     model: str = ""  #: The model it was done with; for tuning the model that was tuned.
     train_examples: str = ""  #: For tuning: how many examples, as the source says it.
     metric: str = ""  #: How it was measured.
-    value: str = ""  #: What it came to, as the source says it.
+    value: str = ""  #: The value it reached, in the words of the source.
 
 
 class Neighbour(Record):
     """A published case like this one."""
 
     id: str  #: Its id in the catalogue's published cases.
-    title: str  #: What it is called.
+    title: str  #: The title of the case.
     winner: Winner  #: The arm that measured best, or a tie.
     source_url: str
     """Where it can be read: the first web address of its source; empty where it names none."""
@@ -78,10 +79,10 @@ class Neighbour(Record):
     kind: str  #: ``paper``, or ``industry`` for a report from practice.
     goal: str  #: Its goal.
     margin: str  #: By how much it was won, as its source says it.
-    tried: tuple[Tried, ...]  #: What was tried.
+    tried: tuple[Tried, ...]  #: The approaches that were tried.
     likeness_bits: float
     """How alike it is: bits of what both tasks are about, of the goal and of the answers."""
-    #: What both tasks are about, the subject that says most first.
+    #: The subjects that both tasks share, the most telling one first.
     subjects: tuple[str, ...]
     same_goal: bool  #: Whether it has a goal of this case.
     shared: dict[str, Known]  #: Answers in common, the one that says most first.
@@ -142,7 +143,7 @@ class PublishedEffect(Record):
     it, errors that were added count as none taken away, as nobody puts such a change to use.
     """
 
-    arm: EffectArm  #: What was changed.
+    arm: EffectArm  #: The change that was made.
     #: The goal of the tasks; None for all tasks, those without a goal too.
     goal: Goal | None
     n: Natural  #: Comparisons.
@@ -150,11 +151,11 @@ class PublishedEffect(Record):
     low: float  #: Low end of the triangle to reckon with.
     usual: float  #: Its peak.
     high: float  #: Its high end, 1 at most.
-    p10: float  #: What nine in ten of these comparisons reached, without what others did.
-    p25: float  #: What three in four reached.
+    p10: float  #: The change that nine in ten of these comparisons reached or exceeded.
+    p25: float  #: The change that three in four reached or exceeded.
     p50: float  #: Their median.
-    p75: float  #: What one in four reached.
-    p90: float  #: What one in ten reached.
+    p75: float  #: The change that one in four reached or exceeded.
+    p90: float  #: The change that one in ten reached or exceeded.
 
 
 class RuleOnCases(Record):

@@ -124,7 +124,7 @@ def set_digest(examples: Iterable[TrainingExample]) -> str:
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
 
-REVIEWS = ("accept", "edit", "reject")  #: What a person may say of a candidate.
+REVIEWS = ("accept", "edit", "reject")  #: The words a person may say of a candidate.
 
 
 class GateFinding(Record):
@@ -192,7 +192,7 @@ class TrainingSet(Record):
     reasons: dict[str, Natural] = {}
     #: Candidates of logs that nobody reviewed; none of them is in the set.
     unreviewed: Natural = 0
-    #: What kept candidates out, or only named them.
+    #: The reasons that kept candidates out, or that are only named.
     gates: tuple[GateFinding, ...] = ()
     label_check: PlantedSwaps | Unknown = Unknown(
         ask="check the examples: tuneworthy data CASE"

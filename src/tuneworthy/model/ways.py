@@ -77,10 +77,10 @@ class HeldTarget(Record):
     """One target held against one way, by the one criterion."""
 
     state: TargetState
-    #: What is wanted; unknown where quality only has to be no worse.
+    #: The target; unknown where quality only has to be no worse.
     limit: float | Unknown
-    figure: AnyFigure  #: What is known of the way.
-    settles: str = ""  #: What would tell, where the state is unknown.
+    figure: AnyFigure  #: The known figure of the way.
+    settles: str = ""  #: The step that would tell, where the state is unknown.
 
 
 class WorkToDo(Record):
@@ -112,7 +112,7 @@ class WayResult(Record):
     """Of each missed target, where nobody ran the way; ``unknown`` where it may help, and no target
     is stated or nobody scored what runs today."""
     because: str  #: Why it helps here, or why it doesn't.
-    #: What it did in published comparisons; empty where these are too few.
+    #: The effect in published comparisons; empty where these are too few.
     published: str
     to_try: WorkToDo
     to_adopt: WorkToDo

@@ -61,6 +61,7 @@ def _retraining_hours(case: Case, framework: Framework) -> tuple[Interval, str] 
 def _item(
     case: Case, framework: Framework, what: str, hours: Interval, says: str
 ) -> CostItem:
+    """A row of costs for a change, shown beside the sums and not part of them."""
     rate = case.economics.hourly_rate_usd
     usd: Number = Unknown(ask=_NO_RATE)
     if rate is not None:

@@ -145,7 +145,7 @@ class MoneyFindings(NamedTuple):
 
     result: InvestmentResult | Unknown
     gate: GateResult
-    settle: str = ""  #: What would settle it.
+    settle: str = ""  #: The step that would settle it.
     #: Every way to serve the traffic, the cheapest first.
     servings: tuple[ServingResult, ...] = ()
     rivals: tuple[ServingResult, ...] = ()  #: Hosted models that nobody listed.
@@ -313,6 +313,7 @@ def reckon_amounts(context: MoneyContext) -> ReckonedAmounts:
 
 
 def _draw_and_judge(context: MoneyContext, amounts: ReckonedAmounts) -> Reckoning:
+    """Draw the uncertain amounts where they are known, and judge when it pays back."""
     closed = amounts.closed
     counted = amounts.counted
     draws = None
@@ -514,10 +515,10 @@ class ClosedForm(NamedTuple):
     upfront: Interval  #: USD before the first version is live.
     #: USD a month by statements; None where a saving is computed.
     brings: Interval | None
-    gained: Interval  #: What of it better answers are worth, USD a month.
+    gained: Interval  #: The part that better answers are worth, USD a month.
     net: Interval  #: USD a month after running costs.
     months: Interval  #: Months to break-even, from best to worst.
-    stated: Interval  #: What is stated to be saved, USD a month.
+    stated: Interval  #: The stated saving, USD a month.
     possible: Interval | None
     """The part of a stated saving that the bill allows, USD a month; None where it allows all of
     it."""
@@ -533,7 +534,8 @@ class Payback(NamedTuple):
 
     state: State
     why: str
-    settle: str = ""  #: What would settle it; its reason says so where this is empty.
+    #: The step that would settle it; where it is empty, the reason says so.
+    settle: str = ""
     but: str = ""  #: The sentence of its reason that objects to a payback in time.
 
 
@@ -855,7 +857,7 @@ _BY = {
     "plan": "computed",
     "serving": "traffic and prices",
 }
-_PROMPTS = 5  # that a lab compares where the framework asks for no number of them
+_PROMPTS = 5  # prompts that a lab compares where the framework gives no number
 
 
 def _items(

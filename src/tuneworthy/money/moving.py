@@ -19,7 +19,7 @@ class ForcedMove(NamedTuple):
 
     usd: Interval | None  #: None where hours have no rate, and nobody stated the cost.
     hours: Interval | None  #: None where neither the case nor its framework says.
-    #: What of it is paid for training by its tokens, where known.
+    #: The part that is paid for training by its tokens, where known.
     training_usd: float | None
 
     @property

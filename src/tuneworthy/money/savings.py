@@ -42,7 +42,7 @@ from tuneworthy.money.terms import (
 from tuneworthy.money.tuned import TunedOffer, call_of_tuned
 from tuneworthy.words import count, figure, share, usd
 
-# the cheapest ones; dearer ones never change the answer but for wild ranges
+# the cheapest ones; dearer ones change the answer only if ranges are wild
 _RIVALS = 8
 # a hundred calls a month for everybody on earth: only rounding asks for more
 _MOST = 1e12
@@ -168,7 +168,8 @@ class Stakes(NamedTuple):
     horizon: int  #: Months to look ahead.
     #: Months in which it has to pay back; None without a rule.
     under_months: float | None
-    taken: Inputs = {}  #: What is taken because the case doesn't say.
+    #: The values that are assumed because the case doesn't state them.
+    taken: Inputs = {}
     says: Mapping[str, str] = {}  #: Why, by its path.
     pilots: bool = False  #: Whether a pilot comes before the rest is built.
     #: Months until the tuned model ends; None where that isn't known.
@@ -205,7 +206,7 @@ def compare(case: Case, ways: Ways, model: CostModel) -> Savings | Unknown:
         return Unknown(ask=_ask_for_baseline(untuned))
     bill = ways.bill
     if bill and bill.usd and bill not in sure and not bill.option.tuned:
-        # it joins those that count, as no more can be saved than it
+        # the bill joins the ways that count, because no saving can exceed it
         wide = [cost for cost in wide if cost not in sure]
         sure = sorted([*sure[: _RIVALS - 1], bill], key=by_price)
         if sure[0] is bill and beside != "today":
@@ -268,6 +269,7 @@ def _computed(
     model: CostModel,
     beside: Beside,
 ) -> Savings:
+    """Compute what tuning saves a month against the cheapest ways, and from which volume."""
     sure = tuple(cost.option for cost in sure_costs[:_RIVALS])
     maybe = [cost for cost in wide_costs if cost not in sure_costs]
     wide = (*sure, *(cost.option for cost in maybe[:_RIVALS]))
@@ -283,6 +285,8 @@ def _computed(
         values = likely(inputs)
         likeliest = volume_that_pays(sure, tuned, values, fixed.value)
         pairs = list[tuple[Values, float]]()
+        # the least volume is that of the lowest costs against the sure ways; the most is that
+        # of the highest costs against all ways that may turn out to be allowed
         for at in _pairings(wide, tuned, inputs):
             least_usd, _, most_usd = besides(tuned.usd(at))
             pairs.append((at, volume_that_pays(sure, tuned, at, least_usd)))
@@ -464,6 +468,7 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
         return math.inf if month is None else float(month)
 
     likeliest, _ = pairs[-1]
+    # without a growth rate the month is known only if today's volume is enough, or none ever is
     if GROWTH not in likeliest:
         if all(target <= at[REQUESTS] for at, target in pairs):
             return Interval(0.0, 0.0, 0.0)
@@ -526,6 +531,7 @@ def computed_steps(savings: Savings, model: CostModel) -> Iterator[str]:
 
 
 def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str) -> str:
+    """A line that shows how the monthly cost of one way of serving was computed."""
     requests = values[REQUESTS]
     cost = usd(option.usd(values))
     if option.gpu:
@@ -552,6 +558,7 @@ def _cost_step(option: ServingOption, values: Mapping[str, float], a_month: str)
 
 
 def _running_step(savings: Savings, model: CostModel) -> str:
+    """A line that shows the running costs beside serving."""
     assert savings.fixed is not None  # the caller looked
     if not savings.serving_in_total:
         besides = model.sum_text(model.running_besides or ())
@@ -566,9 +573,10 @@ def _running_step(savings: Savings, model: CostModel) -> str:
 def _volume_steps(
     savings: Savings, fixed: Interval, volume: Interval, model: CostModel
 ) -> Iterator[str]:
+    """Lines on the volume from which tuning pays, and the month that reaches it."""
     if math.isinf(volume.value):
         yield "No volume earns the running costs back."
-    # or nothing has to be earned back
+    # a volume of 0 means that nothing has to be earned back
     if math.isinf(volume.value) or volume.value == 0:
         return
     values = likely(savings.inputs)

@@ -123,7 +123,7 @@ class ServingOption(NamedTuple):
         )
 
     def line(self, values: Values) -> CostLine:
-        """Its cost over the number of requests."""
+        """The option's cost as a line over the number of requests."""
         if self.gpu:
             hour, each, share, always = (values[name] for name in self.gpu)
             return CostLine(always * HOURS_PER_MONTH * hour, hour / (each * share))
@@ -144,7 +144,7 @@ class ServingCost(NamedTuple):
     option: ServingOption
     usd: Interval | None  #: USD a month; None where it has no price.
     admissible: State
-    reasons: tuple[str, ...]  #: What makes it so; what lacks for a price comes first.
+    reasons: tuple[str, ...]  #: The reasons for it; a missing price comes first.
     misses_targets: bool = False
     """Whether only targets rule it out, and neither its place nor its window."""
     #: Whether it might be used if it could cost anything.
@@ -164,7 +164,7 @@ class Ways(NamedTuple):
     """Every way to serve a case's traffic."""
 
     costs: tuple[ServingCost, ...]  #: The cheapest first, those without a price last.
-    inputs: Inputs  #: What their costs depend on.
+    inputs: Inputs  #: The inputs that their costs depend on.
     bill: ServingCost | None
     """The way that runs today: at the stated or measured bill, else by traffic and prices."""
     rivals: tuple[ServingCost, ...] = ()
@@ -235,6 +235,7 @@ class _Options:
         self.inputs = stated(case)
 
     def every(self) -> Iterator[ServingCost]:
+        """The cost of every way to serve each model of the case."""
         for position, model in enumerate(self.case.models):
             if not model.embedded:
                 yield from self._costs_of(model, position)
@@ -366,6 +367,7 @@ class _Options:
         return option._replace(months=months, then=then)
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
+        """The ways in which a model may be called: with its cache, in batches, or both."""
         yield "as_is"
         today = self.traffic.cached_share or 0.0
         could = self.traffic.cacheable_share
@@ -389,12 +391,13 @@ class _Options:
     def _by_tokens(
         self, model: str, how: How, price: Price, tuned: bool, runs: Runs
     ) -> ServingOption:
+        """The option to serve a model by tokens, with caching or batches as ``how`` says."""
         tokens_in, tokens_out = self._tokens(tuned)
         share = self.traffic.cached_share or 0.0
         if "cached" in how:
             share = self.traffic.cacheable_share or 0.0
         if tokens_in not in _TOKENS:
-            share = 0.0  # what was cached of the long prompt is what tuning takes away
+            share = 0.0  # tuning takes away just the long prompt that was cached
         read = price.input if price.cached_input is None else price.cached_input
         usd_in = price.input * (1 - share) + read * share
         usd_out = price.output
@@ -403,7 +406,7 @@ class _Options:
             usd_out = price.batch_output or 0.0
         if how == "cached_batched":
             cached = price.batch_cached_input
-            if cached is None:  # nobody says whether both are taken off
+            if cached is None:  # nobody says whether both discounts apply together
                 cached = min(read, usd_in)
             usd_in = usd_in * (1 - share) + share * cached
         request = (
@@ -498,7 +501,7 @@ class _Options:
         but_for_budget = _worst([c for c in checks if not c.is_budget])
         deciding = [check for check in checks if check.state == state]
         misses = state == "no" and all(check.is_target for check in deciding)
-        if but_for_budget == "unknown":  # what would be open with a larger budget
+        if but_for_budget == "unknown":  # a larger budget would leave it open
             deciding += [check for check in checks if check.state == "unknown" != state]
         reasons = tuple(check.why for check in deciding) or (
             "no stated target rules it out",
@@ -557,6 +560,7 @@ def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:
 
 
 def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_Check]:
+    """Check whether answers may come in a batch."""
     if "batched" not in option.how:
         return
     if option.how == "cached_batched" and (
@@ -569,7 +573,7 @@ def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_
         yield _Check("no", f"a batch takes hours, and {number(wanted)} s are wanted")
     elif (
         case.economics.traffic.batchable == "unknown" and not case.one_off
-    ):  # nobody waits
+    ):  # in a job nobody waits for an answer
         ask = "ask whether anybody waits for the answer (economics.traffic.batchable)"
         yield _Check("unknown", ask)
 
@@ -636,6 +640,7 @@ def _as_good_as_today(
 def _latency(
     case: Case, option: ServingOption, model: Model | None
 ) -> Iterator[_Check]:
+    """Check the latency of an option against the target."""
     target = case.targets.latency_p95_s
     if target is None or "batched" in option.how:
         return
@@ -661,6 +666,7 @@ def _latency(
 
 
 def _budget(case: Case, cost: Interval | None) -> Iterator[_Check]:
+    """Check the cost of an option against the budget."""
     target = case.targets.usd_per_month
     a_month = case.a_month
     if target is None or cost is None:

@@ -47,7 +47,7 @@ Array = npt.NDArray[np.float64]
 
 DRAWS = 10_000
 _QUANTILES = (0.1, 0.5, 0.9)
-_HAIR = 1e-9  # months; what rounding may move a break-even that is exactly the limit
+_HAIR = 1e-9  # months; rounding may move a break-even at the limit by this much
 
 
 class DrawnDetails(NamedTuple):
@@ -99,7 +99,7 @@ def simulate(
     if not any(
         spread.varies for name, spread in inputs.items() if name not in stakes.taken
     ):
-        drawn = min(drawn, _ENOUGH)  # nothing varies but what is taken for granted
+        drawn = min(drawn, _ENOUGH)  # only assumptions vary, so fewer draws are enough
     values = {name: _draw(inputs[name], seed, name, drawn) for name in sorted(inputs)}
     success = _luck(seed, drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float), each_month=in_full)
@@ -125,6 +125,7 @@ def _simulation(
     paths: Paths,
     details: Callable[[], DrawnDetails],
 ) -> Simulation:
+    """Put together the result of a simulation; its costly parts are computed when they are read."""
     drawn = len(success)
     simulation = Simulation(
         draws=drawn,
@@ -171,6 +172,7 @@ def _details(
     working: npt.NDArray[np.bool_],
     paths: Paths,
 ) -> DrawnDetails:
+    """The parts of a simulation that only some readers need: curve, tornado and worth."""
     tornado = _tornado(flow)
     curve = [
         Month(month=n, if_works=_percentiles(usd[working])[1], **_named(usd))
@@ -242,7 +244,7 @@ def _share(where: npt.NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(where) / len(where))
 
 
-# by which an amount given as one number is moved, to see what hangs on it
+# an amount given as one number is moved by this share, to see what depends on it
 _HALF_SPREAD = 0.25
 
 
@@ -395,6 +397,7 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
 
 
 def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
+    """The assumptions about traffic that the simulation makes."""
     growth = flow.model.inputs.get(GROWTH)
     savings = flow.savings
     if savings is None:
@@ -450,6 +453,7 @@ class CashFlow:
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
     def _read(self, every: Inputs) -> set[str]:
+        """The inputs that the cash flow depends on, among those that are known."""
         again = self.model.retraining if LIFE in every or self.stakes.first_end else ()
         terms = (*self.upfront, *self.running, *self.model.quality, *again)
         if self.pilots and FAILURE in every:
@@ -520,6 +524,7 @@ class CashFlow:
     def _follow_each(
         self, values: Values, success: Array, *, each_month: bool
     ) -> Paths:
+        """Follow each draw by month: its worth, when it pays back, and the cost of waiting."""
         draws = len(success)
         upfront = self._upfront_usd(values, success)
         life = values.get(LIFE, np.inf)
@@ -652,7 +657,7 @@ class _Price:
 
 def _until_back(missing: Array, flow: Array) -> Any:
     """Months until a negative sum is repaid by ``flow`` a month; ``inf`` for never."""
-    with np.errstate(over="ignore"):  # next to nothing a month takes next to for ever
+    with np.errstate(over="ignore"):  # a tiny gain a month takes almost for ever
         return np.where(flow > 0, -missing / np.where(flow > 0, flow, 1.0), np.inf)
 
 

@@ -68,7 +68,7 @@ class Product(NamedTuple):
 
     names: tuple[str, ...]
     factor: float = 1.0
-    says: str = ""  #: What it is, where that can't be told from its inputs.
+    says: str = ""  #: A description, where its inputs don't give one.
 
     def value(self, values: Values) -> Any:
         """The value of the product; an array where the values are arrays."""
@@ -193,7 +193,7 @@ class CostModel(NamedTuple):
     upfront: Sum | None
     upfront_parts: Mapping[str, CostPart]
     """The upfront cost by category; {} when nobody states it and the framework has no table."""
-    pilot: CostPart  #: What of it is paid before anybody knows whether tuning works.
+    pilot: CostPart  #: The part that is paid before anybody knows whether tuning works.
     #: The part of it that is paid again when the model has to be tuned anew.
     retraining: Sum
     retraining_is: str  #: How it is known what is paid again.
@@ -203,13 +203,14 @@ class CostModel(NamedTuple):
     running_besides: Sum | None
     """The running costs without the serving, if it is stated separately; else None."""
     savings: Sum  #: A month saved on calls, as stated; empty when nobody stated it.
-    quality: Sum  #: What better answers are worth a month; empty when nobody stated it.
+    quality: Sum  #: The monthly worth of better answers; empty when nobody stated it.
     #: Running costs by the framework's table; empty without one.
     table: Mapping[str, CostPart]
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
     #: Whether it is a job that runs once, so that nothing is kept fresh.
     one_off: bool = False
-    lacks: str = ""  #: What to state before the upfront cost can be known, where it isn't the rate.
+    #: The value to state before the upfront cost can be known, unless it is the rate.
+    lacks: str = ""
 
     @property
     def a_month(self) -> str:
@@ -495,7 +496,10 @@ class _Builder:
         return bool(total(serving, values) < total(table, values))
 
     def _split(self, whole: Sum) -> dict[str, CostPart]:
-        """A total, split into categories as the framework's table splits its own."""
+        """A total, split into categories as the framework's table splits its own.
+
+        Without a table all of it is inference. A category with work gets hours by the hourly rate.
+        """
         parts = {}
         rows = self.rows("ongoing")
         for name, part in (self.shares("ongoing") or {"inference": 1.0}).items():

@@ -75,6 +75,7 @@ def _takes_work(service: ServiceFact, day: date) -> bool:
 def _offers(
     facts: KnownFacts, service: ServiceFact, offer: ServingOffer, day: date
 ) -> Iterator[TunedOffer]:
+    """The offers of one service to serve tuned models, one for each base; trials are left out."""
     if offer.trial == "yes":
         return
     hours = offer.usd_per_hour or 0.0
@@ -93,6 +94,7 @@ def _offers(
 def _times_base(
     facts: KnownFacts, base: str, times: float | None, day: date
 ) -> ServingTokens | None:
+    """The price of a tuned model that costs a multiple of its base; None where that isn't known."""
     fact = facts.model(base)
     price = None if fact is None else price_of_fact(fact, day)
     if price is None or times is None:
@@ -118,7 +120,7 @@ def sold_by_its_service(model: Model, as_of: date | None) -> TunedOffer | None:
         )
         if offer.by == "tokens" and tokens is None:
             return None
-        if offer.by != "shared":  # that takes other tuned models beside it
+        if offer.by != "shared":  # a shared machine needs other tuned models beside it
             hours = offer.usd_per_hour or 0.0
             idle_is_paid = offer.idle == "paid"
             return TunedOffer(service.service, model.id, tokens, hours, 1, idle_is_paid)

@@ -68,7 +68,7 @@ def worth_of_cases(
         return 0.0
     # as if one more were right and one wrong, so that no share is certain
     middle = (right * cases + 1) / (cases + 2)
-    # as a beta distribution spreads
+    # the standard deviation of a beta distribution
     sd = math.sqrt(middle * (1 - middle))
     known = cases + 3
     after = sd / math.sqrt(known + more)
@@ -130,7 +130,7 @@ def more_cases(
     for n in _STEPS:
         labels = n * each
         worth = worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost)
-        # of equals the larger number: it tells more for the same money
+        # of equal worths the larger number wins: it tells more for the same money
         if worth - labels > 0 and worth - labels >= best_net:
             best_net = worth - labels
             what = f"{count(n)} more cases, less the {usd(labels)} to label them"

@@ -50,8 +50,8 @@ DAYS_PER_WEEK = 5  #: Working days.
 Needs: TypeAlias = tuple[str, ...]
 
 _LAST_DAY = date.max.toordinal()
-_FOREVER_WEEKS = 1e9  # beyond every calendar, and still a number
-_SPECK = 1e-9  # what floats leave over is no further day
+_FOREVER_WEEKS = 1e9  # longer than every calendar, and still a number
+_SPECK = 1e-9  # a rounding error isn't a further day
 
 
 class NoPlanError(Exception):
@@ -210,9 +210,9 @@ class PlanContext:
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     #: The kind of tuning that is judged, with its data.
     approach: ApproachResult | None
-    criterion: TargetCriterion  #: What a way has to meet.
+    criterion: TargetCriterion  #: The criterion that a way has to meet.
     targets: Mapping[TargetId, TargetResult]  #: Each target against today.
-    #: What has to be so before a tuned model goes live.
+    #: The conditions that have to hold before a tuned model goes live.
     conditions: Sequence[LiveCondition]
     because: str  #: The finding that decides.
     moving: Sequence[str]  #: Reasons against that still have to come to rest.

@@ -323,6 +323,7 @@ def _let_settle(plan: PlanContext, name: str) -> None:
     known = phase_words()["changing"]
     answer = plan.case.factors.get(name)
     changes = str(answer.changes) if answer else ""
+    # where nobody says what changes, the steps for everything that may change are named
     plan.say(
         f"against_{name}",
         (),
@@ -361,7 +362,8 @@ def _settle_money(
     plan: PlanContext, condition: LiveCondition, money: MoneyFindings, needs: Needs = ()
 ) -> Needs:
     """Settle the amounts before most of the money is spent."""
-    once, *_ = condition.once.partition(" (")  # its reason is the first step already
+    # the text in brackets is the first step already
+    once, *_ = condition.once.partition(" (")
     done = f"{once}, and that is in the case file"
     if isinstance(money.result, InvestmentResult) and money.result.contradicted:
         done = "the statements about money don't contradict each other any more"
@@ -383,6 +385,7 @@ def _tuning_service(plan: PlanContext, condition: LiveCondition, needs: Needs) -
 
 
 def _safety(plan: PlanContext, needs: Needs) -> None:
+    """Add the phase that reviews the data, or names a process for safety."""
     steps = phase_words()["reviewed"]
     ends = phase_words()["on_file"]
     _, names = unsafe(plan.case)
@@ -522,7 +525,7 @@ def _later_goals(plan: PlanContext, needs: Needs) -> None:
         need = fit.data
         words = _data_words(plan, need)
         if need.unit in units:
-            words |= {"how": "", "kept": ""}  # as before
+            words |= {"how": "", "kept": ""}  # the words for a case without this
         units.append(need.unit)
         cost = plan.collected(need.unit, need.low, plan.case.usable_data(need.unit))
         for row in ("data_preparation", "training", "evaluation"):

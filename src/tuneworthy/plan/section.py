@@ -58,10 +58,10 @@ class JudgedCase:
     framework: Framework  #: The one that it was judged by.
     assessment: Assessment  #: The answers.
     judgement: Judgement  #: The answer, its rule and its steps, which the plan follows.
-    criterion: TargetCriterion  #: What a way has to meet.
+    criterion: TargetCriterion  #: The criterion that a way has to meet.
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     lacking: DataNeed | None  #: The data that is too little, and how much is usual.
-    #: What has to be so before a tuned model goes live.
+    #: The conditions that have to hold before a tuned model goes live.
     conditions: Sequence[LiveCondition]
     #: Open answers that can matter, the best first.
     open_questions: Sequence[QuestionResult]
@@ -113,6 +113,7 @@ def build_plan(judged: JudgedCase) -> Plan | Unknown:
 
 
 def _plan_context(judged: JudgedCase, rule: PlanRule) -> PlanContext:
+    """Everything that a plan needs, taken from the judged case."""
     stated_hours = judged.case.economics.hours_per_week
     if stated_hours is None:
         hours_per_week = rule.hours_per_week
@@ -182,7 +183,7 @@ def _fill(plan: PlanContext, judged: JudgedCase) -> Aim:
     if judgement.answer == "no" and rule == "met":
         plan_adopting(plan, first)
         return "adopt"
-    if judgement.answer == "open":  # what comes after it hangs on what is found
+    if judgement.answer == "open":  # the steps after it depend on what it finds
         plan_steps(plan, [first], judged.open_questions if rule == "no_target" else ())
     elif judgement.answer == "no" and rule == "refused":
         plan_steps(plan, [first])
@@ -197,7 +198,7 @@ def _what_moves(judged: JudgedCase) -> list[str]:
         return []
     names = [n for n in _MOVING if judged.assessment.state(n) == "yes"]
     answer = judged.case.factors.get("rapidly_changing_requirements")
-    # which is looked up, not trained in
+    # knowledge that is looked up and not trained in
     if answer is not None and answer.changes == "content":
         names = [name for name in names if name != "rapidly_changing_requirements"]
     return names
@@ -210,6 +211,7 @@ _MOVING = ("exploration_phase", "rapidly_changing_requirements")
 
 
 def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
+    """Notes under a plan: on its dates, rates, launch and payback."""
     economics = plan.case.economics
     money = judged.money.result
     notes = phase_words()["notes"]
@@ -231,6 +233,7 @@ def _notes(plan: PlanContext, judged: JudgedCase) -> Iterator[str]:
 def _notes_of_tuning(
     plan: PlanContext, notes: Mapping[str, str], launch: date
 ) -> Iterator[str]:
+    """Notes for a plan that tunes: missing data, and the end of the service."""
     stated = plan.case.economics.upfront
     if stated.hours is not None or stated.usd is not None:
         yield notes["in_total"]
@@ -261,6 +264,7 @@ def _notes_of_tuning(
 def _pays_back(
     money: InvestmentResult, notes: Mapping[str, str], launch: date
 ) -> Iterator[str]:
+    """A note on when the money comes back after the launch."""
     point = money.break_even_months.point
     if isinstance(point, Unknown):
         return
@@ -281,6 +285,7 @@ def _pays_back(
 
 
 def _later(launch: date, months: float) -> date | None:
+    """The day some months after the launch; None where that is too far off to be a day."""
     if math.isinf(months) or months > _FAR_MONTHS:
         return None
     whole = math.floor(months + 1e-9)

@@ -64,7 +64,11 @@ _STEM = 6  # letters by which two other words are the same
 def described(
     text: str, vocabulary: Mapping[str, Sequence[str]]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The subjects of a text, and the beginnings of its other words."""
+    """The subjects of a text, and the beginnings of its other words.
+
+    The vocabulary leads from words to subjects. A word in it that ends with ``*`` stands for all
+    words that begin so.
+    """
     subjects = set[str]()
     others = set[str]()
     for whole in _WORD.findall(text.lower()):
@@ -183,6 +187,7 @@ def _surprise(times: int, total: int, kinds: int = 1) -> float:
 
 
 def _order(similar: SimilarCase) -> tuple[float, bool, int, str]:
+    """The order of similar cases: the most similar first, then those read, then the newest."""
     fields = similar.case.shown
     return (
         -similar.bits,
@@ -352,6 +357,7 @@ def _neighbour(
     answers: Mapping[str, Known],
     titles: Mapping[str, str],
 ) -> Neighbour:
+    """A similar published case as the dossier shows it."""
     fields = dict(similar.case.shown)
     if not fields["year"]:
         fields["year"] = Unknown(ask="see its source")

@@ -57,7 +57,8 @@ class Bullets:
 
     items: tuple[str, ...]
     ordered: bool = False
-    mark: str = "-"  #: What begins an item in a terminal; empty for lines without one.
+    #: The mark before an item in a terminal; empty for lines without one.
+    mark: str = "-"
     block: ClassVar[str] = "bullets"
 
 
@@ -67,10 +68,10 @@ class Fact:
 
     label: str
     value: str
-    beside: str = ""  #: What continues the value, smaller.
+    beside: str = ""  #: Text that continues the value, smaller.
     link: str = ""  #: Id of the section that says more; empty for none.
     source: str = ""  #: Where the value comes from, for a page that can be touched.
-    id: str = ""  #: What a mark of a picture leads to; empty for nothing.
+    id: str = ""  #: The id that a mark of a picture leads to; empty for none.
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Cell:
     below: str = ""
     href: str = ""  #: A web address to go to, which starts with http; empty for none.
     aside: bool = False  #: Whether what is below is left out on paper.
-    id: str = ""  #: What a mark of a picture leads to; empty for nothing.
+    id: str = ""  #: The id that a mark of a picture leads to; empty for none.
     glyph: Glyph | None = None
     page: str = ""  #: A page of the case that shows more, where the case is on a page of its own.
 
@@ -202,21 +203,22 @@ class Section:
 class Document:
     """A document as the three renderers take it."""
 
-    name: str  #: What it is about: the case.
-    headline: str  #: What is to be known first, in a sentence.
+    name: str  #: The subject of the document: the case.
+    headline: str  #: The first thing to know, in a sentence.
     sections: Sequence[Section]
-    above: Sequence[str] = ()  #: What stands over the title, in Markdown.
+    above: Sequence[str] = ()  #: The lines over the title, in Markdown.
     byline: Sequence[str] = ()
     facts: Facts | None = None
-    warning: Sequence[str] = ()  #: What speaks against relying on it.
-    opening: Sequence[Block] = ()  #: What else its first page says.
-    closed: Sequence[Fold] = ()  #: What Markdown shows closed, the record with it.
+    warning: Sequence[str] = ()  #: The reasons not to rely on it.
+    opening: Sequence[Block] = ()  #: The rest of its first page.
+    #: The blocks that Markdown shows closed, the record with it.
+    closed: Sequence[Fold] = ()
     record: Sequence[tuple[str, str]] = ()  #: Lines for machines: name and value.
     after: Sequence[str] = ()  #: Where to go on from here, in a terminal.
     look: Look = "strong"  #: Of the title in a terminal.
     word: str = ""  #: How the title begins, where this alone has the look.
-    lead: str = ""  #: What to do now, under the title of a terminal.
-    badge: str = ""  #: What stands at the right end of that.
+    lead: str = ""  #: The step to take now, under the title of a terminal.
+    badge: str = ""  #: The badge at the right end of that line.
 
     @property
     def title(self) -> str:
@@ -230,6 +232,7 @@ Parts: TypeAlias = Block | str | Iterable["Parts"] | None
 
 
 def flat(*parts: Parts) -> tuple[Block, ...]:
+    """The parts as one row of blocks; a text becomes a paragraph, and None is left out."""
     made: list[Block] = []
     for each in parts:
         if isinstance(each, str):
@@ -301,6 +304,8 @@ def records(
 
 
 def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:
+    """The pictures of sections by their ids, also those inside folds and parts."""
+
     def inside(blocks: Iterable[Block]) -> Iterator[Picture]:
         for block in blocks:
             if isinstance(block, Picture):

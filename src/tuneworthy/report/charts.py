@@ -65,7 +65,7 @@ WIDE = 760
 NARROW = 320
 
 _MOST_LETTERS = 100
-_LETTERS = {WIDE: 38, NARROW: 22}  #: What fits on one line of a label.
+_LETTERS = {WIDE: 38, NARROW: 22}  #: The letters that fit on one line of a label.
 _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
 MOST_ROWS = 12
 _MOST_DOTS = 60
@@ -85,7 +85,7 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 class Destination(NamedTuple):
     """The destination of a mark's link."""
 
-    says: str  #: What is there.
+    says: str  #: The text at this place.
     to: str  #: ``#`` and an id of the same page, or an address below the chart's own.
 
 
@@ -126,6 +126,7 @@ class Drawing:
         return _rendered(json.dumps(self.spec(width), allow_nan=False))
 
     def height(self, width: int) -> int:
+        """The height of the drawing in pixels at one width."""
         look = looks()[self.look]
         lines = max(
             (len(_lines(title, width).split("\n")) for title in self.titles), default=1
@@ -178,7 +179,7 @@ class Drawing:
             shared["x"]["axis"] = {**shared["x"]["axis"], "values": amounts}
         layers = [self._layer(layer, shared, to) for layer in look["layers"]]
         longest = max(map(len, "\n".join(labels_in_lines).split("\n")))
-        spare = 8 + 2 * longest  # for a font that is wider than ours
+        spare = 8 + 2 * longest  # spare room for a font that is wider than ours
         spec: Spec = {
             "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
             "data": {"values": rows},
@@ -316,6 +317,7 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
 # it takes a quarter of a second, and a server is asked for the same again
 @lru_cache(maxsize=64)
 def _rendered(spec: str) -> str:
+    """Draw a specification as SVG, with only the parts that a page may hold."""
     import vl_convert
 
     drawing = vl_convert.vegalite_to_svg(
@@ -489,7 +491,7 @@ def fan(
             if low - spare <= money_then <= high + spare
         ]
         if len(inside) < _SHORTEST_LINE * len(values):
-            continue  # it leaves the picture at once
+            continue  # the label would leave the picture at once
         shown[name] = inside
         for place, money_then in inside:
             rows[place][name] = money_then

@@ -123,6 +123,7 @@ def pdf(dossier: Dossier, *, short: bool = False) -> bytes:
 
 
 def _page(maker: str, dossier: Dossier, *, short: bool) -> Any:
+    """Make a page; a missing library of the extra becomes one line that names the extra."""
     try:
         from tuneworthy.report import html as page
 

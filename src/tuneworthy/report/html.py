@@ -118,7 +118,7 @@ def style(head: str = "") -> str:
 
 
 _HEAD = "RUNNING-HEAD"  #: Its place in the style.
-#: What needs no escape in a text of a style, beside letters and digits.
+#: The signs, beside letters and digits, that need no escape in a text of a style.
 _PLAIN = " .,:?-"
 
 

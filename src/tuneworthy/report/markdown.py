@@ -31,13 +31,15 @@ _NOTHING = (
 _CALLS = re.compile(
     r"@(?=\w)"  # a mention of somebody, or a mail address
     r"|#(?=\d)|\bGH-(?=\d)"  # an issue
-    r"|\b[a-z]+:(?=//)|\bwww(?=\.)",  # an address: one of an issue is a link to it
+    # an address, because an issue's address becomes a link to it
+    r"|\b[a-z]+:(?=//)|\bwww(?=\.)",
     re.IGNORECASE,
 )
 """Text that a code host turns into a mention or a link, wherever it stands."""
 
 
 def render(document: b.Document) -> str:
+    """Write a document as Markdown."""
     parts = [f"> **{md(text)}**" for text in document.above]
     parts += [f"# {md(document.title)}", *map(md, document.byline)]
     if document.facts is not None:
@@ -63,6 +65,7 @@ def _blocks(blocks: Iterable[b.Block], level: int) -> list[str]:
 
 
 def _block(block: b.Block, level: int) -> list[str]:
+    """Write one block as Markdown; ``level`` is that of its heading."""
     match block:
         case b.Prose():
             return [md(block.text)]

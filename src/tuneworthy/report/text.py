@@ -60,8 +60,10 @@ def wrapped(
 
     ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
     """
-    address = text.startswith(("http://", "https://"))  # it can't be followed if broken
-    hyphens &= not address and "`tuneworthy " not in text  # nor a command be copied
+    # a broken address can't be followed
+    address = text.startswith(("http://", "https://"))
+    # and a broken command can't be copied
+    hyphens &= not address and "`tuneworthy " not in text
     lines = wcwidth.wrap(
         text,
         columns() - 1,
@@ -159,8 +161,8 @@ def render(
     return text.replace("’", "'")  # which every terminal can show
 
 
-REST = "The rest: add --all"  #: What a screen ends with that doesn't show everything.
-_LEAST_LINES = 3  # of a section that is cut: its title, and something of it
+REST = "The rest: add --all"  #: The last line of a screen that doesn't show everything.
+_LEAST_LINES = 3  # least lines of a shortened section: its title and a part of it
 
 
 def _section(section: b.Section, paint: Paint, everything: bool) -> list[str]:
@@ -211,7 +213,7 @@ def _cut_section(section: b.Section, paint: Paint, room: int) -> list[str]:
         if getattr(block, "detail", False):
             continue
         left = room - len(title) - len(lines) - bool(lines)
-        fits = _count_items(block) <= left  # none has less than a line
+        fits = _count_items(block) <= left  # every item takes a line or more
         whole = _block(block, paint, "  ", False) if fits else []
         if fits and not whole:
             continue
@@ -255,6 +257,7 @@ def _count_items(block: b.Block) -> int:
 
 
 def _first_items(block: b.Block, kept: int) -> b.Block:
+    """A block with only its first items."""
     if isinstance(block, b.Table):
         if block.chosen is not None and block.chosen < kept:
             chosen = block.chosen
@@ -298,6 +301,7 @@ def _lead(document: b.Document, paint: Paint) -> list[str]:
 def _blocks(
     parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool
 ) -> list[str]:
+    """Write blocks as lines, with an empty line between them."""
     lines: list[str] = []
     for block in parts:
         if everything or not getattr(block, "detail", False):
@@ -309,6 +313,7 @@ def _blocks(
 
 
 def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[str]:
+    """Write one block as lines for a terminal."""
     match block:
         case b.Prose(look="small"):
             return paint.lines("dim", block.text, indent)
@@ -391,6 +396,7 @@ def _claims(block: b.Claims, paint: Paint, indent: str) -> list[str]:
 
 
 def _table(block: b.Table, paint: Paint, indent: str) -> list[str]:
+    """Write a table as lines; where the terminal is too narrow, each row becomes a list."""
     titles = [safe(column.title) for column in block.head]
     rows = [[_cell(cell) for cell in line] for line in block.rows]
     if not rows:

@@ -135,7 +135,7 @@ class LabOffer(Record):
     doubtful: Natural
     most_calls: Natural
     most_usd: NonNegative
-    #: What earlier runs have paid and put aside.
+    #: The money that earlier runs have paid and put aside.
     spent_usd: float = Field(exclude=True)
     lacking: tuple[str, ...] = Field((), exclude=True)
     """A sentence for each missing key."""
@@ -156,7 +156,7 @@ class LabProgress:
     number: int  #: Of this picture; a later one has a larger number.
     state: LabState
     stand: Stand | None  #: None before the first calls are in.
-    says: str  #: What it is at, where that isn't calls alone; empty for nothing to say.
+    says: str  #: The present work, where it isn't only calls; empty otherwise.
     passed_s: float  #: Seconds since it began; until its end once it is over.
 
     @property
@@ -182,7 +182,8 @@ class LabRun:
         self.cap_usd = cap_usd
         self.source = source
         self.before_usd = before_usd
-        self.done: Any = None  #: What its lab's ``run`` returned; None until then.
+        #: The value that its lab's ``run`` returned; None until then.
+        self.done: Any = None
         self.kept: KeptRun | None = None  #: The same, as it is kept,
         self.is_kept = False  #: where it could be.
         self.error: InputError | None = None
@@ -230,6 +231,7 @@ class LabRun:
             self._now = replace(self._now, number=self._now.number + 1, **changed)
 
     def _go(self, lab: Any, transport: Transport | None) -> None:
+        """Run the lab in its thread; every error is kept, because nobody else could report it."""
         state: LabState = "failed"
         if isinstance(lab, pilot.PreparedPilot):
             lab = replace(lab, say=lambda says: self._tell(says=says))
@@ -273,7 +275,8 @@ class Labs:
         self.budget_usd = budget_usd
         self._runs: dict[Path, LabRun] = {}
         self._offers: Cache[LabOffer] = Cache(100)
-        self._spent_usd = 0.0  # by runs that later ones of their case took the place of
+        # money of runs that a later run of the same case replaced
+        self._spent_usd = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -298,11 +301,12 @@ class Labs:
         )
 
     def _worked_out(self, source: str | Path, settings: LabSettings) -> LabOffer:
+        """Work out the offer of a lab, with the time and memory that a pilot's training takes."""
         lab = _prepared(source, settings)
         offer = self._offer(lab, settings)
         if not isinstance(lab, pilot.PreparedPilot):
             return offer
-        # nobody waits that long
+        # a page can't wait for the calls to be timed, so they aren't
         training = asyncio.run(pilot.quoted_training(lab, calls=False))
         facts = words.pilot_quote_document(
             lab.plan, training, offer.quote, math.inf
@@ -342,7 +346,7 @@ class Labs:
         transport = self._transport(caller) if self._transport and caller else None
         before = min(cap_usd, offered.spent_usd)
         own = Path(source).resolve()
-        if self.budget_usd is not None:  # it may cost no more than was confirmed
+        if self.budget_usd is not None:  # the run may cost no more than was confirmed
             cap_usd = min(cap_usd, before + offered.most_usd * (1 + 1e-9))
         run = LabRun(lab, settings, cap_usd, before, str(source), transport)
         with self._lock:
@@ -374,6 +378,7 @@ class Labs:
         return all(run.wait(max(0.0, until - monotonic())) for run in running)
 
     def _offer(self, lab: Any, settings: LabSettings) -> LabOffer:
+        """The offer of a lab: its arms, calls and price, and what earlier runs have spent."""
         kind = LABS[settings.kind]
         caller = _caller(lab)
         with ledger_or_none((caller or lab).case) as ledger:
@@ -493,8 +498,8 @@ class KeptRun(Record):
     id: Annotated[str, Field(pattern=_RUN.pattern)]
     kind: LabKind | LookKind
     at: Moment  #: Its end.
-    says: str  #: What it found, in a sentence.
-    #: What it said of the case, as label and text.
+    says: str  #: The finding, in a sentence.
+    #: Its remarks on the case, as label and text.
     answered: tuple[tuple[str, str], ...] = ()
     result: Result
 
@@ -521,7 +526,7 @@ class KeptRun(Record):
         sections = words.ceiling_sections(result, dossier, dossier)
         if not self.answered:
             return sections
-        # what it said of the case then stands in place of what it would say now
+        # the remarks on the case are those of that day and not today's
         checks = b.facts(self.answered)
         shown = []
         for section in sections:
@@ -662,7 +667,7 @@ def kept_runs(case: Case, most: int = _MOST_RUNS) -> tuple[KeptRun, ...]:
     folder = _kept_path(case, "")
     if folder is None:
         return ()
-    with suppress(OSError):  # there is none, or it isn't ours to read
+    with suppress(OSError):  # there is no such folder, or we may not read it
         names = sorted(
             (p.stem for p in folder.iterdir() if _RUN.fullmatch(p.stem)), reverse=True
         )
@@ -717,7 +722,7 @@ def graded_cases(
     path = _kept_path(case, f"{run.id}.{_GRIDS[part]}")
     rows: tuple[tuple[str, ...], ...] = ()
     if path is not None and path.is_file():
-        with suppress(ValueError):  # else somebody else wrote there
+        with suppress(ValueError):  # otherwise somebody else wrote the file
             rows = _GRID.validate_json(read_text(path, CASES_LIMIT, CaseError))
     if not rows:
         return (), []

@@ -115,6 +115,7 @@ def _compared(case: EvalCase) -> bool:
 
 
 def _fitting(references: Sequence[Any], kind: str, *, are_texts: bool) -> str:
+    """The scorer that fits the references of a set."""
     if kind in ("json_fields", "tool_call"):
         objects = list(map(as_object, references))
     else:

@@ -308,6 +308,7 @@ def normal(text: str, *, punctuation: bool = False, articles: bool = False) -> s
 
 
 def _is_mark(text: str, at: int) -> bool:
+    """Whether a letter is punctuation that doesn't belong to a word or a number."""
     sign = text[at]
     if sign.isalnum() or unicodedata.category(sign)[0] != "P" or sign == "%":
         return False

@@ -105,6 +105,7 @@ class Database:
         return {"rows": [[_plain(value) for value in row] for row in rows]}
 
     def _reason(self, problem: Exception) -> str:
+        """The reason why a query failed, by the error that SQLite gives."""
         says = str(problem)
         if self._steps * _STEP > MOST_STEPS:
             return "too_much_work"
@@ -120,6 +121,8 @@ class Database:
 
 
 def _allowing(actions: frozenset[int]) -> Callable[..., int]:
+    """A function that lets SQLite do these actions and refuses all others."""
+
     def judge(
         action: int, first: str | None, second: str | None, *_place: str | None
     ) -> int:
@@ -151,6 +154,7 @@ def sql() -> Callable[[Any], Any]:
     databases: dict[str, Database] = {}
 
     def answer(question: Any) -> Any:
+        """Run one query; each script's database is made once and kept."""
         key = question["key"]
         query = question["query"]
         if key not in databases:
@@ -179,7 +183,7 @@ def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
     return lambda arguments: {"gives": function(*arguments)}
 
 
-_ROUNDS = 50  # of looking for processes that begin while others are ended
+_ROUNDS = 50  # rounds that look for processes begun while others are ended
 _ADOPT = 36  # PR_SET_CHILD_SUBREAPER of Linux
 
 
@@ -199,7 +203,7 @@ def list_descendants(pid: int) -> list[int]:
         with contextlib.suppress(OSError, ValueError, IndexError):
             stat = Path("/proc", name, "stat").read_bytes()
             state, parent = stat.rpartition(b")")[2].split()[:2]
-            if state != b"Z":  # that one has ended
+            if state != b"Z":  # a zombie has ended already
                 children.setdefault(int(parent), []).append(int(name))
     below: list[int] = []
     waiting = [pid]
@@ -256,7 +260,7 @@ def close_streams() -> None:
 
 def main(parent: str, kind: str, *arguments: str) -> None:
     """Answer questions until the input ends. Output of the user's code is dropped."""
-    # which says who it is, as it may be gone by now
+    # the parent comes as an argument, because it may be gone by now
     end_with(int(parent), adopting=kind == "own")
     questions = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")

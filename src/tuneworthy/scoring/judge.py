@@ -64,6 +64,7 @@ class Judge(Scorer):
         return self
 
     def prepare(self, kit: Kit) -> None:
+        """Read the rubric; refuse a scorer without one, or with one that is too long."""
         rubric = kit.read(self.file) if self.file and kit.read else self.rubric
         if rubric is None:
             raise refused("needs rubric", "write rubric as text")
@@ -102,6 +103,7 @@ class Judge(Scorer):
         }
 
     def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
+        """The parts that the grader sees: question, passages, a right answer and the answer."""
         talk = "\n".join(
             f"{message.role}: {message.content}" for message in case.messages
         )

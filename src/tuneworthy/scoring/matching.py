@@ -22,14 +22,14 @@ from itertools import chain
 from typing import IO, Literal
 
 SECONDS = 2.0  #: The longest that a match, or making a pattern, may take.
-_ORPHANED_S = 60  # of a match, after which a process ends itself where nobody did
+_ORPHANED_S = 60  # seconds of a match after which the process ends itself
 #: Matches of a pattern that took too long, after which it isn't tried again.
 MOST_SLOW = 3
 _MOST_MEMORY = 1 << 30  # of the process, in bytes, where the system limits it
 _KEPT = (
     "PATH",
     "SYSTEMROOT",
-)  # of the environment; without the second Windows starts no Python
+)  # variables that are passed on; without the second Windows can't start Python
 
 Answer = Literal["yes", "no", "no_pattern", "too_slow"]
 
@@ -58,6 +58,7 @@ class Matcher:
         return answer
 
     def _answer(self, question: list[str | bool]) -> Answer:
+        """Ask the matching process; it is killed where it takes too long."""
         line = json.dumps(question).encode() + b"\n"
         process = self._running()
         assert process.stdin is not None
@@ -72,13 +73,13 @@ class Matcher:
         timer.daemon = True
         timer.start()
         answer = b""
-        with contextlib.suppress(OSError):  # it was ended
+        with contextlib.suppress(OSError):  # the process was killed
             process.stdin.write(line)
             process.stdin.flush()
             answer = process.stdout.readline()
         timer.cancel()
         timer.join()
-        # the next text isn't for a process that is about to end
+        # the process is about to end, so the next text needs a new one
         if ended.is_set() or not answer:
             process.kill()
             process.wait()
@@ -93,6 +94,7 @@ class Matcher:
                 return "too_slow"
 
     def _running(self) -> subprocess.Popen[bytes]:
+        """The matching process, started where none is running."""
         if self._process is not None and self._process.poll() is None:
             return self._process
         if self._process is not None:
@@ -143,6 +145,7 @@ def _alarm(seconds: int) -> None:
 
 
 def _main() -> None:
+    """Answer questions from the input until it ends, with little memory."""
     # not every system limits memory
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource

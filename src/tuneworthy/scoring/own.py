@@ -47,6 +47,7 @@ class Python(Scorer):
     _name: str
 
     def prepare(self, kit: Kit) -> None:
+        """Start a process for the team's function; refuse code not allowed or outside the case."""
         if not kit.allow_code:
             raise refused("runs code", "say --allow-code if you trust it")
         if kit.folder is None:
@@ -70,6 +71,7 @@ class Python(Scorer):
         self._worker.stop()
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Ask the user's function in its process; a fault there leaves the case unscored."""
         context = {
             "system": output.system,
             "tool_calls": [list(call) for call in output.tool_calls],
@@ -86,6 +88,7 @@ class Python(Scorer):
         return self._read(answer["gives"])
 
     def _read(self, result: Any) -> Scored:
+        """Read what the team's function returned; the case isn't scored where that is no share."""
         details = result if isinstance(result, dict) else {}
         value = details.get("value") if details else result
         if (

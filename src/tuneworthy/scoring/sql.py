@@ -76,6 +76,7 @@ class Sql(Comparer):
         return [q for q in case.accepted if isinstance(q, str) and q.strip()]
 
     def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
+        """Compare the rows of the output's query with those of each accepted query."""
         results = {query: self._result(query) for query in accepted}
         right_rows = {
             query: rows for query, rows in results.items() if not isinstance(rows, str)
@@ -110,6 +111,7 @@ class Sql(Comparer):
         return why or [tuple(_key(value) for value in row) for row in answer["rows"]]
 
     def _ask(self, query: str) -> tuple[Any, str]:
+        """Run a query in the worker; the script is sent only if the worker doesn't have it yet."""
         key = hashlib.sha256(self._script.encode("utf-8", "surrogatepass")).hexdigest()
         answer, why = sql_worker().ask({"key": key, "query": query})
         if not why and answer.get("error") == "no_script":

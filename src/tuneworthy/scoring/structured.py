@@ -45,6 +45,7 @@ class JsonSchema(Scorer):
         self._valid = _validator(self.own, kit)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Whether the output is JSON that keeps the schema."""
         from tuneworthy.text.json import UNREAD
 
         if not output.text.strip():
@@ -57,6 +58,7 @@ class JsonSchema(Scorer):
 
 
 def _validator(own: bool | dict[str, Any], kit: Kit) -> Validator:
+    """The validator of the scorer's own schema, or of the case's."""
     from tuneworthy.text.json import validator
 
     valid, problem = validator(
@@ -98,6 +100,7 @@ class JsonFields(Scorer):
             self._valid = _validator(self.own, kit)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Compare the output with each accepted object, and take the best result."""
         accepted = [
             value for value in map(as_object, case.accepted) if value is not None
         ]
@@ -116,6 +119,7 @@ class JsonFields(Scorer):
         )
 
     def _against(self, value: dict[str, Any], expected: Mapping[str, Any]) -> Scored:
+        """Compare the fields of an answer with those of an accepted answer."""
         rules = {tuple(name.split(".")): rule for name, rule in self.fields.items()}
         rules = rules or {path: FieldRule() for path in leaves(expected)}
         faults = list[Scored]()
@@ -176,6 +180,7 @@ class AcceptedCall(NamedTuple):
         )
 
     def _equal(self, value: Any, wanted: Any, depth: int) -> bool:
+        """Whether an argument equals the wanted one, or one of the choices that are listed."""
         if isinstance(value, str) and isinstance(wanted, str):
             if self.exact:
                 return value == wanted
@@ -241,6 +246,7 @@ def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall]
 
 
 def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
+    """Read a reference as a call, in the form with a name or as name to lists of choices."""
     if not isinstance(data, Mapping):
         return None
     name = data.get("name")
@@ -280,6 +286,7 @@ def _pairs(
     fits = [
         [k for k, other in enumerate(accepted) if other.fits(call)] for call in calls
     ]
+    # taking the first fit for each call could leave a later call without one
     partner: dict[int, int] = {}
     return sum(_placed(index, fits, partner, set()) for index in range(len(calls)))
 
@@ -325,6 +332,7 @@ class ToolCalls(Scorer):
         return self
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Compare the output's calls with each accepted answer, and take the best result."""
         references = case.accepted if self.calls is None else ({"calls": self.calls},)
         read = (
             accepted_calls(as_object(reference), exact=self.exact)
@@ -346,6 +354,7 @@ class ToolCalls(Scorer):
     def _against(
         self, calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall]
     ) -> Scored:
+        """Compare calls with those of an accepted answer; the score is the share of pairs."""
         numbers = {"called": len(calls), "wanted": len(accepted)}
         if len(calls) > MOST_CALLS:
             return wrong("too_many_calls", numbers=numbers)

@@ -74,11 +74,11 @@ class Match(Comparer):
         if self.exact:
             return text.strip()
         words = normal(text, punctuation=self.punctuation, articles=self.articles)
-        # a text of marks alone is more than nothing
+        # a text of nothing but marks stays as it is
         return words or " ".join(text.split())
 
 
-_label = lru_cache(maxsize=1024)(plain)  # many answers are one of few
+_label = lru_cache(maxsize=1024)(plain)  # most answers repeat one of a few texts
 
 
 class LabelMatch(Comparer):
@@ -95,6 +95,7 @@ class LabelMatch(Comparer):
     _known: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def prepare(self, kit: Kit) -> None:
+        """Collect the labels; refuse two that differ only in capitals and marks."""
         for label in self.labels or kit.labels:
             other = self._known.setdefault(plain(label), label)
             if other != label:
@@ -107,6 +108,7 @@ class LabelMatch(Comparer):
         return [as_text(value) for value in case.accepted]
 
     def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
+        """Compare the label in the output, or under its key, with the accepted ones."""
         text: Any = unfenced(output.text)[:2000]
         if self.key:
             text = output.json.get(self.key) if isinstance(output.json, dict) else None
@@ -132,6 +134,7 @@ class Number(Comparer):
         return [n for n in map(as_number, case.accepted) if n is not None]
 
     def compare(self, output: Output, accepted: Sequence[float]) -> Scored:
+        """Compare the number in the output with the accepted ones."""
         written = numbers_in(output.text)
         if not written:
             return wrong("no_number", signal=FORMAT)
@@ -166,6 +169,7 @@ class Contains(Scorer):
     exact: bool = False  #: Whether capitals matter.
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Look for the texts; without any of its own, for the accepted answers of the case."""
         some = self.any
         if not (self.all or some or self.none):
             some = tuple(t for t in case.accepted if isinstance(t, str) and t.strip())
@@ -185,6 +189,7 @@ class Contains(Scorer):
         )
 
     def _present(self, texts: Strings, output: str) -> set[str]:
+        """The texts that an output holds, whatever the width of its letters."""
         from tuneworthy.text.search import is_in
 
         wide = _wide(output)
@@ -221,6 +226,7 @@ class Regex(Scorer):
     capitals: bool = True  #: Whether capitals matter.
 
     def prepare(self, kit: Kit) -> None:
+        """Try the pattern out; refuse one that can't be compiled."""
         match matcher().try_out(self.pattern, capitals=self.capitals):
             case "no_pattern":
                 fix = "write it as Python's re takes it, and try it there"
@@ -230,6 +236,7 @@ class Regex(Scorer):
                 raise refused("has a pattern that takes too long to be made", fix)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Match the pattern; one that takes too long leaves the case unscored."""
         text = readable(output.text)
         answer = matcher().ask(
             self.pattern, text, whole=self.whole, capitals=self.capitals
@@ -257,6 +264,7 @@ MEASURES: Mapping[Unit, Callable[[str], int]] = {
 
 
 def _bound(value: Any) -> Any:
+    """Read a bound as least and most; a single number is the most."""
     fix = "write a number for the most, or [least, most]"
     pair = tuple(value) if isinstance(value, list | tuple) else (0, value)
     if len(pair) != 2 or not all(
@@ -295,6 +303,7 @@ class Length(Scorer):
         }
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Hold the length against each bound."""
         if not output.text.strip():
             return empty()
         faults = []
@@ -323,6 +332,7 @@ class PromptInstructions(Scorer):
     prompt: Stated | None = None  #: Instead of the system prompt that was sent.
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Check the instructions that a program can check in this output."""
         instructions = _instructions(self.prompt or output.system)
         if not instructions:
             return unscored("no_verifiable_instruction")
@@ -371,6 +381,7 @@ class Terminology(Scorer):
         self._glossary = Glossary(kit.materials.glossary)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Check each term that the output uses or the question calls for."""
         glossary = self._glossary
         due = 0
         faults = list[Scored]()
@@ -406,6 +417,7 @@ class BrandVoice(Scorer):
     _phrases: Phrases
 
     def prepare(self, kit: Kit) -> None:
+        """Take the phrases to avoid from the scorer and from the team's voice."""
         from tuneworthy.text.glossary import Phrases
 
         voice = kit.materials.voice
@@ -415,6 +427,7 @@ class BrandVoice(Scorer):
         self._phrases = Phrases(voice)
 
     def score(self, output: Output, case: EvalCase) -> Scored:
+        """Look for the first phrase that the voice avoids."""
         if not output.text.strip():
             return empty()
         if not self._phrases.any([output.text])[0]:

@@ -73,6 +73,7 @@ class Worker:
             _kill_session(process)
 
     def _exchange(self, line: bytes) -> tuple[bytes, str]:
+        """Send a line to the process and read its answer, or say why none came."""
         process = self._running()
         if self._stopped.is_set():
             self._close()
@@ -105,6 +106,7 @@ class Worker:
         return b"", "too_slow" if too_slow.is_set() else "ended"
 
     def _running(self) -> subprocess.Popen[bytes]:
+        """The process, started where none is running."""
         if self._process is not None and self._process.poll() is None:
             return self._process
         self._close()

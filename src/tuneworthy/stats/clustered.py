@@ -190,7 +190,7 @@ def share(
         return Estimate(rate, 0.0, 1.0, n, k)
     effect, degrees = design_effect(rate, sums, sizes)
     hit = min(int((sums > 0).sum()), int((sums < sizes).sum()))
-    # what few clusters with a hit show of their likeness is little: lean to the worst there is
+    # few clusters with a hit say little about how alike hits are: lean to the worst case
     effect += max(0.0, worst_effect(sizes) - effect) * _LEANING / (_LEANING + hit)
     worth = n / effect * (Z95 / t95(degrees) * Z95 / reach) ** 2
     low, high = (clopper_pearson if exact else wilson)(rate * worth, worth)
@@ -557,6 +557,8 @@ def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, 
     weight = np.ones(len(y))
     drawn = y
     slope = np.zeros(2)
+    # each round lowers times that are far above the fit, and weighs slow calls less: their
+    # times scatter more
     for _ in range(_EXPLAINED_ROUNDS):
         columns = np.column_stack(
             [_within(x, level, weight), _within(z, level, weight)]

@@ -254,7 +254,7 @@ class Race:
             grown = np.ones((len(places), len(places), len(_STAKES)))
             part = slice(start, start + _BLOCK)
             for values, own in zip(rows[:, part].T, highs[:, part].T, strict=True):
-                # what another had more of than I
+                # by how much the rival's score is above mine
                 grown *= 1 + (values[None, :] - own[:, None])[:, :, None] * _STAKES
             self._logs[np.ix_(places, places)] += np.log(grown)
         self._drop_hopeless(places)
@@ -269,9 +269,10 @@ class Race:
             if not running:
                 continue
             best_rival = max(self._sums[running])
-            if self._most[place] > best_rival - 1e-9:  # it may lead, so it never leaves
+            # an arm that may lead never leaves
+            if self._most[place] > best_rival - 1e-9:
                 continue
-            # over all rivals, those that left too, as the bound on mistakes requires
+            # over all rivals, also those that left, as the bound on mistakes requires
             if wealth[place][rivals].mean() >= self._worth:
                 self._dropped[place] = self._seen[place]
 
@@ -422,7 +423,7 @@ def _predicted(
     weight = _weight(seen, people, rest)
     others = float(rest.mean()) if len(rest) else float(seen.mean())
     value = float(people.mean()) + weight * (others - float(seen.mean()))
-    # what each case adds to the error, the added labels as conversations of their own
+    # the part that each case adds to the error; added labels count as conversations
     expected = np.where(
         np.isnan(judged_at), others, scores.min() + judged_at * np.ptp(scores)
     )

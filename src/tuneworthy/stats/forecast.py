@@ -83,7 +83,7 @@ def level(days: Floats, least: float) -> Estimate:
     n = len(tail)
     at = np.arange(len(tail))
     columns = [(at % WEEK == day).astype(np.float64) for day in range(WEEK)]
-    if n >= 2 * LEVEL_DAYS:  # in less, a line would take the slow ups and downs along
+    if n >= 2 * LEVEL_DAYS:  # with less data the line would follow slow ups and downs
         columns.append(at - at.mean())
     design = np.column_stack(columns)
     fitted, *_ = np.linalg.lstsq(design, tail, rcond=None)

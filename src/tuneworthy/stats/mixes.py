@@ -41,7 +41,7 @@ def moved_share(before: Halves, after: Halves) -> MovedShare:
         inside = [float(part[grew].sum() / part.sum()) for part in parts]
         shares.append(inside[1] - inside[0])
         sizes = [float(part.sum()) for part in parts]
-        # a half more of each, so that nought of few is not for certain
+        # half a count is added to each, so that 0 of a few isn't taken as certain
         eased = [(p * n + 0.5) / (n + 1) for p, n in zip(inside, sizes, strict=True)]
         variances.append(
             sum(p * (1 - p) / n for p, n in zip(eased, sizes, strict=True))

@@ -84,6 +84,7 @@ class _Reader:
         self.lines: dict[Path, int] = {}
 
     def read(self) -> Any:
+        """Read the only document of the file as plain values; None for an empty file."""
         root = None
         documents = 0
         for event in self.events:
@@ -102,6 +103,7 @@ class _Reader:
         )
 
     def _value(self, event: Any, path: Path) -> Any:
+        """Read a value with its line from the YAML events."""
         self._refuse(event, path)
         if isinstance(event, yaml.ScalarEvent):
             if not event.style and event.value in _NOTHING:
@@ -139,6 +141,7 @@ class _Reader:
             )
 
     def _refuse_key(self, key: Any, mapping: dict[str, Any]) -> None:
+        """Refuse a key that isn't plain text, stands there twice, or merges."""
         if not isinstance(key, yaml.ScalarEvent):
             raise self._wrong(
                 key, "a key has to be plain text", "write the key as a word"
@@ -167,7 +170,7 @@ _FIXES: dict[str, tuple[str, str]] = {
     "dict_type": ("is not a mapping", "write keys and values"),
 }
 
-_SHOWN_KEYS = 4  # of a mapping that isn't there
+_SHOWN_KEYS = 4  # keys shown of a mapping that isn't there
 _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
@@ -197,7 +200,7 @@ def _nodes(value: Any, known: dict[int, int]) -> int:
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
-        # until it is known: what holds itself has no end
+        # a mark until it is known: an alias that holds itself has no end
         known[id(value)] = _MOST_NODES
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_nodes(each, known) for each in inner)
@@ -222,6 +225,7 @@ def build(kind: type[R], document: ParsedFile, error: Error = CaseError) -> R:
 
 
 def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> list[Any]:
+    """The faults that pydantic found."""
     try:
         return list(caught.errors(include_url=False, include_context=True))
     except (
@@ -267,6 +271,7 @@ def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
 
 
 def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
+    """The fault of a value and its fix, in our own words."""
     value = finding.get("input")
     message = str(finding["msg"])
     picture = f'is "{short_text(value)}"'

@@ -197,7 +197,7 @@ def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
         return _cut(
             text, node, space + shown + (_line_end(text) * _is_block_scalar(node))
         )
-    # a value in lines of its own goes up behind its key
+    # a value that stood on lines of its own moves behind its key
     colon = text.index(":", after_key) + 1
     between = text[colon : node.start_mark.index].rstrip()
     return f"{text[:colon]} {shown}{between}{text[_end(node) :]}"
@@ -239,6 +239,7 @@ def _lines(keys: Keys, value: Value, column: int) -> list[str]:
 
 
 def _flow(keys: Keys, value: Value) -> str:
+    """A value below some keys on one line, in YAML's flow style."""
     if isinstance(value, str):
         text = _scalar(value)
     elif value is None:

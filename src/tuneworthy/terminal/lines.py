@@ -23,7 +23,7 @@ from tuneworthy.model.interview import Ask
 Act = Literal["answer", "unknown", "why", "back", "skip", "quit", "keep"]
 """The act of a user at a question; ``keep`` leaves the present value."""
 
-Ways = Sequence[tuple[str, str]]  #: What may be chosen, each behind its key.
+Ways = Sequence[tuple[str, str]]  #: The choices, each behind its key.
 
 
 class Entry(NamedTuple):
@@ -51,7 +51,7 @@ _KEYS = {
     "exit": "q",
     "yes": "y",
     "no": "n",
-}  #: What people write in full for a key.
+}  #: The whole words that people write for a key.
 
 
 def key_of(line: str) -> str:

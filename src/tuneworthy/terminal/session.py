@@ -38,7 +38,8 @@ class InterviewSession:
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
     #: Ids that were asked, for going back.
     trail: list[str] = field(default_factory=list)
-    part: Part | None = None  #: What is asked now; None for the framework's own round.
+    #: The part that is asked now; None for the framework's own round.
+    part: Part | None = None
     over: bool = False  #: Whether whoever answers has had enough.
 
     def __post_init__(self) -> None:
@@ -203,6 +204,7 @@ class InterviewSession:
             return True  # an answer that was changed meanwhile has settled it
         others = self.now.asks(conflict.others)
         ways = pages.conflict_choices(conflict, ask, others)
+        # 1 changes this answer, the next numbers one of the others, and the last keeps them all
         picked = self.terminal.choose(pages.conflict_page(conflict, ways, others), ways)
         if picked in ("1", "b"):
             return False

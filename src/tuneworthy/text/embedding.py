@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-MODEL = "wordllama l2_supercat_256"  #: What the table is called where it comes from.
+MODEL = "wordllama l2_supercat_256"  #: The name of the table where it comes from.
 LONGEST = 2_000  #: Characters of a text that are embedded.
 
 _FOLDER = Path(__file__).parent / "wordllama"
 _SPACE = "\u2581"  # stands for a space in pieces
 _WORD = re.compile(f"{_SPACE}+[^{_SPACE}]*")
 _MARKS = re.compile("(<unk>|<s>|</s>)")  # pieces of their own wherever they stand
-_MOST_WORDS = 1 << 16  # that are remembered
-_MOST_LETTERS = 64  # of a word that is remembered
+_MOST_WORDS = 1 << 16  # words that are remembered
+_MOST_LETTERS = 64  # letters of a word that is remembered
 
 
 class Tokenizer:
@@ -60,6 +60,7 @@ class Tokenizer:
         return numbers
 
     def _cut(self, word: str) -> list[int]:
+        """The numbers of a word's pieces; those of short words are remembered."""
         letters = chain.from_iterable(map(self._letter_pieces, word))
         numbers = [self._ids[piece] for piece in self._merged(list(letters))]
         if len(word) <= _MOST_LETTERS:
@@ -82,7 +83,7 @@ class Tokenizer:
         ranks = self._ranks
         behind = list(range(1, len(pieces) + 1))
         before = list(range(-1, len(pieces) - 1))
-        # rank, place, and the pieces that it is of
+        # rank, place, and the two pieces of each pair
         waiting: list[tuple[int, int, str, str]] = []
         for place, (left, right) in enumerate(pairwise(pieces)):
             rank = ranks.get(f"{left} {right}")
@@ -133,7 +134,7 @@ class PieceVectors:
 @lru_cache(maxsize=1)
 def tokenizer() -> Tokenizer:
     """The tokenizer for the pieces of the table."""
-    import msgspec  # only what embeds needs it, and deciding doesn't
+    import msgspec  # only embedding needs it, and a decision embeds nothing
 
     data = (_FOLDER / "tokenizer.json").read_bytes()
     model = msgspec.json.decode(data)["model"]
@@ -164,7 +165,7 @@ def embed(texts: Sequence[str]) -> Vectors:
 
     Only the opening of a text counts. A row is zero where a text has no piece in the table.
     """
-    # Half a pair of UTF-16 has no bytes, and a text of nothing no pieces.
+    # Half a UTF-16 pair has no bytes, and an empty text has no pieces.
     openings = (
         text[:LONGEST].encode("utf-8", "replace").decode() or " " for text in texts
     )

@@ -85,7 +85,8 @@ _MOST_KNOWN_LINES = 50_000
 
 
 class Instruction(NamedTuple):
-    kind: str  #: What is asked, as ``most_words``; the names are those of ``CHECKS``.
+    #: The kind of rule, as ``most_words``; the names are those of ``CHECKS``.
+    kind: str
     quote: str  #: The sentence that asks it, cut to 120 characters.
     position: float  #: Where in the prompt it stands: 0 at its beginning, 1 at its end.
     amount: int = 0  #: The number, for kinds that have one.
@@ -244,6 +245,7 @@ def _searcher(words: Strings) -> Searcher:
 
 
 def _most_words(instruction: Instruction) -> Check:
+    """A check that a text has at most so many words."""
     most = instruction.amount
     # Words take a character and a space, so a short text has no more than that many; and a text
     # has at most one word more than it has spaces.

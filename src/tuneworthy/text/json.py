@@ -134,7 +134,7 @@ _BY_NAME = frozenset(
 )
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _MOST_SAME = 100  # parts of one name; a schema that is one has a single part of each
-# what an unevaluated… looks at is gone through about that often, as measured
+# measured: what an unevaluated… keyword looks at is gone through about this often
 _AGAIN = 4
 
 
@@ -177,7 +177,8 @@ class _Size:
         place = id(part)
         if place in self._counts:
             return self._counts[place]
-        self._counts[place] = 0  # until it is known: for what leads back to it
+        # 0 until it is known, for a schema that leads back to itself
+        self._counts[place] = 0
         total = 1
         for key in _ALL_APPLY:
             total += sum(map(self.count, _schemas(key, part.get(key))))

@@ -96,6 +96,7 @@ def _needle(name: str, pattern: Pattern) -> CompiledPattern:
 
 
 def _literal(name: str, pattern: Pattern) -> CompiledPattern:
+    """Compile a literal pattern to bytes, so that every Unicode form of it is found."""
     text = " ".join(pattern.text.split())
     if not text:
         raise ValueError(f"pattern {name}: there is nothing to look for")
@@ -113,13 +114,13 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
     if pattern.word:
         edges = (_has_edge(text[0]), _has_edge(text[-1]))
         backward = re.compile(raw + rb"\Z", flags)
-        # What ASCII can tell of the edges keeps most of what is no word from being told at all.
+        # Edges that ASCII can test keep most matches that are no whole word from being reported.
         if edges[0] and text[0].isascii():
             raw = rb"\b" + raw
         if edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii():
             raw += rb"\b"
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
-    # With an edge of another alphabet nothing in ASCII matches, so nothing there has to be judged.
+    # With an edge of another alphabet nothing in ASCII matches, so no match has to be tested.
     return CompiledPattern(raw, flags, backward=backward, longest=longest, edges=edges)
 
 
@@ -137,7 +138,7 @@ def _letter(letter: str, *, caseless: bool) -> bytes:
         letter.lower().upper(),
     }
     if letter == "ß":
-        forms.add("\u1e9e")  # its capital, which upper() doesn't give
+        forms.add("\u1e9e")  # the capital ß, which upper() doesn't give
     return b"(?:" + b"|".join(_escaped(form) for form in sorted(forms)) + b")"
 
 
@@ -152,6 +153,7 @@ def _escaped(text: str) -> bytes:
 
 
 def _expression(name: str, pattern: Pattern) -> CompiledPattern:
+    """Compile a pattern that is an expression; refuse parts that the engine can't match."""
     text = pattern.text
     bare = _ESCAPED.sub("", text)
     if any(not group.isascii() for group in _CLASS.findall(bare)):
@@ -190,6 +192,7 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
             return False
     if not needle.edges[0]:
         return True
+    # the engine tells only where a match ends, so its start is looked for backwards
     from_here = max(0, end - needle.longest)
     match = needle.backward.search(joined[from_here:end])
     assert match is not None  # it ends here
@@ -275,7 +278,8 @@ class Joined:
             self.there = np.array([text is not None for text in texts], dtype=bool)
             self._texts = [text or "" for text in texts]
             whole = "\n".join(self._texts)
-        if whole.isascii():  # as most are: a text has as many bytes as characters
+        # most texts are: then bytes and characters have equal counts
+        if whole.isascii():
             #: Which are nothing but ASCII.
             self.plain: Flags = np.ones(len(texts), dtype=bool)
             sizes: Iterable[int] = map(len, self._texts)
@@ -425,6 +429,7 @@ class Searcher:
     def _pass(
         self, texts: Joined, start: int, stop: int, match_ends: NDArray[np.int32]
     ) -> None:
+        """Search texts in one pass and note where each pattern matches first."""
         begins = texts.ends - texts.lengths
         begin = int(begins[start])
         refuted: set[tuple[int, int]] = set()
@@ -432,13 +437,14 @@ class Searcher:
         ends: list[int] = []
 
         def resolve() -> None:
+            """Turn the matches found so far into places of texts, and forget them."""
             which = np.array(ids, dtype=np.int64)
             stops = np.array(ends, dtype=np.int64) + begin
             at = np.searchsorted(texts.ends, stops)
             within = stops - begins[at]
-            # In plain ASCII the engine has seen to the edges; every place of a match is alike.
+            # In plain ASCII the engine has tested the edges, so any match of a pattern will do.
             simple = self._simple[which] & texts.plain[at]
-            # backwards, so that of several the first stays
+            # assigned backwards, so that of several matches the first stays
             sure = np.flatnonzero(simple)[::-1]
             match_ends[which[sure], at[sure]] = within[sure]
             for k in np.flatnonzero(~simple).tolist():
@@ -541,6 +547,7 @@ def _database_key(needles: Sequence[CompiledPattern]) -> str:
 
 
 def _scanner(database: Any) -> Callable[[memoryview, OnHit], None]:
+    """A function that scans bytes with a database."""
     one_at_a_time = threading.Lock()  # a database has one scratch space
 
     def scan(data: memoryview, seen: OnHit) -> None:

@@ -58,6 +58,7 @@ def price_batch(batch: Batch) -> None:
 def _cost(
     amounts: Amounts, read: float, written: float, cached: float | None
 ) -> float | None:
+    """USD of one call; None where no price is known."""
     if amounts.input is None or amounts.output is None:
         return None
     from_cache = min(cached or 0.0, read)
@@ -82,6 +83,7 @@ def _date(day: int | None) -> date:
 
 
 def _name_servers(batch: Batch) -> None:
+    """Put the provider before each model's name where the log has it apart."""
     if not batch.provider:
         return
     named = {

@@ -84,6 +84,7 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
 
 
 def not_recognised(where: str, fields: str = "") -> NotTraces:
+    """The error for a file whose format isn't known."""
     held = f"; its fields are {one_line(fields, limit=120)}" if fields else ""
     if _SPEAKERS.search(fields):
         held += "; rows that are turns are read as one record a conversation, with `messages`"
@@ -111,7 +112,7 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
     if start == b"[" and _are_lists(head):
         return "lists"
     too_much = len(head) > limits.document_bytes and b"\n" not in head
-    if too_much and start == b"{":  # a line that is passed over; others may follow
+    if too_much and start == b"{":  # this line is passed over; others may follow
         return "lines"
     if start == b"[" or (start == b"{" and not _is_lines(head)):
         return "document"
@@ -275,6 +276,7 @@ class Content:
         return self._array(items)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
+        """Read JSON lines; the first ones tell the format."""
         lines = blocks(stream, self.limits.line_bytes)
         held: list[Block] = []
         samples: list[Mapping[str, Any]] = []
@@ -360,7 +362,7 @@ class Content:
             kind = self._inside_shipped(samples) or kind
         if self.mapping is not None:
             if kind is not None and kind.joins and not self._leads_to_answers(samples):
-                # What stands beside a log isn't what the mapping is about.
+                # The mapping describes the log and not the files beside it.
                 self._unseen.clear()
                 return kind
             kind = self._mapped(self.mapping, kind, samples)
@@ -389,7 +391,7 @@ class Content:
             self.guessed = guess(own, self._folders, table=may_lack_answers)
             if self.guessed is not None:
                 return self.guessed
-            # A table of our names that can't be guessed has nothing that we read.
+            # A table that has our names and can't be guessed holds nothing that we read.
             return kind if are_scores or not table else None
         if is_ours and self.mapping is None:
             return with_rest(kind, samples)
@@ -499,6 +501,7 @@ class Content:
     def _chunks(
         self, places: list[Place], records: Any, kind: FieldMap
     ) -> Iterator[Batch]:
+        """Read records in batches of a limited size."""
         most = self.limits.batch_traces
         for start in range(0, len(records), most):
             some = slice(start, start + most)
@@ -519,7 +522,7 @@ class Content:
         ``around`` holds values of the records around them. Records that belong to those of another
         file are kept for it, and give no trace.
         """
-        if not kind.parent:  # a tree hands on calls alone
+        if not kind.parent:  # a tree passes on only calls
             places, chunk = self._keep_rows(
                 skipped.NO_CALL, hold(kind.only, chunk), places, chunk
             )
@@ -675,9 +678,10 @@ class Content:
         yield from packed(parts, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
+        """Read a JSON document: an array, or an object that wraps records."""
         if stream.peek(64).lstrip()[:1] == b"[":
             data = stream.peek(self.limits.document_bytes + 1)
-            # not held whole, but read by DuckDB
+            # too large to hold in memory, so DuckDB reads it
             if len(data) > self.limits.document_bytes:
                 on_disk = not self.packed and not is_remote(self.where)
                 groups = array_rows(
@@ -745,6 +749,7 @@ class Content:
     def _inside(
         self, items: Iterable[Bytes], top: Mapping[str, Any], called: str
     ) -> Records:
+        """Give each record the fields of the object around it."""
         for place, raw in self._counted(items):
             number = f"{called} {place}"
             try:
@@ -784,6 +789,7 @@ class Content:
     def table(
         self, groups: Rows, *, decimal_commas: bool, name: str = "CSV"
     ) -> Iterator[Batch]:
+        """Read the rows of a table as traces."""
         first = [*islice(groups, 1)]
         rows = [dict(row) for row in first[0][1][:_TRIED]] if first else []
         if decimal_commas:
@@ -791,9 +797,9 @@ class Content:
         kind = self._table_kind(rows, name)
         groups = chain(first, groups)
         if self.guessed is None and self.mapping is None and kind is not plain():
-            # what a maker's frame held was written as Python writes it
+            # cells of a maker's data frame were written as Python literals
             groups = ((places, with_literals(rows)) for places, rows in groups)
-        if decimal_commas:  # a text stays as it was written
+        if decimal_commas:  # only numbers change; texts stay as they were written
             picks = [pick for field, pick in kind.picks.items() if field in NUMBERS]
             paths = {".".join(map(str, path)) for pick in picks for path in pick.paths}
             stars = [path for path in paths if "*" in path]

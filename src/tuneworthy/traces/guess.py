@@ -212,7 +212,7 @@ class _Name:
         #: Share of them.
         self.numbers = 1 - parsed.count(None) / len(parsed) if parsed else 0.0
         self.is_envelope = any(map(is_envelope, values))
-        # HTTP's
+        # a status code of HTTP
         self.is_code = self.numbers == 1 and all(100 <= n < 600 for n in parsed if n)
         above = [_words(key) for key in path.split(".")]
         self.every = {word for words in above for word in words}
@@ -256,7 +256,7 @@ def _likely(field: str, paths: Mapping[str, _Name], taken: set[str]) -> Iterator
                 ranked.append((4, place, path))
         if not name.is_object and name.words and name.words[-1] in ends:
             ranked.append((_BY_END, 0, path))
-    # of these none is likelier
+    # none of these is more likely than the others
     several = [rank for rank, *_ in ranked].count(_BY_END) > 1
     ranked.sort(
         key=lambda each: (field in _TEXTS and paths[each[2]].is_code, *each[:2])

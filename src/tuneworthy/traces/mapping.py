@@ -172,6 +172,7 @@ class RecordChunk:
         ]
 
     def _level(self, path: Path_) -> list[Any]:
+        """The values at a path, one for each record."""
         values = self._levels.get(path)
         if values is None:
             step = path[-1]
@@ -190,6 +191,7 @@ class RecordChunk:
         return values
 
     def _keys_at(self, path: Path_) -> set[str]:
+        """The keys that objects at a path have."""
         keys = self._keys.get(path)
         if keys is None:
             keys = self._keys[path] = set()
@@ -477,6 +479,7 @@ def walk(value: Any, path: Path_) -> Any:
 
 
 def _unusual(value: Mapping[str, Any], rest: Path_) -> Any:
+    """The value at a path with a pattern, or with a key that has dots in it."""
     step = str(rest[0])
     if "*" in step:
         matching = (v for key, v in value.items() if fnmatchcase(key, step))

@@ -72,6 +72,7 @@ def is_no_answer(finish: str) -> bool:
 
 
 def _plain(word: str) -> str:
+    """A maker's word for how an answer ended, in one spelling."""
     word = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word.strip())
     word = re.sub(r"[\s-]+", "_", word).casefold()
     return (

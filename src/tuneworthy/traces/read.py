@@ -211,7 +211,7 @@ class TraceFiles:
         self._sources = tuple(_list_sources(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
-        #: What was named, by number, of each.
+        #: The number of the named source that each file belongs to.
         self.sides = [s.side for s in self._sources]
         self.total_bytes = sum(s.size for s in self._sources)
         self._readings: list[FileReading] = []
@@ -286,6 +286,7 @@ class TraceFiles:
             self.check()
 
     def _of_one(self, source: Source, done: int) -> Iterator[TraceChunk]:
+        """Read one file; a file found by a pattern is passed over where it holds no traces."""
         with closing(Opened(source, *self._how)) as opened:
             try:
                 # By ``map``, not by a loop, which would keep a batch while the next is read.
@@ -331,6 +332,7 @@ _SCORED = re.compile(
 
 
 def _may_be_aside(place: Place) -> bool:
+    """Whether a file may hold scores for the traces of other files, by its beginning or end."""
     with suppress(InputError), closing(_raw(place)) as file:
         head = Ahead(file).peek(MIB // 16)
         if head.startswith(_PARQUET) and (end := file.end(MIB // 16)):
@@ -417,6 +419,7 @@ class Opened:
         self._covered = Counter[str]()
 
     def batches(self) -> Iterator[Batch]:
+        """The batches of a file; refuse it where few of its records can be used."""
         yield from map(self._counted, self._read(self.raw))
         content = self.content
         content.finish()
@@ -458,6 +461,7 @@ class Opened:
         self.raw.close()
 
     def _counted(self, batch: Batch) -> Batch:
+        """Count a batch, and keep its first traces to show them."""
         self._traces += len(batch)
         self._covered.update(batch.coverage().model_dump())
         for row in range(min(len(batch), _SHOWN - len(self.first))):
@@ -470,6 +474,7 @@ class Opened:
         return batch
 
     def _read(self, raw: Raw) -> Iterator[Batch]:
+        """Read a file by its first bytes: an archive, Parquet, SQLite, or text."""
         content = self.content
         stream = Ahead(raw)
         head = stream.peek(4)
@@ -511,6 +516,8 @@ class Opened:
         unpacked = 0
 
         def opened(member: Any) -> Ahead:
+            """Open a member of an archive; refuse it if it unpacks to far too much."""
+
             def read(size: int) -> bytes:
                 nonlocal unpacked
                 data: bytes = file.read(size)
@@ -554,6 +561,7 @@ class Opened:
             ) from None
 
     def _members(self, streams: Iterator[Ahead]) -> Iterator[Batch]:
+        """Read the files of an archive; those that hold no traces are skipped."""
         content = self.content
         recognised = False
         name = self.name

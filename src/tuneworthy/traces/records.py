@@ -107,6 +107,7 @@ def _database(path: Path, tally: SkippedRecords, limits: Limits) -> Rows:
 def _workbook(
     path: Path, tally: SkippedRecords, limits: Limits
 ) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+    """Read the rows of a workbook."""
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         if BOOK not in names:
@@ -123,6 +124,7 @@ def _workbook(
 def _text(
     stream: Ahead, path: Path, tally: SkippedRecords, limits: Limits, broken: Broken
 ) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+    """Read the records of a text file: YAML, JSON, JSON lines or CSV."""
     if path.suffix.casefold() in _YAML:
         data = plain_values(
             _whole(stream, path, limits).decode("utf-8", "replace"), str(path)
@@ -132,7 +134,7 @@ def _text(
     try:
         form = shape(stream, str(path), limits)
     except NotTraces:
-        form = "lines"  # each is told of as what it is
+        form = "lines"  # each line is then reported as what it is
     if form == "document" and path.suffix.casefold() not in _LINES:
         try:
             data = decode(_whole(stream, path, limits), object)
@@ -159,6 +161,7 @@ def _whole(stream: Ahead, path: Path, limits: Limits) -> bytes:
 def _lines(
     data: bytes, broken: Broken
 ) -> Iterator[tuple[int | str, Mapping[str, Any]]]:
+    """Read JSON lines; ``broken`` is told of each line that isn't an object."""
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
             continue

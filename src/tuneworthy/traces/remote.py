@@ -83,7 +83,7 @@ class RemoteFile(NamedTuple):
 
     address: str
     size: int = 0  #: 0 where nobody said.
-    version: str = ""  #: What its store calls this content.
+    version: str = ""  #: The version of this content, as its store names it.
     searched: bool = False  #: Whether it was found below a prefix or by a pattern.
 
     @property
@@ -245,11 +245,12 @@ def _stored(file: RemoteFile, at: int = 0) -> Iterator[bytes]:
 
 
 def _web(address: str) -> Iterator[bytes]:
+    """Read a web address in pieces; raises an error if it ends early."""
     request = Request(address, headers={"User-Agent": "tuneworthy"})  # noqa: S310  # http or https
     with urlopen(request, timeout=WAIT_S) as answer:  # noqa: S310  # the same
         while data := answer.read(MIB):
             yield data
-        if answer.length:  # a short body is no error of its own
+        if answer.length:  # a body that is too short raises no error by itself
             what = "can't be read: it ends early"
             raise InputError(what, where=RemoteFile(address).where, fix="run it again")
 
@@ -316,7 +317,8 @@ def _code_of(caught: Exception) -> str:
 def _unreachable(where: str, caught: Exception) -> InputError:
     """An error without secret parts of the address, and without further text of the client."""
     if isinstance(caught, InvalidURL | ValueError):
-        what = "it is not an address"  # their text tells it, whatever is in it
+        # their own error may repeat the address with its keys
+        what = "it is not an address"
     else:
         first, *_ = str(caught).splitlines() or [type(caught).__name__]
         what = _QUERY.sub("", _USER.sub(r"\1", first))

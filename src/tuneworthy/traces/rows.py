@@ -85,7 +85,7 @@ class ReadContext:
 
 def has_value(values: Column) -> bool:
     """Whether at least one value isn't None; False for no values."""
-    # Mostly the first tells, and None is quickly compared with None alone.
+    # Mostly the first value tells, and comparing None with None is fast.
     return bool(values) and (values[0] is not None or values.count(None) < len(values))
 
 
@@ -99,6 +99,7 @@ def _names(values: Column) -> Column:
 
 
 def _amounts(values: Column) -> Column:
+    """A column of numbers, in one step where all have one form."""
     kinds = set(map(type, values))
     if kinds <= _NUMBERS:
         return values
@@ -118,6 +119,7 @@ def _systems(values: Column) -> Column:
 
 
 def _times(values: Column) -> Column:
+    """A column of times in seconds since 1970, in one step where all have one form."""
     kinds = set(map(type, values))
     if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
         return values
@@ -455,9 +457,13 @@ _ANSWERED = ("output", "tool_calls", "error")
 
 
 def _kind_unanswered(made: Columns, row: int, heard: Talk | None) -> str | None:
-    """The kind of a record without an answer, by its conversation."""
+    """The kind of a record without an answer: a trace, or a conversation that holds answers.
+
+    A conversation is to be ``split`` into a trace for each answer. A record without any of these
+    is a trace if it has a price or tokens, and otherwise of no use (None).
+    """
     if heard:
-        # A question with passages to be judged by them, which nobody answered yet, is a trace.
+        # A question whose passages are to be judged is a trace, though nobody answered it yet.
         passages_only = _has_any(made, row, ("contexts", "answerable")) and not (
             _has_any(made, row, ("score", "label"))
         )
@@ -479,6 +485,7 @@ def _rows(
     context: ReadContext,
     places: Sequence[Place],
 ) -> list[tuple[Place, Row]]:
+    """The rows of some columns; a record with several answers gives a row for each."""
     rows: list[tuple[Place, Row]] = []
     for n, (place, kind) in enumerate(zip(places, kinds, strict=True)):
         row = {column: values[n] for column, values in made.items()}
@@ -551,6 +558,7 @@ def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> Non
 def packed(
     parts: Iterator[Batch], limits: Limits, tally: SkippedRecords
 ) -> Iterator[Batch]:
+    """Join small batches into batches of a good size."""
     held: list[Batch] = []
     many = 0
     closes = tally.size + limits.batch_bytes

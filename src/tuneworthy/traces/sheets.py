@@ -179,6 +179,7 @@ def _date_styles(opened: Opening) -> set[int]:
 def _cells(
     stream: Ahead, texts: list[str], dates: set[int], tally: SkippedRecords
 ) -> Iterator[list[Any]]:
+    """The rows of a sheet as lists of cells; a missing cell is None."""
     for row in _elements(stream, "row"):
         cells: list[Any] = []
         for cell in row:
@@ -200,6 +201,7 @@ def _number_of(letters: str) -> int:
 
 
 def _value(cell: ET.Element, texts: list[str], dates: set[int]) -> Any:
+    """The value of a cell; a number with a date's format is a date."""
     kind = cell.get("t", "n")
     if kind == "inlineStr":
         return _text(cell) or None

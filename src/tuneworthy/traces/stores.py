@@ -41,7 +41,7 @@ class StoredObject(NamedTuple):
 
     key: str
     size: int
-    version: str  #: What the store calls this content.
+    version: str  #: The version of this content, as its store names it.
 
 
 class ObjectStore(Protocol):
@@ -106,6 +106,7 @@ def _s3_client() -> Any:
 def _made_s3_client(
     endpoint: str | None, region: str, key: str, secret: str, token: str
 ) -> Any:
+    """A client for S3; without keys it reads public objects unsigned."""
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.session import Session
@@ -155,6 +156,7 @@ class CloudStore:
 
 
 def _cloud_client(scheme: str, bucket: str) -> Any:
+    """A client for Google's or Azure's store; without keys it reads public objects unsigned."""
     from obstore.store import AzureStore, GCSStore
 
     google = scheme == "gs"

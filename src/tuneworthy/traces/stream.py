@@ -38,7 +38,7 @@ class Limits:
     unpacked_free_bytes: int = 64 * MIB  #: and to this much whatever its size.
     members: int = 100_000  #: Files in an archive.
     files: int = 10_000  #: Files that a pattern or a folder may stand for.
-    #: What DuckDB may take for a table; its own files have large pages.
+    #: The memory that DuckDB may use for a table; its own files have large pages.
     memory_mib: int = 896
     batch_traces: int = 4096  #: Traces of a batch, at most;
     batch_bytes: int = 12 * MIB  #: one of very long records closes before.
@@ -143,7 +143,8 @@ class Ahead:
     def __init__(self, under: Readable) -> None:
         self._under = under
         self._held = b""
-        self._at = 0  # what was read of it: to cut it off would copy the rest each time
+        # the part that was read; cutting it off would copy the rest each time
+        self._at = 0
         self._ended = False
 
     def peek(self, size: int) -> bytes:
@@ -253,7 +254,7 @@ def check_ratio(unpacked: int, packed: int, where: str, limits: Limits) -> None:
 
 # A stream as blocks of whole lines.
 
-_PIECE = 256 * 1024  # what a processor holds near, together with what is made of it
+_PIECE = 256 * 1024  # so small that it and its result stay in the processor's cache
 
 
 class Block(NamedTuple):
@@ -288,7 +289,7 @@ def _free(buffers: deque[bytearray], size: int) -> bytearray:
     """
     for _ in range(min(len(buffers), _TRIED)):
         buffers.rotate(-1)
-        with suppress(BufferError):  # somebody looks at it
+        with suppress(BufferError):  # somebody still holds a view of it
             buffers[-1].append(buffers[-1].pop())
             return buffers[-1]
     buffers.append(bytearray(size))
@@ -313,7 +314,8 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     buffers = deque[bytearray](maxlen=_KEPT)
     while True:
         end = len(held)
-        more = max(piece, end)  # of a long line as much again: it is copied a few times
+        # for a long line twice as much, so that it is copied only a few times
+        more = max(piece, end)
         size = end + more
         data = bytearray(size) if size > usual else _free(buffers, usual)
         view = memoryview(data)

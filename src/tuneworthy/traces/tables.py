@@ -30,7 +30,7 @@ from tuneworthy.traces.values import ANY, ITEMS_LATER, BrokenJson, decode
 # rows, and signs, that are handed on together
 _BATCH = 256
 _SIZE = MIB // 8
-_MOST_ROWS = 1024  # of Parquet, which come as columns
+_MOST_ROWS = 1024  # rows of Parquet, which come as columns
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
 _FILE = "read_parquet(?, hive_partitioning=false)"
 _CSV = (
@@ -72,7 +72,8 @@ class PickedColumn(NamedTuple):
     """The reading of one column of a Parquet file."""
 
     name: str
-    value_sql: str  #: What is selected: the value, or a nested one as bytes of JSON.
+    #: The SQL that selects the value, or a nested value as bytes of JSON.
+    value_sql: str
     size_sql: str  #: How many bytes it has; empty for a type of fixed size.
     to_values: Callable[[Any], list[Any]]  #: Makes a list of what DuckDB gives.
 
@@ -89,6 +90,7 @@ def parquet(path: str, limits: Limits) -> Iterator[Callable[..., Any]]:
         def rows(
             tally: SkippedRecords, kind: Any
         ) -> Iterator[tuple[list[int | str], TableRows]]:
+            """Read the rows of the file, only the columns that the format uses."""
             columns = _picked_columns(schema, kind)
             names = [column.name for column in columns]
             limit = "" if kind else f"LIMIT {_BATCH}"
@@ -201,7 +203,7 @@ def _value(quick: Callable[[bytes], Any], written: bytes | None) -> Any:
     with suppress(msgspec.MsgspecError, ValueError, RecursionError):
         if written is None or len(written) <= MIB:
             return written and quick(written)
-    with suppress(BrokenJson):  # as a number that is too large is
+    with suppress(BrokenJson):  # such as a number that is too large
         return decode(written or b"", object)
     return None
 
@@ -308,7 +310,7 @@ def with_points(
 
 
 _PYTHONS = re.compile(r"[\[{]\s*(?:\{\s*)?['{]")
-_ROWS = re.compile(r"\}\s*\n\s*\{")  # as an array of numpy prints its items
+_ROWS = re.compile(r"\}\s*\n\s*\{")  # numpy prints the items of an array like this
 
 
 def with_literals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -321,6 +323,7 @@ def with_literals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _literal(cell: str) -> Any:
+    """Read a cell that was written as a Python literal; the text itself where it is none."""
     if len(cell) > MIB:
         return cell
     for written in (cell, _ROWS.sub("}, {", cell)):

@@ -118,6 +118,7 @@ def is_part(part: Any) -> bool:
 
 
 def _part(part: Any) -> str | None:
+    """The text of one part of a message; None where it holds none."""
     if isinstance(part, str):
         return part
     if not is_part(part):
@@ -147,6 +148,7 @@ def tool_calls(value: Any) -> tuple[ToolCall, ...]:
 
 
 def _call(call: Any) -> ToolCall | None:
+    """Read a call of a tool in any maker's form; None where it names no tool."""
     if not isinstance(call, dict):
         return None
     if any("." in key for key in call):  # OpenInference's, flat
@@ -228,6 +230,7 @@ def turn_of(message: Any) -> SpokenTurn:
 
 
 def _calls_in(message: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
+    """The calls of tools in a message: in its own field, or among its parts."""
     for held in (message, as_mapping(message.get("additional_kwargs"))):
         called = held.get("tool_calls") or held.get("function_call")
         if called and (calls := tool_calls(called)):
@@ -406,8 +409,9 @@ _KINDS = {"human", "ai", "function_call", "function_call_output", "constructor"}
 
 
 def _is_message(value: Any, *, alone: bool = False) -> bool:
+    """Whether a value is a message; ``alone`` asks for more, as no list is around it."""
     if not isinstance(value, dict):
-        return type(value) is SpokenTurn  # looked at before
+        return type(value) is SpokenTurn  # it was checked when it was made
     role = value.get("role", value.get("speaker", value.get("from")))
     if isinstance(role, str):
         return not alone or (role.casefold() in _ROLES and len(value) > 1)
@@ -589,6 +593,7 @@ _LONGEST_LITERAL = 1 << 20  #: Characters.
 
 
 def _passage(passage: Any) -> str | None:
+    """The text of a passage; None where it has none."""
     if isinstance(passage, dict):
         if type(passage.get("text")) is str:
             return passage["text"]  # type: ignore[no-any-return]  # just looked at

@@ -100,6 +100,7 @@ class _Window(RecordChunk):
         return [*chain.from_iterable(part.chunk.records for part in self.parts)]
 
     def values(self, path: Path_) -> list[Any] | None:
+        """A column over all parts; None where no part has it."""
         columns = [part.chunk.values(path) for part in self.parts]
         if all(column is None for column in columns):
             return None
@@ -211,6 +212,7 @@ class CallTree:
         return _Window([*self._cut(where, merged, 0)]), named
 
     def _folded(self, window: _Window, ids: list[str | None]) -> Iterator[TreeRows]:
+        """Fold a window of spans into one row for each innermost call of a model."""
         calls = hold(self._kind.only, window)
         parents = window.first(self._kind.parent) or [None] * len(window)
         index = {id_: n for n, id_ in enumerate(ids) if id_ is not None}
@@ -311,6 +313,7 @@ class CallTree:
         around: list[list[int]],
         inside: Mapping[int, int],
     ) -> dict[str, list[Any]]:
+        """The fields that each call takes from the spans around it."""
         said: dict[str, list[Any]] = {}
         if any(around):
             for field in _FROM_AROUND:
@@ -337,6 +340,7 @@ class CallTree:
         chunk: RecordChunk,
         around: list[list[int]],
     ) -> None:
+        """Add a field's values from the nearest span around each call, where any has one."""
         pick = self._kind.picks.get(field.removesuffix(AROUND))
         values = pick.read_values(chunk) if pick is not None else None
         if values is None or not has_value(values):
@@ -361,7 +365,8 @@ def _calls_inside(
     for ancestors in around:
         for n in ancestors:
             if _is_tool(records[n]):
-                break  # what is around a tool is another call than those of the tool
+                # the span around a tool belongs to another call than those inside the tool
+                break
             inside[n] = inside.get(n, 0) + calls[n]
     return inside
 

@@ -82,6 +82,7 @@ def _mended(raw: bytes) -> bytes:
 
 
 def _why(raw: bytes, caught: Exception) -> str:
+    """The reason why a line isn't a JSON object."""
     if isinstance(caught, msgspec.ValidationError):
         return (
             skipped.OUT_OF_RANGE if "out of range" in str(caught) else skipped.NO_OBJECT
@@ -293,17 +294,20 @@ def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None
 
 
 def _seconds_between(start: Any, end: Any) -> float | None:
+    """The seconds from start to end, in whatever form both are; None if they go backwards."""
     readers: Any = ((_nanoseconds, 1e9), (_moment, timedelta(seconds=1)), (when, 1))
     for read, second in readers:
         first = read(start)
         last = read(end)
         if first is not None and last is not None:
-            with suppress(TypeError, OverflowError):  # of clocks, one may lack its zone
+            # only one of the two times may have a time zone
+            with suppress(TypeError, OverflowError):
                 return (last - first) / second if last >= first else None
     return None
 
 
 def _nanoseconds(value: Any) -> Any:
+    """A time in nanoseconds since 1970; None for another form."""
     if (
         isinstance(value, str)
         and len(value) == _DIGITS

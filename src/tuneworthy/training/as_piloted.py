@@ -112,7 +112,7 @@ class AsPiloted:
     way: str = ""  #: Where the pilot trained; empty where none has run.
     #: Whether the training set is the pilot's; None for unknown.
     same_set: bool | None = None
-    card: str = ""  #: What its card says; empty where no pilot has run.
+    card: str = ""  #: The text of its card; empty where no pilot has run.
 
     @property
     def epochs(self) -> int:
@@ -146,10 +146,11 @@ def as_piloted(
             fix="add one",
         )
 
-    # what no pilot runs keeps its tools
+    # examples that no pilot runs keep their tools
     tools_stay = method not in PILOTED
 
     def under(example: TrainingExample, case: EvalCase) -> TrainingExample:
+        """The example with the messages that the pilot's prompt makes of its question."""
         turns = [
             ChatTurn.model_validate(m)
             for m in asked_under(prompt, base, case, lab.plan.setting)
@@ -193,6 +194,7 @@ def as_piloted(
 
 
 def _first_model(lab: PreparedLab) -> str:
+    """The first model of the case that can be tuned."""
     base = next(
         (model.id for model in lab.case.models if model.kind == "prompted"), None
     )
@@ -216,6 +218,7 @@ def _size(
 
 
 def _general_examples() -> list[TrainingExample]:
+    """The general examples that a pilot adds to its training set."""
     examples = []
     for number, row in enumerate(replay_rows(), start=1):
         turns = tuple(ChatTurn.model_validate(turn) for turn in row["messages"])

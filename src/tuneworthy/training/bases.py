@@ -14,9 +14,9 @@ from tuneworthy.money.terms import mtok_range
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
 
-#: What stands in a script of one's own machine where none is named.
+#: The base in a script for one's own machine where none is named.
 OWN_BASE = "BASE_MODEL"
-SAFE_DAYS = 90  #: What is named by itself lasts at least so long.
+SAFE_DAYS = 90  #: A base that we name ourselves lasts at least so many days.
 _MOST_NAMED = 3
 
 
@@ -37,7 +37,8 @@ class ChosenBase(NamedTuple):
     fact: ModelFact | None
     problem: str  #: Why it can't be tuned; empty where it can.
     ends: str  #: When it ends, or that nothing is published, or that nobody looked.
-    warning: str  #: What its end within half a year means; empty where it lasts.
+    #: The consequence of its end within half a year; empty where it lasts longer.
+    warning: str
 
 
 def choose_base(
@@ -103,6 +104,7 @@ def ends_soon(fact: ModelFact | None, service: ServiceFact | None, day: date) ->
 
 
 def _ends(fact: ModelFact | None, service: ServiceFact, day: date) -> str:
+    """When a base ends, and the models that are tuned on it."""
     if fact is None or (fact.ends is None and fact.tunes_end is None):
         return f"unknown, as no page that names it was found: ask {service.service}"
     text = end_text(fact, day)
@@ -128,6 +130,7 @@ def asked_text(model: str, method: Method, day: date) -> str:
 def _warning(
     short: str, fact: ModelFact | None, service: ServiceFact, day: date
 ) -> str:
+    """A warning where a base ends soon; empty otherwise."""
     last = last_day(fact, service)
     if last is None or not ends_soon(fact, service, day) or last <= day:
         return ""

@@ -87,7 +87,8 @@ def read_candidates(case: Case) -> Candidates:
     data.preference_pairs. From very large logs, conversations are drawn by a hash of their names.
     Raises CaseError if the case names neither, or one doesn't exist.
     """
-    from tuneworthy.traces.read import named  # the page shows reviews without it
+    # imported here, because the page shows reviews without it
+    from tuneworthy.traces.read import named
 
     candidates = Candidates()
     files = [*(named(case, "training") or named(case, "examples"))]
@@ -139,7 +140,8 @@ _ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
 def _read_file(path: Path, case: Case, candidates: Candidates) -> None:
-    # the page shows reviews without it
+    """Read the candidates of one training file; note the lines that hold none."""
+    # imported here, because the page shows reviews without it
     from tuneworthy.traces.records import read_records
 
     name = path.relative_to(case.folder).as_posix() if case.folder else path.name
@@ -177,7 +179,7 @@ _KEPT = frozenset({"conversation_id", "tools"})
 
 
 def _foreign_names(records: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """Their names for question, answer and worse answer; {} for a known form."""
+    """The file's own names for question, answer and worse answer; empty for a known form."""
     from tuneworthy.traces.guess import guess_pair
 
     if any(map(_is_known, records[:3])):
@@ -199,6 +201,7 @@ class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose faul
 
 
 def _example(data: Any, where: str) -> Candidate:
+    """Read one record as an example; raises ``_NoExample`` with the reason where it is none."""
     turns, listed, rejected = _forms(data)
     messages = [_turn(turn) for turn in turns]
     if not messages or messages[-1].role != "assistant":
@@ -288,6 +291,7 @@ def _text_of_worse(value: Any) -> str:
 
 
 def _turn(turn: Any) -> ChatTurn:
+    """Read one message of a chat in any common form."""
     if not isinstance(turn, dict):
         raise _NoExample("has a message that is not an object")
     if "from" in turn and "role" not in turn:
@@ -316,6 +320,7 @@ def _turn(turn: Any) -> ChatTurn:
 
 
 def _call(call: Any) -> dict[str, Any]:
+    """Read one call of a tool."""
     called = call.get("function") if isinstance(call, dict) else None
     if not isinstance(called, dict):
         raise _NoExample("has a call of a tool without a function")
@@ -336,6 +341,7 @@ def _call(call: Any) -> dict[str, Any]:
 
 
 def _read_traces(case: Case, candidates: Candidates) -> None:
+    """Draw candidates from the logs; answers with a bad score are kept apart."""
     from tuneworthy.traces.read import TraceFiles, case_map, named
 
     sample = Sample(FRAME_TRACES, FRAME_CHARACTERS)

@@ -65,7 +65,7 @@ REFUSES = (
     r"do not (?:help|do|recommend)|refuse)"
 )
 """Words of answers that don't simply comply. It is only a detector, as the card says."""
-#: What refusals may fall by, at the lower end, and still be called held.
+#: The fall of refusals, at the lower end, that still counts as held.
 MOST_FALL = 0.2
 FLOOR = 0.1  #: Share of refusals of the untuned model up to which little could fall.
 
@@ -204,7 +204,7 @@ def _share_text(rate: ShareOf) -> str:
 DECIDES = ("quality", "gain", "general", "refusals", "canaries")
 """Rows that decide on a go: each of those that exist has to be met."""
 
-SETTLES = named("settles")  #: What would settle a row that is unknown.
+SETTLES = named("settles")  #: The step that would settle a row that is unknown.
 
 _Finding = tuple[State, str, str]  # a row's state, what it says, and what that rests on
 
@@ -226,7 +226,7 @@ class CardFacts:
     """Whether the best untuned way is known: no other one lacks too many answers."""
     #: Examples that are there, where not all were trained on; else 0.
     more_examples: int = 0
-    #: What the catalogue knows of a base that a service tunes.
+    #: The catalogue's facts on a base that a service tunes.
     base: ChosenBase | None = None
 
 
@@ -252,7 +252,7 @@ def card(facts: CardFacts, on: date) -> PilotCard:
     entries += [(probe.id, *_probe(probe)) for probe in facts.probes]
     rows = []
     for name, title, finding in entries:
-        if finding is None:  # the case doesn't ask for it
+        if finding is None:  # the case doesn't ask for this row
             continue
         state, says, rests = finding
         rows.append(
@@ -286,7 +286,7 @@ def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
     unknown = [row for row in rows if row.state == "unknown"]
     if unknown:
         first = unknown[0]
-        says = first.says  # which names what would settle it too
+        says = first.says  # the sentence also names what would settle it
         if first.id != "enough":
             settles = _lever(first.id, facts)
             says = (
@@ -296,7 +296,7 @@ def _answer(rows: tuple[CardRow, ...], facts: CardFacts) -> tuple[GoNoGo, str]:
     return "go", sentence(by_id["gain"].says)
 
 
-_SPEAKING = ("enough", "gain")  # rows that say the whole of it
+_SPEAKING = ("enough", "gain")  # rows whose sentence is enough by itself
 
 
 def _lever(name: str, facts: CardFacts) -> str:
@@ -342,6 +342,7 @@ def _enough(facts: CardFacts) -> _Finding | None:
 
 
 def _quality(facts: CardFacts) -> _Finding:
+    """The row on quality against its target."""
     rests = (
         f"{count(facts.plan.cases)} held-out cases, {counted(facts.plan.seeds, 'seed')}"
     )
@@ -419,11 +420,12 @@ def _simpler(facts: CardFacts) -> _Finding | None:
 
 
 def _latency(facts: CardFacts) -> _Finding | None:
+    """The row on latency; None without a target."""
     held = facts.held.targets.get("latency")
     if held is None or isinstance(held.limit, Unknown):
         return None
     where = "the service, with the calls a pilot makes at once"
-    # one machine for all calls: alone each may be in time
+    # one machine runs all calls at once; a call alone may be in time
     if facts.plan.way != "hosted":
         where = "this machine, with as many calls at once as the pilot makes"
     figure = held.figure
@@ -452,6 +454,7 @@ def _cost(facts: CardFacts) -> _Finding | None:
 
 
 def _privacy(facts: CardFacts) -> _Finding | None:
+    """The row on privacy; None where it isn't a target."""
     held = facts.held.targets.get("privacy")
     if held is None:
         return None

@@ -42,8 +42,9 @@ AHEAD = 2  #: Doublings beyond the largest size that anything is said about.
 DRAWS = 2_000
 _TRIED = 40_000
 _EXPONENTS = (0.1, 4.0)
-_FALLS = 0.5  # an exponent that a score falls by at most: no example takes away much
-_MISTAKES = 10.0  # more in an untuned answer than in the best: of more it can't be seen
+_FALLS = 0.5  # the steepest fall of a score; one more example can't take away much
+# an untuned answer has at most so many times the mistakes of the best; more can't be seen
+_MISTAKES = 10.0
 # standard error of a score that no number of cases goes below: seeds differ
 _LEAST = 1e-3
 _UNSEEN = 2  # degrees of freedom of a variance of seeds that nothing shows: three seeds of one size
@@ -61,7 +62,7 @@ class Drawn:
     mistakes: NDArray[np.bool_]
     formed: Floats  #: Examples from which on every answer has its form.
     before: Floats  #: The share that has it with fewer.
-    chance: Floats  #: What the seeds of a pilot add to the score of a size.
+    chance: Floats  #: The fluctuation that a pilot's seeds add to the score of a size.
 
     def score(self, size: float) -> Floats:
         """The share of right answers at a number of examples, for each draw."""
@@ -83,13 +84,14 @@ class Drawn:
         return np.where(early < self.formed, early, late)
 
     def _reached(self, goal: Floats) -> Floats:
+        """The examples at which the curve reaches a goal; infinite where it never does."""
         start = self.start
         end = self.end
         with np.errstate(divide="ignore", invalid="ignore"):
             many = np.log(end / goal) / np.log(end / start)
             left = np.where(self.mistakes, many, (end - goal) / (end - start))
             examples = self.middle * (1 / left - 1) ** (1 / self.exponent)
-        # what falls below it doesn't come back
+        # a curve that falls below the goal doesn't come back
         examples = np.where(goal < end, examples, np.inf)
         return np.where(goal <= np.minimum(start, end), 0.0, examples)
 
@@ -121,7 +123,7 @@ def drawn(
     tried = Drawn(
         start, np.ones(_TRIED), middle, exponent, mistakes, formed, before, chance
     )
-    # each is laid through a score of the largest size that was likely seen
+    # each curve is drawn through a likely score of the largest size
     shape = np.column_stack([tried.score(n) for n in sizes])
     error = np.sqrt(spread[-1, -1] + apart)
     end = np.maximum(mean[-1] + noise * error, 0.0) / shape[:, -1]

@@ -135,9 +135,10 @@ class Target(FileRecord):
     roles: dict[str, str] = {}  #: Their word for a role, where that is another.
     #: JSON Schema of a line.
     schema_: Annotated[Json[dict[str, Any]], Field(alias="schema")]
-    #: What a line may not be: names of ``RULES``, and what they ask.
+    #: The rules that each line has to keep: names of ``RULES``, and their limits.
     refuses: dict[str, str] = {}
-    words: tuple[str, ...] = ()  #: What no text may hold, whatever its capitals.
+    #: Words that no text may hold, whatever their capitals.
+    words: tuple[str, ...] = ()
     least: Natural = 1  #: Lines to train on.
     #: The same; None where its pages name no limit, as below.
     most: Natural | None = None
@@ -150,7 +151,7 @@ class Target(FileRecord):
     validation: str = "validation.jsonl"  #: Empty where none is taken.
     #: Models that it tunes, ``host:name``; the first is usual.
     bases: tuple[Name, ...] = ()
-    method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: What it learns by.
+    method: Literal["sft", "dpo", "kto", "rft"] = "sft"  #: The method of training.
     learns: Literal["answer", "assistant", "unknown"] = "unknown"
     """The texts that the loss covers: the last answer, all of the assistant's, or unknown."""
     epochs: Annotated[float, Field(gt=0)] = 3
@@ -161,7 +162,7 @@ class Target(FileRecord):
     price: Name | None = None  #: Where it stands what training costs.
     #: What the service keeps and until when, where the catalogue has no say in it.
     keeps: Text | None = None
-    says: Text = ""  #: What else is to be known.
+    says: Text = ""  #: Further remarks.
     sources: tuple[Name, ...]
     dated: date  #: When these were read.
 
@@ -324,6 +325,7 @@ def written(
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
+    """A message in the form that a target takes."""
     values = {"content": turn.content, "call_id": turn.tool_call_id, "name": turn.name}
     if turn.role == "tool" and to.result is not None:
         return dict(filled(to.result, values))
@@ -403,6 +405,7 @@ def refused(example: TrainingExample, to: Target) -> Iterator[str]:
 
 
 def _broken(example: TrainingExample, to: Target) -> Iterator[str]:
+    """The reasons why a target would refuse an example."""
     for name, asks in to.refuses.items():
         if why := RULES[name](example, asks, to):
             yield why
@@ -432,12 +435,13 @@ def _unpaired(example: TrainingExample) -> Iterator[str]:
         elif turn.tool_call_id in waiting:
             waiting.remove(turn.tool_call_id)
         elif waiting and not (turn.tool_call_id and all(waiting)):
-            waiting.pop(0)  # they go without names
+            waiting.pop(0)  # answers without names are matched in order
         else:
             yield "has a tool's result without its call"
 
 
 def _turns(example: TrainingExample, _: str, to: Target) -> str:
+    """The reason why turns don't alternate as a target asks; empty where they do."""
     folded = {"tool": "user"} if to.result is not None else {}
     roles = [
         folded.get(turn.role, turn.role)
@@ -454,6 +458,7 @@ def _system(example: TrainingExample, _: str, __: Target) -> str:
 
 
 def _tools(example: TrainingExample, asks: str, _: Target) -> str:
+    """The reason why an example's tools break a target's rule; empty where they don't."""
     uses = (
         example.tools
         or called(example)
@@ -530,16 +535,16 @@ class ExportReport(NamedTuple):
     train: int
     validation: int
     refusals: tuple[Refusal, ...]
-    problems: tuple[str, ...]  #: What is wrong with the files as a whole.
+    problems: tuple[str, ...]  #: The faults of the files as a whole.
     trained_tokens: int  #: Estimated, those of every epoch.
-    usd: float | Unknown  #: What training costs by its tokens.
+    usd: float | Unknown  #: The price of training by its tokens.
     #: Whose price that is, with how it is known; empty where it was stated.
     asked: str
     base: str
     command: str
     training_set: str  #: Digest of the set.
     ends: str  #: When the base ends, or that no end is published.
-    warning: str  #: What its end means for this tuning; empty where it lasts.
+    warning: str  #: The consequence of its end for this tuning; empty where it lasts.
     looked_up: str  #: How old the catalogue is that says so.
     recipe: RecipeFacts
     piloted: AsPiloted | None  #: None for the examples alone.
@@ -998,6 +1003,7 @@ _LEARNS = {
 
 
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    """The rows of the report on an export."""
     to = done.to
     offer = done.to.offer
     recipe = done.recipe.recipe

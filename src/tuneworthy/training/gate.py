@@ -68,13 +68,13 @@ from tuneworthy.words import (
 
 VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
 _SAMPLES = 5
-_SHORT = 80  # characters of an answer that is a label
+_SHORT = 80  # characters up to which an answer can be a label
 _CHANGED = 0.25  # share of a question's last words that may be others in a near copy
-_TEMPLATE = 5  # questions from which on a beginning that they share is a template
-_FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
+_TEMPLATE = 5  # from so many questions on, a beginning they share is a template
+_FEW_WORDS = 3  # with fewer words, a shared beginning of two conversations says nothing
 _QUOTED = 8  # words of a question from which on a text that holds it quotes it
 _FULL_SENTENCE = 8  # words from which on an answer is one of sentences
-# no sentence ends with them; with "a", some
+# words that end no sentence ("a" isn't listed, as some sentences end with it)
 _OPEN = frozenset({"the", "and", "of", "with"})
 _WORD = re.compile(r"\w+")
 
@@ -287,13 +287,13 @@ def _split_examples(
     A hash of their name draws conversations: none is in both parts, and a new file moves no earlier
     one.
     """
-    draws = {}  # a conversation's place between 0 and 1
+    draws = {}  # for each conversation, a number between 0 and 1 drawn from its name
     for example in examples:
         digest = digest_of(str(seed), example.cluster)
         draws[example.cluster] = int(digest, 16) / 2**64
     validation = {name for name, draw in draws.items() if draw < VALIDATION}
     if not validation and len(draws) >= 1 / VALIDATION:
-        # none was drawn, though there are enough for one
+        # none was drawn by chance, though there are enough examples for one
         validation = {min(draws, key=lambda name: draws[name])}
     split = []
     for example in sorted(examples, key=lambda example: example.id):
@@ -311,12 +311,13 @@ class Reviews(NamedTuple):
     """People's reviews of candidates, and their preferences between a label and a model's answer."""
 
     people: dict[str, dict[str, Reviewed]]  #: By candidate and reviewer.
-    #: What was settled, else what all reviewers of one say.
+    #: The label that was settled, else the one that all reviewers gave.
     counts: dict[str, Reviewed]
     better: BetterThanModel | None
 
 
 def read_reviews(case: Case) -> Reviews:
+    """Read people's reviews and comparisons; a settled review goes before the others."""
     people: dict[str, dict[str, Reviewed]] = defaultdict(dict)
     settled = dict[str, Reviewed]()
     judges = set[str]()
@@ -345,7 +346,8 @@ def _agreed_review(views: Sequence[Reviewed]) -> Reviewed:
     different = {view if view.said == "edit" else view.said for view in views}
     if len(different) > 1:
         return Reviewed("differ")
-    return min(views)  # by its text, so that the order of files changes nothing
+    # the least by its text, so that the order of files doesn't matter
+    return min(views)
 
 
 def _compare_with_model(
@@ -518,6 +520,7 @@ def _quote_finder(whole: Iterable[tuple[str, ...]]) -> Callable[[str], bool]:
             by_start[tuple(question[:_QUOTED])].append(question)
 
     def quotes_a_case(text: str) -> bool:
+        """Whether a text holds the question of a case, word for word."""
         if not by_start:
             return False
         words = _WORD.findall(text)
@@ -628,7 +631,8 @@ def _gate_duplicates(rows: Sequence[_Row], near: float) -> None:
     learnt = [
         f"{turn_shown(row.example.answer)}\n{row.example.rejected}" for row in left
     ]
-    firsts = duplicate_groups(questions, near, learnt).tolist()  # of each row's group
+    # the first row of each row's group
+    firsts = duplicate_groups(questions, near, learnt).tolist()
     for place, (row, first) in enumerate(zip(left, firsts, strict=True)):
         if place != first:
             row.out.add("duplicate")
@@ -660,7 +664,7 @@ def _name_oddities(
 
 
 WRONG = "likely_wrong"
-_MOST_ODDS = 1000  # beyond it a head's own odds say nothing
+_MOST_ODDS = 1000  # above this, the odds of a head say nothing
 
 
 def _findings(
@@ -970,6 +974,7 @@ def _origin_lines(report: DataReport) -> Iterator[str]:
 
 
 def _review_lines(report: DataReport) -> Iterator[str]:
+    """Lines on the reviews."""
     data = report.made
     good, n = report.random
     yield (
@@ -998,6 +1003,7 @@ def _preference_text(better: BetterThanModel) -> str:
 
 
 def _next_steps(report: DataReport, case: str) -> Iterator[str]:
+    """Lines on what to do next with the training set."""
     data = report.made
     if data.better is not None and data.better.high < 0.5:
         yield "Don't tune on these: a model learns to answer worse. Edit the labels first."

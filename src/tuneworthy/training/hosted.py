@@ -56,16 +56,17 @@ SERVICES = ("openai", "azure", "together", "fireworks")  #: Whose jobs can be as
 _OK = frozenset({200, 201})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
-# of a list that is looked through
+# entries of a list of jobs that are looked through
 _PAGES = 50
 _PAGE = 100
-_PATIENCE = 60  # times in a row that a service may not say how a job is
-_LOOKS = 4  # for a job that was asked for, before it surely never began
+_PATIENCE = 60  # times in a row that a service may fail to report a job
+_LOOKS = 4  # looks for a requested job before it counts as never begun
 _TIMEOUT_S = 600.0  # a file takes its time
-_TRIES = 5  # to send what a broken service didn't take
-# to ask for a job whose server said that it failed, and that isn't listed
+_TRIES = 5  # attempts to send to a service that is broken
+# attempts to request a job that failed at the server and isn't listed
 _TRIES_IN_DOUBT = 3
-_LONGEST_WAIT_S = 300.0  # before the next one, whatever the service asks for
+# the longest pause before the next attempt, whatever the service asks for
+_LONGEST_WAIT_S = 300.0
 _FULL = 429
 _SPENT = ("insufficient_quota", "billing_hard_limit")  # a 429 that no waiting cures
 
@@ -170,10 +171,10 @@ class HostedTrainer:
         while True:
             try:
                 return _id_of(await self._ask("POST", api.jobs, body=body), api.id)
-            except (ServiceFull, NotSent) as caught:  # nothing began
+            except (ServiceFull, NotSent) as caught:  # it says that nothing began
                 why: CallError = caught
                 most = _PATIENCE
-            except (Busy, Doubtful) as caught:  # it may have begun
+            except (Busy, Doubtful) as caught:  # the job may have begun
                 job = await self.find(work, self._failed_runs, patient=True)
                 if job is not None:
                     return job
@@ -434,7 +435,8 @@ class HostedTrainer:
         try:
             await self._ask("POST", api.files, body=body)
         except (Busy, Refused) as caught:
-            if not str(caught).startswith("HTTP 409"):  # it exists
+            # 409 says that it exists already
+            if not str(caught).startswith("HTTP 409"):
                 raise
         form = {"file": (f"{name}.jsonl", text)}
         await self._ask("POST", f"{api.files}/{name}:upload", form)

@@ -21,7 +21,7 @@ from typing import Any
 
 from tuneworthy.training.steps import IGNORED, order, share_of_rate, split_tokens
 
-_BETA = 0.1  # of DPO, as published
+_BETA = 0.1  # the beta of DPO, as published
 _FOUR = 4  # bits of a weight
 _GGUF = {
     "q_proj": "attn_q",
@@ -84,7 +84,7 @@ class Base:
             folder, local_files_only=True, trust_remote_code=False, **where
         )
         self.gguf = bool(where)
-        if bits == _FOUR:  # a GPU does it; nothing of it runs on a processor
+        if bits == _FOUR:  # 4 bits need a GPU and don't run on a processor
             where["quantization_config"] = transformers.BitsAndBytesConfig(
                 load_in_4bit=True,
                 bnb_4bit_quant_type="nf4",
@@ -136,6 +136,7 @@ class Base:
             self.model = model.unload()
 
     def _steps(self, model: Any, job: Row, folder: Path, say: Say) -> Row:
+        """Train by the recipe; a run that was stopped goes on from its last saved state."""
         import torch
 
         recipe = job["recipe"]
@@ -263,7 +264,7 @@ class Base:
             sequences.append(
                 [(token, at, label, pair) for at, (token, label) in tokens]
             )
-        # not every base knows where another begins
+        # not every base can tell where the next example of a row begins
         room = recipe["longest"] if self.model.config.model_type == "llama" else 0
         rows: list[list[tuple[int, int, int, int]]] = []
         for sequence in sorted(sequences, key=len, reverse=True):

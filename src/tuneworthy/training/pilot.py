@@ -146,7 +146,7 @@ from tuneworthy.training.unsearched import say_unsearched
 from tuneworthy.ways.way import KnownNumber
 
 PILOT_RUN = "pilot"
-LEAST_GAIN = 0.01  #: What one more doubling has to add where the margin is nought.
+LEAST_GAIN = 0.01  #: The gain that one more doubling has to add where the margin is 0.
 FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
 """Probes are asked under the system prompt of the use case, without examples and constraints."""
 MOST_SIZES = 4
@@ -301,6 +301,7 @@ def prepare_pilot(
     ]
 
     def work_of(size: int, seed: int, recipe: Recipe) -> TrainingWork:
+        """The training run of one size and seed, with its examples."""
         used = [rows[place] for place in drawn_places(len(rows), size, seed)]
         if not pairs:  # general answers have no worse one beside them
             used += replay_rows()[: round(size * REPLAYED)]
@@ -538,7 +539,7 @@ def _price_of_base(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     lab = pilot.lab
     base = pilot.base.id
     seeds = pilot.plan.seeds
-    # the base stands in for what is tuned
+    # the base stands in for the tuned model
     plan = pilot.plan_with(base)
     judge = lab.scores.judge
     price_of = _prices(pilot, pilot.trainer.served(base))
@@ -603,6 +604,7 @@ async def quoted_training(pilot: PreparedPilot, *, calls: bool = True) -> Traini
 async def _quoted_runs(
     pilot: PreparedPilot, every: Sequence[TrainingWork], *, calls: bool
 ) -> TrainingQuote:
+    """Quote the training runs that are still to do, by a few measured steps."""
     there = {
         run.key for run in pilot_runs(pilot.lab.case).read() if run.state == "trained"
     }
@@ -687,6 +689,7 @@ def run(
 async def _run(
     pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, transport: Any
 ) -> tuple[PilotResult, Measured]:
+    """Write the plan down, run the pilot to its end, and return its result with its evidence."""
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
     try:
         # all of them answer untuned too, whichever is taken
@@ -1023,7 +1026,7 @@ class _PilotRun:
     def _simpler_way(self, tuned: Arm, ways: Arms) -> tuple[Arm, Estimate] | None:
         """The best way without a model, and the tuned arm's lead over it; None without one."""
         for arm in ways:
-            if arm.kind == "baseline":  # the first is the best of them
+            if arm.kind == "baseline":  # the first baseline is the best
                 ahead = self.scores.difference(tuned, arm, self.lab.plan.report)
                 return None if ahead is None else (arm, ahead)
         return None
@@ -1060,7 +1063,7 @@ class _PilotRun:
             )
         except TrainingFailedError as caught:
             raise self._note_failure(job.key, name, caught, run, caught.usd) from None
-        except (TrainingStoppedError, CallError) as caught:  # it goes on where it is
+        except (TrainingStoppedError, CallError) as caught:  # a job there goes on
             self.raise_if_stopped(Stop(str(caught)))
             raise
         self._note_state(job.key, "trained", job=run, **ended._asdict())
@@ -1084,7 +1087,7 @@ class _PilotRun:
         submitted = done is not None and done.state == "submitted"
         run = done.job if done and submitted else await self._find_begun_run(work, name)
         try:
-            if ledger.find(key) is None:  # a new one, or the ledger was moved away
+            if ledger.find(key) is None:  # a new run, or the ledger was moved away
                 self._reserve(key, trainer.usd_most(work))
             run = run or await trainer.begin(work)
         except (Refused, NotSent, Busy, TrainingFailedError) as caught:
@@ -1132,7 +1135,7 @@ class _PilotRun:
     ) -> StoppedError:
         """Note that a run failed, with its cost, and return the error to raise."""
         self.calls.ledger.fail(key, str(caught))
-        if usd:  # under the job's own name: however often this is said, it counts once
+        if usd:  # booked under the job's own name, so repeating it counts only once
             self._count_cost(f"{key} {run}", "", usd)
         self._note_state(key, "failed", job=run, why=str(caught)[:300])
         return StoppedError(f"{name} failed: {caught}", fix=_CORRECT)
@@ -1160,6 +1163,7 @@ class _PilotRun:
         *,
         ended: bool,
     ) -> PilotResult:
+        """Put together the pilot's result with its learning curve and card."""
         lab = self.pilot.lab
         report = self.lab.plan.report
         size = max(tables)
@@ -1331,7 +1335,7 @@ class _PilotRun:
             "pilot", self.lab.plan, self.scores, self.reported, self.pilot.lab.as_of
         )
         routed = self._routed_tuned(tuned)
-        if routed is not None:  # it is as private, able and safe as its model
+        if routed is not None:  # routing is as private, able and safe as its model
             routed_way, _ = routed
             arms = (*arms, routed_way)
         inside = self.plan.way != "hosted"
@@ -1339,7 +1343,7 @@ class _PilotRun:
             if arm.kind != "tuned":
                 continue
             late = arm.latency_p95_s
-            if inside and not isinstance(late, Unknown):  # alone each may be in time
+            if inside and not isinstance(late, Unknown):  # a call alone may be in time
                 late = late.model_copy(update={"low": 0.0, "source": _ALL_AT_ONCE})
             arms = with_found(
                 arms,

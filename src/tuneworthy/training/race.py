@@ -34,7 +34,7 @@ def choose_smallest(
 
 
 def plan_of_race(plan: PilotPlan) -> dict[str, Any]:
-    """What a plan that was written down for several bases says of the one that is taken."""
+    """The words of a plan written for several bases on the base that is taken."""
     return plan.model_dump(include={"bases", "inputs", "written_on", "after_results"})
 
 

@@ -24,7 +24,7 @@ _AROUND = (
     0.3,
     3.0,
     0.1,
-)  # of the recipe's rate, in the order in which a sweep tries them
+)  # multiples of the recipe's rate, in the order in which a sweep tries them
 _BILLIONS = re.compile(
     r"(?<![\w.])(?:\d+x)?(\d+(?:\.\d+)?)(b|m)(?![a-z])", re.IGNORECASE
 )

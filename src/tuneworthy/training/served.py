@@ -18,8 +18,8 @@ import numpy as np
 
 from tuneworthy.text.embedding import embed
 
-_MOST_BYTES = 1 << 20  # of a request
-_DIGITS = 6  # of a cosine and a score; what is beyond depends on the machine
+_MOST_BYTES = 1 << 20  # bytes of a request
+_DIGITS = 6  # digits of a cosine and a score; further digits depend on the machine
 _BAD = 400
 _GOOD = 200
 _INPUT = re.compile(r"\{\{\s*input\s*\}\}")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 PREFIX = "pilot-"  #: Of the names of adapters: the folder of a run follows.
-_MOST_BYTES = 8 << 20  # of a request
+_MOST_BYTES = 8 << 20  # bytes of a request
 _MOST_TOGETHER = 16
 _GOOD = 200
 _BAD = 400
@@ -161,6 +161,7 @@ class AdapterModels:
         }
 
     def _use(self, run: str) -> None:
+        """Load the adapter of a run where that is needed, and use it from now on."""
         import peft
 
         place = str(self._runs / run)
@@ -264,7 +265,7 @@ def main() -> None:
     say("ready", port=server.server_address[1])
     while sys.stdin.read(4096):
         pass
-    os._exit(0)  # nobody is there any more
+    os._exit(0)  # nobody reads the answers any more
 
 
 if __name__ == "__main__":

@@ -45,10 +45,10 @@ NEEDED = ("torch", "transformers", "peft", "gguf")
 MEASURED_STEPS = 3
 _RUN_BYTES = 4 << 30  #: Memory of a run of the embedded base: 3.9 GiB (2026-11-30).
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
-# of a server that loads an adapter
+# seconds for a server to load an adapter
 _LOADING_S = 120.0
 _TAKEN = 200
-SAVE_EVERY_S = 60.0  #: What a run that is stopped loses at most.
+SAVE_EVERY_S = 60.0  #: The most seconds of work that a stopped run loses.
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class LoraTrainer:
         self._device = device
         self._untuned = untuned
         self._save_every = save_every_s
-        # nobody knows what another base takes; runs of a size are as many as ``seeds``
+        # the memory of another base isn't known; a size has ``seeds`` runs
         self.at_once = min(seeds, _at_once()) if base is None else 1
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
@@ -320,6 +320,7 @@ class LoraTrainer:
                 worker.process.kill()
 
     async def close(self) -> None:
+        """End all processes; the trainer can be opened again."""
         self.stop()
         if self._serving is not None:
             self._workers.append(self._serving)
@@ -380,7 +381,7 @@ class LoraTrainer:
             pass  # its last line says why it is gone
         while line := await process.stdout.readline():
             message: Row = json.loads(line)
-            if "step" not in message:  # its last one
+            if "step" not in message:  # the last line of a run has no step
                 self._idle.append(worker)
             if done := message.get("done"):
                 return dict(done)
@@ -390,10 +391,11 @@ class LoraTrainer:
         if self._stopped:
             raise TrainingStoppedError("stopped")
         code = await process.wait()
-        last = last_said(worker.log)  # such as that its memory ran out
+        last = last_said(worker.log)  # for example, that its memory ran out
         raise TrainingStoppedError(f"the process that trains ended with {code}{last}")
 
     async def _ready(self) -> _Worker:
+        """An idle worker, or a new one."""
         while self._idle:
             if (worker := self._idle.pop()).process.returncode is None:
                 return worker

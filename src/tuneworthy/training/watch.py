@@ -104,6 +104,7 @@ def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
 def _of_decision(
     decision: CaseDecision, dossier: Dossier, day: date
 ) -> Iterator[Watched]:
+    """Check the signature, today's answer and the day of the review."""
     signed = decision.signed
     if signed is None:
         says = "Nobody has signed the decision. Sign it: tuneworthy decide CASE --sign NAME"

@@ -50,7 +50,7 @@ class WinnerReport(NamedTuple):
     quality: str | Unknown  #: Share right on held-out cases, with its interval.
     ways: str  #: The way that was measured; empty for none.
     shown: int = 0  #: Examples that a model is shown.
-    #: What the head and a model come to together; empty where no pilot says.
+    #: The score of the head and a model together; empty where no pilot gives it.
     routed: str = ""
 
 
@@ -108,6 +108,7 @@ def _head(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
 
 
 def _nearest(lab: PreparedLab, pool: Pool) -> tuple[dict[str, Any], Any]:
+    """The settings and vectors of a server that shows a model the nearest examples."""
     if not len(pool):
         raise CaseError(
             "has no examples to show", where=lab.case.where("data"), fix="add some"
@@ -194,6 +195,7 @@ def _copy_code(place: Path) -> None:
 
 
 def _card(report: WinnerReport, lab: PreparedLab) -> str:
+    """The card of a way without a trained model, as Markdown."""
     quality = report.quality
     said = (
         f"unknown: {quality.ask}"

@@ -89,6 +89,7 @@ def _untested(it: Situation, way: Way) -> Iterator[str]:
 
 
 def _shortfall(it: Situation, way: Way) -> str:
+    """The reason why a way isn't enough."""
     if way.skills == "no":
         return "it lost general skills"
     if way.safe == "no":
@@ -152,7 +153,7 @@ def moving(it: Situation) -> Ruling | None:
     if not it.moves:
         return None
     meanwhile = _lasting(it, it.table.to_try) or _lasting(it, it.table.any_chance)
-    first = ["better_retrieval"]  # what changes is there
+    first = ["better_retrieval"]  # documents that change can be looked up at once
     if it.facts.behaviour_changes and "classification" not in it.facts.case.goals:
         first.append("tools_and_checks")  # a rule in code is changed in an hour
     ahead = [way for way in meanwhile if way.option in first]
@@ -323,6 +324,7 @@ def answer_firmly(it: Situation) -> Ruling:
 
 
 def _first_that_holds(it: Situation, rules: Mapping[Any, Rule]) -> Ruling:
+    """The ruling of the first rule that holds."""
     for name, rule in rules.items():
         if not it.is_on(name) or not (it.targeted or name in WITHOUT_A_TARGET):
             continue

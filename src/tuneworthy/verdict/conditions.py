@@ -20,7 +20,7 @@ class LiveCondition:
     id: GateId
     state: State
     why: str  #: Its state in words.
-    once: str  #: What has to be so, as it follows *once*.
+    once: str  #: The condition, worded so that it follows *once*.
     #: Whether a no is something that somebody can accept.
     may_be_accepted: bool = False
 
@@ -47,6 +47,7 @@ def find_conditions(
 
 
 def _service(case: Case, as_of: date) -> LiveCondition:
+    """The condition that a service or a machine to tune on exists."""
     tuning = case.tuning
     once = "a service or a machine to tune on is named"
     if tuning.available == "no":
@@ -71,6 +72,7 @@ def _service(case: Case, as_of: date) -> LiveCondition:
 
 
 def _safety(case: Case) -> LiveCondition:
+    """The condition that the data and the process are safe."""
     lacking: list[str] = []
     states = [case.safety.data_reviewed, case.safety.process_named]
     once = "the data is reviewed and a process for safety is named"

@@ -61,6 +61,7 @@ _SURE = 10**6  # cases of a share that is supposed
 
 
 def _doubt_of_quality(it: Situation) -> Iterator[Doubt]:
+    """The doubt about a poorly counted quality: the verdicts above and below the target."""
     limit = it.facts.limits.get("quality")
     if limit is None or "quality" not in it.table.gap.doubtful:
         return

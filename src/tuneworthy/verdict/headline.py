@@ -239,6 +239,7 @@ def _caveats(facts: CaseFacts, decision: Decision) -> Iterator[tuple[str, str]]:
 
 
 def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
+    """Remarks on answers and measurements that don't count."""
     uncounted = [
         plain(name)
         for name in facts.case.factors

@@ -56,7 +56,7 @@ class Judgement:
     recommendation: Recommendation
     targets: dict[TargetId, TargetResult]
     contradictions: int
-    basis: Basis  #: What it rests on.
+    basis: Basis  #: The basis of the judgement.
     ahead: Callable[[], LookAhead]
     """Computes on demand which verdicts open answers could lead to, and which facts turn the
     answer."""
@@ -124,6 +124,7 @@ _TITLES: Mapping[str, str] = TABLES["steps"]
 
 
 def _step(it: Situation, step: StepToDo) -> Step:
+    """A step as the dossier shows it."""
     way = step.way
     framework = it.facts.framework
     title = _TITLES.get(step.option, step.option)
@@ -184,7 +185,7 @@ def _all_targets(it: Situation) -> list[TargetId]:
 
 def _limit_text(it: Situation, target: TargetId) -> str:
     """The limit of a target in the form its sentence needs; for money without the sign."""
-    limit = it.facts.limits.get(target, 1.0)  # privacy has none
+    limit = it.facts.limits.get(target, 1.0)  # privacy has no limit
     if target == "quality":
         return quality(limit)
     if target == "cost":
@@ -198,6 +199,7 @@ _STOPS: Mapping[str, str] = TABLES["stops"]
 def _recommendation(
     it: Situation, ruling: Ruling, steps: tuple[Step, ...]
 ) -> Recommendation:
+    """The recommendation that follows from the ruling and its steps."""
     framework = it.facts.framework
     known = {*framework.options, *framework.approaches}
     choice: Choice = "simpler_path"
@@ -253,6 +255,7 @@ MOST_WAYS = 16
 
 
 def _basis(it: Situation, ahead: Callable[[], LookAhead]) -> Basis:
+    """The number of answers from each source; the costly parts are computed on demand."""
     states = it.facts.states
     sources = [
         it.facts.source(name) for name, state in states.items() if state != "unknown"

@@ -22,15 +22,15 @@ class Prize(NamedTuple):
 
     #: All that can be saved or gained over the life, in USD; None if unknown.
     most: float | None
-    most_is: str  #: What that is, in words.
+    most_is: str  #: The meaning of that number, in words.
     left_at_best: float | None  #: USD over the life; None where a benefit isn't known.
     #: The same with a stated saving that isn't capped by the bill.
     left_as_stated: float | None
     why_not: str  #: Why it can't come back; empty where it may.
     #: USD a month that it would have to bring more, to come back; else 0.
     lacks_a_month: float
-    short_of_data: str  #: What lacks; empty where enough is there.
-    data_there: str  #: What there is to learn from.
+    short_of_data: str  #: The data that is missing; empty where there is enough.
+    data_there: str  #: The data that there is to learn from.
     #: How much of which data is usual; None where nothing is left to tune.
     need: DataNeed | None
 
@@ -41,6 +41,7 @@ def weigh_prize(facts: CaseFacts, table: WayTable, money: MoneyFindings) -> Priz
     left = _left_at_best(facts, table, money, months)
     saving = facts.case.economics.monthly.api_savings_usd
     as_stated = left
+    # a stated saving may be above the bill; this is the result if it were true all the same
     if left is not None and saving is not None:
         as_stated = left + (saving.high - (_most_saved(facts, money) or 0.0)) * months
     over = "for the job"
@@ -204,6 +205,7 @@ def usual_data(facts: CaseFacts, table: WayTable) -> DataNeed | None:
     unit = rule.data.unit
     if facts.case.usable_data(unit) is None:
         unit = "examples"
+    # an approach may ask for more examples than a supervised task usually takes
     need = min(rule.data.low, _EXAMPLES) if unit == "examples" else rule.data.low
     return DataNeed(low=need, high="open", unit=unit)
 

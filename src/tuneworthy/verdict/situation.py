@@ -34,7 +34,7 @@ class Ruling(NamedTuple):
     answer: TuningAnswer
     because: str  #: The decisive finding, as one clause.
     steps: tuple[StepToDo, ...]
-    conditions: Strings = ()  #: What has to be settled on the way to it.
+    conditions: Strings = ()  #: The conditions to settle on the way to it.
     way: Way | None = None  #: The way that decides.
     rule: JudgementRule | str = "no_target"
 
@@ -131,6 +131,7 @@ def build_situation(
     """Build the situation of a case, which can build itself again from changed facts."""
 
     def build(facts: CaseFacts, table: WayTable) -> Situation:
+        """Build the situation for these facts; it can build itself again for others."""
         return Situation(
             facts=facts,
             table=table,

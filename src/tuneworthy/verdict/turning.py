@@ -210,7 +210,10 @@ def _sides_to_try(it: Situation, target: TargetId, limit: float) -> tuple[bool, 
 def _suppose(
     target: TargetId, limit: float, *, met: bool
 ) -> tuple[str, dict[str, Any]]:
-    """Today's figure on one side of its limit, in words and as fields of the case."""
+    """Today's figure on one side of its limit, in words and as fields of the case.
+
+    How far it is from the limit is our choice: near enough to be plausible, and clear of it.
+    """
     name = TARGETS[target].name
     if target == "quality":
         share = min(1.0, limit + 0.001) if met else limit - 0.02

@@ -27,13 +27,13 @@ LEARNT_SIGNS = ("terminology_errors", "inconsistent_format", "voice_drift")
 
 SEARCHED = "prompt_optimisation"  #: The option of a search for better prompts.
 
-# of the errors: for the order alone, where nobody stated what is wanted
+# share of the errors, for the order alone, where no target is stated
 _USUAL_NEED = 0.3
 
 
 _ONE_IN_TEN = 1.2816  # standard deviations, one-sided
 _LEADING = 0.25  # of the failures
-_FOUND = 0.9  # from here on passages are found
+_FOUND = 0.9  # from this recall on, passages count as found
 
 
 @dataclass(frozen=True)

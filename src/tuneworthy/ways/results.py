@@ -39,7 +39,8 @@ def command_for(option: str, *, tuning: bool = False) -> str:
     if tuning:
         return _BY_EXPORT.get(option, "tuneworthy pilot CASE --dry-run")
     if option == SEARCHED:
-        return "tuneworthy ceiling CASE --dry-run"  # its price is in the quote, which is free
+        # its price is in the quote, and the quote is free
+        return "tuneworthy ceiling CASE --dry-run"
     if option in _IN_A_LAB:
         return "tuneworthy ceiling CASE"
     return _COMMANDS.get(option, "tuneworthy show CASE plan")
@@ -75,6 +76,7 @@ def _known_quality(way: Way) -> float:
 
 
 def _place(table: WayTable, way: Way) -> tuple[int, float, str]:
+    """The place of a way in the order of the dossier, as a sort key."""
     if way in table.untuned_enough:
         return 0, table.untuned_enough.index(way), way.id
     if way in table.enough:
@@ -99,6 +101,7 @@ _LATER = {
 
 
 def _result(table: WayTable, way: Way, rank: int) -> WayResult:
+    """A way as the dossier shows it."""
     names: tuple[FigureId, ...] = get_args(FigureId)
     figures = {name: dossier_figure(name, _figure(way, name)) for name in names}
     chance = _known_chance(table, way)
@@ -160,6 +163,7 @@ def _chances_in_words(table: WayTable, way: Way) -> dict[TargetId, ChanceWord]:
 def _least_word(
     chance: float | Unknown, chances: Mapping[TargetId, ChanceWord]
 ) -> ChanceWord | Literal[""]:
+    """The word for a chance; where the chance is unknown, one for its targets."""
     if not isinstance(chance, Unknown):
         return chance_word(chance)
     if not chances:
@@ -206,6 +210,7 @@ def _say_published(table: WayTable, way: Way) -> str:
 
 
 def _figure(way: Way, name: FigureId) -> KnownNumber | None:
+    """A figure of a way; privacy and skills are states and become 0 or 1."""
     if name == "private":
         return way.figure("privacy")
     if name != "general_skills":
@@ -228,6 +233,7 @@ def work_usd(hours: Range | None, rate: Amount | None) -> Number:
 def _work(
     table: WayTable, hours: Range | None, weeks: Range | None, command: str
 ) -> WorkToDo:
+    """The work for a way, with its price."""
     return WorkToDo(
         hours=_number(hours, "estimate the hours"),
         usd=work_usd(hours, table.gap.facts.case.economics.hourly_rate_usd),

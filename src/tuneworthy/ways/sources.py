@@ -205,6 +205,7 @@ def _serving_of(facts: CaseFacts, model: Model) -> ServingResult | None:
 
 
 def _computed_bill(served: ServingResult | None) -> KnownNumber | None:
+    """The bill by traffic and prices; None where it isn't known."""
     if served is None or isinstance(served.usd_per_month, Unknown):
         return None
     bill = known_range(served.usd_per_month)
@@ -216,6 +217,7 @@ def _computed_bill(served: ServingResult | None) -> KnownNumber | None:
 
 
 def _runs(facts: CaseFacts, model: Model, served: ServingResult | None) -> str:
+    """The party that runs a model, as stated or by how it is served."""
     if model.runs != "unknown":
         return model.runs
     if served is not None and served.how == "self_hosted":
@@ -287,6 +289,7 @@ def _option_of(facts: CaseFacts, arm: LabArm) -> str:
 
 
 def _read(figure: AnyFigure) -> KnownNumber | None:
+    """Read a lab's figure as a number; None where it isn't known."""
     if isinstance(figure, Unknown):
         return None
     low = figure.value if isinstance(figure.low, Unknown) else figure.low
@@ -321,6 +324,7 @@ def _bill_of_arm(facts: CaseFacts, arm: LabArm) -> KnownNumber | None:
 
 
 def _bill_of_calls(call: AnyFigure, requests: float | None) -> KnownNumber | None:
+    """The monthly bill of a way: the price of its calls times the traffic."""
     usd = _read(call)
     if usd is None or requests is None:
         return None
@@ -531,7 +535,7 @@ def fitting_approaches(gap: Gap) -> tuple[str, ...]:
 _OTHER_DATA = ("continued_pretraining", "preference_tuning")
 """Kinds of tuning that need other data than the examples a tuned model learned from."""
 
-# half of what the framework asks for: a pilot on them can tell
+# half of the examples that the framework asks for are enough for a pilot
 _PRETRAINING_DOCUMENTS = 50_000
 
 

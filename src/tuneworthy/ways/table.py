@@ -32,7 +32,7 @@ from tuneworthy.words import share
 _WORSE = 1.2  #: From this factor on, as a rule, something makes time or bill worse.
 _FIND_MORE = ("better_retrieval", "continued_pretraining")
 """Options that bring passages that aren't found, or make them unnecessary."""
-_START_HOURS = 8.0  #: What beginning anything costs, beside its own hours.
+_START_HOURS = 8.0  #: The hours that it costs to begin anything, beside its own hours.
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,7 @@ class WayTable:
         return sorted(kept, key=lambda way: way.figures["quality"].value, reverse=True)
 
     def _looks_enough(self, way: Way) -> bool:
+        """Whether a measured way seems to meet the targets, though too few cases show it yet."""
         known = way.figures.get("quality")
         limit = self.criterion.limits.get("quality")
         if way.tuned or known is None or limit is None or not known.cases:
@@ -190,7 +191,8 @@ class WayTable:
         return {way.id: self._chances_of(way) for way in self.ways if way.untried}
 
     def _chances_of(self, way: Way) -> dict[TargetId, float]:
-        # that is kept by where it runs
+        """The chance of a way on each aim; 0 where it misses a target or makes one worse."""
+        # privacy depends on where the way runs, and the criterion judges that
         missed = {*self.criterion.missed_by(way)} - {"privacy"}
         if missed or self._makes_worse(way):
             return dict.fromkeys(self.gap.aims, 0.0)
@@ -255,6 +257,7 @@ class WayTable:
         return chance_within(today.value, limit, move)
 
     def _chance_of_quality(self, way: Way) -> float:
+        """The chance that a way removes enough errors to reach the target."""
         needed = self.gap.needed
         if needed is None:
             return 1.0
@@ -267,7 +270,7 @@ class WayTable:
             return chance
         if self.gap.failures is not None:
             strict = strict.up_to(self.gap.failures.most_removed(way.option))
-        # at the least of what asks for code, so that a looser target never lowers the chance
+        # by the smallest reduction that needs code, so a looser target never lowers the chance
         by_code = self.gap.needed_by_code
         return max(
             chance, chance_of_reduction(by_code, strict.low, strict.likely, strict.high)
@@ -447,7 +450,7 @@ class WayTable:
         )
 
 
-_LEAST_CHANCE = 0.02  # of what is untried nobody knows that it fails
+_LEAST_CHANCE = 0.02  # nobody knows that an untried way fails, so its chance isn't 0
 
 
 def _lab_of(way: Way) -> str:

@@ -172,7 +172,8 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
         recall = share(gap.facts.recall or 0.0)
         if gap.not_found <= 0.2:
             return rule_out(f"the right passage is found for {recall} of questions")
-        assert rule.errors is not None  # it mends answers
+        # this option mends answers, so it has a share of errors
+        assert rule.errors is not None
         because = f"the right passage is found for only {recall} of questions"
         errors = Triangle.model_construct(
             low=0.2 * gap.not_found, likely=0.7 * gap.not_found, high=gap.not_found

@@ -132,7 +132,7 @@ _ASKS: Mapping[FigureId, str] = {
     "usd_per_month": "state the traffic and its price",
     "private": "say who runs it",
     "general_skills": "ask it tasks that aren't your own",
-}  #: What would tell a figure that isn't known.
+}  #: The step that would tell a figure which isn't known.
 
 
 def dossier_figure(name: FigureId, known: KnownNumber | None) -> AnyFigure:

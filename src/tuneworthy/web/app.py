@@ -82,12 +82,13 @@ def wrong(request: Request, caught: Exception) -> Response:
         answer = for_notice(page(request, "said.html", status, title=title, says=says))
     else:
         answer = page(request, "message.html", status, title=title, says=says)
-    # that of a fault of ours is made outside of the guard
+    # the answer to a fault of ours is made outside the guard
     answer.headers.update(HEADERS)
     return answer
 
 
 def _explained(request: Request, caught: Exception) -> tuple[int, str]:
+    """The status and the text of a page for an error."""
     match caught:
         case InputError():
             statuses = {NoSuchCaseError: 404, ConflictError: 409}

@@ -296,6 +296,7 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
 def _conflict(
     of: AskedCase, seen: dict[str, str], mine: dict[str, str], digest: str
 ) -> Response:
+    """The page that shows two people's answers to the same questions."""
     now = of.stated
     titles = record.titles(of.evaluated.framework)
     others = (key for key, was in seen.items() if key in titles and now[key] != was)
@@ -318,7 +319,7 @@ def undo(of: OfCase, then: ReadDigest, digest: ReadDigest) -> Response:
     except ConflictError:
         now = of.evaluated
         what = "other fields"
-        with suppress(InputError):  # a version that isn't kept
+        with suppress(InputError):  # the version may not be kept
             what = listing(answers_since(now, digest)) or what
         why = f"{writers_since(now.case, digest)} changed it since ({what}), and that would go"
         raise ConflictError(
@@ -556,6 +557,7 @@ def chart(of: OfCase, code: str, chart: str, width: Width = "wide") -> Response:
 def _with_amounts(
     of: AskedCase, texts: Mapping[str, str], status: int = 200, notice: str = ""
 ) -> HTMLResponse:
+    """The page on money with other amounts supposed; nothing is written."""
     now = supposed = of.evaluated
     asks = {ask.id: ask for ask in lever_asks(now.case, now.framework)}
     levers = [

@@ -18,7 +18,7 @@ class Page(NamedTuple):
     """The place on the page that does a command's work."""
 
     at: str  #: Behind the address of the case.
-    says: str  #: What its button says.
+    says: str  #: The text on its button.
 
 
 PAGES = {

@@ -40,7 +40,7 @@ class Site:
     #: The labs that run here; they end with the server.
     labs: Labs = field(default_factory=Labs)
     upload_mib: int = 1024  #: The most that files sent at a time may have.
-    #: What is being labelled here.
+    #: The queues of labelling that are open here.
     queues: LabelQueues = field(default_factory=LabelQueues)
 
     def is_token(self, token: str) -> bool:
@@ -93,7 +93,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
-}  #: What an answer carries unless it says otherwise itself.
+}  #: The headers of an answer that sets none itself.
 
 _LENGTH = re.compile(r"[0-9]{1,12}")
 _HOST = re.compile(r"\[([0-9a-f:.]+)\](?::[0-9]{1,5})?|([^:\[\]]*)(?::[0-9]{1,5})?")
@@ -145,6 +145,7 @@ class Guard:
                 self._strangers -= 1
 
     def _refused(self, scope: Scope, headers: Headers) -> Response | None:
+        """The refusal of a request; None where it may go on."""
         path = scope["path"]
         reads = scope["method"] in _SAFE
         host = headers.get("host", "").lower()
@@ -251,6 +252,8 @@ def _refusal(status: int, says: str) -> Response:
 
 
 def _dressed(send: Send) -> Send:
+    """Add our headers to every answer."""
+
     async def dressed(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

@@ -73,7 +73,8 @@ class AskedHow(BaseModel, frozen=True):
         if not self.asked or not self.asked[-1]:
             return ""
         before = self.asked[:-1]
-        last = self.asked[-1].removeprefix("-")  # the sign marks one that was passed
+        # the sign marks a question that was passed
+        last = self.asked[-1].removeprefix("-")
         return self.with_steps(before).address(base, ask=last)
 
     def again(self, base: str) -> str:
@@ -101,7 +102,7 @@ class QuestionAnswer(AskedHow):
     typed: str = Field("", max_length=8_000)
     first: Id = ""
     also: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
-    none: Id = ""  #: What it means that nothing was ticked.
+    none: Id = ""  #: The answer where nothing was ticked.
 
     @property
     def answer_text(self) -> str:
@@ -140,7 +141,7 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
             )
         step = of.workspace.answer(of.name, reply.ask, reply.answer_text, reply.digest)
     except ConflictError:
-        # else it was sent twice
+        # otherwise the form was sent twice
         if not of.workspace.says_already(of.name, reply.ask, reply.answer_text):
             again = {"notice": _MEANWHILE, "typed": reply.answer_text}
             return _interview_page(of, reply, reply.ask, status=409, **again)
@@ -161,7 +162,7 @@ def save_answer(of: OfCase, reply: Annotated[QuestionAnswer, Form()]) -> Respons
 
 @router.post("/cases/{name}/interview/kept")
 def kept(of: OfCase, choice: Annotated[Kept, Form()]) -> Response:
-    """Note that both sides stay, and go on."""
+    """Note that both sides of a contradiction stay, and go on with the next question."""
     try:
         of.workspace.accept_conflict(
             of.name, choice.ask, choice.challenge, choice.digest
@@ -201,6 +202,7 @@ def _interview_page(
     status: int = 200,
     **values: Any,
 ) -> HTMLResponse:
+    """The page of the interview with one question."""
     ask = _ask(of, way, ask_id)
     now = of.evaluated
     shown = {

@@ -85,7 +85,7 @@ class Confirmed(LabQuery):
 @router.get("/cases/{name}/lab")
 def lab(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """Show the running or last lab, and the form to start one, with the settings of that one."""
-    # what was paid counts again so
+    # so that the money already paid counts
     if of.last_lab is not None and not asked.model_fields_set:
         asked = LabQuery.model_validate(of.last_lab.settings, from_attributes=True)
     return _lab_page(of, asked.model_copy(update={"ask_again": False}))
@@ -103,7 +103,7 @@ def offer(of: OfCase, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
 @router.post("/cases/{name}/lab")
 def start(of: OfCase, confirmed: Annotated[Confirmed, Form()]) -> Response:
     """Start a lab at its shown price; ask again if the price has grown."""
-    if not _runs(of):  # else a second click: there it is
+    if not _runs(of):  # otherwise this is a second click, and the run is there
         try:
             confirmed.start(of)
         except QuoteExceededError as caught:
@@ -173,6 +173,7 @@ async def add(
 def _added(
     of: AskedCase, kind: FileKind | Literal[""], files: list[UploadFile]
 ) -> Response:
+    """Add uploaded files to the case and show what was read from them."""
     recognised = ""
     try:
         with of.inbox() as folder:
@@ -217,6 +218,7 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
 def _lab_page(
     of: AskedCase, asked: LabQuery, status: int = 200, **values: Any
 ) -> HTMLResponse:
+    """The page of a lab, with its run where there is one."""
     run = of.last_lab
     # the progress is read first: what a run found is kept by the time it says it is over
     now = None if run is None else run.progress
@@ -334,6 +336,7 @@ async def look(of: OfCase, what: LookKind) -> Response:
     """Look at data or at a decision, and keep the result as a run; show it here if that fails."""
 
     def done() -> Response:
+        """Take the look, keep it and show its page."""
         try:
             kept, is_kept = keep_look(of.path, what, _LOOKS[what](of))
         except InputError as caught:

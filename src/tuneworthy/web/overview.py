@@ -44,7 +44,8 @@ class FirstStep:
 
     says: str  #: With its last day.
     page: Page | None  #: Where the page does it; None where only a terminal can.
-    command: str  #: What does it in a terminal; empty for work that no command does.
+    #: The command that does it in a terminal; empty for work without a command.
+    command: str
 
 
 class AnswerCell(NamedTuple):
@@ -55,7 +56,7 @@ class AnswerCell(NamedTuple):
     state: State
     source: Source
     turns: bool  #: Whether the answer to the whole changes with it alone.
-    other: State  #: What is supposed when it is pressed.
+    other: State  #: The state that is supposed when it is pressed.
 
 
 class AnswerGroup(NamedTuple):
@@ -114,7 +115,7 @@ class CaseOverview:
     objections: list[Objection]
     more_objections: int
     phases: list[NextPhase]
-    decision: str  #: What is decided at the end of them; empty without a plan.
+    decision: str  #: The decision at the end of them; empty without a plan.
 
     @property
     def is_drawn(self) -> bool:
@@ -196,6 +197,7 @@ def _cells(
     answers: Iterable[tuple[str, FactorResult | CheckResult]],
     turning: set[str],
 ) -> list[AnswerCell]:
+    """The cells of one room's answers."""
     cells = []
     for key, answer in answers:
         other: State = "no" if answer.state == "yes" else "yes"
@@ -213,6 +215,7 @@ def _heaviest_first(dossier: Dossier) -> list[ChallengeResult]:
 
 
 def _objection(case: EvaluatedCase, challenge: ChallengeResult) -> Objection:
+    """A challenge as the overview shows it, with the questions to ask again."""
     label, _ = b.SEVERITIES[challenge.severity]
     asks = case.asks(challenge.between)[:_MOST_QUESTIONS]
     questions = [

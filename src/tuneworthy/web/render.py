@@ -105,6 +105,7 @@ def for_notice(part: Response) -> Response:
 
 @cache
 def _environment() -> Environment:
+    """The templates with the functions and words that they use."""
     env = environment(
         {name: text.decode() for name, text in _files("templates", ".html").items()}
     )

@@ -85,6 +85,7 @@ def _sheet(
     typed: dict[str, str] | None = None,
     seen: list[str] | None = None,
 ) -> Response:
+    """The sheet to sign, filled in as far as the case or the last attempt says."""
     dossier = of.dossier
     decided = of.evaluated.case.decision
     filled = typed or {

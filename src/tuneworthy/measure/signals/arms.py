@@ -113,6 +113,7 @@ class ArmsSignal(TraceSignal):
         return self._columns(batch)
 
     def _columns(self, batch: Batch) -> Numbers:
+        """The numbers of each run: case, score, price, latency, error and group of cases."""
         values = (
             case_numbers(batch),
             scores_of(batch),
@@ -124,6 +125,7 @@ class ArmsSignal(TraceSignal):
         return dict(zip(_NUMBERS, values, strict=True))
 
     def finish(self, table: TraceTable) -> Findings:
+        """The best arm and its lead; unknown where the log has several tests that share no case."""
         results = self.results(table)
         if len(results) > 1:
             ask = _ONE_TEST.format(len(results))
@@ -162,6 +164,7 @@ class PairSignal(ArmsSignal):
         self.by_text = False  #: Whether cases are matched by what was asked.
 
     def rows(self, batch: Batch) -> Numbers:
+        """The numbers of each run, and the file that it is in."""
         texts = batch.column("input")
         asked = as_numbers(
             None if each is None else text_number(each) for each in texts
@@ -170,6 +173,7 @@ class PairSignal(ArmsSignal):
         return {**self._columns(batch), "asked": asked, "file": file}
 
     def finish(self, table: TraceTable) -> Findings:
+        """Keep the names and runs of two arms; equal names of two files stay apart."""
         self.by_text = "case" not in table.present
         if self.by_text:
             table = replace(
@@ -214,6 +218,7 @@ def runs_of(table: TraceTable) -> tuple[list[tuple[str, str]], ArmRuns]:
 
 
 def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
+    """The measurement of the best arm."""
     estimate = None
     if result.arms and result.scale == "share":
         best = result.arms[0]
@@ -231,6 +236,7 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
 
 
 def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
+    """The measurement of how far the best arm is ahead of the next."""
     lead = result.lead
     estimate = None
     if isinstance(lead, Lead):
@@ -248,6 +254,7 @@ def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
 
 
 def _details(result: ArmsResult) -> dict[str, Scalar]:
+    """Details of the best two arms and of the lead."""
     details: dict[str, Scalar] = {"arms": len(result.arms) + result.left_out}
     for name, arm in zip(("best", "next"), result.arms, strict=False):
         for field in ("prompt", "model", "errors", "runs", *_OPTIONAL):
@@ -601,7 +608,7 @@ def _lead(
 class ComparedArms(NamedTuple):
     """An arm compared with its baseline."""
 
-    arm: PromptArm  #: What it lacks counts among its runs and errors.
+    arm: PromptArm  #: The arm; its missing cases count among its runs and errors.
     baseline: PromptArm
     contrast: Contrast
     lacking: tuple[int, int]  #: Cases of the other that each lacks.
@@ -647,6 +654,7 @@ def compare_two(
 
 
 def _contrast(names: Sequence[tuple[str, str]], runs: ArmRuns) -> Contrast:
+    """Compare two arms; a failed call counts as wrong at one end and as right at the other."""
     scored = np.flatnonzero(runs.compared)
     failed = runs.failed(np.arange(2))
     rows = np.concatenate([scored, failed])

@@ -253,7 +253,7 @@ class Measure(NamedTuple):
 
     id: str
     unit: str
-    factor: str = ""  #: What it bears on.
+    factor: str = ""  #: The factor that it says something about.
 
     def make_evidence(
         self,
@@ -336,6 +336,7 @@ class Measure(NamedTuple):
 def _ends(
     estimate: Estimate, ask: str, bounds: Span | None, spread: float
 ) -> Ends | str:
+    """A measurement's value and ends within its bounds, or the text that says what is missing."""
     held = estimate.clusters
     if bounds is None:
         if held < ENOUGH_CONVERSATIONS:
@@ -548,6 +549,7 @@ def token_counts(batch: Batch) -> Numbers:
 def _characters_read(
     system: str | None, turns: Sequence[Message] | None, question: str | None
 ) -> float:
+    """The characters that a call read; NaN where the log has none of its input."""
     if turns:
         apart = not any(turn.role == "system" for turn in turns)
         return float(

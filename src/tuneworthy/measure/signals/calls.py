@@ -58,6 +58,7 @@ class CallsSignal(TraceSignal):
     id = "calls"
 
     def rows(self, batch: Batch) -> Numbers:
+        """For each call: how it ended, whether it was of no use, and its question as a number."""
         ends = ends_of(batch)
         failed = happened(batch.column("error"))
         asked = map(_asked, batch.column("input"), batch.column("messages"))
@@ -68,6 +69,7 @@ class CallsSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of answers that were cut off, and the share of questions asked again."""
         ends = table.numbers["ends"]
         cut = np.where(np.isnan(ends), np.nan, ends == _CUT_OFF)
         says_so = "finish" in table.present
@@ -108,6 +110,7 @@ def _asked(question: str | None, turns: Sequence[Any] | None) -> float:
 
 
 def _retries(table: TraceTable) -> Evidence:
+    """The share of questions that somebody asked again within ten minutes."""
     if "case" in table.present:  # a test asks the same on purpose
         return _RETRIES.make_evidence(
             table, "measure the logs of real use: these are runs of a test"

@@ -83,9 +83,10 @@ class ChangeSignal(TraceSignal):
     id = "change"
 
     def finish(self, table: TraceTable) -> Findings:
+        """The changes of prompts a month, and the number of different prompts."""
         named = texts_of(table) if "system" in table.present else {}
         prompts = [versions(texts, self.near_copy) for texts in named.values()]
-        # where there are too many texts to tell, the sample stands for all traces
+        # with too many texts, the sample stands for all traces
         whole = bool(table.systems)
         prompted = (table.system >= 0) | (not whole)
         of: tuple[Any, ...] = table, prompts, prompted, "all" if whole else "sampled"
@@ -277,6 +278,7 @@ def _changes(
     prompted: Flags,
     sample: Extent,
 ) -> Evidence:
+    """How often a month a system prompt was replaced by a newer version."""
     at = table.clock
     talks = table.conversation[prompted]
     if lacking := _lacking(table, prompts, how_many(talks)):
@@ -287,7 +289,7 @@ def _changes(
         time for each in prompts for time in changes(each.versions, end, start)
     )
     months = at.days / MONTH_DAYS
-    # of a draw a least: it misses what is seldom used
+    # a draw gives only a lower bound, because it misses prompts that are seldom used
     low, high = poisson_interval(len(when))
     evidence = _CHANGES.make_evidence(
         table,
@@ -312,6 +314,7 @@ def _changes(
 def _lacking(
     table: TraceTable, prompts: Sequence[PromptVersions], conversations: int
 ) -> str:
+    """The log entry that is missing to count changes of prompts; empty where none is."""
     if "system" not in table.present:
         return _LOG_SYSTEM
     if short := table.clock.shorter(LEAST_DAYS - 1, "two months"):
@@ -333,6 +336,7 @@ def _distinct(
     prompted: Flags,
     sample: Extent,
 ) -> Evidence:
+    """How many different system prompts were seen, at least."""
     if count := sum(len(each.versions) for each in prompts):
         return _DISTINCT.make_evidence(
             table,

@@ -97,6 +97,7 @@ class ExamplesSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """The number of usable examples, with how many were left out for each reason."""
         need = self._materials.examples_need
         n = len(table)
         needed: dict[str, Scalar] = {} if need is None else {"need": need}
@@ -118,7 +119,7 @@ class ExamplesSignal(TraceSignal):
         likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
         expected = self._materials.output_schema is not None or likely
         reason = _reasons(table.numbers, table.conversation, json_expected=expected)
-        # one without words is like no other
+        # an answer without words is a copy of none
         copies = table.numbers[DUPLICATE_OF][reason == _NONE]
         usable = len(np.unique(copies[np.isfinite(copies)])) + int(
             np.isnan(copies).sum()

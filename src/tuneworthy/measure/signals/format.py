@@ -136,6 +136,7 @@ class FormatSignal(TraceSignal):
         return values
 
     def finish(self, table: TraceTable) -> Findings:
+        """The shares of invalid outputs and calls, and a table of the prompt versions."""
         known = {} if self._valid else _shapes(table)
         versions = list(self._versions(table, known))
         calls = _tool_calls(table), _refused_calls(table)
@@ -165,6 +166,7 @@ class FormatSignal(TraceSignal):
         checked = np.flatnonzero(numbers["refused"] == 0)
         codes = table.prompt[checked]
         sizes = np.bincount(codes + 1, minlength=len(table.prompts) + 1)
+        # prompts with few outputs are taken together
         codes = np.where(sizes[codes + 1] >= ENOUGH_OUTPUTS, codes, -1)
         for code in np.unique(codes).tolist():
             rows = checked[codes == code]
@@ -176,6 +178,7 @@ class FormatSignal(TraceSignal):
             if self._valid:
                 wrong = numbers["invalid"][rows] == 1
             else:
+                # outputs of several small prompts may rightly have several shapes
                 lone = code >= 0 or not (table.prompt[rows] >= 0).any()
                 wrong = _unlike(shapes, usual, known, lone=lone)
             yield _VersionOutputs(
@@ -188,6 +191,7 @@ class FormatSignal(TraceSignal):
         versions: Sequence[_VersionOutputs],
         known: Mapping[float, Shape],
     ) -> Evidence:
+        """The share of outputs that aren't JSON, or that break the schema or the usual keys."""
         numbers = table.numbers
         estimate = None
         prose = int(np.sum(numbers["refused"] == 0))
@@ -250,6 +254,7 @@ def _most_common(counts: Counter[str]) -> list[str]:
 
 
 def _shapes(table: TraceTable) -> dict[float, Shape]:
+    """The shapes of the sample's JSON outputs, by the numbers that stand for them."""
     shapes: dict[float, Shape] = {}
     for text in table.sample.output:
         if text and text.lstrip()[:1] in _OPENS:
@@ -414,6 +419,7 @@ _ANY = ToolUsage()
 
 
 def _usage(calls: Sequence[dict[str, Any]]) -> ToolUsage:
+    """The arguments that calls of a tool usually have, with their usual types."""
     keys = Counter(key for arguments in calls for key in arguments)
     required = frozenset(
         key for key, n in keys.items() if n >= REQUIRED_FROM * len(calls)

@@ -82,6 +82,7 @@ class InstructionsSignal(TraceSignal):
         return {"checked": checked, "ignored": ignored}
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of ignored instructions, and whether later ones are ignored more often."""
         texts: Sequence[str] = table.systems
         columns = (table.numbers, table.conversation, table.system)
         extent = table.extent()
@@ -98,7 +99,7 @@ class InstructionsSignal(TraceSignal):
             columns = self.rows(sample), talks, system[place]
         checks = list(self._checks(texts, *columns))
         sums: dict[tuple[object, ...], tuple[Instruction, int, int]] = {}
-        for each in checks:  # one that stands in several prompts is one
+        for each in checks:  # an instruction that stands in several prompts counts once
             first, n, failed = sums.get(each.asks, (each.instruction, 0, 0))
             sums[each.asks] = (
                 first,
@@ -121,6 +122,7 @@ class InstructionsSignal(TraceSignal):
     def _checks(
         self, texts: Sequence[str], numbers: Numbers, conversation: Ints, system: Ints
     ) -> Iterator[InstructionResults]:
+        """For each instruction of each prompt, the answers checked and those that break it."""
         checked, ignored = (
             numbers[name].astype(np.int64) for name in ("checked", "ignored")
         )

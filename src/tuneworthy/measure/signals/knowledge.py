@@ -62,6 +62,7 @@ class KnowledgeSignal(TraceSignal):
     id = "knowledge"
 
     def rows(self, batch: Batch) -> Numbers:
+        """For each trace: whether its passages are sufficient, its score and its case."""
         return {
             "knowledge_sufficient": as_numbers(batch.column("answerable")),
             "knowledge_score": scores_of(batch),
@@ -69,6 +70,7 @@ class KnowledgeSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """How often passages hold the answer, and how often it is wrong although they do."""
         sufficient = table.numbers["knowledge_sufficient"]
         if np.isfinite(sufficient).any():  # as people labelled
             passages = _Passages(
@@ -159,6 +161,7 @@ def _detected(table: TraceTable) -> _Passages:
 
 
 def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Evidence:
+    """The share of questions whose passages hold the answer."""
     estimate = share(passages.sufficient, passages.clusters)
     details: dict[str, Scalar] = {**cells}
     if estimate is not None and passages.sensitivity != CERTAIN:
@@ -179,6 +182,7 @@ def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Ev
 def _synthesis(
     table: TraceTable, passages: _Passages, cells: dict[str, int]
 ) -> Evidence:
+    """The share of wrong answers among those whose passages hold the answer."""
     both = np.isfinite(passages.sufficient) & np.isfinite(passages.right)
     estimate = None
     ask = _ADD_SCORE if len(passages.sufficient) else passages.lacking

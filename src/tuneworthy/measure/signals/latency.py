@@ -81,6 +81,7 @@ class LatencySignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """Quantiles of the latency, and the part of it that the length of the input explains."""
         evidence = [
             _quantile(table, "latency_p50_s", 0.5),
             _quantile(table, "latency_p95_s", 0.95),
@@ -152,6 +153,7 @@ def _read(table: TraceTable) -> tuple[Floats, bool]:
 def _quantile(
     table: TraceTable, measure: str, at: float, of: str = "latency_s"
 ) -> Evidence:
+    """A quantile of the latency, or of the time to the first token."""
     about = "today.latency_p95_s" if measure == "latency_p95_s" else ""
     return Measure(measure, "seconds", about).make_evidence(
         table,
@@ -164,6 +166,7 @@ def _quantile(
 
 
 def _explained(table: TraceTable) -> Evidence:
+    """How much of the latency the length of the input explains."""
     read, estimated = _read(table)
     written, _ = chosen(table.numbers["written"], table.numbers["written_estimate"])
     every = -(-len(table) // MOST_FITTED)

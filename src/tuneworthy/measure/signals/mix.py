@@ -29,6 +29,7 @@ class MixSignal(TraceSignal):
     id = "mix"
 
     def finish(self, table: TraceTable) -> Findings:
+        """Count the nearest word of the list for the first request of each conversation."""
         first: dict[str, str] = {}
         columns = (table.sample.column(name) for name in ("conversation", "input"))
         for row, (name, text) in enumerate(zip(*columns, strict=True)):
@@ -41,7 +42,8 @@ class MixSignal(TraceSignal):
         ]
         vectors = embed([DIGITS.sub("0", first[name]) for name in names])
         nearest = (vectors @ _words().T).argmax(axis=1)
-        halves = (nearest[::2], nearest[1::2])  # of a hashed order
+        # two halves of an order by hash, so they are drawn at random
+        halves = (nearest[::2], nearest[1::2])
         counts = [
             tuple(np.bincount(half, minlength=len(_words())).tolist())
             for half in halves
@@ -54,6 +56,7 @@ class MixSignal(TraceSignal):
 
 @cache
 def _words() -> Vectors:
+    """The vectors of the list of words."""
     lines = (
         files("tuneworthy.measure")
         .joinpath("mix_words.txt")

@@ -89,6 +89,7 @@ class NoveltySignal(TraceSignal):
     id = "novelty"
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of new requests, and how far requests have moved."""
         requests = _requests(table)
         lacking = _lacking(table, requests)
         if lacking:
@@ -102,6 +103,7 @@ class NoveltySignal(TraceSignal):
 
 
 def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
+    """The share of last month's requests that are like none before."""
     later = requests.later
     talks = requests.conversation
     rng = np.random.default_rng(_SEED)
@@ -137,6 +139,7 @@ def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence
 
 
 def _drift(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
+    """How far last month's requests have moved from those before."""
     rng = np.random.default_rng(_SEED)
     talks = requests.conversation
     moved = drift(vectors.astype(np.float64), requests.later, talks, rng)
@@ -162,6 +165,7 @@ class _Requests(NamedTuple):
 
 
 def _requests(table: TraceTable) -> _Requests:
+    """Requests of the sample by time, with those of the last month marked."""
     sample = table.sample
     at = table.clock
     first, last = (at.times[0], at.times[-1]) if len(at.times) else (1.0, 0.0)
@@ -190,6 +194,7 @@ def _requests(table: TraceTable) -> _Requests:
 
 
 def _lacking(table: TraceTable, requests: _Requests) -> str:
+    """The log entry that is missing to compare months; empty where none is."""
     later = requests.later
     if "input" not in table.present:
         return "log the `input` of every call"
@@ -285,6 +290,7 @@ def _first(near: Neighbours, later: Flags) -> Vectors:
 def _unlike(
     near: Neighbours, earlier: Vectors, later: Flags
 ) -> tuple[Flags, tuple[float, float]]:
+    """Which requests are like none before, with the two limits of likeness that were used."""
     alone, together = (
         min(float(each), _THE_SAME)
         for each in np.quantile(earlier[~later], (ALONE, TOGETHER))

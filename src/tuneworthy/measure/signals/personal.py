@@ -93,6 +93,7 @@ class PersonalSignal(TraceSignal):
         return np.array([self._systems[key] for key in keys]).reshape(-1, 2)[place]
 
     def finish(self, table: TraceTable) -> Findings:
+        """The shares of requests with personal data and with secrets."""
         kinds = np.nan_to_num(table.numbers["input_kinds"]).astype(np.int64)
         system = table.numbers["system_kinds"].astype(np.int64)
         if system.any():
@@ -106,6 +107,7 @@ class PersonalSignal(TraceSignal):
     def _share(
         self, table: TraceTable, name: str, kinds: Ints, wanted: int
     ) -> Evidence:
+        """The share of requests that hold data of the wanted kinds."""
         kept = ~np.isnan(table.numbers["input_kinds"])
         bits = kinds[kept] & wanted
         seen = share(bits != 0, table.conversation[kept])

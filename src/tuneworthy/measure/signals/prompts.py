@@ -51,6 +51,7 @@ def prompt_prices(table: TraceTable) -> tuple[Evidence, tuple[Series, ...]]:
 
 
 def _versions(table: TraceTable) -> Iterator[_PromptCalls]:
+    """The calls of each prompt version that is used often enough."""
     usd = table.numbers["usd"]
     sizes = np.bincount(table.prompt + 1, minlength=len(table.prompts) + 1)[1:]
     for place in np.flatnonzero(sizes >= max(1.0, _LEAST_SHARE * len(table))).tolist():
@@ -62,6 +63,7 @@ def _versions(table: TraceTable) -> Iterator[_PromptCalls]:
 
 
 def _row(table: TraceTable, version: _PromptCalls) -> tuple[Scalar, ...]:
+    """A row of the table of prompts: calls, days, price of a call and tokens."""
     rows = version.rows
     times = table.time[rows][table.clock.usable[rows]]
     days: list[Scalar] = [_UNKNOWN, _UNKNOWN]
@@ -90,6 +92,7 @@ def _finite_or_unknown(number: float) -> Scalar:
 
 
 def _change(table: TraceTable, versions: list[_PromptCalls]) -> Evidence:
+    """The change in the price of a call from the former prompt version to the newest."""
     priced = [
         each
         for each in versions

@@ -49,6 +49,7 @@ class RunningSignal(TraceSignal):
         self._prompts = materials.prompts
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of calls that follow the most frequent prompt file and model."""
         if not self._prompts or "case" in table.present:
             return Findings()
         batch = table.sample

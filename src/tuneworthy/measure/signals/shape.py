@@ -79,6 +79,7 @@ class ShapeSignal(TraceSignal):
     id = "shape"
 
     def finish(self, table: TraceTable) -> Findings:
+        """The shares of fixed forms, own facts, repeated answers and copied answers."""
         batch = table.sample
         talks = clusters_of(table.sample.column("conversation"))
         answered = ~happened(batch.column("error")) & ~refused(batch.output)
@@ -139,6 +140,7 @@ class TextsSignal(TraceSignal):
         self._cases = materials.asked
 
     def finish(self, table: TraceTable) -> Findings:
+        """The lengths of texts, the languages, and the languages that the evaluation set lacks."""
         asked = table.sample.column("input")
         lengths = [
             _length(table, "question", "input"),
@@ -179,7 +181,7 @@ class TextsSignal(TraceSignal):
         )
         names = "language value low high n"
         pictured = pictures("languages", names, drawn * other.is_known)
-        # an unsure case is of its likeliest
+        # a case of an unsure language counts as its most likely one
         held = languages(self._cases, sure_from=0) or ()
         if 2 * held.count(None) >= len(held):
             return Findings((*lengths, other), pictured)
@@ -195,6 +197,7 @@ class TextsSignal(TraceSignal):
         return Findings((*lengths, other, gap), pictured)
 
     def _longer(self, table: TraceTable) -> Evidence:
+        """The share of questions that are longer than every case of the evaluation set."""
         longest = max(map(len, self._cases))
         asked = table.sample.column("input")
         rows = [row for row, text in enumerate(asked) if text]
@@ -210,6 +213,7 @@ class TextsSignal(TraceSignal):
 
 
 def _length(table: TraceTable, what: str, column: str) -> Evidence:
+    """The median length of questions or answers, in characters."""
     texts = [
         (row, text) for row, text in enumerate(table.sample.column(column)) if text
     ]
@@ -232,6 +236,7 @@ def _length(table: TraceTable, what: str, column: str) -> Evidence:
 
 
 def _forms(batch: Batch, answered: Flags) -> list[Form]:
+    """The form of each output; short texts are labels only where few different ones recur."""
     texts = [(text or "").strip() for text in batch.output]
     short = [bool(text) and len(text.split()) <= MOST_WORDS for text in texts]
     rows = zip(texts, short, answered, strict=True)
@@ -255,6 +260,7 @@ def _forms(batch: Batch, answered: Flags) -> list[Form]:
 
 
 def _own_facts(batch: Batch, rows: Flags) -> Flags:
+    """Whether each output states a number or a name that no text given to the model holds."""
     own = np.zeros(len(batch), dtype=bool)
     columns = [
         batch.column(name) for name in ("input", "system", "messages", "contexts")
@@ -297,6 +303,7 @@ def _repeated(batch: Batch, rows: Flags, talks: Ints) -> Flags:
 
 
 def _copied(batch: Batch, rows: Flags) -> Flags:
+    """Whether half or more of an answer's runs of words stand in one of its passages."""
     copied = np.zeros(len(batch), dtype=bool)
     passages = batch.column("contexts")
     for row in np.flatnonzero(rows).tolist():

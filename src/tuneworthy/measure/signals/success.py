@@ -58,6 +58,7 @@ class SuccessSignal(TraceSignal):
     id = "success"
 
     def rows(self, batch: Batch) -> Numbers:
+        """For each trace: its score, error and case, and whether the answer was refused."""
         kept_back = withheld(batch)
         answered = joined(batch.output).lengths > 0
         return {
@@ -71,6 +72,7 @@ class SuccessSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """The shares of success, of errors and of refusals."""
         failed = "error" in table.present
         errors = Measure("error_share", "share of calls").make_evidence(
             table,
@@ -98,6 +100,7 @@ class SuccessSignal(TraceSignal):
 
 
 def _success(table: TraceTable) -> Evidence:
+    """The share of conversations that went well, by their scores."""
     on_any_scale = table.numbers["success_score"]
     cases = table.numbers["success_case"]
     scores = on_scale(on_any_scale)

@@ -89,6 +89,7 @@ class TermsSignal(TraceSignal):
         return made
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of wrong words where the prompt holds the right one."""
         held_due, held_wrong, bare_due, bare_wrong = np.zeros(
             (4, len(table)), dtype=bool
         )
@@ -115,6 +116,7 @@ class TermsSignal(TraceSignal):
         return Findings((evidence,))
 
     def _lacking(self, table: TraceTable, *, due: bool) -> str:
+        """The step that would make the measurement known."""
         if not len(self._glossary):
             return (
                 "name data.glossary: the terms, and the words that are wrong for them"
@@ -126,6 +128,7 @@ class TermsSignal(TraceSignal):
         return _SAY_IT
 
     def _flags(self, table: TraceTable) -> Iterator[tuple[Flags, Flags, Flags]]:
+        """For each term: where it is due, where it is wrong, and where the prompt holds it."""
         bits: list[Ints] = []
         for index in range(len(self._glossary)):
             column, bit = divmod(index, TERMS_A_COLUMN)

@@ -101,6 +101,7 @@ class TrafficSignal(TraceSignal):
     id = "traffic"
 
     def rows(self, batch: Batch) -> Numbers:
+        """For each call: its tokens, the cached ones among them, and its price."""
         systems, place = distinct(batch.column("system"))
         lengths = as_numbers(None if text is None else len(text) for text in systems)
         return {
@@ -112,6 +113,7 @@ class TrafficSignal(TraceSignal):
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        """All about traffic; calls of a test say nothing about use, so that stays unknown."""
         grows, line = growth(table)
         changed, versions = prompt_prices(table)
         evidence = (
@@ -197,6 +199,7 @@ def _counted_of(table: TraceTable, rows: Flags, amount: Floats) -> tuple[float, 
 
 
 def _how(table: TraceTable) -> str:
+    """How requests a month were computed, in words."""
     of_all = (
         ""
         if table.share >= 1
@@ -211,6 +214,7 @@ def _how(table: TraceTable) -> str:
 
 
 def _requests(table: TraceTable) -> Evidence:
+    """Requests a month."""
     at = table.clock
     factor = "economics.traffic.requests_per_month"
     return Measure("requests_per_month", "requests a month", factor).make_evidence(
@@ -462,6 +466,7 @@ def _tokens(table: TraceTable, side: str) -> Iterator[Evidence]:
 
 
 def _cached(table: TraceTable) -> Evidence:
+    """The share of input tokens that were read from a cache."""
     read = table.numbers["input_tokens"]
     cached = table.numbers["cached_tokens"]
     return Measure(
@@ -532,6 +537,7 @@ def distinct_models(names: Sequence[str]) -> int:
 
 
 def _models(table: TraceTable) -> Evidence:
+    """How many different models answered."""
     seen = distinct_models(table.models)
     named = table.model >= 0
     counts = np.bincount(table.model[named], minlength=len(table.models))

@@ -53,6 +53,7 @@ class VoiceSignal(TraceSignal):
         return {"generic": generic}
 
     def finish(self, table: TraceTable) -> Findings:
+        """The share of outputs with generic phrases, and its change from turn to turn."""
         generic = table.numbers["generic"]
         talks = table.conversation
         turn = table.turn

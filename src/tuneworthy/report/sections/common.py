@@ -259,6 +259,7 @@ def confirm_text(dossier: Dossier) -> str:
 
 
 def ceiling_text(dossier: Dossier) -> str:
+    """The state of the ceiling in words, with the checks that are missing."""
     checks = list(dossier.ceiling.checks.values())
     if not checks:
         return "not asked by this framework"
@@ -337,6 +338,7 @@ def title(name: str, dossier: Dossier) -> str:
 
 
 def gates(dossier: Dossier) -> b.Part:
+    """The table of conditions before a tuned model goes live."""
     rows = (
         (GATES[gate.id], gate.state, sentence(gate.why))
         for gate in dossier.verdict.gates
@@ -421,6 +423,7 @@ def _kind(name: str, dossier: Dossier) -> str:
 def _set_words(
     signs: Sequence[Sign], sets: Sequence[FlipResult], dossier: Dossier
 ) -> Iterator[str]:
+    """Describe sets of answers in words; all ways to pick from a pool become one phrase."""
     pools: dict[Sign, dict[str, None]] = {}
     for change in (change for flip in sets for change in flip.changes):
         sign = _kind(change.factor, dossier), change.to

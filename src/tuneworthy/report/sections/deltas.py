@@ -36,6 +36,7 @@ def deltas(before: Dossier, after: Dossier) -> list[Delta]:
 
 
 def _values(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    """The main values of a dossier, each with its label, to be compared."""
     word, _ = split_headline(dossier)
     yield "Answer", word.removesuffix(".")
     ask = dossier.ask

@@ -182,7 +182,7 @@ def _moved_by(
     new = _states(after)
     earlier = _states(before)
     old: dict[str, State] = {name: earlier.get(name, "unknown") for name in new}
-    if judge(old) != aim:  # else the later rules alone come to the later outcome
+    if judge(old) != aim:  # otherwise the new rules alone explain the new outcome
 
         def moves(names: Sequence[str]) -> bool:
             changed_answers = {name: new[name] for name in names}
@@ -209,6 +209,7 @@ _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
 
 
 def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
+    """The dossier without the parts that the list of changes already shows."""
     rest = dossier.to_dict()
     for answers in (rest["ceiling"]["checks"], rest["factors"], rest["signals"]):
         for name in listed & set(answers):
@@ -303,6 +304,7 @@ def difference(changes: Difference) -> b.Section:
 
 
 def _parts(changes: Difference) -> Iterator[b.Parts]:
+    """The parts of the report on what changed."""
     if changes.case_before != changes.case_after:
         yield f"The case was called {changes.case_before} before."
     was = OUTCOME_WORDS[changes.outcome_before]

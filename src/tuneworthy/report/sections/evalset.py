@@ -54,11 +54,12 @@ class EvalsetReport(NamedTuple):
     report: Precision  #: Of the cases kept for reporting.
     needed: int  #: Cases of a whole set, as the plan of the case takes them.
     tells: bool  #: Whether so many distinguish the expected share from the target.
-    goal: str = ""  #: What tuning would be for: it says how outputs are scored.
-    hiding: Hiding = "words"  #: What stands in the place of personal data.
+    goal: str = ""  #: The goal of tuning: it says how outputs are scored.
+    hiding: Hiding = "words"  #: The way of hiding personal data.
 
 
 def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
+    """The report on a new evaluation set."""
     drawn = made.drawn
     conversations = counted(len({case.cluster for case in drawn.cases}), "conversation")
     sides = [case.split for case in drawn.cases]
@@ -114,6 +115,7 @@ def evalset_dict(made: EvalsetReport) -> dict[str, Any]:
 
 
 def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
+    """The table of strata that cases were drawn from."""
     examples = dict(drawn.examples)  # each is in the row where its kind comes first
     rows = []
     for stratum in drawn.strata[:_MOST_STRATA]:
@@ -135,6 +137,7 @@ def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
 
 
 def _done(drawn: EvalSample, hiding: Hiding) -> Iterator[str]:
+    """Lines on how the set was drawn, masked and labelled."""
     if drawn.failures:
         reasons = ", ".join(
             f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items())
@@ -171,6 +174,7 @@ def _hidden(drawn: EvalSample, hiding: Hiding) -> str:
 
 
 def _precision(made: EvalsetReport) -> Iterator[str]:
+    """Lines on how sure a score on the set will be."""
     for name, precision in (
         ("on all cases", made.whole),
         ("to report on", made.report),
@@ -229,6 +233,7 @@ _NAMES = named("formats_of_labels")
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
+    """The report on how far labellers agree."""
     unsettled = to_settle(results)
     case = argument(folder)
     if unsettled:
@@ -268,6 +273,7 @@ def agreement_parts(
 
 
 def _agreement(result: AgreementOf, rubric: str = "") -> b.Part:
+    """The agreement on one task, with the items people differ on."""
     rows = []
     for item in result.disagreements[:_MOST_ROWS]:
         labels = ", ".join(
@@ -321,25 +327,27 @@ def to_settle(results: Sequence[AgreementOf]) -> int:
 
 
 _MOST_LINES = 60
-_MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later
+# characters of a line; text that is safe to show is cut a little later
+_MOST_CHARACTERS = 3_800
 QUESTIONS = named("questions")
 _KEYS = {
     "first": "1",
     "second": "2",
 }  #: Of choices that another letter than their first gives.
-_ROW = "1234567890qwertyuiop"  # of a keyboard: a key for each of many choices, in their order
+_ROW = "1234567890qwertyuiop"  # keys of a keyboard, one for each of many choices
 
 
 class Item(NamedTuple):
     task: Task
     case: EvalCase
     arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.
-    outputs: tuple[str, ...] = ()  #: What is judged, in the order of the arms.
+    #: The outputs that are judged, in the order of the arms.
+    outputs: tuple[str, ...] = ()
     #: Labels to choose from; () where any text may be one.
     choices: tuple[str, ...] = ()
     flipped: bool = False  #: Whether the second output is shown first.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
-    #: What the choices are called, where that isn't what they are.
+    #: The names of the choices, where they differ from the choices.
     titles: tuple[str, ...] = ()
 
     @property
@@ -404,6 +412,7 @@ def item_parts(
 
 
 def _output_lines(text: str) -> Iterator[str]:
+    """An output's lines for a terminal; the number of lines, and their length, are limited."""
     every = text.splitlines() or [""]
     for line in every[:_MOST_LINES]:
         whole = line.expandtabs(4)

@@ -62,6 +62,7 @@ def rows_of(
 
 
 def _value(value: Scalar, kind: type) -> Scalar | None:
+    """A cell as a number, an open end as infinite; None where it is of another kind."""
     if kind is not float:
         return value if isinstance(value, kind) else None
     if value == "open":
@@ -180,6 +181,7 @@ def _only(rows: Iterable[Row], fields: str) -> list[Row]:
 
 
 def _arms(series: Series) -> b.Picture | None:
+    """The picture of a log's arms."""
     has_tests = "test" in series.columns
     numbers = ["value", "low_of_all", "high_of_all", "cases"]
     if has_tests:
@@ -323,7 +325,7 @@ def _examples(series: Series) -> b.Picture | None:
 class EvidenceRow(NamedTuple):
     title: str
     value: str  #: With its interval and unit, or what would make it known.
-    bears: str  #: What it says about which answer; empty where it bears on none.
+    bears: str  #: The answer it bears on, and how; empty where it bears on none.
     counted: str
     """The number of traces, of independent ones if these are fewer, and the days."""
     method: str
@@ -406,6 +408,7 @@ def _carries(result: EvidenceResult, dossier: Dossier) -> bool:
 
 
 def _bears(result: EvidenceResult, dossier: Dossier) -> str:
+    """How a measurement bears on an answer, in a few words."""
     if not result.factor or isinstance(result.value, Unknown):
         return ""
     about = _ANSWERS.get(result.id, result.factor)

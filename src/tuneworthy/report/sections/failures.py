@@ -46,6 +46,7 @@ def _way(dossier: Dossier) -> str:
 
 
 def _table(failures: tuple[FailureResult, ...]) -> b.Table | None:
+    """The table of causes; None where the causes weren't counted."""
     if isinstance(failures[0].share, Unknown):
         return None
     rows = []

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 def framework_report(framework: Framework) -> b.Document:
+    """The report on a framework's questions and rules."""
     questions: dict[str, Mapping[str, Criterion]] = {
         "The ceiling test: all of these have to be yes": framework.ceiling,
         "Reasons for tuning": framework.indicators,
@@ -106,6 +107,8 @@ def _questions(
 
 
 def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
+    """The rules of strength in words."""
+
     def begins(bound: Bound) -> str:
         more = bound.more_than
         least = bound.at_least
@@ -202,6 +205,7 @@ def lint_report(lint: Lint, record: Sequence[RuleOnCases] | Unknown) -> b.Docume
 
 
 def _record(record: Sequence[RuleOnCases] | Unknown) -> Iterator[b.Parts]:
+    """The table of how often each rule was right about published cases."""
     if isinstance(record, Unknown):
         yield b.Todo(record.ask, "Not known.")
         return
@@ -217,6 +221,7 @@ def _record(record: Sequence[RuleOnCases] | Unknown) -> Iterator[b.Parts]:
 
 
 def _findings(lint: Lint) -> Iterator[b.Parts]:
+    """The linter's findings, each with its combinations of answers."""
     position = 0
     for finding in lint.findings:
         position += finding.grade == "warning"
@@ -449,6 +454,7 @@ def models_dict(
     ends: Mapping[str, date],
     listed: Sequence[PricedModel],
 ) -> str:
+    """The models and endpoints as JSON."""
     models = [_served_dict(served) for served in own]
     for model in models:
         end = ends.get(model["name"])

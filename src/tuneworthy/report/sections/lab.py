@@ -578,6 +578,7 @@ def _same_words(result: CeilingResult) -> bool:
 
 
 def _why_stopped(result: CeilingResult) -> str:
+    """The reason why a ceiling lab stopped, in words."""
     if result.stopped_by == "user":
         return result.stopped
     if lacks_answers(result):
@@ -588,6 +589,7 @@ def _why_stopped(result: CeilingResult) -> str:
 
 
 def _ceiling(result: CeilingResult) -> str:
+    """The ceiling that a lab found, in one line."""
     if result.stopped:
         return f"not judged: {_why_stopped(result)}"
     if isinstance(result.target, Unknown):
@@ -694,6 +696,7 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
 
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:
+    """The checks of the ceiling test that a lab has shown."""
     if result.stopped:
         return f"No conclusion: {_why_stopped(result)}. Run it again to finish."
     rows = [
@@ -880,6 +883,7 @@ def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
 
 
 def _budget(cap_usd: float, quote: Quote) -> str:
+    """The budget in words, with the amount that would be enough."""
     if quote.usd_most <= 0:
         return f"{small_usd(cap_usd)} is enough"
     enough = max(0.01, math.ceil(100 * (quote.usd_spent + quote.usd_most)) / 100)
@@ -913,6 +917,7 @@ def duration(seconds: float) -> str:
 
 
 def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
+    """The state of a running lab, and the arms so far."""
     done = share(stand.done / stand.of) if stand.of else "nothing to ask"
     left = left_s(stand, passed_s)
     to_go = "" if left is None else f", about {duration(left)} to go"
@@ -982,7 +987,7 @@ def _proposed(proposing: Proposing, result: CeilingResult) -> Rows:
 
 
 def rubric_text(rubric: RubricGain) -> str:
-    """What a search gained by the judge's word, and how much of it by breaking the rubric."""
+    """The gain of a search by the judge's word, and the part won by breaking the rubric."""
     judged = rubric.judged
     if isinstance(judged, Unknown):
         return f"not known: {judged.ask}"
@@ -1107,6 +1112,7 @@ def _targets_in(result: VerifyResult, state: str) -> str:
 def verify_document(
     result: VerifyResult, *, folder: str = ".", rubric: str = ""
 ) -> b.Document:
+    """The report on a comparison of a tuned model with its best untuned arm."""
     cut_off = _cut_off_text(result.spend, result.stopped_by)
     outcome = f"no result yet: {cut_off}" if cut_off else outcome_text(result)
     sections = (
@@ -1242,6 +1248,7 @@ def plan_text(plan: VerifyPlan | PilotPlan, when: str) -> str:
 
 
 def _verified(result: VerifyResult) -> Rows:
+    """The rows of a comparison: both arms, their difference and the plan."""
     plan = result.plan
     contrast = result.contrast
     none = "not run" if result.judge is None else "unknown"
@@ -1330,6 +1337,7 @@ def retrieval_document(result: RetrievalResult, *, folder: str) -> b.Document:
 
 
 def _retrieval_rows(result: RetrievalResult) -> Rows:
+    """The rows of a comparison of ways to retrieve."""
     best = result.best
     yield "Best way", best.way
     first = f"a known passage among the first {counted(result.k, 'piece')}"
@@ -1363,6 +1371,7 @@ def _needed(contrast: Contrast) -> str:
 
 
 def _gaps(result: RetrievalResult) -> Rows:
+    """The rows on what answers lose by retrieving and by reading."""
     answers = result.answers
     assert not isinstance(answers, Unknown)  # only shown then
     yield "Answered by", answers.arm
@@ -1556,6 +1565,7 @@ def routed_text(routed: RoutedWay) -> str:
 
 
 def _pilot_rows(result: PilotResult) -> Rows:
+    """The rows of a pilot's result."""
     plan = result.plan
     seeds = result.seeds_apart
     trained = [run for run in result.trained if run.state == "trained"]
@@ -1615,6 +1625,7 @@ def pilot_quote_document(
 def _pilot_quote(
     plan: PilotPlan, training: TrainingQuote, calls: Quote, cap_usd: float
 ) -> Rows:
+    """The rows of a pilot's quote."""
     time = training.seconds
     memory = training.memory_mib
     replay = count(plan.replay)

@@ -28,7 +28,7 @@ from tuneworthy.words import (
 
 _LONGEST_NAME = 40
 _MOST_MODELS = 3
-#: What the name of a prompt begins with that its log doesn't name.
+#: The beginning of a prompt's name where its log gives it none.
 _UNNAMED = "system "
 _UNKNOWN = "unknown"
 
@@ -172,6 +172,7 @@ def log_rows(report: MeasureReport, bill: str) -> Rows:
 
 
 def _went_wrong(report: MeasureReport) -> Iterator[str]:
+    """Lines on calls that went wrong."""
     for name, what in WENT_WRONG.items():
         measured = report.known_measurement(name)
         if measured is not None:
@@ -183,6 +184,7 @@ def _went_wrong(report: MeasureReport) -> Iterator[str]:
 
 
 def _success(report: MeasureReport) -> str:
+    """The success that the log shows, in a sentence; how to learn it where it is unknown."""
     success = report.known_measurement("success_share")
     if success is None:
         ask = report.ask("success_share", "label some outputs as right or wrong")
@@ -260,6 +262,7 @@ def prompt_table(report: MeasureReport) -> b.Table | None:
 
 
 def _price(usd: object, low: object, high: object) -> str:
+    """A price with its interval, where both ends are known."""
     if not isinstance(usd, int | float):
         return _UNKNOWN
     text = small_usd(usd)

@@ -90,7 +90,7 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
         b.section("first", "", b.facts(first)),
         b.section("read", "", _read(report)),
     ]
-    if examples:  # who asks for them sees them first
+    if examples:  # whoever asks for examples sees them first
         shown = b.section("examples", "Examples to learn from", _examples(report))
         sections.insert(0, shown)
     if before is not None:
@@ -211,6 +211,7 @@ def _answers(dossier: Dossier) -> dict[str, CheckResult | FactorResult | SignalR
 
 
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
+    """Lines on what the measurements changed in the verdict."""
     yield f"answer: {moved(*(ANSWER_WORDS[d.verdict.answer] for d in (before, after)))}"
     were = _answers(before)
     changes = [
@@ -230,6 +231,7 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
+    """The examples that a log would give, and why others were left out."""
     usable = report.known_measurement("usable_examples")
     series = report.series("examples_waterfall")
     if usable is None or series is None:
@@ -305,6 +307,7 @@ def _of_a_month(report: MeasureReport, usd_per_call: float) -> str:
 
 
 def bill_text(report: MeasureReport) -> str:
+    """The price of a call, or what is missing to know it."""
     cost = _cost(report)
     if cost is None:
         return f"unknown: {_bill_lacks(report)}"
@@ -377,6 +380,7 @@ def texts_text(report: MeasureReport) -> str:
 
 
 def caching_text(report: MeasureReport) -> str:
+    """The share of tokens that a cache could read, and the money that would save."""
     cacheable = report.known_measurement("cacheable_share")
     cached = report.known_measurement("cached_share")
     if cacheable is None:
@@ -462,6 +466,7 @@ def _ends(evidence: Evidence) -> tuple[float, float, float]:
 
 
 def _bill_lacks(report: MeasureReport) -> str:
+    """The log entries that are missing to know the bill."""
     per_request = report.measurement("usd_per_request")
     if per_request.details and not per_request.is_known:
         return report.ask("usd_per_request", _LOG)
@@ -500,9 +505,9 @@ _MAKERS = {
     "command": "cohere",
 }
 _LONGEST_NAME = 40
-_MOSTLY = 0.5  # of answers, for a sentence about them
+_MOSTLY = 0.5  # share of answers from which on a sentence mentions them
 _ENDS = ("", "_low", "_high")
-_SOME = 0.01  # of questions, for a language to be named
+_SOME = 0.01  # share of questions from which on a language is named
 _GAPS = {
     "evalset_language_gap": "are in a language of which the evaluation set has no case",
     "evalset_length_gap": "are longer than every case of the evaluation set",
@@ -580,6 +585,7 @@ def _not_compared(report: MeasureReport) -> int:
 
 
 def _arm(arms: Series, place: int) -> str:
+    """One arm of a log in words: its name, quality, cases and failed calls."""
     values = {name: column[place] for name, column in arms.columns.items()}
     prompt, model = (
         cut(str(values.get(key, "")), _LONGEST_NAME) for key in ("prompt", "model")
@@ -663,6 +669,7 @@ def _best(report: MeasureReport) -> Evidence | None:
 
 
 def _decides(report: MeasureReport) -> str:
+    """The question that decides next."""
     dossier = report.dossier
     best = _best(report)
     if best is not None:
@@ -714,6 +721,7 @@ _COMPARED = named("compared")
 
 
 def compared_dict(report: ComparedReport) -> str:
+    """The comparison of two arms as JSON."""
     contrast = report.contrast
     outcome, why = report.outcome
     fields = contrast.model_dump(mode="json", exclude={"first", "second"})

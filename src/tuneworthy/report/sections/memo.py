@@ -295,7 +295,7 @@ def _money_condition(dossier: Dossier) -> str:
     gates = {gate.id: gate.state for gate in dossier.verdict.gates}
     conditions = dossier.verdict.conditions
     is_open = bool(conditions) and gates.get("investment", "yes") != "yes"
-    return conditions[-1] if is_open else ""  # of the conditions, money is the last
+    return conditions[-1] if is_open else ""  # money is the last of the conditions
 
 
 def _next_decision(dossier: Dossier, plan: Plan, steps: Sequence[Step]) -> str:
@@ -352,7 +352,7 @@ _SETTLED_BY = {
     "settle": "Whether tuning is worth a pilot, once the statements agree.",
     "collect_data": "Whether to start a pilot, if there is enough to learn from by then.",
     "target": "Whether tuning is worth a pilot, compared with a target.",
-}  #: What the next decision is about, by the first step.
+}  #: The subject of the next decision, by the first step.
 
 
 def _misses_a_target(dossier: Dossier) -> bool:
@@ -411,7 +411,7 @@ def _changes(dossier: Dossier) -> str:
 _NEARNESS: Mapping[TuningAnswer, int] = {
     "no": 0,
     "open": 1,
-    "not_yet": 1,  # neither is nearer: one waits for a figure, the other for something else
+    "not_yet": 1,  # neither is nearer to yes, as they wait for different things
     "pilot": 2,
     "yes": 3,
 }
@@ -452,7 +452,7 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 
 def _answer_clause(to: str, questions: Sequence[str]) -> str:
-    """That questions have another answer than the one that is given."""
+    """A clause on questions that get another answer than the present one."""
     first, *others = questions
     if to == "unknown":
         turns = "can’t be given"
@@ -712,6 +712,7 @@ def folds(dossier: Dossier) -> Iterator[b.Fold]:
 
 
 def _costs(plan: Plan) -> b.Table:
+    """The steps up to the decision, each with its last day and its work."""
     decision = find_decision(plan)
     asked = plan.phases[: plan.phases.index(decision) + 1]
     rows = [

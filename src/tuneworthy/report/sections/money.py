@@ -182,6 +182,7 @@ def returns(framework: Framework) -> b.Section | None:
 
 
 def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
+    """The document on money alone."""
     more = returns(framework) if framework and not dossier.one_off else None
     clashes = [
         each.says for each in doubts(dossier) if each.severity == "contradiction"
@@ -209,6 +210,7 @@ def doubts(dossier: Dossier) -> list[ChallengeResult]:
 
 
 def investment(dossier: Dossier) -> b.Section:
+    """The section on money."""
     money = dossier.investment
     if isinstance(money, Unknown):
         todo = b.Todo(money.ask, "The money can’t be worked out yet.")
@@ -241,6 +243,7 @@ def investment(dossier: Dossier) -> b.Section:
 
 
 def _items(money: InvestmentResult) -> b.Table:
+    """The table of costs, line by line."""
     rows: list[tuple[str, ...]] = []
     for (_, in_sum), group in groupby(
         money.items, lambda item: (item.when, item.in_sum)
@@ -299,6 +302,7 @@ def facts(dossier: Dossier) -> list[b.Fact]:
 
 
 def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
+    """The main amounts: bill, saving, payback and the rule on money."""
     every = money.a_month.strip() or "in all"
     yield from story(money)
     if not isinstance(money.bill_usd, Unknown):
@@ -356,6 +360,7 @@ def _break_even(money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _computed(money: InvestmentResult) -> Iterator[b.Parts]:
+    """The saving by traffic and prices, with the ways to serve."""
     computed = money.computed
     a_month = money.a_month
     if isinstance(computed, Unknown):
@@ -414,6 +419,7 @@ def _requests(value: Duration, unit: str) -> str:
 
 
 def _month(value: Duration) -> str:
+    """The month that reaches the volume, in words."""
     if isinstance(value, str):
         return "never at this growth"
 
@@ -429,6 +435,7 @@ def _month(value: Duration) -> str:
 def _simulated(
     drawn: Simulation | Unknown, money: InvestmentResult
 ) -> Iterator[b.Parts]:
+    """The result of the simulation, with its pictures and assumptions."""
     if isinstance(drawn, Unknown):
         yield b.Todo(drawn.ask, "The uncertainty wasn’t worked out.")
         return
@@ -511,6 +518,7 @@ def _inputs(
 
 
 def _scenarios(money: InvestmentResult) -> Iterator[b.Parts]:
+    """The table of scenarios."""
     rows = [
         (
             scenario.name,
@@ -537,6 +545,7 @@ def _certain(drawn: Simulation) -> bool:
 
 
 def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
+    """The chances that the simulation gives: that it works, pays back and is worth it."""
     months = drawn.horizon_months
     worth = drawn.npv_usd
     back = money.break_even_months
@@ -573,6 +582,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
 
 
 def _curve(drawn: Simulation) -> b.Table:
+    """The table of the curve, about twelve of its months."""
     every = max(1, len(drawn.curve) // 12)
     last = len(drawn.curve) - 1
     months = [
@@ -611,7 +621,7 @@ LEVERS = {
 """The lever for each question. A lever extends to the case's value if that lies beyond its end,
 unless its ends are fixed."""
 
-_BEYOND = 4.0  # how far a lever goes beyond what is stated
+_BEYOND = 4.0  # a lever goes up to so many times the stated value
 _STEPS = 200.0
 _BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")
 
@@ -622,8 +632,8 @@ class Lever(NamedTuple):
     question: str
     group: str
     unit: LeverUnit
-    text: str  #: What its field shows; empty for what isn't known.
-    stated: str  #: What the case file says, as the field would show it.
+    text: str  #: The text in its field; empty for an unknown value.
+    stated: str  #: The value in the case file, as the field would show it.
     at: float  #: Where the lever stands: the middle of a range, its least end for what isn't known.
     least: float
     most: float

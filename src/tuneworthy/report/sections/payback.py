@@ -22,6 +22,7 @@ def pays_back(dossier: Dossier) -> b.Fact:
 
 
 def _pays_back(dossier: Dossier) -> tuple[str, str]:
+    """Whether it pays back: a short answer, and the amounts behind it."""
     money = dossier.investment
     if isinstance(money, Unknown):
         return "Not known.", sentence(f"to find out: {money.ask}")
@@ -73,7 +74,7 @@ def _at_best(money: InvestmentResult, drawn: Simulation) -> str:
 
 
 def _unless(money: InvestmentResult) -> str:
-    """That a model nobody ran may take the saving; its bill is said where objections are."""
+    """A sentence on an untried rival that may take the saving; objections name its bill."""
     return "That changes if the untried rival is good enough." if money.but else ""
 
 
@@ -114,6 +115,7 @@ def _best_tuning(dossier: Dossier) -> WayResult | None:
 
 
 def _pays_as_stated(money: InvestmentResult) -> str:
+    """Whether it pays back by the stated amounts, where nothing was simulated."""
     point = money.break_even_months.point
     if point == "never":
         return "No, never: each month costs more than it brings."
@@ -166,7 +168,7 @@ def _odds(dossier: Dossier, drawn: Simulation) -> str:
     return f"{word} ({share(drawn.p_works)} chance, as stated)"
 
 
-_OF_FAILURE = f" ({FAILURE})"  # ends the assumption about whether it works
+_OF_FAILURE = f" ({FAILURE})"  # the end of the assumption that it may not work
 
 
 CHANCES: Mapping[str, str] = {

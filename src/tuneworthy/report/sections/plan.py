@@ -67,6 +67,7 @@ def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
 
 
 def section(dossier: Dossier, case_path: str = "") -> b.Section:
+    """The section on the plan."""
     plan = dossier.plan
     if isinstance(plan, Unknown):
         todo = b.Todo(plan.ask, "There is no plan yet.")
@@ -89,6 +90,7 @@ def section(dossier: Dossier, case_path: str = "") -> b.Section:
 
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """The main facts of a plan: the ask, the approach and the whole work."""
     if not isinstance(dossier.ask, Unknown):
         yield "Ask now", ask_text(dossier.ask), f"up to: {dossier.ask.until}"
     if plan.aim == "tune":
@@ -157,6 +159,7 @@ def _numbers(plan: Plan) -> dict[str, int]:
 
 
 def _phases(plan: Plan) -> b.Table:
+    """The table of phases."""
     numbers = _numbers(plan)
     cost = dict[str, str]()
     for part in dict.fromkeys(phase.part for phase in plan.phases):
@@ -186,6 +189,7 @@ _COMMAND = re.compile(r"(tuneworthy [a-z ]+)CASE\b")
 
 
 def _steps(plan: Plan, case_path: str) -> Iterator[b.Parts]:
+    """The tasks of each phase, folded, with when it is done."""
     numbers = _numbers(plan)
     of = argument(case_path) if case_path else "CASE"
     for part in plan.parts:

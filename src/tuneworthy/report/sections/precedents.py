@@ -29,6 +29,7 @@ _BY_GROUP = "By group"
 
 
 def others(dossier: Dossier) -> b.Section:
+    """The section on published cases."""
     result = dossier.precedents
     title = "What happened to others"
     if isinstance(result, Unknown):
@@ -90,6 +91,7 @@ def record_text(result: PrecedentsResult) -> str:
 
 
 def precedents(dossier: Dossier) -> b.Document:
+    """The document on published cases alone."""
     section = others(dossier)
     groups = [
         block for block in section.blocks if getattr(block, "caption", "") == _BY_GROUP
@@ -102,6 +104,7 @@ def precedents(dossier: Dossier) -> b.Document:
 
 
 def _nearest(result: PrecedentsResult) -> Iterator[b.Parts]:
+    """The published cases that are most like this one."""
     if isinstance(result.nearest, Unknown):
         yield b.Todo(result.nearest.ask, "No published case is similar.")
         return

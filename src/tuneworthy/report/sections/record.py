@@ -284,6 +284,7 @@ def record(dossier: Dossier) -> b.Document:
 
 
 def _evidence(dossier: Dossier) -> Iterator[str]:
+    """The lines of evidence for the verdict."""
     yield dossier.verdict.because
     yield count_text(dossier)
     yield f"Pays back: {pays_back_text(dossier)}"
@@ -492,6 +493,7 @@ def subjects(framework: Framework) -> Iterator[tuple[str, Subject]]:
 
 
 def _asked(framework: Framework, asked: Criterion) -> Sequence[tuple[str, str]]:
+    """A question of the framework with all that it says about it."""
     texts = [
         ("Asks", asked.ask),
         ("Yes means", getattr(asked, "means", "")),

@@ -164,6 +164,7 @@ def turns_facts(dossier: Dossier) -> b.Facts:
 
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
+    """The open questions, with their worth where any is known."""
     questions = dossier.next_questions[:most]
     worths = [
         0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in questions
@@ -248,7 +249,8 @@ def _grounds(dossier: Dossier, where: str) -> Iterator[str]:
         first = dossier.next_questions[0]
         command = f"tuneworthy answer {where} {first.factor}=yes (or no)"
         yield f"Answer next: {first.ask} {command}"
-    if dossier.pilot is not None:  # else the words of labs aren't needed
+    # imported here, because other cases don't need the words of labs
+    if dossier.pilot is not None:
         from tuneworthy.report.sections.lab import card_text
 
         yield f"Pilot: {card_text(dossier.pilot)}"

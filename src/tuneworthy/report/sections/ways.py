@@ -148,6 +148,7 @@ def _from(way: WayResult) -> str:
 
 
 def _rests_on(way: WayResult) -> str:
+    """The grade of a way's figures, and the cases that it rests on."""
     right = way.figures["quality"]
     if not isinstance(right, Unknown):
         grade = _grade_text(right)
@@ -163,7 +164,7 @@ def _rests_on(way: WayResult) -> str:
 
 
 def _grade_text(figure: Figure) -> str:
-    """What a figure rests on; of one that came with the folder that, in place of its grade."""
+    """The grade of a figure; for a figure that came with the folder, that it did so."""
     return "brought, not checked here" if figure.brought else _GRADES[figure.grade]
 
 
@@ -207,7 +208,7 @@ def _wanted(dossier: Dossier) -> list[str]:
         cells.append(f"{bound}{column.write(limit)}{column.unit}")
     private = dossier.targets["privacy"].limit
     cells.append("–" if isinstance(private, Unknown) else "inside")
-    cells.append("")  # below "from": a target rests on nothing
+    cells.append("")  # the column "from" stays empty, because a target has no source
     return cells
 
 
@@ -235,7 +236,7 @@ def first_rows(dossier: Dossier) -> list[WayResult]:
     shown = known_ways(dossier.ways)[: MOST_ROWS - 2]
     most = MOST_ROWS
     if tuning is not None and tuning.id not in advised:
-        most -= 1  # a row stays free for it
+        most -= 1  # one row stays free for it
     candidates = [way for way in dossier.ways if way.id in advised]
     candidates += [way for way in advised_ways(dossier) if way.kind != "tuning"]
     for way in candidates:
@@ -352,6 +353,7 @@ class _Axis(NamedTuple):
         return cls(max(low - spare, 0.0), min(high + spare, 1.0), "dot")
 
     def draw(self, figure: Figure, state: TargetState, wanted: float | None) -> b.Glyph:
+        """Place a figure with its interval and the target on the axis."""
         low, high = figure.interval or (figure.value, figure.value)
         return b.Glyph(
             self._place(figure.value),
@@ -370,7 +372,7 @@ class _Axis(NamedTuple):
 
 
 _FEWEST = 2  #: Marks of an axis.
-_MARGIN = 1.08  #: What an axis has beyond its last mark.
+_MARGIN = 1.08  #: The length of an axis over the place of its last mark.
 _LEAST_SPARE = 0.02  #: Of a share: what an axis has on both sides of its marks.
 _COUNTED = ("held_out", "measured", "computed")
 
@@ -474,6 +476,7 @@ def _meets(way: WayResult) -> str:
 
 
 def _trying_table(caption: str, ways: Sequence[WayResult]) -> b.Table | None:
+    """The table of ways to try; None without any."""
     rows = [
         (
             b.Cell(way.title, id=f"way-{way.id}"),
@@ -602,6 +605,7 @@ _OFFERS_SAY = (
 
 
 def _offers(framework: Framework, facts: KnownFacts, day: date) -> b.Section:
+    """The section on services that still tune."""
     known = framework.approaches
     rows = []
     for service in facts.services:

@@ -107,6 +107,7 @@ def exported(line: Any) -> Iterator[Record]:
 
 
 def _attribute_value(value: _Value) -> Any:
+    """The plain value of an OpenTelemetry attribute."""
     if value.string_value is not UNSET:
         return value.string_value
     return (
@@ -159,7 +160,7 @@ def span(record: Record, context: ReadContext) -> Iterable[Record]:
 
 def _is_told_later(flat: Record, laid: Record, context: ReadContext) -> bool:
     """Whether it is the request of a stream, whose answer Logfire writes as a separate record."""
-    # it stands there again when it has ended
+    # the span is logged again when it has ended
     if flat.get("logfire.span_type") == "pending_span":
         return True
     later = "request_data" in flat and _ANSWERED.isdisjoint(flat) and not laid["failed"]
@@ -177,6 +178,7 @@ _ANSWERED = frozenset(
 
 
 def _logged(record: Record) -> Iterator[Record]:
+    """A log record of OpenTelemetry as a span, with its message as heard or answered."""
     pairs = _pairs(record.get("attributes"))
     name_ = (
         record.get("eventName") or record.get("event_name") or pairs.get("event.name")
@@ -206,6 +208,7 @@ _WHOLE = frozenset(
 
 
 def _laid(record: Record) -> Record:
+    """A span with all its attributes flat in one mapping, wherever its exporter puts them."""
     flat = _told_in_events(record["events"]) if record.get("events") else {}
     flat |= {
         key.removeprefix("attributes."): v for key, v in record.items() if "." in key
@@ -232,6 +235,7 @@ def _laid(record: Record) -> Record:
 
 
 def _failed(record: Record) -> Any:
+    """The message of a span that failed; None where it didn't."""
     status = as_mapping(record.get("status"))
     code = str(
         status.get("code", status.get("status_code", record.get("status_code")))
@@ -256,6 +260,7 @@ def _thrown(events: Any) -> Any:
 
 
 def _told_in_events(events: Any) -> dict[str, Any]:
+    """The attributes that a span's events hold, with messages as prompt and completion."""
     flat: dict[str, Any] = {}
     for event in mappings_in(unpacked(events)):
         pairs = _pairs(event.get("attributes"))
@@ -451,7 +456,7 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
         for check in mappings_in(test.get("assert")):
             if name(check.get("type")) in {"equals", "similar", "factuality"}:
                 laid.setdefault("wanted", check.get("value"))
-        # Without assertions all is said to be well, and nothing was judged.
+        # Without assertions every answer counts as passed, though nothing was judged.
         if grading:
             judged = as_mapping(grading).get("reason") != "No assertions"
         else:
@@ -467,6 +472,7 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
 
 
 def _cells(line: Record, context: ReadContext) -> Iterator[Record]:
+    """The cells of one line of promptfoo's results, a record each."""
     count = context.state["lines"] = context.state.get("lines", -1) + 1
     top = as_mapping(line.get("^"))
     table = as_mapping(as_mapping(top.get("results")).get("table") or top.get("table"))
@@ -540,6 +546,7 @@ def json_attributes(record: Record, _: ReadContext) -> Iterator[Record]:
 
 
 def _opened(value: Any) -> Any:
+    """Read a value that was written as JSON, even where it is quoted twice."""
     value = unpacked(value)
     quoted = (
         isinstance(value, str) and value[:1] == '"' == value[-1:] and len(value) > 1
@@ -624,6 +631,7 @@ def evals(record: Record, context: ReadContext) -> Iterator[Record]:
 
 
 def _sampled(call: Record, context: ReadContext, more: Record) -> Iterator[Record]:
+    """Give a call the model and the case that the run's specification names."""
     spec = as_mapping(context.state.get("spec"))
     models = spec.get("completion_fns") or as_mapping(spec.get("model_names")).values()
     named = {

@@ -34,6 +34,7 @@ def langsmith_batch(record: Record, _: ReadContext) -> Iterator[Record]:
 
 @prepares
 def codex(record: Record, context: ReadContext) -> Iterator[Record]:
+    """Read a line of a Codex session; a call is yielded once it is complete."""
     state = context.state
     payload = as_mapping(record.get("payload"))
     match record.get("type"):
@@ -54,6 +55,7 @@ def codex(record: Record, context: ReadContext) -> Iterator[Record]:
 def _codex_item(
     payload: Record, record: Record, context: ReadContext
 ) -> Iterator[Record]:
+    """Read a message of a session: said by the model, or heard by it."""
     state = context.state
     kind = name(payload.get("type"))
     if kind in _NO_TURN:
@@ -72,6 +74,7 @@ def _codex_item(
 def _codex_event(
     payload: Record, record: Record, context: ReadContext
 ) -> Iterator[Record]:
+    """Read an event of a session: counted tokens, an error or the end of a task."""
     state = context.state
     kind = name(payload.get("type"))
     if kind == "token_count":
@@ -166,6 +169,7 @@ _PARTS["retry-prompt"] = "tool"
 
 @prepares
 def pydantic_ai(record: Record, context: ReadContext) -> Iterator[Record]:
+    """Read the messages of a Pydantic AI run; each response is a call."""
     messages = mappings_in(unpacked(record.get("messages")))
     run = context.state["runs"] = context.state.get("runs", 0) + 1
     ids = (
@@ -208,6 +212,7 @@ def _is_said(part: Record) -> bool:
 
 
 def _heard(message: Record, parts: Iterable[Record]) -> Iterator[Record]:
+    """The turns that the model heard in a message."""
     if isinstance(message.get("instructions"), str):
         yield {"role": "system", "content": message["instructions"]}
     for part in parts:
@@ -226,6 +231,7 @@ def _tool_call(part: Record) -> Record:
 
 @prepares
 def bedrock(record: Record, _: ReadContext) -> Iterator[Record]:
+    """Read a record of Bedrock's invocation log; each maker's body has its own form."""
     output = as_mapping(record.get("output"))
     body = unpacked(output.get("outputBodyJson"))
     pieces = mappings_in(body)
