@@ -286,7 +286,8 @@ def test_training_files_that_are_not_there_count_nothing_and_are_named(
     )
     found = cases_judging.judge_case(tmp_path)
     assert answer(found, "insufficient_data").state == "unknown"
-    assert "data_missing" in {one.id for one in found.challenges}
+    (missing,) = (each for each in found.challenges if each.id == "data_missing")
+    assert missing.says == "The case names files that don't exist: none.jsonl."
 
 
 @pytest.mark.slow

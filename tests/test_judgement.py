@@ -539,6 +539,40 @@ def test_a_figure_that_nobody_knows_turns_the_answer_as_it_would_if_it_were_know
         assert scored.verdict.answer == turn.answer
 
 
+def test_an_untried_model_turns_the_answer_as_it_would_once_it_is_scored() -> None:
+    case = load_case(PROJECT / "examples/patent-fields")
+    untried = decide(case, LESSON, as_of=DAY)
+    (turn,) = [
+        turn for turn in untried.verdict.turns if turn.path.startswith("ways.rival:")
+    ]
+    name = turn.path.removeprefix("ways.rival:")
+    dump = case.model_dump(mode="json", exclude_unset=True)
+    run = {"id": name, "quality": 0.97, "cases": 20_000}
+    scored = decide(load_case({**dump, "models": [run]}), LESSON, as_of=DAY)
+    assert "meets every target" in turn.what
+    assert scored.verdict.answer == turn.answer == "no"
+
+
+def test_a_saving_above_the_bill_turns_the_answer_as_it_would_once_it_is_corrected() -> (
+    None
+):
+    case = load_case(PROJECT / "examples/travel-concierge")
+    stated = decide(case, LESSON, as_of=DAY)
+    path = "economics.monthly.api_savings_usd"
+    (turn,) = [turn for turn in stated.verdict.turns if turn.path == path]
+    monthly = case.economics.monthly
+    assert monthly.api_savings_usd is not None
+    bill = monthly.api_savings_usd.model_copy(
+        update={"low": 60.0, "likely": 60.0, "high": 60.0}
+    )
+    economics = case.economics.model_copy(
+        update={"monthly": monthly.model_copy(update={"api_savings_usd": bill})}
+    )
+    corrected = case.model_copy(update={"economics": economics})
+    assert "today's bill of $60 per month" in turn.what
+    assert decide(corrected, LESSON, as_of=DAY).verdict.answer == turn.answer == "no"
+
+
 def test_the_examples_that_would_turn_it_are_those_that_are_said_to_lack() -> None:
     told = decide(load_case(PROJECT / "examples/game-dialogue"), LESSON, as_of=DAY)
     assert "500 are usual" in told.verdict.because

@@ -120,10 +120,8 @@ def test_a_ceiling_that_nobody_measured_is_only_claimed(path: Path) -> None:
     sources = {check.source for check in dossier.ceiling.checks.values()}
     if "measured" not in sources:
         head = dossier.verdict.headline
-        assert (
-            "ceiling" not in head
-            or "ceiling of its prompts is claimed, not measured" in head
-        )
+        assert "ceiling" not in head
+        assert "at its limit" not in head or "at its limit, which nobody" in head
     if dossier.ceiling.reached == "yes" and "measured" not in sources:
         assert section_common.ceiling_text(dossier).startswith("claimed")
 
@@ -157,7 +155,7 @@ def test_an_open_answer_that_turns_it_is_never_said_not_to(path: Path) -> None:
     says = section_common.finality(dossier)
     if still & set(dossier.verdict.basis.turning):
         assert "can’t change it" not in says
-        assert "No open answer alone" not in says
+        assert "No unanswered question alone" not in says
     if not dossier.reach.exact:
         assert "none of it" not in says
         assert "can’t" not in says

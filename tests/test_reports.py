@@ -27,6 +27,7 @@ from internals import (
     ANSWER_WORDS,
     AskNow,
     MemoTop,
+    Unknown,
     columns,
     framework_of,
     render,
@@ -113,11 +114,78 @@ def test_a_memo_says_what_the_answer_becomes_by_each_fact(name: str) -> None:
     dossier = judged(name)
     memo = rendered(name, "markdown")
     for turn in dossier.verdict.turns:
-        assert f"It becomes “{ANSWER_WORDS[turn.answer]}” if " in memo
+        becomes = f"It becomes “{ANSWER_WORDS[turn.answer]}” "
+        assert re.search(rf"{re.escape(becomes)}\([a-z ]+\) if ", memo)
+        named = turn.path.startswith(("ceiling.", "factors."))
+        titles = [f"{turn.what}{after}" for after in (",", " or", ".")]
+        asked = _questions(dossier, turn.what)
+        assert not named or any(text in memo for text in (*titles, *asked))
     here = dossier.verdict.answer in ("pilot", "yes")
     leads = any(turn.answer in ("pilot", "yes") for turn in dossier.verdict.turns)
     if dossier.verdict.turns and not here:
         assert ("No single fact that was checked leads to tuning." in memo) != leads
+
+
+def _questions(dossier: Dossier, title: str) -> list[str]:
+    every = (*dossier.ceiling.checks.values(), *dossier.factors.values())
+    return [answer.ask for answer in every if answer.title == title]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_pilot_that_may_not_be_needed_says_so_in_its_title(name: str) -> None:
+    title, *_ = rendered(name, "markdown").splitlines()
+    needless = re.search(
+        r"Only if (.+?) isn’t enough, pilot", rendered(name, "markdown")
+    )
+    said = re.search(r"Pilot it, if (.+?) isn't enough\. ", title)
+    assert (needless and needless[1]) == (said and said[1])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_payback_that_fails_says_in_how_many_simulated_runs(name: str) -> None:
+    row = _payback_row(rendered(name, "markdown"))
+    money = judged(name).investment
+    if not row.startswith("No, even if it works") or isinstance(money, Unknown):
+        return
+    drawn = money.simulation
+    assert not isinstance(drawn, Unknown)
+    if drawn.p_never == 1:
+        assert f"none of {drawn.draws:,} simulated runs" in row
+    else:
+        assert drawn.p_never < 1
+        assert "of those simulated runs repay it" in row
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_is_said_to_be_gained_adds_up_to_the_stated_benefit(name: str) -> None:
+    money = judged(name).investment
+    row = _payback_row(rendered(name, "markdown"))
+    gained = re.search(r"\(([^()]*) stated, less", row)
+    if gained is None or isinstance(money, Unknown):
+        return
+    brings = money.brings_usd
+    assert not isinstance(brings, Unknown)
+    ends = (brings, brings) if isinstance(brings, float) else (brings.low, brings.high)
+    lines = re.findall(r"\$([\d,]+)(?:–\$?([\d,]+))?", gained[1])
+    lows = sum(float(low.replace(",", "")) for low, _ in lines)
+    highs = sum(float((high or low).replace(",", "")) for low, high in lines)
+    assert (lows, highs) == ends
+
+
+def _payback_row(memo: str) -> str:
+    label = "| Does tuning pay back? | "
+    rows = [line for line in memo.splitlines() if line.startswith(label)]
+    return rows[0].removeprefix(label)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_leads_to_tuning_says_that_it_would_still_not_pay_back(name: str) -> None:
+    dossier = judged(name)
+    memo = rendered(name, "markdown")
+    leads = [turn for turn in dossier.verdict.turns if turn.answer in ("pilot", "yes")]
+    other = [turn for turn in leads if not turn.path.startswith("economics.")]
+    fails = _payback_row(memo).startswith("No, even if") and leads == other != []
+    assert ("though tuning would still not pay back" in memo) == fails
 
 
 PARTS = re.compile(

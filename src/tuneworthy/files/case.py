@@ -109,11 +109,16 @@ def _files_of_prompts(case: Case, endings: frozenset[str]) -> tuple[Path, ...] |
     return tuple(prompts)
 
 
-def missing_entries(case: Case) -> tuple[str, ...]:
-    """The entries of ``data`` whose file or folder is missing; empty for a case without a folder."""
-    return tuple(
-        name for name, value in _entries(case) if not _find_files(case, name, value)
-    )
+def missing_entries(case: Case) -> dict[str, str]:
+    """Entries of ``data`` whose file or folder isn't there, each with the path that it names.
+
+    Empty for a case without a folder.
+    """
+    return {
+        name: value
+        for name, value in _entries(case)
+        if not _find_files(case, name, value)
+    }
 
 
 def files_of(case: Case, *entries: str) -> Iterator[tuple[str, Path]]:

@@ -47,8 +47,8 @@ class CaseFindings:
     prompts: int | None = None
     #: How many of them are no near copies of another.
     distinct_prompts: int | None = None
-    #: Dotted paths of entries whose file or folder isn't there.
-    missing: tuple[str, ...] = ()
+    #: Files and folders that aren't there, by the dotted paths of the entries that name them.
+    missing: Mapping[str, str] = field(default_factory=dict)
     prices: Prices = field(default_factory=dict)  #: Those looked up for its models.
     #: The measurements, by id.
     ledger: Mapping[str, Evidence] = field(default_factory=dict)
@@ -630,7 +630,9 @@ class InvestmentResult(LazyRecord):
     one_off: bool = False
     upfront_usd: Number
     brings_usd: Number  #: A month, by the statements, before running costs.
-    gained_usd: Number  #: The part that better answers are worth; the rest is saved.
+    gained_usd: Number  #: What of it better answers are worth; the rest is saved.
+    #: Of traffic, on which the bill hangs: a share.
+    growth_per_month: Number
     monthly_net_usd: Number  #: A month, after running costs.
     break_even_months: BreakEven
     limit_months: Number  #: Months within which it has to be back, by the framework.

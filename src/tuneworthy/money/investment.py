@@ -57,6 +57,7 @@ from tuneworthy.money.serving import ServingCost, ServingOption, Ways, serving_c
 from tuneworthy.money.terms import (
     DISCOUNT,
     FAILURE,
+    GROWTH,
     LIFE,
     PRICE_FALL,
     RATE,
@@ -383,7 +384,7 @@ def stakes_of(
         inputs[FAILURE] = Interval(1 - record.high, 1 - record.rate, 1 - record.low)
         says[FAILURE] = (
             f"{share(record.low)} to {share(record.high)} chance, assumed because tuning measured "
-            f"best in {record.won} of {record.n} {record.of}"
+            f"best in {record.won} of {record.n} {record.of.replace(' of ', ' about ', 1)}"
         )
     return Stakes(
         model=model,
@@ -791,6 +792,10 @@ def _result(context: MoneyContext, reckoning: Reckoning) -> InvestmentResult:
             known.brings if known else None, why_open if not known else _COMPUTED
         ),
         gained_usd=_number_or_ask(known.gained if known else None, why_open),
+        growth_per_month=_number_or_ask(
+            model.inputs.get(GROWTH),
+            "state how traffic grows (economics.traffic.growth_per_month)",
+        ),
         monthly_net_usd=_number_or_ask(known.net if known else None, why_open),
         break_even_months=_break_even_months(known, draws, later),
         limit_months=no_rule if rule is None else rule.under_months,

@@ -276,9 +276,12 @@ def _collect(plan: PlanContext, step: Step, needs: Needs) -> None:
     have = plan.case.usable_data(need.unit)
     cost = cost_of(work.hours) + plan.collected(need.unit, need.low, have)
     words = _data_words(plan, need)
-    lacking = f"{count(need.low)} {words['data']}"
+    kind = words["data"]
+    if need.unit == "examples":
+        kind = f"reviewed {kind}"
+    lacking = f"{count(need.low)} {kind}"
     if have is not None and have < need.low:
-        lacking = f"{count(need.low - have)} more {words['data']}"
+        lacking = f"{count(need.low - have)} more {kind}"
     plan.say(
         "collect",
         needs,
@@ -342,7 +345,22 @@ def _ask_questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) 
         steps.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
     every = "the open answer is" if many == 1 else f"all {count(many)} open answers are"
     cost = PhaseCost(Range.between(hours, hours))
-    plan.say("questions", (), cost, asks="\n".join(steps), every=every)
+    which = f"the {several(many, 'unanswered question')} of the checklist"
+    if many == 1:
+        which = f"“{open_questions[0].ask}”"
+    elif many <= _MOST_NAMED:
+        names = listing([_title_of(plan, each.factor) for each in open_questions])
+        which = f"{which} ({names})"
+    plan.say("questions", (), cost, which=which, asks="\n".join(steps), every=every)
+
+
+_MOST_NAMED = 3  #: Questions whose titles a title of a phase holds.
+
+
+def _title_of(plan: PlanContext, name: str) -> str:
+    """The title of a question of the checklist."""
+    asked = {**plan.framework.ceiling, **plan.framework.factors}
+    return asked[name].title
 
 
 # Conditions of a tuning.

@@ -138,8 +138,18 @@ def refused(it: Situation) -> Ruling | None:
         if way is not None and way.untried:
             steps = (StepToDo("batching", "nobody waits, and a batch costs half", way),)
     if not steps:
-        steps = (keep_prompt(it, "nothing else is worth its work"),)
+        steps = (keep_prompt(it, _no_other(it)),)
     return Ruling("no", because, keep_data_inside(it, steps))
+
+
+def _no_other(it: Situation) -> str:
+    """Why no untried way is recommended: its chance to meet the targets is too low."""
+    least = it.facts.framework.threshold("worth_trying")
+    untried = [way for way in it.table.ways if way.untried and way.kind != "tuning"]
+    if least is None or not untried or not it.missed:
+        return "nothing else is worth its work"
+    ways = "the untried way has" if len(untried) == 1 else "each untried way has"
+    return f"{ways} a chance under {share(least)} to meet what is missed"
 
 
 def _may_turn(it: Situation) -> bool:

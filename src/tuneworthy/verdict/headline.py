@@ -89,7 +89,21 @@ def headline(judgement: Judgement) -> str:
         once = listing(list(ruling.conditions))
         return f"Yes, once {once}. {sentence(ruling.because)}"
     word = capital(ANSWER_WORDS[ruling.answer])
+    simpler = _tried_before(judgement)
+    if ruling.answer == "pilot" and simpler:
+        isnt = "isn't" if len(simpler) == 1 else "aren't"
+        word = f"{word}, if {listing(simpler)} {isnt} enough"
     return f"{word}. {sentence(ruling.because)}"
+
+
+def _tried_before(judgement: Judgement) -> list[str]:
+    """Titles of the untuned ways that the plan tries before its pilot."""
+    kinds = {step.way.id: step.way.kind for step in judgement.ruling.steps if step.way}
+    return [
+        step.title
+        for step in judgement.recommendation.steps
+        if step.way and kinds[step.way] != "tuning"
+    ]
 
 
 def say_now(it: Situation, judgement: Judgement) -> str:

@@ -152,13 +152,24 @@ def _say_loss(facts: CaseFacts, money: MoneyFindings, over: str) -> str:
     if brings <= running:
         saved = _most_saved(facts, money) or 0.0
         parts = f" ({usd(saved)} saved on calls)" if 0 < saved < brings else ""
+        most = "" if _is_one_amount(facts, saved) else "at most "
         return (
-            f"even if it works, it costs {usd(running)}{every} to run and brings at most "
+            f"even if it works, it costs {usd(running)}{every} to run and brings {most}"
             f"{usd(brings)}{parts}"
         )
     upfront = usd(_least(money.upfront) or 0.0)
     at_most = f"at most {usd(brings - running)}{every} remains"
     return f"even if it works, {at_most}, and {upfront} up front isn't repaid {over}"
+
+
+def _is_one_amount(facts: CaseFacts, saved: float) -> bool:
+    """Whether the benefit is a stated amount without a range, and no bill caps it."""
+    monthly = facts.case.economics.monthly
+    stated = [
+        each for each in (monthly.api_savings_usd, monthly.quality_value_usd) if each
+    ]
+    saving = 0.0 if monthly.api_savings_usd is None else monthly.api_savings_usd.high
+    return saved == saving and all(each.low == each.high for each in stated)
 
 
 def _most_saved(facts: CaseFacts, money: MoneyFindings) -> float | None:

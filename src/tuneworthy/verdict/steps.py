@@ -28,7 +28,9 @@ def search_first(it: Situation, steps: tuple[StepToDo, ...]) -> tuple[StepToDo, 
         return steps
     if "privacy" in it.missed and way.private != "yes":
         return steps  # it would send more of what may not leave
-    because = "the ceiling is claimed, and a set of cases exists to search on"
+    because = (
+        "prompting is said to be at its limit, and a set of cases exists to search on"
+    )
     others = (step for step in steps if step.option != SEARCHED)
     return (StepToDo(SEARCHED, because, way), *others)
 

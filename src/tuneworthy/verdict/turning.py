@@ -9,15 +9,16 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from tuneworthy.answers.count import OTHERS
-from tuneworthy.answers.facts import TARGETS
+from tuneworthy.answers.facts import TARGETS, known_range
 from tuneworthy.model.base import MOST_USD, State, States
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import TuningAnswer, Turn
 from tuneworthy.model.framework import TargetId
+from tuneworthy.model.ways import FigureId
 from tuneworthy.verdict.answer import answer
 from tuneworthy.verdict.situation import Ruling, Situation
-from tuneworthy.ways.way import Way
-from tuneworthy.words import count, number, quality, usd
+from tuneworthy.ways.way import FIGURE_OF, KnownNumber, Way
+from tuneworthy.words import count, number, quality, usd, usd_range
 
 _SURE = 10**6  # cases of a share that is supposed
 _PLENTY = 2000  # examples
@@ -54,6 +55,7 @@ def find_turns(
     every = chain(
         _turns_of_ways(it),
         _turns_of_figures(it),
+        _turns_of_rivals(it),
         _turns_of_examples(it),
         _turns_of_money(it),
         _turns_of_answers(it, judge_again),
@@ -149,6 +151,39 @@ def _turns_of_figures(it: Situation) -> Iterator[Turn]:
         yield from turns
 
 
+def _turns_of_rivals(it: Situation) -> Iterator[Turn]:
+    """The turn if the cheapest listed model, which nobody ran here, meets every target."""
+    today = it.table.today
+    rival = next(iter(it.facts.findings.rivals), None)
+    bill = None if rival is None else known_range(rival.usd_per_month)
+    if rival is None or bill is None or not it.facts.limits:
+        return
+    figures: dict[FigureId, KnownNumber] = {}
+    for target, limit in it.facts.limits.items():
+        known = today.figure(target)
+        now = limit if known is None else known.value
+        if target == "cost":
+            good = bill.most
+        elif target == "quality":
+            good = min(1.0, max(limit + 0.001, now))  # no worse than today
+        else:
+            good = min(limit * 0.9, now)
+        figures[FIGURE_OF[target]] = KnownNumber(good, good, good, "measured", _SURE)
+    way = Way(
+        f"rival:{rival.model}",
+        rival.model,
+        "model",
+        "other_model",
+        "measured",
+        model=rival.model,
+        figures=figures,
+    )
+    changed = replace(it, table=replace(it.table, ways=[*it.table.ways, way]))
+    cost = f"{usd_range(bill.low, bill.most)}{it.facts.case.a_month}"
+    what = f"{rival.model}, untried at {cost}, meets every target"
+    yield _turn(f"ways.{way.id}", what, "met", changed)
+
+
 def _turns_of_examples(it: Situation) -> Iterator[Turn]:
     """The turn if there were enough examples; none where there are, or where nobody counted them."""
     have = it.facts.examples
@@ -168,7 +203,8 @@ def _turns_of_examples(it: Situation) -> Iterator[Turn]:
 
 
 def _turns_of_money(it: Situation) -> Iterator[Turn]:
-    """The turn by a gain in quality that repays tuning, where the saving can't."""
+    """The turns by a saving as the bill allows it, and by a gain in quality that repays tuning."""
+    yield from _turns_of_savings(it)
     lacks = it.prize.lacks_a_month
     case = it.facts.case
     if not lacks:
@@ -187,6 +223,23 @@ def _turns_of_money(it: Situation) -> Iterator[Turn]:
     what += f" ({usd(now)} is stated)" if now else " (nobody has said how much)"
     path = "economics.monthly.quality_value_usd"
     yield _turn(path, what, "worth", it.rebuild(it.facts.with_case(changed)))
+
+
+def _turns_of_savings(it: Situation) -> Iterator[Turn]:
+    """The turn if a stated saving above the bill is corrected to the bill."""
+    case = it.facts.case
+    monthly = case.economics.monthly
+    stated = monthly.api_savings_usd
+    bill = it.facts.bill
+    if stated is None or bill is None or stated.low <= bill.high:
+        return
+    most = Amount(low=bill.high, likely=bill.high, high=bill.high)
+    changed_monthly = monthly.model_copy(update={"api_savings_usd": most})
+    economics = case.economics.model_copy(update={"monthly": changed_monthly})
+    changed = case.model_copy(update={"economics": economics})
+    what = f"the stated saving is corrected to today's bill of {usd(bill.high)}{case.a_month}"
+    path = "economics.monthly.api_savings_usd"
+    yield _turn(path, what, "bill", it.rebuild(it.facts.with_case(changed)))
 
 
 def _enough(it: Situation, have: int) -> int:

@@ -77,7 +77,7 @@ def say_pilot(table: WayTable, data_there: str) -> str:
 
 
 _CEILING = {
-    "claimed": ". The ceiling of its prompts is claimed, not measured",
+    "claimed": ". Prompting is said to be at its limit, which nobody measured",
     "tried": ". The ceiling of its prompts was tried, not searched",
     "searched": ". A search found no prompt that closes the gap",
 }

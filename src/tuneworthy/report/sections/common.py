@@ -33,7 +33,6 @@ from tuneworthy.verdict.headline import (
 )
 from tuneworthy.words import (
     amount,
-    capital,
     day,
     few,
     listing,
@@ -58,12 +57,12 @@ def headline(dossier: Dossier) -> str:
 
 
 def split_headline(dossier: Dossier) -> tuple[str, str]:
-    """The answer, such as ``Pilot it.``, and the clause that follows it."""
+    """The answer with its condition, such as ``Pilot it.``, and the clause that follows it."""
     says = headline(dossier)
-    word = f"{capital(ANSWER_WORDS[dossier.verdict.answer])}."
-    if not says.startswith(word):
+    because = dossier.verdict.because
+    if not because or not says.endswith(f" {because}"):
         return says, ""
-    return word, says.removeprefix(word).strip()
+    return says.removesuffix(f" {because}"), because
 
 
 def about(
@@ -114,21 +113,24 @@ def nothing_answered(dossier: Dossier) -> bool:
 
 
 def unchecked_clause(dossier: Dossier) -> str:
-    """Say that some measurements came with the folder; empty where all were made on this machine."""
-    elsewhere = any(doubt.id == "evidence_unchecked" for doubt in dossier.challenges)
-    return ", not all of it checked here" if elsewhere else ""
+    """How many measurements were not checked on this machine, as a sentence; empty for none."""
+    unchecked = (
+        item.says for item in dossier.challenges if item.id == "evidence_unchecked"
+    )
+    many, _, _ = next(unchecked, "").partition(". ")
+    return f" {sentence(many)}" if many else ""
 
 
 def grounds_text(dossier: Dossier) -> str:
     """Say in a sentence what the answer rests on."""
     checked = unchecked_clause(dossier)
     if not nothing_answered(dossier):
-        return f"Rests on {grounds(dossier.verdict.basis)}{checked}."
+        return f"Rests on {grounds(dossier.verdict.basis)}.{checked}"
     figures = (figure for way in dossier.ways for figure in way.figures.values())
     grades = {figure.grade for figure in figures if not isinstance(figure, Unknown)}
     if dossier.verdict.basis.measured or grades & {"held_out", "measured"}:
         none = "No question of the checklist is answered yet"
-        return f"Rests on what was measured{checked}. {none}."
+        return f"Rests on what was measured.{checked} {none}."
     if grades & {"stated", "computed"}:
         return "Rests on stated figures. No question of the checklist is answered yet."
     return "Nothing is answered yet."
@@ -155,9 +157,9 @@ def reach_text(dossier: Dossier) -> str:
     words = listing([ANSWER_WORDS[answer] for answer in answers], "or")
     if not dossier.reach.exact:
         if len(answers) == 1:
-            return "No open answer alone changes it."
+            return "No unanswered question alone changes it."
         return f"Still possible: {words}, at least."
-    what = "open answer" if many == 1 else "open answers"
+    what = "unanswered question" if many == 1 else "unanswered questions"
     if len(answers) == 1:
         return f"The {what} can’t change it."
     if is_settled(dossier):

@@ -41,7 +41,12 @@ from tuneworthy.report.sections.common import (
     unchecked_clause,
 )
 from tuneworthy.report.sections.difference import difference as what_changed
-from tuneworthy.report.sections.payback import CHANCES, pays_back, rival_text
+from tuneworthy.report.sections.payback import (
+    CHANCES,
+    pays_back,
+    rival_text,
+    still_fails,
+)
 from tuneworthy.report.sections.plan import work_text
 from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.report.sections.record import review_day
@@ -402,7 +407,13 @@ def _changes(dossier: Dossier) -> str:
     says = []
     for answer in sorted(then, key=_NEARNESS.__getitem__, reverse=True):
         conditions = _conditions(then[answer], dossier)
-        says.append(f"It becomes {_MEANINGS[answer]} if {conditions}.")
+        but = _still_fails(then[answer], dossier)
+        meaning = f"{_QUOTED[answer]} ({_MEANINGS[answer]})"
+        says.append(f"It becomes {meaning} if {conditions}{but}.")
+    if _is_target_lacking(dossier):
+        says.append(
+            f"Once a target is stated, that decides: {_by_target(explained='no' in then)}."
+        )
     if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
         says.append("No single fact that was checked leads to tuning.")
     return " ".join(says)
@@ -417,7 +428,7 @@ _NEARNESS: Mapping[TuningAnswer, int] = {
 }
 """The closeness of each answer to tuning."""
 
-_MEANINGS: Mapping[TuningAnswer, str] = {
+_QUOTED: Mapping[TuningAnswer, str] = {
     "no": "“don't tune”",
     "open": "“can't say yet”",
     "not_yet": "“not yet”",
@@ -425,19 +436,47 @@ _MEANINGS: Mapping[TuningAnswer, str] = {
     "yes": "“yes”",
 }  #: Each answer as a memo quotes it.
 
+_MEANINGS: Mapping[TuningAnswer, str] = {
+    "no": "nothing to gain",
+    "open": "something has to be found out",
+    "not_yet": "something else comes first",
+    "pilot": "a small trial comes next",
+    "yes": "the tuned model goes live",
+}  #: What each answer means, in a few words.
+
+
+def _is_target_lacking(dossier: Dossier) -> bool:
+    """Whether the next step is to state a target."""
+    advice = dossier.recommendation
+    return not isinstance(advice, Unknown) and advice.steps[0].option == "target"
+
+
+def _by_target(*, explained: bool) -> str:
+    """The answer that a stated target leads to where it is met."""
+    meaning = "" if explained else f" ({_MEANINGS['no']})"
+    return f"{_QUOTED['no']}{meaning} if what runs today is measured to meet it"
+
+
+def _still_fails(turns: Sequence[Turn], dossier: Dossier) -> str:
+    """What remains wrong with the money where facts that aren't about it lead to tuning."""
+    fails = still_fails(dossier)
+    about_money = any(turn.path.startswith("economics.") for turn in turns)
+    if not fails or about_money or turns[0].answer not in ("pilot", "yes"):
+        return ""
+    return f", though tuning {fails}"
+
 
 def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
-    """Clauses joined by *or*. Answers that turn the verdict alike are joined, by their questions."""
-    alike: dict[str, list[str]] = {}
+    """Clauses joined by *or*. Answers that turn the verdict alike are joined, the longest list last."""
+    alike: dict[str, list[Turn]] = {}
     clauses: dict[str, None] = {}
     for turn in turns:
-        question = _question(turn, dossier)
-        if question:
-            alike.setdefault(turn.to, []).append(f"“{question}”")
+        if _question(turn, dossier):
+            alike.setdefault(turn.to, []).append(turn)
         else:
             clauses[_figure_clause(turn, dossier)] = None
-    for to, questions in alike.items():
-        clauses[_answer_clause(to, questions)] = None
+    for same in sorted(alike.values(), key=len):
+        clauses[_answer_clause(same, dossier)] = None
     return ", or if ".join(clauses)
 
 
@@ -451,16 +490,14 @@ def _question(turn: Turn, dossier: Dossier) -> str:
     return ""
 
 
-def _answer_clause(to: str, questions: Sequence[str]) -> str:
-    """A clause on questions that get another answer than the present one."""
-    first, *others = questions
-    if to == "unknown":
-        turns = "can’t be given"
-    else:
-        turns = f"turns out to be {to}"
-    if len(questions) > _MOST_ASKED:
-        return f"one of {few(len(questions))} answers {turns}, such as that to {first}"
-    return f"the answer to {listing([first, *others], 'or')} {turns}"
+def _answer_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
+    """That one of some answers turns out to be another one; of many the titles are named."""
+    turned = f"turns out to be {turns[0].to}"
+    if len(turns) > _MOST_ASKED:
+        titles = listing([turn.what for turn in turns], "or")
+        return f"one of these {few(len(turns))} answers {turned}: {titles}"
+    questions = [f"“{_question(turn, dossier)}”" for turn in turns]
+    return f"the answer to {listing(questions, 'or')} {turned}"
 
 
 _MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
@@ -506,14 +543,13 @@ def _against(dossier: Dossier, target: TargetId) -> str:
 
 def _unchanged(dossier: Dossier) -> str:
     """Say what would change the answer, for a case in which no single fact does."""
-    advice = dossier.recommendation
-    first = "" if isinstance(advice, Unknown) else advice.steps[0].option
-    if first == "target":
+    if _is_target_lacking(dossier):
         return (
-            "It can become any other once a target is stated, as the target then decides. "
+            f"Once a target is stated, that decides: {_by_target(explained=False)}. "
             "Nothing else alone changes it."
         )
-    settles = first == "settle"
+    advice = dossier.recommendation
+    settles = not isinstance(advice, Unknown) and advice.steps[0].option == "settle"
     says = _NOTHING_ALONE
     if settles:
         says = "It depends on which side of the contradiction is right."
@@ -554,7 +590,7 @@ def _grounds(dossier: Dossier) -> str:
     parts = [f"{several(said, 'answer')} by the team"] if said else []
     if basis.measured:
         parts.append(several(basis.measured, "measurement"))
-        return sentence(f"it rests on {listing(parts)}{unchecked_clause(dossier)}")
+        return f"It rests on {listing(parts)}.{unchecked_clause(dossier)}"
     return f"It rests on {listing(parts)}. Tuneworthy measured none of it."
 
 

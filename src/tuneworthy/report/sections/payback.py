@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from math import inf
 
 from tuneworthy.answers.facts import ends
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, InvestmentResult, Simulation
 from tuneworthy.model.ways import WayResult
 from tuneworthy.money.terms import FAILURE
 from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import dollars, duration
 from tuneworthy.ways.chances import LIKELY, POSSIBLE, chance_word
-from tuneworthy.words import capital, sentence, share, usd
+from tuneworthy.words import capital, count, listing, sentence, share, usd
 
 
 def pays_back(dossier: Dossier) -> b.Fact:
@@ -34,7 +34,7 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
         return _pays_as_stated(money), _amounts(dossier, money)
     if drawn.p_works > 0 and _is_never_repaid(money, drawn):
         amounts = f"{_amounts(dossier, money, never=True)} {_at_best(money, drawn)}"
-        return f"No, {_never(money, drawn)}, even if it works.", amounts.rstrip()
+        return f"No, even if it works: {_never(money, drawn)}.", amounts.rstrip()
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "No, there is no gap to pay for: every target is met without it.", spent
@@ -52,12 +52,26 @@ def _refusal(dossier: Dossier) -> str:
 
 
 def _never(money: InvestmentResult, drawn: Simulation) -> str:
-    """Within which time it isn't repaid."""
+    """How few simulated runs in which it works repay it, and within which time."""
     if money.one_off:
-        within = "not with this job"
+        within = "with this job"
     else:
-        within = f"not within {drawn.horizon_months} months of going live"
-    return f"{within} at what is paid today" if money.contradicted else within
+        within = f"within {drawn.horizon_months} months of going live"
+    if money.contradicted:
+        within += " at what is paid today"
+    repaid = min(1.0, (1 - drawn.p_never) / drawn.p_works)
+    if drawn.draws == 1:
+        return f"it isn’t repaid {within}"
+    if drawn.p_never == 1:
+        return f"none of {count(drawn.draws)} simulated runs repays it {within}"
+    if repaid < _ONE_IN_A_HUNDRED:
+        many = "fewer than 1 in 100"
+    else:
+        many = f"only {share(repaid)}"
+    return f"{many} of those simulated runs repay it {within}"
+
+
+_ONE_IN_A_HUNDRED = 0.01  #: Below it a share of simulated runs isn't written out.
 
 
 def _at_best(money: InvestmentResult, drawn: Simulation) -> str:
@@ -68,17 +82,36 @@ def _at_best(money: InvestmentResult, drawn: Simulation) -> str:
     """
     point = money.break_even_months.point
     soonest, _ = (inf, inf) if isinstance(point, str | Unknown) else ends(point)
-    if money.one_off or soonest > drawn.horizon_months:
+    if money.one_off or money.capped or soonest > drawn.horizon_months:
         return ""
     return f"Only with every range at its best is it repaid, after {duration(soonest)}."
 
 
 def _unless(money: InvestmentResult) -> str:
-    """A sentence on an untried rival that may take the saving; objections name its bill."""
-    return "That changes if the untried rival is good enough." if money.but else ""
+    """That a model nobody ran may take the saving; its bill is said where objections are."""
+    if not money.but:
+        return ""
+    if money.one_off or isinstance(money.limit_months, Unknown):
+        within = "with the job"
+    else:
+        within = f"in under {duration(money.limit_months)}"
+    return f"If the untried rival is good enough, tuning isn’t repaid {within}."
 
 
 _CLOSE = 0.05  #: Of what it has to bring: nearer than that, the limit hangs on a few dollars.
+
+
+def still_fails(dossier: Dossier) -> str:
+    """What remains so of the payback whatever turns the answer; empty where that may change.
+
+    Where no gap is left to pay for, a new one may have another payback.
+    """
+    if dossier.verdict.rule == "met":
+        return ""
+    says = pays_back(dossier).value
+    if says.startswith(("No,", "No:", "Hardly.")):
+        return "would still not pay back"
+    return "would still pay back too late" if says.startswith("Too late") else ""
 
 
 def _closeness(money: InvestmentResult) -> str:
@@ -192,14 +225,14 @@ def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) 
     _, high = ends(money.monthly_net_usd)
     if money.capped:
         most = f"{dollars(money.possible_saving_usd)} {every}"
-        more = "" if never else ", and more only as traffic grows"
+        more = "" if never else _grown(money)
         little = f"The calls cost little: today at most {most} can be saved{more}."
         return f"{says} and {run} to run. {little}"
     if high > 0:
         return f"{says}, then {_leaves(money, every)}."
     brings = ""
     if not isinstance(money.brings_usd, Unknown):
-        brings = f" ({dollars(money.brings_usd)})"
+        brings = f" ({_gain(money)})"
     return f"{says} and {run} to run, which is more than it brings{brings}."
 
 
@@ -225,9 +258,36 @@ def _leaves(money: InvestmentResult, every: str) -> str:
         left = f"leaves {dollars(money.monthly_net_usd)} {every}"
     if isinstance(money.brings_usd, Unknown):
         return left
-    brings = dollars(money.brings_usd)
-    run = dollars(money.ask_usd.run_month)
-    return f"{left} ({brings} gained by the stated figures, less {run} to run)"
+    return f"{left} ({_gain(money)}, less {dollars(money.ask_usd.run_month)} to run)"
+
+
+def _gain(money: InvestmentResult) -> str:
+    """What it is stated to bring, by its lines: saved on calls, and for better answers."""
+    if isinstance(money.brings_usd, Unknown):
+        return ""
+    low, high = ends(money.brings_usd)
+    better_low, better_high = (
+        (0.0, 0.0) if isinstance(money.gained_usd, Unknown) else ends(money.gained_usd)
+    )
+    lines = []
+    if high > better_high:
+        saved = Range.between(low - better_low, high - better_high)
+        lines.append(f"{dollars(saved)} saved on calls")
+    if better_high > 0:
+        lines.append(f"{dollars(money.gained_usd)} for better answers")
+    both = "both " if len(lines) > 1 else ""
+    return f"{listing(lines)}, {both}stated"
+
+
+def _grown(money: InvestmentResult) -> str:
+    """That more than today's bill can be saved only as traffic grows; empty without growth."""
+    if isinstance(money.growth_per_month, Unknown):
+        return ""
+    low, high = ends(money.growth_per_month)
+    if high <= 0:
+        return ""
+    grows = share(high) if low == high else f"{share(low)} to {share(high)}"
+    return f", and more only if traffic grows by the stated {grows} a month"
 
 
 def rival_text(dossier: Dossier) -> str:

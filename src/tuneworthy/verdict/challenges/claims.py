@@ -125,7 +125,7 @@ def ceiling_without_evaluation(facts: CaseFacts) -> Found:
     unseen = facts.case.data.evaluation is None and facts.quality is None
     return (facts.reached == "yes" and unseen) and (
         ("ceiling", "data.evaluation"),
-        "The ceiling is claimed, and no evaluation set shows it.",
+        "Prompting is said to be at its limit, and no evaluation set shows it.",
         "Collect and label cases (data.evaluation), and score the best prompts on them",
     )
 
@@ -147,9 +147,9 @@ def ceiling_within_noise(facts: CaseFacts) -> Found:
     tells = f"about {count(needed)} are needed" if needed else BY_MARGIN
     return facts.meets("quality", interval) == "unknown" and (
         ("ceiling", "today.quality", "targets.quality"),
-        f"The ceiling is claimed at {quality(today.quality)} on {count(today.cases or 0)} cases, "
-        f"which may be anything from {quality(interval.low)} to {quality(interval.most)}: the "
-        f"target of {quality(target.at_least)} lies inside.",
+        f"Prompting is said to be at its limit with {quality(today.quality)} on "
+        f"{count(today.cases or 0)} cases, which may be anything from {quality(interval.low)} to "
+        f"{quality(interval.most)}: the target of {quality(target.at_least)} lies inside.",
         f"Score more cases: {tells}",
     )
 

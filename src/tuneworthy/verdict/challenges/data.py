@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneworthy.answers.facts import CaseFacts, Found, contradiction, doubt, pushback
 from tuneworthy.answers.weigh import examples_limit, examples_need
-from tuneworthy.words import count, plain
+from tuneworthy.words import count, few, listing, plain
 
 
 @contradiction
@@ -109,8 +109,16 @@ def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
 @doubt
 def data_missing(facts: CaseFacts) -> Found:
     """The case names files that don't exist."""
-    return bool(facts.findings.missing) and (
-        facts.findings.missing,
-        "The case names data that isn't beside it.",
+    missing = facts.findings.missing
+    names = list(dict.fromkeys(missing.values()))
+    shown = names[:_MOST_FILES]
+    if len(names) > len(shown):
+        shown.append(f"{few(len(names) - len(shown))} more")
+    return bool(missing) and (
+        tuple(missing),
+        f"The case names files that don't exist: {listing(shown)}.",
         "Put the files there or correct the paths",
     )
+
+
+_MOST_FILES = 3  #: Of those that don't exist, whose names are said.

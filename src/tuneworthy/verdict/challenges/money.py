@@ -15,7 +15,16 @@ from tuneworthy.facts.load import facts_on
 from tuneworthy.model.base import DAYS_PER_MONTH, Range, months_to_reach
 from tuneworthy.model.case import Amount, in_use
 from tuneworthy.model.framework import CostRow, ongoing_usd
-from tuneworthy.words import count, day, listing, months, months_range, usd, usd_range
+from tuneworthy.words import (
+    count,
+    day,
+    listing,
+    months,
+    months_range,
+    plain,
+    usd,
+    usd_range,
+)
 
 
 @pushback
@@ -180,12 +189,12 @@ def no_retraining(facts: CaseFacts) -> Found:
         or facts.case.one_off
     ):
         return None
-    usual = _usual(
-        costs.ongoing.get("retraining") if costs else None, " hours a quarter"
-    )
+    row = costs.ongoing.get("retraining") if costs else None
+    usual = _usual(facts, row, " hours a quarter")
     return (
         ("economics.monthly.ongoing.retraining_hours_per_quarter",),
-        f"Nothing is planned for retraining, so the model ages with its data.{usual}",
+        "The running costs include nothing for retraining, so the model ages with its data."
+        f"{usual}",
         "Plan retraining, or say for how long the first version has to last",
     )
 
@@ -199,7 +208,8 @@ def no_evaluation_hours(facts: CaseFacts) -> Found:
         upfront.evaluation and _some(upfront.evaluation.hours)
     ):
         return None
-    usual = _usual(costs.upfront.get("evaluation") if costs else None, " hours")
+    row = costs.upfront.get("evaluation") if costs else None
+    usual = _usual(facts, row, " hours")
     return (
         ("economics.upfront.evaluation.hours",),
         f"No hours are planned to evaluate the tuned model.{usual}",
@@ -211,12 +221,13 @@ def _some(hours: Amount | None) -> bool:
     return hours is not None and hours.high > 0
 
 
-def _usual(row: CostRow | None, unit: str) -> str:
+def _usual(facts: CaseFacts, row: CostRow | None, unit: str) -> str:
     """The usual amount in a row of the framework's table; empty where the table lacks it."""
     hours = row and row.hours
     if not hours:
         return ""
-    return f" The framework's table has {count(hours.low)}–{count(hours.high)}{unit}."
+    whose = f"{plain(facts.framework.name)}'s table of usual costs"
+    return f" The {whose} has {count(hours.low)}–{count(hours.high)}{unit}."
 
 
 @pushback
