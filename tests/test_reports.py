@@ -127,8 +127,11 @@ def test_a_memo_says_what_the_answer_becomes_by_each_fact(name: str) -> None:
 
 
 def _questions(dossier: Dossier, title: str) -> list[str]:
-    every = (*dossier.ceiling.checks.values(), *dossier.factors.values())
-    return [answer.ask for answer in every if answer.title == title]
+    checks = [
+        each.ask for each in dossier.ceiling.checks.values() if each.title == title
+    ]
+    factors = [each.ask for each in dossier.factors.values() if each.title == title]
+    return checks + factors
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

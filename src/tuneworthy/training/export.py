@@ -1004,22 +1004,34 @@ _LEARNS = {
 
 def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
     """The rows of the report on an export."""
-    to = done.to
-    offer = done.to.offer
-    recipe = done.recipe.recipe
     yield "Base model", done.base
     yield "Its end", done.ends
     if done.warning:
         yield "Forced move", done.warning
     yield from _as_piloted(done)
-    carried = f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}"
-    carried += f", batch {recipe.batch}, {done.recipe.epochs:g} epochs"
+    yield from _training_rows(done)
+    yield from _service_rows(done)
+    yield from _set_rows(done)
+    if done.to.says:
+        yield "To know", done.to.says
+    yield "Catalogue", done.looked_up
+    yield "As read on", str(done.to.dated), ", ".join(done.to.sources)
+
+
+def _training_rows(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    """How the model is trained, and on how many tokens."""
+    to = done.to
+    recipe = done.recipe.recipe
     if to.cannot:
         yield (
             "Set by the target",
             f"{listing(to.cannot)}: its files have no place for them",
         )
     if "rate" not in to.cannot:
+        carried = (
+            f"rate {recipe.rate:g}, rank {recipe.rank}, alpha {recipe.alpha}, "
+            f"batch {recipe.batch}, {done.recipe.epochs:g} epochs"
+        )
         yield "Recipe", carried, done.recipe.source
     yield "It learns", _LEARNS[to.learns]
     epochs = (
@@ -1031,21 +1043,31 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
         f"about {amount(float(f'{done.trained_tokens:.2g}'))}",
         epochs,
     )
+
+
+def _service_rows(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    """The price of the service, what it keeps, where it works and until when."""
+    offer = done.to.offer
     price = done.usd
     if isinstance(price, Unknown):
         yield "Price", f"unknown: {price.ask}"
     else:
         yield "Price", small_usd(price), *filter(None, [done.asked])
-    kept = to.keeps or (offer.keeps if offer is not None else "")
+    kept = done.to.keeps or (offer.keeps if offer is not None else "")
     yield "Kept by the service", kept or "unknown: ask it in writing"
     if offer is not None and offer.regions:
         yield "Tuned in", listing(offer.regions)
     if offer is not None and offer.until:
         yield "New work until", str(offer.until), offer.says
-    if to.advised is not None and done.train < to.advised:
+
+
+def _set_rows(done: ExportReport) -> Iterator[tuple[str, ...]]:
+    """The number of lines, where it falls short, and the lines left out."""
+    advised = done.to.advised
+    if advised is not None and done.train < advised:
         yield (
             "Advised",
-            f"{count(to.advised)} examples or more; there are {count(done.train)}",
+            f"{count(advised)} examples or more; there are {count(done.train)}",
         )
     if done.brought:
         yield "Training set", GATED_ELSEWHERE
@@ -1053,10 +1075,6 @@ def _facts(done: ExportReport) -> Iterator[tuple[str, ...]]:
         yield "Thumbs down", counted(done.thumbs_down, "line")
     if done.refusals:
         yield "Left out", f"{counted(len(done.refusals), 'line')} that it would refuse"
-    if to.says:
-        yield "To know", to.says
-    yield "Catalogue", done.looked_up
-    yield "As read on", str(to.dated), ", ".join(to.sources)
 
 
 def _as_piloted(done: ExportReport) -> Iterator[tuple[str, ...]]:
