@@ -131,7 +131,7 @@ from tuneworthy.model import pilot as model_pilot
 from tuneworthy.model import precedents as model_precedents
 from tuneworthy.model import training as model_training
 from tuneworthy.model import ways as model_ways
-from tuneworthy.model.base import Range, State, Unknown, digest
+from tuneworthy.model.base import Range, State, Unknown, digest, remembered_digest
 from tuneworthy.model.case import (
     Materials,
     Model,

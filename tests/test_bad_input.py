@@ -34,9 +34,9 @@ from internals import (
     cases_judging,
     catalogue_text,
     files_disk,
-    model_base,
     parse,
     pipeline_room,
+    remembered_digest,
     render,
     run,
     shipped_index,
@@ -232,13 +232,12 @@ def _loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _judged_once() -> Iterator[None]:
     """A case that was judged is remembered: most of these commands meet the same ones again."""
     judge = pipeline_room.decide
-    digest_of = model_base.remembered_digest
     known: OrderedDict[object, Dossier] = OrderedDict()
 
     def remembered(
         case: Case, framework: Framework, *, as_of: date | None = None, seed: int = 0
     ) -> Dossier:
-        key = (repr(case), digest_of(framework), as_of, seed)
+        key = (repr(case), remembered_digest(framework), as_of, seed)
         if key not in known:
             known[key] = judge(case, framework, as_of=as_of, seed=seed)
         known.move_to_end(key)
