@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from internals import Fake, Request, lab_ceiling, lab_verify, prepare
 from lab_world import CAREFUL, PLAIN, chance, folder_of
+from test_labs_verify import RIGHT
 
 AS_OF = date(2026, 12, 1)
 RUNS = 30
@@ -77,8 +78,10 @@ def model_of(scenario: Scenario, seed: int) -> Fake:
     worse = scenario.best - 0.3
 
     def answer(request: Request) -> str:
-        number = request.messages[-1].content.removeprefix("Where is book ")
-        number = number.removesuffix("?")
+        asked = request.messages[-1].content
+        if asked in RIGHT:
+            return RIGHT[asked]
+        number = asked.removeprefix("Where is book ").removesuffix("?")
         share = scenario.best if "careful" in request.messages[0].content else worse
         manner = scenario.manner
         if request.model == "mine" and scenario.tuned is not None:
