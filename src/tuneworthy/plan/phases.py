@@ -87,7 +87,8 @@ def plan_pilot(
         plan.say("goal", known=listing(goals, "or"))
     for step in [step for step in beside if step.option != "target"]:
         _do_step(plan, step, evaluated)
-    paid = _pilot(plan)
+    tuning = [step for step in steps if is_tuning(plan.framework, step.option)]
+    paid = _pilot(plan, tuning[0].command if tuning else "")
     if "investment" in unmet:
         paid += _settle_money(plan, unmet["investment"], money, paid)
     if plan.approach is None:
@@ -452,8 +453,8 @@ def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Ne
 # The first version.
 
 
-def _pilot(plan: PlanContext) -> Needs:
-    """It waits for all that comes before it.
+def _pilot(plan: PlanContext, command: str) -> Needs:
+    """It waits for all that comes before it; ``command`` is what begins it.
 
     Where there is an evaluation set, what is left of its design is part of the pilot.
     """
@@ -480,9 +481,17 @@ def _pilot(plan: PlanContext) -> Needs:
         plan.upfront_shares(upfront),
         share=share(part),
         least=least,
-        examples=examples,
         cases_there=cases_there,
+        **_how_piloted(command, examples),
     )
+
+
+def _how_piloted(command: str, examples: str) -> dict[str, str]:
+    """How a pilot trains and is judged: by its own command, or by hand from an exported file."""
+    words = phase_words()["piloted"]
+    by = "_by_export" if command.startswith("tuneworthy export") else ""
+    train = words[f"train{by}"].format(command=command, examples=examples)
+    return {"train": train, "compare": words[f"compare{by}"]}
 
 
 def _launch(plan: PlanContext, needs: Needs) -> Needs:
