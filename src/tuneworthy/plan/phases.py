@@ -486,7 +486,7 @@ def _pilot(plan: PlanContext, command: str) -> Needs:
     )
 
 
-def _how_piloted(command: str, examples: str) -> dict[str, str]:
+def _how_piloted(command: str, examples: str) -> dict[str, Any]:
     """How a pilot trains and is judged: by its own command, or by hand from an exported file."""
     words = phase_words()["piloted"]
     by = "_by_export" if command.startswith("tuneworthy export") else ""
