@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tuneworthy.model.base import Range, Unknown
@@ -88,7 +89,7 @@ def plan_pilot(
     for step in [step for step in beside if step.option != "target"]:
         _do_step(plan, step, evaluated)
     tuning = [step for step in steps if is_tuning(plan.framework, step.option)]
-    paid = _pilot(plan, tuning[0].command if tuning else "")
+    paid = _pilot(replace(plan, tuned_by=tuning[0].command if tuning else ""))
     if "investment" in unmet:
         paid += _settle_money(plan, unmet["investment"], money, paid)
     if plan.approach is None:
@@ -453,8 +454,8 @@ def _evaluation_where_lacking(plan: PlanContext, needs: Needs, part: Part) -> Ne
 # The first version.
 
 
-def _pilot(plan: PlanContext, command: str) -> Needs:
-    """It waits for all that comes before it; ``command`` is what begins it.
+def _pilot(plan: PlanContext) -> Needs:
+    """It waits for all that comes before it.
 
     Where there is an evaluation set, what is left of its design is part of the pilot.
     """
@@ -482,7 +483,7 @@ def _pilot(plan: PlanContext, command: str) -> Needs:
         share=share(part),
         least=least,
         cases_there=cases_there,
-        **_how_piloted(command, examples),
+        **_how_piloted(plan.tuned_by, examples),
     )
 
 
