@@ -161,6 +161,26 @@ def test_a_signal_goes_first_where_examples_teach_no_ability() -> None:
     assert order[0] == "reinforcement_tuning"
 
 
+def test_what_no_pilot_runs_is_planned_by_its_export() -> None:
+    options = LESSON.options.items()
+    simpler = [name for name, option in options if option.kind != "tuning"]
+    tried = [
+        {"name": "all", "tried": [name for name in simpler if name != "keep_prompt"]}
+    ]
+    ready = {
+        "attempts": tried,
+        "ceiling": dict.fromkeys(LESSON.ceiling, "yes"),
+        "safety": {"data_reviewed": "yes", "process_named": "yes"},
+    }
+    dossier = decided(tried_again(), **ready)
+    assert (dossier.verdict.answer, dossier.verdict.rule) == ("pilot", "worth_a_pilot")
+    assert not isinstance(dossier.plan, Unknown)
+    (pilot,) = (phase for phase in dossier.plan.phases if phase.id == "pilot")
+    said = " ".join(pilot.steps)
+    assert "tuneworthy export" in said
+    assert "tuneworthy pilot" not in said
+
+
 def test_thumbs_are_learned_from_once_enough_of_both_kinds_were_counted() -> None:
     assert way_of(decided(), "thumb_tuning") is None
     assert way_of(decided(rated()), "thumb_tuning").state == "untried"

@@ -220,6 +220,9 @@ class PlanContext:
     calendar: Calendar
     money: CostModel
     phases: list[Phase] = field(default_factory=list)
+    tuned_by: str = (
+        ""  #: The command that begins the tuning; empty where none is advised.
+    )
 
     def say(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tuneworthy.model.base import Range, Unknown
@@ -88,7 +89,8 @@ def plan_pilot(
         plan.say("goal", known=listing(goals, "or"))
     for step in [step for step in beside if step.option != "target"]:
         _do_step(plan, step, evaluated)
-    paid = _pilot(plan)
+    tuning = [step for step in steps if is_tuning(plan.framework, step.option)]
+    paid = _pilot(replace(plan, tuned_by=tuning[0].command if tuning else ""))
     if "investment" in unmet:
         paid += _settle_money(plan, unmet["investment"], money, paid)
     if plan.approach is None:
@@ -510,9 +512,17 @@ def _pilot(plan: PlanContext) -> Needs:
         plan.upfront_shares(upfront),
         share=share(part),
         least=least,
-        examples=examples,
         cases_there=cases_there,
+        **_how_piloted(plan.tuned_by, examples),
     )
+
+
+def _how_piloted(command: str, examples: str) -> dict[str, Any]:
+    """How a pilot trains and is judged: by its own command, or by hand from an exported file."""
+    words = phase_words()["piloted"]
+    by = "_by_export" if command.startswith("tuneworthy export") else ""
+    train = words[f"train{by}"].format(command=command, examples=examples)
+    return {"train": train, "compare": words[f"compare{by}"]}
 
 
 def _launch(plan: PlanContext, needs: Needs) -> Needs:

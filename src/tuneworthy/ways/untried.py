@@ -19,7 +19,7 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Move, Moves, OptionRule, Triangle
 from tuneworthy.plugins import plugin_object
 from tuneworthy.ways.gap import SHAPED_GOALS, Gap
-from tuneworthy.words import count, counted, listing, number, share, usd
+from tuneworthy.words import count, counted, listing, number, share, signed, usd
 
 
 class Prospect(NamedTuple):
@@ -397,9 +397,10 @@ def reinforcement_tuning(gap: Gap, rule: OptionRule) -> Prospect:
     if have is not None and have < least:
         return rule_out(f"it takes {count(least)} examples with a checkable answer")
     mixed = share(reward.number)
-    reached = share(float(counted_by["headroom"]))
+    gained = signed(float(counted_by["headroom"]))
     because = (
-        f"{mixed} of cases are now right, now wrong; always right they add {reached}"
+        f"{mixed} of cases are right in some tries only. If they always were, quality "
+        f"gains {gained}"
     )
     if "judge" in counted_by and "kappa" not in counted_by:
         because += (
