@@ -88,6 +88,13 @@ LOGS: list[tuple[str, str, list[Row]]] = [
         session("msg_1", "claude-sonnet-4-5") | ASKED | ANSWERED | CACHED | TIMES,
         session("chatcmpl-1", WHOLE) | ASKED | ANSWERED | CACHED | {"timestamp": 1793606460},
         {"model": "gemini-2.5-flash", "timestamp": 1793606520} | ASKED | ANSWERED | CACHED,
+        {"model": "gemini-2.5-flash", "timestamp": 1793606580} | ASKED | ANSWERED | CACHED,
+    ]),
+    ("converse.jsonl", "Bedrock Converse requests with responses", [
+        session("q1", BEDROCK) | ASKED | ANSWERED | CACHED | TIMES,
+        session("q2", BEDROCK) | ASKED | TOKENS | TIMES
+        | {"tool_calls": (ToolCall("track", '{"parcel":7}'),)},
+        {"conversation": "q3", "error": "Too many requests", "timestamp": 1793606400} | ASKED,
     ]),
     ("langfuse-v2.jsonl", "Langfuse observations", [
         session("t1") | ASKED | ANSWERED | CACHED | TIMES | FIRST | USD | {"prompt": "support 7"},
@@ -275,6 +282,8 @@ FINISHES = {
     "mlflow.jsonl": ["stop", None],
     "gemini.jsonl": ["length", "STOP"],
     "bedrock.jsonl": ["end_turn", "length", None],
+    "converse.jsonl": ["end_turn", "length", None],
+    "exchange.jsonl": ["end_turn", "stop", "STOP", "STOP"],
 }
 
 

@@ -267,6 +267,64 @@ def anthropic_pairs(address: str, file: Path) -> None:
             out.write(json.dumps(line) + "\n")
 
 
+def ollama_pairs(address: str, file: Path) -> None:
+    ollama = load("ollama")
+    client = ollama.Client(host=address)
+    with file.open("w", encoding="utf-8") as out:
+        for question, _ in PLAN:
+            request = {"model": "llama3.2", "messages": messages(question)}
+            line: dict[str, Any] = {"request": request}
+            try:
+                line["response"] = client.chat(**request).model_dump(mode="json")
+            except ollama.ResponseError as failed:
+                line |= {"error": str(failed), "status": failed.status_code}
+            out.write(json.dumps(line) + "\n")
+
+
+def gemini_pairs(address: str, file: Path) -> None:
+    genai = load("google.genai")
+    options = {"base_url": address, "retry_options": {"attempts": 1}}
+    client = genai.Client(api_key="-", http_options=options)
+    with file.open("w", encoding="utf-8") as out:
+        for question, _ in PLAN:
+            turns = [{"role": "user", "parts": [{"text": question}]}]
+            request = {"model": "gemini-2.5-flash", "contents": turns}
+            line: dict[str, Any] = {"request": request}
+            try:
+                reply = client.models.generate_content(**request)
+                line["response"] = reply.model_dump(mode="json", exclude_none=True)
+            except load("google.genai.errors").APIError as failed:
+                line |= {"error": str(failed), "status": failed.code}
+            out.write(json.dumps(line) + "\n")
+
+
+def bedrock_pairs(address: str, file: Path) -> None:
+    boto = load("boto3")
+    tries = load("botocore.config").Config(retries={"total_max_attempts": 1})
+    keys = {"aws_access_key_id": "-", "aws_secret_access_key": "-"}
+    client = boto.client(
+        "bedrock-runtime",
+        endpoint_url=address,
+        region_name="us-east-1",
+        config=tries,
+        **keys,
+    )
+    with file.open("w", encoding="utf-8") as out:
+        for question, _ in PLAN:
+            request = {
+                "modelId": "amazon.nova-lite-v1:0",
+                "system": [{"text": SYSTEM}],
+                "messages": [{"role": "user", "content": [{"text": question}]}],
+            }
+            line: dict[str, Any] = {"request": request}
+            try:
+                line["response"] = client.converse(**request)
+            except client.exceptions.ClientError as failed:
+                line["response"] = failed.response
+                line["error"] = str(failed)
+            out.write(json.dumps(line, default=str) + "\n")
+
+
 DRIVERS: dict[str, Callable[[str, Path], None]] = {
     each.__name__: each
     for each in (
@@ -278,6 +336,7 @@ DRIVERS: dict[str, Callable[[str, Path], None]] = {
             pydantic_ai_messages,
         ),
         *(agents_sdk, langsmith_runs, llm_database, openai_pairs, anthropic_pairs),
+        *(ollama_pairs, gemini_pairs, bedrock_pairs),
     )
 }
 

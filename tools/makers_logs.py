@@ -44,6 +44,9 @@ PACKAGES = {
     "llm_database": ("llm",),
     "openai_pairs": ("openai",),
     "anthropic_pairs": ("anthropic",),
+    "ollama_pairs": ("ollama",),
+    "gemini_pairs": ("google-genai",),
+    "bedrock_pairs": ("boto3",),
 }
 SUFFIXES = {"llm_database": ".db"}
 WITHOUT_FAILURES = frozenset({"pydantic_ai_messages", "llm_database"})
@@ -61,7 +64,7 @@ class Counted(NamedTuple):
 
 
 class Server:
-    """OpenAI's chat and Anthropic's messages, answered by what the question asks for."""
+    """The chat of several makers, answered by what the question asks for."""
 
     def __init__(self) -> None:
         #: State, and tokens read and written.
@@ -93,16 +96,20 @@ class Server:
         )
 
     def answer(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-        asked = json.dumps(body.get("messages", "")) + str(body.get("system", ""))
+        said = body.get("messages") or body.get("contents", "")
+        asked = json.dumps(said) + str(body.get("system", ""))
         state = next((code for mark, code in _STATES.items() if mark in asked), 200)
         read = int(len(asked.split()) * _READ_A_WORD)
         text = "I can't help with that." if "[no]" in asked else "It is on its way."
         wrote = 64 if "[cut]" in asked else 8
         self.answers.append((state, read, wrote))
+        other = next((k for k in _OTHERS if k in handler.path), None)
         if state != 200:
             kind = "rate_limit_error" if state == 429 else "server_error"
             error = {"message": "not now", "type": kind, "code": None, "param": None}
             _send(handler, state, {"type": "error", "error": error})
+        elif other is not None:
+            _send(handler, 200, _OTHERS[other](text, read, wrote, "[cut]" in asked))
         elif handler.path.endswith("/messages"):
             _send(handler, 200, _anthropic(text, read, wrote, cut="[cut]" in asked))
         elif body.get("stream"):
@@ -150,6 +157,54 @@ def _anthropic(text: str, read: int, wrote: int, *, cut: bool) -> dict[str, Any]
         "stop_sequence": None,
         "usage": {"input_tokens": read, "output_tokens": wrote},
     }
+
+
+def _ollama(text: str, read: int, wrote: int, cut: bool) -> dict[str, Any]:
+    return {
+        "model": "llama3.2",
+        "created_at": "2026-11-30T12:00:00Z",
+        "message": {"role": "assistant", "content": text},
+        "done": True,
+        "done_reason": "length" if cut else "stop",
+        "total_duration": 200_000_000,
+        "prompt_eval_count": read,
+        "eval_count": wrote,
+    }
+
+
+def _gemini(text: str, read: int, wrote: int, cut: bool) -> dict[str, Any]:
+    candidate = {
+        "content": {"role": "model", "parts": [{"text": text}]},
+        "finishReason": "MAX_TOKENS" if cut else "STOP",
+    }
+    usage = {"promptTokenCount": read, "candidatesTokenCount": wrote}
+    return {
+        "candidates": [candidate],
+        "usageMetadata": usage,
+        "modelVersion": "gemini-2.5-flash",
+    }
+
+
+def _bedrock(text: str, read: int, wrote: int, cut: bool) -> dict[str, Any]:
+    message = {"role": "assistant", "content": [{"text": text}]}
+    return {
+        "output": {"message": message},
+        "stopReason": "max_tokens" if cut else "end_turn",
+        "usage": {
+            "inputTokens": read,
+            "outputTokens": wrote,
+            "totalTokens": read + wrote,
+        },
+        "metrics": {"latencyMs": 200},
+    }
+
+
+_OTHERS = {
+    "/api/chat": _ollama,
+    ":generateContent": _gemini,
+    "/converse": _bedrock,
+}
+"""Who answers, by what stands in the path of a request."""
 
 
 def _send(handler: BaseHTTPRequestHandler, state: int, body: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ _ORDER = (
     "lm_eval mlflow scores own_scores langsmith_batch langsmith braintrust weave litellm helicone "
     "langfuse_traces opik langfuse openinference otel agents agents_batch claude_code codex "
     "gemini_cli pydantic_ai dspy ollama openai_batch batch_requests bedrock vertex portkey "
-    "openrouter anthropic openai gemini exchange chat plain"
+    "openrouter anthropic openai gemini converse exchange chat plain"
 )  #: The first that fits is the one.
 
 
