@@ -224,7 +224,7 @@ def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) 
     if money.capped:
         most = f"{dollars(money.possible_saving_usd)} {every}"
         more = "" if never else _grown(money)
-        little = f"The calls cost little: today at most {most} can be saved{more}."
+        little = f"Today at most {most} can be saved on calls{more}."
         return f"{says} and {run} to run. {little}"
     if high > 0:
         return f"{says}, then {_leaves(money, every)}."
@@ -243,7 +243,7 @@ def _pilot_part(dossier: Dossier) -> str:
     return (
         ""
         if isinstance(pilot, Unknown)
-        else f" ({dollars(pilot)} of it is part of the cost above)"
+        else f" ({dollars(pilot)} of it in the cost above)"
     )
 
 
@@ -285,7 +285,7 @@ def _grown(money: InvestmentResult) -> str:
     if high <= 0:
         return ""
     grows = share(high) if low == high else f"{share(low)} to {share(high)}"
-    return f", and more only if traffic grows by the stated {grows} a month"
+    return f", more only at the stated growth of {grows} a month"
 
 
 def rival_text(dossier: Dossier) -> str:
