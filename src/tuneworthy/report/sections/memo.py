@@ -400,24 +400,48 @@ def _to_run(money: InvestmentResult | Unknown) -> str:
 
 def _changes(dossier: Dossier) -> str:
     """The facts that would turn the answer, and the answer then: a sentence for each."""
+    then = _then(dossier)
+    if not then:
+        return _unchanged(dossier)
+    says = [
+        f"It becomes {_QUOTED[answer]} ({_MEANINGS[answer]}) {conditions}."
+        for answer, conditions in _turned(then, dossier).items()
+    ]
+    if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
+        says.append("No single fact that was checked leads to tuning.")
+    return " ".join(says)
+
+
+def turns_facts(dossier: Dossier) -> b.Facts:
+    """The same as a row for each answer, with its conditions; no row where nothing alone turns it."""
+    then = _then(dossier)
+    return b.facts(
+        (capital(ANSWER_WORDS[answer]), sentence(conditions))
+        for answer, conditions in _turned(then, dossier).items()
+    )
+
+
+def _then(dossier: Dossier) -> dict[TuningAnswer, list[Turn]]:
+    """The changes that turn the answer, by the answer then."""
     then: dict[TuningAnswer, list[Turn]] = {}
     for turn in dossier.verdict.turns:
         then.setdefault(turn.answer, []).append(turn)
-    if not then:
-        return _unchanged(dossier)
-    if _is_target_lacking(dossier):
+    if then and _is_target_lacking(dossier):
         then.setdefault("no", [])  # a target that is stated and met leads there
-    says = []
+    return then
+
+
+def _turned(
+    then: Mapping[TuningAnswer, Sequence[Turn]], dossier: Dossier
+) -> dict[TuningAnswer, str]:
+    """The conditions of each other answer as a clause with *if*, those nearest to tuning on top."""
+    clauses: dict[TuningAnswer, str] = {}
     for answer in sorted(then, key=_NEARNESS.__getitem__, reverse=True):
         conditions = _conditions(then[answer], dossier)
         if answer == "no" and _is_target_lacking(dossier):
             conditions = ", or if ".join(filter(None, [conditions, _BY_TARGET]))
-        but = _still_fails(then[answer], dossier)
-        meaning = f"{_QUOTED[answer]} ({_MEANINGS[answer]})"
-        says.append(f"It becomes {meaning} if {conditions}{but}.")
-    if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
-        says.append("No single fact that was checked leads to tuning.")
-    return " ".join(says)
+        clauses[answer] = f"if {conditions}{_still_fails(then[answer], dossier)}"
+    return clauses
 
 
 _NEARNESS: Mapping[TuningAnswer, int] = {

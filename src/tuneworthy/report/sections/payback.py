@@ -37,8 +37,19 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "No, there is no gap to pay for: every target is met without it.", spent
-    beside = (_closeness(money), _amounts(dossier, money), _unless(money))
-    return _repaid(dossier, money, drawn), " ".join(filter(None, beside))
+    says = _repaid(dossier, money, drawn)
+    odds = ""
+    if says.startswith(_LATE) and drawn.p_works < 1:
+        odds = f"That it works is {_lower(_odds(dossier, drawn))}."
+    beside = (odds, _closeness(money), _amounts(dossier, money), _unless(money))
+    return says, " ".join(filter(None, beside))
+
+
+_LATE = "Too late"  #: Begins the answer where it pays back after the limit.
+
+
+def _lower(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _refusal(dossier: Dossier) -> str:
@@ -110,7 +121,7 @@ def still_fails(dossier: Dossier) -> str:
     says = pays_back(dossier).value
     if says.startswith(("No,", "No:", "Hardly.")):
         return "would still not pay back"
-    return "would still pay back too late" if says.startswith("Too late") else ""
+    return "would still pay back too late" if says.startswith(_LATE) else ""
 
 
 def _closeness(money: InvestmentResult) -> str:
@@ -176,9 +187,8 @@ def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str
         return f"{odds}. {if_so} {when}."
     limit = f"the limit is under {duration(money.limit_months)}"
     if drawn.p_works == 1:
-        return f"Too late. It {when}, and {limit}."
-    says = f"Too late: if it works, it {when}, and {limit}."
-    return f"{says} That it works is {odds[:1].lower()}{odds[1:]}."
+        return f"{_LATE}. It {when}, and {limit}."
+    return f"{_LATE}: if it works, it {when}, and {limit}."
 
 
 def _odds(dossier: Dossier, drawn: Simulation) -> str:
