@@ -548,7 +548,8 @@ def test_an_untried_model_turns_the_answer_as_it_would_once_it_is_scored() -> No
     name = turn.path.removeprefix("ways.rival:")
     dump = case.model_dump(mode="json", exclude_unset=True)
     run = {"id": name, "quality": 0.97, "cases": 20_000}
-    scored = decide(load_case({**dump, "models": [run]}), LESSON, as_of=DAY)
+    models = [{"id": "openai:gpt-4o"}, run]
+    scored = decide(load_case({**dump, "models": models}), LESSON, as_of=DAY)
     assert "meets every target" in turn.what
     assert scored.verdict.answer == turn.answer == "no"
 

@@ -185,13 +185,20 @@ def test_what_figures_of_the_first_page_rest_on_is_a_link_to_a_place_that_is_the
     )
     shown_on = {
         "task-api": {"money#calculation", "options"},
-        "bank-call-routing": {"evidence"},
+        "bank-call-routing": {
+            "evidence",
+            "interview?ask=targets.quality.at_least",
+            "interview?ask=today.latency_p95_s",
+        },
     }
     for name, pages in shown_on.items():
         links = [
             one.get("href") or "" for one in get(client, f"/cases/{name}").all("a")
         ]
         assert {one.removeprefix(f"/cases/{name}/") for one in links} >= pages
+    for asked in ("targets.quality.at_least", "today.latency_p95_s"):
+        page = get(client, f"/cases/bank-call-routing/interview?ask={asked}")
+        assert page.all("form")
     worked = get(client, "/cases/task-api/money")
     assert "calculation" in {one.get("id") for one in worked.all("div")}
 

@@ -140,7 +140,7 @@ def look_at(case: EvaluatedCase, name: str) -> CaseOverview:
         money=b.pictures_in([money.investment(dossier)]).get("fan"),
         rival=payback.rival_text(dossier),
         groups=_answer_groups(dossier),
-        turns=verdict.turns_facts(dossier),
+        turns=memo.turns_facts(dossier),
         objections=[_objection(case, each) for each in challenges[:_MOST_OBJECTIONS]],
         more_objections=max(len(challenges) - _MOST_OBJECTIONS, 0),
         phases=list(_phases(dossier)),

@@ -285,7 +285,8 @@ def _decisions(dossier: Dossier) -> Iterator[b.Fact]:
             if each != _money_condition(dossier)
         ]
         more = [f"Only once {listing(others)}."] if others else []
-        more += [_to_run(dossier.investment)]
+        if " to run" not in pays_back(dossier).beside:
+            more += [_to_run(dossier.investment)]
         label = f"Decide on {weekday(launch.start)}"
         yield b.Fact(label, "Whether it goes live.", " ".join(more).strip(), "plan")
 
@@ -368,7 +369,7 @@ def _aim(dossier: Dossier, steps: Sequence[Step]) -> str:
     """Say what a pilot has to show."""
     aims = [step.stop_when for step in steps if step.way]
     if dossier.verdict.rule == "no_target" or not aims:
-        return "the tuned model meets the target that was stated, on held-out cases"
+        return "the tuned model meets the stated target on held-out cases"
     return aims[-1]
 
 
@@ -399,24 +400,48 @@ def _to_run(money: InvestmentResult | Unknown) -> str:
 
 def _changes(dossier: Dossier) -> str:
     """The facts that would turn the answer, and the answer then: a sentence for each."""
-    then: dict[TuningAnswer, list[Turn]] = {}
-    for turn in dossier.verdict.turns:
-        then.setdefault(turn.answer, []).append(turn)
+    then = _then(dossier)
     if not then:
         return _unchanged(dossier)
-    says = []
-    for answer in sorted(then, key=_NEARNESS.__getitem__, reverse=True):
-        conditions = _conditions(then[answer], dossier)
-        but = _still_fails(then[answer], dossier)
-        meaning = f"{_QUOTED[answer]} ({_MEANINGS[answer]})"
-        says.append(f"It becomes {meaning} if {conditions}{but}.")
-    if _is_target_lacking(dossier):
-        says.append(
-            f"Once a target is stated, that decides: {_by_target(explained='no' in then)}."
-        )
+    says = [
+        f"It becomes {_QUOTED[answer]} ({_MEANINGS[answer]}) {conditions}."
+        for answer, conditions in _turned(then, dossier).items()
+    ]
     if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
         says.append("No single fact that was checked leads to tuning.")
     return " ".join(says)
+
+
+def turns_facts(dossier: Dossier) -> b.Facts:
+    """The same as a row for each answer, with its conditions; no row where nothing alone turns it."""
+    then = _then(dossier)
+    return b.facts(
+        (capital(ANSWER_WORDS[answer]), sentence(conditions))
+        for answer, conditions in _turned(then, dossier).items()
+    )
+
+
+def _then(dossier: Dossier) -> dict[TuningAnswer, list[Turn]]:
+    """The changes that turn the answer, by the answer then."""
+    then: dict[TuningAnswer, list[Turn]] = {}
+    for turn in dossier.verdict.turns:
+        then.setdefault(turn.answer, []).append(turn)
+    if then and _is_target_lacking(dossier):
+        then.setdefault("no", [])  # a target that is stated and met leads there
+    return then
+
+
+def _turned(
+    then: Mapping[TuningAnswer, Sequence[Turn]], dossier: Dossier
+) -> dict[TuningAnswer, str]:
+    """The conditions of each other answer as a clause with *if*, those nearest to tuning on top."""
+    clauses: dict[TuningAnswer, str] = {}
+    for answer in sorted(then, key=_NEARNESS.__getitem__, reverse=True):
+        conditions = _conditions(then[answer], dossier)
+        if answer == "no" and _is_target_lacking(dossier):
+            conditions = ", or if ".join(filter(None, [conditions, _BY_TARGET]))
+        clauses[answer] = f"if {conditions}{_still_fails(then[answer], dossier)}"
+    return clauses
 
 
 _NEARNESS: Mapping[TuningAnswer, int] = {
@@ -451,17 +476,16 @@ def _is_target_lacking(dossier: Dossier) -> bool:
     return not isinstance(advice, Unknown) and advice.steps[0].option == "target"
 
 
-def _by_target(*, explained: bool) -> str:
-    """The answer that a stated target leads to where it is met."""
-    meaning = "" if explained else f" ({_MEANINGS['no']})"
-    return f"{_QUOTED['no']}{meaning} if what runs today is measured to meet it"
+_BY_TARGET = "a target is stated that what runs today meets"
+"""What leads to no tuning where no target is stated yet, as a clause."""
 
 
 def _still_fails(turns: Sequence[Turn], dossier: Dossier) -> str:
     """What remains wrong with the money where facts that aren't about it lead to tuning."""
     fails = still_fails(dossier)
     about_money = any(turn.path.startswith("economics.") for turn in turns)
-    if not fails or about_money or turns[0].answer not in ("pilot", "yes"):
+    leads = {turn.answer for turn in turns} & {"pilot", "yes"}
+    if not fails or about_money or not leads:
         return ""
     return f", though tuning {fails}"
 
@@ -475,8 +499,13 @@ def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
             alike.setdefault(turn.to, []).append(turn)
         else:
             clauses[_figure_clause(turn, dossier)] = None
-    for same in sorted(alike.values(), key=len):
-        clauses[_answer_clause(same, dossier)] = None
+    answers = [
+        _answer_clause(same, dossier) for same in sorted(alike.values(), key=len)
+    ]
+    if answers:
+        turned = ", or ".join(answers)
+        first, _, more = turned.partition(_TURNS_OUT)
+        clauses[f"{first}{_TURNS_OUT}{more.replace(_TURNS_OUT, ' to be ')}"] = None
     return ", or if ".join(clauses)
 
 
@@ -492,12 +521,15 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 def _answer_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
     """That one of some answers turns out to be another one; of many the titles are named."""
-    turned = f"turns out to be {turns[0].to}"
+    turned = f"{_TURNS_OUT}{turns[0].to}"
     if len(turns) > _MOST_ASKED:
         titles = listing([turn.what for turn in turns], "or")
-        return f"one of these {few(len(turns))} answers {turned}: {titles}"
+        return f"one of these {few(len(turns))} answers{turned}: {titles}"
     questions = [f"“{_question(turn, dossier)}”" for turn in turns]
-    return f"the answer to {listing(questions, 'or')} {turned}"
+    return f"the answer to {listing(questions, 'or')}{turned}"
+
+
+_TURNS_OUT = " turns out to be "
 
 
 _MOST_ASKED = 2  #: Questions that are quoted; they are sentences.
@@ -545,7 +577,7 @@ def _unchanged(dossier: Dossier) -> str:
     """Say what would change the answer, for a case in which no single fact does."""
     if _is_target_lacking(dossier):
         return (
-            f"Once a target is stated, that decides: {_by_target(explained=False)}. "
+            f"It becomes {_QUOTED['no']} ({_MEANINGS['no']}) if {_BY_TARGET}. "
             "Nothing else alone changes it."
         )
     advice = dossier.recommendation
@@ -686,7 +718,7 @@ def ways(dossier: Dossier) -> tuple[b.Block, ...]:
 def _meanings(dossier: Dossier, shown: b.Table) -> Iterator[str]:
     """Explain the words that the cells of a table use for quality and chances."""
     used = {str(cell) for row in shown.rows for cell in row}
-    if any(column.title == "quality" for column in shown.head):
+    if any("." in str(cell) for cell in _quality_cells(shown)):
         yield "Quality is the share of answers that are right, with its 95% interval in brackets."
     payback = pays_back(dossier).value.lower()
     named = [
@@ -697,7 +729,13 @@ def _meanings(dossier: Dossier, shown: b.Table) -> Iterator[str]:
     if named:
         yield f"Chances to meet a target: {listing(named)}."
     if "may help" in used:
-        yield "“May help” means untried, without a target to judge it by."
+        yield "“May help” means untried, without a target."
+
+
+def _quality_cells(shown: b.Table) -> list[str | b.Cell]:
+    """What the table says of quality, without the target; [] without its column."""
+    places = [n for n, column in enumerate(shown.head) if column.title == "quality"]
+    return [row[place] for row in shown.rows[1:] for place in places]
 
 
 def _reasons_to_try(dossier: Dossier) -> Iterator[str]:

@@ -38,8 +38,19 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "No, there is no gap to pay for: every target is met without it.", spent
-    beside = (_closeness(money), _amounts(dossier, money), _unless(money))
-    return _repaid(dossier, money, drawn), " ".join(filter(None, beside))
+    says = _repaid(dossier, money, drawn)
+    odds = ""
+    if says.startswith(_LATE) and drawn.p_works < 1:
+        odds = f"That it works is {_lower(_odds(dossier, drawn))}."
+    beside = (odds, _closeness(money), _amounts(dossier, money), _unless(money))
+    return says, " ".join(filter(None, beside))
+
+
+_LATE = "Too late"  #: Begins the answer where it pays back after the limit.
+
+
+def _lower(text: str) -> str:
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _refusal(dossier: Dossier) -> str:
@@ -111,7 +122,7 @@ def still_fails(dossier: Dossier) -> str:
     says = pays_back(dossier).value
     if says.startswith(("No,", "No:", "Hardly.")):
         return "would still not pay back"
-    return "would still pay back too late" if says.startswith("Too late") else ""
+    return "would still pay back too late" if says.startswith(_LATE) else ""
 
 
 def _closeness(money: InvestmentResult) -> str:
@@ -178,9 +189,8 @@ def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str
         return f"{odds}. {if_so} {when}."
     limit = f"the limit is under {duration(money.limit_months)}"
     if drawn.p_works == 1:
-        return f"Too late. It {when}, and {limit}."
-    says = f"Too late: if it works, it {when}, and {limit}."
-    return f"{says} That it works is {odds[:1].lower()}{odds[1:]}."
+        return f"{_LATE}. It {when}, and {limit}."
+    return f"{_LATE}: if it works, it {when}, and {limit}."
 
 
 def _odds(dossier: Dossier, drawn: Simulation) -> str:
@@ -226,7 +236,7 @@ def _amounts(dossier: Dossier, money: InvestmentResult, *, never: bool = False) 
     if money.capped:
         most = f"{dollars(money.possible_saving_usd)} {every}"
         more = "" if never else _grown(money)
-        little = f"The calls cost little: today at most {most} can be saved{more}."
+        little = f"Today at most {most} can be saved on calls{more}."
         return f"{says} and {run} to run. {little}"
     if high > 0:
         return f"{says}, then {_leaves(money, every)}."
@@ -245,7 +255,7 @@ def _pilot_part(dossier: Dossier) -> str:
     return (
         ""
         if isinstance(pilot, Unknown)
-        else f" ({dollars(pilot)} of it is part of the cost above)"
+        else f" ({dollars(pilot)} of it in the cost above)"
     )
 
 
@@ -287,7 +297,7 @@ def _grown(money: InvestmentResult) -> str:
     if high <= 0:
         return ""
     grows = share(high) if low == high else f"{share(low)} to {share(high)}"
-    return f", and more only if traffic grows by the stated {grows} a month"
+    return f", more only at the stated growth of {grows} a month"
 
 
 def rival_text(dossier: Dossier) -> str:

@@ -11,7 +11,6 @@ from tuneworthy.model.dossier import (
     FactorResult,
     Severity,
     SignalResult,
-    TuningAnswer,
 )
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
@@ -146,23 +145,6 @@ def turns_table(dossier: Dossier) -> b.Table | None:
     return None
 
 
-def turns_facts(dossier: Dossier) -> b.Facts:
-    """The same as lines for a page, one for each answer."""
-    then: dict[TuningAnswer, list[str]] = {}
-    for turn in dossier.verdict.turns:
-        then.setdefault(turn.answer, []).append(turn_text(turn))
-    rows = []
-    for answer, texts in then.items():
-        left = len(texts) - _FIRST_ON_PAGE
-        shown = texts[:_FIRST_ON_PAGE]
-        if left > 0:
-            shown.append(f"one of {few(left)} more is so")
-        rows.append(
-            (capital(ANSWER_WORDS[answer]), sentence(f"if {listing(shown, 'or if')}"))
-        )
-    return b.facts(rows)
-
-
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
     """The open questions, with their worth where any is known."""
     questions = dossier.next_questions[:most]
@@ -279,7 +261,6 @@ def turns_sentence(dossier: Dossier) -> str:
 
 
 _FIRST_TURNS = 2
-_FIRST_ON_PAGE = 3
 
 
 def _ask_line(dossier: Dossier) -> str:

@@ -190,6 +190,13 @@ _SHOWN_ON: Mapping[FigureGrade, str] = {
 }  #: The page of a case that shows what figures of a grade rest on.
 
 
+_ASKED_ON: Mapping[TargetId, str] = {
+    "quality": "interview?ask=targets.quality.at_least",
+    "latency": "interview?ask=targets.latency_p95_s",
+    "cost": "interview?ask=targets.usd_per_month",
+}  #: The page of a case on which a target is answered.
+
+
 def _hours(hours: Number) -> str:
     if isinstance(hours, Unknown):
         return ""
@@ -301,7 +308,7 @@ def first_table(dossier: Dossier, *, wide: bool = False) -> b.Table:
 def _drawn_cells(
     dossier: Dossier, shown: Sequence[WayResult], rows: Sequence[Sequence[str | b.Cell]]
 ) -> list[list[str | b.Cell]]:
-    """The rows with each figure drawn in its cell, on the axis of its column.
+    """The rows with each figure drawn in its cell, on the axis of its column, with its source.
 
     The first row holds the targets. Each other row is the way at the same place in ``shown``.
     """
@@ -311,13 +318,19 @@ def _drawn_cells(
         wanted = float(limit) if isinstance(limit, float | int) else None
         figures = [way.figures[column.figure] for way in shown]
         axis = _Axis.find(column.figure, figures, wanted)
-        if axis is None:
-            continue
+        if wanted is not None:
+            drawn[0][place] = b.Cell(
+                str(drawn[0][place]), page=_ASKED_ON[column.target]
+            )
         for row, way, figure in zip(drawn[1:], shown, figures, strict=True):
-            if not isinstance(figure, Unknown):
-                state = way.admissible.get(column.target, "unknown")
-                glyph = axis.draw(figure, state, wanted)
-                row[place] = b.Cell(str(row[place]), glyph=glyph)
+            if isinstance(figure, Unknown):
+                continue
+            state = way.admissible.get(column.target, "unknown")
+            glyph = None if axis is None else axis.draw(figure, state, wanted)
+            source = _SHOWN_ON[figure.grade]
+            if figure.grade == "stated" and way.state == "running":
+                source = f"interview?ask=today.{column.figure}"
+            row[place] = b.Cell(str(row[place]), glyph=glyph, page=source)
     return drawn
 
 
