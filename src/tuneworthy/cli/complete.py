@@ -29,7 +29,7 @@ def _completer(list_words: Callable[[click.Context, str], Iterable[str]]) -> Com
     def complete(
         context: click.Context, _parameter: click.Parameter, begun: str
     ) -> list[CompletionItem]:
-        """Offer the words that begin as typed; an error offers none."""
+        """Offer the words that begin as typed, and none after an error."""
         from click.shell_completion import CompletionItem
 
         try:

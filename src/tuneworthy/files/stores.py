@@ -523,7 +523,7 @@ training_record: KeptFile[TrainingSet] = KeptFile(
     "record of a training set",
     "make it again: tuneworthy data {}",
     sealed=True,
-)  #: What is known of the set that passed the gates.
+)  #: The description of the set that passed the gates.
 
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:

@@ -630,7 +630,7 @@ class InvestmentResult(LazyRecord):
     one_off: bool = False
     upfront_usd: Number
     brings_usd: Number  #: A month, by the statements, before running costs.
-    gained_usd: Number  #: What of it better answers are worth; the rest is saved.
+    gained_usd: Number  #: The part that better answers are worth; the rest is saved.
     #: Of traffic, on which the bill hangs: a share.
     growth_per_month: Number
     monthly_net_usd: Number  #: A month, after running costs.

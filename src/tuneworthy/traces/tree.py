@@ -26,9 +26,9 @@ MOST_BYTES = 8 * MIB
 
 TOGETHER = 256  #: Records that are looked into together.
 _LATE = (
-    8  #: What part of a window is its last records, whose traces may go on behind it.
+    8  #: One part in so many is the last of a window; its traces may go on behind it.
 )
-_WAITING = 2  #: What part of a window may wait for what is behind it.
+_WAITING = 2  #: One part in so many of a window may wait for the next window.
 _DEEPEST = 200
 _FROM_AROUND = (
     *("conversation_id", "prompt_name", "prompt_version", "score", "label", "feedback"),

@@ -160,7 +160,7 @@ class Target(FileRecord):
     run: Text = ""  #: The commands, one a line.
     api: HostedJobs | None = None  #: Its jobs, where a pilot may ask for them.
     price: Name | None = None  #: Where it stands what training costs.
-    #: What the service keeps and until when, where the catalogue has no say in it.
+    #: The data that the service keeps and until when, where the catalogue is silent.
     keeps: Text | None = None
     says: Text = ""  #: Further remarks.
     sources: tuple[Name, ...]

@@ -467,7 +467,7 @@ _MEANINGS: Mapping[TuningAnswer, str] = {
     "not_yet": "something else comes first",
     "pilot": "a small trial comes next",
     "yes": "the tuned model goes live",
-}  #: What each answer means, in a few words.
+}  #: The meaning of each answer, in a few words.
 
 
 def _is_target_lacking(dossier: Dossier) -> bool:
@@ -481,7 +481,7 @@ _BY_TARGET = "a target is stated that what runs today meets"
 
 
 def _still_fails(turns: Sequence[Turn], dossier: Dossier) -> str:
-    """What remains wrong with the money where facts that aren't about it lead to tuning."""
+    """The fault that the money keeps where facts that aren't about it lead to tuning."""
     fails = still_fails(dossier)
     about_money = any(turn.path.startswith("economics.") for turn in turns)
     leads = {turn.answer for turn in turns} & {"pilot", "yes"}

@@ -113,7 +113,7 @@ _CLOSE = 0.05  #: Of what it has to bring: nearer than that, the limit hangs on 
 
 
 def still_fails(dossier: Dossier) -> str:
-    """What remains so of the payback whatever turns the answer; empty where that may change.
+    """The fault of the payback that stays whatever turns the answer; empty where it may change.
 
     Where no gap is left to pay for, a new one may have another payback.
     """
@@ -272,7 +272,7 @@ def _leaves(money: InvestmentResult, every: str) -> str:
 
 
 def _gain(money: InvestmentResult) -> str:
-    """What it is stated to bring, by its lines: saved on calls, and for better answers."""
+    """The stated gain by its lines: saved on calls, and for better answers."""
     if isinstance(money.brings_usd, Unknown):
         return ""
     low, high = ends(money.brings_usd)
