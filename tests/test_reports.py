@@ -117,7 +117,7 @@ def test_a_memo_says_what_the_answer_becomes_by_each_fact(name: str) -> None:
         becomes = f"It becomes “{ANSWER_WORDS[turn.answer]}” "
         assert re.search(rf"{re.escape(becomes)}\([a-z ]+\) if ", memo)
         named = turn.path.startswith(("ceiling.", "factors."))
-        titles = [f"{turn.what}{after}" for after in (",", " or", ".")]
+        titles = [f"{turn.what}{after}" for after in (",", " or", ")")]
         asked = _questions(dossier, turn.what)
         assert not named or any(text in memo for text in (*titles, *asked))
     here = dossier.verdict.answer in ("pilot", "yes")

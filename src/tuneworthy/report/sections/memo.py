@@ -502,10 +502,7 @@ def _conditions(turns: Sequence[Turn], dossier: Dossier) -> str:
     answers = [
         _answer_clause(same, dossier) for same in sorted(alike.values(), key=len)
     ]
-    if answers:
-        turned = ", or ".join(answers)
-        first, _, more = turned.partition(_TURNS_OUT)
-        clauses[f"{first}{_TURNS_OUT}{more.replace(_TURNS_OUT, ' to be ')}"] = None
+    clauses |= dict.fromkeys(answers)
     return ", or if ".join(clauses)
 
 
@@ -521,12 +518,50 @@ def _question(turn: Turn, dossier: Dossier) -> str:
 
 def _answer_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
     """That one of some answers turns out to be another one; of many the titles are named."""
-    turned = f"{_TURNS_OUT}{turns[0].to}"
     if len(turns) > _MOST_ASKED:
-        titles = listing([turn.what for turn in turns], "or")
-        return f"one of these {few(len(turns))} answers{turned}: {titles}"
+        return _group_clause(turns, dossier)
     questions = [f"“{_question(turn, dossier)}”" for turn in turns]
-    return f"the answer to {listing(questions, 'or')}{turned}"
+    return f"the answer to {listing(questions, 'or')}{_TURNS_OUT}{turns[0].to}"
+
+
+def _group_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
+    """That one of many answers turns out to be another one, by what the answers are about.
+
+    A title alone, as *few-shot examples*, doesn't say what a yes or a no to it means. So each
+    group says it once: a check of prompting that wasn't done, a reason that doesn't hold.
+    """
+    groups: dict[str, list[str]] = {}
+    for turn in turns:
+        groups.setdefault(_group(turn, dossier), []).append(turn.what)
+    return ", or if ".join(
+        f"{_GROUP_WORDS[group]} ({listing(titles, 'or')}) turns out {_TURNED[group, turns[0].to]}"
+        for group, titles in groups.items()
+    )
+
+
+def _group(turn: Turn, dossier: Dossier) -> str:
+    """The kind of question that an answer belongs to."""
+    room, _, name = turn.path.partition(".")
+    return "check" if room == "ceiling" else dossier.factors[name].kind
+
+
+_GROUP_WORDS = {
+    "check": "a check of the prompts",
+    "indicator": "a reason for tuning",
+    "anti_indicator": "a reason against tuning",
+}
+
+_TURNED = {
+    ("check", "yes"): "to be done",
+    ("check", "no"): "not to be done",
+    ("check", "unknown"): "to be known to nobody",
+    ("indicator", "yes"): "to hold",
+    ("indicator", "no"): "not to hold",
+    ("indicator", "unknown"): "to be known to nobody",
+    ("anti_indicator", "yes"): "to hold",
+    ("anti_indicator", "no"): "not to hold",
+    ("anti_indicator", "unknown"): "to be known to nobody",
+}
 
 
 _TURNS_OUT = " turns out to be "
