@@ -127,11 +127,10 @@ def test_a_memo_says_what_the_answer_becomes_by_each_fact(name: str) -> None:
 
 
 def _questions(dossier: Dossier, title: str) -> list[str]:
-    checks = [
-        each.ask for each in dossier.ceiling.checks.values() if each.title == title
-    ]
-    factors = [each.ask for each in dossier.factors.values() if each.title == title]
-    return checks + factors
+    checks = dossier.ceiling.checks.values()
+    asks = [check.ask for check in checks if check.title == title]
+    factors = dossier.factors.values()
+    return [*asks, *(factor.ask for factor in factors if factor.title == title)]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
