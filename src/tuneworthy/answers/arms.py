@@ -93,12 +93,12 @@ def lab_arms(
     for lab in get_args(LabName):
         table = tables.get(table_name(lab))
         if table is not None:
-            rows = filter(None, (_arm(lab, row) for row in _rows(table)))
-            arms += (_from_elsewhere(arm) if table.brought else arm for arm in rows)
+            own = filter(None, (_arm(lab, row) for row in _rows(table)))
+            arms += (_from_elsewhere(arm) if table.brought else arm for arm in own)
     if IMPORTED in tables:
-        rows = iter(_imported(case, evidence, tables[IMPORTED]))
+        imported = _imported(case, evidence, tables[IMPORTED])
         brought = tables[IMPORTED].brought
-        arms += (_from_elsewhere(arm) if brought else arm for arm in rows)
+        arms += (_from_elsewhere(arm) if brought else arm for arm in imported)
     running = evidence.get(RUNNING)
     return tuple(_marked(arm, running) for arm in arms)
 
