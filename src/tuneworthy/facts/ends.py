@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from tuneworthy.facts.load import facts_on
-from tuneworthy.facts.records import UNCONFIRMED, ModelFact, ServiceFact
+from tuneworthy.facts.records import ModelFact, ServiceFact
 from tuneworthy.model.case import Case, Model
 from tuneworthy.words import day as day_text
 from tuneworthy.words import listing
@@ -55,18 +55,18 @@ def serves_until(case: Case, as_of: date | None) -> date | None:
 
 def base_problem(name: str, service: ServiceFact | None, day: date) -> str:
     """Why no new job of a service tunes a model on a day; empty where one may."""
-    fact = facts_on(day).model(name)
-    gone = None if fact is None else fact.untunable_from
-    if fact is not None and gone is not None and gone <= day:
-        short = name.partition(":")[2]
-        unsure = "" if fact.confirmed == "yes" else UNCONFIRMED
-        if fact.train_until is None:
-            return f"{short} was switched off on {day_text(gone)}{unsure}"
-        return f"{short} takes no new tuning jobs since {day_text(gone)}{unsure}"
-    if service is not None and service.until is not None and service.until <= day:
-        unsure = "" if service.confirmed == "yes" else UNCONFIRMED
-        since = day_text(service.until)
-        return f"{service.service} takes no new jobs since {since}{unsure}"
+    model = facts_on(day).model(name)
+    gone = model and model.untunable_from
+    if model and gone and gone <= day:
+        how = (
+            "takes no new tuning jobs since"
+            if model.train_until
+            else "was switched off on"
+        )
+        return f"{name.partition(':')[2]} {how} {day_text(gone)}{model.unsure}"
+    if service and (gone := service.until) and gone <= day:
+        since = f"{day_text(gone)}{service.unsure}"
+        return f"{service.service} takes no new jobs since {since}"
     return ""
 
 
@@ -76,9 +76,8 @@ def untunable(case: Case, as_of: date) -> str:
     A model whose quality is known was tuned already, and one at an address of its own is the
     team's.
     """
-    facts = facts_on(as_of)
     problems = [
-        base_problem(model.id, facts.tuner(model.id), as_of)
+        base_problem(model.id, facts_on(as_of).tuner(model.id), as_of)
         for model in case.models
         if model.kind == "tuned" and model.base_url is None and model.quality is None
     ]
@@ -114,5 +113,4 @@ def end_text(fact: ModelFact | None, as_of: date) -> str:
         then = f". Its successor: {listing(fact.successors, 'or')}"
     else:
         then = ""
-    unsure = "" if fact.confirmed == "yes" else UNCONFIRMED
-    return f"{verb} {day_text(fact.ends)}{unsure}{then}"
+    return f"{verb} {day_text(fact.ends)}{fact.unsure}{then}"

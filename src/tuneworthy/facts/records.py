@@ -49,6 +49,11 @@ class OutsideFact(FileRecord):
     """Whether its maker's own page, or two sources that don't copy each other, say so."""
     dated: date  #: The day on which it was looked up.
 
+    @property
+    def unsure(self) -> str:
+        """What stands behind it where it isn't confirmed; else nothing."""
+        return "" if self.confirmed == "yes" else UNCONFIRMED
+
     @field_validator("sources")
     @classmethod
     def _addresses(cls, value: Strings) -> Strings:
