@@ -534,7 +534,7 @@ def _group_clause(turns: Sequence[Turn], dossier: Dossier) -> str:
     for turn in turns:
         groups.setdefault(_group(turn, dossier), []).append(turn.what)
     return ", or if ".join(
-        f"{_GROUP_WORDS[group]} ({listing(titles, 'or')}) turns out {_TURNED[group, turns[0].to]}"
+        f"{_GROUP_WORDS[group]} ({listing(titles, 'or')}) {_TURNED[group, turns[0].to]}"
         for group, titles in groups.items()
     )
 
@@ -552,15 +552,15 @@ _GROUP_WORDS = {
 }
 
 _TURNED = {
-    ("check", "yes"): "to be done",
-    ("check", "no"): "not to be done",
-    ("check", "unknown"): "to be known to nobody",
-    ("indicator", "yes"): "to hold",
-    ("indicator", "no"): "not to hold",
-    ("indicator", "unknown"): "to be known to nobody",
-    ("anti_indicator", "yes"): "to hold",
-    ("anti_indicator", "no"): "not to hold",
-    ("anti_indicator", "unknown"): "to be known to nobody",
+    ("check", "yes"): "was done after all",
+    ("check", "no"): "wasn’t done",
+    ("check", "unknown"): "is known to nobody",
+    ("indicator", "yes"): "holds after all",
+    ("indicator", "no"): "doesn’t hold",
+    ("indicator", "unknown"): "is known to nobody",
+    ("anti_indicator", "yes"): "holds after all",
+    ("anti_indicator", "no"): "doesn’t hold",
+    ("anti_indicator", "unknown"): "is known to nobody",
 }
 
 
