@@ -161,7 +161,7 @@ def test_the_action_says_the_answer_and_fails_where_it_has_to(copied: Path) -> N
     copy("task-api", copied / "my case")
     done, summary = step("Decide", copied, CASE="my case", REQUIRE="yes")
     assert done.returncode == 0, done.stderr
-    assert "Pilot it." in summary
+    assert "Pilot it," in summary
     assert summary.startswith("> **This check requires the answer “tune it”")
     assert "it fails" in summary.splitlines()[0]
     assert "<details>" in summary
@@ -288,7 +288,7 @@ def test_the_action_runs_no_code_of_the_checkout(copied: Path, path: str) -> Non
     assert "no-action" in done.stderr
     done, summary = step("Decide", checkout, CASE="case", REQUIRE="yes", **hostile)
     assert done.returncode == 0, done.stderr
-    assert "Pilot it." in summary
+    assert "Pilot it," in summary
     told = outputs(checkout)
     assert told["answer"] == "pilot"
     (checkout / "tools" / "gh").write_text("#!/bin/sh\npwd\n", "utf-8")

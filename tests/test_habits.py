@@ -479,7 +479,7 @@ def test_signing_keeps_the_answer_as_it_was_printed(
     folder.mkdir()
     shutil.copy(project / "examples" / "task-api" / "case.yaml", folder)
     out, err = told(capsys, "decide", str(folder), *ON, "--sign", "Ada L.")
-    assert out.startswith("Pilot it.")
+    assert out.startswith("Pilot it,")
     assert err.startswith("Signed by Ada L.: Pilot it, on 24 Nov 2026")
     signed = load_case(folder).decision.signed
     assert signed is not None

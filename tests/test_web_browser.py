@@ -248,7 +248,7 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
             assert name not in seen
             seen.append(name)
             reply(watched, script[name])
-        assert "Pilot it." in watched.text("h1")
+        assert "Pilot it," in watched.text("h1")
         assert watched.text("#talk h2").startswith(
             "Every check and every reason is answered"
         )

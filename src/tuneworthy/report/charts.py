@@ -65,7 +65,7 @@ WIDE = 760
 NARROW = 320
 
 _MOST_LETTERS = 100
-_LETTERS = {WIDE: 38, NARROW: 22}  #: The letters that fit on one line of a label.
+_LETTERS = {WIDE: 38, NARROW: 19}  #: The letters that fit on one line of a label.
 _MOST_TICKS = {WIDE: 4, NARROW: 2}  #: Days or amounts that are named below a picture.
 MOST_ROWS = 12
 _MOST_DOTS = 60
