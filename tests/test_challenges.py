@@ -858,11 +858,11 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "answer_differs_now": (PAIRS["answer_differs_now"].fires, ("brand voice",)),
     "volume_against_answer": (PAIRS["volume_against_answer"].fires, ("no", "999", "1,000")),
     "checks_not_shown_by_attempts": (
-        PAIRS["checks_not_shown_by_attempts"].fires, ("prompt variations", "5 wanted", "four")),
+        PAIRS["checks_not_shown_by_attempts"].fires, ("[Pp]rompt variations", "5 wanted", "four")),
     "prompts_near_copies": (PAIRS["prompts_near_copies"].fires, ("Five", "80%", r"\bone\b")),
     # 0.85 of 50 by Wilson: (0.888 ± 0.106) / 1.077; (0.9 x 0.1) x (1.96 / 0.05)^2 = 138.3
     "ceiling_within_noise": (
-        PAIRS["ceiling_within_noise"].fires, ("0.85", "50", "0.73", "0.92", "0.90", "593")),
+        PAIRS["ceiling_within_noise"].fires, ("0.85", "50", "0.73", "0.92", "0.90", "594")),
     "target_already_met": (PAIRS["target_already_met"].fires, ("latency",)),
     "success_but_target_missed": (PAIRS["success_but_target_missed"].fires, ("the bill",)),
     "knowledge_gap_with_low_recall": (

@@ -107,7 +107,7 @@ _JUDGED = opt.with_options(
     200,
     None,
     "Search for better prompts before the race, in N draws at most. It ends where another draw is "
-    "expected to add less than 1 point. 0 turns it off.  [default: 20; under --judge 0]",
+    "expected to add less than 1 point. 0 turns it off.  [default: 20, and 0 with --judge]",
 )
 @opt.option(
     "--propose-with MODEL",

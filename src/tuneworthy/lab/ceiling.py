@@ -285,7 +285,7 @@ def with_search(
 
 _NOT_BY_A_JUDGE = (
     "a grader may be pleased without a better answer, so a search under one takes people's labels "
-    "of what it comes to: ask for it with --propose 20"
+    "of the answers that it ends with: ask for it with --propose 20"
 )
 
 

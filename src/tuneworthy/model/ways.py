@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import Field
-
 from tuneworthy.model.base import Number, Record, State, Strings, Unknown
 from tuneworthy.model.evidence import GoNoGo, TargetState
 from tuneworthy.model.framework import TargetId
@@ -56,8 +54,8 @@ class Figure(Record):
     #: Cases it was counted on.
     cases: int | Unknown = Unknown(ask="say on how many cases")
     source: str = ""  #: The lab, log, statement or table that it comes from, in words.
-    brought: bool = Field(default=False, exclude=True)
-    """Whether it came with the folder and wasn't checked here; worked out, and never kept."""
+    brought: bool = False
+    """Whether it came with the folder and wasn't checked here."""
 
     @property
     def interval(self) -> tuple[float, float] | None:

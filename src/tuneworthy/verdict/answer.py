@@ -148,8 +148,8 @@ def _no_other(it: Situation) -> str:
     untried = [way for way in it.table.ways if way.untried and way.kind != "tuning"]
     if least is None or not untried or not it.missed:
         return "nothing else is worth its work"
-    ways = "the untried way has" if len(untried) == 1 else "each untried way has"
-    return f"{ways} a chance under {share(least)} to meet what is missed"
+    ways = "the untried way is" if len(untried) == 1 else "each untried way is"
+    return f"{ways} too unlikely to meet what is missed"
 
 
 def _may_turn(it: Situation) -> bool:

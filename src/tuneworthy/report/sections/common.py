@@ -114,11 +114,16 @@ def nothing_answered(dossier: Dossier) -> bool:
 
 def unchecked_clause(dossier: Dossier) -> str:
     """How many measurements were not checked on this machine, as a sentence; empty for none."""
+    many, _, _ = unchecked_text(dossier).partition(". ")
+    return f" {sentence(many)}" if many else ""
+
+
+def unchecked_text(dossier: Dossier) -> str:
+    """The same, with what the answer takes from them."""
     unchecked = (
         item.says for item in dossier.challenges if item.id == "evidence_unchecked"
     )
-    many, _, _ = next(unchecked, "").partition(". ")
-    return f" {sentence(many)}" if many else ""
+    return next(unchecked, "")
 
 
 def grounds_text(dossier: Dossier) -> str:

@@ -38,7 +38,7 @@ from tuneworthy.report.sections.common import (
     reach_text,
     strength_text,
     tally,
-    unchecked_clause,
+    unchecked_text,
 )
 from tuneworthy.report.sections.difference import difference as what_changed
 from tuneworthy.report.sections.payback import (
@@ -657,7 +657,7 @@ def _grounds(dossier: Dossier) -> str:
     parts = [f"{several(said, 'answer')} by the team"] if said else []
     if basis.measured:
         parts.append(several(basis.measured, "measurement"))
-        return f"It rests on {listing(parts)}.{unchecked_clause(dossier)}"
+        return f"It rests on {listing(parts)}. {unchecked_text(dossier)}".rstrip()
     return f"It rests on {listing(parts)}. Tuneworthy measured none of it."
 
 

@@ -208,7 +208,7 @@ def _odds(dossier: Dossier, drawn: Simulation) -> str:
     word = capital(chance_word(drawn.p_works))
     if assumed:
         return f"{word} ({assumed})"
-    return f"{word} ({share(drawn.p_works)} chance, as stated)"
+    return f"{word} ({share(drawn.p_works)} chance by the stated figures)"
 
 
 _OF_FAILURE = f" ({FAILURE})"  # the end of the assumption that it may not work
