@@ -87,7 +87,8 @@ def facts(dossier: Dossier) -> Iterator[b.Fact]:
         clashes = f"Open objections: {tally(dossier.challenges)}."
     else:
         clashes = ""
-    beside = " ".join(filter(None, [reach_text(dossier), clashes]))
+    unchecked = "" if nothing_answered(dossier) else unchecked_text(dossier)
+    beside = " ".join(filter(None, [unchecked, reach_text(dossier), clashes]))
     yield b.Fact(
         "How sure that is", _grounds(dossier), beside, "fit" if clashes else "why"
     )
@@ -657,7 +658,7 @@ def _grounds(dossier: Dossier) -> str:
     parts = [f"{several(said, 'answer')} by the team"] if said else []
     if basis.measured:
         parts.append(several(basis.measured, "measurement"))
-        return f"It rests on {listing(parts)}. {unchecked_text(dossier)}".rstrip()
+        return f"It rests on {listing(parts)}."
     return f"It rests on {listing(parts)}. Tuneworthy measured none of it."
 
 
