@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from internals import Evidence, catalogue_text, check, money_investment, parse
+from test_reward import ABILITY, rated, tried_again
 from tuneworthy import (
     Case,
     Framework,
@@ -174,6 +175,7 @@ RARE = (
     ("options", "self_hosted_untuned"),
     ("options", "private_endpoint", "moves"),
     ("options", "human_review", "moves"),
+    ("options", "thumb_tuning", "errors"),
 )
 """Numbers that take effect in a situation that none of these cases has for all of them."""
 
@@ -209,6 +211,26 @@ def aged() -> dict[str, Evidence]:
     }
 
 
+FACTS = ABILITY | {
+    "goals": ["knowledge"],
+    "today": {"quality": 0.78, "cases": 800},
+    "factors": {"domain_knowledge": "yes"},
+}
+FORM = ABILITY | {"goals": ["format"]}
+SLOW = ABILITY | {
+    "goals": ["format"],
+    "targets": {"latency_p95_s": 8, "usd_per_month": 6000},
+    "today": {"quality": 0.7, "cases": 800, "latency_p95_s": 12, "usd_per_month": 9000},
+}
+
+
+def asked_again_and_rated() -> list[dict[str, Evidence]]:
+    """What reinforcement tuning and tuning on thumbs need, a little above what each takes."""
+    people: dict[str, Any] = {"judge": "m", "kappa": 0.61, "kappa_high": 0.65}
+    every = [tried_again(), tried_again(**people), rated(n=800)]
+    return [{each.id: each} for each in every]
+
+
 @cache
 def cases() -> tuple[Case, ...]:
     """Gallery cases that the lesson judges, and what none of them shows."""
@@ -228,6 +250,9 @@ def judged() -> list[tuple[Case, dict[str, Evidence] | None]]:
     ready = load_case({"name": "Measured", **READY, "data": {"voice": "voice"}})
     pairs += [(ready, evidence) for evidence in measured()]
     pairs.append((load_case({"name": "Aged", **OVERSTATED}), aged()))
+    for learnt in (ABILITY, FACTS, FORM, SLOW):
+        case = load_case(learnt)
+        pairs += [(case, each) for each in asked_again_and_rated()]
     denied = {"name": "Denied", "factors": dict.fromkeys(lesson()["indicators"], "no")}
     pairs += [(load_case(denied), evidence) for evidence in measured()]
     return pairs

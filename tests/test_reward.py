@@ -82,7 +82,7 @@ ABILITY = {
     "goals": ["generation"],
     "targets": {"quality": {"metric": "match", "at_least": 0.8}},
     "today": {"quality": 0.7, "cases": 800},
-    "data": {"examples": {"count": 400}},
+    "data": {"examples": {"count": 150}},
     "factors": {"domain_knowledge": "no", "brand_voice": "no"},
 }
 
