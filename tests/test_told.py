@@ -12,7 +12,7 @@ from tuneworthy import Case, Dossier
 
 
 def test_a_field_means_what_the_line_below_it_says() -> None:
-    assert framework_schemas.field_docs(Case)["name"] == "What the use case is called."
+    assert framework_schemas.field_docs(Case)["name"] == "The name of the use case."
     assert (
         framework_schemas.field_docs(model_framework.Check)["at_least"]
         == "For a check that counts: how many are wanted."
