@@ -42,7 +42,7 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     odds = ""
     if says.startswith(_LATE) and drawn.p_works < 1:
         odds = f"That it works is {_lower(_odds(dossier, drawn))}."
-    beside = (odds, _closeness(money), _amounts(dossier, money), _unless(money))
+    beside = (odds, _closeness(money), _amounts(dossier, money), _say_rival(money))
     return says, " ".join(filter(None, beside))
 
 
@@ -98,7 +98,7 @@ def _at_best(money: InvestmentResult, drawn: Simulation) -> str:
     return f"Only with every range at its best is it repaid, after {duration(soonest)}."
 
 
-def _unless(money: InvestmentResult) -> str:
+def _say_rival(money: InvestmentResult) -> str:
     """That a model nobody ran may take the saving; its bill is said where objections are."""
     if not money.but:
         return ""
