@@ -85,7 +85,7 @@ def test_a_claimed_ceiling_sends_to_the_search_before_a_pilot_where_cases_exist(
     )
     assert first.hours == 1
     assert first.command == "tuneworthy ceiling CASE --dry-run"
-    assert "claimed, not measured" in dossier.verdict.headline
+    assert "which nobody measured" in dossier.verdict.headline
 
 
 @pytest.mark.parametrize("case", [CASE, WITH_CASES], ids=["no cases", "cases"])

@@ -481,7 +481,7 @@ def test_a_memo_says_what_is_asked_when_to_stop_and_who_signs(tmp_path: Path) ->
     text = squeezed(memo.text)
     assert (
         squeezed(
-            "$4,125–$7,825, 41–78 hours of work included, up to the decision on 21 Dec 2026."
+            "$4,125–$7,825, 41–78 hours of work included, up to the decision on Mon 21 Dec 2026."
         )
         in text
     )
@@ -512,7 +512,7 @@ def test_a_review_is_not_proposed_before_the_plan_has_it_decided(
         == 0
     )
     text = capsys.readouterr().out
-    (until,) = re.findall(r"up to the decision on (.*? 20\d\d)\.", text)
+    (until,) = re.findall(r"up to the decision on [A-Z][a-z]+ (.*? 20\d\d)\.", text)
     assert f"| Review on | proposed: {until} |" in text
     assert until not in ("", "24 Feb 2027")
 

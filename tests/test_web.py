@@ -152,7 +152,7 @@ def test_an_overview_says_what_the_dossier_says_of_every_case_of_the_gallery(
         seen = get(client, f"/cases/{name}")
         said = [
             dossier.verdict.headline,
-            *(turn.what[1:] for turn in dossier.verdict.turns[:3]),
+            *(row.value for row in sections_memo.turns_facts(dossier).rows),
         ]
         said += [
             sections_verdict.say_in_short(one.says)

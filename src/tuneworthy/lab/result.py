@@ -274,7 +274,7 @@ def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
 
 
 def rubric_gain(
-    scores: Scores, found: Arm, before: Arm, cases: Cases
+    scores: Scores, searched: Arm, before: Arm, cases: Cases
 ) -> RubricGain | None:
     """How much of a search's gain is the judge's alone; None where rules score.
 
@@ -283,7 +283,7 @@ def rubric_gain(
     """
     if scores.judge is None:
         return None
-    after = scores.judged(found, cases)
+    after = scores.judged(searched, cases)
     former = scores.judged(before, cases)
     clusters = clusters_of(cases)
     judged = paired_difference(after.judge, former.judge, clusters)
