@@ -28,6 +28,7 @@ from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli import run
 from tuneworthy.errors import ConflictError, StoppedError
+from tuneworthy.facts import ends as facts_ends
 from tuneworthy.facts import load as facts_load
 from tuneworthy.facts import records as facts_records
 from tuneworthy.files import assistant as files_assistant

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from internals import (
+    facts_ends,
     facts_load,
     facts_records,
     money_tuned,
@@ -688,3 +689,18 @@ def test_a_base_whose_pretraining_is_unknown_is_held_against_what_stands_in_for_
     papers = papers_of(place, capsys)
     assert papers["threshold"]["Compute of the base"] is None
     assert "a third of 1e+23" in str(papers["threshold"]["Beside the threshold"])
+
+
+def test_a_bare_name_in_a_log_ends_on_its_makers_day_wherever_entries_stand() -> None:
+    """A new entry of a maker once stood behind a reseller's, whose earlier day was taken."""
+    known = facts_load.facts_on(None)
+    by_maker = {
+        name: known.model(name)
+        for entry in known.models
+        for name in entry.models
+        if name.partition(":")[0] in ("openai", "anthropic", "google")
+    }
+    assert len(by_maker) > 50
+    for name, fact in by_maker.items():
+        assert fact is not None
+        assert facts_ends.logged_end(name.partition(":")[2], None) == fact.end

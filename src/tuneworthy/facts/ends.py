@@ -15,6 +15,22 @@ WARN_DAYS = 180
 """Days before its end from which a base gets a warning: a tuned model has to last some months."""
 
 
+RESELLERS = frozenset(
+    [
+        "azure",
+        "bedrock",
+        "fireworks",
+        "groq",
+        "prime",
+        "tinker",
+        "together",
+        "vertex",
+        "wandb",
+    ]
+)
+"""Providers of the catalogue that serve models of others; the rest serve their own."""
+
+
 def looked_up_end(model: Model, as_of: date | None) -> date | None:
     """The day when a model ends, as it was known on a day; a tuned model may end with its base."""
     fact = facts_on(as_of).model(model.id, model.base_url)
@@ -32,12 +48,11 @@ def logged_end(name: str, as_of: date | None) -> date | None:
     fact = facts.model(name.replace("/", ":", 1))
     if fact is None and ":" not in name:
         ending = f":{name.rpartition('/')[2]}"
-        alike = (
-            each
-            for each in facts.models
-            if any(m.endswith(ending) for m in each.models)
-        )
-        fact = next(alike, None)
+        listed = [each for entry in facts.models for each in entry.models]
+        alike = [each for each in listed if each.endswith(ending)]
+        by_maker = [each for each in alike if each.partition(":")[0] not in RESELLERS]
+        whole = next(iter(by_maker or alike), "")
+        fact = facts.model(whole)
     return None if fact is None else fact.end
 
 
