@@ -1455,7 +1455,7 @@ def test_what_users_disliked_is_learned_as_what_not_to_say_and_never_as_an_answe
     assert plain.folder is not None
     assert "reply 4" not in (plain.folder / "train.jsonl").read_text()
     (place / ".tuneworthy" / "disliked.jsonl").write_text("")
-    with pytest.raises(TuneworthyError, match="isn't what passed the gates"):
+    with pytest.raises(TuneworthyError, match="isn't the set that passed the gates"):
         training_export.export(place, "trl-kto", output=tmp_path / "other")
 
 

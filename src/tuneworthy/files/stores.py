@@ -528,19 +528,28 @@ training_record: KeptFile[TrainingSet] = KeptFile(
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
     """Read the training set and its examples; None where there is none yet."""
+    training = training_record(case)
+    if training is None:
+        return None
+    examples = _read_examples(case, TRAINING, training.digest)
+    return None if examples is None else (training, examples)
+
+
+def _read_examples(
+    case: Case, name: str, digest: str
+) -> tuple[TrainingExample, ...] | None:
+    """Read the lines that passed the gates, by their digest; None where the file is missing."""
     from tuneworthy.model.training import TrainingExample, set_digest
 
-    training = training_record(case)
-    lines = _beside(case, TRAINING)
-    if training is None or lines is None:
+    lines = _beside(case, name)
+    if lines is None:
         return None
     fix = training_record.fix.format(argument(case.folder))
-    examples = JsonLines(
-        lines, TrainingExample, "training example", fix, TRAINING_LIMIT
-    ).read()
-    if set_digest(examples) != training.digest:
+    kind = "training example"
+    examples = JsonLines(lines, TrainingExample, kind, fix, TRAINING_LIMIT).read()
+    if set_digest(examples) != digest:
         raise CaseError("isn't the set that passed the gates", where=lines, fix=fix)
-    return training, examples
+    return examples
 
 
 def write_training(
@@ -568,19 +577,10 @@ def _example_lines(examples: Iterable[TrainingExample]) -> str:
 
 def read_disliked(case: Case) -> tuple[TrainingExample, ...]:
     """Read the logged answers with a bad score that passed the gates; empty where there are none."""
-    from tuneworthy.model.training import TrainingExample, set_digest
-
     training = training_record(case)
-    lines = _beside(case, DISLIKED)
-    if training is None or not training.disliked or lines is None:
+    if training is None or not training.disliked:
         return ()
-    fix = training_record.fix.format(argument(case.folder))
-    answers = JsonLines(
-        lines, TrainingExample, "disliked answer", fix, TRAINING_LIMIT
-    ).read()
-    if set_digest(answers) != training.disliked_digest:
-        raise CaseError("isn't what passed the gates", where=lines, fix=fix)
-    return answers
+    return _read_examples(case, DISLIKED, training.disliked_digest) or ()
 
 
 # Pilots: the plan, runs that were trained, and the result ----------------------------------------

@@ -405,7 +405,7 @@ def _changes(dossier: Dossier) -> str:
     if not then:
         return _unchanged(dossier)
     says = [
-        f"It becomes {_QUOTED[answer]} ({_MEANINGS[answer]}) {conditions}."
+        f"It becomes {_explained(answer)} {conditions}."
         for answer, conditions in _turned(then, dossier).items()
     ]
     if not {"pilot", "yes"} & {*then, dossier.verdict.answer}:
@@ -454,14 +454,6 @@ _NEARNESS: Mapping[TuningAnswer, int] = {
 }
 """The closeness of each answer to tuning."""
 
-_QUOTED: Mapping[TuningAnswer, str] = {
-    "no": "“don't tune”",
-    "open": "“can't say yet”",
-    "not_yet": "“not yet”",
-    "pilot": "“pilot it”",
-    "yes": "“yes”",
-}  #: Each answer as a memo quotes it.
-
 _MEANINGS: Mapping[TuningAnswer, str] = {
     "no": "nothing to gain",
     "open": "something has to be found out",
@@ -469,6 +461,11 @@ _MEANINGS: Mapping[TuningAnswer, str] = {
     "pilot": "a small trial comes next",
     "yes": "the tuned model goes live",
 }  #: The meaning of each answer, in a few words.
+
+
+def _explained(answer: TuningAnswer) -> str:
+    """An answer in quotes, with its meaning."""
+    return f"“{ANSWER_WORDS[answer]}” ({_MEANINGS[answer]})"
 
 
 def _is_target_lacking(dossier: Dossier) -> bool:
@@ -613,7 +610,7 @@ def _unchanged(dossier: Dossier) -> str:
     """Say what would change the answer, for a case in which no single fact does."""
     if _is_target_lacking(dossier):
         return (
-            f"It becomes {_QUOTED['no']} ({_MEANINGS['no']}) if {_BY_TARGET}. "
+            f"It becomes {_explained('no')} if {_BY_TARGET}. "
             "Nothing else alone changes it."
         )
     advice = dossier.recommendation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
+from typing import Literal
 
 from tuneworthy.answers.facts import ends
 from tuneworthy.model.base import Range, Unknown
@@ -38,15 +39,44 @@ def _pays_back(dossier: Dossier) -> tuple[str, str]:
     if dossier.verdict.rule == "met":
         spent = f"Fine-tuning would take {dollars(money.upfront_usd)} up front."
         return "No, there is no gap to pay for: every target is met without it.", spent
-    says = _repaid(dossier, money, drawn)
     odds = ""
-    if says.startswith(_LATE) and drawn.p_works < 1:
+    if _fault(dossier) == "late" and drawn.p_works < 1:
         odds = f"That it works is {_lower(_odds(dossier, drawn))}."
     beside = (odds, _closeness(money), _amounts(dossier, money), _say_rival(money))
-    return says, " ".join(filter(None, beside))
+    return _repaid(dossier, money, drawn), " ".join(filter(None, beside))
 
 
-_LATE = "Too late"  #: Begins the answer where it pays back after the limit.
+def _fault(dossier: Dossier) -> Literal["never", "late", ""]:
+    """The fault of the payback: it comes never, or after the limit; empty for none that is known."""
+    money = dossier.investment
+    if isinstance(money, Unknown) or isinstance(money.break_even_months.point, Unknown):
+        return ""
+    drawn = money.simulation
+    if isinstance(drawn, Unknown):
+        never = money.break_even_months.point == "never"
+        late = money.justified == "no"
+    else:
+        never = _is_hardly_repaid(dossier, money, drawn)
+        late = _is_late(money) and not isinstance(money.limit_months, Unknown)
+        late = late and not money.one_off
+    if never:
+        return "never"
+    return "late" if late else ""
+
+
+def _is_hardly_repaid(
+    dossier: Dossier, money: InvestmentResult, drawn: Simulation
+) -> bool:
+    """Whether it was tried in vain, or isn't repaid in most of the runs in which it works."""
+    if drawn.p_works == 0:
+        return _was_tuned(dossier)
+    most = not money.one_off and money.break_even_months.p50 == "never"
+    return most or _is_never_repaid(money, drawn)
+
+
+def _was_tuned(dossier: Dossier) -> bool:
+    """Whether a tuned model is there already."""
+    return any(way.kind == "tuned" for way in dossier.ways)
 
 
 def _lower(text: str) -> str:
@@ -119,10 +149,14 @@ def still_fails(dossier: Dossier) -> str:
     """
     if dossier.verdict.rule == "met":
         return ""
-    says = pays_back(dossier).value
-    if says.startswith(("No,", "No:", "Hardly.")):
-        return "would still not pay back"
-    return "would still pay back too late" if says.startswith(_LATE) else ""
+    return _FAULTS[_fault(dossier)]
+
+
+_FAULTS: Mapping[str, str] = {
+    "never": "would still not pay back",
+    "late": "would still pay back too late",
+    "": "",
+}
 
 
 def _closeness(money: InvestmentResult) -> str:
@@ -171,7 +205,7 @@ def _pays_as_stated(money: InvestmentResult) -> str:
 
 def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str:
     """How likely it is repaid, and when; against the limit where it is late."""
-    if drawn.p_works == 0 and any(way.kind == "tuned" for way in dossier.ways):
+    if drawn.p_works == 0 and _was_tuned(dossier):
         return "No: it was tried, and it doesn’t work."
     odds = _odds(dossier, drawn)
     if_so = "It" if drawn.p_works == 1 else "If it works, it"
@@ -189,8 +223,8 @@ def _repaid(dossier: Dossier, money: InvestmentResult, drawn: Simulation) -> str
         return f"{odds}. {if_so} {when}."
     limit = f"the limit is under {duration(money.limit_months)}"
     if drawn.p_works == 1:
-        return f"{_LATE}. It {when}, and {limit}."
-    return f"{_LATE}: if it works, it {when}, and {limit}."
+        return f"Too late. It {when}, and {limit}."
+    return f"Too late: if it works, it {when}, and {limit}."
 
 
 def _odds(dossier: Dossier, drawn: Simulation) -> str:
@@ -198,8 +232,7 @@ def _odds(dossier: Dossier, drawn: Simulation) -> str:
     why = next((text for text in drawn.assumes if text.endswith(_OF_FAILURE)), "")
     assumed = why.removesuffix(_OF_FAILURE)
     if drawn.p_works == 1:
-        tuned = any(way.kind == "tuned" for way in dossier.ways)
-        return "Yes" if tuned else "Yes, assuming that it works"
+        return "Yes" if _was_tuned(dossier) else "Yes, assuming that it works"
     best = _best_tuning(dossier)
     if best is not None and best.chance_word in CHANCES:
         meets = "every missed target" if len(best.chances) > 1 else "the target"
