@@ -361,7 +361,7 @@ def test_two_cases_and_two_what_ifs_are_compared_and_nothing_is_written(
     client = a_client(a_site(folder))
     seen = Seen(client.get("/compare?of=task-api&of=energy-supplier").text)
     for said in (
-        "Pilot it,",
+        "Pilot it.",
         "Not yet.",
         "$4,125–$7,825",
         "Explaining the bill",

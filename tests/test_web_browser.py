@@ -179,6 +179,15 @@ class Watched:
             arg=[selector, holds],
         )
 
+    def try_answer(self, name: str, state: str) -> None:
+        """Press an answer of the page, and wait until what it would change is there.
+
+        Another press, or another page, before that would break off the request on purpose.
+        """
+        with self.page.expect_response("**/answers/if"):
+            self.page.check(f"input[name='{name}'][value={state}]", force=True)
+        self.page.wait_for_function("() => !document.querySelector('.htmx-request')")
+
     def unfold(self) -> None:
         """Open everything that opens."""
         self.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -441,8 +450,7 @@ def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
         page = watched.page
         for name, state in (("factors.cost_optimization", "yes"), ("factors.low_volume", "yes"),
                             ("ceiling.few_shot", "no")):  # fmt: skip
-            with page.expect_response("**/answers/if"):
-                page.check(f"input[name='{name}'][value={state}]", force=True)
+            watched.try_answer(name, state)
         watched.until("#what-if h2", "few-shot examples: no")
         assert "few-shot examples: no" in watched.text("#what-if h2")
         assert watched.text("h1") == headline
@@ -457,8 +465,7 @@ def test_a_toggle_shows_what_it_would_move_and_moves_it_once_it_is_saved(
         page.get_by_role("link", name="Discard").click()
         page.wait_for_url("**/toggles/answers")
         assert watched.text("#what-if") == ""
-        with page.expect_response("**/answers/if"):
-            page.check("input[name='ceiling.few_shot'][value=no]", force=True)
+        watched.try_answer("ceiling.few_shot", "no")
         page.get_by_role("button", name="Save", exact=True).click()
         watched.until(".verdict-line", "Saved.")
         assert yaml.safe_load(world.text("toggles"))["ceiling"] == {"few_shot": False}
@@ -477,8 +484,7 @@ def test_a_note_is_kept_and_what_is_tried_stays_as_it_is(
         page.get_by_label("Your name").fill("Ada <b>")
         with page.expect_navigation():
             page.get_by_role("button", name="Remember it").click()
-        with page.expect_response("**/answers/if"):
-            page.check("input[name='ceiling.few_shot'][value=no]", force=True)
+        watched.try_answer("ceiling.few_shot", "no")
         asked = page.locator("[id='q-factors.brand_voice']")
         asked.locator("summary").click()
         asked.get_by_label("Note").fill("<img src=x onerror=alert(1)>")
