@@ -204,7 +204,9 @@ def test_a_long_list_is_laid_out_once_and_not_once_for_each_of_its_rows(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 3, 20, 22, 23, 24, 500])
-@pytest.mark.parametrize("after", [(), ("Next: go on", "Then: rest")])
+@pytest.mark.parametrize(
+    "after", [(), ("Next: go on", "Then: rest"), ("Next: go on", REST)]
+)
 @pytest.mark.parametrize("kind", ["table", "bullets", "facts", "prose"])
 def test_no_document_is_longer_than_a_screen_and_one_that_fits_is_whole(
     rows: int, after: tuple[str, ...], kind: str
@@ -230,3 +232,4 @@ def test_no_document_is_longer_than_a_screen_and_one_that_fits_is_whole(
     assert all(line in text for line in after)
     if text != whole:
         assert text.splitlines()[-1].startswith(REST)
+    assert text.count(REST) <= 1

@@ -725,8 +725,10 @@ def test_what_another_holds_inside_is_not_the_models_answer(tmp_path: Path) -> N
     one = {"question": "q", "expected": {"answer": "x"}, "said": {"answer": "a"}}
     assert load(written(tmp_path / "a.jsonl", one, one))[0][0]["output"] == "a"
     access = {"req": {}, "res": {"statusCode": 200}, "responseTime": 5}
-    with pytest.raises(InputError, match="isn't recognised"):
+    with pytest.raises(InputError, match="isn't recognised") as refused:
         load(written(tmp_path / "b.jsonl", access, access))
+    # as a mapping names them
+    assert refused.value.fix.endswith("its fields are responseTime, res.statusCode")
 
 
 @pytest.mark.parametrize(

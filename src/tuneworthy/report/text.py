@@ -155,7 +155,8 @@ def render(
     most = most_lines()
     if most and _height([*parts, *sections, after]) > most:
         sections = _cut_to_fit(document, [*parts, after], sections, most, paint)
-        after = [*after, REST]
+        if REST not in after:
+            after = [*after, REST]
     parts = [*parts, *sections, after]
     text = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
     return text.replace("’", "'")  # which every terminal can show

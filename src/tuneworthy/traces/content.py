@@ -38,7 +38,7 @@ from tuneworthy.traces.formats.prepare import (
     laid_spans,
 )
 from tuneworthy.traces.formats.sessions import is_promptfoo_table
-from tuneworthy.traces.guess import OF_FOLDERS, guess, merged, with_rest
+from tuneworthy.traces.guess import OF_FOLDERS, guess, merged, name_fields, with_rest
 from tuneworthy.traces.mapping import FieldMap, RecordChunk, folder_keys, hold
 from tuneworthy.traces.remote import is_remote
 from tuneworthy.traces.rows import (
@@ -85,7 +85,7 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
 
 def not_recognised(where: str, fields: str = "") -> NotTraces:
     """The error for a file whose format isn't known."""
-    held = f"; its fields are {one_line(fields, limit=120)}" if fields else ""
+    held = f"; its fields are {one_line(fields, limit=240)}" if fields else ""
     if _SPEAKERS.search(fields):
         held += "; rows that are turns are read as one record a conversation, with `messages`"
     fix = (
@@ -368,7 +368,7 @@ class Content:
             kind = self._mapped(self.mapping, kind, samples)
         kind = self._guessed_or(kind, samples, table)
         if kind is None:
-            raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
+            raise not_recognised(self.where, ", ".join(name_fields(samples)))
         self._note_unread(samples)
         if self.mapping is None:
             self._forget_folders(kind)

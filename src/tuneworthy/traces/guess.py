@@ -285,6 +285,12 @@ def _paths(records: Sequence[Mapping[str, Any]]) -> dict[str, _Name]:
     }
 
 
+def name_fields(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fields of some records as a mapping names them; of an object those inside it."""
+    paths = _paths(records)
+    return [path for path, name in paths.items() if not name.is_object]
+
+
 def _written(paths: Mapping[str, _Name]) -> Iterator[tuple[str, Collection[str]]]:
     """The paths inside a text that is an object, each with the fields that it can't be.
 
