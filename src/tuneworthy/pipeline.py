@@ -51,7 +51,13 @@ from tuneworthy.model.base import (
     digest,
     remembered_digest,
 )
-from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
+from tuneworthy.model.case import (
+    Attempt,
+    Case,
+    CaseDecision,
+    Prices,
+    name_model_in_use,
+)
 from tuneworthy.model.dossier import (
     CaseFindings,
     Dossier,
@@ -281,7 +287,7 @@ def _look_at(
     chance that tuning works, which the table estimates.
     """
     ledger = usable_evidence(measured, stated)
-    case, replaced = with_evidence(stated, ledger)
+    case, replaced = with_evidence(name_model_in_use(stated), ledger)
     assessment = weigh(case, framework, ledger=ledger)
     sovereign = assessment.state("data_sovereignty")
     prices = listed_prices(case, as_of, unlisted(case, "no", as_of))

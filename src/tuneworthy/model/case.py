@@ -79,6 +79,7 @@ SimpleCheck = Annotated[
 ]
 
 
+_EMBEDDED = re.compile(r"local:smollm2(?:-q8)?(?:\+[0-9a-f]{16})?")
 _COUNTED = re.compile(r"[~<>]?\s*\d[\d.,_' ]*\s*[kKmM]?")
 """A count as people write it to each other; no file has such a name."""
 
@@ -506,6 +507,8 @@ Runs = Literal["third_party", "own", "unknown"]
 class Today(FileRecord):
     """Figures of the present system, as far as they are known."""
 
+    model: Name | None = None
+    """The model that runs, by its id in ``models``; else the listed one with exactly these figures."""
     #: Share of cases it gets right, by the metric of the target.
     quality: Share | None = None
     cases: Natural | None = None  #: How many cases that share was counted on.
@@ -553,7 +556,7 @@ class Model(FileRecord):
     @property
     def embedded(self) -> bool:
         """Whether it is the model that ships with a package, which is only for trying things out."""
-        return self.id.startswith("local:") and self.base_url is None
+        return self.base_url is None and _EMBEDDED.fullmatch(self.id) is not None
 
     @field_validator("base_url")
     @classmethod
@@ -715,6 +718,16 @@ class Case(FileRecord):
     evidence: Overruling = {}  #: The measurements that a person overrules.
 
     _origin: CaseOrigin = PrivateAttr(default_factory=lambda: _NOWHERE)
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> Case:
+        runs = self.today.model
+        if runs is not None and runs not in {model.id for model in self.models}:
+            raise wrong(
+                f'today.model is "{short_text(runs)}", which models doesn\'t list',
+                "write the id of an entry of models, or leave it out",
+            )
+        return self
 
     @property
     def one_off(self) -> bool:
@@ -896,6 +909,44 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
 
 
 def in_use(case: Case) -> Model | None:
-    """The model in use today: the first that is neither tuned nor embedded; None without one."""
+    """The model in use today; None without one.
+
+    The one that ``today`` names; else the listed one with the figures of today, which may be tuned;
+    else the first that is neither tuned nor embedded.
+    """
+    named = [model for model in case.models if model.id == case.today.model]
+    if named:
+        return named[0]
+    by_figures = _in_use_by_figures(case)
+    if by_figures is not None:
+        return by_figures
     prompted = (model for model in case.models if model.kind == "prompted")
     return next((model for model in prompted if not model.embedded), None)
+
+
+def name_model_in_use(case: Case) -> Case:
+    """The case with the model that its figures of today tell, so that other figures don't move it."""
+    model = _in_use_by_figures(case)
+    if model is None or case.today.model is not None:
+        return case
+    today = case.today.model_copy(update={"model": model.id})
+    return case.model_copy(update={"today": today})
+
+
+def _in_use_by_figures(case: Case) -> Model | None:
+    """The first listed model whose quality, cases and time are those of today; None without one."""
+    return next(
+        (model for model in case.models if _runs_today(model, case.today)), None
+    )
+
+
+def _runs_today(model: Model, today: Today) -> bool:
+    """Whether a model has the quality that is stated of today, and no other figure contradicts it."""
+    if model.embedded or today.quality is None or model.quality != today.quality:
+        return False
+    if model.cases is not None and today.cases not in (None, model.cases):
+        return False
+    seconds = today.latency_p95_s
+    if model.latency_p95_s is None or seconds is None:
+        return True
+    return seconds.low <= model.latency_p95_s <= seconds.high

@@ -490,6 +490,7 @@ class OptionRule(FileRecord):
     errors_where: dict[Ident, Triangle] = {}  #: The same in a situation of the order.
     moves: Moves = {}
     """Factors on latency and cost; a target that isn't named it leaves alone."""
+    moves_where: dict[Ident, Moves] = {}  #: The same in a situation of the order.
     source: Text = ""  #: Who says when it works and when it doesn't.
     figures_from: Text = ""  #: Who says effort, weeks and risk.
     dated: date | None = None  #: When that was.

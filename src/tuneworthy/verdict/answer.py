@@ -29,7 +29,7 @@ from tuneworthy.verdict.wording import (
 )
 from tuneworthy.ways.chances import chance_word
 from tuneworthy.ways.way import Way
-from tuneworthy.words import day, share
+from tuneworthy.words import capital, day, share
 
 # The rules, in their order.
 
@@ -323,7 +323,12 @@ WITHOUT_A_TARGET: tuple[JudgementRule, ...] = ("refused", "moving", "short_of_da
 
 def answer(it: Situation) -> Ruling:
     """The first rule that applies; the count's default where no target is stated."""
-    return _first_that_holds(it, RULES)
+    ruling = _first_that_holds(it, RULES)
+    lapses = next((way.lapses for way in it.table.ways if way.lapses), None)
+    if lapses is None:
+        return ruling
+    because = f"what runs today is tuned, and is switched off on {day(lapses)}"
+    return ruling._replace(because=f"{because}. {capital(ruling.because)}")
 
 
 def answer_firmly(it: Situation) -> Ruling:

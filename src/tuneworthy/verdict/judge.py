@@ -132,7 +132,9 @@ def _step(it: Situation, step: StepToDo) -> Step:
         title = framework.options[step.option].title
     elif step.option in framework.approaches:
         title = framework.approaches[step.option].title
-    if way is not None and way.kind in ("model", "arm") and not way.untried:
+    if way is not None and way.kind == "option":
+        title = way.title
+    elif way is not None and way.kind in ("model", "arm") and not way.untried:
         title = f"switch to {way.title}"
     elif way is not None and way.kind == "model":
         title = f"run {way.title} on your cases"

@@ -138,7 +138,7 @@ def _turns_of_figures(it: Situation) -> Iterator[Turn]:
     for target, limit in it.facts.limits.items():
         turns = []
         for met in _sides_to_try(it, target, limit):
-            what, today = _suppose(target, limit, met=met)
+            what, today = _suppose(it, target, limit, met=met)
             changed = _with_today(it, case, today)
             turns.append(
                 _turn(TARGETS[target].path, what, "met" if met else "missed", changed)
@@ -261,15 +261,18 @@ def _sides_to_try(it: Situation, target: TargetId, limit: float) -> tuple[bool, 
 
 
 def _suppose(
-    target: TargetId, limit: float, *, met: bool
+    it: Situation, target: TargetId, limit: float, *, met: bool
 ) -> tuple[str, dict[str, Any]]:
     """Today's figure on one side of its limit, in words and as fields of the case.
 
-    How far it is from the limit is our choice: near enough to be plausible, and clear of it.
+    How far it is from the limit is our choice: near enough to be plausible, and clear of it. A
+    quality that was counted below its limit stays as counted.
     """
     name = TARGETS[target].name
     if target == "quality":
-        share = min(1.0, limit + 0.001) if met else limit - 0.02
+        known = it.table.today.figure(target)
+        below = limit - 0.02 if known is None else min(limit - 0.02, known.value)
+        share = min(1.0, limit + 0.001) if met else below
         what = f"{name} today is {'at' if met else 'under'} {quality(limit)}"
         return what, {"quality": share, "cases": _SURE}
     field = "latency_p95_s" if target == "latency" else "usd_per_month"

@@ -67,10 +67,13 @@ def say_pilot(table: WayTable, data_there: str) -> str:
         names = table.criterion.name_targets(table.gap.missed)
         verb = "is" if len(table.gap.missed) == 1 else "are"
         return f"{names} {verb} missed, and no simpler way has a fair chance. {capital(data_there)}"
-    scored = [way for way in table.gap.tried if not way.tuned]
-    who = "what runs today"
+    staying = [way for way in table.gap.tried if way.lapses is None]
+    scored = [way for way in staying if not way.tuned]
+    who = scored[0].title if scored and scored[0].kind != "now" else "what runs today"
     if len(scored) > 1:
         who = f"the best of {few(len(scored))} untuned ways"
+        if best.value < max(way.figures["quality"].value for way in scored):
+            who = "the best untuned way that misses no other target"
     gap = f"{who} is {quality(best.value)} right, and {quality(wanted)} is wanted"
     ceiling = _CEILING.get(table.gap.facts.ceiling_grade, "")
     return f"{gap}{ceiling}. {capital(data_there)}"

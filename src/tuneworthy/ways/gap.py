@@ -40,7 +40,8 @@ _FOUND = 0.9  # from this recall on, passages count as found
 class Gap:
     """The missed targets, the distance to them, and the reasons that the case states.
 
-    ``tried`` are the untuned ways that somebody ran here, today's first.
+    ``today`` is the way that it is reckoned from: what runs now, or the best untuned way where that
+    is switched off soon. ``tried`` are the ways that somebody ran here, today's first.
     """
 
     facts: CaseFacts
@@ -113,7 +114,7 @@ class Gap:
         return max(known, key=lambda figure: figure.value, default=today)
 
     def _comparable(self, way: Way) -> bool:
-        if "quality" not in way.figures or way.tuned:
+        if "quality" not in way.figures or way.tuned or way.lapses:
             return False
         broken = set(self.criterion.missed_by(way)) - {"quality"}
         return way.kind == "now" or not broken

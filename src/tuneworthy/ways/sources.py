@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 
 from tuneworthy.answers.facts import CaseFacts, as_range, known_range
+from tuneworthy.facts.ends import WARN_DAYS, end_day
 from tuneworthy.model.base import Interval, Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, in_use
 from tuneworthy.model.dossier import ServingResult
@@ -95,7 +97,19 @@ def production(facts: CaseFacts) -> Way:
         figures=_present(figures),  # type: ignore[arg-type]  # names of figures
         because="it runs today",
         private=_private_at(facts.api),
+        lapses=None if used is None else _lapses(used, facts.findings.as_of),
     )
+
+
+def _lapses(model: Model, as_of: date | None) -> date | None:
+    """The day soon when a tuned model is switched off, for it can't be moved; else None.
+
+    A model as it comes has a successor that the same prompt runs on.
+    """
+    end = end_day(model, as_of)
+    if model.kind != "tuned" or end is None or as_of is None:
+        return None
+    return end if end <= as_of + timedelta(days=WARN_DAYS) else None
 
 
 def _private_at(runs: str) -> State:
@@ -407,7 +421,7 @@ def option_way(gap: Gap, name: str, rule: OptionRule, prospect: Prospect) -> Way
     because = gap.say_tried() if failed else prospect.because
     return Way(
         id=name,
-        title=rule.title,
+        title=prospect.title or rule.title,
         kind="no_model" if name == "plain_classifier" else "option",
         option=name,
         state=state,  # type: ignore[arg-type]  # one of its three words

@@ -44,7 +44,7 @@ class WayTable:
 
     @property
     def today(self) -> Way:
-        """The way that runs now."""
+        """The way that the gap is reckoned from: what runs now, unless that is switched off soon."""
         return self.gap.today
 
     @property
@@ -54,8 +54,9 @@ class WayTable:
 
     @cached_property
     def enough(self) -> list[Way]:
-        """Ways that meet every target: what runs now first, then the cheapest."""
-        met = [way for way in self.ways if self.criterion.admits(way) == "met"]
+        """Ways that meet every target and stay: what runs now first, then the cheapest."""
+        staying = [way for way in self.ways if way.lapses is None]
+        met = [way for way in staying if self.criterion.admits(way) == "met"]
         return sorted(met, key=self._cost_of_use)
 
     def _cost_of_use(self, way: Way) -> tuple[bool, float]:
@@ -81,7 +82,9 @@ class WayTable:
         near = [
             way
             for way in self.ways
-            if not way.tuned and self.criterion.nearly_admits(way)
+            if not way.tuned
+            and way.lapses is None
+            and self.criterion.nearly_admits(way)
         ]
         return sorted(near, key=self._cost_of_use)
 
@@ -508,9 +511,28 @@ def build_table(facts: CaseFacts, arms: Sequence[LabArm] = ()) -> WayTable:
         facts.framework, facts.limits, private, reference
     )
     hours = tuning_hours(facts.case, facts.framework)
-    gap = Gap(facts, criterion, now, [way for way in fixed if "quality" in way.figures])
+    scored = [way for way in fixed if "quality" in way.figures]
+    gap = Gap(facts, criterion, _baseline(criterion, now, scored), scored)
     ways = [*fixed, *untried_options(gap), *kinds_of_tuning(gap, hours)]
     return WayTable(gap, ways)
+
+
+def _baseline(criterion: TargetCriterion, now: Way, scored: Sequence[Way]) -> Way:
+    """The way that the gap is reckoned from: what runs now.
+
+    Where that is switched off soon, the untuned way that misses the fewest targets, of several the
+    one with the best quality; what runs now where no other was scored.
+    """
+    others = [way for way in scored if not way.tuned and way is not now]
+    if now.lapses is None or not others:
+        return now
+    return min(
+        others,
+        key=lambda way: (
+            len(criterion.missed_by(way)),
+            -way.figures["quality"].value,
+        ),
+    )
 
 
 def _best_untuned(ways: Sequence[Way]) -> KnownNumber | None:

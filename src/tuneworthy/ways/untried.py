@@ -35,6 +35,7 @@ class Prospect(NamedTuple):
     hours: Range | None = None
     private: bool = False  #: Whether data stay inside with it.
     ruled_out: bool = False
+    title: str = ""  #: Empty for the usual one of the framework.
 
 
 Judge = Callable[[Gap, OptionRule], Prospect]
@@ -202,7 +203,16 @@ def better_retrieval(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def other_model(gap: Gap, rule: OptionRule) -> Prospect:
-    """The model itself may cause a fault, but not if every model has it."""
+    """The model itself may cause a fault, but not if every model has it.
+
+    Where none of them thinks, another one that does is as good as letting this one think.
+    """
+    effort = gap.facts.framework.options.get("reasoning_effort")
+    if effort is not None and "quality" in gap.missed and _none_thinks(gap):
+        why, errors = _effect_of_thinking(gap, effort)
+        if errors != effort.errors:
+            because = f"no model that thinks was tried, and {why}"
+            return Prospect(because, errors, moves=effort.moves)
     if gap.facts.tried_one_family:
         (family,) = gap.facts.attempted_families
         return Prospect(
@@ -229,27 +239,71 @@ def smaller_model(gap: Gap, rule: OptionRule) -> Prospect:
 
 @option()
 def reasoning_effort(gap: Gap, rule: OptionRule) -> Prospect:
-    """More thinking helps where ability is lacking."""
+    """More thinking helps where ability is lacking, and less of it where time or money is."""
+    if gap.missed and set(gap.missed) <= {"cost", "latency"}:
+        return _less_effort(gap, rule)
     used = in_use(gap.facts.case)
     takes = None if used is None else efforts_of(used, gap.facts.findings.as_of)
     if used is not None and takes is not None and not takes:
         return rule_out(f"{used.id} takes no reasoning effort, only another model does")
     takes = takes or ()
     by = f". It takes the efforts {listing(takes)}" if takes[1:] else ""
+    because, errors = _effect_of_thinking(gap, rule)
+    return Prospect(because + by, errors)
+
+
+def _effect_of_thinking(gap: Gap, rule: OptionRule) -> tuple[str, Triangle | None]:
+    """Why thinking longer helps or doesn't, and its effect on the errors that are left."""
     if gap.failures is not None and gap.failures.n:
         if gap.leads("reasoning", "passage_misread"):
             because = "a quarter of the failures or more are of reading or reasoning"
-            return Prospect(because + by, situated(rule, "ability"))
-        return Prospect("few failures are of reading or reasoning", rule.errors)
+            return because, situated(rule, "ability")
+        return "few failures are of reading or reasoning", rule.errors
     if gap.levelled:
-        return Prospect(
-            "two models of different ability are equally good here", rule.errors
-        )
+        return "two models of different ability are equally good here", rule.errors
     taught = gap.learnable or "extraction" in gap.facts.case.goals
     if (gap.misread or gap.ability) and not taught:
-        because = "it is a matter of reading and reasoning"
-        return Prospect(because + by, situated(rule, "ability"))
-    return Prospect(f"nobody let the model think longer{by}", rule.errors)
+        return "it is a matter of reading and reasoning", situated(rule, "ability")
+    return "nobody let the model think longer", rule.errors
+
+
+def _none_thinks(gap: Gap) -> bool:
+    """Whether every model that was tried or listed is known to take no reasoning effort."""
+    listed = {model.id for model in gap.facts.case.models if model.kind == "prompted"}
+    as_of = gap.facts.findings.as_of
+    efforts = [
+        efforts_of(Model(id=name), as_of)
+        for name in sorted(listed | gap.facts.attempted_models)
+    ]
+    return bool(efforts) and all(each == () for each in efforts)
+
+
+def _less_effort(gap: Gap, rule: OptionRule) -> Prospect:
+    """Thinking that an answer doesn't need costs time and money."""
+    traffic = gap.facts.case.economics.traffic
+    written = traffic.output_tokens
+    needed = traffic.tuned_output_tokens
+    if written is None:
+        return rule_out("nobody knows how much it writes in a call")
+    if needed is not None and needed.high > 0:
+        at_length = written.low >= _AT_LENGTH * needed.high
+        answer = f"an answer of {count(needed.likely)}"
+    else:
+        at_length = "classification" in gap.facts.case.goals
+        answer = "a class"
+    if not at_length or written.low < _LONGER_THAN_A_CLASS:
+        return rule_out("a call writes little more than its answer")
+    because = f"a call writes {count(written.likely)} tokens for {answer}, so it may think less"
+    return Prospect(
+        because,
+        situated(rule, "less"),
+        title="less reasoning effort",
+        moves=rule.moves_where.get("less", rule.moves),
+    )
+
+
+_AT_LENGTH = 4  #: From this multiple of its answer on, a call mostly thinks.
+_LONGER_THAN_A_CLASS = 200  #: Tokens that no class with a sentence of reasons takes.
 
 
 def efforts_of(model: Model, as_of: date | None) -> Strings | None:

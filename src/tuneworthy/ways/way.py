@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
 
 from tuneworthy.model.base import Interval, Range, State, Strings, Unknown
@@ -98,6 +99,8 @@ class Way:
     weeks: Range | None = None
     because: str = ""
     private: State = "unknown"  #: Whether data stay inside where it runs.
+    #: The day on which a tuned model that runs today is switched off, where that is soon.
+    lapses: date | None = None
     #: Of a tuned one: its quality less that of the way beside it.
     gain: KnownNumber | None = None
     #: Of a tuned one: whether its lab knows the best untuned way.

@@ -1,0 +1,199 @@
+"""Which listed model runs today, what follows where it is switched off, and thinking as a lever."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from internals import Unknown, model_case
+from tuneworthy import CaseError, Dossier, decide, load_case, load_framework
+
+DAY = date(2026, 12, 3)
+LESSON = load_framework("lesson")
+SURE = {"quality": 0.94, "cases": 1600, "latency_p95_s": 0.9}
+TUNED = {"id": "openai:gpt-4.1-mini", "kind": "tuned", **SURE}
+PLAIN = {"id": "acme:plain", "quality": 0.81, "cases": 1600, "latency_p95_s": 1.3}
+TIRED = {
+    "name": "Orders in shorthand",
+    "goals": ["format"],
+    "ceiling": dict.fromkeys(LESSON.ceiling, "yes"),
+    "signals": {"terminology_errors": "yes"},
+    "factors": {
+        **dict.fromkeys(LESSON.anti_indicators, "no"),
+        "domain_knowledge": "yes",
+    },
+    "targets": {
+        "quality": {"metric": "right", "at_least": 0.92},
+        "latency_p95_s": 2,
+    },
+    "today": SURE,
+    "data": {"examples": 27_000},
+}
+
+
+def judged(case: dict[str, Any], day: date = DAY) -> Dossier:
+    return decide(load_case(case), LESSON, as_of=day)
+
+
+def in_use_of(case: dict[str, Any]) -> str:
+    model = model_case.in_use(load_case(case))
+    return "" if model is None else model.id
+
+
+def first_step(dossier: Dossier) -> str:
+    assert not isinstance(dossier.recommendation, Unknown)
+    return dossier.recommendation.steps[0].option
+
+
+def titles(dossier: Dossier) -> list[str]:
+    return [way.title for way in dossier.ways]
+
+
+# Which model it is -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("models", [[PLAIN, TUNED], [TUNED, PLAIN]])
+def test_the_listed_model_with_the_figures_of_today_runs_wherever_it_stands(
+    models: list[dict[str, Any]],
+) -> None:
+    case = {**TIRED, "models": models}
+    assert in_use_of(case) == TUNED["id"]
+    assert f"now: {TUNED['id']}" in titles(judged(case))
+
+
+@pytest.mark.parametrize(
+    "other", [{"cases": 1500}, {"latency_p95_s": 1.0}, {"quality": 0.93}]
+)
+def test_a_figure_that_differs_makes_it_another_model(other: dict[str, Any]) -> None:
+    case = {**TIRED, "models": [PLAIN, {**TUNED, **other}]}
+    assert in_use_of(case) == PLAIN["id"]
+
+
+def test_a_named_model_runs_whatever_its_figures() -> None:
+    named = {**SURE, "model": PLAIN["id"]}
+    assert in_use_of({**TIRED, "today": named, "models": [TUNED, PLAIN]}) == PLAIN["id"]
+    with pytest.raises(CaseError, match="which models doesn't list"):
+        load_case({**TIRED, "today": {"model": "acme:none"}, "models": [PLAIN]})
+
+
+def test_a_local_model_of_ones_own_is_a_way_and_the_embedded_one_is_none() -> None:
+    own = {"id": "local:own-4b", "quality": 0.95, "cases": 1600, "latency_p95_s": 1}
+    tried_out = {**own, "id": "local:smollm2"}
+    today = {"quality": 0.81, "cases": 1600, "latency_p95_s": 1.3}
+    case = {**TIRED, "today": today, "models": [PLAIN, own, tried_out]}
+    dossier = judged(case)
+    assert "local:own-4b" in titles(dossier)
+    assert "local:smollm2" not in titles(dossier)
+    assert dossier.verdict.answer == "no"
+    assert first_step(dossier) == "other_model"
+
+
+def test_a_supposed_figure_of_today_names_no_other_model() -> None:
+    """What would turn the answer is judged with other figures of the same model."""
+    dossier = judged({**TIRED, "models": [PLAIN, {**TUNED, "ends": "2028-01-01"}]})
+    assert dossier.verdict.answer == "no"
+    (turn,) = (each for each in dossier.verdict.turns if "quality" in each.path)
+    assert turn.what == "quality today is under 0.92"
+    assert turn.answer != "no"
+
+
+# What is switched off --------------------------------------------------------------------------
+
+
+def test_a_tuned_model_that_is_switched_off_soon_is_no_way_to_keep() -> None:
+    dossier = judged({**TIRED, "models": [TUNED, PLAIN]})
+    assert dossier.verdict.answer == "pilot"
+    assert dossier.verdict.headline.startswith(
+        "Pilot it. What runs today is tuned, and is switched off on 14 Jan 2027. "
+        "acme:plain is 0.81 right, and 0.92 is wanted."
+    )
+    better = {**PLAIN, "id": "acme:better", "quality": 0.96}
+    instead = judged({**TIRED, "models": [TUNED, PLAIN, better]})
+    assert instead.verdict.answer == "no"
+    assert first_step(instead) == "other_model"
+
+
+@pytest.mark.parametrize("ends", ["2028-01-01", None])
+def test_a_tuned_model_that_stays_and_meets_every_target_is_kept(
+    ends: str | None,
+) -> None:
+    stays = {**TUNED, "id": "local:own", "ends": ends}
+    dossier = judged({**TIRED, "models": [stays, PLAIN]})
+    assert (dossier.verdict.answer, first_step(dossier)) == ("no", "keep_prompt")
+
+
+# Thinking --------------------------------------------------------------------------------------
+
+
+def too_dear(**traffic: Any) -> dict[str, Any]:
+    """A classification that is right enough, and too slow and dear."""
+    return {
+        "name": "Priority of mails",
+        "goals": ["classification"],
+        "ceiling": dict.fromkeys(LESSON.ceiling, "yes"),
+        "factors": dict.fromkeys(LESSON.anti_indicators, "no"),
+        "targets": {
+            "quality": {"metric": "right", "at_least": 0.93},
+            "latency_p95_s": 8,
+            "usd_per_month": 1000,
+        },
+        "today": {
+            "quality": 0.97,
+            "cases": 1100,
+            "latency_p95_s": 19,
+            "usd_per_month": 2990,
+        },
+        "economics": {"traffic": {"requests_per_month": 180_000, **traffic}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("traffic", "offered"),
+    [
+        ({"output_tokens": 2900, "tuned_output_tokens": 40}, True),
+        ({"output_tokens": 2900}, True),
+        ({"output_tokens": 40, "tuned_output_tokens": 4}, False),
+        ({"output_tokens": 900, "tuned_output_tokens": 850}, False),
+        ({}, False),
+    ],
+)
+def test_less_thinking_is_tried_where_calls_write_far_more_than_their_answer(
+    traffic: dict[str, Any], offered: bool
+) -> None:
+    dossier = judged(too_dear(**traffic))
+    (effort,) = (way for way in dossier.ways if way.id == "reasoning_effort")
+    assert (effort.state == "untried") is offered
+    if offered:
+        assert effort.title == "less reasoning effort"
+        assert first_step(dossier) == "reasoning_effort"
+        assert not isinstance(dossier.recommendation, Unknown)
+        assert dossier.recommendation.steps[0].title == "less reasoning effort"
+
+
+def test_where_no_model_thinks_and_reasoning_lacks_another_model_is_tried_first() -> (
+    None
+):
+    tutor = {
+        "name": "Maths tutor",
+        "goals": ["reasoning"] if "reasoning" in LESSON.goals else ["generation"],
+        "ceiling": dict.fromkeys(LESSON.ceiling, "yes"),
+        "signals": dict.fromkeys(LESSON.signals, "no"),
+        "factors": {
+            **dict.fromkeys(LESSON.anti_indicators, "no"),
+            "domain_knowledge": "no",
+            "brand_voice": "no",
+        },
+        "attempts": [{"name": "prompts", "models": ["openai:gpt-4o", "openai:gpt-4.1"]}],
+        "targets": {"quality": {"metric": "right", "at_least": 0.9}},
+        "today": {"quality": 0.74, "cases": 300},
+        "models": [{"id": "openai:gpt-4.1"}],
+        "data": {"examples": 400},
+    }  # fmt: skip
+    dossier = judged(tutor)
+    assert first_step(dossier) == "other_model"
+    (other,) = (way for way in dossier.ways if way.id == "other_model")
+    assert other.because.startswith("no model that thinks was tried")
+    # before that was looked up, the same model may think
+    assert first_step(judged(tutor, date(2026, 11, 24))) == "reasoning_effort"
